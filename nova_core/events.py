@@ -1,0 +1,44 @@
+"""What happened, in order: each event carries the fields it changed, so that the log of events can rebuild the state."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class EventKind(StrEnum):
+    """The kinds of event, as they appear in `nova run --json`, `nova.db` and the events list."""
+
+    RUN_STARTED = "run_started"
+    RUN_ENDED = "run_ended"
+    RUN_PAUSED = "run_paused"
+    RUN_RESUMED = "run_resumed"
+    PLAN_CHANGED = "plan_changed"
+    TASK_STARTED = "task_started"
+    TASK_RUNNING = "task_running"
+    TASK_ADOPTED = "task_adopted"
+    TASK_PROGRESS = "task_progress"
+    TASK_VERIFYING = "task_verifying"
+    TASK_WAITING = "task_waiting"
+    TASK_COMPLETED = "task_completed"
+    TASK_FAILED = "task_failed"
+    TASK_RETRYING = "task_retrying"
+    TASK_BLOCKED = "task_blocked"
+    TASK_RESET = "task_reset"
+    TASK_CHANGED = "task_changed"
+    MILESTONE = "milestone"
+    BUDGET_REACHED = "budget_reached"
+    WARNING = "warning"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event. `at` is ISO 8601 UTC; `patch` holds the changed fields of the task (or of the run, if `task` is None)."""
+
+    rev: int
+    at: str
+    kind: EventKind
+    task: str | None = None
+    message: str = ""
+    patch: dict[str, Any] = {}

@@ -1,0 +1,76 @@
+"""The words of a plan: tasks, criteria, token counts; frozen values without behaviour."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECASE)
+
+
+def is_safe_id(task_id: str) -> bool:
+    """Whether `task_id` may become part of a file name on any system (no path, option, device or hidden file)."""
+    return (
+        TASK_ID.match(task_id) is not None
+        and ".." not in task_id
+        and not task_id.endswith((".", ".lock", ".tmp"))
+        and _RESERVED.match(task_id) is None
+    )
+
+
+class Criterion(msgspec.Struct, frozen=True, gc=False):
+    """One `- [ ]` line; `command` is the backticked shell line that proves it, if it has one."""
+
+    text: str
+    command: str | None = None
+    line: int = 0
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One row of the plan. Durations and timeouts are seconds, memory is bytes, `line` counts from 1."""
+
+    id: str
+    name: str
+    description: str = ""
+    depends_on: tuple[str, ...] = ()
+    group: str = ""
+    branch: str = ""
+    line: int = 0
+    details: str = ""
+    command: str | None = None
+    agent: str | None = None
+    model: str | None = None
+    outputs: tuple[str, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    timeout: float | None = None
+    retries: int | None = None
+    priority: int = 0
+    locks: tuple[str, ...] = ()
+    approval: bool = False
+    duration: float | None = None
+    cpu: float = 0.0
+    memory: int = 0
+
+
+class TokenUsage(msgspec.Struct, frozen=True, gc=False):
+    """Four disjoint classes of tokens: uncached input, output, cache reads, cache writes."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_creation_tokens: int = 0
+
+    def __add__(self, other: TokenUsage) -> TokenUsage:
+        return TokenUsage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_creation_tokens + other.cache_creation_tokens,
+        )
+
+    @property
+    def total(self) -> int:
+        """All tokens of all classes."""
+        return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_creation_tokens
