@@ -1,0 +1,104 @@
+"""The words of a run: what is known of each task and of the project, as `cascade_state.json` holds it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from nova_core.model import TokenUsage
+
+SCHEMA_VERSION = 1
+
+
+class TaskStatus(StrEnum):
+    """The four states on disk; everything finer (blocked, retrying, waiting for a person) is a field beside it."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """Why a task failed, so that nobody has to parse `error`."""
+
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    TIMEOUT = "timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    MISSING_OUTPUTS = "missing_outputs"
+    CHECK_FAILED = "check_failed"
+    AGENT_ERROR = "agent_error"
+    RATE_LIMITED = "rate_limited"
+    BUDGET = "budget"
+    SPAWN_ERROR = "spawn_error"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    LOST = "lost"
+    MERGE_CONFLICT = "merge_conflict"
+
+
+class TaskState(msgspec.Struct, frozen=True):
+    """All that is known of one task. The first twelve fields are the published schema; the others were added by Nova.
+
+    `duration_seconds` is whole seconds by that schema, `elapsed` the exact figure. `attempt` counts from 1, 0 means never
+    started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
+    """
+
+    status: TaskStatus = TaskStatus.PENDING
+    worker_id: str | None = None
+    pid: int | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    duration_seconds: int = 0
+    current_step: str | None = None
+    token_usage: TokenUsage = TokenUsage()
+    error: str | None = None
+    commit_sha: str | None = None
+    files_changed: tuple[str, ...] = ()
+    reason: Reason | None = None
+    blocked_by: tuple[str, ...] = ()
+    attempt: int = 0
+    failures: int = 0
+    elapsed: float = 0.0
+    progress: int | None = None
+    approval: str | None = None
+    verifying: bool = False
+    skipped: bool = False
+    retry_at: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    log: str | None = None
+    criteria_met: tuple[int, ...] = ()
+    cost_usd: float | None = None
+    model: str | None = None
+    base_sha: str | None = None
+    fingerprint: str | None = None
+
+
+class ProjectState(msgspec.Struct, frozen=True):
+    """The project's own record; the first four fields are the published schema."""
+
+    name: str = ""
+    cascade_file: str = ""
+    started_at: str | None = None
+    completed_at: str | None = None
+
+
+class RunState(msgspec.Struct, frozen=True):
+    """The run as a whole: its id, whether it is paused, and which milestones have fired."""
+
+    id: str = ""
+    paused: bool = False
+    milestones: tuple[str, ...] = ()
+
+
+class State(msgspec.Struct, frozen=True):
+    """The whole of `cascade_state.json`. `rev` is the number of the last event it contains."""
+
+    version: int = SCHEMA_VERSION
+    rev: int = 0
+    project: ProjectState = ProjectState()
+    run: RunState = RunState()
+    tasks: dict[str, TaskState] = {}
