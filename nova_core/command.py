@@ -1,0 +1,42 @@
+"""What a person can ask of a run, whether an engine is alive or not."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class CommandKind(StrEnum):
+    """The verbs of `nova retry`, `nova cancel` and so on."""
+
+    RETRY = "retry"
+    SKIP = "skip"
+    APPROVE = "approve"
+    REJECT = "reject"
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    JOBS = "jobs"
+    STOP = "stop"
+
+
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One request. `ids` empty means every task the verb fits (`retry`: all failed; `cancel`: all running).
+
+    `downstream` (retry) also resets what depends on the ids; `text` is the reason (reject) or the new number of workers
+    (jobs); `kill` (cancel, stop) skips the grace period.
+    """
+
+    kind: CommandKind
+    ids: tuple[str, ...] = ()
+    text: str = ""
+    downstream: bool = False
+    kill: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The engine's answer: whether the command was carried out, and one line for the person."""
+
+    ok: bool
+    message: str
