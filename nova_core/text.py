@@ -1,0 +1,179 @@
+"""Text for people: made safe for a terminal, formatted short, and the durations and sizes people write."""
+
+from __future__ import annotations
+
+import math
+import re
+
+REPLACEMENT = "\ufffd"
+
+# ECMA-48 control sequences. Every alternative matches whatever follows its introducer: there is no backtracking, and no
+# escape survives. A control string (OSC, DCS, SOS, PM, APC) ends with its line: unterminated, it cannot hide the next.
+_SEQUENCE = (
+    r"(?P<string>\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x9c\n]*(?P<string_end>\x07|\x1b\\|\x9c)?"
+    r"|(?P<csi>\x1b\[|\x9b)[0-?]*(?P<csi_between>[ -/]*)(?P<csi_end>[@-~])?"
+    r"|(?P<escape>\x1b)(?P<escape_between>[ -/]*)(?P<escape_end>[0-~])?"
+)
+# Bidirectional and zero-width characters, line separators, invisible "tag" letters and lone surrogates.
+_UNSEEN = (
+    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+)
+_ONE_LINE = re.compile(f"{_SEQUENCE}|[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f{_UNSEEN}]")
+_LINES = re.compile(f"{_SEQUENCE}|(?P<crlf>\\r(?=\\n))|[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_UNSEEN}]")
+
+
+def clean(text: str, *, newlines: bool = False) -> str:
+    """Return `text` without anything a terminal would act on, in linear time.
+
+    Escape sequences vanish whole; other controls but tab (and newline, with `newlines`; CR LF counts as one), bidi
+    controls, zero-width characters and lone surrogates become U+FFFD.
+    """
+    if text.isprintable():
+        return text
+    return (_LINES if newlines else _ONE_LINE).sub(_replace, text)
+
+
+def _replace(match: re.Match[str]) -> str:
+    return REPLACEMENT if match.lastgroup is None else ""
+
+
+class Cleaner:
+    """`clean` for a stream: chunks may cut a sequence anywhere, memory stays constant.
+
+    The concatenated results of `feed`, and of `finish` at the end, equal `clean` of the concatenated chunks.
+    """
+
+    def __init__(self, *, newlines: bool = True) -> None:
+        self._pattern = _LINES if newlines else _ONE_LINE
+        self._newlines = newlines
+        self._held = ""
+
+    def feed(self, chunk: str) -> str:
+        """Return the safe text that `chunk` completes."""
+        text, self._held = self._held + chunk, ""
+        if text.isprintable():
+            return text
+        return self._pattern.sub(self._replace_or_hold, text)
+
+    def finish(self) -> str:
+        """Return what was held back because more might have come."""
+        held, self._held = self._held, ""
+        return clean(held, newlines=self._newlines)
+
+    def _replace_or_hold(self, match: re.Match[str]) -> str:
+        if match.end() == len(match.string):
+            self._held = self._unfinished(match)
+        return "" if self._held else _replace(match)
+
+    def _unfinished(self, match: re.Match[str]) -> str:
+        """The shortest text that puts the pattern into the same place again, or nothing if the match is complete."""
+        if match["string"]:
+            return "" if match["string_end"] else match["string"]
+        if match["csi"]:
+            return "" if match["csi_end"] else match["csi"] + match["csi_between"][:1]
+        if match["escape"]:
+            return "" if match["escape_end"] else match["escape"] + match["escape_between"][:1]
+        return "\r" if self._newlines and match[0] == "\r" else ""
+
+
+def head_and_tail(text: str, limit: int) -> str:
+    """Return at most `limit` characters of `text`: its beginning, how much was left out, and its end."""
+    if len(text) <= limit:
+        return text
+    marker = f" … {len(text) - limit:,} characters left out … "
+    room = limit - len(marker)
+    if room < 2:
+        return text[: max(limit, 0)]
+    tail = room // 2
+    return text[: room - tail] + marker + text[-tail:]
+
+
+def duration(seconds: float) -> str:
+    """Format seconds in at most two units, rounded down: `0.4s`, `42s`, `1m 05s`, `2h 30m`, `1d 03h`."""
+    if not seconds > 0:  # also nan
+        return "0s"
+    if seconds < 10:
+        return f"{math.floor(seconds * 10) / 10:.1f}s"
+    if math.isinf(seconds):
+        return "∞"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours:02}h"
+    if hours:
+        return f"{hours}h {minutes:02}m"
+    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
+def _scaled(number: float, base: int, units: str, space: str) -> str:
+    """`number` with three significant digits and the largest unit that keeps it at one or above."""
+    if number < base:
+        return f"{number:.0f}{space}{units[0]}".rstrip()
+    for unit in units[1:]:
+        number /= base
+        if round(number) < base or unit == units[-1]:
+            break
+    return f"{number:.0f}{space}{unit}" if round(number, 1) >= 100 else f"{number:.1f}{space}{unit}"
+
+
+def tokens(count: int) -> str:
+    """Format a number of tokens: `999`, `12.3k`, `1.2M`."""
+    return _scaled(count, 1000, " kMG", "").strip()
+
+
+def size(count: int) -> str:
+    """Format a number of bytes in powers of 1000: `512 B`, `64.0 MB`."""
+    text = _scaled(count, 1000, " kMGT", " ")
+    return f"{text} B" if text[-1].isdigit() else f"{text}B"
+
+
+def money(usd: float | None) -> str:
+    """Format US dollars; None (unpriced) is `?`, never `$0.00`, and so is anything above nothing and below a cent."""
+    if usd is None:
+        return "?"
+    return "<$0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"
+
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(?:[0-9]{1,15}(?:\.[0-9]{1,9})? *(?:ms|[smhd]) *)+\Z")
+_DURATION_PART = re.compile(r"([0-9.]+) *(ms|[smhd])")
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?\Z")
+_WORDS = re.compile(r"(?<=[0-9 ])(?:(s)ec(?:ond)?s?|(m)in(?:ute)?s?|(h)(?:ou)?rs?|(d)ays?)\b")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) *(?:([kmgt])(i?))?b?\Z")
+
+
+def parse_duration(value: str | float) -> float:
+    """Return seconds from `90`, `"90"`, `"1.5h"`, `"2h30m"` or `"10 minutes"`; a `ValueError` says what is wrong."""
+    if isinstance(value, str) and len(value) <= 100:
+        text = _WORDS.sub(lambda m: m[m.lastindex or 0], value.strip().lower())
+        if _NUMBER.match(text):
+            return float(text)
+        if _DURATION.match(text):
+            return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+    elif _is_amount(value):
+        return float(value)
+    raise ValueError(f"{_shown(value)} is not a duration: write seconds, or parts such as 90s, 1.5h or 2h30m")
+
+
+def parse_size(value: str | float) -> int:
+    """Return bytes from a number, `"512MB"` (powers of 1000) or `"2GiB"` (of 1024); a `ValueError` says what is bad."""
+    if isinstance(value, str) and len(value) <= 100:
+        found = _SIZE.match(value.strip().lower())
+        if found:
+            base = 1024 if found[3] else 1000
+            return int(float(found[1]) * base ** ("kmgt".index(found[2]) + 1 if found[2] else 0))
+    elif _is_amount(value) and value == int(value):
+        return int(value)
+    raise ValueError(f"{_shown(value)} is not a size: write bytes, or a number with kB, MB, GB, MiB or GiB")
+
+
+def _is_amount(value: object) -> bool:
+    """Whether `value` is a number one can count with: not negative, not endless, not a truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) >= 1e30:  # str() of more than 4,300 digits raises
+        return "so large a number"
+    return clean(head_and_tail(repr(value) if isinstance(value, str) else str(value), 60))
