@@ -1,0 +1,21 @@
+"""The entry of `nova` and of `python -m nova_core`; `nova report` comes first: agents call it often and must not wait."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line in `sys.argv` and return its exit code (docs/exit-codes.md)."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["report"]:  # everything else costs imports: measured 2 ms for this, 45 ms with typer
+        from nova_core.report import main as report
+
+        return report(arguments[1:])
+    from nova_core.cli.app import run_cli
+
+    return run_cli(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
