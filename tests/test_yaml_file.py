@@ -45,7 +45,8 @@ def test_values_stay_text() -> None:
     ("keys", "line"),
     [
         (("agent",), 2), (("agents", "claude"), 6), (("agents", "claude", "timeout"), 8),
-        (("agents", "claude", "command", 2), 7), (("list", 0, "a"), 10), (("list", 1), 11), (("agents", "claude", "missing"), 6), (("missing",), 2), ((), 2),
+        (("agents", "claude", "command", 2), 7), (("list", 0, "a"), 10), (("list", 1), 11),
+        (("agents", "claude", "missing"), 6), (("missing",), 2), ((), 2),
     ],
 )  # fmt: skip
 def test_line_of(keys: tuple[str | int, ...], line: int) -> None:
