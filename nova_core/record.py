@@ -95,9 +95,10 @@ class RunState(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """The whole of `cascade_state.json`. `rev` is the number of the last event it contains."""
+    """The whole of `cascade_state.json`. `rev` is the number of the last event it contains, `writes` counts replacements."""
 
     version: int = SCHEMA_VERSION
+    writes: int = 0
     rev: int = 0
     project: ProjectState = ProjectState()
     run: RunState = RunState()

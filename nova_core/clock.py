@@ -1,0 +1,29 @@
+"""The time, as a seam: pure code takes it as a parameter, tests turn it by hand."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """The machine's clock. `now` is seconds since the epoch, `monotonic` never goes back."""
+
+    def now(self) -> float:
+        """Wall time in seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.monotonic()
+
+
+def iso(seconds: float) -> str:
+    """ISO 8601 UTC with milliseconds, as every timestamp on disk."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def seconds(stamp: str) -> float:
+    """Seconds since the epoch of an ISO 8601 stamp; one without a zone is taken as UTC. Raises `ValueError`."""
+    when = datetime.fromisoformat(stamp)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

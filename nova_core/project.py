@@ -1,0 +1,69 @@
+"""Where things are: every path of a project, made from its root and from checked ids only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from nova_core.model import is_safe_id
+
+_IGNORE = "*\n"
+
+
+class Project:
+    """A directory Nova works in: the plan's tasks run there, the state and the logs live there."""
+
+    def __init__(self, root: Path | str = ".", state_file: Path | str = "cascade_state.json") -> None:
+        self.root = Path(root).resolve()
+        self.state_file = self.root / state_file
+        self.log_dir = self.root / "logs"
+        self.config_file = self.root / "nova.yaml"
+        self.milestones_file = self.root / "milestones.yaml"
+        self.nova_dir = self.root / ".nova"
+        self.database = self.nova_dir / "nova.db"
+        self.inbox_dir = self.nova_dir / "inbox"
+        self.lock_file = self.nova_dir / "run.lock"
+        self.secret_file = self.nova_dir / "secret"
+        self.old_dir = self.nova_dir / "old"
+        self.engine_log = self.nova_dir / "engine.log"
+
+    def make_dirs(self) -> None:
+        """Create `.nova` (0700, ignored by git) and `logs`. Raises `OSError`."""
+        self.nova_dir.mkdir(mode=0o700, exist_ok=True)
+        ignore = self.nova_dir / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text(_IGNORE)
+        for path in (self.inbox_dir, *(self.inbox_dir / name for name in ("tmp", "new", "ack"))):
+            path.mkdir(mode=0o700, exist_ok=True)
+        self.log_dir.mkdir(exist_ok=True)
+
+    def latest_log(self, task_id: str) -> Path:
+        """What the latest attempt printed."""
+        return self.log_dir / log_name(task_id)
+
+    def attempt_log(self, task_id: str, attempt: int, latest: int, ids: Collection[str]) -> Path:
+        """What attempt `attempt` printed, when the latest one is number `latest`."""
+        return self.log_dir / (log_name(task_id) if attempt >= latest else old_log_name(task_id, attempt, ids))
+
+
+def log_name(task_id: str) -> str:
+    """File name of a task's latest log. Raises `ValueError` for an id that may not become a path."""
+    if not is_safe_id(task_id):
+        raise ValueError(f"not a task id: {task_id!r}")
+    return f"{task_id}.log"
+
+
+def old_log_name(task_id: str, attempt: int, ids: Collection[str]) -> str:
+    """File name of an older attempt: `F1.2.log`, or `F1.attempt-2.log` when the plan has a task called `F1.2`."""
+    return _free_name(task_id, f"{attempt}", f"attempt-{attempt}", ids)
+
+
+def check_log_name(task_id: str, number: int, ids: Collection[str]) -> str:
+    """File name of the log of a criterion's command; `number` counts from 1."""
+    return _free_name(task_id, f"check-{number}", f"criterion-{number}", ids)
+
+
+def _free_name(task_id: str, suffix: str, other: str, ids: Collection[str]) -> str:
+    stem = log_name(task_id).removesuffix(".log")
+    name = f"{stem}.{suffix}"
+    return f"{stem}.{other}.log" if name in ids else f"{name}.log"

@@ -1,0 +1,174 @@
+"""Which task starts next: ready per edge, longest remaining path first, within the limits. Pure, O(V + E) over a run."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from nova_core.dag import DAG
+from nova_core.model import Task
+
+BLOCKERS_SHOWN = 3
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Ceilings beside the number of workers. `cpu` is cores, `memory` bytes; 0 means no ceiling."""
+
+    branches: Mapping[str, int] = {}
+    groups: Mapping[str, int] = {}
+    cpu: float = 0.0
+    memory: int = 0
+
+
+class Frontier:
+    """Which selected tasks wait for how many dependencies; feeds the ready ones to the queue."""
+
+    def __init__(self, dag: DAG, completed: Collection[str]) -> None:
+        self._dag = dag
+        self._done = [task_id in completed for task_id in dag.ids]
+        self._waiting = [sum(not self._done[d] for d in deps) for deps in dag.dependencies]
+
+    def is_free(self, index: int) -> bool:
+        """Whether all dependencies are completed."""
+        return not self._waiting[index]
+
+    def complete(self, index: int) -> list[int]:
+        """Mark one task completed; returns the tasks this freed, in plan order."""
+        if self._done[index]:
+            return []
+        self._done[index] = True
+        freed = []
+        for s in self._dag.dependents[index]:
+            self._waiting[s] -= 1
+            if not self._waiting[s]:
+                freed.append(s)
+        return freed
+
+    def reopen(self, index: int) -> None:
+        """Mark a completed task as not completed again."""
+        if self._done[index]:
+            self._done[index] = False
+            for s in self._dag.dependents[index]:
+                self._waiting[s] += 1
+
+
+class ReadyQueue:
+    """Tasks that could start now. `pop` gives the best one the limits allow; `finish` returns what it held.
+
+    A task that a limit holds back is parked with that limit and looked at again when it frees up, so that thousands of
+    parked tasks cost nothing. A demand above the whole ceiling counts as the ceiling: it runs alone rather than never.
+    """
+
+    def __init__(self, dag: DAG, tasks: Mapping[str, Task], weights: Sequence[float], limits: Limits) -> None:
+        longest = dag.remaining_paths(weights)
+        self._rank = [(-tasks[t].priority, -longest[i], i) for i, t in enumerate(dag.ids)]
+        self._capacity: dict[str, float] = {}
+        self._free: dict[str, float] = {}
+        self._needs = [self._needs_of(tasks[t], limits) for t in dag.ids]
+        self._parked: dict[str, list[tuple[int, float, int]]] = {name: [] for name in self._capacity}
+        self._ready: list[tuple[int, float, int]] = []
+        self._members: set[int] = set()
+
+    def _needs_of(self, task: Task, limits: Limits) -> tuple[tuple[str, float], ...]:
+        wanted = [(f"lock {name}", 1.0, 1.0) for name in dict.fromkeys(task.locks)]
+        if task.branch in limits.branches:
+            wanted.append((f"branch {task.branch}", 1.0, limits.branches[task.branch]))
+        if task.group in limits.groups:
+            wanted.append((f"group {task.group}", 1.0, limits.groups[task.group]))
+        if limits.cpu and task.cpu:
+            wanted.append(("cpu", task.cpu, limits.cpu))
+        if limits.memory and task.memory:
+            wanted.append(("memory", task.memory, limits.memory))
+        for name, _, capacity in wanted:
+            self._capacity[name] = self._free[name] = float(capacity)
+        return tuple((name, min(float(amount), float(capacity))) for name, amount, capacity in wanted)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._members
+
+    def push(self, index: int) -> None:
+        """The task became ready. Pushing it twice is harmless."""
+        if index not in self._members:
+            self._members.add(index)
+            heapq.heappush(self._ready, self._rank[index])
+
+    def discard(self, index: int) -> None:
+        """The task is not to be started any more (its entry is dropped when met)."""
+        self._members.discard(index)
+
+    def pop(self) -> int | None:
+        """The best task that may start now, its needs taken; None if no ready task may."""
+        while self._ready:
+            item = heapq.heappop(self._ready)
+            index = item[2]
+            if index not in self._members:
+                continue
+            lacking = next((name for name, amount in self._needs[index] if self._free[name] < amount - 1e-9), None)
+            if lacking is None:
+                self._members.discard(index)
+                self._take(index)
+                return index
+            heapq.heappush(self._parked[lacking], item)
+            self._wake(name for name, _ in self._needs[index] if name != lacking)
+        return None
+
+    def take(self, index: int) -> None:
+        """Count a task that already runs (adopted after a restart)."""
+        self.discard(index)
+        self._take(index)
+
+    def finish(self, index: int) -> None:
+        """The task no longer runs: what it held is free again."""
+        for name, amount in self._needs[index]:
+            self._free[name] += amount
+        self._wake(name for name, _ in self._needs[index])
+
+    def held_back_by(self, index: int) -> str | None:
+        """The limit a ready task waits for, in words, if it is one."""
+        for name, amount in self._needs[index]:
+            if self._free[name] < amount - 1e-9:
+                return name
+        return None
+
+    def _take(self, index: int) -> None:
+        for name, amount in self._needs[index]:
+            self._free[name] -= amount
+        self._wake(name for name, _ in self._needs[index])
+
+    def _wake(self, names: Iterable[str]) -> None:
+        """Give the best task parked with each limit another look, if the limit now has room for it."""
+        for name in names:
+            parked = self._parked[name]
+            if parked and self._free[name] >= dict(self._needs[parked[0][2]])[name] - 1e-9:
+                heapq.heappush(self._ready, heapq.heappop(parked))
+
+
+def blockers(dag: DAG, failed: Collection[str], completed: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """For each task that cannot start because of failures above it: up to three of the failed tasks, nearest first."""
+    blocked: list[tuple[str, ...]] = [()] * len(dag)
+    found = {}
+    for i in dag.order:
+        if dag.ids[i] in failed or dag.ids[i] in completed:
+            continue
+        causes: dict[str, None] = {}
+        for d in dag.dependencies[i]:
+            causes.update(dict.fromkeys((dag.ids[d],) if dag.ids[d] in failed else blocked[d]))
+        if causes:
+            blocked[i] = found[dag.ids[i]] = tuple(causes)[:BLOCKERS_SHOWN]
+    return found
+
+
+def weights(dag: DAG, tasks: Mapping[str, Task], history: Mapping[str, float]) -> list[float]:
+    """Seconds each task is expected to take, by index: its last duration, else the plan's, else the average of those known.
+
+    With nothing known every task weighs the same, so the longest path is the one with most tasks.
+    """
+    known = [history.get(task_id, tasks[task_id].duration) for task_id in dag.ids]
+    figures = [k for k in known if k is not None]
+    default = sum(figures) / len(figures) if figures else 1.0
+    return [max(default if k is None else k, 1e-6) for k in known]
