@@ -1,0 +1,83 @@
+"""What tokens cost: list prices with their dates, and None for whatever has no known price."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from nova_core.model import TokenUsage
+
+_PER = 1_000_000
+# A snapshot date or `latest` is the same model; any other suffix (`-mini`, `[1m]`, `.1`) may be another price.
+_SNAPSHOT = r"[-@](?:latest|\d{8}|\d{4}-\d{2}-\d{2})\Z"
+
+
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """US dollars per million tokens of each class; None is an unknown price, not a free one."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_creation: float | None = None
+
+
+class PriceFamily(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Prices read from one published list at one date (`as_of`, ISO 8601)."""
+
+    family: str
+    as_of: str
+    source: str
+    note: str
+    models: dict[str, Price]
+
+
+class PriceList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of `prices.json`."""
+
+    unit: str
+    families: tuple[PriceFamily, ...]
+
+
+@cache
+def price_list() -> PriceList:
+    """The price lists that come with Nova, with their dates and sources."""
+    return msgspec.json.decode(Path(__file__).with_name("prices.json").read_bytes(), type=PriceList)
+
+
+@cache
+def default_prices() -> Mapping[str, Price]:
+    """Prices by model name, from the lists that come with Nova."""
+    return {model: price for family in price_list().families for model, price in family.models.items()}
+
+
+def price_of(model: str | None, prices: Mapping[str, Price]) -> Price | None:
+    """The price of `model`, of the model it is a dated snapshot of, or None.
+
+    `claude-sonnet-4-5-20250929` has the price of `claude-sonnet-4-5`; `gpt-5-new` does not have that of `gpt-5`. A
+    provider in front (`anthropic/claude-opus-5`) needs a price of its own: resellers set theirs.
+    """
+    if model is None:
+        return None
+    return prices.get(model) or prices.get(re.sub(_SNAPSHOT, "", model))
+
+
+def cost(usage: TokenUsage, model: str | None, prices: Mapping[str, Price]) -> float | None:
+    """US dollars for `usage`, or None if the model, or a class of tokens that was used, has no known price."""
+    if not usage.total:
+        return 0.0
+    price = price_of(model, prices)
+    if price is None:
+        return None
+    total = usage.input_tokens * price.input + usage.output_tokens * price.output
+    for count, rate in (
+        (usage.cache_read_tokens, price.cache_read),
+        (usage.cache_creation_tokens, price.cache_creation),
+    ):
+        if count and rate is None:
+            return None
+        total += count * (rate or 0.0)
+    return total / _PER
