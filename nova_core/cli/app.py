@@ -1,0 +1,125 @@
+"""Builds the command line and ends every command the same way; only the commands named on the line are imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from nova_core.cli.failures import crash, show_error
+from nova_core.cli.options import Directory
+from nova_core.cli.output import OutputClosedError, abandon_stdout, note, prepare
+from nova_core.errors import NovaError
+
+COMMANDS = {
+    "init": "setup",
+    "check": "plans",
+    "run": "run",
+    "status": "status",
+    "logs": "logs",
+    "why": "why",
+    "retry": "control",
+    "skip": "control",
+    "approve": "control",
+    "reject": "control",
+    "cancel": "control",
+    "pause": "control",
+    "resume": "control",
+    "graph": "plans",
+    "config": "setup",
+    "doctor": "doctor",
+    "report": "worker",
+}
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+PIPE_CLOSED = 141  # 128 + SIGPIPE, what a shell reports for a program that a closed pipe ended
+INTERRUPTED = 130
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        from nova_core import __version__
+
+        typer.echo(f"nova {__version__}")
+        raise typer.Exit
+
+
+def entry(
+    directory: Directory = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """`make -j` for AI coding agents: runs a plan of tasks, in order of their dependencies, as many at once as allowed.
+
+    \b
+    Start:     nova init; nova check; nova run
+    Look:      nova status; nova logs F1 -f; nova why F1
+    Go on:     nova retry F1; nova run
+
+    Exit codes: 0 all done, 1 a task failed, 2 usage, 3 the plan is invalid, 4 work remains, 5 budget reached,
+    7 another engine holds the run, 8 environment, 70 internal error, 130 and 143 stopped by a signal.
+    """
+
+
+def wanted_commands(arguments: Iterable[str]) -> list[str]:
+    """The commands that may be meant: those named anywhere on the line, or all (help, completion, a mistake)."""
+    named = [name for name in COMMANDS if name in arguments]
+    return list(COMMANDS) if not named or "_NOVA_COMPLETE" in os.environ else named
+
+
+def build(names: Iterable[str]) -> typer.Typer:
+    """The application with these commands."""
+    app = typer.Typer(
+        name="nova",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings=CONTEXT,
+    )
+    app.callback()(entry)
+    for name in names:
+        function: Callable[..., Any] = getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name)
+        settings = {**CONTEXT, **getattr(function, "context_settings", {})}
+        app.command(name, context_settings=settings)(function)
+    return app
+
+
+def run_cli(arguments: list[str]) -> int:
+    """Run `nova` with these arguments and return its exit code; nothing is raised."""
+    prepare()
+    try:
+        code = call(arguments)
+        sys.stdout.flush()
+    except (OutputClosedError, BrokenPipeError):
+        abandon_stdout()
+        return PIPE_CLOSED
+    except OSError as error:  # a full disk behind stdout
+        abandon_stdout()
+        note(f"nova: cannot write the output: {error.strerror}")
+        return 8
+    return code
+
+
+def call(arguments: list[str]) -> int:
+    """Dispatch to the command; every way to end but a broken output becomes a code."""
+    try:
+        result = build(wanted_commands(arguments))(arguments, prog_name="nova", standalone_mode=False)
+    except NovaError as error:
+        return show_error(error)
+    except OutputClosedError:
+        raise
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except SystemExit as error:  # typer's own answer to a closed pipe
+        return PIPE_CLOSED if error.code == 1 else int(error.code or 0)
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer does not export the base of its usage errors
+            error.show()
+            return int(error.exit_code)
+        return crash(error)
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,147 @@
+"""Commands that change a run: carried out by the live engine, or on the saved state when there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nova_core.cli.options import Directory, check_ids, here, load_state
+from nova_core.cli.output import note, out
+from nova_core.command import Command, CommandKind, Reply
+from nova_core.errors import EnvironmentProblem, UsageError
+
+if TYPE_CHECKING:
+    from nova_core.project import Project
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID", help="The tasks.", show_default=False)]
+SomeIds = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The tasks.", show_default=False)]
+
+
+def carry_out(command: Command) -> int:
+    """Have the command done, print the answer; 0, or 2 when it was refused."""
+    from nova_core.text import clean
+
+    project = here()
+    check_ids(command.ids, load_state(project).tasks)
+    reply = ask_engine(project, command) or apply_offline(project, command)
+    if reply.ok:
+        out(clean(reply.message))
+        return 0
+    note(f"nova: {clean(reply.message)}")
+    return 2
+
+
+def ask_engine(project: Project, command: Command) -> Reply | None:
+    """The live engine's answer; None when there is no engine."""
+    from nova_core.inbox import send_command
+    from nova_core.lock import engine_alive
+
+    engine = engine_alive(project.lock_file)
+    if engine is None:
+        return None
+    reply = send_command(project.inbox_dir, command)
+    if reply is None and engine_alive(project.lock_file) is not None:
+        raise EnvironmentProblem(
+            f"the engine (pid {engine.pid}) did not answer within 5 seconds; nothing was changed",
+            hint="it may be stopped or very busy: try again, or look with nova status",
+        )
+    return reply
+
+
+def apply_offline(project: Project, command: Command) -> Reply:
+    """Change the saved state, with the lock of the run."""
+    from nova_core.desk import apply_offline as apply
+
+    return apply(project, command)
+
+
+def some_or_all(ids: list[str] | None, every: bool, flag: str) -> tuple[str, ...]:
+    """The ids, or none of them for the flag that means all; `UsageError` for both and for neither."""
+    if bool(ids) == every:
+        raise UsageError(f"name the tasks, or give {flag}", hint="nova status lists the tasks")
+    return tuple(ids or ())
+
+
+def retry(
+    ids: SomeIds = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Every failed task.")] = False,
+    downstream: Annotated[bool, typer.Option("--downstream", help="Also what depends on them.")] = False,
+    directory: Directory = None,
+) -> int:
+    """Let tasks run again.
+
+    With --downstream also everything that depends on them, and so on.
+
+    \b
+    Examples:  nova retry F3
+               nova retry F3 --downstream
+               nova retry --failed && nova run
+    """
+    chosen = some_or_all(ids, failed, "--failed")
+    return carry_out(Command(CommandKind.RETRY, chosen, downstream=downstream))
+
+
+def skip(ids: Ids, directory: Directory = None) -> int:
+    """Count tasks as done without running them.
+
+    Example: nova skip F3
+    """
+    return carry_out(Command(CommandKind.SKIP, tuple(ids)))
+
+
+def approve(ids: Ids, directory: Directory = None) -> int:
+    """Approve tasks that wait for a person.
+
+    Example: nova approve F3 F4
+    """
+    return carry_out(Command(CommandKind.APPROVE, tuple(ids)))
+
+
+def reject(
+    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the task.")],
+    directory: Directory = None,
+) -> int:
+    """Reject a task that waits for a person.
+
+    It fails, with your reason.
+
+    Example: nova reject F3 --reason "the API must stay compatible"
+    """
+    return carry_out(Command(CommandKind.REJECT, (task,), text=reason))
+
+
+def cancel(
+    ids: SomeIds = None,
+    every: Annotated[bool, typer.Option("--all", help="Every running task.")] = False,
+    kill: Annotated[bool, typer.Option("--kill", help="At once, without time to end by themselves.")] = False,
+    directory: Directory = None,
+) -> int:
+    """End running tasks.
+
+    They count as failed (cancelled) and can be retried.
+
+    \b
+    Examples:  nova cancel F3
+               nova cancel --all
+    """
+    return carry_out(Command(CommandKind.CANCEL, some_or_all(ids, every, "--all"), kill=kill))
+
+
+def pause(directory: Directory = None) -> int:
+    """Start nothing new until nova resume.
+
+    Running tasks go on until they end.
+
+    Example: nova pause
+    """
+    return carry_out(Command(CommandKind.PAUSE))
+
+
+def resume(directory: Directory = None) -> int:
+    """Start tasks again after nova pause.
+
+    Example: nova resume
+    """
+    return carry_out(Command(CommandKind.RESUME))

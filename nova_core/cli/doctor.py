@@ -1,0 +1,231 @@
+"""`nova doctor`: whether this machine and this directory give Nova what it needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from nova_core.cli.options import AsJson, Directory, here
+from nova_core.cli.output import columns, out, out_lines, paint
+from nova_core.errors import NovaError
+
+NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "sshfs", "fuse.sshfs", "ceph", "glusterfs", "afs"}
+LITTLE_SPACE = 1_000_000_000
+VERSION_TIMEOUT = 10.0
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    NOTE = "note"
+
+
+COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red", Level.NOTE: "dim"}
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    level: Level
+    what: str
+    detail: str
+
+
+def doctor(as_json: AsJson = False, directory: Directory = None) -> int:
+    """Check Python, kernel, disk, git and agents.
+
+    Exit code 8 if something will not work.
+
+    Example: nova doctor -C my-project
+    """
+    from nova_core.text import clean
+
+    findings = list(all_findings())
+    if as_json:
+        import msgspec
+
+        rows = [finding._asdict() for finding in findings]
+        out(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+    else:
+        width = max(len(level) for level in Level)
+        shown = columns([(finding.what, clean(finding.detail)) for finding in findings])
+        out_lines(
+            paint(f.level.ljust(width), COLOURS[f.level]) + "  " + line for f, line in zip(findings, shown, strict=True)
+        )
+    return 8 if any(finding.level is Level.PROBLEM for finding in findings) else 0
+
+
+def all_findings() -> Iterator[Finding]:
+    """Look at everything, one after the other."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        python, kernel, children, directory_of_project, disk, git, agents, surroundings,
+    )  # fmt: skip
+    for check in checks:
+        yield from check()
+
+
+def python() -> Iterator[Finding]:
+    """The interpreter, which workers' holders use too."""
+    yield Finding(Level.OK, "python", f"{platform.python_version()} at {sys.executable}")
+
+
+def kernel() -> Iterator[Finding]:
+    """pidfd (5.3) tells of an exit without polling; a child subreaper (3.4) lets no descendant get away."""
+    system = f"{platform.system()} {platform.release()}"
+    if sys.platform != "linux":
+        yield Finding(Level.WARNING, "kernel", f"{system}: tested on Linux; workers that fork daemons may get away")
+        return
+    yield Finding(Level.OK, "kernel", system)
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+        yield Finding(Level.OK, "pidfd", "works: an exit is noticed at once")
+    except OSError as error:
+        yield Finding(Level.WARNING, "pidfd", f"{error.strerror}: exits are noticed by polling")
+    if has_subreaper():
+        yield Finding(Level.OK, "subreaper", "works: descendants of a worker are found when it ends")
+    else:
+        yield Finding(Level.WARNING, "subreaper", "not available: daemons of a worker may outlive it")
+
+
+def has_subreaper() -> bool:
+    """Whether prctl(PR_GET_CHILD_SUBREAPER) is known here; nothing is changed."""
+    import ctypes
+
+    flag = ctypes.c_int()
+    try:
+        return bool(ctypes.CDLL(None).prctl(37, ctypes.byref(flag), 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+def children() -> Iterator[Finding]:
+    """/proc/PID/task/TID/children needs CONFIG_PROC_CHILDREN."""
+    if sys.platform != "linux":
+        return
+    if os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+        yield Finding(Level.OK, "/proc children", "present")
+    else:
+        yield Finding(Level.WARNING, "/proc children", "missing: looking for descendants reads all of /proc")
+
+
+def directory_of_project() -> Iterator[Finding]:
+    """Locks and private files must work where the project is."""
+    root = here().root
+    kind = filesystem_of(str(root))
+    if kind in NETWORK_FILESYSTEMS:
+        yield Finding(Level.WARNING, "filesystem", f"{kind}: locks of other machines may not be seen; use one machine")
+    elif kind:
+        yield Finding(Level.OK, "filesystem", kind)
+    problem = try_lock(str(root))
+    if problem:
+        yield Finding(Level.PROBLEM, "project directory", f"{root}: {problem}")
+    else:
+        yield Finding(Level.OK, "project directory", f"{root}: writable, flock works")
+
+
+def try_lock(directory: str) -> str:
+    """Make a file, lock it, see that a second lock is refused, remove it; the problem in words, or nothing."""
+    import fcntl
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=".nova-doctor-") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with open(file.name, "rb") as second:
+                try:
+                    fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return ""
+            return "a lock does not keep others out"
+    except OSError as error:
+        return str(error.strerror)
+
+
+def filesystem_of(path: str) -> str:
+    """The type of the filesystem `path` is on, from /proc/mounts; empty when it cannot be told."""
+    best, kind = "", ""
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
+            for line in mounts:
+                fields = line.split()
+                point = fields[1].replace("\\040", " ")
+                inside = path == point or path.startswith(point.rstrip("/") + "/")
+                if inside and len(point) >= len(best):
+                    best, kind = point, fields[2]
+    except (OSError, IndexError):
+        return ""
+    return kind
+
+
+def disk() -> Iterator[Finding]:
+    """Logs and the state need room."""
+    from nova_core.text import size
+
+    free = shutil.disk_usage(".").free
+    level = Level.WARNING if free < LITTLE_SPACE else Level.OK
+    yield Finding(level, "disk", f"{size(free)} free")
+
+
+def git() -> Iterator[Finding]:
+    """git tells which files a task changed."""
+    found = shutil.which("git")
+    if found is None:
+        yield Finding(Level.NOTE, "git", "not found: changed files are not recorded")
+        return
+    yield Finding(Level.OK, "git", version_of([found, "--version"]))
+    inside = any(os.path.exists(os.path.join(parent, ".git")) for parent in (here().root, *here().root.parents))
+    if not inside:
+        yield Finding(Level.NOTE, "repository", "not in a git repository: changed files are not recorded")
+
+
+def agents() -> Iterator[Finding]:
+    """The agents of nova.yaml must be on PATH."""
+    from nova_core.config import load_config
+
+    try:
+        config = load_config(None, environ=os.environ, root=here().root)
+    except NovaError as error:
+        yield Finding(Level.PROBLEM, "nova.yaml", str(error))
+        return
+    if not config.agents and not config.command:
+        yield Finding(Level.NOTE, "agents", "none configured: tasks need a Command column, or see nova init")
+    for name, agent in config.agents.items():
+        program = agent.command[0]
+        found = shutil.which(program)
+        if found is None:
+            yield Finding(Level.PROBLEM, f"agent {name}", f"{program} is not on PATH")
+        else:
+            yield Finding(Level.OK, f"agent {name}", f"{found} ({version_of([found, '--version'])})")
+
+
+def version_of(command: list[str]) -> str:
+    """The first line a program says about its version."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "version unknown"
+    said = (done.stdout or done.stderr).decode("utf-8", "replace").strip().splitlines()
+    return said[0][:100] if said and done.returncode == 0 else "version unknown"
+
+
+def surroundings() -> Iterator[Finding]:
+    """What may end the engine before the run is over."""
+    if "INVOCATION_ID" in os.environ:
+        yield Finding(Level.NOTE, "systemd", "stopping the unit also ends workers, unless it has KillMode=process")
+    if "TMUX" in os.environ or "STY" in os.environ:
+        yield Finding(Level.NOTE, "terminal", "inside tmux or screen: the run survives a lost connection")
+    elif "SSH_CONNECTION" in os.environ:
+        yield Finding(
+            Level.NOTE, "terminal", "over ssh: a lost connection ends the engine, not the workers; see --detach"
+        )

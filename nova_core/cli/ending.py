@@ -1,0 +1,77 @@
+"""What happens when a run is over: the summary, the JUnit file, and what GitHub Actions is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from nova_core.cli.output import OutputClosedError, note, out, out_lines
+from nova_core.console.summary import TAIL_LINES, counts, failed_tasks, summary, summary_object
+from nova_core.console.tails import tail
+from nova_core.model import is_safe_id
+
+if TYPE_CHECKING:
+    from nova_core.orchestrator import RunResult, Snapshot
+    from nova_core.project import Project
+
+
+def finish(
+    snapshot: Snapshot, result: RunResult, project: Project, *, plan: str, as_json: bool, junit: str | None
+) -> None:
+    """Say how it ended, everywhere it was asked for. A reader that went away does not change how the run ended."""
+    try:
+        if as_json:
+            import msgspec
+
+            out(msgspec.json.encode(summary_object(result)).decode())
+        else:
+            out_lines(quiet_runner(summary(result, snapshot, lambda task_id: log_tail(project, task_id))))
+        sys.stdout.flush()
+    except (OutputClosedError, BrokenPipeError):
+        from nova_core.cli.output import abandon_stdout
+
+        abandon_stdout()
+    if junit:
+        write_junit(junit, snapshot, project)
+    if "GITHUB_ACTIONS" in os.environ:
+        tell_github(snapshot, result, plan)
+
+
+def quiet_runner(lines: list[str]) -> list[str]:
+    """On GitHub, the same lines with nothing that its runner takes for a command."""
+    return [line.replace("##[", "## [") for line in lines] if "GITHUB_ACTIONS" in os.environ else lines
+
+
+def log_tail(project: Project, task_id: str) -> list[str]:
+    """The last lines a task printed."""
+    return tail(project.latest_log(task_id), TAIL_LINES) if is_safe_id(task_id) else []
+
+
+def write_junit(path: str, snapshot: Snapshot, project: Project) -> None:
+    """Write the JUnit file; a failure to write is said and changes nothing else."""
+    from nova_core.junit import junit_xml
+
+    text = junit_xml(snapshot.cascade, snapshot.state.tasks, lambda task_id: log_tail(project, task_id))
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        note(f"nova: cannot write {path}: {error.strerror}")
+
+
+def tell_github(snapshot: Snapshot, result: RunResult, plan: str) -> None:
+    """Mark failures at their lines of the plan and write the step's summary."""
+    from nova_core.console.github import error_commands, step_summary
+
+    failed = failed_tasks(snapshot.state.tasks)
+    lines = {task_id: task.line for task_id, task in snapshot.cascade.tasks.items()}
+    for line in error_commands(failed, plan, lines):
+        note(line)
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(step_summary(snapshot.cascade.name, counts(result), failed))
+        except OSError as error:
+            note(f"nova: cannot write {path}: {error.strerror}")

@@ -1,0 +1,74 @@
+"""How a command ends that could not do its work: one line, a hint and a documented code; never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from nova_core.cli.output import note
+from nova_core.errors import InputError, NovaError, Problem
+
+INTERNAL = 70
+
+
+def show_error(error: NovaError) -> int:
+    """Print the error, or every problem of a plan, and return the exit code."""
+    if isinstance(error, InputError):
+        show_problems(error.problems)
+    else:
+        from nova_core.text import clean
+
+        note(f"nova: {clean(error.message)}")
+        show_hint(clean(error.hint))
+    return error.exit_code
+
+
+def show_problems(problems: tuple[Problem, ...]) -> None:
+    """Print each problem as `path:line: message`, with its hint below."""
+    from nova_core.text import clean
+
+    lines = []
+    for problem in problems:
+        mark = "warning: " if problem.warning else ""
+        lines.append(f"{clean(problem.place)}: {mark}{clean(problem.message)}")
+        if problem.hint:
+            lines.append(f"  hint: {clean(problem.hint)}")
+    if lines:
+        note("\n".join(lines))
+
+
+def show_hint(hint: str) -> None:
+    """Print what the person can do, if there is anything."""
+    if hint:
+        note(f"hint: {hint}")
+
+
+def crash(error: BaseException) -> int:
+    """Our own mistake: say so in one line, keep the traceback in `.nova/`; `NOVA_DEBUG=1` shows it."""
+    import traceback
+
+    from nova_core.text import clean
+
+    report = "".join(traceback.format_exception(error))
+    kept = keep_crash_report(report)
+    where = f"; details are in {kept}" if kept else ""
+    summary = clean(str(error))[:200]
+    note(f"nova: internal error: {type(error).__name__}: {summary}{where}")
+    if os.environ.get("NOVA_DEBUG"):
+        note(report.rstrip())
+    elif not kept:
+        show_hint("NOVA_DEBUG=1 shows the details")
+    return INTERNAL
+
+
+def keep_crash_report(report: str) -> str | None:
+    """Write the traceback into an existing `.nova/`; return its path, or None where that is impossible."""
+    path = os.path.join(".nova", f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(f"{sys.version}\n{sys.argv}\n{report}")
+    except OSError:
+        return None
+    return path

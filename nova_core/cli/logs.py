@@ -1,0 +1,180 @@
+"""`nova logs`: what a task printed, now or while it goes on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nova_core.cli.options import Directory, check_ids, here, load_state
+from nova_core.cli.output import OutputClosedError, note
+from nova_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from nova_core.project import Project
+    from nova_core.record import State
+
+CHUNK = 65_536
+POLL = 0.2
+
+
+def logs(
+    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the task ends.")] = False,
+    attempt: Annotated[int | None, typer.Option(min=1, metavar="N", help="An earlier attempt.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Unchanged, even on a terminal (escape sequences act).")] = False,
+    directory: Directory = None,
+) -> int:
+    """Print what a task printed.
+
+    On a terminal it is cleaned of escape sequences; into a pipe it goes unchanged.
+
+    \b
+    Examples:  nova logs F1
+               nova logs F1 -f
+               nova logs F1 --attempt 1 | less
+    """
+    project = here()
+    state = load_state(project)
+    check_ids([task], state.tasks)
+    path = path_of(project, state, task, attempt)
+    writer = Writer(cleaned=sys.stdout.isatty() and not raw)
+    try:
+        if follow and attempt is None:
+            follow_log(project, path, task, writer)
+        else:
+            print_log(path, task, writer)
+        writer.finish()
+    except BrokenPipeError as error:
+        raise OutputClosedError from error
+    return 0
+
+
+def path_of(project: Project, state: State, task: str, attempt: int | None) -> Path:
+    """The log of the attempt, which must have been made."""
+    from nova_core.text import clean
+
+    latest = state.tasks[task].attempt
+    if attempt is not None and attempt > latest:
+        raise UsageError(f"{clean(task)} has had {latest} attempts", hint=f"nova logs {clean(task)} shows the latest")
+    try:
+        return project.attempt_log(task, attempt or latest, latest, state.tasks)
+    except ValueError:
+        raise UsageError(f"{clean(task)} cannot be the name of a file") from None
+
+
+class Writer:
+    """Writes a log's bytes to stdout, through the cleaner if a terminal would act on them."""
+
+    def __init__(self, *, cleaned: bool) -> None:
+        self._stream = sys.stdout.buffer
+        self._cleaner = None
+        if cleaned:
+            from codecs import getincrementaldecoder
+
+            from nova_core.text import Cleaner
+
+            self._cleaner = Cleaner(newlines=True)
+            self._decoder = getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data: bytes) -> None:
+        """Write one piece and let it be seen."""
+        if self._cleaner is not None:
+            data = self._cleaner.feed(self._decoder.decode(data)).encode("utf-8", "replace")
+        self._stream.write(data)
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """Write what was held back."""
+        if self._cleaner is not None:
+            self._stream.write(self._cleaner.finish().encode("utf-8", "replace"))
+            self._stream.flush()
+
+
+class Follower:
+    """Reads what is new in a log that may grow, shrink, be replaced or not be there yet."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._offset = 0
+
+    def read(self) -> bytes:
+        """The next piece, empty when there is none now; starts over when the log was cut or replaced."""
+        if self._descriptor is None or self._changed():
+            self._open()
+        if self._descriptor is None:
+            return b""
+        data = os.pread(self._descriptor, CHUNK, self._offset)
+        self._offset += len(data)
+        return data
+
+    def _changed(self) -> bool:
+        assert self._descriptor is not None
+        mine = os.fstat(self._descriptor)
+        if mine.st_size < self._offset:
+            return True
+        if mine.st_size > self._offset:  # read the old one to its end first
+            return False
+        try:
+            there = os.lstat(self._path)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
+
+    def _open(self) -> None:
+        from nova_core.console.tails import open_log
+
+        self.close()
+        self._descriptor, self._offset = open_log(self._path), 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def print_log(path: Path, task: str, writer: Writer) -> None:
+    """The whole log, once."""
+    from nova_core.console.tails import open_log
+    from nova_core.text import clean
+
+    descriptor = open_log(path)
+    if descriptor is None:
+        note(f"nova: {clean(task)} has printed nothing (there is no {clean(path.name)})")
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        while data := file.read(CHUNK):
+            writer.write(data)
+
+
+def follow_log(project: Project, path: Path, task: str, writer: Writer) -> None:
+    """The log until the task is over: its end is looked at before the last read, so that nothing is missed."""
+    follower = Follower(path)
+    try:
+        while True:
+            over = is_over(project, task)
+            while data := follower.read():
+                writer.write(data)
+            if over:
+                return
+            time.sleep(POLL)
+    finally:
+        follower.close()
+
+
+def is_over(project: Project, task: str) -> bool:
+    """Whether nothing more can come: the task has ended for good, or waits and no engine is alive to start it."""
+    from nova_core.lock import engine_alive
+    from nova_core.record import TaskStatus
+
+    alive = engine_alive(project.lock_file) is not None
+    found = load_state(project).tasks.get(task)
+    if found is None or found.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
+        return True
+    return found.status is TaskStatus.PENDING and not alive

@@ -1,0 +1,94 @@
+"""Options that many commands share, and the project they work on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nova_core.errors import EnvironmentProblem, UsageError
+
+if TYPE_CHECKING:
+    from nova_core.parser import Cascade
+    from nova_core.project import Project
+    from nova_core.record import State
+
+DEFAULT_PLAN = "CASCADE.md"
+
+
+def enter(directory: str | None) -> str | None:
+    """Change into `directory` before anything else is looked at, as `make -C` does."""
+    if directory:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            from nova_core.text import clean
+
+            raise EnvironmentProblem(f"cannot change to {clean(directory)}: {error.strerror}") from None
+    return directory
+
+
+Directory = Annotated[
+    str | None,
+    typer.Option(
+        "-C", "--directory", metavar="DIR", help="Work in DIR instead of here.", callback=enter, is_eager=True
+    ),
+]
+Plan = Annotated[str, typer.Argument(metavar="PLAN", help="The plan.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def here() -> Project:
+    """The project in the current directory."""
+    from pathlib import Path
+
+    from nova_core.project import Project
+
+    try:
+        return Project(Path.cwd())
+    except FileNotFoundError:
+        raise EnvironmentProblem("the current directory does not exist any more") from None
+
+
+def load_state(project: Project) -> State:
+    """The saved state; `UsageError` when nothing has been run here yet."""
+    from nova_core.state import StateManager
+
+    try:
+        return StateManager(project.state_file).load()
+    except FileNotFoundError:
+        raise UsageError("nothing has been run here yet", hint="nova run starts the plan in CASCADE.md") from None
+
+
+def plan_of(state: State) -> Cascade | None:
+    """The plan the state belongs to; None when it cannot be read any more."""
+    from nova_core.errors import InputError
+    from nova_core.parser import parse_cascade
+
+    try:
+        return parse_cascade(state.project.cascade_file or DEFAULT_PLAN)
+    except (InputError, OSError):
+        return None
+
+
+def check_ids(ids: Iterable[str], known: Collection[str]) -> None:
+    """Raise `UsageError` with a suggestion for the first id that is not `known`."""
+    for task_id in ids:
+        if task_id not in known:
+            from nova_core.text import clean
+
+            raise UsageError(f"there is no task {clean(task_id)[:80]}", hint=suggestion(task_id, known))
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """Which of the `known` ids was probably meant."""
+    from difflib import get_close_matches
+
+    from nova_core.text import clean
+
+    short = word[:80]
+    same = [name for name in known if name.lower() == short.lower()]
+    close = same or get_close_matches(short, list(known)[:5_000], n=3)
+    return f"did you mean {', '.join(map(clean, close))}?" if close else "nova status lists the tasks"

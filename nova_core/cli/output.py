@@ -1,0 +1,87 @@
+"""What commands print: data to stdout, everything else to stderr, a little colour where a person is watching."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "dim": "2", "bold": "1"}
+
+
+class OutputClosedError(Exception):
+    """Whoever read our stdout went away; the command ends quietly."""
+
+
+def prepare() -> None:
+    """Make both streams usable whatever they are: closed, or in an encoding that cannot say everything."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def out(text: str = "") -> None:
+    """Print one piece of data; raises `OutputClosedError` when nobody reads any more."""
+    try:
+        sys.stdout.write(text + "\n")
+    except BrokenPipeError as error:
+        raise OutputClosedError from error
+
+
+def out_lines(lines: Iterable[str]) -> None:
+    """Print many lines with one write."""
+    text = "\n".join(lines)
+    if text:
+        out(text)
+
+
+def flush() -> None:
+    """Bring everything printed so far to its reader."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosedError from error
+
+
+def note(text: str) -> None:
+    """Print something for the person, not for a program."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:  # nobody to tell
+        return
+
+
+def abandon_stdout() -> None:
+    """Send what is still buffered nowhere, so that the interpreter's last flush cannot complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def coloured() -> bool:
+    """Whether stdout is a terminal whose user wants colours (no-color.org: any value that is not empty means no)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str) -> str:
+    """`text` in a colour of `COLOURS` if colours are wanted; an empty name means none."""
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and coloured() else text
+
+
+def columns(rows: Sequence[Sequence[str]], gap: int = 2) -> list[str]:
+    """Rows of cells as aligned lines; the last column keeps its length."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (" " * gap)
+        .join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)), row[-1]])
+        .rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,98 @@
+"""Commands about the plan itself: check and graph."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nova_core.cli.failures import show_problems
+from nova_core.cli.options import DEFAULT_PLAN, AsJson, Directory, Plan
+from nova_core.cli.output import out, out_lines
+
+if TYPE_CHECKING:
+    from nova_core.check import PlanSummary
+    from nova_core.parser import Cascade
+
+MAX_PATH_SHOWN = 12
+
+
+class GraphFormat(StrEnum):
+    """What `nova graph` can draw."""
+
+    ASCII = "ascii"
+    MERMAID = "mermaid"
+    DOT = "dot"
+    JSON = "json"
+
+
+def check(plan: Plan = DEFAULT_PLAN, as_json: AsJson = False, directory: Directory = None) -> int:
+    """Check the plan and say what is in it.
+
+    Every problem is told with its line; exit code 3 if the plan cannot be run.
+
+    \b
+    Examples:  nova check
+               nova check docs/plan.md --json
+    """
+    from nova_core.check import summarize
+    from nova_core.errors import InputError
+    from nova_core.parser import parse_cascade
+
+    try:
+        cascade = parse_cascade(plan)
+    except InputError as error:
+        if as_json:
+            print_json({"valid": False, "problems": error.problems})
+            return error.exit_code
+        raise
+    weights = [task.duration or 0.0 for task in cascade.tasks.values()]
+    found = summarize(cascade, weights)
+    if as_json:
+        print_json({"valid": True, "name": cascade.name, "summary": found, "problems": cascade.warnings})
+        return 0
+    show_problems(cascade.warnings)
+    out_lines(summary_lines(cascade, found))
+    return 0
+
+
+def print_json(value: object) -> None:
+    """Print any of our values as JSON, readable."""
+    import msgspec
+
+    out(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
+    """What is in the plan, for a person."""
+    raise NotImplementedError
+
+
+def graph(
+    plan: Plan = DEFAULT_PLAN,
+    form: Annotated[GraphFormat, typer.Option("-f", "--format", help="How to draw it.")] = GraphFormat.ASCII,
+    directory: Directory = None,
+) -> int:
+    """Draw the dependencies.
+
+    Each task is shown with its status if the plan was run here.
+
+    \b
+    Examples:  nova graph
+               nova graph -f mermaid > plan.mmd
+               nova graph -f dot | dot -Tsvg > plan.svg
+    """
+    from nova_core.cli.options import here
+    from nova_core.graph import render
+    from nova_core.parser import parse_cascade
+    from nova_core.state import StateManager
+
+    cascade = parse_cascade(plan)
+    try:
+        tasks = StateManager(here().state_file).load().tasks
+        statuses = {task_id: task.status.value for task_id, task in tasks.items() if task_id in cascade.tasks}
+    except FileNotFoundError:
+        statuses = None
+    out(render(cascade, form.value, statuses).rstrip("\n"))
+    return 0

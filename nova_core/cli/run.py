@@ -1,0 +1,171 @@
+"""`nova run`: the engine on this thread, with whatever view fits where the output goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nova_core.cli.options import DEFAULT_PLAN, Directory, Plan, here
+from nova_core.cli.output import out_lines
+from nova_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from nova_core.config import Config
+    from nova_core.orchestrator import Orchestrator
+    from nova_core.project import Project
+
+Words = list[str] | None
+
+
+def run(
+    context: typer.Context,
+    plan: Plan = DEFAULT_PLAN,
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="Print progress, open no full-screen interface.")] = False,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Most workers at once.")] = None,
+    command: Annotated[str | None, typer.Option(metavar="LINE", help="Shell line to run for every task.")] = None,
+    agent: Annotated[str | None, typer.Option(metavar="NAME", help="Agent for every task (see nova doctor).")] = None,
+    only: Annotated[Words, typer.Option(metavar="IDS", help="Only these tasks (comma separated, repeatable).")] = None,
+    until: Annotated[Words, typer.Option(metavar="ID", help="Only this task and what it depends on.")] = None,
+    branch: Annotated[Words, typer.Option(metavar="NAME", help="Only the tasks of this branch.")] = None,
+    group: Annotated[Words, typer.Option(metavar="NAME", help="Only the tasks of this group.")] = None,
+    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print what would run; start nothing.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Like -n, with the reason for every task.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing more after the first failure.")] = False,
+    retries: Annotated[int | None, typer.Option(min=0, metavar="N", help="Times to retry a failed task.")] = None,
+    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time for a task, such as 30m.")] = None,
+    idle_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time without any output.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was done and start over.")] = False,
+    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Redo tasks whose plan text changed.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background; return once it has begun.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False,
+    junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None,
+    budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start nothing above this cost.")] = None,
+    directory: Directory = None,
+) -> int:
+    """Run the plan.
+
+    Every task starts when its dependencies are done, as many at once as allowed. Done tasks are not run again.
+
+    \b
+    Examples:  nova run
+               nova run docs/plan.md -j 8
+               nova run --until F4 --agent claude
+               nova run --no-ui --json > events.jsonl
+               nova run -n --explain
+
+    The first Ctrl-C stops starting tasks and ends the workers; the second kills them. A lost terminal (SIGHUP)
+    or a kill leaves the workers running: the next nova run takes them over.
+    """
+    project = here()
+    flags = {
+        "jobs": jobs, "command": command, "agent": (agent,) if agent else None, "retries": retries, "budget": budget,
+        "timeout": seconds("--timeout", timeout), "idle_timeout": seconds("--idle-timeout", idle_timeout),
+        "fail_fast": fail_fast or None,
+    }  # fmt: skip
+    if detach:
+        from nova_core.cli.detach import start_detached
+
+        return start_detached(project, sys.argv[1:])
+    config = configured(project, flags)
+    from nova_core.orchestrator import Orchestrator, Selection
+
+    selection = Selection(only=split(only), until=split(until), branches=tuple(branch or ()), groups=tuple(group or ()))
+    engine = Orchestrator(
+        plan, project.state_file, config.jobs,
+        config=config, selection=selection, fresh=fresh, rerun_changed=rerun_changed,
+    )  # fmt: skip
+    try:
+        if dry_run or explain:
+            return show_plan(engine, explain)
+        return carry_out(engine, project, plan, as_json, junit)
+    finally:
+        engine.close()
+
+
+def seconds(flag: str, text: str | None) -> float | None:
+    """The duration a flag was given."""
+    if text is None:
+        return None
+    from nova_core.text import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}") from None
+
+
+def split(values: Words) -> tuple[str, ...]:
+    """`--only F1,F2 --only F3` as three ids."""
+    return tuple(word for value in values or () for part in value.split(",") if (word := part.strip()))
+
+
+def configured(project: Project, flags: dict[str, Any]) -> Config:
+    """`nova.yaml` and the environment, with the given flags on top."""
+    import msgspec
+
+    from nova_core.config import load_config
+
+    config = load_config(None, environ=os.environ, root=project.root)
+    return msgspec.structs.replace(config, **{name: value for name, value in flags.items() if value is not None})
+
+
+def show_plan(engine: Orchestrator, why: bool) -> int:
+    """Print the tasks in the order they would start; nothing is started."""
+    from nova_core.cli.output import columns
+    from nova_core.text import clean
+
+    tasks = engine.snapshot().cascade.tasks
+    if why:
+        out_lines(columns([(clean(e.task_id), e.action, clean(e.why)) for e in engine.explain()]))
+    else:
+        runs = [e.task_id for e in engine.explain() if e.action != "skip"]
+        out_lines(columns([(clean(i), clean(tasks[i].name) if i in tasks else "") for i in runs]))
+    return 0
+
+
+def carry_out(engine: Orchestrator, project: Project, plan: str, as_json: bool, junit: str | None) -> int:
+    """Run to the end with a view on it; return the exit code."""
+    from nova_core.cli.views import choose_view
+
+    view = choose_view(engine, project, as_json)
+    engine.subscribe(view.event)
+    try:
+        with stopping(engine) as signals:
+            result = engine.run()
+    finally:
+        view.close()
+    code = result.exit_code
+    if signals and code:
+        code = 128 + signals[0]
+    from nova_core.cli.ending import finish
+
+    finish(engine.snapshot(), result, project, plan=plan, as_json=as_json, junit=junit)
+    return code
+
+
+@contextmanager
+def stopping(engine: Orchestrator) -> Iterator[list[int]]:
+    """While it lasts, the first SIGINT or SIGTERM stops the run, the second kills the workers; yields the signals seen.
+
+    SIGHUP keeps its default: it ends the engine as a crash would, and workers outlive a crash.
+    """
+    seen: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        engine.stop(kill=len(seen) > 1)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,73 @@
+"""Which view a run gets: JSON lines when asked, a live one on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Protocol
+
+from nova_core.console.lines import LocalClock, event_line
+from nova_core.console.stream import EventStream
+from nova_core.events import Event
+
+if TYPE_CHECKING:
+    from nova_core.orchestrator import Orchestrator
+    from nova_core.project import Project
+
+
+class View(Protocol):
+    """Watches a run. `event` is called on the engine's thread and must return at once."""
+
+    def event(self, event: Event) -> None:
+        """Take one event."""
+
+    def close(self) -> None:
+        """Show what is left; the terminal is as it was before."""
+
+
+class StreamView:
+    """One line per event, into any stream of bytes."""
+
+    def __init__(self, stream: IO[bytes], form: Callable[[Event], bytes | None]) -> None:
+        self._stream = EventStream(stream, form)
+        self.event = self._stream.__call__
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._stream.close()
+
+
+def choose_view(engine: Orchestrator, project: Project, as_json: bool) -> View:
+    """The view for this stdout."""
+    sys.stdout.flush()
+    if as_json:
+        return StreamView(sys.stdout.buffer, json_form())
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        from nova_core.console.live import LiveView
+
+        return LiveView(engine.snapshot)
+    return StreamView(sys.stdout.buffer, plain_form(engine))
+
+
+def json_form() -> Callable[[Event], bytes]:
+    """An event as one line of JSON."""
+    import msgspec
+
+    encode = msgspec.json.Encoder().encode
+    return lambda event: encode(event) + b"\n"
+
+
+def plain_form(engine: Orchestrator) -> Callable[[Event], bytes | None]:
+    """An event as one line of text. GitHub's runner takes `##[` anywhere in a line for a command."""
+    tasks = engine.snapshot().cascade.tasks
+    clock = LocalClock()
+    on_github = "GITHUB_ACTIONS" in os.environ
+
+    def form(event: Event) -> bytes | None:
+        line = event_line(event, tasks, clock)
+        if line is None:
+            return None
+        return f"{line.replace('##[', '## [') if on_github else line}\n".encode("utf-8", "replace")
+
+    return form

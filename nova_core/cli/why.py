@@ -1,0 +1,118 @@
+"""`nova why`: what a task waits for, what blocks it or why it failed, and what to type next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nova_core.cli.options import Directory, check_ids, here, load_state, plan_of
+from nova_core.cli.output import out_lines
+from nova_core.console.lines import failure_text
+from nova_core.record import State, TaskState, TaskStatus
+from nova_core.text import clean, duration
+
+if TYPE_CHECKING:
+    from nova_core.model import Task
+    from nova_core.project import Project
+
+LOG_LINES = 10
+
+
+def why(
+    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
+    directory: Directory = None,
+) -> int:
+    """Explain where a task stands.
+
+    What it waits for, what blocks it, why it failed, and what to do about it.
+
+    Example: nova why F3
+    """
+    from nova_core.lock import engine_alive
+
+    project = here()
+    state = load_state(project)
+    plan = plan_of(state)
+    check_ids([task], {**state.tasks, **(plan.tasks if plan else {})})
+    planned = plan.tasks.get(task) if plan else None
+    alive = engine_alive(project.lock_file) is not None
+    out_lines(explanation(task, state, planned, alive=alive, log=log_lines(project, task)))
+    return 0
+
+
+def log_lines(project: Project, task: str) -> list[str]:
+    """Where the log is, and its last lines."""
+    from nova_core.console.tails import tail
+    from nova_core.model import is_safe_id
+
+    if not is_safe_id(task):
+        return []
+    path = project.latest_log(task)
+    lines = tail(path, LOG_LINES)
+    return [f"log: {clean(str(path.relative_to(project.root)))}", *(f"    | {line}" for line in lines)] if lines else []
+
+
+def explanation(task_id: str, state: State, planned: Task | None, *, alive: bool, log: list[str]) -> list[str]:
+    """All there is to say, and the next steps at the end."""
+    task = state.tasks.get(task_id, TaskState())
+    title = f"{clean(task_id)}  {clean(planned.name)}" if planned else f"{clean(task_id)} (not in the plan any more)"
+    said, steps = verdict(task_id, task, state, planned, alive=alive)
+    return [title, *said, *attempts_line(task), *log, *(f"next: {step}" for step in steps)]
+
+
+Verdict = tuple[list[str], list[str]]
+
+
+def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *, alive: bool) -> Verdict:
+    """What is the case with the task, and what can be typed."""
+    name = clean(task_id)
+    if task.status is TaskStatus.COMPLETED:
+        how = "skipped by hand" if task.skipped else f"took {duration(task.elapsed or task.duration_seconds)}"
+        return [f"completed: {how}"], [f"nova retry {name} (to run it again)"]
+    if task.status is TaskStatus.FAILED:
+        again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
+        return [f"failed: {failure_text(task.reason, task.error)}"], [f"nova logs {name}", again]
+    if task.approval == "waiting":
+        return ["waits for a person's approval"], [f"nova approve {name}", f"nova reject {name} --reason TEXT"]
+    if task.status is TaskStatus.IN_PROGRESS:
+        return running(name, task, alive=alive)
+    return pending(name, task, state, planned, alive=alive)
+
+
+def running(name: str, task: TaskState, *, alive: bool) -> Verdict:
+    """A task that has a worker."""
+    step = f": {clean(task.current_step)}" if task.current_step else ""
+    doing = "its checks are running" if task.verifying else f"running{step}"
+    if not alive:
+        return [f"{doing}, as far as is known; no engine is watching"], ["nova run (takes it over)"]
+    return [f"{doing} (pid {task.pid}, since {clean(task.started_at or '?')})"], [f"nova logs {name} -f"]
+
+
+def pending(name: str, task: TaskState, state: State, planned: Task | None, *, alive: bool) -> Verdict:
+    """A task that has not begun, or begins again."""
+    go_on = [] if alive else ["nova run"]
+    if task.blocked_by:
+        cause = clean(task.blocked_by[0])
+        return [f"blocked by {clean(', '.join(task.blocked_by))}"], [f"nova why {cause}", f"nova retry {cause}"]
+    if task.retry_at:
+        said = f"failed {task.failures} times, is tried again at {clean(task.retry_at)}"
+        return [said, f"last time: {failure_text(task.reason, task.error)}"], go_on
+    unmet = [d for d in planned.depends_on if not is_completed(state, d)] if planned else []
+    if unmet:
+        waits = [f"  {clean(d)}: {clean(state.tasks.get(d, TaskState()).status.value)}" for d in unmet]
+        return ["waits for what it depends on:", *waits], go_on
+    if state.run.paused:
+        return ["ready, but the run is paused"], ["nova resume"]
+    return ["ready: it starts when a worker is free" if alive else "ready: no engine is running"], go_on
+
+
+def is_completed(state: State, task_id: str) -> bool:
+    """Whether a dependency is done."""
+    found = state.tasks.get(task_id)
+    return found is not None and found.status is TaskStatus.COMPLETED
+
+
+def attempts_line(task: TaskState) -> list[str]:
+    """How often it was tried, when that is more than once."""
+    return [f"attempts: {task.attempt}"] if task.attempt > 1 else []

@@ -1,0 +1,153 @@
+"""The live view of a headless run on a terminal: progress and running tasks below, finished lines scrolling above."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from nova_core.console.lines import LocalClock, event_line
+from nova_core.events import Event, EventKind
+from nova_core.record import State, TaskState, TaskStatus
+from nova_core.text import clean, duration
+
+if TYPE_CHECKING:
+    from nova_core.orchestrator import Snapshot
+
+REFRESH = 0.2
+MAX_RUNNING = 12
+STYLES = {
+    EventKind.TASK_COMPLETED: "green",
+    EventKind.TASK_FAILED: "red",
+    EventKind.TASK_RETRYING: "yellow",
+    EventKind.TASK_BLOCKED: "yellow",
+    EventKind.TASK_WAITING: "yellow",
+    EventKind.MILESTONE: "bold",
+    EventKind.BUDGET_REACHED: "yellow",
+    EventKind.WARNING: "yellow",
+    EventKind.RUN_PAUSED: "yellow",
+    EventKind.RUN_RESUMED: "",
+    EventKind.PLAN_CHANGED: "",
+    EventKind.TASK_ADOPTED: "",
+}
+
+
+class LiveView:
+    """Pulls snapshots a few times a second and redraws; the engine only appends events and never waits.
+
+    Every text is a `Text`, never markup: names and steps come from plans and workers.
+    """
+
+    def __init__(self, snapshot: Callable[[], Snapshot], console: Console | None = None) -> None:
+        self._snapshot = snapshot
+        self._console = console or Console(highlight=False, markup=False, emoji=False)
+        self._events: deque[Event] = deque()
+        self._clock = LocalClock()
+        self._closing = threading.Event()
+        self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
+        self._live.start()
+        self._thread = threading.Thread(target=self._work, name="nova-live", daemon=True)
+        self._thread.start()
+
+    def event(self, event: Event) -> None:
+        """Take one event; returns at once."""
+        self._events.append(event)
+
+    def close(self) -> None:
+        """Print what is left and take the lower part off the screen."""
+        self._closing.set()
+        self._thread.join()
+        self._live.stop()
+
+    def _work(self) -> None:
+        while not self._closing.wait(REFRESH):
+            self._draw(self._snapshot())
+        self._print_events(self._snapshot())
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        self._print_events(snapshot)
+        self._live.update(lower_part(snapshot, self._console.width), refresh=True)
+
+    def _print_events(self, snapshot: Snapshot) -> None:
+        """One print for all of them: each costs a redraw of the lower part."""
+        lines = []
+        while self._events:
+            event = self._events.popleft()
+            if event.kind in STYLES and (line := event_line(event, snapshot.cascade.tasks, self._clock)):
+                lines.append(Text(line, STYLES[event.kind], overflow="fold"))
+        if lines:
+            self._console.print(Text("\n").join(lines))
+
+
+def lower_part(snapshot: Snapshot, width: int) -> RenderableType:
+    """Running tasks, then one line of counts and a bar."""
+    running = [running_row(task_id, snapshot) for task_id in snapshot.running[:MAX_RUNNING]]
+    more = len(snapshot.running) - len(running)
+    rows: list[RenderableType] = []
+    if running:
+        rows.append(running_table(running))
+    if more > 0:
+        rows.append(Text(f"  and {more:,} more running", "dim"))
+    done, total = progress(snapshot.state, len(snapshot.cascade.tasks))
+    rows.append(Text(counts_line(snapshot, done, total), "bold", no_wrap=True, overflow="ellipsis"))
+    rows.append(ProgressBar(total=max(total, 1), completed=done, width=min(width, 60)))
+    return Group(*rows)
+
+
+def running_table(rows: list[tuple[str, str, str, str]]) -> Table:
+    """The running tasks in columns: id, elapsed, name, step."""
+    table = Table.grid(padding=(0, 2))
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    for _ in range(2):
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for task_id, elapsed, name, step in rows:
+        table.add_row(Text(task_id, "cyan"), Text(elapsed), Text(name), Text(step, "dim"))
+    return table
+
+
+def running_row(task_id: str, snapshot: Snapshot) -> tuple[str, str, str, str]:
+    """The cells of one running task."""
+    task = snapshot.state.tasks.get(task_id, TaskState())
+    plan = snapshot.cascade.tasks.get(task_id)
+    step = "verifying" if task.verifying else clean(task.current_step or "")
+    percent = f"{task.progress}% " if task.progress is not None else ""
+    return clean(task_id), elapsed(task, snapshot.at), clean(plan.name) if plan else "", percent + step
+
+
+def elapsed(task: TaskState, now: datetime) -> str:
+    """How long a running task has been at it."""
+    if not task.started_at:
+        return ""
+    try:
+        return duration((now - datetime.fromisoformat(task.started_at)).total_seconds())
+    except (ValueError, TypeError):  # a stamp that another program wrote
+        return ""
+
+
+def progress(state: State, total: int) -> tuple[int, int]:
+    """Completed tasks, and all."""
+    return sum(task.status is TaskStatus.COMPLETED for task in state.tasks.values()), total
+
+
+def counts_line(snapshot: Snapshot, done: int, total: int) -> str:
+    """The run in one line."""
+    failed = sum(task.status is TaskStatus.FAILED for task in snapshot.state.tasks.values())
+    parts = [f"{done:,}/{total:,} done", f"{len(snapshot.running)} running", f"{len(snapshot.ready):,} ready"]
+    if failed:
+        parts.append(f"{failed:,} failed")
+    if snapshot.blocked:
+        parts.append(f"{len(snapshot.blocked):,} blocked")
+    if snapshot.state.run.paused:
+        parts.append("paused")
+    if snapshot.critical_path_left:
+        parts.append(f"at least {duration(snapshot.critical_path_left)} left")
+    return "  ".join([clean(snapshot.cascade.name), *parts])

@@ -1,0 +1,141 @@
+"""What is said when a run is over: counts, time, cost, every failure with its last words, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nova_core.console.lines import failure_text
+from nova_core.record import TaskState, TaskStatus
+from nova_core.text import clean, duration, money, tokens
+
+if TYPE_CHECKING:
+    from nova_core.orchestrator import RunResult, Snapshot
+
+MAX_SHOWN = 20
+TAIL_LINES = 5
+Tail = Callable[[str], list[str]]
+
+
+def summary(result: RunResult, snapshot: Snapshot, tail: Tail) -> list[str]:
+    """The lines of the final summary; `tail(task_id)` gives the last lines of a task's log."""
+    failed = failed_tasks(snapshot.state.tasks)
+    return [
+        "",
+        f"{clean(snapshot.cascade.name)}: {counts(result)}",
+        *times_and_cost(result),
+        *failure_lines(failed, tail),
+        *blocked_lines(snapshot.blocked),
+        *next_lines(result, failed, snapshot),
+    ]
+
+
+def failed_tasks(tasks: Mapping[str, TaskState]) -> dict[str, TaskState]:
+    """The failed tasks, in the order of the plan."""
+    return {task_id: task for task_id, task in tasks.items() if task.status is TaskStatus.FAILED}
+
+
+def counts(result: RunResult) -> str:
+    """How many tasks ended which way; words of zero are left out."""
+    parts = (
+        (result.completed, "completed"),
+        (result.failed, "failed"),
+        (result.blocked, "blocked"),
+        (result.waiting_approval, "waiting for approval"),
+        (result.pending, "pending"),
+    )
+    return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "nothing to do"
+
+
+def times_and_cost(result: RunResult) -> list[str]:
+    """Wall time against the time the tasks took, and tokens and cost if there were any."""
+    line = f"time: {duration(result.wall_seconds)}"
+    saved = result.task_seconds - result.wall_seconds
+    if result.task_seconds >= 1:
+        line += f" for {duration(result.task_seconds)} of work"
+    if saved >= 1:
+        line += f" ({duration(saved)} saved by running in parallel)"
+    return [line, *token_lines(result)]
+
+
+def token_lines(result: RunResult) -> list[str]:
+    """Tokens of the four kinds and what they cost; what has no price is said."""
+    usage = result.tokens
+    if not usage.total:
+        return []
+    kinds = (
+        (usage.input_tokens, "in"),
+        (usage.output_tokens, "out"),
+        (usage.cache_read_tokens, "cache read"),
+        (usage.cache_creation_tokens, "cache written"),
+    )
+    return [
+        "tokens: " + ", ".join(f"{tokens(number)} {word}" for number, word in kinds if number),
+        f"cost: {cost_text(result.cost_usd, result.unpriced)}",
+    ]
+
+
+def cost_text(usd: float | None, unpriced: bool) -> str:
+    """A sum of money that never hides what could not be priced."""
+    if usd is None:
+        return "unknown (no price for the model; set prices in nova.yaml)"
+    return f"at least {money(usd)} (some models have no price)" if unpriced else money(usd)
+
+
+def failure_lines(failed: Mapping[str, TaskState], tail: Tail) -> list[str]:
+    """Each failed task with its reason and the end of its log."""
+    lines = []
+    for task_id, task in list(failed.items())[:MAX_SHOWN]:
+        lines += ["", f"{clean(task_id)} failed: {failure_text(task.reason, task.error)}"]
+        lines += [f"    | {line}" for line in tail(task_id)]
+    if len(failed) > MAX_SHOWN:
+        lines += ["", f"and {len(failed) - MAX_SHOWN:,} more failed"]
+    return lines
+
+
+def blocked_lines(blocked: Mapping[str, Iterable[str]]) -> list[str]:
+    """Each blocked task with what blocks it."""
+    if not blocked:
+        return []
+    shown = [
+        f"  {clean(task_id)} by {clean(', '.join(causes))}" for task_id, causes in list(blocked.items())[:MAX_SHOWN]
+    ]
+    more = [f"  and {len(blocked) - MAX_SHOWN:,} more"] if len(blocked) > MAX_SHOWN else []
+    return ["", "blocked:", *shown, *more]
+
+
+def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Snapshot) -> list[str]:
+    """What the person can type now."""
+    steps = []
+    if failed:
+        first = clean(next(iter(failed)))
+        again = f"nova retry {first}" if len(failed) == 1 else "nova retry --failed"
+        steps = [f"nova why {first}", f"nova logs {first}", f"{again} && nova run"]
+    elif waiting := [i for i, task in snapshot.state.tasks.items() if task.approval == "waiting"]:
+        steps = [f"nova approve {clean(' '.join(waiting[:MAX_SHOWN]))}"]
+    elif result.exit_code:
+        steps = ["nova run", "nova status"]
+    return ["", *(f"{'next:' if not i else '     '} {step}" for i, step in enumerate(steps))] if steps else []
+
+
+def summary_object(result: RunResult) -> dict[str, Any]:
+    """The last object of `nova run --json`."""
+    import msgspec
+
+    fields: dict[str, Any] = {name: getattr(result, name) for name in RESULT_FIELDS}
+    return {"kind": "summary", **fields, "tokens": msgspec.to_builtins(result.tokens)}
+
+
+RESULT_FIELDS = (
+    "exit_code",
+    "completed",
+    "failed",
+    "blocked",
+    "pending",
+    "waiting_approval",
+    "wall_seconds",
+    "task_seconds",
+    "tokens",
+    "cost_usd",
+    "unpriced",
+)

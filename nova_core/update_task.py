@@ -1,0 +1,149 @@
+"""`python -m nova_core.update_task TASK_ID`: a report for a task by its id, from a worker or by hand in the project.
+
+Inside a worker it is `nova report`. By hand it hands a report to the live engine, or, with none, edits the saved state.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from nova_core.report import (
+    ENVIRONMENT,
+    OPTIONS,
+    TEXT,
+    ReportError,
+    complain,
+    deliver,
+    from_worker,
+    printable,
+    read_options,
+)
+
+if TYPE_CHECKING:
+    from nova_core.project import Project
+    from nova_core.state import StateManager
+
+STATUSES = ("in_progress", "completed", "failed")
+ALL_OPTIONS = {**OPTIONS, "--status": ("status", TEXT), "--current-step": ("step", TEXT), "--error": ("error", TEXT)}
+HELP = """\
+usage: python -m nova_core.update_task TASK_ID [OPTIONS]
+
+Tell Nova how a task is getting on. In a worker this is `nova report`; by hand, run it in the project's directory.
+
+options:
+  --status STATUS             in_progress, completed or failed; only without a live engine, which else decides itself
+  --step TEXT                 what is being done now (also --current-step)
+  --error TEXT                why it failed, with --status failed
+  --percent, --criterion, --input-tokens, --output-tokens, --cache-read-tokens, --cache-creation-tokens, --file,
+  --message                   as in `nova report --help`
+"""
+
+
+def update(task_id: str, fields: dict[str, object]) -> None:
+    """Bring the report to whoever keeps the state; `ReportError` says why that cannot be."""
+    environ = os.environ
+    if all(environ.get(name) for name in ENVIRONMENT) and environ["NOVA_TASK_ID"] == task_id:
+        deliver(environ["NOVA_INBOX"], from_worker(fields))
+        return
+    from pathlib import Path
+
+    from nova_core.lock import engine_alive
+    from nova_core.project import Project
+
+    project = Project(Path.cwd())
+    if engine_alive(project.lock_file):
+        tell_engine(project, task_id, fields)
+    else:
+        edit_state(project, task_id, fields)
+
+
+def tell_engine(project: Project, task_id: str, fields: dict[str, object]) -> None:
+    """Hand the live engine a report without a token: it is marked as made by hand, and believed as such or refused."""
+    state = manager_of(project, task_id).load()
+    if "status" in fields:
+        sys.stderr.write("update_task: the running engine decides how the task ends; --status is only noted\n")
+    whose = {
+        "kind": "report",
+        "run": state.run.id,
+        "task": task_id,
+        "attempt": state.tasks[task_id].attempt,
+        "token": "",
+    }
+    deliver(str(project.inbox_dir), {**whose, **fields})
+
+
+def manager_of(project: Project, task_id: str) -> StateManager:
+    """The project's state, once it is sure that the task is in it."""
+    from nova_core.state import StateManager
+
+    manager = StateManager(project.state_file)
+    try:
+        known = task_id in manager.load().tasks
+    except FileNotFoundError:
+        raise ReportError("there is no cascade_state.json here", "run it in the project's directory") from None
+    if not known:
+        raise ReportError(f"there is no task {printable(task_id)}", "nova status lists the tasks")
+    return manager
+
+
+def edit_state(project: Project, task_id: str, fields: dict[str, object]) -> None:
+    """No engine: write the given fields into the saved state."""
+    import time
+
+    from nova_core.clock import iso
+    from nova_core.record import TaskStatus
+
+    manager = manager_of(project, task_id)
+    now = iso(time.time())
+    status = fields.get("status")
+    step = fields.get("step")
+    tokens = fields.get("tokens")
+    if isinstance(step, str):
+        manager.update_task(task_id, current_step=step)
+    if isinstance(tokens, Mapping):
+        manager.update_task_tokens(task_id, **tokens)
+    if status == "in_progress":
+        manager.update_task(task_id, status=TaskStatus.IN_PROGRESS, started_at=now)
+    elif status == "completed":
+        files = fields.get("files")
+        manager.complete_task(task_id, completed_at=now, files_changed=files if isinstance(files, list) else None)
+    elif status == "failed":
+        manager.fail_task(
+            task_id, error=str(fields.get("error") or fields.get("message") or "marked as failed by hand")
+        )
+
+
+def read(arguments: list[str]) -> tuple[str, dict[str, object]]:
+    """The task and the fields of the report."""
+    fields, words = read_options(arguments, ALL_OPTIONS)
+    if len(words) != 1:
+        raise ReportError("name one task", "python -m nova_core.update_task TASK_ID --step TEXT")
+    if fields.get("status") not in (None, *STATUSES):
+        raise ReportError(f"--status: {printable(str(fields['status']))} is none of {', '.join(STATUSES)}")
+    if not fields:
+        raise ReportError("nothing to report", "`--help` lists the options")
+    return words[0], fields
+
+
+def main(arguments: list[str]) -> int:
+    """Run the update; return 0, 2 (usage) or 8 (the state or the inbox cannot be used)."""
+    from nova_core.errors import NovaError
+
+    if "-h" in arguments or "--help" in arguments:
+        sys.stdout.write(HELP)
+        return 0
+    try:
+        update(*read(arguments))
+    except ReportError as error:
+        return complain(error)
+    except (NovaError, OSError) as error:
+        sys.stderr.write(f"update_task: {printable(str(error))}\n")
+        return 8
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
