@@ -1,0 +1,214 @@
+"""Settings: `nova.yaml`, overridden by `NOVA_*` variables, each value with the place it came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nova_core.errors import InputError, InputNotFoundError, Problem, UsageError
+from nova_core.model import Task
+from nova_core.pricing import Price
+from nova_core.settings import (
+    Field,
+    Read,
+    Reader,
+    above_zero,
+    map_of,
+    plain,
+    read_argument,
+    read_count,
+    read_duration,
+    read_names,
+    read_number,
+    read_size,
+    read_text,
+    read_truth,
+    struct,
+)
+from nova_core.text import clean, head_and_tail
+from nova_core.yaml_file import Document, load_yaml
+
+DEFAULT_FILE = "nova.yaml"
+PLACEHOLDERS = ("id", "name", "description", "prompt", "model")
+
+
+class AgentConfig(msgspec.Struct, frozen=True):
+    """How to start one agent: its command with placeholders, extra environment, and the model it uses unless told."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str] = {}
+    model: str | None = None
+
+
+class LimitsConfig(msgspec.Struct, frozen=True):
+    """Ceilings beside the number of workers; `cpu` is cores, `memory` bytes, None means what the machine has."""
+
+    branches: Mapping[str, int] = {}
+    groups: Mapping[str, int] = {}
+    cpu: float | None = None
+    memory: int | None = None
+
+
+class EnvConfig(msgspec.Struct, frozen=True):
+    """What workers see: variables taken away, and variables set."""
+
+    drop: tuple[str, ...] = ()
+    set: Mapping[str, str] = {}
+
+
+class Config(msgspec.Struct, frozen=True):
+    """All settings. Times are seconds (0 means no limit), sizes bytes, `budget` US dollars.
+
+    `agent` names agents in order of preference. `origins` tells where each value that is not a default came from:
+    `nova.yaml:3` or `NOVA_JOBS`, by setting (`jobs`, `limits.cpu`, `agents.claude`).
+    """
+
+    agent: tuple[str, ...] = ()
+    agents: Mapping[str, AgentConfig] = {}
+    command: str | None = None
+    jobs: int = 3
+    limits: LimitsConfig = LimitsConfig()
+    timeout: float = 0.0
+    idle_timeout: float = 0.0
+    check_timeout: float = 600.0
+    grace: float = 5.0
+    retries: int = 0
+    retry_delay: float = 2.0
+    retry_max_delay: float = 300.0
+    budget: float | None = None
+    prices: Mapping[str, Price] = {}
+    log_limit: int = 64_000_000
+    fail_fast: bool = False
+    env: EnvConfig = EnvConfig()
+    milestones: str | None = None
+    origins: Mapping[str, str] = {}
+
+
+def load_config(path: str | Path | None, *, environ: Mapping[str, str], root: str | Path = ".") -> Config:
+    """Read settings from `path`, or from `nova.yaml` in `root` if there is one, then from `environ`.
+
+    Raises `InputError` with every mistake found, `InputNotFoundError` if `path` is given and missing.
+    """
+    document = _load_document(path, Path(root) / DEFAULT_FILE)
+    reader = Reader(document)
+    values = reader.mapping((), document.data, _FIELDS)
+    _apply_environment(reader, values, environ)
+    if reader.problems:
+        raise InputError(sorted(reader.problems, key=lambda p: (p.path != document.path, p.line)))
+    return Config(**values, origins=reader.origins)
+
+
+def _load_document(path: str | Path | None, default: Path) -> Document:
+    if path is not None:
+        return load_yaml(path)
+    try:
+        return load_yaml(default)
+    except InputNotFoundError:
+        return Document(str(default), None, {})
+
+
+def _apply_environment(reader: Reader, values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    for variable, (setting, read) in _VARIABLES.items():
+        text = environ.get(variable, "")
+        if not text:
+            continue
+        try:
+            value = read(text)
+        except ValueError as error:
+            reader.problems.append(Problem(variable, 0, str(error), "correct or unset this environment variable"))
+            continue
+        reader.origins[setting] = variable
+        section, _, key = setting.rpartition(".")
+        if section:
+            value = msgspec.structs.replace(values.get(section, LimitsConfig()), **{key: value})
+        values[section or key] = value
+
+
+def _read_command(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError('must be a list of texts, such as [claude, -p, "{prompt}"]')
+    arguments = tuple(map(read_argument, value))
+    for argument in arguments:
+        _substitute(argument, dict.fromkeys(PLACEHOLDERS, ""))
+    return arguments
+
+
+def _read_variables(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
+    for name in data if isinstance(data, dict) else ():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            reader.fail((*keys, name), "not a name for an environment variable", "use letters, digits and `_`")
+    return reader.named(keys, data, plain(read_argument))
+
+
+_SCALARS: dict[str, Read] = {
+    "agent": read_names,
+    "command": read_text,
+    "jobs": above_zero(read_count),
+    "timeout": read_duration,
+    "idle_timeout": read_duration,
+    "check_timeout": read_duration,
+    "grace": read_duration,
+    "retries": read_count,
+    "retry_delay": read_duration,
+    "retry_max_delay": read_duration,
+    "budget": above_zero(read_number),
+    "log_limit": read_size,
+    "fail_fast": read_truth,
+    "milestones": read_text,
+}
+_CEILINGS: dict[str, Read] = {"cpu": above_zero(read_number), "memory": above_zero(read_size)}
+_AGENT = {"command": plain(_read_command), "env": _read_variables, "model": plain(read_text)}
+_PRICE = {name: plain(read_number) for name in ("input", "output", "cache_read", "cache_creation")}
+_LIMITS = {
+    "branches": map_of(plain(above_zero(read_count))),
+    "groups": map_of(plain(above_zero(read_count))),
+    **{name: plain(read) for name, read in _CEILINGS.items()},
+}
+_FIELDS: dict[str, Field] = {
+    **{name: plain(read) for name, read in _SCALARS.items()},
+    "agents": map_of(struct(AgentConfig, _AGENT, "command")),
+    "limits": struct(LimitsConfig, _LIMITS),
+    "prices": map_of(struct(Price, _PRICE, "input", "output")),
+    "env": struct(EnvConfig, {"drop": plain(read_names), "set": _read_variables}),
+}
+_VARIABLES: dict[str, tuple[str, Read]] = {
+    **{f"NOVA_{name.upper()}": (name, read) for name, read in _SCALARS.items()},
+    **{f"NOVA_LIMITS_{name.upper()}": (f"limits.{name}", read) for name, read in _CEILINGS.items()},
+}
+
+
+def render_command(agent: AgentConfig, task: Task, prompt: str, model: str | None = None) -> tuple[str, ...]:
+    """The agent's command for one task: an argument list, for no shell, with every `{placeholder}` filled in.
+
+    Values are not searched for placeholders again, and no value becomes an option: an argument that begins with a
+    placeholder gets a space before a leading `-`. Raises `UsageError` for an unknown placeholder.
+    """
+    values = {
+        "id": task.id,
+        "name": task.name,
+        "description": task.description,
+        "prompt": prompt,
+        "model": model or agent.model or "",
+    }
+    # No argument can hold a NUL, nor a lone surrogate.
+    safe = {key: text.replace("\0", "").encode("utf-8", "replace").decode() for key, text in values.items()}
+    return tuple(_substitute(argument, safe) for argument in agent.command)
+
+
+def _substitute(argument: str, values: Mapping[str, str]) -> str:
+    def replace(match: re.Match[str]) -> str:
+        if match[0] in ("{{", "}}"):
+            return match[0][0]
+        if match[1] not in values:
+            shown = clean(head_and_tail(match[0], 60))
+            hint = "write {{ and }} for braces; known are " + " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+            raise UsageError(f"unknown placeholder `{shown}`", hint=hint)
+        return values[match[1]]
+
+    filled = re.sub(r"\{\{|\}\}|\{([^{}]*)\}|[{}]", replace, argument)
+    is_value = argument.startswith("{") and not argument.startswith("{{")
+    return f" {filled}" if is_value and filled.startswith("-") else filled

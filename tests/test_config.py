@@ -1,0 +1,230 @@
+"""Settings: read from file and environment with their origins, refused with line and hint, and turned into commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config, render_command
+from nova_core.errors import InputError, InputNotFoundError, UsageError
+from nova_core.model import Task
+from nova_core.pricing import Price
+
+FULL = """\
+agent: [claude, codex]
+agents:
+  claude:
+    command: [claude, -p, "{prompt}", ""]
+    env: {API_TIMEOUT: 10, EMPTY: , NO: no}
+    model: opus
+command: make {id}
+jobs: 8
+limits:
+  branches: {Backend: 2}
+  groups:
+    API: 1
+  cpu: 1.5
+  memory: 8GB
+timeout: 1.5h
+idle_timeout: 90
+check_timeout: 0
+grace: 250ms
+retries: 2
+retry_delay: 1s
+retry_max_delay: 1m
+budget: $12.50
+prices:
+  my-model: {input: 1, output: 2.5, cache_read: 0}
+log_limit: 1MiB
+fail_fast: yes
+env:
+  drop: [SECRET, AWS_*]
+  set: {CI: 1}
+milestones: plan/milestones.yaml
+"""
+TASK = Task("F1", "Core", description="Types", line=3)
+
+
+def load(tmp_path: Path, text: str, **environ: str) -> Config:
+    """The settings of `text` as a file."""
+    (tmp_path / "nova.yaml").write_text(text)
+    return load_config(tmp_path / "nova.yaml", environ=environ)
+
+
+def test_every_setting(tmp_path: Path) -> None:
+    """A full file is read into typed values, in seconds, bytes and dollars."""
+    config = load(tmp_path, FULL)
+    assert msgspec.structs.replace(config, origins={}) == Config(
+        agent=("claude", "codex"),
+        agents={
+            "claude": AgentConfig(
+                ("claude", "-p", "{prompt}", ""), {"API_TIMEOUT": "10", "EMPTY": "", "NO": "no"}, "opus"
+            )
+        },
+        command="make {id}",
+        jobs=8,
+        limits=LimitsConfig({"Backend": 2}, {"API": 1}, 1.5, 8_000_000_000),
+        timeout=5400.0,
+        idle_timeout=90.0,
+        check_timeout=0.0,
+        grace=0.25,
+        retries=2,
+        retry_delay=1.0,
+        retry_max_delay=60.0,
+        budget=12.5,
+        prices={"my-model": Price(1.0, 2.5, 0.0)},
+        log_limit=2**20,
+        fail_fast=True,
+        env=EnvConfig(("SECRET", "AWS_*"), {"CI": "1"}),
+        milestones="plan/milestones.yaml",
+    )
+
+
+def test_origins(tmp_path: Path) -> None:
+    """Each value knows its file and line, or its variable; defaults have no origin."""
+    config = load(tmp_path, FULL, NOVA_JOBS="5", NOVA_LIMITS_CPU="2")
+    file = str(tmp_path / "nova.yaml")
+    assert config.origins["timeout"] == f"{file}:15"
+    assert config.origins["agents.claude"] == f"{file}:3"
+    assert config.origins["limits.memory"] == f"{file}:14"
+    assert (config.origins["jobs"], config.jobs) == ("NOVA_JOBS", 5)
+    assert (config.origins["limits.cpu"], config.limits.cpu, config.limits.memory) == (
+        "NOVA_LIMITS_CPU",
+        2.0,
+        8 * 10**9,
+    )
+    assert load(tmp_path, "jobs: 3").origins.keys() == {"jobs"}
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "jobs:\n", "limits:\nagents: {}\n"])
+def test_absent_values_are_defaults(tmp_path: Path, text: str) -> None:
+    """A file without values is as good as no file."""
+    assert msgspec.structs.replace(load(tmp_path, text), origins={}) == Config()
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    """Without `nova.yaml` the defaults hold; a file asked for by name must be there."""
+    assert load_config(None, environ={}, root=tmp_path) == Config()
+    with pytest.raises(InputNotFoundError):
+        load_config(tmp_path / "other.yaml", environ={})
+
+
+def test_default_file_is_found_in_the_root(tmp_path: Path) -> None:
+    """`nova.yaml` in the project root is read without being named, and one that cannot be read is an error."""
+    (tmp_path / "nova.yaml").write_text("jobs: 7")
+    assert load_config(None, environ={}, root=tmp_path).jobs == 7
+    (tmp_path / "nova.yaml").unlink()
+    (tmp_path / "nova.yaml").mkdir()
+    with pytest.raises(InputError, match="Is a directory"):
+        load_config(None, environ={}, root=tmp_path)
+
+
+REFUSED = [
+    ("jobs: 0", 1, "jobs: must be more than 0", ""),
+    ("jobs: -1", 1, "jobs: must be a whole number that is not negative, not `-1`", ""),
+    ("jobs: many", 1, "jobs: must be a whole number", ""),
+    ("jobs: 1.5", 1, "jobs: must be a whole number", ""),
+    ("jobs: [1]", 1, "jobs: must be text, not a list", ""),
+    ("\njbos: 3", 2, "jbos: unknown setting", "did you mean `jobs`?"),
+    ("zzz: 3", 1, "zzz: unknown setting", "known: agent"),
+    ("limits:\n  cpus: 3", 2, "limits.cpus: unknown setting", "did you mean `cpu`?"),
+    ("limits:\n  cpu: 0", 2, "limits.cpu: must be more than 0", ""),
+    ("limits:\n  memory: 8 gigs", 2, "limits.memory: '8 gigs' is not a size", ""),
+    ("limits:\n  branches:\n    A: 0", 3, "limits.branches.A: must be more than 0", ""),
+    ("limits: 3", 1, "limits: must be a mapping", ""),
+    ("- jobs", 1, "must be a mapping", ""),
+    ("timeout: soon", 1, "timeout: 'soon' is not a duration", ""),
+    ("timeout: -5", 1, "timeout: '-5' is not a duration", ""),
+    ("budget: nan", 1, "budget: must be a number", ""),
+    ("budget: 0", 1, "budget: must be more than 0", ""),
+    ("fail_fast: maybe", 1, "fail_fast: must be true or false, not `maybe`", ""),
+    ("command: ''", 1, "command: must be text, not nothing", ""),
+    ('command: "a\\0b"', 1, "command: must not contain a NUL", ""),
+    ("agents:\n  a: {}", 2, "agents.a: `command` is missing", ""),
+    ("agents:\n  a:", 2, "agents.a: `command` is missing", ""),
+    ("agents:\n  a:\n    command: claude -p", 3, "agents.a.command: must be a list of texts", ""),
+    ("agents:\n  a:\n    command: []", 3, "agents.a.command: must be a list of texts", ""),
+    ("agents:\n  a:\n    command: [a, [b]]", 3, "agents.a.command: must be text, not a list", ""),
+    ("agents:\n  a:\n    command: ['{promt}']", 3, "agents.a.command: unknown placeholder `{promt}`", "write {{"),
+    ("agents:\n  a:\n    command: [x]\n    env: {A-B: 1}", 4, "agents.a.env.A-B: not a name", ""),
+    ("agents:\n  a:\n    command: [x]\n    env: {A: [1]}", 4, "agents.a.env.A: must be text", ""),
+    ("prices:\n  m: {input: 1}", 2, "prices.m: `output` is missing", ""),
+    ("prices:\n  m: {input: -1, output: 2}", 2, "prices.m.input: must be a number", ""),
+    ("env:\n  set: {'': 1}", 2, "env.set.: not a name", ""),
+    ('"\\x1b[2Jx": 1', 1, "x: unknown setting", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "message", "hint"), REFUSED)
+def test_mistakes_have_place_and_hint(tmp_path: Path, text: str, line: int, message: str, hint: str) -> None:
+    """Every wrong value is named with its file and line, in one printable line."""
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, text)
+    problem = caught.value.problems[0]
+    assert problem.line == line
+    assert message in problem.message
+    assert problem.hint.startswith(hint)
+    assert str(problem).isprintable()
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """Mistakes are collected in the order of the file, those of variables last."""
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, "timeout: x\njobs: 0\nfoo: 1", NOVA_RETRIES="many")
+    assert [(p.path.endswith("nova.yaml"), p.line) for p in caught.value.problems] == [
+        (True, 1), (True, 2), (True, 3), (False, 0),
+    ]  # fmt: skip
+    assert str(caught.value.problems[-1]).startswith("NOVA_RETRIES: must be a whole number")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "setting", "expected"),
+    [
+        ("NOVA_AGENT", "claude, codex", "agent", ("claude", "codex")),
+        ("NOVA_TIMEOUT", "30m", "timeout", 1800.0),
+        ("NOVA_BUDGET", "5", "budget", 5.0),
+        ("NOVA_FAIL_FAST", "1", "fail_fast", True),
+        ("NOVA_LOG_LIMIT", "1kB", "log_limit", 1000),
+        ("NOVA_JOBS", "", "jobs", 4),
+    ],
+)
+def test_variables_override_the_file(tmp_path: Path, variable: str, text: str, setting: str, expected: object) -> None:
+    """A variable beats the file; an empty one is as good as unset."""
+    assert getattr(load(tmp_path, "jobs: 4\ntimeout: 1s", **{variable: text}), setting) == expected
+
+
+def test_render_command_fills_in() -> None:
+    """Placeholders are filled in anywhere in an argument, values are not searched again, braces can be written."""
+    agent = AgentConfig(("x", "{id}-{name}", "--p={prompt}", "{{{description}}}", "{model}"), model="opus")
+    assert render_command(agent, TASK, "do {id} {{now}}; rm -rf /") == (
+        "x", "F1-Core", "--p=do {id} {{now}}; rm -rf /", "{Types}", "opus",
+    )  # fmt: skip
+    assert render_command(agent, TASK, "", "haiku")[-1] == "haiku"
+
+
+def test_render_command_values_cannot_become_options_or_end_a_string() -> None:
+    """A value with a leading dash, a NUL or a lone surrogate stays one harmless argument."""
+    agent = AgentConfig(("x", "{prompt}", "{name}"))
+    hostile = msgspec.structs.replace(TASK, name="--a\ud800")
+    assert render_command(agent, hostile, "\0-rf\0") == ("x", " -rf", " --a?")
+
+
+@pytest.mark.parametrize("argument", ["{nmae}", "{}", "{", "a}", '{"json": 1}', "{{}"])
+def test_render_command_names_an_unknown_placeholder(argument: str) -> None:
+    """Braces that mean nothing are an error with the list of those that do."""
+    with pytest.raises(UsageError, match="unknown placeholder") as caught:
+        render_command(AgentConfig((argument,)), TASK, "")
+    assert "{prompt}" in caught.value.hint
+
+
+@given(st.text(), st.text())
+def test_render_command_keeps_arguments_apart(name: str, prompt: str) -> None:
+    """Whatever the values hold, the number of arguments stays and each can be given to a process."""
+    rendered = render_command(AgentConfig(("x", "{name}", "{prompt}")), Task("F1", name), prompt)
+    assert len(rendered) == 3
+    assert all("\0" not in argument and argument.encode() is not None for argument in rendered)
+    assert not any(argument.startswith("-") for argument in rendered)
