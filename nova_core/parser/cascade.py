@@ -1,0 +1,162 @@
+"""Reads CASCADE.md: from text to tasks, a graph, and every problem on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from nova_core.dag import DAG, CycleError
+from nova_core.errors import Problem
+from nova_core.model import Task
+from nova_core.parser.blocks import hide_comments, scan, split_lines
+from nova_core.parser.criteria import checklist
+from nova_core.parser.findings import Findings
+from nova_core.parser.references import References
+from nova_core.parser.rows import Row
+from nova_core.parser.sections import Outline, Section, find_tables, place_rows, read_rows
+from nova_core.parser.source import read_source
+
+_MAX_CYCLES = 10
+_SHOWN_CYCLE = 20
+_TABLE_HINT = "a plan has a table with the columns Task ID | Task Name | What Changes | Depends On"
+
+Branches = dict[str, dict[str, tuple[str, ...]]]
+
+
+class Cascade(msgspec.Struct, frozen=True):
+    """A plan: its tasks in plan order, their graph, and its branches (branch -> group -> ids, in plan order).
+
+    Every dependency of every task is a key of `tasks`, and there is no cycle. `warnings` are in file order.
+    """
+
+    name: str
+    path: str
+    tasks: dict[str, Task]
+    dag: DAG
+    warnings: tuple[Problem, ...]
+    branches: Branches
+
+
+def parse_cascade(path: str | os.PathLike[str]) -> Cascade:
+    """Read the plan in the file `path`.
+
+    Raises `InputNotFoundError` (a `FileNotFoundError`) if there is no such file, and `InputError` (a `ValueError`) with
+    every problem of the file at once.
+    """
+    return parse_text(read_source(path), os.fspath(path))
+
+
+def parse_text(text: str, path: str) -> Cascade:
+    """The plan written in `text`; `path` only names it. Raises `InputError` with every problem at once."""
+    findings = Findings(path)
+    lines = split_lines(text)
+    if "\0" in text:
+        findings.error(text[: text.index("\0")].count("\n") + 1, "the file is not text", _TABLE_HINT)
+        findings.raise_errors()
+    outline, rows, sections = _read(text, lines, findings)
+    rows = _distinct(rows, findings)
+    if not rows and not findings.failed:
+        empty = "the plan is empty" if not text.strip() else "no tasks found"
+        findings.error(0, empty, _TABLE_HINT)
+    branches = _branches(rows)
+    references = References(rows, branches, findings)
+    depends_on = {row.id: references.resolve(row) for row in rows}
+    dag = _graph(depends_on, {row.id: row.line for row in rows}, findings)
+    findings.raise_errors()
+    tasks = _tasks(rows, depends_on, sections, lines)
+    return Cascade(outline.project, findings.path, tasks, dag, findings.warnings(), branches)
+
+
+def _read(text: str, lines: list[str], findings: Findings) -> tuple[Outline, list[Row], list[Section]]:
+    def report_unclosed(line: int, what: str) -> None:
+        findings.warn(line, f"the {what} is never closed: everything below it is ignored")
+
+    hidden = hide_comments(lines, report_unclosed) if "<!--" in text else set()
+    blocks = list(scan(lines, hidden, report_unclosed))
+    tables = find_tables(blocks, findings)
+    by_table = read_rows(blocks, tables, lines, findings)
+    stem = os.path.splitext(os.path.basename(findings.path))[0]
+    outline = Outline(stem)
+    sections = place_rows(blocks, by_table, len(lines), outline, findings)
+    return outline, [row for table in by_table.values() for row in table], sections
+
+
+def _distinct(rows: Sequence[Row], findings: Findings) -> list[Row]:
+    """The rows without those that repeat an id; files of tasks must not collide where case does not count."""
+    first: dict[str, Row] = {}
+    kept = []
+    for row in rows:
+        other = first.setdefault(row.id.casefold(), row)
+        if other is row:
+            kept.append(row)
+            continue
+        same = "the id" if other.id == row.id else f"the id {other.id}, but for its case,"
+        message = f"duplicate task id {row.id}: {same} is used in line {other.line}"
+        findings.error(row.line, message, "rename one of them")
+    return kept
+
+
+def _branches(rows: Iterable[Row]) -> Branches:
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        found.setdefault(row.branch, {}).setdefault(row.group, []).append(row.id)
+    return {branch: {group: tuple(ids) for group, ids in groups.items()} for branch, groups in found.items()}
+
+
+def _graph(depends_on: Mapping[str, Sequence[str]], lines: Mapping[str, int], findings: Findings) -> DAG:
+    """The graph. Each cycle is reported and then opened, so that the next one is found too; see `raise_errors`."""
+    edges = depends_on
+    for _ in range(_MAX_CYCLES):
+        try:
+            return DAG(edges)
+        except CycleError as error:
+            first, second = error.path[0], error.path[1]
+            message = f"cyclic dependency: {_shown_cycle(error.path)}"
+            findings.error(lines[first], message, "remove one of these dependencies")
+            edges = {**edges, first: tuple(task_id for task_id in edges[first] if task_id != second)}
+    return DAG({})
+
+
+def _shown_cycle(path: Sequence[str]) -> str:
+    if len(path) > _SHOWN_CYCLE:
+        path = [*path[: _SHOWN_CYCLE - 2], f"... ({len(path) - _SHOWN_CYCLE + 1} more)", path[-1]]
+    return " -> ".join(path)
+
+
+def _tasks(
+    rows: Iterable[Row], depends_on: Mapping[str, tuple[str, ...]], sections: Iterable[Section], lines: Sequence[str]
+) -> dict[str, Task]:
+    texts: dict[str, list[Section]] = {}
+    for section in sections:
+        texts.setdefault(section.task_id, []).append(section)
+    tasks = {}
+    for row in rows:
+        fields = row.fields or {}
+        if row.id in texts:
+            fields = _with_sections(fields, texts[row.id], lines)
+        tasks[row.id] = Task(
+            row.id,
+            row.name or row.id,
+            row.description,
+            depends_on[row.id],
+            row.group,
+            row.branch,
+            row.line,
+            **fields,
+        )
+    return tasks
+
+
+def _with_sections(fields: dict[str, Any], sections: Sequence[Section], lines: Sequence[str]) -> dict[str, Any]:
+    """The fields of a task with the text of its sections, and the criteria listed there."""
+    bodies = [lines[section.start : section.end] for section in sections]
+    starts = [section.start + 1 for section in sections]
+    criteria = [item for start, body in zip(starts, bodies, strict=True) for item in checklist(body, start)]
+    return {
+        **fields,
+        "details": "\n\n".join("\n".join(body).strip() for body in bodies),
+        "criteria": (*fields.get("criteria", ()), *criteria),
+    }

@@ -1,0 +1,114 @@
+"""Decides by its header whether a table holds tasks, and which column means what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from nova_core.parser.cells import MAX_CELLS, undecorated
+
+# What the field calls its columns, the surest name first.
+_SURE_IDS = ("task id", "taskid", "task-id", "task_id", "task #", "task no", "id", "#", "no", "nr", "key", "ticket")
+_WEAK_IDS = ("task", "step", "pr", "phase", "milestone", "batch")
+_NAMES = ("task name", "name", "title", "task title", "task", "summary", "step", "phase", "milestone", "goal")
+_DESCRIPTIONS = ("what changes", "what to do", "description", "details", "what", "scope")
+_DEPENDENCIES = frozenset(
+    ("depends on", "depends", "dependencies", "dependency", "deps", "dep", "blocked by", "prerequisites",
+     "prerequisite", "requires", "depends-on", "depends_on")
+)  # fmt: skip
+_OPTIONAL = {
+    "agent": ("agent",),
+    "command": ("command", "cmd", "run", "shell"),
+    "outputs": ("outputs", "output", "output files", "produces", "artifacts", "files"),
+    "criteria": (
+        "criteria", "acceptance criteria", "acceptance", "done when", "success criteria", "definition of done",
+        "verification", "checks",
+    ),
+    "timeout": ("timeout", "time limit"),
+    "retries": ("retries", "retry", "max retries"),
+    "priority": ("priority", "prio"),
+    "locks": ("locks", "lock"),
+    "model": ("model",),
+    "approval": ("approval", "needs approval", "requires approval"),
+    "duration": ("duration", "estimate", "estimated duration", "est", "effort"),
+    "cpu": ("cpu", "cpus", "cores"),
+    "memory": ("memory", "mem", "ram"),
+}  # fmt: skip
+
+
+class Columns(msgspec.Struct, frozen=True, gc=False):
+    """Where a task table keeps what; indexes count from 0, -1 means it has no such column.
+
+    `sure` tells an id column by a name that means nothing else. `extras` are (index, field of Task, folded header),
+    `text` is the column most likely to hold a stray pipe.
+    """
+
+    width: int
+    id: int
+    sure: bool
+    name: int
+    description: int
+    depends_on: tuple[int, ...]
+    extras: tuple[tuple[int, str, str], ...]
+    unused: tuple[str, ...]
+    text: int
+
+    @property
+    def commands(self) -> bool:
+        """Whether some column holds text that will be run."""
+        return any(field == "command" for _, field, _ in self.extras)
+
+
+def read_header(header: Sequence[str]) -> Columns | None:
+    """The columns of a task table; None when the table holds something else.
+
+    A task table has an id column and either a dependency column, or (with an id column of a sure name) a name and one
+    more column Nova knows; a column named `Task ID` and a name are enough.
+    """
+    if not 2 <= len(header) <= MAX_CELLS:
+        return None
+    titles = [_title(cell) for cell in header]
+    free = _Free(titles)
+    task_id, sure = free.take(_SURE_IDS), True
+    if task_id < 0:
+        task_id, sure = free.take(_WEAK_IDS), False
+    name, description = free.take(_NAMES), free.take(_DESCRIPTIONS)
+    depends_on = free.take_all(_DEPENDENCIES)
+    extras = [(at, field, titles[at]) for field, names in _OPTIONAL.items() if (at := free.take(names)) >= 0]
+    if task_id < 0 or not (depends_on or (sure and _is_plain_task_table(titles[task_id], name, description, extras))):
+        return None
+    unused = tuple(header[at] for at in free.left if titles[at])
+    text = next((at for at in (description, name) if at >= 0), len(header) - 1)
+    return Columns(len(header), task_id, sure, name, description, depends_on, tuple(extras), unused, text)
+
+
+def _is_plain_task_table(title: str, name: int, description: int, extras: Sequence[object]) -> bool:
+    """Whether a table without a dependency column holds tasks: `ID | Name | Description` alone may be anything."""
+    return name >= 0 and (title.startswith("task") or bool(extras and (description >= 0 or len(extras) > 1)))
+
+
+def _title(cell: str) -> str:
+    return " ".join(undecorated(cell[:80]).casefold().rstrip(":.?").split())
+
+
+class _Free:
+    """The columns no meaning was found for yet."""
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        self._titles = titles
+        self.left = list(range(len(titles)))
+
+    def take(self, names: Sequence[str]) -> int:
+        """The column with the first of `names` that is there, -1 if none is."""
+        for name in names:
+            for at in self.left:
+                if self._titles[at] == name:
+                    self.left.remove(at)
+                    return at
+        return -1
+
+    def take_all(self, names: frozenset[str]) -> tuple[int, ...]:
+        found = tuple(at for at in self.left if self._titles[at] in names)
+        self.left = [at for at in self.left if at not in found]
+        return found

@@ -1,0 +1,159 @@
+"""Turns the lines of a task table into rows: an id, its texts, its unresolved dependencies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from nova_core.model import is_safe_id
+from nova_core.parser.cells import (
+    MAX_CELLS,
+    NOTHING,
+    is_nothing,
+    join_code_spans,
+    split_row,
+    undecorated,
+    without_comments,
+    without_links,
+)
+from nova_core.parser.columns import Columns
+from nova_core.parser.criteria import has_empty_code
+from nova_core.parser.findings import Findings, quoted
+from nova_core.parser.values import BadValueError, read_criteria, reader_of
+
+_ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit)"
+_PIPE_HINT = "write a pipe inside a cell as `\\|`"
+_TRAITS = frozenset("`*~[_\\<")
+
+
+class Row(msgspec.Struct, gc=False):
+    """One task before its dependencies are known; `fields` are the optional fields of Task, read."""
+
+    id: str
+    name: str
+    description: str
+    depends_on: str
+    line: int
+    fields: dict[str, Any] | None = None
+    group: str = ""
+    branch: str = ""
+
+
+class RowReader:
+    """Reads the rows of one task table, noting what is wrong with them."""
+
+    def __init__(self, columns: Columns, findings: Findings) -> None:
+        self._columns = columns
+        self._findings = findings
+        self._extras: list[tuple[int, str, Callable[[str], object] | None]] = [
+            (at, field, reader_of(field, title) if field != "criteria" else None) for at, field, title in columns.extras
+        ]
+
+    def read(self, lines: Sequence[str], indexes: Sequence[int]) -> Iterator[Row]:
+        """The rows at these indexes of `lines`; a row without a usable id is reported and left out."""
+        columns = self._columns
+        width, at_id, at_name, at_text = columns.width, columns.id, columns.name, columns.description
+        at_depends = columns.depends_on[0] if len(columns.depends_on) == 1 else -1
+        plain = not self._extras
+        for index in indexes:
+            line = lines[index]
+            cells = split_row(line if "<!--" not in line else without_comments(line))
+            if len(cells) != width:
+                cells = self._fitted(cells, index + 1)
+            task_id = cells[at_id].strip() if cells else ""
+            name = cells[at_name].strip() if cells and at_name >= 0 else ""
+            if not is_safe_id(task_id):
+                task_id, name = self._cleaned_id(task_id, name, cells, index + 1)
+                if not task_id:
+                    continue
+            depends_on = cells[at_depends].strip() if at_depends >= 0 else self._joined_dependencies(cells)
+            yield Row(
+                task_id,
+                name if _TRAITS.isdisjoint(name) else _plain_name(name),
+                cells[at_text].strip() if at_text >= 0 else "",
+                depends_on,
+                index + 1,
+                None if plain else self._fields(cells, index + 1),
+            )
+
+    def _joined_dependencies(self, cells: Sequence[str]) -> str:
+        found = [cell for at in self._columns.depends_on if not is_nothing(cell := cells[at].strip())]
+        return ", ".join(found)
+
+    def _fitted(self, cells: list[str], line: int) -> list[str]:
+        """The cells of a row that has more or fewer than its header; none if it cannot be understood."""
+        width = self._columns.width
+        if len(cells) > MAX_CELLS:
+            self._findings.error(line, f"the row has more than {MAX_CELLS} cells", _PIPE_HINT)
+            return []
+        if len(cells) < width:
+            if any(cell.strip() for cell in cells):
+                self._findings.warn(line, f"the row has {len(cells)} cells, its table has {width}; the rest is empty")
+            return cells + [""] * (width - len(cells))
+        return self._repaired(cells, line)
+
+    def _repaired(self, cells: list[str], line: int) -> list[str]:
+        """Cells joined again that a stray pipe split: by code spans, else counted from both ends of the row."""
+        width, text = self._columns.width, self._columns.text
+        message = f"the row has {len(cells)} cells, its table has {width}"
+        joined = join_code_spans(cells)
+        surplus = len(cells) - width
+        if len(joined) == width:
+            self._findings.warn(line, f"{message}; a pipe inside backticks was kept as text", _PIPE_HINT)
+            return joined
+        if not any(cell.strip() for cell in cells[width:]):
+            return cells[:width]
+        if self._columns.commands:  # half a command must never run
+            self._findings.error(line, message, _PIPE_HINT)
+            return []
+        self._findings.warn(line, f"{message}; the surplus was taken as part of one text", _PIPE_HINT)
+        return [*cells[:text], "|".join(cells[text : text + surplus + 1]), *cells[text + surplus + 1 :]]
+
+    def _cleaned_id(self, written: str, name: str, cells: Sequence[str], line: int) -> tuple[str, str]:
+        """The id (and name) behind decoration, or an empty id after saying what is wrong with it."""
+        if not any(cell.strip(" \t:-") for cell in cells):
+            return "", ""
+        task_id = read_id(written)
+        if is_safe_id(task_id):
+            return task_id, name
+        if not self._columns.sure:
+            first, _, rest = task_id.partition(" ")
+            first = first.rstrip(":.)")
+            if is_safe_id(first) and any(map(str.isdigit, first)):
+                return first, name or rest.strip(" :-–—")
+        if written:
+            self._findings.error(line, f"{quoted(written)} cannot be a task id", _ID_HINT)
+        else:
+            self._findings.error(line, "the row has no task id", "a row must stay on one line; use <br> for a break")
+        return "", ""
+
+    def _fields(self, cells: Sequence[str], line: int) -> dict[str, Any] | None:
+        fields: dict[str, Any] = {}
+        for at, field, reader in self._extras:
+            cell = cells[at].strip()
+            if cell in NOTHING or is_nothing(cell):
+                continue
+            try:
+                value = reader(cell) if reader else read_criteria(cell, line)
+            except BadValueError as error:
+                self._findings.error(line, error.message, error.hint)
+                continue
+            if value is not None:
+                fields[field] = value
+            if field in ("command", "criteria") and cell.startswith("`") and has_empty_code(cell):
+                self._findings.warn(line, f"the {field} cell has empty backticks")
+        return fields or None
+
+
+def read_id(cell: str) -> str:
+    """The id in a decorated cell: `**F1**`, `` `F1` ``, `[F1](f1.md)`, `~~F1~~`, `#1`, `4b (new)`."""
+    text = undecorated(cell)
+    if text.endswith(")") and " (" in text:
+        text = text[: text.index(" (")]
+    return undecorated(text).removeprefix("#").strip()
+
+
+def _plain_name(name: str) -> str:
+    return undecorated(without_links(name) if "](" in name else name)

@@ -1,0 +1,61 @@
+"""Reads the bytes of a plan, and refuses what is not a text file of bearable size."""
+
+from __future__ import annotations
+
+import os
+
+from nova_core.errors import InputError, InputNotFoundError, Problem
+from nova_core.parser.findings import shown
+
+MAX_BYTES = 32 * 1024 * 1024
+
+
+def read_source(path: str | os.PathLike[str]) -> str:
+    """The text of the file `path`, with its line ends as they are.
+
+    Raises `InputNotFoundError` if there is none, `InputError` for a folder, an unreadable file, one of more than
+    `MAX_BYTES` or one that is not UTF-8.
+    """
+    name = shown_path(os.fspath(path))
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = _read_all(file.fileno())
+    except FileNotFoundError:
+        hint = "give the path of a CASCADE.md, or write one here"
+        raise InputNotFoundError([Problem(name, 0, "there is no such plan", hint)]) from None
+    except IsADirectoryError:
+        raise _refusal(name, 0, "this is a folder, not a plan", "give the path of a file") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+        raise _refusal(name, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}", "") from None
+    if len(data) > MAX_BYTES:
+        raise _refusal(name, 0, f"the plan is larger than {MAX_BYTES >> 20} MiB", "split it into several plans")
+    return _decoded(data, name)
+
+
+def shown_path(path: str) -> str:
+    """A path as messages show it: without control characters."""
+    return path if path.isprintable() else shown(path)
+
+
+def _read_all(descriptor: int) -> bytes:
+    """At most one byte more than allowed: the file may be endless, such as a device."""
+    parts, room = [], MAX_BYTES + 1
+    while room and (part := os.read(descriptor, min(room, 1 << 20))):
+        parts.append(part)
+        room -= len(part)
+    return b"".join(parts)
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        if b"\0" in data[:1024] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+            raise _refusal(name, 0, "this is a binary file, not a plan", "") from None
+        hint = "save the file as UTF-8"
+        raise _refusal(name, line, f"byte {error.object[error.start]:#04x} is not valid UTF-8", hint) from None
+
+
+def _refusal(name: str, line: int, message: str, hint: str) -> InputError:
+    return InputError([Problem(name, line, message, hint)])
