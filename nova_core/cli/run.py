@@ -75,7 +75,8 @@ def run(
 
         return start_detached(project, sys.argv[1:])
     config = configured(project, flags)
-    from nova_core.orchestrator import Orchestrator, Selection
+    from nova_core.board import Selection
+    from nova_core.orchestrator import Orchestrator
 
     selection = Selection(only=split(only), until=split(until), branches=tuple(branch or ()), groups=tuple(group or ()))
     engine = Orchestrator(

@@ -88,7 +88,7 @@ def detail_of(event: Event, tasks: Mapping[str, Task]) -> str | None:
     if event.kind is EventKind.TASK_BLOCKED:
         causes = patch.get("blocked_by")
         return " by " + clean(", ".join(map(str, causes))) if causes else ""
-    return f": {clean(event.message)}" if event.message else ""
+    return said(event)
 
 
 def completed_detail(event: Event) -> str:
@@ -96,7 +96,13 @@ def completed_detail(event: Event) -> str:
     if event.patch.get("skipped"):
         return " (skipped)"
     elapsed = event.patch.get("elapsed")
-    return f" in {duration(elapsed)}" if isinstance(elapsed, int | float) else ""
+    return f" in {duration(elapsed)}" if isinstance(elapsed, int | float) else said(event)
+
+
+def said(event: Event) -> str:
+    """The event's own message; the task it begins with is on the line already."""
+    text = event.message.removeprefix(f"{event.task} ")
+    return f": {clean(text)}" if text else ""
 
 
 def failed_detail(event: Event) -> str:
