@@ -1,0 +1,33 @@
+"""Runs `nova` as a person does: a real process in a real directory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import nova_core
+
+SOURCE = str(Path(nova_core.__file__).parents[1])
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of the tests without anything that changes what Nova prints, plus `extra`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NOVA_", "GITHUB_")) and k != "NO_COLOR"}
+    return {**kept, "PYTHONPATH": SOURCE, **(extra or {})}
+
+
+def command(*arguments: str) -> list[str]:
+    """The argument list of `nova ARGUMENTS`."""
+    return [sys.executable, "-m", "nova_core", *arguments]
+
+
+def nova(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run `nova ARGUMENTS` in `cwd` to its end."""
+    return subprocess.run(
+        command(*arguments), cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False
+    )
