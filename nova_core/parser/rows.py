@@ -103,7 +103,7 @@ class RowReader:
         if len(joined) == width:
             self._findings.warn(line, f"{message}; a pipe inside backticks was kept as text", _PIPE_HINT)
             return joined
-        if not any(cell.strip() for cell in cells[width:]):
+        if all(_is_mark(cell) for cell in cells[width:]):
             return cells[:width]
         if self._columns.commands:  # half a command must never run
             self._findings.error(line, message, _PIPE_HINT)
@@ -153,6 +153,12 @@ def read_id(cell: str) -> str:
     if text.endswith(")") and " (" in text:
         text = text[: text.index(" (")]
     return undecorated(text).removeprefix("#").strip()
+
+
+def _is_mark(cell: str) -> bool:
+    """Whether a surplus cell at the end of a row is empty or a mark of its state, such as `✓ COMPLETE`."""
+    word = undecorated(cell).lstrip("✓✔✅⬜🟡 []x").casefold()
+    return word in ("", "complete", "completed", "done", "pending", "in progress", "planned", "blocked", "not started")
 
 
 def _plain_name(name: str) -> str:

@@ -157,7 +157,8 @@ def _headed_task(heading: Heading, ids: Mapping[str, str], findings: Findings) -
     word = read_id(words[0].rstrip(":.,;)"))
     found = ids.get(word.casefold(), "")
     sole = len(words) == 1 or words[0].endswith(":")
-    if not found and heading.level > 3 and sole and is_safe_id(word) and any(map(str.isdigit, word)):
+    named = is_safe_id(word) and any(map(str.isdigit, word)) and any(map(str.isalpha, word))
+    if named and not found and sole and heading.level > 3:
         findings.warn(heading.line, f"the section {quoted(heading.text)} belongs to no task", "head it with a task id")
     return found
 
