@@ -1,0 +1,103 @@
+"""Whether a task left the outputs it promised: there, not empty, new, and inside the project."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from nova_core.text import clean, head_and_tail
+
+MAX_ENTRIES = 100_000
+# The kernel stamps files with the time of its last tick, up to 10 ms (CONFIG_HZ=100) behind what programs read.
+_TICK = 0.010
+# Some file systems keep whole seconds only (HFS+, ext3), or every second one (FAT).
+_COARSE = 2.0
+
+
+def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> list[str]:
+    """What is wrong with the outputs of an attempt that began at `since` (seconds since the epoch), in words.
+
+    An output is a path below `root`, a pattern with `*`, or a directory; of the last two, one good file is enough.
+    """
+    top = os.path.realpath(root)
+    found = (_check(output, top, since) for output in outputs)
+    return [problem for problem in found if problem]
+
+
+def _check(output: str, top: str, since: float) -> str | None:
+    name = f"output `{clean(head_and_tail(output, 200))}`"
+    path = PurePosixPath(output)
+    if "\0" in output or path.is_absolute() or ".." in path.parts or not path.parts:
+        return f"{name} is not a path inside the project"
+    complaint = "does not exist"
+    for candidate in islice(_candidates(output, top), MAX_ENTRIES):
+        worse = _judge(candidate, top, since)
+        if worse is None:
+            return None
+        complaint = worse
+    return f"{name} {complaint}"
+
+
+def _candidates(output: str, top: str) -> Iterator[str]:
+    """The path itself, which may well hold brackets (`[id].tsx`), else what the pattern matches."""
+    literal = os.path.join(top, output)
+    if os.path.lexists(literal):
+        yield literal
+    elif glob.has_magic(output):
+        for match in glob.iglob(output, root_dir=top, recursive=True):
+            yield os.path.join(top, match)
+
+
+def _judge(path: str, top: str, since: float) -> str | None:
+    """Why this file or directory is no good, or None."""
+    real = os.path.realpath(path)
+    if os.path.commonpath((real, top)) != top:
+        return "leads outside the project"
+    try:
+        status = os.stat(real)
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}" if os.path.lexists(real) else "does not exist"
+    if stat.S_ISDIR(status.st_mode):
+        return _judge_directory(real, since)
+    return _judge_file(status, since)
+
+
+def _judge_directory(path: str, since: float) -> str | None:
+    complaint = "is a directory without files"
+    for status in islice(_files_below(path), MAX_ENTRIES):
+        worse = _judge_file(status, since)
+        if worse is None:
+            return None
+        complaint = f"is a directory in which no file is good: the last {worse}"
+    return complaint
+
+
+def _files_below(path: str) -> Iterator[os.stat_result]:
+    """Status of every file below `path`; links are not followed, so that there is an end."""
+    waiting = [path]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            else:
+                try:
+                    yield entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+
+
+def _judge_file(status: os.stat_result, since: float) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a plain file"
+    if not status.st_size:
+        return "is empty"
+    slack = _TICK if status.st_mtime_ns % 1_000_000_000 else _COARSE
+    return None if status.st_mtime >= since - slack else "is older than this attempt"
