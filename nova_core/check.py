@@ -100,7 +100,7 @@ class _Order:
         self._steps = _MAX_STEPS
 
     def unordered_pair(self, ids: list[str]) -> tuple[str, str] | None:
-        """Two of `ids`, in plan order, that may run at once: those that are neighbours in topological order, unlinked."""
+        """Two of `ids`, in plan order, that may run at once: neighbours in topological order, but not linked."""
         nodes = sorted((self._dag.index[task_id] for task_id in ids), key=self._rank.__getitem__)
         for first, second in pairwise(nodes):
             if self._share_lock(first, second) or self._leads_to(first, second):
