@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -103,3 +104,12 @@ class State(msgspec.Struct, frozen=True):
     project: ProjectState = ProjectState()
     run: RunState = RunState()
     tasks: dict[str, TaskState] = {}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of what this Nova writes (docs/cascade_state.schema.json): every field is always there."""
+    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(State)))
+    for definition in schema["$defs"].values():
+        if "properties" in definition:
+            definition["required"] = list(definition["properties"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "cascade_state.json", **schema}

@@ -103,6 +103,12 @@ class Store:
         """An attempt is over: remember it for the history."""
         self._attempts.append(row)
 
+    def add_tasks(self, tasks: dict[str, TaskState]) -> None:
+        """Take the tasks of the plan, in its order; a task that only waits needs no event, the plan rebuilds it."""
+        if list(tasks) != list(self.tasks) or any(tasks[i] is not t for i, t in self.tasks.items()):
+            self.tasks = tasks
+            self._changed, self._dirty = None, True
+
     def remove(self, task: str) -> None:
         """The task is no longer in the plan; its history stays."""
         self.record(EventKind.PLAN_CHANGED, task, f"{task} is no longer in the plan", removed=True)
@@ -125,14 +131,18 @@ class Store:
 
     # disk
 
+    def snapshot(self) -> State:
+        """Everything as it is now; safe from any thread (a dict is copied in one step, its values are frozen)."""
+        return State(rev=self.rev, project=self.project, run=self.run, tasks=self.tasks.copy())
+
     def when_published(self, action: Callable[[], None]) -> None:
         """Call `action` once everything recorded so far is in the state file on disk."""
         self._published.append(action)
 
-    def tick(self) -> float | None:
-        """Commit and publish what is due; returns seconds until the next is due, None if nothing waits."""
+    def tick(self) -> None:
+        """Commit and publish what is due."""
         if not self._dirty:
-            return None
+            return
         now = self._clock.monotonic()
         if self._events and not self._next_commit:
             self._next_commit = now + _COMMIT_AFTER
@@ -140,8 +150,13 @@ class Store:
             self.flush()
         elif self._next_commit and self._next_commit <= now:
             self._try(self._commit)
-        waits = [t for t in (self._next_commit, self._next_publish) if t]
-        return max(0.0, min(waits) - self._clock.monotonic()) if self._dirty else None
+
+    def next_tick(self) -> float | None:
+        """Seconds until `tick` has something to do, None if nothing waits."""
+        if not self._dirty:
+            return None
+        due = min(self._next_commit or self._next_publish, self._next_publish)
+        return max(0.0, due - self._clock.monotonic())
 
     def commit(self) -> bool:
         """Put the events recorded so far on disk now; False while the disk refuses."""

@@ -1,0 +1,154 @@
+"""What could start now: the plan, the state of its tasks and the ready queue kept together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+
+from nova_core.errors import UsageError
+from nova_core.events import Event, EventKind
+from nova_core.model import Task
+from nova_core.parser import Cascade
+from nova_core.record import TaskState, TaskStatus
+from nova_core.scheduler import BLOCKERS_SHOWN, Frontier, Limits, ReadyQueue, blockers
+from nova_core.store import Store
+
+_NEW = TaskState()
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """Which tasks a run is about; empty means all. `until` adds everything the ids depend on."""
+
+    only: tuple[str, ...] = ()
+    until: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def ids(self, cascade: Cascade) -> list[str]:
+        """The selected ids in plan order. Raises `UsageError` for a name the plan does not have."""
+        tasks = cascade.tasks
+        _known("task", (*self.only, *self.until), tasks)
+        _known("branch", self.branches, {t.branch for t in tasks.values()})
+        _known("group", self.groups, {t.group for t in tasks.values()})
+        chosen = {*self.only, *self.until, *cascade.dag.ancestors(self.until)}
+        chosen |= {i for i, t in tasks.items() if t.branch in self.branches or t.group in self.groups}
+        everything = not (self.only or self.until or self.branches or self.groups)
+        return [i for i in tasks if everything or i in chosen]
+
+
+def _known(kind: str, names: Iterable[str], existing: Collection[str]) -> None:
+    for name in names:
+        if name not in existing:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, existing, 1)
+            raise UsageError(
+                f"the plan has no {kind} {name!r}", hint=f"did you mean {near[0]!r}?" if near else "`nova check` lists it"
+            )
+
+
+class Board:
+    """Keeps frontier, queue and `blocked_by` in step with the store. Changes tasks only through `record`."""
+
+    def __init__(
+        self, cascade: Cascade, store: Store, selection: Selection, limits: Limits, weights: list[float]
+    ) -> None:
+        self.cascade = cascade
+        self.dag = cascade.dag
+        self.store = store
+        self.selected = set(selection.ids(cascade))
+        self._limits = limits
+        self._weights = weights
+        self.running: set[str] = set()
+        self.rebuild()
+
+    def task(self, task_id: str) -> Task:
+        """The row of the plan."""
+        return self.cascade.tasks[task_id]
+
+    def state(self, task_id: str) -> TaskState:
+        """What is known of the task."""
+        return self.store.tasks.get(task_id, _NEW)
+
+    def record(self, kind: EventKind, task_id: str, message: str = "", **patch: Any) -> Event:
+        """Change a task."""
+        return self.store.record(kind, task_id, message, **patch)
+
+    def rebuild(self) -> None:
+        """Derive everything anew from the store: after a start, a reset, a change by somebody else. O(V + E)."""
+        done = {i for i in self.dag.ids if self.state(i).status is TaskStatus.COMPLETED}
+        self.frontier = Frontier(self.dag, done)
+        self.queue = ReadyQueue(self.dag, self.cascade.tasks, self._weights, self._limits)
+        for task_id in self.running:
+            self.queue.take(self.dag.index[task_id])
+        for index, task_id in enumerate(self.dag.ids):
+            if self.frontier.is_free(index):
+                self.offer(task_id)
+        self._renew_blocked(done)
+
+    def _renew_blocked(self, done: set[str]) -> None:
+        failed = {i for i in self.dag.ids if self.state(i).status is TaskStatus.FAILED}
+        blocked = blockers(self.dag, failed, done) if failed else {}
+        for task_id in self.dag.ids:
+            causes = blocked.get(task_id, ())
+            if self.state(task_id).blocked_by != causes:
+                self.record(EventKind.TASK_BLOCKED, task_id, _blocked_message(task_id, causes), blocked_by=causes)
+
+    def offer(self, task_id: str) -> None:
+        """Queue the task if it is selected, pending, not waiting for a retry and free of dependencies."""
+        state = self.state(task_id)
+        if task_id in self.selected and state.status is TaskStatus.PENDING and not state.retry_at:
+            index = self.dag.index[task_id]
+            if self.frontier.is_free(index) and task_id not in self.running:
+                self.queue.push(index)
+
+    def pop(self) -> str | None:
+        """The id to start next, now counted as running; None if nothing may start."""
+        index = self.queue.pop()
+        if index is None:
+            return None
+        self.running.add(self.dag.ids[index])
+        return self.dag.ids[index]
+
+    def take(self, task_id: str) -> None:
+        """Count a task as running that was found so, or that somebody starts by hand."""
+        if task_id not in self.running:
+            self.running.add(task_id)
+            self.queue.take(self.dag.index[task_id])
+
+    def leave(self, task_id: str) -> None:
+        """The task no longer runs."""
+        if task_id in self.running:
+            self.running.discard(task_id)
+            self.queue.finish(self.dag.index[task_id])
+
+    def completed(self, task_id: str) -> None:
+        """The task is completed: queue what it freed."""
+        for index in self.frontier.complete(self.dag.index[task_id]):
+            self.offer(self.dag.ids[index])
+
+    def failed(self, task_id: str) -> None:
+        """The task failed: mark what waits for it, as far as it is not marked enough already."""
+        todo = [self.dag.index[task_id]]
+        while todo:
+            for index in self.dag.dependents[todo.pop()]:
+                below = self.dag.ids[index]
+                causes = self.state(below).blocked_by
+                if task_id not in causes and len(causes) < BLOCKERS_SHOWN:
+                    causes = (*causes, task_id)
+                    self.record(EventKind.TASK_BLOCKED, below, _blocked_message(below, causes), blocked_by=causes)
+                    todo.append(index)
+
+    def ready(self) -> list[str]:
+        """Ids that could start now but for the limits, in plan order."""
+        return self.dag.get_ready_tasks({i: self.state(i).status for i in self.dag.ids})
+
+    def unmet(self, task_id: str) -> list[str]:
+        """Dependencies that are not completed."""
+        return [d for d in self.task(task_id).depends_on if self.state(d).status is not TaskStatus.COMPLETED]
+
+
+def _blocked_message(task_id: str, causes: tuple[str, ...]) -> str:
+    return f"{task_id} is blocked by {', '.join(causes)}" if causes else f"{task_id} is no longer blocked"

@@ -1,0 +1,442 @@
+"""The one loop: it sleeps in `executor.wait`, and it alone writes the state."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from nova_core.attempts import Attempt, Attempts
+from nova_core.board import Board, Selection
+from nova_core.clock import Clock, iso
+from nova_core.command import Command, CommandKind, Reply
+from nova_core.config import Config, load_config
+from nova_core.desk import Desk
+from nova_core.disk import Disk
+from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.events import EventKind
+from nova_core.executors.base import Executor
+from nova_core.inbox import Inbox, Refused, Report, Request, attempt_token, load_secret
+from nova_core.launch import Launcher
+from nova_core.lock import RunLock
+from nova_core.milestones import MilestoneTracker, load_milestones
+from nova_core.parser import Cascade, parse_cascade
+from nova_core.pricing import default_prices
+from nova_core.project import Project
+from nova_core.record import RunState, TaskStatus
+from nova_core.recovery import accept_plan, recover
+from nova_core.result import RunResult, Snapshot, summarize
+from nova_core.scheduler import Limits, weights
+from nova_core.store import Listener, Store
+
+_LOOK = 0.1  # seconds between looks at the inbox and at the state file
+_TAIL = 1.0  # seconds between looks at the logs of running tasks
+_DISK_PATIENCE = 10.0  # seconds to wait for a disk that refuses, once nothing runs
+
+
+class Orchestrator:
+    """Runs a plan to its end, or step by step for those who drive it themselves.
+
+    `cascade_file` is the plan; `state_file`'s folder is the project: logs, settings and `.nova` are beside it, tasks run
+    in it. Raises `InputError` (a plan or settings that cannot be used; `FileNotFoundError` if missing), `RunLockedError`
+    (another engine is alive), `StateError` or `EnvironmentProblem`.
+    """
+
+    def __init__(
+        self,
+        cascade_file: str | os.PathLike[str],
+        state_file: str | os.PathLike[str] = "cascade_state.json",
+        max_workers: int = 3,
+        *,
+        config: Config | None = None,
+        selection: Selection | None = None,
+        fresh: bool = False,
+        rerun_changed: bool = False,
+        disk: Disk | None = None,
+        clock: Clock | None = None,
+        make_executor: Callable[[Orchestrator], Executor] | None = None,
+    ) -> None:
+        state_path = Path(state_file)
+        self.project = Project(state_path.parent, state_path.name)
+        self.cascade: Cascade = parse_cascade(cascade_file)
+        self.config = config or load_config(None, environ=os.environ, root=self.project.root)
+        milestones = load_milestones(_milestones_file(self.project, self.config), self.cascade)
+        self.max_workers = max_workers
+        self._clock = clock or Clock()
+        self._disk = disk or Disk()
+        self._make_executor = make_executor or _local_executor
+        self._open(fresh)
+        try:
+            self._load(cascade_file, selection or Selection(), rerun_changed)
+        except BaseException:
+            self.close()
+            raise
+        self._milestones = MilestoneTracker(milestones, self.cascade, self.store.run.milestones, self.store.tasks)
+        self.attempts: Attempts | None = None
+        self._executor: Executor | None = None
+        self._posted: deque[Command] = deque()
+        self._stops = 0
+        self._stopping = 0
+        self._next_look = self._next_tail = 0.0
+        self._disk_since: float | None = None
+        self._over_budget = False
+        self._started = self._clock.monotonic()
+
+    # construction
+
+    def _open(self, fresh: bool) -> None:
+        try:
+            self.project.make_dirs()
+            self._lock = RunLock(self.project.lock_file)
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"{self.project.root}: cannot keep a run here ({error.strerror})", hint="check the folder's permissions"
+            ) from None
+        if fresh:
+            _put_aside(self.project, self._clock.now())
+        self.store = Store(self.project, self._disk, self._clock)
+        self.inbox = Inbox(self.project.inbox_dir, self._disk)
+
+    def _load(self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool) -> None:
+        store = self.store
+        store.load()
+        plan = os.path.relpath(cascade_file, self.project.root)
+        if store.project.cascade_file and _other_plan(store, self.cascade, plan):
+            raise UsageError(
+                f"this folder holds the run of {store.project.cascade_file}, not of {plan}",
+                hint="use another folder (`nova -C DIR run`), or `--fresh` to put the old run aside",
+            )
+        if not store.run.id:
+            store.run = RunState(id=secrets.token_hex(8))
+        store.project = msgspec.structs.replace(store.project, name=self.cascade.name, cascade_file=plan)
+        accept_plan(self.cascade, store, rerun_changed=rerun_changed)
+        order = weights(self.cascade.dag, self.cascade.tasks, store.database.durations())
+        self.board = Board(self.cascade, store, selection, _limits(self.config), order)
+        self._require_disk(store.flush())
+
+    def _require_disk(self, done: bool) -> None:
+        if not done:
+            raise EnvironmentProblem(f"the state cannot be written: {self.store.disk_error}", hint="free some space")
+
+    # for those who watch
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener` with every event, on the engine's thread."""
+        self.store.listeners.append(listener)
+
+    def post(self, command: Command) -> None:
+        """Ask the engine for something; safe from any thread."""
+        self._posted.append(command)
+        self._wake()
+
+    def stop(self, kill: bool = False) -> None:
+        """End the run: start nothing more and end the workers gracefully; again, or with `kill`: at once.
+
+        Safe in a signal handler. What was interrupted will run again in the next run.
+        """
+        self._stops += 2 if kill else 1
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._executor is not None:
+            self._executor.wake()
+
+    def snapshot(self) -> Snapshot:
+        """What is so right now, immutable; safe from any thread."""
+        return Snapshot.of(self.cascade, self.store.snapshot(), self.max_workers, self._clock.now())
+
+    # for those who drive it themselves
+
+    @property
+    def active_workers(self) -> Mapping[str, Attempt]:
+        """The attempts in flight, by task id."""
+        return self.attempts.active if self.attempts else {}
+
+    def get_ready_tasks(self) -> list[str]:
+        """Ids that are pending with all dependencies completed, in plan order, as the state file has it now."""
+        self._merge_outside()
+        return self.board.ready()
+
+    def start_worker(self, task_id: str) -> Attempt:
+        """Start one task now, whatever the limits. Raises `UsageError` if it is not ready."""
+        if task_id not in self.get_ready_tasks():
+            raise UsageError(f"{task_id} is not ready to start", hint=f"`nova why {task_id}` tells what it waits for")
+        attempts = self._begin()
+        self.board.take(task_id)
+        return attempts.start(task_id)
+
+    def monitor_workers(self, timeout: float = 0.0) -> None:
+        """Take in what happened to the running workers, waiting up to `timeout` seconds for something to happen."""
+        self._begin()
+        self._turn(timeout, start=False)
+        self.store.flush()
+
+    def get_status_summary(self) -> dict[str, int]:
+        """Counts: total_tasks, completed, failed, in_progress, pending, active_workers."""
+        self._merge_outside()
+        counts = dict.fromkeys(("completed", "failed", "in_progress", "pending"), 0)
+        for task_id in self.cascade.tasks:
+            counts[self.board.state(task_id).status.value] += 1
+        return {"total_tasks": len(self.cascade.tasks), **counts, "active_workers": len(self.active_workers)}
+
+    # the run
+
+    def run(self, check_interval: float = 2.0, max_iterations: int | None = None) -> RunResult:
+        """Run until nothing more can start and nothing runs; never sleeps longer than `check_interval` seconds.
+
+        An exit wakes it at once. `max_iterations` bounds the number of turns; workers then go on.
+        """
+        self._started = self._clock.monotonic()
+        self._begin()
+        try:
+            turns = 0
+            while not self._is_over() and (max_iterations is None or turns < max_iterations):
+                self._turn(check_interval)
+                turns += 1
+            return self._finish()
+        finally:
+            self.close()
+
+    def apply(self, command: Command) -> Reply:
+        """Carry out a command now, on the calling thread; with an engine running, `post` it instead."""
+        if command.kind is CommandKind.JOBS:
+            return self._set_jobs(command.text)
+        if command.kind is CommandKind.STOP:
+            self.stop(command.kill)
+            return Reply(True, "stopping")
+        return Desk(self.board, self.attempts).apply(command)
+
+    def cancel_without_engine(self, command: Command) -> Reply:
+        """End workers that an engine left behind when it died, and wait until they are gone."""
+        self._begin(launch=False)
+        reply = self.apply(command)
+        while self.active_workers and any(i in self.active_workers for i in command.ids or self.active_workers):
+            self._turn(_TAIL, start=False)
+        return reply
+
+    def close(self) -> None:
+        """Let go of the run; workers that are alive go on, and the next engine takes them over."""
+        if getattr(self, "_executor", None) is not None:
+            assert self._executor is not None
+            self._executor.close()
+            self._executor = None
+        if hasattr(self, "store"):
+            self.store.close()
+        self._lock.close()
+
+    def _begin(self, launch: bool = True) -> Attempts:
+        if self.attempts is not None:
+            return self.attempts
+        secret = load_secret(self.project.secret_file)
+        launcher = Launcher(
+            self.project, self.config, self.cascade.name, self.store.run.id, secret, self.cascade.tasks
+        )
+        if launch:
+            open_ids = (i for i in self.board.selected if self.board.state(i).status is not TaskStatus.COMPLETED)
+            launcher.require_commands(self.cascade.tasks[i] for i in sorted(open_ids, key=self.cascade.dag.index.get))
+        self._secret = secret
+        self.base_environment = launcher.base_environment(os.environ)
+        self._executor = self._make_executor(self)
+        prices = {**default_prices(), **self.config.prices}
+        self.attempts = Attempts(
+            self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
+        )
+        self.inbox.sweep()
+        self._announce()
+        for report in recover(self.board, self.attempts, self._executor, self._executor.recover()):
+            self.attempts.handle(report)
+        self.board.rebuild()
+        self._require_disk(self.store.flush())
+        return self.attempts
+
+    def _announce(self) -> None:
+        store = self.store
+        for warning in store.warnings:
+            store.record(EventKind.WARNING, None, warning)
+        started = store.project.started_at or iso(self._clock.now())
+        text = f"{self.cascade.name}: {len(self.board.selected)} tasks, {self.max_workers} workers"
+        store.record(EventKind.RUN_STARTED, None, text, started_at=started, completed_at=None, id=store.run.id)
+        self._was_paused = store.run.paused
+
+    def _turn(self, longest: float, start: bool = True) -> None:
+        assert self._executor is not None
+        assert self.attempts is not None
+        if start:
+            self._start_ready()
+        for report in self._executor.wait(self._timeout(longest)):
+            self.attempts.handle(report)
+            if start:
+                self._start_ready()
+        self._obey_stop()
+        now = self._clock.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK
+            self._look_around()
+        if now >= self._next_tail:
+            self._next_tail = now + _TAIL
+            self.attempts.read_logs()
+            self._check_budget()
+        for task_id in self.attempts.due_retries():
+            self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None)
+            self.board.offer(task_id)
+        self._fire_milestones()
+        self.store.tick()
+
+    def _timeout(self, longest: float) -> float:
+        assert self.attempts is not None
+        waits = [longest, _LOOK * 2]
+        for wait in (self.store.next_tick(), self.attempts.next_retry()):
+            if wait is not None:
+                waits.append(wait)
+        return min(waits)
+
+    def _start_ready(self) -> None:
+        assert self.attempts is not None
+        while len(self.board.running) < self.max_workers and self._may_start():
+            task_id = self.board.pop()
+            if task_id is None:
+                return
+            self.attempts.start(task_id)
+
+    def _may_start(self) -> bool:
+        """Whether new tasks may start at all."""
+        if not self.board.queue or self._stopping or self._over_budget or self._failed_fast():
+            return False
+        return not self.store.run.paused and not self.store.disk_error
+
+    def _failed_fast(self) -> bool:
+        return self.config.fail_fast and self.attempts is not None and self.attempts.failed > 0
+
+    def _look_around(self) -> None:
+        while self._posted:
+            self.apply(self._posted.popleft())
+        for name, message in self.inbox.read():
+            self.inbox.done(name, self._obey(message))
+        self._merge_outside()
+
+    def _obey(self, message: Report | Request | Refused) -> Reply | None:
+        if isinstance(message, Request):
+            return self.apply(message.command)
+        if isinstance(message, Refused):
+            self.store.record(EventKind.WARNING, None, f"a message in the inbox was refused: {message.why}")
+        else:
+            self._take_report(message)
+        return None
+
+    def _take_report(self, report: Report) -> None:
+        """A worker's word on itself; a foreign or stale one changes nothing."""
+        expected = attempt_token(self._secret, self.store.run.id, report.task, report.attempt)
+        attempt = self.active_workers.get(report.task)
+        if attempt is None or attempt.number != report.attempt or not secrets.compare_digest(expected, report.token):
+            text = f"a report for {report.task} was refused: not from its running attempt"
+            self.store.record(EventKind.WARNING, None, text)
+            return
+        assert self.attempts is not None
+        self.attempts.take_report(report)
+
+    def _merge_outside(self) -> None:
+        if self.store.manager.changed_outside() and self.store.merge_outside():
+            self.board.rebuild()
+
+    def _set_jobs(self, text: str) -> Reply:
+        if not text.isdigit() or not int(text):
+            return Reply(False, f"not a number of workers: {text}")
+        self.max_workers = int(text)
+        return Reply(True, f"{self.max_workers} workers")
+
+    def _obey_stop(self) -> None:
+        if self._stops > self._stopping:
+            self._stopping = self._stops
+            for task_id in list(self.active_workers):
+                assert self.attempts is not None
+                self.attempts.cancel(task_id, kill=self._stopping > 1, interrupted=True)
+
+    def _check_budget(self) -> None:
+        budget = self.config.budget
+        if budget is None or self._over_budget:
+            return
+        spent = sum(t.cost_usd or 0.0 for t in self.store.tasks.values())
+        if spent >= budget:
+            self._over_budget = True
+            text = f"${spent:.2f} of ${budget:.2f} spent: nothing new starts"
+            self.store.record(EventKind.BUDGET_REACHED, None, text)
+
+    def _fire_milestones(self) -> None:
+        if self.store.rev == self._milestones.rev:
+            return
+        for milestone in self._milestones.due(self.store):
+            fired = (*self.store.run.milestones, milestone.id)
+            self.store.record(EventKind.MILESTONE, None, f"{milestone.name}: {milestone.message}", milestones=fired)
+
+    def _is_over(self) -> bool:
+        if self.board.running or (self.active_workers and not self._stopping):
+            return False
+        if self.store.disk_error:
+            return self._disk_is_hopeless()
+        self._disk_since = None
+        if self._stopping or self._failed_fast() or self._over_budget:
+            return True
+        if self.store.run.paused:
+            return self._was_paused
+        assert self.attempts is not None
+        return not self.board.queue and self.attempts.next_retry() is None
+
+    def _disk_is_hopeless(self) -> bool:
+        now = self._clock.monotonic()
+        self._disk_since = self._disk_since or now
+        return now - self._disk_since > _DISK_PATIENCE
+
+    def _finish(self) -> RunResult:
+        store = self.store
+        self._fire_milestones()
+        wall = self._clock.monotonic() - self._started
+        result = summarize(
+            self.board.selected, store.snapshot(), wall, stopped=bool(self._stopping), over_budget=self._over_budget
+        )
+        done = all(self.board.state(i).status is TaskStatus.COMPLETED for i in self.cascade.tasks)
+        over = iso(self._clock.now()) if done else None
+        store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over)
+        self._require_disk(store.flush())
+        return result
+
+
+def _local_executor(engine: Orchestrator) -> Executor:
+    from nova_core.executors.local import LocalExecutor
+
+    project = engine.project
+    return LocalExecutor(
+        project.nova_dir, project.log_dir, run_id=engine.store.run.id, base_env=engine.base_environment,
+        cwd=str(project.root),
+    )  # fmt: skip
+
+
+def _limits(config: Config) -> Limits:
+    cores = float(os.cpu_count() or 1)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = config.limits
+    return Limits(limits.branches, limits.groups, limits.cpu or cores, limits.memory or memory)
+
+
+def _milestones_file(project: Project, config: Config) -> Path:
+    return project.root / config.milestones if config.milestones else project.milestones_file
+
+
+def _other_plan(store: Store, cascade: Cascade, plan: str) -> bool:
+    """Another file is the same plan moved, or grown, as long as they share a task."""
+    same = os.path.normpath(store.project.cascade_file) == os.path.normpath(plan)
+    return not same and bool(store.tasks) and not any(i in cascade.tasks for i in store.tasks)
+
+
+def _put_aside(project: Project, now: float) -> None:
+    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted."""
+    folder = project.old_dir / iso(now).replace(":", "")[:17]
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [project.state_file, project.log_dir, *project.nova_dir.glob("nova.db*")]
+    for path in names:
+        if path.exists():
+            path.rename(folder / path.name)
+    project.make_dirs()

@@ -1,0 +1,176 @@
+"""What a new engine finds: a plan that may have changed, and attempts that went on, ended or never began."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from nova_core.attempts import Attempts
+from nova_core.board import Board
+from nova_core.clock import iso, seconds
+from nova_core.events import EventKind
+from nova_core.executors.base import Executor, Report, Started
+from nova_core.model import Task
+from nova_core.parser import Cascade
+from nova_core.record import Reason, TaskState, TaskStatus
+from nova_core.store import Store
+
+_encode = msgspec.json.Encoder().encode
+_FINISHED = {TaskStatus.COMPLETED, TaskStatus.FAILED}
+
+RESET: dict[str, Any] = {
+    "status": TaskStatus.PENDING, "failures": 0, "error": None, "reason": None, "retry_at": None, "approval": None,
+    "skipped": False, "completed_at": None, "current_step": None, "verifying": False, "blocked_by": (), "pid": None,
+}  # fmt: skip
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """How the plan differs from the one the state knows, by task id in plan order."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.edited)
+
+    def __str__(self) -> str:
+        parts = (("added", self.added), ("removed", self.removed), ("edited", self.edited))
+        return "; ".join(f"{len(ids)} {word} ({_some(ids)})" for word, ids in parts if ids)
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    return ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+
+
+def fingerprint(task: Task) -> str:
+    """A hash of what the task means: not of its place in the file, its priority, its limits or its estimates."""
+    meaning = (
+        task.name, task.description, task.details, task.depends_on, task.command, task.agent, task.model, task.outputs,
+        [(c.text, c.command) for c in task.criteria], task.approval,
+    )  # fmt: skip
+    return hashlib.blake2b(_encode(meaning), digest_size=8).hexdigest()
+
+
+def compare(cascade: Cascade, tasks: Mapping[str, TaskState], prints: Mapping[str, str]) -> Changes:
+    """Tell apart what was added, removed and edited since the state was written. Pure."""
+    known = {i: t.fingerprint for i, t in tasks.items()}
+    return Changes(
+        tuple(i for i in cascade.tasks if i not in known) if known else (),
+        tuple(i for i in known if i not in cascade.tasks),
+        tuple(i for i in cascade.tasks if known.get(i) not in (None, prints[i])),
+    )
+
+
+def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) -> None:
+    """Bring the store up to the plan.
+
+    Finished tasks stay finished (with `rerun_changed`, edited ones and what depends on them run again); an edited task
+    that had failed is free to run; one that is running keeps the words it was started with.
+    """
+    prints = {task_id: fingerprint(task) for task_id, task in cascade.tasks.items()}
+    changes = compare(cascade, store.tasks, prints)
+    again = set(changes.edited) if rerun_changed else set()
+    again |= cascade.dag.descendants(again)
+    if changes:
+        store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}")
+    for task_id in changes.removed:
+        store.remove(task_id)
+    for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
+        _accept_edit(store, task_id, prints[task_id], task_id in again)
+    store.add_tasks({i: _fresh(store.tasks.get(i), prints[i]) for i in cascade.tasks})
+
+
+def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
+    status = store.tasks[task_id].status if task_id in store.tasks else TaskStatus.PENDING
+    if status is TaskStatus.FAILED or (again and status is TaskStatus.COMPLETED):
+        text = f"{task_id} will run again: it, or what it depends on, was edited"
+        store.record(EventKind.TASK_RESET, task_id, text, **RESET, fingerprint=mark)
+    elif status is TaskStatus.PENDING:
+        store.record(EventKind.PLAN_CHANGED, task_id, f"{task_id} was edited", fingerprint=mark)
+
+
+def _fresh(state: TaskState | None, mark: str) -> TaskState:
+    if state is None:
+        return TaskState(fingerprint=mark)
+    return state if state.fingerprint else msgspec.structs.replace(state, fingerprint=mark)
+
+
+def recover(board: Board, attempts: Attempts, executor: Executor, reports: Iterable[Report]) -> list[Report]:
+    """Settle what earlier engines left; returns reports that are now to be handled like any other.
+
+    Every order in which a kill can leave record, state and events is met here: an attempt the state does not know began
+    (its record says so) counts; one the state knows and no record does never began.
+    """
+    by_key = {report.key: report for report in reports}
+    mains: dict[str, tuple[int, Report]] = {}
+    for key, report in by_key.items():
+        task_id, number, check = _split(key)
+        if check:
+            attempts.recovered[key] = report
+        elif number > mains.get(task_id, (0, report))[0]:
+            mains[task_id] = number, report
+    for key, report in by_key.items():
+        task_id, number, check = _split(key)
+        if not _is_open(board, task_id, number) or (not check and mains[task_id][0] != number):
+            _drop(executor, report)
+            attempts.recovered.pop(key, None)
+    found = []
+    for task_id, (number, report) in mains.items():
+        if _is_open(board, task_id, number):
+            found.append(_take_over(board, attempts, task_id, number, report))
+    _give_up_unknown(board, attempts)
+    return found
+
+
+def _split(key: str) -> tuple[str, int, int]:
+    task_id, _, rest = key.partition("@")
+    number, _, check = rest.partition("+")
+    return task_id, int(number), int(check or 0)
+
+
+def _is_open(board: Board, task_id: str, number: int) -> bool:
+    """Whether the state still waits for the end of this attempt (or has not heard of its start)."""
+    if task_id not in board.cascade.tasks:
+        return False
+    state = board.state(task_id)
+    running = state.status is TaskStatus.IN_PROGRESS and state.approval != "waiting"
+    return number > state.attempt or (number == state.attempt and running)
+
+
+def _drop(executor: Executor, report: Report) -> None:
+    if isinstance(report, Started):
+        executor.cancel(report.key, 0.0)
+    executor.release([report.key])
+
+
+def _take_over(board: Board, attempts: Attempts, task_id: str, number: int, report: Report) -> Report:
+    state = board.state(task_id)
+    began = report.started_at or (seconds(state.started_at) if state.started_at else 0.0)
+    patch: dict[str, Any] = {}
+    if number > state.attempt:
+        patch = {**RESET, "attempt": number, "started_at": iso(began), "worker_id": report.key, "log": f"{task_id}.log"}
+    patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False}
+    how = f"still runs as pid {report.pid}" if isinstance(report, Started) else "ended while no engine ran"
+    board.record(EventKind.TASK_ADOPTED, task_id, f"{task_id} {how}", **patch)
+    attempts.adopt(task_id, seconds(state.started_at) if number == state.attempt and state.started_at else began)
+    return report
+
+
+def _give_up_unknown(board: Board, attempts: Attempts) -> None:
+    """Tasks in progress that no record knows: they never began, unless the records themselves are gone."""
+    records_gone = not board.store.database.last_rev()
+    for task_id in board.cascade.tasks:
+        state = board.state(task_id)
+        if state.status is not TaskStatus.IN_PROGRESS or state.approval == "waiting" or task_id in attempts.active:
+            if state.retry_at and state.status is TaskStatus.PENDING:
+                attempts.plan_retry(task_id, state.retry_at)
+        elif records_gone:
+            text = f"{task_id} is lost: it was running, and Nova's records of it are gone"
+            patch = {"status": TaskStatus.FAILED, "reason": Reason.LOST, "error": text, "pid": None}
+            board.record(EventKind.TASK_FAILED, task_id, text, **patch)
+        else:
+            board.record(EventKind.TASK_RESET, task_id, f"{task_id} never began; it will run", **RESET)

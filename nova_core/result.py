@@ -1,0 +1,110 @@
+"""What a run shows while it lasts and what it came to: immutable values for every face. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from nova_core.model import TokenUsage
+from nova_core.parser import Cascade
+from nova_core.record import State, TaskState, TaskStatus
+from nova_core.scheduler import weights
+from nova_core.text import duration
+
+_NEW = TaskState()
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The run at one moment. `at` is UTC; `jobs` the number of workers allowed; the rest is derived on demand."""
+
+    cascade: Cascade
+    state: State
+    jobs: int
+    at: datetime
+
+    @classmethod
+    def of(cls, cascade: Cascade, state: State, jobs: int, now: float) -> Snapshot:
+        """The snapshot of a state at `now` (seconds since the epoch)."""
+        return cls(cascade, state, jobs, datetime.fromtimestamp(now, UTC))
+
+    @property
+    def rev(self) -> int:
+        """Number of the last event in it."""
+        return self.state.rev
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Ids with a worker, in the order they started."""
+        tasks = self.state.tasks
+        ids = (i for i, t in tasks.items() if t.status is TaskStatus.IN_PROGRESS and t.approval != "waiting")
+        return tuple(sorted(ids, key=lambda i: tasks[i].started_at or ""))
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """Ids that could start but for the limits."""
+        return tuple(self.cascade.dag.get_ready_tasks({i: t.status for i, t in self.state.tasks.items()}))
+
+    @property
+    def blocked(self) -> dict[str, tuple[str, ...]]:
+        """What is blocked, and by which failures."""
+        return {i: t.blocked_by for i, t in self.state.tasks.items() if t.blocked_by}
+
+    @property
+    def critical_path_left(self) -> float | None:
+        """Seconds the heaviest chain of unfinished tasks will take at least, if any duration is known."""
+        tasks, dag = self.state.tasks, self.cascade.dag
+        history = {i: t.elapsed for i, t in tasks.items() if t.status is TaskStatus.COMPLETED and t.elapsed}
+        if not history and all(t.duration is None for t in self.cascade.tasks.values()):
+            return None
+        left = [
+            0.0 if tasks.get(i, _NEW).status is TaskStatus.COMPLETED else w
+            for i, w in zip(dag.ids, weights(dag, self.cascade.tasks, history), strict=True)
+        ]
+        return max(dag.remaining_paths(left), default=0.0)
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """What the run came to, counted over the selected tasks. `wall_seconds` is this run's, `task_seconds` the sum of
+    the tasks' last attempts; `cost_usd` is None when nothing is priced, `unpriced` says that some tokens are not."""
+
+    exit_code: int
+    total: int
+    completed: int
+    failed: int
+    blocked: int
+    pending: int
+    waiting_approval: int
+    wall_seconds: float
+    task_seconds: float
+    tokens: TokenUsage
+    cost_usd: float | None
+    unpriced: bool
+
+    def line(self) -> str:
+        """One line for the log of events."""
+        parts = [f"{self.completed}/{self.total} completed"]
+        parts += [f"{n} {word}" for n, word in ((self.failed, "failed"), (self.blocked, "blocked")) if n]
+        return ", ".join(parts) + f" in {duration(self.wall_seconds)}"
+
+
+def summarize(
+    ids: Iterable[str], state: State, wall_seconds: float, *, stopped: bool, over_budget: bool
+) -> RunResult:
+    """Count the selected tasks and choose the exit code (docs/exit-codes.md); a signal's code is the caller's."""
+    tasks = [state.tasks.get(i, _NEW) for i in ids]
+    completed = sum(t.status is TaskStatus.COMPLETED for t in tasks)
+    failed = sum(t.status is TaskStatus.FAILED for t in tasks)
+    waiting = sum(t.approval == "waiting" and t.status is TaskStatus.IN_PROGRESS for t in tasks)
+    blocked = sum(bool(t.blocked_by) and t.status is TaskStatus.PENDING for t in tasks)
+    costs = [t.cost_usd for t in tasks if t.cost_usd is not None]
+    left = len(tasks) - completed
+    code = 0 if not left else 5 if over_budget else 1 if failed and not stopped else 4
+    return RunResult(
+        exit_code=code, total=len(tasks), completed=completed, failed=failed, blocked=blocked,
+        pending=left - failed - waiting - blocked, waiting_approval=waiting, wall_seconds=wall_seconds,
+        task_seconds=sum(t.elapsed for t in tasks), tokens=sum((t.token_usage for t in tasks), TokenUsage()),
+        cost_usd=sum(costs) if costs else None,
+        unpriced=any(t.cost_usd is None and t.token_usage.total for t in tasks),
+    )  # fmt: skip
