@@ -30,8 +30,7 @@ def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> lis
 
 def _check(output: str, top: str, since: float) -> str | None:
     name = f"output `{clean(head_and_tail(output, 200))}`"
-    path = PurePosixPath(output)
-    if "\0" in output or path.is_absolute() or ".." in path.parts or not path.parts:
+    if not _is_inside(output):
         return f"{name} is not a path inside the project"
     complaint = "does not exist"
     for candidate in islice(_candidates(output, top), MAX_ENTRIES):
@@ -40,6 +39,13 @@ def _check(output: str, top: str, since: float) -> str | None:
             return None
         complaint = worse
     return f"{name} {complaint}"
+
+
+def _is_inside(output: str) -> bool:
+    """Whether it is a path at all (no NUL, no lone surrogate), and one that only leads down."""
+    path = PurePosixPath(output)
+    encodable = output.encode("utf-8", "replace") == output.encode("utf-8", "surrogatepass")
+    return encodable and "\0" not in output and bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _candidates(output: str, top: str) -> Iterator[str]:

@@ -1,0 +1,142 @@
+"""What a task changed in its git repository: the commit it left, and the files that differ."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+MAX_FILES = 1_000
+TIMEOUT = 10.0
+_MAX_OUTPUT = 4_000_000
+_TICK = 0.010  # files are stamped with the kernel's last tick, up to 10 ms behind the clock
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+# What Nova itself writes into a project is no task's work.
+_OWN = ("cascade_state.json", "logs/", ".nova/")
+# No program of the repository's choice runs, no index is refreshed (and so locked) under a worker's feet.
+_OPTIONS = (
+    "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}",
+)  # fmt: skip
+
+
+def find_repository(root: str | Path) -> Path | None:
+    """The work tree that holds `root`, without running anything; None outside of git."""
+    top = Path(root).resolve()
+    return next((folder for folder in (top, *top.parents) if os.path.lexists(folder / ".git")), None)
+
+
+def head(root: str | Path) -> str | None:
+    """The commit checked out in the repository of `root`; None outside of git, without git or before a first commit."""
+    top = find_repository(root)
+    if top is None:
+        return None
+    found = _read_head(top)  # starting git costs 2 ms for every task, two small files a hundredth of that
+    if found is None:
+        found = b"".join(_git(top, "rev-parse", "--verify", "--quiet", "HEAD")).decode("ascii", "replace").strip()
+    return found if _SHA.match(found) else None
+
+
+def changes(root: str | Path, base: str | None, since: float = 0.0) -> tuple[str | None, tuple[str, ...]]:
+    """What happened since commit `base` and since the time `since` (seconds since the epoch).
+
+    Returns the present commit, if it is another one, and at most 1,000 files, relative to `root`: those that commits
+    changed, and those of the work tree that differ from the last commit and changed at `since` or later. So a file that
+    was dirty before and was left alone does not count. Without git: `(None, ())`.
+    """
+    top = find_repository(root)
+    if top is None:
+        return None, ()
+    now = head(root)
+    moved = now is not None and now != base
+    committed = _committed(top, base, now) if moved and now else ()
+    relative = (_relative(path, top, Path(root).resolve()) for path in (*committed, *_dirty(top, since)))
+    files = sorted({path for path in relative if not path.startswith(_OWN)})
+    return (now if moved else None), tuple(files[:MAX_FILES])
+
+
+def _committed(top: Path, base: str | None, now: str) -> Iterable[bytes]:
+    if base is None or not _SHA.match(base):
+        return _git(top, "ls-tree", "-r", "-z", "--name-only", now)
+    return _git(top, "diff", "--name-only", "-z", "--no-renames", "--ignore-submodules=dirty", base, now)
+
+
+def _dirty(top: Path, since: float) -> Iterator[bytes]:
+    for entry in _git(top, "status", "--porcelain", "-z", "--no-renames", "-uall", "--ignore-submodules=dirty"):
+        path = entry[3:]
+        if path and _changed_since(os.path.join(os.fsencode(top), path), since):
+            yield path
+
+
+def _changed_since(path: bytes, since: float) -> bool:
+    """By the time of the inode, which `mv` and `touch -d` cannot set back; of a deleted file, by its folder's."""
+    for place in (path, os.path.dirname(path)):
+        try:
+            return os.lstat(place).st_ctime >= since - _TICK
+        except OSError:
+            continue
+    return True
+
+
+def _relative(path: bytes, top: Path, root: Path) -> str:
+    name = path.decode("utf-8", "replace")
+    return name if top == root else os.path.relpath(top / name, root)
+
+
+def _git(top: Path, *arguments: str) -> list[bytes]:
+    """The NUL-separated output of a git command, or nothing: what git refuses to read is no reason to fail a task."""
+    program = _program()
+    if program is None:
+        return []
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    environ |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    with tempfile.TemporaryFile() as output:  # not a pipe: a million untracked files must not fill the memory
+        try:
+            done = subprocess.run(
+                [program, *_OPTIONS, *arguments], cwd=top, env=environ, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return []
+        output.seek(0)
+        text = output.read(_MAX_OUTPUT) if done.returncode == 0 else b""
+    whole = text if len(text) < _MAX_OUTPUT else text[: text.rfind(b"\0") + 1]
+    return [entry for entry in whole.split(b"\0") if entry]
+
+
+@cache
+def _program() -> str | None:
+    """git by its absolute path, found once: never one that a repository brings along."""
+    folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder)]
+    return shutil.which("git", path=os.pathsep.join(folders))
+
+
+def _read_head(top: Path) -> str | None:
+    """HEAD by reading git's files; None when they are of a kind that only git can read."""
+    try:
+        folder = _git_folder(top)
+        content = (folder / "HEAD").read_text("utf-8").strip()
+        if not content.startswith("ref: refs/"):
+            return content if _SHA.match(content) else None
+        shared = _shared_folder(folder)
+        name = content.removeprefix("ref: ")
+        if (shared / "reftable").exists() or ".." in name:
+            return None
+        return (shared / name).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _git_folder(top: Path) -> Path:
+    """`.git`, or where that file points to: a worktree or a submodule."""
+    place = top / ".git"
+    return place if place.is_dir() else top / place.read_text("utf-8").strip().removeprefix("gitdir: ")
+
+
+def _shared_folder(folder: Path) -> Path:
+    common = folder / "commondir"
+    return folder / common.read_text("utf-8").strip() if common.exists() else folder
