@@ -12,8 +12,8 @@ from nova_core.console.tails import tail
 from nova_core.model import is_safe_id
 
 if TYPE_CHECKING:
-    from nova_core.orchestrator import RunResult, Snapshot
     from nova_core.project import Project
+    from nova_core.result import RunResult, Snapshot
 
 
 def finish(

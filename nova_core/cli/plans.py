@@ -36,7 +36,7 @@ def check(plan: Plan = DEFAULT_PLAN, as_json: AsJson = False, directory: Directo
     Examples:  nova check
                nova check docs/plan.md --json
     """
-    from nova_core.check import summarize
+    from nova_core.check import find_warnings, summarize
     from nova_core.errors import InputError
     from nova_core.parser import parse_cascade
 
@@ -47,12 +47,11 @@ def check(plan: Plan = DEFAULT_PLAN, as_json: AsJson = False, directory: Directo
             print_json({"valid": False, "problems": error.problems})
             return error.exit_code
         raise
-    weights = [task.duration or 0.0 for task in cascade.tasks.values()]
-    found = summarize(cascade, weights)
+    found, warnings = summarize(cascade), find_warnings(cascade)
     if as_json:
-        print_json({"valid": True, "name": cascade.name, "summary": found, "problems": cascade.warnings})
+        print_json({"valid": True, "name": cascade.name, "summary": found, "problems": warnings})
         return 0
-    show_problems(cascade.warnings)
+    show_problems(warnings)
     out_lines(summary_lines(cascade, found))
     return 0
 
@@ -66,7 +65,31 @@ def print_json(value: object) -> None:
 
 def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
     """What is in the plan, for a person."""
-    raise NotImplementedError
+    from nova_core.text import clean, duration
+
+    path = " -> ".join(found.critical_path[:MAX_PATH_SHOWN])
+    more = f" -> ... ({len(found.critical_path)} tasks)" if len(found.critical_path) > MAX_PATH_SHOWN else ""
+    long = f", {duration(found.critical_seconds)}" if found.critical_seconds is not None else ""
+    having = (
+        (found.with_command, "a command"),
+        (found.with_outputs, "outputs"),
+        (found.with_criteria, "criteria"),
+        (found.with_approval, "approval by a person"),
+    )
+    parts = ", ".join(f"{number:,} with {word}" for number, word in having if number)
+    return [
+        f"{clean(cascade.name)}: {number_of(found.tasks, 'task')}, {number_of(found.groups, 'group')}, "
+        f"{number_of(found.branches, 'branch', 'branches')}",
+        f"dependencies: {found.edges:,}; {number_of(found.roots, 'task')} can start at once",
+        f"shape: {found.depth:,} deep, at most {found.widest:,} wide",
+        f"longest path{long}: {clean(path)}{more}",
+        *([f"tasks: {parts}"] if parts else []),
+    ]
+
+
+def number_of(count: int, one: str, many: str = "") -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def graph(

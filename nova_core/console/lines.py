@@ -113,7 +113,7 @@ def failed_detail(event: Event) -> str:
 
 def failure_text(reason: Any, error: Any) -> str:
     """`reason: error` in one clean line, without saying the same twice."""
-    words, text = str(reason or "").replace("_", " "), clean(str(error or ""))
+    words, text = clean(str(reason or "")).replace("_", " "), clean(str(error or ""))
     if not words or words in text.lower():
         return text
     return f"{words}: {text}" if text else words

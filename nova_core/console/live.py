@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,13 +17,14 @@ from rich.text import Text
 
 from nova_core.console.lines import LocalClock, event_line
 from nova_core.events import Event, EventKind
-from nova_core.record import State, TaskState, TaskStatus
+from nova_core.record import TaskState, TaskStatus
 from nova_core.text import clean, duration
 
 if TYPE_CHECKING:
-    from nova_core.orchestrator import Snapshot
+    from nova_core.result import Snapshot
 
 REFRESH = 0.2
+LEFT_EVERY = 2.0
 MAX_RUNNING = 12
 STYLES = {
     EventKind.TASK_COMPLETED: "green",
@@ -52,6 +54,8 @@ class LiveView:
         self._events: deque[Event] = deque()
         self._clock = LocalClock()
         self._closing = threading.Event()
+        self._left: float | None = None
+        self._left_at = 0.0
         self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._live.start()
         self._thread = threading.Thread(target=self._work, name="nova-live", daemon=True)
@@ -74,7 +78,13 @@ class LiveView:
 
     def _draw(self, snapshot: Snapshot) -> None:
         self._print_events(snapshot)
-        self._live.update(lower_part(snapshot, self._console.width), refresh=True)
+        self._live.update(lower_part(snapshot, self._time_left(snapshot), self._console.width), refresh=True)
+
+    def _time_left(self, snapshot: Snapshot) -> float | None:
+        """Seconds left at least; looked at seldom, as it walks the whole graph."""
+        if time.monotonic() >= self._left_at:
+            self._left, self._left_at = snapshot.critical_path_left, time.monotonic() + LEFT_EVERY
+        return self._left
 
     def _print_events(self, snapshot: Snapshot) -> None:
         """One print for all of them: each costs a redraw of the lower part."""
@@ -87,17 +97,20 @@ class LiveView:
             self._console.print(Text("\n").join(lines))
 
 
-def lower_part(snapshot: Snapshot, width: int) -> RenderableType:
-    """Running tasks, then one line of counts and a bar."""
-    running = [running_row(task_id, snapshot) for task_id in snapshot.running[:MAX_RUNNING]]
-    more = len(snapshot.running) - len(running)
+def lower_part(snapshot: Snapshot, left: float | None, width: int) -> RenderableType:
+    """Running tasks, then one line of counts and a bar; `left` is seconds."""
+    ids = snapshot.running
+    running = [running_row(task_id, snapshot) for task_id in ids[:MAX_RUNNING]]
+    more = len(ids) - len(running)
     rows: list[RenderableType] = []
     if running:
         rows.append(running_table(running))
     if more > 0:
         rows.append(Text(f"  and {more:,} more running", "dim"))
-    done, total = progress(snapshot.state, len(snapshot.cascade.tasks))
-    rows.append(Text(counts_line(snapshot, done, total), "bold", no_wrap=True, overflow="ellipsis"))
+    counts = Counter(task.status for task in snapshot.state.tasks.values())
+    done, total = counts[TaskStatus.COMPLETED], len(snapshot.cascade.tasks)
+    line = counts_line(snapshot, counts, len(ids), left)
+    rows.append(Text(line, "bold", no_wrap=True, overflow="ellipsis"))
     rows.append(ProgressBar(total=max(total, 1), completed=done, width=min(width, 60)))
     return Group(*rows)
 
@@ -133,21 +146,16 @@ def elapsed(task: TaskState, now: datetime) -> str:
         return ""
 
 
-def progress(state: State, total: int) -> tuple[int, int]:
-    """Completed tasks, and all."""
-    return sum(task.status is TaskStatus.COMPLETED for task in state.tasks.values()), total
-
-
-def counts_line(snapshot: Snapshot, done: int, total: int) -> str:
+def counts_line(snapshot: Snapshot, counts: Counter[TaskStatus], running: int, left: float | None) -> str:
     """The run in one line."""
-    failed = sum(task.status is TaskStatus.FAILED for task in snapshot.state.tasks.values())
-    parts = [f"{done:,}/{total:,} done", f"{len(snapshot.running)} running", f"{len(snapshot.ready):,} ready"]
-    if failed:
-        parts.append(f"{failed:,} failed")
-    if snapshot.blocked:
-        parts.append(f"{len(snapshot.blocked):,} blocked")
+    blocked = sum(bool(task.blocked_by) for task in snapshot.state.tasks.values())
+    parts = [f"{counts[TaskStatus.COMPLETED]:,}/{len(snapshot.cascade.tasks):,} done", f"{running} running"]
+    if counts[TaskStatus.FAILED]:
+        parts.append(f"{counts[TaskStatus.FAILED]:,} failed")
+    if blocked:
+        parts.append(f"{blocked:,} blocked")
     if snapshot.state.run.paused:
         parts.append("paused")
-    if snapshot.critical_path_left:
-        parts.append(f"at least {duration(snapshot.critical_path_left)} left")
+    if left:
+        parts.append(f"at least {duration(left)} left")
     return "  ".join([clean(snapshot.cascade.name), *parts])

@@ -10,7 +10,7 @@ from nova_core.record import TaskState, TaskStatus
 from nova_core.text import clean, duration, money, tokens
 
 if TYPE_CHECKING:
-    from nova_core.orchestrator import RunResult, Snapshot
+    from nova_core.result import RunResult, Snapshot
 
 MAX_SHOWN = 20
 TAIL_LINES = 5
@@ -122,20 +122,4 @@ def summary_object(result: RunResult) -> dict[str, Any]:
     """The last object of `nova run --json`."""
     import msgspec
 
-    fields: dict[str, Any] = {name: getattr(result, name) for name in RESULT_FIELDS}
-    return {"kind": "summary", **fields, "tokens": msgspec.to_builtins(result.tokens)}
-
-
-RESULT_FIELDS = (
-    "exit_code",
-    "completed",
-    "failed",
-    "blocked",
-    "pending",
-    "waiting_approval",
-    "wall_seconds",
-    "task_seconds",
-    "tokens",
-    "cost_usd",
-    "unpriced",
-)
+    return {"kind": "summary", **msgspec.to_builtins(result)}
