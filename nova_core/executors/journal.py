@@ -1,0 +1,99 @@
+"""The journal of a holder: one short JSON array per fact, readable after any crash, written by one process only.
+
+`["H",version,pid,starttime,boot_id,run_id]` for the holder; `["B",key,time]` before a spawn; `["P",key,pid,starttime,time]`
+for a process that has run for a moment, or is an agent;
+`["E",key,reason,code,signal,time,cpu_s,max_rss,detail,leftovers,survivors,pid,started]` when nothing of it is left.
+Standard library only: holders import this in an isolated interpreter.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+VERSION = 1
+ROOM = 4096  # Bytes kept free for each job that began: more than its longest B, P and E together.
+E_LIMIT = 3072
+_NO_PREALLOCATION = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV}
+
+
+def start_ticks(pid: int) -> int:
+    """Field 22 of `/proc/PID/stat`, in clock ticks since boot; 0 when it cannot be read (no such process, no /proc).
+
+    Raw, because a time computed from it moves with the wall clock (proc(5), psutil issue 2526).
+    """
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return int(os.read(fd, 2048).rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0
+    finally:
+        os.close(fd)
+
+
+def boot_id() -> str:
+    """This boot's random id; empty where the system has none."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+class Journal:
+    """Appends lines to a preallocated file: what was promised by `begin` can be written even when the disk is full.
+
+    The bytes after the last line are zeros, which readers ignore.
+    """
+
+    def __init__(self, fd: int, *, durable: bool) -> None:
+        self._fd = fd
+        self._durable = durable
+        self._end = 0
+        self._allocated = 0
+
+    def begin(self, line: str, running: int) -> None:
+        """Append a B line, with room reserved for all that `running` jobs and this one still have to say.
+
+        Raises OSError (ENOSPC, EDQUOT, EFBIG...) when there is no room: the job must not start.
+        """
+        needed = self._end + (running + 1) * ROOM
+        if needed > self._allocated:
+            step = ROOM if self._durable else 16 * ROOM
+            self._allocate(-(-needed // step) * step)
+        self.append(line)
+
+    def _allocate(self, size: int) -> None:
+        length = size - self._allocated
+        try:
+            os.posix_fallocate(self._fd, self._allocated, length)
+        except OSError as error:
+            if error.errno not in _NO_PREALLOCATION:
+                raise
+            self._write(b"\0" * length, self._allocated)
+        except AttributeError:  # macOS has no posix_fallocate
+            self._write(b"\0" * length, self._allocated)
+        self._allocated = size
+
+    def _write(self, data: bytes, offset: int) -> None:
+        while data:
+            n = os.pwrite(self._fd, data, offset)
+            data, offset = data[n:], offset + n
+
+    def append(self, line: str) -> None:
+        """Append one line that ends in a newline; one write, in space that `begin` reserved."""
+        data = line.encode()
+        self._write(data, self._end)
+        self._end += len(data)
+
+    def sync(self) -> None:
+        """Wait until everything is on disk, if this journal is a durable one."""
+        if self._durable:
+            os.fsync(self._fd)
+
+    def finish(self) -> None:
+        """Give the reserved space back."""
+        os.ftruncate(self._fd, self._end)

