@@ -1,0 +1,86 @@
+"""The result of a run as JUnit XML, which CI systems show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+from xml.sax.saxutils import escape, quoteattr
+
+from nova_core.model import Task
+from nova_core.record import TaskState, TaskStatus
+from nova_core.text import clean
+
+# XML 1.0, production 2 (Char): no other control or surrogate may appear, not even as a character reference.
+_ILLEGAL = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+_NEW = TaskState()
+
+
+class Plan(Protocol):
+    """What is needed of a cascade."""
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """Tasks in plan order."""
+
+
+def junit_xml(cascade: Plan, states: Mapping[str, TaskState], tail: Callable[[str], Iterable[str]]) -> str:
+    """Return the report: a test case per task; `tail(task_id)` gives the last log lines of a failed one.
+
+    A completed task is a passed test, a failed one a failure; one that did not run or was skipped is a skipped test.
+    """
+    cases = [_case(task, states.get(task.id, _NEW), tail) for task in cascade.tasks.values()]
+    known = [states.get(task_id, _NEW) for task_id in cascade.tasks]
+    failed = sum(state.status is TaskStatus.FAILED for state in known)
+    skipped = sum(_is_skipped(state) for state in known)
+    seconds = sum(state.elapsed for state in known)
+    counts = f'tests="{len(known)}" failures="{failed}" errors="0" skipped="{skipped}" time="{seconds:.3f}"'
+    name = _attribute(cascade.name)
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name={name} {counts}>\n<testsuite name={name} {counts}>\n'
+        + "".join(cases)
+        + "</testsuite>\n</testsuites>\n"
+    )
+
+
+def _case(task: Task, state: TaskState, tail: Callable[[str], Iterable[str]]) -> str:
+    place = ".".join(part.replace(".", "_") for part in (task.branch, task.group) if part) or "tasks"
+    attributes = f'classname={_attribute(place)} name={_attribute(f"{task.id} {task.name}")} time="{state.elapsed:.3f}"'
+    body = _body(state, task.id, tail)
+    return f"<testcase {attributes}>{body}</testcase>\n" if body else f"<testcase {attributes}/>\n"
+
+
+def _body(state: TaskState, task_id: str, tail: Callable[[str], Iterable[str]]) -> str:
+    if state.status is TaskStatus.FAILED:
+        reason = _attribute(state.reason or "failed")
+        lines = "\n".join([state.error or "failed", *tail(task_id)])
+        return f"<failure type={reason} message={_attribute(state.error or 'failed')}>{_text(lines)}</failure>"
+    if _is_skipped(state):
+        return f"<skipped message={_attribute(_why_skipped(state))}/>"
+    return ""
+
+
+def _is_skipped(state: TaskState) -> bool:
+    return state.skipped or state.status in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS)
+
+
+def _why_skipped(state: TaskState) -> str:
+    if state.skipped:
+        return "skipped by hand"
+    if state.blocked_by:
+        return f"blocked by {', '.join(state.blocked_by)}"
+    if state.approval == "waiting":
+        return "waiting for approval"
+    return "still running" if state.status is TaskStatus.IN_PROGRESS else "not started"
+
+
+def _text(text: str) -> str:
+    return escape(re.sub(_ILLEGAL, "\ufffd", clean(text, newlines=True)))
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(re.sub(_ILLEGAL, "\ufffd", clean(text)))
