@@ -11,6 +11,7 @@ from nova_core.parser.cells import MAX_CELLS, undecorated
 # What the field calls its columns, the surest name first.
 _SURE_IDS = ("task id", "taskid", "task-id", "task_id", "task #", "task no", "id", "#", "no", "nr", "key", "ticket")
 _WEAK_IDS = ("task", "step", "pr", "phase", "milestone", "batch")
+_IDS = frozenset(_SURE_IDS + _WEAK_IDS)
 _NAMES = ("task name", "name", "title", "task title", "task", "summary", "step", "phase", "milestone", "goal")
 _DESCRIPTIONS = ("what changes", "what to do", "description", "details", "what", "scope")
 _DEPENDENCIES = frozenset(
@@ -69,6 +70,8 @@ def read_header(header: Sequence[str]) -> Columns | None:
     if not 2 <= len(header) <= MAX_CELLS:
         return None
     titles = [_title(cell) for cell in header]
+    if _IDS.isdisjoint(titles):
+        return None
     free = _Free(titles)
     task_id, sure = free.take(_SURE_IDS), True
     if task_id < 0:
