@@ -211,9 +211,7 @@ def test_update_in_a_worker_is_a_report(worker: Path) -> None:
         (["F1"], "nothing to report"),
     ],
 )
-def test_update_mistakes(
-    project: Project, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
-) -> None:
+def test_update_mistakes(project: Project, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
     """A mistake exits with 2 and one line, and changes nothing."""
     before = project.state_file.read_bytes()
     assert update_task.main(arguments) == 2

@@ -192,7 +192,7 @@ def agents() -> Iterator[Finding]:
     from nova_core.config import load_config
 
     try:
-        config = load_config(None, environ=os.environ, root=here().root)
+        config = load_config(None, environ=os.environ)
     except NovaError as error:
         yield Finding(Level.PROBLEM, "nova.yaml", str(error))
         return

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from nova_core.errors import EnvironmentProblem
+
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "dim": "2", "bold": "1"}
 
 
@@ -25,11 +27,14 @@ def prepare() -> None:
 
 
 def out(text: str = "") -> None:
-    """Print one piece of data; raises `OutputClosedError` when nobody reads any more."""
+    """Print one piece of data; raises `OutputClosedError` when nobody reads, `EnvironmentProblem` on a full disk."""
     try:
         sys.stdout.write(text + "\n")
     except BrokenPipeError as error:
         raise OutputClosedError from error
+    except OSError as error:
+        abandon_stdout()
+        raise EnvironmentProblem(f"cannot write the output: {error.strerror}") from None
 
 
 def out_lines(lines: Iterable[str]) -> None:

@@ -74,7 +74,7 @@ def run(
         from nova_core.cli.detach import start_detached
 
         return start_detached(project, sys.argv[1:])
-    config = configured(project, flags)
+    config = configured(flags)
     from nova_core.board import Selection
     from nova_core.orchestrator import Orchestrator
 
@@ -108,13 +108,13 @@ def split(values: Words) -> tuple[str, ...]:
     return tuple(word for value in values or () for part in value.split(",") if (word := part.strip()))
 
 
-def configured(project: Project, flags: dict[str, Any]) -> Config:
+def configured(flags: dict[str, Any]) -> Config:
     """`nova.yaml` and the environment, with the given flags on top."""
     import msgspec
 
     from nova_core.config import load_config
 
-    config = load_config(None, environ=os.environ, root=project.root)
+    config = load_config(None, environ=os.environ)
     return msgspec.structs.replace(config, **{name: value for name, value in flags.items() if value is not None})
 
 

@@ -68,7 +68,7 @@ def config(as_json: AsJson = False, directory: Directory = None) -> int:
     from nova_core.config import load_config
     from nova_core.text import clean
 
-    found = load_config(None, environ=os.environ, root=here().root)
+    found = load_config(None, environ=os.environ)
     rows = settings_of(msgspec.to_builtins(found))
     origins = [origin_of(name, found.origins) for name, _ in rows]
     if as_json:

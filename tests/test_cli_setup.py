@@ -1,0 +1,150 @@
+"""`nova init`, `config`, `check`, `graph` and `doctor`: what comes before a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from cli_process import nova
+
+from nova_core.cli import doctor
+from nova_core.cli.doctor import Level
+
+
+def test_init_gives_a_plan_that_is_valid(tmp_path: Path) -> None:
+    """The files that are written can be used as they are."""
+    done = nova("init", "--name", "My demo", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == ["wrote CASCADE.md", "wrote nova.yaml", "wrote milestones.yaml"]
+    checked = nova("check", cwd=tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.startswith("My demo: 3 tasks")
+    assert nova("config", cwd=tmp_path).returncode == 0
+
+
+def test_init_never_overwrites(tmp_path: Path) -> None:
+    """What is there stays, also a link that leads nowhere; the rest is written."""
+    (tmp_path / "CASCADE.md").write_text("mine")
+    (tmp_path / "nova.yaml").symlink_to(tmp_path / "elsewhere")
+    done = nova("init", cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "CASCADE.md").read_text() == "mine"
+    assert not (tmp_path / "elsewhere").exists()
+    assert done.stdout == "wrote milestones.yaml\n"
+
+
+def test_settings_in_the_template_are_all_known(tmp_path: Path) -> None:
+    """Every commented setting of the template is valid once it is taken in."""
+    nova("init", cwd=tmp_path)
+    path = tmp_path / "nova.yaml"
+    lines = path.read_text().splitlines()[1:]
+    path.write_text("\n".join(line.removeprefix("# ").removeprefix("#") for line in lines))
+    done = nova("config", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["jobs"]["from"] == "nova.yaml:2"
+    assert rows["limits.groups"]["value"] == {"First steps": 1}
+
+
+def test_config_tells_where_a_value_is_from(tmp_path: Path) -> None:
+    """Each setting is shown with its value and its origin: default, file and line, or variable."""
+    (tmp_path / "nova.yaml").write_text("retries: 2\n")
+    lines = nova("config", cwd=tmp_path, env={"NOVA_JOBS": "8"}).stdout.splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines}
+    assert rows["retries"] == ["2", "nova.yaml:1"]
+    assert rows["jobs"] == ["8", "NOVA_JOBS"]
+    assert rows["fail_fast"] == ["false", "default"]
+
+
+def test_config_with_a_mistake(tmp_path: Path) -> None:
+    """A wrong setting is told with its line, exit code 3."""
+    (tmp_path / "nova.yaml").write_text("jbos: 3\n")
+    done = nova("config", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "nova.yaml:1: " in done.stderr
+    assert "hint: " in done.stderr
+
+
+BAD = "# P\n\n| Task ID | Task Name | Depends On |\n| --- | --- | --- |\n| F1 | a | F9 |\n| F1 | b | - |\n"
+
+
+def test_check_tells_every_problem(tmp_path: Path) -> None:
+    """All problems of a plan are told at once, each with its line."""
+    (tmp_path / "CASCADE.md").write_text(BAD)
+    done = nova("check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "CASCADE.md:5: " in done.stderr
+    assert "CASCADE.md:6: " in done.stderr
+
+
+def test_check_as_json(tmp_path: Path) -> None:
+    """`--json` says the same as data, for good plans and bad ones."""
+    (tmp_path / "CASCADE.md").write_text(BAD)
+    done = nova("check", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["valid"]) == (3, False)
+    assert {problem["line"] for problem in found["problems"]} == {5, 6}
+    (tmp_path / "CASCADE.md").write_text(BAD.replace("F9", "-").replace("F1 | b", "F2 | b"))
+    found = json.loads(nova("check", "--json", cwd=tmp_path).stdout)
+    assert (found["valid"], found["summary"]["tasks"]) == (True, 2)
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["graph"], ["run"]])
+def test_a_plan_that_is_not_there(arguments: list[str], tmp_path: Path) -> None:
+    """A missing plan is named, exit code 3."""
+    done = nova(*arguments, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "CASCADE.md" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["ascii", "mermaid", "dot", "json"])
+def test_graph_in_every_form(form: str, tmp_path: Path) -> None:
+    """Every form of the graph names every task."""
+    nova("init", cwd=tmp_path)
+    done = nova("graph", "-f", form, cwd=tmp_path)
+    assert done.returncode == 0
+    assert all(task in done.stdout for task in ("F1", "F2", "F3"))
+
+
+def test_doctor_finds_what_is_missing(tmp_path: Path) -> None:
+    """An agent that is not on PATH is a problem, exit code 8."""
+    (tmp_path / "nova.yaml").write_text("agents:\n  ghost:\n    command: [no-such-program-here]\n")
+    done = nova("doctor", "--json", cwd=tmp_path)
+    findings = {finding["what"]: finding for finding in json.loads(done.stdout)}
+    assert done.returncode == 8
+    assert findings["agent ghost"]["level"] == "problem"
+    assert findings["project directory"]["level"] == "ok"
+    assert not list(tmp_path.glob(".nova-doctor-*"))
+
+
+def test_doctor_on_a_good_day(tmp_path: Path) -> None:
+    """With an agent that works, nothing is a problem and its version is told."""
+    agent = tmp_path / "agent"
+    agent.write_text("#!/bin/sh\necho agent 1.2.3\n")
+    agent.chmod(0o755)
+    (tmp_path / "nova.yaml").write_text(f"agents:\n  mine:\n    command: [{agent}]\n")
+    done = nova("doctor", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "agent 1.2.3" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_doctor_in_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    """A project directory without permission is a problem."""
+    tmp_path.chmod(0o500)
+    assert nova("doctor", cwd=tmp_path).returncode == 8
+
+
+@pytest.mark.parametrize(
+    ("variable", "what"), [("SSH_CONNECTION", "terminal"), ("TMUX", "terminal"), ("INVOCATION_ID", "systemd")]
+)
+def test_doctor_knows_its_surroundings(monkeypatch: pytest.MonkeyPatch, variable: str, what: str) -> None:
+    """What may end the engine early is noted."""
+    for name in ("SSH_CONNECTION", "TMUX", "STY", "INVOCATION_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert list(doctor.surroundings()) == []
+    monkeypatch.setenv(variable, "1")
+    assert [(finding.level, finding.what) for finding in doctor.surroundings()] == [(Level.NOTE, what)]
