@@ -1,0 +1,341 @@
+"""`nova status`, `logs` and `why`: looking at a run without an engine."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+from cli_process import command, environment, nova
+
+from nova_core.cli import logs, status
+from nova_core.cli import why as why_module
+from nova_core.lock import EngineInfo, RunLock
+from nova_core.model import TokenUsage
+from nova_core.parser import parse_text
+from nova_core.project import Project
+from nova_core.record import ProjectState, Reason, RunState, State, TaskState, TaskStatus
+
+PLAN = """\
+# Demo
+
+## L1: Main
+
+### L2: One
+
+| Task ID | Task Name | Depends On |
+| --- | --- | --- |
+| F1 | First | - |
+| F2 | Second | F1 |
+
+### L2: Two
+
+| Task ID | Task Name | Depends On |
+| --- | --- | --- |
+| G1 | Third | F2 |
+| G2 | Fourth | - |
+"""
+TASKS = {
+    "F1": TaskState(status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="exit code 3", attempt=2, failures=2),
+    "F2": TaskState(blocked_by=("F1",)),
+    "G1": TaskState(blocked_by=("F1",)),
+    "G2": TaskState(
+        status=TaskStatus.COMPLETED, elapsed=3.0, attempt=1, token_usage=TokenUsage(10, 5), cost_usd=0.25, model="m"
+    ),
+}
+
+
+def state_of(**tasks: TaskState) -> State:
+    """A state with these tasks."""
+    return State(project=ProjectState("Demo", "CASCADE.md"), run=RunState(id="r"), tasks=tasks)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project whose run has ended with a failure."""
+    found = Project(tmp_path)
+    found.make_dirs()
+    (tmp_path / "CASCADE.md").write_text(PLAN)
+    found.state_file.write_bytes(msgspec.json.encode(state_of(**TASKS)))
+    (found.log_dir / "F1.log").write_bytes(b"one\n\x1b[31mtwo\x1b[0m\n")
+    (found.log_dir / "F1.1.log").write_bytes(b"earlier\n")
+    return found
+
+
+# status
+
+
+def test_status_of_a_run(project: Project) -> None:
+    """The status shows counts, groups, what is not done and why, and that no engine runs."""
+    done = nova("status", cwd=project.root)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Demo: 1/4 done, 1 failed, 2 blocked"
+    assert lines[1] == "engine: none (nova run goes on)"
+    assert "tokens: 15  cost: $0.25" in lines
+    assert "F1  failed   First  (exit code 3)" in lines
+    assert "F2  blocked  Second  (by F1)" in lines
+    assert any(line.split() == ["Two", "1/2", "done,", "1", "blocked"] for line in lines)
+
+
+def test_status_as_json(project: Project) -> None:
+    """`--json` holds the counts and the whole state."""
+    found = json.loads(nova("status", "--json", cwd=project.root).stdout)
+    assert found["engine"] is None
+    assert found["counts"]["completed"] == 1
+    assert found["state"]["tasks"]["F1"]["reason"] == "exit_code"
+
+
+def test_status_names_the_engine(project: Project) -> None:
+    """A live engine is named."""
+    lock = RunLock(project.lock_file)
+    try:
+        assert f"engine: pid {os.getpid()} on " in nova("status", cwd=project.root).stdout
+    finally:
+        lock.close()
+
+
+def test_status_watch_ends_with_the_run(project: Project) -> None:
+    """`--watch` shows what changes and ends when no engine is left."""
+    lock = RunLock(project.lock_file)
+    watch = subprocess.Popen(
+        command("status", "--watch"), cwd=project.root, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    assert watch.stdout is not None
+    assert watch.stdout.readline().startswith("Demo: 1/4 done")
+    lock.close()
+    rest = watch.stdout.read()
+    assert watch.wait(20) == 0
+    assert "engine: none" in rest
+
+
+def test_status_before_any_run(tmp_path: Path) -> None:
+    """Where nothing has run the command says so and how to begin."""
+    done = nova("status", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing has been run here yet" in done.stderr
+
+
+@pytest.mark.parametrize("data", [b"{", b"\xff\xfe", b'{"version": 99}', b"[]"])
+def test_status_of_a_damaged_state(tmp_path: Path, data: bytes) -> None:
+    """A state that cannot be read is an environment problem, told in one line."""
+    (tmp_path / "cascade_state.json").write_bytes(data)
+    done = nova("status", cwd=tmp_path)
+    assert done.returncode == 8
+    assert "Traceback" not in done.stderr
+
+
+def test_status_without_the_plan(project: Project) -> None:
+    """The state can be shown when the plan is gone."""
+    (project.root / "CASCADE.md").unlink()
+    assert nova("status", cwd=project.root).stdout.startswith("Demo: 1/4 done")
+
+
+def test_many_pending_tasks_are_counted() -> None:
+    """Of thousands of pending tasks some are shown and the rest counted; what matters more is shown in full."""
+    tasks = {f"T{i}": TaskState() for i in range(5_000)} | {"X": TaskState(status=TaskStatus.FAILED)}
+    lines = status.screen(state_of(**tasks), None, EngineInfo(1, "h", "s"), 0.0)
+    assert lines[-1] == "and 4,980 more pending"
+    assert len(lines) < 40
+
+
+@pytest.mark.parametrize(
+    ("task", "word"),
+    [
+        (TaskState(), "pending"),
+        (TaskState(blocked_by=("X",)), "blocked"),
+        (TaskState(retry_at="2026-01-01T00:00:00+00:00"), "retrying"),
+        (TaskState(status=TaskStatus.IN_PROGRESS), "running"),
+        (TaskState(status=TaskStatus.IN_PROGRESS, verifying=True), "verifying"),
+        (TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"), "approval"),
+        (TaskState(status=TaskStatus.COMPLETED, approval="approved"), "completed"),
+        (TaskState(status=TaskStatus.FAILED), "failed"),
+    ],
+)
+def test_shown_word(task: TaskState, word: str) -> None:
+    """Each task is in exactly one of the states a person tells apart."""
+    assert status.shown_word(task) == word
+
+
+# logs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "data"),
+    [
+        (["F1"], "one\n\x1b[31mtwo\x1b[0m\n"),
+        (["F1", "--attempt", "2"], "one\n\x1b[31mtwo\x1b[0m\n"),
+        (["F1", "--attempt", "1"], "earlier\n"),
+        (["F1", "-f"], "one\n\x1b[31mtwo\x1b[0m\n"),
+    ],
+)
+def test_logs_into_a_pipe_are_unchanged(project: Project, arguments: list[str], data: str) -> None:
+    """Into a pipe a log goes byte for byte; following a task that has ended ends too."""
+    done = nova("logs", *arguments, cwd=project.root)
+    assert (done.returncode, done.stdout) == (0, data)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_logs_on_a_terminal_are_cleaned(project: Project, raw: bool) -> None:
+    """On a terminal escape sequences are taken out, unless they are asked for."""
+    main, side = os.openpty()
+    with subprocess.Popen(
+        command("logs", "F1", *(["--raw"] if raw else [])), cwd=project.root, env=environment(), stdout=side
+    ) as process:
+        os.close(side)
+        assert process.wait(20) == 0
+    shown = os.read(main, 10_000)
+    os.close(main)
+    assert (b"\x1b" in shown) == raw
+    assert b"two" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["f1"], "did you mean F1?"),
+        (["F11"], "did you mean F1?"),
+        (["../../etc/passwd"], "there is no task ../../etc/passwd"),
+        (["F1", "--attempt", "9"], "F1 has had 2 attempts"),
+    ],
+)
+def test_logs_of_what_is_not_there(project: Project, arguments: list[str], said: str) -> None:
+    """An unknown id or attempt is a usage mistake with a suggestion."""
+    done = nova("logs", *arguments, cwd=project.root)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_an_id_from_a_forged_state_is_no_path(project: Project) -> None:
+    """Even an id that is in the state never becomes a path outside the log folder."""
+    (project.root / "secret.log").write_text("secret")
+    project.state_file.write_bytes(msgspec.json.encode(state_of(**{"../secret": TaskState()})))
+    done = nova("logs", "../secret", cwd=project.root)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "secret" not in nova("why", "../secret", cwd=project.root).stdout.replace("../secret", "")
+
+
+def test_a_log_that_was_never_written(project: Project) -> None:
+    """A task that printed nothing is no error."""
+    done = nova("logs", "F2", cwd=project.root)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "F2 has printed nothing" in done.stderr
+
+
+def test_follower_survives_truncation_and_replacement(tmp_path: Path) -> None:
+    """Following goes on from the start when the log is cut, and in the new file when it is replaced."""
+    path = tmp_path / "F1.log"
+    follower = logs.Follower(path)
+    assert follower.read() == b""
+    path.write_bytes(b"one\n")
+    assert (follower.read(), follower.read()) == (b"one\n", b"")
+    with path.open("ab") as file:
+        file.write(b"two\n")
+    assert follower.read() == b"two\n"
+    os.truncate(path, 0)
+    with path.open("ab") as file:
+        file.write(b"x\n")
+    assert follower.read() == b"x\n"
+    with path.open("ab") as file:
+        file.write(b"last of the old\n")
+    path.rename(tmp_path / "F1.1.log")
+    path.write_bytes(b"new\n")
+    assert (follower.read(), follower.read(), follower.read()) == (b"last of the old\n", b"new\n", b"")
+    follower.close()
+
+
+def test_following_ends_with_the_task(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed right before the task ends is still shown."""
+    shown = io.BytesIO()
+    writer = logs.Writer(cleaned=False)
+    monkeypatch.setattr(writer, "_stream", shown)
+    path = project.latest_log("F1")
+    answers = iter([False, False, True])
+
+    def is_over(_: Project, task: str) -> bool:
+        over = next(answers)
+        with path.open("ab") as file:
+            file.write(b"end\n" if over else b"more\n")
+        return over
+
+    monkeypatch.setattr(logs, "is_over", is_over)
+    monkeypatch.setattr(logs, "POLL", 0)
+    logs.follow_log(project, path, "F1", writer)
+    assert shown.getvalue().endswith(b"more\nmore\nend\n")
+
+
+@pytest.mark.parametrize(
+    ("task", "engine", "over"),
+    [
+        (TaskState(status=TaskStatus.COMPLETED), True, True),
+        (TaskState(status=TaskStatus.FAILED), True, True),
+        (TaskState(status=TaskStatus.IN_PROGRESS), False, False),
+        (TaskState(), True, False),
+        (TaskState(), False, True),
+    ],
+)
+def test_when_following_is_over(project: Project, task: TaskState, engine: bool, over: bool) -> None:
+    """A task that ended, or one that no engine is going to start, has nothing more to print."""
+    project.state_file.write_bytes(msgspec.json.encode(state_of(F1=task)))
+    lock = RunLock(project.lock_file) if engine else None
+    try:
+        assert logs.is_over(project, "F1") == over
+    finally:
+        if lock:
+            lock.close()
+
+
+# why
+
+
+def test_why_a_task_failed(project: Project) -> None:
+    """The reason, the log with its last lines, and what to type are told."""
+    done = nova("why", "F1", cwd=project.root)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "F1  First",
+        "failed: exit code 3",
+        "attempts: 2",
+        "log: logs/F1.log",
+        "    | one",
+        "    | two",
+        "next: nova logs F1",
+        "next: nova retry F1 && nova run",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "tasks", "alive", "said"),
+    [
+        ("F1", {}, False, "ready: no engine is running"),
+        ("F1", {}, True, "ready: it starts when a worker is free"),
+        ("F2", {}, True, "  F1: pending"),
+        ("F2", {"F2": TaskState(blocked_by=("F1",))}, True, "blocked by F1"),
+        (
+            "F1",
+            {"F1": TaskState(status=TaskStatus.IN_PROGRESS, pid=7, started_at="t")},
+            True,
+            "running (pid 7, since t)",
+        ),
+        ("F1", {"F1": TaskState(status=TaskStatus.IN_PROGRESS)}, False, "next: nova run (takes it over)"),
+        ("F1", {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")}, True, "next: nova approve F1"),
+        ("F1", {"F1": TaskState(retry_at="t", failures=2, error="x")}, True, "failed 2 times, is tried again at t"),
+        ("F1", {"F1": TaskState(status=TaskStatus.COMPLETED, skipped=True)}, False, "completed: skipped by hand"),
+        ("F9", {"F9": TaskState()}, False, "F9 (not in the plan any more)"),
+    ],
+)
+def test_why(task_id: str, tasks: dict[str, TaskState], alive: bool, said: str) -> None:
+    """Every place a task can be in has its own answer."""
+    planned = parse_text(PLAN, "CASCADE.md").tasks.get(task_id)
+    assert said in why_module.explanation(task_id, state_of(**tasks), planned, alive=alive, log=[])
+
+
+def test_why_a_paused_run_does_not_go_on() -> None:
+    """A ready task in a paused run waits for `nova resume`."""
+    state = msgspec.structs.replace(state_of(), run=RunState(paused=True))
+    planned = parse_text(PLAN, "CASCADE.md").tasks["F1"]
+    assert why_module.explanation("F1", state, planned, alive=True, log=[])[-1] == "next: nova resume"
