@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 import random
@@ -92,13 +93,17 @@ class Attempts:
         self._settled: list[str] = []
         self._retries: list[tuple[float, str]] = []
         self.failed = 0
+        self.cost_changed = True
         self.active: dict[str, Attempt] = {}
         self.recovered: dict[str, Report] = {}
 
     # start
 
     def start(self, task_id: str) -> Attempt:
-        """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown."""
+        """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown.
+
+        Raises `OSError`, with nothing recorded, when the disk refuses.
+        """
         state = self._board.state(task_id)
         task = self._board.task(task_id)
         attempt = Attempt(task_id, state.attempt + 1, self._clock.now(), state)
@@ -124,7 +129,8 @@ class Attempts:
         name = log_name(task_id)
         if name in self._logs:
             old = old_log_name(task_id, number - 1, self._board.cascade.tasks)
-            self._disk.rename(self._project.log_dir / name, self._project.log_dir / old)
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.rename(self._project.log_dir / name, self._project.log_dir / old)
         self._logs.add(name)
 
     def adopt(self, task_id: str, started: float) -> Attempt:
@@ -216,6 +222,7 @@ class Attempts:
         usage = attempt.usage
         if not usage.total:
             return attempt.base_cost
+        self.cost_changed = True
         own = cost(usage, self._board.state(attempt.task_id).model, self._prices)
         return None if own is None else own + (attempt.base_cost or 0.0)
 

@@ -279,7 +279,6 @@ class Orchestrator:
         if now >= self._next_tail:
             self._next_tail = now + _TAIL
             self.attempts.read_logs()
-            self._check_budget()
         for task_id in self.attempts.due_retries():
             self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None)
             self.board.offer(task_id)
@@ -300,11 +299,16 @@ class Orchestrator:
             task_id = self.board.pop()
             if task_id is None:
                 return
-            self.attempts.start(task_id)
+            try:
+                self.attempts.start(task_id)
+            except OSError as error:
+                self.board.leave(task_id)
+                self.board.offer(task_id)
+                self.store.refuse(error)
 
     def _may_start(self) -> bool:
         """Whether new tasks may start at all."""
-        if not self.board.queue or self._stopping or self._over_budget or self._failed_fast():
+        if not self.board.queue or self._stopping or self._is_over_budget() or self._failed_fast():
             return False
         return not self.store.run.paused and not self.store.disk_error
 
@@ -314,8 +318,11 @@ class Orchestrator:
     def _look_around(self) -> None:
         while self._posted:
             self.apply(self._posted.popleft())
-        for name, message in self.inbox.read():
-            self.inbox.done(name, self._obey(message))
+        try:
+            for name, message in self.inbox.read():
+                self.inbox.done(name, self._obey(message))
+        except OSError as error:
+            self.store.refuse(error)
         self._merge_outside()
 
     def _obey(self, message: Report | Request | Refused) -> Reply | None:
@@ -355,15 +362,17 @@ class Orchestrator:
                 assert self.attempts is not None
                 self.attempts.cancel(task_id, kill=self._stopping > 1, interrupted=True)
 
-    def _check_budget(self) -> None:
+    def _is_over_budget(self) -> bool:
+        """Whether the cap is reached; looked at again only when a cost has changed."""
         budget = self.config.budget
-        if budget is None or self._over_budget:
-            return
-        spent = sum(t.cost_usd or 0.0 for t in self.store.tasks.values())
-        if spent >= budget:
-            self._over_budget = True
-            text = f"${spent:.2f} of ${budget:.2f} spent: nothing new starts"
-            self.store.record(EventKind.BUDGET_REACHED, None, text)
+        if budget is not None and not self._over_budget and self.attempts and self.attempts.cost_changed:
+            self.attempts.cost_changed = False
+            spent = sum(t.cost_usd or 0.0 for t in self.store.tasks.values())
+            if spent >= budget:
+                self._over_budget = True
+                text = f"${spent:.2f} of ${budget:.2f} spent: nothing new starts"
+                self.store.record(EventKind.BUDGET_REACHED, None, text)
+        return self._over_budget
 
     def _fire_milestones(self) -> None:
         if self.store.rev == self._milestones.rev:

@@ -170,11 +170,20 @@ class Store:
         try:
             action()
         except OSError as error:
-            self.disk_error = str(error)
-            self._next_commit = self._next_publish = self._clock.monotonic() + _RETRY
+            self.refuse(error)
             return False
         self.disk_error = None
         return True
+
+    def refuse(self, error: OSError) -> None:
+        """The disk refused something: say so once, start nothing, try again soon."""
+        first = self.disk_error is None
+        self.disk_error = str(error)
+        self._dirty = True
+        self._next_commit = self._next_publish = self._clock.monotonic() + _RETRY
+        if first:
+            text = f"the disk refuses: {error}; nothing new starts until it works again"
+            self.record(EventKind.WARNING, None, text)
 
     def _commit(self) -> None:
         if self._events or self._attempts:
