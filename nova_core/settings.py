@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from nova_core.errors import Problem, UsageError
@@ -162,6 +162,32 @@ def map_of(field: Field) -> Field:
     return lambda reader, keys, data: reader.named(keys, data, field)
 
 
+def list_of(field: Field) -> Field:
+    """A list of values of one kind, as a tuple of the good ones."""
+
+    def read(reader: Reader, keys: Keys, data: object) -> Any:
+        if not isinstance(data, list):
+            reader.fail(keys, f"must be a list (lines of `- value`), not {kind_of(data)}")
+            return None
+        found = [field(reader, (*keys, i), item) for i, item in enumerate(data)]
+        return tuple(value for value in found if value is not None)
+
+    return read
+
+
+def one_of(kind: str, known: Collection[str]) -> Field:
+    """A name that must be among `known`; `kind` is what it names, for the message."""
+
+    def read(reader: Reader, keys: Keys, data: object) -> Any:
+        name = reader.value(keys, data, read_text)
+        if name is not None and name not in known:
+            reader.fail(keys, f"there is no {kind} {kind_of(name)}", did_you_mean(name, known))
+            return None
+        return name
+
+    return read
+
+
 def struct(make: Callable[..., Any], fields: Mapping[str, Field], *required: str) -> Field:
     """A mapping with known keys, made into a value by `make`; None after noting a mistake in it."""
 
@@ -192,4 +218,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _dotted(keys: Keys) -> str:
-    return clean(head_and_tail(".".join(map(str, keys)), 200))
+    """`limits.cpu`; places in lists are left to the line number."""
+    return clean(head_and_tail(".".join(key for key in keys if isinstance(key, str)), 200))
