@@ -68,7 +68,10 @@ def read_from(path: Path, start: int) -> str:
 def engine_command(arguments: list[str]) -> list[str]:
     """The same `nova` in the same interpreter; `-P`: a file of the project must not pass for one of our modules."""
     package_root = str(Path(__file__).resolve().parents[2])
-    program = f"import sys; sys.path.append({package_root!r}); from nova_core.__main__ import main; sys.exit(main())"
+    program = (
+        f"import sys; sys.argv[0] = 'nova'; sys.path.append({package_root!r});"
+        "from nova_core.__main__ import main; sys.exit(main())"
+    )
     return [sys.executable, "-P", "-c", program, *without_directory(arguments), "--no-ui"]
 
 

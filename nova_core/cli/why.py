@@ -94,7 +94,10 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
     go_on = [] if alive else ["nova run"]
     if task.blocked_by:
         cause = clean(task.blocked_by[0])
-        return [f"blocked by {clean(', '.join(task.blocked_by))}"], [f"nova why {cause}", f"nova retry {cause}"]
+        return [f"blocked by {clean(', '.join(task.blocked_by))}"], [
+            f"nova why {cause}",
+            f"nova retry {cause}" if alive else f"nova retry {cause} && nova run",
+        ]
     if task.retry_at:
         said = f"failed {task.failures} times, is tried again at {clean(task.retry_at)}"
         return [said, f"last time: {failure_text(task.reason, task.error)}"], go_on
