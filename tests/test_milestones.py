@@ -105,7 +105,7 @@ REFUSED = [
         f"{HEAD}type: all_tasks_completed\n      tasks:\n      - F1\n      - F4",
         7,
         "there is no task `F4`",
-        "did you mean",
+        "known: F1",
     ),
     (f"{HEAD}type: all_tasks_completed\n      tasks: [1]", 5, "there is no task `1`", ""),
     (f"{HEAD}type: percentage_complete", 3, "`threshold` is missing", ""),
