@@ -10,10 +10,10 @@ import msgspec
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One process to run. `key` names it for ever (`F1@2`, or `F1@2+1` for its first check): it is started at most once.
+    """One process to run. `key` names it for ever (`F1@2`, `F1@2+1` for its first check): it is started at most once.
 
-    Exactly one of `argv` (no shell) and `shell` (one line for `/bin/sh -c`) is set. `log` is a plain file name inside the
-    executor's log folder. Times are seconds; 0 means no limit. `own_holder` gives the job a holder process of its own,
+    Exactly one of `argv` (no shell) and `shell` (one line for `/bin/sh -c`) is set. `log` is a plain file name inside
+    the executor's log folder; without one the output is dropped, and silence is not noticed. Times are seconds; 0 means no limit. `own_holder` gives the job a holder process of its own,
     whose records are on disk before the command starts (agents); the rest share one.
     """
 
@@ -85,13 +85,13 @@ class Executor(Protocol):
         """Start the job; never blocks for its process. A key that was ever submitted is not started again."""
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """Sleep until something was reported, `wake` was called or `timeout` seconds passed; the one place Nova sleeps."""
+        """Sleep until there is a report, `wake` is called or `timeout` seconds passed; the one place Nova sleeps."""
 
     def wake(self) -> None:
         """Make `wait` return now; safe from any thread and from a signal handler."""
 
     def cancel(self, key: str, grace: float) -> None:
-        """Ask the whole process tree to end, kill what is left after `grace` seconds; idempotent, answered by `Ended`."""
+        """Ask the whole tree to end, kill what is left after `grace` seconds; idempotent, answered by `Ended`."""
 
     def release(self, keys: Iterable[str]) -> None:
         """The results of these keys are on disk: their records may go."""

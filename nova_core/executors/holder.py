@@ -1,7 +1,8 @@
 """The process that holds jobs: starts them, outlives the engine, ends what they leave, and writes down how they ended.
 
 Its arguments are the run's id, its own name, and `shared` or `own`; descriptors 3, 4 and 5 are the journal, the
-listening socket and the attempts folder. It leaves when it holds no job and no engine is connected. Standard library only.
+listening socket and the attempts folder. It leaves when it holds no job and no engine is connected. Standard library
+only.
 """
 
 from __future__ import annotations

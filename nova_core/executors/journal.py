@@ -1,7 +1,7 @@
 """The journal of a holder: one short JSON array per fact, readable after any crash, written by one process only.
 
-`["H",version,pid,starttime,boot_id,run_id]` for the holder; `["B",key,time]` before a spawn; `["P",key,pid,starttime,time]`
-for a process that has run for a moment, or is an agent;
+`["H",version,pid,starttime,boot_id,run_id]` for the holder; `["B",key,time]` before a spawn;
+`["P",key,pid,starttime,time]` for a process that has run for a moment, or is an agent;
 `["E",key,reason,code,signal,time,cpu_s,max_rss,detail,leftovers,survivors,pid,started]` when nothing of it is left.
 Standard library only: holders import this in an isolated interpreter.
 """

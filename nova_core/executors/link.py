@@ -6,9 +6,8 @@ import fcntl
 import os
 import sys
 import time
+from _socket import AF_UNIX, SOCK_STREAM, socket  # `socket` adds enum and selectors: 7 ms of the engine's start
 from contextlib import suppress
-from _socket import AF_UNIX, SOCK_STREAM  # `socket` adds enum and selectors: 7 ms of the engine's start
-from _socket import socket
 from pathlib import Path
 
 from nova_core.errors import EnvironmentProblem

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from select import POLLIN, POLLOUT, poll
 

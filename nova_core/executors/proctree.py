@@ -7,8 +7,8 @@ nothing new appears, and only then killing, missed none.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from signal import SIGKILL, SIGSTOP, Signals
 from time import monotonic, sleep
 from typing import NamedTuple

@@ -1,0 +1,164 @@
+"""One worker process for users of the library: start it, watch it, end its whole tree."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from nova_core.executors.base import Ended, EndReason, Job
+from nova_core.executors.local import LocalExecutor
+from nova_core.model import is_safe_id
+
+TERMINATE_GRACE = 5.0
+COMMAND_NOT_FOUND = 127
+TOKEN_KEYS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+
+
+class WorkerStatus(StrEnum):
+    """How far a worker is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Worker:
+    """Runs one command, once, in a session of its own, its output going to `log_path`.
+
+    `status`, `pid` and the exit code are live: a thread of the worker's own follows the process. Methods may be called
+    from any thread. The process goes on when this one ends. Raises ValueError for an id that cannot be a file name.
+    """
+
+    def __init__(self, task_id: str, task_description: str = "") -> None:
+        if not is_safe_id(task_id):
+            raise ValueError(f"{task_id!r} is not a task id: letters, digits, '.', '_' and '-' only, 64 at most")
+        self.task_id = task_id
+        self.task_description = task_description
+        self.log_path = Path("logs") / f"{task_id}.log"
+        self.pid: int | None = None
+        self.process: Worker | None = None
+        self._started_at: float | None = None
+        self._end: Ended | None = None
+        self._ended = threading.Event()
+        self._cancel: float | None = None
+        self._executor: LocalExecutor | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def status(self) -> WorkerStatus:
+        """PENDING before `start`, RUNNING, then COMPLETED for exit code 0 and FAILED for anything else."""
+        if self._executor is None:
+            return WorkerStatus.PENDING
+        if self._end is None:
+            return WorkerStatus.FAILED if self._ended.is_set() else WorkerStatus.RUNNING
+        return WorkerStatus.COMPLETED if self._end.code == 0 and self._cancel is None else WorkerStatus.FAILED
+
+    def start(self, command: Sequence[str] | str) -> None:
+        """Start an argument list, or one line for `/bin/sh`; returns when it runs or failed to.
+
+        A command that cannot be run makes the worker FAILED with exit code 127 and says why in the log. Raises
+        RuntimeError on a second call, `EnvironmentProblem` when folders or processes cannot be made.
+        """
+        with self._lock:
+            if self._executor is not None:
+                raise RuntimeError(f"worker {self.task_id} was already started")
+            log = Path(self.log_path)
+            home = Path(tempfile.mkdtemp(prefix="nova-"))
+            self._executor = LocalExecutor(home, log.parent, run_id=uuid.uuid4().hex)
+        shell, argv = (command, ()) if isinstance(command, str) else ("", tuple(map(str, command)))
+        executor = self._executor
+        executor.submit(Job(key=self.task_id, argv=argv, shell=shell, log=log.name, env={"NOVA_TASK_ID": self.task_id}))
+        while self.pid is None and self._end is None:
+            self._take(executor)
+        self.process = self
+        threading.Thread(target=self._follow, args=(executor, home), name=f"worker-{self.task_id}", daemon=True).start()
+
+    def _take(self, executor: LocalExecutor) -> None:
+        for report in executor.wait(None):
+            self.pid = report.pid
+            self._started_at = report.started_at
+            if isinstance(report, Ended):
+                self._end = report
+
+    def _follow(self, executor: LocalExecutor, home: Path) -> None:
+        try:
+            while self._end is None:
+                if self._cancel is not None:
+                    executor.cancel(self.task_id, self._cancel)
+                self._take(executor)
+            executor.release([self.task_id])
+        finally:
+            with self._lock:
+                executor.close()
+                self._ended.set()
+            shutil.rmtree(home, ignore_errors=True)
+
+    def is_alive(self) -> bool:
+        """Whether the process, or anything it started, still runs."""
+        return self.process is not None and not self._ended.is_set()
+
+    def get_exit_code(self) -> int | None:
+        """None while it runs and when nobody can know; the negative signal number when a signal ended it."""
+        end = self._end
+        if end is None:
+            return None
+        if end.reason is EndReason.SPAWN_ERROR:
+            return COMMAND_NOT_FOUND
+        return -end.signal if end.signal is not None else end.code
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait at most `timeout` seconds for the end; the exit code, None when it still runs or was never started."""
+        if self._executor is None:
+            return None
+        self._ended.wait(timeout)
+        return self.get_exit_code()
+
+    def terminate(self) -> None:
+        """TERM, 5 seconds, then KILL, to the whole tree; returns when nothing of it is left."""
+        with self._lock:
+            if self._executor is None or self._end is not None or self._ended.is_set():
+                return
+            self._cancel = TERMINATE_GRACE
+            self._executor.wake()
+        self._ended.wait()
+
+    def get_token_usage(self) -> dict[str, int]:
+        """The sums of the `Token usage: input=1, output=2, cache_read=3, cache_creation=4` lines in the log so far."""
+        from nova_core.tokens import TokenCounter
+
+        counter = TokenCounter()
+        try:
+            with open(self.log_path, "rb") as log:
+                while chunk := log.read(1 << 16):
+                    counter.feed(chunk)
+        except OSError:  # no log yet
+            pass
+        if self._end is not None:
+            counter.finish()
+        return {name: getattr(counter.usage, name) for name in TOKEN_KEYS}
+
+    def get_status_dict(self) -> dict[str, Any]:
+        """Everything about the worker as plain values; times are ISO 8601 UTC."""
+        return {
+            "task_id": self.task_id,
+            "status": self.status.value,
+            "pid": self.pid,
+            "exit_code": self.get_exit_code(),
+            "log_path": str(self.log_path),
+            "started_at": _iso(self._started_at),
+            "completed_at": _iso(self._end.ended_at or time.time()) if self._end else None,
+            "token_usage": self.get_token_usage(),
+        }
+
+
+def _iso(seconds: float | None) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds") if seconds else None
