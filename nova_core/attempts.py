@@ -91,7 +91,7 @@ class Attempts:
         self._logs = set(os.listdir(project.log_dir))
         self._in_git = gitinfo.find_repository(project.root) is not None
         self._settled: list[str] = []
-        self._retries: list[tuple[float, str]] = []
+        self._retries: list[tuple[float, str, str]] = []
         self.failed = 0
         self.cost_changed = True
         self.active: dict[str, Attempt] = {}
@@ -407,9 +407,8 @@ class Attempts:
         """Tasks whose time to retry has come; each is named once."""
         due = []
         while self._retries and self._retries[0][0] <= self._clock.now():
-            retry_at, task_id = heapq.heappop(self._retries)
-            state = self._board.state(task_id)
-            if state.retry_at == iso(retry_at):
+            _, task_id, retry_at = heapq.heappop(self._retries)
+            if self._board.state(task_id).retry_at == retry_at:  # else the retry was cancelled, or came by hand
                 due.append(task_id)
         return due
 
@@ -419,7 +418,7 @@ class Attempts:
 
     def plan_retry(self, task_id: str, retry_at: str) -> None:
         """Remember that the task is to be tried again at `retry_at`."""
-        heapq.heappush(self._retries, (seconds(retry_at), task_id))
+        heapq.heappush(self._retries, (seconds(retry_at), task_id, retry_at))
 
 
 _CLEARED: dict[str, Any] = {

@@ -363,7 +363,9 @@ def test_budget_stops_dispatch(tmp_path: Path) -> None:
     executor = FakeExecutor(FakeClock())
 
     def outcome(job: Job) -> Ended:
-        (tmp_path / "logs" / job.log).write_text("Token usage: input=1000000, output=0, cache_read=0, cache_creation=0\n")
+        (tmp_path / "logs" / job.log).write_text(
+            "Token usage: input=1000000, output=0, cache_read=0, cache_creation=0\n"
+        )
         executor.clock.advance(2.0)
         return ok(job)
 
