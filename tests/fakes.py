@@ -60,7 +60,7 @@ class FakeExecutor:
             if ended is not None:
                 del self.running[key]
                 reports.append(ended)
-        self.clock.advance(0.001 if reports else timeout or 0.0)
+        self.clock.advance(0.001 if reports else max(timeout or 0.0, 0.001))
         return reports
 
     def wake(self) -> None:
