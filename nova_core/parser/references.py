@@ -18,7 +18,21 @@ _ALL_ABOVE = frozenset(
     f"all {of}{above}{tasks}" for of in ("", "of the ") for above in _ABOVE for tasks in ("", " tasks")
 )
 _ALL_GROUPS_ABOVE = frozenset(f"all {above} {what}" for above in _ABOVE for what in ("phases", "groups"))
-_LEADING = ("tasks ", "task ", "group ", "branch ", "ticket ", "all ", "l1: ", "l2: ", "l1:", "l2:", "#")
+_LEADING = (
+    "and ",
+    "after ",
+    "tasks ",
+    "task ",
+    "group ",
+    "branch ",
+    "ticket ",
+    "all ",
+    "l1: ",
+    "l2: ",
+    "l1:",
+    "l2:",
+    "#",
+)
 _TRAILING = (" complete", " completed", " done", " approved", " merged", " finished", " tasks")
 _RANGES = ("...", "..", "…", "–", "—", " through ", " thru ", " to ", " until ", " - ")
 _JOINTS = (" and ", " & ", " + ", "+", "&", " plus ", " / ", "/")
