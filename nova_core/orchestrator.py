@@ -64,7 +64,9 @@ class Orchestrator:
         self.project = Project(state_path.parent, state_path.name)
         self.cascade: Cascade = parse_cascade(cascade_file)
         self.config = config or load_config(None, environ=os.environ, root=self.project.root)
-        milestones = load_milestones(_milestones_file(self.project, self.config), self.cascade)
+        named = self.config.milestones
+        milestones_file = self.project.root / named if named else self.project.milestones_file
+        milestones = load_milestones(milestones_file, self.cascade, required=bool(named))
         self.max_workers = max_workers
         self._clock = clock or Clock()
         self._disk = disk or Disk()
@@ -76,6 +78,7 @@ class Orchestrator:
             self.close()
             raise
         self._milestones = MilestoneTracker(milestones, self.cascade, self.store.run.milestones, self.store.tasks)
+        self.subscribe(self._milestones.see)
         self.attempts: Attempts | None = None
         self._executor: Executor | None = None
         self._posted: deque[Command] = deque()
@@ -247,7 +250,9 @@ class Orchestrator:
         )
         self.inbox.sweep()
         self._announce()
-        for report in recover(self.board, self.attempts, self._executor, self._executor.recover()):
+        left = self._executor.recover()
+        self._executor.prepare()
+        for report in recover(self.board, self.attempts, self._executor, left):
             self.attempts.handle(report)
         self.board.rebuild()
         self._require_disk(self.store.flush())
@@ -428,10 +433,6 @@ def _limits(config: Config) -> Limits:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = config.limits
     return Limits(limits.branches, limits.groups, limits.cpu or cores, limits.memory or memory)
-
-
-def _milestones_file(project: Project, config: Config) -> Path:
-    return project.root / config.milestones if config.milestones else project.milestones_file
 
 
 def _other_plan(store: Store, cascade: Cascade, plan: str) -> bool:

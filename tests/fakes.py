@@ -47,6 +47,9 @@ class FakeExecutor:
     def recover(self) -> list[Report]:
         return self.found
 
+    def prepare(self) -> None:
+        pass
+
     def submit(self, job: Job) -> None:
         assert job.key not in {j.key for j in self.jobs}, "a key is started at most once"
         self.jobs.append(job)

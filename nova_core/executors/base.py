@@ -81,6 +81,9 @@ class Executor(Protocol):
         Call it once, before `submit`; afterwards the running ones report through `wait` like any other.
         """
 
+    def prepare(self) -> None:
+        """Start now whatever takes time to start and that shell jobs will need."""
+
     def submit(self, job: Job) -> None:
         """Start the job; never blocks for its process. A key that was ever submitted is not started again."""
 
