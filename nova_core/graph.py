@@ -175,16 +175,16 @@ def render_json(cascade: Cascade, statuses: Statuses) -> str:
     tasks = [
         _Node(
             task.id,
-            task.name,
-            task.branch,
-            task.group,
+            _one_line(task.name),
+            _one_line(task.branch),
+            _one_line(task.group),
             task.depends_on,
             cascade.dag.get_task_depth(task.id),
             _status(task, statuses),
         )
         for task in cascade.tasks.values()
     ]
-    encoded = msgspec.json.encode(_Graph(cascade.name, cascade.dag.depth, tasks))
+    encoded = msgspec.json.encode(_Graph(_one_line(cascade.name), cascade.dag.depth, tasks))
     return msgspec.json.format(encoded, indent=2).decode()
 
 
