@@ -9,7 +9,7 @@ import msgspec
 
 from nova_core.errors import Problem
 from nova_core.parser.cascade import Cascade
-from nova_core.parser.findings import quoted
+from nova_core.parser.findings import quoted, shown_path
 
 _MAX_STEPS = 1_000_000  # edges walked in search of tasks that write the same file at the same time
 
@@ -86,7 +86,7 @@ def _shared_outputs(cascade: Cascade) -> list[Problem]:
             first, second = pair
             message = f"{second} and {first} both write {quoted(path)}, and neither waits for the other"
             hint = f"let {second} depend on {first}, or give both the same lock"
-            found.append(Problem(cascade.path, cascade.tasks[second].line, message, hint, warning=True))
+            found.append(Problem(shown_path(cascade.path), cascade.tasks[second].line, message, hint, warning=True))
     return found
 
 

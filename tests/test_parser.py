@@ -373,3 +373,11 @@ def test_a_plan_is_read_from_a_file(tmp_path: Path) -> None:
     path.write_text(f"{HEAD}| A | a | x | - |\n", encoding="utf-8")
     assert parse_cascade(path).name == "weekend"
     assert parse_cascade(str(path)).path == str(path)
+
+
+def test_messages_show_a_strange_path_safely() -> None:
+    """The plan keeps its real path; problems show it without what a terminal would act on."""
+    text = "| Task ID | Depends On | Owner |\n|---|---|---|\n| A | - | me |"
+    cascade = parse_text(text, "a\x1b[2J\nb.md")
+    assert cascade.path == "a\x1b[2J\nb.md"
+    assert [w.path for w in cascade.warnings] == ["a\ufffdb.md"]

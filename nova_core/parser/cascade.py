@@ -67,7 +67,7 @@ def parse_text(text: str, path: str) -> Cascade:
     dag = _graph(depends_on, {row.id: row.line for row in rows}, findings)
     findings.raise_errors()
     tasks = _tasks(rows, depends_on, sections, lines)
-    return Cascade(outline.project, findings.path, tasks, dag, findings.warnings(), branches)
+    return Cascade(outline.project, path, tasks, dag, findings.warnings(), branches)
 
 
 def _read(text: str, lines: list[str], findings: Findings) -> tuple[Outline, list[Row], list[Section]]:

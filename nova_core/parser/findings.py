@@ -23,11 +23,20 @@ def quoted(value: str) -> str:
     return f"'{shown(value)}'"
 
 
+def shown_path(path: str) -> str:
+    """A path as messages show it: whole, but without control characters."""
+    if path.isprintable():
+        return path
+    from nova_core.text import clean
+
+    return clean(path).replace("\t", " ")
+
+
 class Findings:
     """The problems of one file. Keeps the first `MAX_SHOWN` errors and warnings each, and counts the rest."""
 
     def __init__(self, path: str) -> None:
-        self.path = path if path.isprintable() else shown(path)
+        self.path = shown_path(path)
         self._errors: list[Problem] = []
         self._warnings: list[Problem] = []
         self._dropped = {False: 0, True: 0}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from nova_core.parser.cells import NOTHING, is_nothing, undecorated, unescaped, without_links, without_remarks
+from nova_core.parser.cells import NOTHING, is_nothing
 from nova_core.parser.findings import Findings, quoted
 from nova_core.parser.rows import Row
+from nova_core.parser.wording import folded_name, named, numbered, plain, range_ends, trimmed, variants
 
 MAX_EDGES = 1_000_000
 _MAX_PARTS = 100_000  # of one cell
@@ -18,23 +19,6 @@ _ALL_ABOVE = frozenset(
     f"all {of}{above}{tasks}" for of in ("", "of the ") for above in _ABOVE for tasks in ("", " tasks")
 )
 _ALL_GROUPS_ABOVE = frozenset(f"all {above} {what}" for above in _ABOVE for what in ("phases", "groups"))
-_LEADING = (
-    "and ",
-    "after ",
-    "tasks ",
-    "task ",
-    "group ",
-    "branch ",
-    "ticket ",
-    "all ",
-    "l1: ",
-    "l2: ",
-    "l1:",
-    "l2:",
-    "#",
-)
-_TRAILING = (" complete", " completed", " done", " approved", " merged", " finished", " tasks")
-_RANGES = ("...", "..", "…", "–", "—", " through ", " thru ", " to ", " until ", " - ")
 _JOINTS = (" and ", " & ", " + ", "+", "&", " plus ", " / ", "/")
 
 
@@ -95,7 +79,7 @@ class References:
     def _resolve_cell(self, row: Row, cell: str) -> list[str]:
         if is_nothing(cell) or self._refused or self._findings.full:
             return []
-        text = _plain(cell).replace(";", ",")
+        text = plain(cell).replace(";", ",")
         if text.count(",") > _MAX_PARTS:
             self._findings.error(row.line, f"{row.id} names more than {_MAX_PARTS:,} dependencies")
             return []
@@ -107,7 +91,7 @@ class References:
             return list(whole)
         found: list[str] = []
         for part in text.split(","):
-            word = _trimmed(part)
+            word = trimmed(part)
             if word in self._position:
                 found.append(word)
             elif part.strip() and not self._findings.full:
@@ -151,7 +135,7 @@ class References:
         """The ids one reference stands for; None if it stands for nothing known."""
         if len(text) > _MAX_WORD:
             return None
-        for word in _variants(_trimmed(text)):
+        for word in variants(trimmed(text)):
             found = self._by_id(row, word)
             if found is None:
                 found = self._by_name(row, word)
@@ -165,7 +149,7 @@ class References:
             return [other.id for other in above if (other.branch, other.group) != (row.branch, row.group)]
         if folded in NOTHING:
             return ()
-        return self._by_range(row, _trimmed(text)) or self._by_short_id(row, _trimmed(text))
+        return self._by_range(row, trimmed(text)) or self._by_short_id(row, trimmed(text))
 
     def _by_id(self, row: Row, word: str) -> Sequence[str] | None:
         if word in self._position:
@@ -180,8 +164,8 @@ class References:
 
     def _by_name(self, row: Row, word: str) -> Sequence[str] | None:
         if self._names is None:
-            self._names = _named(self._branches)
-        meanings = self._names.get(_folded_name(word))
+            self._names = named(self._branches)
+        meanings = self._names.get(folded_name(word))
         if not meanings:
             return None
         if len(meanings) > 1:
@@ -201,7 +185,7 @@ class References:
         return None
 
     def _by_range(self, row: Row, text: str) -> Sequence[str] | None:
-        for left, right in _range_ends(text):
+        for left, right in range_ends(text):
             first = self._end_of_range(row, left)
             last = self._end_of_range(row, right, left) if first else None
             if first and last:
@@ -212,7 +196,7 @@ class References:
 
     def _end_of_range(self, row: Row, word: str, first: str = "") -> str | None:
         """An end of a range as an id; the last may go without what it shares with the first (`F1-4`, `A-1.1-1.5`)."""
-        word = next(_variants(_trimmed(word)), "")
+        word = next(variants(trimmed(word)), "")
         if word in self._position:
             return word
         if word[:1].isdigit():
@@ -224,8 +208,8 @@ class References:
 
     def _between(self, row: Row, first: str, last: str) -> Sequence[str]:
         """The ids of a range: by number if all of them exist, else as the plan lists them."""
-        prefix, start = _numbered(first)
-        other, stop = _numbered(last)
+        prefix, start = numbered(first)
+        other, stop = numbered(last)
         if start and stop and prefix == other and int(start) <= int(stop) < int(start) + len(self._position):
             width = len(start) if start[0] == "0" or len(start) == len(stop) else 0
             ids = [f"{prefix}{number:0{width}d}" for number in range(int(start), int(stop) + 1)]
@@ -240,7 +224,7 @@ class References:
 
     def _phases(self, row: Row, left: str, right: str) -> Sequence[str] | None:
         """`Phases 1-3`: the groups `Phase 1`, `Phase 2` and `Phase 3`."""
-        noun, start = _numbered(left)
+        noun, start = numbered(left)
         noun = noun.strip().rstrip("s")
         if not noun or not start or len(start) > 3 or len(right) > 3:
             return None
@@ -262,92 +246,3 @@ class References:
             if matches:
                 return f"did you mean {matches[0]}?"
         return "name a task id, a group or a branch of this plan; write `-` for no dependency"
-
-
-def _plain(cell: str) -> str:
-    """A dependency cell without Markdown: breaks become commas, remarks in parentheses vanish unless they are all."""
-    text = cell
-    if "<" in text:
-        for tag in ("<br>", "<br/>", "<br />"):
-            text = text.replace(tag, ",")
-    text = unescaped(without_links(text) if "](" in text else text)
-    for mark in ("`", "*", "~~"):
-        text = text.replace(mark, "")
-    if "(" in text and len(text) <= 100 * _MAX_WORD:
-        outside = without_remarks(text).strip(" ,")
-        text = outside or text.strip(" ()")
-    return text.strip().removeprefix("[").removesuffix("]") if text[:1] == "[" else text.strip()
-
-
-def _trimmed(word: str) -> str:
-    """`word` without what surrounds it: spaces, full stops, quotes, emoji."""
-    start, end = 0, len(word)
-    while start < end and not (word[start].isalnum() or word[start] == "#"):
-        start += 1
-    while end > start and not (word[end - 1].isalnum() or word[end - 1] in "_-)"):
-        end -= 1
-    return word[start:end]
-
-
-def _variants(word: str) -> Iterator[str]:
-    """`word`, and what is left of it without a leading `Task` and a trailing `complete`."""
-    yield word
-    folded = word.casefold()
-    for leading in _LEADING:
-        if folded.startswith(leading):
-            word, folded = word[len(leading) :].strip(), folded[len(leading) :].strip()
-            yield word
-    for trailing in _TRAILING:
-        if folded.endswith(trailing):
-            yield word[: -len(trailing)].strip()
-            return
-
-
-def _range_ends(text: str) -> Iterator[tuple[str, str]]:
-    """Each way to read `text` as a range. Dashes are part of most ids, so every one of the first eight is tried."""
-    for mark in _RANGES:
-        at = text.find(mark)
-        if at > 0:
-            yield text[:at].strip(), text[at + len(mark) :].strip()
-    at = text.find("-")
-    for _ in range(8):
-        if at <= 0:
-            return
-        yield text[:at].strip(), text[at + 1 :].strip()
-        at = text.find("-", at + 1)
-
-
-def _numbered(task_id: str) -> tuple[str, str]:
-    """An id as its prefix and the digits it ends with: `M2-T011` is `M2-T` and `011`."""
-    prefix = task_id.rstrip("0123456789")
-    return prefix, task_id[len(prefix) :]
-
-
-def _folded_name(name: str) -> str:
-    return " ".join(name.casefold().split())
-
-
-def _named(branches: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, list[tuple[str, ...]]]:
-    """The tasks behind each name of a group or branch; also behind `Phase 2` of `Phase 2: Data layer`."""
-    names: dict[str, list[tuple[str, ...]]] = {}
-
-    def add(title: str, ids: tuple[str, ...]) -> None:
-        for key in dict.fromkeys(map(_folded_name, _titles(title))):
-            meanings = names.setdefault(key, [])
-            if ids not in meanings:
-                meanings.append(ids)
-
-    for branch, groups in branches.items():
-        add(branch, tuple(task_id for ids in groups.values() for task_id in ids))
-        for group, ids in groups.items():
-            add(group, tuple(ids))
-    return names
-
-
-def _titles(title: str) -> Iterator[str]:
-    bare = undecorated(title)
-    yield bare
-    for mark in (":", " - ", " – ", " — ", " ("):
-        number, found, _ = bare.partition(mark)
-        if found and number.strip():
-            yield number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nova_core.errors import InputError, InputNotFoundError, Problem
-from nova_core.parser.findings import shown
+from nova_core.parser.findings import shown_path
 
 MAX_BYTES = 32 * 1024 * 1024
 
@@ -30,11 +30,6 @@ def read_source(path: str | os.PathLike[str]) -> str:
     if len(data) > MAX_BYTES:
         raise _refusal(name, 0, f"the plan is larger than {MAX_BYTES >> 20} MiB", "split it into several plans")
     return _decoded(data, name)
-
-
-def shown_path(path: str) -> str:
-    """A path as messages show it: without control characters."""
-    return path if path.isprintable() else shown(path)
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -1,0 +1,115 @@
+"""The words around a reference: decoration, remarks, nouns, the two ends of a range, the names of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from nova_core.parser.cells import undecorated, unescaped, without_links, without_remarks
+
+_MAX_CELL = 20_000  # characters; in longer cells a parenthesis is no remark
+_LEADING = (
+    "and ",
+    "after ",
+    "tasks ",
+    "task ",
+    "group ",
+    "branch ",
+    "ticket ",
+    "all ",
+    "l1: ",
+    "l2: ",
+    "l1:",
+    "l2:",
+    "#",
+)
+_TRAILING = (" complete", " completed", " done", " approved", " merged", " finished", " tasks")
+_RANGES = ("...", "..", "…", "–", "—", " through ", " thru ", " to ", " until ", " - ")
+
+
+def plain(cell: str) -> str:
+    """A dependency cell without Markdown: breaks become commas, remarks in parentheses vanish unless they are all."""
+    text = cell
+    if "<" in text:
+        for tag in ("<br>", "<br/>", "<br />"):
+            text = text.replace(tag, ",")
+    text = unescaped(without_links(text) if "](" in text else text)
+    for mark in ("`", "*", "~~"):
+        text = text.replace(mark, "")
+    if "(" in text and len(text) <= _MAX_CELL:
+        outside = without_remarks(text).strip(" ,")
+        text = outside or text.strip(" ()")
+    return text.strip().removeprefix("[").removesuffix("]") if text[:1] == "[" else text.strip()
+
+
+def trimmed(word: str) -> str:
+    """`word` without what surrounds it: spaces, full stops, quotes, emoji."""
+    start, end = 0, len(word)
+    while start < end and not (word[start].isalnum() or word[start] == "#"):
+        start += 1
+    while end > start and not (word[end - 1].isalnum() or word[end - 1] in "_-)"):
+        end -= 1
+    return word[start:end]
+
+
+def variants(word: str) -> Iterator[str]:
+    """`word`, and what is left of it without a leading `Task` and a trailing `complete`."""
+    yield word
+    folded = word.casefold()
+    for leading in _LEADING:
+        if folded.startswith(leading):
+            word, folded = word[len(leading) :].strip(), folded[len(leading) :].strip()
+            yield word
+    for trailing in _TRAILING:
+        if folded.endswith(trailing):
+            yield word[: -len(trailing)].strip()
+            return
+
+
+def range_ends(text: str) -> Iterator[tuple[str, str]]:
+    """Each way to read `text` as a range. Dashes are part of most ids, so every one of the first eight is tried."""
+    for mark in _RANGES:
+        at = text.find(mark)
+        if at > 0:
+            yield text[:at].strip(), text[at + len(mark) :].strip()
+    at = text.find("-")
+    for _ in range(8):
+        if at <= 0:
+            return
+        yield text[:at].strip(), text[at + 1 :].strip()
+        at = text.find("-", at + 1)
+
+
+def numbered(task_id: str) -> tuple[str, str]:
+    """An id as its prefix and the digits it ends with: `M2-T011` is `M2-T` and `011`."""
+    prefix = task_id.rstrip("0123456789")
+    return prefix, task_id[len(prefix) :]
+
+
+def folded_name(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def named(branches: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, list[tuple[str, ...]]]:
+    """The tasks behind each name of a group or branch; also behind `Phase 2` of `Phase 2: Data layer`."""
+    names: dict[str, list[tuple[str, ...]]] = {}
+
+    def add(title: str, ids: tuple[str, ...]) -> None:
+        for key in dict.fromkeys(map(folded_name, _titles(title))):
+            meanings = names.setdefault(key, [])
+            if ids not in meanings:
+                meanings.append(ids)
+
+    for branch, groups in branches.items():
+        add(branch, tuple(task_id for ids in groups.values() for task_id in ids))
+        for group, ids in groups.items():
+            add(group, tuple(ids))
+    return names
+
+
+def _titles(title: str) -> Iterator[str]:
+    bare = undecorated(title)
+    yield bare
+    for mark in (":", " - ", " – ", " — ", " ("):
+        number, found, _ = bare.partition(mark)
+        if found and number.strip():
+            yield number
