@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nova_core.cli.options import DEFAULT_PLAN, Directory, Plan, here
-from nova_core.cli.output import out_lines
 from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,18 +73,21 @@ def run(
         from nova_core.cli.detach import start_detached
 
         return start_detached(project, sys.argv[1:])
-    config = configured(flags)
     from nova_core.board import Selection
-    from nova_core.orchestrator import Orchestrator
 
     selection = Selection(only=split(only), until=split(until), branches=tuple(branch or ()), groups=tuple(group or ()))
+    if dry_run or explain:
+        from nova_core.cli.preview import preview
+
+        return preview(plan, project, selection, fresh=fresh, rerun_changed=rerun_changed, reasons=explain)
+    config = configured(flags)
+    from nova_core.orchestrator import Orchestrator
+
     engine = Orchestrator(
         plan, project.state_file, config.jobs,
         config=config, selection=selection, fresh=fresh, rerun_changed=rerun_changed,
     )  # fmt: skip
     try:
-        if dry_run or explain:
-            return show_plan(engine, explain)
         return carry_out(engine, project, plan, as_json, junit)
     finally:
         engine.close()
@@ -116,20 +118,6 @@ def configured(flags: dict[str, Any]) -> Config:
 
     config = load_config(None, environ=os.environ)
     return msgspec.structs.replace(config, **{name: value for name, value in flags.items() if value is not None})
-
-
-def show_plan(engine: Orchestrator, why: bool) -> int:
-    """Print the tasks in the order they would start; nothing is started."""
-    from nova_core.cli.output import columns
-    from nova_core.text import clean
-
-    tasks = engine.snapshot().cascade.tasks
-    if why:
-        out_lines(columns([(clean(e.task_id), e.action, clean(e.why)) for e in engine.explain()]))
-    else:
-        runs = [e.task_id for e in engine.explain() if e.action != "skip"]
-        out_lines(columns([(clean(i), clean(tasks[i].name) if i in tasks else "") for i in runs]))
-    return 0
 
 
 def carry_out(engine: Orchestrator, project: Project, plan: str, as_json: bool, junit: str | None) -> int:

@@ -1,0 +1,386 @@
+"""`nova run` and the commands that steer it, with the real engine in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+from cli_process import SOURCE, command, environment, nova
+
+from nova_core.cli.detach import without_directory
+from nova_core.events import EventKind
+from nova_core.lock import engine_alive
+from nova_core.record import State, TaskState, TaskStatus
+from nova_core.result import RunResult
+
+DOCS = Path(__file__).parents[1] / "docs"
+HEADER = "# Demo\n\n| Task ID | Task Name | Command | Depends On | Approval |\n| --- | --- | --- | --- | --- |\n"
+MIXED = """\
+| F1 | Good | `echo good` | - | |
+| F2 | Bad | `echo '##[error]oops'; exit 3` | F1 | |
+| F3 | Blocked | `echo never` | F2 | |
+"""
+DEADLINE = 30.0
+
+
+def write_plan(folder: Path, rows: str) -> Path:
+    """A plan with these rows."""
+    (folder / "CASCADE.md").write_text(HEADER + rows)
+    return folder
+
+
+def state_in(folder: Path) -> State:
+    """The saved state."""
+    return msgspec.json.decode((folder / "cascade_state.json").read_bytes(), type=State)
+
+
+def task_in(folder: Path, task_id: str) -> TaskState:
+    """The saved state of a task; a new one where there is no state yet."""
+    try:
+        return state_in(folder).tasks.get(task_id, TaskState())
+    except FileNotFoundError:
+        return TaskState()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Look until something holds; fail after a long time."""
+    deadline = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `nova ARGUMENTS` in a folder; what is left of it at the end is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command(*arguments), cwd=cwd, env=environment(), stdout=pipe, stderr=pipe, text=True)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_a_run_that_succeeds(tmp_path: Path) -> None:
+    """Events are lines on stdout, stderr stays empty, and a second run has nothing to do."""
+    write_plan(tmp_path, "| F1 | One | `echo 1` | - | |\n| F2 | Two | `echo 2` | F1 | |\n")
+    done = nova("run", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in done.stdout.splitlines()]
+    assert found.index("F1 started  One") < found.index("F2 started  Two")
+    assert "Demo: 2 completed" in found
+    again = nova("run", cwd=tmp_path)
+    assert again.returncode == 0
+    assert "F1" not in again.stdout
+
+
+def test_a_run_with_a_failure(tmp_path: Path) -> None:
+    """The summary tells the failure, its last words, what it blocks and what to type; exit code 1."""
+    done = nova("run", "--junit", "out.xml", cwd=write_plan(tmp_path, MIXED))
+    assert done.returncode == 1
+    assert "Demo: 1 completed, 1 failed, 1 blocked" in done.stdout
+    assert "F2 failed: exit code 3\n    | ##[error]oops\n" in done.stdout
+    assert "  F3 by F2" in done.stdout
+    assert "nova retry F2 && nova run" in done.stdout
+    assert 'failures="1"' in (tmp_path / "out.xml").read_text()
+
+
+def test_a_run_on_github(tmp_path: Path) -> None:
+    """On GitHub the failure is marked at its line of the plan, and no log line is a command to the runner."""
+    summary = tmp_path / "summary.md"
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    done = nova("run", cwd=write_plan(tmp_path, MIXED), env=env)
+    assert "::error file=CASCADE.md,line=6,title=F2::exit code 3" in done.stderr
+    assert "##[" not in done.stdout
+    assert "| F2 | exit code 3 |" in summary.read_text()
+
+
+def documented_schema() -> Any:
+    """The schema in the documentation of the JSON stream."""
+    text = (DOCS / "json-events.md").read_text()
+    return json.loads(text.split("```json\n")[1].split("```")[0])
+
+
+def test_json_lines_follow_their_documentation(tmp_path: Path) -> None:
+    """Every line fits the documented schema; the last is the summary, with the exit code of the process."""
+    done = nova("run", "--json", cwd=write_plan(tmp_path, MIXED))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    validator = jsonschema.Draft202012Validator(documented_schema())
+    for line in lines:
+        validator.validate(line)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert lines[-1]["kind"] == "summary"
+    assert lines[-1]["exit_code"] == 1
+    revs = [line["rev"] for line in lines[:-1]]
+    assert revs == sorted(set(revs))
+
+
+def test_the_documentation_names_every_kind_and_field() -> None:
+    """The schema and the table know every kind of event, and the summary every field of the result."""
+    event, summary = documented_schema()["oneOf"]
+    assert set(event["properties"]["kind"]["enum"]) == set(EventKind)
+    assert set(summary["required"]) == {"kind", *RunResult.__struct_fields__}
+    text = (DOCS / "json-events.md").read_text().split("## Schema")[0]
+    assert all(f"`{kind.value}`" in text for kind in EventKind)
+
+
+@pytest.mark.parametrize(
+    ("flags", "ran"),
+    [
+        (["--only", "A,C"], {"A", "C"}),
+        (["--until", "B"], {"A", "B"}),
+        (["--only", "A", "--only", "C"], {"A", "C"}),
+        (["--group", "Demo"], {"A", "B", "C"}),
+    ],
+)
+def test_selection(tmp_path: Path, flags: list[str], ran: set[str]) -> None:
+    """Only what is selected runs, and its completion is success."""
+    write_plan(tmp_path, "| A | a | `true` | - | |\n| B | b | `true` | A | |\n| C | c | `true` | - | |\n")
+    assert nova("run", *flags, cwd=tmp_path).returncode == 0
+    assert {i for i, task in state_in(tmp_path).tasks.items() if task.status is TaskStatus.COMPLETED} == ran
+
+
+@pytest.mark.parametrize("flags", [["-n"], ["--explain"]])
+def test_a_dry_run_starts_nothing(tmp_path: Path, flags: list[str]) -> None:
+    """The tasks are named in the order they would start, and nothing runs."""
+    write_plan(tmp_path, "| B | b | `touch ran` | A | |\n| A | a | `touch ran` | - | |\n")
+    done = nova("run", *flags, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["A", "B"]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_flags_win_over_settings(tmp_path: Path) -> None:
+    """A flag is stronger than a variable, and that than the file."""
+    write_plan(tmp_path, "| A | a | `exec sleep 60` | - | |\n")
+    (tmp_path / "nova.yaml").write_text("timeout: 1h\n")
+    done = nova("run", "--timeout", "200ms", cwd=tmp_path, env={"NOVA_TIMEOUT": "2h"})
+    assert done.returncode == 1
+    assert task_in(tmp_path, "A").reason == "timeout"
+
+
+SLEEPER = "| F1 | Sleeper | `echo begun; exec sleep 60` | - | |\n| F2 | After | `true` | F1 | |\n"
+STUBBORN = "| F1 | Stubborn | `trap '' TERM; echo begun; while :; do sleep 1; done` | - | |\n"
+
+
+def begun(folder: Path) -> bool:
+    """Whether the first task has printed something."""
+    log = folder / "logs" / "F1.log"
+    return log.exists() and log.stat().st_size > 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], number: int, code: int
+) -> None:
+    """The first signal ends the workers; what was interrupted is pending again, not failed."""
+    process = started("run", cwd=write_plan(tmp_path, SLEEPER))
+    wait_until(lambda: begun(tmp_path))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, err) == (code, "")
+    assert "next: nova run" in out
+    assert task_in(tmp_path, "F1").status is TaskStatus.PENDING
+
+
+def test_the_second_signal_kills(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    """A worker that ignores SIGTERM is killed by the second Ctrl-C, long before its grace is over."""
+    (tmp_path / "nova.yaml").write_text("grace: 1h\n")
+    process = started("run", cwd=write_plan(tmp_path, STUBBORN))
+    wait_until(lambda: begun(tmp_path))
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)  # two signals sent at once may arrive as one
+    process.send_signal(signal.SIGINT)
+    assert process.wait(DEADLINE) == 130
+
+
+def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    """SIGHUP ends the engine alone; the worker goes on and the next run collects it without starting it again."""
+    rows = "| F1 | Waiter | `echo begun; while [ ! -e go ]; do sleep 0.05; done; echo x >> count` | - | |\n"
+    process = started("run", cwd=write_plan(tmp_path, rows))
+    wait_until(lambda: begun(tmp_path))
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(DEADLINE) == -signal.SIGHUP
+    (tmp_path / "go").touch()
+    assert nova("run", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "count").read_text() == "x\n"
+
+
+def test_a_reader_that_leaves_does_not_end_the_run(tmp_path: Path) -> None:
+    """A closed pipe costs the output, not the run."""
+    read, write = os.pipe()
+    os.close(read)
+    write_plan(tmp_path, "| A | a | `true` | - | |\n| B | b | `true` | A | |\n")
+    done = subprocess.run(
+        command("run"), cwd=tmp_path, env=environment(), stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert task_in(tmp_path, "B").status is TaskStatus.COMPLETED
+
+
+def test_a_second_engine_is_refused(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    """While one engine runs another is refused, and the first is named."""
+    process = started("run", cwd=write_plan(tmp_path, SLEEPER))
+    wait_until(lambda: begun(tmp_path))
+    refused = nova("run", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (7, "")
+    assert f"pid {process.pid}" in refused.stderr
+    process.send_signal(signal.SIGINT)
+    process.wait(DEADLINE)
+
+
+def test_detached_run(tmp_path: Path) -> None:
+    """--detach returns once the run has begun and names its pid; the run goes on without us."""
+    write_plan(tmp_path, "| F1 | Waiter | `echo begun; while [ ! -e go ]; do sleep 0.05; done` | - | |\n")
+    done = nova("-C", str(tmp_path), "run", "--detach", cwd=tmp_path.parent)
+    assert done.returncode == 0, done.stderr
+    engine = engine_alive(tmp_path / ".nova" / "run.lock")
+    assert engine is not None
+    assert done.stdout == f"running in the background as pid {engine.pid}\n"
+    assert os.getsid(engine.pid) == engine.pid
+    (tmp_path / "go").touch()
+    wait_until(lambda: engine_alive(tmp_path / ".nova" / "run.lock") is None)
+    assert task_in(tmp_path, "F1").status is TaskStatus.COMPLETED
+    assert "F1 completed" in (tmp_path / ".nova" / "engine.log").read_text()
+
+
+def test_detached_run_that_cannot_begin(tmp_path: Path) -> None:
+    """What keeps a detached run from beginning is shown at once, with its exit code."""
+    done = nova("run", "--detach", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "CASCADE.md" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (["-C", "x", "run", "--detach", "-j", "2"], ["run", "-j", "2"]),
+        (["run", "--directory=x", "plan.md", "--detach", "-C", "y"], ["run", "plan.md"]),
+        (["run", "-Cx", "--detach"], ["run"]),
+    ],
+)
+def test_a_detached_run_is_in_its_directory_already(arguments: list[str], kept: list[str]) -> None:
+    """The directory is entered once."""
+    assert without_directory(arguments) == kept
+
+
+def test_steering_a_live_run(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    """Commands reach the live engine: cancel, retry and approve take effect while it runs."""
+    rows = """\
+| F1 | Once | `echo begun; [ -e again ] \\|\\| exec sleep 60` | - | |
+| F2 | Ask | `true` | - | yes |
+| F3 | Keep | `while [ ! -e go ]; do sleep 0.05; done` | - | |
+"""
+    process = started("run", cwd=write_plan(tmp_path, rows))
+    wait_until(lambda: begun(tmp_path) and task_in(tmp_path, "F2").approval == "waiting")
+    assert nova("cancel", "F1", cwd=tmp_path).stdout == "ending: F1\n"
+    wait_until(lambda: task_in(tmp_path, "F1").status is TaskStatus.FAILED)
+    (tmp_path / "again").touch()
+    assert nova("retry", "F1", cwd=tmp_path).stdout == "will run again: F1\n"
+    assert nova("approve", "F2", cwd=tmp_path).stdout == "approved: F2\n"
+    wait_until(lambda: task_in(tmp_path, "F1").status is TaskStatus.COMPLETED)
+    (tmp_path / "go").touch()
+    assert process.wait(DEADLINE) == 0
+
+
+def test_steering_without_an_engine(tmp_path: Path) -> None:
+    """The same commands work on the saved state when no engine is alive."""
+    nova("run", cwd=write_plan(tmp_path, MIXED))
+    assert nova("skip", "F2", cwd=tmp_path).returncode == 0
+    assert nova("pause", cwd=tmp_path).returncode == 0
+    assert nova("run", cwd=tmp_path).returncode == 4
+    assert nova("resume", cwd=tmp_path).returncode == 0
+    assert nova("run", cwd=tmp_path).returncode == 0
+    assert nova("retry", "F2", "--downstream", cwd=tmp_path).stdout == "will run again: F2, F3\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["retry"], "name the tasks, or give --failed"),
+        (["retry", "F1", "--failed"], "name the tasks, or give --failed"),
+        (["cancel"], "name the tasks, or give --all"),
+        (["retry", "F22"], "did you mean F2?"),
+        (["approve", "F1"], "F1 does not wait for approval"),
+        (["retry", "F3"], "F3 is blocked by F2"),
+    ],
+)
+def test_commands_that_are_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """A command that cannot be carried out says why, with exit code 2, and changes nothing."""
+    nova("run", cwd=write_plan(tmp_path, MIXED))
+    before = state_in(tmp_path).tasks
+    done = nova(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert state_in(tmp_path).tasks == before
+
+
+def test_approval_leaves_work(tmp_path: Path) -> None:
+    """A run that waits for a person ends with 4 and says what to type."""
+    done = nova("run", cwd=write_plan(tmp_path, "| F1 | Ask | `true` | - | yes |\n"))
+    assert done.returncode == 4
+    assert "next: nova approve F1" in done.stdout
+    assert nova("reject", "F1", "--reason", "not yet", cwd=tmp_path).returncode == 0
+    assert nova("run", cwd=tmp_path).returncode == 1
+    assert "rejected: not yet" in nova("why", "F1", cwd=tmp_path).stdout
+
+
+def test_a_worker_reports(tmp_path: Path) -> None:
+    """What a worker reports arrives in the state."""
+    line = " ".join(f'"{word}"' for word in command("report", "--step", "half way", "--input-tokens", "7"))
+    rows = f"| F1 | Reporter | `PYTHONPATH='{SOURCE}' {line} && sleep 0.5` | - | |\n"
+    done = nova("run", "--json", cwd=write_plan(tmp_path, rows))
+    assert done.returncode == 0
+    assert any(json.loads(line).get("patch", {}).get("current_step") == "half way" for line in done.stdout.splitlines())
+    assert task_in(tmp_path, "F1").token_usage.input_tokens == 7
+
+
+def test_the_live_view_on_a_terminal(tmp_path: Path) -> None:
+    """On a terminal the run is drawn live and ends with the summary; names are no markup."""
+    main, side = os.openpty()
+    write_plan(tmp_path, "| F1 | [bold]One | `true` | - | |\n")
+    with subprocess.Popen(
+        command("run"), cwd=tmp_path, env=environment({"TERM": "xterm"}), stdout=side, stderr=side
+    ) as process:
+        os.close(side)
+        shown = b""
+        while True:
+            try:
+                data = os.read(main, 10_000)
+            except OSError:  # EIO: the other side is closed
+                break
+            if not data:
+                break
+            shown += data
+    os.close(main)
+    assert process.returncode == 0
+    assert b"F1 completed" in shown
+    assert b"Demo: 1 completed" in shown
+    assert b"Traceback" not in shown
+
+
+def test_every_command_is_documented() -> None:
+    """The documentation names every command and every exit code."""
+    from nova_core.cli.app import COMMANDS
+
+    text = (DOCS / "cli.md").read_text()
+    assert all(f"`nova {name}" in text for name in COMMANDS)
+    codes = (DOCS / "exit-codes.md").read_text()
+    assert all(f"| {code} |" in codes for code in (0, 1, 2, 3, 4, 5, 7, 8, 70, 130, 141, 143))
