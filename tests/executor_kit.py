@@ -1,4 +1,4 @@
-"""What the tests of the executors share: a project folder with an executor, a second engine process, waiting for facts."""
+"""What the tests of executors share: a project folder with an executor, a second engine, waiting for facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python trees.py KIND TAG`: eleven kinds of worker that are hard to end; every process of theirs carries TAG in its argv."""
+"""`python trees.py KIND TAG`: eleven kinds of worker that are hard to end, TAG in all their arguments."""
 
 from __future__ import annotations
 

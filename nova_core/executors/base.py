@@ -13,8 +13,9 @@ class Job(msgspec.Struct, frozen=True):
     """One process to run. `key` names it for ever (`F1@2`, `F1@2+1` for its first check): it is started at most once.
 
     Exactly one of `argv` (no shell) and `shell` (one line for `/bin/sh -c`) is set. `log` is a plain file name inside
-    the executor's log folder; without one the output is dropped, and silence is not noticed. Times are seconds; 0 means no limit. `own_holder` gives the job a holder process of its own,
-    whose records are on disk before the command starts (agents); the rest share one.
+    the executor's log folder; without one the output is dropped, and silence is not noticed. Times are seconds; 0
+    means no limit. `own_holder` gives the job a holder process of its own, whose records are on disk before the
+    command starts (agents); the rest share one.
     """
 
     key: str

@@ -49,6 +49,9 @@ class Holder:
         self.young: list[HeldJob] = []  # in order of their start, those not yet announced
         self.timers: list[tuple[float, int, Callable[[Holder, HeldJob], None], HeldJob]] = []
         self.ticket = 0
+        me = os.getpid()
+        self.hello = f'["H",{VERSION},{me},{start_ticks(me)},{quote(boot_id())},{quote(self.run_id)}]'
+        self.head = self.hello + "\n"  # written with the first job, for until then there may be no room for it
         try:
             self.children = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -67,14 +70,11 @@ class Holder:
 
     def serve(self) -> None:
         """Run until there is nothing to hold and nobody to talk to."""
-        me = os.getpid()
-        hello = f'["H",{VERSION},{me},{start_ticks(me)},{quote(boot_id())},{quote(self.run_id)}]'
-        self.journal.begin(hello + "\n", 0)
         greet = self.channel.accept()
         while True:
             if greet:
                 self._announce(everything=True)
-                self.channel.send(hello)
+                self.channel.send(self.hello)
             self.channel.flush()
             if not self.jobs and not self.channel.connected and not self.channel.accept():
                 break
@@ -162,7 +162,8 @@ class Holder:
         self.seen.add(key)
         job = HeldJob(key, log, grace)
         try:
-            self.journal.begin(f'["B","{key}",{job.started:.6f}]\n', len(self.jobs))
+            self.journal.begin(f'{self.head}["B","{key}",{job.started:.6f}]\n', len(self.jobs))
+            self.head = ""
         except OSError as error:
             job.reason = "spawn_error"
             job.detail = f"cannot record the start: {plain(error)}"

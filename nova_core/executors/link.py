@@ -115,7 +115,8 @@ class HolderLink:
 
     def close(self) -> None:
         """Hang up. The holder leaves once it holds no job."""
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
         self.fd = -1
         if self.pid > 0:
             _leaving.add(self.pid)
@@ -159,7 +160,7 @@ class HolderLink:
         """
         deadline = time.monotonic() + PATIENCE
         while not self.is_gone():
-            if self.connect() or self.alive:
+            if self.connect():
                 if self._greeted(deadline):
                     return
                 self.close()
@@ -180,6 +181,7 @@ class HolderLink:
                 if isinstance(record, Hello):
                     self.pid = record.pid
                     return True
+        self.close()
         raise self._silent()
 
     def _silent(self) -> EnvironmentProblem:
@@ -266,7 +268,7 @@ class AttemptFolder:
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in numbers]  # out of the way of the targets
         try:
             actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(high)]
-            defaults = set(range(1, 32)) - {9, 19}
+            defaults = set(range(1, 65)) - {9, 19, 32, 33}  # KILL, STOP, and two that are glibc's
             return os.posix_spawn(
                 argv[0], argv, os.environ, file_actions=actions, setsid=True, setsigmask=(), setsigdef=defaults
             )
@@ -277,10 +279,15 @@ class AttemptFolder:
     def find(self) -> list[HolderLink]:
         """The holders of earlier engines: connected to those that live, the others to be read."""
         names = sorted(os.listdir(self._fd))
-        links = []
+        links: list[HolderLink] = []
         for name in [name.removesuffix(".journal") for name in names if name.endswith(".journal")]:
             link = HolderLink(self, name)
-            link.adopt()
+            try:
+                link.adopt()
+            except EnvironmentProblem:
+                for other in links:
+                    other.close()
+                raise
             links.append(link)
         for name in names:
             if name.endswith((".sock", ".err")) and f"{name.rpartition('.')[0]}.journal" not in names:

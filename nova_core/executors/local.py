@@ -11,6 +11,7 @@ from select import POLLIN, POLLOUT, poll
 
 import msgspec
 
+from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, EndReason, Job, Report
 from nova_core.executors.link import AttemptFolder, HolderLink, make_folder
 from nova_core.executors.records import Begun, End, Facts, as_ended, as_started
@@ -131,7 +132,11 @@ class LocalExecutor:
         except UnicodeEncodeError as error:
             self._refuse(job.key, EndReason.SPAWN_ERROR, f"cannot be passed to a process: {error.object!a:.200}")
             return
-        link = self._start_holder(own=True) if job.own_holder else self.prepare()
+        try:
+            link = self._start_holder(own=True) if job.own_holder else self.prepare()
+        except EnvironmentProblem as problem:  # a full disk, no more processes: it may pass, so the run goes on
+            self._refuse(job.key, EndReason.SPAWN_ERROR, problem.message)
+            return
         link.jobs[job.key] = job
         link.keys.add(job.key)
         self._link_of[job.key] = link
