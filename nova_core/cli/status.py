@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,8 +14,8 @@ from nova_core.cli.options import AsJson, Directory, here, load_state, plan_of
 from nova_core.cli.output import columns, flush, out, out_lines, paint
 from nova_core.console.lines import failure_text
 from nova_core.errors import UsageError
-from nova_core.model import TokenUsage
 from nova_core.record import State, TaskState, TaskStatus
+from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Rollup, RollupTree, Shown, rollup, shown_status
 from nova_core.text import clean, duration, money, tokens
 
 if TYPE_CHECKING:
@@ -26,8 +26,18 @@ if TYPE_CHECKING:
 MAX_PENDING = 20
 WATCH_EVERY = 1.0
 CLEAR = "\x1b[H\x1b[2J"
-COLOURS = {"running": "blue", "verifying": "blue", "failed": "red", "blocked": "yellow", "approval": "yellow"}
-ORDER = ("running", "verifying", "approval", "failed", "retrying", "blocked", "pending")
+COLOURS = {
+    Shown.RUNNING: "blue",
+    Shown.VERIFYING: "blue",
+    Shown.APPROVAL: "yellow",
+    Shown.FAILED: "red",
+    Shown.CANCELLED: "red",
+    Shown.BLOCKED: "yellow",
+}
+OPEN = (Shown.READY, Shown.WAITING)
+ORDER = (
+    Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, *OPEN,
+)  # fmt: skip
 
 
 def status(
@@ -67,12 +77,9 @@ def print_json(project: Project) -> None:
     import msgspec
 
     state = load_state(project)
-    counts = Counter(shown_word(task) for task in state.tasks.values())
-    value = {
-        "engine": engine_of(project),
-        "counts": {word: counts[word] for word in (*ORDER, "completed")},
-        "state": state,
-    }
+    plan = plan_of(state)
+    counts = Counter(words_of(in_plan_order(state, plan), plan).values())
+    value = {"engine": engine_of(project), "counts": {word: counts[word] for word in Shown}, "state": state}
     out(msgspec.json.encode(value).decode())
 
 
@@ -98,11 +105,13 @@ def follow(project: Project) -> None:
 def screen(state: State, plan: Cascade | None, engine: EngineInfo | None, now: float) -> list[str]:
     """All lines of the status; `now` is seconds since the epoch."""
     tasks = in_plan_order(state, plan)
+    tree = RollupTree(plan.branches, tasks) if plan else None
+    whole = tree.project if tree else rollup(tasks.values())
     return [
-        f"{clean(state.project.name or 'run')}: {counts_text(tasks.values())}",
+        f"{clean(state.project.name or 'run')}: {counts_text(whole)}",
         engine_line(engine, paused=state.run.paused),
-        *usage_lines(tasks.values()),
-        *group_lines(tasks, plan),
+        *usage_lines(whole),
+        *group_lines(tree, plan),
         *task_lines(tasks, plan, now),
     ]
 
@@ -114,24 +123,23 @@ def in_plan_order(state: State, plan: Cascade | None) -> dict[str, TaskState]:
     return {task_id: state.tasks.get(task_id, TaskState()) for task_id in plan.tasks}
 
 
-def shown_word(task: TaskState) -> str:
-    """The status in one word, finer than on disk."""
-    if task.status is TaskStatus.COMPLETED or task.status is TaskStatus.FAILED:
-        return task.status.value
-    if task.approval == "waiting":
-        return "approval"
-    if task.status is TaskStatus.IN_PROGRESS:
-        return "verifying" if task.verifying else "running"
-    if task.blocked_by:
-        return "blocked"
-    return "retrying" if task.retry_at else "pending"
+def words_of(tasks: Mapping[str, TaskState], plan: Cascade | None) -> dict[str, Shown]:
+    """The word for each task."""
+    statuses = {task_id: task.status for task_id, task in tasks.items()}
+    ready = set(plan.dag.get_ready_tasks(statuses)) if plan else set()
+    return {task_id: shown_status(task, task_id in ready) for task_id, task in tasks.items()}
 
 
-def counts_text(tasks: Iterable[TaskState]) -> str:
+def counts_text(figures: Rollup) -> str:
     """`3/10 done, 1 failed, 2 blocked`."""
-    counts = Counter(map(shown_word, tasks))
-    others = [f"{counts[word]:,} {word}" for word in ORDER if counts[word]]
-    return ", ".join([f"{counts['completed']:,}/{counts.total():,} done", *others])
+    parts = (
+        (figures.in_progress, "in progress"),
+        (figures.failed, "failed"),
+        (figures.blocked, "blocked"),
+        (figures.pending - figures.blocked, "pending"),
+    )
+    others = [f"{number:,} {word}" for number, word in parts if number]
+    return ", ".join([f"{figures.completed:,}/{figures.total:,} done", *others])
 
 
 def engine_line(engine: EngineInfo | None, *, paused: bool) -> str:
@@ -142,41 +150,38 @@ def engine_line(engine: EngineInfo | None, *, paused: bool) -> str:
     return f"engine: pid {engine.pid} on {clean(engine.host)}, since {clean(engine.since)}{suffix}"
 
 
-def usage_lines(tasks: Iterable[TaskState]) -> list[str]:
-    """Tokens and cost, if any were used; a task with tokens and no cost has no price."""
-    used = [task for task in tasks if task.token_usage.total]
-    if not used:
+def usage_lines(figures: Rollup) -> list[str]:
+    """Tokens and cost, if any were used; what has no price is said."""
+    if not figures.tokens.total:
         return []
-    usage = sum((task.token_usage for task in used), TokenUsage())
-    priced = [task.cost_usd for task in used if task.cost_usd is not None]
-    least = "at least " if priced and len(priced) < len(used) else ""
-    cost = money(sum(priced)) if priced else "unknown"
-    return [f"tokens: {tokens(usage.total)}  cost: {least}{cost}"]
+    cost = "unknown" if figures.cost_usd is None else money(figures.cost_usd)
+    least = "at least " if figures.unpriced and figures.priced else ""
+    return [f"tokens: {tokens(figures.tokens.total)}  cost: {least}{cost}"]
 
 
-def group_lines(tasks: Mapping[str, TaskState], plan: Cascade | None) -> list[str]:
+def group_lines(tree: RollupTree | None, plan: Cascade | None) -> list[str]:
     """One line per branch and group, when there is more than one."""
-    if plan is None or sum(map(len, plan.branches.values())) < 2:
+    if tree is None or plan is None or sum(map(len, plan.branches.values())) < 2:
         return []
     rows = []
     for branch, groups in plan.branches.items():
-        rows.append((clean(branch), counts_text(tasks[i] for ids in groups.values() for i in ids)))
+        rows.append((clean(branch), counts_text(tree.branch(branch))))
         if len(groups) > 1 or branch not in groups:
-            rows += [(f"  {clean(group)}", counts_text(tasks[i] for i in ids)) for group, ids in groups.items()]
+            rows += [(f"  {clean(group)}", counts_text(tree.group(branch, group))) for group in groups]
     return ["", *columns(rows)]
 
 
 def task_lines(tasks: Mapping[str, TaskState], plan: Cascade | None, now: float) -> list[str]:
-    """Every task that is not done, the ones that matter most first; of the pending only some."""
-    words = {task_id: shown_word(task) for task_id, task in tasks.items()}
+    """Every task that is not done, the ones that matter most first; of those still to come only some."""
+    words = words_of(tasks, plan)
+    glyphs = GLYPHS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_GLYPHS
     chosen = sorted((i for i in tasks if words[i] in ORDER), key=lambda i: ORDER.index(words[i]))
-    pending = sum(words[i] == "pending" for i in chosen)
-    shown = chosen[: len(chosen) - max(0, pending - MAX_PENDING)]
-    rows = [(clean(i), words[i], described(i, tasks[i], plan, now)) for i in shown]
-    lines = [
-        paint(line, COLOURS.get(row[1], "")) for row, line in zip(rows, columns(rows), strict=True)
-    ]  # whole lines: escape sequences inside a cell would break the alignment
-    more = [f"and {pending - MAX_PENDING:,} more pending"] if pending > MAX_PENDING else []
+    to_come = sum(words[i] in OPEN for i in chosen)
+    shown = chosen[: len(chosen) - max(0, to_come - MAX_PENDING)]
+    rows = [(glyphs[words[i]], clean(i), words[i].value, described(i, tasks[i], plan, now)) for i in shown]
+    # Whole lines are coloured: escape sequences inside a cell would break the alignment.
+    lines = [paint(line, COLOURS.get(words[i], "")) for i, line in zip(shown, columns(rows), strict=True)]
+    more = [f"and {to_come - MAX_PENDING:,} more to come"] if to_come > MAX_PENDING else []
     return ["", *lines, *more] if lines else []
 
 
