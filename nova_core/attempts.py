@@ -1,4 +1,4 @@
-"""The life of an attempt: started, watched, judged by its exit, its outputs and its criteria, settled, perhaps retried."""
+"""The life of an attempt: started, watched, judged by its exit, outputs and criteria, settled, perhaps retried."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from nova_core import gitinfo
+from nova_core.attempt import Attempt
 from nova_core.board import Board
 from nova_core.clock import Clock, iso, seconds
 from nova_core.config import Config
@@ -20,63 +19,26 @@ from nova_core.disk import Disk
 from nova_core.events import EventKind
 from nova_core.executors.base import Ended, EndReason, Executor, Report, Started
 from nova_core.inbox import Report as WorkerReport
-from nova_core.inbox import Tokens
 from nova_core.launch import Launcher
 from nova_core.model import Criterion, TokenUsage
 from nova_core.pricing import Price, cost
 from nova_core.project import Project, log_name, old_log_name
-from nova_core.record import Reason, TaskState, TaskStatus
-from nova_core.tokens import TokenCounter
+from nova_core.record import Reason, TaskStatus
 from nova_core.validation import check_outputs
 from nova_core.verdict import failure
 
-_READ = 1 << 20
 _MOST_FILES = 1000
 _MOST_TEXT = 500
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
 Failure = tuple[Reason, str]
 
 
-class Attempt:
-    """One attempt in flight. `check` is 0 while the command runs, else the number of the criterion being proved."""
-
-    __slots__ = (
-        "base_cost", "base_sha", "base_usage", "check", "counter", "ended", "files", "interrupted", "key", "number",
-        "offset", "pid", "reported", "started", "task_id",
-    )  # fmt: skip
-
-    def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
-        self.task_id = task_id
-        self.number = number
-        self.key = f"{task_id}@{number}"
-        self.started = started
-        self.pid: int | None = None
-        self.check = 0
-        self.ended: Ended | None = None
-        self.interrupted = False
-        self.base_sha = state.base_sha
-        self.base_usage = state.token_usage
-        self.base_cost = state.cost_usd
-        self.counter = TokenCounter()
-        self.offset = 0
-        self.reported: Tokens | None = None
-        self.files: tuple[str, ...] = ()
-
-    @property
-    def usage(self) -> TokenUsage:
-        """Tokens of this attempt: what it reported, class by class, else what its log says."""
-        if self.reported is None:
-            return self.counter.usage
-        given = {k: v for k in TokenUsage.__struct_fields__ if (v := getattr(self.reported, k)) is not None}
-        return msgspec.structs.replace(self.counter.usage, **given)
-
-
 class Attempts:
-    """Starts attempts, follows them to their end and tells the board. `waiting` holds the times of retries to come."""
+    """Starts attempts, follows them to their end, tells the board. `recovered` holds what earlier checks came to."""
 
     def __init__(
-        self, project: Project, board: Board, executor: Executor, launcher: Launcher, config: Config, prices: Mapping[str, Price],
-        clock: Clock, disk: Disk,
+        self, project: Project, board: Board, executor: Executor, launcher: Launcher, config: Config,
+        prices: Mapping[str, Price], clock: Clock, disk: Disk,
     ) -> None:  # fmt: skip
         self._project = project
         self._board = board
@@ -172,25 +134,8 @@ class Attempts:
     def read_logs(self) -> None:
         """Count the tokens that running attempts have printed since the last look."""
         for attempt in self.active.values():
-            if not attempt.check and self._read_log(attempt):
+            if not attempt.check and attempt.read_log(self._project.log_dir / log_name(attempt.task_id)):
                 self._progress(attempt)
-
-    def _read_log(self, attempt: Attempt) -> bool:
-        path = self._project.log_dir / log_name(attempt.task_id)
-        try:
-            size = os.stat(path).st_size
-            if size == attempt.offset:
-                return False
-            if size < attempt.offset:  # cut to its limit at the end: what was counted before stays counted
-                return False
-            with path.open("rb") as file:
-                file.seek(attempt.offset)
-                while chunk := file.read(_READ):
-                    attempt.counter.feed(chunk)
-                attempt.offset = file.tell()
-        except OSError:
-            return False
-        return True
 
     def _progress(self, attempt: Attempt) -> None:
         usage = attempt.base_usage + attempt.usage
@@ -231,7 +176,7 @@ class Attempts:
     def _command_over(self, attempt: Attempt, ended: Ended) -> None:
         attempt.ended = ended
         attempt.pid = ended.pid
-        self._read_log(attempt)
+        attempt.read_log(self._project.log_dir / log_name(attempt.task_id))
         attempt.counter.finish()
         self._tell_leftovers(attempt, ended)
         failed = failure(ended, self._limit(attempt, ended))
@@ -302,7 +247,9 @@ class Attempts:
             self._settle(attempt, failed)
         else:
             log = self._launcher.check(self._board.task(attempt.task_id), 1, attempt.check, criterion).log
-            self._settle(attempt, (Reason.CHECK_FAILED, f"criterion not met: {criterion.text} ({failed[1]}; logs/{log})"))
+            self._settle(
+                attempt, (Reason.CHECK_FAILED, f"criterion not met: {criterion.text} ({failed[1]}; logs/{log})")
+            )
 
     def _settle(self, attempt: Attempt, failed: Failure | None) -> None:
         """The attempt is over: write down how, free what it held, and let the board go on."""
@@ -382,7 +329,8 @@ class Attempts:
         usage = attempt.usage
         self._store.add_attempt(
             AttemptRow(
-                self._store.run.id, attempt.task_id, attempt.number, state.started_at, state.completed_at, state.elapsed,
+                self._store.run.id, attempt.task_id, attempt.number, state.started_at, state.completed_at,
+                state.elapsed,
                 "failed" if failed else "completed", failed[0].value if failed else None, state.exit_code, state.signal,
                 failed[1] if failed else None, state.log, state.model,
                 cost(usage, state.model, self._prices) if usage.total else None,

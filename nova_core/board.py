@@ -45,7 +45,8 @@ def _known(kind: str, names: Iterable[str], existing: Collection[str]) -> None:
 
             near = get_close_matches(name, existing, 1)
             raise UsageError(
-                f"the plan has no {kind} {name!r}", hint=f"did you mean {near[0]!r}?" if near else "`nova check` lists it"
+                f"the plan has no {kind} {name!r}",
+                hint=f"did you mean {near[0]!r}?" if near else "`nova check` lists it",
             )
 
 

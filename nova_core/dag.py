@@ -50,7 +50,7 @@ class DAG:
         return order
 
     def _find_cycle(self, waiting: Sequence[int]) -> list[str]:
-        """Walk backwards among the nodes Kahn could not free: each has an unfreed dependency, so the walk must repeat."""
+        """Walk back among the nodes Kahn could not free: each has an unfreed dependency, so the walk must repeat."""
         node = next(i for i, n in enumerate(waiting) if n)
         seen: dict[int, int] = {}
         path: list[int] = []

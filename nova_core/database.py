@@ -18,8 +18,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events(
   rev INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, task TEXT, message TEXT NOT NULL, patch BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS attempts(
-  run TEXT NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL, started_at TEXT, ended_at TEXT, elapsed REAL NOT NULL,
-  status TEXT NOT NULL, reason TEXT, exit_code INTEGER, signal INTEGER, error TEXT, log TEXT, model TEXT, cost_usd REAL,
+  run TEXT NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL, started_at TEXT, ended_at TEXT,
+  elapsed REAL NOT NULL, status TEXT NOT NULL, reason TEXT, exit_code INTEGER, signal INTEGER, error TEXT, log TEXT,
+  model TEXT, cost_usd REAL,
   input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL,
   cache_creation_tokens INTEGER NOT NULL, PRIMARY KEY(run, task, attempt)) WITHOUT ROWID;
 """
@@ -49,7 +50,7 @@ class AttemptRow(msgspec.Struct, frozen=True):
     cache_creation_tokens: int
 
 
-_INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts VALUES({','.join('?' * len(AttemptRow.__struct_fields__))})"  # noqa: S608 - only question marks
+_INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts VALUES({','.join('?' * len(AttemptRow.__struct_fields__))})"
 _encode = msgspec.json.Encoder(order=None).encode
 
 
@@ -64,7 +65,8 @@ class Database:
         self.path = path
         self._disk = disk or Disk()
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))  # -wal and -shm follow
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            os.close(os.open(path, flags, 0o600))  # -wal and -shm get the same mode
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")

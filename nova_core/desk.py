@@ -39,7 +39,8 @@ class Desk:
             CommandKind.CANCEL: self._cancel,
         }
         handler = handlers[command.kind]
-        done, refused = [], []
+        done: list[str] = []
+        refused: list[str] = []
         for task_id in self._targets(command):
             why = handler(task_id, command)
             (refused if why else done).append(why or task_id)

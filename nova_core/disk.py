@@ -1,4 +1,4 @@
-"""Every change Nova makes to its own files goes through one object, so that tests can make the n-th call fail or die."""
+"""Every change Nova makes to its own files goes through one object: tests make the n-th call fail, or die there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Disk:
     """The real disk. A subclass that overrides `step` sees every state-changing call before it happens."""
 
     def step(self, call: str, path: str) -> None:
-        """Called before each change with its name (`write`, `rename`, ...) and path; may raise `OSError` or never return."""
+        """Called before each change with its name (`write`, `rename`) and path; may raise `OSError` or not return."""
 
     def make_dir(self, path: Path) -> None:
         """Create a private directory (0700) with its parents, unless it is there."""
@@ -28,7 +28,7 @@ class Disk:
             view = view[os.write(fd, view) :]
 
     def replace(self, path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
-        """Replace a file whole: temporary file, write, fsync, rename, fsync of the directory. Readers never see a part."""
+        """Replace a file whole: temporary, write, fsync, rename, fsync of the directory. Readers never see a part."""
         temp = f"{path}.tmp"
         self.step("open", temp)
         fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
@@ -53,7 +53,7 @@ class Disk:
         os.fsync(fd)
 
     def sync_dir(self, path: Path) -> None:
-        """Make renames and new names in the directory durable: without it 68 % of new files were empty after a power cut."""
+        """Make renames and new names durable: without it 68 % of new files were empty after a power cut."""
         self.step("fsync", str(path))
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -61,7 +61,7 @@ class InputNotFoundError(InputError, FileNotFoundError):
     """A plan or settings file that is not there."""
 
 
-class EnvironmentProblem(NovaError):
+class EnvironmentProblem(NovaError):  # noqa: N818 - `EnvironmentError` is Python's
     """The machine, the disk or a missing program stands in the way."""
 
     exit_code = 8

@@ -1,4 +1,4 @@
-"""What happened, in order: each event carries the fields it changed, so that the log of events can rebuild the state."""
+"""What happened, in order: each event carries the fields it changed, so that events can rebuild the state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EventKind(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One event. `at` is ISO 8601 UTC; `patch` holds the changed fields of the task (or of the run, if `task` is None)."""
+    """One event. `at` is ISO 8601 UTC; `patch` holds the changed fields of the task (of the run, if `task` is None)."""
 
     rev: int
     at: str

@@ -23,7 +23,10 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(
-    cascade: Cascade, tasks: Mapping[str, TaskState], selected: Sequence[str], order: Sequence[float],
+    cascade: Cascade,
+    tasks: Mapping[str, TaskState],
+    selected: Sequence[str],
+    order: Sequence[float],
     rerun_changed: bool = False,
 ) -> list[Explanation]:
     """One explanation per selected task: first those that would run, in order, then those that wait, then the rest.
@@ -36,7 +39,7 @@ def explain(
     free = {i for i in changes.edited if tasks[i].status is TaskStatus.FAILED} | again
     states = {i: _NEW if i in free else tasks.get(i, _NEW) for i in cascade.tasks}
     chosen = set(selected)
-    running = [i for i in _run_order(cascade, states, chosen, order)]
+    running = _run_order(cascade, states, chosen, order)
     explained = [Explanation(i, "run", _why_run(i, cascade, tasks, changes, again)) for i in running]
     failed = {i for i, t in states.items() if t.status is TaskStatus.FAILED}
     done = {i for i, t in states.items() if t.status is TaskStatus.COMPLETED}
@@ -74,9 +77,7 @@ def _run_order(
     return ids
 
 
-def _why_run(
-    task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], changes: Changes, again: set[str]
-) -> str:
+def _why_run(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], changes: Changes, again: set[str]) -> str:
     state = tasks.get(task_id)
     if state is not None and task_id in again:
         return "it was edited" if task_id in changes.edited else "something it depends on was edited and runs again"

@@ -52,7 +52,7 @@ class Request(msgspec.Struct, tag_field="kind", tag="command"):
 
 
 Message = Report | Request
-_decode = msgspec.json.Decoder(Report | Request).decode
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Report | Request)
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -88,7 +88,7 @@ class Inbox:
                 found = os.fstat(fd)
                 if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_BYTES:
                     return Refused("not a regular file of at most 1 MB")
-                return _decode(file.read(_MAX_BYTES))
+                return _decoder.decode(file.read(_MAX_BYTES))
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return Refused(str(error))
 

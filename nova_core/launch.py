@@ -21,7 +21,9 @@ _DROPPED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "LD_PRELOAD", "PYTHONP
 class Launcher:
     """Builds the jobs of one run. `command` is the shell line for tasks without one of their own."""
 
-    def __init__(self, project: Project, config: Config, name: str, run: str, secret: bytes, ids: Collection[str]) -> None:
+    def __init__(
+        self, project: Project, config: Config, name: str, run: str, secret: bytes, ids: Collection[str]
+    ) -> None:
         self._project = project
         self._config = config
         self._name = name
@@ -53,7 +55,9 @@ class Launcher:
             return f"agent {name!r} is not among `agents:` in nova.yaml"
         program = agent.command[0]
         path = {**agent.env}.get("PATH")
-        return None if shutil.which(program, path=path) else f"agent {name!r}: {program!r} is not installed or not on PATH"
+        return (
+            None if shutil.which(program, path=path) else f"agent {name!r}: {program!r} is not installed or not on PATH"
+        )
 
     def _agent_name(self, task: Task) -> str | None:
         """The task's own agent, else the first configured one that is installed, else the first."""

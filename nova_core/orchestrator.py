@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from nova_core.attempts import Attempt, Attempts
+from nova_core.attempt import Attempt
+from nova_core.attempts import Attempts
 from nova_core.board import Board, Selection
 from nova_core.clock import Clock, iso
 from nova_core.command import Command, CommandKind, Reply
@@ -22,15 +23,15 @@ from nova_core.events import EventKind
 from nova_core.executors.base import Executor
 from nova_core.inbox import Inbox, Refused, Report, Request, attempt_token, load_secret
 from nova_core.launch import Launcher
-from nova_core.lock import RunLock
 from nova_core.milestones import MilestoneTracker, load_milestones
+from nova_core.opening import limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade, parse_cascade
 from nova_core.pricing import default_prices
 from nova_core.project import Project
 from nova_core.record import RunState, TaskStatus
 from nova_core.recovery import accept_plan, recover
 from nova_core.result import RunResult, Snapshot, summarize
-from nova_core.scheduler import Limits, weights
+from nova_core.scheduler import weights
 from nova_core.store import Listener, Store
 
 _LOOK = 0.1  # seconds between looks at the inbox and at the state file
@@ -41,9 +42,9 @@ _DISK_PATIENCE = 10.0  # seconds to wait for a disk that refuses, once nothing r
 class Orchestrator:
     """Runs a plan to its end, or step by step for those who drive it themselves.
 
-    `cascade_file` is the plan; `state_file`'s folder is the project: logs, settings and `.nova` are beside it, tasks run
-    in it. Raises `InputError` (a plan or settings that cannot be used; `FileNotFoundError` if missing), `RunLockedError`
-    (another engine is alive), `StateError` or `EnvironmentProblem`.
+    `cascade_file` is the plan; `state_file`'s folder is the project: logs, settings and `.nova` are beside it, tasks
+    run in it. Raises `InputError` (a plan or settings that cannot be used; `FileNotFoundError` if missing),
+    `RunLockedError` (another engine is alive), `StateError` or `EnvironmentProblem`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Orchestrator:
         rerun_changed: bool = False,
         disk: Disk | None = None,
         clock: Clock | None = None,
-        make_executor: Callable[[Orchestrator], Executor] | None = None,
+        make_executor: Callable[[Project, str, Mapping[str, str]], Executor] = local_executor,
     ) -> None:
         state_path = Path(state_file)
         self.project = Project(state_path.parent, state_path.name)
@@ -70,8 +71,12 @@ class Orchestrator:
         self.max_workers = max_workers
         self._clock = clock or Clock()
         self._disk = disk or Disk()
-        self._make_executor = make_executor or _local_executor
-        self._open(fresh)
+        self._make_executor = make_executor
+        self._lock = take_lock(self.project)
+        if fresh:
+            put_aside(self.project, self._clock.now())
+        self.store = Store(self.project, self._disk, self._clock)
+        self.inbox = Inbox(self.project.inbox_dir, self._disk)
         try:
             self._load(cascade_file, selection or Selection(), rerun_changed)
         except BaseException:
@@ -91,34 +96,17 @@ class Orchestrator:
 
     # construction
 
-    def _open(self, fresh: bool) -> None:
-        try:
-            self.project.make_dirs()
-            self._lock = RunLock(self.project.lock_file)
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"{self.project.root}: cannot keep a run here ({error.strerror})", hint="check the folder's permissions"
-            ) from None
-        if fresh:
-            _put_aside(self.project, self._clock.now())
-        self.store = Store(self.project, self._disk, self._clock)
-        self.inbox = Inbox(self.project.inbox_dir, self._disk)
-
     def _load(self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool) -> None:
         store = self.store
         store.load()
         plan = os.path.relpath(cascade_file, self.project.root)
-        if store.project.cascade_file and _other_plan(store, self.cascade, plan):
-            raise UsageError(
-                f"this folder holds the run of {store.project.cascade_file}, not of {plan}",
-                hint="use another folder (`nova -C DIR run`), or `--fresh` to put the old run aside",
-            )
+        require_same_plan(store, self.cascade, plan)
         if not store.run.id:
             store.run = RunState(id=secrets.token_hex(8))
         store.project = msgspec.structs.replace(store.project, name=self.cascade.name, cascade_file=plan)
         accept_plan(self.cascade, store, rerun_changed=rerun_changed)
         order = weights(self.cascade.dag, self.cascade.tasks, store.database.durations())
-        self.board = Board(self.cascade, store, selection, _limits(self.config), order)
+        self.board = Board(self.cascade, store, selection, limits_of(self.config), order)
         self._require_disk(store.flush())
 
     def _require_disk(self, done: bool) -> None:
@@ -235,15 +223,15 @@ class Orchestrator:
         if self.attempts is not None:
             return self.attempts
         secret = load_secret(self.project.secret_file)
-        launcher = Launcher(
-            self.project, self.config, self.cascade.name, self.store.run.id, secret, self.cascade.tasks
-        )
+        launcher = Launcher(self.project, self.config, self.cascade.name, self.store.run.id, secret, self.cascade.tasks)
         if launch:
             open_ids = (i for i in self.board.selected if self.board.state(i).status is not TaskStatus.COMPLETED)
-            launcher.require_commands(self.cascade.tasks[i] for i in sorted(open_ids, key=self.cascade.dag.index.get))
+            launcher.require_commands(
+                self.cascade.tasks[i] for i in sorted(open_ids, key=self.cascade.dag.index.__getitem__)
+            )
         self._secret = secret
-        self.base_environment = launcher.base_environment(os.environ)
-        self._executor = self._make_executor(self)
+        environment = launcher.base_environment(os.environ)
+        self._executor = self._make_executor(self.project, self.store.run.id, environment)
         prices = {**default_prices(), **self.config.prices}
         self.attempts = Attempts(
             self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
@@ -416,37 +404,3 @@ class Orchestrator:
         store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over)
         self._require_disk(store.flush())
         return result
-
-
-def _local_executor(engine: Orchestrator) -> Executor:
-    from nova_core.executors.local import LocalExecutor
-
-    project = engine.project
-    return LocalExecutor(
-        project.nova_dir, project.log_dir, run_id=engine.store.run.id, base_env=engine.base_environment,
-        cwd=str(project.root),
-    )  # fmt: skip
-
-
-def _limits(config: Config) -> Limits:
-    cores = float(os.cpu_count() or 1)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = config.limits
-    return Limits(limits.branches, limits.groups, limits.cpu or cores, limits.memory or memory)
-
-
-def _other_plan(store: Store, cascade: Cascade, plan: str) -> bool:
-    """Another file is the same plan moved, or grown, as long as they share a task."""
-    same = os.path.normpath(store.project.cascade_file) == os.path.normpath(plan)
-    return not same and bool(store.tasks) and not any(i in cascade.tasks for i in store.tasks)
-
-
-def _put_aside(project: Project, now: float) -> None:
-    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted."""
-    folder = project.old_dir / iso(now).replace(":", "")[:17]
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [project.state_file, project.log_dir, *project.nova_dir.glob("nova.db*")]
-    for path in names:
-        if path.exists():
-            path.rename(folder / path.name)
-    project.make_dirs()

@@ -41,10 +41,10 @@ class Reason(StrEnum):
 
 
 class TaskState(msgspec.Struct, frozen=True):
-    """All that is known of one task. The first twelve fields are the published schema; the others were added by Nova.
+    """All that is known of one task. The first eleven fields are the published schema; Nova added the others.
 
-    `duration_seconds` is whole seconds by that schema, `elapsed` the exact figure. `attempt` counts from 1, 0 means never
-    started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
+    `duration_seconds` is whole seconds by that schema, `elapsed` the exact figure. `attempt` counts from 1, 0 means
+    never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -96,7 +96,7 @@ class RunState(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """The whole of `cascade_state.json`. `rev` is the number of the last event it contains, `writes` counts replacements."""
+    """The whole of `cascade_state.json`. `rev` is the number of its last event, `writes` counts replacements."""
 
     version: int = SCHEMA_VERSION
     writes: int = 0

@@ -89,9 +89,7 @@ class RunResult(msgspec.Struct, frozen=True):
         return ", ".join(parts) + f" in {duration(self.wall_seconds)}"
 
 
-def summarize(
-    ids: Iterable[str], state: State, wall_seconds: float, *, stopped: bool, over_budget: bool
-) -> RunResult:
+def summarize(ids: Iterable[str], state: State, wall_seconds: float, *, stopped: bool, over_budget: bool) -> RunResult:
     """Count the selected tasks and choose the exit code (docs/exit-codes.md); a signal's code is the caller's."""
     tasks = [state.tasks.get(i, _NEW) for i in ids]
     completed = sum(t.status is TaskStatus.COMPLETED for t in tasks)

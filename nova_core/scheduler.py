@@ -1,4 +1,4 @@
-"""Which task starts next: ready per edge, longest remaining path first, within the limits. Pure, O(V + E) over a run."""
+"""Which task starts next: ready per edge, longest remaining path first, within the limits. Pure, O(V + E) a run."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def blockers(dag: DAG, failed: Collection[str], completed: Collection[str]) -> d
 
 
 def weights(dag: DAG, tasks: Mapping[str, Task], history: Mapping[str, float]) -> list[float]:
-    """Seconds each task is expected to take, by index: its last duration, else the plan's, else the average of those known.
+    """Seconds each task is expected to take, by index: its last duration, else the plan's, else the average of these.
 
     With nothing known every task weighs the same, so the longest path is the one with most tasks.
     """

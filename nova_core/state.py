@@ -156,18 +156,14 @@ class StateManager:
 
     def fail_task(self, task_id: str, error: str, reason: Reason | None = None) -> None:
         """Mark a task failed, with the error in words."""
-        self._change(
-            task_id, lambda task: {"status": TaskStatus.FAILED, "error": error, "reason": reason, "pid": None}
-        )
+        self._change(task_id, lambda task: {"status": TaskStatus.FAILED, "error": error, "reason": reason, "pid": None})
 
     def update_project(self, started_at: str | None = None, completed_at: str | None = None) -> None:
         """Set the project's timestamps; None leaves one as it is."""
         with self._exclusive():
             state = self._reload()
             given = {k: v for k, v in (("started_at", started_at), ("completed_at", completed_at)) if v is not None}
-            self._write(
-                msgspec.structs.replace(state, project=msgspec.structs.replace(state.project, **given)), ()
-            )
+            self._write(msgspec.structs.replace(state, project=msgspec.structs.replace(state.project, **given)), ())
 
     def _change(self, task_id: str, patch: Callable[[TaskState], dict[str, Any]]) -> None:
         with self._exclusive():
@@ -179,7 +175,12 @@ class StateManager:
     # writing, for the engine
 
     def publish(
-        self, rev: int, project: ProjectState, run: RunState, tasks: Mapping[str, TaskState], changed: Iterable[str] | None
+        self,
+        rev: int,
+        project: ProjectState,
+        run: RunState,
+        tasks: Mapping[str, TaskState],
+        changed: Iterable[str] | None,
     ) -> bool:
         """Write the engine's state, re-encoding only the `changed` tasks (None: all).
 

@@ -12,7 +12,7 @@ _LIMITS = {EndReason.TIMEOUT: Reason.TIMEOUT, EndReason.IDLE_TIMEOUT: Reason.IDL
 
 
 def failure(ended: Ended, limit: float) -> tuple[Reason, str] | None:
-    """Why the process failed, or None when it left with exit code 0. `limit` is the timeout that applied, in seconds."""
+    """Why the process failed, or None for exit code 0. `limit` is the timeout that applied, in seconds."""
     if ended.reason is EndReason.EXIT:
         return _exit_failure(ended)
     if ended.reason in _LIMITS:

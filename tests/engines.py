@@ -16,11 +16,22 @@ from nova_core.orchestrator import Orchestrator
 HEADER = "| Task ID | Task Name | What Changes | Depends On | Command |"
 
 
-def write_plan(folder: Path, rows: Iterable[tuple[str, str]], *, extra: dict[str, dict[str, str]] | None = None) -> Path:
+def write_plan(
+    folder: Path, rows: Iterable[tuple[str, str]], *, extra: dict[str, dict[str, str]] | None = None
+) -> Path:
     """A CASCADE.md in `folder`: rows of (id, dependencies); `extra` adds columns: {column: {id: value}}."""
     columns = extra or {}
     header = HEADER + "".join(f" {name} |" for name in columns)
-    lines = ["# Test plan", "", "## L1: Branch", "", "### L2: Group", "", header, "|" + " --- |" * (header.count("|") - 1)]
+    lines = [
+        "# Test plan",
+        "",
+        "## L1: Branch",
+        "",
+        "### L2: Group",
+        "",
+        header,
+        "|" + " --- |" * (header.count("|") - 1),
+    ]
     for task_id, deps in rows:
         cells = [task_id, f"Task {task_id}", "does it", deps, columns.get("Command", {}).get(task_id, "true")]
         cells += [values.get(task_id, "") for name, values in columns.items() if name != "Command"]
@@ -56,7 +67,7 @@ def make_engine(
         config=config or Config(),
         clock=fake.clock,
         disk=disk,
-        make_executor=lambda _: fake,
+        make_executor=lambda *_: fake,
         **options,
     )
     return engine, fake

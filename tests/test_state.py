@@ -15,7 +15,7 @@ from nova_core.record import TaskState, json_schema
 from nova_core.state import StateManager, TaskStatus
 
 
-@pytest.fixture()
+@pytest.fixture
 def manager(tmp_path: Path) -> StateManager:
     manager = StateManager(tmp_path / "cascade_state.json")
     manager.initialize("Test", "CASCADE.md")

@@ -82,7 +82,7 @@ class Executor(Protocol):
         Call it once, before `submit`; afterwards the running ones report through `wait` like any other.
         """
 
-    def prepare(self) -> None:
+    def prepare(self) -> object:
         """Start now whatever takes time to start and that shell jobs will need."""
 
     def submit(self, job: Job) -> None:

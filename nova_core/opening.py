@@ -1,0 +1,67 @@
+"""What an engine does before its loop: folders, the lock, the old run put aside, limits, the executor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from nova_core.clock import iso
+from nova_core.config import Config
+from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.executors.base import Executor
+from nova_core.lock import RunLock
+from nova_core.parser import Cascade
+from nova_core.project import Project
+from nova_core.scheduler import Limits
+from nova_core.store import Store
+
+
+def take_lock(project: Project) -> RunLock:
+    """Make the project's folders and hold its run. Raises `RunLockedError`, `EnvironmentProblem` for a bad folder."""
+    try:
+        project.make_dirs()
+        return RunLock(project.lock_file)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{error.filename or project.root}: cannot keep a run here ({error.strerror})",
+            hint="check that the folder is yours, writable and not full",
+        ) from None
+
+
+def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
+    """Raise `UsageError` if the folder holds the run of another plan.
+
+    Another file is the same plan, moved or grown, as long as they share a task.
+    """
+    before = store.project.cascade_file
+    same = not before or os.path.normpath(before) == os.path.normpath(plan)
+    if not same and store.tasks and not any(i in cascade.tasks for i in store.tasks):
+        raise UsageError(
+            f"this folder holds the run of {before}, not of {plan}",
+            hint="use another folder (`nova -C DIR run`), or `--fresh` to put the old run aside",
+        )
+
+
+def put_aside(project: Project, now: float) -> None:
+    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted."""
+    folder = project.old_dir / iso(now).replace(":", "")[:17]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (project.state_file, project.log_dir, *project.nova_dir.glob("nova.db*")):
+        if path.exists():
+            path.rename(folder / path.name)
+    project.make_dirs()
+
+
+def limits_of(config: Config) -> Limits:
+    """The ceilings of a run: those of the settings, else what the machine has."""
+    cores = float(os.cpu_count() or 1)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = config.limits
+    return Limits(limits.branches, limits.groups, limits.cpu or cores, limits.memory or memory)
+
+
+def local_executor(project: Project, run_id: str, environment: Mapping[str, str]) -> Executor:
+    """The executor of this machine."""
+    from nova_core.executors.local import LocalExecutor
+
+    return LocalExecutor(project.nova_dir, project.log_dir, run_id=run_id, base_env=environment, cwd=project.root)
