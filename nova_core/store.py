@@ -31,7 +31,7 @@ class Store:
     """Holds tasks, project and run in memory; the engine is its only writer.
 
     Order on disk: events first, then the state file, so that whichever a crash left behind can be brought up. Both
-    carry `rev`. `disk_error` is set while the disk refuses; nothing is lost meanwhile, and nothing new should be started.
+    carry `rev`. `disk_error` is set while the disk refuses; nothing is lost meanwhile, and nothing new should start.
     """
 
     def __init__(self, project: Project, disk: Disk | None = None, clock: Clock | None = None) -> None:
