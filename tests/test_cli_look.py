@@ -69,6 +69,20 @@ def project(tmp_path: Path) -> Project:
 # status
 
 
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_colours_are_for_terminals_that_want_them(project: Project, variables: dict[str, str], coloured: bool) -> None:
+    """On a terminal a failure is coloured, unless NO_COLOR or a dumb terminal says no; into a pipe nothing is."""
+    main, side = os.openpty()
+    env = environment({"TERM": "xterm", **variables})
+    with subprocess.Popen(command("status"), cwd=project.root, env=env, stdout=side) as process:
+        os.close(side)
+        assert process.wait(20) == 0
+    shown = os.read(main, 10_000)
+    os.close(main)
+    assert (b"\x1b[31m" in shown) == coloured
+    assert "\x1b" not in nova("status", cwd=project.root, env=variables).stdout
+
+
 def test_status_of_a_run(project: Project) -> None:
     """The status shows counts, groups, what is not done and why, and that no engine runs."""
     done = nova("status", cwd=project.root)

@@ -111,7 +111,7 @@ def lower_part(snapshot: Snapshot, left: float | None, width: int) -> Renderable
     done, total = counts[TaskStatus.COMPLETED], len(snapshot.cascade.tasks)
     line = counts_line(snapshot, counts, len(ids), left)
     rows.append(Text(line, "bold", no_wrap=True, overflow="ellipsis"))
-    rows.append(ProgressBar(total=max(total, 1), completed=done, width=min(width, 60)))
+    rows.append(ProgressBar(total=max(total, 1), completed=done, width=min(width, 60), complete_style="green"))
     return Group(*rows)
 
 
@@ -156,6 +156,6 @@ def counts_line(snapshot: Snapshot, counts: Counter[TaskStatus], running: int, l
         parts.append(f"{blocked:,} blocked")
     if snapshot.state.run.paused:
         parts.append("paused")
-    if left:
+    if left and left >= 1:
         parts.append(f"at least {duration(left)} left")
     return "  ".join([clean(snapshot.cascade.name), *parts])
