@@ -182,8 +182,8 @@ class Orchestrator:
         An exit wakes it at once. `max_iterations` bounds the number of turns; workers then go on.
         """
         self._started = self._clock.monotonic()
-        self._begin()
         try:
+            self._begin()
             turns = 0
             while not self._is_over() and (max_iterations is None or turns < max_iterations):
                 self._turn(check_interval)
