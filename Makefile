@@ -1,0 +1,61 @@
+# Needs make, Python 3.11 or newer, and PyPI. Everything is installed into .venv; `make clean` removes it.
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+# python3 may be an old one with a newer beside it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+FINISHED := import json; raise SystemExit(not json.load(open("demo/cascade_state.json"))["project"]["completed_at"])
+
+.PHONY: help demo test lint bench crash orphans clean
+
+help:
+	@echo 'make demo     install Nova into .venv and run the quickstart plan in ./demo'
+	@echo 'make test     run the tests (about two minutes on two cores)'
+	@echo 'make lint     ruff and mypy --strict'
+	@echo 'make bench    compare with ninja, make and doit (half an hour; ROUNDS=1 SIZES=1000 for less)'
+	@echo 'make crash    kill engines and workers at random and check that nothing is lost'
+	@echo 'make orphans  end workers of every kind and check that no process is left'
+	@echo 'make clean    remove .venv, ./demo and what the tools cached'
+
+# A finished demo starts over, an interrupted one goes on.
+demo: $(VENV)/.installed
+	@mkdir -p demo && cp -R examples/quickstart/. demo/
+	@fresh=; if $(BIN)/python -c '$(FINISHED)' 2>/dev/null; then fresh=--fresh; fi; \
+	PATH="$(BIN):$$PATH" nova -C demo run $$fresh
+	@echo 'Look: demo/out/index.html; $(VENV)/bin/nova -C demo status; $(VENV)/bin/nova -C demo logs PAGE'
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-bench
+	PATH="$(BIN):$$PATH" $(BIN)/python bench/bench.py --rounds $(or $(ROUNDS),3) $(if $(SIZES),--sizes $(SIZES))
+
+crash: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow tests/test_crash.py
+
+orphans: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow tests/test_orphans.py
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@test -n '$(PYTHON)' || { echo 'Nova needs Python 3.11 or newer; name one with `make PYTHON=/path/to/python3`' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	echo 'The venv module does not work here; on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	@echo 'Installing Nova into $(VENV) ...'
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-%: pyproject.toml | $(VENV)/.installed
+	@echo 'Installing the [$*] tools into $(VENV) ...'
+	@$(PIP) --editable '.[$*]'
+	@touch $@
