@@ -190,12 +190,12 @@ def test_a_signal_stops_the_run(
     tmp_path: Path, started: Callable[..., subprocess.Popen[str]], number: int, code: int
 ) -> None:
     """The first signal ends the workers; what was interrupted is pending again, not failed."""
-    process = started("run", cwd=write_plan(tmp_path, SLEEPER))
+    process = started("run", "--json", cwd=write_plan(tmp_path, SLEEPER))
     wait_until(lambda: begun(tmp_path))
     process.send_signal(number)
     out, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, err) == (code, "")
-    assert "next: nova run" in out
+    assert json.loads(out.splitlines()[-1])["exit_code"] == code
     assert task_in(tmp_path, "F1").status is TaskStatus.PENDING
 
 

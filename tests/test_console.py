@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from nova_core.clock import iso
 from nova_core.console import github, live, summary, tails
 from nova_core.console.lines import LocalClock, event_line, failure_text
 from nova_core.console.stream import EventStream
@@ -216,16 +217,19 @@ def test_shown_line_is_safe(data: bytes) -> None:
 
 
 def test_summary_of_a_failure() -> None:
-    """The summary names the failure with its last words, what it blocks, the time saved, and what to type next."""
+    """The summary names the failure with its last words, what it blocks, the time this run saved, the next step."""
     state = snapshot(
-        F1=TaskState(status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="exit code 3"),
+        F1=TaskState(
+            status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="exit code 3", started_at=iso(1000), elapsed=150.0
+        ),
         F2=TaskState(blocked_by=("F1",)),
+        F3=TaskState(status=TaskStatus.COMPLETED, started_at=iso(900), elapsed=100.0),
     )
     ended = result(
-        exit_code=1, completed=3, failed=1, blocked=1, wall_seconds=60.0, task_seconds=150.0,
+        exit_code=1, completed=3, failed=1, blocked=1, wall_seconds=60.0, task_seconds=250.0,
         tokens=TokenUsage(1200, 30), cost_usd=0.5, unpriced=True,
     )  # fmt: skip
-    text = "\n".join(summary.summary(ended, state, lambda task_id: [f"last words of {task_id}"]))
+    text = "\n".join(summary.summary(ended, state, 1000.0, lambda task_id: [f"last words of {task_id}"]))
     assert "Demo: 3 completed, 1 failed, 1 blocked" in text
     assert "time: 1m 00s for 2m 30s of work (1m 30s saved" in text
     assert "tokens: 1.2k in, 30 out" in text
@@ -245,7 +249,7 @@ def test_summary_of_a_failure() -> None:
 )
 def test_next_step(state: Snapshot, code: int, line: str | None) -> None:
     """What to type next fits how the run ended; after success there is nothing."""
-    lines = summary.summary(result(exit_code=code), state, lambda _: [])
+    lines = summary.summary(result(exit_code=code), state, 0.0, lambda _: [])
     assert next((text for text in lines if text.startswith("next:")), None) == line
 
 

@@ -17,16 +17,26 @@ if TYPE_CHECKING:
 
 
 def finish(
-    snapshot: Snapshot, result: RunResult, project: Project, *, plan: str, as_json: bool, junit: str | None
+    snapshot: Snapshot,
+    result: RunResult,
+    project: Project,
+    *,
+    began: float,
+    plan: str,
+    as_json: bool,
+    junit: str | None,
 ) -> None:
-    """Say how it ended, everywhere it was asked for. A reader that went away does not change how the run ended."""
+    """Say how it ended, everywhere it was asked for; `began` is seconds since the epoch.
+
+    A reader that went away does not change how the run ended.
+    """
     try:
         if as_json:
             import msgspec
 
             out(msgspec.json.encode(summary_object(result)).decode())
         else:
-            out_lines(quiet_runner(summary(result, snapshot, lambda task_id: log_tail(project, task_id))))
+            out_lines(quiet_runner(summary(result, snapshot, began, lambda task_id: log_tail(project, task_id))))
         sys.stdout.flush()
     except (OutputClosedError, BrokenPipeError):
         from nova_core.cli.output import abandon_stdout

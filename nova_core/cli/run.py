@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -122,22 +123,24 @@ def configured(flags: dict[str, Any]) -> Config:
 
 def carry_out(engine: Orchestrator, project: Project, plan: str, as_json: bool, junit: str | None) -> int:
     """Run to the end with a view on it; return the exit code."""
+    import msgspec
+
     from nova_core.cli.views import choose_view
 
     view = choose_view(engine, project, as_json)
     engine.subscribe(view.event)
+    began = time.time()
     try:
         with stopping(engine) as signals:
             result = engine.run()
     finally:
         view.close()
-    code = result.exit_code
-    if signals and code:
-        code = 128 + signals[0]
+    if signals and result.exit_code:
+        result = msgspec.structs.replace(result, exit_code=128 + signals[0])
     from nova_core.cli.ending import finish
 
-    finish(engine.snapshot(), result, project, plan=plan, as_json=as_json, junit=junit)
-    return code
+    finish(engine.snapshot(), result, project, began=began, plan=plan, as_json=as_json, junit=junit)
+    return result.exit_code
 
 
 @contextmanager

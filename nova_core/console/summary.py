@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nova_core.clock import iso
 from nova_core.console.lines import failure_text
 from nova_core.record import TaskState, TaskStatus
 from nova_core.text import clean, duration, money, tokens
@@ -17,13 +18,17 @@ TAIL_LINES = 5
 Tail = Callable[[str], list[str]]
 
 
-def summary(result: RunResult, snapshot: Snapshot, tail: Tail) -> list[str]:
-    """The lines of the final summary; `tail(task_id)` gives the last lines of a task's log."""
+def summary(result: RunResult, snapshot: Snapshot, began: float, tail: Tail) -> list[str]:
+    """The lines of the final summary; `began` is when the run did (seconds since the epoch).
+
+    `tail(task_id)` gives the last lines of a task's log.
+    """
     failed = failed_tasks(snapshot.state.tasks)
     return [
         "",
         f"{clean(snapshot.cascade.name)}: {counts(result)}",
-        *times_and_cost(result),
+        time_line(result.wall_seconds, work_since(began, snapshot.state.tasks)),
+        *token_lines(result),
         *failure_lines(failed, tail),
         *blocked_lines(snapshot.blocked),
         *next_lines(result, failed, snapshot),
@@ -47,15 +52,20 @@ def counts(result: RunResult) -> str:
     return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "nothing to do"
 
 
-def times_and_cost(result: RunResult) -> list[str]:
-    """Wall time against the time the tasks took, and tokens and cost if there were any."""
-    line = f"time: {duration(result.wall_seconds)}"
-    saved = result.task_seconds - result.wall_seconds
-    if result.task_seconds >= 1:
-        line += f" for {duration(result.task_seconds)} of work"
-    if saved >= 1:
-        line += f" ({duration(saved)} saved by running in parallel)"
-    return [line, *token_lines(result)]
+def work_since(began: float, tasks: Mapping[str, TaskState]) -> float:
+    """Seconds of work this run did: what an earlier run did, or only began, saved no time in this one."""
+    first = iso(began)  # stamps of one length and zone: their order is that of their text
+    return sum(task.elapsed for task in tasks.values() if task.started_at and task.started_at >= first)
+
+
+def time_line(wall: float, work: float) -> str:
+    """Wall time against the time the tasks took."""
+    line = f"time: {duration(wall)}"
+    if work >= 1:
+        line += f" for {duration(work)} of work"
+    if work - wall >= 1:
+        line += f" ({duration(work - wall)} saved by running in parallel)"
+    return line
 
 
 def token_lines(result: RunResult) -> list[str]:
