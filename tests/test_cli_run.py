@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -17,6 +18,7 @@ import msgspec
 import pytest
 from cli_process import SOURCE, command, environment, nova
 
+from nova_core.cli import views
 from nova_core.cli.detach import without_directory
 from nova_core.events import EventKind
 from nova_core.lock import engine_alive
@@ -176,7 +178,7 @@ def test_flags_win_over_settings(tmp_path: Path) -> None:
 
 
 SLEEPER = "| F1 | Sleeper | `echo begun; exec sleep 60` | - | |\n| F2 | After | `true` | F1 | |\n"
-STUBBORN = "| F1 | Stubborn | `trap '' TERM; echo begun; while :; do sleep 1; done` | - | |\n"
+STUBBORN = "| F1 | Stubborn | `trap 'echo asked' TERM; echo begun; while :; do sleep 1; done` | - | |\n"
 
 
 def begun(folder: Path) -> bool:
@@ -205,7 +207,7 @@ def test_the_second_signal_kills(tmp_path: Path, started: Callable[..., subproce
     process = started("run", cwd=write_plan(tmp_path, STUBBORN))
     wait_until(lambda: begun(tmp_path))
     process.send_signal(signal.SIGINT)
-    time.sleep(0.2)  # two signals sent at once may arrive as one
+    wait_until(lambda: "asked" in (tmp_path / "logs" / "F1.log").read_text())
     process.send_signal(signal.SIGINT)
     assert process.wait(DEADLINE) == 130
 
@@ -259,6 +261,25 @@ def test_detached_run(tmp_path: Path) -> None:
     wait_until(lambda: engine_alive(tmp_path / ".nova" / "run.lock") is None)
     assert task_in(tmp_path, "F1").status is TaskStatus.COMPLETED
     assert "F1 completed" in (tmp_path / ".nova" / "engine.log").read_text()
+
+
+def test_detached_run_that_is_over_at_once(tmp_path: Path) -> None:
+    """A detached run that has nothing to do says how it ended rather than that it runs."""
+    write_plan(tmp_path, "| F1 | One | `true` | - | |\n")
+    assert nova("run", cwd=tmp_path).returncode == 0
+    done = nova("run", "--detach", "-n", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_bug_in_a_view_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake on a view's thread is no traceback on the terminal."""
+    monkeypatch.chdir(tmp_path)
+    views.in_one_line(SimpleNamespace(exc_value=ZeroDivisionError("oops")))  # type: ignore[arg-type]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "nova: internal error: ZeroDivisionError: oops"
+    assert len(lines) == 2
 
 
 def test_detached_run_that_cannot_begin(tmp_path: Path) -> None:
@@ -345,7 +366,7 @@ def test_approval_leaves_work(tmp_path: Path) -> None:
 def test_a_worker_reports(tmp_path: Path) -> None:
     """What a worker reports arrives in the state."""
     line = " ".join(f'"{word}"' for word in command("report", "--step", "half way", "--input-tokens", "7"))
-    rows = f"| F1 | Reporter | `PYTHONPATH='{SOURCE}' {line} && sleep 0.5` | - | |\n"
+    rows = f"| F1 | Reporter | `PYTHONPATH='{SOURCE}' {line} && until grep -q 'half way' cascade_state.json; do sleep 0.05; done` | - | |\n"
     done = nova("run", "--json", cwd=write_plan(tmp_path, rows))
     assert done.returncode == 0
     assert any(json.loads(line).get("patch", {}).get("current_step") == "half way" for line in done.stdout.splitlines())

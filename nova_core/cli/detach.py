@@ -20,7 +20,7 @@ POLL = 0.02
 
 
 def start_detached(project: Project, arguments: list[str]) -> int:
-    """Start the run, wait until it holds the lock or has ended; 0, or the exit code if it ended badly."""
+    """Start the run, wait until it holds the lock or has ended; 0, or the exit code if it ended already."""
     project.make_dirs()
     start = log_size(project.engine_log)
     with open(project.engine_log, "ab", opener=private) as log:
@@ -88,7 +88,7 @@ def without_directory(arguments: list[str]) -> list[str]:
 
 
 def wait_for_lock(process: subprocess.Popen[bytes], project: Project) -> int | None:
-    """None once the run holds the lock (or ended well before anybody looked), else the exit code it ended with."""
+    """None once the run holds the lock; the exit code if it ended before anybody could see that."""
     deadline = time.monotonic() + BEGIN_WITHIN
     while time.monotonic() < deadline:
         engine = engine_alive(project.lock_file)
@@ -96,6 +96,6 @@ def wait_for_lock(process: subprocess.Popen[bytes], project: Project) -> int | N
             return None
         code = process.poll()
         if code is not None:
-            return code or None
+            return code
         time.sleep(POLL)
     return None

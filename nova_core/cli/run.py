@@ -26,7 +26,6 @@ Words = list[str] | None
 
 
 def run(
-    context: typer.Context,
     plan: Plan = DEFAULT_PLAN,
     no_ui: Annotated[bool, typer.Option("--no-ui", help="Print progress, open no full-screen interface.")] = False,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Most workers at once.")] = None,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Protocol
 
+from nova_core.cli.failures import crash
 from nova_core.console.lines import LocalClock, event_line
 from nova_core.console.stream import EventStream
 from nova_core.events import Event
@@ -41,6 +43,7 @@ class StreamView:
 def choose_view(engine: Orchestrator, project: Project, as_json: bool) -> View:
     """The view for this stdout."""
     sys.stdout.flush()
+    threading.excepthook = in_one_line
     if as_json:
         return StreamView(sys.stdout.buffer, json_form())
     if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
@@ -48,6 +51,12 @@ def choose_view(engine: Orchestrator, project: Project, as_json: bool) -> View:
 
         return LiveView(engine.snapshot)
     return StreamView(sys.stdout.buffer, plain_form(engine))
+
+
+def in_one_line(failure: threading.ExceptHookArgs) -> None:
+    """A mistake of ours on a view's thread is told like any other; the run goes on."""
+    if failure.exc_value is not None:
+        crash(failure.exc_value)
 
 
 def json_form() -> Callable[[Event], bytes]:
