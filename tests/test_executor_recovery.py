@@ -114,6 +114,24 @@ def test_jobs_in_the_socket_of_a_dead_engine_run_exactly_once(lab: Lab) -> None:
     assert sorted((lab.home / "ledger").read_text().split()) == ["0", "1", "2", "3", "4"]
 
 
+SLOW_TO_LEAVE = """
+import sys, time
+sys.path.append(sys.argv[1])
+from nova_core.executors import channel, holder
+connected = channel.Channel.connected.fget
+channel.Channel.connected = property(lambda self: connected(self) or bool(time.sleep(0.3)))
+holder.main()
+"""
+
+
+def test_an_engine_that_comes_while_the_holder_leaves_is_greeted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It connects after the holder saw that nobody is there, and before it went."""
+    monkeypatch.setattr(link, "_CODE", SLOW_TO_LEAVE)
+    monkeypatch.setattr(link, "PATIENCE", 5.0)
+    lab.run("F1", argv=("true",))
+    assert [r.key for r in lab.reopen()] == ["F1"]
+
+
 def test_a_killed_holder_means_lost_and_nothing_left(lab: Lab, own: bool) -> None:
     """The engine lives: it reports the loss, has ended what ran, and starts the next job in a new holder."""
     tag = f"novatag{uuid.uuid4().hex}"

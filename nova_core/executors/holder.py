@@ -43,7 +43,6 @@ class Holder:
         self.channel = Channel(LISTENER_FD, self.poller)
         self.wake = self._listen_to_children()
         self.setting = Setting(run_id)
-        self.seen: set[str] = set()
         self.by_pid: dict[int, HeldJob] = {}  # while the command's own process lives
         self.jobs: dict[str, HeldJob] = {}  # by key, while anything of the job lives
         self.young: list[HeldJob] = []  # in order of their start, those not yet announced
@@ -76,10 +75,16 @@ class Holder:
                 self._announce(everything=True)
                 self.channel.send(self.hello)
             self.channel.flush()
-            if not self.jobs and not self.channel.connected and not self.channel.accept():
+            if self.jobs or self.channel.connected:
+                greet = self._turn()
+            elif self.channel.accept():  # an engine came at the last moment
+                greet = True
+            else:
                 break
-            greet = self._turn()
-        os.unlink(f"{self.name}.sock", dir_fd=FOLDER_FD)
+        try:  # noqa: SIM105 - contextlib would be one more import at every start
+            os.unlink(f"{self.name}.sock", dir_fd=FOLDER_FD)
+        except FileNotFoundError:  # the engine has released everything, and removed it
+            pass
         self.journal.finish()
 
     def _turn(self) -> bool:
@@ -157,9 +162,6 @@ class Holder:
         self, key: str, argv: list[str], shell: str, cwd: str, env: dict[str, str], log: str, timeout: float,
         idle: float, grace: float, limit: int,
     ) -> None:  # fmt: skip
-        if key in self.seen:
-            return
-        self.seen.add(key)
         job = HeldJob(key, log, grace)
         try:
             self.journal.begin(f'{self.head}["B","{key}",{job.started:.6f}]\n', len(self.jobs))
