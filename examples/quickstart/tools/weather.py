@@ -16,7 +16,7 @@ from pathlib import Path
 
 STATIONS = {"north": (4.0, 900), "south": (13.0, 520), "east": (7.5, 610), "west": (10.0, 1150)}  # mean °C, mm a year
 COLOURS = {"north": "#4477aa", "south": "#cc6677", "east": "#ddaa33", "west": "#228833"}
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 STEPS = 6
 PACE = float(os.environ.get("DEMO_PACE", "0.35"))  # seconds between steps, so that there is something to watch
 
@@ -147,7 +147,8 @@ def picture(field: str) -> None:
 
 def table_of(rows: list[list[object]]) -> str:
     """An HTML table."""
-    return "<table>\n" + "\n".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows) + "\n</table>"
+    lines = ("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return "\n".join(("<table>", *lines, "</table>"))
 
 
 def page() -> None:
@@ -161,7 +162,8 @@ def page() -> None:
     pictures = "".join(f'<h2>{f.title()}</h2>\n<img src="{f}.svg" width="680">\n' for f in ("temperature", "rain"))
     body = f"<h1>Almanac</h1>\n{pictures}<h2>Days</h2>\n{table_of(days)}\n<h2>Alike</h2>\n{table_of(pairs)}"
     style = "body{font:16px sans-serif;max-width:44em;margin:2em auto}td{padding:.2em 1em}"
-    write("out/index.html", f"<!doctype html><meta charset=utf-8><title>Almanac</title><style>{style}</style>\n{body}\n")
+    head = f"<!doctype html><meta charset=utf-8><title>Almanac</title><style>{style}</style>"
+    write("out/index.html", f"{head}\n{body}\n")
 
 
 COMMANDS = {

@@ -1,0 +1,127 @@
+"""The layers of ARCHITECTURE.md hold: imports point down, heavy packages stay where they belong."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT.joinpath("ARCHITECTURE.md").read_text(encoding="utf-8")
+FORBIDDEN_IN_LOGIC = {"os", "time", "random", "socket", "subprocess", "threading", "tempfile", "shutil"}
+
+
+def table_rows(pattern: str) -> list[tuple[str, list[str]]]:
+    """First cell and the names in backticks of the last cell, for the table rows whose first cell fits the pattern."""
+    rows = [line.strip().strip("|").split("|") for line in PAGE.splitlines() if line.startswith("|")]
+    found = [(row[0].strip(), re.findall(r"`([\w.]+)`", row[-1])) for row in rows]
+    return [(first, names) for first, names in found if re.fullmatch(pattern, first)]
+
+
+LAYERS = {name: int(first[1:]) for first, names in table_rows(r"L\d") for name in names}
+HEAVY = {first.strip("`"): names for first, names in table_rows(r"`\w+`")}
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of both packages by its name without `nova_core.`."""
+    paths = [p for package in ("nova_core", "nova_tui") for p in ROOT.joinpath(package).rglob("*.py")]
+    names = {p: ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for p in paths}
+    return {name.removeprefix("nova_core."): ast.parse(p.read_text(encoding="utf-8")) for p, name in names.items()}
+
+
+def statements(tree: ast.Module, *, head_only: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports a program executes: not those below `if TYPE_CHECKING`; those in functions unless `head_only`."""
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            stack += node.orelse
+        elif not (head_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            stack += ast.iter_child_nodes(node)
+
+
+def imported(tree: ast.Module, *, head_only: bool) -> set[str]:
+    """Full names of what is imported; `from package import module` names the module."""
+    found: set[str] = set()
+    for node in statements(tree, head_only=head_only):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            known = {name for name in inner if name.removeprefix("nova_core.") in modules()}
+            found |= known or {node.module}
+    return found
+
+
+def own(names: set[str]) -> set[str]:
+    """Those of our own packages, without `nova_core.`."""
+    return {name.removeprefix("nova_core.") for name in names if re.match(r"nova_(core|tui)\b", name)} - {"nova_core"}
+
+
+def entry_of(module: str, table: dict[str, int]) -> str | None:
+    """The longest entry of the table that names the module or a package around it."""
+    parts = module.split(".")
+    names = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return next((name for name in names if name in table), None)
+
+
+def within(module: str, places: list[str]) -> bool:
+    """Whether the module is one of the places or inside one."""
+    return any(module == place or module.startswith(f"{place}.") for place in places)
+
+
+def test_every_module_has_a_layer_and_every_entry_a_module() -> None:
+    """A new module must be entered in the table; an entry without a module is stale."""
+    found = {name: entry_of(name, LAYERS) for name in modules() if name != "nova_core"}
+    assert [name for name, entry in found.items() if entry is None] == []
+    assert set(LAYERS) - set(found.values()) == set()
+
+
+@pytest.mark.parametrize("module", sorted(set(modules()) - {"nova_core"}))
+def test_imports_point_down(module: str) -> None:
+    """No module imports one of a higher layer, not even inside a function."""
+    layer = LAYERS[entry_of(module, LAYERS) or ""]
+    above = {
+        name
+        for name in own(imported(modules()[module], head_only=False))
+        if LAYERS[entry_of(name, LAYERS) or ""] > layer
+    }
+    assert above == set()
+
+
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    """The imports at the heads of modules have an order."""
+    graph = {name: own(imported(tree, head_only=True)) - {name} for name, tree in modules().items()}
+    assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("package", sorted(HEAVY))
+def test_heavy_packages_stand_at_the_head_of_few_modules(package: str) -> None:
+    """What is slow to import is imported where it is used."""
+    heads = {m for m, tree in modules().items() if within_any(imported(tree, head_only=True), package)}
+    assert {m for m in heads if not within(m, HEAVY[package])} == set()
+
+
+def test_textual_is_for_the_terminal_interface_alone() -> None:
+    """Not even a function outside of nova_tui imports it."""
+    users = {m for m, tree in modules().items() if within_any(imported(tree, head_only=False), "textual")}
+    assert {m for m in users if not within(m, ["nova_tui"])} == set()
+
+
+def within_any(names: set[str], package: str) -> bool:
+    """Whether one of the imported names belongs to the package."""
+    return any(name.split(".")[0] == package for name in names)
+
+
+@pytest.mark.parametrize("module", sorted(m for m in modules() if LAYERS.get(entry_of(m, LAYERS) or "") == 1))
+def test_logic_touches_nothing_outside(module: str) -> None:
+    """L1 neither looks at the clock nor at files, processes or chance."""
+    assert {name.split(".")[0] for name in imported(modules()[module], head_only=False)} & FORBIDDEN_IN_LOGIC == set()
