@@ -366,7 +366,8 @@ def test_approval_leaves_work(tmp_path: Path) -> None:
 def test_a_worker_reports(tmp_path: Path) -> None:
     """What a worker reports arrives in the state."""
     line = " ".join(f'"{word}"' for word in command("report", "--step", "half way", "--input-tokens", "7"))
-    rows = f"| F1 | Reporter | `PYTHONPATH='{SOURCE}' {line} && until grep -q 'half way' cascade_state.json; do sleep 0.05; done` | - | |\n"
+    seen = "until grep -q 'half way' cascade_state.json; do sleep 0.05; done"
+    rows = f"| F1 | Reporter | `PYTHONPATH='{SOURCE}' {line} && {seen}` | - | |\n"
     done = nova("run", "--json", cwd=write_plan(tmp_path, rows))
     assert done.returncode == 0
     assert any(json.loads(line).get("patch", {}).get("current_step") == "half way" for line in done.stdout.splitlines())
