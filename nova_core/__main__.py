@@ -1,4 +1,4 @@
-"""The entry of `nova` and of `python -m nova_core`; `nova report` comes first: agents call it often and must not wait."""
+"""The entry of `nova` and of `python -m nova_core`; `nova report` comes first: agents call it often."""
 
 from __future__ import annotations
 
