@@ -125,7 +125,7 @@ def to_json(value: object) -> str:
 
 
 def deliver(inbox: str, message: dict[str, object]) -> None:
-    """Put `message` into the maildir at `inbox`: written and synced beside, then renamed in. May raise `ReportError`."""
+    """Put `message` into the maildir at `inbox`: written and synced beside, then renamed in. Raises `ReportError`."""
     name = f"{time.time_ns()}.{os.getpid()}.{os.urandom(6).hex()}"
     draft = os.path.join(inbox, "tmp", name)
     try:
