@@ -1,0 +1,267 @@
+"""What the documents say is so: commands run, options and keys exist, links lead somewhere, plans parse."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import typer.main
+
+from nova_core.cli.app import COMMANDS, build
+from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config
+from nova_core.errors import NovaError
+from nova_core.milestones import TriggerType, load_milestones
+from nova_core.parser import columns as parser_columns
+from nova_core.parser import parse_cascade, parse_text
+from nova_core.parser.criteria import read_criterion
+from nova_core.pricing import Price
+from nova_core.record import Reason
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/*.md", "examples/**/*.md")
+    for path in ROOT.glob(pattern)
+    if path.name not in ("CASCADE.md", "AGENTS.md")
+)
+NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
+
+
+def text_of(name: str) -> str:
+    """A page by its path from the root."""
+    return ROOT.joinpath(name).read_text(encoding="utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    """The fenced blocks of a page in one language."""
+    found = re.finditer(r"^(?P<fence>`{3,})(?P<language>\w*)\n(?P<body>.*?)^(?P=fence)$", text_of(name), re.M | re.S)
+    return [match["body"] for match in found if match["language"] == language]
+
+
+def rows(name: str) -> Iterator[list[str]]:
+    """The cells of every table row of a page."""
+    for line in re.sub(r"^```.*?^```$", "", text_of(name), flags=re.M | re.S).splitlines():
+        if line.startswith("|"):
+            yield [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def first_words(name: str, pattern: str) -> set[str]:
+    """Everything in backticks in the first column of a page's tables that fits the pattern."""
+    cells = " ".join(row[0] for row in rows(name))
+    return {word for word in re.findall(r"`([^`]+)`", cells) if re.fullmatch(pattern, word)}
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """An environment in which `nova` is this project's."""
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    script = bin_dir / "nova"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m nova_core "$@"\n')
+    script.chmod(0o755)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NOVA_", "GITHUB_"))}
+    return {**kept, "PATH": f"{bin_dir}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+
+
+def slug(title: str) -> str:
+    """The anchor of a heading, as GitHub makes it."""
+    plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title).replace("`", "").strip().lower()
+    return re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_somewhere(name: str) -> None:
+    """Every relative link names a file that is there, and an anchor that it has."""
+    prose = re.sub(r"^(`{3,}).*?^\1$", "", text_of(name), flags=re.M | re.S)
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", prose)):
+        path, _, anchor = target.partition("#")
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        file = (ROOT / name).parent / path if path else ROOT / name
+        headings = re.findall(r"^#+ (.*)$", file.read_text(), re.M) if file.suffix == ".md" and file.exists() else []
+        if not file.exists() or (anchor and anchor not in map(slug, headings)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_the_first_steps_of_the_readme_work(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The plan and the session of README.md, line by line, with the exit codes it names."""
+    tmp_path.joinpath("CASCADE.md").write_text(blocks("README.md", "markdown")[0])
+    lines = blocks("README.md", "console")[0].splitlines()
+    assert len(lines) > 5
+    for line in lines:
+        command, _, remark = line.removeprefix("$ ").partition("#")
+        code = re.search(r"exit code (\d+)", remark)
+        done = subprocess.run(command, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=60)
+        assert done.returncode == (int(code[1]) if code else 0), (line, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/plan.md"])
+def test_plans_in_documents_parse(name: str) -> None:
+    """Every Markdown block is a plan without so much as a warning."""
+    plans = blocks(name, "markdown")
+    assert plans
+    for plan in plans:
+        assert parse_text(plan, name).warnings == ()
+
+
+def test_columns_are_documented() -> None:
+    """The names of columns in docs/plan.md are those the parser knows."""
+    table = [row for row in rows("docs/plan.md") if len(row) == 3 and row[0].startswith("`")]
+    documented = {name.casefold() for row in table for name in re.findall(r"`([^`]+)`", row[0] + row[1])}
+    known = {name for names in parser_columns._OPTIONAL.values() for name in names}
+    known |= {*parser_columns._IDS, *parser_columns._NAMES, *parser_columns._DESCRIPTIONS}
+    known |= parser_columns._DEPENDENCIES
+    assert documented == known
+
+
+def test_examples_of_criteria_are_commands() -> None:
+    """Each example in the table of criteria has a command, and the words around tell Nova so."""
+    examples = [found for row in rows("docs/plan.md") if len(row) == 2 for found in re.findall(r"`` (.+?) ``", row[1])]
+    assert len(examples) >= 6
+    assert [text for text in examples if read_criterion(text, 1).command is None] == []
+
+
+def config_keys() -> set[str]:
+    """Every key nova.yaml may have, with NAME for names people choose."""
+    top = {f for f in Config.__struct_fields__ if f != "origins"}
+    inner = {"agents.NAME": AgentConfig, "limits": LimitsConfig, "env": EnvConfig, "prices.MODEL": Price}
+    return top | {f"{section}.{f}" for section, struct in inner.items() for f in struct.__struct_fields__}
+
+
+def test_settings_are_documented() -> None:
+    """docs/configuration.md has every key of nova.yaml, and no other."""
+    documented = first_words("docs/configuration.md", r"[\w.]+")
+    prices = {f"prices.MODEL.{f}" for f in Price.__struct_fields__ if f"`{f}`" in text_of("docs/configuration.md")}
+    assert documented | prices == config_keys()
+
+
+def test_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
+    """A nova.yaml that writes every documented default out changes nothing."""
+    table = {row[0].strip("`"): row[1] for row in rows("docs/configuration.md") if len(row) == 3 and "`" in row[0]}
+    lines = [f"{key}: {default.strip('`')}" for key, default in table.items() if default != "none"]
+    assert len(lines) >= 10
+    path = tmp_path / "nova.yaml"
+    path.write_text("\n".join(lines))
+    found = msgspec.structs.replace(load_config(path, environ={}), origins={})
+    assert found == Config()
+    empty = [key for key, default in table.items() if default == "none"]
+    assert [key for key in empty if getattr(Config(), key) not in ((), {}, None, LimitsConfig(), EnvConfig())] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/configuration.md"])
+def test_settings_in_documents_load(name: str, tmp_path: Path) -> None:
+    """Every YAML block of these pages is a nova.yaml."""
+    for block in blocks(name, "yaml"):
+        path = tmp_path / "nova.yaml"
+        path.write_text(block)
+        assert load_config(path, environ={}).origins
+
+
+def test_variables_in_documents_exist(tmp_path: Path) -> None:
+    """Each NOVA_ variable named as a setting changes that setting."""
+    words = set(re.findall(r"NOVA_[A-Z_]+", text_of("docs/configuration.md"))) - {"NOVA_DEBUG"}
+    assert len(words) > 4
+    for word in words:
+        value = {"NOVA_AGENT": "a,b", "NOVA_FAIL_FAST": "true"}.get(word, "7")
+        assert word in load_config(None, environ={word: value}, root=tmp_path).origins.values()
+
+
+def test_milestones_in_documents_load(tmp_path: Path) -> None:
+    """The example loads for a plan that has its tasks, and every trigger has its row."""
+    plan = tmp_path / "CASCADE.md"
+    plan.write_text("| Task ID | Task Name | Depends On |\n|---|---|---|\n| F1 | a | - |\n| F2 | b | - |\n")
+    path = tmp_path / "milestones.yaml"
+    path.write_text(blocks("docs/milestones.md", "yaml")[0])
+    assert len(load_milestones(path, parse_cascade(plan))) == 2
+    assert set(TriggerType) <= first_words("docs/milestones.md", r"\w+")
+
+
+def options() -> dict[str, set[str]]:
+    """Every option of every command of the program."""
+    group: Any = typer.main.get_command(build(COMMANDS))
+    found = {name: {o for p in command.params for o in p.opts} for name, command in group.commands.items()}
+    return {name: names | {"--help", "-h"} for name, names in found.items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_in_documents_exist(name: str) -> None:
+    """Each `nova COMMAND --option` in code names a command and options that it has."""
+    known, wrong = options(), []
+    code = re.findall(r"`([^`\n]+)`", text_of(name)) + re.findall(r"^(?:\$ )?(nova .*)$", text_of(name), re.M)
+    for line in (part for text in code for part in re.split(r"[;#]|\s&&\s|\\?\|", text)):
+        words = line.split()
+        if len(words) < 2 or words[0] != "nova":
+            continue
+        command, *rest = words[3:] if words[1] == "-C" else words[1:]
+        if command in ("report", "COMMAND") or command.startswith("-"):
+            continue
+        bad = {word.partition("=")[0] for word in rest if word.startswith("-")}
+        if command not in known or bad - known[command]:
+            wrong.append(line)
+    assert wrong == []
+
+
+def test_options_in_the_table_of_commands_exist() -> None:
+    """The options docs/cli.md names beside a command are that command's, and every command has a row."""
+    table = {re.findall(r"nova (\w+)", row[0])[0]: row[1] for row in rows("docs/cli.md") if "nova " in row[0]}
+    assert set(COMMANDS) - set(table) <= {"resume"}
+    for command, words in table.items():
+        assert set(re.findall(r"`(--?[\w-]+)", words)) <= options()[command], command
+
+
+@pytest.mark.parametrize("number", range(len(blocks("docs/state.md", "python"))))
+def test_library_examples_run(number: int, tmp_path: Path, shell: dict[str, str]) -> None:
+    """Each Python block of docs/state.md is a program that ends well in an empty folder."""
+    code = blocks("docs/state.md", "python")[number]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_example_of_the_state_is_a_state() -> None:
+    """The JSON in docs/state.md decodes as the state file does."""
+    from nova_core.state import decode_state
+
+    state = decode_state(blocks("docs/state.md", "json")[0].encode(), Path("docs/state.md"))
+    assert state.tasks["F1"].duration_seconds == 54
+
+
+def test_workers_get_the_documented_variables(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The NOVA_ variables a worker finds are exactly those of docs/workers.md."""
+    plan = "| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n| E | env | `env > env.txt` | - |\n"
+    tmp_path.joinpath("CASCADE.md").write_text(plan)
+    environ = {**shell, "NOVA_JOBS": "2", "GIT_DIR": "/nowhere"}
+    subprocess.run(["nova", "run"], cwd=tmp_path, env=environ, check=True, capture_output=True, timeout=60)
+    names = {line.partition("=")[0] for line in tmp_path.joinpath("env.txt").read_text().splitlines()}
+    assert {name for name in names if name.startswith("NOVA_")} | {"PWD"} == first_words("docs/workers.md", r"[A-Z_]+")
+    assert names.isdisjoint({"GIT_DIR", "PYTHONPATH"})
+
+
+def test_reasons_in_documents_exist() -> None:
+    """The reasons docs/workers.md explains are words of the state file."""
+    words = first_words("docs/workers.md", r"[a-z_]+") - {"reason"}
+    assert len(words) > 8
+    assert words <= set(Reason)
+
+
+def subclasses(kind: type[NovaError]) -> Iterator[type[NovaError]]:
+    """A class and everything derived from it."""
+    yield kind
+    for child in kind.__subclasses__():
+        yield from subclasses(child)
+
+
+def test_exit_codes_of_errors_are_documented() -> None:
+    """docs/exit-codes.md has a row for the exit code of every error a user can cause."""
+    documented = {int(row[0]) for row in rows("docs/exit-codes.md") if row[0].isdigit()}
+    assert {kind.exit_code for kind in subclasses(NovaError)} <= documented
