@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +22,7 @@ from nova_core.launch import Launcher
 from nova_core.model import Criterion, TokenUsage
 from nova_core.pricing import Price, cost
 from nova_core.project import Project, log_name, old_log_name
-from nova_core.record import Reason, TaskStatus
+from nova_core.record import CLEARED, Reason, TaskStatus
 from nova_core.validation import check_outputs
 from nova_core.verdict import failure
 
@@ -49,7 +48,6 @@ class Attempts:
         self._prices = prices
         self._clock = clock
         self._disk = disk
-        self._random = random.Random()  # noqa: S311 - jitter
         self._logs = set(os.listdir(project.log_dir))
         self._in_git = gitinfo.find_repository(project.root) is not None
         self._settled: list[str] = []
@@ -70,7 +68,7 @@ class Attempts:
         task = self._board.task(task_id)
         attempt = Attempt(task_id, state.attempt + 1, self._clock.now(), state)
         self._rotate(task_id, attempt.number)
-        patch: dict[str, Any] = {} if state.attempt == 0 else _CLEARED
+        patch: dict[str, Any] = {} if state.attempt == 0 else CLEARED
         if self._in_git:
             attempt.base_sha = gitinfo.head(self._project.root)
         self._board.record(
@@ -322,7 +320,7 @@ class Attempts:
     def _delay(self, failures: int) -> float:
         """Exponential backoff with jitter, in seconds."""
         longest = min(self._config.retry_max_delay, self._config.retry_delay * 2.0 ** min(failures - 1, 30))
-        return longest * self._random.uniform(0.5, 1.0)
+        return longest * (0.5 + os.urandom(1)[0] / 510)
 
     def _keep_history(self, attempt: Attempt, failed: Failure | None) -> None:
         state = self._board.state(attempt.task_id)
@@ -367,10 +365,3 @@ class Attempts:
     def plan_retry(self, task_id: str, retry_at: str) -> None:
         """Remember that the task is to be tried again at `retry_at`."""
         heapq.heappush(self._retries, (seconds(retry_at), task_id, retry_at))
-
-
-_CLEARED: dict[str, Any] = {
-    "pid": None, "completed_at": None, "current_step": None, "error": None, "reason": None, "verifying": False,
-    "exit_code": None, "signal": None, "retry_at": None, "progress": None, "approval": None, "criteria_met": (),
-    "blocked_by": (), "skipped": False, "commit_sha": None, "files_changed": (), "elapsed": 0.0, "duration_seconds": 0,
-}  # fmt: skip

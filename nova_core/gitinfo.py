@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -89,6 +87,9 @@ def _relative(path: bytes, top: Path, root: Path) -> str:
 
 def _git(top: Path, *arguments: str) -> list[bytes]:
     """The NUL-separated output of a git command, or nothing: what git refuses to read is no reason to fail a task."""
+    import subprocess  # with tempfile 4 ms at every start, and most folders are no repositories
+    import tempfile
+
     program = _program()
     if program is None:
         return []

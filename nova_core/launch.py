@@ -14,8 +14,8 @@ from nova_core.model import Criterion, Task
 from nova_core.project import Project, check_log_name, log_name
 from nova_core.prompt import build_prompt
 
-# What an outer git, Python or Nova left in the environment must not steer a worker (measured: a hook's GIT_DIR does).
-_DROPPED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "LD_PRELOAD", "PYTHONPATH", "PYTHONHOME")
+# What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
+_DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
 
 
 class Launcher:

@@ -44,8 +44,11 @@ def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
 
 def put_aside(project: Project, now: float) -> None:
     """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted."""
-    folder = project.old_dir / iso(now).replace(":", "")[:17]
-    folder.mkdir(parents=True, exist_ok=True)
+    project.old_dir.mkdir(mode=0o700, exist_ok=True)
+    stamp = iso(now)[:19].replace(":", "")
+    names = (stamp if not n else f"{stamp}.{n}" for n in range(1000))
+    folder = next(path for path in map(project.old_dir.joinpath, names) if not path.exists())
+    folder.mkdir(mode=0o700)
     for path in (project.state_file, project.log_dir, *project.nova_dir.glob("nova.db*")):
         if path.exists():
             path.rename(folder / path.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,8 +20,9 @@ from nova_core.disk import Disk
 from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor
-from nova_core.inbox import Inbox, Refused, Report, Request, attempt_token, load_secret
+from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
+from nova_core.mail import Mail
 from nova_core.milestones import MilestoneTracker, load_milestones
 from nova_core.opening import limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade, parse_cascade
@@ -67,7 +67,7 @@ class Orchestrator:
         self.config = config or load_config(None, environ=os.environ, root=self.project.root)
         named = self.config.milestones
         milestones_file = self.project.root / named if named else self.project.milestones_file
-        milestones = load_milestones(milestones_file, self.cascade, required=bool(named))
+        milestones = load_milestones(os.path.relpath(milestones_file), self.cascade, required=bool(named))
         self.max_workers = max_workers
         self._clock = clock or Clock()
         self._disk = disk or Disk()
@@ -76,7 +76,6 @@ class Orchestrator:
         if fresh:
             put_aside(self.project, self._clock.now())
         self.store = Store(self.project, self._disk, self._clock)
-        self.inbox = Inbox(self.project.inbox_dir, self._disk)
         try:
             self._load(cascade_file, selection or Selection(), rerun_changed)
         except BaseException:
@@ -86,6 +85,7 @@ class Orchestrator:
         self.subscribe(self._milestones.see)
         self.attempts: Attempts | None = None
         self._executor: Executor | None = None
+        self._mail: Mail | None = None
         self._posted: deque[Command] = deque()
         self._stops = 0
         self._stopping = 0
@@ -102,7 +102,7 @@ class Orchestrator:
         plan = os.path.relpath(cascade_file, self.project.root)
         require_same_plan(store, self.cascade, plan)
         if not store.run.id:
-            store.run = RunState(id=secrets.token_hex(8))
+            store.run = RunState(id=os.urandom(8).hex())
         store.project = msgspec.structs.replace(store.project, name=self.cascade.name, cascade_file=plan)
         accept_plan(self.cascade, store, rerun_changed=rerun_changed)
         order = weights(self.cascade.dag, self.cascade.tasks, store.database.durations())
@@ -207,6 +207,7 @@ class Orchestrator:
         reply = self.apply(command)
         while self.active_workers and any(i in self.active_workers for i in command.ids or self.active_workers):
             self._turn(_TAIL, start=False)
+        self.store.flush()
         return reply
 
     def close(self) -> None:
@@ -229,14 +230,13 @@ class Orchestrator:
             launcher.require_commands(
                 self.cascade.tasks[i] for i in sorted(open_ids, key=self.cascade.dag.index.__getitem__)
             )
-        self._secret = secret
         environment = launcher.base_environment(os.environ)
         self._executor = self._make_executor(self.project, self.store.run.id, environment)
         prices = {**default_prices(), **self.config.prices}
         self.attempts = Attempts(
             self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
         )
-        self.inbox.sweep()
+        self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         self._announce()
         left = self._executor.recover()
         self._executor.prepare()
@@ -311,32 +311,9 @@ class Orchestrator:
     def _look_around(self) -> None:
         while self._posted:
             self.apply(self._posted.popleft())
-        try:
-            for name, message in self.inbox.read():
-                self.inbox.done(name, self._obey(message))
-        except OSError as error:
-            self.store.refuse(error)
+        assert self._mail is not None
+        self._mail.read()
         self._merge_outside()
-
-    def _obey(self, message: Report | Request | Refused) -> Reply | None:
-        if isinstance(message, Request):
-            return self.apply(message.command)
-        if isinstance(message, Refused):
-            self.store.record(EventKind.WARNING, None, f"a message in the inbox was refused: {message.why}")
-        else:
-            self._take_report(message)
-        return None
-
-    def _take_report(self, report: Report) -> None:
-        """A worker's word on itself; a foreign or stale one changes nothing."""
-        expected = attempt_token(self._secret, self.store.run.id, report.task, report.attempt)
-        attempt = self.active_workers.get(report.task)
-        if attempt is None or attempt.number != report.attempt or not secrets.compare_digest(expected, report.token):
-            text = f"a report for {report.task} was refused: not from its running attempt"
-            self.store.record(EventKind.WARNING, None, text)
-            return
-        assert self.attempts is not None
-        self.attempts.take_report(report)
 
     def _merge_outside(self) -> None:
         if self.store.manager.changed_outside() and self.store.merge_outside():

@@ -78,6 +78,14 @@ class TaskState(msgspec.Struct, frozen=True):
     fingerprint: str | None = None
 
 
+# What belongs to one attempt, as it is before the next one. Tokens and cost are the task's own: they stay.
+CLEARED: dict[str, Any] = {
+    "pid": None, "completed_at": None, "current_step": None, "error": None, "reason": None, "verifying": False,
+    "exit_code": None, "signal": None, "retry_at": None, "progress": None, "approval": None, "criteria_met": (),
+    "blocked_by": (), "skipped": False, "commit_sha": None, "files_changed": (), "elapsed": 0.0, "duration_seconds": 0,
+}  # fmt: skip
+
+
 class ProjectState(msgspec.Struct, frozen=True):
     """The project's own record; the first four fields are the published schema."""
 

@@ -15,16 +15,12 @@ from nova_core.events import EventKind
 from nova_core.executors.base import Executor, Report, Started
 from nova_core.model import Task
 from nova_core.parser import Cascade
-from nova_core.record import Reason, TaskState, TaskStatus
+from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.store import Store
 
 _encode = msgspec.json.Encoder().encode
-_FINISHED = {TaskStatus.COMPLETED, TaskStatus.FAILED}
 
-RESET: dict[str, Any] = {
-    "status": TaskStatus.PENDING, "failures": 0, "error": None, "reason": None, "retry_at": None, "approval": None,
-    "skipped": False, "completed_at": None, "current_step": None, "verifying": False, "blocked_by": (), "pid": None,
-}  # fmt: skip
+RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0}
 
 
 class Changes(msgspec.Struct, frozen=True):

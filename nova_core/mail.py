@@ -1,0 +1,53 @@
+"""The engine reads its inbox: commands are carried out and answered, reports believed only from whom they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nova_core.attempts import Attempts
+from nova_core.command import Command, Reply
+from nova_core.events import EventKind
+from nova_core.inbox import Inbox, Message, Refused, Report, Request, attempt_token
+from nova_core.store import Store
+
+
+class Mail:
+    """Applies each message once and removes it; `apply` carries out commands."""
+
+    def __init__(
+        self, inbox: Inbox, store: Store, attempts: Attempts, secret: bytes, apply: Callable[[Command], Reply]
+    ) -> None:
+        self._inbox = inbox
+        self._store = store
+        self._attempts = attempts
+        self._secret = secret
+        self._apply = apply
+        inbox.sweep()
+
+    def read(self) -> None:
+        """Take in every message that waits; a disk that refuses leaves them for later."""
+        try:
+            for name, message in self._inbox.read():
+                self._inbox.done(name, self._take(message))
+        except OSError as error:
+            self._store.refuse(error)
+
+    def _take(self, message: Message | Refused) -> Reply | None:
+        if isinstance(message, Request):
+            return self._apply(message.command)
+        if isinstance(message, Refused):
+            self._store.record(EventKind.WARNING, None, f"a message in the inbox was refused: {message.why}")
+        elif why := self._distrust(message):
+            self._store.record(EventKind.WARNING, None, f"a report for {message.task} was refused: {why}")
+        else:
+            self._attempts.take_report(message)
+        return None
+
+    def _distrust(self, report: Report) -> str | None:
+        """Why the report is not believed. One without a token is a person's, by hand; a wrong token is a stranger's."""
+        attempt = self._attempts.active.get(report.task)
+        if attempt is None or attempt.number != report.attempt or report.run != self._store.run.id:
+            return "not about a running attempt"
+        if report.token and report.token != attempt_token(self._secret, report.run, report.task, report.attempt):
+            return "not from the attempt it is about"
+        return None
