@@ -1,0 +1,73 @@
+"""Many processes on one state file: no torn read, no lost update, and readers need no lock."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from nova_core.state import StateManager, TaskStatus
+
+WRITERS = 8
+
+
+def write(path: str, name: str, stop: Event, queue: multiprocessing.Queue[tuple[str, int]]) -> None:
+    """Count upwards in a task of one's own until told to stop; then say how far."""
+    manager = StateManager(path)
+    count = 0
+    while not stop.is_set():
+        count += 1
+        manager.update_task_tokens(name, input_tokens=count)
+        if count % 7 == 0:
+            manager.update_task("shared", status=TaskStatus.IN_PROGRESS, current_step=name)
+    queue.put((name, count))
+
+
+def hammer(path: Path, seconds: float) -> tuple[dict[str, int], int]:
+    """Eight writers and one plain reader for a while; returns each writer's count and the number of reads."""
+    StateManager(path).initialize("P", "c")
+    context = multiprocessing.get_context("spawn")
+    stop, queue = context.Event(), context.Queue()
+    writers = [context.Process(target=write, args=(str(path), f"T{n}", stop, queue)) for n in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    reads, last = 0, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with path.open() as file:
+            state = json.load(file)  # raises on a torn file
+        assert state["writes"] >= last, "time went back"
+        last, reads = state["writes"], reads + 1
+    stop.set()
+    counts = dict(queue.get(timeout=30) for _ in writers)
+    for writer in writers:
+        writer.join(30)
+    return counts, reads
+
+
+def assert_nothing_lost(path: Path, counts: dict[str, int]) -> None:
+    state = StateManager(path).read_state()
+    assert {name: state["tasks"][name]["token_usage"]["input_tokens"] for name in counts} == counts
+    assert state["writes"] == 1 + sum(n + n // 7 for n in counts.values()), "one replacement per update"
+
+
+def test_eight_writers_and_a_reader_sample(tmp_path: Path) -> None:
+    """Two seconds of it, in every run of the suite."""
+    path = tmp_path / "cascade_state.json"
+    counts, reads = hammer(path, 2.0)
+    assert_nothing_lost(path, counts)
+    assert reads > 10
+
+
+@pytest.mark.slow
+def test_eight_writers_and_a_reader(tmp_path: Path) -> None:
+    """Twenty seconds, as promised."""
+    path = tmp_path / "cascade_state.json"
+    counts, reads = hammer(path, 20.0)
+    assert_nothing_lost(path, counts)
+    print(f"{sum(counts.values())} updates by {WRITERS} processes, {reads} reads")
+    assert reads > 100
