@@ -66,11 +66,16 @@ def own(names: set[str]) -> set[str]:
     return {name.removeprefix("nova_core.") for name in names if re.match(r"nova_(core|tui)\b", name)} - {"nova_core"}
 
 
-def entry_of(module: str, table: dict[str, int]) -> str | None:
+def entry_of(module: str) -> str | None:
     """The longest entry of the table that names the module or a package around it."""
     parts = module.split(".")
     names = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
-    return next((name for name in names if name in table), None)
+    return next((name for name in names if name in LAYERS), None)
+
+
+def layer_of(module: str) -> int:
+    """The number of the module's layer; 0 when the table does not have it, which has a test of its own."""
+    return LAYERS.get(entry_of(module) or "", 0)
 
 
 def within(module: str, places: list[str]) -> bool:
@@ -80,7 +85,7 @@ def within(module: str, places: list[str]) -> bool:
 
 def test_every_module_has_a_layer_and_every_entry_a_module() -> None:
     """A new module must be entered in the table; an entry without a module is stale."""
-    found = {name: entry_of(name, LAYERS) for name in modules() if name != "nova_core"}
+    found = {name: entry_of(name) for name in modules() if name != "nova_core"}
     assert [name for name, entry in found.items() if entry is None] == []
     assert set(LAYERS) - set(found.values()) == set()
 
@@ -88,12 +93,8 @@ def test_every_module_has_a_layer_and_every_entry_a_module() -> None:
 @pytest.mark.parametrize("module", sorted(set(modules()) - {"nova_core"}))
 def test_imports_point_down(module: str) -> None:
     """No module imports one of a higher layer, not even inside a function."""
-    layer = LAYERS[entry_of(module, LAYERS) or ""]
-    above = {
-        name
-        for name in own(imported(modules()[module], head_only=False))
-        if LAYERS[entry_of(name, LAYERS) or ""] > layer
-    }
+    layer = layer_of(module)
+    above = {name for name in own(imported(modules()[module], head_only=False)) if layer_of(name) > layer}
     assert above == set()
 
 
@@ -121,7 +122,7 @@ def within_any(names: set[str], package: str) -> bool:
     return any(name.split(".")[0] == package for name in names)
 
 
-@pytest.mark.parametrize("module", sorted(m for m in modules() if LAYERS.get(entry_of(m, LAYERS) or "") == 1))
+@pytest.mark.parametrize("module", sorted(m for m in modules() if layer_of(m) == 1))
 def test_logic_touches_nothing_outside(module: str) -> None:
     """L1 neither looks at the clock nor at files, processes or chance."""
     assert {name.split(".")[0] for name in imported(modules()[module], head_only=False)} & FORBIDDEN_IN_LOGIC == set()

@@ -17,6 +17,7 @@ import typer.main
 from nova_core.cli.app import COMMANDS, build
 from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config
 from nova_core.errors import NovaError
+from nova_core.launch import _DROPPED as DROPPED
 from nova_core.milestones import TriggerType, load_milestones
 from nova_core.parser import columns as parser_columns
 from nova_core.parser import parse_cascade, parse_text
@@ -240,11 +241,12 @@ def test_workers_get_the_documented_variables(tmp_path: Path, shell: dict[str, s
     """The NOVA_ variables a worker finds are exactly those of docs/workers.md."""
     plan = "| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n| E | env | `env > env.txt` | - |\n"
     tmp_path.joinpath("CASCADE.md").write_text(plan)
-    environ = {**shell, "NOVA_JOBS": "2", "GIT_DIR": "/nowhere"}
+    environ = {**shell, **dict.fromkeys(DROPPED, "/nowhere"), "NOVA_JOBS": "2"}
     subprocess.run(["nova", "run"], cwd=tmp_path, env=environ, check=True, capture_output=True, timeout=60)
     names = {line.partition("=")[0] for line in tmp_path.joinpath("env.txt").read_text().splitlines()}
     assert {name for name in names if name.startswith("NOVA_")} | {"PWD"} == first_words("docs/workers.md", r"[A-Z_]+")
-    assert names.isdisjoint({"GIT_DIR", "PYTHONPATH"})
+    assert names.isdisjoint(DROPPED)
+    assert [name for name in DROPPED if f"`{name}`" not in text_of("docs/workers.md")] == []
 
 
 def test_reasons_in_documents_exist() -> None:
