@@ -61,9 +61,12 @@ class Database:
     Raises `EnvironmentProblem` when the file cannot be opened or is damaged.
     """
 
-    def __init__(self, path: Path, disk: Disk | None = None) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None, *, read_only: bool = False) -> None:
         self.path = path
         self._disk = disk or Disk()
+        if read_only:
+            self._connection = self._open_for_reading()
+            return
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             os.close(os.open(path, flags, 0o600))  # -wal and -shm get the same mode
@@ -79,6 +82,16 @@ class Database:
             raise EnvironmentProblem(
                 f"{path}: cannot be used ({error})", hint="move it aside; the state file holds the run"
             ) from None
+
+    def _open_for_reading(self) -> sqlite3.Connection:
+        """A viewer's connection: it can change nothing, and never blocks the engine (WAL)."""
+        try:
+            uri = f"{self.path.absolute().as_uri()}?mode=ro"
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            connection.execute("SELECT 1 FROM events LIMIT 1")
+        except sqlite3.Error as error:
+            raise EnvironmentProblem(f"{self.path}: cannot be read ({error})", hint="has a plan run here?") from None
+        return connection
 
     def close(self) -> None:
         """Let go of the file."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from nova_core.model import TokenUsage
 
 SCHEMA_VERSION = 1
+_S = TypeVar("_S", bound=msgspec.Struct)
 
 
 class TaskStatus(StrEnum):
@@ -112,6 +114,16 @@ class State(msgspec.Struct, frozen=True):
     project: ProjectState = ProjectState()
     run: RunState = RunState()
     tasks: dict[str, TaskState] = {}
+
+
+def patched(struct: _S, patch: Mapping[str, Any], from_json: bool) -> _S:
+    """The struct with the fields of the patch that it has; values read from JSON are converted to their types."""
+    known = {k: v for k, v in patch.items() if k in struct.__struct_fields__}
+    if not known:
+        return struct
+    if from_json:
+        return msgspec.convert({**msgspec.to_builtins(struct), **known}, type(struct))
+    return msgspec.structs.replace(struct, **known)
 
 
 def json_schema() -> dict[str, Any]:
