@@ -86,12 +86,13 @@ class Orchestrator:
         self.attempts: Attempts | None = None
         self._executor: Executor | None = None
         self._mail: Mail | None = None
-        self._posted: deque[Command] = deque()
+        self._posted: deque[tuple[Command, Callable[[Reply], object] | None]] = deque()
         self._stops = 0
         self._stopping = 0
         self._next_look = self._next_tail = 0.0
         self._disk_since: float | None = None
         self._over_budget = False
+        self._detached = False
         self._started = self._clock.monotonic()
 
     # construction
@@ -119,9 +120,9 @@ class Orchestrator:
         """Call `listener` with every event, on the engine's thread."""
         self.store.listeners.append(listener)
 
-    def post(self, command: Command) -> None:
-        """Ask the engine for something; safe from any thread."""
-        self._posted.append(command)
+    def post(self, command: Command, answer: Callable[[Reply], object] | None = None) -> None:
+        """Ask the engine for something; safe from any thread. `answer` is called on the engine's thread."""
+        self._posted.append((command, answer))
         self._wake()
 
     def stop(self, kill: bool = False) -> None:
@@ -130,6 +131,11 @@ class Orchestrator:
         Safe in a signal handler. What was interrupted will run again in the next run.
         """
         self._stops += 2 if kill else 1
+        self._wake()
+
+    def detach(self) -> None:
+        """Leave the run: the workers go on, and the next engine takes them over; safe from any thread."""
+        self._detached = True
         self._wake()
 
     def _wake(self) -> None:
@@ -310,7 +316,10 @@ class Orchestrator:
 
     def _look_around(self) -> None:
         while self._posted:
-            self.apply(self._posted.popleft())
+            command, answer = self._posted.popleft()
+            reply = self.apply(command)
+            if answer is not None:
+                answer(reply)
         assert self._mail is not None
         self._mail.read()
         self._merge_outside()
@@ -352,6 +361,8 @@ class Orchestrator:
             self.store.record(EventKind.MILESTONE, None, f"{milestone.name}: {milestone.message}", milestones=fired)
 
     def _is_over(self) -> bool:
+        if self._detached:
+            return True
         if self.board.running or (self.active_workers and not self._stopping):
             return False
         if self.store.disk_error:

@@ -1,0 +1,164 @@
+"""What the screens show, kept in step with the source: every update costs its own tasks, never all of them."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from nova_core.clock import seconds
+from nova_core.dag import COMPLETED
+from nova_core.events import Event, EventKind
+from nova_core.record import State, TaskState, TaskStatus
+from nova_core.result import Snapshot
+from nova_core.rollup import RollupTree, Shown, shown_status
+from nova_core.scheduler import Frontier
+from nova_tui.source import Source, Update, notable
+
+_NEW = TaskState()
+_EVENTS_KEPT = 2_000
+_MINUTES_KEPT = 60
+
+
+class Dirty(msgspec.Struct, frozen=True):
+    """What must be drawn again: rows of `tasks`, everything, or only what changes with each update (header)."""
+
+    tasks: frozenset[str] = frozenset()
+    everything: bool = False
+    header: bool = False
+
+
+class ViewModel:
+    """The run as the UI thread sees it. `now` is seconds since the epoch, set by whoever draws.
+
+    `counts` says how many tasks are shown as what; `tokens_per_minute` is the history of the run, oldest first.
+    """
+
+    def __init__(self, source: Source, now: float) -> None:
+        self.source = source
+        self.cascade = source.cascade
+        self.now = now
+        self.began = now
+        self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
+        self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
+        self._minute = int(now // 60)
+        self._minute_start = 0
+        self._reload()
+
+    def _reload(self) -> None:
+        """Take everything from the source: O(tasks)."""
+        tasks = self.source.tasks
+        dag = self.cascade.dag
+        self._seen: dict[str, TaskState] = {i: tasks.get(i, _NEW) for i in dag.ids}
+        done = {i for i, t in self._seen.items() if t.status == COMPLETED}
+        self._frontier = Frontier(dag, done)
+        self.rollups = RollupTree(self.cascade.branches, self._seen)
+        self._shown = {i: self._judge(i) for i in dag.ids}
+        self.counts = dict.fromkeys(Shown, 0)
+        for shown in self._shown.values():
+            self.counts[shown] += 1
+        self._minute_start = self.rollups.project.tokens.total
+
+    # reading
+
+    def task(self, task_id: str) -> TaskState:
+        """What is known of a task, as of the last update."""
+        return self._seen.get(task_id, _NEW)
+
+    def shown(self, task_id: str) -> Shown:
+        """The word for a task."""
+        return self._shown[task_id]
+
+    def ready(self, task_id: str) -> bool:
+        """Whether all dependencies are completed."""
+        return self._frontier.is_free(self.cascade.dag.index[task_id])
+
+    def unmet(self, task_id: str) -> list[str]:
+        """Dependencies that are not completed."""
+        return [d for d in self.cascade.tasks[task_id].depends_on if self._seen[d].status != COMPLETED]
+
+    def elapsed(self, task_id: str) -> float | None:
+        """Seconds the task has been running, or took; None if it never ran."""
+        state = self._seen.get(task_id, _NEW)
+        if state.status == TaskStatus.IN_PROGRESS and state.started_at and state.approval != "waiting":
+            try:
+                return max(0.0, self.now - seconds(state.started_at))
+            except ValueError:  # another program may have written the state
+                return None
+        return state.elapsed if state.attempt or state.elapsed else None
+
+    @property
+    def budget(self) -> float | None:
+        """The cap in US dollars, if there is one."""
+        return self.source.config.budget
+
+    @property
+    def run_seconds(self) -> float:
+        """Seconds since the run began; frozen once it is completed."""
+        project = self.source.project_state
+        try:
+            began = seconds(project.started_at) if project.started_at else self.began
+            ended = seconds(project.completed_at) if project.completed_at else self.now
+        except ValueError:
+            return 0.0
+        return max(0.0, ended - began)
+
+    def eta(self) -> float | None:
+        """Seconds the heaviest chain of unfinished tasks needs at least; O(tasks), so ask seldom."""
+        state = State(run=self.source.run, project=self.source.project_state, tasks=self._seen)
+        return Snapshot.of(self.cascade, state, self.source.jobs, self.now).critical_path_left
+
+    # taking in
+
+    def apply(self, update: Update, now: float) -> Dirty:
+        """Take in an update; returns what must be drawn again."""
+        self.now = now
+        self._count_minute()
+        self.events.extend(notable(update.events))
+        if update.reset or any(e.kind is EventKind.PLAN_CHANGED for e in update.events):
+            self._reload()
+            return Dirty(everything=True, header=True)
+        dirty: set[str] = set()
+        for task_id in update.changed:
+            if task_id in self._seen:
+                self._change(task_id, dirty)
+        return Dirty(frozenset(dirty), header=bool(dirty or update.events or update.engine_changed))
+
+    def _change(self, task_id: str, dirty: set[str]) -> None:
+        old, new = self._seen[task_id], self.source.tasks.get(task_id, _NEW)
+        if old is new:
+            return
+        self._seen[task_id] = new
+        self.rollups.update(task_id, old, new)
+        dirty.add(task_id)
+        self._reword(task_id)
+        was, now = old.status == COMPLETED, new.status == COMPLETED
+        if was != now:
+            dag = self.cascade.dag
+            index = dag.index[task_id]
+            if now:
+                self._frontier.complete(index)
+            else:
+                self._frontier.reopen(index)
+            for below in dag.dependents[index]:
+                if self._reword(dag.ids[below]):
+                    dirty.add(dag.ids[below])
+
+    def _reword(self, task_id: str) -> bool:
+        before, after = self._shown[task_id], self._judge(task_id)
+        self._shown[task_id] = after
+        self.counts[before] -= 1
+        self.counts[after] += 1
+        return before is not after
+
+    def _judge(self, task_id: str) -> Shown:
+        return shown_status(self._seen[task_id], self._frontier.is_free(self.cascade.dag.index[task_id]))
+
+    def _count_minute(self) -> None:
+        minute = int(self.now // 60)
+        if minute == self._minute:
+            return
+        total = self.rollups.project.tokens.total
+        self.tokens_per_minute.append(max(0, total - self._minute_start))
+        self.tokens_per_minute.extend([0] * min(minute - self._minute - 1, _MINUTES_KEPT))
+        self._minute, self._minute_start = minute, total

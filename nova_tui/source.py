@@ -1,0 +1,361 @@
+"""Where the screens get a run from, and whom they tell what to do: an engine in this process, or any run's files."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from nova_core.command import Command, CommandKind
+from nova_core.config import Config
+from nova_core.database import AttemptRow, Database
+from nova_core.errors import EnvironmentProblem, NovaError
+from nova_core.events import Event, EventKind
+from nova_core.lock import engine_alive
+from nova_core.orchestrator import Orchestrator
+from nova_core.parser import Cascade, parse_cascade
+from nova_core.project import Project
+from nova_core.record import ProjectState, RunState, State, TaskState, patched
+from nova_core.state import StateManager
+
+_LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
+_NEW = TaskState()
+_T = TypeVar("_T")
+
+
+class EngineState(StrEnum):
+    """What drives the run."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    GONE = "gone"
+    CRASHED = "crashed"
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """The answer to a command, in one line."""
+
+    ok: bool
+    text: str
+
+
+class Update(msgspec.Struct, frozen=True):
+    """What is new since the last look; `changed` are ids of tasks, `reset` says that everything may have changed."""
+
+    changed: frozenset[str] = frozenset()
+    events: tuple[Event, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    reset: bool = False
+    engine_changed: bool = False
+
+
+class Source(Protocol):
+    """A run to look at. All calls are made on the UI thread and return at once; values are frozen."""
+
+    cascade: Cascade
+    project: Project
+    config: Config
+    read_only: bool
+    engine: EngineState
+    error: str
+
+    @property
+    def tasks(self) -> Mapping[str, TaskState]:
+        """What is known of each task, by id."""
+
+    @property
+    def run(self) -> RunState:
+        """The run's own record."""
+
+    @property
+    def project_state(self) -> ProjectState:
+        """The project's own record."""
+
+    @property
+    def jobs(self) -> int:
+        """Most workers at once; 0 if that is not known."""
+
+    @property
+    def rev(self) -> int:
+        """Number of the last event taken in."""
+
+    def start(self) -> None:
+        """Begin to run, or to follow."""
+
+    def poll(self) -> Update:
+        """What is new since the last call."""
+
+    def send(self, command: Command) -> None:
+        """Ask for something; the answer is a notice of a later `poll`."""
+
+    def attempts(self, task_id: str) -> list[AttemptRow]:
+        """The attempts of a task that are over, oldest first."""
+
+    def close(self) -> None:
+        """Let go of the run without changing it."""
+
+
+class LiveSource:
+    """Runs the engine in a thread of this process. `make` builds one: at once, and again when a command revives an
+    ended run. Raises what `make` raises."""
+
+    read_only = False
+
+    def __init__(self, make: Callable[[], Orchestrator]) -> None:
+        self._make = make
+        self._orchestrator = make()
+        self.cascade = self._orchestrator.cascade
+        self.project = self._orchestrator.project
+        self.config = self._orchestrator.config
+        self.engine = EngineState.RUNNING
+        self.error = ""
+        self._events: deque[Event] = deque()
+        self._notices: deque[Notice] = deque()
+        self._reset = self._engine_changed = False
+        self._thread: threading.Thread | None = None
+        self._history: Database | None = None
+
+    @property
+    def tasks(self) -> Mapping[str, TaskState]:
+        return self._orchestrator.store.tasks
+
+    @property
+    def run(self) -> RunState:
+        return self._orchestrator.store.run
+
+    @property
+    def project_state(self) -> ProjectState:
+        return self._orchestrator.store.project
+
+    @property
+    def jobs(self) -> int:
+        return self._orchestrator.max_workers
+
+    @property
+    def rev(self) -> int:
+        return self._orchestrator.store.rev
+
+    def start(self) -> None:
+        self._launch(None)
+
+    def _launch(self, first: Command | None) -> None:
+        self.engine = EngineState.RUNNING
+        self._engine_changed = True
+        self._thread = threading.Thread(target=self._run, args=(first,), name="engine", daemon=True)
+        self._thread.start()
+
+    def _run(self, first: Command | None) -> None:
+        """The engine's thread, from its start to its end; a crash becomes a line on the screen."""
+        try:
+            if first is not None:
+                self._orchestrator = self._make()
+                self._reset = True
+                self._answer(self._orchestrator.apply(first))
+            self._orchestrator.subscribe(self._events.append)
+            self._orchestrator.run()
+            self.engine = EngineState.FINISHED
+        except NovaError as error:
+            self.error, self.engine = (
+                f"{error.message}" + (f" ({error.hint})" if error.hint else ""),
+                EngineState.CRASHED,
+            )
+        except Exception as error:
+            self.error, self.engine = f"internal error: {error!r}", EngineState.CRASHED
+        self._engine_changed = True
+
+    def _answer(self, reply: object) -> None:
+        self._notices.append(Notice(bool(getattr(reply, "ok", False)), str(getattr(reply, "message", reply))))
+
+    def poll(self) -> Update:
+        events = _drain(self._events)
+        reset, self._reset = self._reset, False
+        changed, self._engine_changed = self._engine_changed, False
+        ids = frozenset(e.task for e in events if e.task is not None)
+        return Update(ids, events, _drain(self._notices), reset, changed)
+
+    def send(self, command: Command) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            self._orchestrator.post(command, self._answer)
+        elif command.kind in (CommandKind.STOP, CommandKind.JOBS, CommandKind.CANCEL, CommandKind.PAUSE):
+            self._notices.append(Notice(False, "nothing is running"))
+        else:
+            self._launch(command)
+
+    def attempts(self, task_id: str) -> list[AttemptRow]:
+        self._history = self._history or _open_history(self.project)
+        return self._history.attempts(task_id) if self._history else []
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End the workers gracefully, or at once; the engine ends when they have."""
+        self._orchestrator.stop(kill)
+
+    def detach(self) -> None:
+        """Let the engine go while its workers live on, and wait until it has written everything down."""
+        self._orchestrator.detach()
+        self.join(10.0)
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the engine's thread; True if it is over."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
+
+    def close(self) -> None:
+        if self._thread is None:
+            self._orchestrator.close()
+        if self._history:
+            self._history.close()
+
+
+class AttachedSource:
+    """Follows a run by its files: the state once, then the events. With `control`, commands go to its engine's inbox.
+
+    Raises `EnvironmentProblem` if nothing has run in the project, `InputError` if its plan cannot be read.
+    """
+
+    def __init__(self, project: Project, config: Config, *, control: bool = False) -> None:
+        self.project = project
+        self.config = config
+        self.read_only = not control
+        self.error = ""
+        self._manager = StateManager(project.state_file)
+        self._state = self._load()
+        self.cascade = parse_cascade(project.root / self._state.project.cascade_file)
+        self.engine = EngineState.GONE
+        self._history: Database | None = None
+        self._tasks: dict[str, TaskState] = {}
+        self._take(self._state)
+        self._notices: deque[Notice] = deque()
+        self._next_look = 0.0
+
+    def _load(self) -> State:
+        try:
+            return self._manager.adopt()
+        except FileNotFoundError:
+            raise EnvironmentProblem(
+                f"{self.project.root}: nothing has run here", hint="`nova run` starts a plan"
+            ) from None
+
+    def _take(self, state: State) -> None:
+        self._tasks = dict(state.tasks)
+        self._run, self._project_state, self._rev = state.run, state.project, state.rev
+
+    @property
+    def tasks(self) -> Mapping[str, TaskState]:
+        return self._tasks
+
+    @property
+    def run(self) -> RunState:
+        return self._run
+
+    @property
+    def project_state(self) -> ProjectState:
+        return self._project_state
+
+    @property
+    def jobs(self) -> int:
+        return 0
+
+    @property
+    def rev(self) -> int:
+        return self._rev
+
+    def start(self) -> None:
+        self._look()
+
+    def poll(self) -> Update:
+        before, reset = self.engine, False
+        if time.monotonic() >= self._next_look:
+            reset = self._look()
+        events = self._follow()
+        for event in events:
+            self._apply(event)
+        ids = frozenset(e.task for e in events if e.task is not None)
+        return Update(ids, events, _drain(self._notices), reset, self.engine != before)
+
+    def _look(self) -> bool:
+        """See whether an engine is there and, if none is, whether somebody edited the state; True if all is new."""
+        self._next_look = time.monotonic() + _LOOK
+        alive = engine_alive(self.project.lock_file) is not None
+        self.engine = EngineState.RUNNING if alive else EngineState.GONE
+        if self._history is None:
+            self._history = _open_history(self.project)
+        if alive or not self._manager.changed_outside():
+            return False
+        with contextlib.suppress(NovaError, FileNotFoundError):
+            state = self._manager.adopt()
+            if state.run.id != self._run.id or state.rev >= self._rev:
+                self._take(state)
+                return True
+        return False
+
+    def _follow(self) -> tuple[Event, ...]:
+        if self._history is None:
+            return ()
+        with contextlib.suppress(Exception):  # a history that was put aside is opened anew at the next look
+            return tuple(self._history.events_since(self._rev))
+        self._history = None
+        return ()
+
+    def _apply(self, event: Event) -> None:
+        self._rev = event.rev
+        if event.task is None:
+            self._run = patched(self._run, event.patch, True)
+            self._project_state = patched(self._project_state, event.patch, True)
+        elif event.patch.get("removed"):
+            self._tasks.pop(event.task, None)
+        else:
+            self._tasks[event.task] = patched(self._tasks.get(event.task, _NEW), event.patch, True)
+
+    def send(self, command: Command) -> None:
+        if self.read_only:
+            self._notices.append(Notice(False, "this view only looks; `nova attach --control` may also act"))
+            return
+        threading.Thread(target=self._deliver, args=(command,), daemon=True).start()
+
+    def _deliver(self, command: Command) -> None:
+        from nova_core.desk import apply_offline
+        from nova_core.inbox import send_command
+
+        try:
+            alive = engine_alive(self.project.lock_file) is not None
+            reply = send_command(self.project.inbox_dir, command) if alive else apply_offline(self.project, command)
+            text = reply.message if reply else "the engine did not answer"
+            self._notices.append(Notice(bool(reply and reply.ok), text))
+        except (NovaError, OSError) as error:
+            self._notices.append(Notice(False, str(error)))
+
+    def attempts(self, task_id: str) -> list[AttemptRow]:
+        return self._history.attempts(task_id) if self._history else []
+
+    def close(self) -> None:
+        if self._history:
+            self._history.close()
+
+
+def _open_history(project: Project) -> Database | None:
+    with contextlib.suppress(EnvironmentProblem):
+        return Database(project.database, read_only=True)
+    return None
+
+
+def _drain(queue: deque[_T]) -> tuple[_T, ...]:
+    items = []
+    with contextlib.suppress(IndexError):
+        while True:
+            items.append(queue.popleft())
+    return tuple(items)
+
+
+def notable(events: Iterable[Event]) -> list[Event]:
+    """The events a person wants in a list: not the bookkeeping."""
+    return [e for e in events if e.kind not in _QUIET]
+
+
+_QUIET = {EventKind.TASK_PROGRESS, EventKind.TASK_RUNNING, EventKind.TASK_VERIFYING, EventKind.TASK_BLOCKED}
