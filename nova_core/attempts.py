@@ -232,7 +232,6 @@ class Attempts:
         self._executor.submit(job)
 
     def _check_over(self, attempt: Attempt, ended: Ended) -> None:
-        self._settled.append(ended.key)
         criterion = self._board.task(attempt.task_id).criteria[attempt.check - 1]
         failed = failure(ended, self._config.check_timeout or 0.0)
         if failed is None:
@@ -272,7 +271,8 @@ class Attempts:
         self._keep_history(attempt, failed)
         if not self._settled:
             self._store.when_published(self._release)
-        self._settled.append(attempt.key)
+        checks = (f"{attempt.key}+{number}" for number in range(1, attempt.check + 1))
+        self._settled += [attempt.key, *checks]
 
     def _final_patch(self, attempt: Attempt) -> dict[str, Any]:
         ended = attempt.ended
