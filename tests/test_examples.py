@@ -68,7 +68,7 @@ def test_plans_of_examples_have_no_warnings(example: Example) -> None:
 
 @pytest.mark.parametrize("example", ["quickstart"], indirect=True)
 def test_quickstart_builds_its_page(example: Example) -> None:
-    """Every task completes, the page is there, three milestones are told, and a second run has nothing to do."""
+    """The page is there, milestones are told, no journal is left; a second run has nothing to do, a fresh one all."""
     done = example.nova("run")
     assert done.returncode == 0, done.stdout
     assert {task.status for task in example.state.tasks.values()} == {TaskStatus.COMPLETED}
@@ -76,9 +76,12 @@ def test_quickstart_builds_its_page(example: Example) -> None:
     assert [text.partition(":")[0] for text in example.events("milestone")] == [
         "Readings are in", "Half way", "Almanac printed",
     ]  # fmt: skip
+    assert list(example.folder.glob(".nova/attempts/*.journal")) == []
     again = example.nova("run")
     assert again.returncode == 0
     assert {task.attempt for task in example.state.tasks.values()} == {1}
+    assert example.nova("run", "--fresh").returncode == 0
+    assert example.events("task_adopted") == []
 
 
 @pytest.mark.parametrize("example", ["quickstart"], indirect=True)
