@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from nova_core.cli.failures import crash, show_error
+from nova_core.cli.failures import crash, show_error, show_refusal
 from nova_core.cli.options import Directory
 from nova_core.cli.output import OutputClosedError, abandon_stdout, note, prepare
-from nova_core.errors import NovaError
+from nova_core.errors import NovaError, UsageError
 
 COMMANDS = {
     "init": "setup",
@@ -117,9 +117,21 @@ def call(arguments: list[str]) -> int:
         return INTERRUPTED
     except SystemExit as error:  # typer's own answer to a closed pipe
         return PIPE_CLOSED if error.code == 1 else int(error.code or 0)
+    except OSError as error:
+        return show_refusal(error)
     except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer does not export the base of its usage errors
-            error.show()
-            return int(error.exit_code)
-        return crash(error)
+        return misuse(error) or crash(error)
     return result if isinstance(result, int) else 0
+
+
+def misuse(error: Exception) -> int:
+    """Show a command line that cannot be understood, and return 2; 0 if the error is none of typer's about that."""
+    if not hasattr(error, "format_message") or not hasattr(error, "exit_code"):  # typer does not export their base
+        return 0
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()  # type: ignore[attr-defined]
+    else:
+        context = getattr(error, "ctx", None)
+        program = context.command_path if context else "nova"
+        show_error(UsageError(error.format_message(), hint=f"`{program} --help` shows how it is used"))
+    return int(error.exit_code)

@@ -7,7 +7,7 @@ import sys
 import time
 
 from nova_core.cli.output import note
-from nova_core.errors import InputError, NovaError, Problem
+from nova_core.errors import EnvironmentProblem, InputError, NovaError, Problem
 
 INTERNAL = 70
 
@@ -42,6 +42,15 @@ def show_hint(hint: str) -> None:
     """Print what the person can do, if there is anything."""
     if hint:
         note(f"hint: {hint}")
+
+
+def show_refusal(error: OSError) -> int:
+    """The system refused something that no command expected it to: a file of another kind, or of somebody else."""
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    if os.environ.get("NOVA_DEBUG"):
+        crash(error)
+    hint = "check that it is yours and of the right kind, and that the disk is not full; nova doctor looks at the rest"
+    return show_error(EnvironmentProblem(f"{where}{error.strerror or error}", hint=hint))
 
 
 def crash(error: BaseException) -> int:

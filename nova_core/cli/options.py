@@ -26,7 +26,9 @@ def enter(directory: str | None) -> str | None:
         except OSError as error:
             from nova_core.text import clean
 
-            raise EnvironmentProblem(f"cannot change to {clean(directory)}: {error.strerror}") from None
+            raise EnvironmentProblem(
+                f"cannot change to {clean(directory)}: {error.strerror}", hint="-C takes the folder of a project"
+            ) from None
     return directory
 
 

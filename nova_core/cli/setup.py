@@ -52,7 +52,9 @@ def write_new(path: str, text: str) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise EnvironmentProblem(f"cannot write {path}: {error.strerror}") from None
+        raise EnvironmentProblem(
+            f"cannot write {path}: {error.strerror}", hint="check that the folder is yours, writable and not full"
+        ) from None
     return True
 
 
