@@ -11,7 +11,7 @@ from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.executors.base import Executor
 from nova_core.lock import RunLock
 from nova_core.parser import Cascade
-from nova_core.project import Project
+from nova_core.project import Project, make_dir
 from nova_core.scheduler import Limits
 from nova_core.store import Store
 
@@ -44,7 +44,7 @@ def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
 
 def put_aside(project: Project, now: float) -> None:
     """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted."""
-    project.old_dir.mkdir(mode=0o700, exist_ok=True)
+    make_dir(project.old_dir)
     stamp = iso(now)[:19].replace(":", "")
     names = (stamp if not n else f"{stamp}.{n}" for n in range(1000))
     folder = next(path for path in map(project.old_dir.joinpath, names) if not path.exists())

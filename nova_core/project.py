@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Collection
 from pathlib import Path
 
+from nova_core.errors import EnvironmentProblem
 from nova_core.model import is_safe_id
 
 _IGNORE = "*\n"
@@ -28,14 +31,18 @@ class Project:
         self.engine_log = self.nova_dir / "engine.log"
 
     def make_dirs(self) -> None:
-        """Create `.nova` (0700, ignored by git) and `logs`. Raises `OSError`."""
-        self.nova_dir.mkdir(mode=0o700, exist_ok=True)
+        """Create `.nova` (0700, ignored by git) and `logs`.
+
+        Raises `EnvironmentProblem` where they cannot be, or where something else has their names.
+        """
+        make_dir(self.nova_dir)
         ignore = self.nova_dir / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text(_IGNORE)
+        if not os.path.lexists(ignore):
+            with ignore.open("x") as file:  # never through a link
+                file.write(_IGNORE)
         for path in (self.inbox_dir, *(self.inbox_dir / name for name in ("tmp", "new", "ack"))):
-            path.mkdir(mode=0o700, exist_ok=True)
-        self.log_dir.mkdir(exist_ok=True)
+            make_dir(path)
+        make_dir(self.log_dir, 0o777)
 
     def latest_log(self, task_id: str) -> Path:
         """What the latest attempt printed."""
@@ -44,6 +51,19 @@ class Project:
     def attempt_log(self, task_id: str, attempt: int, latest: int, ids: Collection[str]) -> Path:
         """What attempt `attempt` printed, when the latest one is number `latest`."""
         return self.log_dir / (log_name(task_id) if attempt >= latest else old_log_name(task_id, attempt, ids))
+
+
+def make_dir(path: Path, mode: int = 0o700) -> None:
+    """Make the directory unless it is there. A link is refused: a project from elsewhere could bring it along."""
+    try:
+        path.mkdir(mode)
+    except FileExistsError:
+        found = path.lstat().st_mode
+        if not stat.S_ISDIR(found):
+            kind = "a symbolic link" if stat.S_ISLNK(found) else "a file"
+            raise EnvironmentProblem(f"{path}: is {kind}, not a folder", hint="move it away; Nova makes one") from None
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise EnvironmentProblem(f"{path}: cannot be written", hint="check who owns it and its mode") from None
 
 
 def log_name(task_id: str) -> str:

@@ -20,6 +20,7 @@ _CODE = "import sys; sys.path.append(sys.argv[1]); from nova_core.executors.hold
 _ROOT = str(Path(__file__).resolve().parents[2])
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_FOLDER_HINT = "it must be a folder of yours, no link"
 _leaving: set[int] = set()
 
 
@@ -29,7 +30,7 @@ def make_folder(path: Path) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         reason = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
-        raise EnvironmentProblem(f"{path}: cannot create the folder: {reason}") from None
+        raise EnvironmentProblem(f"{path}: cannot create the folder: {reason}", hint=_FOLDER_HINT) from None
     return Path(os.path.abspath(path))
 
 
@@ -215,7 +216,7 @@ class AttemptFolder:
         try:
             self._fd = os.open(self.path, _FOLDER_FLAGS)
         except OSError as error:
-            raise EnvironmentProblem(f"{self.path}: cannot be used: {error.strerror}") from None
+            raise EnvironmentProblem(f"{self.path}: cannot be used: {error.strerror}", hint=_FOLDER_HINT) from None
         self._run_id = run_id
         # sun_path holds 108 bytes (unix(7)); a project may lie deeper.
         self._base = f"/proc/self/fd/{self._fd}" if os.path.isdir("/proc/self/fd") else str(self.path)
