@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -63,6 +64,8 @@ def run(
     The first Ctrl-C stops starting tasks and ends the workers; the second kills them. A lost terminal (SIGHUP)
     or a kill leaves the workers running: the next nova run takes them over.
     """
+    if budget is not None and not math.isfinite(budget):
+        raise UsageError("--budget: must be an amount of US dollars", hint="leave it out for no limit")
     project = here()
     flags = {
         "jobs": jobs, "command": command, "agent": (agent,) if agent else None, "retries": retries, "budget": budget,
@@ -75,7 +78,12 @@ def run(
         return start_detached(project, sys.argv[1:])
     from nova_core.board import Selection
 
-    selection = Selection(only=split(only), until=split(until), branches=tuple(branch or ()), groups=tuple(group or ()))
+    selection = Selection(
+        only=split("--only", only),
+        until=split("--until", until),
+        branches=tuple(branch or ()),
+        groups=tuple(group or ()),
+    )
     if dry_run or explain:
         from nova_core.cli.preview import preview
 
@@ -102,12 +110,16 @@ def seconds(flag: str, text: str | None) -> float | None:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise UsageError(f"{flag}: {error}") from None
+        message, _, hint = str(error).partition(": ")
+        raise UsageError(f"{flag}: {message}", hint=hint) from None
 
 
-def split(values: Words) -> tuple[str, ...]:
-    """`--only F1,F2 --only F3` as three ids."""
-    return tuple(word for value in values or () for part in value.split(",") if (word := part.strip()))
+def split(flag: str, values: Words) -> tuple[str, ...]:
+    """`--only F1,F2 --only F3` as three ids. Raises `UsageError` for no id: that must not mean every task."""
+    words = tuple(word for value in values or () for part in value.split(",") if (word := part.strip()))
+    if values and not words:
+        raise UsageError(f"{flag} names no task", hint="leave it out for all tasks")
+    return words
 
 
 def configured(flags: dict[str, Any]) -> Config:
