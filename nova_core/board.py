@@ -46,7 +46,7 @@ def _known(kind: str, names: Iterable[str], existing: Collection[str]) -> None:
             near = get_close_matches(name, existing, 1)
             raise UsageError(
                 f"the plan has no {kind} {name!r}",
-                hint=f"did you mean {near[0]!r}?" if near else "`nova check` lists it",
+                hint=f"did you mean {near[0]!r}?" if near else "`nova graph` shows what it has",
             )
 
 

@@ -94,7 +94,7 @@ def load_config(path: str | Path | None, *, environ: Mapping[str, str], root: st
     Raises `InputError` with every mistake found, `InputNotFoundError` if `path` is given and missing.
     """
     document = _load_document(path, Path(root) / DEFAULT_FILE)
-    reader = Reader(document)
+    reader = Reader(document, "docs/configuration.md")
     values = reader.mapping((), document.data, _FIELDS)
     _apply_environment(reader, values, environ)
     if reader.problems:

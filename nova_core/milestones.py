@@ -92,7 +92,7 @@ def load_milestones(path: str | Path, cascade: Plan, *, required: bool = False) 
         if required:
             raise
         return ()
-    reader = Reader(document)
+    reader = Reader(document, "docs/milestones.md")
     milestone = struct(_milestone, _fields(cascade.tasks.values()), "id", "trigger")
     found: tuple[Milestone, ...] = reader.mapping((), document.data, {"milestones": list_of(milestone)}).get(
         "milestones", ()

@@ -96,16 +96,21 @@ def kind_of(value: object) -> str:
 
 
 class Reader:
-    """Reads a document into settings and collects every mistake (`problems`) and where each setting is (`origins`)."""
+    """Reads a document into settings and collects every mistake (`problems`) and where each setting is (`origins`).
 
-    def __init__(self, document: Document) -> None:
+    `guide` names the document that explains the file: the hint where there is no better one.
+    """
+
+    def __init__(self, document: Document, guide: str) -> None:
         self.document = document
+        self._guide = guide
         self.problems: list[Problem] = []
         self.origins: dict[str, str] = {}
 
     def fail(self, keys: Keys, message: str, hint: str = "") -> None:
         """Note a mistake in the value at `keys`; it is named as in `limits.cpu: ...`."""
         name = _dotted(keys)
+        hint = hint or f"{self._guide} tells what can be written here"
         self.problems.append(self.document.problem(keys, f"{name}: {message}" if name else message, hint))
 
     def value(self, keys: Keys, value: object, read: Read) -> Any:
@@ -113,7 +118,8 @@ class Reader:
         try:
             setting = read(value)
         except (ValueError, UsageError) as error:
-            self.fail(keys, str(error), getattr(error, "hint", ""))
+            message, _, hint = str(error).partition(": write ")
+            self.fail(keys, message, getattr(error, "hint", "") or (f"write {hint}" if hint else ""))
             return None
         self.found(keys)
         return setting

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 20
 MAX_NODES = 20_000
 MAX_LINES = 50_000
+_FILE_HINT = "it must be a plain file that you may read"
 _NULLS = ("", "~", "null", "Null", "NULL")
 
 Value = str | None | list[Any] | dict[str, Any]
@@ -57,9 +58,9 @@ def read_text(path: str | Path, *, max_bytes: int = 1_000_000) -> str:
     try:
         raw = _read_regular_file(path, max_bytes + 1)
     except FileNotFoundError:
-        raise InputNotFoundError([Problem(str(path), 0, "there is no such file")]) from None
+        raise InputNotFoundError([Problem(str(path), 0, "there is no such file", "correct the path")]) from None
     except OSError as error:
-        raise _input_error(path, 0, f"cannot be read: {os.strerror(error.errno or errno.EIO)}") from None
+        raise _input_error(path, 0, f"cannot be read: {os.strerror(error.errno or errno.EIO)}", _FILE_HINT) from None
     if len(raw) > max_bytes:
         raise _input_error(path, 0, f"larger than {max_bytes:,} bytes", "is this the right file?")
     try:
@@ -86,7 +87,7 @@ def parse_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
     import yaml
 
     if text.count("\n") > MAX_LINES:
-        raise _input_error(path, first_line + MAX_LINES, f"more than {MAX_LINES:,} lines")
+        raise _input_error(path, first_line + MAX_LINES, f"more than {MAX_LINES:,} lines", "is this the right file?")
     builder = _Builder(path, first_line)
     line = first_line
     try:
@@ -97,7 +98,8 @@ def parse_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
         raise
     except yaml.reader.ReaderError as error:
         line = first_line + text.count("\n", 0, error.position)
-        raise _input_error(path, line, f"character U+{ord(text[error.position]):04X} is not allowed here") from None
+        message = f"character U+{ord(text[error.position]):04X} is not allowed here"
+        raise _input_error(path, line, message, "remove it, or write it as an escape in double quotes") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = first_line + mark.line if mark else line
@@ -107,7 +109,7 @@ def parse_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
         ValueError,
         OverflowError,
     ):  # "\UFFFFFFFF" is past the last character, `%YAML 9…9.1` past the longest number
-        raise _input_error(path, line, "not valid YAML: an impossible number or character") from None
+        raise _input_error(path, line, "not valid YAML: an impossible number or character", "remove it") from None
     return Document(path, builder.result, builder.lines)
 
 
@@ -150,7 +152,7 @@ class _Builder:
         if getattr(event, "tag", None) is not None:
             raise self._refuse(event, "tags (`!`) are not supported", "remove it, or quote the value")
         if self._nodes > MAX_NODES:
-            raise self._refuse(event, f"more than {MAX_NODES:,} values")
+            raise self._refuse(event, f"more than {MAX_NODES:,} values", "is this the right file?")
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         if self._open and isinstance(self._open[-1][1], dict) and self._key is None:
@@ -174,7 +176,7 @@ class _Builder:
         if self._open and isinstance(self._open[-1][1], dict) and self._key is None:
             raise self._refuse(event, "a key must be text", "quote text that begins with `{` or `[`")
         if len(self._open) >= MAX_DEPTH:
-            raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels")
+            raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels", "no setting is")
         self._open.append((self._place(event, value), value))
 
     def _place(self, event: yaml.NodeEvent, value: Any) -> Keys:

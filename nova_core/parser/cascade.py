@@ -54,7 +54,8 @@ def parse_text(text: str, path: str) -> Cascade:
     findings = Findings(path)
     lines = split_lines(text)
     if "\0" in text:
-        findings.error(text[: text.index("\0")].count("\n") + 1, "the file is not text", _TABLE_HINT)
+        line = text[: text.index("\0")].count("\n") + 1
+        findings.error(line, "the file is not text: there is a NUL character", _TABLE_HINT)
         findings.raise_errors()
     outline, rows, sections = _read(text, lines, findings)
     rows = _distinct(rows, findings)

@@ -25,6 +25,7 @@ from nova_core.parser.values import BadValueError, read_criteria, reader_of
 
 _ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit)"
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
+_BREAK_HINT = "a row must stay on one line; use <br> for a break"
 _TRAITS = frozenset("`*~[_\\<")
 
 
@@ -90,7 +91,7 @@ class RowReader:
             return []
         if len(cells) < width:
             if any(cell.strip() for cell in cells):
-                self._findings.warn(line, f"the row has {len(cells)} cells, its table has {width}; the rest is empty")
+                self._findings.warn(line, f"the row has {len(cells)} of {width} cells; the rest is empty", _BREAK_HINT)
             return cells + [""] * (width - len(cells))
         return self._repaired(cells, line)
 
@@ -124,9 +125,10 @@ class RowReader:
             if is_safe_id(first) and any(map(str.isdigit, first)):
                 return first, name or rest.strip(" :-–—")
         if written:
-            self._findings.error(line, f"{quoted(written)} cannot be a task id", _ID_HINT)
+            unseen = "" if written.isprintable() else ": it holds characters that are not seen"
+            self._findings.error(line, f"{quoted(written)} cannot be a task id{unseen}", _ID_HINT)
         else:
-            self._findings.error(line, "the row has no task id", "a row must stay on one line; use <br> for a break")
+            self._findings.error(line, "the row has no task id", _BREAK_HINT)
         return "", ""
 
     def _fields(self, cells: Sequence[str], line: int) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from nova_core.errors import InputError, InputNotFoundError, Problem
 from nova_core.parser.findings import shown_path
 
 MAX_BYTES = 32 * 1024 * 1024
+_FILE_HINT = "it must be a file that you may read"
 
 
 def read_source(path: str | os.PathLike[str]) -> str:
@@ -26,7 +27,7 @@ def read_source(path: str | os.PathLike[str]) -> str:
     except IsADirectoryError:
         raise _refusal(name, 0, "this is a folder, not a plan", "give the path of a file") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
-        raise _refusal(name, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}", "") from None
+        raise _refusal(name, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}", _FILE_HINT) from None
     if len(data) > MAX_BYTES:
         raise _refusal(name, 0, f"the plan is larger than {MAX_BYTES >> 20} MiB", "split it into several plans")
     return _decoded(data, name)
@@ -47,7 +48,7 @@ def _decoded(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         if b"\0" in data[:1024] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-            raise _refusal(name, 0, "this is a binary file, not a plan", "") from None
+            raise _refusal(name, 0, "this is a binary file, not a plan", "give the path of a Markdown file") from None
         hint = "save the file as UTF-8"
         raise _refusal(name, line, f"byte {error.object[error.start]:#04x} is not valid UTF-8", hint) from None
 
