@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,11 @@ CREATE TABLE IF NOT EXISTS attempts(
   cache_creation_tokens INTEGER NOT NULL, PRIMARY KEY(run, task, attempt)) WITHOUT ROWID;
 """
 _VERSION = 1
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without the number and the path that an `OSError` adds."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 class AttemptRow(msgspec.Struct, frozen=True):
@@ -79,9 +85,9 @@ class Database:
                 raise EnvironmentProblem(f"{path}: written by a newer Nova", hint="upgrade Nova")
             self._connection.execute(f"PRAGMA user_version={_VERSION}")
         except (sqlite3.Error, OSError) as error:
-            raise EnvironmentProblem(
-                f"{path}: cannot be used ({error})", hint="move it aside; the state file holds the run"
-            ) from None
+            full = "full" in str(error) or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
+            hint = "free some space" if full else "move it aside; the state file holds the run"
+            raise EnvironmentProblem(f"{path}: cannot be used ({_words(error)})", hint=hint) from None
 
     def _open_for_reading(self) -> sqlite3.Connection:
         """A viewer's connection: it can change nothing, and never blocks the engine (WAL)."""

@@ -31,18 +31,18 @@ class Launcher:
         self._secret = secret
         self._ids = ids
 
-    def require_commands(self, tasks: Iterable[Task]) -> None:
-        """Raise `EnvironmentProblem` (exit 8) unless every task has something to run it that can be found."""
-        missing: dict[str, str] = {}
+    def require_commands(self, tasks: Iterable[Task], plan: str) -> None:
+        """Raise `EnvironmentProblem` (exit 8) unless every task of `plan` has something to run it that can be found."""
+        missing: dict[str, Task] = {}
         for task in tasks:
             if not task.command and not self._config.command:
                 problem = self._agent_problem(task)
                 if problem:
-                    missing.setdefault(problem, task.id)
+                    missing.setdefault(problem, task)
         if missing:
-            problem, task_id = next(iter(missing.items()))
+            problem, task = next(iter(missing.items()))
             raise EnvironmentProblem(
-                f"task {task_id} has nothing to run it: {problem}",
+                f"{plan}:{task.line}: task {task.id} has nothing to run it: {problem}",
                 hint="give it a Command cell, pass --command 'LINE', or set `agent:` and `agents:` in nova.yaml",
             )
 

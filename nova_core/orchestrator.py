@@ -112,7 +112,8 @@ class Orchestrator:
 
     def _require_disk(self, done: bool) -> None:
         if not done:
-            raise EnvironmentProblem(f"the state cannot be written: {self.store.disk_error}", hint="free some space")
+            hint = "free some space, or see that the folder is writable"
+            raise EnvironmentProblem(f"the state cannot be written: {self.store.disk_error}", hint=hint)
 
     # for those who watch
 
@@ -233,9 +234,8 @@ class Orchestrator:
         launcher = Launcher(self.project, self.config, self.cascade.name, self.store.run.id, secret, self.cascade.tasks)
         if launch:
             open_ids = (i for i in self.board.selected if self.board.state(i).status is not TaskStatus.COMPLETED)
-            launcher.require_commands(
-                self.cascade.tasks[i] for i in sorted(open_ids, key=self.cascade.dag.index.__getitem__)
-            )
+            in_plan_order = sorted(open_ids, key=self.cascade.dag.index.__getitem__)
+            launcher.require_commands((self.cascade.tasks[i] for i in in_plan_order), self.cascade.path)
         environment = launcher.base_environment(os.environ)
         self._executor = self._make_executor(self.project, self.store.run.id, environment)
         prices = {**default_prices(), **self.config.prices}
