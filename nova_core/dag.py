@@ -26,7 +26,8 @@ class DAG:
     def __init__(self, depends_on: Mapping[str, Iterable[str]]) -> None:
         self.ids = list(depends_on)
         self.index = {task_id: i for i, task_id in enumerate(self.ids)}
-        self.dependencies = [list(dict.fromkeys(self.index[d] for d in deps)) for deps in depends_on.values()]
+        number = self.index.__getitem__
+        self.dependencies = [list(dict.fromkeys(map(number, deps))) for deps in depends_on.values()]
         self.dependents: list[list[int]] = [[] for _ in self.ids]
         for i, deps in enumerate(self.dependencies):
             for d in deps:
@@ -66,8 +67,10 @@ class DAG:
     def _count_depths(self) -> list[int]:
         depths = [0] * len(self.ids)
         for i in self.order:
+            below = depths[i] + 1
             for s in self.dependents[i]:
-                depths[s] = max(depths[s], depths[i] + 1)
+                if depths[s] < below:
+                    depths[s] = below
         return depths
 
     def get_ready_tasks(self, statuses: Mapping[str, str]) -> list[str]:
@@ -100,7 +103,10 @@ class DAG:
         """For each task, by index: its own weight plus the heaviest chain of dependents below it."""
         longest = [0.0] * len(self.ids)
         for i in reversed(self.order):
-            below = max((longest[s] for s in self.dependents[i]), default=0.0)
+            below = 0.0
+            for s in self.dependents[i]:
+                if longest[s] > below:
+                    below = longest[s]
             longest[i] = weights[i] + below
         return longest
 
