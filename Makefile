@@ -14,7 +14,7 @@ help:
 	@echo 'make demo     install Nova into .venv and run the quickstart plan in ./demo'
 	@echo 'make test     run the tests (about two minutes on two cores)'
 	@echo 'make lint     ruff and mypy --strict'
-	@echo 'make bench    compare with ninja, make and doit (half an hour; ROUNDS=1 SIZES=1000 for less)'
+	@echo 'make bench    compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make crash    kill engines and workers at random and check that nothing is lost'
 	@echo 'make orphans  end workers of every kind and check that no process is left'
 	@echo 'make clean    remove .venv, ./demo and what the tools cached'

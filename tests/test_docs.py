@@ -124,6 +124,54 @@ def test_columns_are_documented() -> None:
     assert documented == known
 
 
+SEPARATORS = {";", "<br>", "and", "&", "+", "/"}
+DEPENDENCY_PLAN = """
+## Main
+### Foundation
+| Task ID | Task Name | Depends On |
+|---|---|---|
+| F1 | a | - |
+| F2 | b | - |
+| F3 | c | - |
+| F4 | d | - |
+### Phase 1: Data layer
+| Task ID | Task Name | Depends On |
+|---|---|---|
+| M2-T002 | e | - |
+### Phase 2
+| Task ID | Task Name | Depends On |
+|---|---|---|
+| X2 | f | - |
+### Phase 3
+| Task ID | Task Name | Depends On |
+|---|---|---|
+| X3 | g | - |
+### End
+| Task ID | Task Name | Depends On |
+|---|---|---|
+| M2-T011 | h | {} |
+"""
+
+
+def dependency_forms() -> dict[str, int]:
+    """Every way docs/plan.md says a dependency can be written, and how many tasks of the plan above it means."""
+    section = text_of("docs/plan.md").partition("\n## Dependencies\n")[2].partition("\n## ")[0]
+    cells = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("|"))
+    forms = [form for form in re.findall(r"`([^`]+)`", cells) if form not in SEPARATORS | {"M2-T011"}]
+    counts = {"-": 0, "none": 0, "F1": 1, "F1, F2": 2, "Foundation": 4, "Phase 1": 1, "Phases 1-3": 3, "T002": 1}
+    few = {form: 4 for form in forms if form.startswith("F1") and "4" in form}
+    return {form: counts.get(form, few.get(form, 7 if "all" in form.lower() else 1)) for form in forms} | {
+        f"F1 {mark} F2": 2 for mark in SEPARATORS
+    }
+
+
+@pytest.mark.parametrize(("form", "count"), dependency_forms().items())
+def test_dependencies_can_be_written_as_documented(form: str, count: int) -> None:
+    """Each form of the table resolves, to as many tasks as it says."""
+    plan = parse_text(DEPENDENCY_PLAN.format(form), "CASCADE.md")
+    assert len(plan.tasks["M2-T011"].depends_on) == count
+
+
 def test_examples_of_criteria_are_commands() -> None:
     """Each example in the table of criteria has a command, and the words around tell Nova so."""
     examples = [found for row in rows("docs/plan.md") if len(row) == 2 for found in re.findall(r"`` (.+?) ``", row[1])]
