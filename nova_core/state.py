@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -72,8 +73,17 @@ class StateManager:
         return decode_state(self._read(), self.path)
 
     def _read(self) -> bytes:
-        with self.path.open("rb") as file:
-            return file.read(_MAX_BYTES)
+        with self._open() as file:
+            return file.read()
+
+    def _open(self) -> IO[bytes]:
+        """The file, if it is one of bearable size. O_NONBLOCK: to open a pipe nobody writes to would hang for ever."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        found = os.fstat(fd)
+        if stat.S_ISREG(found.st_mode) and found.st_size <= _MAX_BYTES:
+            return os.fdopen(fd, "rb")
+        os.close(fd)
+        raise StateError(f"{self.path}: is no plain file of at most 1 GiB", hint="move it away, it is not Nova's")
 
     def changed_outside(self) -> bool:
         """Whether the file is not the one this manager wrote or loaded last. One stat(2)."""
@@ -228,7 +238,7 @@ class StateManager:
 
     def _read_stamp(self) -> bytes:
         try:
-            with self.path.open("rb") as file:
+            with self._open() as file:
                 return file.read(_STAMP_BYTES)
         except FileNotFoundError:
             return b""
