@@ -28,7 +28,7 @@ def carry_out(command: Command) -> int:
     if reply.ok:
         out(clean(reply.message))
         return 0
-    note(f"nova: {clean(reply.message)}")
+    note(f"nova: {clean(reply.message)}\nhint: nova status shows where the tasks stand")
     return 2
 
 
