@@ -7,7 +7,9 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -19,13 +21,17 @@ _POLL = 0.02
 _SECRET_BYTES = 32
 
 
+# `nova report` sends no bigger ones; SQLite and JSON readers hold them exactly.
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+
+
 class Tokens(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Token counts of an attempt so far (totals, not increments); absent classes stay as they are."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_creation_tokens: int | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_read_tokens: Count | None = None
+    cache_creation_tokens: Count | None = None
 
 
 class Report(msgspec.Struct, tag_field="kind", tag="report"):
@@ -63,30 +69,40 @@ class Inbox:
     """The engine's side. A message is applied, then removed: applying one twice must change nothing."""
 
     def __init__(self, path: Path, disk: Disk | None = None) -> None:
+        self._tmp = path / "tmp"
         self._new = path / "new"
         self._ack = path / "ack"
         self._disk = disk or Disk()
         self._seen_mtime = -1
 
-    def read(self) -> list[tuple[str, Message | Refused]]:
-        """Every message waiting, oldest first, by file name. One stat(2) when nothing came."""
+    def read(self) -> Iterator[tuple[str, Message | Refused]]:
+        """Every message waiting, oldest first, by file name. One stat(2) when nothing came.
+
+        Each is opened when its turn comes: until then whoever sent it can withdraw it.
+        """
         mtime = os.stat(self._new).st_mtime_ns
         if mtime == self._seen_mtime:
-            return []
+            return
         names = sorted(os.listdir(self._new))
         # A file may arrive within the clock tick of the last look: only an empty folder that has rested is settled.
         if not names and time.time_ns() - mtime > 50_000_000:
             self._seen_mtime = mtime
-        return [(name, self._load(self._new / name)) for name in names]
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                yield name, self._load(self._new / name)
 
     def _load(self, path: Path) -> Message | Refused:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(fd, "rb") as file:
+            try:
                 found = os.fstat(fd)
                 if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_BYTES:
                     return Refused("not a regular file of at most 1 MB")
-                return _decoder.decode(file.read(_MAX_BYTES))
+                return _decoder.decode(os.read(fd, _MAX_BYTES))
+            finally:
+                os.close(fd)
+        except FileNotFoundError:
+            raise
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return Refused(str(error))
 
@@ -94,8 +110,10 @@ class Inbox:
         """The message was applied: answer it if somebody waits, then remove it."""
         if reply is not None:
             self._disk.replace(self._ack / name, msgspec.json.encode(reply), sync=False)
-        with contextlib.suppress(IsADirectoryError, PermissionError):
+        try:
             self._disk.unlink(self._new / name)
+        except (IsADirectoryError, PermissionError):  # a folder, that nobody of ours put there
+            self._disk.rename(self._new / name, self._tmp / name)
 
     def sweep(self) -> None:
         """Drop answers that nobody fetched, at the start of an engine."""
@@ -109,14 +127,16 @@ def send_command(inbox_dir: Path, command: Command, timeout: float = 5.0) -> Rep
     name = _deliver(inbox_dir, msgspec.json.encode(Request(command)))
     answer = inbox_dir / "ack" / name
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+    try:
+        while time.monotonic() < deadline and not answer.exists():
+            time.sleep(_POLL)
+    finally:  # also when the person gives up waiting
         with contextlib.suppress(FileNotFoundError):
-            reply = msgspec.json.decode(answer.read_bytes(), type=Reply)
-            answer.unlink()
-            return reply
-        time.sleep(_POLL)
+            (inbox_dir / "new" / name).unlink()  # not to be carried out later, by surprise
     with contextlib.suppress(FileNotFoundError):
-        (inbox_dir / "new" / name).unlink()  # not to be carried out later, by surprise
+        reply = msgspec.json.decode(answer.read_bytes(), type=Reply)
+        answer.unlink()
+        return reply
     return None
 
 

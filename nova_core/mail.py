@@ -22,13 +22,20 @@ class Mail:
         self._attempts = attempts
         self._secret = secret
         self._apply = apply
+        self._taken: dict[str, Reply | None] = {}  # applied, but perhaps not yet on disk
         inbox.sweep()
 
     def read(self) -> None:
-        """Take in every message that waits; a disk that refuses leaves them for later."""
+        """Take in every message that waits. What it changed is on disk before it is answered and removed."""
         try:
             for name, message in self._inbox.read():
-                self._inbox.done(name, self._take(message))
+                if name not in self._taken:
+                    self._taken[name] = self._take(message)
+            if self._taken and self._store.commit():
+                while self._taken:
+                    name, reply = next(iter(self._taken.items()))
+                    self._inbox.done(name, reply)
+                    del self._taken[name]
         except OSError as error:
             self._store.refuse(error)
 

@@ -24,7 +24,7 @@ from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
 from nova_core.milestones import MilestoneTracker, load_milestones
-from nova_core.opening import limits_of, local_executor, put_aside, require_same_plan, take_lock
+from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade, parse_cascade
 from nova_core.pricing import default_prices
 from nova_core.project import Project
@@ -59,7 +59,7 @@ class Orchestrator:
         rerun_changed: bool = False,
         disk: Disk | None = None,
         clock: Clock | None = None,
-        make_executor: Callable[[Project, str, Mapping[str, str]], Executor] = local_executor,
+        make_executor: MakeExecutor = local_executor,
     ) -> None:
         state_path = Path(state_file)
         self.project = Project(state_path.parent, state_path.name)
@@ -74,7 +74,7 @@ class Orchestrator:
         self._make_executor = make_executor
         self._lock = take_lock(self.project)
         if fresh:
-            put_aside(self.project, self._clock.now())
+            put_aside(self.project, self._clock.now(), make_executor, self.config.grace)
         self.store = Store(self.project, self._disk, self._clock)
         try:
             self._load(cascade_file, selection or Selection(), rerun_changed)
@@ -246,7 +246,9 @@ class Orchestrator:
         self._announce()
         left = self._executor.recover()
         self._executor.prepare()
-        for report in recover(self.board, self.attempts, self._executor, left):
+        found = recover(self.board, self.attempts, self._executor, left)
+        self._mail.read()
+        for report in found:
             self.attempts.handle(report)
         self.board.rebuild()
         self._require_disk(self.store.flush())
@@ -264,9 +266,13 @@ class Orchestrator:
     def _turn(self, longest: float, start: bool = True) -> None:
         assert self._executor is not None
         assert self.attempts is not None
+        assert self._mail is not None
         if start:
             self._start_ready()
-        for report in self._executor.wait(self._timeout(longest)):
+        reports = self._executor.wait(self._timeout(longest))
+        if reports:
+            self._mail.read()  # what a worker said before it ended comes before its end
+        for report in reports:
             self.attempts.handle(report)
             if start:
                 self._start_ready()
