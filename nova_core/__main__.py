@@ -17,5 +17,18 @@ def main() -> int:
     return run_cli(arguments)
 
 
+def enter() -> None:
+    """Run `main` and leave at once: to take the interpreter apart costs 15 ms, and everything is on disk by then."""
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)
+    import os
+
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    enter()

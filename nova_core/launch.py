@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 
@@ -123,8 +125,14 @@ class Launcher:
         dropped = self._config.env.drop
         return {
             **{k: v for k, v in kept.items() if not any(fnmatchcase(k, pattern) for pattern in dropped)},
+            "PATH": _with_nova(kept.get("PATH", os.defpath)),
             **self._config.env.set,
             "NOVA_RUN_ID": self._run,
             "NOVA_PROJECT_ROOT": str(self._project.root),
             "NOVA_INBOX": str(self._project.inbox_dir),
         }
+
+
+def _with_nova(path: str) -> str:
+    """The search path with this Nova at its end, so that a worker finds `nova report` however Nova was started."""
+    return f"{path}{os.pathsep}{os.path.dirname(sys.executable)}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from nova_core.clock import iso
 from nova_core.config import Config
 from nova_core.errors import EnvironmentProblem, UsageError
-from nova_core.executors.base import Executor
+from nova_core.executors.base import Ended, Executor, Started
 from nova_core.lock import RunLock
 from nova_core.parser import Cascade
 from nova_core.project import Project, make_dir
@@ -42,8 +42,15 @@ def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
         )
 
 
-def put_aside(project: Project, now: float) -> None:
-    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted."""
+MakeExecutor = Callable[[Project, str, Mapping[str, str]], Executor]
+
+
+def put_aside(project: Project, now: float, make_executor: MakeExecutor, grace: float) -> None:
+    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted.
+
+    Workers of it that are still alive, after a crash, are ended first: they would work beside their successors.
+    """
+    _end_old_workers(project, make_executor, grace)
     make_dir(project.old_dir)
     stamp = iso(now)[:19].replace(":", "")
     names = (stamp if not n else f"{stamp}.{n}" for n in range(1000))
@@ -53,6 +60,21 @@ def put_aside(project: Project, now: float) -> None:
         if path.exists():
             path.rename(folder / path.name)
     project.make_dirs()
+
+
+def _end_old_workers(project: Project, make_executor: MakeExecutor, grace: float) -> None:
+    attempts = project.nova_dir / "attempts"
+    if not attempts.is_dir() or not any(attempts.iterdir()):
+        return
+    executor = make_executor(project, "", {})
+    found = executor.recover()
+    alive = {report.key for report in found if isinstance(report, Started)}
+    for key in alive:
+        executor.cancel(key, grace)
+    while alive:
+        alive -= {report.key for report in executor.wait(None) if isinstance(report, Ended)}
+    executor.release([report.key for report in found])
+    executor.close()
 
 
 def limits_of(config: Config) -> Limits:

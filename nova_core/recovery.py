@@ -150,7 +150,7 @@ def _take_over(board: Board, attempts: Attempts, task_id: str, number: int, repo
     if number > state.attempt:
         patch = {**RESET, "attempt": number, "started_at": iso(began), "worker_id": report.key, "log": f"{task_id}.log"}
     patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False}
-    how = f"still runs as pid {report.pid}" if isinstance(report, Started) else "ended while no engine ran"
+    how = f"still runs, as pid {report.pid}" if isinstance(report, Started) else "ended while no engine ran"
     board.record(EventKind.TASK_ADOPTED, task_id, f"{task_id} {how}", **patch)
     attempts.adopt(task_id, seconds(state.started_at) if number == state.attempt and state.started_at else began)
     return report

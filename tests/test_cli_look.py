@@ -301,6 +301,7 @@ def test_why_a_task_failed(project: Project) -> None:
     assert done.stdout.splitlines() == [
         "F1  First",
         "failed: exit code 3",
+        "blocks F2, G1",
         "attempts: 2",
         "log: logs/F1.log",
         "    | one",

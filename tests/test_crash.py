@@ -177,3 +177,21 @@ def test_a_second_signal_kills(tmp_path: Path) -> None:
     assert engine.wait(30) == 130
     assert time.monotonic() - begin < 4.5, "without the second signal the grace period is five seconds"
     assert processes_of(tmp_path) == []
+
+
+def test_fresh_after_a_crash_ends_the_old_workers_first(tmp_path: Path) -> None:
+    """`--fresh` over a run whose workers outlived their engine: they are ended, and everything runs anew."""
+    one_long_task(tmp_path)
+    engine = start_nova(tmp_path, "run", "--no-ui")
+    started(tmp_path)
+    kill(engine.pid)
+    engine.wait()
+    old = processes_of(tmp_path)
+    plan = tmp_path / "CASCADE.md"
+    plan.write_text(plan.read_text().replace("sleep 60", "sleep 0"))
+    fresh = nova(tmp_path, "run", "--no-ui", "--fresh")
+    assert fresh.returncode == 0, fresh.stderr
+    assert old
+    assert processes_of(tmp_path) == []
+    assert (tmp_path / "logs" / "A.log").read_text() == "begun\nover\n"
+    assert tasks_of(tmp_path)["A"]["attempt"] == 1

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nova_core.project import Project
 
 LOG_LINES = 10
+MOST_BLOCKED = 10
 
 
 def why(
@@ -58,6 +59,9 @@ def explanation(task_id: str, state: State, planned: Task | None, *, alive: bool
     task = state.tasks.get(task_id, TaskState())
     title = f"{clean(task_id)}  {clean(planned.name)}" if planned else f"{clean(task_id)} (not in the plan any more)"
     said, steps = verdict(task_id, task, state, planned, alive=alive)
+    blocked = [clean(i) for i, other in state.tasks.items() if task_id in other.blocked_by]
+    if blocked:
+        said.append(f"blocks {', '.join(blocked[:MOST_BLOCKED])}" + (", ..." if len(blocked) > MOST_BLOCKED else ""))
     return [title, *said, *attempts_line(task), *log, *(f"next: {step}" for step in steps)]
 
 
