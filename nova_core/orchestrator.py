@@ -396,5 +396,7 @@ class Orchestrator:
         done = all(self.board.state(i).status is TaskStatus.COMPLETED for i in self.cascade.tasks)
         over = iso(self._clock.now()) if done else None
         store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over)
-        self._require_disk(store.flush())
+        while not store.flush() and not self._disk_is_hopeless():
+            self._turn(_TAIL, start=False)
+        self._require_disk(not store.disk_error)
         return result
