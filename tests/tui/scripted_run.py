@@ -251,8 +251,8 @@ def script() -> Script:
     s.at(900).say(EventKind.TASK_VERIFYING, "A4", "A4: checking criterion 1", verifying=True)
     s.at(930).fail(
         "A4", Reason.CHECK_FAILED,
-        "criterion not met: A burst is refused (exit code 1; logs/A4.check-1.log)", used(19), exit_code=0,
-        criteria_met=(2,),
+        "criterion not met: A burst is refused: `pytest -q tests/test_limits.py::test_burst`"
+        " (exit code 1; logs/A4.check-1.log)", used(19), exit_code=0, criteria_met=(2,),
     )  # fmt: skip
     s.at(931).start("E2", "Worker pool")
     s.at(960).fail("P4", Reason.EXIT_CODE, "exit code 1", used(7), exit_code=1)

@@ -1,0 +1,124 @@
+"""Marks, bars and sparklines, each with an ASCII form; what a mark means is never told by its colour alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+from textual.content import Content
+
+from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Shown
+
+
+class Chars(msgspec.Struct, frozen=True):
+    """The drawing characters of one mode; every one takes a single cell."""
+
+    full: str = "━"
+    left: str = "╸"  # the left half of a cell
+    right: str = "╺"
+    rest: str = "─"
+    dot: str = "·"
+    vertical: str = "│"
+    now: str = "┊"
+    ellipsis: str = "…"
+    critical: str = "▌"
+    star: str = "★"
+    arrow_left: str = "←"
+    arrow_right: str = "→"
+    up: str = "▲"
+    down: str = "▼"
+    open: str = "▾"
+    closed: str = "▸"
+    thumb: str = "┃"
+    tee: str = "├─"
+    corner: str = "└─"
+    levels: str = "▁▂▃▄▅▆▇█"
+    reset: str = "○"
+    run: str = "●"
+
+
+_UNICODE = Chars()
+_ASCII = Chars(
+    full="=", left="=", right="=", rest="-", dot=".", vertical="|", now=":", ellipsis="~", critical="*", star="*",
+    arrow_left="<", arrow_right=">", up="^", down="v", open="v", closed=">", thumb="#", tee="|-", corner="`-",
+    levels="_.-=+*%#", reset="o", run="@",
+)  # fmt: skip
+_STYLES = {
+    Shown.WAITING: "$text-muted",
+    Shown.READY: "$text",
+    Shown.RUNNING: "$text-primary",
+    Shown.VERIFYING: "$text-primary",
+    Shown.APPROVAL: "bold $text-warning",
+    Shown.RETRYING: "$text-warning",
+    Shown.COMPLETED: "$text-success",
+    Shown.SKIPPED: "$text-muted",
+    Shown.FAILED: "bold $text-error",
+    Shown.CANCELLED: "$text-error",
+    Shown.BLOCKED: "$text-warning",
+}
+MUTED = "$text-muted"
+TITLE = "bold"
+ERROR = "$text-error"
+WARNING = "$text-warning"
+SUCCESS = "$text-success"
+ACTIVE = "$text-primary"
+_mode = _UNICODE
+
+
+def use_ascii(on: bool) -> None:
+    """Choose the mode, once, before anything is drawn."""
+    global _mode
+    _mode = _ASCII if on else _UNICODE
+
+
+def is_ascii() -> bool:
+    """Whether only ASCII may be drawn."""
+    return _mode is _ASCII
+
+
+def chars() -> Chars:
+    """The drawing characters of the mode."""
+    return _mode
+
+
+def glyph(shown: Shown) -> str:
+    """The mark of a status, one cell."""
+    return (ASCII_GLYPHS if is_ascii() else GLYPHS)[shown]
+
+
+def style_of(shown: Shown) -> str:
+    """The style of a status, in the words of the theme."""
+    return _STYLES[shown]
+
+
+def status(shown: Shown) -> Content:
+    """Mark and word."""
+    return Content.styled(f"{glyph(shown)} {shown.value}", style_of(shown))
+
+
+def halves(first: int, last: int, width: int) -> str:
+    """`width` cells with a thin bar over the half cells `first` up to but without `last`; spaces elsewhere."""
+    c = _mode
+    marks = {(True, True): c.full, (True, False): c.left, (False, True): c.right, (False, False): " "}
+    inside = [first <= i < last for i in range(2 * width)]
+    return "".join(marks[inside[2 * i], inside[2 * i + 1]] for i in range(width))
+
+
+def bar(share: float, width: int, style: str = ACTIVE) -> Content:
+    """A thin bar, `share` (0 to 1) of it filled in half cells: anything begun shows, and full means all."""
+    if math.isnan(share):
+        share = 0.0
+    share = min(1.0, max(0.0, share))
+    filled = math.floor(share * 2 * width) if share < 1 else 2 * width
+    filled = max(filled, 1) if share > 0 else 0
+    done = halves(0, filled, width).rstrip()
+    return Content.assemble((done, style), (_mode.rest * (width - len(done)), MUTED))
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last `width` values as levels of the largest; nothing at all is a blank, so that a pause shows."""
+    shown = list(values)[-width:] if width > 0 else []
+    top = max(shown, default=0)
+    levels = _mode.levels
+    return "".join(" " if v <= 0 else levels[max(0, math.ceil(v / top * len(levels)) - 1)] for v in shown)

@@ -1,0 +1,1 @@
+"""The screens of the interface, each thin: keys and refreshing; what they show is drawn by `views`."""

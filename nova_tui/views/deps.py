@@ -1,0 +1,215 @@
+"""The dependency graph: rails while they are few, else waves by depth; and what is above and below one task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from textual.content import Content
+
+from nova_core.dag import DAG
+from nova_core.rollup import Shown
+from nova_tui.glyphs import MUTED, TITLE, WARNING, chars, glyph, is_ascii, status, style_of
+from nova_tui.model import ViewModel
+from nova_tui.views.line import Lazy, Piece, fit, line, plain
+
+MOST_LANES = 12
+_TREE = 200  # lines of a tree that are worth reading
+_NODE = "@"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line of the graph: a task behind its rails (`@` stands for its own mark), or the head of a wave."""
+
+    task_id: str | None
+    rails: str = ""
+    wave: int = 0
+    members: tuple[str, ...] = ()
+
+
+def rows(dag: DAG, lanes: int = MOST_LANES) -> list[Row]:
+    """The graph, which changes with the plan only: rails if at most `lanes` lie side by side anywhere, else waves."""
+    return rail_rows(dag, lanes) or wave_rows(dag)
+
+
+def wave_rows(dag: DAG) -> list[Row]:
+    """Every task below the head of its wave: all it needs stands in the waves above."""
+    waves: list[list[str]] = [[] for _ in range(dag.depth)]
+    for task_id in dag.ids:
+        waves[dag.get_task_depth(task_id)].append(task_id)
+    found = []
+    for number, ids in enumerate(waves):
+        found.append(Row(None, wave=number, members=tuple(ids)))
+        found += [Row(task_id, wave=number) for task_id in ids]
+    return found
+
+
+def rail_rows(dag: DAG, most: int) -> list[Row] | None:
+    """One row per task with a lane for everything still awaited; None if that needs more than `most` lanes."""
+    lanes: list[int | None] = []
+    left = [len(below) for below in dag.dependents]
+    found = []
+    for node in _depth_first(dag):
+        needs = dag.dependencies[node]
+        for d in needs:
+            left[d] -= 1
+        sources = {lanes.index(d) for d in needs}
+        ended = {column for column in sources if not left[_owner(lanes, column)]}
+        column = min(ended) if ended else _free(lanes)
+        if len(lanes) > most:
+            return None
+        found.append(Row(dag.ids[node], _rails(lanes, column, sources, ended)))
+        for c in ended:
+            lanes[c] = None
+        lanes[column] = node if dag.dependents[node] else None
+        while lanes and lanes[-1] is None:
+            lanes.pop()
+    return found
+
+
+def _owner(lanes: Sequence[int | None], column: int) -> int:
+    """The task whose lane that is."""
+    node = lanes[column]
+    assert node is not None
+    return node
+
+
+def _free(lanes: list[int | None]) -> int:
+    """The first free column, a new one if there is none."""
+    if None not in lanes:
+        lanes.append(None)
+    return lanes.index(None)
+
+
+def _depth_first(dag: DAG) -> Iterable[int]:
+    """A topological order that goes on with what the last task freed: lanes stay short."""
+    waiting = [len(deps) for deps in dag.dependencies]
+    stack = [i for i in reversed(range(len(dag))) if not waiting[i]]
+    while stack:
+        node = stack.pop()
+        yield node
+        for s in reversed(dag.dependents[node]):
+            waiting[s] -= 1
+            if not waiting[s]:
+                stack.append(s)
+
+
+def _rails(lanes: Sequence[int | None], column: int, sources: set[int], ended: set[int]) -> str:
+    """Two cells per lane: the node, the lanes that pass, those that lead into it, and those that end in it."""
+    joined = {*sources, column}
+    first, last = min(joined), max(joined)
+    cells = ""
+    for i, lane in enumerate(lanes):
+        across = "─" if first <= i < last else " "
+        if i == column:
+            cells += _NODE + across
+        elif i in sources:
+            left, right = i > first, i < last
+            cells += _joint(left, right, i in ended) + across
+        elif lane is not None:
+            cells += "│" + across
+        else:
+            cells += ("─" if first < i < last else " ") + across
+    return cells.rstrip()
+
+
+def _joint(left: bool, right: bool, ended: bool) -> str:
+    """How a lane meets the line that leads to the node."""
+    if ended:
+        return "┴" if left and right else "╯" if left else "╰"
+    return "┼" if left and right else "┤" if left else "├"
+
+
+_PLAIN_RAILS = str.maketrans("─│┴╯╰┼┤├", "-|''`|||")
+
+
+def draw(model: ViewModel, row: Row, width: int, rails: int) -> Content:
+    """One line of the graph; `rails` is the width of the widest rails."""
+    if row.task_id is None:
+        return _wave_head(model, row, width)
+    shown = model.shown(row.task_id)
+    mark = (glyph(shown), style_of(shown))
+    text = row.rails.translate(_PLAIN_RAILS) if is_ascii() else row.rails
+    before, _, after = text.partition(_NODE)
+    pieces: list[Piece] = [" ", (before, MUTED), mark, (after, MUTED)] if row.rails else ["   ", mark]
+    pieces.append(" " * (rails - len(text) + 2))
+    task = model.cascade.tasks[row.task_id]
+    names = max(10, min(44, (width - rails - 4) // 2))
+    pieces += [fit(f"{task.id} {task.name}", names), "  ", (fit(shown.value, 10), style_of(shown))]
+    if task.depends_on:
+        pieces.append((f" {chars().arrow_left} {plain(', '.join(task.depends_on))}", MUTED))
+    return line(*pieces, width=width)
+
+
+def _wave_head(model: ViewModel, row: Row, width: int) -> Content:
+    counts = dict.fromkeys(Shown, 0)
+    for task_id in row.members:
+        counts[model.shown(task_id)] += 1
+    told: list[Piece] = []
+    for shown, number in counts.items():
+        if number:
+            told += ["  ", (f"{glyph(shown)} {number:,} {shown.value}", style_of(shown))]
+    many = "task" if len(row.members) == 1 else "tasks"
+    return line((f" wave {row.wave + 1}", TITLE), (f"  {len(row.members):,} {many}", MUTED), *told, width=width)
+
+
+def lines(model: ViewModel, width: int, found: Sequence[Row]) -> Sequence[Content]:
+    """The lines of `rows`, drawn when looked at."""
+    rails = max((len(row.rails) for row in found), default=0)
+    return Lazy(len(found), lambda i: draw(model, found[i], width, rails))
+
+
+def title(model: ViewModel, found: Sequence[Row], width: int) -> Content:
+    """What kind of drawing it is."""
+    dag = model.cascade.dag
+    waves = any(row.task_id is None for row in found)
+    how = "waves: all a task needs is in the waves above" if waves else "rails: lines lead from a task to what needs it"
+    return line((" Dependencies", TITLE), f"  {len(dag):,} tasks, {dag.depth} deep  ", (how, MUTED), width=width)
+
+
+def tree(model: ViewModel, task_id: str, width: int, most: int = _TREE) -> list[Content]:
+    """What the task needs, and what needs it, each as a tree; a task that was shown before is not unfolded again."""
+    dag = model.cascade.dag
+    name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
+    above = _branches(model, task_id, dag.dependencies, width, most)
+    below = _branches(model, task_id, dag.dependents, width, most)
+    none = [line(("   nothing", MUTED))]
+    return [
+        line((f" {name}", TITLE), "  ", status(model.shown(task_id)), width=width),
+        line((f" {chars().up} needs", MUTED), width=width), *(above or none),
+        line((f" {chars().down} is needed by", MUTED), width=width), *(below or none),
+    ]  # fmt: skip
+
+
+def _branches(model: ViewModel, task_id: str, edges: Sequence[Sequence[int]], width: int, most: int) -> list[Content]:
+    """The tree below one task, in at most `most` lines; walked with a stack: a chain may be 10,000 long."""
+    dag = model.cascade.dag
+    seen: set[int] = set()
+    found: list[Content] = []
+    stack = _children(edges[dag.index[task_id]], "")
+    while stack:
+        node, indent, is_last = stack.pop()
+        if len(found) >= most:
+            return [*found, line((f"   {chars().ellipsis} and more", WARNING), width=width)]
+        again = node in seen and bool(edges[node])
+        found.append(_leaf(model, dag.ids[node], indent, is_last, again, width))
+        if node not in seen:
+            seen.add(node)
+            stack += _children(edges[node], indent + ("  " if is_last else f"{chars().vertical} "))
+    return found
+
+
+def _children(nodes: Sequence[int], indent: str) -> list[tuple[int, str, bool]]:
+    return [(node, indent, n == len(nodes) - 1) for n, node in reversed(list(enumerate(nodes)))]
+
+
+def _leaf(model: ViewModel, task_id: str, indent: str, is_last: bool, again: bool, width: int) -> Content:
+    shown, c = model.shown(task_id), chars()
+    room = max(0, width // 2)
+    deep = indent if len(indent) <= room else c.ellipsis + indent[-room:]
+    head = f"   {deep}{c.corner if is_last else c.tee} "
+    name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
+    more = ("  (above)", MUTED) if again else ""
+    return line(
+        (head, MUTED), (f"{glyph(shown)} ", style_of(shown)), name, "  ", (shown.value, MUTED), more, width=width
+    )

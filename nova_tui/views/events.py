@@ -1,0 +1,81 @@
+"""The list of what happened: milestones, failures and all else worth keeping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from textual.content import Content
+
+from nova_core.console.lines import LocalClock, detail_of, word_of
+from nova_core.events import Event, EventKind
+from nova_core.model import Task
+from nova_core.rollup import Shown
+from nova_tui.glyphs import MUTED, TITLE, WARNING, chars, glyph, style_of
+from nova_tui.views.line import Lazy, fit, line, plain
+
+
+class Only(StrEnum):
+    """Which events are shown."""
+
+    ALL = "all"
+    MILESTONES = "milestones"
+    PROBLEMS = "problems"
+
+
+_PROBLEMS = {EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.WARNING, EventKind.BUDGET_REACHED}
+_SHOWN = {
+    EventKind.TASK_STARTED: Shown.RUNNING,
+    EventKind.TASK_ADOPTED: Shown.RUNNING,
+    EventKind.TASK_COMPLETED: Shown.COMPLETED,
+    EventKind.TASK_FAILED: Shown.FAILED,
+    EventKind.TASK_RETRYING: Shown.RETRYING,
+    EventKind.TASK_WAITING: Shown.APPROVAL,
+    EventKind.TASK_BLOCKED: Shown.BLOCKED,
+    EventKind.TASK_RESET: Shown.READY,
+    EventKind.TASK_VERIFYING: Shown.VERIFYING,
+}
+
+
+def chosen(events: Iterable[Event], only: Only) -> list[Event]:
+    """The events of one kind of interest."""
+    if only is Only.MILESTONES:
+        return [e for e in events if e.kind is EventKind.MILESTONE]
+    return [e for e in events if only is Only.ALL or e.kind in _PROBLEMS]
+
+
+def mark(event: Event) -> tuple[str, str]:
+    """The event's glyph and its style."""
+    shown = _SHOWN.get(event.kind)
+    if shown is not None:
+        skipped = shown is Shown.COMPLETED and event.patch.get("skipped")
+        cancelled = shown is Shown.FAILED and event.patch.get("reason") == "cancelled"
+        shown = Shown.SKIPPED if skipped else Shown.CANCELLED if cancelled else shown
+        return glyph(shown), style_of(shown)
+    if event.kind is EventKind.MILESTONE:
+        return chars().star, WARNING
+    if event.kind in (EventKind.WARNING, EventKind.BUDGET_REACHED):
+        return "!", WARNING
+    return chars().run, MUTED
+
+
+def draw(event: Event, tasks: Mapping[str, Task], at: LocalClock, width: int) -> Content:
+    """One event as a line."""
+    word = word_of(event) or event.kind.value.replace("_", " ")
+    told = plain(detail_of(event, tasks)).removeprefix(":").strip()
+    style = TITLE if event.kind in (EventKind.MILESTONE, EventKind.TASK_FAILED) else ""
+    who = fit(event.task or "", 8) if width >= 60 else plain(event.task)
+    words = f"{fit(word, 14)} {told}" if width >= 60 else f" {word} {told}"
+    return line(" ", (at(event.at), MUTED), " ", mark(event), " ", who, " ", (words.rstrip(), style), width=width)
+
+
+def lines(events: Sequence[Event], tasks: Mapping[str, Task], width: int) -> Sequence[Content]:
+    """The events, oldest first, drawn when looked at."""
+    at = LocalClock()
+    return Lazy(len(events), lambda i: draw(events[i], tasks, at, width))
+
+
+def title(shown: int, only: Only, width: int) -> Content:
+    """How many of what."""
+    what = {Only.ALL: "all", Only.MILESTONES: "milestones only", Only.PROBLEMS: "problems only"}[only]
+    return line((" Events", TITLE), f"  {shown:,}  ", (f"{what}; f changes that", MUTED), width=width)

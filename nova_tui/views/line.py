@@ -1,0 +1,88 @@
+"""Putting a line together: foreign text is cleaned here, fitted into cells, and never read as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import overload
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from nova_core.text import clean
+from nova_tui.glyphs import MUTED, TITLE, chars
+
+Piece = str | Content | tuple[str, str]
+
+
+def plain(text: str | None) -> str:
+    """Foreign text in one line, safe for a terminal; a tab becomes a space."""
+    return clean(text or "").replace("\t", " ")
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` cleaned, in at most `width` cells; what is cut off is marked."""
+    text = plain(text)
+    if width <= 0:
+        return ""
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + chars().ellipsis
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text` cleaned, in exactly `width` cells, at the left or at the right of them."""
+    text = shorten(text, width)
+    space = " " * max(0, width - cell_len(text))
+    return space + text if right else text + space
+
+
+def line(*pieces: Piece, width: int | None = None) -> Content:
+    """One line of pieces, each text or text with a style; never wider than `width`."""
+    content = Content.assemble(*pieces)
+    return content if width is None or content.cell_length <= width else _cut(content, width)
+
+
+def _cut(content: Content, width: int) -> Content:
+    if width <= 0:
+        return Content()
+    return Content.assemble(content.truncate(width - 1), (chars().ellipsis, MUTED))
+
+
+def heading(text: str, width: int) -> Content:
+    """A heading, with a rule up to the width."""
+    text = shorten(text, width)
+    return Content.assemble((text, TITLE), (f" {chars().rest * (width - cell_len(text) - 1)}", MUTED))
+
+
+def wrapped(text: str, width: int, indent: str = "", style: str = "") -> list[Content]:
+    """Foreign text over as many lines as it takes, each behind `indent`."""
+    room = max(8, width - len(indent))
+    parts = Content(plain(text)).wrap(room) if text else []
+    return [line(indent, (part.plain, style), width=width) for part in parts]
+
+
+class Lazy(Sequence[Content]):
+    """Lines that are drawn when they are looked at: ten thousand rows cost what is on the screen."""
+
+    def __init__(self, count: int, draw: Callable[[int], Content]) -> None:
+        self._count = count
+        self._draw = draw
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Content: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Content]: ...
+    def __getitem__(self, index: int | slice) -> Content | list[Content]:
+        if isinstance(index, slice):
+            return [self._draw(i) for i in range(*index.indices(self._count))]
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        return self._draw(index % self._count)
+
+
+def table(rows: Iterable[Sequence[str]], aligns: str) -> list[list[str]]:
+    """Pad the cells of every column to its widest; `aligns` holds `<` or `>` per column. Cells are clean already."""
+    kept = [list(row) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*kept, strict=True)] if kept else []
+    return [[fit(c, w, right=a == ">") for c, w, a in zip(row, widths, aligns, strict=True)] for row in kept]

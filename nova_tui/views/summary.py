@@ -1,0 +1,111 @@
+"""What the run came to, at its end or so far: counts, time, tokens, cost, and every failure with its reason."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from nova_core.console.summary import cost_text, time_line
+from nova_core.rollup import Shown
+from nova_core.text import tokens
+from nova_tui.glyphs import MUTED, TITLE, bar, glyph, status, style_of
+from nova_tui.model import ViewModel
+from nova_tui.source import EngineState
+from nova_tui.views.line import heading, line, plain, wrapped
+from nova_tui.views.why import reason
+
+_MOST = 50
+_WORDS = {
+    EngineState.RUNNING: "is running",
+    EngineState.FINISHED: "is over",
+    EngineState.GONE: "has no engine",
+    EngineState.CRASHED: "stopped: the engine failed",
+}
+
+
+def title(model: ViewModel, width: int) -> Content:
+    """The project, and how the run stands."""
+    word = _WORDS[model.source.engine]
+    return line((f" {plain(model.cascade.name)}", TITLE), f"  the run {word}", width=width)
+
+
+def lines(model: ViewModel, width: int) -> list[Content]:
+    """The whole summary."""
+    project = model.rollups.project
+    share = max(8, min(40, width - 30))
+    progress = line(
+        " ", bar(project.progress, share), f"  {project.completed:,} of {project.total:,} done", width=width
+    )
+    broken = wrapped(model.source.error, width, " ", style_of(Shown.FAILED))
+    return [
+        *broken, progress, Content(), *_counts(model, width), Content(), *_sums(model, width), *_failures(model, width),
+        *_held_up(model, width), *_next(model, width),
+    ]  # fmt: skip
+
+
+def _counts(model: ViewModel, width: int) -> list[Content]:
+    """Every status that occurs, side by side."""
+    room = 18
+    cells = [
+        Content.assemble(f" {number:>5,} ", status(shown)).pad_right(max(0, room - 9 - len(shown.value)))
+        for shown, number in model.counts.items()
+        if number
+    ]
+    across = max(1, width // (room + 2))
+    return [line(*cells[i : i + across], width=width) for i in range(0, len(cells), across)]
+
+
+def _sums(model: ViewModel, width: int) -> list[Content]:
+    project = model.rollups.project
+    usage = project.tokens
+    rows = [line(f" {time_line(model.run_seconds, project.duration(model.now))}", width=width)]
+    if usage.total:
+        told = (
+            f"{tokens(usage.input_tokens)} in, {tokens(usage.output_tokens)} out, "
+            f"{tokens(usage.cache_read_tokens)} cache read, {tokens(usage.cache_creation_tokens)} cache written"
+        )
+        rows += [*wrapped(f"tokens: {told}", width, " ")]
+        rows += [*wrapped(f"cost: {cost_text(project.cost_usd, bool(project.unpriced))}", width, " ")]
+    return rows
+
+
+def _of(model: ViewModel, *shown: Shown) -> list[str]:
+    return [i for i in model.cascade.tasks if model.shown(i) in shown]
+
+
+def _failures(model: ViewModel, width: int) -> list[Content]:
+    """Each failed task with its reason."""
+    ids = _of(model, Shown.FAILED, Shown.CANCELLED)
+    rows = [heading(f"Failed ({len(ids)})", width)] if ids else []
+    for task_id in ids[:_MOST]:
+        shown = model.shown(task_id)
+        name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
+        rows.append(line(" ", (glyph(shown), style_of(shown)), " ", (name, TITLE), width=width))
+        rows += wrapped(reason(model, task_id), width, "   ")
+    return rows + _and_more(len(ids), width)
+
+
+def _held_up(model: ViewModel, width: int) -> list[Content]:
+    """What is blocked, and what waits for a person."""
+    ids = _of(model, Shown.BLOCKED, Shown.APPROVAL)
+    rows = [heading(f"Held up ({len(ids)})", width)] if ids else []
+    for task_id in ids[:_MOST]:
+        shown = model.shown(task_id)
+        name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
+        told = (f"  {reason(model, task_id)}", MUTED)
+        rows.append(line(" ", (glyph(shown), style_of(shown)), f" {name}", told, width=width))
+    return rows + _and_more(len(ids), width)
+
+
+def _and_more(count: int, width: int) -> list[Content]:
+    return [line((f"   and {count - _MOST:,} more", MUTED), width=width)] if count > _MOST else []
+
+
+def _next(model: ViewModel, width: int) -> list[Content]:
+    """What can be done now."""
+    steps = []
+    if model.counts[Shown.FAILED] or model.counts[Shown.CANCELLED]:
+        steps.append("esc goes back: choose a failed task (! shows only those), L reads its log, r tries it again")
+    if model.counts[Shown.APPROVAL]:
+        steps.append("esc goes back: a approves the task that waits for you, R rejects it")
+    rows = [row for step in steps for row in wrapped(step, width, " ")]
+    return [heading("Next", width), *rows] if rows else []

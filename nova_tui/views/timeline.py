@@ -1,0 +1,229 @@
+"""The timeline: a line per attempt on an axis of time, the critical path and this moment marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
+from textual.content import Content
+
+from nova_core.clock import seconds
+from nova_core.database import AttemptRow
+from nova_core.record import Reason, TaskState, TaskStatus
+from nova_core.rollup import Shown
+from nova_core.scheduler import weights
+from nova_core.text import duration
+from nova_tui.glyphs import ACTIVE, MUTED, TITLE, WARNING, chars, glyph, halves, style_of
+from nova_tui.model import ViewModel
+from nova_tui.views.line import Lazy, fit, line, shorten
+
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
+_TICK = 9  # cells a label of the axis needs
+_SMALLEST = 10.0  # seconds
+Attempts = Callable[[str], Sequence[AttemptRow]]
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What part of the run is looked at: `span` seconds (None: all of it) that end `back` seconds before now."""
+
+    span: float | None = None
+    back: float = 0.0
+
+    def zoomed(self, factor: float, whole: float) -> Window:
+        """Looking at `factor` times as much of a run of `whole` seconds, with the same end."""
+        span = (self.span or whole) * factor
+        return Window(None) if span >= whole else Window(max(_SMALLEST, span), self.back)
+
+    def moved(self, share: float, whole: float) -> Window:
+        """Moved by `share` of its span, towards the past if that is negative."""
+        if self.span is None:
+            return self
+        return Window(self.span, min(max(0.0, self.back - share * self.span), max(0.0, whole - self.span)))
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One attempt of a task; the latest one has `latest`."""
+
+    task_id: str
+    attempt: int
+    latest: bool
+
+
+class _Bar(msgspec.Struct, frozen=True):
+    start: float
+    end: float
+    shown: Shown
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """Where the columns are, and which seconds since the epoch they show."""
+
+    names: int
+    cells: int
+    start: float
+    end: float
+    now: float
+
+    def half(self, at: float) -> int:
+        """The half cell of a moment."""
+        return math.floor((at - self.start) / (self.end - self.start) * 2 * self.cells)
+
+
+def began(model: ViewModel) -> float:
+    """When the first thing on the timeline happened, in seconds since the epoch."""
+    stamps = [s for s in (model.source.project_state.started_at, _earliest(model)) if s]
+    try:
+        return min([model.now, *map(seconds, stamps)])
+    except ValueError:
+        return model.began
+
+
+def _earliest(model: ViewModel) -> str | None:
+    """The earliest start of an attempt of this run; the stamps have one form, so that their order is that of time."""
+    return min((s for i in model.cascade.tasks if (s := model.task(i).started_at)), default=None)
+
+
+def critical_path(model: ViewModel) -> frozenset[str]:
+    """Ids of the heaviest chain, by what tasks took so far or are expected to. O(V + E)."""
+    dag = model.cascade.dag
+    history = {i: model.task(i).elapsed for i in dag.ids if model.task(i).status is TaskStatus.COMPLETED}
+    history = {i: took for i, took in history.items() if took}
+    return frozenset(dag.critical_path(weights(dag, model.cascade.tasks, history)))
+
+
+def rows(model: ViewModel) -> list[Row]:
+    """A row for every attempt there was, in the order of the plan."""
+    tasks = ((i, model.task(i)) for i in model.cascade.tasks)
+    return [Row(i, n, n == t.attempt) for i, t in tasks for n in range(1, t.attempt + 1) if t.started_at]
+
+
+def chart(model: ViewModel, width: int, window: Window = Window()) -> Chart:  # noqa: B008 - frozen
+    """The columns and the axis for a screen of `width` cells."""
+    first, last = began(model), began(model) + max(model.run_seconds, 1.0)
+    last = max(last, first + 1.0)
+    if window.span is not None:
+        last -= window.back
+        first = max(first, last - window.span)
+    names = max(12, min(30, width // 4))
+    return Chart(names, max(8, width - names - 12), first, last, model.now)
+
+
+def header(drawn: Chart, width: int) -> Content:
+    """The axis: when what is below happened, counted from the start of the run or back from now."""
+    labels = [" "] * drawn.cells
+    for cell, at in _ticks(drawn):
+        text = _label(at - drawn.start)
+        if cell + len(text) <= drawn.cells:
+            labels[cell : cell + len(text)] = text
+    return line(fit("  TASK", drawn.names + 2), ("".join(labels), MUTED), fit("TIME", 8, right=True), width=width)
+
+
+def _label(offset: float) -> str:
+    """Where on the axis: `0`, `30s`, `10m`, `1h30`."""
+    minutes, rest = divmod(round(offset), 60)
+    hours, minutes = divmod(minutes, 60)
+    if rest:
+        return f"{60 * hours + minutes}m{rest:02}" if hours or minutes else f"{rest}s"
+    if hours:
+        return f"{hours}h{minutes:02}" if minutes else f"{hours}h"
+    return f"{minutes}m" if minutes else "0"
+
+
+def _ticks(drawn: Chart) -> list[tuple[int, float]]:
+    """Cells and moments of round distances from the start of the axis, far enough apart for their labels."""
+    span = drawn.end - drawn.start
+    least = span / max(1, drawn.cells // _TICK)
+    step = next((s for s in _STEPS if s >= least), math.ceil(least / 86_400) * 86_400)
+    moments = [drawn.start + n * step for n in range(int(span // step) + 1)]
+    return [(drawn.half(at) // 2, at) for at in moments if at < drawn.end]
+
+
+def draw(
+    model: ViewModel, row: Row, drawn: Chart, width: int, attempts: Attempts, critical: Collection[str] = ()
+) -> Content:
+    """One attempt as a line."""
+    state = model.task(row.task_id)
+    found = _bar(model, state, row, attempts)
+    name = f"{row.task_id} {model.cascade.tasks[row.task_id].name}" if row.attempt == 1 else f"{row.task_id} retry"
+    name = name if row.attempt == 1 else f"{name} {row.attempt - 1}"
+    mark = (chars().critical, WARNING) if row.task_id in critical else " "
+    text = (fit(name, drawn.names), TITLE if row.task_id in critical else "")
+    if found is None:
+        return line(mark, " ", text, (_grid(drawn), MUTED), width=width)
+    took = fit(duration(found.end - found.start), 8, right=True)
+    end = (f" {glyph(found.shown)}", style_of(found.shown))
+    return line(mark, " ", text, _cells(found, drawn), took, end, width=width)
+
+
+def _bar(model: ViewModel, state: TaskState, row: Row, attempts: Attempts) -> _Bar | None:
+    """When the attempt ran and how it ended; None if that is not known."""
+    try:
+        if not row.latest:
+            run = model.source.run.id
+            over = next((a for a in attempts(row.task_id) if a.attempt == row.attempt and a.run == run), None)
+            if over is None or over.started_at is None:
+                return None
+            start = seconds(over.started_at)
+            failed = Shown.CANCELLED if over.reason == Reason.CANCELLED else Shown.FAILED
+            return _Bar(start, start + over.elapsed, Shown.COMPLETED if over.status == "completed" else failed)
+        start = seconds(state.started_at or "")
+        running = state.status is TaskStatus.IN_PROGRESS and state.approval is None
+        return _Bar(start, model.now if running else start + state.elapsed, model.shown(row.task_id))
+    except ValueError:  # another program may have written the state
+        return None
+
+
+def _cells(found: _Bar, drawn: Chart) -> Content:
+    """The bar over the grid; its last cell tells how it ended, unless it ended well."""
+    first, last = drawn.half(found.start), max(drawn.half(found.end), drawn.half(found.start) + 1)
+    first, last = max(0, first), min(2 * drawn.cells, last)
+    grid = _grid(drawn)
+    if last <= first:
+        return Content.styled(grid, MUTED)
+    left, right = first // 2, (last + 1) // 2
+    body = halves(first - 2 * left, last - 2 * left, right - left)
+    if found.shown is not Shown.COMPLETED and found.end <= drawn.end:
+        body = body[:-1] + glyph(found.shown)
+    style = style_of(found.shown) if found.shown is not Shown.RUNNING else ACTIVE
+    return Content.assemble((grid[:left], MUTED), (body, style), (grid[right:], MUTED))
+
+
+def _grid(drawn: Chart) -> str:
+    """Dots at the ticks, and the line of now where it is inside."""
+    cells = [" "] * drawn.cells
+    for cell, _ in _ticks(drawn):
+        if 0 < cell < drawn.cells:
+            cells[cell] = chars().dot
+    now = drawn.half(drawn.now) // 2
+    if 0 <= now - 1 < drawn.cells and now <= drawn.cells:
+        cells[now - 1] = chars().now
+    return "".join(cells)
+
+
+def lines(
+    model: ViewModel,
+    width: int,
+    attempts: Attempts,
+    *,
+    window: Window = Window(),  # noqa: B008 - frozen
+    critical: Collection[str] | None = None,
+) -> tuple[Content, list[Row], Sequence[Content]]:
+    """The axis, the rows, and their lines, which are drawn when looked at."""
+    drawn, found = chart(model, width, window), rows(model)
+    marked = critical_path(model) if critical is None else critical
+    return (
+        header(drawn, width),
+        found,
+        Lazy(len(found), lambda i: draw(model, found[i], drawn, width, attempts, marked)),
+    )
+
+
+def title(model: ViewModel, width: int, window: Window = Window()) -> Content:  # noqa: B008 - frozen
+    """What is looked at, and what the marks mean."""
+    span = "the whole run" if window.span is None else f"{duration(window.span)} of {duration(model.run_seconds)}"
+    back = f", until {duration(window.back)} ago" if window.back else ""
+    legend = line((chars().critical, WARNING), " critical path  ", (chars().now, MUTED), " now")
+    text = shorten(f" Timeline  {span}{back}", max(0, width - legend.cell_length - 2))
+    space = " " * max(1, width - len(text) - legend.cell_length - 1)
+    return line((text, TITLE), space, legend, width=width)

@@ -1,0 +1,139 @@
+"""Where a task stands, in words, and which key to press next."""
+
+from __future__ import annotations
+
+from nova_core.clock import seconds
+from nova_core.console.lines import failure_text
+from nova_core.record import TaskStatus
+from nova_core.rollup import Shown
+from nova_core.text import duration
+from nova_tui.model import ViewModel
+from nova_tui.source import EngineState
+from nova_tui.views.line import plain
+
+Reasons = tuple[list[str], list[str]]
+
+
+def why(model: ViewModel, task_id: str) -> Reasons:
+    """What is the case with the task, and what can be done about it; both as lines of clean text."""
+    said, steps = _CASES.get(model.shown(task_id), _waiting)(model, task_id)
+    if model.source.read_only and any("press" in step for step in steps):
+        steps = ["this view only looks: `nova attach --control` may act"]
+    return said, steps
+
+
+def reason(model: ViewModel, task_id: str) -> str:
+    """One line: why the task is not simply waiting for its turn; empty if it is."""
+    state = model.task(task_id)
+    if state.status is TaskStatus.FAILED:
+        return plain(failure_text(state.reason, state.error))
+    said, _ = why(model, task_id)
+    return said[0] if said else ""
+
+
+def _failed(model: ViewModel, task_id: str) -> Reasons:
+    below = [i for i in model.cascade.dag.descendants([task_id]) if task_id in model.task(i).blocked_by]
+    said = [f"failed: {reason(model, task_id)}"]
+    if below:
+        said.append(f"it blocks {_listed(sorted(below, key=model.cascade.dag.index.__getitem__))}")
+    return said, ["press L to read its log", "press r to try it again, s to go on without it"]
+
+
+def _cancelled(model: ViewModel, task_id: str) -> Reasons:
+    said, _ = _failed(model, task_id)
+    return ["cancelled by hand", *said[1:]], ["press r to run it again, s to go on without it"]
+
+
+def _blocked(model: ViewModel, task_id: str) -> Reasons:
+    causes = model.task(task_id).blocked_by
+    said = [f"blocked by {_listed(causes)}"]
+    for cause in causes:
+        if cause in model.cascade.tasks and model.task(cause).status is TaskStatus.FAILED:
+            said.append(f"  {plain(cause)} failed: {reason(model, cause)}")
+    return said, [f"go to {plain(causes[0])} and press r to try it again, or s to go on without it"]
+
+
+def _retrying(model: ViewModel, task_id: str) -> Reasons:
+    state = model.task(task_id)
+    times = "once" if state.failures == 1 else f"{state.failures} times"
+    said = [f"failed {times}, is tried again {_in(state.retry_at, model.now)}"]
+    return [*said, f"last time: {plain(failure_text(state.reason, state.error))}"], ["press r to try it again now"]
+
+
+def _in(stamp: str | None, now: float) -> str:
+    try:
+        left = seconds(stamp or "") - now
+    except ValueError:
+        return "later"
+    return f"in {duration(left)}" if left > 0 else "as soon as a worker is free"
+
+
+def _approval(model: ViewModel, task_id: str) -> Reasons:
+    return ["its work is done and waits for your approval"], ["press a to approve it, R to reject it"]
+
+
+def _running(model: ViewModel, task_id: str) -> Reasons:
+    state = model.task(task_id)
+    if state.verifying:
+        doing = "its outputs and criteria are being checked"
+    else:
+        doing = f"at work: {plain(state.current_step)}" if state.current_step else "at work"
+    if model.source.engine is not EngineState.RUNNING:
+        return [f"{doing}, as far as is known: no engine is watching"], ["`nova run` takes it over"]
+    return [doing], ["press L to follow its log, x to cancel it"]
+
+
+def _done(model: ViewModel, task_id: str) -> Reasons:
+    return [f"completed in {duration(model.elapsed(task_id) or 0.0)}"], ["press r to run it again"]
+
+
+def _skipped(model: ViewModel, task_id: str) -> Reasons:
+    return ["skipped by hand: counts as done"], ["press r to run it after all"]
+
+
+def _ready(model: ViewModel, task_id: str) -> Reasons:
+    source = model.source
+    if source.engine is not EngineState.RUNNING:
+        return ["ready, but no engine is running"], ["`nova run` starts it"]
+    if source.run.paused:
+        return ["ready, but the run is paused"], ["press p to go on"]
+    if holder := _lock_holder(model, task_id):
+        return [f"ready: waits for a lock that {plain(holder)} holds"], []
+    busy = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING]
+    if source.jobs and busy >= source.jobs:
+        return [f"ready: waits for a free worker, {busy} of {source.jobs} are busy"], ["press + for one more worker"]
+    return ["ready: it starts as soon as the limits allow"], []
+
+
+def _lock_holder(model: ViewModel, task_id: str) -> str | None:
+    """A running task that holds one of the named locks of this one."""
+    wanted = set(model.cascade.tasks[task_id].locks)
+    if not wanted:
+        return None
+    at_work = (Shown.RUNNING, Shown.VERIFYING)
+    others = (t for t in model.cascade.tasks.values() if wanted & set(t.locks) and t.id != task_id)
+    return next((t.id for t in others if model.shown(t.id) in at_work), None)
+
+
+def _waiting(model: ViewModel, task_id: str) -> Reasons:
+    unmet = model.unmet(task_id)
+    return [f"waits for {_listed(unmet)}"] if unmet else ["waits for its turn"], []
+
+
+def _listed(ids: list[str] | tuple[str, ...], most: int = 6) -> str:
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(map(plain, ids[:most])) + more
+
+
+_CASES = {
+    Shown.FAILED: _failed,
+    Shown.CANCELLED: _cancelled,
+    Shown.BLOCKED: _blocked,
+    Shown.RETRYING: _retrying,
+    Shown.APPROVAL: _approval,
+    Shown.RUNNING: _running,
+    Shown.VERIFYING: _running,
+    Shown.COMPLETED: _done,
+    Shown.SKIPPED: _skipped,
+    Shown.READY: _ready,
+}
