@@ -16,11 +16,14 @@ _READ = 1 << 20
 
 
 class Attempt:
-    """A task's worker at work. `check` is 0 while the command runs, else the number of the criterion being proved."""
+    """A task's worker at work. `check` is 0 while the command runs, else the number of the criterion being proved.
+
+    `cancelled`: somebody wants it to end; `interrupted`: only because the run ends, so that it is to run again.
+    """
 
     __slots__ = (
-        "base_cost", "base_sha", "base_usage", "check", "counter", "ended", "files", "interrupted", "key", "number",
-        "offset", "pid", "reported", "started", "task_id",
+        "base_cost", "base_sha", "base_usage", "cancelled", "check", "counter", "ended", "files", "interrupted", "key",
+        "number", "offset", "pid", "reported", "started", "task_id",
     )  # fmt: skip
 
     def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
@@ -31,6 +34,7 @@ class Attempt:
         self.pid: int | None = None
         self.check = 0
         self.ended: Ended | None = None
+        self.cancelled = False
         self.interrupted = False
         self.base_sha = state.base_sha
         self.base_usage = state.token_usage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import heapq
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 from nova_core import gitinfo
 from nova_core.attempt import Attempt
 from nova_core.board import Board
-from nova_core.clock import Clock, iso, seconds
+from nova_core.changes import fingerprint
+from nova_core.clock import Clock, iso
 from nova_core.config import Config
 from nova_core.database import AttemptRow
 from nova_core.disk import Disk
@@ -23,6 +23,7 @@ from nova_core.model import Criterion, TokenUsage
 from nova_core.pricing import Price, cost
 from nova_core.project import Project, log_name, old_log_name
 from nova_core.record import CLEARED, Reason, TaskStatus
+from nova_core.retries import Retries
 from nova_core.validation import check_outputs
 from nova_core.verdict import failure
 
@@ -51,7 +52,7 @@ class Attempts:
         self._logs = set(os.listdir(project.log_dir))
         self._in_git = gitinfo.find_repository(project.root) is not None
         self._settled: list[str] = []
-        self._retries: list[tuple[float, str, str]] = []
+        self.retries = Retries(board, config, clock)
         self.failed = 0
         self.cost_changed = True
         self.active: dict[str, Attempt] = {}
@@ -68,7 +69,8 @@ class Attempts:
         task = self._board.task(task_id)
         attempt = Attempt(task_id, state.attempt + 1, self._clock.now(), state)
         self._rotate(task_id, attempt.number)
-        patch: dict[str, Any] = {} if state.attempt == 0 else CLEARED
+        # The first attempt finds the words it was accepted with; a later one may have been given new ones.
+        patch: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if state.attempt else {}
         if self._in_git:
             attempt.base_sha = gitinfo.head(self._project.root)
         self._board.record(
@@ -210,7 +212,10 @@ class Attempts:
         criteria = self._board.task(attempt.task_id).criteria
         for number in range(attempt.check + 1, len(criteria) + 1):
             if criteria[number - 1].command:
-                self._begin_check(attempt, number, criteria[number - 1])
+                if attempt.cancelled:  # too late for the process before this one
+                    self._settle(attempt, (Reason.CANCELLED, "cancelled"))
+                else:
+                    self._begin_check(attempt, number, criteria[number - 1])
                 return
         self._settle(attempt, None)
 
@@ -267,7 +272,7 @@ class Attempts:
             self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} was interrupted; it will run again", **patch)
             self._board.offer(task_id)
         else:
-            self._fail(task_id, patch, failed)
+            self._fail(attempt, patch, failed)
         self._keep_history(attempt, failed)
         if not self._settled:
             self._store.when_published(self._release)
@@ -298,29 +303,30 @@ class Attempts:
             **patch, approval="waiting", current_step="waiting for approval",
         )  # fmt: skip
 
-    def _fail(self, task_id: str, patch: dict[str, Any], failed: Failure) -> None:
+    def _fail(self, attempt: Attempt, patch: dict[str, Any], failed: Failure) -> None:
+        task_id = attempt.task_id
         reason, error = failed
         failures = self._board.state(task_id).failures + 1
         patch |= {"failures": failures, "error": error, "reason": reason, "current_step": None}
-        retries = self._board.task(task_id).retries
-        if reason not in _NOT_RETRIED and failures <= (self._config.retries if retries is None else retries):
-            delay = self._delay(failures)
+        if reason not in _NOT_RETRIED and failures <= self._retries_of(attempt):
+            delay = self.retries.delay(failures)
             text = f"{task_id} failed ({error}); retry {failures} in {delay:.1f} s"
             retry_at = iso(self._clock.now() + delay)
             self._board.record(
                 EventKind.TASK_RETRYING, task_id, text, **patch, status=TaskStatus.PENDING, retry_at=retry_at
             )
-            self.plan_retry(task_id, retry_at)
+            self.retries.plan(task_id, retry_at)
             return
         text = f"{task_id} failed: {error}"
         self._board.record(EventKind.TASK_FAILED, task_id, text, **patch, status=TaskStatus.FAILED)
         self.failed += 1
         self._board.failed(task_id)
 
-    def _delay(self, failures: int) -> float:
-        """Exponential backoff with jitter, in seconds."""
-        longest = min(self._config.retry_max_delay, self._config.retry_delay * 2.0 ** min(failures - 1, 30))
-        return longest * (0.5 + os.urandom(1)[0] / 510)
+    def _retries_of(self, attempt: Attempt) -> int:
+        if attempt.cancelled and not attempt.interrupted:
+            return 0
+        own = self._board.task(attempt.task_id).retries
+        return self._config.retries if own is None else own
 
     def _keep_history(self, attempt: Attempt, failed: Failure | None) -> None:
         state = self._board.state(attempt.task_id)
@@ -345,23 +351,7 @@ class Attempts:
     def cancel(self, task_id: str, *, kill: bool = False, interrupted: bool = False) -> None:
         """End an attempt's process tree; its end arrives as a report."""
         attempt = self.active[task_id]
-        attempt.interrupted = interrupted
+        attempt.interrupted = interrupted and (attempt.interrupted or not attempt.cancelled)
+        attempt.cancelled = True
         key = f"{attempt.key}+{attempt.check}" if attempt.check else attempt.key
         self._executor.cancel(key, 0.0 if kill else self._config.grace)
-
-    def due_retries(self) -> list[str]:
-        """Tasks whose time to retry has come; each is named once."""
-        due = []
-        while self._retries and self._retries[0][0] <= self._clock.now():
-            _, task_id, retry_at = heapq.heappop(self._retries)
-            if self._board.state(task_id).retry_at == retry_at:  # else the retry was cancelled, or came by hand
-                due.append(task_id)
-        return due
-
-    def next_retry(self) -> float | None:
-        """Seconds until the next retry, None if none is planned."""
-        return max(0.0, self._retries[0][0] - self._clock.now()) if self._retries else None
-
-    def plan_retry(self, task_id: str, retry_at: str) -> None:
-        """Remember that the task is to be tried again at `retry_at`."""
-        heapq.heappush(self._retries, (seconds(retry_at), task_id, retry_at))

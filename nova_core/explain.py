@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from nova_core.changes import Changes, compare, fingerprint
 from nova_core.parser import Cascade
 from nova_core.record import TaskState, TaskStatus
-from nova_core.recovery import Changes, compare, fingerprint
 from nova_core.scheduler import Frontier, Limits, ReadyQueue, blockers
 
 _NEW = TaskState()
@@ -33,7 +33,7 @@ def explain(
 
     `order` holds the expected seconds of each task by index (`scheduler.weights`).
     """  # fmt: skip
-    changes = compare(cascade, tasks, {i: fingerprint(t) for i, t in cascade.tasks.items()})
+    changes = compare(cascade.tasks, tasks, {i: fingerprint(t) for i, t in cascade.tasks.items()})
     again = set(changes.edited) if rerun_changed else set()
     again |= cascade.dag.descendants(again)
     free = {i for i in changes.edited if tasks[i].status is TaskStatus.FAILED} | again
@@ -44,7 +44,8 @@ def explain(
     failed = {i for i, t in states.items() if t.status is TaskStatus.FAILED}
     done = {i for i, t in states.items() if t.status is TaskStatus.COMPLETED}
     blocked = blockers(cascade.dag, failed, done)
-    others = [i for i in selected if i not in set(running)]
+    will_run = set(running)
+    others = [i for i in selected if i not in will_run]
     rest = [_why_not(i, states[i], blocked.get(i, ()), cascade, states, chosen, changes) for i in others]
     return explained + sorted(rest, key=lambda e: e.action == "skip")
 

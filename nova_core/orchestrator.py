@@ -284,7 +284,7 @@ class Orchestrator:
         if now >= self._next_tail:
             self._next_tail = now + _TAIL
             self.attempts.read_logs()
-        for task_id in self.attempts.due_retries():
+        for task_id in self.attempts.retries.due():
             self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None)
             self.board.offer(task_id)
         self._fire_milestones()
@@ -293,7 +293,7 @@ class Orchestrator:
     def _timeout(self, longest: float) -> float:
         assert self.attempts is not None
         waits = [longest, _LOOK * 2]
-        for wait in (self.store.next_tick(), self.attempts.next_retry()):
+        for wait in (self.store.next_tick(), self.attempts.retries.next()):
             if wait is not None:
                 waits.append(wait)
         return min(waits)
@@ -379,7 +379,7 @@ class Orchestrator:
         if self.store.run.paused:
             return self._was_paused
         assert self.attempts is not None
-        return not self.board.queue and self.attempts.next_retry() is None
+        return not self.board.queue and self.attempts.retries.next() is None
 
     def _disk_is_hopeless(self) -> bool:
         now = self._clock.monotonic()

@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from nova_core.attempts import Attempts
 from nova_core.board import Board
+from nova_core.changes import compare, fingerprint
 from nova_core.clock import iso, seconds
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor, Report, Started
-from nova_core.model import Task
 from nova_core.parser import Cascade
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.store import Store
 
-_encode = msgspec.json.Encoder().encode
-
 RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0}
-
-
-class Changes(msgspec.Struct, frozen=True):
-    """How the plan differs from the one the state knows, by task id in plan order."""
-
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    edited: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.edited)
-
-    def __str__(self) -> str:
-        parts = (("added", self.added), ("removed", self.removed), ("edited", self.edited))
-        return "; ".join(f"{len(ids)} {word} ({_some(ids)})" for word, ids in parts if ids)
-
-
-def _some(ids: tuple[str, ...]) -> str:
-    return ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
-
-
-def fingerprint(task: Task) -> str:
-    """A hash of what the task means: not of its place in the file, its priority, its limits or its estimates."""
-    meaning = (
-        task.name, task.description, task.details, task.depends_on, task.command, task.agent, task.model, task.outputs,
-        [(c.text, c.command) for c in task.criteria], task.approval,
-    )  # fmt: skip
-    return hashlib.blake2b(_encode(meaning), digest_size=8).hexdigest()
-
-
-def compare(cascade: Cascade, tasks: Mapping[str, TaskState], prints: Mapping[str, str]) -> Changes:
-    """Tell apart what was added, removed and edited since the state was written. Pure."""
-    known = {i: t.fingerprint for i, t in tasks.items()}
-    return Changes(
-        tuple(i for i in cascade.tasks if i not in known) if known else (),
-        tuple(i for i in known if i not in cascade.tasks),
-        tuple(i for i in cascade.tasks if known.get(i) not in (None, prints[i])),
-    )
 
 
 def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) -> None:
@@ -68,7 +27,7 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     that had failed is free to run; one that is running keeps the words it was started with.
     """
     prints = {task_id: fingerprint(task) for task_id, task in cascade.tasks.items()}
-    changes = compare(cascade, store.tasks, prints)
+    changes = compare(cascade.tasks, store.tasks, prints)
     again = set(changes.edited) if rerun_changed else set()
     again |= cascade.dag.descendants(again)
     if changes:
@@ -163,7 +122,7 @@ def _give_up_unknown(board: Board, attempts: Attempts) -> None:
         state = board.state(task_id)
         if state.status is not TaskStatus.IN_PROGRESS or state.approval == "waiting" or task_id in attempts.active:
             if state.retry_at and state.status is TaskStatus.PENDING:
-                attempts.plan_retry(task_id, state.retry_at)
+                attempts.retries.plan(task_id, state.retry_at)
         elif records_gone:
             text = f"{task_id} is lost: it was running, and Nova's records of it are gone"
             patch = {"status": TaskStatus.FAILED, "reason": Reason.LOST, "error": text, "pid": None}
