@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import socket
 import sys
 import time
 from pathlib import Path
@@ -52,7 +51,7 @@ class RunLock:
                 f"since {holder.since or 'a moment ago'} ({holder.command or 'nova run'})",
                 hint="watch it with `nova status --watch`, end its tasks with `nova cancel --all`",
             )
-        info = EngineInfo(os.getpid(), socket.gethostname(), iso(time.time()), " ".join(sys.argv)[:200])
+        info = EngineInfo(os.getpid(), os.uname().nodename, iso(time.time()), " ".join(sys.argv)[:200])
         os.ftruncate(fd, 0)
         os.pwrite(fd, msgspec.json.encode(info), 0)
 
