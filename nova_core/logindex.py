@@ -1,0 +1,217 @@
+"""A log file as lines: any place of it is read at once, and its lines are counted on the side, however long it is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from array import array
+from collections import OrderedDict
+from enum import StrEnum
+from pathlib import Path
+
+BLOCK = 65_536
+# A line longer than this is taken in pieces, so that no step ever reads more than two windows.
+WINDOW = 1 << 20
+SLICE = 1 << 20
+_CACHED_BLOCKS = 32
+_END = 32
+
+
+class Change(StrEnum):
+    """What happened to a log since it was last looked at."""
+
+    NONE = "none"
+    GROWN = "grown"
+    CUT = "cut"
+    RENEWED = "renewed"
+
+
+class LogIndex:
+    """Lines of one log by byte offset, which holds nothing but a few blocks and 8 bytes per 64 KB of log.
+
+    A line starts at offset 0, after a newline, and at each multiple of `WINDOW` before which there is none in a whole
+    window. Only regular files are opened, never through a symbolic link. Offsets stay true while the file grows; after
+    `CUT` (the same file, shorter or rewritten) they are void; after `RENEWED` (the path names another file now: the
+    log was rotated, or there is one at last) the old file stays readable until `reopen`. No method raises `OSError`:
+    `problem` tells why there is nothing to read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problem = ""
+        self.bytes_read = 0
+        self._fd = -1
+        self._identity: tuple[int, int] | None = None
+        self._reset(0)
+        self.reopen()
+
+    def _reset(self, size: int) -> None:
+        """Forget all that was counted and read; `size` bytes are there now."""
+        self.size = size
+        self.indexed = 0
+        self.newlines = 0
+        self._counts = array("Q")  # newlines before the end of each whole block
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._end = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file to read."""
+        return self._fd >= 0
+
+    def reopen(self) -> None:
+        """Read from now on what `path` names now."""
+        self.close()
+        self._reset(0)
+        self.problem = ""
+        try:
+            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            status = os.fstat(self._fd)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.problem = (
+                "it is not a plain file" if self.path.is_symlink() else (error.strerror or "it is unreadable")
+            )
+            return
+        self._identity = (status.st_dev, status.st_ino)
+        if not stat.S_ISREG(status.st_mode):
+            self._close_file()
+            self.problem = "it is not a plain file"
+            return
+        self._set_size(status.st_size)
+
+    def close(self) -> None:
+        """Let go of the file; nothing can be read then until `reopen`."""
+        self._close_file()
+        self._identity = None
+
+    def _close_file(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _set_size(self, size: int) -> None:
+        self.size = size
+        self._end = self._pread(min(size, _END), size - min(size, _END))
+
+    def poll(self) -> Change:
+        """Look at the file again; three system calls when nothing happened."""
+        if self._is_other():
+            return Change.RENEWED
+        if self._fd < 0:
+            return Change.NONE
+        size = os.fstat(self._fd).st_size
+        if size == self.size:
+            return Change.NONE
+        # A file that was emptied and written anew may be longer than before: its old end is then elsewhere.
+        if size < self.size or self._pread(len(self._end), self.size - len(self._end)) != self._end:
+            self._reset(size)
+            self._set_size(size)
+            return Change.CUT
+        self._set_size(size)
+        return Change.GROWN
+
+    def _is_other(self) -> bool:
+        """Whether the path names a file that is not the one looked at; a path that names nothing is no reason."""
+        try:
+            there = os.lstat(self.path)
+        except OSError:
+            return False
+        if stat.S_ISLNK(there.st_mode):
+            return False
+        return (there.st_dev, there.st_ino) != self._identity
+
+    def advance(self, budget: int = SLICE) -> bool:
+        """Count the newlines of at most `budget` further bytes; whether more is left to count."""
+        stop = min(self.size, self.indexed + budget)
+        while self.indexed < stop:
+            room = BLOCK - self.indexed % BLOCK
+            data = self._pread(min(room, stop - self.indexed), self.indexed)
+            if not data:
+                return False  # cut meanwhile: the next poll tells
+            self.newlines += data.count(b"\n")
+            self.indexed += len(data)
+            if self.indexed % BLOCK == 0:
+                self._counts.append(self.newlines)
+        return self.indexed < self.size
+
+    def line_number(self, offset: int) -> int | None:
+        """How many newlines come before `offset`; None as long as they are not counted."""
+        if offset > self.indexed:
+            return None
+        block, skip = divmod(offset, BLOCK)
+        before = self._counts[block - 1] if block else 0
+        return before + self._block(block).count(b"\n", 0, skip) if skip else before
+
+    def line_start(self, offset: int) -> int:
+        """Where the line begins that holds the byte at `offset`."""
+        window = offset - offset % WINDOW
+        found = self._rfind(window, offset)
+        if found < 0 and window:
+            found = self._rfind(window - WINDOW, window)
+            if found < 0:
+                return window
+        return found + 1
+
+    def next_line(self, start: int) -> int:
+        """Where the line ends that begins at `start`: the start of the next, or the size when there is none."""
+        border = start - start % WINDOW + WINDOW
+        found = self._find(start, border)
+        if found < 0:
+            if start % WINDOW == 0:
+                return min(border, self.size)
+            found = self._find(border, border + WINDOW)
+        return found + 1 if found >= 0 else min(border + WINDOW, self.size)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from `start` up to `stop`, fewer at the end of the file."""
+        stop = min(stop, self.size)
+        block, skip = divmod(start, BLOCK)
+        if stop <= (block + 1) * BLOCK:
+            return self._block(block)[skip : max(skip, stop - block * BLOCK)]
+        return self._pread(stop - start, start)
+
+    def _find(self, start: int, stop: int) -> int:
+        """The first newline in `[start, stop)`, or -1."""
+        stop = min(stop, self.size)
+        while start < stop:
+            block, skip = divmod(start, BLOCK)
+            found = self._block(block).find(b"\n", skip, stop - block * BLOCK)
+            if found >= 0:
+                return block * BLOCK + found
+            start = (block + 1) * BLOCK
+        return -1
+
+    def _rfind(self, start: int, stop: int) -> int:
+        """The last newline in `[start, stop)`, or -1."""
+        while start < stop:
+            block = (stop - 1) // BLOCK
+            found = self._block(block).rfind(b"\n", max(0, start - block * BLOCK), stop - block * BLOCK)
+            if found >= 0:
+                return block * BLOCK + found
+            stop = block * BLOCK
+        return -1
+
+    def _block(self, number: int) -> bytes:
+        """One block, shorter than the others at the end of the file."""
+        wanted = max(0, min(BLOCK, self.size - number * BLOCK))
+        data = self._blocks.get(number)
+        if data is None or len(data) < wanted:
+            data = self._pread(wanted, number * BLOCK)
+            self._blocks[number] = data
+            if len(self._blocks) > _CACHED_BLOCKS:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(number)
+        return data
+
+    def _pread(self, length: int, offset: int) -> bytes:
+        if self._fd < 0 or length <= 0:
+            return b""
+        try:
+            data = os.pread(self._fd, length, offset)
+        except OSError as error:
+            self.problem = error.strerror or "it is unreadable"
+            return b""
+        self.bytes_read += len(data)
+        return data

@@ -1,0 +1,160 @@
+"""Pages of a log: which rows a window of some size shows from some place, wrapped or not, without counting lines."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from typing import NamedTuple
+
+from rich.cells import chop_cells
+from rich.segment import Segment
+
+from nova_core.logindex import LogIndex
+from nova_tui.ansi import MAX_LINE, line_segments, plain
+
+_CACHED_LINES = 512
+_MARKS = 20_000
+
+
+class Place(NamedTuple):
+    """A row of a log: the byte offset of its line, and which row of the wrapped line it is."""
+
+    start: int = 0
+    part: int = 0
+
+
+class Row(NamedTuple):
+    """One row as text; `part` above 0 goes on with the line of the row before."""
+
+    place: Place
+    segments: list[Segment]
+
+
+class LogPager:
+    """Rows of an index for a window `width` cells wide. Rows are cached; a line that grows is made anew."""
+
+    def __init__(self, index: LogIndex) -> None:
+        self.index = index
+        self.wrap = False
+        self.width = 80
+        self.lines_made = 0
+        self._cache: OrderedDict[int, tuple[tuple[int, int], list[list[Segment]]]] = OrderedDict()
+
+    def clear(self) -> None:
+        """Forget rows whose offsets are void."""
+        self._cache.clear()
+
+    def rows(self, start: int) -> tuple[int, list[list[Segment]]]:
+        """Where the next line starts, and the rows of the line at `start`: at least one."""
+        end = self.index.next_line(start)
+        key = (end, self.width if self.wrap else 0)
+        found = self._cache.get(start)
+        if found is None or found[0] != key:
+            found = self._cache[start] = (key, self._make(start, end))
+            if len(self._cache) > _CACHED_LINES:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(start)
+        return end, found[1]
+
+    def _make(self, start: int, end: int) -> list[list[Segment]]:
+        self.lines_made += 1
+        raw = self.index.read(start, min(end, start + MAX_LINE))
+        ended = raw.endswith(b"\n")
+        segments = line_segments(raw.removesuffix(b"\n"), end - start - ended)
+        return wrapped(segments, self.width) if self.wrap else [segments]
+
+    def page(self, top: Place, height: int) -> list[Row]:
+        """At most `height` rows from `top` on."""
+        page: list[Row] = []
+        start, part = top
+        while len(page) < height and start < self.index.size:
+            end, rows = self.rows(start)
+            page += [Row(Place(start, n), rows[n]) for n in range(min(part, len(rows) - 1), len(rows))]
+            start, part = end, 0
+        return page[:height]
+
+    def shift(self, place: Place, by: int) -> Place:
+        """The place `by` rows further down (up, if negative), as far as there are rows."""
+        start, part = place
+        if by < 0:
+            return self._up(start, part, -by)
+        while by > 0 and start < self.index.size:
+            end, rows = self.rows(start)
+            if part + by < len(rows):
+                return Place(start, part + by)
+            if end >= self.index.size:
+                return Place(start, len(rows) - 1)
+            by -= len(rows) - part
+            start, part = end, 0
+        return Place(start, part)
+
+    def _up(self, start: int, part: int, by: int) -> Place:
+        while by > part and start > 0:
+            by -= part + 1
+            start = self.index.line_start(start - 1)
+            part = len(self.rows(start)[1]) - 1
+        return Place(start, max(0, part - by))
+
+    def last(self, height: int) -> Place:
+        """The top of the last page of `height` rows."""
+        if not self.index.size:
+            return Place()
+        start = self.index.line_start(self.index.size - 1)
+        return self._up(start, len(self.rows(start)[1]) - 1, height - 1)
+
+    def fit(self, place: Place) -> Place:
+        """The same line after the width has changed, or the nearest there is."""
+        if not self.index.size:
+            return Place()
+        start = self.index.line_start(min(place.start, self.index.size - 1))
+        return Place(start, min(place.part, len(self.rows(start)[1]) - 1))
+
+
+def wrapped(segments: list[Segment], width: int) -> list[list[Segment]]:
+    """The segments cut into rows of at most `width` cells; one row, maybe an empty one, at least."""
+    rows: list[list[Segment]] = []
+    rest = list(reversed(segments))
+    for text in chop_cells(plain(segments), max(1, width)):
+        row: list[Segment] = []
+        missing = len(text)
+        while missing > 0:
+            segment = rest.pop()
+            if len(segment.text) > missing:
+                rest.append(Segment(segment.text[missing:], segment.style))
+                segment = Segment(segment.text[:missing], segment.style)
+            row.append(segment)
+            missing -= len(segment.text)
+        rows.append(row)
+    return rows or [[]]
+
+
+class SeenTimes:
+    """When bytes of a log were first seen, in seconds since the epoch: logs hold no times of their own.
+
+    What was there at the first look has no time.
+    """
+
+    def __init__(self) -> None:
+        self.start(0)
+
+    def start(self, size: int) -> None:
+        """Begin with a log of `size` bytes of which nobody knows since when they are there."""
+        self._first = size
+        self._sizes: list[int] = []
+        self._times: list[float] = []
+
+    def grown(self, size: int, now: float) -> None:
+        """The log was seen to have `size` bytes at `now`."""
+        self._sizes.append(size)
+        self._times.append(now)
+        if len(self._sizes) > _MARKS:
+            # The older half loses its times, rather than every line some of its precision.
+            self._first = self._sizes[_MARKS // 2 - 1]
+            del self._sizes[: _MARKS // 2], self._times[: _MARKS // 2]
+
+    def at(self, offset: int) -> float | None:
+        """When the byte at `offset` was first seen; None if it was there before."""
+        if offset < self._first:
+            return None
+        found = bisect_right(self._sizes, offset)
+        return self._times[found] if found < len(self._times) else None

@@ -1,0 +1,69 @@
+"""What leaves the app: text to the clipboard, a log to the person's pager."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, SuspendNotSupported
+
+from nova_core.text import clean
+
+
+def copy(app: App[Any], text: str, file: Path | None) -> str:
+    """Copy `text` through the terminal (OSC 52) and into `file`, for terminals that refuse; a line that says so."""
+    count = text.count("\n") + 1
+    what = f"{count:,} lines" if count > 1 else clean(text[:40])
+    app.copy_to_clipboard(text)
+    if file is None:
+        return f"copied {what}"
+    try:
+        _write(file, text)
+    except OSError as error:
+        return f"copied {what}; {file.name} could not be written: {error.strerror}"
+    return f"copied {what}; also in {clean(str(Path(file.parent.name, file.name)))}"
+
+
+def _write(file: Path, text: str) -> None:
+    """Only the owner may read it, as logs may hold secrets; a file that is there is replaced, never followed."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):
+        temporary.unlink()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8", errors="replace") as stream:
+        stream.write(text)
+    temporary.replace(file)
+
+
+def pager_command(path: Path, pager: str) -> list[str]:
+    """`$PAGER path`, or less; less starts at the end. Raises `ValueError` for quotes that do not match."""
+    words = shlex.split(pager) or ["less"]
+    end = ["+G"] if Path(words[0]).name == "less" else []
+    return [*words, *end, str(path.absolute())]
+
+
+def open_in_pager(app: App[Any], path: Path) -> str:
+    """Show a file in `$PAGER` while the app waits; empty, or one line telling why it could not be done."""
+    import subprocess
+
+    try:
+        command = pager_command(path, os.environ.get("PAGER", ""))
+    except ValueError as error:
+        return f"$PAGER cannot be understood: {error}"
+    # ctrl+c belongs to the pager. A handler, since an ignored signal would stay ignored in the pager.
+    try:
+        with app.suspend():
+            before = signal.signal(signal.SIGINT, lambda *_: None)
+            try:
+                subprocess.run(command, check=False)
+            finally:
+                signal.signal(signal.SIGINT, before)
+    except SuspendNotSupported:
+        return "this terminal cannot be handed to a pager"
+    except OSError as error:
+        return f"{clean(command[0])}: {error.strerror}; set PAGER to a program that is installed"
+    return ""

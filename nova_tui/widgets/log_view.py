@@ -1,0 +1,349 @@
+"""The widget that shows a log: keys, mouse, drawing, and the slices in which it counts and searches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.selection import Selection
+
+from nova_core.clock import Clock
+from nova_core.text import clean
+from nova_tui import outside
+from nova_tui.glyphs import chars
+from nova_tui.log_reader import Gutter, LogReader
+from nova_tui.log_search import Step
+from nova_tui.widgets.log_canvas import LogCanvas
+
+_WHEEL = 3
+_SIDEWAYS = 8
+_NOTES = {Gutter.NONE: "", Gutter.TIMES: "times: when Nova saw the line", Gutter.NUMBERS: ""}
+
+
+class LogView(LogCanvas, can_focus=True):
+    """Shows the log at a path and follows it.
+
+    It scrolls by itself: a virtual size that grew with the log would lay the screen out anew with every tick. The owner
+    calls `poll` a few times a second while it can be seen; nothing else moves it. `clipboard` is the file that `c`
+    writes beside the terminal's clipboard.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "follow", "Follow", id="log.follow"),
+        Binding("slash", "ask", "Search", key_display="/", id="log.search"),
+        Binding("n", "find(True)", "Next", id="log.next"),
+        Binding("N", "find(False)", "Previous", id="log.previous"),
+        Binding("escape", "forget", "End search", id="log.forget"),
+        Binding("w", "wrap", "Wrap", id="log.wrap"),
+        Binding("t", "times", "Times", id="log.times"),
+        Binding("c", "copy", "Copy", id="log.copy"),
+        Binding("v", "pager", "Pager", id="log.pager"),
+        Binding("j,down", "move(1)", "Down", show=False, id="log.down"),
+        Binding("k,up", "move(-1)", "Up", show=False, id="log.up"),
+        Binding("ctrl+d", "page(0.5)", "Half a page down", show=False, id="log.half_down"),
+        Binding("ctrl+u", "page(-0.5)", "Half a page up", show=False, id="log.half_up"),
+        Binding("pagedown,space", "page(1)", "Page down", show=False, id="log.page_down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="log.page_up"),
+        Binding("g,home", "home", "First line", show=False, id="log.home"),
+        Binding("G,end", "end", "Last line", show=False, id="log.end"),
+        Binding("l,right", "sideways(1)", "Right", show=False, id="log.right"),
+        Binding("h,left", "sideways(-1)", "Left", show=False, id="log.left"),
+    ]
+
+    class FollowChanged(Message):
+        """The view began to follow, or stopped."""
+
+        def __init__(self, view: LogView, following: bool) -> None:
+            super().__init__()
+            self.view = view
+            self.following = following
+
+        @property
+        def control(self) -> LogView:
+            """The view."""
+            return self.view
+
+    class Changed(Message):
+        """What `status` returns has changed."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, LogView.Changed)
+
+    class SearchRequested(Message):
+        """The person wants to enter what to search for; answer with `search`."""
+
+    def __init__(
+        self, path: Path | None = None, *, clipboard: Path | None = None, clock: Clock | None = None,
+        id: str | None = None, classes: str | None = None,  # noqa: A002 - as every widget
+    ) -> None:  # fmt: skip
+        super().__init__(id=id, classes=classes)
+        self.clipboard_file = clipboard
+        self._clock = clock or Clock()
+        self._note = ""
+        self._counting = False
+        self._told_following = True
+        self.set_path(path)
+
+    # the log
+
+    @property
+    def path(self) -> Path | None:
+        """The log that is shown."""
+        return self.reader.path if self.reader else None
+
+    def set_path(self, path: Path | None) -> None:
+        """Show another log, from its end; the same one stays where it is, None shows nothing."""
+        if path == self.path:
+            return
+        if self.reader is not None:
+            self.reader.close()
+            self.workers.cancel_group(self, "search")
+        self.reader = LogReader(path, self._clock) if path is not None else None
+        self._note = ""
+        if self.reader is not None and self.is_mounted:
+            self.reader.resize(*self.size)
+        self._drawn()
+        self._keep_counting()
+
+    @property
+    def following(self) -> bool:
+        """Whether it shows the end of the log, however it grows."""
+        return self.reader is not None and self.reader.following
+
+    @following.setter
+    def following(self, on: bool) -> None:
+        if self.reader is not None:
+            self.reader.follow(on)
+            self._drawn()
+
+    def poll(self) -> None:
+        """Look at the log and draw what is new."""
+        reader = self.reader
+        if reader is None or not reader.poll():
+            return
+        page_grew = reader.following or len(self._rows or ()) < reader.height or reader.renewed
+        self._keep_counting()
+        if page_grew:
+            self._drawn()
+        else:  # only the last row, which may be growing, and the pill on it
+            self._rows = None
+            self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
+            self.post_message(self.Changed())
+
+    def _keep_counting(self) -> None:
+        """Count a slice now, and the rest, if there is more, between whatever else happens."""
+        if self.reader is None or self._counting or not self.reader.count() or not self.is_mounted:
+            return
+        self._counting = True
+        self.run_worker(self._count(), group="count")
+
+    async def _count(self) -> None:
+        while self.reader is not None and self.reader.count():
+            await asyncio.sleep(0)
+        self._counting = False
+        self._drawn()
+
+    def status(self) -> str:
+        """One line for a heading: whether it follows, where it stands, what the search says."""
+        if self.reader is None or not self.reader.index.is_open:
+            return ""
+        state = f"follow {chars().down}" if self.following else "paused"
+        words = [state, self.reader.position(), _NOTES[self.reader.gutter], self._note]
+        return clean("  ".join(word for word in words if word))
+
+    def _drawn(self) -> None:
+        """Draw all rows again, and tell who shows the status."""
+        self._rows = None
+        self.refresh()
+        if self.is_mounted:
+            self.post_message(self.Changed())
+            if self.following != self._told_following:
+                self.post_message(self.FollowChanged(self, self.following))
+        self._told_following = self.following
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """What is being selected must not run away."""
+        if selection is not None and not self._dragging:
+            self.following = False
+        self.refresh()
+
+    # keys
+
+    def on_mount(self) -> None:
+        """Draw the first page once there is a size; count what is long."""
+        self._keep_counting()
+
+    def on_unmount(self) -> None:
+        """Let go of the file."""
+        if self.reader is not None:
+            self.reader.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The page fits the new size."""
+        if self.reader is not None:
+            self.reader.resize(event.size.width, event.size.height)
+            self._drawn()
+
+    def _moved(self) -> None:
+        """The rows of a selection are other lines now: it ends."""
+        if self.text_selection is not None:
+            self.screen.clear_selection()
+        self._drawn()
+
+    def action_follow(self) -> None:
+        """Follow the end, or stay."""
+        self.following = not self.following or (self.reader is not None and self.reader.renewed)
+
+    def action_move(self, rows: int) -> None:
+        """Move by rows."""
+        if self.reader is not None:
+            self.reader.move(rows)
+            self._moved()
+
+    def action_page(self, pages: float) -> None:
+        """Move by pages; one line of the old page stays."""
+        rows = max(1, int(abs(pages) * (self.size.height - 1)))
+        self.action_move(rows if pages > 0 else -rows)
+
+    def action_home(self) -> None:
+        """To the first line."""
+        if self.reader is not None:
+            self.reader.home()
+            self._moved()
+
+    def action_end(self) -> None:
+        """To the last line, and follow."""
+        self.following = True
+
+    def action_sideways(self, direction: int) -> None:
+        """Move along long lines."""
+        if self.reader is not None:
+            self.reader.sideways(direction * _SIDEWAYS)
+            self._moved()
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or cut them."""
+        if self.reader is not None:
+            self.reader.toggle_wrap()
+            self._moved()
+
+    def action_times(self) -> None:
+        """Show when lines were seen, then their numbers, then neither."""
+        if self.reader is not None:
+            self.reader.next_gutter()
+            self._moved()
+
+    def action_copy(self) -> None:
+        """Copy the selection, or the page."""
+        self.notify(outside.copy(self.app, self.visible_text(), self.clipboard_file), markup=False)
+
+    def action_pager(self) -> None:
+        """Open the log in the person's pager."""
+        if self.path is None:
+            return
+        problem = outside.open_in_pager(self.app, self.path) if self.path.is_file() else "there is no log yet"
+        if problem:
+            self.notify(problem, severity="warning", markup=False)
+        self.refresh()
+
+    # searching
+
+    def action_ask(self) -> None:
+        """Ask for what to search."""
+        self.post_message(self.SearchRequested())
+
+    def search(self, text: str) -> None:
+        """Look for a text: upwards from the end while following, else downwards. Nothing ends the search."""
+        if self.reader is None:
+            return
+        steps = self.reader.begin(text)
+        self._note = ""
+        if text:
+            self._run_search(steps, down=not self.following)
+        else:
+            self.workers.cancel_group(self, "search")
+        self._drawn()
+
+    def action_find(self, down: bool) -> None:
+        """To the next match below, or above."""
+        if self.reader is not None and self.reader.needle is not None:
+            self._run_search(self.reader.find(down=down), down=down)
+
+    def action_forget(self) -> None:
+        """End the search: no more marks."""
+        self.search("")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys of a search count only during one."""
+        if action in ("find", "forget"):
+            return self.reader is not None and self.reader.needle is not None
+        return True
+
+    def _run_search(self, steps: Iterator[Step], *, down: bool) -> None:
+        self.run_worker(self._search(steps, down), group="search", exclusive=True)
+
+    async def _search(self, steps: Iterator[Step], down: bool) -> None:
+        """Slice by slice, with everything else in between; at an end of the log it stops, and says so."""
+        reader = self.reader
+        for number, step in enumerate(steps):
+            if reader is None or reader is not self.reader or reader.needle is None:
+                return
+            if step.found is not None:
+                reader.show(step)
+                self._say("the match is in the part not shown" if step.hidden else "")
+                return
+            if number % 16 == 15:
+                self._say(f"searching {step.position * 100 // max(1, reader.index.size)}%")
+            await asyncio.sleep(0)
+        if reader is not None and reader.needle is not None:
+            self._say(f"no match {'below' if down else 'above'} ({'N' if down else 'n'} looks the other way)")
+
+    def _say(self, note: str) -> None:
+        needle = self.reader.needle if self.reader else None
+        self._note = f"/{needle.text} {note}".rstrip() if needle else ""
+        self._moved()
+        self.refresh_bindings()
+
+    # mouse
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel moves a few rows."""
+        event.stop()
+        self.action_move(_WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel moves a few rows."""
+        event.stop()
+        self.action_move(-_WHEEL)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """The last column is a thumb to drag; the pill leads to the end."""
+        if self.on_pill(event.x, event.y):
+            self.following = True
+        elif event.x == self.size.width - 1:
+            self._dragging = True
+            self.capture_mouse()
+            self._drag(event.y)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Drag the thumb."""
+        if self._dragging:
+            self._drag(event.y)
+
+    def on_mouse_up(self) -> None:
+        """Let go of the thumb."""
+        if self._dragging:
+            self._dragging = False
+            self.release_mouse()
+            self._moved()
+
+    def _drag(self, y: int) -> None:
+        if self.reader is not None:
+            self.reader.seek(y / max(1, self.size.height - 1))
+            self._moved()
