@@ -1,0 +1,49 @@
+"""Widgets of one line: a title, and the keys that work now."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from nova_tui.views import help as help_view
+
+
+class OneLine(Widget):
+    """Shows one line; a new one is painted without laying the screen out."""
+
+    DEFAULT_CSS = """
+    OneLine { height: 1; width: 1fr; background: $panel; color: $foreground; text-wrap: nowrap; }
+    """
+
+    def __init__(self, content: Content | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self._content = content or Content()
+
+    def show(self, content: Content) -> None:
+        """Show this, cut to the width of the line by whoever made it."""
+        if not content.is_same(self._content):
+            self._content = content
+            self.refresh(layout=False)
+
+    def render(self) -> Content:
+        """The line."""
+        return self._content
+
+
+class KeyLine(OneLine):
+    """The footer: keys of the screen that would do something now, made from the bindings."""
+
+    def on_mount(self) -> None:
+        """Draw again whenever other keys work."""
+        self.screen.bindings_updated_signal.subscribe(self, self._renew)
+        self._renew(self.screen)
+
+    def on_resize(self) -> None:
+        """More or fewer fit."""
+        self._renew(self.screen)
+
+    def _renew(self, screen: Screen[object]) -> None:
+        if screen is self.screen and self.is_attached:
+            bindings = help_view.usable(screen.active_bindings.values())
+            self.show(help_view.footer(bindings, self.size.width or self.app.size.width))
