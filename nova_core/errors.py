@@ -71,6 +71,10 @@ class StateError(EnvironmentProblem, ValueError):
     """`cascade_state.json` is damaged, or from a newer Nova."""
 
 
+class NewerStateError(StateError):
+    """`cascade_state.json` is from a newer Nova."""
+
+
 class RunLockedError(NovaError):
     """Another live engine holds the run."""
 

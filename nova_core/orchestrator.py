@@ -242,6 +242,7 @@ class Orchestrator:
         self.attempts = Attempts(
             self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
         )
+        self.store.held = self.attempts.active
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         self._announce()
         left = self._executor.recover()
@@ -300,6 +301,7 @@ class Orchestrator:
 
     def _start_ready(self) -> None:
         assert self.attempts is not None
+        self._rebuild_if_merged()
         while len(self.board.running) < self.max_workers and self._may_start():
             task_id = self.board.pop()
             if task_id is None:
@@ -313,7 +315,7 @@ class Orchestrator:
 
     def _may_start(self) -> bool:
         """Whether new tasks may start at all."""
-        if not self.board.queue or self._stopping or self._is_over_budget() or self._failed_fast():
+        if not self.board.queue or self._stops or self._is_over_budget() or self._failed_fast():
             return False
         return not self.store.run.paused and not self.store.disk_error
 
@@ -331,12 +333,19 @@ class Orchestrator:
         self._merge_outside()
 
     def _merge_outside(self) -> None:
-        if self.store.manager.changed_outside() and self.store.merge_outside():
+        if self.store.manager.changed_outside():
+            self.store.merge_outside()
+        self._rebuild_if_merged()
+
+    def _rebuild_if_merged(self) -> None:
+        """The store also meets other writers while it publishes; only here does the board hear of it."""
+        if self.store.merged:
+            self.store.merged = False
             self.board.rebuild()
 
     def _set_jobs(self, text: str) -> Reply:
-        if not text.isdigit() or not int(text):
-            return Reply(False, f"not a number of workers: {text}")
+        if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text)):
+            return Reply(False, f"not a number of workers: {text[:80]}")
         self.max_workers = int(text)
         return Reply(True, f"{self.max_workers} workers")
 
@@ -376,10 +385,10 @@ class Orchestrator:
         self._disk_since = None
         if self._stopping or self._failed_fast() or self._over_budget:
             return True
-        if self.store.run.paused:
-            return self._was_paused
         assert self.attempts is not None
-        return not self.board.queue and self.attempts.retries.next() is None
+        if not self.board.queue and self.attempts.retries.next() is None:
+            return True
+        return self.store.run.paused and self._was_paused
 
     def _disk_is_hopeless(self) -> bool:
         now = self._clock.monotonic()

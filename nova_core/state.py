@@ -14,7 +14,7 @@ from typing import IO, Any
 import msgspec
 
 from nova_core.disk import Disk
-from nova_core.errors import StateError
+from nova_core.errors import NewerStateError, StateError
 from nova_core.record import SCHEMA_VERSION, ProjectState, Reason, RunState, State, TaskState, TaskStatus
 
 __all__ = ["StateManager", "TaskStatus", "decode_state"]
@@ -30,7 +30,7 @@ def decode_state(data: bytes, path: Path) -> State:
     try:
         version = msgspec.json.decode(data, type=_Version).version
         if version > SCHEMA_VERSION:
-            raise StateError(
+            raise NewerStateError(
                 f"{path}: written by a newer Nova (schema {version}, this one knows {SCHEMA_VERSION})",
                 hint="upgrade Nova, or start over with `nova run --fresh` (the file is kept aside)",
             )

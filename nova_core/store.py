@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Container
 from typing import Any
-
-import msgspec
 
 from nova_core.clock import Clock, iso
 from nova_core.database import AttemptRow, Database
 from nova_core.disk import Disk
-from nova_core.errors import StateError
+from nova_core.errors import NewerStateError, StateError
 from nova_core.events import Event, EventKind
 from nova_core.project import Project
 from nova_core.record import ProjectState, RunState, State, TaskState, patched
@@ -46,6 +42,8 @@ class Store:
         self.listeners: list[Listener] = []
         self.warnings: list[str] = []
         self.disk_error: str | None = None
+        self.held: Container[str] = ()  # tasks whose end the engine itself will judge
+        self.merged = False  # another program's changes came in; whoever derives from the tasks resets it
         self._events: list[Event] = []
         self._attempts: list[AttemptRow] = []
         self._changed: set[str] | None = set()
@@ -62,6 +60,8 @@ class Store:
         """
         try:
             state = self.manager.adopt()
+        except NewerStateError:
+            raise
         except StateError:
             state = self._rebuild()
         self.project, self.run, self.tasks, self.rev = state.project, state.run, dict(state.tasks), state.rev
@@ -73,17 +73,17 @@ class Store:
 
     def _rebuild(self) -> State:
         """Keep the damaged file aside and start from no events; `load` then folds all of them."""
-        if not self.database.last_rev() or _is_newer(self.project_paths.state_file):
+        if not self.database.last_rev():
             self.manager.load()  # raises the error again
-        self._keep_aside()
+        self.warnings.append(self._keep_aside())
         return self.manager.adopt()
 
-    def _keep_aside(self) -> None:
+    def _keep_aside(self) -> str:
         path = self.project_paths.state_file
         stamp = iso(self._clock.now()).replace(":", "").replace("-", "")[:15]
         aside = path.with_name(f"{path.name}.corrupt-{stamp}")
         self._disk.rename(path, aside)
-        self.warnings.append(f"{path.name} was damaged: kept as {aside.name}, rebuilt from what Nova knows")
+        return f"{path.name} was damaged: kept as {aside.name}, rebuilt from what Nova knows"
 
     # change
 
@@ -171,7 +171,6 @@ class Store:
         except OSError as error:
             self.refuse(error)
             return False
-        self.disk_error = None
         return True
 
     def refuse(self, error: OSError) -> None:
@@ -196,7 +195,7 @@ class Store:
         while not self.manager.publish(self.rev, self.project, self.run, self.tasks, self._changed):
             self.merge_outside()
             self._commit()
-        self._changed, self._dirty = set(), False
+        self._changed, self._dirty, self.disk_error = set(), False, None
         self._next_publish = self._clock.monotonic() + _SHARE * (time.perf_counter() - start)
         actions, self._published = self._published, []
         for action in actions:
@@ -204,20 +203,22 @@ class Store:
 
     # other writers
 
-    def merge_outside(self) -> list[str]:
-        """Take over what another program wrote through `StateManager`; returns the ids of the tasks it changed."""
+    def merge_outside(self) -> None:
+        """Take over what another program wrote through `StateManager`, but for the end of tasks that are `held`."""
         before = self.manager.last_known().tasks
         try:
             found = self.manager.adopt()
         except StateError:
-            self._keep_aside()
+            self.record(EventKind.WARNING, None, self._keep_aside())
             found = self.manager.adopt()
-        changed = [task_id for task_id, task in found.tasks.items() if task != before.get(task_id)]
-        for task_id in changed:
-            patch = _difference(before.get(task_id, _NEW), found.tasks[task_id])
-            self.record(EventKind.TASK_CHANGED, task_id, f"{task_id} was changed by another program", **patch)
-        self._changed = None
-        return changed
+        for task_id, task in found.tasks.items():
+            if task != before.get(task_id):
+                patch = _difference(before.get(task_id, _NEW), task)
+                if task_id in self.held:
+                    patch = {name: value for name, value in patch.items() if name not in _OF_THE_END}
+                self.record(EventKind.TASK_CHANGED, task_id, f"{task_id} was changed by another program", **patch)
+                self.merged = True
+        self._changed, self._dirty = None, True  # whatever it wrote, the next file is ours
 
     def close(self) -> None:
         """Let go of the files."""
@@ -225,13 +226,8 @@ class Store:
 
 
 _NEW = TaskState()
+_OF_THE_END = {"status", "pid", "completed_at", "duration_seconds", "elapsed", "error", "reason"}
 
 
 def _difference(old: TaskState, new: TaskState) -> dict[str, Any]:
     return {f: getattr(new, f) for f in TaskState.__struct_fields__ if getattr(new, f) != getattr(old, f)}
-
-
-def _is_newer(path: Path) -> bool:
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
-        return bool(msgspec.json.decode(path.read_bytes()).get("version", 1) > 1)
-    return False
