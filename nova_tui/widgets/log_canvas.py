@@ -27,8 +27,12 @@ class LogCanvas(Widget):
     LogCanvas > .log--match { background: $warning; color: auto; text-style: underline; }
     LogCanvas > .log--current { background: $warning; color: auto; text-style: bold reverse underline; }
     LogCanvas > .log--pill { background: $primary; color: auto; text-style: bold; }
+    LogCanvas > .log--track { color: $panel; }
+    LogCanvas:ansi > .log--match { text-style: bold underline; }
+    LogCanvas:ansi > .log--current { text-style: bold reverse underline; }
+    LogCanvas:ansi > .log--pill { text-style: bold reverse; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--muted", "log--match", "log--current", "log--pill"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--muted", "log--match", "log--current", "log--pill", "log--track"}
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - as every widget
         super().__init__(id=id, classes=classes)
@@ -50,7 +54,7 @@ class LogCanvas(Widget):
                 0, width, base
             )
         strip = Strip.blank(width - 1, base) if y >= len(page) else self._row(reader, page[y], y)
-        strip = Strip.join([strip, Strip([Segment(self._thumb(reader, page, y), self._style("muted"))])])
+        strip = Strip.join([strip, Strip([self._thumb(reader, page, y)])])
         if y == self.size.height - 1 and (text := self._pill_text()):
             strip = log_rows.with_pill(strip, text, self._style("pill"), width)
         return strip
@@ -82,10 +86,17 @@ class LogCanvas(Widget):
             return log_rows.time_gutter(reader.seen.at(row.place.start))
         return log_rows.number_gutter(reader.index.line_number(row.place.start), reader.gutter_width)
 
-    def _thumb(self, reader: LogReader, page: list[Row], y: int) -> str:
+    def _thumb(self, reader: LogReader, page: list[Row], y: int) -> Segment:
+        """Where in the whole the window is, if it does not hold all."""
         end = reader.pager.rows(page[-1].place.start)[0]
         rows = log_rows.thumb_rows(page[0].place.start, end, reader.index.size, self.size.height)
-        return chars().thumb if y in rows else " "
+        if not rows:
+            return Segment(" ", self.rich_style)
+        return (
+            Segment(chars().thumb, self._style("muted"))
+            if y in rows
+            else Segment(chars().vertical, self._style("track"))
+        )
 
     def on_pill(self, x: int, y: int) -> bool:
         """Whether the cell is one of the pill."""

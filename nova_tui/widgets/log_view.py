@@ -36,7 +36,7 @@ class LogView(LogCanvas, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", id="log.follow"),
-        Binding("slash", "ask", "Search", key_display="/", id="log.search"),
+        Binding("slash", "ask", "Search", id="log.search"),
         Binding("n", "find(True)", "Next", id="log.next"),
         Binding("N", "find(False)", "Previous", id="log.previous"),
         Binding("escape", "forget", "End search", id="log.forget"),
@@ -44,16 +44,14 @@ class LogView(LogCanvas, can_focus=True):
         Binding("t", "times", "Times", id="log.times"),
         Binding("c", "copy", "Copy", id="log.copy"),
         Binding("v", "pager", "Pager", id="log.pager"),
-        Binding("j,down", "move(1)", "Down", show=False, id="log.down"),
-        Binding("k,up", "move(-1)", "Up", show=False, id="log.up"),
-        Binding("ctrl+d", "page(0.5)", "Half a page down", show=False, id="log.half_down"),
-        Binding("ctrl+u", "page(-0.5)", "Half a page up", show=False, id="log.half_up"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="log.page_down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="log.page_up"),
-        Binding("g,home", "home", "First line", show=False, id="log.home"),
-        Binding("G,end", "end", "Last line", show=False, id="log.end"),
-        Binding("l,right", "sideways(1)", "Right", show=False, id="log.right"),
-        Binding("h,left", "sideways(-1)", "Left", show=False, id="log.left"),
+        Binding("j,down", "move(1)", "Down", show=False, id="move.down"),
+        Binding("k,up", "move(-1)", "Up", show=False, id="move.up"),
+        Binding("g,home", "home", "First", show=False, id="move.first"),
+        Binding("G,end", "end", "Last", show=False, id="move.last"),
+        Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False, id="move.page_down"),
+        Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False, id="move.page_up"),
+        Binding("l,right", "sideways(1)", "Right", show=False, id="move.right"),
+        Binding("h,left", "sideways(-1)", "Left", show=False, id="move.left"),
     ]
 
     class FollowChanged(Message):
@@ -206,10 +204,9 @@ class LogView(LogCanvas, can_focus=True):
             self.reader.move(rows)
             self._moved()
 
-    def action_page(self, pages: float) -> None:
-        """Move by pages; one line of the old page stays."""
-        rows = max(1, int(abs(pages) * (self.size.height - 1)))
-        self.action_move(rows if pages > 0 else -rows)
+    def action_page(self, pages: int) -> None:
+        """Move by pages; one row of the old page stays."""
+        self.action_move(pages * max(1, self.size.height - 1))
 
     def action_home(self) -> None:
         """To the first line."""
