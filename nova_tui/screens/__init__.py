@@ -1,1 +1,30 @@
 """The screens of the interface, each thin: keys and refreshing; what they show is drawn by `views`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nova_tui.model import ViewModel
+    from nova_tui.screens.base import ViewScreen
+
+
+def open_view(name: str, model: ViewModel, task_id: str | None) -> ViewScreen:
+    """The screen of a view: `timeline`, `deps`, `events`, `cost` or `summary`. Raises `KeyError` for another name.
+
+    Each is imported when it is first asked for: the first paint waits for none of them.
+    """
+    from importlib import import_module
+
+    module, screen = _VIEWS[name]
+    found: type[ViewScreen] = getattr(import_module(f"nova_tui.screens.{module}"), screen)
+    return found(model, task_id)
+
+
+_VIEWS = {
+    "timeline": ("timeline", "TimelineScreen"),
+    "deps": ("deps", "DepsScreen"),
+    "events": ("events", "EventsScreen"),
+    "cost": ("cost", "CostScreen"),
+    "summary": ("summary", "SummaryScreen"),
+}

@@ -1,0 +1,162 @@
+"""What the view screens share: a title, lines, a footer; keys to go back, to search and to the other views."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.timer import Timer
+
+from nova_tui.model import ViewModel
+from nova_tui.widgets.lines_view import LinesView
+from nova_tui.widgets.one_line import KeyLine, OneLine
+
+EVERY = 1.0  # seconds between two looks at the model
+
+
+class ViewScreen(Screen[None]):
+    """A screen that shows lines of the model, drawn anew once a second while it is in front.
+
+    Say what to show in `redraw`. `selected_task` is the task under the cursor, for the keys that act on one.
+    """
+
+    CSS = """
+    ViewScreen { layout: vertical; background: $background; }
+    ViewScreen > #axis { background: $surface; }
+    ViewScreen.-short KeyLine { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "back", "Back", id="app.back"),
+        Binding("slash", "search", "Search", key_display="/", id="view.search"),
+        Binding("n", "search_again(1)", "Next match", show=False, id="view.next"),
+        Binding("N", "search_again(-1)", "Previous match", show=False, id="view.previous"),
+        Binding("t", "view('timeline')", "Timeline", id="view.timeline"),
+        Binding("d", "view('deps')", "Dependencies", id="view.deps"),
+        Binding("e", "view('events')", "Events", id="view.events"),
+        Binding("dollar_sign", "view('cost')", "Cost", key_display="$", id="view.cost"),
+        Binding("question_mark", "keys", "Help", key_display="?", id="app.help"),
+    ]
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - declared so
+    FOLLOW: ClassVar[bool] = False
+    AXIS: ClassVar[bool] = False
+    VIEW: ClassVar[str] = ""
+
+    def __init__(self, model: ViewModel, task_id: str | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.given_task = task_id
+        self.heading = OneLine(id="title")
+        self.axis = OneLine(id="axis")
+        self.view = LinesView(follow=self.FOLLOW, id="lines")
+        self._timer: Timer | None = None
+        self._wanted = ""
+
+    def compose(self) -> ComposeResult:
+        """Title, column heads if there are any, lines, keys."""
+        yield self.heading
+        if self.AXIS:
+            yield self.axis
+        yield self.view
+        yield KeyLine()
+
+    def redraw(self) -> None:
+        """Draw what the model holds now; each screen says how."""
+        raise NotImplementedError
+
+    @property
+    def selected_task(self) -> str | None:
+        """The task that keys act on."""
+        return _as_task(self.view.key) or self.given_task
+
+    # only while it is in front
+
+    def on_mount(self) -> None:
+        """Begin to draw."""
+        self._timer = self.set_interval(EVERY, self.redraw)
+
+    def on_screen_suspend(self) -> None:
+        """Another screen is in front: cost nothing."""
+        if self._timer:
+            self._timer.pause()
+
+    def on_screen_resume(self) -> None:
+        """In front again."""
+        if self._timer:
+            self._timer.resume()
+        self.call_after_refresh(self.redraw)
+
+    def on_resize(self) -> None:
+        """Draw for the new width."""
+        self.call_after_refresh(self.redraw)
+
+    # keys
+
+    def action_back(self) -> None:
+        """One step back."""
+        self.app.pop_screen()
+
+    def action_search(self) -> None:
+        """Ask for a text, and go to its next line."""
+        from nova_tui.screens.ask import AskScreen
+
+        self.app.push_screen(AskScreen("Search", self._wanted), self._search)
+
+    def _search(self, text: str | None) -> None:
+        if text:
+            self._wanted = text
+            self.action_search_again(1)
+
+    def action_search_again(self, step: int) -> None:
+        """The next or the previous line with the text."""
+        if self._wanted and not self.view.find(self._wanted, step):
+            self.notify(f"nothing holds {self._wanted}", severity="warning", markup=False)
+
+    def action_view(self, name: str) -> None:
+        """Go to another view of the same run; `escape` leads back from there to where this one was opened."""
+        from nova_tui.screens import open_view
+
+        self.app.switch_screen(open_view(name, self.model, self.selected_task))
+
+    def action_keys(self) -> None:
+        """The keys that work here."""
+        from nova_tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen.of(self))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only keys that do something: not the view one is in, no next match before a search."""
+        if action == "view":
+            return parameters != (self.VIEW,)
+        return bool(self._wanted) if action == "search_again" else True
+
+    def on_lines_view_opened(self, message: LinesView.Opened) -> None:
+        """A task opens as a screen of its own."""
+        task_id = _as_task(message.key)
+        if task_id is not None:
+            from nova_tui.screens.task import TaskScreen
+
+            self.app.push_screen(TaskScreen(self.model, task_id))
+
+    def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
+        """Other keys may work on another line."""
+        self.refresh_bindings()
+
+    @property
+    def room(self) -> int:
+        """Cells of the title and of other lines across the screen."""
+        return self.size.width or self.app.size.width
+
+    def say(self, title: Content) -> None:
+        """Set the title."""
+        self.heading.show(title)
+
+
+def _as_task(key: Hashable | None) -> str | None:
+    """Keys of lines are tasks, or tuples that begin with one; anything else stands for no task."""
+    if isinstance(key, tuple) and key:
+        key = key[0]
+    return key if isinstance(key, str) else None

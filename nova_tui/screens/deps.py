@@ -1,0 +1,49 @@
+"""The graph as a screen: the whole of it, and what is above and below the task under the cursor."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from nova_tui.model import ViewModel
+from nova_tui.screens.base import ViewScreen
+from nova_tui.views import deps
+from nova_tui.widgets.lines_view import LinesView
+
+
+class DepsScreen(ViewScreen):
+    """Rails or waves above, the tree of the chosen task below; `tab` goes from one to the other."""
+
+    CSS = """
+    DepsScreen > #tree { height: 2fr; border-top: solid $panel; }
+    DepsScreen > #lines { height: 3fr; }
+    DepsScreen.-short > #tree { display: none; }
+    """
+    VIEW = "deps"
+
+    def __init__(self, model: ViewModel, task_id: str | None = None) -> None:
+        super().__init__(model, task_id)
+        self.below = LinesView(id="tree")
+        self._rows = deps.rows(model.cascade.dag)
+        self._placed = False
+
+    def compose(self) -> ComposeResult:
+        """The tree stands between the graph and the keys."""
+        widgets = list(super().compose())
+        yield from [*widgets[:-1], self.below, widgets[-1]]
+
+    def redraw(self) -> None:
+        """The graph with the marks of now."""
+        self.say(deps.title(self.model, self._rows, self.room))
+        self.view.show(deps.lines(self.model, self.view.room, self._rows), [row.task_id for row in self._rows])
+        if not self._placed and self.given_task:
+            self.view.choose(self.given_task)
+        self._placed = True
+        self._redraw_tree()
+
+    def _redraw_tree(self) -> None:
+        if self.selected_task is not None:
+            self.below.show(deps.tree(self.model, self.selected_task, self.below.room))
+
+    def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
+        """The tree is that of the chosen task."""
+        self._redraw_tree()

@@ -1,0 +1,24 @@
+"""What the small dialogs share: a box in the middle, drawn over the screen they were opened from."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from textual.screen import ModalScreen
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer], Generic[Answer]):
+    """A box in the middle of the screen that gives an answer when it is left."""
+
+    CSS = """
+    Dialog { align: center middle; }
+    Dialog > #box {
+        width: 72; max-width: 95%; height: auto; max-height: 95%;
+        padding: 0 1; border: round $primary; background: $surface;
+    }
+    Dialog > #box > Static { width: 1fr; height: auto; background: $surface; }
+    Dialog > #box > Input { width: 1fr; border: none; height: 1; padding: 0; background: $panel; }
+    Dialog > #box > #foot { color: $text-muted; }
+    """

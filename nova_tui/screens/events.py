@@ -1,0 +1,43 @@
+"""The events as a screen: milestones, failures, starts and ends, the newest at the bottom."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from nova_tui.model import ViewModel
+from nova_tui.screens.base import ViewScreen
+from nova_tui.views import events
+from nova_tui.views.events import Only
+
+
+class EventsScreen(ViewScreen):
+    """What happened, in order."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f", "filter", "Filter", id="view.filter")]
+    FOLLOW = True
+    VIEW = "events"
+
+    def __init__(self, model: ViewModel, task_id: str | None = None) -> None:
+        super().__init__(model, task_id)
+        self.only = Only.ALL
+
+    @property
+    def selected_task(self) -> str | None:
+        """The task the event is about."""
+        key = self.view.key
+        return key[0] if isinstance(key, tuple) and key[0] in self.model.cascade.tasks else None
+
+    def redraw(self) -> None:
+        """The events that are kept."""
+        chosen = events.chosen(self.model.events, self.only)
+        self.say(events.title(len(chosen), self.only, self.room))
+        lines = events.lines(chosen, self.model.cascade.tasks, self.view.room)
+        self.view.show(lines, [(event.task, event.rev) for event in chosen])
+
+    def action_filter(self) -> None:
+        """All, milestones only, problems only, all again."""
+        kinds = list(Only)
+        self.only = kinds[(kinds.index(self.only) + 1) % len(kinds)]
+        self.redraw()

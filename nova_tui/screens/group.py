@@ -1,0 +1,43 @@
+"""Drilling down: the project, a branch or a group with its members; enter opens one, escape goes back up."""
+
+from __future__ import annotations
+
+from nova_tui.model import ViewModel
+from nova_tui.screens.base import ViewScreen
+from nova_tui.views import members
+from nova_tui.views.members import Place
+from nova_tui.widgets.lines_view import LinesView
+
+
+class GroupScreen(ViewScreen):
+    """The members of the project (no branch given), of a branch, or of a group of it, and what they come to."""
+
+    AXIS = True
+
+    def __init__(self, model: ViewModel, branch: str | None = None, group: str | None = None) -> None:
+        super().__init__(model)
+        self.place = Place(branch, group)
+        self._members = members.members(model, self.place)
+
+    @property
+    def selected_task(self) -> str | None:
+        """The task under the cursor, if it is on one."""
+        return self.view.key.task if isinstance(self.view.key, Place) else None
+
+    def redraw(self) -> None:
+        """The sums of now."""
+        width = self.view.room
+        self.say(members.title(self.model, self.place, self.room))
+        self.axis.show(members.header(width))
+        self.view.show(members.lines(self.model, self._members, width), self._members)
+
+    def on_lines_view_opened(self, message: LinesView.Opened) -> None:
+        """One level down."""
+        if not isinstance(message.key, Place):
+            return
+        if message.key.task is None:
+            self.app.push_screen(GroupScreen(self.model, message.key.branch, message.key.group))
+            return
+        from nova_tui.screens.task import TaskScreen
+
+        self.app.push_screen(TaskScreen(self.model, message.key.task))

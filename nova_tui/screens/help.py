@@ -1,0 +1,57 @@
+"""The keys that work now, made from the bindings of the screen it was opened from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
+
+from nova_tui.views import help as help_view
+from nova_tui.widgets.lines_view import LinesView
+from nova_tui.widgets.one_line import OneLine
+
+
+class HelpScreen(ModalScreen[None]):
+    """Shows groups of keys in as many columns as it takes to fit."""
+
+    CSS = """
+    HelpScreen { layout: vertical; background: $background; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "close", "Back", show=False, id="app.close"),
+    ]
+
+    def __init__(self, bindings: Sequence[Binding]) -> None:
+        super().__init__()
+        self._groups = help_view.groups(bindings)
+        self._heading = OneLine(id="title")
+        self._lines = LinesView(id="lines")
+
+    @classmethod
+    def of(cls, screen: Screen[Any]) -> HelpScreen:
+        """The help for a screen, as it is now."""
+        return cls(help_view.usable(screen.active_bindings.values()))
+
+    def compose(self) -> ComposeResult:
+        """Title and columns."""
+        yield self._heading
+        yield self._lines
+
+    def on_mount(self) -> None:
+        """Draw once the size is known."""
+        self.call_after_refresh(self._draw)
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        self._heading.show(help_view.title(self.size.width))
+        self._lines.show(help_view.lines(self._groups, self._lines.room, self._lines.size.height))
+
+    def action_close(self) -> None:
+        """Back."""
+        self.dismiss()

@@ -1,0 +1,109 @@
+"""One task as a screen: all that is known of it, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.timer import Timer
+
+from nova_core.database import AttemptRow
+from nova_core.model import is_safe_id
+from nova_tui.model import ViewModel
+from nova_tui.screens.base import ViewScreen
+from nova_tui.views import detail
+
+if TYPE_CHECKING:
+    from nova_tui.widgets.log_pane import LogPane
+
+_LOG_EVERY = 0.2
+
+
+class TaskScreen(ViewScreen):
+    """The details of a task beside its log (below it where there is no room); `tab` goes from one to the other."""
+
+    CSS = """
+    TaskScreen { layout: grid; grid-size: 1 4; grid-rows: 1 3fr 2fr 1; }
+    TaskScreen > #log { border-top: solid $panel; }
+    TaskScreen.-wide { grid-size: 2 3; grid-columns: 1fr 1fr; grid-rows: 1 1fr 1; }
+    TaskScreen.-wide > #log { border-top: none; border-left: solid $panel; }
+    TaskScreen.-wide > #title, TaskScreen.-wide > KeyLine { column-span: 2; }
+    TaskScreen.-short { grid-size: 1 2; grid-rows: 1 1fr; }
+    TaskScreen.-short > #log { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,shift+tab", "other_pane", "Details/log", id="view.pane"),
+        Binding("left_square_bracket", "step(-1)", "Previous task", show=False, id="view.previous_task"),
+        Binding("right_square_bracket", "step(1)", "Next task", show=False, id="view.next_task"),
+    ]
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - declared so
+
+    def __init__(self, model: ViewModel, task_id: str) -> None:
+        super().__init__(model, task_id)
+        self.task_id = task_id
+        self._log: LogPane | None = None
+        self._log_timer: Timer | None = None
+        self._attempts: tuple[tuple[str, int, str], Sequence[AttemptRow]] | None = None
+
+    @property
+    def selected_task(self) -> str | None:
+        """The task that is shown."""
+        return self.task_id
+
+    def compose(self) -> ComposeResult:
+        """Details and log."""
+        from nova_tui.widgets.log_pane import LogPane
+
+        self._log = LogPane(clipboard=self.model.source.project.nova_dir / "clipboard.txt", id="log")
+        widgets = list(super().compose())
+        yield from [*widgets[:-1], self._log, widgets[-1]]
+
+    def on_mount(self) -> None:
+        """Look at the log more often than at the model."""
+        self._log_timer = self.set_interval(_LOG_EVERY, self._poll_log)
+
+    def on_screen_suspend(self) -> None:
+        """Another screen is in front."""
+        if self._log_timer:
+            self._log_timer.pause()
+
+    def on_screen_resume(self) -> None:
+        """In front again."""
+        if self._log_timer:
+            self._log_timer.resume()
+
+    def _poll_log(self) -> None:
+        if self._log is not None:
+            self._log.view.poll()
+
+    def redraw(self) -> None:
+        """The details of now."""
+        self.say(detail.title(self.model, self.task_id, self.room))
+        self.view.show(detail.lines(self.model, self.task_id, self.view.room, self._history()))
+        if self._log is not None and is_safe_id(self.task_id):
+            self._log.view.set_path(self.model.source.project.latest_log(self.task_id))
+
+    def _history(self) -> Sequence[AttemptRow]:
+        """Attempts that are over; asked for again when another one began or ended."""
+        state = self.model.task(self.task_id)
+        key = self.task_id, state.attempt, state.status.value
+        if self._attempts is None or self._attempts[0] != key:
+            self._attempts = key, self.model.source.attempts(self.task_id)
+        return self._attempts[1]
+
+    def action_other_pane(self) -> None:
+        """From the details to the log and back."""
+        if self._log is not None and self._log.display:
+            self.set_focus(self._log.view if self.focused is self.view else self.view)
+
+    def action_step(self, way: int) -> None:
+        """The task before or after this one in the plan."""
+        ids = self.model.cascade.dag.ids
+        index = self.model.cascade.dag.index[self.task_id] + way
+        if 0 <= index < len(ids):
+            self.task_id = ids[index]
+            self.view.action_edge(False)
+            self.redraw()
+            self.refresh_bindings()

@@ -1,0 +1,134 @@
+"""A project, a branch or a group with what it comes to, and its members."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+from textual.content import Content
+
+from nova_core.record import TaskStatus
+from nova_core.rollup import Rollup, Shown
+from nova_core.text import duration, money, tokens
+from nova_tui.glyphs import ACTIVE, MUTED, SUCCESS, TITLE, bar, glyph, style_of
+from nova_tui.model import ViewModel
+from nova_tui.views.line import Lazy, fit, line, plain
+
+_SHOWN = {
+    TaskStatus.FAILED: Shown.FAILED,
+    TaskStatus.IN_PROGRESS: Shown.RUNNING,
+    TaskStatus.PENDING: Shown.WAITING,
+    TaskStatus.COMPLETED: Shown.COMPLETED,
+}
+_BAR = 10
+_WITH_BAR, _WITH_COST = 60, 76  # cells from which on a column is shown
+_NO_NAME = "(no name)"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A node of the plan: the project, a branch, a group of a branch, or a task."""
+
+    branch: str | None = None
+    group: str | None = None
+    task: str | None = None
+
+
+def members(model: ViewModel, place: Place) -> list[Place]:
+    """What is directly inside: branches, their groups, their tasks; a level with a single nameless member is left out.
+
+    Raises `KeyError` for a branch or a group the plan does not have.
+    """
+    branches = model.cascade.branches
+    if place.branch is None:
+        return [Place(b) for b in branches] if _named(branches) else members(model, Place(next(iter(branches), "")))
+    groups = branches[place.branch]
+    if place.group is None and _named(groups):
+        return [Place(place.branch, g) for g in groups]
+    group = next(iter(groups)) if place.group is None else place.group
+    return [Place(place.branch, group, i) for i in groups[group]]
+
+
+def _named(names: Collection[str]) -> bool:
+    return len(names) > 1 or any(names)
+
+
+def rollup(model: ViewModel, place: Place) -> Rollup:
+    """The sums of the project, a branch or a group."""
+    if place.branch is None:
+        return model.rollups.project
+    return model.rollups.branch(place.branch) if place.group is None else model.rollups.group(place.branch, place.group)
+
+
+def shown(sums: Rollup) -> Shown:
+    """The mark of a node: the worst of its children."""
+    return _SHOWN[sums.status]
+
+
+def title(model: ViewModel, place: Place, width: int) -> Content:
+    """Where one is, and what it comes to."""
+    sums = rollup(model, place)
+    names = [model.cascade.name, *(n for n in (place.branch, place.group) if n)]
+    mark = (f" {glyph(shown(sums))} ", style_of(shown(sums)))
+    done = f"  {sums.completed:,}/{sums.total:,}  "
+    return line(mark, (plain(" / ".join(names)), TITLE), done, *_figures(sums, model.now), width=width)
+
+
+def _figures(sums: Rollup, now: float) -> list[str]:
+    """Time of work, tokens and cost, as far as there are any."""
+    used = sums.tokens.total
+    cost = money(sums.cost_usd) + ("+?" if sums.unpriced and sums.cost_usd is not None else "")
+    return [duration(sums.duration(now)), *([f"  {tokens(used)} tok  {cost}"] if used else [])]
+
+
+def header(width: int) -> Content:
+    """The heads of the columns."""
+    cells = fit("TIME", 9, right=True)
+    cells += f"  {fit('PROGRESS', _BAR + 5)}" if width >= _WITH_BAR else ""
+    cells += fit("TOKENS", 8, right=True) + fit("COST", 10, right=True) if width >= _WITH_COST else ""
+    return line((fit("   NAME", max(8, width - len(cells))) + cells, MUTED), width=width)
+
+
+def draw(model: ViewModel, place: Place, width: int) -> Content:
+    """A member as a line."""
+    return _task(model, place.task, width) if place.task is not None else _node(model, place, width)
+
+
+def _node(model: ViewModel, place: Place, width: int) -> Content:
+    sums = rollup(model, place)
+    name = (place.group if place.group is not None else place.branch) or _NO_NAME
+    name = f"{name}  {sums.completed:,}/{sums.total:,}"
+    cost = money(sums.cost_usd) + ("+?" if sums.unpriced and sums.cost_usd is not None else "")
+    used = sums.tokens.total
+    figures = (duration(sums.duration(model.now)), tokens(used) if used else "", cost if used else "")
+    return _line(shown(sums), name, sums.progress, figures, width, TITLE)
+
+
+def _task(model: ViewModel, task_id: str, width: int) -> Content:
+    state, elapsed = model.task(task_id), model.elapsed(task_id)
+    word = model.shown(task_id)
+    done = 1.0 if state.status is TaskStatus.COMPLETED else (state.progress or 0) / 100
+    used = state.token_usage.total
+    took = duration(elapsed) if elapsed is not None else ""
+    figures = (took, tokens(used) if used else "", money(state.cost_usd) if used else "")
+    name = f"{task_id} {model.cascade.tasks[task_id].name}"
+    return _line(word, name, done, figures, width, "")
+
+
+def _line(word: Shown, name: str, share: float, figures: tuple[str, str, str], width: int, style: str) -> Content:
+    time, used, cost = figures
+    cells: list[str | Content | tuple[str, str]] = [fit(time, 9, right=True)]
+    taken = 9
+    if width >= _WITH_BAR:
+        cells += ["  ", bar(share, _BAR, SUCCESS if share >= 1 else ACTIVE), fit(f"{share:.0%}", 5, right=True)]
+        taken += _BAR + 7
+    if width >= _WITH_COST:
+        cells += [fit(used, 8, right=True), fit(cost, 10, right=True)]
+        taken += 18
+    return line(
+        (f" {glyph(word)} ", style_of(word)), (fit(name, max(5, width - taken - 3)), style), *cells, width=width
+    )
+
+
+def lines(model: ViewModel, found: Sequence[Place], width: int) -> Sequence[Content]:
+    """The members, drawn when looked at."""
+    return Lazy(len(found), lambda i: draw(model, found[i], width))
