@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from nova_core.executors.base import Ended
-from nova_core.inbox import Tokens
+from nova_core.inbox import Report, Tokens
 from nova_core.model import TokenUsage
 from nova_core.record import TaskState
 from nova_core.tokens import TokenCounter
 
+MOST_TEXT = 500
 _READ = 1 << 20
 
 
@@ -69,3 +71,15 @@ class Attempt:
         except OSError:
             return False
         return True
+
+
+def patch_of(report: Report) -> dict[str, Any]:
+    """The fields of the task that a worker's report changes, its tokens apart."""
+    patch: dict[str, Any] = {}
+    if report.step is not None:
+        patch["current_step"] = report.step[:MOST_TEXT]
+    if report.percent is not None:
+        patch["progress"] = max(0, min(100, report.percent))
+    if report.criterion is not None:
+        patch["current_step"] = f"reports criterion {report.criterion} met"
+    return patch

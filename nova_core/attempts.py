@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from nova_core import gitinfo
-from nova_core.attempt import Attempt
+from nova_core.attempt import MOST_TEXT, Attempt, patch_of
 from nova_core.board import Board
 from nova_core.changes import fingerprint
 from nova_core.clock import Clock, iso
 from nova_core.config import Config
 from nova_core.database import AttemptRow
 from nova_core.disk import Disk
+from nova_core.errors import EnvironmentProblem
 from nova_core.events import EventKind
 from nova_core.executors.base import Ended, EndReason, Executor, Report, Started
 from nova_core.inbox import Report as WorkerReport
@@ -28,7 +29,6 @@ from nova_core.validation import check_outputs
 from nova_core.verdict import failure
 
 _MOST_FILES = 1000
-_MOST_TEXT = 500
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
 Failure = tuple[Reason, str]
 
@@ -79,10 +79,14 @@ class Attempts:
                "started_at": iso(attempt.started), "log": log_name(task_id), "model": self._launcher.model_of(task),
                "base_sha": attempt.base_sha},
         )  # fmt: skip
-        job = self._launcher.job(task, attempt.number)
+        self.active[task_id] = attempt
+        try:
+            job = self._launcher.job(task, attempt.number)
+        except EnvironmentProblem as problem:
+            self._settle(attempt, (Reason.SPAWN_ERROR, problem.message))
+            return attempt
         if job.own_holder:
             self._store.commit()
-        self.active[task_id] = attempt
         self._executor.submit(job)
         return attempt
 
@@ -152,16 +156,10 @@ class Attempts:
             attempt.reported = report.tokens
             self._progress(attempt)
         attempt.files = tuple(dict.fromkeys((*attempt.files, *report.files)))[:_MOST_FILES]
-        patch: dict[str, Any] = {}
-        if report.step is not None:
-            patch["current_step"] = report.step[:_MOST_TEXT]
-        if report.percent is not None:
-            patch["progress"] = max(0, min(100, report.percent))
-        if report.criterion is not None:
-            patch["current_step"] = f"reports criterion {report.criterion} met"
+        patch = patch_of(report)
         if patch or report.message:
             text = report.message or patch.get("current_step") or f"{patch.get('progress')} %"
-            self._board.record(EventKind.TASK_PROGRESS, report.task, f"{report.task}: {text[:_MOST_TEXT]}", **patch)
+            self._board.record(EventKind.TASK_PROGRESS, report.task, f"{report.task}: {text[:MOST_TEXT]}", **patch)
 
     def _cost(self, attempt: Attempt) -> float | None:
         usage = attempt.usage
@@ -270,7 +268,7 @@ class Attempts:
         elif attempt.interrupted and failed[0] is Reason.CANCELLED:
             patch |= {"status": TaskStatus.PENDING, "current_step": None}
             self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} was interrupted; it will run again", **patch)
-            self._board.offer(task_id)
+            self._board.pending_again(task_id)
         else:
             self._fail(attempt, patch, failed)
         self._keep_history(attempt, failed)
@@ -316,6 +314,7 @@ class Attempts:
                 EventKind.TASK_RETRYING, task_id, text, **patch, status=TaskStatus.PENDING, retry_at=retry_at
             )
             self.retries.plan(task_id, retry_at)
+            self._board.pending_again(task_id)
             return
         text = f"{task_id} failed: {error}"
         self._board.record(EventKind.TASK_FAILED, task_id, text, **patch, status=TaskStatus.FAILED)

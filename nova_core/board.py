@@ -87,11 +87,12 @@ class Board:
         for index, task_id in enumerate(self.dag.ids):
             if self.frontier.is_free(index):
                 self.offer(task_id)
-        self._renew_blocked(done)
+        self._renew_blocked()
 
-    def _renew_blocked(self, done: set[str]) -> None:
+    def _renew_blocked(self) -> None:
         failed = {i for i in self.dag.ids if self.state(i).status is TaskStatus.FAILED}
-        blocked = blockers(self.dag, failed, done) if failed else {}
+        pending = {i for i in self.dag.ids if self.state(i).status is TaskStatus.PENDING}
+        blocked = blockers(self.dag, failed, self.dag.index.keys() - pending - failed) if failed else {}
         for task_id in self.dag.ids:
             causes = blocked.get(task_id, ())
             if self.state(task_id).blocked_by != causes:
@@ -104,6 +105,13 @@ class Board:
             index = self.dag.index[task_id]
             if self.frontier.is_free(index) and task_id not in self.running:
                 self.queue.push(index)
+
+    def pending_again(self, task_id: str) -> None:
+        """The task ran in vain: queue it, or find out what blocks it if one of its dependencies was reset meanwhile."""
+        if self.frontier.is_free(self.dag.index[task_id]):
+            self.offer(task_id)
+        else:
+            self.rebuild()
 
     def pop(self) -> str | None:
         """The id to start next, now counted as running; None if nothing may start."""
@@ -137,7 +145,9 @@ class Board:
             for index in self.dag.dependents[todo.pop()]:
                 below = self.dag.ids[index]
                 causes = self.state(below).blocked_by
-                if task_id not in causes and len(causes) < BLOCKERS_SHOWN:
+                if self.state(below).status is not TaskStatus.PENDING or task_id in causes:
+                    continue
+                if len(causes) < BLOCKERS_SHOWN:
                     causes = (*causes, task_id)
                     self.record(EventKind.TASK_BLOCKED, below, _blocked_message(below, causes), blocked_by=causes)
                     todo.append(index)

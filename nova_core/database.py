@@ -144,6 +144,14 @@ class Database:
         rows = self._connection.execute(f"SELECT * FROM attempts {where} ORDER BY ended_at, attempt", values)  # noqa: S608 - two constants
         return [AttemptRow(*row) for row in rows]
 
+    def last_attempts(self) -> dict[str, int]:
+        """Number of the latest attempt of each task whose start is on record, also of tasks no longer in the plan."""
+        rows = self._connection.execute(
+            "SELECT task, patch FROM events WHERE kind IN ('task_started', 'task_adopted') ORDER BY rev"
+        )
+        patches = ((task, msgspec.json.decode(patch)) for task, patch in rows)
+        return {task: patch["attempt"] for task, patch in patches if "attempt" in patch}
+
     def durations(self) -> dict[str, float]:
         """Seconds the latest completed attempt of each task took."""
         rows: list[tuple[Any, ...]] = self._connection.execute(

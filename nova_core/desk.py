@@ -44,7 +44,7 @@ class Desk:
         for task_id in self._targets(command):
             why = handler(task_id, command)
             (refused if why else done).append(why or task_id)
-        if done and command.kind is not CommandKind.CANCEL:
+        if done:
             self._board.rebuild()
         words = [f"{_DONE[command.kind]}: {', '.join(done)}"] if done else []
         return Reply(not refused, "; ".join(words + refused) or f"nothing to {command.kind}")
@@ -53,12 +53,12 @@ class Desk:
         board = self._board
         if command.kind is CommandKind.RETRY:
             failed = [i for i in board.dag.ids if board.state(i).status is TaskStatus.FAILED]
-            chosen = command.ids or tuple(failed)
+            chosen = tuple(dict.fromkeys(command.ids)) or tuple(failed)
             below = board.dag.descendants(chosen) if command.downstream else set()
             return [*chosen, *(i for i in board.dag.ids if i in below and self._can_reset(i))]
         if command.kind is CommandKind.CANCEL and not command.ids:
             return list(self._attempts.active) if self._attempts else []
-        return list(command.ids)
+        return list(dict.fromkeys(command.ids))
 
     def _can_reset(self, task_id: str) -> bool:
         return self._board.state(task_id).status in (TaskStatus.FAILED, TaskStatus.COMPLETED)
@@ -115,7 +115,6 @@ class Desk:
             return None
         if state.retry_at or state.approval == "waiting":
             self._fail(task_id, Reason.CANCELLED, "cancelled")
-            self._board.rebuild()
             return None
         return f"{task_id} is not running"
 

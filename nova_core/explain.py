@@ -42,8 +42,8 @@ def explain(
     running = _run_order(cascade, states, chosen, order)
     explained = [Explanation(i, "run", _why_run(i, cascade, tasks, changes, again)) for i in running]
     failed = {i for i, t in states.items() if t.status is TaskStatus.FAILED}
-    done = {i for i, t in states.items() if t.status is TaskStatus.COMPLETED}
-    blocked = blockers(cascade.dag, failed, done)
+    going = {i for i, t in states.items() if t.status in (TaskStatus.COMPLETED, TaskStatus.IN_PROGRESS)}
+    blocked = blockers(cascade.dag, failed, going)
     will_run = set(running)
     others = [i for i in selected if i not in will_run]
     rest = [_why_not(i, states[i], blocked.get(i, ()), cascade, states, chosen, changes) for i in others]

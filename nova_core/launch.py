@@ -77,9 +77,9 @@ class Launcher:
         return agent.model if agent else None
 
     def job(self, task: Task, attempt: int) -> Job:
-        """The attempt's own process."""
+        """The attempt's own process. Raises `EnvironmentProblem` for a task that nothing can run."""
         line = task.command or self._config.command
-        agent = None if line else self._config.agents[self._agent_name(task) or ""]
+        agent = None if line else self._agent_of(task)
         timeout = task.timeout if task.timeout is not None else self._config.timeout
         return Job(
             key=f"{task.id}@{attempt}",
@@ -94,6 +94,13 @@ class Launcher:
             log_limit=self._config.log_limit,
             own_holder=agent is not None,
         )
+
+    def _agent_of(self, task: Task) -> AgentConfig:
+        """Not every task passed `require_commands`: one that was skipped, say, can still be retried."""
+        name = self._agent_name(task)
+        if name is None or name not in self._config.agents:
+            raise EnvironmentProblem(f"nothing to run it: {self._agent_problem(task)}")
+        return self._config.agents[name]
 
     def _argv(self, agent: AgentConfig, task: Task) -> tuple[str, ...]:
         return render_command(agent, task, build_prompt(task, self._name), task.model or agent.model or "")

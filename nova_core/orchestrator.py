@@ -91,7 +91,7 @@ class Orchestrator:
         self._stopping = 0
         self._next_look = self._next_tail = 0.0
         self._disk_since: float | None = None
-        self._over_budget = False
+        self._over_budget = self._was_paused = False
         self._detached = False
         self._started = self._clock.monotonic()
 
@@ -244,7 +244,8 @@ class Orchestrator:
         )
         self.store.held = self.attempts.active
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
-        self._announce()
+        if launch:
+            self._announce()
         left = self._executor.recover()
         self._executor.prepare()
         found = recover(self.board, self.attempts, self._executor, left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from nova_core.clock import iso, seconds
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor, Report, Started
 from nova_core.parser import Cascade
+from nova_core.project import log_name
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.store import Store
 
@@ -36,7 +38,9 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
         store.remove(task_id)
     for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
         _accept_edit(store, task_id, prints[task_id], task_id in again)
-    store.add_tasks({i: _fresh(store.tasks.get(i), prints[i]) for i in cascade.tasks})
+    # An id that is used again goes on counting: what the old task left, records or reports, must not pass for its own.
+    used = store.database.last_attempts() if changes.added else {}
+    store.add_tasks({i: _fresh(store.tasks.get(i), prints[i], used.get(i, 0)) for i in cascade.tasks})
 
 
 def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
@@ -48,9 +52,9 @@ def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
         store.record(EventKind.PLAN_CHANGED, task_id, f"{task_id} was edited", fingerprint=mark)
 
 
-def _fresh(state: TaskState | None, mark: str) -> TaskState:
+def _fresh(state: TaskState | None, mark: str, used: int) -> TaskState:
     if state is None:
-        return TaskState(fingerprint=mark)
+        return TaskState(fingerprint=mark, attempt=used)
     return state if state.fingerprint else msgspec.structs.replace(state, fingerprint=mark)
 
 
@@ -104,28 +108,40 @@ def _drop(executor: Executor, report: Report) -> None:
 
 def _take_over(board: Board, attempts: Attempts, task_id: str, number: int, report: Report) -> Report:
     state = board.state(task_id)
-    began = report.started_at or (seconds(state.started_at) if state.started_at else 0.0)
+    began = report.started_at
     patch: dict[str, Any] = {}
     if number > state.attempt:
-        patch = {**RESET, "attempt": number, "started_at": iso(began), "worker_id": report.key, "log": f"{task_id}.log"}
-    patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False}
+        patch = {
+            **CLEARED,
+            "attempt": number,
+            "started_at": iso(began),
+            "worker_id": report.key,
+            "log": log_name(task_id),
+        }
+    elif state.started_at:
+        with contextlib.suppress(ValueError):  # another program's words
+            began = seconds(state.started_at)
+    patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False, "criteria_met": ()}
     how = f"still runs, as pid {report.pid}" if isinstance(report, Started) else "ended while no engine ran"
     board.record(EventKind.TASK_ADOPTED, task_id, f"{task_id} {how}", **patch)
-    attempts.adopt(task_id, seconds(state.started_at) if number == state.attempt and state.started_at else began)
+    attempts.adopt(task_id, began)
     return report
 
 
 def _give_up_unknown(board: Board, attempts: Attempts) -> None:
-    """Tasks in progress that no record knows: they never began, unless the records themselves are gone."""
-    records_gone = not board.store.database.last_rev()
+    """Tasks in progress that no holder knows: they never began, if the history tells of their start, else are lost."""
+    history: dict[str, int] | None = None
     for task_id in board.cascade.tasks:
         state = board.state(task_id)
         if state.status is not TaskStatus.IN_PROGRESS or state.approval == "waiting" or task_id in attempts.active:
             if state.retry_at and state.status is TaskStatus.PENDING:
                 attempts.retries.plan(task_id, state.retry_at)
-        elif records_gone:
+            continue
+        history = board.store.database.last_attempts() if history is None else history
+        if history.get(task_id) != state.attempt:
             text = f"{task_id} is lost: it was running, and Nova's records of it are gone"
             patch = {"status": TaskStatus.FAILED, "reason": Reason.LOST, "error": text, "pid": None}
             board.record(EventKind.TASK_FAILED, task_id, text, **patch)
         else:
-            board.record(EventKind.TASK_RESET, task_id, f"{task_id} never began; it will run", **RESET)
+            text = f"{task_id} never began; it will run"
+            board.record(EventKind.TASK_RESET, task_id, text, **CLEARED, status=TaskStatus.PENDING)

@@ -148,12 +148,15 @@ class ReadyQueue:
                 heapq.heappush(self._ready, heapq.heappop(parked))
 
 
-def blockers(dag: DAG, failed: Collection[str], completed: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """For each task that cannot start because of failures above it: up to three of the failed tasks, nearest first."""
+def blockers(dag: DAG, failed: Collection[str], going: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """For each task that cannot start because of failures above it: up to three of the failed tasks, nearest first.
+
+    `going` tasks are completed or under way: whatever failed above them does not keep them, nor what waits for them.
+    """
     blocked: list[tuple[str, ...]] = [()] * len(dag)
     found = {}
     for i in dag.order:
-        if dag.ids[i] in failed or dag.ids[i] in completed:
+        if dag.ids[i] in failed or dag.ids[i] in going:
             continue
         causes: dict[str, None] = {}
         for d in dag.dependencies[i]:
