@@ -78,6 +78,19 @@ class Cleaner:
         return "\r" if self._newlines and match[0] == "\r" else ""
 
 
+def harmless_json(data: bytes) -> bytes:
+    """Return the JSON in `data` with every character that `clean` would replace as `\\u....`, which means the same."""
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return re.sub(f"[\x7f-\x9f{_UNSEEN}]", _json_escape, data.decode()).encode()
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    """`\\u009b`; beyond the basic plane two of them, a surrogate pair (RFC 8259, section 7)."""
+    units = match[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
 def head_and_tail(text: str, limit: int) -> str:
     """Return at most `limit` characters of `text`: its beginning, how much was left out, and its end."""
     if len(text) <= limit:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from nova_core.cli.options import AsJson, Directory, here
-from nova_core.cli.output import columns, out, out_lines, paint
+from nova_core.cli.output import columns, out_json, out_lines, paint
 from nova_core.errors import NovaError
 
 NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "sshfs", "fuse.sshfs", "ceph", "glusterfs", "afs"}
@@ -51,13 +51,10 @@ def doctor(as_json: AsJson = False, directory: Directory = None) -> int:
 
     findings = list(all_findings())
     if as_json:
-        import msgspec
-
-        rows = [finding._asdict() for finding in findings]
-        out(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        out_json([finding._asdict() for finding in findings], indent=True)
     else:
         width = max(len(level) for level in Level)
-        shown = columns([(finding.what, clean(finding.detail)) for finding in findings])
+        shown = columns([(clean(finding.what), clean(finding.detail)) for finding in findings])
         out_lines(
             paint(f.level.ljust(width), COLOURS[f.level]) + "  " + line for f, line in zip(findings, shown, strict=True)
         )

@@ -6,10 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from nova_core.cli.output import OutputClosedError, note, out, out_lines
+from nova_core.cli.output import OutputClosedError, note, out_json, out_lines, tell
 from nova_core.console.summary import TAIL_LINES, counts, failed_tasks, summary, summary_object
 from nova_core.console.tails import tail
 from nova_core.model import is_safe_id
+from nova_core.text import clean
 
 if TYPE_CHECKING:
     from nova_core.project import Project
@@ -32,11 +33,9 @@ def finish(
     """
     try:
         if as_json:
-            import msgspec
-
-            out(msgspec.json.encode(summary_object(result)).decode())
+            out_json(summary_object(result))
         else:
-            out_lines(quiet_runner(summary(result, snapshot, began, lambda task_id: log_tail(project, task_id))))
+            out_lines(summary(result, snapshot, began, lambda task_id: log_tail(project, task_id)))
         sys.stdout.flush()
     except (OutputClosedError, BrokenPipeError):
         from nova_core.cli.output import abandon_stdout
@@ -46,11 +45,6 @@ def finish(
         write_junit(junit, snapshot, project)
     if "GITHUB_ACTIONS" in os.environ:
         tell_github(snapshot, result, plan)
-
-
-def quiet_runner(lines: list[str]) -> list[str]:
-    """On GitHub, the same lines with nothing that its runner takes for a command."""
-    return [line.replace("##[", "## [") for line in lines] if "GITHUB_ACTIONS" in os.environ else lines
 
 
 def log_tail(project: Project, task_id: str) -> list[str]:
@@ -67,7 +61,7 @@ def write_junit(path: str, snapshot: Snapshot, project: Project) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        note(f"nova: cannot write {path}: {error.strerror}")
+        note(f"nova: cannot write {clean(path)}: {error.strerror}")
 
 
 def tell_github(snapshot: Snapshot, result: RunResult, plan: str) -> None:
@@ -77,11 +71,11 @@ def tell_github(snapshot: Snapshot, result: RunResult, plan: str) -> None:
     failed = failed_tasks(snapshot.state.tasks)
     lines = {task_id: task.line for task_id, task in snapshot.cascade.tasks.items()}
     for line in error_commands(failed, plan, lines):
-        note(line)
+        tell(line)
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         try:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(step_summary(snapshot.cascade.name, counts(result), failed))
         except OSError as error:
-            note(f"nova: cannot write {path}: {error.strerror}")
+            note(f"nova: cannot write {clean(path)}: {error.strerror}")

@@ -41,7 +41,30 @@ def out_lines(lines: Iterable[str]) -> None:
     """Print many lines with one write."""
     text = "\n".join(lines)
     if text:
-        out(text)
+        out(for_runner(text))
+
+
+def out_json(value: object, *, indent: bool = False) -> None:
+    """Print any of our values as JSON, on one line or with `indent` on many."""
+    import msgspec
+
+    data = msgspec.json.encode(value)
+    out(json_text(msgspec.json.format(data, indent=2) if indent else data).decode())
+
+
+def json_text(data: bytes) -> bytes:
+    """JSON in which nothing does anything to a terminal, nor to GitHub's runner."""
+    from nova_core.text import harmless_json
+
+    return harmless_json(data.replace(b"##[", b"#\\u0023["))
+
+
+def for_runner(text: str) -> str:
+    """On GitHub, the same text with nothing that its runner takes for a command: `::` first in a line, any `##[`."""
+    if "GITHUB_ACTIONS" not in os.environ:
+        return text
+    lines = text.replace("##[", "## [").split("\n")
+    return "\n".join(line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line for line in lines)
 
 
 def flush() -> None:
@@ -54,6 +77,11 @@ def flush() -> None:
 
 def note(text: str) -> None:
     """Print something for the person, not for a program."""
+    tell(for_runner(text))
+
+
+def tell(text: str) -> None:
+    """Print a line to stderr as it is, also a command for GitHub's runner."""
     try:
         sys.stdout.flush()
         sys.stderr.write(text + "\n")

@@ -9,7 +9,7 @@ import typer
 
 from nova_core.cli.failures import show_problems
 from nova_core.cli.options import DEFAULT_PLAN, AsJson, Directory, Plan
-from nova_core.cli.output import out, out_lines
+from nova_core.cli.output import for_runner, json_text, out, out_json, out_lines
 
 if TYPE_CHECKING:
     from nova_core.check import PlanSummary
@@ -44,23 +44,16 @@ def check(plan: Plan = DEFAULT_PLAN, as_json: AsJson = False, directory: Directo
         cascade = parse_cascade(plan)
     except InputError as error:
         if as_json:
-            print_json({"valid": False, "problems": error.problems})
+            out_json({"valid": False, "problems": error.problems}, indent=True)
             return error.exit_code
         raise
     found, warnings = summarize(cascade), find_warnings(cascade)
     if as_json:
-        print_json({"valid": True, "name": cascade.name, "summary": found, "problems": warnings})
+        out_json({"valid": True, "name": cascade.name, "summary": found, "problems": warnings}, indent=True)
         return 0
     show_problems(warnings)
     out_lines(summary_lines(cascade, found))
     return 0
-
-
-def print_json(value: object) -> None:
-    """Print any of our values as JSON, readable."""
-    import msgspec
-
-    out(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
@@ -117,5 +110,6 @@ def graph(
         statuses = {task_id: task.status.value for task_id, task in tasks.items() if task_id in cascade.tasks}
     except FileNotFoundError:
         statuses = None
-    out(render(cascade, form.value, statuses).rstrip("\n"))
+    drawn = render(cascade, form.value, statuses).rstrip("\n")
+    out(json_text(drawn.encode()).decode() if form is GraphFormat.JSON else for_runner(drawn))
     return 0

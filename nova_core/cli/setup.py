@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nova_core.cli.options import AsJson, Directory, here
-from nova_core.cli.output import columns, note, out, out_lines
+from nova_core.cli.output import columns, note, out, out_json, out_lines
 from nova_core.errors import EnvironmentProblem
 
 
@@ -75,7 +75,7 @@ def config(as_json: AsJson = False, directory: Directory = None) -> int:
     origins = [origin_of(name, found.origins) for name, _ in rows]
     if as_json:
         objects = [{"name": n, "value": v, "from": o} for (n, v), o in zip(rows, origins, strict=True)]
-        out(msgspec.json.format(msgspec.json.encode(objects), indent=2).decode())
+        out_json(objects, indent=True)
         return 0
     shown = [(clean(n), shown_value(v), clean(o)) for (n, v), o in zip(rows, origins, strict=True)]
     out_lines(columns([("SETTING", "VALUE", "FROM"), *shown]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nova_core.cli.options import AsJson, Directory, here, load_state, plan_of
-from nova_core.cli.output import columns, flush, out, out_lines, paint
+from nova_core.cli.output import columns, flush, for_runner, out, out_json, out_lines, paint
 from nova_core.console.lines import failure_text
 from nova_core.errors import UsageError
 from nova_core.record import State, TaskState, TaskStatus
@@ -74,13 +74,11 @@ def engine_of(project: Project) -> EngineInfo | None:
 
 def print_json(project: Project) -> None:
     """Counts, the engine and the whole state, for programs."""
-    import msgspec
-
     state = load_state(project)
     plan = plan_of(state)
     counts = Counter(words_of(in_plan_order(state, plan), plan).values())
     value = {"engine": engine_of(project), "counts": {word: counts[word] for word in Shown}, "state": state}
-    out(msgspec.json.encode(value).decode())
+    out_json(value)
 
 
 def follow(project: Project) -> None:
@@ -94,7 +92,7 @@ def follow(project: Project) -> None:
         state = load_state(project)
         lines = screen(state, plan, engine, time.time())
         if lines != before:
-            out(clear + "\n".join(lines) + ("" if clear else "\n"))
+            out(clear + for_runner("\n".join(lines)) + ("" if clear else "\n"))
             flush()
         before = lines
         if engine is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Protocol
 
 from nova_core.cli.failures import crash
+from nova_core.cli.output import for_runner, json_text
 from nova_core.console.lines import LocalClock, event_line
 from nova_core.console.stream import EventStream
 from nova_core.events import Event
@@ -64,19 +65,18 @@ def json_form() -> Callable[[Event], bytes]:
     import msgspec
 
     encode = msgspec.json.Encoder().encode
-    return lambda event: encode(event) + b"\n"
+    return lambda event: json_text(encode(event)) + b"\n"
 
 
 def plain_form(engine: Orchestrator) -> Callable[[Event], bytes | None]:
-    """An event as one line of text. GitHub's runner takes `##[` anywhere in a line for a command."""
+    """An event as one line of text."""
     tasks = engine.snapshot().cascade.tasks
     clock = LocalClock()
-    on_github = "GITHUB_ACTIONS" in os.environ
 
     def form(event: Event) -> bytes | None:
         line = event_line(event, tasks, clock)
         if line is None:
             return None
-        return f"{line.replace('##[', '## [') if on_github else line}\n".encode("utf-8", "replace")
+        return f"{for_runner(line)}\n".encode("utf-8", "replace")
 
     return form
