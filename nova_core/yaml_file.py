@@ -151,6 +151,8 @@ class _Builder:
             )
         if getattr(event, "tag", None) is not None:
             raise self._refuse(event, "tags (`!`) are not supported", "remove it, or quote the value")
+        if not (value := getattr(event, "value", "")).isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            raise self._refuse(event, "half of a surrogate pair is no character", "write \\U and eight digits")
         if self._nodes > MAX_NODES:
             raise self._refuse(event, f"more than {MAX_NODES:,} values", "is this the right file?")
 

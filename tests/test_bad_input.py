@@ -185,6 +185,7 @@ SETTINGS = {
     "settings that are a list": Case(settings("- jobs\n"), r"nova\.yaml:1: must be a mapping"),
     "broken YAML": Case(settings("jobs: 1\nagent: a: b\n"), r"nova\.yaml:2: not valid YAML"),
     "binary settings": Case(settings(bytes(range(256))), r"nova\.yaml:\d+: is not UTF-8"),
+    "half a character": Case(settings('agent: "\\ud83d"'), r"nova\.yaml:1: half of a surrogate pair"),
     "a control character": Case(settings("jobs: 1\n# \x07\n"), r"nova\.yaml:2: character U\+0007 is not allowed"),
     "a directory as settings": Case(folder("nova.yaml"), r"nova\.yaml: cannot be read: Is a directory"),
     "a pipe as settings": Case(lambda root: os.mkfifo(root / "nova.yaml"), r"nova\.yaml: cannot be read"),
