@@ -1,0 +1,328 @@
+"""Texts that want to be commands, escapes or markup stay texts, wherever they come from and wherever they are shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from cli_process import command, environment, nova
+from terminal import harm_in, on_terminal
+
+from nova_core.project import Project
+from nova_core.record import ProjectState, Reason, RunState, State, TaskState, TaskStatus
+
+# Each wants something else of a terminal; what must be left of it is behind it.
+ESCAPES = {
+    "clipboard": ("a\x1b]52;c;cm0gLXJmIH4K\x07b", "ab"),
+    "title": ("a\x1b]0;owned\x07b", "ab"),
+    "clear": ("a\x1b[2J\x1b[Hb", "ab"),
+    "C1": ("a\x9b2Jb", "ab"),
+    "DCS": ("a\x1bP+q544e\x1b\\b", "ab"),
+    "link": ("a\x1b]8;;file:///etc/passwd\x1b\\click\x1b]8;;\x1b\\b", "aclickb"),
+    "overwrite": ("FAILED\rok", "FAILED\ufffdok"),
+    "backspace": ("bad\x08\x08\x08ok", "bad\ufffd\ufffd\ufffdok"),
+    "bidi": ("a\u202egnp.exe", "a\ufffdgnp.exe"),
+    "zero width": ("a\u200bb", "a\ufffdb"),
+    "screen": ("a\x1b[?1049hb", "ab"),
+    "NUL": ("a\0b", "a\ufffdb"),
+    "DEL": ("a\x7fb", "a\ufffdb"),
+    "colour": ("a\x1b[31;5mb", "ab"),
+    "tags": ("a\U000e0041b", "a\ufffdb"),
+}
+MARKUP = [
+    "x [/nope]",
+    "[@click=app.quit]x[/]",
+    "[red]x",
+    "[link=file:///etc/passwd]x[/link]",
+    ":smiley: [bold]x[/bold]",
+]
+SHELL = ["$(touch pwned)", "; touch pwned", "`touch pwned`", "| touch pwned", "&& touch pwned", "' ; touch pwned '"]
+RUNNER = ["::error::pwned", "::set-output name=a::b", "##[error]pwned", "%0A::error::pwned"]
+PLAIN = [*MARKUP, *SHELL, *RUNNER]
+HEAD = (
+    "| Task ID | Task Name | What Changes | Depends On | Command | Approval |\n| --- | --- | --- | --- | --- | --- |\n"
+)
+ALL = "".join(payload for payload, _ in ESCAPES.values())
+GITHUB = {"GITHUB_ACTIONS": "true"}
+
+
+def in_a_cell(text: str) -> str:
+    """Text that can stand in one cell of a table."""
+    return text.replace("|", "\\|").replace("\r", "").replace("\0", "")
+
+
+def yaml_text(text: str) -> str:
+    """The text in double quotes, with everything but plain characters escaped."""
+    return '"' + "".join(c if c.isalnum() else f"\\U{ord(c):08x}" for c in text) + '"'
+
+
+def names() -> dict[str, tuple[str, str]]:
+    """Ids of tasks; what is in each one's name cell, and what must be seen of it."""
+    texts = [(in_a_cell(p), seen) for n, (p, seen) in ESCAPES.items() if n not in ("overwrite", "NUL")]
+    # Backticks around a whole name are Markdown's, not the name's.
+    texts += [(in_a_cell(f"n {text}"), f"n {text}") for text in PLAIN]
+    return {f"F{number}": pair for number, pair in enumerate(texts)}
+
+
+NAMES = names()
+HOSTILE = f"p {ALL} {' '.join(MARKUP)} $(touch pwned) `touch pwned`".replace("\r", "").replace("\0", "")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of tasks with hostile names; F0 prints everything and fails, F1 reports it, F2 waits for approval."""
+    root = tmp_path_factory.mktemp("hostile") / "p\x1b[2J\u202e$(touch pwned) [red]"
+    root.mkdir()
+    report = f'{sys.executable} -m nova_core report --step "$(cat printed)" --message "$(cat printed)"'
+    commands = {"F0": "cat printed; exit 3", "F1": report, "F2": "true"}
+    rows = "".join(
+        f"| {i} | {name} | does {name} | {'F0' if i == 'F4' else '-'} | `{commands.get(i, 'true')}` "
+        f"| {'yes' if i == 'F2' else ''} |\n"
+        for i, (name, _) in NAMES.items()
+    )
+    (root / "CASCADE.md").write_text(f"# {HOSTILE}\n\n## L1: b {HOSTILE}\n\n### L2: g {HOSTILE}\n\n{HEAD}{rows}")
+    (root / "printed").write_text("\n".join([ALL.replace("\0", ""), *PLAIN]))
+    message, key = yaml_text(HOSTILE), yaml_text("a" + ALL[:60])  # a key has at most 1,024 characters
+    (root / "milestones.yaml").write_text(
+        f"milestones:\n  - id: {message}\n    name: {message}\n    message: {message}\n"
+        "    trigger: {type: any_task_failed}\n"
+    )
+    (root / "nova.yaml").write_text(
+        f"agents:\n  {key}:\n    command: [{message}]\n    model: {message}\nenv:\n  set: {{TEXT: {message}}}\n"
+        f"limits:\n  groups: {{{key}: 2}}\n"
+    )
+    done = nova("run", "--json", "--junit", "junit.xml", cwd=root)
+    (root / "events.jsonl").write_text(done.stdout)
+    assert done.returncode == 1, done.stderr
+    return root
+
+
+LOOKS = {
+    "check": 0, "check --json": 0, "status": 0, "status --watch": 0, "status --json": 0, "config": 0,
+    "config --json": 0, "doctor": 8, "doctor --json": 8, "graph": 0, "graph -f mermaid": 0, "graph -f dot": 0,
+    "graph -f json": 0, "logs F0": 0, "logs F0 -f": 0, "why F0": 0, "why F1": 0, "why F2": 0, "why F4": 0,
+    "run -n --fresh": 0, "run --explain": 0, "retry F4": 2, "run --json": 1, "run --no-ui": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_nothing_reaches_the_terminal(look: str, project: Path) -> None:
+    """Whatever is looked at on a terminal, it gets no escape, control or hidden character but Nova's own."""
+    code, shown = on_terminal(*look.split(), cwd=project)
+    assert (code, harm_in(shown)) == (LOOKS[look], [])
+    assert shown
+    assert not list(project.parent.rglob("pwned*"))
+
+
+@pytest.mark.parametrize(
+    "look",
+    ["check --json", "status --json", "config --json", "doctor --json", "graph -f json", "run --json", "run", "why F0"],
+)
+def test_into_a_pipe_too(look: str, project: Path) -> None:
+    """What other programs get is as clean, on GitHub nothing in it is a command to the runner, and JSON is JSON."""
+    done = nova(*look.split(), cwd=project, env=GITHUB)
+    assert harm_in(done.stdout + done.stderr) == []
+    assert commands_to_the_runner(done.stdout) == []
+    if "json" in look:
+        texts = done.stdout.splitlines() if look == "run --json" else [done.stdout]
+        assert all(json.loads(text) is not None for text in texts)
+
+
+def commands_to_the_runner(text: str) -> list[str]:
+    """The lines GitHub's runner would act on."""
+    return [line for line in text.splitlines() if line.lstrip().startswith("::") or "##[" in line]
+
+
+def test_names_are_shown_as_they_are(project: Path) -> None:
+    """Names of tasks are seen as text, markup and all, in the plain lines, the live view, the graph and the status."""
+    fresh = nova("run", "--fresh", cwd=project)
+    live = on_terminal("run", "--no-ui", "--fresh", cwd=project)[1]
+    started = [line.split(" started  ", 1)[1] for line in fresh.stdout.splitlines() if " started  " in line]
+    assert sorted(started) == sorted(seen for i, (_, seen) in NAMES.items() if i != "F4")
+    shown = {
+        "why": "".join(nova("why", i, cwd=project).stdout for i in list(NAMES)[::6]),
+        "dot": nova("graph", "-f", "dot", cwd=project).stdout.replace("\\\\", "\\").replace('\\"', '"'),
+        "preview": nova("run", "-n", "--fresh", cwd=project).stdout,
+    }
+    for i, (_, seen) in NAMES.items():
+        assert seen in shown["preview"]
+        assert seen in shown["dot"]
+        if i in list(NAMES)[::6]:
+            assert seen in shown["why"]
+    assert "[/nope]" in live
+    assert "[@click=app.quit]x[/]" in live
+
+
+def test_events_keep_the_text(project: Path) -> None:
+    """The stream of events holds every name and step unchanged, written so that a terminal shows it harmlessly."""
+    text = (project / "events.jsonl").read_text()
+    assert harm_in(text) == []
+    events = [json.loads(line) for line in text.splitlines()]
+    messages = [e["message"] for e in events if e["kind"] == "task_started"]
+    assert sorted(messages) == sorted(f"{i} started: {name}" for i, (name, _) in unescaped_names() if i != "F4")
+    steps = [e["patch"]["current_step"] for e in events if e["kind"] == "task_progress" and e["task"] == "F1"]
+    assert any("\x1b]52;c;cm0gLXJmIH4K\x07" in step for step in steps if step)
+
+
+def unescaped_names() -> list[tuple[str, tuple[str, str]]]:
+    """The names as the parser reads them."""
+    return [(i, (name.replace("\\|", "|"), seen)) for i, (name, seen) in NAMES.items()]
+
+
+def test_steps_and_milestones_are_shown_as_text(project: Path) -> None:
+    """A reported step and a milestone's message stand in one plain line each."""
+    lines = nova("run", "--fresh", cwd=project).stdout.splitlines()
+    steps = [line for line in lines if " F1 step" in line]
+    assert len(steps) >= 1
+    assert all("[/nope]" in line and "$(touch pwned)" in line for line in steps)
+    (told,) = [line for line in lines if "milestone" in line]
+    assert told.count("[/nope]") == 2  # the name and the message
+    assert not list(project.parent.rglob("pwned*"))
+
+
+def test_junit_is_wellformed(project: Path) -> None:
+    """The JUnit file can be parsed, holds the texts as text, and no control character."""
+    text = (project / "junit.xml").read_text()
+    assert harm_in(text) == []
+    tree = ElementTree.fromstring(text)
+    found = {case.get("name") for case in tree.iter("testcase")}
+    assert found == {f"{i} {seen}" for i, (_, seen) in NAMES.items()}
+    (failure,) = tree.iter("failure")
+    assert "[/nope]" in "".join(failure.itertext()) or "::set-output" in "".join(failure.itertext())
+
+
+@pytest.mark.parametrize("title", ["::error::pwned", " ::add-mask::x", "##[group]x", f"x {ALL}"])
+def test_github_gets_its_own_commands_only(title: str, tmp_path: Path) -> None:
+    """On GitHub no project name, task name, log line or plan path becomes a command or markup of the summary."""
+    title = title.replace("\r", "").replace("\0", "")
+    plan = tmp_path / "a,b::c%0A.md"
+    plan.write_text(
+        f"# {title}\n\n## {title}\n\n### {title}\n\n{HEAD}"
+        f"| F1 | {title} | x | - | `printf '::error::x\\n##[error]y\\n\\r::warning::z\\n'; exit 1` | |\n"
+    )
+    summary = tmp_path / "summary.md"
+    env = {**GITHUB, "GITHUB_STEP_SUMMARY": str(summary)}
+    for words in (("check", plan.name), ("run", plan.name), ("status",), ("why", "F1")):
+        done = nova(*words, cwd=tmp_path, env=env)
+        assert commands_to_the_runner(done.stdout) == []
+        own = commands_to_the_runner(done.stderr)
+        assert own == (
+            ["::error file=a%2Cb%3A%3Cc".replace("%3C", "%3A") + "%250A.md,line=9,title=F1::exit code 1"]
+            if words[0] == "run"
+            else []
+        )
+        assert harm_in(done.stdout + done.stderr) == []
+    assert harm_in(summary.read_text()) == []
+    assert "## " not in summary.read_text().replace("### ", "", 1)
+
+
+FIELDS = {
+    "F1": TaskState(status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error=HOSTILE + ALL, attempt=1),
+    "F2": TaskState(blocked_by=(HOSTILE + ALL,)),
+    "F3": TaskState(status=TaskStatus.IN_PROGRESS, current_step=HOSTILE + ALL, started_at=ALL, worker_id=ALL, pid=1),
+    "F4": TaskState(retry_at=ALL, failures=1, error=ALL),
+    "F5": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting", current_step=ALL),
+    HOSTILE + ALL: TaskState(status=TaskStatus.FAILED, error="id", model=ALL, commit_sha=ALL, files_changed=(ALL,)),
+}
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        "status", "status --watch", "status --json", "why F1", "why F2", "why F3", "why F4", "why F5", "logs F1",
+        "logs HOSTILE", "why HOSTILE", "logs F1 --attempt 9", "retry HOSTILE", "approve F5 HOSTILE", "skip nope",
+    ],
+)  # fmt: skip
+def test_a_forged_state(look: str, tmp_path: Path) -> None:
+    """A state that somebody wrote by hand, ids and all, is shown harmlessly and leads nowhere."""
+    state = State(project=ProjectState(HOSTILE + ALL, HOSTILE), run=RunState(id=ALL), tasks=FIELDS)
+    Project(tmp_path).state_file.write_bytes(msgspec.json.encode(state))
+    arguments = [HOSTILE.replace("\0", "") if word == "HOSTILE" else word for word in look.split()]
+    code, shown = on_terminal(*arguments, cwd=tmp_path)
+    assert (code in (0, 2, 3), harm_in(shown)) == (True, [])
+    assert "internal error" not in shown
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+@pytest.mark.parametrize("place", ["dependency", "id", "file", "setting", "trigger", "option", "reason", "timeout"])
+def test_messages_about_bad_input(name: str, place: str, tmp_path: Path) -> None:
+    """An error that quotes the mistake quotes it harmlessly, in one line, with its hint in another."""
+    payload = ESCAPES[name][0]
+    cell = payload.replace("\r", "\v")  # which would end the row
+    typed = payload.replace("\0", "")  # no argument can hold a NUL
+    row = {"dependency": f"| F1 | a | x | {cell} |", "id": f"| {cell} | a | x | - |"}.get(place, "| F1 | a | - | - |")
+    (tmp_path / "CASCADE.md").write_text(HEAD + row + " `true` | |\n")
+    quoted = yaml_text(payload)
+    if place == "setting":
+        (tmp_path / "nova.yaml").write_text(f"{quoted}: 1\njobs: {quoted}\n")
+    if place == "trigger":
+        (tmp_path / "milestones.yaml").write_text(f"milestones:\n  - id: a\n    trigger: {{type: {quoted}}}\n")
+    arguments = {
+        "file": ["check", typed], "option": ["run", f"--x{typed}"], "timeout": ["run", "--timeout", typed],
+        "reason": ["reject", typed, "--reason", typed],
+    }.get(place, ["run", "--no-ui"])  # fmt: skip
+    code, shown = on_terminal(*arguments, cwd=tmp_path)
+    assert (code in (2, 3), harm_in(shown)) == (True, [])
+    lines = shown.replace("\r\n", "\n").splitlines()
+    assert [line.lstrip().startswith("hint: ") for line in lines] == [False, True] * (len(lines) // 2)
+
+
+def test_a_reason_is_kept_as_text(tmp_path: Path) -> None:
+    """The reason of a rejection is shown wherever the failure is."""
+    (tmp_path / "CASCADE.md").write_text(f"{HEAD}| F1 | a | x | - | `true` | yes |\n")
+    assert nova("run", cwd=tmp_path).returncode == 4
+    reason = HOSTILE + "\r\n::error::x"
+    for words in (("reject", "F1", "--reason", reason), ("status",), ("why", "F1"), ("run", "--no-ui")):
+        code, shown = on_terminal(*words, cwd=tmp_path)
+        assert (code, harm_in(shown)) == (1 if words[0] == "run" else 0, [])
+        assert words[0] == "reject" or "[@click=app.quit]x[/] [red]x" in shown
+    assert not list(tmp_path.rglob("pwned*"))
+
+
+@pytest.mark.parametrize("text", [*SHELL, *MARKUP, *RUNNER, "--dangerous", "-rf", "{name} {{x}} %s", "a\\nb 'c' \"d\""])
+def test_agents_get_texts_as_single_arguments(text: str, tmp_path: Path) -> None:
+    """`{prompt}` and `{name}` are one argument each, with no shell between; a leading dash makes no option of them."""
+    program = "import json, sys; json.dump(sys.argv[1:], open('argv.json', 'w'))"
+    agents = {"agents": {"a": {"command": [sys.executable, "-c", program, "{name}", "{prompt}", "n={name}", "{id}"]}}}
+    (tmp_path / "nova.yaml").write_text(json.dumps(agents))
+    cell = text.replace("|", "\\|").replace("`", "\\`")
+    (tmp_path / "CASCADE.md").write_text(
+        "# P\n\n| Task ID | Task Name | What Changes | Depends On | Agent |\n| --- | --- | --- | --- | --- |\n"
+        f"| F1 | {cell} | do {cell} | - | a |\n\n#### F1\n\n{text}\n"
+    )
+    done = nova("run", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    name, prompt, assigned, task_id = json.loads((tmp_path / "argv.json").read_text())
+    assert name.removeprefix(" ") == text
+    assert not name.startswith("-")
+    assert (assigned, task_id) == (f"n={text}", "F1")
+    assert f"# Task F1: {text}\n" in prompt
+    assert f"\n{text}\n" in prompt
+    assert not list(tmp_path.rglob("pwned*"))
+
+
+def test_a_log_on_a_terminal_is_cleaned_across_chunks(tmp_path: Path) -> None:
+    """An escape that is cut by the end of a read is taken out as well."""
+    (tmp_path / "CASCADE.md").write_text(f"{HEAD}| F1 | a | x | - | `true` | |\n")
+    assert nova("run", cwd=tmp_path).returncode == 0
+    log = b"".join(b"x" * (65_536 - 3 - i) + ALL.encode() for i in range(4)) + b"end\n"
+    (tmp_path / "logs" / "F1.log").write_bytes(log)
+    code, shown = on_terminal("logs", "F1", cwd=tmp_path)
+    assert (code, harm_in(shown)) == (0, [])
+    assert shown.endswith("end\r\n")
+    piped = subprocess.run(command("logs", "F1"), cwd=tmp_path, env=environment(), capture_output=True, check=True)
+    assert piped.stdout == log
+
+
+def test_the_detached_engine_says_it_harmlessly(tmp_path: Path) -> None:
+    """What a detached engine has to say about a bad plan is shown as harmlessly."""
+    (tmp_path / "CASCADE.md").write_text(f"{HEAD}| F1 | a | x | {ALL.translate({0: None, 13: None})} | `true` | |\n")
+    code, shown = on_terminal("run", "--detach", cwd=tmp_path)
+    assert (code, harm_in(shown)) == (3, [])
+    assert os.listdir(tmp_path / "logs") == []
