@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
 
+from nova_tui.glyphs import is_ascii
 from nova_tui.model import ViewModel
+from nova_tui.views.line import plain
 from nova_tui.widgets.lines_view import LinesView
 from nova_tui.widgets.one_line import KeyLine, OneLine
 
@@ -24,7 +26,7 @@ class ViewScreen(Screen[None]):
     Say what to show in `redraw`. `selected_task` is the task under the cursor, for the keys that act on one.
     """
 
-    CSS = """
+    DEFAULT_CSS = """
     ViewScreen { layout: vertical; background: $background; }
     ViewScreen > #axis { background: $surface; }
     ViewScreen.-short KeyLine { display: none; }
@@ -46,7 +48,7 @@ class ViewScreen(Screen[None]):
     VIEW: ClassVar[str] = ""
 
     def __init__(self, model: ViewModel, task_id: str | None = None) -> None:
-        super().__init__()
+        super().__init__(classes="-ascii" if is_ascii() else None)
         self.model = model
         self.given_task = task_id
         self.heading = OneLine(id="title")
@@ -113,7 +115,7 @@ class ViewScreen(Screen[None]):
     def action_search_again(self, step: int) -> None:
         """The next or the previous line with the text."""
         if self._wanted and not self.view.find(self._wanted, step):
-            self.notify(f"nothing holds {self._wanted}", severity="warning", markup=False)
+            self.notify(f"nothing holds {plain(self._wanted)}", severity="warning", markup=False)
 
     def action_view(self, name: str) -> None:
         """Go to another view of the same run; `escape` leads back from there to where this one was opened."""

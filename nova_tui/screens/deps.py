@@ -13,9 +13,10 @@ from nova_tui.widgets.lines_view import LinesView
 class DepsScreen(ViewScreen):
     """Rails or waves above, the tree of the chosen task below; `tab` goes from one to the other."""
 
-    CSS = """
+    DEFAULT_CSS = """
     DepsScreen > #tree { height: 2fr; border-top: solid $panel; }
     DepsScreen > #lines { height: 3fr; }
+    DepsScreen.-ascii > #tree { border-top: ascii $panel; }
     DepsScreen.-short > #tree { display: none; }
     """
     VIEW = "deps"

@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 from textual.screen import ModalScreen
 
+from nova_tui.glyphs import is_ascii
+
 Answer = TypeVar("Answer")
 
 
@@ -18,7 +20,11 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         width: 72; max-width: 95%; height: auto; max-height: 95%;
         padding: 0 1; border: round $primary; background: $surface;
     }
+    Dialog.-ascii > #box { border: ascii $primary; }
     Dialog > #box > Static { width: 1fr; height: auto; background: $surface; }
     Dialog > #box > Input { width: 1fr; border: none; height: 1; padding: 0; background: $panel; }
     Dialog > #box > #foot { color: $text-muted; }
     """
+
+    def __init__(self) -> None:
+        super().__init__(classes="-ascii" if is_ascii() else None)

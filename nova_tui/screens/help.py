@@ -17,7 +17,7 @@ from nova_tui.widgets.one_line import OneLine
 class HelpScreen(ModalScreen[None]):
     """Shows groups of keys in as many columns as it takes to fit."""
 
-    CSS = """
+    DEFAULT_CSS = """
     HelpScreen { layout: vertical; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -24,11 +24,13 @@ _LOG_EVERY = 0.2
 class TaskScreen(ViewScreen):
     """The details of a task beside its log (below it where there is no room); `tab` goes from one to the other."""
 
-    CSS = """
+    DEFAULT_CSS = """
     TaskScreen { layout: grid; grid-size: 1 4; grid-rows: 1 3fr 2fr 1; }
     TaskScreen > #log { border-top: solid $panel; }
     TaskScreen.-wide { grid-size: 2 3; grid-columns: 1fr 1fr; grid-rows: 1 1fr 1; }
     TaskScreen.-wide > #log { border-top: none; border-left: solid $panel; }
+    TaskScreen.-ascii > #log { border-top: ascii $panel; }
+    TaskScreen.-ascii.-wide > #log { border-top: none; border-left: ascii $panel; }
     TaskScreen.-wide > #title, TaskScreen.-wide > KeyLine { column-span: 2; }
     TaskScreen.-short { grid-size: 1 2; grid-rows: 1 1fr; }
     TaskScreen.-short > #log { display: none; }

@@ -39,12 +39,12 @@ def lines(model: ViewModel, task_id: str, width: int, attempts: Sequence[Attempt
     parts = (
         _status(model, task_id, width),
         _facts(model, task, state, width),
-        _plan(task, width),
         _attempts(model, state, attempts, width),
-        _usage(state, width),
         _checks(task, state, width),
+        _usage(state, width),
         _links(model, task, width),
         _files(state, width),
+        _plan(task, width),
     )
     return [entry for part in parts if part for entry in part]
 

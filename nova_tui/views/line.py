@@ -49,7 +49,7 @@ def _cut(content: Content, width: int) -> Content:
 def heading(text: str, width: int) -> Content:
     """A heading, with a rule up to the width."""
     text = shorten(text, width)
-    return Content.assemble((text, TITLE), (f" {chars().rest * (width - cell_len(text) - 1)}", MUTED))
+    return line((text, TITLE), (f" {chars().rest * (width - cell_len(text) - 1)}", MUTED), width=width)
 
 
 def wrapped(text: str, width: int, indent: str = "", style: str = "") -> list[Content]:

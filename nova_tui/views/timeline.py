@@ -57,13 +57,14 @@ class _Bar(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Where the columns are, and which seconds since the epoch they show."""
+    """Where the columns are, and which seconds since the epoch they show; `origin` is the start of the run."""
 
     names: int
     cells: int
     start: float
     end: float
     now: float
+    origin: float
 
     def half(self, at: float) -> int:
         """The half cell of a moment."""
@@ -100,20 +101,20 @@ def rows(model: ViewModel) -> list[Row]:
 
 def chart(model: ViewModel, width: int, window: Window = Window()) -> Chart:  # noqa: B008 - frozen
     """The columns and the axis for a screen of `width` cells."""
-    first, last = began(model), began(model) + max(model.run_seconds, 1.0)
-    last = max(last, first + 1.0)
+    origin = began(model)
+    first, last = origin, origin + max(model.run_seconds, 1.0)
     if window.span is not None:
         last -= window.back
         first = max(first, last - window.span)
     names = max(12, min(30, width // 4))
-    return Chart(names, max(8, width - names - 12), first, last, model.now)
+    return Chart(names, max(8, width - names - 12), first, last, model.now, origin)
 
 
 def header(drawn: Chart, width: int) -> Content:
-    """The axis: when what is below happened, counted from the start of the run or back from now."""
+    """The axis: when what is below happened, counted from the start of the run."""
     labels = [" "] * drawn.cells
     for cell, at in _ticks(drawn):
-        text = _label(at - drawn.start)
+        text = _label(at - drawn.origin)
         if cell + len(text) <= drawn.cells:
             labels[cell : cell + len(text)] = text
     return line(fit("  TASK", drawn.names + 2), ("".join(labels), MUTED), fit("TIME", 8, right=True), width=width)
@@ -131,12 +132,14 @@ def _label(offset: float) -> str:
 
 
 def _ticks(drawn: Chart) -> list[tuple[int, float]]:
-    """Cells and moments of round distances from the start of the axis, far enough apart for their labels."""
+    """Cells and moments at round distances from the start of the run, far enough apart for their labels."""
     span = drawn.end - drawn.start
     least = span / max(1, drawn.cells // _TICK)
     step = next((s for s in _STEPS if s >= least), math.ceil(least / 86_400) * 86_400)
-    moments = [drawn.start + n * step for n in range(int(span // step) + 1)]
-    return [(drawn.half(at) // 2, at) for at in moments if at < drawn.end]
+    first = math.ceil((drawn.start - drawn.origin) / step)
+    last = math.ceil((drawn.end - drawn.origin) / step)
+    moments = [drawn.origin + n * step for n in range(first, last)]
+    return [(drawn.half(at) // 2, at) for at in moments]
 
 
 def draw(

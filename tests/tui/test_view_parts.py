@@ -1,0 +1,238 @@
+"""The rules behind the views: bars, words, windows, rails, trees and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+from fake_source import demo_model, demo_source
+from hypothesis import given
+from hypothesis import strategies as st
+from look import content_text
+from rich.cells import cell_len
+from scripted_run import HOSTILE, NOW
+from textual.content import Content
+from view_kit import ascii_only, draw_timeline, keyed
+
+from nova_core.dag import DAG
+from nova_core.rollup import Shown
+from nova_core.text import clean
+from nova_tui import glyphs
+from nova_tui.source import EngineState
+from nova_tui.views import cost, deps, detail, line, timeline, why
+from nova_tui.views import help as help_view
+from nova_tui.views.timeline import Window
+
+Golden = Callable[[str, str], None]
+
+
+@pytest.fixture
+def ascii_mode() -> Iterator[None]:
+    """Only ASCII is drawn."""
+    with ascii_only():
+        yield
+
+
+@given(st.text(), st.integers(1, 60))
+def test_fit_fills_its_cells_exactly(text: str, width: int) -> None:
+    """Any text comes out safe and as wide as asked."""
+    fitted = line.fit(text, width)
+    assert cell_len(fitted) == width
+    assert clean(fitted) == fitted
+    assert "\t" not in fitted
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_wrapped_text_loses_no_word(text: str) -> None:
+    """Wrapping keeps the words, markup or not."""
+    rows = line.wrapped(text, 20)
+    assert "".join(r.plain for r in rows).replace(" ", "") == line.plain(text).replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "────"), (0.01, "╸───"), (0.5, "━━──"), (0.99, "━━━╸"), (1, "━━━━"), (7, "━━━━"), (float("nan"), "────")],
+)
+def test_a_bar_shows_what_is_begun_and_is_full_only_at_the_end(share: float, text: str) -> None:
+    """Half cells at the ends, and never more than all."""
+    assert glyphs.bar(share, 4).plain == text
+
+
+@pytest.mark.parametrize(
+    ("values", "text"), [([], ""), ([0, 0], "  "), ([1, 2, 4, 8], "▁▂▄█"), ([9, 1, 1, 1, 1], "████"), ([5], "█")]
+)
+def test_a_sparkline_shows_the_last_values(values: list[int], text: str) -> None:
+    """As levels of the largest of those shown; a pause is a blank."""
+    assert glyphs.sparkline(values, 4) == text
+
+
+def test_every_status_has_a_mark_of_its_own_in_both_modes(ascii_mode: None) -> None:
+    """No two statuses are told apart by colour alone."""
+    assert len({glyphs.glyph(s) for s in Shown}) == len(Shown)
+    glyphs.use_ascii(False)
+    assert len({glyphs.glyph(s) for s in Shown}) == len(Shown)
+
+
+@pytest.mark.parametrize(
+    ("task", "said", "step"),
+    [
+        ("P4", "failed: exit code 1", "r to try it again"),
+        ("E3", "it blocks E4", "r to try it again"),
+        ("E4", "blocked by E3", "go to E3 and press r"),
+        ("W4", "cancelled by hand", "press r"),
+        ("D2", "waits for your approval", "a to approve"),
+        ("D3", "is tried again in 40s", "again now"),
+        ("W2", "ready: it starts as soon", ""),
+        ("W3", "waits for W1", ""),
+        ("E2", "at work: tests of the pool", "L to follow"),
+        ("E5", "being checked", "L to follow"),
+        ("P3", "skipped by hand", "press r"),
+        ("P1", "completed in 3m 00s", "press r"),
+    ],
+)
+def test_why_says_what_is_the_case_and_what_to_press(task: str, said: str, step: str) -> None:
+    """One reason and one way on for every kind of task."""
+    reasons, steps = why.why(demo_model(), task)
+    assert said in " ".join(reasons)
+    assert step in " ".join(steps)
+
+
+def test_why_offers_no_keys_to_who_only_looks() -> None:
+    """A view without control says how to get it."""
+    _, steps = why.why(demo_model(demo_source(read_only=True)), "P4")
+    assert steps == ["this view only looks: `nova attach --control` may act"]
+
+
+def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
+    """A ready task says what keeps it."""
+    source = demo_source()
+    model = demo_model(source)
+    source.jobs = 2
+    assert "free worker, 3 of 2 are busy" in why.reason(model, "W2")
+    source.run = type(source.run)(id="r1", paused=True)
+    assert "paused" in why.reason(model, "W2")
+    source.turn(EngineState.GONE)
+    assert "no engine" in why.reason(model, "W2")
+
+
+def test_an_output_or_criterion_has_the_verdict_that_is_known() -> None:
+    """Missing and failed ones are named, proved ones hold, all others are open."""
+    model = demo_model()
+    missing = content_text(detail.lines(model, "A2", 100))
+    failed = content_text(detail.lines(model, "A4", 100))
+    done = content_text(detail.lines(model, "P1", 100))
+    assert "✗ MISSING  docs/sessions.md" in missing
+    assert "· open     web/sessions.py" in missing
+    assert "✗ MISSING  A burst is refused" in failed
+    assert "✓ holds    The limit can be set" in failed
+    assert "✓ holds    src/reader.py" in done
+
+
+def test_attempts_of_another_run_are_not_shown() -> None:
+    """The history holds older runs of the same plan."""
+    model = demo_model()
+    rows = [msgspec.structs.replace(a, run="old") for a in model.source.attempts("P4")]
+    assert "22:23:21" not in content_text(detail.lines(model, "P4", 100, rows))
+
+
+@pytest.mark.parametrize(
+    ("window", "zoomed", "moved"),
+    [
+        (Window(), Window(500.0), Window()),
+        (Window(100.0), Window(50.0), Window(100.0, 25.0)),
+        (Window(12.0, 3.0), Window(10.0, 3.0), Window(12.0, 6.0)),
+    ],
+)
+def test_the_window_of_the_timeline_zooms_and_moves(window: Window, zoomed: Window, moved: Window) -> None:
+    """Within the run, and not closer than ten seconds."""
+    assert window.zoomed(0.5, 1000.0) == zoomed
+    assert window.moved(-0.25, 1000.0) == moved
+    assert moved.zoomed(100.0, 1000.0) == Window()
+    assert Window(100.0).moved(0.25, 1000.0) == Window(100.0)
+
+
+def test_a_closer_look_at_the_timeline_cuts_bars_at_its_ends(golden: Golden) -> None:
+    """Five minutes that ended ten minutes ago."""
+    model = demo_model()
+    window = Window(300.0, 600.0)
+    head, _, lines = timeline.lines(model, 100, model.source.attempts, window=window)
+    golden("view_timeline_window", content_text([timeline.title(model, 100, window), head, *lines]))
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=25))
+def test_rails_show_every_edge_of_every_graph(edges: list[list[int]]) -> None:
+    """One row per task, below all it needs; what a node joins is as many lanes as it has dependencies."""
+    dag = DAG({f"T{i}": [f"T{d}" for d in sorted({d for d in ds if d < i})] for i, ds in enumerate(edges)})
+    rows = deps.rail_rows(dag, 10**6)
+    assert rows is not None
+    place = {row.task_id: n for n, row in enumerate(rows)}
+    assert sorted(place) == sorted(dag.ids)  # type: ignore[type-var]
+    for task_id, number in place.items():
+        needs = [dag.ids[d] for d in dag.dependencies[dag.index[task_id or ""]]]
+        assert all(place[d] < number for d in needs)
+        joints = sum(c in "┴╯╰┼┤├" for c in rows[number].rails)
+        assert len(needs) - joints in (0, 1)  # a node may stand in the lane of what it needs
+
+
+def test_the_graph_falls_back_to_waves() -> None:
+    """Thirteen lanes are too many to follow with the eye."""
+    wide = DAG({**{f"R{i}": [] for i in range(13)}, "J": [f"R{i}" for i in range(13)]})
+    narrow = DAG({**{f"R{i}": [] for i in range(12)}, "J": [f"R{i}" for i in range(12)]})
+    assert deps.rows(wide)[0].task_id is None
+    assert all(r.rails for r in deps.rows(narrow))
+
+
+def test_a_tree_ends_where_it_was_shown_before_and_where_it_is_too_long() -> None:
+    """Ten thousand tasks in a chain do not break it, and a diamond is not unfolded twice."""
+    model = demo_model()
+    assert content_text(deps.tree(model, "P1", 80)).count("D4 Release notes") == 2
+    assert "and more" in content_text(deps.tree(model, "P1", 80, most=3))
+
+
+def test_help_puts_keys_of_one_action_together_and_fits_its_height() -> None:
+    """Keys are written as people call them, bindings without words are left out."""
+    found = help_view.groups(keyed())
+    assert [g.title for g in found] == ["Move", "Views", "The task", "The run", "Nova"]
+    assert found[0].entries[0].keys == ("j", "↓")
+    assert "Palette" in content_text(help_view.lines(found, 80, 8))
+    assert len(help_view.lines(found, 80, 8)) <= 8
+
+
+def test_the_footer_names_whole_keys_only() -> None:
+    """What does not fit is left out, what is not to be shown never shows."""
+    assert help_view.footer(keyed(), 30).plain == " ⏎ Open  t Timeline  $ Cost "
+    assert "Down" not in help_view.footer(keyed(), 200).plain
+
+
+def test_an_unpriced_model_is_never_free() -> None:
+    """Its cost is a question mark, and sums say that they lack a part."""
+    model = demo_model()
+    local = next(s for s in cost.by_model(model) if s.name == "local-coder")
+    assert (cost.amount(local), local.unpriced) == ("?", 1)
+    web = next(s for s in cost.by_branch(model) if s.name == "web")
+    assert cost.amount(web).endswith("+?")
+
+
+def test_lines_are_drawn_only_when_looked_at() -> None:
+    """A list of a million lines costs what is on the screen."""
+    drawn: list[int] = []
+
+    def draw(number: int) -> Content:
+        drawn.append(number)
+        return Content(str(number))
+
+    lazy = line.Lazy(1_000_000, draw)
+    assert [c.plain for c in lazy[500:503]] == ["500", "501", "502"]
+    assert lazy[-1].plain == "999999"
+    assert drawn == [500, 501, 502, 999_999]
+    with pytest.raises(IndexError):
+        lazy[1_000_000]
+
+
+def test_now_is_what_the_model_says() -> None:
+    """Views have no clock of their own."""
+    model = demo_model()
+    before = content_text(draw_timeline(model, 80))
+    model.now = NOW + 300
+    assert content_text(draw_timeline(model, 80)) != before
