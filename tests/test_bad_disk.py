@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import re
@@ -16,8 +17,11 @@ from typing import IO
 
 import pytest
 from cli_process import command, environment, nova
+from engines import make_engine
 from sandbox import HEAD, Sandbox, make_sandbox
 
+from nova_core.disk import Disk
+from nova_core.events import Event, EventKind
 from nova_core.record import TaskStatus
 from nova_core.state import StateManager
 
@@ -220,6 +224,33 @@ def test_a_run_goes_on_by_itself_when_there_is_room(rest_of_plan: str, sandbox: 
     assert any("the disk refuses" in line for line in seen)
     assert f"P: {2 if rest_of_plan else 1} completed" in rest
     assert StateManager(sandbox.root / "cascade_state.json").load().project.completed_at
+
+
+class LateDisk(Disk):
+    """A disk that refuses two changes after the run has ended."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+
+    def see(self, event: Event) -> None:
+        """Take an event of the engine."""
+        if event.kind is EventKind.RUN_ENDED:
+            self.refusals = 2
+
+    def step(self, call: str, path: str) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+
+
+def test_the_end_of_a_run_waits_for_the_disk_too(tmp_path: Path) -> None:
+    """A disk that is full when all is done is waited for: the end is saved, and the run has succeeded."""
+    disk = LateDisk()
+    engine, _ = make_engine(tmp_path, [("F1", "-")], disk=disk)
+    engine.subscribe(disk.see)
+    assert engine.run().exit_code == 0
+    assert disk.refusals == 0
+    assert StateManager(tmp_path / "cascade_state.json").load().project.completed_at
 
 
 def written(file: IO[bytes]) -> bool:
