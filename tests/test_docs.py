@@ -161,7 +161,7 @@ def dependency_forms() -> dict[str, int]:
     counts = {"-": 0, "none": 0, "F1": 1, "F1, F2": 2, "Foundation": 4, "Phase 1": 1, "Phases 1-3": 3, "T002": 1}
     few = {form: 4 for form in forms if form.startswith("F1") and "4" in form}
     return {form: counts.get(form, few.get(form, 7 if "all" in form.lower() else 1)) for form in forms} | {
-        f"F1 {mark} F2": 2 for mark in SEPARATORS
+        f"F1 {mark} F2": 2 for mark in sorted(SEPARATORS)
     }
 
 

@@ -139,7 +139,7 @@ def test_no_number_of_workers_can_break_the_run(tmp_path: Path, text: str) -> No
 
 def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
     """When the answer is there, the command survives a kill at that very moment."""
-    engine, executor = make_engine(tmp_path, [("A", "-"), ("B", "-")], outcome=lambda job: None, max_workers=1)
+    engine, _executor = make_engine(tmp_path, [("A", "-"), ("B", "-")], outcome=lambda job: None, max_workers=1)
     engine._begin()
     engine.store.flush()
     path = drop(engine, json.dumps({"kind": "command", "command": {"kind": "skip", "ids": ["B"]}}).encode())
@@ -154,7 +154,7 @@ def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_inbox_is_told_once(tmp_path: Path) -> None:
     """What cannot be removed is moved out of the way, and no descriptor stays open."""
-    engine, executor = make_engine(tmp_path, ONE, outcome=lambda job: None)
+    engine, _executor = make_engine(tmp_path, ONE, outcome=lambda job: None)
     events: list[Event] = []
     engine.subscribe(events.append)
     engine._begin()
