@@ -1,0 +1,166 @@
+"""The rows of the tree as a flat list: what is open, what the filter keeps, what a search finds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from nova_core.parser import Cascade
+from nova_core.rollup import Shown
+from nova_tui.views.members import Place
+
+Keep = Callable[[str], bool]
+
+
+class Filter(StrEnum):
+    """Which tasks are shown, in the order `f` goes through them."""
+
+    ALL = "all"
+    FAILED = "failed"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    READY = "ready"
+
+
+_KEPT = {
+    Filter.FAILED: {Shown.FAILED, Shown.CANCELLED},
+    Filter.RUNNING: {Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.RETRYING},
+    Filter.BLOCKED: {Shown.BLOCKED},
+    Filter.READY: {Shown.READY},
+}
+
+
+def kept(shown: Filter) -> frozenset[Shown]:
+    """The words of tasks that a filter keeps."""
+    return frozenset(_KEPT.get(shown, Shown))
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One row: a place of the plan, how deep it is indented, and whether others can be below it."""
+
+    place: Place
+    depth: int
+    parent: bool = False
+
+
+class _Group(msgspec.Struct):
+    row: Row | None
+    tasks: list[Row]
+
+
+class _Branch(msgspec.Struct):
+    row: Row | None
+    groups: list[_Group]
+
+
+class Outline:
+    """All rows of a plan, made once: the project, its branches, their groups, their tasks, in the order of the plan.
+
+    A level with a single nameless member has no row of its own.
+    """
+
+    def __init__(self, cascade: Cascade) -> None:
+        self.root = Row(Place(), 0, parent=True)
+        branches = cascade.branches
+        named = _named(branches)
+        self._branches = [self._branch(name, groups, named) for name, groups in branches.items()]
+
+    def _branch(self, name: str, groups: dict[str, list[str]], named: bool) -> _Branch:
+        row = Row(Place(name), 1, parent=True) if named else None
+        depth = 2 if named else 1
+        with_names = _named(groups)
+        return _Branch(row, [self._group(name, group, ids, depth, with_names) for group, ids in groups.items()])
+
+    def _group(self, branch: str, name: str, ids: Sequence[str], depth: int, named: bool) -> _Group:
+        row = Row(Place(branch, name), depth, parent=True) if named else None
+        below = depth + 1 if named else depth
+        return _Group(row, [Row(Place(branch, name, i), below) for i in ids])
+
+    def visible(self, closed: frozenset[Place] | set[Place], keep: Keep | None = None) -> list[Row]:
+        """The rows to show: nothing below what is `closed`; with `keep`, only tasks it keeps and what is above them,
+        open or not."""
+        rows = [self.root]
+        if keep is None and self.root.place in closed:
+            return rows
+        for branch in self._branches:
+            rows += self._of_branch(branch, closed, keep)
+        return rows
+
+    def _of_branch(self, branch: _Branch, closed: frozenset[Place] | set[Place], keep: Keep | None) -> list[Row]:
+        if keep is None and branch.row is not None and branch.row.place in closed:
+            return [branch.row]
+        rows: list[Row] = []
+        for group in branch.groups:
+            tasks = group.tasks if keep is None else [row for row in group.tasks if keep(row.place.task or "")]
+            if keep is not None and not tasks:
+                continue
+            if group.row is not None:
+                rows.append(group.row)
+                if keep is None and group.row.place in closed:
+                    continue
+            rows += tasks
+        if branch.row is None:
+            return rows
+        return [branch.row, *rows] if rows or keep is None else []
+
+    def parents(self) -> list[Row]:
+        """Every row that others can be below, but the root."""
+        found = []
+        for branch in self._branches:
+            found += [row for row in (branch.row, *(group.row for group in branch.groups)) if row is not None]
+        return found
+
+    def tasks(self) -> list[str]:
+        """All ids in the order of the rows."""
+        return [r.place.task or "" for b in self._branches for g in b.groups for r in g.tasks]
+
+
+def above(place: Place) -> list[Place]:
+    """The places that hold this one, the nearest first."""
+    found = [Place(place.branch, place.group)] if place.task is not None else []
+    if place.group is not None:
+        found.append(Place(place.branch))
+    return [*found, Place()] if place.branch is not None else []
+
+
+def find_row(rows: Sequence[Row], place: Place) -> int | None:
+    """Where the place is, or else the nearest place that holds it and has a row."""
+    for wanted in (place, *above(place)):
+        for index, row in enumerate(rows):
+            if row.place == wanted:
+                return index
+    return None
+
+
+class Finder:
+    """Searches tasks by the words of their ids and names; all words must be there, whatever their case."""
+
+    def __init__(self, ids: Sequence[str], names: Iterable[str]) -> None:
+        self._ids = ids
+        self._texts = [f"{i} {name}".casefold() for i, name in zip(ids, names, strict=True)]
+
+    def find(self, text: str) -> list[str]:
+        """The ids that hold every word of `text`, in order; none for an empty text."""
+        words = text.casefold().split()
+        if not words:
+            return []
+        first, *rest = sorted(words, key=len, reverse=True)
+        hits = [n for n, known in enumerate(self._texts) if first in known]
+        return [self._ids[n] for n in hits if all(word in self._texts[n] for word in rest)]
+
+
+def step(hits: Sequence[str], order: dict[str, int], current: str | None, way: int) -> str | None:
+    """The hit after (-1: before) the current task in the order of the rows, and round at the ends."""
+    if not hits:
+        return None
+    here = order.get(current or "", -1)
+    if way > 0:
+        return next((h for h in hits if order[h] > here), hits[0])
+    return next((h for h in reversed(hits) if order[h] < here), hits[-1])
+
+
+def _named(names: Iterable[str]) -> bool:
+    kept_names = list(names)
+    return len(kept_names) > 1 or any(kept_names)

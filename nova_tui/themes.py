@@ -1,0 +1,77 @@
+"""The colours: a dark and a light theme of our own, and the terminal's palette where that is the better guest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.theme import BUILTIN_THEMES, Theme
+
+from nova_core.errors import UsageError
+
+_SHARED = {"footer-key-foreground": "$accent", "block-cursor-text-style": "bold"}
+
+DARK = Theme(
+    name="nova-dark",
+    primary="#4a9df0",
+    secondary="#7c8cf8",
+    accent="#f5a742",
+    warning="#f0a63c",
+    error="#f0556a",
+    success="#4fc07a",
+    foreground="#dfe4ea",
+    background="#101214",
+    surface="#14171a",
+    panel="#222a32",
+    dark=True,
+    variables={
+        **_SHARED,
+        "block-cursor-background": "#0a5cad",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-blurred-background": "#26405a",
+        "block-cursor-blurred-foreground": "#e6edf5",
+        "border": "#323c46",
+    },
+)
+LIGHT = Theme(
+    name="nova-light",
+    primary="#0b5cad",
+    secondary="#4b53c6",
+    accent="#a85b00",
+    warning="#9a5b00",
+    error="#b3243c",
+    success="#1e7a42",
+    foreground="#1c2127",
+    background="#f4f5f6",
+    surface="#fafbfb",
+    panel="#dfe3e8",
+    dark=False,
+    variables={
+        **_SHARED,
+        "block-cursor-background": "#0b5cad",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-blurred-background": "#bcd3ea",
+        "block-cursor-blurred-foreground": "#10202f",
+        "border": "#b8c0c8",
+    },
+)
+OURS = {theme.name: theme for theme in (DARK, LIGHT)}
+SHORT = {"dark": "nova-dark", "light": "nova-light", "ansi": "ansi-dark"}
+
+
+def choose(name: str | None, environ: Mapping[str, str]) -> str:
+    """The name of the theme to use: as asked for, else what fits the terminal.
+
+    Over SSH every cell costs bytes, and NO_COLOR means no colours of ours: both get the terminal's own palette.
+    Raises `UsageError` for a theme that does not exist.
+    """
+    wanted = name or environ.get("NOVA_THEME") or ""
+    if wanted:
+        found = SHORT.get(wanted, wanted)
+        if found in OURS or found in BUILTIN_THEMES:
+            return found
+        raise UsageError(
+            f"no theme is called {wanted}", hint=f"some are: {', '.join([*OURS, 'ansi', 'nord', 'gruvbox'])}"
+        )
+    if environ.get("NO_COLOR") or "SSH_CONNECTION" in environ:
+        return SHORT["ansi"]
+    return DARK.name
