@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer], Generic[Answer]):
     """A box in the middle of the screen that gives an answer when it is left."""
 
-    CSS = """
+    DEFAULT_CSS = """
     Dialog { align: center middle; }
     Dialog > #box {
         width: 72; max-width: 95%; height: auto; max-height: 95%;
@@ -23,7 +23,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     Dialog.-ascii > #box { border: ascii $primary; }
     Dialog > #box > Static { width: 1fr; height: auto; background: $surface; }
     Dialog > #box > Input { width: 1fr; border: none; height: 1; padding: 0; background: $panel; }
-    Dialog > #box > #foot { color: $text-muted; }
+    Dialog > #box > #foot { color: $text-muted; margin-top: 1; }
     """
 
     def __init__(self) -> None:

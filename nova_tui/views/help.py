@@ -51,7 +51,7 @@ def key_name(key: str) -> str:
 
 def usable(active: Iterable[ActiveBinding]) -> list[Binding]:
     """The bindings that would do something now."""
-    return [a.binding for a in active if a.enabled and not a.binding.system]
+    return [a.binding for a in active if a.enabled and not a.binding.system and not a.binding.key.startswith("super")]
 
 
 def groups(bindings: Iterable[Binding]) -> list[Group]:
