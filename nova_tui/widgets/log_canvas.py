@@ -50,11 +50,10 @@ class LogCanvas(Widget):
         width, base = self.size.width, self.rich_style
         reader, page = self.reader, self._page()
         if reader is None or not page:
-            return Strip([Segment(self._emptiness() if y == 0 else "", self._style("muted"))]).crop_extend(
-                0, width, base
-            )
-        strip = Strip.blank(width - 1, base) if y >= len(page) else self._row(reader, page[y], y)
-        strip = Strip.join([strip, Strip([self._thumb(reader, page, y)])])
+            words = self._emptiness() if y == 0 else ""
+            return Strip([Segment(words, self._style("muted"))]).crop_extend(0, width, base)
+        strip = self._row(reader, page[y], y) if y < len(page) else Strip.blank(width, base)
+        strip = Strip.join([strip.crop(0, max(0, width - 1)), Strip([self._thumb(reader, page, y)])])
         if y == self.size.height - 1 and (text := self._pill_text()):
             strip = log_rows.with_pill(strip, text, self._style("pill"), width)
         return strip

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
@@ -23,6 +25,7 @@ from nova_tui.widgets.log_canvas import LogCanvas
 
 _WHEEL = 3
 _SIDEWAYS = 8
+_AT_ONCE = 4
 _NOTES = {Gutter.NONE: "", Gutter.TIMES: "times: when Nova saw the line", Gutter.NUMBERS: ""}
 
 
@@ -61,11 +64,6 @@ class LogView(LogCanvas, can_focus=True):
             super().__init__()
             self.view = view
             self.following = following
-
-        @property
-        def control(self) -> LogView:
-            """The view."""
-            return self.view
 
     class Changed(Message):
         """What `status` returns has changed."""
@@ -139,7 +137,7 @@ class LogView(LogCanvas, can_focus=True):
         if self.reader is None or self._counting or not self.reader.count() or not self.is_mounted:
             return
         self._counting = True
-        self.run_worker(self._count(), group="count")
+        self.run_worker(self._count, group="count")
 
     async def _count(self) -> None:
         while self.reader is not None and self.reader.count():
@@ -283,23 +281,32 @@ class LogView(LogCanvas, can_focus=True):
         return True
 
     def _run_search(self, steps: Iterator[Step], *, down: bool) -> None:
-        self.run_worker(self._search(steps, down), group="search", exclusive=True)
+        """A few slices at once, so that a match nearby is there with the key; the rest with everything else between."""
+        if any(self._take(step) for step in islice(steps, _AT_ONCE)):
+            self.workers.cancel_group(self, "search")
+            return
+        self._say("searching")
+        self.run_worker(partial(self._search, steps, down), group="search", exclusive=True)
 
     async def _search(self, steps: Iterator[Step], down: bool) -> None:
-        """Slice by slice, with everything else in between; at an end of the log it stops, and says so."""
+        """Slice by slice; at an end of the log it stops, and says so."""
         reader = self.reader
         for number, step in enumerate(steps):
-            if reader is None or reader is not self.reader or reader.needle is None:
-                return
-            if step.found is not None:
-                reader.show(step)
-                self._say("the match is in the part not shown" if step.hidden else "")
+            if reader is None or reader is not self.reader or reader.needle is None or self._take(step):
                 return
             if number % 16 == 15:
                 self._say(f"searching {step.position * 100 // max(1, reader.index.size)}%")
             await asyncio.sleep(0)
         if reader is not None and reader.needle is not None:
             self._say(f"no match {'below' if down else 'above'} ({'N' if down else 'n'} looks the other way)")
+
+    def _take(self, step: Step) -> bool:
+        """Show what was found, if something was."""
+        if step.found is None or self.reader is None:
+            return False
+        self.reader.show(step)
+        self._say("the match is in the part not shown" if step.hidden else "")
+        return True
 
     def _say(self, note: str) -> None:
         needle = self.reader.needle if self.reader else None
@@ -309,15 +316,12 @@ class LogView(LogCanvas, can_focus=True):
 
     # mouse
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+    @on(events.MouseScrollDown)
+    @on(events.MouseScrollUp)
+    def wheel(self, event: events.MouseScrollDown | events.MouseScrollUp) -> None:
         """The wheel moves a few rows."""
         event.stop()
-        self.action_move(_WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel moves a few rows."""
-        event.stop()
-        self.action_move(-_WHEEL)
+        self.action_move(_WHEEL if isinstance(event, events.MouseScrollDown) else -_WHEEL)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """The last column is a thumb to drag; the pill leads to the end."""
