@@ -44,20 +44,21 @@ _ASCII = Chars(
     arrow_left="<", arrow_right=">", up="^", down="v", open="v", closed=">", thumb="#", tee="|-", corner="`-",
     levels="_.-=+*%#", reset="o", run="@",
 )  # fmt: skip
+# Not $text-muted: its "auto 60%" is painted as full black or white in a Content; and "dim" breaks on default colours.
+MUTED = "$foreground-muted"
 _STYLES = {
-    Shown.WAITING: "$text-muted",
-    Shown.READY: "$text",
+    Shown.WAITING: MUTED,
+    Shown.READY: "$foreground",
     Shown.RUNNING: "$text-primary",
     Shown.VERIFYING: "$text-primary",
     Shown.APPROVAL: "bold $text-warning",
     Shown.RETRYING: "$text-warning",
     Shown.COMPLETED: "$text-success",
-    Shown.SKIPPED: "$text-muted",
+    Shown.SKIPPED: MUTED,
     Shown.FAILED: "bold $text-error",
     Shown.CANCELLED: "$text-error",
     Shown.BLOCKED: "$text-warning",
 }
-MUTED = "$text-muted"
 TITLE = "bold"
 ERROR = "$text-error"
 WARNING = "$text-warning"

@@ -179,15 +179,16 @@ def _cost(state: TaskState, width: int) -> Content:
 
 def _checks(task: Task, state: TaskState, width: int) -> list[Content]:
     """Outputs and criteria, each with its verdict."""
-    rows = [_verdict(_output(name, state), name, width) for name in task.outputs]
+    rows = [_verdict(_output(name, state), "MISSING", name, width) for name in task.outputs]
     for number, criterion in enumerate(task.criteria, 1):
-        proof = f"  `{criterion.command}`" if criterion.command and criterion.command not in criterion.text else ""
-        rows.append(_verdict(_criterion(number, criterion.text, state), criterion.text + proof, width))
+        known = criterion.command is None or criterion.command in criterion.text
+        proof = "" if known else f"  `{criterion.command}`"
+        rows.append(_verdict(_criterion(number, criterion.text, state), "NOT MET", criterion.text + proof, width))
     return [heading("Outputs and criteria", width), *rows] if rows else []
 
 
-def _verdict(holds: bool | None, text: str, width: int) -> Content:
-    marks = {True: (Shown.COMPLETED, "holds  ", SUCCESS), False: (Shown.FAILED, "MISSING", ERROR)}
+def _verdict(holds: bool | None, wrong: str, text: str, width: int) -> Content:
+    marks = {True: (Shown.COMPLETED, "holds  ", SUCCESS), False: (Shown.FAILED, wrong, ERROR)}
     shown, word, style = marks[holds] if holds is not None else (Shown.WAITING, "open   ", MUTED)
     return line(" ", (f"{glyph(shown)} {word}", style), f"  {plain(text)}", width=width)
 

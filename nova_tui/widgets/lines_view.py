@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
 
-from nova_tui.glyphs import chars
+from nova_tui.glyphs import MUTED, chars
 
 _WHEEL = 3
 Keys = Sequence[Hashable | None]
@@ -32,9 +32,8 @@ class LinesView(Widget, can_focus=True):
     LinesView > .lines-view--cursor { background: $block-cursor-blurred-background; text-style: bold; }
     LinesView:focus > .lines-view--cursor { background: $block-cursor-background 60%; text-style: bold; }
     LinesView:ansi > .lines-view--cursor { text-style: reverse; }
-    LinesView > .lines-view--mark { color: $text-muted; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines-view--cursor", "lines-view--mark"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines-view--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "Down", show=False, id="move.down"),
         Binding("k,up", "move(-1)", "Up", show=False, id="move.up"),
@@ -146,7 +145,7 @@ class LinesView(Widget, can_focus=True):
         size = max(1, height * height // count)
         first = round(self._top / max(1, self._last_top) * (height - size))
         inside = first <= y < first + size
-        return Content.styled(chars().thumb if inside else chars().vertical, "$text-muted" if inside else "$panel")
+        return Content.styled(chars().thumb if inside else chars().vertical, MUTED if inside else "$panel")
 
     # moving
 

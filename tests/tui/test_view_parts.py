@@ -124,7 +124,7 @@ def test_an_output_or_criterion_has_the_verdict_that_is_known() -> None:
     done = content_text(detail.lines(model, "P1", 100))
     assert "✗ MISSING  docs/sessions.md" in missing
     assert "· open     web/sessions.py" in missing
-    assert "✗ MISSING  A burst is refused" in failed
+    assert "✗ NOT MET  A burst is refused" in failed
     assert "✓ holds    The limit can be set" in failed
     assert "✓ holds    src/reader.py" in done
 
