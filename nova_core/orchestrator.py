@@ -12,6 +12,7 @@ import msgspec
 from nova_core.attempt import Attempt
 from nova_core.attempts import Attempts
 from nova_core.board import Board, Selection
+from nova_core.brakes import Brakes
 from nova_core.clock import Clock, iso
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.config import Config, load_config
@@ -36,7 +37,6 @@ from nova_core.store import Listener, Store
 
 _LOOK = 0.1  # seconds between looks at the inbox and at the state file
 _TAIL = 1.0  # seconds between looks at the logs of running tasks
-_DISK_PATIENCE = 10.0  # seconds to wait for a disk that refuses, once nothing runs
 
 
 class Orchestrator:
@@ -87,12 +87,10 @@ class Orchestrator:
         self._executor: Executor | None = None
         self._mail: Mail | None = None
         self._posted: deque[tuple[Command, Callable[[Reply], object] | None]] = deque()
-        self._stops = 0
+        self._brakes = Brakes(self.config, self.store, self._clock)
         self._stopping = 0
         self._next_look = self._next_tail = 0.0
-        self._disk_since: float | None = None
-        self._over_budget = self._was_paused = False
-        self._detached = False
+        self._was_paused = self._detached = False
         self._started = self._clock.monotonic()
 
     # construction
@@ -131,7 +129,7 @@ class Orchestrator:
 
         Safe in a signal handler. What was interrupted will run again in the next run.
         """
-        self._stops += 2 if kill else 1
+        self._brakes.stops += 2 if kill else 1
         self._wake()
 
     def detach(self) -> None:
@@ -303,7 +301,7 @@ class Orchestrator:
     def _start_ready(self) -> None:
         assert self.attempts is not None
         self._rebuild_if_merged()
-        while len(self.board.running) < self.max_workers and self._may_start():
+        while len(self.board.running) < self.max_workers and self.board.queue and not self._brakes.hold(self.attempts):
             task_id = self.board.pop()
             if task_id is None:
                 return
@@ -313,15 +311,6 @@ class Orchestrator:
                 self.board.leave(task_id)
                 self.board.offer(task_id)
                 self.store.refuse(error)
-
-    def _may_start(self) -> bool:
-        """Whether new tasks may start at all."""
-        if not self.board.queue or self._stops or self._is_over_budget() or self._failed_fast():
-            return False
-        return not self.store.run.paused and not self.store.disk_error
-
-    def _failed_fast(self) -> bool:
-        return self.config.fail_fast and self.attempts is not None and self.attempts.failed > 0
 
     def _look_around(self) -> None:
         while self._posted:
@@ -351,23 +340,11 @@ class Orchestrator:
         return Reply(True, f"{self.max_workers} workers")
 
     def _obey_stop(self) -> None:
-        if self._stops > self._stopping:
-            self._stopping = self._stops
+        if self._brakes.stops > self._stopping:
+            self._stopping = self._brakes.stops
             for task_id in list(self.active_workers):
                 assert self.attempts is not None
                 self.attempts.cancel(task_id, kill=self._stopping > 1, interrupted=True)
-
-    def _is_over_budget(self) -> bool:
-        """Whether the cap is reached; looked at again only when a cost has changed."""
-        budget = self.config.budget
-        if budget is not None and not self._over_budget and self.attempts and self.attempts.cost_changed:
-            self.attempts.cost_changed = False
-            spent = sum(t.cost_usd or 0.0 for t in self.store.tasks.values())
-            if spent >= budget:
-                self._over_budget = True
-                text = f"${spent:.2f} of ${budget:.2f} spent: nothing new starts"
-                self.store.record(EventKind.BUDGET_REACHED, None, text)
-        return self._over_budget
 
     def _fire_milestones(self) -> None:
         if self.store.rev == self._milestones.rev:
@@ -381,32 +358,31 @@ class Orchestrator:
             return True
         if self.board.running or (self.active_workers and not self._stopping):
             return False
+        hopeless = self._brakes.disk_is_hopeless()
         if self.store.disk_error:
-            return self._disk_is_hopeless()
-        self._disk_since = None
-        if self._stopping or self._failed_fast() or self._over_budget:
-            return True
+            return hopeless
         assert self.attempts is not None
+        if self._brakes.are_final(self.attempts):
+            return True
         if not self.board.queue and self.attempts.retries.next() is None:
             return True
         return self.store.run.paused and self._was_paused
-
-    def _disk_is_hopeless(self) -> bool:
-        now = self._clock.monotonic()
-        self._disk_since = self._disk_since or now
-        return now - self._disk_since > _DISK_PATIENCE
 
     def _finish(self) -> RunResult:
         store = self.store
         self._fire_milestones()
         wall = self._clock.monotonic() - self._started
         result = summarize(
-            self.board.selected, store.snapshot(), wall, stopped=bool(self._stopping), over_budget=self._over_budget
+            self.board.selected,
+            store.snapshot(),
+            wall,
+            stopped=bool(self._stopping),
+            over_budget=self._brakes.over_budget,
         )
         done = all(self.board.state(i).status is TaskStatus.COMPLETED for i in self.cascade.tasks)
         over = iso(self._clock.now()) if done else None
         store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over)
-        while not store.flush() and not self._disk_is_hopeless():
+        while not store.flush() and not self._brakes.disk_is_hopeless():
             self._turn(_TAIL, start=False)
         self._require_disk(not store.disk_error)
         return result

@@ -29,7 +29,7 @@ ROOM = 400_000  # bytes; the history alone takes half of it
 FILE_LIMIT = 40_000  # enough for the 32 KiB of the shared memory of the history, not for its log
 TASKS = [f"F{number}" for number in range(20)]
 # A full disk is waited for, ten seconds; the tests have not got them.
-IMPATIENT = "import sys, nova_core.orchestrator as o; o._DISK_PATIENCE = 0.2; from nova_core.__main__ import main; "
+IMPATIENT = "import sys, nova_core.brakes as b; b._DISK_PATIENCE = 0.2; from nova_core.__main__ import main; "
 
 
 @pytest.fixture
