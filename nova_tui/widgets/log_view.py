@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
@@ -26,7 +25,6 @@ from nova_tui.widgets.log_canvas import LogCanvas
 _WHEEL = 3
 _SIDEWAYS = 8
 _AT_ONCE = 4
-_NOTES = {Gutter.NONE: "", Gutter.TIMES: "times: when Nova saw the line", Gutter.NUMBERS: ""}
 
 
 class LogView(LogCanvas, can_focus=True):
@@ -137,8 +135,9 @@ class LogView(LogCanvas, can_focus=True):
         if self.reader is None or self._counting or not self.reader.count() or not self.is_mounted:
             return
         self._counting = True
-        self.run_worker(self._count, group="count")
+        self._count()
 
+    @work(group="count")
     async def _count(self) -> None:
         while self.reader is not None and self.reader.count():
             await asyncio.sleep(0)
@@ -150,7 +149,8 @@ class LogView(LogCanvas, can_focus=True):
         if self.reader is None or not self.reader.index.is_open:
             return ""
         state = f"follow {chars().down}" if self.following else "paused"
-        words = [state, self.reader.position(), _NOTES[self.reader.gutter], self._note]
+        times = "times: when Nova saw the line" if self.reader.gutter is Gutter.TIMES else ""
+        words = [state, self.reader.position(), times, self._note]
         return clean("  ".join(word for word in words if word))
 
     def _drawn(self) -> None:
@@ -172,7 +172,7 @@ class LogView(LogCanvas, can_focus=True):
     # keys
 
     def on_mount(self) -> None:
-        """Draw the first page once there is a size; count what is long."""
+        """Count what is long."""
         self._keep_counting()
 
     def on_unmount(self) -> None:
@@ -194,7 +194,7 @@ class LogView(LogCanvas, can_focus=True):
 
     def action_follow(self) -> None:
         """Follow the end, or stay."""
-        self.following = not self.following or (self.reader is not None and self.reader.renewed)
+        self.following = not self.following
 
     def action_move(self, rows: int) -> None:
         """Move by rows."""
@@ -258,12 +258,11 @@ class LogView(LogCanvas, can_focus=True):
         if self.reader is None:
             return
         steps = self.reader.begin(text)
-        self._note = ""
         if text:
             self._run_search(steps, down=not self.following)
         else:
             self.workers.cancel_group(self, "search")
-        self._drawn()
+            self._say("")
 
     def action_find(self, down: bool) -> None:
         """To the next match below, or above."""
@@ -286,8 +285,9 @@ class LogView(LogCanvas, can_focus=True):
             self.workers.cancel_group(self, "search")
             return
         self._say("searching")
-        self.run_worker(partial(self._search, steps, down), group="search", exclusive=True)
+        self._search(steps, down)
 
+    @work(group="search", exclusive=True)
     async def _search(self, steps: Iterator[Step], down: bool) -> None:
         """Slice by slice; at an end of the log it stops, and says so."""
         reader = self.reader
