@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
+from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
@@ -31,7 +32,6 @@ class LinesView(Widget, can_focus=True):
     LinesView { width: 1fr; height: 1fr; background: $background; color: $foreground; text-wrap: nowrap; }
     LinesView > .lines-view--cursor { background: $block-cursor-blurred-background; text-style: bold; }
     LinesView:focus > .lines-view--cursor { background: $block-cursor-background 60%; text-style: bold; }
-    LinesView:ansi > .lines-view--cursor { text-style: reverse; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"lines-view--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -132,10 +132,16 @@ class LinesView(Widget, can_focus=True):
         if index >= len(self._lines):
             return Strip.blank(width, self.visual_style.rich_style)
         chosen = self._keys is not None and index == self._cursor and self._keys[index] is not None
-        style = self.get_visual_style("lines-view--cursor") if chosen else self.visual_style
+        style = self._cursor_style() if chosen else self.visual_style
         line = self._lines[index]
         line = line.pad_right(max(0, width - 1 - line.cell_length)) + self._mark(y)
         return Visual.to_strips(self, line, width, 1, style)[0]
+
+    def _cursor_style(self) -> Style:
+        """In a terminal's own palette nobody knows which pairs of colours can be read: swap those of the line."""
+        if self.app.native_ansi_color:
+            return self.visual_style + Style(reverse=True)
+        return self.get_visual_style("lines-view--cursor")
 
     def _mark(self, y: int) -> Content:
         """Where in the whole one is, if not all is in view."""

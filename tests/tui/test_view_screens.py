@@ -90,7 +90,7 @@ async def test_drilling_down_and_back_up(golden: Golden) -> None:
         await settle(pilot)
         assert app.screen.selected_task == "A2"  # the cursor is where it was
         await pilot.press("escape", "escape", "escape")
-        assert app.screen is not app.first  # type: ignore[attr-defined]
+        assert app.screen is not app.first
         golden("drill_down_titles", "\n".join(seen))
 
 
@@ -98,7 +98,7 @@ async def test_views_lead_to_each_other_and_keep_the_task() -> None:
     """Each view is one key away from the others, and knows which task one came from."""
     async with running(open_view("timeline", demo_model(), "E3")) as pilot:
         await settle(pilot)
-        assert pilot.app.screen.selected_task == "E3"  # type: ignore[attr-defined]
+        assert pilot.app.screen.selected_task == "E3"
         await pilot.press("d")
         await settle(pilot)
         assert isinstance(pilot.app.screen, DepsScreen)
@@ -172,10 +172,10 @@ async def test_search_goes_from_match_to_match() -> None:
         assert not screen.check_action("search_again", (1,))
         await pilot.press("slash", *"blocked", "enter")
         await settle(pilot)
-        found = [screen.selected_task]  # type: ignore[attr-defined]
+        found = [screen.selected_task]
         for key in ("n", "n", "N"):
             await pilot.press(key)
-            found.append(screen.selected_task)  # type: ignore[attr-defined]
+            found.append(screen.selected_task)
         assert found == ["E4", "A3", "E4", "A3"]
         await pilot.press("slash", *"[/nope]", "enter")
         await settle(pilot)
@@ -219,7 +219,7 @@ async def test_a_confirmation_names_what_happens(key: str, answer: bool, golden:
         await settle(pilot)
         golden("dialog_confirm", screen_text(pilot.app))
         await pilot.press(key)
-        assert pilot.app.answers == [answer]  # type: ignore[attr-defined]
+        assert pilot.app.answers == [answer]
 
 
 async def test_a_question_is_answered_with_a_text_that_is_right(golden: Golden) -> None:
@@ -236,7 +236,7 @@ async def test_a_question_is_answered_with_a_text_that_is_right(golden: Golden) 
         golden("dialog_ask", screen_text(pilot.app))
         dialog.query_one(Input).value = "7"
         await pilot.press("enter")
-        assert pilot.app.answers == ["7"]  # type: ignore[attr-defined]
+        assert pilot.app.answers == ["7"]
 
 
 @pytest.mark.parametrize("name", [*VIEWS, "group", "task"])
@@ -284,6 +284,17 @@ async def test_a_look_at_the_model_lays_nothing_out(name: str, monkeypatch: pyte
             screen.redraw()
             await settle(pilot)
         assert layouts == []
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "ansi-dark"])
+async def test_the_line_under_the_cursor_looks_different(theme: str) -> None:
+    """By its background, or swapped where the colours are the terminal's own."""
+    screen = TimelineScreen(demo_model(), "E3")
+    async with running(screen) as pilot:
+        pilot.app.theme = theme
+        await settle(pilot)
+        looks = [{(s.style.bgcolor, s.style.reverse) for s in screen.view.render_line(y) if s.style} for y in (8, 9)]
+        assert looks[0].isdisjoint(looks[1])
 
 
 async def test_only_lines_in_view_are_drawn() -> None:

@@ -15,6 +15,7 @@ from nova_tui.views import help as help_view
 from nova_tui.views.members import Place
 
 Draw = Callable[[ViewModel, int], Sequence[Content]]
+_DETAILED: tuple[str, ...] = ("P4", "A2", "A4", "E2", "E4", "D2", "D3", "W1", "W2", "W3", "W4", "P3")
 BINDINGS = [
     Binding("j,down", "move(1)", "Down", show=False, id="move.down"),
     Binding("enter", "open", "Open", id="move.open"),
@@ -67,11 +68,9 @@ def draw_cost(model: ViewModel, width: int) -> list[Content]:
 
 def draw_details(model: ViewModel, width: int) -> list[Content]:
     """Every kind of task, one below the other."""
-    ids = [
-        i for i in ("P4", "A2", "A4", "E2", "E4", "D2", "D3", "W1", "W2", "W3", "W4", "P3") if i in model.cascade.tasks
-    ]
+    ids = [i for i in _DETAILED if i in model.cascade.tasks] or list(model.cascade.tasks)
     found = []
-    for task_id in ids or list(model.cascade.tasks):
+    for task_id in ids:
         shown = detail.lines(model, task_id, width, model.source.attempts(task_id))
         found += [detail.title(model, task_id, width), *shown, Content()]
     return found
