@@ -108,13 +108,19 @@ def halves(first: int, last: int, width: int) -> str:
 
 def bar(share: float, width: int, style: str = ACTIVE) -> Content:
     """A thin bar, `share` (0 to 1) of it filled in half cells: anything begun shows, and full means all."""
+    done, rest = bar_cells(share, width)
+    return Content.assemble((done, style), (rest, MUTED))
+
+
+def bar_cells(share: float, width: int) -> tuple[str, str]:
+    """The filled and the empty cells of a bar."""
     if math.isnan(share):
         share = 0.0
     share = min(1.0, max(0.0, share))
     filled = math.floor(share * 2 * width) if share < 1 else 2 * width
     filled = max(filled, 1) if share > 0 else 0
     done = halves(0, filled, width).rstrip()
-    return Content.assemble((done, style), (_mode.rest * (width - len(done)), MUTED))
+    return done, _mode.rest * (width - len(done))
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

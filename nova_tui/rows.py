@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -67,7 +67,7 @@ class Outline:
         named = _named(branches)
         self._branches = [self._branch(name, groups, named) for name, groups in branches.items()]
 
-    def _branch(self, name: str, groups: dict[str, list[str]], named: bool) -> _Branch:
+    def _branch(self, name: str, groups: Mapping[str, Sequence[str]], named: bool) -> _Branch:
         row = Row(Place(name), 1, parent=True) if named else None
         depth = 2 if named else 1
         with_names = _named(groups)

@@ -70,7 +70,7 @@ def choose(name: str | None, environ: Mapping[str, str]) -> str:
         if found in OURS or found in BUILTIN_THEMES:
             return found
         raise UsageError(
-            f"no theme is called {wanted}", hint=f"some are: {', '.join([*OURS, 'ansi', 'nord', 'gruvbox'])}"
+            f"no theme is called {wanted}", hint="--theme nova-dark, nova-light or ansi; ctrl+p lists all")
         )
     if environ.get("NO_COLOR") or "SSH_CONNECTION" in environ:
         return SHORT["ansi"]

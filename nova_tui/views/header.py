@@ -1,0 +1,114 @@
+"""The line above everything: how the run stands, in as many words as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from textual.content import Content
+
+from nova_core.rollup import Shown
+from nova_core.text import duration, money, tokens
+from nova_tui.glyphs import ERROR, MUTED, SUCCESS, TITLE, WARNING, chars, glyph, style_of
+from nova_tui.model import ViewModel
+from nova_tui.source import EngineState
+from nova_tui.views.line import Piece, line, shorten
+
+_ORDER = (
+    Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED, Shown.RETRYING,
+    Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
+)  # fmt: skip
+_SHORT = {
+    Shown.RUNNING: "run", Shown.VERIFYING: "check", Shown.APPROVAL: "for you", Shown.RETRYING: "retry",
+    Shown.WAITING: "wait", Shown.COMPLETED: "done", Shown.SKIPPED: "skip", Shown.CANCELLED: "cancel",
+    Shown.BLOCKED: "block",
+}  # fmt: skip
+_NEAR = 0.8  # of the budget, from where on it is marked
+
+
+class Extras(msgspec.Struct, frozen=True):
+    """What the model does not hold: seconds to go at least, and whether the run is being stopped."""
+
+    eta: float | None = None
+    stopping: bool = False
+
+
+def header(model: ViewModel, width: int, extras: Extras) -> Content:
+    """The fullest form that fits."""
+    content = Content()
+    for words, parts in ((3, 4), (2, 4), (1, 4), (0, 4), (0, 3), (0, 2), (0, 1)):
+        content = _form(model, words, parts, extras)
+        if content.cell_length <= width:
+            return content
+    return line(content, width=width)
+
+
+def _form(model: ViewModel, words: int, parts: int, extras: Extras) -> Content:
+    name = shorten(model.cascade.name, 24 if words >= 2 else 14) if words else ""
+    bar = (f" {chars().vertical} ", MUTED)
+    groups: list[Sequence[Piece]] = [_counts(model, words), _spent(model, words), _time(model, words, extras)]
+    groups.append(_workers(model, words))
+    shown = [group for group in groups[:parts] if group]
+    pieces: list[Piece] = [(f" {name}" if name else "", TITLE), *banner(model, extras)]
+    for number, group in enumerate(shown):
+        pieces += [bar if number else " ", *group]
+    return line(*pieces)
+
+
+def banner(model: ViewModel, extras: Extras) -> list[Piece]:
+    """The word that must not be missed, if there is one."""
+    source, project = model.source, model.rollups.project
+    if source.engine is EngineState.CRASHED:
+        return [(" ENGINE FAILED ", f"bold reverse {ERROR}")]
+    if extras.stopping and source.engine is EngineState.RUNNING:
+        return [(" STOPPING ", f"bold reverse {WARNING}")]
+    if source.engine is EngineState.RUNNING:
+        return [(" PAUSED ", f"bold reverse {WARNING}")] if source.run.paused else []
+    if project.completed == project.total:
+        return [(" COMPLETE ", f"bold reverse {SUCCESS}")]
+    if source.engine is EngineState.FINISHED:
+        return [(" ENDED ", f"bold reverse {ERROR if project.failed else WARNING}")]
+    return [(" NO ENGINE ", f"bold reverse {WARNING}")]
+
+
+def _counts(model: ViewModel, words: int) -> list[Piece]:
+    """How many tasks are what; with words, or by their marks alone."""
+    pieces: list[Piece] = []
+    for shown in _ORDER:
+        if number := model.counts[shown]:
+            word = {3: f" {shown.value}", 2: f" {_SHORT.get(shown, shown.value)}"}.get(words, "")
+            pieces.append((f" {glyph(shown)} {number:,}{word}", style_of(shown)))
+            pieces.append(" " if words else "")
+    return pieces
+
+
+def _spent(model: ViewModel, words: int) -> list[Piece]:
+    """Tokens, and dollars against the budget; what has no price is told by a question mark."""
+    project = model.rollups.project
+    if not project.tokens.total:
+        return [(f"budget {money(model.budget)}", MUTED)] if model.budget is not None and words > 1 else []
+    spent, budget = project.cost_usd, model.budget
+    cost = money(spent) + ("+?" if project.unpriced and spent is not None else "")
+    style = ""
+    if budget is not None:
+        cost += f"/{money(budget)}"
+        share = (spent or 0.0) / budget if budget else 1.0
+        style = f"bold {ERROR}" if share >= 1 else f"bold {WARNING}" if share >= _NEAR else ""
+        cost += " OVER" if share >= 1 else ""
+    return [f"{tokens(project.tokens.total)} tok  ", (cost, style)]
+
+
+def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
+    """How long it runs, and how long it will at least."""
+    pieces: list[Piece] = [duration(model.run_seconds) + (" elapsed" if words > 2 else "")]
+    if extras.eta and model.source.engine is EngineState.RUNNING:
+        pieces.append((f"  {'ETA ' if words else ''}>{duration(extras.eta)}", MUTED))
+    return pieces
+
+
+def _workers(model: ViewModel, words: int) -> list[Piece]:
+    busy = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING]
+    if model.source.engine is not EngineState.RUNNING:
+        return [("looking only", MUTED)] if model.source.read_only and words else []
+    of = f"/{model.source.jobs}" if model.source.jobs else ""
+    return [f"{'workers ' if words else ''}{busy}{of}"]

@@ -1,0 +1,172 @@
+"""One row of the tree as pieces of text, each with the name of a style, in columns that fit the width."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nova_core.clock import seconds
+from nova_core.console.lines import failure_text
+from nova_core.record import TaskState, TaskStatus
+from nova_core.rollup import Shown
+from nova_core.text import duration, money, tokens
+from nova_tui.glyphs import bar_cells, chars, glyph
+from nova_tui.model import ViewModel
+from nova_tui.rows import Row
+from nova_tui.views import members
+from nova_tui.views.line import fit, plain, shorten
+
+Pieces = list[tuple[str, str]]
+TITLE, MUTED, HIT, DONE, BAR, REST = "title", "muted", "hit", "done", "bar", "rest"
+STYLES = (TITLE, MUTED, HIT, DONE, BAR, REST, *(shown.value for shown in Shown))
+
+_TIME, _BAR, _PERCENT, _TOKENS, _COST, _STEP = 8, 11, 5, 8, 10, 24
+_LEAST_NAME, _SHARE_OF_NAME = 24, 0.45
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Which columns there is room for, and how wide the name and the step are."""
+
+    name: int
+    count: int
+    step: int = 0
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        """The columns of a row of `width` cells: step, cost, tokens, percent, bar and time go in this order."""
+        room = width - max(min(width, _LEAST_NAME), round(width * _SHARE_OF_NAME))
+        count = used = 0
+        for cells in (_TIME, _BAR, _PERCENT, _TOKENS, _COST):
+            if used + cells > room:
+                break
+            count, used = count + 1, used + cells
+        step = room - used if count == 5 and room - used >= _STEP else 0
+        return cls(width - used - step, count, step)
+
+
+def head(columns: Columns) -> str:
+    """The names of the columns."""
+    cells = ("    TIME", "  PROGRESS ", "    %", "  TOKENS", "      COST")
+    step = fit("  NOW", columns.step) if columns.step else ""
+    return fit(" TASK", columns.name) + "".join(cells[: columns.count]) + step
+
+
+def draw(model: ViewModel, row: Row, columns: Columns, *, is_open: bool = True, hit: bool = False) -> Pieces:
+    """A row, exactly as wide as its columns."""
+    if row.place.task is not None:
+        return _task(model, row, row.place.task, columns, hit)
+    return _node(model, row, columns, is_open)
+
+
+def is_live(shown: Shown) -> bool:
+    """Whether the row of such a task changes by itself, as time goes on."""
+    return shown in (Shown.RUNNING, Shown.VERIFYING, Shown.RETRYING)
+
+
+def _node(model: ViewModel, row: Row, columns: Columns, is_open: bool) -> Pieces:
+    """The project, a branch or a group with what it comes to."""
+    place, sums = row.place, members.rollup(model, row.place)
+    shown = members.shown(sums)
+    fold = chars().open if is_open else chars().closed
+    name = model.cascade.name if place.branch is None else place.group if place.group is not None else place.branch
+    count = f"  {sums.completed:,}/{sums.total:,}"
+    lead = f"{'  ' * row.depth}{fold} "
+    text = shorten(name or "(no name)", columns.name - len(lead) - 2 - len(count)) + count
+    used = sums.tokens.total
+    cost = money(sums.cost_usd) + ("+?" if sums.unpriced and sums.cost_usd is not None else "")
+    took = sums.duration(model.now)
+    return [
+        (lead, MUTED), (f"{glyph(shown)} ", shown.value), (fit(text, columns.name - len(lead) - 2), TITLE),
+        *_figures(columns, duration(took) if took else "", sums.progress, tokens(used) if used else "",
+                  cost if used else "", TITLE),
+        *_step(columns, ""),
+    ]  # fmt: skip
+
+
+def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool) -> Pieces:
+    state, shown, elapsed = model.task(task_id), model.shown(task_id), model.elapsed(task_id)
+    lead = "  " * row.depth + "  "
+    room = max(0, columns.name - len(lead) - 2)
+    name = shorten(f"{task_id} {model.cascade.tasks[task_id].name}", room)
+    said = note(model, task_id)
+    used = state.token_usage.total
+    quiet = MUTED if shown in (Shown.COMPLETED, Shown.SKIPPED, Shown.WAITING, Shown.BLOCKED) else ""
+    return [
+        (lead, ""), (f"{glyph(shown)} ", shown.value), *_named(name, said if not columns.step else "", room, hit),
+        *_figures(columns, "" if elapsed is None else duration(elapsed), _share(state), tokens(used) if used else "",
+                  money(state.cost_usd) if used else "", quiet),
+        *_step(columns, said),
+    ]  # fmt: skip
+
+
+def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
+    """Id and name, and behind them what is to be said, if a good part of it fits."""
+    style = HIT if hit else ""
+    rest = room - _cells(name)
+    if said and rest >= 12:
+        return [(name, style), (fit(f"  {said}", rest), MUTED)]
+    return [(name, style), (" " * rest, "")]
+
+
+def _cells(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _figures(columns: Columns, time: str, share: float | None, used: str, cost: str, style: str) -> Pieces:
+    """The columns at the right, as many as there are."""
+    pieces: Pieces = [(fit(time, _TIME, right=True), style)]
+    if columns.count > 1:
+        done, rest = bar_cells(share or 0.0, _BAR - 1)
+        pieces += [(f" {done}", DONE if share == 1.0 else BAR), (rest, REST)]
+    if columns.count > 2:
+        pieces.append((fit("" if share is None else f"{int(share * 100)}%", _PERCENT, right=True), style))
+    if columns.count > 3:
+        pieces.append((fit(used, _TOKENS, right=True), style))
+    if columns.count > 4:
+        pieces.append((fit(cost, _COST, right=True), style))
+    return pieces if columns.count else []
+
+
+def _step(columns: Columns, said: str) -> Pieces:
+    return [(fit(f"  {said}", columns.step), MUTED)] if columns.step else []
+
+
+def _share(state: TaskState) -> float | None:
+    """How much is done, 0 to 1; None if nobody knows."""
+    if state.status is TaskStatus.COMPLETED:
+        return 1.0
+    return None if state.progress is None else min(0.99, max(0, state.progress) / 100)
+
+
+def note(model: ViewModel, task_id: str) -> str:
+    """What a task is doing, or why it is not done, in a few words."""
+    state, shown = model.task(task_id), model.shown(task_id)
+    if shown is Shown.FAILED:
+        return failure_text(state.reason, state.error)
+    if shown is Shown.BLOCKED:
+        return f"blocked by {', '.join(map(plain, state.blocked_by[:3]))}"
+    if shown is Shown.RETRYING:
+        return _again(state, model.now)
+    if shown is Shown.RUNNING:
+        return plain(state.current_step)
+    if shown is Shown.WAITING:
+        return f"after {', '.join(map(plain, model.unmet(task_id)[:4]))}"
+    return _WORDS.get(shown, "")
+
+
+_WORDS = {
+    Shown.APPROVAL: "waits for your approval: a",
+    Shown.VERIFYING: "checking",
+    Shown.CANCELLED: "cancelled",
+    Shown.SKIPPED: "skipped",
+    Shown.READY: "ready",
+}
+
+
+def _again(state: TaskState, now: float) -> str:
+    try:
+        left = seconds(state.retry_at or "") - now
+    except ValueError:  # another program may have written the state
+        left = 0.0
+    return f"again in {duration(left)}" if left > 0 else "about to run again"
