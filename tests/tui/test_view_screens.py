@@ -55,7 +55,7 @@ def running(screen: Screen[Any], size: tuple[int, int] = NARROW) -> Any:
 
 async def settle(pilot: Pilot[Any]) -> None:
     """Let layout and drawing come to rest."""
-    for _ in range(3):
+    for _ in range(2):
         await pilot.pause()
 
 
