@@ -115,6 +115,11 @@ class LogReader:
             return TIME_WIDTH
         return max(5, len(str(self.index.newlines + 1))) + 1 if self.gutter is Gutter.NUMBERS else 0
 
+    @property
+    def gutter_note(self) -> str:
+        """What the gutter's times are: logs hold none of their own."""
+        return "times: when Nova saw the line" if self.gutter is Gutter.TIMES else ""
+
     def page(self) -> list[Row]:
         """The rows of the window."""
         self.pager.width = self.text_width

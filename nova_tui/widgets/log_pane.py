@@ -32,8 +32,7 @@ class LogPane(Vertical):
 
     DEFAULT_CSS = """
     LogPane { width: 1fr; height: 1fr; }
-    LogPane SearchInput { display: none; height: 1; border: none; padding: 0; background: $boost; }
-    LogPane.-asking SearchInput { display: block; }
+    LogPane SearchInput { height: 1; border: none; padding: 0; background: $boost; }
     """
 
     def __init__(
@@ -42,26 +41,26 @@ class LogPane(Vertical):
     ) -> None:  # fmt: skip
         super().__init__(id=id, classes=classes)
         self.view = LogView(path, clipboard=clipboard, clock=clock)
+        self._line = SearchInput(placeholder="search: n next, N previous; capitals count if you type one", compact=True)
+        self._line.display = False
+        self.view.asker = self.ask
 
     def compose(self) -> ComposeResult:
         """The log above the line."""
         yield self.view
-        # Without a validator or highlighter: what is typed is shown as it is.
-        yield SearchInput(placeholder="search: n next, N previous; capitals count if you type one", compact=True)
+        yield self._line
 
-    @on(LogView.SearchRequested)
-    def ask(self, event: LogView.SearchRequested) -> None:
+    def ask(self) -> None:
         """Open the line."""
-        event.stop()
-        self.add_class("-asking")
-        self.query_one(SearchInput).focus()
+        self._line.display = True
+        self.screen.set_focus(self._line)
 
     @on(Input.Submitted)
     def answer(self, event: Input.Submitted) -> None:
         """Search, and close the line."""
         event.stop()
-        self.remove_class("-asking")
-        self.view.focus()
+        self._line.display = False
+        self.screen.set_focus(self.view)
         if event.value:
             self.view.search(clean(event.value))
-        event.input.value = ""
+        self._line.value = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +18,7 @@ from nova_core.clock import Clock
 from nova_core.text import clean
 from nova_tui import outside
 from nova_tui.glyphs import chars
-from nova_tui.log_reader import Gutter, LogReader
+from nova_tui.log_reader import LogReader
 from nova_tui.log_search import Step
 from nova_tui.widgets.log_canvas import LogCanvas
 
@@ -37,7 +37,8 @@ class LogView(LogCanvas, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", id="log.follow"),
-        Binding("slash", "ask", "Search", id="log.search"),
+        # With priority it acts before the next key is handed out: what is typed ahead goes where it should.
+        Binding("slash", "ask", "Search", id="log.search", priority=True),
         Binding("n", "find(True)", "Next", id="log.next"),
         Binding("N", "find(False)", "Previous", id="log.previous"),
         Binding("escape", "forget", "End search", id="log.forget"),
@@ -69,15 +70,13 @@ class LogView(LogCanvas, can_focus=True):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, LogView.Changed)
 
-    class SearchRequested(Message):
-        """The person wants to enter what to search for; answer with `search`."""
-
     def __init__(
         self, path: Path | None = None, *, clipboard: Path | None = None, clock: Clock | None = None,
         id: str | None = None, classes: str | None = None,  # noqa: A002 - as every widget
     ) -> None:  # fmt: skip
         super().__init__(id=id, classes=classes)
         self.clipboard_file = clipboard
+        self.asker: Callable[[], None] | None = None  # asks what to search for, and calls `search`
         self._clock = clock or Clock()
         self._note = ""
         self._counting = False
@@ -121,9 +120,8 @@ class LogView(LogCanvas, can_focus=True):
         reader = self.reader
         if reader is None or not reader.poll():
             return
-        page_grew = reader.following or len(self._rows or ()) < reader.height or reader.renewed
         self._keep_counting()
-        if page_grew:
+        if reader.following or len(self._rows or ()) < reader.height or reader.renewed:
             self._drawn()
         else:  # only the last row, which may be growing, and the pill on it
             self._rows = None
@@ -132,7 +130,7 @@ class LogView(LogCanvas, can_focus=True):
 
     def _keep_counting(self) -> None:
         """Count a slice now, and the rest, if there is more, between whatever else happens."""
-        if self.reader is None or self._counting or not self.reader.count() or not self.is_mounted:
+        if self.reader is None or self._counting or not self.reader.count() or not self.is_attached:
             return
         self._counting = True
         self._count()
@@ -149,8 +147,7 @@ class LogView(LogCanvas, can_focus=True):
         if self.reader is None or not self.reader.index.is_open:
             return ""
         state = f"follow {chars().down}" if self.following else "paused"
-        times = "times: when Nova saw the line" if self.reader.gutter is Gutter.TIMES else ""
-        words = [state, self.reader.position(), times, self._note]
+        words = [state, self.reader.position(), self.reader.gutter_note, self._note]
         return clean("  ".join(word for word in words if word))
 
     def _drawn(self) -> None:
@@ -251,7 +248,8 @@ class LogView(LogCanvas, can_focus=True):
 
     def action_ask(self) -> None:
         """Ask for what to search."""
-        self.post_message(self.SearchRequested())
+        if self.asker is not None:
+            self.asker()
 
     def search(self, text: str) -> None:
         """Look for a text: upwards from the end while following, else downwards. Nothing ends the search."""
@@ -274,7 +272,9 @@ class LogView(LogCanvas, can_focus=True):
         self.search("")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of a search count only during one."""
+        """Keys of a search count only during one, and one can begin only where somebody asks for its text."""
+        if action == "ask":
+            return self.asker is not None
         if action in ("find", "forget"):
             return self.reader is not None and self.reader.needle is not None
         return True

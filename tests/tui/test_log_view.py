@@ -216,6 +216,27 @@ def test_what_one_types_to_search_is_text(log: Path) -> None:
     drive(LogApp(log), check)
 
 
+def test_what_is_typed_ahead_is_searched(log: Path) -> None:
+    """Keys that come all at once, as over a slow line, go where they would have gone one by one."""
+
+    async def check(app: LogApp, pilot: Pilot[None]) -> None:
+        for key in "/fkn/line 7":
+            app.post_message(events.Key("slash" if key == "/" else key, key))
+        await until(pilot, lambda: app.log_screen.query_one(Input).value == "fkn/line 7")
+
+    drive(LogApp(log), check)
+
+
+def test_lines_are_counted_without_being_asked(log: Path) -> None:
+    """A log longer than a slice gets its line numbers though nothing happens to it."""
+    log.write_bytes(b"0123456789abcde\n" * 200_000)
+
+    async def check(app: LogApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "follow ▼  200,000 lines" in screen_text(app).split("\n")[0])
+
+    drive(LogApp(log), check)
+
+
 def test_a_long_search_keeps_the_screen_alive(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a search goes on keys act and progress is told, and escape ends it."""
     monkeypatch.setattr(Needle, "backward", lambda *_: itertools.repeat(Step(300)))
