@@ -2,11 +2,220 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from nova_core.clock import Clock
+from nova_tui import compat, glyphs, keymap, themes, toasts
+from nova_tui.actions import RunActions
+from nova_tui.choice import QuitChoice
+from nova_tui.model import ViewModel
+from nova_tui.pump import Pump
+from nova_tui.rows import Finder
+from nova_tui.safe import SAFE
+from nova_tui.screens.main import MainScreen
+from nova_tui.source import EngineState, Source
+from nova_tui.start import Look
+from nova_tui.toasts import Toast, Toaster
+from nova_tui.views.line import shorten
+
+__all__ = ["NovaApp", "QuitChoice"]
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class QuitChoice(StrEnum):
-    """What is to become of the workers when the interface is left."""
+class NovaApp(RunActions):
+    """Shows `source`. Its return value is a `QuitChoice`, or None where there was nothing to choose.
 
-    LEAVE = "leave"
-    STOP = "stop"
+    `ended_by` is the signal that ended it, if one did. Raises `UsageError` for an unknown theme, `InputError` for keys
+    of one's own that cannot be read.
+    """
+
+    TITLE = "Nova"
+    PAUSE_GC_ON_SCROLL = True
+    CSS = """
+    Toast { width: 52; max-width: 60%; padding: 0 1; }
+    .-tiny Toast { max-width: 100%; max-height: 2; }
+    .-ascii MainScreen.-wide > #body > #side { border-left: ascii $panel; }
+    .-ascii Toast { border-left: ascii $primary; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "keys", "Help", key_display="?", id="app.help"),
+        Binding("q", "quit", "Quit", id="app.quit"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_any"),
+        Binding("colon", "command_palette", "Palette", key_display=":", show=False, id="app.palette"),
+    ]
+
+    def __init__(self, source: Source, look: Look = Look(), clock: Clock | None = None) -> None:  # noqa: B008 - frozen
+        chosen = themes.choose(look.theme, os.environ)
+        if chosen not in themes.OURS:  # what NO_COLOR does is decided while the app is made
+            self.set_reactive(App.theme, chosen)
+        super().__init__()
+        for theme in themes.OURS.values():
+            self.register_theme(theme)
+        self.theme = chosen
+        glyphs.use_ascii(look.ascii)
+        self.set_class(look.ascii, "-ascii")
+        self.source = source
+        self.clock = clock or Clock()
+        self.model = ViewModel(source, self.clock.now())
+        self.main = MainScreen(self.model)
+        self.pump = Pump(self, self._look, self.clock)
+        self.ended_by: int | None = None
+        self._toaster = Toaster()
+        self._notify_how = os.environ.get("NOVA_NOTIFY", "")
+        file = keymap.keys_file(os.environ)
+        self.set_keymap(keymap.load_keys(file, _binding_ids(self), must_exist="NOVA_KEYS" in os.environ))
+
+    # textual asks
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The main screen: there is no blank one before it."""
+        return self.main
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The last line of defence comes last; always the same instance, as strips are kept by it."""
+        return [*super().get_line_filters(), SAFE]
+
+    @property
+    def finder(self) -> Finder:
+        """Finds tasks."""
+        return self.main.finder
+
+    # from start to end
+
+    def on_mount(self) -> None:
+        """Begin to run, or to follow; end as asked by a signal."""
+        loop = asyncio.get_running_loop()
+        for number in _ENDING:
+            with suppress(NotImplementedError, ValueError, RuntimeError):  # not the main thread
+                loop.add_signal_handler(number, self.end_by, number)
+        self.source.start()
+        self.pump.start()
+        self.call_after_refresh(_collect_again)
+
+    def end_by(self, number: int) -> None:
+        """A signal asks to end: Textual alone would leave the terminal as it is."""
+        self.ended_by = self.ended_by or number
+        self.exit()
+
+    @property
+    def failure(self) -> Exception | None:
+        """The mistake of ours that ended the app, if one did."""
+        return compat.failure(self)
+
+    def _print_error_renderables(self) -> None:
+        """Whoever ran the app says what happened, in a line; a traceback goes to a file."""
+        compat.keep_quiet(self)
+
+    # what is new
+
+    def _look(self, tick: bool) -> int:
+        """Take what is new to the screens; returns how much that was."""
+        update = self.source.poll()
+        dirty = self.model.apply(update, self.clock.now())
+        self.main.summary.stopping = self.stopping = self.stopping and self.source.engine is EngineState.RUNNING
+        if self.screen is self.main:
+            self.main.take(dirty, tick)
+        elif callable(poll := getattr(self.screen, "poll", None)):
+            poll()
+        new = [t for e in update.events if (t := toasts.of_event(e))] + [toasts.of_notice(n) for n in update.notices]
+        if update.engine_changed:
+            new += self._engine_news()
+        for toast in self._toaster.take(new, self.clock.monotonic()):
+            self.show(toast)
+        return len(dirty.tasks) + len(update.notices) + (1 if dirty.everything else 0)
+
+    def _engine_news(self) -> list[Toast]:
+        """The engine ended: the summary comes up, once, if nothing else is in front."""
+        source = self.source
+        if source.engine is EngineState.CRASHED:
+            return [Toast("The engine failed", shorten(source.error, 300), "error")]
+        if source.engine is EngineState.FINISHED and not source.read_only:
+            project = self.model.rollups.project
+            told = f"{project.completed:,} of {project.total:,} done, {project.failed:,} failed; S shows the summary"
+            return [Toast("The run is over", told, "error" if project.failed else "information")]
+        return []
+
+    def show(self, toast: Toast) -> None:
+        """Show it, and tell the terminal if that is wanted."""
+        self.notify(toast.text, title=toast.title, severity=toast.severity, markup=False)
+        if self._notify_how and not toast.answer:
+            compat.emit(self, toasts.sequence(self._notify_how, toast))
+
+    # keys
+
+    def action_keys(self) -> None:
+        """The keys that work here and now."""
+        from nova_tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen.of(self.screen))
+
+    async def action_quit(self) -> None:
+        """Leave; while workers depend on this process, ask what is to become of them."""
+        alive = hasattr(self.source, "detach") and self.source.engine is EngineState.RUNNING
+        if not alive:
+            self.exit()
+            return
+        from nova_tui.screens.quit import QuitScreen
+
+        if isinstance(self.screen, QuitScreen):
+            return
+
+        def answer(choice: QuitChoice | None) -> None:
+            if choice is not None:
+                self.exit(choice)
+
+        self.push_screen(QuitScreen(self.at_work()), answer)
+
+    def go_to(self, task_id: str) -> None:
+        """Show the task in the tree."""
+        while self.screen is not self.main and len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.main.tasks.go_to(task_id)
+
+
+def _collect_again() -> None:
+    """After the first paint: what is there stays, so the collector need not look at it again."""
+    gc.freeze()
+    gc.enable()
+
+
+def _commands() -> type[Provider]:
+    from nova_tui.palette import NovaCommands
+
+    return NovaCommands
+
+
+NovaApp.COMMANDS = {_commands}
+
+
+def _binding_ids(app: NovaApp) -> set[str]:
+    """Every id that keys of one's own may name: of the app and of all screens and widgets that are loaded."""
+    return set(_ids_of(type(app))) | set(_ids_of(MainScreen)) | _OF_WIDGETS
+
+
+def _ids_of(owner: type[Any]) -> Iterator[str]:
+    for base in owner.__mro__:
+        for binding in vars(base).get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.id:
+                yield binding.id
+
+
+_OF_WIDGETS = {
+    "move.down", "move.up", "move.first", "move.last", "move.page_down", "move.page_up", "move.expand", "move.collapse",
+    "move.toggle", "move.open", "move.left", "move.right", "log.follow", "log.search", "log.next", "log.previous",
+    "log.forget", "log.wrap", "log.times", "log.copy", "log.pager", "log.older", "log.newer", "view.previous_task",
+    "view.next_task", "time.closer", "time.farther", "time.earlier", "time.later", "time.whole",
+}  # fmt: skip

@@ -58,25 +58,30 @@ class _Branch(msgspec.Struct):
 class Outline:
     """All rows of a plan, made once: the project, its branches, their groups, their tasks, in the order of the plan.
 
-    A level with a single nameless member has no row of its own.
+    A level with a single member that has no name, or the project's, has no row of its own.
     """
 
     def __init__(self, cascade: Cascade) -> None:
         self.root = Row(Place(), 0, parent=True)
         branches = cascade.branches
-        named = _named(branches)
+        self._project = cascade.name
+        named = self._named(branches)
         self._branches = [self._branch(name, groups, named) for name, groups in branches.items()]
 
     def _branch(self, name: str, groups: Mapping[str, Sequence[str]], named: bool) -> _Branch:
         row = Row(Place(name), 1, parent=True) if named else None
         depth = 2 if named else 1
-        with_names = _named(groups)
+        with_names = self._named(groups)
         return _Branch(row, [self._group(name, group, ids, depth, with_names) for group, ids in groups.items()])
 
     def _group(self, branch: str, name: str, ids: Sequence[str], depth: int, named: bool) -> _Group:
         row = Row(Place(branch, name), depth, parent=True) if named else None
         below = depth + 1 if named else depth
         return _Group(row, [Row(Place(branch, name, i), below) for i in ids])
+
+    def _named(self, names: Iterable[str]) -> bool:
+        found = list(names)
+        return len(found) > 1 or any(name not in ("", self._project) for name in found)
 
     def visible(self, closed: frozenset[Place] | set[Place], keep: Keep | None = None) -> list[Row]:
         """The rows to show: nothing below what is `closed`; with `keep`, only tasks it keeps and what is above them,
@@ -159,8 +164,3 @@ def step(hits: Sequence[str], order: dict[str, int], current: str | None, way: i
     if way > 0:
         return next((h for h in hits if order[h] > here), hits[0])
     return next((h for h in reversed(hits) if order[h] < here), hits[-1])
-
-
-def _named(names: Iterable[str]) -> bool:
-    kept_names = list(names)
-    return len(kept_names) > 1 or any(kept_names)

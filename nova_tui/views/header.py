@@ -19,9 +19,14 @@ _ORDER = (
     Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
 )  # fmt: skip
 _SHORT = {
-    Shown.RUNNING: "run", Shown.VERIFYING: "check", Shown.APPROVAL: "for you", Shown.RETRYING: "retry",
+    Shown.RUNNING: "run", Shown.VERIFYING: "check", Shown.APPROVAL: "you", Shown.RETRYING: "retry",
     Shown.WAITING: "wait", Shown.COMPLETED: "done", Shown.SKIPPED: "skip", Shown.CANCELLED: "cancel",
-    Shown.BLOCKED: "block",
+    Shown.BLOCKED: "block", Shown.FAILED: "fail",
+}  # fmt: skip
+# Where there is no room for words, what is nearly the same is counted together.
+_ALIKE = {
+    Shown.VERIFYING: Shown.RUNNING, Shown.CANCELLED: Shown.FAILED, Shown.SKIPPED: Shown.COMPLETED,
+    Shown.RETRYING: Shown.WAITING,
 }  # fmt: skip
 _NEAR = 0.8  # of the budget, from where on it is marked
 
@@ -74,11 +79,16 @@ def banner(model: ViewModel, extras: Extras) -> list[Piece]:
 def _counts(model: ViewModel, words: int) -> list[Piece]:
     """How many tasks are what; with words, or by their marks alone."""
     pieces: list[Piece] = []
+    counts = dict(model.counts)
+    if words < 3:
+        for shown, into in _ALIKE.items():
+            counts[into] += counts[shown]
+            counts[shown] = 0
     for shown in _ORDER:
-        if number := model.counts[shown]:
+        if number := counts[shown]:
             word = {3: f" {shown.value}", 2: f" {_SHORT.get(shown, shown.value)}"}.get(words, "")
             pieces.append((f" {glyph(shown)} {number:,}{word}", style_of(shown)))
-            pieces.append(" " if words else "")
+            pieces.append(" " if words == 3 else "")
     return pieces
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from rich.cells import cell_len
 
 from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
@@ -20,7 +21,7 @@ TITLE, MUTED, HIT, DONE, BAR, REST = "title", "muted", "hit", "done", "bar", "re
 STYLES = (TITLE, MUTED, HIT, DONE, BAR, REST, *(shown.value for shown in Shown))
 
 _TIME, _BAR, _PERCENT, _TOKENS, _COST, _STEP = 8, 11, 5, 8, 10, 24
-_LEAST_NAME, _SHARE_OF_NAME = 24, 0.45
+_LEAST_NAME, _SHARE_OF_NAME, _LEAST_NOTE = 24, 0.56, 12
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -101,16 +102,10 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
 def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
     """Id and name, and behind them what is to be said, if a good part of it fits."""
     style = HIT if hit else ""
-    rest = room - _cells(name)
-    if said and rest >= 12:
+    rest = room - cell_len(name)
+    if said and (rest >= _LEAST_NOTE or cell_len(said) + 2 <= rest):
         return [(name, style), (fit(f"  {said}", rest), MUTED)]
     return [(name, style), (" " * rest, "")]
-
-
-def _cells(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 def _figures(columns: Columns, time: str, share: float | None, used: str, cost: str, style: str) -> Pieces:

@@ -1,0 +1,220 @@
+"""What keys do to tasks and to the run: each asks first if it cannot be undone, and sends one command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from nova_core.command import Command, CommandKind
+from nova_core.model import is_safe_id
+from nova_core.rollup import Shown
+from nova_tui import outside
+from nova_tui.choice import QuitChoice
+from nova_tui.source import EngineState
+from nova_tui.views.line import plain
+
+if TYPE_CHECKING:
+    from nova_tui.model import ViewModel
+
+_AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
+_FITS: dict[str, tuple[Shown, ...]] = {
+    "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
+    "cancel": (*_AT_WORK, Shown.RETRYING, Shown.APPROVAL),
+    "kill": _AT_WORK,
+    "skip": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, Shown.READY, Shown.WAITING, Shown.APPROVAL),
+    "approve": (Shown.APPROVAL,),
+    "reject": (Shown.APPROVAL,),
+}
+_NEEDS_TASK = {"copy_id", "copy_log", "pager"}
+
+
+class RunActions(App[QuitChoice]):
+    """The keys that act, on whatever screen is in front: they mean its `selected_task`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "retry", "Retry", id="task.retry"),
+        Binding("x", "cancel", "Cancel", id="task.cancel"),
+        Binding("X", "kill", "Kill", show=False, id="task.kill"),
+        Binding("s", "skip", "Skip", id="task.skip"),
+        Binding("a", "approve", "Approve", id="task.approve"),
+        Binding("R", "reject", "Reject", id="task.reject"),
+        Binding("p", "pause", "Pause", id="run.pause"),
+        Binding("p", "resume", "Resume", id="run.resume"),
+        Binding("plus", "workers(1)", "More workers", show=False, id="run.more"),
+        Binding("minus", "workers(-1)", "Fewer workers", show=False, id="run.fewer"),
+        Binding("y", "copy_id", "Copy id", show=False, id="copy.id"),
+        Binding("Y", "copy_log", "Copy log path", show=False, id="copy.log"),
+        Binding("v", "pager", "Log in $PAGER", show=False, id="copy.pager"),
+        Binding("ctrl+c", "interrupt", "Stop the run; again: kill", show=False, id="run.stop"),
+    ]
+    model: ViewModel
+    stopping = False
+
+    # which keys work
+
+    @property
+    def target(self) -> str | None:
+        """The task that keys act on."""
+        screen = self.screen
+        found = getattr(screen, "selected_task", None) or getattr(screen, "task_id", None)
+        return found if isinstance(found, str) and found in self.model.cascade.tasks else None
+
+    def can(self, action: str) -> bool:
+        """Whether the key would do something now."""
+        model, task_id = self.model, self.target
+        if action in _NEEDS_TASK:
+            return task_id is not None
+        if action in _FITS:
+            return not model.source.read_only and task_id is not None and model.shown(task_id) in _FITS[action]
+        live = not model.source.read_only and model.source.engine is EngineState.RUNNING
+        if action in ("pause", "resume"):
+            return live and model.source.run.paused is (action == "resume")
+        return live if action == "workers" else True
+
+    # tasks
+
+    def send(self, kind: CommandKind, *ids: str, text: str = "", kill: bool = False) -> None:
+        """Ask for it; the answer comes as a toast."""
+        self.model.source.send(Command(kind, ids, text=text, kill=kill))
+
+    def action_retry(self) -> None:
+        """Try again; what was completed only after a question, as its result is thrown away."""
+        task_id = self.target
+        if task_id is None or not self.can("retry"):
+            return
+        if self.model.shown(task_id) is Shown.COMPLETED:
+            self._confirm(f"Run {self._label(task_id)} again?", "it is completed already", CommandKind.RETRY, task_id)
+        else:
+            self.send(CommandKind.RETRY, task_id)
+
+    def action_cancel(self) -> None:
+        """End the worker, with time to tidy up."""
+        self._end(kill=False)
+
+    def action_kill(self) -> None:
+        """End the worker at once."""
+        self._end(kill=True)
+
+    def _end(self, *, kill: bool) -> None:
+        task_id = self.target
+        if task_id is None or not self.can("kill" if kill else "cancel"):
+            return
+        state, how = self.model.task(task_id), "killed at once" if kill else "asked to end, then killed"
+        worker = f"its worker (pid {state.pid}) and all it started are {how}" if state.pid else "it does not run again"
+        question = f"{'Kill' if kill else 'Cancel'} {self._label(task_id)}?"
+        self._confirm(question, worker, CommandKind.CANCEL, task_id, kill=kill)
+
+    def action_skip(self) -> None:
+        """Count the task as done without running it."""
+        task_id = self.target
+        if task_id is not None and self.can("skip"):
+            dag = self.model.cascade.dag
+            below = [dag.ids[i] for i in dag.dependents[dag.index[task_id]]]
+            freed = f"{', '.join(map(plain, below[:6]))} may then start" if below else "nothing depends on it"
+            self._confirm(f"Skip {self._label(task_id)}?", f"it counts as done; {freed}", CommandKind.SKIP, task_id)
+
+    def action_approve(self) -> None:
+        """Accept the work of the task."""
+        if (task_id := self.target) is not None and self.can("approve"):
+            self.send(CommandKind.APPROVE, task_id)
+
+    def action_reject(self) -> None:
+        """Refuse the work of the task, with a reason."""
+        task_id = self.target
+        if task_id is None or not self.can("reject"):
+            return
+        from nova_tui.screens.ask import AskScreen
+
+        def answer(reason: str | None) -> None:
+            if reason is not None:
+                self.send(CommandKind.REJECT, task_id, text=reason)
+
+        self.push_screen(AskScreen(f"Why is {self._label(task_id)} rejected?", hint="may be left empty"), answer)
+
+    def _confirm(self, question: str, told: str, kind: CommandKind, task_id: str, *, kill: bool = False) -> None:
+        from nova_tui.screens.confirm import ConfirmScreen
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self.send(kind, task_id, kill=kill)
+
+        self.push_screen(ConfirmScreen(question, [told]), answer)
+
+    def _label(self, task_id: str) -> str:
+        return plain(f"{task_id} {self.model.cascade.tasks[task_id].name}")
+
+    # the run
+
+    def action_pause(self) -> None:
+        """Start nothing new."""
+        self.send(CommandKind.PAUSE)
+
+    def action_resume(self) -> None:
+        """Go on."""
+        self.send(CommandKind.RESUME)
+
+    def action_workers(self, step: int) -> None:
+        """One worker more or less; who only follows a run does not know how many there are, and is asked."""
+        jobs = self.model.source.jobs
+        if jobs:
+            self.send(CommandKind.JOBS, text=str(max(1, jobs + step)))
+            return
+        from nova_tui.screens.ask import AskScreen
+
+        def answer(text: str | None) -> None:
+            if text:
+                self.send(CommandKind.JOBS, text=text.strip())
+
+        self.push_screen(AskScreen("How many workers?", check=_is_count), answer)
+
+    def action_interrupt(self) -> None:
+        """Stop the run gracefully; once more, and what is left is killed."""
+        source = self.model.source
+        if source.engine is not EngineState.RUNNING or source.read_only:
+            self.notify("q leaves", markup=False)
+            return
+        running = ", ".join(map(plain, self.at_work()[:6])) or "no worker"
+        said = f"killing {running}" if self.stopping else f"ending {running}; ctrl+c again kills"
+        self.send(CommandKind.STOP, kill=self.stopping)
+        self.stopping = True
+        self.notify(said, title="Stopping", severity="warning", markup=False)
+
+    def at_work(self) -> list[str]:
+        """The tasks that have a worker."""
+        return [i for i in self.model.cascade.tasks if self.model.shown(i) in _AT_WORK]
+
+    # copying
+
+    def action_copy_id(self) -> None:
+        """The id of the task to the clipboard."""
+        self._copy(self.target or "")
+
+    def action_copy_log(self) -> None:
+        """The path of the log to the clipboard."""
+        if (task_id := self.target) is not None and is_safe_id(task_id):
+            self._copy(str(self.model.source.project.latest_log(task_id).absolute()))
+
+    def _copy(self, text: str) -> None:
+        file = self.model.source.project.nova_dir / "clipboard.txt"
+        self.notify(outside.copy(self, text, file), markup=False)
+
+    def action_pager(self) -> None:
+        """The log of the task in `$PAGER`."""
+        task_id = self.target
+        if task_id is None or not is_safe_id(task_id):
+            return
+        path = self.model.source.project.latest_log(task_id)
+        problem = outside.open_in_pager(self, path) if path.is_file() else "there is no log yet"
+        if problem:
+            self.notify(problem, severity="warning", markup=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only keys that do something now are shown and work."""
+        known: Any = action in _FITS or action in _NEEDS_TASK or action in ("pause", "resume", "workers")
+        return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
+
+
+def _is_count(text: str) -> str:
+    return "" if text.strip().isdecimal() and int(text) > 0 else "a number above zero"

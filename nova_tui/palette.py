@@ -1,0 +1,60 @@
+"""What the command palette offers: keys that work now, tasks to go to, themes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from nova_tui.views.line import plain
+
+if TYPE_CHECKING:
+    from nova_tui.app import NovaApp
+
+_MOST = 50  # hits; a longer list would only be scrolled
+
+
+class NovaCommands(Provider):
+    """Finds by words, all of which must be there; names are shown as they are, never read as markup."""
+
+    async def discover(self) -> Hits:
+        """What there is before anything is typed: the actions."""
+        for words, run in self._actions():
+            yield DiscoveryHit(Content(words), run, words)
+
+    async def search(self, query: str) -> Hits:
+        """Actions first, then tasks, then themes."""
+        words = query.casefold().split()
+        found = 0
+        for text, run in (*self._actions(), *self._tasks(query), *self._themes()):
+            low = text.casefold()
+            if words and all(word in low for word in words):
+                found += 1
+                yield Hit(1.0 - found / (2 * _MOST), Content(text), run, text)
+                if found >= _MOST:
+                    return
+
+    @property
+    def _nova(self) -> NovaApp:
+        return cast("NovaApp", self.app)
+
+    def _actions(self) -> list[tuple[str, Callable[[], Any]]]:
+        """Every binding that would do something now."""
+        seen: dict[str, Callable[[], Any]] = {}
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if active.enabled and binding.description and not binding.system and binding.show:
+                run = partial(self.app.run_action, binding.action, active.node)
+                seen.setdefault(f"{plain(binding.description)}  ({binding.key})", run)
+        return list(seen.items())
+
+    def _tasks(self, query: str) -> list[tuple[str, Callable[[], Any]]]:
+        tasks = self._nova.model.cascade.tasks
+        ids = self._nova.finder.find(query)[:_MOST]
+        return [(f"go to {i}  {plain(tasks[i].name)}", partial(self._nova.go_to, i)) for i in ids]
+
+    def _themes(self) -> list[tuple[str, Callable[[], Any]]]:
+        return [(f"theme {name}", partial(setattr, self.app, "theme", name)) for name in self.app.available_themes]

@@ -1,0 +1,300 @@
+"""The main screen: the run in one line, the tree, the selected task and its log, the keys."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.screen import Screen
+from textual.timer import Timer
+
+from nova_core.model import is_safe_id
+from nova_core.rollup import Shown
+from nova_tui.model import Dirty, ViewModel
+from nova_tui.rows import Filter, Finder, step
+from nova_tui.views.members import Place
+from nova_tui.widgets.detail import Detail
+from nova_tui.widgets.filter_bar import FilterBar
+from nova_tui.widgets.footer import Footer
+from nova_tui.widgets.log_pane import LogPane
+from nova_tui.widgets.log_view import LogView
+from nova_tui.widgets.summary_bar import SummaryBar
+from nova_tui.widgets.task_tree import TaskTree
+
+_REST = 0.06  # seconds the cursor rests on a task before its log is opened: not while a key is held
+
+
+class MainScreen(Screen[None]):
+    """Shows the run; each update goes to `take`, which draws what changed and nothing else."""
+
+    DEFAULT_CSS = """
+    MainScreen { layout: vertical; background: $background; }
+    MainScreen > #body { height: 1fr; layout: vertical; }
+    MainScreen > #body > #tasks { height: 13fr; }
+    MainScreen > #body > #side { height: 10fr; }
+    MainScreen.-wide > #body { layout: horizontal; }
+    MainScreen.-wide > #body > #tasks { height: 1fr; width: 3fr; }
+    MainScreen.-wide > #body > #side { height: 1fr; width: 2fr; border-left: solid $panel; }
+    MainScreen.-tiny > #body > #side, MainScreen.-short > #body > #side { display: none; }
+    MainScreen.-tiny > Footer, MainScreen.-short > Footer { display: none; }
+    """
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - declared so
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - declared so
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "Find", key_display="/", id="view.search"),
+        Binding("n", "next_match(1)", "Next", id="view.next"),
+        Binding("N", "next_match(-1)", "Previous", show=False, id="view.previous"),
+        Binding("f", "filter", "Filter", id="view.filter"),
+        Binding("exclamation_mark", "only_failed", "Only failed", key_display="!", show=False, id="view.failed"),
+        Binding("L", "full_log", "Log", id="view.log"),
+        Binding("t", "view('timeline')", "Timeline", id="view.timeline"),
+        Binding("d", "view('deps')", "Deps", id="view.deps"),
+        Binding("e", "view('events')", "Events", id="view.events"),
+        Binding("dollar_sign", "view('cost')", "Cost", key_display="$", id="view.cost"),
+        Binding("S", "view('summary')", "Summary", show=False, id="view.summary"),
+        Binding("w", "open_task", "Why", show=False, id="view.why"),
+        Binding("tab,shift+tab", "pane", "Tree/log", show=False, id="view.pane"),
+        Binding("escape", "clear", "Show all", id="app.back"),
+    ]
+
+    def __init__(self, model: ViewModel) -> None:
+        super().__init__()
+        self.model = model
+        self.summary = SummaryBar(model, id="summary")
+        self.tasks = TaskTree(model, self._moved, id="tasks")
+        self.detail = Detail(model, id="detail")
+        self.pane = LogPane(clipboard=model.source.project.nova_dir / "clipboard.txt", id="log")
+        self.bar = FilterBar(id="find")
+        self._finder: Finder | None = None
+        self._wanted = ""
+        self._matches: list[str] = []
+        self._start: Place | None = None
+        self._log_timer: Timer | None = None
+        self._keys: object = None
+        self._placed = False
+
+    def compose(self) -> ComposeResult:
+        """Summary, tree, detail and log, search, keys."""
+        yield self.summary
+        with Container(id="body"):
+            yield self.tasks
+            with Vertical(id="side"):
+                yield self.detail
+                yield self.pane
+        yield self.bar
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """The tree has the keys."""
+        self.tasks.focus()
+        self.call_after_refresh(self.draw_all)
+
+    def on_screen_resume(self) -> None:
+        """In front again: everything may be old."""
+        self.call_after_refresh(self.draw_all)
+
+    def on_resize(self) -> None:
+        """Other widths."""
+        self.call_after_refresh(self.draw_all)
+
+    # drawing
+
+    @property
+    def selected_task(self) -> str | None:
+        """The task under the cursor."""
+        return self.tasks.place.task
+
+    @property
+    def finder(self) -> Finder:
+        """Finds tasks; made at the first search."""
+        if self._finder is None:
+            ids = self.tasks.task_ids
+            self._finder = Finder(ids, [self.model.cascade.tasks[i].name for i in ids])
+        return self._finder
+
+    def draw_all(self) -> None:
+        """Draw everything anew."""
+        self.tasks.take(Dirty(everything=True))
+        self.summary.draw()
+        self._draw_detail()
+        self._open_log()
+
+    def take(self, dirty: Dirty, tick: bool) -> None:
+        """Draw what an update changed; everything in one go, so that the terminal gets one frame."""
+        self.tasks.take(dirty, tick=tick)
+        if not self._placed:
+            self._place_once()
+        if dirty.header or tick:
+            self.summary.draw()
+        if self.pane.display and self.detail.size.height:
+            self.pane.view.poll()
+            if tick or dirty.everything or self.selected_task in dirty.tasks or self.selected_task is None:
+                self._draw_detail()
+        if dirty.header:
+            self._renew_keys()
+
+    def _place_once(self) -> None:
+        """At the start the cursor goes to what is at work, unless somebody moved it; never later, when a key may be on
+        its way."""
+        at_work = (Shown.RUNNING, Shown.VERIFYING)
+        if any(self.model.counts[shown] for shown in at_work):
+            self._go(next(i for i in self.tasks.task_ids if self.model.shown(i) in at_work))
+            self._placed = True
+
+    def _draw_detail(self) -> None:
+        self.detail.draw(self.tasks.place, self.pane.view.status())
+
+    def _moved(self, place: Place) -> None:
+        """The cursor came to another row: said in the same frame; its log may come a little later."""
+        self._placed = True
+        self.detail.draw(place, "")
+        self._renew_keys()
+        if self._log_timer is not None:
+            self._log_timer.stop()
+        self._log_timer = self.set_timer(_REST, self._open_log)
+
+    def _open_log(self) -> None:
+        task_id = self.selected_task
+        safe = task_id is not None and is_safe_id(task_id)
+        self.pane.view.set_path(self.model.source.project.latest_log(task_id) if safe and task_id else None)
+
+    @on(LogView.Changed)
+    @on(LogView.FollowChanged)
+    def _say_log(self) -> None:
+        self.detail.draw_rule(self.pane.view.status())
+
+    def _renew_keys(self) -> None:
+        """Other keys may work: only if something that decides it has changed."""
+        task_id, source = self.selected_task, self.model.source
+        keys = (task_id and self.model.shown(task_id), source.engine, source.run.paused, bool(self._wanted))
+        if keys != self._keys:
+            self._keys = keys
+            self.refresh_bindings()
+
+    # searching and filtering
+
+    def action_search(self) -> None:
+        """Ask for words; the cursor goes to the first task that holds them, while they are typed."""
+        self._start = self.tasks.place
+        self.bar.open(self._wanted)
+
+    @on(FilterBar.Changed)
+    def _search(self, event: FilterBar.Changed) -> None:
+        event.stop()
+        self._wanted = event.text
+        self._matches = self.finder.find(event.text)
+        self.tasks.mark(frozenset(self._matches))
+        self.bar.tell(f"{len(self._matches):,} found" if event.text.strip() else "")
+        start = self._start.task if self._start else None
+        if self._matches and (start is None or start not in self.tasks.hits):
+            self._go(step(self._matches, self._order, start, 1))
+        elif self._matches:
+            self._go(start)
+
+    @on(FilterBar.Closed)
+    def _close_search(self, event: FilterBar.Closed) -> None:
+        event.stop()
+        self.bar.close()
+        self.tasks.focus()
+        if not event.keep:
+            if self._start and self._start.task:
+                self._go(self._start.task)
+            self._forget()
+        self._renew_keys()
+
+    @property
+    def _order(self) -> dict[str, int]:
+        return {task_id: number for number, task_id in enumerate(self.tasks.task_ids)}
+
+    def _go(self, task_id: str | None) -> None:
+        if task_id is not None:
+            self.tasks.go_to(task_id)
+
+    def _forget(self) -> None:
+        self._wanted, self._matches = "", []
+        self.tasks.mark(frozenset())
+
+    def action_next_match(self, way: int) -> None:
+        """The next or the previous task that was found."""
+        self._go(step(self._matches, self._order, self.selected_task, way))
+
+    def action_filter(self) -> None:
+        """Failed only, running only, and so on, all again."""
+        kinds = list(Filter)
+        self._filter(kinds[(kinds.index(self.tasks.only) + 1) % len(kinds)])
+
+    def action_only_failed(self) -> None:
+        """What failed, or all again."""
+        self._filter(Filter.ALL if self.tasks.only is Filter.FAILED else Filter.FAILED)
+
+    def _filter(self, only: Filter) -> None:
+        self.tasks.show_only(only)
+        said = "all tasks" if only is Filter.ALL else f"only {only.value}; f next, esc all"
+        self.notify(said, title="Filter", markup=False, timeout=2)
+        self.refresh_bindings()
+
+    def action_clear(self) -> None:
+        """Show all tasks again, and end the search."""
+        if self.tasks.only is not Filter.ALL:
+            self.tasks.show_only(Filter.ALL)
+        self._forget()
+        self.refresh_bindings()
+
+    # other screens
+
+    def action_view(self, name: str) -> None:
+        """Another view of the run."""
+        from nova_tui.screens import open_view
+
+        self.app.push_screen(open_view(name, self.model, self.selected_task))
+
+    def action_open_task(self) -> None:
+        """All about the task under the cursor."""
+        self._open(self.tasks.place)
+
+    @on(TaskTree.Opened)
+    def _opened(self, event: TaskTree.Opened) -> None:
+        event.stop()
+        self._open(event.place)
+
+    def _open(self, place: Place) -> None:
+        if place.task is None:
+            from nova_tui.screens.group import GroupScreen
+
+            self.app.push_screen(GroupScreen(self.model, place.branch, place.group))
+            return
+        from nova_tui.screens.task import TaskScreen
+
+        self.app.push_screen(TaskScreen(self.model, place.task))
+
+    def action_full_log(self) -> None:
+        """The log of the task on the whole screen."""
+        task_id = self.selected_task
+        if task_id is None or not is_safe_id(task_id):
+            return
+        from nova_tui.glyphs import status
+        from nova_tui.screens.log import LogScreen
+
+        project, model = self.model.source.project, self.model
+        self.app.push_screen(
+            LogScreen(
+                task_id, project.latest_log(task_id), describe=lambda: status(model.shown(task_id)),
+                clipboard=project.nova_dir / "clipboard.txt",
+            )
+        )  # fmt: skip
+
+    def action_pane(self) -> None:
+        """From the tree to the log and back."""
+        if self.pane.display and self.detail.size.height:
+            self.set_focus(self.pane.view if self.focused is self.tasks else self.tasks)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No log or task screen without a task, no next match before a search."""
+        if action in ("full_log", "open_task"):
+            return self.selected_task is not None or action == "open_task"
+        if action == "next_match":
+            return bool(self._matches)
+        return bool(self._wanted) or self.tasks.only is not Filter.ALL if action == "clear" else True

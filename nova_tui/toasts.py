@@ -1,0 +1,110 @@
+"""What is worth a word on the screen: milestones, failures and what needs a person; many at once become one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from nova_core.console.lines import failure_text
+from nova_core.events import Event, EventKind
+from nova_tui.source import Notice
+from nova_tui.views.line import plain, shorten
+
+Severity = Literal["information", "warning", "error"]
+MOST, WINDOW = 3, 2.0  # more than this many in so many seconds become one
+_NAMED = 6
+_WIDTH = 300
+
+
+class Toast(msgspec.Struct, frozen=True):
+    """One short message; `text` and `title` are clean, and never markup. `answer`: it answers a key press."""
+
+    title: str
+    text: str
+    severity: Severity = "information"
+    task: str | None = None
+    answer: bool = False
+
+
+_TITLES: dict[EventKind, tuple[str, Severity]] = {
+    EventKind.MILESTONE: ("Milestone", "information"),
+    EventKind.TASK_FAILED: ("Failed", "error"),
+    EventKind.TASK_WAITING: ("Needs you", "warning"),
+    EventKind.BUDGET_REACHED: ("Budget", "warning"),
+    EventKind.WARNING: ("Warning", "warning"),
+}
+
+
+def of_event(event: Event) -> Toast | None:
+    """The toast of an event; most have none."""
+    found = _TITLES.get(event.kind)
+    if found is None:
+        return None
+    title, severity = found
+    text = event.message
+    if event.kind is EventKind.TASK_FAILED and event.task:
+        if event.patch.get("reason") == "cancelled":
+            return None  # somebody asked for it
+        text = f"{event.task}: {failure_text(event.patch.get('reason'), event.patch.get('error'))}"
+    return Toast(title, shorten(text, _WIDTH), severity, event.task)
+
+
+def of_notice(notice: Notice) -> Toast:
+    """The answer to a command."""
+    return Toast("", shorten(notice.text, _WIDTH), "information" if notice.ok else "warning", answer=True)
+
+
+class Toaster:
+    """Lets the first few toasts of a moment through, and gathers the others until the moment is over. Pure.
+
+    `now` is seconds of a clock that never goes back.
+    """
+
+    def __init__(self) -> None:
+        self._began = float("-inf")
+        self._shown = 0
+        self._held: list[Toast] = []
+
+    def take(self, toasts: Iterable[Toast], now: float) -> list[Toast]:
+        """What to show now; call it also without toasts, as time brings those held back."""
+        ready: list[Toast] = []
+        if now - self._began >= WINDOW:
+            ready += merged(self._held)
+            self._held, self._shown = [], 0
+        for toast in toasts:
+            if not self._shown and not self._held:
+                self._began = now
+            if self._shown < MOST:
+                self._shown += 1
+                ready.append(toast)
+            else:
+                self._held.append(toast)
+        return ready
+
+
+def merged(toasts: list[Toast]) -> list[Toast]:
+    """One toast for all of a kind."""
+    kinds: dict[tuple[str, Severity], list[Toast]] = {}
+    for toast in toasts:
+        kinds.setdefault((toast.title, toast.severity), []).append(toast)
+    return [_one(title, severity, found) for (title, severity), found in kinds.items()]
+
+
+def _one(title: str, severity: Severity, found: list[Toast]) -> Toast:
+    if len(found) == 1:
+        return found[0]
+    names = [plain(toast.task) or toast.text for toast in found]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return Toast(f"{title} ({len(found)})".strip(), shorten(", ".join(names[:_NAMED]) + more, _WIDTH), severity)
+
+
+def sequence(how: str, toast: Toast) -> str:
+    """The control sequence that tells the terminal, as `NOVA_NOTIFY` asks for; nothing for other words."""
+    text = shorten(f"{toast.title}: {toast.text}", 120).replace(";", ",")
+    if how == "osc9":
+        return f"\x1b]9;{text}\x07"
+    if how == "osc777":
+        return f"\x1b]777;notify;Nova;{text}\x07"
+    return "\x07" if how == "bell" else ""

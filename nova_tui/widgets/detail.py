@@ -1,0 +1,80 @@
+"""The selected row in a few words: title, why it is as it is, and where its log stands."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+
+from nova_tui.glyphs import MUTED, TITLE, chars, status, style_of
+from nova_tui.model import ViewModel
+from nova_tui.views import detail, members
+from nova_tui.views.line import Piece, line, plain, shorten
+from nova_tui.views.members import Place
+from nova_tui.views.why import why
+from nova_tui.widgets.one_line import OneLine
+
+
+class Detail(Vertical):
+    """Two lines about a place, and a rule that heads its log. Nothing here lays out: the lines are fixed."""
+
+    DEFAULT_CSS = """
+    Detail { height: 3; width: 1fr; }
+    Detail > #why, Detail > #rule { background: $background; }
+    """
+
+    def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self.model = model
+        self._title, self._why, self._rule = OneLine(id="title"), OneLine(id="why"), OneLine(id="rule")
+
+    def compose(self) -> ComposeResult:
+        """Title, reason, rule."""
+        yield self._title
+        yield self._why
+        yield self._rule
+
+    def draw(self, place: Place, log_status: str) -> None:
+        """Show a place."""
+        width = self.size.width or self.app.size.width
+        if place.task is None:
+            self._title.show(members.title(self.model, place, width))
+            self._why.show(line((" enter lists what is in it, h closes it", MUTED), width=width))
+        else:
+            self._title.show(_title(self.model, place.task, width))
+            self._why.show(_why(self.model, place.task, width))
+        self.draw_rule(log_status, width)
+
+    def draw_rule(self, log_status: str, width: int | None = None) -> None:
+        """The rule with the state of the log."""
+        width = width or self.size.width or self.app.size.width
+        self._rule.show(_rule(log_status, width))
+
+
+def _title(model: ViewModel, task_id: str, width: int) -> Content:
+    """The whole title, or, where the name would suffer, the name with its status alone."""
+    whole = detail.title(model, task_id, width)
+    name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
+    if whole.plain.startswith(f" {name}  "):
+        return whole
+    tail = status(model.shown(task_id))
+    return line(" ", (shorten(name, max(8, width - tail.cell_length - 3)), TITLE), "  ", tail, width=width)
+
+
+def _why(model: ViewModel, task_id: str, width: int) -> Content:
+    """Why the task is as it is, and what to press."""
+    said, steps = why(model, task_id)
+    pieces: list[Piece] = [" "]
+    for number, text in enumerate(said):
+        pieces.append((f"{'; ' if number else ''}{text.strip()}", style_of(model.shown(task_id)) if not number else ""))
+    if steps:
+        pieces.append((f"  {steps[-1]}", MUTED))
+    return line(*pieces, width=width)
+
+
+def _rule(status: str, width: int) -> Content:
+    rest = chars().rest
+    tail = f" {status} {rest}" if status else ""
+    head = f"{rest} log "
+    return line((f"{head}{rest * max(0, width - cell_len(head) - cell_len(tail))}{tail}", MUTED), width=width)

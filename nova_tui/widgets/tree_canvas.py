@@ -1,0 +1,151 @@
+"""Drawing the rows of the tree: styles of the theme, and strips kept until what they show has changed."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from nova_core.rollup import Shown
+from nova_tui.glyphs import chars
+from nova_tui.model import ViewModel
+from nova_tui.rows import Filter, Outline, Row
+from nova_tui.views import members, tree_row
+from nova_tui.views.line import fit
+from nova_tui.views.members import Place
+from nova_tui.views.tree_row import Columns
+
+_KEPT_STRIPS = 2_000
+_CLASS = "task-tree--"
+
+
+class TreeCanvas(Widget):
+    """Draws `_rows` from `_top` on below a head, the one under `_cursor` in another colour.
+
+    It scrolls by itself: a virtual size would lay out the screen.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    TreeCanvas { width: 1fr; height: 1fr; background: $background; color: $foreground; }
+    TreeCanvas > .task-tree--head { color: $text-muted; text-style: bold; }
+    TreeCanvas > .task-tree--cursor {
+        background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground; text-style: bold;
+    }
+    TreeCanvas:focus > .task-tree--cursor {
+        background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold;
+    }
+    TreeCanvas > .task-tree--title { text-style: bold; }
+    TreeCanvas > .task-tree--muted { color: $text-muted; }
+    TreeCanvas > .task-tree--hit { color: $text-accent; text-style: bold underline; }
+    TreeCanvas > .task-tree--bar { color: $primary; }
+    TreeCanvas > .task-tree--done { color: $success; }
+    TreeCanvas > .task-tree--rest { color: $border; }
+    TreeCanvas > .task-tree--ready { color: $foreground; }
+    TreeCanvas > .task-tree--running, TreeCanvas > .task-tree--verifying { color: $primary; }
+    TreeCanvas > .task-tree--approval { color: $warning; text-style: bold; }
+    TreeCanvas > .task-tree--retrying, TreeCanvas > .task-tree--blocked { color: $warning; }
+    TreeCanvas > .task-tree--completed { color: $success; }
+    TreeCanvas > .task-tree--failed { color: $error; text-style: bold; }
+    TreeCanvas > .task-tree--cancelled { color: $error; }
+    TreeCanvas > .task-tree--waiting, TreeCanvas > .task-tree--skipped { color: $text-muted; }
+    TreeCanvas:ansi > .task-tree--cursor { background: ansi_default; color: ansi_default; text-style: bold reverse; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"{_CLASS}{name}" for name in ("head", "cursor", *tree_row.STYLES)}
+
+    def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self.model = model
+        self.only = Filter.ALL
+        self.hits: frozenset[str] = frozenset()
+        self._outline = Outline(model.cascade)
+        self._folded: set[Place] = set()
+        self._rows: list[Row] = self._outline.visible(self._folded)
+        self._cursor = self._top = 0
+        self._columns = Columns.of(80)
+        self._styles: dict[str, Style] = {}
+        self._strips: dict[tuple[Row, bool], tuple[Any, Strip]] = {}
+
+    @property
+    def _height(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def notify_style_update(self) -> None:
+        """Another theme: other styles."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+
+    def _style(self, name: str) -> Style:
+        found = self._styles.get(name)
+        if found is None:
+            found = self.get_component_rich_style(f"{_CLASS}{name}") if name else self.rich_style
+            self._styles[name] = found
+        return found
+
+    def render_line(self, y: int) -> Strip:
+        """The head, or one row with its cell of the scroll mark."""
+        if y == 0:
+            return self._plain(tree_row.head(self._columns), "head")
+        index = self._top + y - 1
+        if index < len(self._rows):
+            return self._row(index, y)
+        said = self._emptiness() if index == len(self._rows) else ""
+        return self._plain(said, "muted")
+
+    def _plain(self, text: str, style: str) -> Strip:
+        width = self.size.width
+        return Strip([Segment(fit(text, width), self._style(style))], width)
+
+    def _row(self, index: int, y: int) -> Strip:
+        row = self._rows[index]
+        chosen = index == self._cursor
+        base = self._style("cursor") if chosen else self.rich_style
+        seen = self._seen(row)
+        kept_strip = self._strips.get((row, chosen))
+        if kept_strip is None or kept_strip[0] != seen:
+            pieces = tree_row.draw(
+                self.model, row, self._columns, is_open=row.place not in self._folded or self.only is not Filter.ALL,
+                hit=row.place.task in self.hits,
+            )  # fmt: skip
+            strip = Strip([Segment(t, base if chosen else self._style(name)) for t, name in pieces if t])
+            if len(self._strips) >= _KEPT_STRIPS:
+                self._strips.clear()
+            kept_strip = self._strips[row, chosen] = seen, strip
+        return Strip([*kept_strip[1], self._mark(y, base)])
+
+    def _seen(self, row: Row) -> tuple[Any, ...]:
+        """What the row's picture depends on."""
+        model, task_id = self.model, row.place.task
+        if task_id is None:
+            sums = members.rollup(model, row.place)
+            return sums, row.place in self._folded, int(model.now) if sums.running else 0
+        shown = model.shown(task_id)
+        unmet = tuple(model.unmet(task_id)) if shown is Shown.WAITING else ()
+        second = int(model.now) if tree_row.is_live(shown) else 0
+        return model.task(task_id), shown, second, task_id in self.hits, unmet
+
+    def _mark(self, y: int, base: Style) -> Segment:
+        """Where in the whole one is, if not all is in view."""
+        height, count = self._height, len(self._rows)
+        if count <= height:
+            return Segment(" ", base)
+        size = max(1, height * height // count)
+        first = round(self._top / max(1, count - height) * (height - size))
+        inside = first < y <= first + size
+        style = self._style("muted" if inside else "rest")
+        return Segment(chars().thumb if inside else chars().vertical, style)
+
+    def _emptiness(self) -> str:
+        if self.only is Filter.ALL or len(self._rows) > 1:
+            return ""
+        return f"   no task is {self.only.value}: f shows others, esc shows all"
+
+    def _refresh_row(self, index: int) -> None:
+        y = index - self._top + 1
+        if 1 <= y <= self._height:
+            self.refresh(Region(0, y, self.size.width, 1))

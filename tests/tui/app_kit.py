@@ -1,0 +1,58 @@
+"""The app on a fake source with a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fake_source import FakeSource
+from scripted_run import NOW
+from textual.pilot import Pilot
+
+from nova_core.clock import Clock
+from nova_core.parser import parse_text
+from nova_tui.app import NovaApp, QuitChoice
+from nova_tui.start import Look
+
+
+class StillClock(Clock):
+    """Wall time stands still, so that pictures do not change; the other clock goes on."""
+
+    def now(self) -> float:
+        """The end of the scripted run."""
+        return NOW
+
+
+@asynccontextmanager
+async def opened(
+    source: FakeSource,
+    size: tuple[int, int] = (120, 40),
+    look: Look = Look(),  # noqa: B008 - frozen
+) -> AsyncIterator[tuple[NovaApp, Pilot[QuitChoice]]]:
+    """The app, after it took in what the source had queued."""
+    app = NovaApp(source, look, StillClock())
+    async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+        beat(app)
+        await settled(pilot)
+        yield app, pilot
+
+
+def beat(app: NovaApp) -> None:
+    """One look at the source, now."""
+    app.pump.look_now(tick=True)
+
+
+async def settled(pilot: Pilot[QuitChoice]) -> None:
+    """Wait until everything that was asked for has been done and drawn."""
+    for _ in range(3):
+        await pilot.pause()
+
+
+def big_source(count: int, per_group: int = 50) -> FakeSource:
+    """A plan of `count` tasks without dependencies, in groups."""
+    head = "| Task ID | Task Name | What Changes | Depends On |\n| --- | --- | --- | --- |\n"
+    groups = []
+    for first in range(0, count, per_group):
+        rows = "".join(f"| B{n} | Task {n} | what | - |\n" for n in range(first, min(count, first + per_group)))
+        groups.append(f"### L2: group {first // per_group}\n\n{head}{rows}\n")
+    return FakeSource(parse_text("# Big\n\n## L1: all\n\n" + "".join(groups), "BIG.md"))

@@ -1,0 +1,336 @@
+"""The main screen: pictures at three sizes, and what keys do."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+from app_kit import beat, opened, settled
+from conftest import Golden
+from fake_source import FakeSource, demo_source
+from look import screen_text
+
+from nova_core.command import Command, CommandKind
+from nova_core.errors import InputError, UsageError
+from nova_core.events import EventKind
+from nova_core.record import TaskState, TaskStatus
+from nova_tui.app import NovaApp, QuitChoice
+from nova_tui.rows import Filter
+from nova_tui.screens.confirm import ConfirmScreen
+from nova_tui.screens.group import GroupScreen
+from nova_tui.screens.help import HelpScreen
+from nova_tui.screens.log import LogScreen
+from nova_tui.screens.quit import QuitScreen
+from nova_tui.screens.task import TaskScreen
+from nova_tui.source import EngineState
+from nova_tui.start import Look
+from nova_tui.toasts import WINDOW, Toast, Toaster
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 10)])
+def test_picture(width: int, height: int, tmp_path: Path, golden: Golden) -> None:
+    """The scripted run at the three sizes it is made for."""
+
+    async def look() -> str:
+        async with opened(demo_source(tmp_path), (width, height)) as (app, pilot):
+            app.clear_notifications()
+            await settled(pilot)
+            return screen_text(app)
+
+    golden(f"main_{width}", asyncio.run(look()))
+
+
+def test_picture_in_ascii(tmp_path: Path, golden: Golden) -> None:
+    """Nothing but ASCII is drawn."""
+
+    async def look() -> str:
+        async with opened(demo_source(tmp_path), look=Look(ascii=True)) as (app, pilot):
+            await settled(pilot)
+            return screen_text(app)
+
+    text = asyncio.run(look())
+    assert text.isascii(), {c for c in text if not c.isascii()}
+    golden("main_ascii", text)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (60, 16), (109, 15), (110, 16), (300, 80)])
+def test_other_sizes_do_not_crash(size: tuple[int, int], tmp_path: Path) -> None:
+    """Also on both sides of every change of layout."""
+
+    async def run() -> None:
+        async with opened(demo_source(tmp_path), size) as (app, pilot):
+            await pilot.press("j", "G", "k", "h", "l", "g")
+            await pilot.resize_terminal(40, 10)
+            await pilot.resize_terminal(*size)
+            await settled(pilot)
+            assert app.failure is None
+
+    asyncio.run(run())
+
+
+def at(app: NovaApp, task_id: str) -> None:
+    """Put the cursor on a task."""
+    assert app.main.tasks.go_to(task_id)
+
+
+def drive(source: FakeSource, *keys: str, start: str = "P4") -> NovaApp:
+    """Press keys with the cursor on `start`; the app as it is then."""
+
+    async def run() -> NovaApp:
+        async with opened(source) as (app, pilot):
+            at(app, start)
+            await settled(pilot)
+            for key in keys:
+                await pilot.press(key)
+                await settled(pilot)
+            app.screen_then = app.screen  # type: ignore[attr-defined]
+            return app
+
+    return asyncio.run(run())
+
+
+SENT = [
+    ("P4", ("r",), Command(CommandKind.RETRY, ("P4",))),
+    ("P1", ("r", "y"), Command(CommandKind.RETRY, ("P1",))),
+    ("E2", ("x", "y"), Command(CommandKind.CANCEL, ("E2",))),
+    ("E2", ("X", "enter"), Command(CommandKind.CANCEL, ("E2",), kill=True)),
+    ("P4", ("s", "y"), Command(CommandKind.SKIP, ("P4",))),
+    ("D2", ("a",), Command(CommandKind.APPROVE, ("D2",))),
+    ("D2", ("R", "b", "a", "d", "enter"), Command(CommandKind.REJECT, ("D2",), text="bad")),
+    ("P4", ("p",), Command(CommandKind.PAUSE)),
+    ("P4", ("plus",), Command(CommandKind.JOBS, text="5")),
+    ("P4", ("minus",), Command(CommandKind.JOBS, text="3")),
+    ("P4", ("ctrl+c",), Command(CommandKind.STOP)),
+]
+
+
+@pytest.mark.parametrize(("task", "keys", "command"), SENT)
+def test_a_key_sends_its_command(task: str, keys: tuple[str, ...], command: Command) -> None:
+    """What cannot be undone only after a yes."""
+    source = demo_source()
+    drive(source, *keys, start=task)
+    assert source.sent == [command]
+
+
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [("E2", ("r",)), ("P1", ("x",)), ("P1", ("r", "n")), ("E2", ("x", "escape")), ("P4", ("a",)), ("E4", ("r",))],
+)
+def test_keys_that_do_not_fit_or_are_called_off_send_nothing(task: str, keys: tuple[str, ...]) -> None:
+    """Neither on a task of another status, nor after a no."""
+    source = demo_source()
+    drive(source, *keys, start=task)
+    assert source.sent == []
+
+
+def test_who_only_looks_cannot_act() -> None:
+    """No key sends anything, and none of them is offered."""
+    source = demo_source(read_only=True)
+    drive(source, "r", "s", "p", "plus", "ctrl+c")
+    assert source.sent == []
+
+    async def offered() -> set[str]:
+        async with opened(demo_source(read_only=True)) as (app, pilot):
+            at(app, "P4")
+            await settled(pilot)
+            return {active.binding.action for active in app.screen.active_bindings.values()}
+
+    assert not asyncio.run(offered()) & {"retry", "cancel", "kill", "skip", "approve", "reject", "pause", "workers(1)"}
+
+
+def test_ctrl_c_twice_kills() -> None:
+    """The second one does not wait."""
+    source = demo_source()
+    drive(source, "ctrl+c", "ctrl+c")
+    assert source.sent == [Command(CommandKind.STOP), Command(CommandKind.STOP, kill=True)]
+
+
+def test_p_resumes_a_paused_run() -> None:
+    """The same key does the opposite."""
+    source = demo_source()
+    source.change("P4")
+    source.run = source.run.__class__(id="r1", paused=True)
+    drive(source, "p")
+    assert source.sent == [Command(CommandKind.RESUME)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "screen"),
+    [(("enter",), TaskScreen), (("w",), TaskScreen), (("h", "enter"), GroupScreen), (("L",), LogScreen),
+     (("question_mark",), HelpScreen), (("x",), ConfirmScreen), (("q",), QuitScreen)],
+)  # fmt: skip
+def test_keys_lead_to_screens_and_escape_back(keys: tuple[str, ...], screen: type[object], tmp_path: Path) -> None:
+    """Every view is one key away, and escape is the way back."""
+    source = demo_source(tmp_path)
+    assert isinstance(drive(source, *keys, start="E2").screen_then, screen)  # type: ignore[attr-defined]
+    back = drive(demo_source(tmp_path), *keys, "escape", start="E2")
+    assert back.screen_then is back.main  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("key", "choice"), [("l", QuitChoice.LEAVE), ("s", QuitChoice.STOP)])
+def test_quitting_asks_while_the_engine_runs(key: str, choice: QuitChoice) -> None:
+    """Leave the workers or stop them."""
+    assert drive(demo_source(), "q", key).return_value is choice
+
+
+def test_quitting_does_not_ask_when_it_is_over() -> None:
+    """Nothing depends on this process then."""
+    source = demo_source()
+    source.turn(EngineState.FINISHED)
+    app = drive(source, "q")
+    assert app.return_value is None
+    assert app.screen_then is app.main  # type: ignore[attr-defined]
+
+
+def test_the_filter_shows_only_its_kind_and_follows_changes() -> None:
+    """`!` shows failures; one that is retried leaves; escape shows all."""
+
+    async def run() -> None:
+        source = demo_source()
+        async with opened(source) as (app, pilot):
+            await pilot.press("exclamation_mark")
+            tree = app.main.tasks
+            assert [r.place.task for r in tree.rows if r.place.task] == ["P4", "E3", "A2", "A4", "W4"]
+            source.change("E3", EventKind.TASK_RESET, status=TaskStatus.PENDING, reason=None)
+            beat(app)
+            assert [r.place.task for r in tree.rows if r.place.task] == ["P4", "A2", "A4", "W4"]
+            await pilot.press("escape")
+            assert tree.only is Filter.ALL
+            assert len(tree.rows) == 30
+
+    asyncio.run(run())
+
+
+def test_the_cursor_stays_on_its_task_when_rows_come_and_go() -> None:
+    """Folding another group does not move it to another task."""
+
+    async def run() -> None:
+        async with opened(demo_source()) as (app, pilot):
+            at(app, "W1")
+            app.main.tasks._folded.add(next(r.place for r in app.main.tasks.rows if r.place.group == "parser"))
+            app.main.tasks._rebuild()
+            await settled(pilot)
+            assert app.main.selected_task == "W1"
+
+    asyncio.run(run())
+
+
+def test_searching_goes_to_the_match_and_escape_returns() -> None:
+    """While typing; enter keeps the search for n, escape forgets it and goes back."""
+
+    async def run() -> None:
+        async with opened(demo_source()) as (app, pilot):
+            at(app, "P1")
+            await pilot.press("slash", "s", "e")
+            await settled(pilot)
+            first = app.main.selected_task
+            assert first in app.main.tasks.hits
+            await pilot.press("escape")
+            await settled(pilot)
+            assert app.main.selected_task == "P1"
+            await pilot.press("slash", "s", "e", "enter", "n")
+            await settled(pilot)
+            assert app.main.selected_task in app.main.tasks.hits
+            assert app.main.selected_task != first
+
+    asyncio.run(run())
+
+
+def test_many_failures_become_one_toast() -> None:
+    """The first three are shown at once, the others together when the moment is over."""
+    toaster = Toaster()
+    failed = [Toast("Failed", "boom", "error", f"T{n}") for n in range(6)]
+    assert toaster.take(failed, 10.0) == failed[:3]
+    assert toaster.take([], 10.0 + WINDOW / 2) == []
+    assert toaster.take([], 10.0 + WINDOW) == [Toast("Failed (3)", "T3, T4, T5", "error")]
+    assert toaster.take(failed[:1], 10.0 + WINDOW) == failed[:1]
+
+
+def test_a_failure_is_shown_as_a_toast() -> None:
+    """With the task and its reason."""
+
+    async def run() -> list[str]:
+        source = FakeSource(demo_source().cascade)
+        async with opened(source) as (app, pilot):
+            source.change("P1", EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="boom")
+            beat(app)
+            await settled(pilot)
+            return screen_text(app).splitlines()
+
+    assert any("P1: boom" in text for text in asyncio.run(run()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_app_and_is_remembered(number: signal.Signals) -> None:
+    """Whoever ran it decides about the workers."""
+
+    async def run() -> int | None:
+        async with opened(demo_source()) as (app, pilot):
+            signal.raise_signal(number)
+            await settled(pilot)
+            return app.ended_by
+
+    assert asyncio.run(run()) == number
+
+
+def test_ones_own_keys_replace_the_usual_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the id of the binding."""
+    file = tmp_path / "keys.yaml"
+    file.write_text("task.retry: f5\n")
+    monkeypatch.setenv("NOVA_KEYS", str(file))
+    source = demo_source()
+    drive(source, "r", "f5")
+    assert source.sent == [Command(CommandKind.RETRY, ("P4",))]
+
+
+@pytest.mark.parametrize("text", ["task.retri: r\n", "task.retry: []\n", "- r\n"])
+def test_keys_that_cannot_be_read_name_file_and_line(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the screen opens."""
+    file = tmp_path / "keys.yaml"
+    file.write_text(text)
+    monkeypatch.setenv("NOVA_KEYS", str(file))
+    with pytest.raises(InputError, match=r"keys\.yaml"):
+        NovaApp(demo_source())
+
+
+def test_an_unknown_theme_is_refused() -> None:
+    """With the names of some that exist."""
+    with pytest.raises(UsageError, match="no theme"):
+        NovaApp(demo_source(), Look(theme="mauve"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "theme"),
+    [({}, "nova-dark"), ({"NO_COLOR": "1"}, "ansi-dark"), ({"SSH_CONNECTION": "a b c d"}, "ansi-dark")],
+)
+def test_the_theme_fits_the_terminal(variables: dict[str, str], theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal's own colours over a network and where none are wanted."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert NovaApp(demo_source()).theme == theme
+
+
+def test_a_new_task_state_is_drawn_in_its_row() -> None:
+    """A failure shows its reason after one look."""
+
+    async def run() -> str:
+        source = demo_source()
+        async with opened(source) as (app, pilot):
+            source.change("W2", EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="it broke")
+            beat(app)
+            await settled(pilot)
+            return screen_text(app)
+
+    row = next(text for text in asyncio.run(run()).splitlines() if "W2 Board" in text)
+    assert "✗ W2 Board  it broke" in row
+
+
+def test_states_without_a_plan_entry_do_no_harm() -> None:
+    """Another program may write any id."""
+    source = demo_source()
+    source.tasks["ghost"] = TaskState(status=TaskStatus.FAILED)
+    drive(source, "j")

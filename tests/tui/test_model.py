@@ -1,0 +1,62 @@
+"""The model keeps in step with the source, at the price of what changed."""
+
+from __future__ import annotations
+
+from fake_source import FakeSource, demo_model, demo_source
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted_run import NOW
+
+from nova_core.record import TaskState, TaskStatus
+from nova_core.rollup import Shown
+from nova_tui.model import ViewModel
+from nova_tui.source import Update
+
+IDS = list(demo_source().cascade.tasks)
+STATES = (
+    TaskState(),
+    TaskState(status=TaskStatus.IN_PROGRESS),
+    TaskState(status=TaskStatus.COMPLETED),
+    TaskState(status=TaskStatus.COMPLETED, skipped=True),
+    TaskState(status=TaskStatus.FAILED),
+    TaskState(blocked_by=("P1",)),
+    TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(STATES)), max_size=40))
+def test_steps_come_to_the_same_as_counting_anew(changes: list[tuple[str, TaskState]]) -> None:
+    """Counts, words and sums after any changes equal those of a model made from the end."""
+    source = FakeSource(demo_source().cascade)
+    model = ViewModel(source, NOW)
+    for task_id, state in changes:
+        source.tasks[task_id] = state
+        model.apply(Update(frozenset([task_id])), NOW)
+    fresh = ViewModel(source, NOW)
+    assert model.counts == fresh.counts
+    assert {i: model.shown(i) for i in IDS} == {i: fresh.shown(i) for i in IDS}
+    assert model.rollups.project == fresh.rollups.project
+
+
+def test_a_completed_task_makes_its_dependents_dirty() -> None:
+    """They may be ready now."""
+    source = FakeSource(demo_source().cascade)
+    model = ViewModel(source, NOW)
+    source.tasks["P1"] = TaskState(status=TaskStatus.COMPLETED)
+    dirty = model.apply(Update(frozenset(["P1"])), NOW)
+    assert dirty.tasks == {"P1", "P2", "P3", "E1", "A1"}
+    assert model.shown("P2") is Shown.READY
+
+
+def test_nothing_new_is_nothing_to_draw() -> None:
+    """An empty update, or one with the same state, asks for no row."""
+    model = demo_model()
+    assert model.apply(Update(frozenset(["P1"])), NOW).tasks == frozenset()
+    assert not model.apply(Update(), NOW).header
+
+
+def test_a_task_that_is_not_in_the_plan_changes_nothing() -> None:
+    """Another program may write any id."""
+    model = demo_model()
+    assert model.apply(Update(frozenset(["no-such-task"])), NOW).tasks == frozenset()

@@ -1,0 +1,108 @@
+"""The flat rows of the tree: folding, filters, searching."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_run import PLAN
+
+from nova_core.parser import parse_text
+from nova_tui.rows import Filter, Finder, Outline, above, find_row, kept, step
+from nova_tui.views.members import Place
+
+CASCADE = parse_text(PLAN, "CASCADE.md")
+OUTLINE = Outline(CASCADE)
+PARENTS = [row.place for row in OUTLINE.visible(set()) if row.parent]
+FLAT = "# F\n\n| Task ID | Task Name | What Changes | Depends On |\n| - | - | - | - |\n| A | one | x | - |\n"
+
+
+def ids(rows: list[object]) -> list[str]:
+    """The tasks among rows."""
+    return [r.place.task for r in rows if r.place.task]  # type: ignore[attr-defined]
+
+
+def test_all_open_shows_every_level_in_plan_order() -> None:
+    """Project, three branches, five groups, twenty-one tasks."""
+    rows = OUTLINE.visible(set())
+    assert len(rows) == 1 + 3 + 5 + 21
+    assert ids(rows) == list(CASCADE.tasks)
+    assert [r.depth for r in rows[:4]] == [0, 1, 2, 3]
+
+
+def test_a_plan_without_branches_has_no_rows_for_them() -> None:
+    """A level with a single nameless member is left out."""
+    rows = Outline(parse_text(FLAT, "F.md")).visible(set())
+    assert [(r.depth, r.place.task) for r in rows] == [(0, None), (1, "A")]
+
+
+@pytest.mark.parametrize(
+    ("closed", "hidden"),
+    [
+        (Place("core", "parser"), {"P1", "P2", "P3", "P4"}),
+        (Place("docs"), {"D1", "D2", "D3", "D4"}),
+        (Place(), set(CASCADE.tasks)),
+    ],
+)
+def test_what_is_closed_hides_all_below_it(closed: Place, hidden: set[str]) -> None:
+    """The closed row itself stays."""
+    rows = OUTLINE.visible({closed})
+    assert set(CASCADE.tasks) - set(ids(rows)) == hidden
+    assert closed in [r.place for r in rows]
+
+
+def test_a_filter_shows_what_it_keeps_and_what_is_above_even_if_closed() -> None:
+    """Branches and groups without a kept task vanish."""
+    rows = OUTLINE.visible({Place("core")}, lambda i: i == "P3")
+    assert [r.place for r in rows] == [Place(), Place("core"), Place("core", "parser"), Place("core", "parser", "P3")]
+
+
+@given(
+    closed=st.sets(st.sampled_from([r.place for r in OUTLINE.visible(set()) if r.parent])),
+    keep=st.sets(st.sampled_from(list(CASCADE.tasks))),
+)
+def test_rows_are_a_part_of_all_rows_in_their_order(closed: set[Place], keep: set[str]) -> None:
+    """Neither folding nor filtering invents, repeats or moves a row."""
+    everything = OUTLINE.visible(set())
+    for rows in (OUTLINE.visible(closed), OUTLINE.visible(closed, keep.__contains__)):
+        positions = [everything.index(row) for row in rows]
+        assert positions == sorted(set(positions))
+    assert set(ids(OUTLINE.visible(closed, keep.__contains__))) == keep
+
+
+def test_the_cursor_falls_back_to_the_nearest_row_above() -> None:
+    """A hidden task is found as its group, else its branch, else the project."""
+    place = Place("core", "parser", "P2")
+    rows = OUTLINE.visible({Place("core", "parser")})
+    found = find_row(rows, place)
+    assert found is not None
+    assert rows[found].place == Place("core", "parser")
+    assert above(place) == [Place("core", "parser"), Place("core"), Place()]
+    assert find_row([], place) is None
+
+
+def test_filters_go_through_every_kind() -> None:
+    """Every kind but `all` keeps something of its own."""
+    groups = [kept(f) for f in Filter if f is not Filter.ALL]
+    assert all(groups)
+    assert len(set().union(*groups)) == sum(map(len, groups))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("p4", ["P4"]), ("THE reader", ["P4"]), ("reader fuzz", ["P4"]), ("  ", []), ("nothing like it", []), ("[", [])],
+)
+def test_search_wants_every_word_in_any_case(text: str, found: list[str]) -> None:
+    """Words of ids and names."""
+    finder = Finder(list(CASCADE.tasks), [t.name for t in CASCADE.tasks.values()])
+    assert finder.find(text) == found
+
+
+@pytest.mark.parametrize(
+    ("current", "way", "expected"), [("B", 1, "D"), ("B", -1, "A"), ("D", 1, "A"), ("A", -1, "D"), (None, 1, "A")]
+)
+def test_the_next_match_goes_round_at_the_ends(current: str | None, way: int, expected: str) -> None:
+    """From the cursor on, also if it is on no match."""
+    order = {i: n for n, i in enumerate("ABCD")}
+    assert step(["A", "D"], order, current, way) == expected
+    assert step([], order, current, way) is None
