@@ -1,23 +1,34 @@
-"""The entry of `nova-tui`."""
+"""The entry of `nova-tui`: `nova run` that always opens the interface."""
 
 from __future__ import annotations
 
+import os
 import sys
-
-from nova_core import __version__
 
 
 def main() -> int:
-    """Say that the interface is not there yet; 0 for `--help` and `--version`, else 8."""
-    if "--version" in sys.argv[1:]:
+    """Run the plan named in `sys.argv` in the interface and return the exit code (docs/exit-codes.md)."""
+    arguments = sys.argv[1:]
+    if "--version" in arguments:
+        from nova_core import __version__
+
         sys.stdout.write(f"nova {__version__}\n")
         return 0
-    if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
-        sys.stdout.write("usage: nova-tui [PLAN]\n\nThe terminal interface comes next; until then use `nova run`.\n")
-        return 0
-    sys.stderr.write("nova-tui: the terminal interface comes next\nhint: use `nova run`\n")
-    return 8
+    from nova_core.cli.app import run_cli
+
+    return run_cli(["--ui", *arguments], "nova-tui", only="run")
+
+
+def enter() -> None:
+    """Run `main` and leave at once, as `nova` does."""
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter()

@@ -22,6 +22,7 @@ from nova_core.orchestrator import Orchestrator
 from nova_core.parser import Cascade, parse_cascade
 from nova_core.project import Project
 from nova_core.record import ProjectState, RunState, State, TaskState, patched
+from nova_core.result import RunResult, Snapshot
 from nova_core.state import StateManager
 
 _LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
@@ -103,7 +104,8 @@ class Source(Protocol):
 
 class LiveSource:
     """Runs the engine in a thread of this process. `make` builds one: at once, and again when a command revives an
-    ended run. Raises what `make` raises."""
+    ended run. Raises what `make` raises. `result` is what the last run came to, `failure` what it ended with instead.
+    """
 
     read_only = False
 
@@ -115,6 +117,8 @@ class LiveSource:
         self.config = self._orchestrator.config
         self.engine = EngineState.RUNNING
         self.error = ""
+        self.result: RunResult | None = None
+        self.failure: Exception | None = None
         self._events: deque[Event] = deque()
         self._notices: deque[Notice] = deque()
         self._reset = self._engine_changed = False
@@ -146,6 +150,7 @@ class LiveSource:
 
     def _launch(self, first: Command | None) -> None:
         self.engine = EngineState.RUNNING
+        self.result = self.failure = None
         self._engine_changed = True
         self._thread = threading.Thread(target=self._run, args=(first,), name="engine", daemon=True)
         self._thread.start()
@@ -158,14 +163,14 @@ class LiveSource:
                 self._reset = True
                 self._answer(self._orchestrator.apply(first))
             self._orchestrator.subscribe(self._events.append)
-            self._orchestrator.run()
+            self.result = self._orchestrator.run()
             self.engine = EngineState.FINISHED
         except NovaError as error:
-            self.error, self.engine = (
-                f"{error.message}" + (f" ({error.hint})" if error.hint else ""),
-                EngineState.CRASHED,
-            )
+            self.failure = error
+            self.error = f"{error.message}" + (f" ({error.hint})" if error.hint else "")
+            self.engine = EngineState.CRASHED
         except Exception as error:
+            self.failure = error
             self.error, self.engine = f"internal error: {error!r}", EngineState.CRASHED
         self._engine_changed = True
 
@@ -190,6 +195,10 @@ class LiveSource:
     def attempts(self, task_id: str) -> list[AttemptRow]:
         self._history = self._history or _open_history(self.project)
         return self._history.attempts(task_id) if self._history else []
+
+    def snapshot(self) -> Snapshot:
+        """What is so right now; safe from any thread."""
+        return self._orchestrator.snapshot()
 
     def stop(self, *, kill: bool = False) -> None:
         """End the workers gracefully, or at once; the engine ends when they have."""

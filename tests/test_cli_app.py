@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cli_process import command, environment, nova
@@ -15,6 +16,7 @@ from cli_process import command, environment, nova
 from nova_core import __version__
 from nova_core.cli import app
 from nova_core.cli.app import COMMANDS, run_cli, wanted_commands
+from nova_core.cli.interface import wants_interface
 from nova_core.errors import (
     EnvironmentProblem,
     InputError,
@@ -210,14 +212,46 @@ def test_update_task_is_a_module_of_its_own(tmp_path: Path) -> None:
     assert done.stdout.startswith("usage: python -m nova_core.update_task TASK_ID")
 
 
-@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["--version"], 0), ([], 8)])
-def test_tui_says_what_to_use(arguments: list[str], code: int, tmp_path: Path) -> None:
-    """`nova-tui` answers in one line until there is an interface."""
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--help"], 0, "Usage: nova-tui [OPTIONS] [PLAN]"),
+        (["--version"], 0, f"nova {__version__}"),
+        ([], 2, "nova: the interface needs a terminal"),
+        (["--json"], 2, "nova: --json and the interface both want the terminal"),
+        (["--nonsense"], 2, "nova: No such option: --nonsense"),
+        (["-n"], 3, "CASCADE.md: there is no such plan"),
+    ],
+)
+def test_nova_tui_without_a_terminal(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
+    """`nova-tui` takes what `nova run` takes, and says in one line that it needs a terminal."""
     done = subprocess.run(
         [sys.executable, "-m", "nova_tui", *arguments],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == code
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert said in done.stdout + done.stderr
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+
+
+@pytest.mark.parametrize(
+    ("ui", "as_json", "environ", "wanted"),
+    [
+        (None, False, {"TERM": "xterm"}, True),
+        (None, True, {"TERM": "xterm"}, False),
+        (None, False, {"TERM": "dumb"}, False),
+        (None, False, {}, False),
+        (None, False, {"TERM": "xterm", "CI": "true"}, False),
+        (True, False, {"TERM": "xterm", "CI": "true"}, True),
+        (False, False, {"TERM": "xterm"}, False),
+    ],
+)
+def test_when_the_interface_opens(
+    ui: bool | None, as_json: bool, environ: dict[str, str], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, unless something else is asked for or nobody can be there; all three streams must be one."""
+    for stream in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(os, "environ", environ)
+    assert wants_interface(ui, as_json=as_json) is wanted
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: False))
+    assert not wants_interface(None, as_json=False)

@@ -17,11 +17,15 @@ import jsonschema
 import msgspec
 import pytest
 from cli_process import SOURCE, command, environment, nova
+from typer.main import get_command
 
 from nova_core.cli import views
-from nova_core.cli.detach import without_directory
+from nova_core.cli.app import alone
+from nova_core.cli.request import Request, headless_arguments
+from nova_core.config import Config
 from nova_core.events import EventKind
 from nova_core.lock import engine_alive
+from nova_core.project import Project
 from nova_core.record import State, TaskState, TaskStatus
 from nova_core.result import RunResult
 
@@ -292,14 +296,23 @@ def test_detached_run_that_cannot_begin(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "kept"),
     [
-        (["-C", "x", "run", "--detach", "-j", "2"], ["run", "-j", "2"]),
-        (["run", "--directory=x", "plan.md", "--detach", "-C", "y"], ["run", "plan.md"]),
-        (["run", "-Cx", "--detach"], ["run"]),
+        (["-C", ".", "--detach", "-j", "2"], ["--jobs=2", "--", "CASCADE.md"]),
+        (["plan.md", "--fresh", "--only", "A,B", "--only=C"], ["--only=A,B", "--only=C", "--fresh", "--", "plan.md"]),
+        (["--ui", "--theme", "ansi", "--retries", "0", "--", "-x"], ["--retries=0", "--", "-x"]),
     ],
 )
-def test_a_detached_run_is_in_its_directory_already(arguments: list[str], kept: list[str]) -> None:
-    """The directory is entered once."""
-    assert without_directory(arguments) == kept
+def test_an_engine_without_a_face_gets_the_same_run(arguments: list[str], kept: list[str]) -> None:
+    """What is about the terminal or the directory, which is entered once, is left out."""
+    command = get_command(alone("run"))
+    context = command.make_context("nova", arguments)
+    assert headless_arguments(context) == ("run", "--no-ui", *kept)  # type: ignore[arg-type]
+
+
+def test_a_takeover_starts_nothing_over() -> None:
+    """What --fresh forgot is not forgotten again, and the number of workers is that of now."""
+    arguments = ("run", "--no-ui", "--jobs=2", "--fresh", "--only=A", "--", "CASCADE.md")
+    request = Request("CASCADE.md", Project(), Config(), arguments=arguments)
+    assert request.take_over(5) == ("run", "--no-ui", "--jobs=5", "--only=A", "--", "CASCADE.md")
 
 
 def test_steering_a_live_run(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
@@ -379,7 +392,7 @@ def test_the_live_view_on_a_terminal(tmp_path: Path) -> None:
     main, side = os.openpty()
     write_plan(tmp_path, "| F1 | [bold]One | `true` | - | |\n")
     with subprocess.Popen(
-        command("run"), cwd=tmp_path, env=environment({"TERM": "xterm"}), stdout=side, stderr=side
+        command("run", "--no-ui"), cwd=tmp_path, env=environment({"TERM": "xterm"}), stdout=side, stderr=side
     ) as process:
         os.close(side)
         shown = b""

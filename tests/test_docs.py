@@ -237,8 +237,8 @@ def test_milestones_in_documents_load(tmp_path: Path) -> None:
 def options() -> dict[str, set[str]]:
     """Every option of every command of the program."""
     group: Any = typer.main.get_command(build(COMMANDS))
-    found = {name: {o for p in command.params for o in p.opts} for name, command in group.commands.items()}
-    return {name: names | {"--help", "-h"} for name, names in found.items()}
+    found = {name: [(*p.opts, *p.secondary_opts) for p in command.params] for name, command in group.commands.items()}
+    return {name: {"--help", "-h"}.union(*names) for name, names in found.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -19,6 +19,7 @@ COMMANDS = {
     "init": "setup",
     "check": "plans",
     "run": "run",
+    "attach": "attach",
     "status": "status",
     "logs": "logs",
     "why": "why",
@@ -58,7 +59,7 @@ def entry(
 
     \b
     Start:     nova init; nova check; nova run
-    Look:      nova status; nova logs F1 -f; nova why F1
+    Look:      nova attach; nova status; nova logs F1 -f; nova why F1
     Go on:     nova retry F1; nova run
 
     Exit codes: 0 all done, 1 a task failed, 2 usage, 3 the plan is invalid, 4 work remains, 5 budget reached,
@@ -89,11 +90,21 @@ def build(names: Iterable[str]) -> typer.Typer:
     return app
 
 
-def run_cli(arguments: list[str]) -> int:
-    """Run `nova` with these arguments and return its exit code; nothing is raised."""
+def alone(name: str) -> typer.Typer:
+    """A program that is nothing but this command."""
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    app.command(context_settings=CONTEXT)(getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name))
+    return app
+
+
+def run_cli(arguments: list[str], program: str = "nova", only: str | None = None) -> int:
+    """Run `nova` with these arguments and return its exit code; nothing is raised.
+
+    With `only`, `program` is nothing but that command.
+    """
     prepare()
     try:
-        code = call(arguments)
+        code = call(arguments, program, only)
         sys.stdout.flush()
     except (OutputClosedError, BrokenPipeError):
         abandon_stdout()
@@ -105,10 +116,11 @@ def run_cli(arguments: list[str]) -> int:
     return code
 
 
-def call(arguments: list[str]) -> int:
+def call(arguments: list[str], program: str, only: str | None) -> int:
     """Dispatch to the command; every way to end but a broken output becomes a code."""
     try:
-        result = build(wanted_commands(arguments))(arguments, prog_name="nova", standalone_mode=False)
+        app = alone(only) if only else build(wanted_commands(arguments))
+        result = app(arguments, prog_name=program, standalone_mode=False)
     except NovaError as error:
         return show_error(error)
     except OutputClosedError:

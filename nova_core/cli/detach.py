@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,11 @@ BEGIN_WITHIN = 30.0
 POLL = 0.02
 
 
-def start_detached(project: Project, arguments: list[str]) -> int:
-    """Start the run, wait until it holds the lock or has ended; 0, or the exit code if it ended already."""
+def start_detached(project: Project, arguments: Iterable[str]) -> int:
+    """Start the run, wait until it holds the lock or has ended; 0, or the exit code if it ended already.
+
+    `arguments` are those of `request.headless_arguments`.
+    """
     project.make_dirs()
     start = log_size(project.engine_log)
     with open(project.engine_log, "ab", opener=private) as log:
@@ -35,7 +39,7 @@ def start_detached(project: Project, arguments: list[str]) -> int:
     code = wait_for_lock(process, project)
     if code is None:
         out(f"running in the background as pid {process.pid}")
-        note("hint: follow it with nova status --watch; end its tasks with nova cancel --all")
+        note("hint: come back with: nova attach; end its tasks with nova cancel --all")
         return 0
     said = read_from(project.engine_log, start)
     if said:
@@ -65,26 +69,14 @@ def read_from(path: Path, start: int) -> str:
         return clean(file.read(20_000).decode("utf-8", "replace"), newlines=True).strip()
 
 
-def engine_command(arguments: list[str]) -> list[str]:
+def engine_command(arguments: Iterable[str]) -> list[str]:
     """The same `nova` in the same interpreter; `-P`: a file of the project must not pass for one of our modules."""
     package_root = str(Path(__file__).resolve().parents[2])
     program = (
         f"import sys; sys.argv[0] = 'nova'; sys.path.append({package_root!r});"
         "from nova_core.__main__ import main; sys.exit(main())"
     )
-    return [sys.executable, "-P", "-c", program, *without_directory(arguments), "--no-ui"]
-
-
-def without_directory(arguments: list[str]) -> list[str]:
-    """The arguments less `--detach` and `-C DIR`: the new process starts inside the directory already."""
-    kept: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        if argument in ("-C", "--directory"):
-            next(rest, None)
-        elif argument != "--detach" and not argument.startswith(("-C", "--directory=")):
-            kept.append(argument)
-    return kept
+    return [sys.executable, "-P", "-c", program, *arguments]
 
 
 def wait_for_lock(process: subprocess.Popen[bytes], project: Project) -> int | None:

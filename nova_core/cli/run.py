@@ -1,11 +1,10 @@
-"""`nova run`: the engine on this thread, with whatever view fits where the output goes."""
+"""`nova run`: the interface on a terminal, else the engine on this thread with a view that fits the output."""
 
 from __future__ import annotations
 
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,22 +12,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nova_core.cli.interface import Ascii, Theme, wants_interface
 from nova_core.cli.options import DEFAULT_PLAN, Directory, Plan, here
 from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from nova_core.cli.request import Request
     from nova_core.config import Config
     from nova_core.orchestrator import Orchestrator
-    from nova_core.project import Project
 
 Words = list[str] | None
 
 
 def run(
+    context: typer.Context,
     plan: Plan = DEFAULT_PLAN,
-    no_ui: Annotated[bool, typer.Option("--no-ui", help="Print progress, open no full-screen interface.")] = False,
+    ui: Annotated[
+        bool | None,
+        typer.Option(
+            "--ui/--no-ui", help="Open the full-screen interface, or only print progress.", show_default=False
+        ),
+    ] = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Most workers at once.")] = None,
     command: Annotated[str | None, typer.Option(metavar="LINE", help="Shell line to run for every task.")] = None,
     agent: Annotated[str | None, typer.Option(metavar="NAME", help="Agent for every task (see nova doctor).")] = None,
@@ -48,11 +54,14 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False,
     junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start nothing above this cost.")] = None,
+    ascii_only: Ascii = False,
+    theme: Theme = None,
     directory: Directory = None,
 ) -> int:
     """Run the plan.
 
     Every task starts when its dependencies are done, as many at once as allowed. Done tasks are not run again.
+    On a terminal the full-screen interface opens; everywhere else progress is printed.
 
     \b
     Examples:  nova run
@@ -72,10 +81,13 @@ def run(
         "timeout": seconds("--timeout", timeout), "idle_timeout": seconds("--idle-timeout", idle_timeout),
         "fail_fast": fail_fast or None,
     }  # fmt: skip
+    from nova_core.cli.request import Request, headless_arguments
+
+    arguments = headless_arguments(context)
     if detach:
         from nova_core.cli.detach import start_detached
 
-        return start_detached(project, sys.argv[1:])
+        return start_detached(project, arguments)
     from nova_core.board import Selection
 
     selection = Selection(
@@ -88,15 +100,17 @@ def run(
         from nova_core.cli.preview import preview
 
         return preview(plan, project, selection, fresh=fresh, rerun_changed=rerun_changed, reasons=explain)
-    config = configured(flags)
-    from nova_core.orchestrator import Orchestrator
-
-    engine = Orchestrator(
-        plan, project.state_file, config.jobs,
-        config=config, selection=selection, fresh=fresh, rerun_changed=rerun_changed,
+    request = Request(
+        plan, project, configured(flags), selection, fresh=fresh, rerun_changed=rerun_changed, junit=junit,
+        arguments=arguments,
     )  # fmt: skip
+    if wants_interface(ui, as_json=as_json):
+        from nova_tui.session import run_interface
+
+        return run_interface(request, ascii_only=ascii_only, theme=theme)
+    engine = request.engine()
     try:
-        return carry_out(engine, project, plan, as_json, junit)
+        return carry_out(engine, request, as_json)
     finally:
         engine.close()
 
@@ -132,13 +146,13 @@ def configured(flags: dict[str, Any]) -> Config:
     return msgspec.structs.replace(config, **{name: value for name, value in flags.items() if value is not None})
 
 
-def carry_out(engine: Orchestrator, project: Project, plan: str, as_json: bool, junit: str | None) -> int:
+def carry_out(engine: Orchestrator, request: Request, as_json: bool) -> int:
     """Run to the end with a view on it; return the exit code."""
     import msgspec
 
     from nova_core.cli.views import choose_view
 
-    view = choose_view(engine, project, as_json)
+    view = choose_view(engine, request.project, as_json)
     engine.subscribe(view.event)
     began = time.time()
     try:
@@ -150,7 +164,10 @@ def carry_out(engine: Orchestrator, project: Project, plan: str, as_json: bool, 
         result = msgspec.structs.replace(result, exit_code=128 + signals[0])
     from nova_core.cli.ending import finish
 
-    finish(engine.snapshot(), result, project, began=began, plan=plan, as_json=as_json, junit=junit)
+    finish(
+        engine.snapshot(), result, request.project,
+        began=began, plan=request.plan, as_json=as_json, junit=request.junit,
+    )  # fmt: skip
     return result.exit_code
 
 

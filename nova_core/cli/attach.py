@@ -1,0 +1,38 @@
+"""`nova attach`: the interface on a run that another engine drives, or that nobody does."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from nova_core.cli.interface import Ascii, Theme, require_terminal
+from nova_core.cli.options import Directory, here, load_state
+
+
+def attach(
+    control: Annotated[bool, typer.Option("--control", help="Also act: retry, cancel, pause; not just look.")] = False,
+    ascii_only: Ascii = False,
+    theme: Theme = None,
+    directory: Directory = None,
+) -> int:
+    """Look at a run in the full-screen interface.
+
+    It may run in the background, in another terminal, or be over. Leaving changes nothing, and as many can look as
+    like to.
+
+    \b
+    Examples:  nova attach
+               nova attach --control
+               nova -C site attach
+    """
+    require_terminal()
+    project = here()
+    load_state(project)
+    from nova_tui.session import run_attached
+
+    from nova_core.config import load_config
+
+    config = load_config(None, environ=os.environ)
+    return run_attached(project, config, control=control, ascii_only=ascii_only, theme=theme)

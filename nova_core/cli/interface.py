@@ -1,0 +1,45 @@
+"""When the full-screen interface opens, and the options it shares between `nova run` and `nova attach`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from nova_core.errors import UsageError
+
+Ascii = Annotated[bool, typer.Option("--ascii", help="Draw the interface with ASCII characters only.")]
+Theme = Annotated[
+    str | None, typer.Option("--theme", metavar="NAME", help="Colours of the interface: nova-dark, nova-light, ansi.")
+]
+
+
+def wants_interface(ui: bool | None, *, as_json: bool) -> bool:
+    """Whether to open the interface; `ui` is what was asked for, None nothing.
+
+    Raises `UsageError` if it was asked for where it cannot be.
+    """
+    if ui is None:
+        return not as_json and "CI" not in os.environ and on_terminal()
+    if ui and as_json:
+        raise UsageError("--json and the interface both want the terminal", hint="leave one of them out")
+    if ui:
+        require_terminal()
+    return ui
+
+
+def require_terminal() -> None:
+    """Raise `UsageError` where no full-screen interface can be."""
+    if not on_terminal():
+        raise UsageError(
+            "the interface needs a terminal: standard input, output and error must be one, and TERM not dumb",
+            hint="nova run --no-ui prints progress; nova status shows where the run stands",
+        )
+
+
+def on_terminal() -> bool:
+    """Whether all three streams are terminals (the interface draws on standard error) that can move a cursor."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return os.environ.get("TERM", "dumb") != "dumb" and all(s is not None and s.isatty() for s in streams)

@@ -1,0 +1,67 @@
+"""One run as it was asked for, from which the console and the interface make its engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from nova_core.board import Selection
+from nova_core.config import Config
+from nova_core.project import Project
+
+if TYPE_CHECKING:
+    import typer
+
+    from nova_core.orchestrator import Orchestrator
+
+NOT_PASSED = {"detach", "directory", "ui", "ascii_only", "theme"}  # what an engine without a face has no use for
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A run: `arguments` are its command line for an engine without a face, `junit` the path of a file to write."""
+
+    plan: str
+    project: Project
+    config: Config
+    selection: Selection = Selection()
+    fresh: bool = False
+    rerun_changed: bool = False
+    junit: str | None = None
+    arguments: tuple[str, ...] = ()
+
+    def engine(self) -> Orchestrator:
+        """A new engine that holds the run. Raises what `Orchestrator` raises."""
+        from nova_core.orchestrator import Orchestrator
+
+        return Orchestrator(
+            self.plan, self.project.state_file, self.config.jobs, config=self.config,
+            selection=self.selection, fresh=self.fresh, rerun_changed=self.rerun_changed,
+        )  # fmt: skip
+
+    def again(self) -> Request:
+        """The same run, to go on with: what starting over forgot is not forgotten twice."""
+        return msgspec.structs.replace(self, fresh=False, rerun_changed=False)
+
+    def take_over(self, jobs: int) -> tuple[str, ...]:
+        """The command line of the engine that goes on with this run, which has begun, with `jobs` workers."""
+        once = ("--fresh", "--rerun-changed", "--jobs=")
+        kept = [word for word in self.arguments[2:] if not word.startswith(once)]
+        return (*self.arguments[:2], f"--jobs={jobs}", *kept)
+
+
+def headless_arguments(context: typer.Context) -> tuple[str, ...]:
+    """The command line of this run for an engine without a face: it starts inside the directory already."""
+    words = ["run", "--no-ui"]
+    plan = []
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if parameter.name in NOT_PASSED or value is None or value is False:
+            continue
+        if parameter.param_type_name == "argument":
+            plan = ["--", str(value)]
+        else:
+            option = max(parameter.opts, key=len)
+            values = value if isinstance(value, list | tuple) else [value]
+            words += [option if one is True else f"{option}={one}" for one in values]
+    return (*words, *plan)

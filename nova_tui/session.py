@@ -1,0 +1,153 @@
+"""Into the interface and out again: what the engine promises its workers holds however the screen ends."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from nova_core.cli.failures import crash, show_error
+from nova_core.cli.output import note
+from nova_core.cli.request import Request
+from nova_core.config import Config
+from nova_core.errors import NovaError
+from nova_core.launch import Launcher
+from nova_core.orchestrator import Orchestrator
+from nova_core.project import Project
+from nova_core.record import TaskStatus
+from nova_tui.source import AttachedSource, EngineState, LiveSource
+from nova_tui.start import Ended, Look, show
+
+if TYPE_CHECKING:
+    from nova_core.result import RunResult
+
+_SHOWN = 8  # tasks named while their workers end
+
+
+class Engines:
+    """Makes the engines of one run: the first as it was asked for, those after it to go on with it."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __call__(self) -> Orchestrator:
+        engine = self._request.engine()
+        self._request = self._request.again()
+        try:
+            require_commands(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+
+def require_commands(engine: Orchestrator) -> None:
+    """Raise `EnvironmentProblem` if nothing can run a task that is left: before the screen opens, not on it."""
+    open_ids = (i for i in engine.board.selected if engine.board.state(i).status is not TaskStatus.COMPLETED)
+    tasks = [engine.cascade.tasks[i] for i in sorted(open_ids, key=engine.cascade.dag.index.__getitem__)]
+    of_each_kind = {(task.agent, bool(task.command)): task for task in reversed(tasks)}  # the same answer for all of it
+    launcher = Launcher(engine.project, engine.config, "", "", b"", ())
+    launcher.require_commands(sorted(of_each_kind.values(), key=lambda task: task.line), engine.cascade.path)
+
+
+def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> int:
+    """Run the plan with the interface in front; returns the exit code. Raises `NovaError` before the screen opens."""
+    began = time.time()
+    source = LiveSource(Engines(request))
+    ended = show(source, Look(ascii=ascii_only, theme=theme))
+    try:
+        return leave(source, ended, request, began)
+    finally:
+        source.close()
+
+
+def run_attached(project: Project, config: Config, *, control: bool, ascii_only: bool, theme: str | None) -> int:
+    """Look at a run; returns the exit code. Raises `NovaError` before the screen opens."""
+    source = AttachedSource(project, config, control=control)
+    ended = show(source, Look(ascii=ascii_only, theme=theme))
+    source.close()
+    if ended.failure is not None:
+        return crash(ended.failure)
+    if ended.signal is not None:
+        return 128 + ended.signal
+    if source.engine is EngineState.RUNNING:
+        note("the run goes on; come back with: nova attach")
+    return 0
+
+
+def leave(source: LiveSource, ended: Ended, request: Request, began: float) -> int:
+    """Do with the run what was chosen, say so on the normal screen, and return the exit code."""
+    if ended.failure is not None:
+        source.detach()
+        code = crash(ended.failure)
+        if running(source):
+            note("hint: the workers go on; nova run takes them over")
+        return code
+    if source.engine is EngineState.RUNNING and (ended.leave or ended.signal == signal.SIGHUP):
+        code = hand_over(source, request)
+        return 128 + ended.signal if ended.signal else code
+    signals = [ended.signal] if ended.signal else []
+    if source.engine is EngineState.RUNNING:
+        end_workers(source, signals)
+    if source.failure is not None:
+        return tell(source.failure)
+    return finish(source, source.result, request, began, signals)
+
+
+def tell(failure: Exception) -> int:
+    """Why the engine ended before the run did; returns the exit code."""
+    return show_error(failure) if isinstance(failure, NovaError) else crash(failure)
+
+
+def running(source: LiveSource) -> list[str]:
+    """The tasks that have a worker."""
+    at_work = ((i, t) for i, t in source.tasks.items() if t.status is TaskStatus.IN_PROGRESS)
+    return [i for i, task in at_work if task.approval != "waiting"]
+
+
+def hand_over(source: LiveSource, request: Request) -> int:
+    """Leave the workers running with an engine in the background to look after them; returns the exit code."""
+    from nova_core.cli.detach import start_detached
+
+    jobs = source.jobs
+    source.detach()
+    if source.engine is EngineState.RUNNING:
+        note("nova: the engine did not let go within 10 seconds; it ends with this program, the workers go on")
+        note("hint: nova run takes them over")
+        return 8
+    return start_detached(request.project, request.take_over(jobs))
+
+
+def end_workers(source: LiveSource, signals: list[int]) -> None:
+    """Stop the engine and wait for it, naming what still ends; another signal, or ctrl+c, kills the workers."""
+
+    def handle(number: int, frame: object) -> None:
+        signals.append(number)
+        source.stop(kill=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    source.stop()
+    said: list[str] = []
+    while not source.join(0.2):
+        left = running(source)
+        if left and left != said:
+            said = left
+            more = f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else ""
+            note(f"ending {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
+
+
+def finish(source: LiveSource, result: RunResult | None, request: Request, began: float, signals: list[int]) -> int:
+    """Print the summary of `nova run`; returns the exit code, that of a signal if one ended the run."""
+    from nova_core.cli.ending import finish as summarize
+
+    if result is None:  # never started
+        return 128 + signals[0] if signals else 4
+    if signals and result.exit_code:
+        result = msgspec.structs.replace(result, exit_code=128 + signals[0])
+    summarize(
+        source.snapshot(), result, request.project, began=began, plan=request.plan, as_json=False, junit=request.junit
+    )
+    return result.exit_code
