@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ CREATE TABLE IF NOT EXISTS attempts(
   cache_creation_tokens INTEGER NOT NULL, PRIMARY KEY(run, task, attempt)) WITHOUT ROWID;
 """
 _VERSION = 1
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    number, at, kind, task, message, patch = row
+    return Event(number, at, EventKind(kind), task, message, msgspec.json.decode(patch))
 
 
 def _words(error: Exception) -> str:
@@ -57,6 +62,7 @@ class AttemptRow(msgspec.Struct, frozen=True):
 
 
 _INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts VALUES({','.join('?' * len(AttemptRow.__struct_fields__))})"
+_EVENT = "rev, at, kind, task, message, patch"
 _encode = msgspec.json.Encoder(order=None).encode
 
 
@@ -132,11 +138,17 @@ class Database:
 
     def events_since(self, rev: int) -> Iterator[Event]:
         """Every event after `rev`, in order."""
+        rows = self._connection.execute(f"SELECT {_EVENT} FROM events WHERE rev > ? ORDER BY rev", (rev,))  # noqa: S608 - columns
+        yield from map(_event, rows)
+
+    def events_before(self, rev: int, most: int, without: Collection[EventKind] = ()) -> list[Event]:
+        """The last `most` events before `rev` that are of other kinds than those, in order."""
+        marks = ",".join("?" * len(without))
         rows = self._connection.execute(
-            "SELECT rev, at, kind, task, message, patch FROM events WHERE rev > ? ORDER BY rev", (rev,)
+            f"SELECT {_EVENT} FROM events WHERE rev < ? AND kind NOT IN ({marks}) ORDER BY rev DESC LIMIT ?",  # noqa: S608 - marks
+            (rev, *(kind.value for kind in without), most),
         )
-        for number, at, kind, task, message, patch in rows:
-            yield Event(number, at, EventKind(kind), task, message, msgspec.json.decode(patch))
+        return [*map(_event, rows)][::-1]
 
     def attempts(self, task: str | None = None) -> list[AttemptRow]:
         """Attempts that are over, oldest first; of one task, or of all."""

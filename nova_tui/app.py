@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -87,6 +88,10 @@ class NovaApp(RunActions):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The last line of defence comes last; always the same instance, as strips are kept by it."""
         return [*super().get_line_filters(), SAFE]
+
+    def get_driver_class(self) -> type[Driver]:
+        """The one that outlives its terminal."""
+        return compat.lasting(super().get_driver_class())
 
     @property
     def finder(self) -> Finder:

@@ -41,6 +41,7 @@ class ViewModel:
         self.began = now
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
+        self._recalled = False
         self._minute = int(now // 60)
         self._minute_start = 0
         self._reload()
@@ -107,6 +108,13 @@ class ViewModel:
         """Seconds the heaviest chain of unfinished tasks needs at least; O(tasks), so ask seldom."""
         state = State(run=self.source.run, project=self.source.project_state, tasks=self._seen)
         return Snapshot.of(self.cascade, state, self.source.jobs, self.now).critical_path_left
+
+    def recall(self) -> None:
+        """Put what happened before we looked in front of the events, as far as it is on record; once."""
+        if not self._recalled:
+            self._recalled = True
+            before = self.events[0].rev if self.events else self.source.rev + 1
+            self.events.extendleft(reversed(self.source.past(before, _EVENTS_KEPT - len(self.events))))
 
     # taking in
 

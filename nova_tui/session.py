@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,11 +17,9 @@ from nova_core.launch import Launcher
 from nova_core.orchestrator import Orchestrator
 from nova_core.project import Project
 from nova_core.record import TaskStatus
+from nova_tui.choice import QuitChoice
 from nova_tui.source import AttachedSource, EngineState, LiveSource
 from nova_tui.start import Ended, Look, show
-
-if TYPE_CHECKING:
-    from nova_core.result import RunResult
 
 _SHOWN = 8  # tasks named while their workers end
 
@@ -56,8 +54,8 @@ def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> i
     """Run the plan with the interface in front; returns the exit code. Raises `NovaError` before the screen opens."""
     began = time.time()
     source = LiveSource(Engines(request))
-    ended = show(source, Look(ascii=ascii_only, theme=theme))
     try:
+        ended = show(source, Look(ascii=ascii_only, theme=theme))
         return leave(source, ended, request, began)
     finally:
         source.close()
@@ -68,6 +66,7 @@ def run_attached(project: Project, config: Config, *, control: bool, ascii_only:
     source = AttachedSource(project, config, control=control)
     ended = show(source, Look(ascii=ascii_only, theme=theme))
     source.close()
+    keep_quiet_if_gone()
     if ended.failure is not None:
         return crash(ended.failure)
     if ended.signal is not None:
@@ -79,21 +78,33 @@ def run_attached(project: Project, config: Config, *, control: bool, ascii_only:
 
 def leave(source: LiveSource, ended: Ended, request: Request, began: float) -> int:
     """Do with the run what was chosen, say so on the normal screen, and return the exit code."""
+    keep_quiet_if_gone()
     if ended.failure is not None:
         source.detach()
         code = crash(ended.failure)
         if running(source):
             note("hint: the workers go on; nova run takes them over")
         return code
-    if source.engine is EngineState.RUNNING and (ended.leave or ended.signal == signal.SIGHUP):
-        code = hand_over(source, request)
-        return 128 + ended.signal if ended.signal else code
+    if source.engine is EngineState.RUNNING and ended.choice is QuitChoice.LEAVE:
+        return hand_over(source, request)
+    if source.engine is EngineState.RUNNING and ended.choice is None and ended.signal in (None, signal.SIGHUP):
+        hand_over(source, request)
+        return 128 + signal.SIGHUP
     signals = [ended.signal] if ended.signal else []
     if source.engine is EngineState.RUNNING:
         end_workers(source, signals)
     if source.failure is not None:
         return tell(source.failure)
-    return finish(source, source.result, request, began, signals)
+    return finish(source, request, began, signals or ([signal.SIGINT] if source.stopped else []))
+
+
+def keep_quiet_if_gone() -> None:
+    """A terminal that went away answers every word with an error (EIO): say the rest to nobody."""
+    for number in (1, 2):
+        if not os.isatty(number):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
 
 
 def tell(failure: Exception) -> int:
@@ -139,10 +150,11 @@ def end_workers(source: LiveSource, signals: list[int]) -> None:
             note(f"ending {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
 
 
-def finish(source: LiveSource, result: RunResult | None, request: Request, began: float, signals: list[int]) -> int:
+def finish(source: LiveSource, request: Request, began: float, signals: list[int]) -> int:
     """Print the summary of `nova run`; returns the exit code, that of a signal if one ended the run."""
     from nova_core.cli.ending import finish as summarize
 
+    result = source.result
     if result is None:  # never started
         return 128 + signals[0] if signals else 4
     if signals and result.exit_code:

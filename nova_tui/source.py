@@ -98,13 +98,17 @@ class Source(Protocol):
     def attempts(self, task_id: str) -> list[AttemptRow]:
         """The attempts of a task that are over, oldest first."""
 
+    def past(self, before: int, most: int) -> list[Event]:
+        """The last notable events before number `before`, oldest first."""
+
     def close(self) -> None:
         """Let go of the run without changing it."""
 
 
 class LiveSource:
     """Runs the engine in a thread of this process. `make` builds one: at once, and again when a command revives an
-    ended run. Raises what `make` raises. `result` is what the last run came to, `failure` what it ended with instead.
+    ended run. Raises what `make` raises. `result` is what the last run came to, `failure` what it ended with instead,
+    `stopped` whether somebody here ended it.
     """
 
     read_only = False
@@ -119,6 +123,7 @@ class LiveSource:
         self.error = ""
         self.result: RunResult | None = None
         self.failure: Exception | None = None
+        self.stopped = False
         self._events: deque[Event] = deque()
         self._notices: deque[Notice] = deque()
         self._reset = self._engine_changed = False
@@ -150,7 +155,7 @@ class LiveSource:
 
     def _launch(self, first: Command | None) -> None:
         self.engine = EngineState.RUNNING
-        self.result = self.failure = None
+        self.result, self.failure, self.stopped = None, None, False
         self._engine_changed = True
         self._thread = threading.Thread(target=self._run, args=(first,), name="engine", daemon=True)
         self._thread.start()
@@ -186,6 +191,7 @@ class LiveSource:
 
     def send(self, command: Command) -> None:
         if self._thread is not None and self._thread.is_alive():
+            self.stopped |= command.kind is CommandKind.STOP
             self._orchestrator.post(command, self._answer)
         elif command.kind in (CommandKind.STOP, CommandKind.JOBS, CommandKind.CANCEL, CommandKind.PAUSE):
             self._notices.append(Notice(False, "nothing is running"))
@@ -196,12 +202,17 @@ class LiveSource:
         self._history = self._history or _open_history(self.project)
         return self._history.attempts(task_id) if self._history else []
 
+    def past(self, before: int, most: int) -> list[Event]:
+        self._history = self._history or _open_history(self.project)
+        return self._history.events_before(before, most, _QUIET) if self._history else []
+
     def snapshot(self) -> Snapshot:
         """What is so right now; safe from any thread."""
         return self._orchestrator.snapshot()
 
     def stop(self, *, kill: bool = False) -> None:
         """End the workers gracefully, or at once; the engine ends when they have."""
+        self.stopped = True
         self._orchestrator.stop(kill)
 
     def detach(self) -> None:
@@ -342,6 +353,9 @@ class AttachedSource:
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
         return self._history.attempts(task_id) if self._history else []
+
+    def past(self, before: int, most: int) -> list[Event]:
+        return self._history.events_before(before, most, _QUIET) if self._history else []
 
     def close(self) -> None:
         if self._history:

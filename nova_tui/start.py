@@ -8,6 +8,7 @@ import sys
 
 import msgspec
 
+from nova_tui.choice import QuitChoice
 from nova_tui.source import Source
 
 # Two threads share the interpreter: with the usual 5 ms an engine that computes makes keys wait 186 ms (p95), with 1 ms
@@ -24,9 +25,10 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How the screen was left: with the workers to be left running, by a signal, by a mistake of ours, or simply so."""
+    """How the screen was left: as was chosen, by a signal, by a mistake of ours, or, with none of these, because there
+    was nothing to choose or the terminal went away."""
 
-    leave: bool = False
+    choice: QuitChoice | None = None
     signal: int | None = None
     failure: BaseException | None = None
 
@@ -38,7 +40,6 @@ def show(source: Source, look: Look) -> Ended:
     sys.setswitchinterval(_SWITCH)
     gc.disable()  # saves 25 to 50 ms until the first paint; the app turns it on again
     from nova_tui.app import NovaApp
-    from nova_tui.choice import QuitChoice
 
     app = NovaApp(source, look)
     try:
@@ -47,4 +48,4 @@ def show(source: Source, look: Look) -> Ended:
         return Ended(failure=error)
     finally:
         gc.enable()
-    return Ended(leave=choice is QuitChoice.LEAVE, signal=app.ended_by, failure=app.failure)
+    return Ended(choice, signal=app.ended_by, failure=app.failure)

@@ -21,9 +21,9 @@ HARMFUL = re.compile(
 )
 
 
-def harm_in(text: str) -> list[str]:
+def harm_in(text: str, own: re.Pattern[str] = OWN) -> list[str]:
     """The characters a terminal would act on, or that hide what is written, with their surroundings."""
-    rest = OWN.sub("", text)
+    rest = own.sub("", text)
     return [rest[max(0, m.start() - 20) : m.end() + 20] for m in HARMFUL.finditer(rest)]
 
 

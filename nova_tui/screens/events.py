@@ -22,6 +22,7 @@ class EventsScreen(ViewScreen):
     def __init__(self, model: ViewModel, task_id: str | None = None) -> None:
         super().__init__(model, task_id)
         self.only = Only.ALL
+        model.recall()
 
     @property
     def selected_task(self) -> str | None:

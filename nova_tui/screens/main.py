@@ -44,7 +44,6 @@ class MainScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - declared so
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - declared so
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Find", key_display="/", id="view.search"),
         Binding("n", "next_match(1)", "Next", id="view.next"),
         Binding("N", "next_match(-1)", "Previous", show=False, id="view.previous"),
         Binding("f", "filter", "Filter", id="view.filter"),
@@ -67,7 +66,7 @@ class MainScreen(Screen[None]):
         self.tasks = TaskTree(model, self._moved, id="tasks")
         self.detail = Detail(model, id="detail")
         self.pane = LogPane(clipboard=model.source.project.nova_dir / "clipboard.txt", id="log")
-        self.bar = FilterBar(id="find")
+        self.bar = FilterBar(self._search, self._close_search, id="find")
         self._finder: Finder | None = None
         self._wanted = ""
         self._matches: list[str] = []
@@ -181,25 +180,24 @@ class MainScreen(Screen[None]):
         self._start = self.tasks.place
         self.bar.open(self._wanted)
 
-    @on(FilterBar.Changed)
-    def _search(self, event: FilterBar.Changed) -> None:
-        event.stop()
-        self._wanted = event.text
-        self._matches = self.finder.find(event.text)
+    def _search(self, text: str) -> None:
+        if text == self._wanted:
+            return
+        self._wanted = text
+        self._matches = self.finder.find(text)
         self.tasks.mark(frozenset(self._matches))
-        self.bar.tell(f"{len(self._matches):,} found" if event.text.strip() else "")
+        self.bar.tell(f"{len(self._matches):,} found" if text.strip() else "")
         start = self._start.task if self._start else None
         if self._matches and (start is None or start not in self.tasks.hits):
             self._go(step(self._matches, self._order, start, 1))
         elif self._matches:
             self._go(start)
 
-    @on(FilterBar.Closed)
-    def _close_search(self, event: FilterBar.Closed) -> None:
-        event.stop()
-        self.bar.close()
-        self.tasks.focus()
-        if not event.keep:
+    def _close_search(self, keep: bool) -> None:
+        self._search(self.bar.text)  # the message with the last letters may still be on its way
+        self.bar.display = False
+        self.set_focus(self.tasks)
+        if not keep:
             if self._start and self._start.task:
                 self._go(self._start.task)
             self._forget()

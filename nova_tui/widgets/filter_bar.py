@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input
 
 from nova_tui.glyphs import MUTED
@@ -16,65 +17,68 @@ from nova_tui.widgets.one_line import OneLine
 
 
 class SearchLine(Input):
-    """What is typed is text: no markup, no suggestions."""
+    """What is typed is text: no markup, no suggestions. `on_close(keep)` is called in the very key press that ends it:
+    with a message, keys typed ahead would still come here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Forget", id="search.leave"),
-        Binding("enter", "submit", "Keep (n next, N previous)", id="search.keep"),
+        Binding("escape", "close(False)", "Forget", id="search.leave"),
+        Binding("enter", "close(True)", "Keep (n next, N previous)", id="search.keep"),
     ]
 
-    def action_leave(self) -> None:
-        """Search for nothing."""
-        self.post_message(FilterBar.Closed(keep=False))
+    def __init__(self, on_close: Callable[[bool], None]) -> None:
+        super().__init__(placeholder="words of ids and names", compact=True)
+        self._on_close = on_close
+        self.cursor_blink = False
+
+    def action_close(self, keep: bool) -> None:
+        """Done with."""
+        self._on_close(keep)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Keys that were on their way here when the line was done with go where they would go now."""
+        if self.has_focus:
+            await super()._on_key(event)
+        else:
+            event.stop()
+            event.prevent_default()
+            self.app.post_message(events.Key(event.key, event.character))
 
 
 class FilterBar(Horizontal):
-    """Asks what to find. Every key press tells `Changed`; enter closes it and keeps the search, escape forgets it."""
+    """Asks what to find: `on_text` gets each new text; `on_close` is told True by enter, False by escape."""
 
     DEFAULT_CSS = """
-    FilterBar { display: none; height: 1; width: 1fr; background: $panel; }
-    FilterBar.-open { display: block; }
+    FilterBar { height: 1; width: 1fr; background: $panel; }
     FilterBar > #mark { width: 2; }
     FilterBar > SearchLine { width: 1fr; height: 1; border: none; padding: 0; background: $panel; }
     FilterBar > #found { width: 18; }
     """
 
-    class Changed(Message):
-        """Another text is searched for."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    class Closed(Message):
-        """The line is done with."""
-
-        def __init__(self, *, keep: bool) -> None:
-            super().__init__()
-            self.keep = keep
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(
+        self, on_text: Callable[[str], None], on_close: Callable[[bool], None], *, id: str | None = None  # noqa: A002 - Textual's word
+    ) -> None:  # fmt: skip
         super().__init__(id=id)
+        self._on_text = on_text
         self._found = OneLine(id="found")
+        self._field = SearchLine(on_close)
+        self.display = False
 
     def compose(self) -> ComposeResult:
         """Slash, text, how many."""
         yield OneLine(Content(" /"), id="mark")
-        field = SearchLine(placeholder="words of ids and names", compact=True)
-        field.cursor_blink = False
-        yield field
+        yield self._field
         yield self._found
 
     def open(self, text: str = "") -> None:
-        """Show the line and give it the keys."""
-        self.add_class("-open")
-        field = self.query_one(SearchLine)
-        field.value = text
-        field.focus()
+        """Show the line and give it the keys, before the next key is handed out."""
+        self.display = True
+        self._field.value = text
+        self.screen.set_focus(self._field)
 
-    def close(self) -> None:
-        """Hide the line."""
-        self.remove_class("-open")
+    @property
+    def text(self) -> str:
+        """What has been typed."""
+        return self._field.value
 
     def tell(self, text: str) -> None:
         """How many were found."""
@@ -83,9 +87,5 @@ class FilterBar(Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search while typing."""
         event.stop()
-        self.post_message(self.Changed(event.value))
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Keep the search."""
-        event.stop()
-        self.post_message(self.Closed(keep=True))
+        if self.display:
+            self._on_text(event.value)

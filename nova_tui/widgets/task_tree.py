@@ -37,6 +37,8 @@ class TaskTree(TreeCanvas, can_focus=True):
         Binding("h,left", "collapse", "Close branch, up", show=False, id="move.collapse"),
         Binding("space", "fold", "Open or close", show=False, id="move.toggle"),
         Binding("enter", "open", "Open", id="move.open"),
+        # With priority it acts before the next key is handed out: what is typed ahead goes where it should.
+        Binding("slash", "screen.search", "Find", key_display="/", id="view.search", priority=True),
     ]
 
     class Opened(Message):

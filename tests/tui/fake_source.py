@@ -43,6 +43,7 @@ class FakeSource:
         self.started = self.closed = False
         self.stopped: list[str] = []
         self.rows = list(attempts)
+        self.history: list[Event] = []
         self._queued: list[Event] = []
         self._notices: list[Notice] = []
         self._engine_changed = False
@@ -82,6 +83,10 @@ class FakeSource:
     def attempts(self, task_id: str) -> list[AttemptRow]:
         """Attempts of the task that are over, oldest first."""
         return [row for row in self.rows if row.task == task_id]
+
+    def past(self, before: int, most: int) -> list[Event]:
+        """The last events on record."""
+        return [event for event in self.history if event.rev < before][-most:]
 
     def send(self, command: Command) -> None:
         """Remember the command."""

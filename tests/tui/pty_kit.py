@@ -1,0 +1,189 @@
+"""A program on a pseudo terminal of its own, and the screen it draws there: what a person would see."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pyte
+
+import nova_core
+
+SOURCE = str(Path(nova_core.__file__).parents[1])
+PATIENCE = 20.0  # seconds until something that must come is given up
+DROPPED = ("NOVA_", "GITHUB_", "SSH_", "TMUX", "TEXTUAL", "COLUMNS", "LINES")
+KEYS = {
+    "enter": "\r", "escape": "\x1b", "tab": "\t", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C",
+    "left": "\x1b[D", "home": "\x1b[H", "end": "\x1b[F", "backspace": "\x7f", "space": " ",
+}  # fmt: skip
+MODES = {"alternate screen": 1049, "cursor": 25, "mouse": 1000, "any mouse": 1003, "paste": 2004, "focus": 1004}
+
+ASKS_FOR_FRAMES, HAS_FRAMES = b"\x1b[?2026$p", b"\x1b[?2026;2$y"  # synchronized output, as terminals of today have
+
+
+def nova(*arguments: str) -> list[str]:
+    """The argument list of `nova ARGUMENTS`."""
+    return [sys.executable, "-m", "nova_core", *arguments]
+
+
+def nova_tui(*arguments: str) -> list[str]:
+    """The argument list of `nova-tui ARGUMENTS`."""
+    return [sys.executable, "-m", "nova_tui", *arguments]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A person's environment at a terminal with colours, plus `extra`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED) and k not in ("CI", "NO_COLOR")}
+    return {
+        **kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": SOURCE, "TZ": "UTC",
+        "LANG": "C.UTF-8", **(extra or {}),
+    }  # fmt: skip
+
+
+class Terminal:
+    """Runs `argv` in `cwd` on a terminal of `size` (columns, rows). `raw` is every byte it wrote.
+
+    Leaving the `with` block kills what is still there. Every wait fails with the picture of the screen.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], cwd: Path, *, size: tuple[int, int] = (120, 40), env: Mapping[str, str] | None = None
+    ) -> None:
+        self.raw = bytearray()
+        self.screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self.screen)
+        self._code: int | None = None
+        self.began = time.perf_counter()
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            os.execvpe(argv[0], list(argv), environment(env))
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._code is None:
+            self.kill(signal.SIGKILL)
+            self.wait_exit()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as closing its window does."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def read(self, longest: float = 0.05) -> bool:
+        """Take in what has been written, waiting `longest` seconds for something; False at the end."""
+        try:
+            ready = select.select([self._fd], [], [], longest)[0] if self._fd >= 0 else []
+            data = os.read(self._fd, 1 << 16) if ready else None
+        except OSError:  # EIO: nobody has the other side any more
+            return False
+        if data:
+            self.raw += data
+            self._stream.feed(data)
+            if ASKS_FOR_FRAMES in data:
+                os.write(self._fd, HAS_FRAMES)
+        return data != b""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the screen shows a whole frame, not the first half of the next one."""
+        return self.raw.rfind(b"\x1b[?2026h") <= self.raw.rfind(b"\x1b[?2026l")
+
+    def send(self, *keys: str) -> None:
+        """Press keys: names of `KEYS`, else the text itself."""
+        for key in keys:
+            os.write(self._fd, KEYS.get(key, key).encode())
+
+    def lines(self) -> list[str]:
+        """What is on the screen now."""
+        return [line.rstrip() for line in self.screen.display]
+
+    @property
+    def text(self) -> str:
+        """What is on the screen now, as one text."""
+        return "\n".join(self.lines())
+
+    def wait(self, sought: str | Callable[[], object], patience: float = PATIENCE) -> str:
+        """Read until the screen shows a text (a regular expression), or something holds; returns the screen's text."""
+        holds = (lambda: re.search(sought, self.text)) if isinstance(sought, str) else sought
+        deadline = time.monotonic() + patience
+        while not (self.whole and holds()):
+            alive = self.read()
+            assert time.monotonic() < deadline, f"{sought!r} never came\n{self.text}"
+            assert alive or holds(), f"it ended before {sought!r} came\n{self.text}\n{self.after_screen()}"
+        return self.text
+
+    def press(self, keys: str | Sequence[str], sought: str | Callable[[], object]) -> str:
+        """Press keys and wait for what they must bring; returns the screen's text."""
+        self.send(*([keys] if isinstance(keys, str) else keys))
+        return self.wait(sought)
+
+    def settle(self, quiet: float = 0.3) -> str:
+        """Read until nothing has been written for `quiet` seconds; returns the screen's text."""
+        size = -1
+        while size != len(self.raw):
+            size = len(self.raw)
+            deadline = time.monotonic() + quiet
+            while time.monotonic() < deadline and self.read(0.02):
+                pass
+        return self.text
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size."""
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def kill(self, number: int) -> None:
+        """Send the program a signal."""
+        os.kill(self.pid, number)
+
+    def wait_exit(self, patience: float = PATIENCE) -> int:
+        """Read to the end; the exit code, negative for a signal."""
+        deadline = time.monotonic() + patience
+        while self._code is None:
+            self.read(0.02)
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                self._code = os.waitstatus_to_exitcode(status)
+            assert time.monotonic() < deadline, f"it did not end\n{self.text}\n{self.after_screen()}"
+        while self._fd >= 0 and select.select([self._fd], [], [], 0)[0] and self.read(0):
+            pass
+        return self._code
+
+    def modes(self) -> dict[str, bool]:
+        """Which modes of the terminal are on: only the cursor should be, where a shell reads on."""
+        state = {name: name == "cursor" for name in MODES}
+        for name, number in MODES.items():
+            for numbers, end in re.findall(rb"\x1b\[\?([\d;]+)([hl])", bytes(self.raw)):
+                if str(number).encode() in numbers.split(b";"):
+                    state[name] = end == b"h"
+        return state
+
+    def restored(self) -> bool:
+        """Whether the terminal is as it was: nothing but the cursor is on, and typing echoes."""
+        echo = bool(termios.tcgetattr(self._fd)[3] & termios.ECHO)
+        return self.modes() == {name: name == "cursor" for name in MODES} and echo
+
+    def after_screen(self) -> str:
+        """What was printed on the normal screen after the interface was left."""
+        _, mark, rest = bytes(self.raw).rpartition(b"\x1b[?1049l")
+        text = (rest if mark else bytes(self.raw)).decode("utf-8", "replace")
+        return re.sub(r"\x1b\[[<>?]?[\d;]*[a-zA-Z]", "", text).replace("\r\n", "\n")

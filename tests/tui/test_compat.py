@@ -1,0 +1,41 @@
+"""What Nova leans on in Textual, and what it does better than Textual when a terminal goes away."""
+
+from __future__ import annotations
+
+import io
+
+from textual.drivers._writer_thread import WriterThread
+from textual.drivers.linux_driver import LinuxDriver
+
+from nova_tui.compat import LastingFile, lasting
+
+
+class GoneFile(io.StringIO):
+    """A terminal whose window was closed."""
+
+    def write(self, text: str) -> int:
+        """EIO."""
+        raise OSError(5, "Input/output error")
+
+    def flush(self) -> None:
+        """EIO."""
+        raise OSError(5, "Input/output error")
+
+
+def test_a_writer_whose_terminal_is_gone_takes_everything() -> None:
+    """More than its queue holds: with Textual's own file the second thirty would block the event loop for ever."""
+    writer = WriterThread(LastingFile(GoneFile()))  # type: ignore[arg-type]
+    writer.start()
+    for _ in range(100):
+        writer.write("frame")
+    writer.stop()
+    assert not writer.is_alive()
+
+
+def test_it_starts_anew_only_after_it_was_suspended() -> None:
+    """The names are Textual's own."""
+    driver = lasting(LinuxDriver)
+    assert lasting(LinuxDriver) is driver
+    assert "_sigcont_application" in vars(LinuxDriver)
+    assert "_must_signal_resume" in LinuxDriver.__init__.__code__.co_names
+    assert "_file" in LinuxDriver.__init__.__code__.co_names

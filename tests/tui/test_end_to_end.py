@@ -1,0 +1,299 @@
+"""A person at a terminal: a real pty, real processes, the keys pressed one after the other."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+from pty_kit import Terminal, environment, nova, nova_tui
+
+from nova_core.lock import engine_alive
+from nova_core.project import Project
+from nova_core.record import State, TaskStatus
+
+HEAD = "| Task ID | Task Name | Command | Depends On | Outputs | Criteria | Timeout |\n|---|---|---|---|---|---|---|\n"
+READER = 'n=0; while [ ! -e go ]; do n=$((n+1)); echo "page $n"; sleep 0.05; done; echo A1 >> order'
+BREAKS = 'test -e mended || { echo "a needle in the log"; exit 3; }; echo A2 >> order'
+
+
+def write_plan(root: Path, rows: str) -> None:
+    """One branch, one group."""
+    (root / "CASCADE.md").write_text(f"# Trial\n\n## L1: Work\n\n### L2: Parts\n\n{HEAD}{rows}")
+
+
+def write_milestone(root: Path) -> None:
+    """One that comes when A3 is completed."""
+    (root / "milestones.yaml").write_text(
+        "milestones:\n  - id: m\n    name: Bridge is open\n    message: cars may pass\n"
+        "    trigger: {type: all_tasks_completed, tasks: [A3]}\n"
+    )
+
+
+def state_of(root: Path) -> State:
+    """What the state file says."""
+    return msgspec.json.decode((root / "cascade_state.json").read_bytes(), type=State)
+
+
+def worker_of(terminal: Terminal, root: Path) -> int:
+    """The process of A1; the file is written a moment after its first output is there."""
+    terminal.wait(lambda: state_of(root).tasks["A1"].pid)
+    pid = state_of(root).tasks["A1"].pid
+    assert pid
+    return pid
+
+
+def last_page(terminal: Terminal) -> int:
+    """The highest number of a page on the screen."""
+    return max(map(int, re.findall(r"page (\d+)", terminal.text)), default=0)
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Path:
+    """A1 reads until `go` is there; A2 fails until `mended` is; A3 needs A2."""
+    write_plan(
+        tmp_path,
+        f"| A1 | Read the pages | `{READER}` | - | | | |\n"
+        f"| A2 | Mend the bridge | `{BREAKS}` | - | | | |\n"
+        "| A3 | Open the bridge | `echo A3 >> order` | A2 | | | |\n",
+    )
+    write_milestone(tmp_path)
+    return tmp_path
+
+
+def test_a_run_from_start_to_end(trial: Path) -> None:
+    """Start, move, drill down, follow a log, search, retry, a milestone, leave the workers running, attach, finish."""
+    with Terminal(nova_tui("-j", "2"), trial) as terminal:
+        terminal.wait("1 running +✗ 1 failed +■ 1 blocked")
+        terminal.press(["g", "down", "down", "down"], r"A1 Read the pages +▶ running")
+        terminal.press("enter", "Attempts ─")
+        assert re.search(r"worker +A1@1, pid \d+", terminal.text)
+        terminal.press("escape", r"TASK +TIME")
+
+        terminal.press("L", r"follow")
+        seen = last_page(terminal)
+        terminal.wait(lambda: last_page(terminal) > seen + 3)
+        terminal.press(["/", "page 2", "enter"], r"1 of \d+|1/\d+")
+        terminal.press(["escape", "escape"], r"TASK +TIME")
+
+        terminal.press(["/", "mend", "enter"], r"A2 Mend the bridge +✗ failed")
+        assert re.search(r"failed: exit code 3; it blocks A3", terminal.text)
+        terminal.wait("a needle in the log")
+        (trial / "mended").touch()
+        terminal.press("r", "Bridge is open|cars may pass")
+        terminal.wait("2 completed")
+
+        terminal.press("q", "leave them running")
+        terminal.send("l")
+        assert terminal.wait_exit() == 0
+        assert terminal.restored()
+        assert "come back with: nova attach" in terminal.after_screen()
+
+    with Terminal(nova("attach", "--control"), trial) as terminal:
+        terminal.wait("1 running +✓ 2 completed")
+        (trial / "go").touch()
+        terminal.wait("COMPLETE")
+        terminal.press("e", "Bridge is open")
+        terminal.press("escape", r"TASK +TIME")
+        terminal.send("q")
+        assert terminal.wait_exit() == 0
+        assert terminal.restored()
+
+    tasks = state_of(trial).tasks
+    assert {i: (t.status, t.attempt) for i, t in tasks.items()} == {
+        "A1": (TaskStatus.COMPLETED, 1), "A2": (TaskStatus.COMPLETED, 2), "A3": (TaskStatus.COMPLETED, 1),
+    }  # fmt: skip
+    assert Counter((trial / "order").read_text().split()) == {"A1": 1, "A2": 1, "A3": 1}
+
+
+FAILING = """\
+| E1 | Exits | `echo no; exit 3` | - | | | |
+| E2 | Hangs | `sleep 60` | - | | | 1s |
+| E3 | Writes nothing | `true` | - | out/e3.txt | | |
+| E4 | Writes rubbish | `echo rubbish > e4.txt` | - | | `grep -q sense e4.txt` | |
+| E5 | Is cancelled | `sleep 60` | - | | | |
+"""
+
+
+def test_five_shapes_of_failure(tmp_path: Path) -> None:
+    """Twenty tasks; each reason is on the screen, what is blocked names its cause, and a retry frees it."""
+    more = "".join(f"| B{n} | After {n} | `true` | E{n} | | | |\n" for n in range(1, 6))
+    fine = "".join(f"| F{n} | Fine {n} | `echo {n}` | - | | | |\n" for n in range(10))
+    write_plan(tmp_path, FAILING + more + fine)
+    with Terminal(nova_tui("-j", "6"), tmp_path) as terminal:
+        terminal.wait("10 completed")
+        terminal.press(["/", "cancelled", "enter"], r"E5 Is cancelled +▶ running")
+        terminal.press("x", "Cancel E5 Is cancelled")
+        terminal.press("y", r"✗ 4 failed +⊘ 1 cancelled|⊘ 1 cancelled")
+        shown = terminal.wait(r"✗ 4 failed")
+        assert re.search(r"✗ E1 Exits +exit code 3", shown)
+        assert re.search(r"✗ E2 Hangs +timeout", shown)
+        assert re.search(r"✗ E3 Writes nothing +missing output", shown)
+        assert re.search(r"✗ E4 Writes rubbish +check failed", shown)
+        assert re.search(r"⊘ E5 Is cancelled +cancelled", shown)
+        for n in range(1, 6):
+            assert re.search(rf"■ B{n} After {n} +blocked by E{n}", shown)
+        terminal.press("r", r"▶ E5 Is cancelled")
+        terminal.wait(r"· B5 After 5 +after E5")
+        terminal.press(["q"], "leave them running")
+        terminal.send("s")
+        assert terminal.wait_exit() == 130
+        assert terminal.restored()
+        said = terminal.after_screen()
+        assert "E3" in said
+        assert "missing output" in said
+    assert state_of(tmp_path).tasks["E5"].status is TaskStatus.PENDING
+
+
+def test_sigterm_ends_the_workers_and_restores_the_terminal(trial: Path) -> None:
+    """143, nothing left behind, and what was interrupted is pending again."""
+    with Terminal(nova_tui(), trial) as terminal:
+        terminal.wait("page 3")
+        pid = worker_of(terminal, trial)
+        terminal.kill(15)
+        assert terminal.wait_exit() == 143
+        assert terminal.restored()
+    assert not Path(f"/proc/{pid}").exists()
+    assert state_of(trial).tasks["A1"].status is TaskStatus.PENDING
+
+
+@pytest.mark.parametrize("window", ["closed", "there"])
+def test_sighup_hands_the_run_over(window: str, trial: Path) -> None:
+    """A window that closes does not end the work: an engine in the background has it."""
+    project = Project(trial)
+    with Terminal(nova_tui(), trial) as terminal:
+        terminal.wait("page 3")
+        worker = worker_of(terminal, trial)
+        if window == "closed":
+            terminal.hang_up()
+        else:
+            terminal.kill(1)
+        assert terminal.wait_exit() == 129
+        assert window == "closed" or terminal.restored()
+    engine = engine_alive(project.lock_file)
+    assert engine is not None
+    assert engine.pid != terminal.pid
+    assert Path(f"/proc/{worker}").exists()
+    with Terminal(nova("attach"), trial) as terminal:
+        terminal.wait("1 running +✗ 1 failed")
+        (trial / "go").touch()
+        terminal.wait("1 completed")
+        terminal.press(["/", "A1", "enter", "enter"], "Attempts ─")
+        assert re.search(r"1 +✓ .*completed", terminal.text)
+    assert (trial / "order").read_text().split() == ["A1"]
+
+
+def test_killed_and_started_again(trial: Path) -> None:
+    """Nobody can catch SIGKILL: the next start takes the worker over, and nothing runs twice."""
+    (trial / "mended").touch()
+    with Terminal(nova_tui(), trial) as terminal:
+        terminal.wait("page 3")
+        terminal.wait("2 completed")
+        pid = worker_of(terminal, trial)
+        terminal.kill(9)
+        assert terminal.wait_exit() == -9
+    assert Path(f"/proc/{pid}").exists()
+    with Terminal(nova_tui(), trial) as terminal:
+        shown = terminal.wait("1 running +✓ 2 completed")
+        assert re.search(r"▶ A1 Read the pages", shown)
+        (trial / "go").touch()
+        terminal.wait("COMPLETE")
+        terminal.send("q")
+        assert terminal.wait_exit() == 0
+        assert "Trial: 3 completed" in terminal.after_screen()
+    assert Counter((trial / "order").read_text().split()) == {"A1": 1, "A2": 1, "A3": 1}
+
+
+CRASHES = """
+from nova_tui.app import NovaApp
+from nova_tui.__main__ import enter
+looks = NovaApp._look
+def look(self, tick):
+    if self.main.tasks.place.task == "A3":
+        raise RuntimeError("the screen broke")
+    return looks(self, tick)
+NovaApp._look = look
+enter()
+"""
+
+
+def test_a_crash_of_the_interface_leaves_the_workers_alone(trial: Path) -> None:
+    """The terminal is restored, one line says what happened, details are in a file, and `nova run` goes on."""
+    import sys
+
+    with Terminal([sys.executable, "-c", CRASHES], trial) as terminal:
+        terminal.wait("page 3")
+        pid = worker_of(terminal, trial)
+        terminal.send("G")
+        assert terminal.wait_exit() == 70
+        assert terminal.restored()
+        said = terminal.after_screen()
+    assert "nova: internal error: RuntimeError: the screen broke; details are in .nova/crash-" in said
+    assert "hint: the workers go on; nova run takes them over" in said
+    assert "Traceback" not in said
+    assert Path(f"/proc/{pid}").exists()
+    (trial / "go").touch()
+    with Terminal(nova("run", "--no-ui"), trial, env=environment()) as terminal:
+        assert terminal.wait_exit() == 1
+    assert (trial / "order").read_text().split() == ["A1"]
+
+
+def test_ctrl_c_stops_the_run_and_once_more_kills(tmp_path: Path) -> None:
+    """A worker that ignores the first signal is named, and dies by the second."""
+    write_plan(tmp_path, '| A1 | Stubborn | `trap "" INT TERM; echo ready; while :; do sleep 0.1; done` | - | | | |\n')
+    with Terminal(nova_tui(), tmp_path) as terminal:
+        terminal.wait("ready")
+        pid = worker_of(terminal, tmp_path)
+        terminal.press("\x03", "STOPPING")
+        terminal.press("\x03", "ENDED|killing")
+        terminal.wait("ENDED")
+        terminal.send("q")
+        assert terminal.wait_exit() == 130
+        assert terminal.restored()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize(
+    ("plan", "arguments", "said", "code"),
+    [
+        ("# P\n", (), "CASCADE.md: no tasks found", 3),
+        (None, (), "CASCADE.md: there is no such plan", 3),
+        ("ok", ("--theme", "none"), "nova: no theme is called none", 2),
+        ("ok", ("--agent", "nobody"), "nobody", 8),
+    ],
+)
+def test_bad_input_is_told_before_the_screen_opens(
+    plan: str | None, arguments: tuple[str, ...], said: str, code: int, tmp_path: Path
+) -> None:
+    """One line and a hint on the normal screen; the alternate one is never entered."""
+    if plan == "ok":
+        write_plan(
+            tmp_path, "| A1 | One | `true` | - | | | |\n" if "--theme" in arguments else "| A1 | x | | - | | | |\n"
+        )
+    elif plan is not None:
+        (tmp_path / "CASCADE.md").write_text(plan)
+    with Terminal(nova_tui(*arguments), tmp_path) as terminal:
+        assert terminal.wait_exit() == code
+        assert said in terminal.after_screen()
+        assert "hint: " in terminal.after_screen()
+        assert b"\x1b[?1049h" not in terminal.raw
+
+
+def test_a_second_interface_is_told_to_attach(trial: Path) -> None:
+    """One engine at a time; whoever comes second is told how to look."""
+    with Terminal(nova_tui(), trial) as first:
+        first.wait("page 3")
+        with Terminal(nova_tui(), trial) as second:
+            assert second.wait_exit() == 7
+            assert "nova attach" in second.after_screen()
+        with Terminal(nova("attach"), trial, size=(80, 24)) as viewer:
+            viewer.wait("page 3")
+            viewer.press("x", "only looks|looking")
+            viewer.send("q")
+            assert viewer.wait_exit() == 0
+            assert viewer.restored()
+        first.press("q", "stop them")
+        first.send("s")
+        assert first.wait_exit() == 130
