@@ -13,7 +13,7 @@ from nova_core.record import State, TaskState, TaskStatus
 from nova_core.result import Snapshot
 from nova_core.rollup import RollupTree, Shown, shown_status
 from nova_core.scheduler import Frontier
-from nova_tui.source import Source, Update, notable
+from nova_tui.source import EngineState, Source, Update, notable
 
 _NEW = TaskState()
 _EVENTS_KEPT = 2_000
@@ -42,6 +42,7 @@ class ViewModel:
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
         self._recalled = False
+        self._ended: tuple[int, str] = (-1, "")
         self._minute = int(now // 60)
         self._minute_start = 0
         self._reload()
@@ -95,14 +96,22 @@ class ViewModel:
 
     @property
     def run_seconds(self) -> float:
-        """Seconds since the run began; frozen once it is completed."""
+        """Seconds since the run began; frozen when nothing is at work any more."""
         project = self.source.project_state
         try:
             began = seconds(project.started_at) if project.started_at else self.began
-            ended = seconds(project.completed_at) if project.completed_at else self.now
-        except ValueError:
+            ended = project.completed_at or self._last_end()
+            return max(0.0, (seconds(ended) if ended else self.now) - began)
+        except ValueError:  # another program may have written the state
             return 0.0
-        return max(0.0, ended - began)
+
+    def _last_end(self) -> str | None:
+        """When the last task ended, if nobody goes on with the run."""
+        if self.source.engine is EngineState.RUNNING or self.rollups.project.running:
+            return None
+        if self._ended[0] != self.source.rev:
+            self._ended = self.source.rev, max((t.completed_at or "" for t in self._seen.values()), default="")
+        return self._ended[1] or None
 
     def eta(self) -> float | None:
         """Seconds the heaviest chain of unfinished tasks needs at least; O(tasks), so ask seldom."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from nova_tui.views.help import key_name
 from nova_tui.views.line import plain
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class NovaCommands(Provider):
         seen: dict[str, Callable[[], Any]] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if active.enabled and binding.description and not binding.system and binding.show:
+            if active.enabled and binding.description and not binding.system and _offered(binding.id or ""):
                 run = partial(self.app.run_action, binding.action, active.node)
-                seen.setdefault(f"{plain(binding.description)}  ({binding.key})", run)
+                seen.setdefault(f"{plain(binding.description)}  {key_name(binding.key_display or binding.key)}", run)
         return list(seen.items())
 
     def _tasks(self, query: str) -> list[tuple[str, Callable[[], Any]]]:
@@ -58,3 +59,8 @@ class NovaCommands(Provider):
 
     def _themes(self) -> list[tuple[str, Callable[[], Any]]]:
         return [(f"theme {name}", partial(setattr, self.app, "theme", name)) for name in self.app.available_themes]
+
+
+def _offered(name: str) -> bool:
+    """Whether one would look for it: not what moves the cursor, nor the palette itself."""
+    return bool(name) and not name.startswith("move.") and name != "app.palette"

@@ -48,6 +48,8 @@ def of_event(event: Event) -> Toast | None:
         if event.patch.get("reason") == "cancelled":
             return None  # somebody asked for it
         text = f"{event.task}: {failure_text(event.patch.get('reason'), event.patch.get('error'))}"
+    if event.kind is EventKind.TASK_WAITING and event.task:
+        text = f"{event.task} is done and waits for your approval: go to it, then a approves, R rejects"
     return Toast(title, shorten(text, _WIDTH), severity, event.task)
 
 

@@ -72,7 +72,9 @@ def lines(model: ViewModel, width: int) -> list[Content]:
     """The whole screen."""
     project = of_rollup(model.cascade.name, model.rollups.project)
     if not project.tokens.total:
-        return [*_total(model, project, width), Content(), line((" No tokens are reported yet.", MUTED), width=width)]
+        told = " No tokens are reported yet: shell commands use none, agents tell what they used."
+        cap = [line(f" budget {money(model.budget)}", width=width)] if model.budget is not None else []
+        return [*cap, line((told, MUTED), width=width)]
     return [
         *_total(model, project, width),
         *_rate(model, width),

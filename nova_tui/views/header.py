@@ -118,7 +118,8 @@ def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
 
 def _workers(model: ViewModel, words: int) -> list[Piece]:
     busy = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING]
+    looking: list[Piece] = [("looking only", MUTED)] if model.source.read_only and words else []
     if model.source.engine is not EngineState.RUNNING:
-        return [("looking only", MUTED)] if model.source.read_only and words else []
+        return looking
     of = f"/{model.source.jobs}" if model.source.jobs else ""
-    return [f"{'workers ' if words else ''}{busy}{of}"]
+    return [f"{'workers ' if words else ''}{busy}{of}", "  " if looking else "", *looking]

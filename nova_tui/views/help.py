@@ -50,8 +50,8 @@ def key_name(key: str) -> str:
 
 
 def usable(active: Iterable[ActiveBinding]) -> list[Binding]:
-    """The bindings that would do something now."""
-    return [a.binding for a in active if a.enabled and not a.binding.system and not a.binding.key.startswith("super")]
+    """The bindings that would do something now; those without an id are Textual's own."""
+    return [a.binding for a in active if a.enabled and a.binding.id]
 
 
 def groups(bindings: Iterable[Binding]) -> list[Group]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from fake_source import FakeSource, demo_model, demo_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted_run import NOW
 
-from nova_core.record import TaskState, TaskStatus
+from nova_core.clock import iso
+from nova_core.events import Event, EventKind
+from nova_core.record import ProjectState, TaskState, TaskStatus
 from nova_core.rollup import Shown
 from nova_tui.model import ViewModel
-from nova_tui.source import Update
+from nova_tui.source import EngineState, Update
 
 IDS = list(demo_source().cascade.tasks)
 STATES = (
@@ -60,3 +63,29 @@ def test_a_task_that_is_not_in_the_plan_changes_nothing() -> None:
     """Another program may write any id."""
     model = demo_model()
     assert model.apply(Update(frozenset(["no-such-task"])), NOW).tasks == frozenset()
+
+
+def test_time_stands_still_when_nobody_goes_on() -> None:
+    """A run that ended with a failure took until its last task ended, however long one looks at it."""
+    source = FakeSource(demo_source().cascade)
+    source.project_state = ProjectState("Orbit", "CASCADE.md", iso(NOW - 100))
+    source.tasks["P1"] = TaskState(status=TaskStatus.FAILED, attempt=1, completed_at=iso(NOW - 40))
+    model = ViewModel(source, NOW)
+    assert model.run_seconds == pytest.approx(100)
+    source.engine = EngineState.FINISHED
+    assert model.run_seconds == pytest.approx(60)
+    source.tasks["P2"] = TaskState(status=TaskStatus.IN_PROGRESS, started_at=iso(NOW - 30))
+    assert ViewModel(source, NOW).run_seconds == pytest.approx(100)
+
+
+def test_what_happened_before_is_recalled_once() -> None:
+    """In front of what has been seen happening, without the same event twice."""
+    source = FakeSource(demo_source().cascade)
+    source.history = [Event(n, iso(NOW), EventKind.MILESTONE, None, f"m{n}") for n in range(1, 5)]
+    source.rev = 3
+    source.feed(Event(4, iso(NOW), EventKind.MILESTONE, None, "m4"))
+    model = ViewModel(source, NOW)
+    model.apply(source.poll(), NOW)
+    model.recall()
+    model.recall()
+    assert [event.message for event in model.events] == ["m1", "m2", "m3", "m4"]
