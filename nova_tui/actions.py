@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
@@ -12,6 +13,8 @@ from nova_core.model import is_safe_id
 from nova_core.rollup import Shown
 from nova_tui import outside
 from nova_tui.choice import QuitChoice
+from nova_tui.glyphs import status
+from nova_tui.screens.log import LogScreen
 from nova_tui.source import EngineState
 from nova_tui.views.line import plain
 
@@ -27,7 +30,7 @@ _FITS: dict[str, tuple[Shown, ...]] = {
     "approve": (Shown.APPROVAL,),
     "reject": (Shown.APPROVAL,),
 }
-_NEEDS_TASK = {"copy_id", "copy_log", "pager"}
+_NEEDS_TASK = {"copy_id", "copy_log", "pager", "full_log"}
 
 
 class RunActions(App[QuitChoice]):
@@ -44,6 +47,7 @@ class RunActions(App[QuitChoice]):
         Binding("p", "resume", "Resume", id="run.resume"),
         Binding("plus", "workers(1)", "More workers", show=False, id="run.more"),
         Binding("minus", "workers(-1)", "Fewer workers", show=False, id="run.fewer"),
+        Binding("L", "full_log", "Log", id="view.log"),
         Binding("y", "copy_id", "Copy id", show=False, id="copy.id"),
         Binding("Y", "copy_log", "Copy log path", show=False, id="copy.log"),
         Binding("v", "pager", "Log in $PAGER", show=False, id="copy.pager"),
@@ -65,7 +69,7 @@ class RunActions(App[QuitChoice]):
         """Whether the key would do something now."""
         model, task_id = self.model, self.target
         if action in _NEEDS_TASK:
-            return task_id is not None
+            return task_id is not None and (action != "full_log" or not isinstance(self.screen, LogScreen))
         if action in _FITS:
             return not model.source.read_only and task_id is not None and model.shown(task_id) in _FITS[action]
         live = not model.source.read_only and model.source.engine is EngineState.RUNNING
@@ -185,7 +189,25 @@ class RunActions(App[QuitChoice]):
         """The tasks that have a worker."""
         return [i for i in self.model.cascade.tasks if self.model.shown(i) in _AT_WORK]
 
-    # copying
+    # logs and copying
+
+    def action_full_log(self) -> None:
+        """The log of the task on the whole screen."""
+        task_id, model = self.target, self.model
+        if task_id is None or not is_safe_id(task_id):
+            return
+        project = model.source.project
+        self.push_screen(
+            LogScreen(
+                task_id, project.latest_log(task_id), self.older_logs(task_id),
+                describe=lambda: status(model.shown(task_id)), clipboard=project.nova_dir / "clipboard.txt",
+            )
+        )  # fmt: skip
+
+    def older_logs(self, task_id: str) -> list[Path]:
+        """The logs of the attempts before the latest one, oldest first."""
+        latest, project = self.model.task(task_id).attempt, self.model.source.project
+        return [project.attempt_log(task_id, n, latest, self.model.cascade.tasks) for n in range(1, latest)]
 
     def action_copy_id(self) -> None:
         """The id of the task to the clipboard."""

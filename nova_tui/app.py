@@ -25,6 +25,7 @@ from nova_tui.model import ViewModel
 from nova_tui.pump import Pump
 from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
+from nova_tui.screens.log import LogScreen
 from nova_tui.screens.main import MainScreen
 from nova_tui.source import EngineState, Source
 from nova_tui.start import Look
@@ -133,8 +134,10 @@ class NovaApp(RunActions):
         self.main.summary.stopping = self.stopping = self.stopping and self.source.engine is EngineState.RUNNING
         if self.screen is self.main:
             self.main.take(dirty, tick)
-        elif callable(poll := getattr(self.screen, "poll", None)):
-            poll()
+        elif isinstance(self.screen, LogScreen):
+            if self.screen.task_id in dirty.tasks:
+                self.screen.set_attempts(self.older_logs(self.screen.task_id))
+            self.screen.poll()
         new = [t for e in update.events if (t := toasts.of_event(e))] + [toasts.of_notice(n) for n in update.notices]
         if update.engine_changed:
             new += self._engine_news()

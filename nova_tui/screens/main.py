@@ -18,9 +18,9 @@ from nova_tui.rows import Filter, Finder, step
 from nova_tui.views.members import Place
 from nova_tui.widgets.detail import Detail
 from nova_tui.widgets.filter_bar import FilterBar
-from nova_tui.widgets.footer import Footer
 from nova_tui.widgets.log_pane import LogPane
 from nova_tui.widgets.log_view import LogView
+from nova_tui.widgets.one_line import KeyLine
 from nova_tui.widgets.summary_bar import SummaryBar
 from nova_tui.widgets.task_tree import TaskTree
 
@@ -39,7 +39,7 @@ class MainScreen(Screen[None]):
     MainScreen.-wide > #body > #tasks { height: 1fr; width: 3fr; }
     MainScreen.-wide > #body > #side { height: 1fr; width: 2fr; border-left: solid $panel; }
     MainScreen.-tiny > #body > #side, MainScreen.-short > #body > #side { display: none; }
-    MainScreen.-tiny > Footer, MainScreen.-short > Footer { display: none; }
+    MainScreen.-tiny > KeyLine, MainScreen.-short > KeyLine { display: none; }
     """
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - declared so
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - declared so
@@ -48,7 +48,6 @@ class MainScreen(Screen[None]):
         Binding("N", "next_match(-1)", "Previous", show=False, id="view.previous"),
         Binding("f", "filter", "Filter", id="view.filter"),
         Binding("exclamation_mark", "only_failed", "Only failed", key_display="!", show=False, id="view.failed"),
-        Binding("L", "full_log", "Log", id="view.log"),
         Binding("t", "view('timeline')", "Timeline", id="view.timeline"),
         Binding("d", "view('deps')", "Deps", id="view.deps"),
         Binding("e", "view('events')", "Events", id="view.events"),
@@ -84,7 +83,7 @@ class MainScreen(Screen[None]):
                 yield self.detail
                 yield self.pane
         yield self.bar
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """The tree has the keys."""
@@ -268,31 +267,13 @@ class MainScreen(Screen[None]):
 
         self.app.push_screen(TaskScreen(self.model, place.task))
 
-    def action_full_log(self) -> None:
-        """The log of the task on the whole screen."""
-        task_id = self.selected_task
-        if task_id is None or not is_safe_id(task_id):
-            return
-        from nova_tui.glyphs import status
-        from nova_tui.screens.log import LogScreen
-
-        project, model = self.model.source.project, self.model
-        self.app.push_screen(
-            LogScreen(
-                task_id, project.latest_log(task_id), describe=lambda: status(model.shown(task_id)),
-                clipboard=project.nova_dir / "clipboard.txt",
-            )
-        )  # fmt: skip
-
     def action_pane(self) -> None:
         """From the tree to the log and back."""
         if self.pane.display and self.detail.size.height:
             self.set_focus(self.pane.view if self.focused is self.tasks else self.tasks)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No log or task screen without a task, no next match before a search."""
-        if action in ("full_log", "open_task"):
-            return self.selected_task is not None or action == "open_task"
+        """No next match before a search, nothing to clear before a filter."""
         if action == "next_match":
             return bool(self._matches)
         return bool(self._wanted) or self.tasks.only is not Filter.ALL if action == "clear" else True

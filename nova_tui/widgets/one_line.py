@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
 from nova_tui.views import help as help_view
+from nova_tui.views.line import line
+
+_ALWAYS = ("app.back", "app.help", "app.quit")
 
 
 class OneLine(Widget):
@@ -32,7 +36,10 @@ class OneLine(Widget):
 
 
 class KeyLine(OneLine):
-    """The footer: keys of the screen that would do something now, made from the bindings."""
+    """The footer: keys of the screen that would do something now, made from the bindings.
+
+    Where not all fit, those that act on what is selected stay longest; those in `_ALWAYS` never go.
+    """
 
     def on_mount(self) -> None:
         """Draw again whenever other keys work."""
@@ -44,6 +51,15 @@ class KeyLine(OneLine):
         self._renew(self.screen)
 
     def _renew(self, screen: Screen[object]) -> None:
-        if screen is self.screen and self.is_attached:
-            bindings = help_view.usable(screen.active_bindings.values())
-            self.show(help_view.footer(bindings, self.size.width or self.app.size.width))
+        if screen is not self.screen or not self.is_attached:
+            return
+        found = [b for b in help_view.usable(screen.active_bindings.values()) if b.show]
+        width = self.size.width or self.app.size.width
+        last = help_view.footer([b for b in found if b.id in _ALWAYS], width)
+        first = sorted((b for b in found if b.id not in _ALWAYS), key=_rank)
+        self.show(line(help_view.footer(first, width - last.cell_length), last))
+
+
+def _rank(binding: Binding) -> int:
+    name = binding.id or ""
+    return {"move.open": 0, "view.log": 2}.get(name, {"task": 1, "log": 2}.get(name.partition(".")[0], 3))
