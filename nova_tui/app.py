@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -77,8 +77,7 @@ class NovaApp(RunActions):
         self.ended_by: int | None = None
         self._toaster = Toaster()
         self._notify_how = os.environ.get("NOVA_NOTIFY", "")
-        file = keymap.keys_file(os.environ)
-        self.set_keymap(keymap.load_keys(file, _binding_ids(self), must_exist="NOVA_KEYS" in os.environ))
+        self.set_keymap(keymap.load_keys(keymap.keys_file(os.environ), must_exist="NOVA_KEYS" in os.environ))
 
     # textual asks
 
@@ -160,7 +159,7 @@ class NovaApp(RunActions):
         """Show it, and tell the terminal if that is wanted."""
         self.notify(toast.text, title=toast.title, severity=toast.severity, markup=False)
         if self._notify_how and not toast.answer:
-            compat.emit(self, toasts.sequence(self._notify_how, toast))
+            compat.emit(self, toasts.sequence(self._notify_how, toast, tmux="TMUX" in os.environ))
 
     # keys
 
@@ -207,23 +206,3 @@ def _commands() -> type[Provider]:
 
 
 NovaApp.COMMANDS = {_commands}
-
-
-def _binding_ids(app: NovaApp) -> set[str]:
-    """Every id that keys of one's own may name: of the app and of all screens and widgets that are loaded."""
-    return set(_ids_of(type(app))) | set(_ids_of(MainScreen)) | _OF_WIDGETS
-
-
-def _ids_of(owner: type[Any]) -> Iterator[str]:
-    for base in owner.__mro__:
-        for binding in vars(base).get("BINDINGS", ()):
-            if isinstance(binding, Binding) and binding.id:
-                yield binding.id
-
-
-_OF_WIDGETS = {
-    "move.down", "move.up", "move.first", "move.last", "move.page_down", "move.page_up", "move.expand", "move.collapse",
-    "move.toggle", "move.open", "move.left", "move.right", "log.follow", "log.search", "log.next", "log.previous",
-    "log.forget", "log.wrap", "log.times", "log.copy", "log.pager", "log.older", "log.newer", "view.previous_task",
-    "view.next_task", "time.closer", "time.farther", "time.earlier", "time.later", "time.whole",
-}  # fmt: skip

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
+from textual.binding import Binding
+
+import nova_tui
 from nova_core.errors import InputError
 
 
@@ -17,7 +22,18 @@ def keys_file(environ: Mapping[str, str]) -> Path:
     return (Path(base) if base else Path(environ.get("HOME", "/"), ".config")) / "nova" / "keys.yaml"
 
 
-def load_keys(path: Path, known: Collection[str], *, must_exist: bool) -> dict[str, str]:
+def bindings() -> dict[str, list[Binding]]:
+    """Every binding of every screen and widget, by its id; many screens may share one. Loads all of them."""
+    found: dict[str, list[Binding]] = {}
+    for name in (m.name for m in walk_packages(nova_tui.__path__, "nova_tui.") if not m.name.endswith("__main__")):
+        for owner in vars(import_module(name)).values():
+            if isinstance(owner, type) and owner.__module__ == name:
+                for binding in vars(owner).get("BINDINGS", ()):
+                    found.setdefault(binding.id, []).append(binding)
+    return found
+
+
+def load_keys(path: Path, *, must_exist: bool) -> dict[str, str]:
     """Keys by id of binding: `task.retry: R,f5`. A file that is missing changes nothing, unless it must exist.
 
     Raises `InputError` with file, line and hint for what is no such file.
@@ -26,6 +42,7 @@ def load_keys(path: Path, known: Collection[str], *, must_exist: bool) -> dict[s
         return {}
     from nova_core.yaml_file import load_yaml
 
+    known = bindings()
     document = load_yaml(path)
     if document.data is None:
         return {}

@@ -102,11 +102,13 @@ def _one(title: str, severity: Severity, found: list[Toast]) -> Toast:
     return Toast(f"{title} ({len(found)})".strip(), shorten(", ".join(names[:_NAMED]) + more, _WIDTH), severity)
 
 
-def sequence(how: str, toast: Toast) -> str:
-    """The control sequence that tells the terminal, as `NOVA_NOTIFY` asks for; nothing for other words."""
+def sequence(how: str, toast: Toast, *, tmux: bool = False) -> str:
+    """The control sequence that tells the terminal, as `NOVA_NOTIFY` asks for; nothing for other words.
+
+    tmux keeps such a sequence for itself unless it is wrapped (tmux(1), allow-passthrough).
+    """
     text = shorten(f"{toast.title}: {toast.text}", 120).replace(";", ",")
-    if how == "osc9":
-        return f"\x1b]9;{text}\x07"
-    if how == "osc777":
-        return f"\x1b]777;notify;Nova;{text}\x07"
-    return "\x07" if how == "bell" else ""
+    if how == "bell":
+        return "\x07"
+    found = {"osc9": f"\x1b]9;{text}\x07", "osc777": f"\x1b]777;notify;Nova;{text}\x07"}.get(how, "")
+    return "\x1bPtmux;" + found.replace("\x1b", "\x1b\x1b") + "\x1b\\" if tmux and found else found

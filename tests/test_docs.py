@@ -24,6 +24,8 @@ from nova_core.parser import parse_cascade, parse_text
 from nova_core.parser.criteria import read_criterion
 from nova_core.pricing import Price
 from nova_core.record import Reason
+from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Shown
+from nova_tui.keymap import bindings, load_keys
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -232,6 +234,37 @@ def test_milestones_in_documents_load(tmp_path: Path) -> None:
     path.write_text(blocks("docs/milestones.md", "yaml")[0])
     assert len(load_milestones(path, parse_cascade(plan))) == 2
     assert set(TriggerType) <= first_words("docs/milestones.md", r"\w+")
+
+
+def test_the_table_of_keys_is_that_of_the_bindings() -> None:
+    """Every binding is there by its id, beside the keys it has."""
+    told: dict[str, set[str]] = {}
+    for keys, ids in (row[:2] for row in rows("docs/tui.md") if len(row) == 3):
+        for name in re.findall(r"`(\w+\.\w+)`", ids):
+            told.setdefault(name, set()).update(re.findall(r"`([^`]+)`", keys))
+    names = {
+        "slash": "/", "exclamation_mark": "!", "dollar_sign": "$", "plus": "+", "minus": "-", "colon": ":",
+        "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
+    }  # fmt: skip
+    known = {
+        name: {names.get(key, key) for binding in found for key in binding.key.split(",")}
+        for name, found in bindings().items()
+    }
+    assert set(told) == set(known)
+    assert {name: keys - told[name] for name, keys in known.items() if keys - told[name]} == {}
+
+
+def test_the_table_of_marks_is_complete() -> None:
+    """Each status with its two marks."""
+    marks = {row[2]: row[:2] for row in rows("docs/tui.md") if len(row) == 4}
+    assert {s.value: [f"`{GLYPHS[s]}`", f"`{ASCII_GLYPHS[s]}`"] for s in Shown}.items() <= marks.items()
+
+
+def test_keys_of_ones_own_in_documents_load(tmp_path: Path) -> None:
+    """The example names bindings that exist."""
+    path = tmp_path / "keys.yaml"
+    path.write_text(blocks("docs/tui.md", "yaml")[0])
+    assert load_keys(path, must_exist=True) == {"task.retry": "r,f5", "task.kill": "ctrl+k"}
 
 
 def options() -> dict[str, set[str]]:

@@ -69,3 +69,5 @@ def test_a_notification_to_the_terminal_carries_only_clean_text(how: str) -> Non
     written = sequence(how, toast)
     inside = written.removeprefix("\x1b]").removesuffix("\x07")
     assert clean(inside) == inside
+    wrapped = sequence(how, toast, tmux=True).removeprefix("\x1bPtmux;\x1b").removesuffix("\x1b\\")
+    assert wrapped == written
