@@ -8,16 +8,17 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 FINISHED := import json; raise SystemExit(not json.load(open("demo/cascade_state.json"))["project"]["completed_at"])
 
-.PHONY: help demo test lint bench crash orphans clean
+.PHONY: help demo test lint bench crash orphans screenshots clean
 
 help:
-	@echo 'make demo     install Nova into .venv and run the quickstart plan in ./demo'
-	@echo 'make test     run the tests (about two minutes on two cores)'
-	@echo 'make lint     ruff and mypy --strict'
-	@echo 'make bench    compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
-	@echo 'make crash    kill engines and workers at random and check that nothing is lost'
-	@echo 'make orphans  end workers of every kind and check that no process is left'
-	@echo 'make clean    remove .venv, ./demo and what the tools cached'
+	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
+	@echo 'make test        run the tests (about two minutes on two cores)'
+	@echo 'make lint        ruff and mypy --strict'
+	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
+	@echo 'make crash       kill engines and workers at random and check that nothing is lost'
+	@echo 'make orphans     end workers of every kind and check that no process is left'
+	@echo 'make screenshots draw docs/pictures anew'
+	@echo 'make clean       remove .venv, ./demo and what the tools cached'
 
 # A finished demo starts over, an interrupted one goes on.
 demo: $(VENV)/.installed
@@ -42,6 +43,9 @@ crash: $(VENV)/.installed-dev
 
 orphans: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/test_orphans.py
+
+screenshots: $(VENV)/.installed-dev $(VENV)/.installed-pictures
+	$(BIN)/python docs/pictures/screenshots.py
 
 clean:
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

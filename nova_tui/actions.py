@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from nova_core.command import Command, CommandKind
 from nova_core.model import is_safe_id
@@ -16,7 +19,7 @@ from nova_tui.choice import QuitChoice
 from nova_tui.glyphs import status
 from nova_tui.screens.log import LogScreen
 from nova_tui.source import EngineState
-from nova_tui.views.line import plain
+from nova_tui.views.line import line, plain
 
 if TYPE_CHECKING:
     from nova_tui.model import ViewModel
@@ -34,7 +37,7 @@ _NEEDS_TASK = {"copy_id", "copy_log", "pager", "full_log"}
 
 
 class RunActions(App[QuitChoice]):
-    """The keys that act, on whatever screen is in front: they mean its `selected_task`."""
+    """The keys that act, on whatever screen is in front: they mean the task it `acts_on`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry", "Retry", id="task.retry"),
@@ -51,7 +54,7 @@ class RunActions(App[QuitChoice]):
         Binding("y", "copy_id", "Copy id", show=False, id="copy.id"),
         Binding("Y", "copy_log", "Copy log path", show=False, id="copy.log"),
         Binding("v", "pager", "Log in $PAGER", show=False, id="copy.pager"),
-        Binding("ctrl+c", "interrupt", "Stop the run; again: kill", show=False, id="run.stop"),
+        Binding("ctrl+c", "interrupt", "Stop the run; again: kill", show=False, priority=True, id="run.stop"),
     ]
     model: ViewModel
     stopping = False
@@ -60,9 +63,9 @@ class RunActions(App[QuitChoice]):
 
     @property
     def target(self) -> str | None:
-        """The task that keys act on."""
-        screen = self.screen
-        found = getattr(screen, "selected_task", None) or getattr(screen, "task_id", None)
+        """The task that keys act on; the palette acts on what is behind it."""
+        front = next(screen for screen in reversed(self.screen_stack) if not isinstance(screen, ModalScreen))
+        found = getattr(front, "acts_on", None)
         return found if isinstance(found, str) and found in self.model.cascade.tasks else None
 
     def can(self, action: str) -> bool:
@@ -72,6 +75,8 @@ class RunActions(App[QuitChoice]):
             return task_id is not None and (action != "full_log" or not isinstance(self.screen, LogScreen))
         if action in _FITS:
             return not model.source.read_only and task_id is not None and model.shown(task_id) in _FITS[action]
+        if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
+            return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
         live = not model.source.read_only and model.source.engine is EngineState.RUNNING
         if action in ("pause", "resume"):
             return live and model.source.run.paused is (action == "resume")
@@ -174,7 +179,11 @@ class RunActions(App[QuitChoice]):
         self.push_screen(AskScreen("How many workers?", check=_is_count), answer)
 
     def action_interrupt(self) -> None:
-        """Stop the run gracefully; once more, and what is left is killed."""
+        """Copy what is selected with the mouse; else stop the run gracefully, and once more, kill what is left."""
+        if selected := self.screen.get_selected_text():
+            self._copy(selected)
+            self.screen.clear_selection()
+            return
         source = self.model.source
         if source.engine is not EngineState.RUNNING or source.read_only:
             self.notify("q leaves", markup=False)
@@ -196,13 +205,15 @@ class RunActions(App[QuitChoice]):
         task_id, model = self.target, self.model
         if task_id is None or not is_safe_id(task_id):
             return
+
+        def describe() -> Content:
+            return line(plain(model.cascade.tasks[task_id].name), "  ", status(model.shown(task_id)))
+
         project = model.source.project
+        latest, older = project.latest_log(task_id), self.older_logs(task_id)
         self.push_screen(
-            LogScreen(
-                task_id, project.latest_log(task_id), self.older_logs(task_id),
-                describe=lambda: status(model.shown(task_id)), clipboard=project.nova_dir / "clipboard.txt",
-            )
-        )  # fmt: skip
+            LogScreen(task_id, latest, older, describe=describe, clipboard=project.nova_dir / "clipboard.txt")
+        )
 
     def older_logs(self, task_id: str) -> list[Path]:
         """The logs of the attempts before the latest one, oldest first."""
@@ -234,7 +245,7 @@ class RunActions(App[QuitChoice]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only keys that do something now are shown and work."""
-        known: Any = action in _FITS or action in _NEEDS_TASK or action in ("pause", "resume", "workers")
+        known: Any = action in _FITS or action in _NEEDS_TASK or action in ("pause", "resume", "workers", "interrupt")
         return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
 
 

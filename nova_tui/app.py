@@ -51,6 +51,8 @@ class NovaApp(RunActions):
     .-tiny Toast { max-width: 100%; max-height: 2; }
     .-ascii MainScreen.-wide > #body > #side { border-left: ascii $panel; }
     .-ascii Toast { border-left: ascii $primary; }
+    .-ascii CommandPalette #--input { border: ascii $primary; }
+    .-ascii CommandPalette CommandList { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "keys", "Help", key_display="?", id="app.help"),
@@ -168,6 +170,13 @@ class NovaApp(RunActions):
         from nova_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen.of(self.screen))
+
+    def action_command_palette(self) -> None:
+        """What can be done and where one can go, by words."""
+        from textual.command import CommandPalette
+
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="actions, tasks, themes", id="--command-palette"))
 
     async def action_quit(self) -> None:
         """Leave; while workers depend on this process, ask what is to become of them."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.content import Content
 
 from nova_tui.views.help import key_name
@@ -15,6 +15,7 @@ from nova_tui.views.line import plain
 if TYPE_CHECKING:
     from nova_tui.app import NovaApp
 
+SearchIcon.icon = "/"  # type: ignore[assignment]  # Textual's is an emoji, which not every terminal can draw
 _MOST = 50  # hits; a longer list would only be scrolled
 
 

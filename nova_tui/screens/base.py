@@ -23,7 +23,7 @@ EVERY = 1.0  # seconds between two looks at the model
 class ViewScreen(Screen[None]):
     """A screen that shows lines of the model, drawn anew once a second while it is in front.
 
-    Say what to show in `redraw`. `selected_task` is the task under the cursor, for the keys that act on one.
+    Say what to show in `redraw`.
     """
 
     DEFAULT_CSS = """
@@ -71,8 +71,13 @@ class ViewScreen(Screen[None]):
 
     @property
     def selected_task(self) -> str | None:
-        """The task that keys act on."""
+        """The task other views open with."""
         return _as_task(self.view.key) or self.given_task
+
+    @property
+    def acts_on(self) -> str | None:
+        """The task keys act on: only one that the cursor shows."""
+        return _as_task(self.view.key)
 
     # only while it is in front
 

@@ -51,6 +51,11 @@ class LogScreen(Screen[None]):
         self._heading = OneLine(id="heading")
 
     @property
+    def acts_on(self) -> str:
+        """The task keys act on."""
+        return self.task_id
+
+    @property
     def view(self) -> LogView:
         """The log itself."""
         return self.pane.view

@@ -64,7 +64,7 @@ class MainScreen(Screen[None]):
         self.summary = SummaryBar(model, id="summary")
         self.tasks = TaskTree(model, self._moved, id="tasks")
         self.detail = Detail(model, id="detail")
-        self.pane = LogPane(clipboard=model.source.project.nova_dir / "clipboard.txt", id="log")
+        self.pane = LogPane(clipboard=model.source.project.nova_dir / "clipboard.txt", wrap=True, id="log")
         self.bar = FilterBar(self._search, self._close_search, id="find")
         self._finder: Finder | None = None
         self._wanted = ""
@@ -103,6 +103,11 @@ class MainScreen(Screen[None]):
     @property
     def selected_task(self) -> str | None:
         """The task under the cursor."""
+        return self.tasks.place.task
+
+    @property
+    def acts_on(self) -> str | None:
+        """The task keys act on."""
         return self.tasks.place.task
 
     @property

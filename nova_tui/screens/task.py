@@ -54,11 +54,16 @@ class TaskScreen(ViewScreen):
         """The task that is shown."""
         return self.task_id
 
+    @property
+    def acts_on(self) -> str | None:
+        """The task that is shown."""
+        return self.task_id
+
     def compose(self) -> ComposeResult:
         """Details and log."""
         from nova_tui.widgets.log_pane import LogPane
 
-        self._log = LogPane(clipboard=self.model.source.project.nova_dir / "clipboard.txt", id="log")
+        self._log = LogPane(clipboard=self.model.source.project.nova_dir / "clipboard.txt", wrap=True, id="log")
         widgets = list(super().compose())
         yield from [*widgets[:-1], self._log, widgets[-1]]
 

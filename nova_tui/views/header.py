@@ -19,7 +19,7 @@ _ORDER = (
     Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
 )  # fmt: skip
 _SHORT = {
-    Shown.RUNNING: "run", Shown.VERIFYING: "check", Shown.APPROVAL: "you", Shown.RETRYING: "retry",
+    Shown.RUNNING: "run", Shown.VERIFYING: "check", Shown.APPROVAL: "asks", Shown.RETRYING: "retry",
     Shown.WAITING: "wait", Shown.COMPLETED: "done", Shown.SKIPPED: "skip", Shown.CANCELLED: "cancel",
     Shown.BLOCKED: "block", Shown.FAILED: "fail",
 }  # fmt: skip

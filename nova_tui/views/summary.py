@@ -15,7 +15,7 @@ from nova_tui.views.why import reason
 
 _MOST = 50
 _WORDS = {
-    EngineState.RUNNING: "is running",
+    EngineState.RUNNING: "goes on",
     EngineState.FINISHED: "is over",
     EngineState.GONE: "has no engine",
     EngineState.CRASHED: "stopped: the engine failed",

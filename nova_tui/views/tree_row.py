@@ -20,33 +20,40 @@ Pieces = list[tuple[str, str]]
 TITLE, MUTED, HIT, DONE, BAR, REST = "title", "muted", "hit", "done", "bar", "rest"
 STYLES = (TITLE, MUTED, HIT, DONE, BAR, REST, *(shown.value for shown in Shown))
 
-_TIME, _BAR, _PERCENT, _TOKENS, _COST, _STEP = 8, 11, 5, 8, 10, 24
-_LEAST_NAME, _SHARE_OF_NAME, _LEAST_NOTE = 24, 0.56, 12
+_TIME, _BAR, _SHORT_BAR, _PERCENT, _TOKENS, _COST, _STEP = 8, 11, 8, 5, 8, 10, 24
+_LEAST_NAME, _LEAST_NOTE = 24, 12
+_SHARE_OF_NAME, _SHARE_BESIDE_COST = 0.56, 0.45
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """Which columns there is room for, and how wide the name and the step are."""
+    """Which columns there is room for (time, bar, percent, tokens, cost), and how wide name, bar and step are."""
 
     name: int
     count: int
+    bar: int = _BAR
     step: int = 0
 
     @classmethod
-    def of(cls, width: int) -> Columns:
-        """The columns of a row of `width` cells: step, cost, tokens, percent, bar and time go in this order."""
-        room = width - max(min(width, _LEAST_NAME), round(width * _SHARE_OF_NAME))
+    def of(cls, width: int, *, spent: bool) -> Columns:
+        """The columns of a row of `width` cells; the last ones go first. Where nothing was `spent` (a plan of shell
+        commands), tokens and cost have no column."""
+        share = _SHARE_BESIDE_COST if spent else _SHARE_OF_NAME
+        room = width - max(min(width, _LEAST_NAME), round(width * share))
+        rest = (_PERCENT, _TOKENS, _COST) if spent else (_PERCENT,)
+        bar = _BAR if _TIME + _BAR + sum(rest) <= room else _SHORT_BAR
         count = used = 0
-        for cells in (_TIME, _BAR, _PERCENT, _TOKENS, _COST):
+        for cells in (_TIME, bar, *rest):
             if used + cells > room:
                 break
             count, used = count + 1, used + cells
-        step = room - used if count == 5 and room - used >= _STEP else 0
-        return cls(width - used - step, count, step)
+        step = room - used if count == 2 + len(rest) and room - used >= _STEP else 0
+        return cls(width - used - step, count, bar, step)
 
 
 def head(columns: Columns) -> str:
     """The names of the columns."""
-    cells = ("    TIME", "  PROGRESS ", "    %", "  TOKENS", "      COST")
+    done = "  PROGRESS " if columns.bar == _BAR else "   DONE "
+    cells = ("    TIME", done, "    %", "  TOKENS", "      COST")
     step = fit("  NOW", columns.step) if columns.step else ""
     return fit(" TASK", columns.name) + "".join(cells[: columns.count]) + step
 
@@ -91,12 +98,22 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     said = note(model, task_id)
     used = state.token_usage.total
     quiet = MUTED if shown in (Shown.COMPLETED, Shown.SKIPPED, Shown.WAITING, Shown.BLOCKED) else ""
+    here = there = ""
+    if columns.count > 3 and not _goes_on(shown):  # the name has little room, the bar nothing to say
+        there = said
+    elif not columns.step:
+        here = said
     return [
-        (lead, ""), (f"{glyph(shown)} ", shown.value), *_named(name, said if not columns.step else "", room, hit),
+        (lead, ""), (f"{glyph(shown)} ", shown.value), *_named(name, here, room, hit),
         *_figures(columns, "" if elapsed is None else duration(elapsed), _share(state), tokens(used) if used else "",
-                  money(state.cost_usd) if used else "", quiet),
+                  money(state.cost_usd) if used else "", quiet, there),
         *_step(columns, said),
     ]  # fmt: skip
+
+
+def _goes_on(shown: Shown) -> bool:
+    """Whether the bar of such a task says something."""
+    return shown in (Shown.RUNNING, Shown.VERIFYING, Shown.COMPLETED, Shown.SKIPPED)
 
 
 def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
@@ -108,13 +125,17 @@ def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
     return [(name, style), (" " * rest, "")]
 
 
-def _figures(columns: Columns, time: str, share: float | None, used: str, cost: str, style: str) -> Pieces:
-    """The columns at the right, as many as there are."""
+def _figures(
+    columns: Columns, time: str, share: float | None, used: str, cost: str, style: str, instead: str = ""
+) -> Pieces:
+    """The columns at the right, as many as there are; what is to be said `instead` takes the place of the bar."""
     pieces: Pieces = [(fit(time, _TIME, right=True), style)]
-    if columns.count > 1:
-        done, rest = bar_cells(share or 0.0, _BAR - 1)
+    if instead:
+        pieces.append((fit(f" {instead}", columns.bar + _PERCENT), MUTED))
+    elif columns.count > 1:
+        done, rest = bar_cells(share or 0.0, columns.bar - 1)
         pieces += [(f" {done}", DONE if share == 1.0 else BAR), (rest, REST)]
-    if columns.count > 2:
+    if columns.count > 2 and not instead:
         pieces.append((fit("" if share is None else f"{int(share * 100)}%", _PERCENT, right=True), style))
     if columns.count > 3:
         pieces.append((fit(used, _TOKENS, right=True), style))
@@ -140,7 +161,7 @@ def note(model: ViewModel, task_id: str) -> str:
     if shown is Shown.FAILED:
         return failure_text(state.reason, state.error)
     if shown is Shown.BLOCKED:
-        return f"blocked by {', '.join(map(plain, state.blocked_by[:3]))}"
+        return f"{', '.join(map(plain, state.blocked_by[:3]))} failed"
     if shown is Shown.RETRYING:
         return _again(state, model.now)
     if shown is Shown.RUNNING:
@@ -151,7 +172,7 @@ def note(model: ViewModel, task_id: str) -> str:
 
 
 _WORDS = {
-    Shown.APPROVAL: "waits for your approval: a",
+    Shown.APPROVAL: "a approves",
     Shown.VERIFYING: "checking",
     Shown.CANCELLED: "cancelled",
     Shown.SKIPPED: "skipped",

@@ -37,13 +37,15 @@ class LogPane(Vertical):
 
     def __init__(
         self, path: Path | None = None, *, clipboard: Path | None = None, clock: Clock | None = None,
-        id: str | None = None, classes: str | None = None,  # noqa: A002 - as every widget
+        wrap: bool = False, id: str | None = None, classes: str | None = None,  # noqa: A002 - as every widget
     ) -> None:  # fmt: skip
         super().__init__(id=id, classes=classes)
-        self.view = LogView(path, clipboard=clipboard, clock=clock)
+        self.view = LogView(clipboard=clipboard, clock=clock)
         self._line = SearchInput(placeholder="search: n next, N previous; capitals count if you type one", compact=True)
         self._line.display = False
         self.view.asker = self.ask
+        self.view.wrap = wrap
+        self.view.set_path(path)
 
     def compose(self) -> ComposeResult:
         """The log above the line."""

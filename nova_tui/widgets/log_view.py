@@ -77,6 +77,7 @@ class LogView(LogCanvas, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.clipboard_file = clipboard
         self.asker: Callable[[], None] | None = None  # asks what to search for, and calls `search`
+        self.wrap = False
         self._clock = clock or Clock()
         self._note = ""
         self._counting = False
@@ -99,6 +100,8 @@ class LogView(LogCanvas, can_focus=True):
             self.workers.cancel_group(self, "search")
         self.reader = LogReader(path, self._clock) if path is not None else None
         self._note = ""
+        if self.reader is not None and self.wrap:
+            self.reader.toggle_wrap()
         if self.reader is not None and self.is_mounted:
             self.reader.resize(*self.size)
         self._drawn()
@@ -222,6 +225,7 @@ class LogView(LogCanvas, can_focus=True):
     def action_wrap(self) -> None:
         """Wrap long lines, or cut them."""
         if self.reader is not None:
+            self.wrap = not self.wrap
             self.reader.toggle_wrap()
             self._moved()
 

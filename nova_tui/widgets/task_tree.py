@@ -73,6 +73,7 @@ class TaskTree(TreeCanvas, can_focus=True):
 
     def take(self, dirty: Dirty, *, tick: bool = False) -> None:
         """Draw what changed; `tick` says that a second is over, so that running times are others."""
+        self._set_columns()
         if dirty.everything:
             if self.model.cascade is not self._cascade:
                 self._cascade, self._outline = self.model.cascade, Outline(self.model.cascade)
@@ -236,7 +237,13 @@ class TaskTree(TreeCanvas, can_focus=True):
 
     def on_resize(self) -> None:
         """Other columns."""
-        self._columns = Columns.of(max(1, self.size.width - 1))
-        self._strips.clear()
+        self._set_columns()
         self._keep_in_view()
         self.refresh(layout=False)
+
+    def _set_columns(self) -> None:
+        columns = Columns.of(max(1, self.size.width - 1), spent=self.model.rollups.project.tokens.total > 0)
+        if columns != self._columns:
+            self._columns = columns
+            self._strips.clear()
+            self.refresh(layout=False)

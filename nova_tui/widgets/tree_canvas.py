@@ -66,7 +66,7 @@ class TreeCanvas(Widget):
         self._folded: set[Place] = set()
         self._rows: list[Row] = self._outline.visible(self._folded)
         self._cursor = self._top = 0
-        self._columns = Columns.of(80)
+        self._columns = Columns.of(80, spent=False)
         self._styles: dict[str, Style] = {}
         self._strips: dict[tuple[Row, bool], tuple[Any, Strip]] = {}
 

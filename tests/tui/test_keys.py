@@ -1,0 +1,142 @@
+"""Which keys act, on what, and where they must not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from app_kit import opened, settled
+from fake_source import demo_source
+from look import screen_text
+
+from nova_core.command import CommandKind
+from nova_tui.app import QuitChoice
+from nova_tui.screens.help import HelpScreen
+from nova_tui.screens.log import LogScreen
+from nova_tui.start import Look
+
+
+@pytest.mark.parametrize("view", ["dollar_sign", "S"])
+def test_a_view_without_a_cursor_acts_on_no_task(view: str, tmp_path: Path) -> None:
+    """The task one came from is out of sight there."""
+
+    async def run() -> None:
+        source = demo_source(tmp_path)
+        async with opened(source) as (app, pilot):
+            app.main.tasks.go_to("P4")
+            await pilot.press(view)
+            await settled(pilot)
+            assert app.target is None
+            assert "Retry" not in screen_text(app)
+            await pilot.press("r", "x", "y")
+            assert source.sent == []
+
+    asyncio.run(run())
+
+
+def test_ctrl_c_stops_the_run_and_then_kills(tmp_path: Path) -> None:
+    """Anywhere but where it means something else."""
+
+    async def run() -> None:
+        source = demo_source(tmp_path)
+        async with opened(source) as (app, pilot):
+            await pilot.press("t", "ctrl+c", "ctrl+c")
+            await settled(pilot)
+            assert [(c.kind, c.kill) for c in source.sent] == [(CommandKind.STOP, False), (CommandKind.STOP, True)]
+            assert app.failure is None
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("first", ["slash", "colon"])
+def test_ctrl_c_in_a_line_to_type_into_stops_nothing(first: str, tmp_path: Path) -> None:
+    """There people press it to get out of the line, or to copy."""
+
+    async def run() -> None:
+        source = demo_source(tmp_path)
+        async with opened(source) as (_, pilot):
+            await pilot.press(first)
+            await settled(pilot)
+            await pilot.press("ctrl+c")
+            await settled(pilot)
+            assert source.sent == []
+
+    asyncio.run(run())
+
+
+def test_ctrl_c_answers_the_question_of_q(tmp_path: Path) -> None:
+    """Who asks to quit and presses it then wants the workers stopped."""
+
+    async def run() -> object:
+        async with opened(demo_source(tmp_path)) as (app, pilot):
+            await pilot.press("q")
+            await settled(pilot)
+            await pilot.press("ctrl+c")
+            await settled(pilot)
+            return app.return_value
+
+    assert asyncio.run(run()) is QuitChoice.STOP
+
+
+def test_the_help_names_what_stops_the_run(tmp_path: Path) -> None:
+    """And none of Textual's own keys."""
+
+    async def run() -> str:
+        async with opened(demo_source(tmp_path)) as (app, pilot):
+            await pilot.press("question_mark")
+            await settled(pilot)
+            assert isinstance(app.screen, HelpScreen)
+            return screen_text(app)
+
+    text = asyncio.run(run())
+    assert "Stop the run" in text
+    assert "Copy selected text" not in text
+
+
+def test_the_palette_offers_what_the_footer_has_no_room_for(tmp_path: Path) -> None:
+    """By the names of keys that people know."""
+
+    async def run() -> str:
+        async with opened(demo_source(tmp_path)) as (app, pilot):
+            await pilot.press("colon", *"kill")
+            for _ in range(200):  # the palette searches in a task of its own
+                await pilot.pause(0.01)
+                if "Kill  X" in screen_text(app):
+                    break
+            return screen_text(app)
+
+    assert "Kill  X" in asyncio.run(run())
+
+
+def test_the_log_knows_its_task_and_older_attempts(tmp_path: Path) -> None:
+    """From any screen, with the name in the heading."""
+
+    async def run() -> None:
+        async with opened(demo_source(tmp_path)) as (app, pilot):
+            app.main.tasks.go_to("P4")
+            await pilot.press("enter")
+            await settled(pilot)
+            await pilot.press("L")
+            await settled(pilot)
+            assert isinstance(app.screen, LogScreen)
+            assert "P4  attempt 3/3  Fuzz the reader  ✗ failed" in screen_text(app)
+            await pilot.press("left_square_bracket")
+            await settled(pilot)
+            assert "P4  attempt 2/3" in screen_text(app)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("key", ["enter", "L", "t", "d", "e", "dollar_sign", "S", "question_mark", "colon", "q", "x"])
+def test_every_screen_can_be_drawn_in_ascii(key: str, tmp_path: Path) -> None:
+    """Also the palette and the questions."""
+
+    async def run() -> str:
+        async with opened(demo_source(tmp_path), look=Look(ascii=True)) as (app, pilot):
+            await pilot.press(key)
+            await settled(pilot)
+            return screen_text(app)
+
+    text = asyncio.run(run())
+    assert text.isascii(), {c for c in text if not c.isascii()}
