@@ -8,13 +8,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 FINISHED := import json; raise SystemExit(not json.load(open("demo/cascade_state.json"))["project"]["completed_at"])
 
-.PHONY: help demo test lint bench crash orphans screenshots clean
+.PHONY: help demo test lint bench bench-tui crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
 	@echo 'make test        run the tests (about two minutes on two cores)'
 	@echo 'make lint        ruff and mypy --strict'
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
+	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
 	@echo 'make crash       kill engines and workers at random and check that nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make screenshots draw docs/pictures anew'
@@ -37,6 +38,9 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench
 	PATH="$(BIN):$$PATH" $(BIN)/python bench/bench.py --rounds $(or $(ROUNDS),3) $(if $(SIZES),--sizes $(SIZES))
+
+bench-tui: $(VENV)/.installed-dev
+	$(BIN)/python bench/tui.py
 
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/test_crash.py

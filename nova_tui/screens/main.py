@@ -24,7 +24,7 @@ from nova_tui.widgets.one_line import KeyLine
 from nova_tui.widgets.summary_bar import SummaryBar
 from nova_tui.widgets.task_tree import TaskTree
 
-_REST = 0.06  # seconds the cursor rests on a task before its log is opened: not while a key is held
+_REST = 0.06  # seconds the cursor rests on a task before its log and keys are shown: not while a key is held
 
 
 class MainScreen(Screen[None]):
@@ -151,13 +151,16 @@ class MainScreen(Screen[None]):
         self.detail.draw(self.tasks.place, self.pane.view.status())
 
     def _moved(self, place: Place) -> None:
-        """The cursor came to another row: said in the same frame; its log may come a little later."""
+        """The cursor came to another row: said in the same frame; its log and its keys come when it rests there."""
         self._placed = True
         self.detail.draw(place, "")
-        self._renew_keys()
         if self._log_timer is not None:
             self._log_timer.stop()
-        self._log_timer = self.set_timer(_REST, self._open_log)
+        self._log_timer = self.set_timer(_REST, self._rested)
+
+    def _rested(self) -> None:
+        self._open_log()
+        self._renew_keys()
 
     def _open_log(self) -> None:
         task_id = self.selected_task

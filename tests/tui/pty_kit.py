@@ -54,13 +54,16 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 class Terminal:
     """Runs `argv` in `cwd` on a terminal of `size` (columns, rows). `raw` is every byte it wrote.
 
-    Leaving the `with` block kills what is still there. Every wait fails with the picture of the screen.
+    Leaving the `with` block kills what is still there. Every wait fails with the picture of the screen. Where only
+    bytes count, the screen need not be `drawn`.
     """
 
     def __init__(
-        self, argv: Sequence[str], cwd: Path, *, size: tuple[int, int] = (120, 40), env: Mapping[str, str] | None = None
-    ) -> None:
+        self, argv: Sequence[str], cwd: Path, *, size: tuple[int, int] = (120, 40),
+        env: Mapping[str, str] | None = None, drawn: bool = True,
+    ) -> None:  # fmt: skip
         self.raw = bytearray()
+        self._drawn = drawn
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self._code: int | None = None
@@ -88,16 +91,17 @@ class Terminal:
             os.close(self._fd)
             self._fd = -1
 
-    def read(self, longest: float = 0.05) -> bool:
+    def read(self, longest: float = 0.05, most: int = 1 << 16) -> bool:
         """Take in what has been written, waiting `longest` seconds for something; False at the end."""
         try:
             ready = select.select([self._fd], [], [], longest)[0] if self._fd >= 0 else []
-            data = os.read(self._fd, 1 << 16) if ready else None
+            data = os.read(self._fd, most) if ready else None
         except OSError:  # EIO: nobody has the other side any more
             return False
         if data:
             self.raw += data
-            self._stream.feed(data)
+            if self._drawn:
+                self._stream.feed(data)
             if ASKS_FOR_FRAMES in data:
                 os.write(self._fd, HAS_FRAMES)
         return data != b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -299,3 +300,16 @@ def test_a_second_interface_is_told_to_attach(trial: Path) -> None:
         first.press("q", "stop them")
         first.send("s")
         assert first.wait_exit() == 130
+
+
+def test_what_a_move_of_the_cursor_costs_on_the_wire(tmp_path: Path) -> None:
+    """At most 2 kB: over a link of 100 kB/s a held key must not lag behind."""
+    write_plan(tmp_path, "".join(f"| M{n} | Move {n} | `false` | - | | | |\n" for n in range(20)))
+    assert subprocess.run(nova("run", "--no-ui"), cwd=tmp_path, env=environment(), check=False).returncode == 1
+    with Terminal(nova("attach"), tmp_path) as terminal:
+        terminal.wait("NO ENGINE")
+        terminal.settle()
+        for number in range(1, 9):
+            before = len(terminal.raw)
+            terminal.press("j", rf"│ +M{number} Move {number}")
+            assert len(terminal.raw) - before <= 2_000
