@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from nova_tui.glyphs import use_ascii
+
 GOLDEN = Path(__file__).with_name("golden")
 Golden = Callable[[str, str], None]
 
@@ -37,6 +39,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+    use_ascii(False)
     yield
     monkeypatch.undo()
     time.tzset()
