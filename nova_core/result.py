@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
 
+from nova_core.clock import seconds
 from nova_core.model import TokenUsage
 from nova_core.parser import Cascade
 from nova_core.record import State, TaskState, TaskStatus
@@ -53,16 +55,24 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     @property
     def critical_path_left(self) -> float | None:
-        """Seconds the heaviest chain of unfinished tasks will take at least, if any duration is known."""
+        """Seconds the heaviest chain of tasks that can still be done takes, if any duration is known; what a running
+        task has taken already is not counted again."""
         tasks, dag = self.state.tasks, self.cascade.dag
         history = {i: t.elapsed for i, t in tasks.items() if t.status is TaskStatus.COMPLETED and t.elapsed}
         if not history and all(t.duration is None for t in self.cascade.tasks.values()):
             return None
-        left = [
-            0.0 if tasks.get(i, _NEW).status is TaskStatus.COMPLETED else w
-            for i, w in zip(dag.ids, weights(dag, self.cascade.tasks, history), strict=True)
-        ]
+        expected = zip(dag.ids, weights(dag, self.cascade.tasks, history), strict=True)
+        left = [self._left(tasks.get(i, _NEW), weight) for i, weight in expected]
         return max(dag.remaining_paths(left), default=0.0)
+
+    def _left(self, task: TaskState, expected: float) -> float:
+        """Seconds a task will take from now on."""
+        if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED) or task.blocked_by:
+            return 0.0
+        if task.status is TaskStatus.IN_PROGRESS and task.started_at:
+            with suppress(ValueError):  # another program may have written the state
+                return max(0.0, expected - (self.at.timestamp() - seconds(task.started_at)))
+        return expected
 
 
 class RunResult(msgspec.Struct, frozen=True):

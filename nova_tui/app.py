@@ -48,7 +48,7 @@ class NovaApp(RunActions):
     PAUSE_GC_ON_SCROLL = True
     CSS = """
     Toast { width: 52; max-width: 60%; padding: 0 1; }
-    .-tiny Toast { max-width: 100%; max-height: 2; }
+    .-tiny Toast, .-short Toast { max-width: 100%; max-height: 2; }
     .-ascii MainScreen.-wide > #body > #side { border-left: ascii $panel; }
     .-ascii Toast { border-left: ascii $primary; }
     .-ascii CommandPalette #--input { border: ascii $primary; }
