@@ -70,6 +70,15 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
             self.cache_creation_tokens + other.cache_creation_tokens,
         )
 
+    def __sub__(self, other: TokenUsage) -> TokenUsage:
+        """What is left of each class, never less than nothing."""
+        return TokenUsage(
+            max(0, self.input_tokens - other.input_tokens),
+            max(0, self.output_tokens - other.output_tokens),
+            max(0, self.cache_read_tokens - other.cache_read_tokens),
+            max(0, self.cache_creation_tokens - other.cache_creation_tokens),
+        )
+
     @property
     def total(self) -> int:
         """All tokens of all classes."""

@@ -294,7 +294,7 @@ def test_commands_in_documents_exist(name: str) -> None:
 
 def test_options_in_the_table_of_commands_exist() -> None:
     """The options docs/cli.md names beside a command are that command's, and every command has a row."""
-    table = {re.findall(r"nova (\w+)", row[0])[0]: row[1] for row in rows("docs/cli.md") if "nova " in row[0]}
+    table = {re.findall(r"nova ([\w-]+)", row[0])[0]: row[1] for row in rows("docs/cli.md") if "nova " in row[0]}
     assert set(COMMANDS) - set(table) <= {"resume"}
     for command, words in table.items():
         assert set(re.findall(r"`(--?[\w-]+)", words)) <= options()[command], command

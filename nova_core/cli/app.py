@@ -33,6 +33,7 @@ COMMANDS = {
     "graph": "plans",
     "config": "setup",
     "doctor": "doctor",
+    "parse-log": "agents",
     "report": "worker",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -84,7 +85,7 @@ def build(names: Iterable[str]) -> typer.Typer:
     )
     app.callback()(entry)
     for name in names:
-        function: Callable[..., Any] = getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name)
+        function: Callable[..., Any] = getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name.replace("-", "_"))
         settings = {**CONTEXT, **getattr(function, "context_settings", {})}
         app.command(name, context_settings=settings)(function)
     return app

@@ -1,0 +1,292 @@
+"""Claude Code: `claude -p --output-format stream-json --verbose`, also `--output-format json`."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from nova_core.agents.fields import amount, count, first_line, rows, table, text
+from nova_core.agents.log import CHARACTERS, AgentLog
+from nova_core.agents.outcome import CostBasis, Ending, Verdict
+from nova_core.agents.signs import verdict_of_status, verdict_of_words
+from nova_core.model import TokenUsage
+
+_SUBTYPES = {"error_max_turns": Verdict.MAX_TURNS, "error_max_budget_usd": Verdict.OVER_BUDGET}
+_ERRORS = {
+    "rate_limit": Verdict.RATE_LIMITED,
+    "server_error": Verdict.OVERLOADED,
+    "overloaded": Verdict.OVERLOADED,
+    "authentication_failed": Verdict.BAD_CREDENTIALS,
+    "billing_error": Verdict.BAD_CREDENTIALS,
+    "max_output_tokens": Verdict.LIMIT_REACHED,
+    "invalid_request": Verdict.FAILED,
+    "model_not_found": Verdict.FAILED,
+}
+_STOPS = {"refusal": Verdict.REFUSED, "max_tokens": Verdict.LIMIT_REACHED}
+_TERMINAL = {"prompt_too_long": Verdict.LIMIT_REACHED, "max_turns": Verdict.MAX_TURNS}
+_EDITS = ("Edit", "Write", "NotebookEdit", "MultiEdit")
+_NOT_RUN = "<tool_use_error>"
+
+
+class ClaudeLog(AgentLog):
+    """Live: usage per message id, the last word for each counts, for every content block repeats it. Settled: what each
+    result says of the time since the last one; `usage` of a result leaves out sub-agents, and its `modelUsage` and
+    `total_cost_usd` go on counting when a session is resumed.
+    """
+
+    def __init__(self, previous: TokenUsage | None = None) -> None:
+        super().__init__(previous)
+        self._messages: dict[str, TokenUsage] = {}
+        self._exact: set[str] = set()  # messages whose output is final, from the partial stream
+        self._characters: dict[str, int] = {}
+        self._settled: dict[str | None, TokenUsage] = {}
+        self._dollars: float | None = None
+        self._guessed = False
+        self._result: dict[str, Any] | None = None
+        self._error = ""
+        self._stop = ""
+        self._paths: dict[str, str] = {}  # by tool call: what it is about to write
+        self._streamed = ""
+
+    def event(self, event: dict[str, Any]) -> bool:
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            return False
+        self.session_id = text(event.get("session_id")) or self.session_id
+        handler = self._HANDLERS.get(kind)
+        if handler is not None:
+            handler(self, event)
+        return True
+
+    def _system(self, event: dict[str, Any]) -> None:
+        subtype = event.get("subtype")
+        if subtype == "init":
+            self.model = text(event.get("model")) or self.model
+            self._result = None  # a background task ended: another turn begins
+        elif subtype == "api_retry":
+            self._retry(event)
+        elif subtype == "permission_denied":
+            self.denied.append(text(event.get("tool_name")) or "a tool")
+        elif subtype in ("task_progress", "task_started"):
+            self.say(text(event.get("description")))
+
+    def _retry(self, event: dict[str, Any]) -> None:
+        status, word = count(event.get("error_status")), text(event.get("error"))
+        verdict = _ERRORS.get(word) or verdict_of_status(status) or Verdict.FAILED
+        said = f"{word or 'error'} ({status})" if status else word or "error"
+        self.problem = Ending(verdict, f"the model server said: {said}")
+        if verdict is Verdict.BAD_CREDENTIALS:
+            self.hopeless = self.problem
+        seconds = round(count(event.get("retry_delay_ms")) / 1000)
+        attempt, most = count(event.get("attempt")), count(event.get("max_retries"))
+        self.say(f"retry {attempt}/{most}: {word} in {seconds} s")
+
+    def _rate_limit(self, event: dict[str, Any]) -> None:
+        info = table(event.get("rate_limit_info"))
+        if info.get("status") == "rejected":
+            self.resets_at = amount(info.get("resetsAt"))
+            self.problem = Ending(Verdict.RATE_LIMITED, "the usage limit is reached")
+
+    def _assistant(self, event: dict[str, Any]) -> None:
+        message = table(event.get("message"))
+        if text(event.get("error")):
+            self._error = text(event.get("error"))
+        elif message.get("model") != "<synthetic>":
+            self.problem = None
+            self._error = ""
+            self._result = None if self._result and event.get("parent_tool_use_id") is None else self._result
+        name = text(message.get("id"))
+        if name and message.get("model") != "<synthetic>":
+            self._count(name, table(message.get("usage")))
+        self._stop = text(message.get("stop_reason")) or self._stop
+        for block in rows(message.get("content")):
+            self._block(name, table(block))
+
+    def _count(self, name: str, usage: dict[str, Any]) -> None:
+        found = TokenUsage(
+            count(usage.get("input_tokens")), count(usage.get("output_tokens")),
+            count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens")),
+        )  # fmt: skip
+        if name in self._exact:
+            return
+        self._messages[name] = found
+
+    def _block(self, name: str, block: dict[str, Any]) -> None:
+        if block.get("type") == "text":
+            self.said(text(block.get("text")))
+            self._characters[name] = self._characters.get(name, 0) + len(self.final_text)
+            self.say(self.final_text)
+        elif block.get("type") == "tool_use":
+            tool, given = text(block.get("name")), table(block.get("input"))
+            self._characters[name] = self._characters.get(name, 0) + len(str(given))
+            self.say(_step(tool, given))
+            if tool in _EDITS:
+                self._paths[text(block.get("id"))] = text(given.get("file_path") or given.get("notebook_path"))
+            elif tool == "AskUserQuestion":
+                questions = rows(given.get("questions"))
+                self.asked = first_line(text(table(questions[0]).get("question")) if questions else "") or "a question"
+
+    def _user(self, event: dict[str, Any]) -> None:
+        told = table(event.get("tool_use_result"))
+        if told.get("type") in ("create", "update"):
+            self.changed(text(told.get("filePath")))
+        for block in rows(table(event.get("message")).get("content")):
+            block = table(block)
+            if block.get("type") != "tool_result":
+                continue
+            path = self._paths.pop(text(block.get("tool_use_id")), "")
+            if block.get("is_error"):
+                self._failed_tool(event, text(block.get("content")))
+            else:
+                self.tools_run += 1
+                self.changed(path)
+
+    def _failed_tool(self, event: dict[str, Any], said: str) -> None:
+        meta = [table(item) for item in rows(event.get("tool_result_meta"))]
+        if said.startswith(_NOT_RUN) or any(item.get("non_execution_kind") for item in meta):
+            self.tools_failed += 1
+        else:
+            self.tools_run += 1
+
+    def _stream(self, event: dict[str, Any]) -> None:
+        """With --include-partial-messages: the final output count of each message of the main thread."""
+        inner = table(event.get("event"))
+        if inner.get("type") == "message_start":
+            message = table(inner.get("message"))
+            self._streamed = text(message.get("id"))
+            self._count(self._streamed, table(message.get("usage")))
+        elif inner.get("type") == "message_delta":
+            name = text(event.get("api_message_id")) or self._streamed
+            usage = table(inner.get("usage"))
+            self._stop = text(table(inner.get("delta")).get("stop_reason")) or self._stop
+            before = self._messages.get(name)
+            if name and before is not None:
+                self._exact.discard(name)
+                self._count(name, {**_as_told(before), **{k: v for k, v in usage.items() if v}})
+                self._exact.add(name)
+
+    def _result_line(self, event: dict[str, Any]) -> None:
+        self._result = event
+        self._stop = text(event.get("stop_reason")) or self._stop
+        since = event.get("model_usage_since_last_result")
+        if isinstance(since, dict):
+            self._settle(since)
+        else:
+            self._settle_whole(event)
+        self._messages.clear()
+        self._exact.clear()
+        self._characters.clear()
+        final = text(event.get("result"))
+        errors = [item for item in rows(event.get("errors")) if isinstance(item, str)]
+        self.said(final or (errors[0] if errors else ""))
+        for item in rows(event.get("permission_denials")):
+            tool = text(table(item).get("tool_name")) or "a tool"
+            if tool not in self.denied:
+                self.denied.append(tool)
+
+    def _settle(self, models: dict[str, Any]) -> None:
+        for name, told in models.items():
+            told = table(told)
+            self._settled[name] = self._settled.get(name, TokenUsage()) + _of_model(told)
+            self.model = self.model or name
+            dollars = amount(told.get("costUSD"))
+            if dollars is not None:
+                self._dollars = (self._dollars or 0.0) + dollars
+            self._guessed |= told.get("costBasis") == "unknown"
+        if not models:
+            self._dollars = self._dollars or 0.0
+
+    def _settle_whole(self, event: dict[str, Any]) -> None:
+        """Other versions: the session's totals, less what earlier runs of it came to; else `usage`."""
+        models = table(event.get("modelUsage"))
+        total = sum((_of_model(table(told)) for told in models.values()), TokenUsage())
+        if not models:
+            usage = table(event.get("usage"))
+            total = TokenUsage(
+                count(usage.get("input_tokens")), count(usage.get("output_tokens")),
+                count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens")),
+            )  # fmt: skip
+        elif self.previous.total:
+            total = total - self.previous
+        else:
+            self._dollars = amount(event.get("total_cost_usd"))
+            self._guessed = any(table(told).get("costBasis") == "unknown" for told in models.values())
+        self.model = self.model or next(iter(models), None)
+        self._settled = {self.model: total}
+
+    _HANDLERS = {  # noqa: RUF012 - a table, never changed
+        "system": _system,
+        "assistant": _assistant,
+        "user": _user,
+        "stream_event": _stream,
+        "result": _result_line,
+        "rate_limit_event": _rate_limit,
+    }
+
+    # what it comes to
+
+    @property
+    def usage(self) -> TokenUsage:
+        settled = sum(self._settled.values(), TokenUsage())
+        return sum((self._live(name) for name in self._messages), settled)
+
+    def _live(self, name: str) -> TokenUsage:
+        """A message's usage; until it is final its output is what its length tells, for the stream says 1."""
+        told = self._messages[name]
+        if name in self._exact:
+            return told
+        guess = max(told.output_tokens, self._characters.get(name, 0) // CHARACTERS)
+        return TokenUsage(told.input_tokens, guess, told.cache_read_tokens, told.cache_creation_tokens)
+
+    @property
+    def estimated(self) -> bool:
+        return not self._settled and self._dollars is None if not self._messages else True
+
+    @property
+    def told_cost(self) -> tuple[float | None, CostBasis]:
+        if self._dollars is None or self._messages:
+            return None, CostBasis.UNPRICED
+        return self._dollars, CostBasis.AGENT_GUESS if self._guessed else CostBasis.AGENT
+
+    def ending(self, exit_code: int | None) -> Ending | None:
+        result = self._result
+        if result is None:
+            return self.hopeless if exit_code else None
+        subtype, words = text(result.get("subtype")), first_line(self.final_text, 300)
+        terminal = text(result.get("terminal_reason"))
+        if subtype in _SUBTYPES:
+            return Ending(_SUBTYPES[subtype], words or subtype)
+        if terminal.startswith("aborted"):
+            return Ending(Verdict.INTERRUPTED, "it was interrupted")
+        if not result.get("is_error"):
+            return Ending(Verdict.DONE, "it finished its work")
+        status = count(result.get("api_error_status"))
+        verdict = _STOPS.get(self._stop) or _TERMINAL.get(terminal) or verdict_of_status(status)
+        verdict = verdict or _ERRORS.get(self._error) or verdict_of_words(words) or Verdict.FAILED
+        return Ending(verdict, words or subtype or "it ended with an error")
+
+
+def _as_told(usage: TokenUsage) -> dict[str, int]:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_input_tokens": usage.cache_read_tokens,
+        "cache_creation_input_tokens": usage.cache_creation_tokens,
+    }
+
+
+def _of_model(told: dict[str, Any]) -> TokenUsage:
+    return TokenUsage(
+        count(told.get("inputTokens")), count(told.get("outputTokens")),
+        count(told.get("cacheReadInputTokens")), count(told.get("cacheCreationInputTokens")),
+    )  # fmt: skip
+
+
+def _step(tool: str, given: dict[str, Any]) -> str:
+    """What a tool call is about, in a few words."""
+    if tool.startswith("mcp__nova__"):
+        return text(given.get("step")) or tool.removeprefix("mcp__nova__")
+    path = text(given.get("file_path") or given.get("notebook_path"))
+    if path:
+        return f"{'read' if tool == 'Read' else 'edit'} {PurePath(path).name}"
+    return text(given.get("description")) or first_line(text(given.get("command"))) or tool

@@ -1,0 +1,139 @@
+"""Codex: `codex exec --json`."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from nova_core.agents.fields import count, first_line, rows, table, text
+from nova_core.agents.log import AgentLog
+from nova_core.agents.outcome import Ending, Verdict
+from nova_core.agents.signs import verdict_of_words
+from nova_core.model import TokenUsage
+
+_REJECTED = "rejected: "
+
+
+class CodexLog(AgentLog):
+    """Usage comes once, at the end of a turn, and counts the whole thread: what earlier runs of it used is taken off. A
+    run that fails or is killed tells nothing, so that what it used is unknown.
+    """
+
+    def __init__(self, previous: TokenUsage | None = None) -> None:
+        super().__init__(previous)
+        self._total: TokenUsage | None = None
+        self._open = False  # a turn is under way
+        self._failed: str | None = None
+        self._unknown = False  # work was done in a turn that told no usage
+
+    def event(self, event: dict[str, Any]) -> bool:
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            return False
+        if kind == "thread.started":
+            self.session_id = text(event.get("thread_id")) or self.session_id
+        elif kind == "turn.started":
+            self._open, self._failed = True, None
+        elif kind == "turn.completed":
+            self._open, self._unknown, self.problem = False, False, None
+            self._total = _usage(table(event.get("usage")))
+        elif kind == "turn.failed":
+            self._open = False
+            self._failed = text(table(event.get("error")).get("message")) or "the turn failed"
+        elif kind == "error":
+            self._error(text(event.get("message")))
+        elif kind.startswith("item."):
+            self._item(kind, table(event.get("item")))
+        return True
+
+    def _error(self, message: str) -> None:
+        """Not the end: it tries again."""
+        verdict = verdict_of_words(message)
+        if verdict is not None:
+            self.problem = Ending(verdict, message)
+            if verdict is Verdict.BAD_CREDENTIALS:
+                self.hopeless = self.problem
+        self.say(message)
+
+    def _item(self, kind: str, item: dict[str, Any]) -> None:
+        what = text(item.get("type"))
+        if what == "error":
+            return
+        self._unknown = self._open
+        self.problem = None
+        done = kind == "item.completed"
+        if what == "agent_message":
+            self.said(text(item.get("text")))
+            self.say(self.final_text)
+        elif what == "command_execution":
+            self._command(item, done)
+        elif what == "file_change":
+            self._change(item, done)
+        elif what == "mcp_tool_call":
+            self._call(item, done)
+
+    def _command(self, item: dict[str, Any], done: bool) -> None:
+        command = text(item.get("command"))
+        self.say(first_line(command.removeprefix("/bin/bash -lc ").strip("'\"")))
+        if done and item.get("status") == "declined":
+            self.denied.append("a command")
+        elif done:
+            self.tools_run += 1
+
+    def _change(self, item: dict[str, Any], done: bool) -> None:
+        paths = [text(table(change).get("path")) for change in rows(item.get("changes"))]
+        if paths:
+            self.say("edit " + ", ".join(PurePath(path).name for path in paths[:3]))
+        if done and item.get("status") == "completed":
+            self.tools_run += 1
+            for path in paths:
+                self.changed(path)
+        elif done:
+            self.tools_failed += 1
+            if item.get("status") == "declined":
+                self.denied.append("a file change")
+
+    def _call(self, item: dict[str, Any], done: bool) -> None:
+        given = table(item.get("arguments"))
+        self.say(text(given.get("step")) or f"{text(item.get('server'))} {text(item.get('tool'))}")
+        if not done:
+            return
+        error = item.get("error")
+        message = text(error) or text(table(error).get("message"))
+        if not message:
+            self.tools_run += 1
+            return
+        self.tools_failed += 1
+        if "approval" in message:
+            self.denied.append(text(item.get("tool")) or "a tool")
+
+    def plain(self, line: str) -> None:
+        """Its own log on stderr is noise, but for the one place where a refused patch is told."""
+        if "codex_core" in line and "patch " + _REJECTED in line:
+            self.denied.append("a file change: " + line.partition("patch " + _REJECTED)[2][:100])
+        elif line.startswith("session id: ") and self.session_id is None:
+            self.session_id = line.removeprefix("session id: ").strip()
+        elif line.startswith("model: ") and self.model is None:
+            self.model = line.removeprefix("model: ").strip()
+
+    @property
+    def usage(self) -> TokenUsage:
+        return TokenUsage() if self._total is None else self._total - self.previous
+
+    @property
+    def estimated(self) -> bool:
+        return self._unknown or self._open or not self.began
+
+    def ending(self, exit_code: int | None) -> Ending | None:
+        if self._failed is not None:
+            return Ending(verdict_of_words(self._failed) or Verdict.FAILED, self._failed)
+        if self._open or self._total is None:
+            return self.hopeless if exit_code else None
+        return Ending(Verdict.DONE, "it finished its work")
+
+
+def _usage(told: dict[str, Any]) -> TokenUsage:
+    """`input_tokens` includes both kinds of cache, `output_tokens` the reasoning."""
+    read, written = count(told.get("cached_input_tokens")), count(told.get("cache_write_input_tokens"))
+    uncached = max(0, count(told.get("input_tokens")) - read - written)
+    return TokenUsage(uncached, count(told.get("output_tokens")), read, written)

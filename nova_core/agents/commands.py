@@ -1,0 +1,110 @@
+"""Commands without a format of their own: the exit code is the verdict, and lines that match a pattern are data."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from nova_core.agents.log import AgentLog
+from nova_core.agents.outcome import CostBasis, Ending, Verdict
+from nova_core.model import TokenUsage
+from nova_core.tokens import TokenCounter
+
+# What a named group of a line pattern means; `docs/agents.md` explains them.
+GROUPS = (
+    "step", "input", "output", "cache_read", "cache_creation", "cost", "model", "session", "file", "text", "error",
+)  # fmt: skip
+_MOST_LINE = 2000  # characters of a line that the user's pattern is tried on
+
+
+class CommandLog(AgentLog):
+    """Any command: the lines `Token usage: input=1, output=2, cache_read=3, cache_creation=4` are summed."""
+
+    def __init__(self, previous: TokenUsage | None = None) -> None:
+        super().__init__(previous)
+        self._counter = TokenCounter()
+
+    def feed(self, data: bytes) -> None:
+        """Only token lines matter; a build's megabytes are not looked at line by line."""
+        self._counter.feed(data)
+        end = data[-4000:].decode("utf-8", "replace").splitlines()
+        self.tail.extend(line for line in end if line.strip())
+
+    def finish(self) -> None:
+        self._counter.finish()
+        self.began = bool(self._counter.usage.total)
+
+    @property
+    def usage(self) -> TokenUsage:
+        return self._counter.usage
+
+    def ending(self, exit_code: int | None) -> Ending | None:
+        if exit_code == 0:
+            return Ending(Verdict.DONE, "exit code 0")
+        return None if exit_code is None else self._by_exit(exit_code)
+
+    def _by_words(self, fallback: str) -> Ending:
+        """The words of a build are its own: only the exit code counts."""
+        return Ending(Verdict.FAILED, fallback)
+
+
+class PatternLog(AgentLog):
+    """An agent of the user's own: lines that match `pattern` give a step, tokens, a file and so on by group name."""
+
+    def __init__(self, pattern: re.Pattern[str], previous: TokenUsage | None = None) -> None:
+        super().__init__(previous)
+        self._pattern = pattern
+        self._counter = TokenCounter()
+        self._matched = TokenUsage()
+        self._dollars: float | None = None
+        self._error: str | None = None
+
+    def feed(self, data: bytes) -> None:
+        self._counter.feed(data)
+        super().feed(data)
+
+    def finish(self) -> None:
+        self._counter.finish()
+        super().finish()
+
+    def event(self, event: dict[str, Any]) -> bool:
+        """JSON is text like any other here."""
+        return False
+
+    def plain(self, line: str) -> None:
+        found = self._pattern.search(line[:_MOST_LINE])
+        if found is None:
+            return
+        given = {name: value for name, value in found.groupdict().items() if value}
+        self._matched += TokenUsage(*(_whole(given.get(name)) for name in GROUPS[1:5]))
+        self.say(given.get("step", ""))
+        self.changed(given.get("file", "").strip())
+        if "text" in given:
+            self.said(given["text"])
+        self.model = given.get("model", self.model)
+        self.session_id = given.get("session", self.session_id)
+        self._error = given.get("error", self._error)
+        if "cost" in given:
+            try:
+                self._dollars = (self._dollars or 0.0) + float(given["cost"].lstrip("$").replace(",", ""))
+            except ValueError:
+                return
+
+    @property
+    def usage(self) -> TokenUsage:
+        return self._counter.usage + self._matched
+
+    @property
+    def told_cost(self) -> tuple[float | None, CostBasis]:
+        return (None, CostBasis.UNPRICED) if self._dollars is None else (self._dollars, CostBasis.AGENT)
+
+    def ending(self, exit_code: int | None) -> Ending | None:
+        if self._error is not None:
+            self.tail.append(self._error)
+            return self._by_words("it said")
+        return Ending(Verdict.DONE, "exit code 0") if exit_code == 0 else None
+
+
+def _whole(digits: str | None) -> int:
+    plain = (digits or "").replace(",", "").replace("_", "")
+    return int(plain) if plain.isascii() and plain.isdigit() and len(plain) < 13 else 0

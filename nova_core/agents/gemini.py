@@ -1,0 +1,171 @@
+"""Gemini CLI: `gemini -o stream-json`, also `-o json`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from nova_core.agents.fields import count, first_line, table, text
+from nova_core.agents.log import CHARACTERS, AgentLog
+from nova_core.agents.outcome import Ending, Verdict
+from nova_core.agents.signs import verdict_of_status, verdict_of_words
+from nova_core.model import TokenUsage
+
+# Its exit code is the HTTP status modulo 256; these are not killed by signals. The others are its own.
+_STATUS_OF = {status % 256: status for status in (400, 401, 403, 404, 429, 500, 502, 503, 504, 529)}
+_OWN_CODES = {
+    41: Ending(Verdict.BAD_CREDENTIALS, "no way to log in is configured"),
+    53: Ending(Verdict.MAX_TURNS, "it reached its limit of turns"),
+    55: Ending(Verdict.PERMISSION_DENIED, "the folder is not trusted"),
+}
+_EDITS = ("write_file", "replace", "edit")
+_CODE = re.compile(r'"code"\s*:\s*(\d{3})')
+_STATUS = re.compile(r"failed with status (\d{3})")
+
+
+class GeminiLog(AgentLog):
+    """Usage comes with the result, per run, by model; `output_tokens` leaves the thoughts out, `total_tokens` does not.
+    Retries are told on stderr only.
+    """
+
+    def __init__(self, previous: TokenUsage | None = None) -> None:
+        super().__init__(previous)
+        self._models: dict[str | None, TokenUsage] = {}
+        self._result: dict[str, Any] | None = None
+        self._message = ""
+        self._characters = 0
+        self._tools: dict[str, tuple[str, str]] = {}
+
+    def event(self, event: dict[str, Any]) -> bool:
+        kind = event.get("type")
+        if kind is None and "stats" in event and "session_id" in event:
+            self._whole(event)
+            return True
+        if not isinstance(kind, str):
+            return False
+        if kind == "init":
+            self.session_id = text(event.get("session_id")) or self.session_id
+            self.model = text(event.get("model")) or self.model
+        elif kind == "message" and event.get("role") == "assistant":
+            self._say(text(event.get("content")))
+        elif kind == "tool_use":
+            self._tool(event)
+        elif kind == "tool_result":
+            self._tool_result(event)
+        elif kind == "result":
+            self._result = event
+            self._stats(table(event.get("stats")))
+        return True
+
+    def _say(self, piece: str) -> None:
+        self.problem = None
+        self._message += piece
+        self._characters += len(piece)
+        self.said(self._message)
+        self.say(self._message)
+
+    def _tool(self, event: dict[str, Any]) -> None:
+        self._message = ""
+        name, given = text(event.get("tool_name")), table(event.get("parameters"))
+        path = text(given.get("file_path"))
+        self._tools[text(event.get("tool_id"))] = name, path
+        self._characters += len(str(given))
+        if path:
+            words = f"{'edit' if name in _EDITS else 'read'} {PurePath(path).name}"
+        else:
+            words = text(given.get("step")) or text(given.get("description")) or first_line(text(given.get("command")))
+        self.say(words or name)
+        if name == "ask_user":
+            self.asked = first_line(text(given.get("question"))) or "a question"
+
+    def _tool_result(self, event: dict[str, Any]) -> None:
+        name, path = self._tools.pop(text(event.get("tool_id")), ("", ""))
+        if event.get("status") == "success":
+            self.tools_run += 1
+            if name in _EDITS:
+                self.changed(path)
+            return
+        self.tools_failed += 1
+        error = event.get("error")
+        said = f"{text(table(error).get('type'))} {text(table(error).get('message')) or text(error)}"
+        if re.search(r"denied|not allowed|permission|policy|rejected|cancel", said, re.IGNORECASE):
+            self.denied.append(name or "a tool")
+
+    def _stats(self, stats: dict[str, Any]) -> None:
+        models: dict[str | None, TokenUsage] = {
+            name: _usage(table(told)) for name, told in table(stats.get("models")).items()
+        }
+        self._models = models or {self.model: _usage(stats)}
+        self._name_model()
+
+    def _whole(self, event: dict[str, Any]) -> None:
+        """The one document of `-o json`."""
+        self.session_id = text(event.get("session_id")) or self.session_id
+        self.said(text(event.get("response")))
+        error = event.get("error")
+        self._result = {"status": "error", "error": error} if error else {"status": "success"}
+        stats = table(event.get("stats"))
+        models = {name: table(table(told).get("tokens")) for name, told in table(stats.get("models")).items()}
+        self._models = {name: _usage_of_document(told) for name, told in models.items()}
+        self._name_model()
+        self.tools_run = count(table(stats.get("tools")).get("totalSuccess"))
+        self.tools_failed = count(table(stats.get("tools")).get("totalFail"))
+
+    def _name_model(self) -> None:
+        """The model that used most is the one to show; `auto` is none."""
+        used = [(usage.total, name) for name, usage in self._models.items() if name]
+        if used and self.model in (None, "auto"):
+            self.model = max(used)[1]
+
+    def plain(self, line: str) -> None:
+        """Retries are told on stderr alone."""
+        if found := _STATUS.search(line):
+            verdict = verdict_of_status(int(found[1]))
+            if verdict is not None:
+                self.problem = Ending(verdict, first_line(line, 200))
+                self.say(f"the model server said {found[1]}; it tries again")
+
+    @property
+    def models(self) -> Mapping[str | None, TokenUsage]:
+        return self._models if self._result is not None else {self.model: self.usage}
+
+    @property
+    def usage(self) -> TokenUsage:
+        if self._result is None:
+            return TokenUsage(0, self._characters // CHARACTERS)
+        return sum(self._models.values(), TokenUsage())
+
+    @property
+    def estimated(self) -> bool:
+        return self._result is None
+
+    def ending(self, exit_code: int | None) -> Ending | None:
+        if exit_code in _OWN_CODES:
+            return _OWN_CODES[exit_code]
+        result = self._result
+        if result is not None and result.get("status") == "success":
+            return Ending(Verdict.DONE, "it finished its work")
+        error = (result or {}).get("error")
+        said = text(table(error).get("message")) or text(error)
+        code = _CODE.search(said) or _CODE.search(" ".join(list(self.tail)[-3:]) if exit_code and not said else "")
+        status = _STATUS_OF.get(exit_code or 0) or (int(code[1]) if code else count(table(error).get("code")))
+        verdict = verdict_of_status(status)
+        if result is None and verdict is None:
+            return None
+        verdict = verdict or verdict_of_words(said) or (self.problem.verdict if self.problem else Verdict.FAILED)
+        return Ending(verdict, first_line(said, 300) or f"the model server said {status}")
+
+
+def _usage(told: dict[str, Any]) -> TokenUsage:
+    everything, cached = count(told.get("input_tokens")), count(told.get("cached"))
+    output = count(told.get("output_tokens"))
+    thoughts = max(0, count(told.get("total_tokens")) - everything - output)
+    return TokenUsage(max(0, everything - cached), output + thoughts, cached, 0)
+
+
+def _usage_of_document(told: dict[str, Any]) -> TokenUsage:
+    cached = count(told.get("cached"))
+    uncached = max(0, count(told.get("prompt")) - cached) + count(told.get("tool"))
+    return TokenUsage(uncached, count(told.get("candidates")) + count(told.get("thoughts")), cached, 0)

@@ -1,0 +1,272 @@
+"""The base of all formats: lines out of pieces, JSON out of lines, and the verdict out of what they said."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from nova_core.agents.fields import first_line
+from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict
+from nova_core.agents.signs import verdict_of_words
+from nova_core.model import TokenUsage
+from nova_core.pricing import Price, cost
+
+_LONGEST = 32 << 20  # bytes of one line; a longer one is dropped
+_LOOSE = 4 << 20  # bytes of lines that are no events, kept in case all of them together are one document
+_MOST_STEPS = 1000
+_MOST_FILES = 1000
+_MOST_FINAL = 100_000
+CHARACTERS = 4  # a token, roughly, where no count is told
+_decode = msgspec.json.Decoder().decode
+_BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class AgentLog:
+    """Reads one attempt's log in pieces of any size; every attribute is what is known so far.
+
+    A format says what events mean (`event`), what other lines mean (`plain`), how it ended (`ending`) and what was
+    used (`usage`, `estimated`, `told_cost`). `previous` is what earlier runs of the same session came to, for agents
+    whose totals go on counting when a session is resumed.
+    """
+
+    def __init__(self, previous: TokenUsage | None = None) -> None:
+        self.previous = previous or TokenUsage()
+        self.session_id: str | None = None
+        self.model: str | None = None
+        self.final_text = ""
+        self.step: str | None = None
+        self.steps: list[str] = []
+        self.files: dict[str, None] = {}
+        self.denied: list[str] = []
+        self.asked: str | None = None
+        self.tools_run = 0
+        self.tools_failed = 0
+        self.problem: Ending | None = None  # of the model server; the agent may still get over it
+        self.hopeless: Ending | None = None  # no use in waiting for the agent to find out
+        self.retry_after: float | None = None  # seconds, as the server said
+        self.resets_at: float | None = None  # seconds since the epoch
+        self.began = False
+        self.tail: deque[str] = deque(maxlen=40)
+        self._rest = b""
+        self._skipping = False
+        self._loose: list[bytes] = []
+        self._loose_size = 0
+
+    # for formats to define
+
+    def event(self, event: dict[str, Any]) -> bool:
+        """Take one JSON object; False if it is none of this format's."""
+        return False
+
+    def plain(self, line: str) -> None:
+        """Take one line that is no event."""
+
+    def ending(self, exit_code: int | None) -> Ending | None:
+        """How it ended by what was printed, None if that says nothing."""
+        return None
+
+    @property
+    def usage(self) -> TokenUsage:
+        """Tokens of this run, its earlier ones taken off."""
+        return TokenUsage()
+
+    @property
+    def estimated(self) -> bool:
+        """Whether `usage` is less than certain."""
+        return False
+
+    @property
+    def told_cost(self) -> tuple[float | None, CostBasis]:
+        """US dollars by the agent's own word, and how good that is."""
+        return None, CostBasis.UNPRICED
+
+    @property
+    def models(self) -> Mapping[str | None, TokenUsage]:
+        """Usage by model, for prices."""
+        return {self.model: self.usage}
+
+    # lines
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece of the log."""
+        if self._skipping:
+            end = data.find(b"\n")
+            if end < 0:
+                return
+            data, self._skipping = data[end + 1 :], False
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self._line(line)
+        if len(self._rest) > _LONGEST:
+            self._rest, self._skipping = b"", True
+
+    def finish(self) -> None:
+        """The log is over: take a last line without its line break, and a document that spans lines."""
+        if self._rest:
+            self._line(self._rest)
+            torn = self._rest.startswith(b'{"') and not self._rest.rstrip().endswith(b"}")
+            self.began = self.began or torn  # a first event written in part is no final text
+            self._rest = b""
+        if not self.began and self._loose:
+            self._try(b"\n".join(self._loose))
+        self._loose = []
+
+    def _line(self, line: bytes) -> None:
+        start = line.find(b"{")
+        if start >= 0 and (not line[:start].strip() or line.startswith(b'{"', start)):
+            rest = line[start:] if start else line
+            if self._try(rest) or self._try_inside(line):
+                return
+        if not line.strip():
+            return
+        if not self.began and self._loose_size < _LOOSE:
+            self._loose.append(line)
+            self._loose_size += len(line)
+        words = line[:_MOST_FINAL].decode("utf-8", "replace").rstrip()
+        self.tail.append(words[:2000])
+        self.plain(words)
+
+    def _try(self, data: bytes) -> bool:
+        try:
+            event = _decode(data)
+        except _BROKEN:
+            return False
+        if isinstance(event, dict) and self.event(event):
+            self.began = True
+            return True
+        return False
+
+    def _try_inside(self, line: bytes) -> bool:
+        """An event with text of another stream before or after it on the same line."""
+        start = line.find(b'{"')
+        if start < 0 or (start == 0 and line.rstrip().endswith(b"}")) or b'"type"' not in line:
+            return False
+        try:
+            event, _ = json.JSONDecoder().raw_decode(line[start:].decode("utf-8", "replace"))
+        except _BROKEN:
+            return False
+        if isinstance(event, dict) and self.event(event):
+            self.began = True
+            return True
+        return False
+
+    # for formats to use
+
+    def say(self, step: str) -> None:
+        """The agent turned to something else."""
+        step = first_line(step, 200)
+        if step and step != self.step:
+            self.step = step
+            if len(self.steps) < _MOST_STEPS:
+                self.steps.append(step)
+
+    def changed(self, path: str) -> None:
+        """The agent changed a file."""
+        if path and len(self.files) < _MOST_FILES:
+            self.files[path] = None
+
+    def said(self, text: str) -> None:
+        """The agent's last words so far."""
+        self.final_text = text[:_MOST_FINAL]
+
+    # what it comes to
+
+    def outcome(
+        self, exit_code: int | None = None, prices: Mapping[str, Price] | None = None, model: str | None = None
+    ) -> Outcome:
+        """What Nova makes of the log; `model` is the one it was started with, where the log does not tell."""
+        verdict, reason = self._judge(exit_code)
+        dollars, basis = self.cost(prices or {}, model)
+        return Outcome(
+            verdict, reason, self.usage, self.estimated, dollars, basis, self.model or model, self.session_id,
+            self.final_text or None, tuple(self.files), tuple(self.steps),
+        )  # fmt: skip
+
+    def cost(self, prices: Mapping[str, Price], model: str | None = None) -> tuple[float | None, CostBasis]:
+        """US dollars and where they come from: the agent, else the price table, else None."""
+        told, basis = self.told_cost
+        if told is not None:
+            return told, basis
+        if not self.usage.total:
+            return (None, CostBasis.UNPRICED) if self.estimated or not self.began else (0.0, CostBasis.PRICE_TABLE)
+        parts = [cost(usage, name or model, prices) for name, usage in self.models.items()]
+        known = [part for part in parts if part is not None]
+        return (sum(known), CostBasis.PRICE_TABLE) if len(known) == len(parts) else (None, CostBasis.UNPRICED)
+
+    def _judge(self, exit_code: int | None) -> Ending:
+        found = self.ending(exit_code)
+        if found is None:
+            return self._without_end(exit_code)
+        if found.verdict is not Verdict.DONE:
+            return found
+        if exit_code:
+            return Ending(Verdict.FAILED, f"it said that it was done, but ended with {exit_words(exit_code)}")
+        return self._doubt() or found
+
+    def _doubt(self) -> Ending | None:
+        """Why an agent that stopped of its own accord has not done its work, as far as that can be seen."""
+        if self.asked:
+            return Ending(Verdict.ASKED, f"it asked: {self.asked}")
+        if self.denied:
+            names = ", ".join(dict.fromkeys(self.denied))
+            return Ending(Verdict.PERMISSION_DENIED, f"it was not allowed to use {names}")
+        if self.tools_failed and not self.tools_run and not self.files:
+            return Ending(Verdict.NOTHING_DONE, "every tool it called was refused or unknown")
+        if not self.files and not self.tools_run:
+            last = self.final_text.rstrip()
+            if not last:
+                return Ending(Verdict.NOTHING_DONE, "it used no tool, changed no file and said nothing")
+            if last.endswith("?"):
+                return Ending(Verdict.ASKED, f"it asked: {last.splitlines()[-1].strip()[-200:]}")
+        return None
+
+    def _without_end(self, exit_code: int | None) -> Ending:
+        """The log has no event that ends it."""
+        if not self.began:
+            return self._by_exit(exit_code)
+        if self.problem and exit_code:
+            return self.problem
+        if not exit_code or was_killed(exit_code):
+            how = f" ({exit_words(exit_code)})" if exit_code else ""
+            return Ending(Verdict.INTERRUPTED, f"its log stops before the end{how}")
+        return self._by_words(f"it ended with {exit_words(exit_code)} in the middle of its work")
+
+    def _by_exit(self, exit_code: int | None) -> Ending:
+        """Nothing of this format was printed: all that is left is the exit code, and the words."""
+        if exit_code is None:
+            return Ending(Verdict.UNKNOWN, "nothing in the log says how it ended, and no exit code is given")
+        if exit_code == 0:
+            if self.tail:
+                self.final_text = self.final_text or "\n".join(self.tail)
+                return Ending(Verdict.DONE, "exit code 0")
+            return Ending(Verdict.NOTHING_DONE, "exit code 0, and it printed nothing")
+        if was_killed(exit_code):
+            return Ending(Verdict.INTERRUPTED, f"ended by {exit_words(exit_code)}")
+        return self._by_words(exit_words(exit_code))
+
+    def _by_words(self, fallback: str) -> Ending:
+        words = "\n".join(self.tail)
+        last = first_line(self.tail[-1], 200) if self.tail else ""
+        return Ending(verdict_of_words(words) or Verdict.FAILED, f"{fallback}: {last}" if last else fallback)
+
+
+def was_killed(exit_code: int) -> bool:
+    """Whether the code says that a signal ended it: negative as in Python, or 128 + n as in shells, for the usual n."""
+    return exit_code < 0 or exit_code in (129, 130, 131, 134, 137, 143)
+
+
+def exit_words(exit_code: int) -> str:
+    """The exit code in words."""
+    if not was_killed(exit_code):
+        return f"exit code {exit_code}"
+    number = -exit_code if exit_code < 0 else exit_code - 128
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

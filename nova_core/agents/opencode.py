@@ -1,0 +1,127 @@
+"""opencode: `opencode run --format json`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import Any
+
+from nova_core.agents.fields import amount, count, first_line, table, text
+from nova_core.agents.log import AgentLog
+from nova_core.agents.outcome import CostBasis, Ending, Verdict
+from nova_core.agents.signs import verdict_of_status, verdict_of_words
+from nova_core.model import TokenUsage
+
+_REASONS = {
+    "length": Ending(Verdict.LIMIT_REACHED, "it reached the limit of output tokens"),
+    "content-filter": Ending(Verdict.REFUSED, "the model refused"),
+}
+_EDITS = ("write", "edit", "patch", "multiedit", "apply_patch")
+_DENIED = re.compile(r"reject\w* permission|permission.{0,20}(?:denied|reject)|prevents you from using", re.IGNORECASE)
+
+
+class OpencodeLog(AgentLog):
+    """Usage and cost come per step and add up; input leaves the cache out, output the reasoning. A step that an error
+    or a kill interrupts is not told. There is no last event: it ended well if its last step ended with `stop`.
+    """
+
+    def __init__(self, previous: TokenUsage | None = None) -> None:
+        super().__init__(previous)
+        self._used = TokenUsage()
+        self._dollars = 0.0
+        self._open = False  # a step is under way, or the next one will begin
+        self._last = ""
+
+    def event(self, event: dict[str, Any]) -> bool:
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            return False
+        self.session_id = text(event.get("sessionID")) or self.session_id
+        part = table(event.get("part"))
+        if kind == "step_start":
+            self._open, self.problem = True, None
+        elif kind == "text":
+            self.said(text(part.get("text")))
+            self.say(self.final_text)
+        elif kind == "tool_use":
+            self._tool(text(part.get("tool")), table(part.get("state")))
+        elif kind == "step_finish":
+            self._finish_step(part)
+        elif kind == "error":
+            self._error(table(event.get("error")))
+        return True
+
+    def _tool(self, tool: str, state: dict[str, Any]) -> None:
+        given = table(state.get("input"))
+        path = text(given.get("filePath")) or text(table(state.get("metadata")).get("filepath"))
+        if path:
+            self.say(f"{'edit' if tool in _EDITS else 'read'} {PurePath(path).name}")
+        else:
+            self.say(text(given.get("step")) or text(state.get("title")) or first_line(text(given.get("command"))))
+        if tool == "question":
+            self.asked = first_line(str(given.get("questions") or given.get("question") or "")) or "a question"
+        if state.get("status") == "completed":
+            self.tools_run += 1
+            if tool in _EDITS:
+                self.changed(path)
+            return
+        self.tools_failed += 1
+        if _DENIED.search(text(state.get("error"))):
+            self.denied.append(tool)
+
+    def _finish_step(self, part: dict[str, Any]) -> None:
+        tokens = table(part.get("tokens"))
+        cache = table(tokens.get("cache"))
+        self._used += TokenUsage(
+            count(tokens.get("input")), count(tokens.get("output")) + count(tokens.get("reasoning")),
+            count(cache.get("read")), count(cache.get("write")),
+        )  # fmt: skip
+        self._dollars += amount(part.get("cost")) or 0.0
+        self._open = False
+        self._last = text(part.get("reason"))
+
+    def _error(self, error: dict[str, Any]) -> None:
+        data = table(error.get("data"))
+        status, said = count(data.get("statusCode")), text(data.get("message")) or text(error.get("name"))
+        headers = {str(name).lower(): value for name, value in table(data.get("responseHeaders")).items()}
+        try:
+            self.retry_after = float(text(headers.get("retry-after")))
+        except ValueError:
+            self.retry_after = None
+        verdict = verdict_of_status(status) or verdict_of_words(f"{text(error.get('name'))} {said}") or Verdict.FAILED
+        if text(error.get("name")) == "MessageOutputLengthError":
+            verdict = Verdict.LIMIT_REACHED
+        self.problem = Ending(verdict, f"{said} ({status})" if status else said or "an error without words")
+
+    def plain(self, line: str) -> None:
+        """A refused permission is told on stderr, before the run ends for it."""
+        if "permission requested:" in line and "auto-rejecting" in line:
+            what = line.partition("permission requested:")[2].partition(";")[0].strip()
+            if not self.denied:
+                self.denied.append(what[:100])
+
+    @property
+    def usage(self) -> TokenUsage:
+        return self._used
+
+    @property
+    def estimated(self) -> bool:
+        return self._open or not self.began or (self._last == "tool-calls" and not self.denied)
+
+    @property
+    def told_cost(self) -> tuple[float | None, CostBasis]:
+        """It says 0 for a model whose price it does not know."""
+        return (self._dollars, CostBasis.AGENT) if self._dollars else (None, CostBasis.UNPRICED)
+
+    def ending(self, exit_code: int | None) -> Ending | None:
+        if self.problem is not None:
+            return self.problem
+        if self._open:
+            return None
+        if self._last == "stop":
+            return Ending(Verdict.DONE, "it finished its work")
+        if self._last in _REASONS:
+            return _REASONS[self._last]
+        if self._last == "tool-calls" and self.denied:
+            return self._doubt()
+        return None

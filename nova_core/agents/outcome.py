@@ -1,0 +1,64 @@
+"""What Nova makes of an agent's log: verdict, tokens, cost, files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from nova_core.model import TokenUsage
+
+
+class Verdict(StrEnum):
+    """How an agent's work ended, by what it printed and its exit code."""
+
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+    PERMISSION_DENIED = "permission_denied"
+    MAX_TURNS = "max_turns"
+    OVER_BUDGET = "over_budget"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    BAD_CREDENTIALS = "bad_credentials"
+    LIMIT_REACHED = "limit_reached"
+    ASKED = "asked"
+    NOTHING_DONE = "nothing_done"
+    INTERRUPTED = "interrupted"
+    UNKNOWN = "unknown"
+
+
+class CostBasis(StrEnum):
+    """Where a cost comes from."""
+
+    AGENT = "agent"
+    AGENT_GUESS = "agent_guess"  # the agent did not know the model and took the price of another
+    PRICE_TABLE = "price_table"
+    UNPRICED = "unpriced"
+
+
+class Ending(NamedTuple):
+    """A verdict and its reason in words."""
+
+    verdict: Verdict
+    reason: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What one attempt of an agent came to. `cost_usd` is US dollars, None if unpriced; `estimated` covers both.
+
+    The fields are the keys of `nova parse-log --json`.
+    """
+
+    verdict: Verdict
+    reason: str
+    token_usage: TokenUsage = TokenUsage()
+    estimated: bool = False
+    cost_usd: float | None = None
+    cost_basis: CostBasis = CostBasis.UNPRICED
+    model: str | None = None
+    session_id: str | None = None
+    final_text: str | None = None
+    files_changed: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()

@@ -1,0 +1,100 @@
+"""`nova parse-log`: what Nova makes of an agent's log, by the code that judges its work in a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nova_core.agents import FORMATS, AgentLog, Outcome
+from nova_core.cli.options import Directory
+from nova_core.cli.output import out, out_json
+from nova_core.errors import InputNotFoundError, Problem, UsageError
+from nova_core.text import clean, tokens
+
+_PIECE = 1 << 20
+
+
+def parse_log(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The log; `-` reads standard input.")],
+    agent: Annotated[str, typer.Option("--agent", "-a", help="Its format: " + ", ".join(FORMATS) + ".")],
+    exit_code: Annotated[
+        int | None, typer.Option("--exit-code", "-e", help="What the agent ended with; -N for signal N.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The model, for prices, where the log does not tell it.")
+    ] = None,
+    after: Annotated[
+        list[Path] | None,
+        typer.Option("--after", help="The log of an earlier run of the same session, whose tokens are taken off."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    directory: Directory = None,
+) -> int:
+    """Say how an agent's work ended and what it cost, by its log.
+
+    It is the same reading by which a run judges its workers: verdict and reason, tokens in four classes, exact or
+    estimated, cost, files.
+
+    \b
+    Examples:  nova parse-log --agent claude logs/F1.log
+               nova parse-log --agent codex logs/F1.log --exit-code 1 --json
+    """
+    if agent not in FORMATS:
+        raise UsageError(f"unknown agent {clean(agent[:60])!r}", hint="known are " + ", ".join(FORMATS))
+    from nova_core.config import load_config
+    from nova_core.pricing import default_prices
+
+    prices = {**default_prices(), **load_config(None, environ=os.environ).prices}
+    previous = None
+    for path in after or ():
+        earlier = FORMATS[agent](previous)
+        read_log(earlier, path)
+        previous = earlier.usage if previous is None else previous + earlier.usage
+    log = FORMATS[agent](previous)
+    read_log(log, file)
+    outcome = log.outcome(exit_code, prices, model)
+    out_json(outcome) if as_json else show(outcome)
+    return 0
+
+
+def read_log(log: AgentLog, path: Path) -> None:
+    """Feed the whole file. Raises `InputNotFoundError`, or `UsageError` for a folder or a file that may not be read."""
+    try:
+        with open("/dev/stdin" if str(path) == "-" else path, "rb") as file:
+            while piece := file.read(_PIECE):
+                log.feed(piece)
+    except FileNotFoundError:
+        problem = Problem(clean(str(path)), 0, "there is no such log", "logs are in logs/, as <task>.log")
+        raise InputNotFoundError([problem]) from None
+    except OSError as error:
+        raise UsageError(f"{clean(str(path))}: cannot be read: {error.strerror}") from None
+    log.finish()
+
+
+def show(outcome: Outcome) -> None:
+    """Print it for a person."""
+    usage = outcome.token_usage
+    about = " (estimated)" if outcome.estimated else ""
+    read, made = tokens(usage.cache_read_tokens), tokens(usage.cache_creation_tokens)
+    cost = "unpriced" if outcome.cost_usd is None else f"${outcome.cost_usd:.6f} ({outcome.cost_basis})"
+    pairs = (
+        ("verdict", outcome.verdict.value),
+        ("reason", outcome.reason),
+        (
+            "tokens",
+            f"{tokens(usage.input_tokens)} input, {tokens(usage.output_tokens)} output, "
+            f"{read} cache read, {made} cache creation{about}",
+        ),
+        ("cost", cost),
+        ("model", outcome.model),
+        ("session", outcome.session_id),
+        ("files", ", ".join(outcome.files_changed)),
+        ("steps", str(len(outcome.steps))),
+        ("said", outcome.final_text),
+    )
+    for name, value in pairs:
+        if value:
+            out(f"{name + ':':10}{clean(value)}")
