@@ -116,6 +116,41 @@ def test_cancel_kills_what_ignores_term_when_the_grace_is_over(lab: Lab, own: bo
     assert (end.reason, end.signal) == (EndReason.CANCELLED, 9)
 
 
+def test_interrupt_comes_before_term_where_wanted(lab: Lab, own: bool) -> None:
+    """A program that tells its totals on SIGINT gets the chance; one that ignores it gets TERM, then KILL."""
+    tells = "trap 'echo totals; exit 5' INT; trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"
+    lab.submit("tells", shell=tells, own_holder=own, interrupt=True)
+    lab.says("tells", "up")
+    lab.executor.cancel("tells", 20.0)
+    assert lab.end("tells").code == 5
+    assert "totals" in lab.log("tells")
+    deaf = "trap '' INT; trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"
+    lab.submit("deaf", shell=deaf, own_holder=own, interrupt=True)
+    lab.says("deaf", "up")
+    lab.executor.cancel("deaf", 0.4)
+    assert lab.end("deaf").code == 6
+
+
+def test_a_job_reads_the_file_it_is_given(lab: Lab, own: bool) -> None:
+    """Standard input is the file from its start to its end, and /dev/null for the next job."""
+    source = lab.home / "prompt.md"
+    source.write_text("line one\nüñí\n")
+    lab.run("reads", argv=("cat",), own_holder=own, stdin=str(source))
+    assert lab.log("reads") == "line one\nüñí\n"
+    lab.run("empty", argv=("cat",), own_holder=own)
+    assert lab.log("empty") == ""
+
+
+def test_what_is_no_plain_file_is_not_read(lab: Lab, own: bool) -> None:
+    """A named pipe would block the job for ever, a link would read somebody else's file."""
+    os.mkfifo(lab.home / "pipe")
+    (lab.home / "link").symlink_to("/etc/passwd")
+    for name in ("pipe", "link", "missing"):
+        end = lab.run(name, argv=("cat",), own_holder=own, stdin=str(lab.home / name))
+        assert end.reason is EndReason.SPAWN_ERROR
+        assert "cannot read" in end.detail
+
+
 def test_term_reaches_a_stopped_process(lab: Lab, own: bool) -> None:
     """A worker that was stopped gets to see TERM, not only KILL."""
     lab.submit("stopped", shell="trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done", own_holder=own)

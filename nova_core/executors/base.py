@@ -13,9 +13,10 @@ class Job(msgspec.Struct, frozen=True):
     """One process to run. `key` names it for ever (`F1@2`, `F1@2+1` for its first check): it is started at most once.
 
     Exactly one of `argv` (no shell) and `shell` (one line for `/bin/sh -c`) is set. `log` is a plain file name inside
-    the executor's log folder; without one the output is dropped, and silence is not noticed. Times are seconds; 0
-    means no limit. `own_holder` gives the job a holder process of its own, whose records are on disk before the
-    command starts (agents); the rest share one.
+    the executor's log folder; without one the output is dropped, and silence is not noticed. `stdin` is the path of a
+    plain file that it reads, else there is nothing to read. Times are seconds; 0 means no limit. `interrupt` has it
+    asked to end by SIGINT before SIGTERM, for programs that then tell what they used. `own_holder` gives the job a
+    holder process of its own, whose records are on disk before the command starts (agents); the rest share one.
     """
 
     key: str
@@ -29,6 +30,8 @@ class Job(msgspec.Struct, frozen=True):
     grace: float = 5.0
     log_limit: int = 0
     own_holder: bool = False
+    stdin: str = ""
+    interrupt: bool = False
 
 
 class EndReason(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from signal import SIGCONT, SIGTERM
+from signal import SIGCONT, SIGINT, SIGTERM
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -30,20 +30,30 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def stop(holder: Holder, job: HeldJob, reason: str, grace: float) -> None:
-    """Ask the job's process group to end; whatever is left `grace` seconds later is killed."""
+    """Ask the job's process group to end; whatever is left `grace` seconds later is killed.
+
+    Half of the grace belongs to SIGINT where that is what makes a program tell its totals.
+    """
     deadline = monotonic() + grace
     if not job.reason:
         job.reason = reason
         if job.status is None:  # not reaped, so the number is still this job's
-            _signal_group(job.pid)
+            _signal_group(job.pid, SIGINT if job.interrupt and grace else SIGTERM)
+            if job.interrupt and grace:
+                holder.later(grace / 2, _terminate, job)
     elif deadline >= job.deadline:
         return
     job.deadline = deadline
     holder.later(grace, kill, job)
 
 
-def _signal_group(group: int) -> None:
-    for number in (SIGTERM, SIGCONT):  # a stopped process acts on TERM only when it goes on
+def _terminate(holder: Holder, job: HeldJob) -> None:
+    if job.status is None:
+        _signal_group(job.pid, SIGTERM)
+
+
+def _signal_group(group: int, wanted: int) -> None:
+    for number in (wanted, SIGCONT):  # a stopped process acts on it only when it goes on
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
 

@@ -24,11 +24,12 @@ class HeldJob:
     """A job that was accepted. `status` is set once its own process ended, `over` when nothing of it is left."""
 
     __slots__ = (
-        "announced", "born", "cap", "deadline", "detail", "grace", "key", "killing_since", "leftovers", "log", "log_fd",
-        "mono", "over", "pid", "reason", "started", "status", "usage",
+        "announced", "born", "cap", "deadline", "detail", "grace", "interrupt", "key", "killing_since", "leftovers",
+        "log", "log_fd", "mono", "over", "pid", "reason", "started", "status", "usage",
     )  # fmt: skip
 
-    def __init__(self, key: str, log: str, grace: float) -> None:
+    def __init__(self, key: str, log: str, grace: float, *, interrupt: bool = False) -> None:
+        self.interrupt = interrupt
         self.key = key
         self.log = log
         self.grace = grace

@@ -160,9 +160,9 @@ class Holder:
 
     def _begin(
         self, key: str, argv: list[str], shell: str, cwd: str, env: dict[str, str], log: str, timeout: float,
-        idle: float, grace: float, limit: int,
+        idle: float, grace: float, limit: int, stdin: str, interrupt: bool,
     ) -> None:  # fmt: skip
-        job = HeldJob(key, log, grace)
+        job = HeldJob(key, log, grace, interrupt=interrupt)
         try:
             self.journal.begin(f'{self.head}["B","{key}",{job.started:.6f}]\n', len(self.jobs))
             self.head = ""
@@ -173,7 +173,8 @@ class Holder:
             return
         self.jobs[key] = job
         try:
-            self._start(job, self.setting.prepare(key, argv, shell, cwd, env, log), keep_log=limit > 0 or idle > 0)
+            launch = self.setting.prepare(key, argv, shell, cwd, env, log, stdin)
+            self._start(job, launch, keep_log=limit > 0 or idle > 0)
         except SpawnError as error:
             job.reason = "spawn_error"
             job.detail = str(error)
@@ -196,6 +197,7 @@ class Holder:
             os.write(launch.log, f"nova: {message}\n".encode(errors="backslashreplace"))
             raise SpawnError(message) from None
         finally:
+            self.setting.close_stdin(launch)
             if keep_log:
                 job.log_fd = launch.log
             else:

@@ -31,7 +31,7 @@ def _encode(job: Job) -> bytes:
     return msgspec.json.encode(
         (
             "job", job.key, argv, wire(job.shell), wire(job.cwd), env, wire(job.log), job.timeout, job.idle_timeout,
-            job.grace, job.log_limit,
+            job.grace, job.log_limit, wire(job.stdin), job.interrupt,
         )
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nova_core.executors.spawn import Launch, SpawnError, open_log
+from nova_core.executors.spawn import Launch, SpawnError, open_log, open_stdin
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENOTDIR = 20
@@ -42,9 +42,9 @@ class Setting:
             self._problem = f"cannot use the log folder {os.path.basename(native(logs))}: {reason}"
 
     def prepare(
-        self, key: str, argv: list[str], shell: str, cwd: str, env: dict[str, str], log: str
+        self, key: str, argv: list[str], shell: str, cwd: str, env: dict[str, str], log: str, stdin: str = ""
     ) -> Launch:  # fmt: skip
-        """Enter the job's folder and open its log. Raises SpawnError."""
+        """Enter the job's folder, open its log and what it reads. Raises SpawnError."""
         if self.logs < 0:
             raise SpawnError(self._problem)
         folder = self._enter(cwd)
@@ -57,7 +57,18 @@ class Setting:
         if path != os.environb.get(b"PATH"):
             _set_path(path)
         words = [native(word) for word in argv]
-        return Launch(words, native(shell), whole, open_log(self.logs, native(log)), self._null)
+        source = open_stdin(native(stdin)) if stdin else self._null
+        try:
+            return Launch(words, native(shell), whole, open_log(self.logs, native(log)), source)
+        except SpawnError:
+            if source != self._null:
+                os.close(source)
+            raise
+
+    def close_stdin(self, launch: Launch) -> None:
+        """The job has its own descriptor of what it reads."""
+        if launch.null != self._null:
+            os.close(launch.null)
 
     def _enter(self, cwd: str) -> str:
         """Change to the job's folder: posix_spawn cannot, and a shell to do it costs as much as the job."""

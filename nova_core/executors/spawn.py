@@ -74,6 +74,19 @@ def open_log(folder: int, name: str) -> int:
         raise SpawnError(f"cannot create the log {name}: {error.strerror}") from None
 
 
+def open_stdin(path: str) -> int:
+    """A descriptor to read the plain file `path`; raises SpawnError for anything else, which could block for ever."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise SpawnError(f"cannot read {path}: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise SpawnError(f"cannot read {path}: it is not a plain file")
+    os.set_blocking(fd, True)
+    return fd
+
+
 def _open_existing(folder: int, name: str) -> int:
     try:
         fd = os.open(name, LOG_FLAGS | os.O_NONBLOCK, 0o600, dir_fd=folder)  # a FIFO must not block
@@ -102,7 +115,8 @@ def _kind(mode: int) -> str:
 
 
 class Launch:
-    """What one start needs: `argv` or `shell`, the whole environment as bytes, the log's descriptor and `null`'s.
+    """What one start needs: `argv` or `shell`, the whole environment as bytes, the log's descriptor, and `null`: that
+    of what it reads, mostly nothing.
 
     The working directory is the process's own: a holder has one thread and may change it before each start.
     """
