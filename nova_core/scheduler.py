@@ -22,6 +22,9 @@ class Limits(msgspec.Struct, frozen=True):
     memory: int = 0
 
 
+_Rank = tuple[int, float, int]
+
+
 class Frontier:
     """Which selected tasks wait for how many dependencies; feeds the ready ones to the queue."""
 
@@ -67,8 +70,8 @@ class ReadyQueue:
         self._capacity: dict[str, float] = {}
         self._free: dict[str, float] = {}
         self._needs = [self._needs_of(tasks[t], limits) for t in dag.ids]
-        self._parked: dict[str, list[tuple[int, float, int]]] = {name: [] for name in self._capacity}
-        self._ready: list[tuple[int, float, int]] = []
+        self._parked: dict[str, dict[float, list[_Rank]]] = {name: {} for name in self._capacity}  # by amount
+        self._ready: list[_Rank] = []
         self._members: set[int] = set()
 
     def _needs_of(self, task: Task, limits: Limits) -> tuple[tuple[str, float], ...]:
@@ -106,14 +109,16 @@ class ReadyQueue:
         while self._ready:
             item = heapq.heappop(self._ready)
             index = item[2]
-            if index not in self._members:
+            if index not in self._members:  # discarded: whoever is parked behind it gets the look it was given
+                self._wake(name for name, _ in self._needs[index])
                 continue
             lacking = next((name for name, amount in self._needs[index] if self._free[name] < amount - 1e-9), None)
             if lacking is None:
                 self._members.discard(index)
                 self._take(index)
                 return index
-            heapq.heappush(self._parked[lacking], item)
+            amount = dict(self._needs[index])[lacking]
+            heapq.heappush(self._parked[lacking].setdefault(amount, []), item)
             self._wake(name for name, _ in self._needs[index] if name != lacking)
         return None
 
@@ -141,11 +146,15 @@ class ReadyQueue:
         self._wake(name for name, _ in self._needs[index])
 
     def _wake(self, names: Iterable[str]) -> None:
-        """Give the best task parked with each limit another look, if the limit now has room for it."""
+        """Give the best task parked with each limit that now has room for it another look.
+
+        Whatever it takes or leaves gives the next one its look, so that no small task waits behind a large one.
+        """
         for name in names:
-            parked = self._parked[name]
-            if parked and self._free[name] >= dict(self._needs[parked[0][2]])[name] - 1e-9:
-                heapq.heappush(self._ready, heapq.heappop(parked))
+            room = self._free[name] + 1e-9
+            fitting = [parked for amount, parked in self._parked[name].items() if parked and amount <= room]
+            if fitting:
+                heapq.heappush(self._ready, heapq.heappop(min(fitting)))
 
 
 def blockers(dag: DAG, failed: Collection[str], going: Collection[str]) -> dict[str, tuple[str, ...]]:

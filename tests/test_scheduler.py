@@ -163,3 +163,16 @@ def test_expected_seconds(history: dict[str, float], expected: list[float]) -> N
     dag = DAG({"A": (), "B": (), "C": ()})
     tasks = {"A": Task("A", "a", duration=2.0), "B": Task("B", "b", duration=4.0), "C": Task("C", "c")}
     assert weights(dag, tasks, history) == expected
+
+
+def test_a_small_task_does_not_wait_behind_a_large_one() -> None:
+    """What is parked with a limit gets its look by what fits, not only by rank."""
+    needs = {"a": 4.0, "b": 3.0, "c": 3.0, "d": 0.5}
+    dag = DAG({name: () for name in needs})
+    tasks = {name: Task(name, name, cpu=cpu, priority=-(name == "d")) for name, cpu in needs.items()}
+    queue = ReadyQueue(dag, tasks, [1.0] * 4, Limits(cpu=4.0))
+    for i in range(4):
+        queue.push(i)
+    assert (queue.pop(), queue.pop()) == (0, None)
+    queue.finish(0)
+    assert (queue.pop(), queue.pop(), queue.pop()) == (1, 3, None)
