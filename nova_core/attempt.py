@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from nova_core.agents import FORMATS, AgentLog, Verdict
+from nova_core.agents.outcome import Ending
 from nova_core.executors.base import Ended
 from nova_core.inbox import Report, Tokens
 from nova_core.model import TokenUsage
+from nova_core.pricing import Price
 from nova_core.record import TaskState
-from nova_core.tokens import TokenCounter
 
 MOST_TEXT = 500
+MOST_NOTE = 4000
 _READ = 1 << 20
 
 
 class Attempt:
     """A task's worker at work. `check` is 0 while the command runs, else the number of the criterion being proved.
 
-    `cancelled`: somebody wants it to end; `interrupted`: only because the run ends, so that it is to run again.
+    `cancelled`: somebody wants it to end; `interrupted`: only because the run ends, so that it is to run again;
+    `doomed`: Nova itself ends it, for the reason given. `log` reads what it prints; `agent` and `provider` are None for
+    a command. `reserve` is the part of the budget set aside for it, `cap` what it may cost at most, in US dollars.
     """
 
     __slots__ = (
-        "base_cost", "base_sha", "base_usage", "cancelled", "check", "counter", "ended", "files", "interrupted", "key",
-        "number", "offset", "pid", "reported", "started", "task_id",
+        "agent", "base_cost", "base_estimated", "base_sha", "base_usage", "cancelled", "cap", "check", "doomed",
+        "ended", "files", "interrupted", "key", "log", "model", "number", "offset", "pid", "provider", "reported",
+        "reserve", "session", "started", "step", "task_id", "verdict",
     )  # fmt: skip
 
     def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
@@ -38,24 +45,42 @@ class Attempt:
         self.ended: Ended | None = None
         self.cancelled = False
         self.interrupted = False
+        self.doomed: Ending | None = None
         self.base_sha = state.base_sha
         self.base_usage = state.token_usage
         self.base_cost = state.cost_usd
-        self.counter = TokenCounter()
+        self.base_estimated = state.estimated
+        self.agent: str | None = None
+        self.provider: str | None = None
+        self.model = state.model
+        self.log: AgentLog = FORMATS["shell"]()
+        self.reserve = 0.0
+        self.cap: float | None = None
+        self.session: str | None = None  # that it goes on with
+        self.step: str | None = None
+        self.verdict: Verdict | None = None
         self.offset = 0
         self.reported: Tokens | None = None
         self.files: tuple[str, ...] = ()
 
     @property
     def usage(self) -> TokenUsage:
-        """Tokens of this attempt: what it reported, class by class, else what its log says."""
-        if self.reported is None:
-            return self.counter.usage
+        """Tokens of this attempt by its log. What a command reports of itself counts before that, class by class."""
+        if self.reported is None or self.agent is not None:
+            return self.log.usage
         given = {k: v for k in TokenUsage.__struct_fields__ if (v := getattr(self.reported, k)) is not None}
-        return msgspec.structs.replace(self.counter.usage, **given)
+        return msgspec.structs.replace(self.log.usage, **given)
+
+    def cost(self, prices: Mapping[str, Price]) -> float | None:
+        """US dollars of this attempt, None if nobody knows."""
+        if self.usage is not self.log.usage and self.reported is not None and self.agent is None:
+            from nova_core.pricing import cost
+
+            return cost(self.usage, self.model, prices) if self.usage.total else None
+        return self.log.cost(prices, self.model)[0] if self.usage.total else self.log.told_cost[0]
 
     def read_log(self, path: Path) -> bool:
-        """Count the tokens printed since the last look; False if nothing was.
+        """Read what was printed since the last look; False if nothing was.
 
         A log shorter than at the last look was cut to its limit at the end: what was counted before stays counted.
         """
@@ -66,7 +91,7 @@ class Attempt:
             with path.open("rb") as file:
                 file.seek(self.offset)
                 while chunk := file.read(_READ):
-                    self.counter.feed(chunk)
+                    self.log.feed(chunk)
                 self.offset = file.tell()
         except OSError:
             return False
@@ -82,4 +107,8 @@ def patch_of(report: Report) -> dict[str, Any]:
         patch["progress"] = max(0, min(100, report.percent))
     if report.criterion is not None:
         patch["current_step"] = f"reports criterion {report.criterion} met"
+    if report.note is not None:
+        patch["handoff"] = report.note[:MOST_NOTE]
+    if report.question is not None:
+        patch["current_step"] = f"asks: {report.question[:MOST_TEXT]}"
     return patch

@@ -8,33 +8,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from nova_core import gitinfo
+from nova_core.agents import Verdict
+from nova_core.agents.outcome import Ending
 from nova_core.attempt import MOST_TEXT, Attempt, patch_of
 from nova_core.board import Board
 from nova_core.changes import fingerprint
+from nova_core.checks import Checks
 from nova_core.clock import Clock, iso
 from nova_core.config import Config
+from nova_core.costs import Costs
 from nova_core.database import AttemptRow
 from nova_core.disk import Disk
 from nova_core.errors import EnvironmentProblem
 from nova_core.events import EventKind
-from nova_core.executors.base import Ended, EndReason, Executor, Report, Started
+from nova_core.executors.base import Ended, EndReason, Executor, Job, Report, Started
 from nova_core.inbox import Report as WorkerReport
 from nova_core.launch import Launcher
-from nova_core.model import Criterion, TokenUsage
-from nova_core.pricing import Price, cost
+from nova_core.model import Task, TokenUsage
+from nova_core.pricing import Price
 from nova_core.project import Project, log_name, old_log_name
-from nova_core.record import CLEARED, Reason, TaskStatus
+from nova_core.prompt import Done
+from nova_core.quota import Quotas
+from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.retries import Retries
-from nova_core.validation import check_outputs
-from nova_core.verdict import failure
+from nova_core.verdict import FINAL, Failure, agent_failure, exit_code_of, failure, of_ending
+from nova_core.waiting import WAITS, Waiting
 
 _MOST_FILES = 1000
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
-Failure = tuple[Reason, str]
 
 
 class Attempts:
-    """Starts attempts, follows them to their end, tells the board. `recovered` holds what earlier checks came to."""
+    """Starts attempts, follows them to their end, tells the board."""
 
     def __init__(
         self, project: Project, board: Board, executor: Executor, launcher: Launcher, config: Config,
@@ -53,21 +58,33 @@ class Attempts:
         self._in_git = gitinfo.find_repository(project.root) is not None
         self._settled: list[str] = []
         self.retries = Retries(board, config, clock)
+        self.quotas = Quotas(board.store, config, clock)
         self.failed = 0
         self.cost_changed = True
         self.active: dict[str, Attempt] = {}
-        self.recovered: dict[str, Report] = {}
+        self.checks = Checks(project, board, executor, launcher, config, disk, self._logs, self._settle)
+        self.costs = Costs(board, launcher, prices, self.active)
+        self.waiting = Waiting(board, launcher, self.quotas, self.retries, clock)
 
     # start
 
-    def start(self, task_id: str) -> Attempt:
+    def start(self, task_id: str, budget: float | None = None, reserve: float = 0.0) -> Attempt:
         """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown.
 
-        Raises `OSError`, with nothing recorded, when the disk refuses.
+        `budget` is the most it may cost, `reserve` what is set aside for it. Raises `OSError`, with nothing recorded,
+        when the disk refuses.
         """
         state = self._board.state(task_id)
         task = self._board.task(task_id)
         attempt = Attempt(task_id, state.attempt + 1, self._clock.now(), state)
+        attempt.cap, attempt.reserve = budget, reserve
+        attempt.agent = self._launcher.choose(task, self.waiting.is_held) or next(
+            iter(self._launcher.agents_of(task)), None
+        )
+        session = attempt.session = state.session_id if self._goes_on(state, attempt.agent) else None
+        previous = state.session_usage if session else TokenUsage()
+        self._equip(attempt, task, previous)
+        job, problem = self._job(attempt, session, state.error or "")
         self._rotate(task_id, attempt.number)
         # The first attempt finds the words it was accepted with; a later one may have been given new ones.
         patch: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if state.attempt else {}
@@ -76,19 +93,45 @@ class Attempts:
         self._board.record(
             EventKind.TASK_STARTED, task_id, f"{task_id} started: {task.name}",
             **{**patch, "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number, "worker_id": attempt.key,
-               "started_at": iso(attempt.started), "log": log_name(task_id), "model": self._launcher.model_of(task),
+               "started_at": iso(attempt.started), "log": log_name(task_id), "model": attempt.model,
+               "agent": attempt.agent, "session_id": session, "session_usage": previous, "waits_for": None,
                "base_sha": attempt.base_sha},
         )  # fmt: skip
         self.active[task_id] = attempt
-        try:
-            job = self._launcher.job(task, attempt.number)
-        except EnvironmentProblem as problem:
-            self._settle(attempt, (Reason.SPAWN_ERROR, problem.message))
+        if job is None:
+            self._settle(attempt, (Reason.SPAWN_ERROR, problem))
             return attempt
         if job.own_holder:
             self._store.commit()
         self._executor.submit(job)
         return attempt
+
+    def _goes_on(self, state: TaskState, agent: str | None) -> bool:
+        """Whether the last attempt's session is worth going on with: it was cut off, and by no fault of its own."""
+        cut_off = state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED
+        return cut_off and state.session_id is not None and agent is not None and agent == state.agent
+
+    def _equip(self, attempt: Attempt, task: Task, previous: TokenUsage) -> None:
+        """Who reads its log, whose quota it uses, which model is billed."""
+        attempt.model = self._launcher.model_of(task, attempt.agent)
+        attempt.log = self._launcher.open_log(attempt.agent, previous)
+        attempt.provider = self._launcher.provider(attempt.agent) if attempt.agent else None
+
+    def _job(self, attempt: Attempt, session: str | None, why: str) -> tuple[Job | None, str]:
+        task = self._board.task(attempt.task_id)
+        done = [self._done(task_id) for task_id in task.depends_on] if attempt.agent else []
+        try:
+            job = self._launcher.job(
+                task, attempt.number, agent=attempt.agent, done=done, session=session, why=why, budget=attempt.cap
+            )
+        except EnvironmentProblem as problem:
+            return None, problem.message
+        return job, ""
+
+    def _done(self, task_id: str) -> Done:
+        state = self._board.state(task_id)
+        name = self._board.task(task_id).name
+        return Done(task_id, name, state.files_changed, state.commit_sha, state.handoff)
 
     def _rotate(self, task_id: str, number: int) -> None:
         """`logs/<id>.log` is the latest attempt's: an older one moves to its numbered name."""
@@ -109,11 +152,22 @@ class Attempts:
         attempt.base_usage = sum(counts, TokenUsage())
         costs = [r.cost_usd for r in earlier if r.cost_usd is not None]
         attempt.base_cost = sum(costs) if costs else None
+        attempt.base_estimated = any(r.estimated for r in earlier)
+        attempt.agent = state.agent
+        self._equip(attempt, self._board.task(task_id), state.session_usage)
+        attempt.cap = self.costs.cap_of(task_id)
+        attempt.reserve = attempt.cap or self.costs.expected(task_id) or 0.0
         self.active[task_id] = attempt
         self._board.take(task_id)
         return attempt
 
     # watch
+
+    def end_costly(self, why: str) -> None:
+        """End the agents at work: the budget is reached. Their sessions can be gone on with."""
+        for attempt in list(self.active.values()):
+            if attempt.agent is not None and not attempt.check:
+                self._doom(attempt, Ending(Verdict.OVER_BUDGET, why))
 
     def handle(self, report: Report) -> None:
         """Take in what the executor saw."""
@@ -125,7 +179,7 @@ class Attempts:
         if isinstance(report, Started):
             self._running(attempt, report)
         elif attempt.check:
-            self._check_over(attempt, report)
+            self.checks.over(attempt, report)
         else:
             self._command_over(attempt, report)
 
@@ -136,18 +190,42 @@ class Attempts:
         )
 
     def read_logs(self) -> None:
-        """Count the tokens that running attempts have printed since the last look."""
-        for attempt in self.active.values():
+        """Take in what running attempts have printed since the last look: tokens, steps, and signs that it is over."""
+        for attempt in list(self.active.values()):
             if not attempt.check and attempt.read_log(self._project.log_dir / log_name(attempt.task_id)):
                 self._progress(attempt)
+                self._watch(attempt)
 
     def _progress(self, attempt: Attempt) -> None:
+        state = self._board.state(attempt.task_id)
         usage = attempt.base_usage + attempt.usage
-        if usage != self._board.state(attempt.task_id).token_usage:
-            self._board.record(
-                EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id}: {usage.total} tokens",
-                token_usage=usage, cost_usd=self._cost(attempt),
-            )  # fmt: skip
+        patch: dict[str, Any] = {}
+        if usage != state.token_usage:
+            patch = {"token_usage": usage, "cost_usd": self._cost(attempt), "estimated": self._is_estimated(attempt)}
+        if attempt.log.step and attempt.log.step != attempt.step:
+            attempt.step = patch["current_step"] = attempt.log.step[:MOST_TEXT]
+        for name, value in (("session_id", attempt.log.session_id), ("model", attempt.log.model)):
+            if value and value != getattr(state, name):
+                patch[name] = value
+        if patch:
+            text = patch.get("current_step") or f"{usage.total} tokens"
+            self._board.record(EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id}: {text}", **patch)
+
+    def _watch(self, attempt: Attempt) -> None:
+        """End an attempt that cannot come to anything, before it burns minutes or money."""
+        doomed = attempt.log.hopeless
+        if doomed is None and attempt.cap is not None:
+            spent = attempt.cost(self._prices) or 0.0
+            if spent >= attempt.cap:
+                doomed = Ending(Verdict.OVER_BUDGET, f"${spent:.2f} of ${attempt.cap:.2f} spent")
+        if doomed is not None:
+            self._doom(attempt, doomed)
+
+    def _doom(self, attempt: Attempt, why: Ending) -> None:
+        if attempt.doomed is None and not attempt.cancelled:
+            attempt.doomed = why
+            self._board.record(EventKind.WARNING, attempt.task_id, f"{attempt.task_id} is ended: {why.reason}")
+            self._executor.cancel(attempt.key, self._config.grace)
 
     def take_report(self, report: WorkerReport) -> None:
         """The worker told something of itself: data for the eye and the ledger, never a verdict."""
@@ -162,12 +240,15 @@ class Attempts:
             self._board.record(EventKind.TASK_PROGRESS, report.task, f"{report.task}: {text[:MOST_TEXT]}", **patch)
 
     def _cost(self, attempt: Attempt) -> float | None:
-        usage = attempt.usage
-        if not usage.total:
+        """What the task has cost so far; a lower bound if nobody knows what some attempt did."""
+        own = attempt.cost(self._prices)
+        if own is None:
             return attempt.base_cost
         self.cost_changed = True
-        own = cost(usage, self._board.state(attempt.task_id).model, self._prices)
-        return None if own is None else own + (attempt.base_cost or 0.0)
+        return own + (attempt.base_cost or 0.0)
+
+    def _is_estimated(self, attempt: Attempt) -> bool:
+        return attempt.base_estimated or attempt.log.estimated
 
     # end
 
@@ -175,15 +256,26 @@ class Attempts:
         attempt.ended = ended
         attempt.pid = ended.pid
         attempt.read_log(self._project.log_dir / log_name(attempt.task_id))
-        attempt.counter.finish()
+        attempt.log.finish()
         self._tell_leftovers(attempt, ended)
-        failed = failure(ended, self._limit(attempt, ended))
+        failed = self._failure(attempt, ended)
         if failed is None:
-            failed = self._missing_outputs(attempt)
-        if failed is None:
-            self._next_check(attempt)
+            self.checks.begin(attempt)
         else:
             self._settle(attempt, failed)
+
+    def _failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
+        limit = self._limit(attempt, ended)
+        if attempt.agent is None or not attempt.log.judges:
+            return failure(ended, limit)
+        outcome = attempt.log.outcome(exit_code_of(ended), self._prices, attempt.model)
+        attempt.verdict = outcome.verdict
+        if attempt.doomed and ended.reason is EndReason.CANCELLED and not attempt.cancelled:
+            attempt.verdict = attempt.doomed.verdict
+            return of_ending(attempt.doomed)
+        if attempt.provider and outcome.verdict not in WAITS:
+            self.quotas.worked(attempt.provider)
+        return agent_failure(ended, outcome, limit)
 
     def _limit(self, attempt: Attempt, ended: Ended) -> float:
         job_limit = self._config.idle_timeout
@@ -197,59 +289,6 @@ class Attempts:
             if names:
                 text = f"{attempt.task_id}: {len(names)} process(es) {what}: {', '.join(names[:5])}"
                 self._board.record(EventKind.WARNING, attempt.task_id, text)
-
-    def _missing_outputs(self, attempt: Attempt) -> Failure | None:
-        outputs = self._board.task(attempt.task_id).outputs
-        if not outputs:
-            return None
-        problems = check_outputs(outputs, self._project.root, attempt.started)
-        return (Reason.MISSING_OUTPUTS, "; ".join(problems)) if problems else None
-
-    def _next_check(self, attempt: Attempt) -> None:
-        """Prove the next criterion that carries a command, or settle when all hold."""
-        criteria = self._board.task(attempt.task_id).criteria
-        for number in range(attempt.check + 1, len(criteria) + 1):
-            if criteria[number - 1].command:
-                if attempt.cancelled:  # too late for the process before this one
-                    self._settle(attempt, (Reason.CANCELLED, "cancelled"))
-                else:
-                    self._begin_check(attempt, number, criteria[number - 1])
-                return
-        self._settle(attempt, None)
-
-    def _begin_check(self, attempt: Attempt, number: int, criterion: Criterion) -> None:
-        task = self._board.task(attempt.task_id)
-        attempt.check = number
-        job = self._launcher.check(task, attempt.number, number, criterion)
-        text = f"checking: {criterion.text}"
-        self._board.record(
-            EventKind.TASK_VERIFYING, task.id, f"{task.id} {text}", verifying=True, current_step=text, pid=None
-        )
-        known = self.recovered.pop(job.key, None)
-        if known is not None:
-            self.handle(known)
-            return
-        if job.log in self._logs:
-            self._disk.unlink(self._project.log_dir / job.log)
-        self._logs.add(job.log)
-        self._executor.submit(job)
-
-    def _check_over(self, attempt: Attempt, ended: Ended) -> None:
-        criterion = self._board.task(attempt.task_id).criteria[attempt.check - 1]
-        failed = failure(ended, self._config.check_timeout or 0.0)
-        if failed is None:
-            met = (*self._board.state(attempt.task_id).criteria_met, attempt.check)
-            self._board.record(
-                EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id} met: {criterion.text}", criteria_met=met
-            )
-            self._next_check(attempt)
-        elif failed[0] is Reason.CANCELLED:
-            self._settle(attempt, failed)
-        else:
-            log = self._launcher.check(self._board.task(attempt.task_id), 1, attempt.check, criterion).log
-            self._settle(
-                attempt, (Reason.CHECK_FAILED, f"criterion not met: {criterion.text} ({failed[1]}; logs/{log})")
-            )
 
     def _settle(self, attempt: Attempt, failed: Failure | None) -> None:
         """The attempt is over: write down how, free what it held, and let the board go on."""
@@ -269,7 +308,11 @@ class Attempts:
             patch |= {"status": TaskStatus.PENDING, "current_step": None}
             self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} was interrupted; it will run again", **patch)
             self._board.pending_again(task_id)
-        else:
+        elif attempt.session and attempt.verdict is Verdict.FAILED and not attempt.usage.total:
+            patch |= {"status": TaskStatus.PENDING, "current_step": None, "session_id": None, "reason": None}
+            self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} starts anew: its session is gone", **patch)
+            self._board.pending_again(task_id)
+        elif not self.waiting.leaves(attempt, patch, failed):
             self._fail(attempt, patch, failed)
         self._keep_history(attempt, failed)
         if not self._settled:
@@ -286,14 +329,31 @@ class Attempts:
             "pid": None, "completed_at": iso(over), "elapsed": round(elapsed, 3), "duration_seconds": round(elapsed),
             "exit_code": ended.code if ended else None, "signal": ended.signal if ended else None, "verifying": False,
         }  # fmt: skip
-        if attempt.usage.total:
+        if attempt.usage.total or attempt.cost(self._prices):
             patch |= {"token_usage": attempt.base_usage + attempt.usage, "cost_usd": self._cost(attempt)}
+        if attempt.agent:
+            patch |= self._agent_patch(attempt)
         if self._in_git:
             sha, files = gitinfo.changes(self._project.root, attempt.base_sha, attempt.started)
-            patch |= {"commit_sha": sha, "files_changed": tuple(dict.fromkeys((*files, *attempt.files)))}
-        elif attempt.files:
-            patch["files_changed"] = attempt.files
+            patch |= {"commit_sha": sha, "files_changed": tuple(dict.fromkeys((*files, *self._told_files(attempt))))}
+        elif files := self._told_files(attempt):
+            patch["files_changed"] = files
         return patch
+
+    def _agent_patch(self, attempt: Attempt) -> dict[str, Any]:
+        """What the agent's log says at the end."""
+        log, state = attempt.log, self._board.state(attempt.task_id)
+        session = log.session_id or state.session_id
+        return {
+            "verdict": attempt.verdict, "estimated": self._is_estimated(attempt), "session_id": session,
+            "session_usage": state.session_usage + attempt.usage, "model": log.model or attempt.model,
+        }  # fmt: skip
+
+    def _told_files(self, attempt: Attempt) -> tuple[str, ...]:
+        """Files that the worker says it changed, from the project root where they are below it."""
+        root = str(self._project.root) + os.sep
+        told = (*attempt.files, *(path.removeprefix(root) for path in attempt.log.files))
+        return tuple(dict.fromkeys(told))[:_MOST_FILES]
 
     def _await_approval(self, task_id: str, patch: dict[str, Any]) -> None:
         self._board.record(
@@ -306,7 +366,8 @@ class Attempts:
         reason, error = failed
         failures = self._board.state(task_id).failures + 1
         patch |= {"failures": failures, "error": error, "reason": reason, "current_step": None}
-        if reason not in _NOT_RETRIED and failures <= self._retries_of(attempt):
+        retried = reason not in _NOT_RETRIED and attempt.verdict not in FINAL
+        if retried and failures <= self._retries_of(attempt):
             delay = self.retries.delay(failures)
             text = f"{task_id} failed ({error}); retry {failures} in {delay:.1f} s"
             retry_at = iso(self._clock.now() + delay)
@@ -328,6 +389,7 @@ class Attempts:
         return self._config.retries if own is None else own
 
     def _keep_history(self, attempt: Attempt, failed: Failure | None) -> None:
+        self.costs.remember(attempt.agent, attempt.task_id, attempt.cost(self._prices))
         state = self._board.state(attempt.task_id)
         usage = attempt.usage
         self._store.add_attempt(
@@ -336,8 +398,10 @@ class Attempts:
                 state.elapsed,
                 "failed" if failed else "completed", failed[0].value if failed else None, state.exit_code, state.signal,
                 failed[1] if failed else None, state.log, state.model,
-                cost(usage, state.model, self._prices) if usage.total else None,
+                attempt.cost(self._prices),
                 usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_creation_tokens,
+                attempt.agent, attempt.verdict, attempt.log.estimated if attempt.agent else False,
+                attempt.log.session_id,
             )
         )  # fmt: skip
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from nova_core.attempts import Attempts
 from nova_core.clock import Clock
 from nova_core.config import Config
 from nova_core.events import EventKind
 from nova_core.store import Store
+from nova_core.text import money
 
 _DISK_PATIENCE = 10.0  # seconds to wait for a disk that refuses, once nothing runs
+_CENT = 1e-6  # sums of floats
+
+
+class Grant(NamedTuple):
+    """What a task may cost at most, and what of the budget is set aside for it, in US dollars."""
+
+    cap: float | None
+    reserve: float
 
 
 class Brakes:
@@ -35,17 +46,46 @@ class Brakes:
     def _failed_fast(self, attempts: Attempts) -> bool:
         return self._config.fail_fast and attempts.failed > 0
 
+    # the budget
+
+    def grant(self, task_id: str, attempts: Attempts) -> Grant | None:
+        """What the task may spend; None if it must not start while others run, or any more (then `over_budget`).
+
+        What runs counts with what is set aside for it. A task takes its cap, else what the dearest of its kind has
+        cost; where nobody knows yet, it runs alone, for then all that is left is its own.
+        """
+        cap = attempts.costs.cap_of(task_id)
+        budget = self._config.budget
+        if budget is None:
+            return Grant(cap, 0.0)
+        left = budget - attempts.costs.committed()
+        if not attempts.costs.is_costly(task_id):
+            return Grant(cap, 0.0)
+        need = cap if cap is not None else attempts.costs.expected(task_id)
+        if need is not None and need <= left + _CENT:
+            return Grant(left if cap is None else cap, need)
+        if any(attempt.reserve for attempt in attempts.active.values()):
+            return None
+        if need is None and left > _CENT:
+            return Grant(left, left)
+        self._reach(attempts.costs.spent(), f", and {task_id} needs about {money(need)}" if need is not None else "")
+        return None
+
     def _reaches_budget(self, attempts: Attempts) -> bool:
         """Whether the cap is reached; looked at again only when a cost has changed."""
         budget = self._config.budget
         if budget is not None and not self.over_budget and attempts.cost_changed:
             attempts.cost_changed = False
-            spent = sum(t.cost_usd or 0.0 for t in self._store.tasks.values())
-            if spent >= budget:
-                self.over_budget = True
-                text = f"${spent:.2f} of ${budget:.2f} spent: nothing new starts"
-                self._store.record(EventKind.BUDGET_REACHED, None, text)
+            spent = attempts.costs.spent()
+            if spent >= budget - _CENT:
+                self._reach(spent, "")
+                attempts.end_costly(f"{money(spent)} of {money(budget)} spent")
         return self.over_budget
+
+    def _reach(self, spent: float, why: str) -> None:
+        self.over_budget = True
+        text = f"{money(spent)} of {money(self._config.budget)} spent{why}: nothing new starts"
+        self._store.record(EventKind.BUDGET_REACHED, None, text)
 
     def disk_is_hopeless(self) -> bool:
         """Whether the disk has refused for longer than Nova waits with nothing running."""

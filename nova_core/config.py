@@ -9,6 +9,9 @@ from typing import Any
 
 import msgspec
 
+from nova_core.agents import FORMATS
+from nova_core.agents.adapters import ADAPTERS, Permissions
+from nova_core.agents.commands import GROUPS
 from nova_core.errors import InputError, InputNotFoundError, Problem, UsageError
 from nova_core.model import Task
 from nova_core.pricing import Price
@@ -17,6 +20,7 @@ from nova_core.settings import (
     Read,
     Reader,
     above_zero,
+    kind_of,
     map_of,
     plain,
     read_argument,
@@ -33,15 +37,29 @@ from nova_core.text import clean, head_and_tail
 from nova_core.yaml_file import Document, load_yaml
 
 DEFAULT_FILE = "nova.yaml"
-PLACEHOLDERS = ("id", "name", "description", "prompt", "model")
+PLACEHOLDERS = ("id", "name", "description", "prompt", "prompt_file", "model")
 
 
 class AgentConfig(msgspec.Struct, frozen=True):
-    """How to start one agent: its command with placeholders, extra environment, and the model it uses unless told."""
+    """How to start one agent.
 
-    command: tuple[str, ...]
+    Without a `command` it is one that Nova knows: the one of its name, or the one that `use` names. `parser` (a format)
+    or `line` (a regular expression) tells how its output is read; `budget` is US dollars for one attempt; `provider`
+    is whose quota it uses up; `args` are added to the command of a known agent.
+    """
+
+    command: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
     model: str | None = None
+    use: str | None = None
+    permissions: Permissions = Permissions.SAFE
+    max_turns: int | None = None
+    budget: float | None = None
+    args: tuple[str, ...] = ()
+    parser: str | None = None
+    line: str | None = None
+    provider: str | None = None
+    mcp: bool = True
 
 
 class LimitsConfig(msgspec.Struct, frozen=True):
@@ -79,6 +97,8 @@ class Config(msgspec.Struct, frozen=True):
     retries: int = 0
     retry_delay: float = 2.0
     retry_max_delay: float = 300.0
+    quota_delay: float = 30.0
+    prompt: str | None = None
     budget: float | None = None
     prices: Mapping[str, Price] = {}
     log_limit: int = 64_000_000
@@ -137,6 +157,50 @@ def _read_command(value: object) -> tuple[str, ...]:
     return arguments
 
 
+def _read_arguments(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError("must be a list of texts, such as [--effort, high]")
+    return tuple(map(read_argument, value))
+
+
+def _read_line(value: object) -> str:
+    """A regular expression whose named groups mean something."""
+    text = read_text(value)
+    try:
+        names = set(re.compile(text).groupindex)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    if not names or names - set(GROUPS):
+        known = ", ".join(GROUPS)
+        raise ValueError(f"has {'no' if not names else 'unknown'} named groups: write (?P<step>...), known are {known}")
+    return text
+
+
+def _read_choice(*choices: str) -> Read:
+    def read(value: object) -> str:
+        text = read_text(value).strip()
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}, not {kind_of(value)}")
+        return text
+
+    return read
+
+
+def _read_permissions(value: object) -> Permissions:
+    return Permissions(_read_choice(*Permissions)(value))
+
+
+def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
+    """One agent: with a command, or one that Nova knows."""
+    agent = _AGENT_FIELDS(reader, keys, data)
+    name = str(keys[-1])
+    if isinstance(agent, AgentConfig) and not agent.command and (agent.use or name) not in ADAPTERS:
+        known = ", ".join(ADAPTERS)
+        reader.fail(keys, "has no command", f"write `command: [...]`, or `use:` one that Nova knows ({known})")
+        return None
+    return agent
+
+
 def _read_variables(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
     for name in data if isinstance(data, dict) else ():
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
@@ -155,13 +219,29 @@ _SCALARS: dict[str, Read] = {
     "retries": read_count,
     "retry_delay": read_duration,
     "retry_max_delay": read_duration,
+    "quota_delay": above_zero(read_duration),
+    "prompt": read_text,
     "budget": above_zero(read_number),
     "log_limit": read_size,
     "fail_fast": read_truth,
     "milestones": read_text,
 }
 _CEILINGS: dict[str, Read] = {"cpu": above_zero(read_number), "memory": above_zero(read_size)}
-_AGENT = {"command": plain(_read_command), "env": _read_variables, "model": plain(read_text)}
+_AGENT = {
+    "command": plain(_read_command),
+    "env": _read_variables,
+    "model": plain(read_text),
+    "use": plain(_read_choice(*ADAPTERS)),
+    "permissions": plain(_read_permissions),
+    "max_turns": plain(above_zero(read_count)),
+    "budget": plain(above_zero(read_number)),
+    "args": plain(_read_arguments),
+    "parser": plain(_read_choice(*FORMATS)),
+    "line": plain(_read_line),
+    "provider": plain(read_text),
+    "mcp": plain(read_truth),
+}
+_AGENT_FIELDS = struct(AgentConfig, _AGENT)
 _PRICE = {name: plain(read_number) for name in ("input", "output", "cache_read", "cache_creation")}
 _LIMITS = {
     "branches": map_of(plain(above_zero(read_count))),
@@ -170,7 +250,7 @@ _LIMITS = {
 }
 _FIELDS: dict[str, Field] = {
     **{name: plain(read) for name, read in _SCALARS.items()},
-    "agents": map_of(struct(AgentConfig, _AGENT, "command")),
+    "agents": map_of(_read_agent),
     "limits": struct(LimitsConfig, _LIMITS),
     "prices": map_of(struct(Price, _PRICE, "input", "output")),
     "env": struct(EnvConfig, {"drop": plain(read_names), "set": _read_variables}),
@@ -181,7 +261,9 @@ _VARIABLES: dict[str, tuple[str, Read]] = {
 }
 
 
-def render_command(agent: AgentConfig, task: Task, prompt: str, model: str | None = None) -> tuple[str, ...]:
+def render_command(
+    agent: AgentConfig, task: Task, prompt: str, model: str | None = None, prompt_file: str = ""
+) -> tuple[str, ...]:
     """The agent's command for one task: an argument list, for no shell, with every `{placeholder}` filled in.
 
     Values are not searched for placeholders again, and no value becomes an option: an argument that begins with a
@@ -192,11 +274,17 @@ def render_command(agent: AgentConfig, task: Task, prompt: str, model: str | Non
         "name": task.name,
         "description": task.description,
         "prompt": prompt,
+        "prompt_file": prompt_file,
         "model": model or agent.model or "",
     }
+    return tuple(fill(argument, values) for argument in agent.command)
+
+
+def fill(argument: str, values: Mapping[str, str]) -> str:
+    """One argument with its placeholders filled in, as `render_command` does."""
     # No argument can hold a NUL, nor a lone surrogate.
     safe = {key: text.replace("\0", "").encode("utf-8", "replace").decode() for key, text in values.items()}
-    return tuple(_substitute(argument, safe) for argument in agent.command)
+    return _substitute(argument, safe)
 
 
 def _substitute(argument: str, values: Mapping[str, str]) -> str:

@@ -23,14 +23,26 @@ CREATE TABLE IF NOT EXISTS attempts(
   elapsed REAL NOT NULL, status TEXT NOT NULL, reason TEXT, exit_code INTEGER, signal INTEGER, error TEXT, log TEXT,
   model TEXT, cost_usd REAL,
   input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL,
-  cache_creation_tokens INTEGER NOT NULL, PRIMARY KEY(run, task, attempt)) WITHOUT ROWID;
+  cache_creation_tokens INTEGER NOT NULL,
+  agent TEXT, verdict TEXT, estimated INTEGER NOT NULL DEFAULT 0, session_id TEXT,
+  PRIMARY KEY(run, task, attempt)) WITHOUT ROWID;
 """
-_VERSION = 1
+_VERSION = 2
+# What later versions added to the table of attempts, by the version before.
+_ADDED = {
+    1: ("agent TEXT", "verdict TEXT", "estimated INTEGER NOT NULL DEFAULT 0", "session_id TEXT"),
+}
 
 
 def _event(row: tuple[Any, ...]) -> Event:
     number, at, kind, task, message, patch = row
     return Event(number, at, EventKind(kind), task, message, msgspec.json.decode(patch))
+
+
+def _attempt(row: tuple[Any, ...]) -> AttemptRow:
+    """A row, also of a file that an older Nova wrote and nobody has brought up."""
+    values = dict(zip(AttemptRow.__struct_fields__, row, strict=False))
+    return AttemptRow(**{**values, "estimated": bool(values.get("estimated"))})
 
 
 def _words(error: Exception) -> str:
@@ -59,6 +71,10 @@ class AttemptRow(msgspec.Struct, frozen=True):
     output_tokens: int
     cache_read_tokens: int
     cache_creation_tokens: int
+    agent: str | None = None
+    verdict: str | None = None
+    estimated: bool = False
+    session_id: str | None = None
 
 
 _INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts VALUES({','.join('?' * len(AttemptRow.__struct_fields__))})"
@@ -85,10 +101,12 @@ class Database:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.executescript(_SCHEMA)
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version > _VERSION:
                 raise EnvironmentProblem(f"{path}: written by a newer Nova", hint="upgrade Nova")
+            self._connection.executescript(_SCHEMA)
+            for column in _ADDED.get(version, ()):
+                self._connection.execute(f"ALTER TABLE attempts ADD COLUMN {column}")
             self._connection.execute(f"PRAGMA user_version={_VERSION}")
         except (sqlite3.Error, OSError) as error:
             full = "full" in str(error) or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
@@ -154,7 +172,7 @@ class Database:
         """Attempts that are over, oldest first; of one task, or of all."""
         where, values = ("WHERE task = ?", (task,)) if task is not None else ("", ())
         rows = self._connection.execute(f"SELECT * FROM attempts {where} ORDER BY ended_at, attempt", values)  # noqa: S608 - two constants
-        return [AttemptRow(*row) for row in rows]
+        return [_attempt(row) for row in rows]
 
     def last_attempts(self) -> dict[str, int]:
         """Number of the latest attempt of each task whose start is on record, also of tasks no longer in the plan."""

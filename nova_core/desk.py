@@ -10,6 +10,7 @@ from nova_core.board import Board
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.errors import UsageError
 from nova_core.events import EventKind
+from nova_core.quota import lift
 from nova_core.record import Reason, TaskStatus
 from nova_core.recovery import RESET
 
@@ -64,7 +65,14 @@ class Desk:
         return self._board.state(task_id).status in (TaskStatus.FAILED, TaskStatus.COMPLETED)
 
     def _pause(self, paused: bool) -> Reply:
+        held = [] if paused else list(self._board.store.run.quotas)
+        for provider in held:
+            self._lift(provider)
+        if held:
+            self._board.rebuild()
         if self._board.store.run.paused == paused:
+            if held:
+                return Reply(True, f"tried again now: {', '.join(held)}")
             return Reply(True, "the run is paused already" if paused else "the run is not paused")
         kind = EventKind.RUN_PAUSED if paused else EventKind.RUN_RESUMED
         text = "paused: running tasks go on, nothing new starts" if paused else "resumed"
@@ -79,11 +87,22 @@ class Desk:
         state = self._board.state(task_id)
         if self._is_running(task_id):
             return f"{task_id} is running; cancel it first"
-        if state.status is TaskStatus.PENDING and not state.retry_at:
+        if state.status is TaskStatus.PENDING and not state.retry_at and not state.waits_for:
             causes = ", ".join(state.blocked_by)
             return f"{task_id} is blocked by {causes}; retry {causes}" if causes else f"{task_id} has not run yet"
+        if state.waits_for:
+            self._lift(state.waits_for)
         self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} will run again", **RESET)
         return None
+
+    def _lift(self, provider: str) -> None:
+        """Try a provider that is left alone again now, with all that wait for it."""
+        lift(self._board.store, provider)
+        for task_id in self._board.dag.ids:
+            state = self._board.state(task_id)
+            if state.waits_for == provider and state.status is TaskStatus.PENDING:
+                text = f"{task_id} waits no longer for {provider}"
+                self._board.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None)
 
     def _skip(self, task_id: str, command: Command) -> str | None:
         state = self._board.state(task_id)
@@ -113,7 +132,7 @@ class Desk:
         if self._attempts and task_id in self._attempts.active:
             self._attempts.cancel(task_id, kill=command.kill)
             return None
-        if state.retry_at or state.approval == "waiting":
+        if state.retry_at or state.waits_for or state.approval == "waiting":
             self._fail(task_id, Reason.CANCELLED, "cancelled")
             return None
         return f"{task_id} is not running"

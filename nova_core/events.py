@@ -30,6 +30,8 @@ class EventKind(StrEnum):
     TASK_CHANGED = "task_changed"
     MILESTONE = "milestone"
     BUDGET_REACHED = "budget_reached"
+    PROVIDER_PAUSED = "provider_paused"
+    PROVIDER_RESUMED = "provider_resumed"
     WARNING = "warning"
 
 

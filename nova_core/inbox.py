@@ -35,7 +35,11 @@ class Tokens(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Report(msgspec.Struct, tag_field="kind", tag="report"):
-    """What a worker says of itself: data, never a verdict. `token` proves which attempt speaks."""
+    """What a worker says of itself: data, never a verdict. `token` proves which attempt speaks.
+
+    `note` is for those who go on from its work, `action` something it did, `output` a promised file that is written,
+    `question` what it would ask if somebody were there.
+    """
 
     run: str
     task: str
@@ -47,6 +51,10 @@ class Report(msgspec.Struct, tag_field="kind", tag="report"):
     criterion: int | None = None
     files: tuple[str, ...] = ()
     message: str | None = None
+    note: str | None = None
+    action: str | None = None
+    output: str | None = None
+    question: str | None = None
 
 
 class Request(msgspec.Struct, tag_field="kind", tag="command"):

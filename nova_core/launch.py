@@ -1,20 +1,34 @@
-"""From a task to the process that does it: which command, with which words and environment."""
+"""From a task to the process that does it: which command or agent, with which words and environment."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
 
-from nova_core.config import AgentConfig, Config, render_command
+from nova_core.agents import AgentLog
+from nova_core.config import AgentConfig, Config
+from nova_core.disk import Disk
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Job
 from nova_core.inbox import attempt_token
-from nova_core.model import Criterion, Task
+from nova_core.invocation import (
+    Request,
+    adapter_of,
+    agent_named,
+    gemini_settings,
+    invoke,
+    open_log,
+    program_of,
+    provider_of,
+)
+from nova_core.model import Criterion, Task, TokenUsage
 from nova_core.project import Project, check_log_name, log_name
-from nova_core.prompt import build_prompt
+from nova_core.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
 
 # What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
 _DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
@@ -33,6 +47,8 @@ class Launcher:
         self._secret = secret
         self._ids = ids
 
+    # which agent
+
     def require_commands(self, tasks: Iterable[Task], plan: str) -> None:
         """Raise `EnvironmentProblem` (exit 8) unless every task of `plan` has something to run it that can be found."""
         missing: dict[str, Task] = {}
@@ -45,65 +61,149 @@ class Launcher:
             problem, task = next(iter(missing.items()))
             raise EnvironmentProblem(
                 f"{plan}:{task.line}: task {task.id} has nothing to run it: {problem}",
-                hint="give it a Command cell, pass --command 'LINE', or set `agent:` and `agents:` in nova.yaml",
+                hint="give it a Command cell, pass --command 'LINE', or set `agent:` in nova.yaml",
             )
 
     def _agent_problem(self, task: Task) -> str | None:
-        name = self._agent_name(task)
-        if name is None:
+        names = self.agents_of(task)
+        if not names:
             return "no command and no agent is configured"
-        agent = self._config.agents.get(name)
+        problems = [self._problem_of(name) for name in names]
+        return None if None in problems else problems[0]
+
+    def _problem_of(self, name: str) -> str | None:
+        agent = agent_named(self._config, name)
         if agent is None:
-            return f"agent {name!r} is not among `agents:` in nova.yaml"
-        program = agent.command[0]
-        path = {**agent.env}.get("PATH")
-        return (
-            None if shutil.which(program, path=path) else f"agent {name!r}: {program!r} is not installed or not on PATH"
-        )
+            return f"agent {name!r} is not among `agents:` in nova.yaml, and none that Nova knows"
+        program = program_of(name, agent)
+        if _which(program, {**agent.env}.get("PATH")):
+            return None
+        adapter = adapter_of(name, agent)
+        install = f" (`{adapter.package}`)" if adapter else ""
+        return f"agent {name!r}: {program!r} is not installed or not on PATH{install}"
 
-    def _agent_name(self, task: Task) -> str | None:
-        """The task's own agent, else the first configured one that is installed, else the first."""
-        if task.agent:
-            return task.agent
-        agents = self._config.agents
-        usable = (name for name in self._config.agent if name in agents and shutil.which(agents[name].command[0]))
-        return next(usable, next(iter(self._config.agent), None))
+    def agents_of(self, task: Task) -> tuple[str, ...]:
+        """The agents that may do the task, in order of preference; none for a command."""
+        if task.command or self._config.command:
+            return ()
+        own = tuple(name.strip() for name in (task.agent or "").split(",") if name.strip())
+        return own or self._config.agent
 
-    def model_of(self, task: Task) -> str | None:
+    def choose(self, task: Task, held: Callable[[str], bool]) -> str | None:
+        """The agent to start now: the first that is installed and whose provider is not held; None if all are held.
+
+        Where none is installed it is the first, so that its own message tells what is missing.
+        """
+        names = self.agents_of(task)
+        usable = [name for name in names if self._problem_of(name) is None] or list(names[:1])
+        return next((name for name in usable if not held(self.provider(name))), None)
+
+    def provider(self, name: str) -> str:
+        """Whose quota the agent uses up."""
+        agent = agent_named(self._config, name)
+        return provider_of(name, agent) if agent else name
+
+    def cap_of(self, task: Task) -> float | None:
+        """The smallest cap for an attempt among the agents that may do the task."""
+        found = (agent_named(self._config, name) for name in self.agents_of(task))
+        return min((agent.budget for agent in found if agent and agent.budget is not None), default=None)
+
+    def settings(self, name: str) -> AgentConfig:
+        """The agent's settings. Raises `EnvironmentProblem` for one that nobody knows."""
+        agent = agent_named(self._config, name)
+        if agent is None:
+            raise EnvironmentProblem(f"nothing to run it: {self._problem_of(name)}")
+        return agent
+
+    def model_of(self, task: Task, agent: str | None) -> str | None:
         """The model that will be billed for the task, if it is known."""
-        if task.model or task.command or self._config.command:
-            return task.model
-        agent = self._config.agents.get(self._agent_name(task) or "")
-        return agent.model if agent else None
+        found = agent_named(self._config, agent) if agent else None
+        return task.model or (found.model if found else None)
 
-    def job(self, task: Task, attempt: int) -> Job:
+    def open_log(self, agent: str | None, previous: TokenUsage) -> AgentLog:
+        """Who reads what the task prints."""
+        found = agent_named(self._config, agent) if agent else None
+        return open_log(agent, found, previous) if agent and found else open_log("shell", AgentConfig(), previous)
+
+    # what to run
+
+    def prompt(self, task: Task, done: Sequence[Done], agent: str | None = None) -> str:
+        """The words the task's agent gets. Raises `EnvironmentProblem` if the template cannot be read."""
+        settings = agent_named(self._config, agent) if agent else None
+        by_tool = bool(settings and agent and self._server(agent, settings))
+        return build_prompt(task, self._name, done, by_tool=by_tool, template=self._template())
+
+    def _template(self) -> str:
+        if self._config.prompt is None:
+            return TEMPLATE
+        try:
+            return (self._project.root / self._config.prompt).read_text("utf-8", "replace")
+        except OSError as error:
+            text = f"{self._config.prompt}: the template of prompts cannot be read: {error.strerror}"
+            raise EnvironmentProblem(text, hint="correct `prompt:` in nova.yaml, or take it out") from None
+
+    def job(
+        self, task: Task, attempt: int, *, agent: str | None = None, done: Sequence[Done] = (),
+        session: str | None = None, why: str = "", budget: float | None = None,
+    ) -> Job:  # fmt: skip
         """The attempt's own process. Raises `EnvironmentProblem` for a task that nothing can run."""
         line = task.command or self._config.command
-        agent = None if line else self._agent_of(task)
         timeout = task.timeout if task.timeout is not None else self._config.timeout
+        if line:
+            how = Job(key="", shell=line)
+            env: Mapping[str, str] = {}
+        elif agent is None:
+            raise EnvironmentProblem(f"nothing to run it: {self._agent_problem(task)}")
+        else:
+            how, env = self._agent_job(task, attempt, agent, done, session, why, budget)
         return Job(
             key=f"{task.id}@{attempt}",
-            argv=self._argv(agent, task) if agent else (),
-            shell=line or "",
+            argv=how.argv,
+            shell=how.shell,
             cwd=str(self._project.root),
-            env=self._environment(task, attempt, agent.env if agent else {}),
+            env=self._environment(task, attempt, env),
             log=log_name(task.id),
             timeout=timeout or 0.0,
             idle_timeout=self._config.idle_timeout or 0.0,
             grace=self._config.grace,
             log_limit=self._config.log_limit,
-            own_holder=agent is not None,
+            own_holder=not line,
+            stdin=how.stdin,
+            interrupt=how.interrupt,
         )
 
-    def _agent_of(self, task: Task) -> AgentConfig:
-        """Not every task passed `require_commands`: one that was skipped, say, can still be retried."""
-        name = self._agent_name(task)
-        if name is None or name not in self._config.agents:
-            raise EnvironmentProblem(f"nothing to run it: {self._agent_problem(task)}")
-        return self._config.agents[name]
+    def _agent_job(
+        self, task: Task, attempt: int, name: str, done: Sequence[Done], session: str | None, why: str,
+        budget: float | None,
+    ) -> tuple[Job, Mapping[str, str]]:  # fmt: skip
+        agent = self.settings(name)
+        prompt = resumed_prompt(why) if session else self.prompt(task, done, name)
+        path = self._project.prompt_file(task.id, attempt)
+        Disk().replace(path, prompt.encode("utf-8", "replace"), sync=False)
+        server = self._server(name, agent)
+        request = Request(
+            task, prompt, str(path), task.model, budget, session, server, self._settings_file(name, agent, server)
+        )
+        found = invoke(name, agent, request)
+        stdin = str(path) if found.stdin else ""
+        return Job(key="", argv=found.argv, stdin=stdin, interrupt=found.interrupt), found.env
 
-    def _argv(self, agent: AgentConfig, task: Task) -> tuple[str, ...]:
-        return render_command(agent, task, build_prompt(task, self._name), task.model or agent.model or "")
+    def _server(self, name: str, agent: AgentConfig) -> tuple[str, ...]:
+        """How the reporting server is started, for an agent that can use it, where it is installed."""
+        adapter = adapter_of(name, agent)
+        if not (adapter and adapter.mcp and agent.mcp and _has_mcp()):
+            return ()
+        return sys.executable, "-m", "nova_core.mcp_server"
+
+    def _settings_file(self, name: str, agent: AgentConfig, server: tuple[str, ...]) -> str:
+        adapter = adapter_of(name, agent)
+        if not server or adapter is None or adapter.mcp != "gemini":
+            return ""
+        path = self._project.nova_dir / "gemini.json"
+        data = gemini_settings(server)
+        if _content(path) != data:
+            Disk().replace(path, data, sync=False)
+        return str(path)
 
     def check(self, task: Task, attempt: int, number: int, criterion: Criterion) -> Job:
         """The process that proves criterion `number` (from 1)."""
@@ -138,6 +238,25 @@ class Launcher:
             "NOVA_PROJECT_ROOT": str(self._project.root),
             "NOVA_INBOX": str(self._project.inbox_dir),
         }
+
+
+@cache
+def _which(program: str, path: str | None) -> str | None:
+    return shutil.which(program, path=path)
+
+
+@cache
+def _has_mcp() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("mcp") is not None
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _with_nova(path: str) -> str:

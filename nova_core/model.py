@@ -29,7 +29,7 @@ class Criterion(msgspec.Struct, frozen=True, gc=False):
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One row of the plan. Durations and timeouts are seconds, memory is bytes, `line` counts from 1."""
+    """One row of the plan. Times are seconds, `memory` is bytes, `budget` US dollars, `line` counts from 1."""
 
     id: str
     name: str
@@ -52,6 +52,7 @@ class Task(msgspec.Struct, frozen=True):
     duration: float | None = None
     cpu: float = 0.0
     memory: int = 0
+    budget: float | None = None
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from nova_core.attempt import Attempt
 from nova_core.attempts import Attempts
 from nova_core.board import Board, Selection
 from nova_core.brakes import Brakes
+from nova_core.caution import cautions
 from nova_core.clock import Clock, iso
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.config import Config, load_config
@@ -244,6 +245,7 @@ class Orchestrator:
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:
             self._announce()
+        self.attempts.quotas.forget_blocks()
         left = self._executor.recover()
         self._executor.prepare()
         found = recover(self.board, self.attempts, self._executor, left)
@@ -256,7 +258,9 @@ class Orchestrator:
 
     def _announce(self) -> None:
         store = self.store
-        for warning in store.warnings:
+        prices = {**default_prices(), **self.config.prices}
+        open_tasks = (self.cascade.tasks[i] for i in self.board.selected)
+        for warning in (*store.warnings, *cautions(self.config, open_tasks, prices)):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or iso(self._clock.now())
         text = f"{self.cascade.name}: {len(self.board.selected)} tasks, {self.max_workers} workers"
@@ -285,7 +289,7 @@ class Orchestrator:
             self._next_tail = now + _TAIL
             self.attempts.read_logs()
         for task_id in self.attempts.retries.due():
-            self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None)
+            self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None, waits_for=None)
             self.board.offer(task_id)
         self._fire_milestones()
         self.store.tick()
@@ -305,8 +309,15 @@ class Orchestrator:
             task_id = self.board.pop()
             if task_id is None:
                 return
+            if self.attempts.waiting.must_wait(task_id):
+                continue
+            grant = self._brakes.grant(task_id, self.attempts)
+            if grant is None:
+                self.board.leave(task_id)
+                self.board.offer(task_id)
+                return
             try:
-                self.attempts.start(task_id)
+                self.attempts.start(task_id, grant.cap, grant.reserve)
             except OSError as error:
                 self.board.leave(task_id)
                 self.board.offer(task_id)

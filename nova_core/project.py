@@ -28,6 +28,7 @@ class Project:
         self.lock_file = self.nova_dir / "run.lock"
         self.secret_file = self.nova_dir / "secret"
         self.old_dir = self.nova_dir / "old"
+        self.prompts_dir = self.nova_dir / "prompts"
         self.engine_log = self.nova_dir / "engine.log"
 
     def make_dirs(self) -> None:
@@ -42,11 +43,16 @@ class Project:
                 file.write(_IGNORE)
         for path in (self.inbox_dir, *(self.inbox_dir / name for name in ("tmp", "new", "ack"))):
             make_dir(path)
+        make_dir(self.prompts_dir)
         make_dir(self.log_dir, 0o777)
 
     def latest_log(self, task_id: str) -> Path:
         """What the latest attempt printed."""
         return self.log_dir / log_name(task_id)
+
+    def prompt_file(self, task_id: str, attempt: int) -> Path:
+        """The prompt that the attempt was given; two dots, which no id has, keep the number apart from the id."""
+        return self.prompts_dir / f"{log_name(task_id).removesuffix('.log')}..{attempt}.md"
 
     def attempt_log(self, task_id: str, attempt: int, latest: int, ids: Collection[str]) -> Path:
         """What attempt `attempt` printed, when the latest one is number `latest`."""

@@ -1,41 +1,118 @@
-"""The words an agent gets for one task."""
+"""The words an agent gets for one task: a template, which may be replaced, filled with what plan and run know."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from nova_core.model import Criterion, Task
+from nova_core.text import head_and_tail
 
-_OPENING = """\
+TEMPLATE = """\
 You are working on one task of the project "{project}". Do this task and nothing else: other workers do the other tasks,
 perhaps at this moment and in this same directory.
 
 # Task {id}: {name}
-"""
 
-_CLOSING = """\
+{description}
+
+{details}
+
+{dependencies}
+
+{outputs}
+
+{criteria}
+
 # While you work
 
-Tell the person who watches what you are doing, at each larger step (the command is there for you, and cheap):
-
-    nova report --step "what you are doing now" --percent 40
+{report}
 
 Nobody can answer questions: decide yourself, and say in your last message what you decided. When you cannot do the
 task, say why and end with an error instead of pretending.
 """
+PLACEHOLDERS = (
+    "project", "id", "name", "description", "details", "dependencies", "outputs", "criteria", "report",
+)  # fmt: skip
+_PLACE = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+_NOTES = 8000  # characters for all that dependencies left, shared out evenly; the middle of a long note goes
+_MOST_FILES = 40
+
+_BY_COMMAND = """\
+Tell the person who watches what you are doing, at each larger step (the command is there for you, and cheap):
+
+    nova report --step "what you are doing now" --percent 40
+
+Whoever goes on from your work reads what you leave here: `nova report --note "what to know"`."""
+_BY_TOOL = """\
+Tell the person who watches what you are doing, at each larger step: call the tool `report` of the server `nova` with a
+step and a percentage. Tell each criterion that is met with `verify`, each file that you promised with `output`. Whoever
+goes on from your work reads what you leave with `handoff`."""
 
 
-def build_prompt(task: Task, project_name: str) -> str:
-    """The whole prompt for `task`: what to do, what must exist afterwards, what will be checked, how to report."""
-    sections = (
-        _OPENING.format(project=project_name, id=task.id, name=task.name),
-        task.description,
-        task.details,
-        _outputs(task.outputs),
-        _criteria(task.criteria),
-        _CLOSING,
+class Done(msgspec.Struct, frozen=True):
+    """A dependency that is completed: what it did, for those who go on from it. `note` is its own words."""
+
+    id: str
+    name: str
+    files: tuple[str, ...] = ()
+    commit: str | None = None
+    note: str | None = None
+
+
+def build_prompt(
+    task: Task, project_name: str, done: Sequence[Done] = (), *, by_tool: bool = False, template: str = TEMPLATE
+) -> str:
+    """The whole prompt for `task`: what to do, what was done before, what must exist, what is checked, how to report.
+
+    A paragraph of the template that holds nothing but empty placeholders is left out.
+    """
+    values = {
+        "project": project_name,
+        "id": task.id,
+        "name": task.name,
+        "description": task.description.strip(),
+        "details": task.details.strip(),
+        "dependencies": _dependencies(done),
+        "outputs": _outputs(task.outputs),
+        "criteria": _criteria(task.criteria, by_tool),
+        "report": _BY_TOOL if by_tool else _BY_COMMAND,
+    }
+    paragraphs = (_filled(paragraph, values) for paragraph in re.split(r"\n{2,}", template.strip()))
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph.strip()) + "\n"
+
+
+def resumed_prompt(why: str) -> str:
+    """The words for an agent that goes on with its own session, which knows the task already."""
+    return (
+        f"Your work on this task was interrupted ({why}). Look at what is done already, then go on with the task and\n"
+        "finish it; everything you were told at its beginning still holds.\n"
     )
-    return "\n\n".join(section.strip() for section in sections if section.strip()) + "\n"
+
+
+def _filled(paragraph: str, values: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda found: values[found[1]], paragraph)
+
+
+def _dependencies(done: Sequence[Done]) -> str:
+    if not done:
+        return ""
+    share = max(200, _NOTES // len(done))
+    return "# Done before\n\n" + "\n\n".join(_done(item, share) for item in done)
+
+
+def _done(item: Done, most: int) -> str:
+    lines = [f"## {item.id}: {item.name}"]
+    if item.commit:
+        lines.append(f"Commit: {item.commit}")
+    if item.files:
+        more = f" and {len(item.files) - _MOST_FILES} more" if len(item.files) > _MOST_FILES else ""
+        lines.append("Files: " + ", ".join(item.files[:_MOST_FILES]) + more)
+    if item.note:
+        lines.append("Its note: " + head_and_tail(item.note.strip(), most))
+    return "\n".join(lines)
 
 
 def _outputs(outputs: tuple[str, ...]) -> str:
@@ -44,8 +121,9 @@ def _outputs(outputs: tuple[str, ...]) -> str:
     )
 
 
-def _criteria(criteria: tuple[Criterion, ...]) -> str:
-    intro = "all of this holds; tell each one that does by its number, as in `nova report --criterion 1`"
+def _criteria(criteria: tuple[Criterion, ...], by_tool: bool) -> str:
+    how = "`verify`" if by_tool else "`nova report --criterion 1`"
+    intro = f"all of this holds; tell each one that does by its number, as in {how}"
     return _list("Criteria", intro, [_criterion(i, c) for i, c in enumerate(criteria, 1)])
 
 

@@ -42,11 +42,22 @@ class Reason(StrEnum):
     MERGE_CONFLICT = "merge_conflict"
 
 
+class Hold(msgspec.Struct, frozen=True):
+    """Why a provider is left alone, and until when (ISO 8601; None: for the rest of the run)."""
+
+    until: str | None
+    reason: str
+    tries: int = 1
+
+
 class TaskState(msgspec.Struct, frozen=True):
     """All that is known of one task. The first eleven fields are the published schema; Nova added the others.
 
     `duration_seconds` is whole seconds by that schema, `elapsed` the exact figure. `attempt` counts from 1, 0 means
     never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
+    `estimated` says that tokens and cost are less than certain; `session_id` is the agent's, `session_usage` what that
+    session came to before the running attempt; `waits_for` is a provider that is left alone; `handoff` is the note for
+    those who go on from the task.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -78,6 +89,13 @@ class TaskState(msgspec.Struct, frozen=True):
     model: str | None = None
     base_sha: str | None = None
     fingerprint: str | None = None
+    agent: str | None = None
+    verdict: str | None = None
+    estimated: bool = False
+    session_id: str | None = None
+    session_usage: TokenUsage = TokenUsage()
+    waits_for: str | None = None
+    handoff: str | None = None
 
 
 # What belongs to one attempt, as it is before the next one. Tokens and cost are the task's own: they stay.
@@ -85,6 +103,7 @@ CLEARED: dict[str, Any] = {
     "pid": None, "completed_at": None, "current_step": None, "error": None, "reason": None, "verifying": False,
     "exit_code": None, "signal": None, "retry_at": None, "progress": None, "approval": None, "criteria_met": (),
     "blocked_by": (), "skipped": False, "commit_sha": None, "files_changed": (), "elapsed": 0.0, "duration_seconds": 0,
+    "verdict": None, "waits_for": None, "handoff": None,
 }  # fmt: skip
 
 
@@ -98,11 +117,12 @@ class ProjectState(msgspec.Struct, frozen=True):
 
 
 class RunState(msgspec.Struct, frozen=True):
-    """The run as a whole: its id, whether it is paused, and which milestones have fired."""
+    """The run as a whole: its id, whether it is paused, which milestones have fired, which providers are held."""
 
     id: str = ""
     paused: bool = False
     milestones: tuple[str, ...] = ()
+    quotas: dict[str, Hold] = {}
 
 
 class State(msgspec.Struct, frozen=True):

@@ -69,14 +69,14 @@ def recover(board: Board, attempts: Attempts, executor: Executor, reports: Itera
     for key, report in by_key.items():
         task_id, number, check = _split(key)
         if check:
-            attempts.recovered[key] = report
+            attempts.checks.recovered[key] = report
         elif number > mains.get(task_id, (0, report))[0]:
             mains[task_id] = number, report
     for key, report in by_key.items():
         task_id, number, check = _split(key)
         if not _is_open(board, task_id, number) or (not check and mains[task_id][0] != number):
             _drop(executor, report)
-            attempts.recovered.pop(key, None)
+            attempts.checks.recovered.pop(key, None)
     found = []
     for task_id, (number, report) in mains.items():
         if _is_open(board, task_id, number):
@@ -135,7 +135,7 @@ def _give_up_unknown(board: Board, attempts: Attempts) -> None:
         state = board.state(task_id)
         if state.status is not TaskStatus.IN_PROGRESS or state.approval == "waiting" or task_id in attempts.active:
             if state.retry_at and state.status is TaskStatus.PENDING:
-                attempts.retries.plan(task_id, state.retry_at)
+                attempts.retries.plan(task_id, state.retry_at, far=state.waits_for is not None)
             continue
         history = board.store.database.last_attempts() if history is None else history
         if history.get(task_id) != state.attempt:

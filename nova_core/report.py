@@ -30,6 +30,10 @@ options:
   --cache-creation-tokens N
   --file PATH                 a file that was changed; may be repeated
   --message TEXT              a line for the log of events
+  --note TEXT                 what those should know who go on from this task; the last one counts
+  --action TEXT               something that was done, for the history
+  --output PATH               a promised file that is written
+  --ask TEXT                  what you would ask a person
   -h, --help                  show this and leave
 
 example:
@@ -40,6 +44,10 @@ TEXT, NUMBER, PERCENT, TOKENS, FILE = range(5)
 OPTIONS = {
     "--step": ("step", TEXT),
     "--message": ("message", TEXT),
+    "--note": ("note", TEXT),
+    "--action": ("action", TEXT),
+    "--output": ("output", TEXT),
+    "--ask": ("question", TEXT),
     "--percent": ("percent", PERCENT),
     "--criterion": ("criterion", NUMBER),
     "--input-tokens": ("input_tokens", TOKENS),

@@ -24,12 +24,15 @@ class Retries:
         longest = min(self._config.retry_max_delay, self._config.retry_delay * 2.0 ** min(failures - 1, 30))
         return longest * (0.5 + os.urandom(1)[0] / 510)
 
-    def plan(self, task_id: str, retry_at: str) -> None:
+    def plan(self, task_id: str, retry_at: str, *, far: bool = False) -> None:
         """Remember that the task is to be tried again at `retry_at` (ISO 8601), or after the longest pause there is.
+
+        A provider's quota may keep it waiting for longer (`far`).
 
         From here on the steady clock counts, so that a step of the wall clock neither drops nor stretches the pause.
         """
-        wait = min(max(0.0, seconds(retry_at) - self._clock.now()), self._config.retry_max_delay)
+        wait = max(0.0, seconds(retry_at) - self._clock.now())
+        wait = wait if far else min(wait, self._config.retry_max_delay)
         heapq.heappush(self._waiting, (self._clock.monotonic() + wait, task_id, retry_at))
 
     def due(self) -> list[str]:

@@ -358,7 +358,7 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_budget_stops_dispatch(tmp_path: Path) -> None:
-    """When the spent dollars reach the cap nothing new starts: exit code 5."""
+    """Nothing starts that would come to more than the cap, as far as its like has cost: exit code 5."""
     rows = [(f"T{i}", "T0" if i else "-") for i in range(4)]
     executor = FakeExecutor(FakeClock())
 
@@ -376,8 +376,8 @@ def test_budget_stops_dispatch(tmp_path: Path) -> None:
     )  # fmt: skip
     result = engine.run()
     assert result.exit_code == 5
-    assert result.cost_usd == pytest.approx(6.0)
-    assert len(executor.jobs) == 2
+    assert result.cost_usd == pytest.approx(3.0)
+    assert len(executor.jobs) == 1
 
 
 def test_pause_before_a_run_is_exit_code_4_and_resume_goes_on(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_expected_seconds(history: dict[str, float], expected: list[float]) -> N
 def test_a_small_task_does_not_wait_behind_a_large_one() -> None:
     """What is parked with a limit gets its look by what fits, not only by rank."""
     needs = {"a": 4.0, "b": 3.0, "c": 3.0, "d": 0.5}
-    dag = DAG({name: () for name in needs})
+    dag = DAG(dict.fromkeys(needs, ()))
     tasks = {name: Task(name, name, cpu=cpu, priority=-(name == "d")) for name, cpu in needs.items()}
     queue = ReadyQueue(dag, tasks, [1.0] * 4, Limits(cpu=4.0))
     for i in range(4):

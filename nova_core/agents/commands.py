@@ -20,6 +20,8 @@ _MOST_LINE = 2000  # characters of a line that the user's pattern is tried on
 class CommandLog(AgentLog):
     """Any command: the lines `Token usage: input=1, output=2, cache_read=3, cache_creation=4` are summed."""
 
+    judges = False
+
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
         self._counter = TokenCounter()
@@ -42,6 +44,10 @@ class CommandLog(AgentLog):
         if exit_code == 0:
             return Ending(Verdict.DONE, "exit code 0")
         return None if exit_code is None else self._by_exit(exit_code)
+
+    def _doubt(self) -> Ending | None:
+        """A command that says nothing and leaves with 0 has done what it should."""
+        return None
 
     def _by_words(self, fallback: str) -> Ending:
         """The words of a build are its own: only the exit code counts."""
@@ -97,6 +103,9 @@ class PatternLog(AgentLog):
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
         return (None, CostBasis.UNPRICED) if self._dollars is None else (self._dollars, CostBasis.AGENT)
+
+    def _doubt(self) -> Ending | None:
+        return None
 
     def ending(self, exit_code: int | None) -> Ending | None:
         if self._error is not None:

@@ -31,8 +31,10 @@ class AgentLog:
 
     A format says what events mean (`event`), what other lines mean (`plain`), how it ended (`ending`) and what was
     used (`usage`, `estimated`, `told_cost`). `previous` is what earlier runs of the same session came to, for agents
-    whose totals go on counting when a session is resumed.
+    whose totals go on counting when a session is resumed. `judges`: the verdict is worth more than the exit code.
     """
+
+    judges = True
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
         self.previous = previous or TokenUsage()

@@ -9,12 +9,31 @@ from typing import Annotated
 import typer
 
 from nova_core.agents import FORMATS, AgentLog, Outcome
-from nova_core.cli.options import Directory
+from nova_core.cli.options import Directory, here
 from nova_core.cli.output import out, out_json
 from nova_core.errors import InputNotFoundError, Problem, UsageError
 from nova_core.text import clean, tokens
 
 _PIECE = 1 << 20
+
+
+def prompt(
+    task: Annotated[str, typer.Argument(metavar="ID", help="A task.")],
+    plan: Annotated[Path | None, typer.Option("--plan", help="The plan; else the one that was run here.")] = None,
+    attempt: Annotated[int | None, typer.Option("--attempt", help="The prompt that this attempt was given.")] = None,
+    directory: Directory = None,
+) -> int:
+    """Print the words an agent gets for a task, as things are now.
+
+    \b
+    Examples:  nova prompt F1
+               nova prompt F1 --attempt 1
+    """
+    from nova_core.prompts import kept_prompt, prompt_now
+
+    text = prompt_now(here(), task, plan) if attempt is None else kept_prompt(here(), task, attempt)
+    out(clean(text.rstrip("\n"), newlines=True))
+    return 0
 
 
 def parse_log(

@@ -33,6 +33,7 @@ COMMANDS = {
     "graph": "plans",
     "config": "setup",
     "doctor": "doctor",
+    "prompt": "agents",
     "parse-log": "agents",
     "report": "worker",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,8 @@ import typer
 
 from nova_core.cli.failures import show_problems
 from nova_core.cli.options import DEFAULT_PLAN, AsJson, Directory, Plan
-from nova_core.cli.output import for_runner, json_text, out, out_json, out_lines
+from nova_core.cli.output import for_runner, json_text, note, out, out_json, out_lines
+from nova_core.text import clean
 
 if TYPE_CHECKING:
     from nova_core.check import PlanSummary
@@ -52,8 +54,24 @@ def check(plan: Plan = DEFAULT_PLAN, as_json: AsJson = False, directory: Directo
         out_json({"valid": True, "name": cascade.name, "summary": found, "problems": warnings}, indent=True)
         return 0
     show_problems(warnings)
+    for line in agent_cautions(cascade):
+        note(f"note: {clean(line)}")
     out_lines(summary_lines(cascade, found))
     return 0
+
+
+def agent_cautions(cascade: Cascade) -> list[str]:
+    """What to know of the agents that would do the tasks, by the settings here; nothing where these are wrong."""
+    from nova_core.caution import cautions
+    from nova_core.config import load_config
+    from nova_core.errors import InputError
+    from nova_core.pricing import default_prices
+
+    try:
+        config = load_config(None, environ=os.environ)
+    except InputError:
+        return []
+    return cautions(config, cascade.tasks.values(), {**default_prices(), **config.prices})
 
 
 def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:

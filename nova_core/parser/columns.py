@@ -20,6 +20,7 @@ _DEPENDENCIES = frozenset(
 )  # fmt: skip
 _OPTIONAL = {
     "agent": ("agent",),
+    "budget": ("budget", "max cost", "cost cap"),
     "command": ("command", "cmd", "run", "shell"),
     "outputs": ("outputs", "output", "output files", "produces", "artifacts", "files"),
     "criteria": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from nova_core.errors import NovaError
@@ -95,6 +96,14 @@ def read_priority(cell: str) -> int:
     raise BadValueError(f"{quoted(cell)} is not a priority", hint="write a whole number (larger first), P0-P3 or high")
 
 
+def read_budget(cell: str) -> float:
+    """US dollars."""
+    text = undecorated(cell).strip().removeprefix("$").strip()
+    if re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", text) and float(text):
+        return float(text)
+    raise BadValueError(f"{quoted(cell)} is not a number of dollars", hint="write one such as 2.50")
+
+
 def read_approval(cell: str) -> bool:
     """Whether a person must approve."""
     text = undecorated(cell).casefold()
@@ -181,6 +190,7 @@ def read_criteria(cell: str, line: int) -> tuple[Criterion, ...]:
 
 _READERS: dict[str, Callable[[str], object]] = {
     "agent": read_word,
+    "budget": read_budget,
     "command": read_command,
     "outputs": read_outputs,
     "timeout": read_duration,

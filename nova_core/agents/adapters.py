@@ -1,0 +1,139 @@
+"""How each agent is started: data, as measured with the versions named here; `invocation` fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+
+class Permissions(StrEnum):
+    """What an agent may do without asking; nobody is there to be asked."""
+
+    SAFE = "safe"  # edit files of the project, and run what the agent itself holds for harmless
+    SHELL = "shell"  # also run any command
+    BYPASS = "bypass"  # no check at all: dangerous outside a container
+
+
+class Adapter(msgspec.Struct, frozen=True):
+    """The command line of one agent. Each group of arguments is used when there is a value for its placeholder.
+
+    `prompt` is where the prompt goes: "stdin" or "file" (the arguments hold `{prompt_file}`). `last` ends the line,
+    `resume` takes its place when a session is gone on with. `interrupt`: SIGINT makes it tell its totals. `live`: it
+    tells tokens while it works, so that a cap can be watched. `mcp` names the way in which the reporting server is made
+    known to it. `tested` is the version these facts are of, `package` how it is installed.
+    """
+
+    program: str
+    arguments: tuple[str, ...]
+    permissions: Mapping[Permissions, tuple[str, ...]]
+    provider: str
+    package: str
+    tested: str
+    last: tuple[str, ...] = ()
+    resume: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    max_turns: tuple[str, ...] = ()
+    budget: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+    bypass_env: Mapping[str, str] = {}
+    prompt: str = "stdin"
+    interrupt: bool = False
+    live: bool = False
+    mcp: str = ""
+
+
+ADAPTERS: dict[str, Adapter] = {
+    "claude": Adapter(
+        program="claude",
+        # stream-json needs --verbose; without forwarded text the words of sub-agents, and their tokens, come late.
+        arguments=("-p", "--output-format", "stream-json", "--verbose", "--forward-subagent-text"),
+        permissions={
+            Permissions.SAFE: (
+                "--permission-mode", "acceptEdits", "--allowedTools", "Bash(nova report *),mcp__nova",
+            ),
+            Permissions.SHELL: ("--permission-mode", "acceptEdits", "--allowedTools", "Bash,mcp__nova"),
+            Permissions.BYPASS: ("--dangerously-skip-permissions",),
+        },
+        bypass_env={"IS_SANDBOX": "1"},  # else root is refused
+        model=("--model", "{model}"),
+        max_turns=("--max-turns", "{max_turns}"),
+        budget=("--max-budget-usd", "{budget}"),
+        resume=("--resume", "{session}"),
+        # Its own 10 tries take three minutes; Nova waits better, for all its workers at once.
+        env={"CLAUDE_CODE_MAX_RETRIES": "3"},
+        interrupt=True,
+        live=True,
+        mcp="claude",
+        provider="anthropic",
+        package="npm install -g @anthropic-ai/claude-code",
+        tested="2.1.329",
+    ),
+    "codex": Adapter(
+        program="codex",
+        # With analytics it lingers 5 s at its end where the network is not to be reached.
+        arguments=("exec", "--skip-git-repo-check", "-c", "analytics.enabled=false"),
+        permissions={
+            Permissions.SAFE: ("--sandbox", "workspace-write"),
+            Permissions.SHELL: ("--sandbox", "workspace-write", "-c", "sandbox_workspace_write.network_access=true"),
+            Permissions.BYPASS: ("--dangerously-bypass-approvals-and-sandbox",),
+        },
+        model=("-m", "{model}"),
+        last=("--json", "-"),
+        resume=("resume", "--json", "{session}", "-"),
+        mcp="codex",
+        provider="openai",
+        package="npm install -g @openai/codex",
+        tested="0.169.0",
+    ),
+    "gemini": Adapter(
+        program="gemini",
+        arguments=("-o", "stream-json"),
+        permissions={
+            Permissions.SAFE: ("--approval-mode", "auto_edit"),
+            Permissions.SHELL: ("--approval-mode", "yolo"),
+            Permissions.BYPASS: ("--approval-mode", "yolo"),
+        },
+        model=("-m", "{model}"),
+        resume=("--resume", "{session}"),
+        # Exit code 55 without the first; without the second it starts itself once more, and takes no signals.
+        env={"GEMINI_CLI_TRUST_WORKSPACE": "true", "GEMINI_CLI_NO_RELAUNCH": "true"},
+        mcp="gemini",
+        provider="google",
+        package="npm install -g @google/gemini-cli",
+        tested="0.61.0",
+    ),
+    "opencode": Adapter(
+        program="opencode",
+        # A title of its own would cost one more call to the model, which it does not tell.
+        arguments=("run", "--format", "json", "--title", "{id}"),
+        permissions={Permissions.SAFE: (), Permissions.SHELL: ("--auto",), Permissions.BYPASS: ("--auto",)},
+        model=("-m", "{model}"),
+        resume=("-s", "{session}"),
+        env={"OPENCODE_DISABLE_AUTOUPDATE": "1"},
+        live=True,
+        mcp="opencode",
+        provider="opencode",
+        package="npm install -g opencode-ai",
+        tested="1.18.33",
+    ),
+    "aider": Adapter(
+        program="aider",
+        arguments=(
+            "--message-file", "{prompt_file}", "--yes-always", "--no-stream", "--no-pretty", "--no-fancy-input",
+            "--no-check-update", "--no-show-release-notes", "--no-show-model-warnings", "--no-auto-commits",
+            "--no-dirty-commits", "--no-gitignore", "--no-suggest-shell-commands", "--analytics-disable",
+            # Its exact numbers go into the log, between its words.
+            "--analytics-log", "/dev/stdout",
+            "--chat-history-file", "/dev/null", "--input-history-file", "/dev/null",
+        ),
+        permissions=dict.fromkeys(Permissions, ()),
+        model=("--model", "{model}"),
+        prompt="file",
+        live=True,
+        provider="aider",
+        package="pip install aider-chat",
+        tested="0.86.2",
+    ),
+}  # fmt: skip
