@@ -29,7 +29,7 @@ demo: $(VENV)/.installed
 	@echo 'Look: demo/out/index.html; $(VENV)/bin/nova -C demo status; $(VENV)/bin/nova -C demo logs PAGE'
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not agents'
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --no-cache .

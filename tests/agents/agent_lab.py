@@ -1,0 +1,175 @@
+"""Real agents against the scripted model server on loopback: a project, a home of its own, dummy keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mock_llm
+import pytest
+from cli_process import command, environment
+
+from nova_core.model import TokenUsage
+
+# Where `make test-agents` puts them; else whatever is on PATH.
+FOLDER = os.environ.get("NOVA_TEST_AGENTS", "")
+AGENTS = ("claude", "codex", "gemini", "opencode", "aider")
+PATIENCE = 120.0
+HEAD = "# Real agents\n\n| Task ID | Task Name | What Changes | Depends On | Agent | Outputs |\n|---|---|---|---|---|---|\n"
+
+
+def search_path() -> str:
+    """PATH with the agents of the test run in front."""
+    return os.pathsep.join(part for part in (FOLDER, os.environ.get("PATH", "")) if part)
+
+
+def require(*agents: str) -> None:
+    """Skip the test, with its reason, unless these agents are installed."""
+    missing = [agent for agent in agents if not shutil.which(agent, path=search_path())]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)} (`make test-agents` installs them)")
+
+
+class AgentLab:
+    """One project. `requests` is what the server saw, and the truth for every total."""
+
+    def __init__(self, root: Path, scenarios: dict[str, Any] | None = None) -> None:
+        self.root = root / "project"
+        self.home = root / "home"
+        self.root.mkdir()
+        (self.home / ".gemini").mkdir(parents=True)
+        self.server = mock_llm.serve(0, {**SCENARIOS, **(scenarios or {})})
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        auth = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+        (self.home / ".gemini" / "settings.json").write_text(json.dumps(auth))
+        provider = {
+            "npm": "@ai-sdk/openai-compatible",
+            "options": {"baseURL": f"{self.url}/v1", "apiKey": "dummy"},
+            "models": {"m1": {"name": "m1", "cost": {"input": 3, "output": 15}}},
+        }
+        (self.root / "opencode.json").write_text(json.dumps({"provider": {"mock": provider}}))
+        git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run([*git, "init", "-q"], cwd=self.root, check=True)
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "empty"], cwd=self.root, check=True)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def settings(self, top: dict[str, Any] | None = None, **agents: dict[str, Any]) -> None:
+        """Write nova.yaml: every agent pointed at the server, and changed as given."""
+        made = {name: merged(self._agent(name), agents.pop(name, {})) for name in AGENTS}
+        made |= {name: merged(self._agent(str(more["use"])), more) for name, more in agents.items()}
+        (self.root / "nova.yaml").write_text(json.dumps({**(top or {}), "agents": made}))
+
+    def _agent(self, name: str) -> dict[str, Any]:
+        openai = f'model_providers.mock={{name="mock",base_url="{self.url}/v1",wire_api="responses",env_key="OPENAI_API_KEY"}}'
+        return {
+            "claude": {"env": {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "dummy"}, "permissions": "shell"},
+            "codex": {"env": {"OPENAI_API_KEY": "dummy"}, "args": ["-c", 'model_provider="mock"', "-c", openai]},
+            "gemini": {
+                "env": {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": self.url}, "model": "gemini-2.5-pro",
+            },
+            "opencode": {"model": "mock/m1", "permissions": "shell"},
+            "aider": {
+                "model": "openai/gpt-4o", "args": ["--edit-format", "diff", "--map-tokens", "0"],
+                "env": {"OPENAI_API_KEY": "dummy", "OPENAI_API_BASE": f"{self.url}/v1"},
+            },
+        }[name]  # fmt: skip
+
+    def plan(self, *rows: str) -> None:
+        """Rows as `id | what | depends | agent | outputs`; the name is the id."""
+        lines = []
+        for row in rows:
+            task, what, *rest = (cell.strip() for cell in row.split("|"))
+            lines.append("| " + " | ".join([task, task, what, *rest]) + " |")
+        (self.root / "CASCADE.md").write_text(HEAD + "\n".join(lines) + "\n")
+
+    def env(self) -> dict[str, str]:
+        """The environment of Nova: nothing of the developer's own agents."""
+        kept = {k: v for k, v in environment().items() if not k.startswith(("ANTHROPIC", "OPENAI", "GEMINI", "CLAUDE"))}
+        return {**kept, "HOME": str(self.home), "PATH": search_path(), "TERM": "dumb"}
+
+    def nova(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of Nova to its end."""
+        return subprocess.run(
+            command(*arguments), cwd=self.root, env=self.env(), capture_output=True, text=True, timeout=PATIENCE,
+            check=False,
+        )  # fmt: skip
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start `nova run` and leave it running."""
+        with (self.root / "engine.out").open("ab") as out:
+            return subprocess.Popen(
+                command("run", "--no-ui", *arguments), cwd=self.root, env=self.env(), stdout=out, stderr=out
+            )
+
+    def tasks(self) -> dict[str, Any]:
+        """The tasks as the state file has them."""
+        found: dict[str, Any] = self.state()["tasks"]
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """The state file."""
+        try:
+            found: dict[str, Any] = json.loads((self.root / "cascade_state.json").read_bytes())
+        except FileNotFoundError:
+            return {"tasks": {}}
+        return found
+
+    def until(self, done: Callable[[], bool], what: str) -> None:
+        """Wait for something that must happen."""
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < deadline, f"{what} never came; {self.tasks()}"
+            time.sleep(0.05)
+
+    def usage(self, task: str) -> TokenUsage:
+        """Tokens of a task by Nova's count."""
+        return TokenUsage(**self.tasks()[task]["token_usage"])
+
+    def served(self, scenario: str) -> TokenUsage:
+        """Tokens that the server served for a scenario."""
+        usages = [r["usage"] for r in self.server.requests if r.get("scenario") == scenario and r.get("usage")]
+        return sum((TokenUsage(u["in"], u["out"], u["cache_read"], u["cache_write"]) for u in usages), TokenUsage())
+
+
+def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Settings with others on top; variables and arguments are added."""
+    result = {**one, **other}
+    result["env"] = {**one.get("env", {}), **other.get("env", {})}
+    result["args"] = [*one.get("args", []), *other.get("args", [])]
+    return result
+
+
+SCENARIOS: dict[str, Any] = {
+    "gwrite": [{"text": "Writing.", "tools": [{"write": "g.txt", "content": "g\n"}]}, {"text": "NOVA-FINAL: wrote."}],
+    "owrite": [{"text": "Writing.", "tools": [{"write": "o.txt", "content": "o\n"}]}, {"text": "NOVA-FINAL: wrote."}],
+    **{
+        name: [
+            {
+                "text": "Reporting.",
+                "tools": [
+                    {"name": f"{prefix}report", "input": {"step": f"{name} at work", "percent": 40}},
+                    {"name": f"{prefix}handoff", "input": {"note": f"note of {name}"}},
+                ],
+            },
+            {"text": "NOVA-FINAL: reported."},
+        ]
+        for name, prefix in (
+            ("cmcp", "mcp__nova__"), ("xmcp", "mcp__nova__"), ("gmcp", "mcp_nova_"), ("ocmcp", "nova_"),
+        )
+    },
+    "limited": [
+        {"error": 429, "times": 1, "message": "mock: rate limit", "headers": {"retry-after": "1"}, "text": "NOVA-FINAL: ok."}
+    ],
+    "askpython": [
+        {"text": "Running.", "tools": [{"sh": "python3 -c 'print(1)'"}]}, {"text": "NOVA-FINAL: could not."},
+    ],
+}  # fmt: skip
