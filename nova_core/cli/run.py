@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nova_core.cli.interface import Ascii, Theme, wants_interface
-from nova_core.cli.options import DEFAULT_PLAN, Directory, Plan, here
+from nova_core.cli.options import Directory, Plan, here
 from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Words = list[str] | None
 
 def run(
     context: typer.Context,
-    plan: Plan = DEFAULT_PLAN,
+    plan: Plan,
     ui: Annotated[
         bool | None,
         typer.Option(
