@@ -12,11 +12,12 @@ from nova_core.cli.failures import crash, show_error
 from nova_core.cli.output import note
 from nova_core.cli.request import Request
 from nova_core.config import Config
-from nova_core.errors import NovaError
+from nova_core.errors import NovaError, RunLockedError, StateError
 from nova_core.launch import Launcher
 from nova_core.orchestrator import Orchestrator
 from nova_core.project import Project
 from nova_core.record import TaskStatus
+from nova_core.state import StateManager
 from nova_tui.choice import QuitChoice
 from nova_tui.source import AttachedSource, EngineState, LiveSource
 from nova_tui.start import Ended, Look, show
@@ -53,7 +54,15 @@ def require_commands(engine: Orchestrator) -> None:
 def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> int:
     """Run the plan with the interface in front; returns the exit code. Raises `NovaError` before the screen opens."""
     began = time.time()
-    source = LiveSource(Engines(request))
+    try:
+        source = LiveSource(Engines(request))
+    except RunLockedError:
+        if not goes_on_elsewhere(request):
+            raise
+        said = joined(request)
+        return run_attached(
+            request.project, request.config, control=True, ascii_only=ascii_only, theme=theme, said=said
+        )
     try:
         ended = show(source, Look(ascii=ascii_only, theme=theme))
         return leave(source, ended, request, began)
@@ -61,9 +70,31 @@ def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> i
         source.close()
 
 
-def run_attached(project: Project, config: Config, *, control: bool, ascii_only: bool, theme: str | None) -> int:
-    """Look at a run; returns the exit code. Raises `NovaError` before the screen opens."""
+def goes_on_elsewhere(request: Request) -> bool:
+    """Whether the engine that is alive runs just this plan, and nobody wants that done anew."""
+    try:
+        runs = StateManager(request.project.state_file).load().project.cascade_file
+    except (OSError, StateError):
+        return False
+    same = os.path.realpath(request.project.root / runs) == os.path.realpath(request.plan)
+    return same and not request.fresh and not request.rerun_changed
+
+
+def joined(request: Request) -> str:
+    """What is told to somebody who wanted to start a run that goes on already."""
+    unused = " ".join(request.arguments[2:-2])
+    said = "this run goes on already: you look at it and may act; leaving changes nothing"
+    return f"{said}; not used: {unused}" if unused else said
+
+
+def run_attached(
+    project: Project, config: Config, *, control: bool, ascii_only: bool, theme: str | None, said: str = ""
+) -> int:
+    """Look at a run, which begins with what is `said`; returns the exit code. Raises `NovaError` before the screen
+    opens."""
     source = AttachedSource(project, config, control=control)
+    if said:
+        source.say(said)
     ended = show(source, Look(ascii=ascii_only, theme=theme))
     source.close()
     keep_quiet_if_gone()
@@ -72,7 +103,7 @@ def run_attached(project: Project, config: Config, *, control: bool, ascii_only:
     if ended.signal is not None:
         return 128 + ended.signal
     if source.engine is EngineState.RUNNING:
-        note("the run goes on; come back with: nova attach")
+        note("the run goes on; come back with: nova attach --control")
     return 0
 
 

@@ -26,6 +26,7 @@ from nova_core.result import RunResult, Snapshot
 from nova_core.state import StateManager
 
 _LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
+LOOKING = "looking only: C takes control"
 _NEW = TaskState()
 _T = TypeVar("_T")
 
@@ -333,9 +334,13 @@ class AttachedSource:
         else:
             self._tasks[event.task] = patched(self._tasks.get(event.task, _NEW), event.patch, True)
 
+    def say(self, text: str) -> None:
+        """Tell the person something with the next `poll`."""
+        self._notices.append(Notice(True, text))
+
     def send(self, command: Command) -> None:
         if self.read_only:
-            self._notices.append(Notice(False, "this view only looks; `nova attach --control` may also act"))
+            self._notices.append(Notice(False, LOOKING))
             return
         threading.Thread(target=self._deliver, args=(command,), daemon=True).start()
 

@@ -39,7 +39,7 @@ def start_detached(project: Project, arguments: Iterable[str]) -> int:
     code = wait_for_lock(process, project)
     if code is None:
         out(f"running in the background as pid {process.pid}")
-        note("hint: come back with: nova attach; end its tasks with nova cancel --all")
+        note("hint: come back with: nova attach --control; end its tasks with nova cancel --all")
         return 0
     said = read_from(project.engine_log, start)
     if said:

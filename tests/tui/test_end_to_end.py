@@ -284,13 +284,23 @@ def test_bad_input_is_told_before_the_screen_opens(
         assert b"\x1b[?1049h" not in terminal.raw
 
 
-def test_a_second_interface_is_told_to_attach(trial: Path) -> None:
-    """One engine at a time; whoever comes second is told how to look."""
+def test_a_second_interface_joins_the_run(trial: Path) -> None:
+    """One engine at a time: whoever comes second looks at its run and may act, or is told how, where no screen opens
+    and where a run is asked for that is another one."""
     with Terminal(nova_tui(), trial) as first:
         first.wait("page 3")
-        with Terminal(nova_tui(), trial) as second:
-            assert second.wait_exit() == 7
-            assert "nova attach" in second.after_screen()
+        with Terminal(nova_tui("-j", "9"), trial) as second:
+            second.wait("goes on already")
+            assert "--jobs=9" in second.text
+            second.wait("page 3")
+            assert "looking only" not in second.text
+            second.send("q")
+            assert second.wait_exit() == 0
+            assert "come back with: nova attach --control" in second.after_screen()
+        for refused in (nova_tui("--fresh"), nova("run", "--no-ui")):
+            with Terminal(refused, trial) as second:
+                assert second.wait_exit() == 7
+                assert "nova attach --control" in second.after_screen()
         with Terminal(nova("attach"), trial, size=(80, 24)) as viewer:
             viewer.wait("page 3")
             viewer.press("x", "only looks|looking")
