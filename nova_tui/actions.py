@@ -18,7 +18,7 @@ from nova_tui import outside
 from nova_tui.choice import QuitChoice
 from nova_tui.glyphs import status
 from nova_tui.screens.log import LogScreen
-from nova_tui.source import EngineState
+from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import line, plain
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _FITS: dict[str, tuple[Shown, ...]] = {
     "approve": (Shown.APPROVAL,),
     "reject": (Shown.APPROVAL,),
 }
+_OF_THE_RUN = {"pause", "resume", "workers", "interrupt", "control", "only_looking"}
 _NEEDS_TASK = {"copy_id", "copy_log", "pager", "full_log"}
 
 
@@ -48,6 +49,8 @@ class RunActions(App[QuitChoice]):
         Binding("R", "reject", "Reject", id="task.reject"),
         Binding("p", "pause", "Pause", id="run.pause"),
         Binding("p", "resume", "Resume", id="run.resume"),
+        Binding("C", "control", "Take control", id="run.control"),
+        Binding("r,x,X,s,a,R,p,plus,minus", "only_looking", "", show=False, id="run.looking"),
         Binding("plus", "workers(1)", "More workers", show=False, id="run.more"),
         Binding("minus", "workers(-1)", "Fewer workers", show=False, id="run.fewer"),
         Binding("L", "full_log", "Log", id="view.log"),
@@ -75,6 +78,8 @@ class RunActions(App[QuitChoice]):
             return task_id is not None and (action != "full_log" or not isinstance(self.screen, LogScreen))
         if action in _FITS:
             return not model.source.read_only and task_id is not None and model.shown(task_id) in _FITS[action]
+        if action in ("control", "only_looking"):
+            return model.source.read_only
         if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
             return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
         live = not model.source.read_only and model.source.engine is EngineState.RUNNING
@@ -155,6 +160,16 @@ class RunActions(App[QuitChoice]):
         return plain(f"{task_id} {self.model.cascade.tasks[task_id].name}")
 
     # the run
+
+    def action_control(self) -> None:
+        """From looking to acting."""
+        self.model.source.read_only = False
+        self.refresh_bindings()
+        self.notify("the keys act on this run now", title="In control", markup=False)
+
+    def action_only_looking(self) -> None:
+        """A key that would act: say how it can."""
+        self.notify(LOOKING, markup=False)
 
     def action_pause(self) -> None:
         """Start nothing new."""
@@ -245,7 +260,7 @@ class RunActions(App[QuitChoice]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only keys that do something now are shown and work."""
-        known: Any = action in _FITS or action in _NEEDS_TASK or action in ("pause", "resume", "workers", "interrupt")
+        known: Any = action in _FITS or action in _NEEDS_TASK or action in _OF_THE_RUN
         return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
 
 

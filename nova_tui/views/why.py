@@ -8,7 +8,7 @@ from nova_core.record import TaskStatus
 from nova_core.rollup import Shown
 from nova_core.text import duration
 from nova_tui.model import ViewModel
-from nova_tui.source import EngineState
+from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import plain
 
 Reasons = tuple[list[str], list[str]]
@@ -18,7 +18,7 @@ def why(model: ViewModel, task_id: str) -> Reasons:
     """What is the case with the task, and what can be done about it; both as lines of clean text."""
     said, steps = _CASES.get(model.shown(task_id), _waiting)(model, task_id)
     if model.source.read_only and any("press" in step for step in steps):
-        steps = ["this view only looks: `nova attach --control` may act"]
+        steps = [LOOKING]
     return said, steps
 
 

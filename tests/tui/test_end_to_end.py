@@ -303,7 +303,7 @@ def test_a_second_interface_joins_the_run(trial: Path) -> None:
                 assert "nova attach --control" in second.after_screen()
         with Terminal(nova("attach"), trial, size=(80, 24)) as viewer:
             viewer.wait("page 3")
-            viewer.press("x", "only looks|looking")
+            viewer.press("x", "looking only: C takes control")
             viewer.send("q")
             assert viewer.wait_exit() == 0
             assert viewer.restored()

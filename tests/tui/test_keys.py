@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from app_kit import opened, settled
+from app_kit import beat, opened, settled
 from fake_source import demo_source
 from look import screen_text
 
@@ -140,3 +140,26 @@ def test_every_screen_can_be_drawn_in_ascii(key: str, tmp_path: Path) -> None:
 
     text = asyncio.run(run())
     assert text.isascii(), {c for c in text if not c.isascii()}
+
+
+def test_who_only_looks_can_take_control(tmp_path: Path) -> None:
+    """Keys that would act say how; after `C`, which the footer names, they do."""
+
+    async def run() -> None:
+        source = demo_source(tmp_path, read_only=True)
+        async with opened(source) as (app, pilot):
+            app.main.tasks.go_to("P4")
+            await settled(pilot)
+            assert "C Take control" in screen_text(app)
+            await pilot.press("r")
+            await settled(pilot)
+            assert source.sent == []
+            assert "looking only: C takes control" in screen_text(app)
+            await pilot.press("C", "r")
+            beat(app)
+            await settled(pilot)
+            assert [c.kind for c in source.sent] == [CommandKind.RETRY]
+            assert "Take control" not in screen_text(app).splitlines()[-1]
+            assert "looking only" not in screen_text(app).splitlines()[0]
+
+    asyncio.run(run())

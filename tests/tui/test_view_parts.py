@@ -101,7 +101,7 @@ def test_why_says_what_is_the_case_and_what_to_press(task: str, said: str, step:
 def test_why_offers_no_keys_to_who_only_looks() -> None:
     """A view without control says how to get it."""
     _, steps = why.why(demo_model(demo_source(read_only=True)), "P4")
-    assert steps == ["this view only looks: `nova attach --control` may act"]
+    assert steps == ["looking only: C takes control"]
 
 
 def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
