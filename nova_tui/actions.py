@@ -33,7 +33,7 @@ _FITS: dict[str, tuple[Shown, ...]] = {
     "approve": (Shown.APPROVAL,),
     "reject": (Shown.APPROVAL,),
 }
-_OF_THE_RUN = {"pause", "resume", "workers", "interrupt", "control", "only_looking"}
+_OF_THE_RUN = {"pause", "resume", "go_on", "workers", "interrupt", "control", "only_looking"}
 _NEEDS_TASK = {"copy_id", "copy_log", "pager", "full_log"}
 
 
@@ -49,6 +49,7 @@ class RunActions(App[QuitChoice]):
         Binding("R", "reject", "Reject", id="task.reject"),
         Binding("p", "pause", "Pause", id="run.pause"),
         Binding("p", "resume", "Resume", id="run.resume"),
+        Binding("p", "go_on", "Go on", id="run.go_on"),
         Binding("C", "control", "Take control", id="run.control"),
         Binding("r,x,X,s,a,R,p,plus,minus", "only_looking", "", show=False, id="run.looking"),
         Binding("plus", "workers(1)", "More workers", show=False, id="run.more"),
@@ -82,6 +83,8 @@ class RunActions(App[QuitChoice]):
             return model.source.read_only
         if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
             return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
+        if action == "go_on":
+            return not model.source.read_only and model.could_go_on
         live = not model.source.read_only and model.source.engine is EngineState.RUNNING
         if action in ("pause", "resume"):
             return live and model.source.run.paused is (action == "resume")
@@ -178,6 +181,10 @@ class RunActions(App[QuitChoice]):
     def action_resume(self) -> None:
         """Go on."""
         self.send(CommandKind.RESUME)
+
+    def action_go_on(self) -> None:
+        """Run what is left."""
+        self.model.source.go_on()
 
     def action_workers(self, step: int) -> None:
         """One worker more or less; who only follows a run does not know how many there are, and is asked."""

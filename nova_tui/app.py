@@ -27,10 +27,10 @@ from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.main import MainScreen
-from nova_tui.source import EngineState, Source
+from nova_tui.source import EngineState, Source, go_on_line
 from nova_tui.start import Look
 from nova_tui.toasts import Toast, Toaster
-from nova_tui.views.line import shorten
+from nova_tui.views.line import plain, shorten
 
 __all__ = ["NovaApp", "QuitChoice"]
 
@@ -109,6 +109,8 @@ class NovaApp(RunActions):
             with suppress(NotImplementedError, ValueError, RuntimeError):  # not the main thread
                 loop.add_signal_handler(number, self.end_by, number)
         self.source.start()
+        if self.model.could_go_on:
+            self.show(Toast("Not running", self._way_on(), "warning"))
         self.pump.start()
         self.call_after_refresh(_collect_again)
 
@@ -151,11 +153,20 @@ class NovaApp(RunActions):
         source = self.source
         if source.engine is EngineState.CRASHED:
             return [Toast("The engine failed", shorten(source.error, 300), "error")]
-        if source.engine is EngineState.FINISHED and not source.read_only:
-            project = self.model.rollups.project
-            told = f"{project.completed:,} of {project.total:,} done, {project.failed:,} failed; S shows the summary"
-            return [Toast("The run is over", told, "error" if project.failed else "information")]
-        return []
+        if source.engine is EngineState.RUNNING:
+            return []
+        project = self.model.rollups.project
+        told = f"{project.completed:,} of {project.total:,} done, {project.failed:,} failed; "
+        if self.model.could_go_on:
+            title = "Stopped" if source.was_stopped else "Not running any more"
+            return [Toast(title, told + self._way_on(), "warning")]
+        severity: toasts.Severity = "error" if project.failed else "information"
+        return [Toast("The run is over", told + "S shows the summary", severity)]
+
+    def _way_on(self) -> str:
+        """How to have an engine run what is left."""
+        keys = "C takes control, then p goes on" if self.source.read_only else "p goes on"
+        return f"{keys}; in a shell: {plain(go_on_line(self.source.project_state.cascade_file))}"
 
     def show(self, toast: Toast) -> None:
         """Show it, and tell the terminal if that is wanted."""

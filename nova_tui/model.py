@@ -16,6 +16,7 @@ from nova_core.scheduler import Frontier
 from nova_tui.source import EngineState, Source, Update, notable
 
 _NEW = TaskState()
+_STARTABLE = (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING)  # the last two outlived their engine
 _EVENTS_KEPT = 2_000
 _MINUTES_KEPT = 60
 
@@ -88,6 +89,11 @@ class ViewModel:
             except ValueError:  # another program may have written the state
                 return None
         return state.elapsed if state.attempt or state.elapsed else None
+
+    @property
+    def could_go_on(self) -> bool:
+        """Whether something could run, if an engine did."""
+        return self.source.engine is not EngineState.RUNNING and any(self.counts[shown] for shown in _STARTABLE)
 
     @property
     def budget(self) -> float | None:

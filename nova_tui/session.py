@@ -16,10 +16,11 @@ from nova_core.errors import NovaError, RunLockedError, StateError
 from nova_core.launch import Launcher
 from nova_core.orchestrator import Orchestrator
 from nova_core.project import Project
-from nova_core.record import TaskStatus
+from nova_core.record import TaskState, TaskStatus
 from nova_core.state import StateManager
+from nova_core.text import clean
 from nova_tui.choice import QuitChoice
-from nova_tui.source import AttachedSource, EngineState, LiveSource
+from nova_tui.source import AttachedSource, EngineState, LiveSource, go_on_line
 from nova_tui.start import Ended, Look, show
 
 _SHOWN = 8  # tasks named while their workers end
@@ -104,7 +105,16 @@ def run_attached(
         return 128 + ended.signal
     if source.engine is EngineState.RUNNING:
         note("the run goes on; come back with: nova attach --control")
+    elif any(is_open(task) for task in source.tasks.values()):
+        note(f"nothing runs; go on with: {clean(go_on_line(source.project_state.cascade_file))}")
     return 0
+
+
+def is_open(task: TaskState) -> bool:
+    """Whether an engine would find something to do with the task, sooner or later."""
+    if task.status is TaskStatus.IN_PROGRESS:
+        return task.approval != "waiting"
+    return task.status is TaskStatus.PENDING and not task.blocked_by
 
 
 def leave(source: LiveSource, ended: Ended, request: Request, began: float) -> int:

@@ -71,9 +71,12 @@ def banner(model: ViewModel, extras: Extras) -> list[Piece]:
         return [(" PAUSED ", f"bold reverse {WARNING}")] if source.run.paused else []
     if project.completed == project.total:
         return [(" COMPLETE ", f"bold reverse {SUCCESS}")]
-    if source.engine is EngineState.FINISHED:
-        return [(" ENDED ", f"bold reverse {ERROR if project.failed else WARNING}")]
-    return [(" NO ENGINE ", f"bold reverse {WARNING}")]
+    if source.was_stopped:
+        return [(" STOPPED ", f"bold reverse {WARNING}")]
+    if model.counts[Shown.FAILED] and (source.engine is EngineState.FINISHED or not model.could_go_on):
+        return [(" FAILED ", f"bold reverse {ERROR}")]
+    word = " ENDED " if source.engine is EngineState.FINISHED else " NOT RUNNING "
+    return [(word, f"bold reverse {WARNING}")]
 
 
 def _counts(model: ViewModel, words: int) -> list[Piece]:

@@ -9,7 +9,7 @@ from nova_core.rollup import Shown
 from nova_core.text import tokens
 from nova_tui.glyphs import MUTED, TITLE, bar, glyph, status, style_of
 from nova_tui.model import ViewModel
-from nova_tui.source import EngineState
+from nova_tui.source import EngineState, go_on_line
 from nova_tui.views.line import heading, line, plain, wrapped
 from nova_tui.views.why import reason
 
@@ -17,7 +17,7 @@ _MOST = 50
 _WORDS = {
     EngineState.RUNNING: "goes on",
     EngineState.FINISHED: "is over",
-    EngineState.GONE: "has no engine",
+    EngineState.GONE: "is not running",
     EngineState.CRASHED: "stopped: the engine failed",
 }
 
@@ -103,6 +103,9 @@ def _and_more(count: int, width: int) -> list[Content]:
 def _next(model: ViewModel, width: int) -> list[Content]:
     """What can be done now."""
     steps = []
+    if model.could_go_on:
+        plan = model.source.project_state.cascade_file
+        steps.append(f"p goes on with the run; in a shell: {plain(go_on_line(plan))}")
     if model.counts[Shown.FAILED] or model.counts[Shown.CANCELLED]:
         steps.append("esc goes back: choose a failed task (! shows only those), L reads its log, r tries it again")
     if model.counts[Shown.APPROVAL]:

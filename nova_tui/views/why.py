@@ -79,7 +79,7 @@ def _running(model: ViewModel, task_id: str) -> Reasons:
     else:
         doing = f"at work: {plain(state.current_step)}" if state.current_step else "at work"
     if model.source.engine is not EngineState.RUNNING:
-        return [f"{doing}, as far as is known: no engine is watching"], ["`nova run` takes it over"]
+        return [f"{doing}, as far as is known: nobody watches it"], ["press p to go on, which takes it over"]
     return [doing], ["press L to follow its log, x to cancel it"]
 
 
@@ -94,7 +94,7 @@ def _skipped(model: ViewModel, task_id: str) -> Reasons:
 def _ready(model: ViewModel, task_id: str) -> Reasons:
     source = model.source
     if source.engine is not EngineState.RUNNING:
-        return ["ready, but no engine is running"], ["`nova run` starts it"]
+        return ["ready, but nothing runs"], ["press p to go on"]
     if source.run.paused:
         return ["ready, but the run is paused"], ["press p to go on"]
     if holder := _lock_holder(model, task_id):

@@ -42,6 +42,8 @@ class FakeSource:
         self.sent: list[Command] = []
         self.started = self.closed = False
         self.stopped: list[str] = []
+        self.was_stopped = False
+        self.went_on = 0
         self.rows = list(attempts)
         self.history: list[Event] = []
         self._queued: list[Event] = []
@@ -91,6 +93,10 @@ class FakeSource:
     def send(self, command: Command) -> None:
         """Remember the command."""
         self.sent.append(command)
+
+    def go_on(self) -> None:
+        """Remember that it was asked for."""
+        self.went_on += 1
 
     def start(self) -> None:
         """Remember that it was started."""

@@ -250,12 +250,32 @@ def test_ctrl_c_stops_the_run_and_once_more_kills(tmp_path: Path) -> None:
         terminal.wait("ready")
         pid = worker_of(terminal, tmp_path)
         terminal.press("\x03", "STOPPING")
-        terminal.press("\x03", "ENDED|killing")
-        terminal.wait("ENDED")
+        terminal.press("\x03", "STOPPED|killing")
+        terminal.wait("STOPPED")
         terminal.send("q")
         assert terminal.wait_exit() == 130
         assert terminal.restored()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_stopped_run_goes_on_with_a_key(trial: Path) -> None:
+    """In the interface that stopped it, and in one that only looked, with an engine in the background."""
+    with Terminal(nova_tui(), trial) as terminal:
+        terminal.wait("page 3")
+        terminal.press("\x03", "STOPPED")
+        terminal.press("p", r"1 running")
+        terminal.press("\x03", "STOPPED")
+        terminal.send("q")
+        assert terminal.wait_exit() == 130
+    with Terminal(nova("attach"), trial) as terminal:
+        terminal.wait("NOT RUNNING")
+        terminal.press("C", "p Go on")
+        terminal.press("p", r"1 running")
+        (trial / "go").touch()
+        terminal.wait(" FAILED ")
+        terminal.send("q")
+        assert terminal.wait_exit() == 0
+    assert state_of(trial).tasks["A1"].status is TaskStatus.COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -317,7 +337,7 @@ def test_what_a_move_of_the_cursor_costs_on_the_wire(tmp_path: Path) -> None:
     write_plan(tmp_path, "".join(f"| M{n} | Move {n} | `false` | - | | | |\n" for n in range(20)))
     assert subprocess.run(nova("run", "--no-ui"), cwd=tmp_path, env=environment(), check=False).returncode == 1
     with Terminal(nova("attach"), tmp_path) as terminal:
-        terminal.wait("NO ENGINE")
+        terminal.wait(" FAILED ")
         terminal.settle()
         for number in range(1, 9):
             before = len(terminal.raw)

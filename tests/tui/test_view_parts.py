@@ -113,7 +113,7 @@ def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
     source.run = type(source.run)(id="r1", paused=True)
     assert "paused" in why.reason(model, "W2")
     source.turn(EngineState.GONE)
-    assert "no engine" in why.reason(model, "W2")
+    assert "nothing runs" in why.reason(model, "W2")
 
 
 def test_an_output_or_criterion_has_the_verdict_that_is_known() -> None:
