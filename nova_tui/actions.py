@@ -24,6 +24,7 @@ from nova_tui.views.line import line, plain
 if TYPE_CHECKING:
     from nova_tui.model import ViewModel
 
+_OVER = (Shown.COMPLETED, Shown.SKIPPED, Shown.FAILED, Shown.CANCELLED)
 _AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
 _FITS: dict[str, tuple[Shown, ...]] = {
     "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
@@ -101,10 +102,27 @@ class RunActions(App[QuitChoice]):
         task_id = self.target
         if task_id is None or not self.can("retry"):
             return
-        if self.model.shown(task_id) is Shown.COMPLETED:
-            self._confirm(f"Run {self._label(task_id)} again?", "it is completed already", CommandKind.RETRY, task_id)
-        else:
+        if self.model.shown(task_id) is not Shown.COMPLETED:
             self.send(CommandKind.RETRY, task_id)
+        elif fed := self._fed(task_id):
+            self._ask_rerun(task_id, fed)
+        else:
+            self._confirm(f"Run {self._label(task_id)} again?", "it is completed already", CommandKind.RETRY, task_id)
+
+    def _fed(self, task_id: str) -> list[str]:
+        """What depends on the task, directly or not, and is over; in the order of the plan."""
+        dag = self.model.cascade.dag
+        below = dag.descendants([task_id])
+        return [i for i in dag.ids if i in below and self.model.shown(i) in _OVER]
+
+    def _ask_rerun(self, task_id: str, fed: list[str]) -> None:
+        from nova_tui.screens.rerun import RerunScreen
+
+        def answer(downstream: bool | None) -> None:
+            if downstream is not None:
+                self.model.source.send(Command(CommandKind.RETRY, (task_id,), downstream=downstream))
+
+        self.push_screen(RerunScreen(task_id, self.model.cascade.tasks[task_id].name, fed), answer)
 
     def action_cancel(self) -> None:
         """End the worker, with time to tidy up."""

@@ -9,6 +9,7 @@ import msgspec
 from nova_core.clock import seconds
 from nova_core.dag import COMPLETED
 from nova_core.events import Event, EventKind
+from nova_core.freshness import newer
 from nova_core.record import State, TaskState, TaskStatus
 from nova_core.result import Snapshot
 from nova_core.rollup import RollupTree, Shown, shown_status
@@ -79,6 +80,10 @@ class ViewModel:
     def unmet(self, task_id: str) -> list[str]:
         """Dependencies that are not completed."""
         return [d for d in self.cascade.tasks[task_id].depends_on if self._seen[d].status != COMPLETED]
+
+    def newer(self, task_id: str) -> list[str]:
+        """Dependencies that ran again after the task, which is completed: its result may be stale."""
+        return newer(self._seen[task_id], self.cascade.tasks[task_id].depends_on, self._seen)
 
     def elapsed(self, task_id: str) -> float | None:
         """Seconds the task has been running, or took; None if it never ran."""

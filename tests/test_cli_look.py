@@ -328,6 +328,15 @@ def test_why_a_task_failed(project: Project) -> None:
         ("F1", {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")}, True, "next: nova approve F1"),
         ("F1", {"F1": TaskState(retry_at="t", failures=2, error="x")}, True, "failed 2 times, is tried again at t"),
         ("F1", {"F1": TaskState(status=TaskStatus.COMPLETED, skipped=True)}, False, "completed: skipped by hand"),
+        (
+            "F2",
+            {
+                "F1": TaskState(status=TaskStatus.COMPLETED, completed_at="3"),
+                "F2": TaskState(status=TaskStatus.COMPLETED, started_at="2", completed_at="4"),
+            },
+            False,
+            "its result may be stale: F1 ran again later",
+        ),
         ("F9", {"F9": TaskState()}, False, "F9 (not in the plan any more)"),
     ],
 )

@@ -9,6 +9,7 @@ import typer
 from nova_core.cli.options import Directory, check_ids, here, load_state, plan_of
 from nova_core.cli.output import out_lines
 from nova_core.console.lines import failure_text
+from nova_core.freshness import newer
 from nova_core.record import State, TaskState, TaskStatus
 from nova_core.text import clean, duration
 
@@ -73,7 +74,10 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
     name = clean(task_id)
     if task.status is TaskStatus.COMPLETED:
         how = "skipped by hand" if task.skipped else f"took {duration(task.elapsed or task.duration_seconds)}"
-        return [f"completed: {how}"], [f"nova retry {name} (to run it again)"]
+        stale = newer(task, planned.depends_on, state.tasks) if planned else []
+        later = [f"its result may be stale: {clean(', '.join(stale))} ran again later"] if stale else []
+        below = "; --downstream: and what it feeds"
+        return [f"completed: {how}", *later], [f"nova retry {name} (to run it again{below})"]
     if task.status is TaskStatus.FAILED:
         again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
         return [f"failed: {failure_text(task.reason, task.error)}"], [f"nova logs {name}", again]

@@ -84,7 +84,10 @@ def _running(model: ViewModel, task_id: str) -> Reasons:
 
 
 def _done(model: ViewModel, task_id: str) -> Reasons:
-    return [f"completed in {duration(model.elapsed(task_id) or 0.0)}"], ["press r to run it again"]
+    said = [f"completed in {duration(model.elapsed(task_id) or 0.0)}"]
+    if again := model.newer(task_id):
+        said.append(f"its result may be stale: {_listed(again)} ran again later")
+    return said, ["press r to run it again"]
 
 
 def _skipped(model: ViewModel, task_id: str) -> Reasons:

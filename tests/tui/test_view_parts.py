@@ -98,6 +98,18 @@ def test_why_says_what_is_the_case_and_what_to_press(task: str, said: str, step:
     assert step in " ".join(steps)
 
 
+def test_a_task_older_than_what_it_needs_says_so() -> None:
+    """A dependency that ran again later makes the result doubtful."""
+    source = demo_source()
+    model = demo_model(source)
+    needed = next(i for i in model.cascade.dag.ids if model.cascade.tasks[i].depends_on and model.task(i).completed_at)
+    first = model.cascade.tasks[needed].depends_on[0]
+    assert "stale" not in " ".join(why.why(model, needed)[0])
+    source.change(first, completed_at="2999-01-01T00:00:00.000+00:00")
+    model.apply(source.poll(), model.now)
+    assert why.why(model, needed)[0][-1] == f"its result may be stale: {first} ran again later"
+
+
 def test_why_offers_no_keys_to_who_only_looks() -> None:
     """A view without control says how to get it."""
     _, steps = why.why(demo_model(demo_source(read_only=True)), "P4")
