@@ -1,4 +1,4 @@
-"""Whether a result is older than what it was made from. Pure."""
+"""Whether a result, or a failure, comes from what a task was made from. Pure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def newer(state: TaskState, depends_on: Iterable[str], tasks: Mapping[str, TaskS
     if state.status is not TaskStatus.COMPLETED or state.skipped or not began:
         return []
     return [i for i in depends_on if _completed_at(tasks.get(i, _NEW)) > began]
+
+
+def same_failure(state: TaskState, reason: str | None, error: str | None) -> bool:
+    """Whether the task failed just as its attempt before did, by the words on record."""
+    return state.reason is not None and state.reason.value == reason and (state.error or "") == (error or "")
 
 
 def _completed_at(state: TaskState) -> str:

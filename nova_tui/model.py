@@ -9,8 +9,8 @@ import msgspec
 from nova_core.clock import seconds
 from nova_core.dag import COMPLETED
 from nova_core.events import Event, EventKind
-from nova_core.freshness import newer
-from nova_core.record import State, TaskState, TaskStatus
+from nova_core.freshness import newer, same_failure
+from nova_core.record import Reason, State, TaskState, TaskStatus
 from nova_core.result import Snapshot
 from nova_core.rollup import RollupTree, Shown, shown_status
 from nova_core.scheduler import Frontier
@@ -45,6 +45,7 @@ class ViewModel:
         self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
         self._recalled = False
         self._ended: tuple[int, str] = (-1, "")
+        self._alike: dict[str, tuple[int, bool]] = {}
         self._minute = int(now // 60)
         self._minute_start = 0
         self._reload()
@@ -84,6 +85,19 @@ class ViewModel:
     def newer(self, task_id: str) -> list[str]:
         """Dependencies that ran again after the task, which is completed: its result may be stale."""
         return newer(self._seen[task_id], self.cascade.tasks[task_id].depends_on, self._seen)
+
+    def failed_alike(self, task_id: str) -> bool:
+        """Whether the latest attempt failed just as the one before it; asks the history once per attempt."""
+        state = self._seen[task_id]
+        if state.attempt < 2 or state.status != TaskStatus.FAILED or state.reason == Reason.CANCELLED:
+            return False
+        known = self._alike.get(task_id)
+        if known is None or known[0] != state.attempt:
+            rows = (r for r in self.source.attempts(task_id) if r.run == self.source.run.id)
+            before = [r for r in rows if r.attempt == state.attempt - 1]
+            known = state.attempt, bool(before) and same_failure(state, before[0].reason, before[0].error)
+            self._alike[task_id] = known
+        return known[1]
 
     def elapsed(self, task_id: str) -> float | None:
         """Seconds the task has been running, or took; None if it never ran."""

@@ -346,6 +346,20 @@ def test_why(task_id: str, tasks: dict[str, TaskState], alive: bool, said: str) 
     assert said in why_module.explanation(task_id, state_of(**tasks), planned, alive=alive, log=[])
 
 
+def test_why_points_at_the_input_of_what_fails_again(tmp_path: Path) -> None:
+    """A second failure with the same words names what the task needs; a first one does not."""
+    rows = "| F1 | First | `true` | - |\n| F2 | Second | `exit 3` | F1 |\n"
+    (tmp_path / "CASCADE.md").write_text(
+        f"# Demo\n\n| Task ID | Task Name | Command | Depends On |\n| --- | --- | --- | --- |\n{rows}"
+    )
+    hint = "next: nova retry F1 --downstream (to run again what it needs)"
+    assert nova("run", "--no-ui", cwd=tmp_path).returncode == 1
+    assert hint not in nova("why", "F2", cwd=tmp_path).stdout
+    nova("retry", "F2", cwd=tmp_path)
+    assert nova("run", "--no-ui", cwd=tmp_path).returncode == 1
+    assert hint in nova("why", "F2", cwd=tmp_path).stdout.splitlines()
+
+
 def test_why_a_paused_run_does_not_go_on() -> None:
     """A ready task in a paused run waits for `nova resume`."""
     state = msgspec.structs.replace(state_of(), run=RunState(paused=True))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
-from fake_source import demo_model, demo_source
+from fake_source import FakeSource, demo_model, demo_source
 from hypothesis import given
 from hypothesis import strategies as st
 from look import content_text
@@ -108,6 +108,28 @@ def test_a_task_older_than_what_it_needs_says_so() -> None:
     source.change(first, completed_at="2999-01-01T00:00:00.000+00:00")
     model.apply(source.poll(), model.now)
     assert why.why(model, needed)[0][-1] == f"its result may be stale: {first} ran again later"
+
+
+def test_a_task_that_fails_again_the_same_way_points_at_its_input() -> None:
+    """What it needs may be wrong; a failure of another kind says nothing of the sort."""
+    source = demo_source()
+    model = demo_model(source)
+    task = model.task("P4")
+    last = source.attempts("P4")[-1]
+    source.rows[:] = [msgspec.structs.replace(last, attempt=task.attempt - 1, reason=task.reason, error=task.error)]
+    said, _ = why.why(demo_model(rerun(source)), "P4")
+    assert said[0].startswith("failed again the same way: ")
+    assert said[1] == "if its input was wrong, run again what it needs: P2"
+    source.rows[:] = [msgspec.structs.replace(last, attempt=task.attempt - 1, error="exit code 9")]
+    said, _ = why.why(demo_model(rerun(source)), "P4")
+    assert said[0].startswith("failed: ")
+
+
+def rerun(source: FakeSource) -> FakeSource:
+    """The scripted run once more, with the history of `source`."""
+    again = demo_source()
+    again.rows = source.rows
+    return again
 
 
 def test_why_offers_no_keys_to_who_only_looks() -> None:
