@@ -17,6 +17,7 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from nova_core.cli.status import counts_text
 from nova_core.clock import Clock
 from nova_tui import compat, glyphs, keymap, themes, toasts
 from nova_tui.actions import RunActions
@@ -156,7 +157,7 @@ class NovaApp(RunActions):
         if source.engine is EngineState.RUNNING:
             return []
         project = self.model.rollups.project
-        told = f"{project.completed:,} of {project.total:,} done, {project.failed:,} failed; "
+        told = f"{counts_text(project)}; "
         if self.model.could_go_on:
             title = "Stopped" if source.was_stopped else "Not running any more"
             return [Toast(title, told + self._way_on(), "warning")]

@@ -65,7 +65,7 @@ def snapshot(**tasks: TaskState) -> Snapshot:
 
 def result(**changes: Any) -> RunResult:
     """A result of nothing, with changes."""
-    base = RunResult(0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, TokenUsage(), None, False)
+    base = RunResult(0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, TokenUsage(), None, False)
     return msgspec.structs.replace(base, **changes)
 
 
@@ -265,6 +265,18 @@ def test_many_failures_are_cut() -> None:
     lines = summary.failure_lines(failed, lambda _: [])
     assert sum(" failed: " in line for line in lines) == summary.MAX_SHOWN
     assert lines[-1] == "and 980 more failed"
+
+
+def test_what_a_person_cancelled_did_not_fail() -> None:
+    """It is counted and named apart, in the summary and in the lines of a run."""
+    ended = TaskState(status=TaskStatus.FAILED, reason=Reason.CANCELLED, error="cancelled")
+    told = result(completed=1, failed=3, cancelled=2)
+    assert summary.counts(told) == "1 completed, 1 failed, 2 cancelled"
+    assert told.line().startswith("1/0 completed, 1 failed, 2 cancelled")
+    assert summary.failure_lines({"F1": ended}, lambda _: [])[1] == "F1 was cancelled"
+    line = event_line(event(EventKind.TASK_FAILED, reason="cancelled", error="cancelled"), {}, LocalClock())
+    assert line is not None
+    assert line.endswith("F1 cancelled")
 
 
 def test_summary_object_is_json() -> None:

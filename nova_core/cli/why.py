@@ -9,6 +9,7 @@ import typer
 from nova_core.cli.options import Directory, check_ids, here, load_state, plan_of
 from nova_core.cli.output import out_lines
 from nova_core.console.lines import failure_text
+from nova_core.console.summary import how_it_failed
 from nova_core.errors import EnvironmentProblem
 from nova_core.freshness import newer, same_failure
 from nova_core.record import State, TaskState, TaskStatus
@@ -104,7 +105,7 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
         return [f"completed: {how}", *later], [f"nova retry {name} (to run it again{below})"]
     if task.status is TaskStatus.FAILED:
         again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
-        return [f"failed: {failure_text(task.reason, task.error)}"], [f"nova logs {name}", again]
+        return [how_it_failed(task)], [f"nova logs {name}", again]
     if task.approval == "waiting":
         return ["waits for a person's approval"], [f"nova approve {name}", f"nova reject {name} --reason TEXT"]
     if task.status is TaskStatus.IN_PROGRESS:

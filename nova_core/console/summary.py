@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nova_core.clock import iso
 from nova_core.console.lines import failure_text
-from nova_core.record import TaskState, TaskStatus
+from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration, money, tokens
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def counts(result: RunResult) -> str:
     """How many tasks ended which way; words of zero are left out."""
     parts = (
         (result.completed, "completed"),
-        (result.failed, "failed"),
+        (result.failed - result.cancelled, "failed"),
+        (result.cancelled, "cancelled"),
         (result.blocked, "blocked"),
         (result.waiting_approval, "waiting for approval"),
         (result.pending, "pending"),
@@ -96,11 +97,16 @@ def failure_lines(failed: Mapping[str, TaskState], tail: Tail) -> list[str]:
     """Each failed task with its reason and the end of its log."""
     lines = []
     for task_id, task in list(failed.items())[:MAX_SHOWN]:
-        lines += ["", f"{clean(task_id)} failed: {failure_text(task.reason, task.error)}"]
+        lines += ["", f"{clean(task_id)} {how_it_failed(task)}"]
         lines += [f"    | {line}" for line in tail(task_id)]
     if len(failed) > MAX_SHOWN:
         lines += ["", f"and {len(failed) - MAX_SHOWN:,} more failed"]
     return lines
+
+
+def how_it_failed(task: TaskState) -> str:
+    """`failed: exit code 3`; what a person ended did not fail."""
+    return "was cancelled" if task.reason is Reason.CANCELLED else f"failed: {failure_text(task.reason, task.error)}"
 
 
 def blocked_lines(blocked: Mapping[str, Iterable[str]]) -> list[str]:

@@ -25,7 +25,7 @@ _SHORT = {
 }  # fmt: skip
 # Where there is no room for words, what is nearly the same is counted together.
 _ALIKE = {
-    Shown.VERIFYING: Shown.RUNNING, Shown.CANCELLED: Shown.FAILED, Shown.SKIPPED: Shown.COMPLETED,
+    Shown.VERIFYING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED,
     Shown.RETRYING: Shown.WAITING,
 }  # fmt: skip
 _NEAR = 0.8  # of the budget, from where on it is marked

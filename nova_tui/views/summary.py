@@ -73,14 +73,19 @@ def _of(model: ViewModel, *shown: Shown) -> list[str]:
 
 
 def _failures(model: ViewModel, width: int) -> list[Content]:
-    """Each failed task with its reason."""
-    ids = _of(model, Shown.FAILED, Shown.CANCELLED)
-    rows = [heading(f"Failed ({len(ids)})", width)] if ids else []
+    """Each failed task with its reason, then what a person ended."""
+    rows = _named(model, "Failed", Shown.FAILED, width)
+    return rows + _named(model, "Cancelled", Shown.CANCELLED, width)
+
+
+def _named(model: ViewModel, word: str, kind: Shown, width: int) -> list[Content]:
+    ids = _of(model, kind)
+    rows = [heading(f"{word} ({len(ids)})", width)] if ids else []
     for task_id in ids[:_MOST]:
         shown = model.shown(task_id)
         name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
         rows.append(line(" ", (glyph(shown), style_of(shown)), " ", (name, TITLE), width=width))
-        rows += wrapped(reason(model, task_id), width, "   ")
+        rows += wrapped(reason(model, task_id), width, "   ") if kind is Shown.FAILED else []
     return rows + _and_more(len(ids), width)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
-from nova_core.record import TaskStatus
+from nova_core.record import Reason, TaskStatus
 from nova_core.rollup import Shown
 from nova_core.text import duration
 from nova_tui.model import ViewModel
@@ -53,8 +53,13 @@ def _blocked(model: ViewModel, task_id: str) -> Reasons:
     said = [f"blocked by {_listed(causes)}"]
     for cause in causes:
         if cause in model.cascade.tasks and model.task(cause).status is TaskStatus.FAILED:
-            said.append(f"  {plain(cause)} failed: {reason(model, cause)}")
+            said.append(f"  {plain(cause)} {_how_it_failed(model, cause)}")
     return said, [f"go to {plain(causes[0])} and press r to try it again, or s to go on without it"]
+
+
+def _how_it_failed(model: ViewModel, task_id: str) -> str:
+    cancelled = model.task(task_id).reason is Reason.CANCELLED
+    return "was cancelled" if cancelled else f"failed: {reason(model, task_id)}"
 
 
 def _retrying(model: ViewModel, task_id: str) -> Reasons:

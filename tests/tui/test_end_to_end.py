@@ -137,7 +137,7 @@ def test_five_shapes_of_failure(tmp_path: Path) -> None:
         assert re.search(r"✗ E4 Writes rubbish +check failed", shown)
         assert re.search(r"⊘ E5 Is cancelled +cancelled", shown)
         for n in range(1, 6):
-            assert re.search(rf"■ B{n} After {n} +E{n} failed", shown)
+            assert re.search(rf"■ B{n} After {n} +E{n} {'cancelled' if n == 5 else 'failed'}", shown)
         terminal.press("r", r"▶ E5 Is cancelled")
         terminal.wait(r"· B5 After 5 +after E5")
         terminal.press(["q"], "leave them running")
