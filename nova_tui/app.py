@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from nova_core.cli.status import counts_text
 from nova_core.clock import Clock
+from nova_core.events import EventKind
 from nova_tui import compat, glyphs, keymap, themes, toasts
 from nova_tui.actions import RunActions
 from nova_tui.choice import QuitChoice
@@ -35,6 +36,7 @@ from nova_tui.views.line import plain, shorten
 
 __all__ = ["NovaApp", "QuitChoice"]
 
+_WORK = {EventKind.TASK_STARTED, EventKind.TASK_ADOPTED, EventKind.TASK_COMPLETED}
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -79,6 +81,7 @@ class NovaApp(RunActions):
         self.pump = Pump(self, self._look, self.clock)
         self.ended_by: int | None = None
         self._toaster = Toaster()
+        self._ran = False
         self._notify_how = os.environ.get("NOVA_NOTIFY", "")
         self.set_keymap(keymap.load_keys(keymap.keys_file(os.environ), must_exist="NOVA_KEYS" in os.environ))
 
@@ -143,6 +146,7 @@ class NovaApp(RunActions):
                 self.screen.set_attempts(self.older_logs(self.screen.task_id))
             self.screen.poll()
         new = [t for e in update.events if (t := toasts.of_event(e))] + [toasts.of_notice(n) for n in update.notices]
+        self._ran |= any(event.kind in _WORK for event in update.events)
         if update.engine_changed:
             new += self._engine_news()
         for toast in self._toaster.take(new, self.clock.monotonic()):
@@ -156,11 +160,16 @@ class NovaApp(RunActions):
             return [Toast("The engine failed", shorten(source.error, 300), "error")]
         if source.engine is EngineState.RUNNING:
             return []
-        project = self.model.rollups.project
+        project, ran = self.model.rollups.project, self._ran
+        self._ran = False
+        if not ran and project.completed == project.total:  # it was over before
+            return []
         told = f"{counts_text(project)}; "
         if self.model.could_go_on:
             title = "Stopped" if source.was_stopped else "Not running any more"
             return [Toast(title, told + self._way_on(), "warning")]
+        if not ran:
+            return [Toast("Nothing to start", told + "r on a failed task tries it again", "warning")]
         severity: toasts.Severity = "error" if project.failed else "information"
         return [Toast("The run is over", told + "S shows the summary", severity)]
 

@@ -16,7 +16,7 @@ WORDS = {
     EventKind.RUN_RESUMED: "resumed",
     EventKind.PLAN_CHANGED: "plan changed",
     EventKind.TASK_STARTED: "started",
-    EventKind.TASK_ADOPTED: "found",
+    EventKind.TASK_ADOPTED: "taken over",
     EventKind.TASK_PROGRESS: "step",
     EventKind.TASK_VERIFYING: "verifying",
     EventKind.TASK_WAITING: "waiting",

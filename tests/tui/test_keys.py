@@ -6,11 +6,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from app_kit import beat, opened, settled
+from app_kit import beat, big_source, opened, settled
 from fake_source import demo_model, demo_source
 from look import screen_text
 
 from nova_core.command import CommandKind
+from nova_core.events import EventKind
+from nova_core.record import TaskStatus
 from nova_core.rollup import Shown
 from nova_tui.app import QuitChoice
 from nova_tui.screens.help import HelpScreen
@@ -206,3 +208,25 @@ def test_the_header_says_how_a_run_stands_that_is_not_at_work(
     for shown in (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING):
         model.counts[shown] *= left
     assert header(model, 120, Extras()).plain.strip().removeprefix(model.cascade.name).strip().startswith(word)
+
+
+def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:
+    """A finished run that is opened again brings no notice; where nothing could start, that is said."""
+
+    async def run() -> None:
+        source = big_source(2)
+        async with opened(source) as (app, _):
+            source.turn(EngineState.FINISHED)
+            beat(app)
+            source.turn(EngineState.RUNNING)
+            for task in ("B0", "B1"):
+                source.change(task, EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED)
+            beat(app)
+            source.engine = EngineState.FINISHED
+            assert [toast.title for toast in app._engine_news()] == ["The run is over"]
+            assert app._engine_news() == []
+            source.change("B0", EventKind.TASK_FAILED, status=TaskStatus.FAILED)
+            beat(app)
+            assert [toast.title for toast in app._engine_news()] == ["Nothing to start"]
+
+    asyncio.run(run())
