@@ -13,7 +13,6 @@ from nova_core.model import TokenUsage
 from nova_core.parser import Cascade
 from nova_core.record import Reason, State, TaskState, TaskStatus
 from nova_core.scheduler import weights
-from nova_core.text import duration
 
 _NEW = TaskState()
 
@@ -103,7 +102,7 @@ class RunResult(msgspec.Struct, frozen=True):
         )
         parts = [f"{self.completed}/{self.total} completed"]
         parts += [f"{n} {word}" for n, word in words if n]
-        return ", ".join(parts) + f" in {duration(self.wall_seconds)}"
+        return ", ".join(parts)
 
 
 def summarize(ids: Iterable[str], state: State, wall_seconds: float, *, stopped: bool, over_budget: bool) -> RunResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
@@ -14,6 +15,7 @@ from nova_core.record import Reason, State, TaskState, TaskStatus
 from nova_core.result import Snapshot
 from nova_core.rollup import RollupTree, Shown, shown_status
 from nova_core.scheduler import Frontier
+from nova_core.worktime import WorkTime
 from nova_tui.source import EngineState, Source, Update, notable
 
 _NEW = TaskState()
@@ -63,6 +65,7 @@ class ViewModel:
         for shown in self._shown.values():
             self.counts[shown] += 1
         self._minute_start = self.rollups.project.tokens.total
+        self._time = WorkTime(self.source.spans(), self._seen)
 
     # reading
 
@@ -120,12 +123,22 @@ class ViewModel:
         return self.source.config.budget
 
     @property
+    def wall_seconds(self) -> float:
+        """Seconds during which at least one task ran: the same for everybody who looks, whenever they do."""
+        return self._time.wall(self.now)
+
+    @property
+    def work_seconds(self) -> float:
+        """Seconds of work of all attempts."""
+        return self._time.work(self.now)
+
+    @property
     def run_seconds(self) -> float:
-        """Seconds since the run began; frozen when nothing is at work any more."""
+        """Seconds since the run began, with all its pauses; frozen when nothing is at work any more."""
         project = self.source.project_state
         try:
             began = seconds(project.started_at) if project.started_at else self.began
-            ended = project.completed_at or self._last_end()
+            ended = self._last_end() or project.completed_at  # which is renewed when a finished run is opened again
             return max(0.0, (seconds(ended) if ended else self.now) - began)
         except ValueError:  # another program may have written the state
             return 0.0
@@ -159,12 +172,20 @@ class ViewModel:
         self.events.extend(notable(update.events))
         if update.reset or any(e.kind is EventKind.PLAN_CHANGED for e in update.events):
             self._reload()
+            self._add_ended(update.events)
             return Dirty(everything=True, header=True)
+        self._add_ended(update.events)
         dirty: set[str] = set()
         for task_id in update.changed:
             if task_id in self._seen:
                 self._change(task_id, dirty)
         return Dirty(frozenset(dirty), header=bool(dirty or update.events or update.engine_changed))
+
+    def _add_ended(self, events: Iterable[Event]) -> None:
+        """Attempts that ended: an event tells each of them, a state only the last one."""
+        for event in events:
+            if event.task is not None and (ended := event.patch.get("completed_at")):
+                self._time.ended(event.task, ended, event.patch.get("elapsed") or 0.0)
 
     def _change(self, task_id: str, dirty: set[str]) -> None:
         old, new = self._seen[task_id], self.source.tasks.get(task_id, _NEW)
@@ -172,6 +193,7 @@ class ViewModel:
             return
         self._seen[task_id] = new
         self.rollups.update(task_id, old, new)
+        self._time.see(task_id, new)
         dirty.add(task_id)
         self._reword(task_id)
         was, now = old.status == COMPLETED, new.status == COMPLETED

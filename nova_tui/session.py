@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import msgspec
 
@@ -54,7 +53,6 @@ def require_commands(engine: Orchestrator) -> None:
 
 def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> int:
     """Run the plan with the interface in front; returns the exit code. Raises `NovaError` before the screen opens."""
-    began = time.time()
     try:
         source = LiveSource(Engines(request))
     except RunLockedError:
@@ -66,7 +64,7 @@ def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> i
         )
     try:
         ended = show(source, Look(ascii=ascii_only, theme=theme))
-        return leave(source, ended, request, began)
+        return leave(source, ended, request)
     finally:
         source.close()
 
@@ -117,7 +115,7 @@ def is_open(task: TaskState) -> bool:
     return task.status is TaskStatus.PENDING and not task.blocked_by
 
 
-def leave(source: LiveSource, ended: Ended, request: Request, began: float) -> int:
+def leave(source: LiveSource, ended: Ended, request: Request) -> int:
     """Do with the run what was chosen, say so on the normal screen, and return the exit code."""
     keep_quiet_if_gone()
     if ended.failure is not None:
@@ -136,7 +134,7 @@ def leave(source: LiveSource, ended: Ended, request: Request, began: float) -> i
         end_workers(source, signals)
     if source.failure is not None:
         return tell(source.failure)
-    return finish(source, request, began, signals or ([signal.SIGINT] if source.stopped else []))
+    return finish(source, request, signals or ([signal.SIGINT] if source.stopped else []))
 
 
 def keep_quiet_if_gone() -> None:
@@ -191,7 +189,7 @@ def end_workers(source: LiveSource, signals: list[int]) -> None:
             note(f"ending {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
 
 
-def finish(source: LiveSource, request: Request, began: float, signals: list[int]) -> int:
+def finish(source: LiveSource, request: Request, signals: list[int]) -> int:
     """Print the summary of `nova run`; returns the exit code, that of a signal if one ended the run."""
     from nova_core.cli.ending import finish as summarize
 
@@ -200,7 +198,5 @@ def finish(source: LiveSource, request: Request, began: float, signals: list[int
         return 128 + signals[0] if signals else 4
     if signals and result.exit_code:
         result = msgspec.structs.replace(result, exit_code=128 + signals[0])
-    summarize(
-        source.snapshot(), result, request.project, began=began, plan=request.plan, as_json=False, junit=request.junit
-    )
+    summarize(source.snapshot(), result, request.project, plan=request.plan, as_json=False, junit=request.junit)
     return result.exit_code

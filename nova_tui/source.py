@@ -25,6 +25,7 @@ from nova_core.project import Project
 from nova_core.record import ProjectState, RunState, State, TaskState, patched
 from nova_core.result import RunResult, Snapshot
 from nova_core.state import StateManager
+from nova_core.worktime import Span
 
 _LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
 LOOKING = "looking only: C takes control"
@@ -106,6 +107,9 @@ class Source(Protocol):
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
         """The attempts of a task that are over, oldest first."""
+
+    def spans(self) -> list[Span]:
+        """Task, end and seconds of every attempt of the run that is over."""
 
     def past(self, before: int, most: int) -> list[Event]:
         """The last notable events before number `before`, oldest first."""
@@ -220,6 +224,10 @@ class LiveSource:
     def attempts(self, task_id: str) -> list[AttemptRow]:
         self._history = self._history or _open_history(self.project)
         return self._history.attempts(task_id) if self._history else []
+
+    def spans(self) -> list[Span]:
+        self._history = self._history or _open_history(self.project)
+        return self._history.spans(self.run.id) if self._history else []
 
     def past(self, before: int, most: int) -> list[Event]:
         self._history = self._history or _open_history(self.project)
@@ -401,6 +409,10 @@ class AttachedSource:
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
         return self._history.attempts(task_id) if self._history else []
+
+    def spans(self) -> list[Span]:
+        self._history = self._history or _open_history(self.project)
+        return self._history.spans(self._run.id) if self._history else []
 
     def past(self, before: int, most: int) -> list[Event]:
         return self._history.events_before(before, most, _QUIET) if self._history else []

@@ -25,6 +25,7 @@ from nova_core.parser import Cascade, parse_text
 from nova_core.record import Reason, RunState, State, TaskState, TaskStatus
 from nova_core.result import RunResult, Snapshot
 from nova_core.text import clean
+from nova_core.worktime import WorkTime
 
 PLAN = """\
 # Demo
@@ -221,21 +222,26 @@ def test_shown_line_is_safe(data: bytes) -> None:
 
 
 def test_summary_of_a_failure() -> None:
-    """The summary names the failure with its last words, what it blocks, the time this run saved, the next step."""
+    """The summary names the failure with its last words, what it blocks, the time that was saved, the next step."""
     state = snapshot(
         F1=TaskState(
-            status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="exit code 3", started_at=iso(1000), elapsed=150.0
+            status=TaskStatus.FAILED,
+            reason=Reason.EXIT_CODE,
+            error="exit code 3",
+            completed_at=iso(1150),
+            elapsed=150.0,
         ),
         F2=TaskState(blocked_by=("F1",)),
-        F3=TaskState(status=TaskStatus.COMPLETED, started_at=iso(900), elapsed=100.0),
+        F3=TaskState(status=TaskStatus.COMPLETED, completed_at=iso(1110), elapsed=100.0),
     )
     ended = result(
         exit_code=1, completed=3, failed=1, blocked=1, wall_seconds=60.0, task_seconds=250.0,
         tokens=TokenUsage(1200, 30), cost_usd=0.5, unpriced=True,
     )  # fmt: skip
-    text = "\n".join(summary.summary(ended, state, 1000.0, lambda task_id: [f"last words of {task_id}"]))
+    time = WorkTime(tasks=state.state.tasks)
+    text = "\n".join(summary.summary(ended, state, time, lambda task_id: [f"last words of {task_id}"]))
     assert "Demo: 3 completed, 1 failed, 1 blocked" in text
-    assert "time: 1m 00s for 2m 30s of work (1m 30s saved" in text
+    assert "time: 2m 30s for 4m 10s of work (1m 40s saved" in text
     assert "tokens: 1.2k in, 30 out" in text
     assert "cost: at least $0.50 (some models have no price)" in text
     assert "F1 failed: exit code 3\n    | last words of F1" in text
@@ -253,7 +259,7 @@ def test_summary_of_a_failure() -> None:
 )
 def test_next_step(state: Snapshot, code: int, line: str | None) -> None:
     """What to type next fits how the run ended; after success there is nothing."""
-    lines = summary.summary(result(exit_code=code), state, 0.0, lambda _: [])
+    lines = summary.summary(result(exit_code=code), state, WorkTime(), lambda _: [])
     assert next((text for text in lines if text.startswith("next:")), None) == line
 
 

@@ -113,7 +113,7 @@ def _spent(model: ViewModel, words: int) -> list[Piece]:
 
 def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
     """How long it runs, and how long it will at least."""
-    pieces: list[Piece] = [duration(model.run_seconds) + (" elapsed" if words > 2 else "")]
+    pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 2 else "")]
     if extras.eta and model.source.engine is EngineState.RUNNING:
         pieces.append((f"  {'ETA ' if words else ''}>{duration(extras.eta)}", MUTED))
     return pieces

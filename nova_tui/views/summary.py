@@ -57,7 +57,7 @@ def _counts(model: ViewModel, width: int) -> list[Content]:
 def _sums(model: ViewModel, width: int) -> list[Content]:
     project = model.rollups.project
     usage = project.tokens
-    rows = [line(f" {time_line(model.run_seconds, project.duration(model.now))}", width=width)]
+    rows = [line(f" {time_line(model.wall_seconds, model.work_seconds)}", width=width)]
     if usage.total:
         told = (
             f"{tokens(usage.input_tokens)} in, {tokens(usage.output_tokens)} out, "

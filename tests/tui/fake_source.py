@@ -17,6 +17,7 @@ from nova_core.events import Event, EventKind
 from nova_core.parser import Cascade, parse_text
 from nova_core.project import Project
 from nova_core.record import ProjectState, Reason, RunState, TaskState, patched
+from nova_core.worktime import Span
 from nova_tui.model import ViewModel
 from nova_tui.source import EngineState, Notice, Update
 
@@ -85,6 +86,10 @@ class FakeSource:
     def attempts(self, task_id: str) -> list[AttemptRow]:
         """Attempts of the task that are over, oldest first."""
         return [row for row in self.rows if row.task == task_id]
+
+    def spans(self) -> list[Span]:
+        """When the attempts ended, and what they took."""
+        return [(row.task, row.ended_at, row.elapsed) for row in self.rows]
 
     def past(self, before: int, most: int) -> list[Event]:
         """The last events on record."""
