@@ -264,7 +264,7 @@ def test_detached_run(tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     wait_until(lambda: engine_alive(tmp_path / ".nova" / "run.lock") is None)
     assert task_in(tmp_path, "F1").status is TaskStatus.COMPLETED
-    assert "F1 completed" in (tmp_path / ".nova" / "engine.log").read_text()
+    wait_until(lambda: "F1 completed" in (tmp_path / ".nova" / "engine.log").read_text())  # written after the lock
 
 
 def test_detached_run_that_is_over_at_once(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def _failed(model: ViewModel, task_id: str) -> Reasons:
     again = model.failed_alike(task_id)
     said = [f"failed{' again the same way' if again else ''}: {reason(model, task_id)}"]
     if again and needs:
-        said.append(f"if its input was wrong, run again what it needs: {_listed(needs)}")
+        said.append(f"if its input was wrong, run again {_listed(needs)}")
     if below:
         said.append(f"it blocks {_listed(sorted(below, key=model.cascade.dag.index.__getitem__))}")
     return said, ["press L to read its log", "press r to try it again, s to go on without it"]

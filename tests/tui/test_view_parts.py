@@ -119,7 +119,7 @@ def test_a_task_that_fails_again_the_same_way_points_at_its_input() -> None:
     source.rows[:] = [msgspec.structs.replace(last, attempt=task.attempt - 1, reason=task.reason, error=task.error)]
     said, _ = why.why(demo_model(rerun(source)), "P4")
     assert said[0].startswith("failed again the same way: ")
-    assert said[1] == "if its input was wrong, run again what it needs: P2"
+    assert said[1] == "if its input was wrong, run again P2"
     source.rows[:] = [msgspec.structs.replace(last, attempt=task.attempt - 1, error="exit code 9")]
     said, _ = why.why(demo_model(rerun(source)), "P4")
     assert said[0].startswith("failed: ")
