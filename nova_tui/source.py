@@ -28,6 +28,7 @@ from nova_core.state import StateManager
 from nova_core.worktime import Span
 
 _LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
+_TO_RUN = (CommandKind.RETRY, CommandKind.SKIP, CommandKind.APPROVE)
 LOOKING = "looking only: C takes control"
 _NEW = TaskState()
 _T = TypeVar("_T")
@@ -383,6 +384,8 @@ class AttachedSource:
             alive = engine_alive(self.project.lock_file) is not None
             reply = send_command(self.project.inbox_dir, command) if alive else apply_offline(self.project, command)
             text = reply.message if reply else "the engine did not answer"
+            if reply and reply.ok and not alive and command.kind in _TO_RUN and not self._starting:
+                text += "; nothing runs: p goes on"
             self._notices.append(Notice(bool(reply and reply.ok), text))
         except (NovaError, OSError) as error:
             self._notices.append(Notice(False, str(error)))

@@ -42,7 +42,7 @@ class RerunScreen(Dialog[bool | None]):
         ]
         with Vertical(id="box"):
             yield Static(line((f"Run {self._label} again?", "bold")), markup=False)
-            yield Static(line("  it is completed already, and others have run after it"), markup=False)
+            yield Static(line("  it is completed, and others have run after it"), markup=False)
             yield Static(Content("\n").join(ways), id="foot", markup=False)
 
     def action_answer(self, fed: bool) -> None:
