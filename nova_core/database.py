@@ -174,6 +174,11 @@ class Database:
         rows = self._connection.execute(f"SELECT * FROM attempts {where} ORDER BY ended_at, attempt", values)  # noqa: S608 - two constants
         return [_attempt(row) for row in rows]
 
+    def spans(self, run: str) -> list[tuple[str, str | None, float]]:
+        """Task, end and seconds of every attempt of a run that is over."""
+        rows = self._connection.execute("SELECT task, ended_at, elapsed FROM attempts WHERE run = ?", (run,))
+        return rows.fetchall()
+
     def last_attempts(self) -> dict[str, int]:
         """Number of the latest attempt of each task whose start is on record, also of tasks no longer in the plan."""
         rows = self._connection.execute(

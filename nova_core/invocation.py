@@ -147,7 +147,7 @@ def _server_env(adapter: Adapter, request: Request) -> dict[str, str]:
         server = {"type": "local", "command": list(request.server), "environment": variables, "enabled": True}
         return {"OPENCODE_CONFIG_CONTENT": _json({"mcp": {"nova": server}})}
     if adapter.mcp == "gemini" and request.server and request.settings_file:
-        return {"GEMINI_CLI_SYSTEM_SETTINGS_PATH": request.settings_file}
+        return {"GEMINI_CLI_SYSTEM_DEFAULTS_PATH": request.settings_file}
     return {}
 
 

@@ -49,7 +49,7 @@ class RunLock:
             raise RunLockedError(
                 f"another nova engine runs this project: pid {holder.pid} on {holder.host or 'this machine'}, "
                 f"since {holder.since or 'a moment ago'} ({holder.command or 'nova run'})",
-                hint="look at it with `nova attach`, end its tasks with `nova cancel --all`",
+                hint="`nova attach --control` looks at it and may act, `nova cancel --all` ends its tasks",
             )
         info = EngineInfo(os.getpid(), os.uname().nodename, iso(time.time()), " ".join(sys.argv)[:200])
         os.ftruncate(fd, 0)

@@ -122,7 +122,7 @@ def _take_over(board: Board, attempts: Attempts, task_id: str, number: int, repo
         with contextlib.suppress(ValueError):  # another program's words
             began = seconds(state.started_at)
     patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False, "criteria_met": ()}
-    how = f"still runs, as pid {report.pid}" if isinstance(report, Started) else "ended while no engine ran"
+    how = f"still running, as pid {report.pid}" if isinstance(report, Started) else "ended while no engine ran"
     board.record(EventKind.TASK_ADOPTED, task_id, f"{task_id} {how}", **patch)
     attempts.adopt(task_id, began)
     return report

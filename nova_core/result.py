@@ -11,9 +11,8 @@ import msgspec
 from nova_core.clock import seconds
 from nova_core.model import TokenUsage
 from nova_core.parser import Cascade
-from nova_core.record import State, TaskState, TaskStatus
+from nova_core.record import Reason, State, TaskState, TaskStatus
 from nova_core.scheduler import weights
-from nova_core.text import duration
 
 _NEW = TaskState()
 
@@ -77,12 +76,14 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 class RunResult(msgspec.Struct, frozen=True):
     """What the run came to, counted over the selected tasks. `wall_seconds` is this run's, `task_seconds` the sum of
-    the tasks' last attempts; `cost_usd` is None when nothing is priced, `unpriced` says that some tokens are not."""
+    the tasks' last attempts; `cancelled` tasks are among the failed; `cost_usd` is None when nothing is priced,
+    `unpriced` says that some tokens are not."""
 
     exit_code: int
     total: int
     completed: int
     failed: int
+    cancelled: int
     blocked: int
     pending: int
     waiting_approval: int
@@ -94,9 +95,14 @@ class RunResult(msgspec.Struct, frozen=True):
 
     def line(self) -> str:
         """One line for the log of events."""
+        words = (
+            (self.failed - self.cancelled, "failed"),
+            (self.cancelled, "cancelled"),
+            (self.blocked, "blocked"),
+        )
         parts = [f"{self.completed}/{self.total} completed"]
-        parts += [f"{n} {word}" for n, word in ((self.failed, "failed"), (self.blocked, "blocked")) if n]
-        return ", ".join(parts) + f" in {duration(self.wall_seconds)}"
+        parts += [f"{n} {word}" for n, word in words if n]
+        return ", ".join(parts)
 
 
 def summarize(ids: Iterable[str], state: State, wall_seconds: float, *, stopped: bool, over_budget: bool) -> RunResult:
@@ -104,13 +110,14 @@ def summarize(ids: Iterable[str], state: State, wall_seconds: float, *, stopped:
     tasks = [state.tasks.get(i, _NEW) for i in ids]
     completed = sum(t.status is TaskStatus.COMPLETED for t in tasks)
     failed = sum(t.status is TaskStatus.FAILED for t in tasks)
+    cancelled = sum(t.status is TaskStatus.FAILED and t.reason is Reason.CANCELLED for t in tasks)
     waiting = sum(t.approval == "waiting" and t.status is TaskStatus.IN_PROGRESS for t in tasks)
     blocked = sum(bool(t.blocked_by) and t.status is TaskStatus.PENDING for t in tasks)
     costs = [t.cost_usd for t in tasks if t.cost_usd is not None]
     left = len(tasks) - completed
     code = 0 if not left else 5 if over_budget else 1 if failed and not stopped else 4
     return RunResult(
-        exit_code=code, total=len(tasks), completed=completed, failed=failed, blocked=blocked,
+        exit_code=code, total=len(tasks), completed=completed, failed=failed, cancelled=cancelled, blocked=blocked,
         pending=left - failed - waiting - blocked, waiting_approval=waiting, wall_seconds=wall_seconds,
         task_seconds=sum(t.elapsed for t in tasks), tokens=sum((t.token_usage for t in tasks), TokenUsage()),
         cost_usd=sum(costs) if costs else None,

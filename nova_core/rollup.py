@@ -21,7 +21,8 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
 
     `ended_us` are the microseconds of tasks that have ended, `started_us` the start times of the `running` ones (since
     the epoch, summed), `cost_nano` billionths of a dollar of the `priced` tasks; `unpriced` tasks used tokens without a
-    known price. `blocked` tasks are among the pending, `skipped` ones among the completed.
+    known price. `blocked` tasks are among the pending, `skipped` ones among the completed, `cancelled`
+    ones among the failed.
     """
 
     total: int = 0
@@ -30,6 +31,7 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
     completed: int = 0
     failed: int = 0
     skipped: int = 0
+    cancelled: int = 0
     blocked: int = 0
     ended_us: int = 0
     running: int = 0
@@ -87,6 +89,7 @@ def _figures(state: TaskState) -> _Figures:
         status == TaskStatus.COMPLETED,
         status == TaskStatus.FAILED,
         state.skipped and status == TaskStatus.COMPLETED,
+        state.reason == Reason.CANCELLED and status == TaskStatus.FAILED,
         bool(state.blocked_by) and status == TaskStatus.PENDING,
         round(state.elapsed * _MICRO) if started is None else 0,
         started is not None,

@@ -5,6 +5,20 @@ from __future__ import annotations
 import os
 import sys
 
+ABOUT = """Open the full-screen interface on a plan and run it: its tasks start at once.
+
+Every task starts when its dependencies are done, as many at once as allowed. Done tasks are not run again.
+A run of the plan that goes on already, in the background or elsewhere, is joined. q leaves, ? shows the keys.
+
+\b
+Examples:  nova-tui
+           nova-tui docs/plan.md -j 8
+           nova-tui --until F4 --agent claude
+           nova-tui -n                       what would run; starts nothing
+
+To look without starting anything: nova check PLAN shows what is in a plan, nova attach opens the interface on a run.
+"""
+
 
 def main() -> int:
     """Run the plan named in `sys.argv` in the interface and return the exit code (docs/exit-codes.md)."""
@@ -16,7 +30,7 @@ def main() -> int:
         return 0
     from nova_core.cli.app import run_cli
 
-    return run_cli(["--ui", *arguments], "nova-tui", only="run")
+    return run_cli(["--ui", *arguments], "nova-tui", only="run", about=ABOUT)
 
 
 def enter() -> None:

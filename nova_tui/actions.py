@@ -18,12 +18,13 @@ from nova_tui import outside
 from nova_tui.choice import QuitChoice
 from nova_tui.glyphs import status
 from nova_tui.screens.log import LogScreen
-from nova_tui.source import EngineState
+from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import line, plain
 
 if TYPE_CHECKING:
     from nova_tui.model import ViewModel
 
+_OVER = (Shown.COMPLETED, Shown.SKIPPED, Shown.FAILED, Shown.CANCELLED)
 _AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
 _FITS: dict[str, tuple[Shown, ...]] = {
     "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
@@ -33,6 +34,7 @@ _FITS: dict[str, tuple[Shown, ...]] = {
     "approve": (Shown.APPROVAL,),
     "reject": (Shown.APPROVAL,),
 }
+_OF_THE_RUN = {"pause", "resume", "go_on", "workers", "interrupt", "control", "only_looking"}
 _NEEDS_TASK = {"copy_id", "copy_log", "pager", "full_log"}
 
 
@@ -48,6 +50,9 @@ class RunActions(App[QuitChoice]):
         Binding("R", "reject", "Reject", id="task.reject"),
         Binding("p", "pause", "Pause", id="run.pause"),
         Binding("p", "resume", "Resume", id="run.resume"),
+        Binding("p", "go_on", "Go on", id="run.go_on"),
+        Binding("C", "control", "Take control", id="run.control"),
+        Binding("r,x,X,s,a,R,p,plus,minus", "only_looking", "", show=False, id="run.looking"),
         Binding("plus", "workers(1)", "More workers", show=False, id="run.more"),
         Binding("minus", "workers(-1)", "Fewer workers", show=False, id="run.fewer"),
         Binding("L", "full_log", "Log", id="view.log"),
@@ -75,8 +80,12 @@ class RunActions(App[QuitChoice]):
             return task_id is not None and (action != "full_log" or not isinstance(self.screen, LogScreen))
         if action in _FITS:
             return not model.source.read_only and task_id is not None and model.shown(task_id) in _FITS[action]
+        if action in ("control", "only_looking"):
+            return model.source.read_only
         if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
             return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
+        if action == "go_on":
+            return not model.source.read_only and model.could_go_on
         live = not model.source.read_only and model.source.engine is EngineState.RUNNING
         if action in ("pause", "resume"):
             return live and model.source.run.paused is (action == "resume")
@@ -93,10 +102,27 @@ class RunActions(App[QuitChoice]):
         task_id = self.target
         if task_id is None or not self.can("retry"):
             return
-        if self.model.shown(task_id) is Shown.COMPLETED:
-            self._confirm(f"Run {self._label(task_id)} again?", "it is completed already", CommandKind.RETRY, task_id)
-        else:
+        if self.model.shown(task_id) is not Shown.COMPLETED:
             self.send(CommandKind.RETRY, task_id)
+        elif fed := self._fed(task_id):
+            self._ask_rerun(task_id, fed)
+        else:
+            self._confirm(f"Run {self._label(task_id)} again?", "it is completed already", CommandKind.RETRY, task_id)
+
+    def _fed(self, task_id: str) -> list[str]:
+        """What depends on the task, directly or not, and is over; in the order of the plan."""
+        dag = self.model.cascade.dag
+        below = dag.descendants([task_id])
+        return [i for i in dag.ids if i in below and self.model.shown(i) in _OVER]
+
+    def _ask_rerun(self, task_id: str, fed: list[str]) -> None:
+        from nova_tui.screens.rerun import RerunScreen
+
+        def answer(downstream: bool | None) -> None:
+            if downstream is not None:
+                self.model.source.send(Command(CommandKind.RETRY, (task_id,), downstream=downstream))
+
+        self.push_screen(RerunScreen(task_id, self.model.cascade.tasks[task_id].name, fed), answer)
 
     def action_cancel(self) -> None:
         """End the worker, with time to tidy up."""
@@ -156,6 +182,16 @@ class RunActions(App[QuitChoice]):
 
     # the run
 
+    def action_control(self) -> None:
+        """From looking to acting."""
+        self.model.source.read_only = False
+        self.refresh_bindings()
+        self.notify("the keys act on this run now", title="In control", markup=False)
+
+    def action_only_looking(self) -> None:
+        """A key that would act: say how it can."""
+        self.notify(LOOKING, markup=False)
+
     def action_pause(self) -> None:
         """Start nothing new."""
         self.send(CommandKind.PAUSE)
@@ -163,6 +199,10 @@ class RunActions(App[QuitChoice]):
     def action_resume(self) -> None:
         """Go on."""
         self.send(CommandKind.RESUME)
+
+    def action_go_on(self) -> None:
+        """Run what is left."""
+        self.model.source.go_on()
 
     def action_workers(self, step: int) -> None:
         """One worker more or less; who only follows a run does not know how many there are, and is asked."""
@@ -245,7 +285,7 @@ class RunActions(App[QuitChoice]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only keys that do something now are shown and work."""
-        known: Any = action in _FITS or action in _NEEDS_TASK or action in ("pause", "resume", "workers", "interrupt")
+        known: Any = action in _FITS or action in _NEEDS_TASK or action in _OF_THE_RUN
         return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
 
 

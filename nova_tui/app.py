@@ -17,7 +17,9 @@ from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from nova_core.cli.status import counts_text
 from nova_core.clock import Clock
+from nova_core.events import EventKind
 from nova_tui import compat, glyphs, keymap, themes, toasts
 from nova_tui.actions import RunActions
 from nova_tui.choice import QuitChoice
@@ -27,13 +29,14 @@ from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.main import MainScreen
-from nova_tui.source import EngineState, Source
+from nova_tui.source import EngineState, Source, go_on_line
 from nova_tui.start import Look
 from nova_tui.toasts import Toast, Toaster
-from nova_tui.views.line import shorten
+from nova_tui.views.line import plain, shorten
 
 __all__ = ["NovaApp", "QuitChoice"]
 
+_WORK = {EventKind.TASK_STARTED, EventKind.TASK_ADOPTED, EventKind.TASK_COMPLETED}
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -78,6 +81,7 @@ class NovaApp(RunActions):
         self.pump = Pump(self, self._look, self.clock)
         self.ended_by: int | None = None
         self._toaster = Toaster()
+        self._ran = False
         self._notify_how = os.environ.get("NOVA_NOTIFY", "")
         self.set_keymap(keymap.load_keys(keymap.keys_file(os.environ), must_exist="NOVA_KEYS" in os.environ))
 
@@ -109,6 +113,8 @@ class NovaApp(RunActions):
             with suppress(NotImplementedError, ValueError, RuntimeError):  # not the main thread
                 loop.add_signal_handler(number, self.end_by, number)
         self.source.start()
+        if self.model.could_go_on:
+            self.show(Toast("Not running", self._way_on(), "warning"))
         self.pump.start()
         self.call_after_refresh(_collect_again)
 
@@ -140,6 +146,7 @@ class NovaApp(RunActions):
                 self.screen.set_attempts(self.older_logs(self.screen.task_id))
             self.screen.poll()
         new = [t for e in update.events if (t := toasts.of_event(e))] + [toasts.of_notice(n) for n in update.notices]
+        self._ran |= any(event.kind in _WORK for event in update.events)
         if update.engine_changed:
             new += self._engine_news()
         for toast in self._toaster.take(new, self.clock.monotonic()):
@@ -151,11 +158,25 @@ class NovaApp(RunActions):
         source = self.source
         if source.engine is EngineState.CRASHED:
             return [Toast("The engine failed", shorten(source.error, 300), "error")]
-        if source.engine is EngineState.FINISHED and not source.read_only:
-            project = self.model.rollups.project
-            told = f"{project.completed:,} of {project.total:,} done, {project.failed:,} failed; S shows the summary"
-            return [Toast("The run is over", told, "error" if project.failed else "information")]
-        return []
+        if source.engine is EngineState.RUNNING:
+            return []
+        project, ran = self.model.rollups.project, self._ran
+        self._ran = False
+        if not ran and project.completed == project.total:  # it was over before
+            return []
+        told = f"{counts_text(project)}; "
+        if self.model.could_go_on:
+            title = "Stopped" if source.was_stopped else "Not running any more"
+            return [Toast(title, told + self._way_on(), "warning")]
+        if not ran:
+            return [Toast("Nothing to start", told + "r on a failed task tries it again", "warning")]
+        severity: toasts.Severity = "error" if project.failed else "information"
+        return [Toast("The run is over", told + "S shows the summary", severity)]
+
+    def _way_on(self) -> str:
+        """How to have an engine run what is left."""
+        keys = "C takes control, then p goes on" if self.source.read_only else "p goes on"
+        return f"{keys}; in a shell: {plain(go_on_line(self.source.project_state.cascade_file))}"
 
     def show(self, toast: Toast) -> None:
         """Show it, and tell the terminal if that is wanted."""

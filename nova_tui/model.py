@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
 from nova_core.clock import seconds
 from nova_core.dag import COMPLETED
 from nova_core.events import Event, EventKind
-from nova_core.record import State, TaskState, TaskStatus
+from nova_core.freshness import newer, same_failure
+from nova_core.record import Reason, State, TaskState, TaskStatus
 from nova_core.result import Snapshot
 from nova_core.rollup import RollupTree, Shown, shown_status
 from nova_core.scheduler import Frontier
+from nova_core.worktime import WorkTime
 from nova_tui.source import EngineState, Source, Update, notable
 
 _NEW = TaskState()
+_STARTABLE = (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING)  # the last two outlived their engine
 _EVENTS_KEPT = 2_000
 _MINUTES_KEPT = 60
 
@@ -43,6 +47,7 @@ class ViewModel:
         self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
         self._recalled = False
         self._ended: tuple[int, str] = (-1, "")
+        self._alike: dict[str, tuple[int, bool]] = {}
         self._minute = int(now // 60)
         self._minute_start = 0
         self._reload()
@@ -60,6 +65,7 @@ class ViewModel:
         for shown in self._shown.values():
             self.counts[shown] += 1
         self._minute_start = self.rollups.project.tokens.total
+        self._time = WorkTime(self.source.spans(), self._seen)
 
     # reading
 
@@ -79,6 +85,23 @@ class ViewModel:
         """Dependencies that are not completed."""
         return [d for d in self.cascade.tasks[task_id].depends_on if self._seen[d].status != COMPLETED]
 
+    def newer(self, task_id: str) -> list[str]:
+        """Dependencies that ran again after the task, which is completed: its result may be stale."""
+        return newer(self._seen[task_id], self.cascade.tasks[task_id].depends_on, self._seen)
+
+    def failed_alike(self, task_id: str) -> bool:
+        """Whether the latest attempt failed just as the one before it; asks the history once per attempt."""
+        state = self._seen[task_id]
+        if state.attempt < 2 or state.status != TaskStatus.FAILED or state.reason == Reason.CANCELLED:
+            return False
+        known = self._alike.get(task_id)
+        if known is None or known[0] != state.attempt:
+            rows = (r for r in self.source.attempts(task_id) if r.run == self.source.run.id)
+            before = [r for r in rows if r.attempt == state.attempt - 1]
+            known = state.attempt, bool(before) and same_failure(state, before[0].reason, before[0].error)
+            self._alike[task_id] = known
+        return known[1]
+
     def elapsed(self, task_id: str) -> float | None:
         """Seconds the task has been running, or took; None if it never ran."""
         state = self._seen.get(task_id, _NEW)
@@ -90,17 +113,32 @@ class ViewModel:
         return state.elapsed if state.attempt or state.elapsed else None
 
     @property
+    def could_go_on(self) -> bool:
+        """Whether something could run, if an engine did."""
+        return self.source.engine is not EngineState.RUNNING and any(self.counts[shown] for shown in _STARTABLE)
+
+    @property
     def budget(self) -> float | None:
         """The cap in US dollars, if there is one."""
         return self.source.config.budget
 
     @property
+    def wall_seconds(self) -> float:
+        """Seconds during which at least one task ran: the same for everybody who looks, whenever they do."""
+        return self._time.wall(self.now)
+
+    @property
+    def work_seconds(self) -> float:
+        """Seconds of work of all attempts."""
+        return self._time.work(self.now)
+
+    @property
     def run_seconds(self) -> float:
-        """Seconds since the run began; frozen when nothing is at work any more."""
+        """Seconds since the run began, with all its pauses; frozen when nothing is at work any more."""
         project = self.source.project_state
         try:
             began = seconds(project.started_at) if project.started_at else self.began
-            ended = project.completed_at or self._last_end()
+            ended = self._last_end() or project.completed_at  # which is renewed when a finished run is opened again
             return max(0.0, (seconds(ended) if ended else self.now) - began)
         except ValueError:  # another program may have written the state
             return 0.0
@@ -134,12 +172,20 @@ class ViewModel:
         self.events.extend(notable(update.events))
         if update.reset or any(e.kind is EventKind.PLAN_CHANGED for e in update.events):
             self._reload()
+            self._add_ended(update.events)
             return Dirty(everything=True, header=True)
+        self._add_ended(update.events)
         dirty: set[str] = set()
         for task_id in update.changed:
             if task_id in self._seen:
                 self._change(task_id, dirty)
         return Dirty(frozenset(dirty), header=bool(dirty or update.events or update.engine_changed))
+
+    def _add_ended(self, events: Iterable[Event]) -> None:
+        """Attempts that ended: an event tells each of them, a state only the last one."""
+        for event in events:
+            if event.task is not None and (ended := event.patch.get("completed_at")):
+                self._time.ended(event.task, ended, event.patch.get("elapsed") or 0.0)
 
     def _change(self, task_id: str, dirty: set[str]) -> None:
         old, new = self._seen[task_id], self.source.tasks.get(task_id, _NEW)
@@ -147,6 +193,7 @@ class ViewModel:
             return
         self._seen[task_id] = new
         self.rollups.update(task_id, old, new)
+        self._time.see(task_id, new)
         dirty.add(task_id)
         self._reword(task_id)
         was, now = old.status == COMPLETED, new.status == COMPLETED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import msgspec
 
@@ -12,13 +11,15 @@ from nova_core.cli.failures import crash, show_error
 from nova_core.cli.output import note
 from nova_core.cli.request import Request
 from nova_core.config import Config
-from nova_core.errors import NovaError
+from nova_core.errors import NovaError, RunLockedError, StateError
 from nova_core.launch import Launcher
 from nova_core.orchestrator import Orchestrator
 from nova_core.project import Project
-from nova_core.record import TaskStatus
+from nova_core.record import TaskState, TaskStatus
+from nova_core.state import StateManager
+from nova_core.text import clean
 from nova_tui.choice import QuitChoice
-from nova_tui.source import AttachedSource, EngineState, LiveSource
+from nova_tui.source import AttachedSource, EngineState, LiveSource, go_on_line
 from nova_tui.start import Ended, Look, show
 
 _SHOWN = 8  # tasks named while their workers end
@@ -52,18 +53,47 @@ def require_commands(engine: Orchestrator) -> None:
 
 def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> int:
     """Run the plan with the interface in front; returns the exit code. Raises `NovaError` before the screen opens."""
-    began = time.time()
-    source = LiveSource(Engines(request))
+    try:
+        source = LiveSource(Engines(request))
+    except RunLockedError:
+        if not goes_on_elsewhere(request):
+            raise
+        said = joined(request)
+        return run_attached(
+            request.project, request.config, control=True, ascii_only=ascii_only, theme=theme, said=said
+        )
     try:
         ended = show(source, Look(ascii=ascii_only, theme=theme))
-        return leave(source, ended, request, began)
+        return leave(source, ended, request)
     finally:
         source.close()
 
 
-def run_attached(project: Project, config: Config, *, control: bool, ascii_only: bool, theme: str | None) -> int:
-    """Look at a run; returns the exit code. Raises `NovaError` before the screen opens."""
+def goes_on_elsewhere(request: Request) -> bool:
+    """Whether the engine that is alive runs just this plan, and nobody wants that done anew."""
+    try:
+        runs = StateManager(request.project.state_file).load().project.cascade_file
+    except (OSError, StateError):
+        return False
+    same = os.path.realpath(request.project.root / runs) == os.path.realpath(request.plan)
+    return same and not request.fresh and not request.rerun_changed
+
+
+def joined(request: Request) -> str:
+    """What is told to somebody who wanted to start a run that goes on already."""
+    unused = " ".join(request.arguments[2:-2])
+    said = "this run goes on already: you look at it and may act; leaving changes nothing"
+    return f"{said}; not used: {unused}" if unused else said
+
+
+def run_attached(
+    project: Project, config: Config, *, control: bool, ascii_only: bool, theme: str | None, said: str = ""
+) -> int:
+    """Look at a run, which begins with what is `said`; returns the exit code. Raises `NovaError` before the screen
+    opens."""
     source = AttachedSource(project, config, control=control)
+    if said:
+        source.say(said)
     ended = show(source, Look(ascii=ascii_only, theme=theme))
     source.close()
     keep_quiet_if_gone()
@@ -72,11 +102,20 @@ def run_attached(project: Project, config: Config, *, control: bool, ascii_only:
     if ended.signal is not None:
         return 128 + ended.signal
     if source.engine is EngineState.RUNNING:
-        note("the run goes on; come back with: nova attach")
+        note("the run goes on; come back with: nova attach --control")
+    elif any(is_open(task) for task in source.tasks.values()):
+        note(f"nothing runs; go on with: {clean(go_on_line(source.project_state.cascade_file))}")
     return 0
 
 
-def leave(source: LiveSource, ended: Ended, request: Request, began: float) -> int:
+def is_open(task: TaskState) -> bool:
+    """Whether an engine would find something to do with the task, sooner or later."""
+    if task.status is TaskStatus.IN_PROGRESS:
+        return task.approval != "waiting"
+    return task.status is TaskStatus.PENDING and not task.blocked_by
+
+
+def leave(source: LiveSource, ended: Ended, request: Request) -> int:
     """Do with the run what was chosen, say so on the normal screen, and return the exit code."""
     keep_quiet_if_gone()
     if ended.failure is not None:
@@ -95,7 +134,7 @@ def leave(source: LiveSource, ended: Ended, request: Request, began: float) -> i
         end_workers(source, signals)
     if source.failure is not None:
         return tell(source.failure)
-    return finish(source, request, began, signals or ([signal.SIGINT] if source.stopped else []))
+    return finish(source, request, signals or ([signal.SIGINT] if source.stopped else []))
 
 
 def keep_quiet_if_gone() -> None:
@@ -150,7 +189,7 @@ def end_workers(source: LiveSource, signals: list[int]) -> None:
             note(f"ending {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
 
 
-def finish(source: LiveSource, request: Request, began: float, signals: list[int]) -> int:
+def finish(source: LiveSource, request: Request, signals: list[int]) -> int:
     """Print the summary of `nova run`; returns the exit code, that of a signal if one ended the run."""
     from nova_core.cli.ending import finish as summarize
 
@@ -159,7 +198,5 @@ def finish(source: LiveSource, request: Request, began: float, signals: list[int
         return 128 + signals[0] if signals else 4
     if signals and result.exit_code:
         result = msgspec.structs.replace(result, exit_code=128 + signals[0])
-    summarize(
-        source.snapshot(), result, request.project, began=began, plan=request.plan, as_json=False, junit=request.junit
-    )
+    summarize(source.snapshot(), result, request.project, plan=request.plan, as_json=False, junit=request.junit)
     return result.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import threading
 import time
 from collections import deque
@@ -24,8 +25,11 @@ from nova_core.project import Project
 from nova_core.record import ProjectState, RunState, State, TaskState, patched
 from nova_core.result import RunResult, Snapshot
 from nova_core.state import StateManager
+from nova_core.worktime import Span
 
 _LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
+_TO_RUN = (CommandKind.RETRY, CommandKind.SKIP, CommandKind.APPROVE)
+LOOKING = "looking only: C takes control"
 _NEW = TaskState()
 _T = TypeVar("_T")
 
@@ -92,11 +96,21 @@ class Source(Protocol):
     def poll(self) -> Update:
         """What is new since the last call."""
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether somebody here ended the run."""
+
     def send(self, command: Command) -> None:
         """Ask for something; the answer is a notice of a later `poll`."""
 
+    def go_on(self) -> None:
+        """Have an engine run what is left, where none is at work."""
+
     def attempts(self, task_id: str) -> list[AttemptRow]:
         """The attempts of a task that are over, oldest first."""
+
+    def spans(self) -> list[Span]:
+        """Task, end and seconds of every attempt of the run that is over."""
 
     def past(self, before: int, most: int) -> list[Event]:
         """The last notable events before number `before`, oldest first."""
@@ -153,19 +167,25 @@ class LiveSource:
     def start(self) -> None:
         self._launch(None)
 
+    @property
+    def was_stopped(self) -> bool:
+        return self.stopped
+
     def _launch(self, first: Command | None) -> None:
+        again = self._thread is not None
         self.engine = EngineState.RUNNING
         self.result, self.failure, self.stopped = None, None, False
         self._engine_changed = True
-        self._thread = threading.Thread(target=self._run, args=(first,), name="engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(first, again), name="engine", daemon=True)
         self._thread.start()
 
-    def _run(self, first: Command | None) -> None:
+    def _run(self, first: Command | None, again: bool) -> None:
         """The engine's thread, from its start to its end; a crash becomes a line on the screen."""
         try:
-            if first is not None:
+            if again:
                 self._orchestrator = self._make()
                 self._reset = True
+            if first is not None:
                 self._answer(self._orchestrator.apply(first))
             self._orchestrator.subscribe(self._events.append)
             self.result = self._orchestrator.run()
@@ -198,9 +218,17 @@ class LiveSource:
         else:
             self._launch(command)
 
+    def go_on(self) -> None:
+        if self.engine is not EngineState.RUNNING:
+            self._launch(Command(CommandKind.RESUME) if self.run.paused else None)
+
     def attempts(self, task_id: str) -> list[AttemptRow]:
         self._history = self._history or _open_history(self.project)
         return self._history.attempts(task_id) if self._history else []
+
+    def spans(self) -> list[Span]:
+        self._history = self._history or _open_history(self.project)
+        return self._history.spans(self.run.id) if self._history else []
 
     def past(self, before: int, most: int) -> list[Event]:
         self._history = self._history or _open_history(self.project)
@@ -253,6 +281,7 @@ class AttachedSource:
         self._take(self._state)
         self._notices: deque[Notice] = deque()
         self._next_look = 0.0
+        self._starting = False
 
     def _load(self) -> State:
         try:
@@ -333,9 +362,17 @@ class AttachedSource:
         else:
             self._tasks[event.task] = patched(self._tasks.get(event.task, _NEW), event.patch, True)
 
+    @property
+    def was_stopped(self) -> bool:
+        return False
+
+    def say(self, text: str) -> None:
+        """Tell the person something with the next `poll`."""
+        self._notices.append(Notice(True, text))
+
     def send(self, command: Command) -> None:
         if self.read_only:
-            self._notices.append(Notice(False, "this view only looks; `nova attach --control` may also act"))
+            self._notices.append(Notice(False, LOOKING))
             return
         threading.Thread(target=self._deliver, args=(command,), daemon=True).start()
 
@@ -347,12 +384,38 @@ class AttachedSource:
             alive = engine_alive(self.project.lock_file) is not None
             reply = send_command(self.project.inbox_dir, command) if alive else apply_offline(self.project, command)
             text = reply.message if reply else "the engine did not answer"
+            if reply and reply.ok and not alive and command.kind in _TO_RUN and not self._starting:
+                text += "; nothing runs: p goes on"
             self._notices.append(Notice(bool(reply and reply.ok), text))
         except (NovaError, OSError) as error:
             self._notices.append(Notice(False, str(error)))
 
+    def go_on(self) -> None:
+        if self.read_only:
+            self._notices.append(Notice(False, LOOKING))
+        elif not self._starting:
+            self._starting = True
+            threading.Thread(target=self._start_engine, daemon=True).start()
+
+    def _start_engine(self) -> None:
+        """An engine in the background, as `nova run --detach` starts it."""
+        from nova_core.cli.detach import start_engine
+
+        try:
+            if self._run.paused:
+                self._deliver(Command(CommandKind.RESUME))
+            _, _, said = start_engine(self.project, ("run", "--no-ui", "--", self._project_state.cascade_file))
+            self._notices.append(Notice(not said, said.partition("\n")[0] or "goes on, in the background"))
+        except (NovaError, OSError) as error:
+            self._notices.append(Notice(False, str(error)))
+        self._next_look, self._starting = 0.0, False
+
     def attempts(self, task_id: str) -> list[AttemptRow]:
         return self._history.attempts(task_id) if self._history else []
+
+    def spans(self) -> list[Span]:
+        self._history = self._history or _open_history(self.project)
+        return self._history.spans(self._run.id) if self._history else []
 
     def past(self, before: int, most: int) -> list[Event]:
         return self._history.events_before(before, most, _QUIET) if self._history else []
@@ -360,6 +423,11 @@ class AttachedSource:
     def close(self) -> None:
         if self._history:
             self._history.close()
+
+
+def go_on_line(plan: str) -> str:
+    """What to type to go on with the run of a plan."""
+    return "nova run" if plan in ("", "CASCADE.md") else f"nova run {shlex.quote(plan)}"
 
 
 def _open_history(project: Project) -> Database | None:

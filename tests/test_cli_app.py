@@ -216,6 +216,8 @@ def test_update_task_is_a_module_of_its_own(tmp_path: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["--help"], 0, "Usage: nova-tui [OPTIONS] [PLAN]"),
+        (["--help"], 0, "its tasks start at\n"),
+        (["--help"], 0, "Examples:  nova-tui\n"),
         (["--version"], 0, f"nova {__version__}"),
         ([], 2, "nova: the interface needs a terminal"),
         (["--json"], 2, "nova: --json and the interface both want the terminal"),

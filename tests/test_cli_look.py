@@ -328,6 +328,15 @@ def test_why_a_task_failed(project: Project) -> None:
         ("F1", {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")}, True, "next: nova approve F1"),
         ("F1", {"F1": TaskState(retry_at="t", failures=2, error="x")}, True, "failed 2 times, is tried again at t"),
         ("F1", {"F1": TaskState(status=TaskStatus.COMPLETED, skipped=True)}, False, "completed: skipped by hand"),
+        (
+            "F2",
+            {
+                "F1": TaskState(status=TaskStatus.COMPLETED, completed_at="3"),
+                "F2": TaskState(status=TaskStatus.COMPLETED, started_at="2", completed_at="4"),
+            },
+            False,
+            "its result may be stale: F1 ran again later",
+        ),
         ("F9", {"F9": TaskState()}, False, "F9 (not in the plan any more)"),
     ],
 )
@@ -335,6 +344,20 @@ def test_why(task_id: str, tasks: dict[str, TaskState], alive: bool, said: str) 
     """Every place a task can be in has its own answer."""
     planned = parse_text(PLAN, "CASCADE.md").tasks.get(task_id)
     assert said in why_module.explanation(task_id, state_of(**tasks), planned, alive=alive, log=[])
+
+
+def test_why_points_at_the_input_of_what_fails_again(tmp_path: Path) -> None:
+    """A second failure with the same words names what the task needs; a first one does not."""
+    rows = "| F1 | First | `true` | - |\n| F2 | Second | `exit 3` | F1 |\n"
+    (tmp_path / "CASCADE.md").write_text(
+        f"# Demo\n\n| Task ID | Task Name | Command | Depends On |\n| --- | --- | --- | --- |\n{rows}"
+    )
+    hint = "next: nova retry F1 --downstream (to run again what it needs)"
+    assert nova("run", "--no-ui", cwd=tmp_path).returncode == 1
+    assert hint not in nova("why", "F2", cwd=tmp_path).stdout
+    nova("retry", "F2", cwd=tmp_path)
+    assert nova("run", "--no-ui", cwd=tmp_path).returncode == 1
+    assert hint in nova("why", "F2", cwd=tmp_path).stdout.splitlines()
 
 
 def test_why_a_paused_run_does_not_go_on() -> None:

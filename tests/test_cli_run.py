@@ -264,7 +264,7 @@ def test_detached_run(tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     wait_until(lambda: engine_alive(tmp_path / ".nova" / "run.lock") is None)
     assert task_in(tmp_path, "F1").status is TaskStatus.COMPLETED
-    assert "F1 completed" in (tmp_path / ".nova" / "engine.log").read_text()
+    wait_until(lambda: "F1 completed" in (tmp_path / ".nova" / "engine.log").read_text())  # written after the lock
 
 
 def test_detached_run_that_is_over_at_once(tmp_path: Path) -> None:
@@ -291,6 +291,18 @@ def test_detached_run_that_cannot_begin(tmp_path: Path) -> None:
     done = nova("run", "--detach", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert "CASCADE.md" in done.stderr
+
+
+def test_without_a_name_the_plan_that_ran_here_is_meant(tmp_path: Path) -> None:
+    """`CASCADE.md` comes first; where there is none the folder's run tells, also to `nova -C`."""
+    write_plan(tmp_path, MIXED)
+    other = tmp_path / "PLAN.md"
+    (tmp_path / "CASCADE.md").rename(other)
+    assert nova("run", "--no-ui", "PLAN.md", "--only", "F1", cwd=tmp_path).returncode == 0
+    assert "F2" in nova("-C", str(tmp_path), "run", "-n", cwd=tmp_path.parent).stdout
+    assert nova("check", cwd=tmp_path).returncode == 0
+    other.rename(tmp_path / "gone.md")
+    assert "CASCADE.md: there is no such plan" in nova("run", "-n", cwd=tmp_path).stderr
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from nova_core.parser import Cascade, parse_text
 from nova_core.record import Reason, RunState, State, TaskState, TaskStatus
 from nova_core.result import RunResult, Snapshot
 from nova_core.text import clean
+from nova_core.worktime import WorkTime
 
 PLAN = """\
 # Demo
@@ -65,7 +66,7 @@ def snapshot(**tasks: TaskState) -> Snapshot:
 
 def result(**changes: Any) -> RunResult:
     """A result of nothing, with changes."""
-    base = RunResult(0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, TokenUsage(), None, False)
+    base = RunResult(0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, TokenUsage(), None, False)
     return msgspec.structs.replace(base, **changes)
 
 
@@ -81,6 +82,10 @@ def result(**changes: Any) -> RunResult:
         (event(EventKind.TASK_COMPLETED, skipped=True), "03:04:05 F1 completed (skipped)"),
         (event(EventKind.TASK_COMPLETED, message="F1 was approved"), "03:04:05 F1 completed: was approved"),
         (event(EventKind.TASK_FAILED, reason="exit_code", error="exit code 3"), "03:04:05 F1 FAILED: exit code 3"),
+        (
+            event(EventKind.TASK_ADOPTED, message="F1 still running, as pid 7"),
+            "03:04:05 F1 taken over: still running, as pid 7",
+        ),
         (event(EventKind.TASK_FAILED, reason="timeout", error="after 3 s"), "03:04:05 F1 FAILED: timeout: after 3 s"),
         (event(EventKind.TASK_BLOCKED, "F2", "x", blocked_by=("F1", "F9")), "03:04:05 F2 blocked by F1, F9"),
         (event(EventKind.TASK_BLOCKED, "F2", "x", blocked_by=()), "03:04:05 F2 no longer blocked"),
@@ -217,21 +222,26 @@ def test_shown_line_is_safe(data: bytes) -> None:
 
 
 def test_summary_of_a_failure() -> None:
-    """The summary names the failure with its last words, what it blocks, the time this run saved, the next step."""
+    """The summary names the failure with its last words, what it blocks, the time that was saved, the next step."""
     state = snapshot(
         F1=TaskState(
-            status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="exit code 3", started_at=iso(1000), elapsed=150.0
+            status=TaskStatus.FAILED,
+            reason=Reason.EXIT_CODE,
+            error="exit code 3",
+            completed_at=iso(1150),
+            elapsed=150.0,
         ),
         F2=TaskState(blocked_by=("F1",)),
-        F3=TaskState(status=TaskStatus.COMPLETED, started_at=iso(900), elapsed=100.0),
+        F3=TaskState(status=TaskStatus.COMPLETED, completed_at=iso(1110), elapsed=100.0),
     )
     ended = result(
         exit_code=1, completed=3, failed=1, blocked=1, wall_seconds=60.0, task_seconds=250.0,
         tokens=TokenUsage(1200, 30), cost_usd=0.5, unpriced=True,
     )  # fmt: skip
-    text = "\n".join(summary.summary(ended, state, 1000.0, lambda task_id: [f"last words of {task_id}"]))
+    time = WorkTime(tasks=state.state.tasks)
+    text = "\n".join(summary.summary(ended, state, time, lambda task_id: [f"last words of {task_id}"]))
     assert "Demo: 3 completed, 1 failed, 1 blocked" in text
-    assert "time: 1m 00s for 2m 30s of work (1m 30s saved" in text
+    assert "time: 2m 30s for 4m 10s of work (1m 40s saved" in text
     assert "tokens: 1.2k in, 30 out" in text
     assert "cost: at least $0.50 (some models have no price)" in text
     assert "F1 failed: exit code 3\n    | last words of F1" in text
@@ -249,7 +259,7 @@ def test_summary_of_a_failure() -> None:
 )
 def test_next_step(state: Snapshot, code: int, line: str | None) -> None:
     """What to type next fits how the run ended; after success there is nothing."""
-    lines = summary.summary(result(exit_code=code), state, 0.0, lambda _: [])
+    lines = summary.summary(result(exit_code=code), state, WorkTime(), lambda _: [])
     assert next((text for text in lines if text.startswith("next:")), None) == line
 
 
@@ -265,6 +275,18 @@ def test_many_failures_are_cut() -> None:
     lines = summary.failure_lines(failed, lambda _: [])
     assert sum(" failed: " in line for line in lines) == summary.MAX_SHOWN
     assert lines[-1] == "and 980 more failed"
+
+
+def test_what_a_person_cancelled_did_not_fail() -> None:
+    """It is counted and named apart, in the summary and in the lines of a run."""
+    ended = TaskState(status=TaskStatus.FAILED, reason=Reason.CANCELLED, error="cancelled")
+    told = result(completed=1, failed=3, cancelled=2)
+    assert summary.counts(told) == "1 completed, 1 failed, 2 cancelled"
+    assert told.line().startswith("1/0 completed, 1 failed, 2 cancelled")
+    assert summary.failure_lines({"F1": ended}, lambda _: [])[1] == "F1 was cancelled"
+    line = event_line(event(EventKind.TASK_FAILED, reason="cancelled", error="cancelled"), {}, LocalClock())
+    assert line is not None
+    assert line.endswith("F1 cancelled")
 
 
 def test_summary_object_is_json() -> None:

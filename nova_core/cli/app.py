@@ -92,21 +92,23 @@ def build(names: Iterable[str]) -> typer.Typer:
     return app
 
 
-def alone(name: str) -> typer.Typer:
-    """A program that is nothing but this command."""
+def alone(name: str, about: str = "") -> typer.Typer:
+    """A program that is nothing but this command, with help of its own."""
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-    app.command(context_settings=CONTEXT)(getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name))
+    app.command(context_settings=CONTEXT, help=about or None)(
+        getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name)
+    )
     return app
 
 
-def run_cli(arguments: list[str], program: str = "nova", only: str | None = None) -> int:
+def run_cli(arguments: list[str], program: str = "nova", only: str | None = None, about: str = "") -> int:
     """Run `nova` with these arguments and return its exit code; nothing is raised.
 
-    With `only`, `program` is nothing but that command.
+    With `only`, `program` is nothing but that command, and `about` is its help.
     """
     prepare()
     try:
-        code = call(arguments, program, only)
+        code = call(arguments, program, only, about)
         sys.stdout.flush()
     except (OutputClosedError, BrokenPipeError):
         abandon_stdout()
@@ -118,10 +120,10 @@ def run_cli(arguments: list[str], program: str = "nova", only: str | None = None
     return code
 
 
-def call(arguments: list[str], program: str, only: str | None) -> int:
+def call(arguments: list[str], program: str, only: str | None, about: str) -> int:
     """Dispatch to the command; every way to end but a broken output becomes a code."""
     try:
-        app = alone(only) if only else build(wanted_commands(arguments))
+        app = alone(only, about) if only else build(wanted_commands(arguments))
         result = app(arguments, prog_name=program, standalone_mode=False)
     except NovaError as error:
         return show_error(error)

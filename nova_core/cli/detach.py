@@ -21,9 +21,24 @@ POLL = 0.02
 
 
 def start_detached(project: Project, arguments: Iterable[str]) -> int:
-    """Start the run, wait until it holds the lock or has ended; 0, or the exit code if it ended already.
+    """Start the run and say so; 0, or the exit code if it ended already.
 
     `arguments` are those of `request.headless_arguments`.
+    """
+    pid, code, said = start_engine(project, arguments)
+    if code is None:
+        out(f"running in the background as pid {pid}")
+        note("hint: come back with: nova attach --control; end its tasks with nova cancel --all")
+        return 0
+    if said:
+        note(said)
+    return code
+
+
+def start_engine(project: Project, arguments: Iterable[str]) -> tuple[int, int | None, str]:
+    """Start an engine in a session of its own, wait until it holds the lock or has ended.
+
+    Returns its process id and, if it ended already, its exit code and what it said.
     """
     project.make_dirs()
     start = log_size(project.engine_log)
@@ -37,14 +52,7 @@ def start_detached(project: Project, arguments: Iterable[str]) -> int:
             start_new_session=True,
         )
     code = wait_for_lock(process, project)
-    if code is None:
-        out(f"running in the background as pid {process.pid}")
-        note("hint: come back with: nova attach; end its tasks with nova cancel --all")
-        return 0
-    said = read_from(project.engine_log, start)
-    if said:
-        note(said)
-    return code
+    return process.pid, code, "" if code is None else read_from(project.engine_log, start)
 
 
 def private(path: str, flags: int) -> int:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from nova_core.cli.output import OutputClosedError, note, out_json, out_lines, tell
 from nova_core.console.summary import TAIL_LINES, counts, failed_tasks, summary, summary_object
 from nova_core.console.tails import tail
+from nova_core.errors import EnvironmentProblem
 from nova_core.model import is_safe_id
 from nova_core.text import clean
 
 if TYPE_CHECKING:
     from nova_core.project import Project
+    from nova_core.record import State
     from nova_core.result import RunResult, Snapshot
+    from nova_core.worktime import WorkTime
 
 
 def finish(
@@ -22,12 +25,11 @@ def finish(
     result: RunResult,
     project: Project,
     *,
-    began: float,
     plan: str,
     as_json: bool,
     junit: str | None,
 ) -> None:
-    """Say how it ended, everywhere it was asked for; `began` is seconds since the epoch.
+    """Say how it ended, everywhere it was asked for.
 
     A reader that went away does not change how the run ended.
     """
@@ -35,7 +37,8 @@ def finish(
         if as_json:
             out_json(summary_object(result))
         else:
-            out_lines(summary(result, snapshot, began, lambda task_id: log_tail(project, task_id)))
+            time = work_time(project, snapshot.state)
+            out_lines(summary(result, snapshot, time, lambda task_id: log_tail(project, task_id)))
         sys.stdout.flush()
     except (OutputClosedError, BrokenPipeError):
         from nova_core.cli.output import abandon_stdout
@@ -45,6 +48,20 @@ def finish(
         write_junit(junit, snapshot, project)
     if "GITHUB_ACTIONS" in os.environ:
         tell_github(snapshot, result, plan)
+
+
+def work_time(project: Project, state: State) -> WorkTime:
+    """How long the run was at work, from its history; what of it cannot be read is missing."""
+    from nova_core.database import Database
+    from nova_core.worktime import WorkTime
+
+    try:
+        history = Database(project.database, read_only=True)
+    except EnvironmentProblem:
+        return WorkTime(tasks=state.tasks)
+    spans = history.spans(state.run.id)
+    history.close()
+    return WorkTime(spans, state.tasks)
 
 
 def log_tail(project: Project, task_id: str) -> list[str]:

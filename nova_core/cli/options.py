@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.errors import EnvironmentProblem, NovaError, UsageError
 
 if TYPE_CHECKING:
     from nova_core.parser import Cascade
@@ -38,8 +38,31 @@ Directory = Annotated[
         "-C", "--directory", metavar="DIR", help="Work in DIR instead of here.", callback=enter, is_eager=True
     ),
 ]
-Plan = Annotated[str, typer.Argument(metavar="PLAN", help="The plan.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def usual_plan() -> str:
+    """The plan that is meant when none is named: `CASCADE.md`; where there is none, the one that was run here."""
+    if os.path.exists(DEFAULT_PLAN):
+        return DEFAULT_PLAN
+    from nova_core.state import StateManager
+
+    try:
+        ran = StateManager(here().state_file).load().project.cascade_file
+    except (OSError, NovaError):  # whoever needs the state says what is wrong with it
+        return DEFAULT_PLAN
+    return ran if ran and os.path.exists(ran) else DEFAULT_PLAN
+
+
+Plan = Annotated[
+    str,
+    typer.Argument(
+        metavar="PLAN",
+        help="The plan.",
+        default_factory=usual_plan,
+        show_default="CASCADE.md; without one, the plan that was run here",
+    ),
+]
 
 
 def here() -> Project:

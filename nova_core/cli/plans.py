@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nova_core.cli.failures import show_problems
-from nova_core.cli.options import DEFAULT_PLAN, AsJson, Directory, Plan
+from nova_core.cli.options import AsJson, Directory, Plan
 from nova_core.cli.output import for_runner, json_text, note, out, out_json, out_lines
 from nova_core.text import clean
 
@@ -29,7 +29,7 @@ class GraphFormat(StrEnum):
     JSON = "json"
 
 
-def check(plan: Plan = DEFAULT_PLAN, as_json: AsJson = False, directory: Directory = None) -> int:
+def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> int:
     """Check the plan and say what is in it.
 
     Every problem is told with its line; exit code 3 if the plan cannot be run.
@@ -104,7 +104,7 @@ def number_of(count: int, one: str, many: str = "") -> str:
 
 
 def graph(
-    plan: Plan = DEFAULT_PLAN,
+    plan: Plan,
     form: Annotated[GraphFormat, typer.Option("-f", "--format", help="How to draw it.")] = GraphFormat.ASCII,
     directory: Directory = None,
 ) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nova_core.cli.interface import Ascii, Theme, wants_interface
-from nova_core.cli.options import DEFAULT_PLAN, Directory, Plan, here
+from nova_core.cli.options import Directory, Plan, here
 from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ Words = list[str] | None
 
 def run(
     context: typer.Context,
-    plan: Plan = DEFAULT_PLAN,
+    plan: Plan,
     ui: Annotated[
         bool | None,
         typer.Option(
@@ -154,7 +153,6 @@ def carry_out(engine: Orchestrator, request: Request, as_json: bool) -> int:
 
     view = choose_view(engine, request.project, as_json)
     engine.subscribe(view.event)
-    began = time.time()
     try:
         with stopping(engine) as signals:
             result = engine.run()
@@ -164,10 +162,7 @@ def carry_out(engine: Orchestrator, request: Request, as_json: bool) -> int:
         result = msgspec.structs.replace(result, exit_code=128 + signals[0])
     from nova_core.cli.ending import finish
 
-    finish(
-        engine.snapshot(), result, request.project,
-        began=began, plan=request.plan, as_json=as_json, junit=request.junit,
-    )  # fmt: skip
+    finish(engine.snapshot(), result, request.project, plan=request.plan, as_json=as_json, junit=request.junit)
     return result.exit_code
 
 

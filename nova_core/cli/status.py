@@ -132,7 +132,8 @@ def counts_text(figures: Rollup) -> str:
     """`3/10 done, 1 failed, 2 blocked`."""
     parts = (
         (figures.in_progress, "in progress"),
-        (figures.failed, "failed"),
+        (figures.failed - figures.cancelled, "failed"),
+        (figures.cancelled, "cancelled"),
         (figures.blocked, "blocked"),
         (figures.pending - figures.blocked, "pending"),
     )

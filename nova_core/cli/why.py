@@ -9,6 +9,9 @@ import typer
 from nova_core.cli.options import Directory, check_ids, here, load_state, plan_of
 from nova_core.cli.output import out_lines
 from nova_core.console.lines import failure_text
+from nova_core.console.summary import how_it_failed
+from nova_core.errors import EnvironmentProblem
+from nova_core.freshness import newer, same_failure
 from nova_core.record import State, TaskState, TaskStatus
 from nova_core.text import clean, duration
 
@@ -38,8 +41,25 @@ def why(
     check_ids([task], {**state.tasks, **(plan.tasks if plan else {})})
     planned = plan.tasks.get(task) if plan else None
     alive = engine_alive(project.lock_file) is not None
-    out_lines(explanation(task, state, planned, alive=alive, log=log_lines(project, task)))
+    again = failed_alike(project, task, state)
+    out_lines(explanation(task, state, planned, alive=alive, log=log_lines(project, task), again=again))
     return 0
+
+
+def failed_alike(project: Project, task_id: str, state: State) -> bool:
+    """Whether the latest attempt failed just as the one before it; what the history cannot tell is not so."""
+    task = state.tasks.get(task_id, TaskState())
+    if task.attempt < 2 or task.status is not TaskStatus.FAILED or not project.database.exists():
+        return False
+    from nova_core.database import Database
+
+    try:
+        history = Database(project.database, read_only=True)
+    except EnvironmentProblem:
+        return False
+    rows = [r for r in history.attempts(task_id) if r.run == state.run.id and r.attempt == task.attempt - 1]
+    history.close()
+    return bool(rows) and same_failure(task, rows[0].reason, rows[0].error)
 
 
 def log_lines(project: Project, task: str) -> list[str]:
@@ -54,11 +74,17 @@ def log_lines(project: Project, task: str) -> list[str]:
     return [f"log: {clean(str(path.relative_to(project.root)))}", *(f"    | {line}" for line in lines)] if lines else []
 
 
-def explanation(task_id: str, state: State, planned: Task | None, *, alive: bool, log: list[str]) -> list[str]:
-    """All there is to say, and the next steps at the end."""
+def explanation(
+    task_id: str, state: State, planned: Task | None, *, alive: bool, log: list[str], again: bool = False
+) -> list[str]:
+    """All there is to say, and the next steps at the end; `again` says that it failed as it did before."""
     task = state.tasks.get(task_id, TaskState())
     title = f"{clean(task_id)}  {clean(planned.name)}" if planned else f"{clean(task_id)} (not in the plan any more)"
     said, steps = verdict(task_id, task, state, planned, alive=alive)
+    if again and planned and planned.depends_on:
+        said.append("it failed again the same way: its input may be wrong")
+        needs = clean(" ".join(planned.depends_on))
+        steps.append(f"nova retry {needs} --downstream (to run again what it needs)")
     blocked = [clean(i) for i, other in state.tasks.items() if task_id in other.blocked_by]
     if blocked:
         said.append(f"blocks {', '.join(blocked[:MOST_BLOCKED])}" + (", ..." if len(blocked) > MOST_BLOCKED else ""))
@@ -73,10 +99,13 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
     name = clean(task_id)
     if task.status is TaskStatus.COMPLETED:
         how = "skipped by hand" if task.skipped else f"took {duration(task.elapsed or task.duration_seconds)}"
-        return [f"completed: {how}"], [f"nova retry {name} (to run it again)"]
+        stale = newer(task, planned.depends_on, state.tasks) if planned else []
+        later = [f"its result may be stale: {clean(', '.join(stale))} ran again later"] if stale else []
+        below = "; --downstream: and what it feeds"
+        return [f"completed: {how}", *later], [f"nova retry {name} (to run it again{below})"]
     if task.status is TaskStatus.FAILED:
         again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
-        return [f"failed: {failure_text(task.reason, task.error)}"], [f"nova logs {name}", again]
+        return [how_it_failed(task)], [f"nova logs {name}", again]
     if task.approval == "waiting":
         return ["waits for a person's approval"], [f"nova approve {name}", f"nova reject {name} --reason TEXT"]
     if task.status is TaskStatus.IN_PROGRESS:

@@ -16,7 +16,7 @@ WORDS = {
     EventKind.RUN_RESUMED: "resumed",
     EventKind.PLAN_CHANGED: "plan changed",
     EventKind.TASK_STARTED: "started",
-    EventKind.TASK_ADOPTED: "found",
+    EventKind.TASK_ADOPTED: "taken over",
     EventKind.TASK_PROGRESS: "step",
     EventKind.TASK_VERIFYING: "verifying",
     EventKind.TASK_WAITING: "waiting",
@@ -67,6 +67,8 @@ def word_of(event: Event) -> str | None:
     """What happened, in a word or two."""
     if event.kind is EventKind.TASK_BLOCKED and not event.patch.get("blocked_by"):
         return "no longer blocked"
+    if event.kind is EventKind.TASK_FAILED and event.patch.get("reason") == "cancelled":
+        return "cancelled"
     return WORDS.get(event.kind)
 
 
@@ -106,7 +108,9 @@ def said(event: Event) -> str:
 
 
 def failed_detail(event: Event) -> str:
-    """The reason and the error of a failure, each once."""
+    """The reason and the error of a failure, each once; that it was cancelled is on the line already."""
+    if event.patch.get("reason") == "cancelled":
+        return ""
     said = failure_text(event.patch.get("reason"), event.patch.get("error") or event.message)
     return f": {said}" if said else ""
 

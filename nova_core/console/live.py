@@ -17,7 +17,7 @@ from rich.text import Text
 
 from nova_core.console.lines import LocalClock, event_line
 from nova_core.events import Event, EventKind
-from nova_core.record import TaskState, TaskStatus
+from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration
 
 if TYPE_CHECKING:
@@ -148,10 +148,14 @@ def elapsed(task: TaskState, now: datetime) -> str:
 
 def counts_line(snapshot: Snapshot, counts: Counter[TaskStatus], running: int, left: float | None) -> str:
     """The run in one line."""
-    blocked = sum(bool(task.blocked_by) for task in snapshot.state.tasks.values())
+    tasks = snapshot.state.tasks
+    blocked = sum(bool(task.blocked_by) for task in tasks.values())
     parts = [f"{counts[TaskStatus.COMPLETED]:,}/{len(snapshot.cascade.tasks):,} done", f"{running} running"]
-    if counts[TaskStatus.FAILED]:
-        parts.append(f"{counts[TaskStatus.FAILED]:,} failed")
+    cancelled = sum(t.reason is Reason.CANCELLED and t.status is TaskStatus.FAILED for t in tasks.values())
+    if failed := counts[TaskStatus.FAILED] - cancelled:
+        parts.append(f"{failed:,} failed")
+    if cancelled:
+        parts.append(f"{cancelled:,} cancelled")
     if blocked:
         parts.append(f"{blocked:,} blocked")
     if snapshot.state.run.paused:

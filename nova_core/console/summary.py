@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nova_core.clock import iso
 from nova_core.console.lines import failure_text
-from nova_core.record import TaskState, TaskStatus
+from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration, money, tokens
 
 if TYPE_CHECKING:
     from nova_core.result import RunResult, Snapshot
+    from nova_core.worktime import WorkTime
 
 MAX_SHOWN = 20
 TAIL_LINES = 5
 Tail = Callable[[str], list[str]]
 
 
-def summary(result: RunResult, snapshot: Snapshot, began: float, tail: Tail) -> list[str]:
-    """The lines of the final summary; `began` is when the run did (seconds since the epoch).
-
-    `tail(task_id)` gives the last lines of a task's log.
-    """
+def summary(result: RunResult, snapshot: Snapshot, time: WorkTime, tail: Tail) -> list[str]:
+    """The lines of the final summary; `tail(task_id)` gives the last lines of a task's log."""
     failed = failed_tasks(snapshot.state.tasks)
+    now = snapshot.at.timestamp()
     return [
         "",
         f"{clean(snapshot.cascade.name)}: {counts(result)}",
-        time_line(result.wall_seconds, work_since(began, snapshot.state.tasks)),
+        time_line(time.wall(now), time.work(now)),
         *token_lines(result),
         *failure_lines(failed, tail),
         *blocked_lines(snapshot.blocked),
@@ -44,7 +42,8 @@ def counts(result: RunResult) -> str:
     """How many tasks ended which way; words of zero are left out."""
     parts = (
         (result.completed, "completed"),
-        (result.failed, "failed"),
+        (result.failed - result.cancelled, "failed"),
+        (result.cancelled, "cancelled"),
         (result.blocked, "blocked"),
         (result.waiting_approval, "waiting for approval"),
         (result.pending, "pending"),
@@ -52,14 +51,8 @@ def counts(result: RunResult) -> str:
     return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "nothing to do"
 
 
-def work_since(began: float, tasks: Mapping[str, TaskState]) -> float:
-    """Seconds of work this run did: what an earlier run did, or only began, saved no time in this one."""
-    first = iso(began)  # stamps of one length and zone: their order is that of their text
-    return sum(task.elapsed for task in tasks.values() if task.started_at and task.started_at >= first)
-
-
 def time_line(wall: float, work: float) -> str:
-    """Wall time against the time the tasks took."""
+    """The time during which tasks ran against the time they took."""
     line = f"time: {duration(wall)}"
     if work >= 1:
         line += f" for {duration(work)} of work"
@@ -96,11 +89,16 @@ def failure_lines(failed: Mapping[str, TaskState], tail: Tail) -> list[str]:
     """Each failed task with its reason and the end of its log."""
     lines = []
     for task_id, task in list(failed.items())[:MAX_SHOWN]:
-        lines += ["", f"{clean(task_id)} failed: {failure_text(task.reason, task.error)}"]
+        lines += ["", f"{clean(task_id)} {how_it_failed(task)}"]
         lines += [f"    | {line}" for line in tail(task_id)]
     if len(failed) > MAX_SHOWN:
         lines += ["", f"and {len(failed) - MAX_SHOWN:,} more failed"]
     return lines
+
+
+def how_it_failed(task: TaskState) -> str:
+    """`failed: exit code 3`; what a person ended did not fail."""
+    return "was cancelled" if task.reason is Reason.CANCELLED else f"failed: {failure_text(task.reason, task.error)}"
 
 
 def blocked_lines(blocked: Mapping[str, Iterable[str]]) -> list[str]:

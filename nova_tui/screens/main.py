@@ -175,7 +175,8 @@ class MainScreen(Screen[None]):
     def _renew_keys(self) -> None:
         """Other keys may work: only if something that decides it has changed."""
         task_id, source = self.selected_task, self.model.source
-        keys = (task_id and self.model.shown(task_id), source.engine, source.run.paused, bool(self._wanted))
+        keys = (task_id and self.model.shown(task_id), source.engine, source.run.paused, bool(self._wanted),
+                self.model.could_go_on)  # fmt: skip
         if keys != self._keys:
             self._keys = keys
             self.refresh_bindings()

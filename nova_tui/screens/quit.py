@@ -40,7 +40,7 @@ class QuitScreen(Dialog[QuitChoice | None]):
             if names:
                 yield Static(line(f"  {names}"), markup=False)
             yield Static(line(" "), markup=False)
-            yield Static(line(("l", "bold"), "    leave them running; nova attach comes back"), markup=False)
+            yield Static(line(("l", "bold"), "    leave them running; nova attach --control comes back"), markup=False)
             yield Static(line(("s", "bold"), "    stop them, and end the run"), markup=False)
             yield Static(line(("esc", "bold"), "  stay"), markup=False)
 

@@ -25,7 +25,7 @@ _SHORT = {
 }  # fmt: skip
 # Where there is no room for words, what is nearly the same is counted together.
 _ALIKE = {
-    Shown.VERIFYING: Shown.RUNNING, Shown.CANCELLED: Shown.FAILED, Shown.SKIPPED: Shown.COMPLETED,
+    Shown.VERIFYING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED,
     Shown.RETRYING: Shown.WAITING,
 }  # fmt: skip
 _NEAR = 0.8  # of the budget, from where on it is marked
@@ -71,9 +71,12 @@ def banner(model: ViewModel, extras: Extras) -> list[Piece]:
         return [(" PAUSED ", f"bold reverse {WARNING}")] if source.run.paused else []
     if project.completed == project.total:
         return [(" COMPLETE ", f"bold reverse {SUCCESS}")]
-    if source.engine is EngineState.FINISHED:
-        return [(" ENDED ", f"bold reverse {ERROR if project.failed else WARNING}")]
-    return [(" NO ENGINE ", f"bold reverse {WARNING}")]
+    if source.was_stopped:
+        return [(" STOPPED ", f"bold reverse {WARNING}")]
+    if model.counts[Shown.FAILED] and (source.engine is EngineState.FINISHED or not model.could_go_on):
+        return [(" FAILED ", f"bold reverse {ERROR}")]
+    word = " ENDED " if source.engine is EngineState.FINISHED else " NOT RUNNING "
+    return [(word, f"bold reverse {WARNING}")]
 
 
 def _counts(model: ViewModel, words: int) -> list[Piece]:
@@ -110,7 +113,7 @@ def _spent(model: ViewModel, words: int) -> list[Piece]:
 
 def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
     """How long it runs, and how long it will at least."""
-    pieces: list[Piece] = [duration(model.run_seconds) + (" elapsed" if words > 2 else "")]
+    pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 2 else "")]
     if extras.eta and model.source.engine is EngineState.RUNNING:
         pieces.append((f"  {'ETA ' if words else ''}>{duration(extras.eta)}", MUTED))
     return pieces

@@ -61,7 +61,7 @@ def rollup(model: ViewModel, place: Place) -> Rollup:
 
 def shown(sums: Rollup) -> Shown:
     """The mark of a node: the worst of its children."""
-    return _SHOWN[sums.status]
+    return Shown.CANCELLED if 0 < sums.failed == sums.cancelled else _SHOWN[sums.status]
 
 
 def title(model: ViewModel, place: Place, width: int) -> Content:

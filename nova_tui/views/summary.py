@@ -9,7 +9,7 @@ from nova_core.rollup import Shown
 from nova_core.text import tokens
 from nova_tui.glyphs import MUTED, TITLE, bar, glyph, status, style_of
 from nova_tui.model import ViewModel
-from nova_tui.source import EngineState
+from nova_tui.source import EngineState, go_on_line
 from nova_tui.views.line import heading, line, plain, wrapped
 from nova_tui.views.why import reason
 
@@ -17,7 +17,7 @@ _MOST = 50
 _WORDS = {
     EngineState.RUNNING: "goes on",
     EngineState.FINISHED: "is over",
-    EngineState.GONE: "has no engine",
+    EngineState.GONE: "is not running",
     EngineState.CRASHED: "stopped: the engine failed",
 }
 
@@ -57,7 +57,7 @@ def _counts(model: ViewModel, width: int) -> list[Content]:
 def _sums(model: ViewModel, width: int) -> list[Content]:
     project = model.rollups.project
     usage = project.tokens
-    rows = [line(f" {time_line(model.run_seconds, project.duration(model.now))}", width=width)]
+    rows = [line(f" {time_line(model.wall_seconds, model.work_seconds)}", width=width)]
     if usage.total:
         told = (
             f"{tokens(usage.input_tokens)} in, {tokens(usage.output_tokens)} out, "
@@ -73,14 +73,19 @@ def _of(model: ViewModel, *shown: Shown) -> list[str]:
 
 
 def _failures(model: ViewModel, width: int) -> list[Content]:
-    """Each failed task with its reason."""
-    ids = _of(model, Shown.FAILED, Shown.CANCELLED)
-    rows = [heading(f"Failed ({len(ids)})", width)] if ids else []
+    """Each failed task with its reason, then what a person ended."""
+    rows = _named(model, "Failed", Shown.FAILED, width)
+    return rows + _named(model, "Cancelled", Shown.CANCELLED, width)
+
+
+def _named(model: ViewModel, word: str, kind: Shown, width: int) -> list[Content]:
+    ids = _of(model, kind)
+    rows = [heading(f"{word} ({len(ids)})", width)] if ids else []
     for task_id in ids[:_MOST]:
         shown = model.shown(task_id)
         name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
         rows.append(line(" ", (glyph(shown), style_of(shown)), " ", (name, TITLE), width=width))
-        rows += wrapped(reason(model, task_id), width, "   ")
+        rows += wrapped(reason(model, task_id), width, "   ") if kind is Shown.FAILED else []
     return rows + _and_more(len(ids), width)
 
 
@@ -103,6 +108,9 @@ def _and_more(count: int, width: int) -> list[Content]:
 def _next(model: ViewModel, width: int) -> list[Content]:
     """What can be done now."""
     steps = []
+    if model.could_go_on:
+        plan = model.source.project_state.cascade_file
+        steps.append(f"p goes on with the run; in a shell: {plain(go_on_line(plan))}")
     if model.counts[Shown.FAILED] or model.counts[Shown.CANCELLED]:
         steps.append("esc goes back: choose a failed task (! shows only those), L reads its log, r tries it again")
     if model.counts[Shown.APPROVAL]:

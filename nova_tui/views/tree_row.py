@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from rich.cells import cell_len
 
 from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
-from nova_core.record import TaskState, TaskStatus
+from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.rollup import Shown
 from nova_core.text import duration, money, tokens
 from nova_tui.glyphs import bar_cells, chars, glyph
@@ -161,7 +163,7 @@ def note(model: ViewModel, task_id: str) -> str:
     if shown is Shown.FAILED:
         return failure_text(state.reason, state.error)
     if shown is Shown.BLOCKED:
-        return f"{', '.join(map(plain, state.blocked_by[:3]))} failed"
+        return how_blocked(model, state.blocked_by[:3])
     if shown is Shown.RETRYING:
         return _again(state, model.now)
     if shown is Shown.RUNNING:
@@ -169,6 +171,14 @@ def note(model: ViewModel, task_id: str) -> str:
     if shown is Shown.WAITING:
         return f"after {', '.join(map(plain, model.unmet(task_id)[:4]))}"
     return _WORDS.get(shown, "")
+
+
+def how_blocked(model: ViewModel, causes: Sequence[str]) -> str:
+    """What failed, and what a person ended: `lint failed, orders cancelled`."""
+    ended = [i for i in causes if model.task(i).reason is Reason.CANCELLED]
+    failed = [i for i in causes if i not in ended]
+    kinds = ((failed, "failed"), (ended, "cancelled"))
+    return ", ".join(f"{', '.join(map(plain, ids))} {word}" for ids, word in kinds if ids)
 
 
 _WORDS = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
-from nova_core.record import TaskStatus
+from nova_core.record import Reason, TaskStatus
 from nova_core.rollup import Shown
 from nova_core.text import duration
 from nova_tui.model import ViewModel
-from nova_tui.source import EngineState
+from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import plain
 
 Reasons = tuple[list[str], list[str]]
@@ -18,7 +18,7 @@ def why(model: ViewModel, task_id: str) -> Reasons:
     """What is the case with the task, and what can be done about it; both as lines of clean text."""
     said, steps = _CASES.get(model.shown(task_id), _waiting)(model, task_id)
     if model.source.read_only and any("press" in step for step in steps):
-        steps = ["this view only looks: `nova attach --control` may act"]
+        steps = [LOOKING]
     return said, steps
 
 
@@ -33,7 +33,11 @@ def reason(model: ViewModel, task_id: str) -> str:
 
 def _failed(model: ViewModel, task_id: str) -> Reasons:
     below = [i for i in model.cascade.dag.descendants([task_id]) if task_id in model.task(i).blocked_by]
-    said = [f"failed: {reason(model, task_id)}"]
+    needs = model.cascade.tasks[task_id].depends_on
+    again = model.failed_alike(task_id)
+    said = [f"failed{' again the same way' if again else ''}: {reason(model, task_id)}"]
+    if again and needs:
+        said.append(f"if its input was wrong, run again {_listed(needs)}")
     if below:
         said.append(f"it blocks {_listed(sorted(below, key=model.cascade.dag.index.__getitem__))}")
     return said, ["press L to read its log", "press r to try it again, s to go on without it"]
@@ -49,8 +53,13 @@ def _blocked(model: ViewModel, task_id: str) -> Reasons:
     said = [f"blocked by {_listed(causes)}"]
     for cause in causes:
         if cause in model.cascade.tasks and model.task(cause).status is TaskStatus.FAILED:
-            said.append(f"  {plain(cause)} failed: {reason(model, cause)}")
+            said.append(f"  {plain(cause)} {_how_it_failed(model, cause)}")
     return said, [f"go to {plain(causes[0])} and press r to try it again, or s to go on without it"]
+
+
+def _how_it_failed(model: ViewModel, task_id: str) -> str:
+    cancelled = model.task(task_id).reason is Reason.CANCELLED
+    return "was cancelled" if cancelled else f"failed: {reason(model, task_id)}"
 
 
 def _retrying(model: ViewModel, task_id: str) -> Reasons:
@@ -79,12 +88,15 @@ def _running(model: ViewModel, task_id: str) -> Reasons:
     else:
         doing = f"at work: {plain(state.current_step)}" if state.current_step else "at work"
     if model.source.engine is not EngineState.RUNNING:
-        return [f"{doing}, as far as is known: no engine is watching"], ["`nova run` takes it over"]
+        return [f"{doing}, as far as is known: nobody watches it"], ["press p to go on, which takes it over"]
     return [doing], ["press L to follow its log, x to cancel it"]
 
 
 def _done(model: ViewModel, task_id: str) -> Reasons:
-    return [f"completed in {duration(model.elapsed(task_id) or 0.0)}"], ["press r to run it again"]
+    said = [f"completed in {duration(model.elapsed(task_id) or 0.0)}"]
+    if again := model.newer(task_id):
+        said.append(f"its result may be stale: {_listed(again)} ran again later")
+    return said, ["press r to run it again"]
 
 
 def _skipped(model: ViewModel, task_id: str) -> Reasons:
@@ -94,7 +106,7 @@ def _skipped(model: ViewModel, task_id: str) -> Reasons:
 def _ready(model: ViewModel, task_id: str) -> Reasons:
     source = model.source
     if source.engine is not EngineState.RUNNING:
-        return ["ready, but no engine is running"], ["`nova run` starts it"]
+        return ["ready, but nothing runs"], ["press p to go on"]
     if source.run.paused:
         return ["ready, but the run is paused"], ["press p to go on"]
     if holder := _lock_holder(model, task_id):

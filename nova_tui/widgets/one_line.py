@@ -10,6 +10,7 @@ from textual.widget import Widget
 from nova_tui.views import help as help_view
 from nova_tui.views.line import line
 
+_RANKS = {"run.control": 0, "run.go_on": 0, "move.open": 0, "view.log": 2}
 _ALWAYS = ("app.back", "app.help", "app.quit")
 
 
@@ -62,4 +63,4 @@ class KeyLine(OneLine):
 
 def _rank(binding: Binding) -> int:
     name = binding.id or ""
-    return {"move.open": 0, "view.log": 2}.get(name, {"task": 1, "log": 2}.get(name.partition(".")[0], 3))
+    return _RANKS.get(name, {"task": 1, "log": 2}.get(name.partition(".")[0], 3))

@@ -21,7 +21,12 @@ from nova_core.model import TokenUsage
 FOLDER = os.environ.get("NOVA_TEST_AGENTS", "")
 AGENTS = ("claude", "codex", "gemini", "opencode", "aider")
 PATIENCE = 120.0
-HEAD = "# Real agents\n\n| Task ID | Task Name | What Changes | Depends On | Agent | Outputs |\n|---|---|---|---|---|---|\n"
+HEAD = """\
+# Real agents
+
+| Task ID | Task Name | What Changes | Depends On | Agent | Outputs |
+|---------|-----------|--------------|------------|-------|---------|
+"""
 
 
 def search_path() -> str:
@@ -69,7 +74,8 @@ class AgentLab:
         (self.root / "nova.yaml").write_text(json.dumps({**(top or {}), "agents": made}))
 
     def _agent(self, name: str) -> dict[str, Any]:
-        openai = f'model_providers.mock={{name="mock",base_url="{self.url}/v1",wire_api="responses",env_key="OPENAI_API_KEY"}}'
+        server = f'name="mock",base_url="{self.url}/v1",wire_api="responses",env_key="OPENAI_API_KEY"'
+        openai = f"model_providers.mock={{{server}}}"
         return {
             "claude": {"env": {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "dummy"}, "permissions": "shell"},
             "codex": {"env": {"OPENAI_API_KEY": "dummy"}, "args": ["-c", 'model_provider="mock"', "-c", openai]},

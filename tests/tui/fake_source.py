@@ -17,6 +17,7 @@ from nova_core.events import Event, EventKind
 from nova_core.parser import Cascade, parse_text
 from nova_core.project import Project
 from nova_core.record import ProjectState, Reason, RunState, TaskState, patched
+from nova_core.worktime import Span
 from nova_tui.model import ViewModel
 from nova_tui.source import EngineState, Notice, Update
 
@@ -42,6 +43,8 @@ class FakeSource:
         self.sent: list[Command] = []
         self.started = self.closed = False
         self.stopped: list[str] = []
+        self.was_stopped = False
+        self.went_on = 0
         self.rows = list(attempts)
         self.history: list[Event] = []
         self._queued: list[Event] = []
@@ -84,6 +87,10 @@ class FakeSource:
         """Attempts of the task that are over, oldest first."""
         return [row for row in self.rows if row.task == task_id]
 
+    def spans(self) -> list[Span]:
+        """When the attempts ended, and what they took."""
+        return [(row.task, row.ended_at, row.elapsed) for row in self.rows]
+
     def past(self, before: int, most: int) -> list[Event]:
         """The last events on record."""
         return [event for event in self.history if event.rev < before][-most:]
@@ -91,6 +98,10 @@ class FakeSource:
     def send(self, command: Command) -> None:
         """Remember the command."""
         self.sent.append(command)
+
+    def go_on(self) -> None:
+        """Remember that it was asked for."""
+        self.went_on += 1
 
     def start(self) -> None:
         """Remember that it was started."""

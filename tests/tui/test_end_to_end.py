@@ -137,7 +137,7 @@ def test_five_shapes_of_failure(tmp_path: Path) -> None:
         assert re.search(r"✗ E4 Writes rubbish +check failed", shown)
         assert re.search(r"⊘ E5 Is cancelled +cancelled", shown)
         for n in range(1, 6):
-            assert re.search(rf"■ B{n} After {n} +E{n} failed", shown)
+            assert re.search(rf"■ B{n} After {n} +E{n} {'cancelled' if n == 5 else 'failed'}", shown)
         terminal.press("r", r"▶ E5 Is cancelled")
         terminal.wait(r"· B5 After 5 +after E5")
         terminal.press(["q"], "leave them running")
@@ -250,12 +250,32 @@ def test_ctrl_c_stops_the_run_and_once_more_kills(tmp_path: Path) -> None:
         terminal.wait("ready")
         pid = worker_of(terminal, tmp_path)
         terminal.press("\x03", "STOPPING")
-        terminal.press("\x03", "ENDED|killing")
-        terminal.wait("ENDED")
+        terminal.press("\x03", "STOPPED|killing")
+        terminal.wait("STOPPED")
         terminal.send("q")
         assert terminal.wait_exit() == 130
         assert terminal.restored()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_stopped_run_goes_on_with_a_key(trial: Path) -> None:
+    """In the interface that stopped it, and in one that only looked, with an engine in the background."""
+    with Terminal(nova_tui(), trial) as terminal:
+        terminal.wait("page 3")
+        terminal.press("\x03", "STOPPED")
+        terminal.press("p", r"1 running")
+        terminal.press("\x03", "STOPPED")
+        terminal.send("q")
+        assert terminal.wait_exit() == 130
+    with Terminal(nova("attach"), trial) as terminal:
+        terminal.wait("NOT RUNNING")
+        terminal.press("C", "p Go on")
+        terminal.press("p", r"1 running")
+        (trial / "go").touch()
+        terminal.wait(" FAILED ")
+        terminal.send("q")
+        assert terminal.wait_exit() == 0
+    assert state_of(trial).tasks["A1"].status is TaskStatus.COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -284,16 +304,26 @@ def test_bad_input_is_told_before_the_screen_opens(
         assert b"\x1b[?1049h" not in terminal.raw
 
 
-def test_a_second_interface_is_told_to_attach(trial: Path) -> None:
-    """One engine at a time; whoever comes second is told how to look."""
+def test_a_second_interface_joins_the_run(trial: Path) -> None:
+    """One engine at a time: whoever comes second looks at its run and may act, or is told how, where no screen opens
+    and where a run is asked for that is another one."""
     with Terminal(nova_tui(), trial) as first:
         first.wait("page 3")
-        with Terminal(nova_tui(), trial) as second:
-            assert second.wait_exit() == 7
-            assert "nova attach" in second.after_screen()
+        with Terminal(nova_tui("-j", "9"), trial) as second:
+            second.wait("goes on already")
+            assert "--jobs=9" in second.text
+            second.wait("page 3")
+            assert "looking only" not in second.text
+            second.send("q")
+            assert second.wait_exit() == 0
+            assert "come back with: nova attach --control" in second.after_screen()
+        for refused in (nova_tui("--fresh"), nova("run", "--no-ui")):
+            with Terminal(refused, trial) as second:
+                assert second.wait_exit() == 7
+                assert "nova attach --control" in second.after_screen()
         with Terminal(nova("attach"), trial, size=(80, 24)) as viewer:
             viewer.wait("page 3")
-            viewer.press("x", "only looks|looking")
+            viewer.press("x", "looking only: C takes control")
             viewer.send("q")
             assert viewer.wait_exit() == 0
             assert viewer.restored()
@@ -307,7 +337,7 @@ def test_what_a_move_of_the_cursor_costs_on_the_wire(tmp_path: Path) -> None:
     write_plan(tmp_path, "".join(f"| M{n} | Move {n} | `false` | - | | | |\n" for n in range(20)))
     assert subprocess.run(nova("run", "--no-ui"), cwd=tmp_path, env=environment(), check=False).returncode == 1
     with Terminal(nova("attach"), tmp_path) as terminal:
-        terminal.wait("NO ENGINE")
+        terminal.wait(" FAILED ")
         terminal.settle()
         for number in range(1, 9):
             before = len(terminal.raw)

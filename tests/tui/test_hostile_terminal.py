@@ -63,7 +63,7 @@ def test_a_live_run(project: Path) -> None:
     with Terminal(nova_tui("--fresh"), project, size=(100, 30)) as terminal:
         terminal.wait("approval")
         terminal.wait("Milestone")
-        terminal.wait("ENDED")
+        terminal.wait("FAILED ")
         terminal.send("q")
         assert terminal.wait_exit() == 1
         check(terminal, project)

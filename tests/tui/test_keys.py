@@ -6,15 +6,20 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from app_kit import opened, settled
-from fake_source import demo_source
+from app_kit import beat, big_source, opened, settled
+from fake_source import demo_model, demo_source
 from look import screen_text
 
 from nova_core.command import CommandKind
+from nova_core.events import EventKind
+from nova_core.record import TaskStatus
+from nova_core.rollup import Shown
 from nova_tui.app import QuitChoice
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
+from nova_tui.source import EngineState
 from nova_tui.start import Look
+from nova_tui.views.header import Extras, header
 
 
 @pytest.mark.parametrize("view", ["dollar_sign", "S"])
@@ -140,3 +145,88 @@ def test_every_screen_can_be_drawn_in_ascii(key: str, tmp_path: Path) -> None:
 
     text = asyncio.run(run())
     assert text.isascii(), {c for c in text if not c.isascii()}
+
+
+def test_who_only_looks_can_take_control(tmp_path: Path) -> None:
+    """Keys that would act say how; after `C`, which the footer names, they do."""
+
+    async def run() -> None:
+        source = demo_source(tmp_path, read_only=True)
+        async with opened(source) as (app, pilot):
+            app.main.tasks.go_to("P4")
+            await settled(pilot)
+            assert "C Take control" in screen_text(app)
+            await pilot.press("r")
+            await settled(pilot)
+            assert source.sent == []
+            assert "looking only: C takes control" in screen_text(app)
+            await pilot.press("C", "r")
+            beat(app)
+            await settled(pilot)
+            assert [c.kind for c in source.sent] == [CommandKind.RETRY]
+            assert "Take control" not in screen_text(app).splitlines()[-1]
+            assert "looking only" not in screen_text(app).splitlines()[0]
+
+    asyncio.run(run())
+
+
+def test_p_goes_on_where_nothing_runs(tmp_path: Path) -> None:
+    """Only then: the line at the top, a notice and the footer say so."""
+
+    async def run() -> None:
+        source = demo_source(tmp_path)
+        async with opened(source) as (app, pilot):
+            assert not app.can("go_on")
+            source.turn(EngineState.GONE)
+            beat(app)
+            await settled(pilot)
+            assert "NOT RUNNING" in screen_text(app)
+            assert "p goes on" in app._engine_news()[0].text  # the notice itself waits behind many others
+            assert "p Go on" in screen_text(app).splitlines()[-1]
+            await pilot.press("p")
+            assert source.went_on == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("engine", "stopped", "left", "word"),
+    [
+        (EngineState.FINISHED, False, False, "FAILED"),
+        (EngineState.FINISHED, True, True, "STOPPED"),
+        (EngineState.GONE, False, True, "NOT RUNNING"),
+        (EngineState.GONE, False, False, "FAILED"),
+    ],
+)
+def test_the_header_says_how_a_run_stands_that_is_not_at_work(
+    engine: EngineState, stopped: bool, left: bool, word: str
+) -> None:
+    """A failed one is told from one that somebody ended, and from one that nobody goes on with."""
+    source = demo_source()
+    model = demo_model(source)
+    source.engine, source.was_stopped = engine, stopped
+    for shown in (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING):
+        model.counts[shown] *= left
+    assert header(model, 120, Extras()).plain.strip().removeprefix(model.cascade.name).strip().startswith(word)
+
+
+def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:
+    """A finished run that is opened again brings no notice; where nothing could start, that is said."""
+
+    async def run() -> None:
+        source = big_source(2)
+        async with opened(source) as (app, _):
+            source.turn(EngineState.FINISHED)
+            beat(app)
+            source.turn(EngineState.RUNNING)
+            for task in ("B0", "B1"):
+                source.change(task, EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED)
+            beat(app)
+            source.engine = EngineState.FINISHED
+            assert [toast.title for toast in app._engine_news()] == ["The run is over"]
+            assert app._engine_news() == []
+            source.change("B0", EventKind.TASK_FAILED, status=TaskStatus.FAILED)
+            beat(app)
+            assert [toast.title for toast in app._engine_news()] == ["Nothing to start"]
+
+    asyncio.run(run())

@@ -95,6 +95,8 @@ def drive(source: FakeSource, *keys: str, start: str = "P4") -> NovaApp:
 SENT = [
     ("P4", ("r",), Command(CommandKind.RETRY, ("P4",))),
     ("P1", ("r", "y"), Command(CommandKind.RETRY, ("P1",))),
+    ("P1", ("r", "enter"), Command(CommandKind.RETRY, ("P1",))),
+    ("P1", ("r", "a"), Command(CommandKind.RETRY, ("P1",), downstream=True)),
     ("E2", ("x", "y"), Command(CommandKind.CANCEL, ("E2",))),
     ("E2", ("X", "enter"), Command(CommandKind.CANCEL, ("E2",), kill=True)),
     ("P4", ("s", "y"), Command(CommandKind.SKIP, ("P4",))),

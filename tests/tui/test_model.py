@@ -78,6 +78,20 @@ def test_time_stands_still_when_nobody_goes_on() -> None:
     assert ViewModel(source, NOW).run_seconds == pytest.approx(100)
 
 
+def test_the_time_of_a_run_leaves_out_its_pauses() -> None:
+    """What the history, the state and the events tell of comes to the same, also long after."""
+    source = FakeSource(demo_source().cascade)
+    source.tasks["P1"] = TaskState(status=TaskStatus.FAILED, attempt=2, completed_at=iso(NOW - 500), elapsed=20.0)
+    source.tasks["P2"] = TaskState(status=TaskStatus.IN_PROGRESS, attempt=1, started_at=iso(NOW - 30))
+    model = ViewModel(source, NOW)
+    assert (model.wall_seconds, model.work_seconds) == (pytest.approx(50), pytest.approx(50))
+    end = iso(NOW - 5)
+    source.change("P2", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED, completed_at=end, elapsed=25.0)
+    model.apply(source.poll(), NOW + 1000)
+    assert model.wall_seconds == pytest.approx(45)
+    assert ViewModel(source, NOW + 9999).wall_seconds == pytest.approx(45)
+
+
 def test_what_happened_before_is_recalled_once() -> None:
     """In front of what has been seen happening, without the same event twice."""
     source = FakeSource(demo_source().cascade)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
-from fake_source import demo_model, demo_source
+from fake_source import FakeSource, demo_model, demo_source
 from hypothesis import given
 from hypothesis import strategies as st
 from look import content_text
@@ -98,10 +98,44 @@ def test_why_says_what_is_the_case_and_what_to_press(task: str, said: str, step:
     assert step in " ".join(steps)
 
 
+def test_a_task_older_than_what_it_needs_says_so() -> None:
+    """A dependency that ran again later makes the result doubtful."""
+    source = demo_source()
+    model = demo_model(source)
+    needed = next(i for i in model.cascade.dag.ids if model.cascade.tasks[i].depends_on and model.task(i).completed_at)
+    first = model.cascade.tasks[needed].depends_on[0]
+    assert "stale" not in " ".join(why.why(model, needed)[0])
+    source.change(first, completed_at="2999-01-01T00:00:00.000+00:00")
+    model.apply(source.poll(), model.now)
+    assert why.why(model, needed)[0][-1] == f"its result may be stale: {first} ran again later"
+
+
+def test_a_task_that_fails_again_the_same_way_points_at_its_input() -> None:
+    """What it needs may be wrong; a failure of another kind says nothing of the sort."""
+    source = demo_source()
+    model = demo_model(source)
+    task = model.task("P4")
+    last = source.attempts("P4")[-1]
+    source.rows[:] = [msgspec.structs.replace(last, attempt=task.attempt - 1, reason=task.reason, error=task.error)]
+    said, _ = why.why(demo_model(rerun(source)), "P4")
+    assert said[0].startswith("failed again the same way: ")
+    assert said[1] == "if its input was wrong, run again P2"
+    source.rows[:] = [msgspec.structs.replace(last, attempt=task.attempt - 1, error="exit code 9")]
+    said, _ = why.why(demo_model(rerun(source)), "P4")
+    assert said[0].startswith("failed: ")
+
+
+def rerun(source: FakeSource) -> FakeSource:
+    """The scripted run once more, with the history of `source`."""
+    again = demo_source()
+    again.rows = source.rows
+    return again
+
+
 def test_why_offers_no_keys_to_who_only_looks() -> None:
     """A view without control says how to get it."""
     _, steps = why.why(demo_model(demo_source(read_only=True)), "P4")
-    assert steps == ["this view only looks: `nova attach --control` may act"]
+    assert steps == ["looking only: C takes control"]
 
 
 def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
@@ -113,7 +147,7 @@ def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
     source.run = type(source.run)(id="r1", paused=True)
     assert "paused" in why.reason(model, "W2")
     source.turn(EngineState.GONE)
-    assert "no engine" in why.reason(model, "W2")
+    assert "nothing runs" in why.reason(model, "W2")
 
 
 def test_an_output_or_criterion_has_the_verdict_that_is_known() -> None:

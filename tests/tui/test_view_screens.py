@@ -25,6 +25,7 @@ from nova_tui.screens.deps import DepsScreen
 from nova_tui.screens.events import EventsScreen
 from nova_tui.screens.group import GroupScreen
 from nova_tui.screens.help import HelpScreen
+from nova_tui.screens.rerun import RerunScreen
 from nova_tui.screens.task import TaskScreen
 from nova_tui.screens.timeline import TimelineScreen
 
@@ -218,6 +219,17 @@ async def test_a_confirmation_names_what_happens(key: str, answer: bool, golden:
     async with running(dialog) as pilot:
         await settle(pilot)
         golden("dialog_confirm", screen_text(pilot.app))
+        await pilot.press(key)
+        assert pilot.app.answers == [answer]
+
+
+@pytest.mark.parametrize(("key", "answer"), [("y", False), ("enter", False), ("a", True), ("n", None), ("q", None)])
+async def test_running_again_offers_what_the_task_feeds(key: str, answer: bool | None, golden: Golden) -> None:
+    """Each key answers, and what would be left as it is has a name."""
+    dialog = RerunScreen("x [/nope]", "Import", [f"F{n}" for n in range(10)])
+    async with running(dialog) as pilot:
+        await settle(pilot)
+        golden("dialog_rerun", screen_text(pilot.app))
         await pilot.press(key)
         assert pilot.app.answers == [answer]
 
