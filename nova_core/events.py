@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     TASK_PROGRESS = "task_progress"
     TASK_VERIFYING = "task_verifying"
     TASK_WAITING = "task_waiting"
+    TASK_HELD = "task_held"
     TASK_COMPLETED = "task_completed"
     TASK_FAILED = "task_failed"
     TASK_RETRYING = "task_retrying"

@@ -18,8 +18,7 @@ from nova_core.model import Task, TokenUsage
 class Request(msgspec.Struct, frozen=True):
     """What one attempt of a task asks of an agent. `budget` is US dollars, `session` one to go on with.
 
-    `server` is the argument list that starts the reporting server, empty for none; `settings_file` is where settings
-    can be found that an agent takes only from a file.
+    `server` is the argument list that starts the reporting server, empty for none.
     """
 
     task: Task
@@ -29,7 +28,6 @@ class Request(msgspec.Struct, frozen=True):
     budget: float | None = None
     session: str | None = None
     server: tuple[str, ...] = ()
-    settings_file: str = ""
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -146,17 +144,26 @@ def _server_env(adapter: Adapter, request: Request) -> dict[str, str]:
         variables = {name: f"{{env:{name}}}" for name in _NAMES}
         server = {"type": "local", "command": list(request.server), "environment": variables, "enabled": True}
         return {"OPENCODE_CONFIG_CONTENT": _json({"mcp": {"nova": server}})}
-    if adapter.mcp == "gemini" and request.server and request.settings_file:
-        return {"GEMINI_CLI_SYSTEM_DEFAULTS_PATH": request.settings_file}
     return {}
 
 
-def gemini_settings(server: tuple[str, ...]) -> bytes:
-    """The file that makes the reporting server known to gemini, which takes it from no flag."""
+def gemini_settings(server: tuple[str, ...], found: bytes | None) -> bytes | None:
+    """The project's `.gemini/settings.json` with the reporting server in it, which gemini takes from no flag.
+
+    `found` is the file as it is, None if there is none. None if nothing has to be written, or if the file is not plain
+    JSON (with comments, say), which would be lost.
+    """
     command, *arguments = server
-    env = {name: f"${name}" for name in _NAMES}
-    nova = {"command": command, "args": arguments, "env": env, "trust": True}
-    return msgspec.json.encode({"mcpServers": {"nova": nova}})
+    nova = {"command": command, "args": arguments, "env": {name: f"${name}" for name in _NAMES}, "trust": True}
+    try:
+        settings = msgspec.json.decode(found) if found is not None else {}
+    except msgspec.DecodeError:
+        return None
+    servers = settings.get("mcpServers", {}) if isinstance(settings, dict) else None
+    if not isinstance(servers, dict) or servers.get("nova") == nova:
+        return None
+    changed = {**settings, "mcpServers": {**servers, "nova": nova}}
+    return msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n"
 
 
 def _json(value: object) -> str:

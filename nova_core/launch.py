@@ -76,7 +76,7 @@ class Launcher:
         if agent is None:
             return f"agent {name!r} is not among `agents:` in nova.yaml, and none that Nova knows"
         program = program_of(name, agent)
-        if _which(program, {**agent.env}.get("PATH")):
+        if _which(program, agent.env.get("PATH") or os.environ.get("PATH")):
             return None
         adapter = adapter_of(name, agent)
         install = f" (`{adapter.package}`)" if adapter else ""
@@ -180,10 +180,7 @@ class Launcher:
         prompt = resumed_prompt(why) if session else self.prompt(task, done, name)
         path = self._project.prompt_file(task.id, attempt)
         Disk().replace(path, prompt.encode("utf-8", "replace"), sync=False)
-        server = self._server(name, agent)
-        request = Request(
-            task, prompt, str(path), task.model, budget, session, server, self._settings_file(name, agent, server)
-        )
+        request = Request(task, prompt, str(path), task.model, budget, session, self._server(name, agent))
         found = invoke(name, agent, request)
         stdin = str(path) if found.stdin else ""
         return Job(key="", argv=found.argv, stdin=stdin, interrupt=found.interrupt), found.env
@@ -195,15 +192,14 @@ class Launcher:
             return ()
         return sys.executable, "-m", "nova_core.mcp_server"
 
-    def _settings_file(self, name: str, agent: AgentConfig, server: tuple[str, ...]) -> str:
-        adapter = adapter_of(name, agent)
-        if not server or adapter is None or adapter.mcp != "gemini":
-            return ""
-        path = self._project.nova_dir / "gemini.json"
-        data = gemini_settings(server)
-        if _content(path) != data:
-            Disk().replace(path, data, sync=False)
-        return str(path)
+    def prepare(self, tasks: Iterable[Task]) -> None:
+        """Make the reporting server known to gemini, if it will do a task: in the project's settings of gemini."""
+        names = {name for task in tasks for name in self.agents_of(task)}
+        for name in names:
+            agent = agent_named(self._config, name)
+            adapter = adapter_of(name, agent) if agent else None
+            if agent and adapter and adapter.mcp == "gemini" and (server := self._server(name, agent)):
+                _add_gemini_settings(self._project.root / ".gemini", server)
 
     def check(self, task: Task, attempt: int, number: int, criterion: Criterion) -> Job:
         """The process that proves criterion `number` (from 1)."""
@@ -250,6 +246,19 @@ def _has_mcp() -> bool:
     from importlib.util import find_spec
 
     return find_spec("mcp") is not None
+
+
+def _add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
+    path = folder / "settings.json"
+    data = gemini_settings(server, _content(path))
+    if data is None or folder.is_symlink():  # a link would have us write elsewhere
+        return
+    try:
+        folder.mkdir(exist_ok=True)
+        Disk().replace(path, data, mode=0o644, sync=False)
+    except OSError as error:
+        text = f"{path}: the reporting server cannot be added ({error.strerror})"
+        raise EnvironmentProblem(text, hint="`mcp: false` for gemini in nova.yaml goes without it") from None
 
 
 def _content(path: Path) -> bytes | None:

@@ -235,6 +235,7 @@ class Orchestrator:
             open_ids = (i for i in self.board.selected if self.board.state(i).status is not TaskStatus.COMPLETED)
             in_plan_order = sorted(open_ids, key=self.cascade.dag.index.__getitem__)
             launcher.require_commands((self.cascade.tasks[i] for i in in_plan_order), self.cascade.path)
+            launcher.prepare(self.cascade.tasks[i] for i in in_plan_order)
         environment = launcher.base_environment(os.environ)
         self._executor = self._make_executor(self.project, self.store.run.id, environment)
         prices = {**default_prices(), **self.config.prices}

@@ -46,7 +46,7 @@ class Waiting:
         until, provider = min(timed, default=(None, holds[0][1]))
         self._board.leave(task_id)
         text = f"{task_id} waits for {provider}"
-        self._board.record(EventKind.TASK_WAITING, task_id, text, retry_at=until, waits_for=provider)
+        self._board.record(EventKind.TASK_HELD, task_id, text, retry_at=until, waits_for=provider)
         if until is not None:
             self._retries.plan(task_id, until, far=True)
         return True
@@ -75,7 +75,7 @@ class Waiting:
             "waits_for": None if another else attempt.provider, "retry_at": None if another else until,
         }  # fmt: skip
         text = f"{task.id} goes on with {another}" if another else f"{task.id} waits for {attempt.provider}"
-        self._board.record(EventKind.TASK_WAITING, task.id, f"{text}: {failed[1]}", **patch)
+        self._board.record(EventKind.TASK_HELD, task.id, f"{text}: {failed[1]}", **patch)
         if until is not None and another is None:
             self._retries.plan(task.id, until, far=True)
         self._board.pending_again(task.id)

@@ -33,6 +33,8 @@ _TITLES: dict[EventKind, tuple[str, Severity]] = {
     EventKind.TASK_FAILED: ("Failed", "error"),
     EventKind.TASK_WAITING: ("Needs you", "warning"),
     EventKind.BUDGET_REACHED: ("Budget", "warning"),
+    EventKind.PROVIDER_PAUSED: ("Provider", "warning"),
+    EventKind.PROVIDER_RESUMED: ("Provider", "information"),
     EventKind.WARNING: ("Warning", "warning"),
 }
 

@@ -20,6 +20,7 @@ WORDS = {
     EventKind.TASK_PROGRESS: "step",
     EventKind.TASK_VERIFYING: "verifying",
     EventKind.TASK_WAITING: "waiting",
+    EventKind.TASK_HELD: "held",
     EventKind.TASK_COMPLETED: "completed",
     EventKind.TASK_FAILED: "FAILED",
     EventKind.TASK_RETRYING: "retrying",
@@ -27,6 +28,8 @@ WORDS = {
     EventKind.TASK_RESET: "reset",
     EventKind.MILESTONE: "milestone",
     EventKind.BUDGET_REACHED: "budget reached",
+    EventKind.PROVIDER_PAUSED: "provider paused",
+    EventKind.PROVIDER_RESUMED: "provider resumed",
     EventKind.WARNING: "warning",
 }
 FINISHED = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.TASK_BLOCKED})

@@ -34,6 +34,7 @@ STYLES = {
     EventKind.TASK_WAITING: "yellow",
     EventKind.MILESTONE: "bold",
     EventKind.BUDGET_REACHED: "yellow",
+    EventKind.PROVIDER_PAUSED: "yellow",
     EventKind.WARNING: "yellow",
     EventKind.RUN_PAUSED: "yellow",
     EventKind.RUN_RESUMED: "",

@@ -23,7 +23,8 @@ class Only(StrEnum):
     PROBLEMS = "problems"
 
 
-_PROBLEMS = {EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.WARNING, EventKind.BUDGET_REACHED}
+_WARNINGS = {EventKind.WARNING, EventKind.BUDGET_REACHED, EventKind.PROVIDER_PAUSED}
+_PROBLEMS = {EventKind.TASK_FAILED, EventKind.TASK_RETRYING, *_WARNINGS}
 _SHOWN = {
     EventKind.TASK_STARTED: Shown.RUNNING,
     EventKind.TASK_ADOPTED: Shown.RUNNING,
@@ -31,6 +32,7 @@ _SHOWN = {
     EventKind.TASK_FAILED: Shown.FAILED,
     EventKind.TASK_RETRYING: Shown.RETRYING,
     EventKind.TASK_WAITING: Shown.APPROVAL,
+    EventKind.TASK_HELD: Shown.RETRYING,
     EventKind.TASK_BLOCKED: Shown.BLOCKED,
     EventKind.TASK_RESET: Shown.READY,
     EventKind.TASK_VERIFYING: Shown.VERIFYING,
@@ -54,7 +56,7 @@ def mark(event: Event) -> tuple[str, str]:
         return glyph(shown), style_of(shown)
     if event.kind is EventKind.MILESTONE:
         return chars().star, WARNING
-    if event.kind in (EventKind.WARNING, EventKind.BUDGET_REACHED):
+    if event.kind in _WARNINGS:
         return "!", WARNING
     return chars().run, MUTED
 

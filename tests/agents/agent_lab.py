@@ -173,7 +173,7 @@ SCENARIOS: dict[str, Any] = {
         )
     },
     "limited": [
-        {"error": 429, "times": 1, "message": "mock: rate limit", "headers": {"retry-after": "1"}, "text": "NOVA-FINAL: ok."}
+        {"error": 429, "times": 1, "message": "mock: rate limit", "headers": {"retry-after": "1"}, "text": "OK."}
     ],
     "askpython": [
         {"text": "Running.", "tools": [{"sh": "python3 -c 'print(1)'"}]}, {"text": "NOVA-FINAL: could not."},

@@ -1,0 +1,225 @@
+"""Limits of providers: one is left alone, the others go on; nothing is lost, no retry used up, nobody hammers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import make_engine
+from fakes import FakeClock, FakeExecutor, exits, ok
+
+from nova_core.clock import seconds
+from nova_core.command import Command, CommandKind
+from nova_core.config import AgentConfig, Config
+from nova_core.events import EventKind
+from nova_core.executors.base import Ended, Job
+from nova_core.record import Reason, TaskStatus
+
+AGENTS = {
+    "a": AgentConfig(command=("true", "{prompt}"), parser="claude", provider="north"),
+    "b": AgentConfig(command=("true", "{prompt}"), parser="claude", provider="south"),
+}
+DONE = {"type": "result", "subtype": "success", "is_error": False, "result": "done", "modelUsage": {},
+        "model_usage_since_last_result": {"m": {"inputTokens": 10, "outputTokens": 1, "costUSD": 0.5}}}  # fmt: skip
+
+
+def api_error(status: int, words: str = "no") -> dict[str, Any]:
+    return {"type": "result", "subtype": "success", "is_error": True, "result": words, "api_error_status": status,
+            "terminal_reason": "api_error", "modelUsage": {}, "model_usage_since_last_result": {}}  # fmt: skip
+
+
+class Script:
+    """Agents that print, per agent and attempt, what is given; then `DONE`. `began` has the time of each start."""
+
+    def __init__(self, folder: Path, **lines: list[Any]) -> None:
+        self.folder = folder
+        self.lines = lines
+        self.executor = FakeExecutor(FakeClock())
+        self.executor.outcome = self
+        self.began: list[tuple[str, float]] = []
+
+    def __call__(self, job: Job) -> Ended:
+        task = job.key.partition("@")[0]
+        self.began.append((task, self.executor.clock.now()))
+        left = self.lines.get(task, [])
+        events = left.pop(0) if left else DONE
+        events = events if isinstance(events, list) else [events]
+        log = self.folder / "logs" / job.log
+        log.write_text("".join(json.dumps({"session_id": f"s-{task}", **event}) + "\n" for event in events))
+        self.executor.clock.advance(1.0)
+        return exits(1)(job) if events[-1].get("is_error") else ok(job)
+
+    def starts(self, task: str) -> list[float]:
+        return [at for name, at in self.began if name == task]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., Any]:
+    """Make an engine over a script; `agents` names each task's."""
+
+    def make(script: Script, agents: dict[str, str], **options: Any) -> Any:
+        rows = [(task, "-") for task in agents]
+        columns = {"Agent": agents, "Command": dict.fromkeys(agents, "")}
+        config = options.pop("config", Config(agents=AGENTS, quota_delay=30.0))
+        return make_engine(
+            tmp_path, rows, executor=script.executor, extra=columns, config=config, max_workers=1, **options
+        )[0]
+
+    return make
+
+
+def test_a_limit_with_its_time_is_waited_for(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """One provider is left alone until the moment it named, the other goes on, and nobody has to do anything."""
+    words = "You've hit your limit, try again in 2 hours"
+    script = Script(tmp_path, A=[api_error(429, words)])
+    engine = build(script, {"A": "a", "B": "b", "C": "a"})
+    events = []
+    engine.subscribe(events.append)
+    result = engine.run()
+    assert result.exit_code == 0
+    first, second = script.starts("A")
+    assert second - first >= 7200
+    assert script.starts("B")[0] - first < 60
+    assert script.starts("C")[0] - first >= 7200, "its provider was held before it began"
+    state = engine.store.tasks["A"]
+    assert (state.attempt, state.failures, state.waits_for, state.retry_at) == (2, 0, None, None)
+    paused = next(event for event in events if event.kind is EventKind.PROVIDER_PAUSED)
+    assert paused.message.startswith("north is left alone for 2h")
+    assert engine.store.run.quotas == {}
+
+
+def test_a_limit_says_when_in_an_event(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """The moment of a reset, as seconds since the epoch, is believed before words."""
+    script = Script(tmp_path)
+    at = script.executor.clock.now() + 1000
+    limit = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": at}}
+    script.lines["A"] = [[limit, api_error(429)]]
+    assert build(script, {"A": "a"}).run().exit_code == 0
+    assert script.starts("A")[1] >= at
+
+
+def test_without_a_time_the_pauses_grow(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Backoff with jitter: about 30, 60, 120 seconds, and again from 30 once it served."""
+    script = Script(tmp_path, A=[api_error(429)] * 3, B=[api_error(429)])
+    assert build(script, {"A": "a", "B": "a"}).run().exit_code == 0
+    a = script.starts("A")
+    gaps = [later - earlier for earlier, later in pairwise(a)]
+    assert [round(gap / wanted, 1) for gap, wanted in zip(gaps, (31, 61, 121), strict=True)] == pytest.approx(
+        [1, 1, 1], abs=0.3
+    )
+
+
+def test_a_hold_survives_a_restart(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """The next engine waits for the same moment."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 1 hour")])
+    engine = build(script, {"A": "a"})
+    engine.run(max_iterations=6)
+    until = engine.store.run.quotas["north"].until
+    state = engine.store.tasks["A"]
+    assert (state.status, state.waits_for, state.retry_at) == (TaskStatus.PENDING, "north", until)
+    again, _ = make_engine(tmp_path, executor=script.executor, config=Config(agents=AGENTS), max_workers=1)
+    assert again.store.run.quotas["north"].until == until
+    assert again.run().exit_code == 0
+    assert script.starts("A")[1] >= seconds(until) - 0.01
+
+
+@pytest.mark.parametrize("kind", [CommandKind.RETRY, CommandKind.RESUME])
+def test_a_person_can_try_again_now(kind: CommandKind, tmp_path: Path, build: Callable[..., Any]) -> None:
+    """`nova retry ID` and `nova resume` lift the hold, for all that wait for it."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
+    engine = build(script, {"A": "a", "B": "a"})
+    start = script.executor.clock.now()
+
+    def act(event: Any) -> None:
+        if event.kind is EventKind.TASK_HELD and event.task == "B":
+            engine.post(Command(kind, ("A",) if kind is CommandKind.RETRY else ()))
+
+    engine.subscribe(act)
+    assert engine.run().exit_code == 0
+    assert script.executor.clock.now() - start < 600
+
+
+def test_a_person_can_give_up(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """`nova cancel ID` ends the wait."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
+    engine = build(script, {"A": "a"})
+    engine.subscribe(lambda e: e.kind is EventKind.TASK_HELD and engine.post(Command(CommandKind.CANCEL, ("A",))))
+    assert engine.run().exit_code == 1
+    assert engine.store.tasks["A"].reason is Reason.CANCELLED
+
+
+def test_bad_credentials_stop_the_provider(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """No retry and no other task with that key; the next run tries it again."""
+    script = Script(tmp_path, A=[api_error(401, "invalid key")])
+    engine = build(script, {"A": "a", "B": "a", "C": "b"}, config=Config(agents=AGENTS, retries=3))
+    assert engine.run().exit_code == 1
+    state = engine.store.tasks
+    assert (state["A"].status, state["A"].attempt, state["A"].verdict) == (TaskStatus.FAILED, 1, "bad_credentials")
+    assert (state["B"].status, state["B"].attempt, state["B"].waits_for) == (TaskStatus.PENDING, 0, "north")
+    assert state["C"].status is TaskStatus.COMPLETED
+    again, _ = make_engine(tmp_path, executor=script.executor, config=Config(agents=AGENTS), max_workers=1)
+    again.apply(Command(CommandKind.RETRY, ("A",)))
+    assert again.run().exit_code == 0
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_a_task_with_two_agents_goes_on_with_the_other(status: int, tmp_path: Path, build: Callable[..., Any]) -> None:
+    """The fallback is used at once, and again the first when it serves."""
+    script = Script(tmp_path, A=[api_error(status, "try again in 1 hour")])
+    engine = build(script, {"A": "a, b"})
+    assert engine.run().exit_code == 0
+    assert engine.store.tasks["A"].agent == "b"
+    assert script.starts("A")[1] - script.starts("A")[0] < 60
+
+
+def test_a_provider_in_trouble_fails_the_task_in_the_end(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Overload is waited for a few times only: it may be the task that causes it."""
+    script = Script(tmp_path, A=[api_error(500)] * 9)
+    engine = build(script, {"A": "a"})
+    assert engine.run().exit_code == 1
+    state = engine.store.tasks["A"]
+    assert (state.attempt, state.reason, state.verdict) == (4, Reason.RATE_LIMITED, "overloaded")
+
+
+def test_an_agent_that_was_cut_off_goes_on_with_its_session(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Work that was paid for is not done again: the session is resumed, its tokens count once."""
+    used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
+    cut = {**api_error(429), "model_usage_since_last_result": used}
+    script = Script(tmp_path, A=[cut])
+    agents = {"a": AgentConfig(use="claude", env={"PATH": str(tmp_path)})}
+    program = tmp_path / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    engine = build(script, {"A": "a"}, config=Config(agents=agents))
+    assert engine.run().exit_code == 0
+    first, second = (job for job in script.executor.jobs)
+    assert "--resume" not in first.argv
+    assert second.argv[second.argv.index("--resume") + 1] == "s-A"
+    assert "was interrupted" in Path(second.stdin).read_text()
+    state = engine.store.tasks["A"]
+    assert (state.token_usage.input_tokens, state.cost_usd, state.estimated) == (110, 1.5, False)
+
+
+def test_a_session_that_is_gone_is_begun_anew(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """What cannot be resumed costs no retry."""
+    used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
+    cut = {**api_error(429), "model_usage_since_last_result": used}
+    gone = {"type": "result", "subtype": "error_during_execution", "is_error": True, "modelUsage": {},
+            "errors": ["No conversation found with session ID"], "model_usage_since_last_result": {}}  # fmt: skip
+    script = Script(tmp_path, A=[cut, gone])
+    engine = build(script, {"A": "a"})
+    assert engine.run().exit_code == 0
+    state = engine.store.tasks["A"]
+    assert (state.attempt, state.failures, state.token_usage.input_tokens) == (3, 0, 110)
+
+
+def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """A plan whose only provider is held does not end: it waits."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 3 days")])
+    engine = build(script, {"A": "a", "B": "a", "C": "a"})
+    assert engine.run().exit_code == 0
+    assert script.starts("C")[0] - script.starts("A")[0] > 3 * 86400
