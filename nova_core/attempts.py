@@ -59,6 +59,7 @@ class Attempts:
         self._settled: list[str] = []
         self.retries = Retries(board, config, clock)
         self.quotas = Quotas(board.store, config, clock)
+        self._over: list[tuple[float, tuple[str, ...]]] = []  # when agents ended, and what they said they changed
         self.failed = 0
         self.cost_changed = True
         self.active: dict[str, Attempt] = {}
@@ -335,7 +336,10 @@ class Attempts:
             patch |= self._agent_patch(attempt)
         if self._in_git:
             sha, files = gitinfo.changes(self._project.root, attempt.base_sha, attempt.started)
-            patch |= {"commit_sha": sha, "files_changed": tuple(dict.fromkeys((*files, *self._told_files(attempt))))}
+            others = self._told_by_others(attempt)
+            told = self._told_files(attempt)
+            own = (path for path in files if path in told or path not in others)
+            patch |= {"commit_sha": sha, "files_changed": tuple(dict.fromkeys((*own, *told)))}
         elif files := self._told_files(attempt):
             patch["files_changed"] = files
         return patch
@@ -348,6 +352,13 @@ class Attempts:
             "verdict": attempt.verdict, "estimated": self._is_estimated(attempt), "session_id": session,
             "session_usage": state.session_usage + attempt.usage, "model": log.model or attempt.model,
         }  # fmt: skip
+
+    def _told_by_others(self, attempt: Attempt) -> set[str]:
+        """Files that agents working at the same time say they changed; the rest of a shared work tree is anybody's."""
+        oldest = min([attempt.started, *(other.started for other in self.active.values())])
+        self._over = [(ended, files) for ended, files in self._over if ended >= oldest]
+        told = {path for other in self.active.values() if other is not attempt for path in self._told_files(other)}
+        return told.union(*(files for ended, files in self._over if ended >= attempt.started))
 
     def _told_files(self, attempt: Attempt) -> tuple[str, ...]:
         """Files that the worker says it changed, from the project root where they are below it."""
@@ -390,6 +401,8 @@ class Attempts:
 
     def _keep_history(self, attempt: Attempt, failed: Failure | None) -> None:
         self.costs.remember(attempt.agent, attempt.task_id, attempt.cost(self._prices))
+        if attempt.agent:
+            self._over.append((self._clock.now(), self._told_files(attempt)))
         state = self._board.state(attempt.task_id)
         usage = attempt.usage
         self._store.add_attempt(

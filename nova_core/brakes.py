@@ -46,6 +46,10 @@ class Brakes:
     def _failed_fast(self, attempts: Attempts) -> bool:
         return self._config.fail_fast and attempts.failed > 0
 
+    def watch(self, attempts: Attempts) -> None:
+        """Look at what running tasks have cost by now."""
+        self._reaches_budget(attempts)
+
     # the budget
 
     def grant(self, task_id: str, attempts: Attempts) -> Grant | None:

@@ -289,6 +289,7 @@ class Orchestrator:
         if now >= self._next_tail:
             self._next_tail = now + _TAIL
             self.attempts.read_logs()
+            self._brakes.watch(self.attempts)
         for task_id in self.attempts.retries.due():
             self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None, waits_for=None)
             self.board.offer(task_id)

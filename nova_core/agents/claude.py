@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -37,6 +38,7 @@ class ClaudeLog(AgentLog):
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
         self._messages: dict[str, TokenUsage] = {}
+        self._model_of: dict[str, str] = {}
         self._exact: set[str] = set()  # messages whose output is final, from the partial stream
         self._characters: dict[str, int] = {}
         self._settled: dict[str | None, TokenUsage] = {}
@@ -98,6 +100,8 @@ class ClaudeLog(AgentLog):
         name = text(message.get("id"))
         if name and message.get("model") != "<synthetic>":
             self._count(name, table(message.get("usage")))
+            self._model_of[name] = text(message.get("model"))
+            self.model = self.model or self._model_of[name] or None
         self._stop = text(message.get("stop_reason")) or self._stop
         for block in rows(message.get("content")):
             self._block(name, table(block))
@@ -229,6 +233,14 @@ class ClaudeLog(AgentLog):
     def usage(self) -> TokenUsage:
         settled = sum(self._settled.values(), TokenUsage())
         return sum((self._live(name) for name in self._messages), settled)
+
+    @property
+    def models(self) -> Mapping[str | None, TokenUsage]:
+        found = dict(self._settled)
+        for name in self._messages:
+            model = self._model_of.get(name) or self.model
+            found[model] = found.get(model, TokenUsage()) + self._live(name)
+        return found
 
     def _live(self, name: str) -> TokenUsage:
         """A message's usage; until it is final its output is what its length tells, for the stream says 1."""
