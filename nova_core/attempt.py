@@ -10,10 +10,11 @@ import msgspec
 
 from nova_core.agents import FORMATS, AgentLog, Verdict
 from nova_core.agents.outcome import Ending
+from nova_core.agents.records import Records
 from nova_core.executors.base import Ended
 from nova_core.inbox import Report, Tokens
 from nova_core.model import TokenUsage
-from nova_core.pricing import Price
+from nova_core.pricing import Price, cost
 from nova_core.record import TaskState
 
 MOST_TEXT = 500
@@ -31,8 +32,8 @@ class Attempt:
 
     __slots__ = (
         "agent", "base_cost", "base_estimated", "base_sha", "base_usage", "cancelled", "cap", "check", "doomed",
-        "ended", "files", "interrupted", "key", "log", "model", "number", "offset", "pid", "provider", "reported",
-        "reserve", "session", "started", "step", "task_id", "verdict",
+        "ended", "files", "interrupted", "key", "log", "model", "number", "offset", "pid", "provider", "records",
+        "reported", "reserve", "session", "started", "step", "task_id", "verdict",
     )  # fmt: skip
 
     def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
@@ -59,13 +60,19 @@ class Attempt:
         self.session: str | None = None  # that it goes on with
         self.step: str | None = None
         self.verdict: Verdict | None = None
+        self.records: Records | None = None
         self.offset = 0
         self.reported: Tokens | None = None
         self.files: tuple[str, ...] = ()
 
     @property
     def usage(self) -> TokenUsage:
-        """Tokens of this attempt by its log. What a command reports of itself counts before that, class by class."""
+        """Tokens of this attempt, by its log, or by the agent's own records where the log stops too soon.
+
+        What a command reports of itself counts before that, class by class.
+        """
+        if self.records is not None:
+            return self.records.usage
         if self.reported is None or self.agent is not None:
             return self.log.usage
         given = {k: v for k in TokenUsage.__struct_fields__ if (v := getattr(self.reported, k)) is not None}
@@ -73,11 +80,18 @@ class Attempt:
 
     def cost(self, prices: Mapping[str, Price]) -> float | None:
         """US dollars of this attempt, None if nobody knows."""
+        if self.records is not None:
+            return cost(self.records.usage, self.records.model or self.model, prices)
         if self.usage is not self.log.usage and self.reported is not None and self.agent is None:
-            from nova_core.pricing import cost
-
             return cost(self.usage, self.model, prices) if self.usage.total else None
         return self.log.cost(prices, self.model)[0] if self.usage.total else self.log.told_cost[0]
+
+    @property
+    def estimated(self) -> bool:
+        """Whether its tokens and cost are less than certain; a command's are what it says."""
+        if self.records is not None:
+            return not self.records.exact
+        return self.agent is not None and self.log.estimated
 
     def read_log(self, path: Path) -> bool:
         """Read what was printed since the last look; False if nothing was.

@@ -249,7 +249,7 @@ class Attempts:
         return own + (attempt.base_cost or 0.0)
 
     def _is_estimated(self, attempt: Attempt) -> bool:
-        return attempt.base_estimated or attempt.log.estimated
+        return attempt.base_estimated or attempt.estimated
 
     # end
 
@@ -258,12 +258,28 @@ class Attempts:
         attempt.pid = ended.pid
         attempt.read_log(self._project.log_dir / log_name(attempt.task_id))
         attempt.log.finish()
+        self._recover_tokens(attempt)
         self._tell_leftovers(attempt, ended)
         failed = self._failure(attempt, ended)
         if failed is None:
             self.checks.begin(attempt)
         else:
             self._settle(attempt, failed)
+
+    def _recover_tokens(self, attempt: Attempt) -> None:
+        """Ask the agent's own records for what its log does not tell: tokens of a killed run, the model."""
+        if attempt.agent is None or not attempt.log.judges or not (attempt.estimated or attempt.log.model is None):
+            return
+        session = attempt.log.session_id or attempt.session
+        found = self._launcher.records_of(attempt.agent, session, attempt.started)
+        if found is None:
+            return
+        attempt.model = attempt.model or found.model
+        if attempt.estimated and found.usage.total >= attempt.log.usage.total:
+            attempt.records = found
+            how = "exact" if found.exact else "estimated"
+            text = f"{attempt.task_id}: tokens taken from the agent's own records ({how}: {found.usage.total})"
+            self._board.record(EventKind.WARNING, attempt.task_id, text)
 
     def _failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
         limit = self._limit(attempt, ended)
@@ -413,7 +429,7 @@ class Attempts:
                 failed[1] if failed else None, state.log, state.model,
                 attempt.cost(self._prices),
                 usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_creation_tokens,
-                attempt.agent, attempt.verdict, attempt.log.estimated if attempt.agent else False,
+                attempt.agent, attempt.verdict, attempt.estimated,
                 attempt.log.session_id,
             )
         )  # fmt: skip

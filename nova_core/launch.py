@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from nova_core.agents import AgentLog
+from nova_core.agents.records import Records
 from nova_core.config import AgentConfig, Config
 from nova_core.disk import Disk
 from nova_core.errors import EnvironmentProblem
@@ -29,6 +30,7 @@ from nova_core.invocation import (
 from nova_core.model import Criterion, Task, TokenUsage
 from nova_core.project import Project, check_log_name, log_name
 from nova_core.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
+from nova_core.transcripts import find_records
 
 # What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
 _DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
@@ -124,6 +126,12 @@ class Launcher:
         """Who reads what the task prints."""
         found = agent_named(self._config, agent) if agent else None
         return open_log(agent, found, previous) if agent and found else open_log("shell", AgentConfig(), previous)
+
+    def records_of(self, name: str, session: str | None, since: float) -> Records | None:
+        """What the agent itself wrote down of the session since then (seconds since the epoch)."""
+        agent = self.settings(name)
+        environ = {**self.base_environment(os.environ), **agent.env}
+        return find_records(agent.parser or agent.use or name, session, since, environ)
 
     # what to run
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import count, first_line, rows, table, text
+from nova_core.agents.fields import first_line, rows, table, text
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import Ending, Verdict
+from nova_core.agents.records import codex_usage
 from nova_core.agents.signs import verdict_of_words
 from nova_core.model import TokenUsage
 
@@ -36,7 +37,7 @@ class CodexLog(AgentLog):
             self._open, self._failed = True, None
         elif kind == "turn.completed":
             self._open, self._unknown, self.problem = False, False, None
-            self._total = _usage(table(event.get("usage")))
+            self._total = codex_usage(table(event.get("usage")))
         elif kind == "turn.failed":
             self._open = False
             self._failed = text(table(event.get("error")).get("message")) or "the turn failed"
@@ -130,10 +131,3 @@ class CodexLog(AgentLog):
         if self._open or self._total is None:
             return self.hopeless if exit_code else None
         return Ending(Verdict.DONE, "it finished its work")
-
-
-def _usage(told: dict[str, Any]) -> TokenUsage:
-    """`input_tokens` includes both kinds of cache, `output_tokens` the reasoning."""
-    read, written = count(told.get("cached_input_tokens")), count(told.get("cache_write_input_tokens"))
-    uncached = max(0, count(told.get("input_tokens")) - read - written)
-    return TokenUsage(uncached, count(told.get("output_tokens")), read, written)
