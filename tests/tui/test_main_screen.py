@@ -249,18 +249,50 @@ def test_many_failures_become_one_toast() -> None:
     assert toaster.take(failed[:1], 10.0 + WINDOW) == failed[:1]
 
 
-def test_a_failure_is_shown_as_a_toast() -> None:
-    """With the task and its reason."""
+async def failing(task: str, width: int, *keys: str) -> str:
+    """What is shown when `task` fails while the cursor is on P1."""
+    source = FakeSource(demo_source().cascade)
+    async with opened(source, (width, 30)) as (app, pilot):
+        at(app, "P1")
+        await settled(pilot)
+        await pilot.press(*keys)
+        source.change(task, EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="boom")
+        beat(app)
+        await settled(pilot)
+        return screen_text(app)
 
-    async def run() -> list[str]:
-        source = FakeSource(demo_source().cascade)
-        async with opened(source) as (app, pilot):
-            source.change("P1", EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="boom")
-            beat(app)
-            await settled(pilot)
-            return screen_text(app).splitlines()
 
-    assert any("P1: boom" in text for text in asyncio.run(run()))
+@pytest.mark.parametrize("width", [80, 120])
+async def test_a_failure_is_shown_as_a_toast_above_the_tree(width: int) -> None:
+    """With the task and its reason, where it covers neither the log nor the keys."""
+    lines = (await failing("E1", width)).splitlines()
+    found = [number for number, text in enumerate(lines) if "E1: boom" in text]
+    assert found
+    assert found[0] < 5
+    assert lines[found[0]].index("E1: boom") < (72 if width == 120 else 80)
+
+
+async def test_a_failure_one_looks_at_needs_no_toast() -> None:
+    """The row, the reason and the log of the task are in view."""
+    text = await failing("P1", 120)
+    assert "P1: boom" not in text
+    assert "failed: boom" in text
+
+
+@pytest.mark.parametrize("key", ["question_mark", "q"])
+async def test_no_toast_lies_over_help_or_a_question(key: str) -> None:
+    """It comes when that is closed."""
+    assert "E1: boom" not in await failing("E1", 80, key)
+
+
+async def test_only_a_few_toasts_are_shown_at_once() -> None:
+    """The newest."""
+    async with opened(demo_source()) as (app, pilot):
+        for number in range(6):
+            app.notify(f"toast {number}")
+        await settled(pilot)
+        text = screen_text(app)
+        assert [n for n in range(6) if f"toast {n}" in text] == [3, 4, 5]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
