@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
 from nova_core.command import Command, CommandKind
@@ -62,10 +62,14 @@ class RunActions(App[QuitChoice]):
     # which keys work
 
     @property
+    def front(self) -> Screen[Any]:
+        """The screen in front, or behind the question that is asked."""
+        return next(screen for screen in reversed(self.screen_stack) if not isinstance(screen, ModalScreen))
+
+    @property
     def target(self) -> str | None:
         """The task that keys act on; the palette acts on what is behind it."""
-        front = next(screen for screen in reversed(self.screen_stack) if not isinstance(screen, ModalScreen))
-        found = getattr(front, "acts_on", None)
+        found = getattr(self.front, "acts_on", None)
         return found if isinstance(found, str) and found in self.model.cascade.tasks else None
 
     def can(self, action: str) -> bool:
@@ -188,15 +192,16 @@ class RunActions(App[QuitChoice]):
         if source.engine is not EngineState.RUNNING or source.read_only:
             self.notify("q leaves", markup=False)
             return
-        running = ", ".join(map(plain, self.at_work()[:6])) or "no worker"
+        running = ", ".join(self.at_work()[:6]) or "no worker"
         said = f"killing {running}" if self.stopping else f"ending {running}; ctrl+c again kills"
         self.send(CommandKind.STOP, kill=self.stopping)
         self.stopping = True
         self.notify(said, title="Stopping", severity="warning", markup=False)
 
     def at_work(self) -> list[str]:
-        """The tasks that have a worker."""
-        return [i for i in self.model.cascade.tasks if self.model.shown(i) in _AT_WORK]
+        """The tasks that have a worker, by id and name."""
+        tasks = self.model.cascade.tasks.items()
+        return [plain(f"{i} ({task.name})") for i, task in tasks if self.model.shown(i) in _AT_WORK]
 
     # logs and copying
 

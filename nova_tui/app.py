@@ -138,7 +138,7 @@ class NovaApp(RunActions):
         update = self.source.poll()
         dirty = self.model.apply(update, self.clock.now())
         self.main.summary.stopping = self.stopping = self.stopping and self.source.engine is EngineState.RUNNING
-        if self.screen is self.main:
+        if self.front is self.main:  # also behind a question
             self.main.take(dirty, tick)
         elif isinstance(self.screen, LogScreen):
             if self.screen.task_id in dirty.tasks:
@@ -204,7 +204,11 @@ class NovaApp(RunActions):
             if choice is not None:
                 self.exit(choice)
 
-        self.push_screen(QuitScreen(self.at_work()), answer)
+        self.push_screen(QuitScreen(self._still_running), answer)
+
+    def _still_running(self) -> list[str] | None:
+        """What has a worker, by id and name; None when the run is over."""
+        return self.at_work() if self.source.engine is EngineState.RUNNING else None
 
     def go_to(self, task_id: str) -> None:
         """Show the task in the tree."""

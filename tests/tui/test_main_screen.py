@@ -176,6 +176,30 @@ def test_quitting_asks_while_the_engine_runs(key: str, choice: QuitChoice) -> No
     assert drive(demo_source(), "q", key).return_value is choice
 
 
+async def test_the_question_of_q_ends_with_the_run() -> None:
+    """It names what runs; what cannot be chosen any more is not offered, and `q` quits; the header goes on."""
+    source = demo_source()
+    async with opened(source, (80, 24)) as (app, pilot):
+        await pilot.press("q")
+        await settled(pilot)
+        assert "still running: E2 (Worker pool), E5 (Publish snapshots), W1 (Layout)" in screen_text(app)
+        source.turn(EngineState.FINISHED)
+        beat(app)
+        assert isinstance(app.screen, QuitScreen)
+        app.screen.renew()
+        await settled(pilot)
+        text = screen_text(app)
+        assert "The run has ended." in text
+        assert "stop them" not in text
+        assert "ENDED" in text.splitlines()[0]
+        await pilot.press("l", "s")
+        await settled(pilot)
+        assert isinstance(app.screen, QuitScreen)
+        await pilot.press("q")
+        await settled(pilot)
+    assert app.return_value is None
+
+
 def test_quitting_does_not_ask_when_it_is_over() -> None:
     """Nothing depends on this process then."""
     source = demo_source()
