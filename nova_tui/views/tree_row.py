@@ -53,7 +53,7 @@ class Columns(msgspec.Struct, frozen=True):
 def head(columns: Columns) -> str:
     """The names of the columns."""
     done = "  PROGRESS " if columns.bar == _BAR else "   DONE "
-    cells = ("    TIME", done, "    %", "  TOKENS", "      COST")
+    cells = ("    WORK", done, "    %", "  TOKENS", "      COST")
     step = fit("  NOW", columns.step) if columns.step else ""
     return fit(" TASK", columns.name) + "".join(cells[: columns.count]) + step
 
@@ -98,11 +98,10 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     said = note(model, task_id)
     used = state.token_usage.total
     quiet = MUTED if shown in (Shown.COMPLETED, Shown.SKIPPED, Shown.WAITING, Shown.BLOCKED) else ""
-    here = there = ""
-    if columns.count > 3 and not _goes_on(shown):  # the name has little room, the bar nothing to say
-        there = said
-    elif not columns.step:
-        here = said
+    fits = cell_len(name) + 2 + cell_len(said) <= room
+    instead = not _goes_on(shown) and (columns.count > 3 or (columns.count > 1 and not fits and not columns.step))
+    here = "" if instead or columns.step else said
+    there = said if instead else ""  # the name has little room, the bar nothing to say
     return [
         (lead, ""), (f"{glyph(shown)} ", shown.value), *_named(name, here, room, hit),
         *_figures(columns, "" if elapsed is None else duration(elapsed), _share(state), tokens(used) if used else "",
@@ -131,7 +130,7 @@ def _figures(
     """The columns at the right, as many as there are; what is to be said `instead` takes the place of the bar."""
     pieces: Pieces = [(fit(time, _TIME, right=True), style)]
     if instead:
-        pieces.append((fit(f" {instead}", columns.bar + _PERCENT), MUTED))
+        pieces.append((fit(f" {instead}", columns.bar + (_PERCENT if columns.count > 2 else 0)), MUTED))
     elif columns.count > 1:
         done, rest = bar_cells(share or 0.0, columns.bar - 1)
         pieces += [(f" {done}", DONE if share == 1.0 else BAR), (rest, REST)]

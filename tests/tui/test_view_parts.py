@@ -16,12 +16,15 @@ from textual.content import Content
 from view_kit import ascii_only, draw_timeline, keyed
 
 from nova_core.dag import DAG
+from nova_core.record import TaskStatus
 from nova_core.rollup import Shown
 from nova_core.text import clean
 from nova_tui import glyphs
+from nova_tui.rows import Row
 from nova_tui.source import EngineState
-from nova_tui.views import cost, deps, detail, line, timeline, why
+from nova_tui.views import cost, deps, detail, line, members, timeline, tree_row, why
 from nova_tui.views import help as help_view
+from nova_tui.views.members import Place
 from nova_tui.views.timeline import Window
 
 Golden = Callable[[str, str], None]
@@ -236,3 +239,28 @@ def test_now_is_what_the_model_says() -> None:
     before = content_text(draw_timeline(model, 80))
     model.now = NOW + 300
     assert content_text(draw_timeline(model, 80)) != before
+
+
+@pytest.mark.parametrize("width", [60, 59, 50, 48])
+def test_a_narrow_row_keeps_the_reason_and_drops_the_bar(width: int) -> None:
+    """An empty bar tells nothing of a task that failed."""
+    model, columns = demo_model(), tree_row.Columns.of(width, spent=False)
+    row = Row(Place("core", "parser", "P4"), 3)
+    text = "".join(piece for piece, _ in tree_row.draw(model, row, columns))
+    assert cell_len(text) == width
+    assert "exit" in text
+    assert glyphs.chars().rest not in text
+
+
+def test_a_group_whose_rest_is_blocked_is_blocked() -> None:
+    """Unlike one in which something can still start."""
+    source = demo_source()
+    for task in ("W1", "W3"):
+        source.change(task, status=TaskStatus.PENDING, blocked_by=("A2",))
+    for task in ("W2", "W4"):
+        source.change(task, status=TaskStatus.COMPLETED, reason=None)
+    model = demo_model(source)
+    assert members.shown(members.rollup(model, Place("web", "pages"))) is Shown.BLOCKED
+    source.change("W3", blocked_by=())
+    model.apply(source.poll(), NOW)
+    assert members.shown(members.rollup(model, Place("web", "pages"))) is Shown.WAITING
