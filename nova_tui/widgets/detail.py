@@ -10,10 +10,12 @@ from textual.content import Content
 from nova_tui.glyphs import MUTED, TITLE, chars, status, style_of
 from nova_tui.model import ViewModel
 from nova_tui.views import detail, members
-from nova_tui.views.line import Piece, line, plain, shorten
+from nova_tui.views.line import line, plain, shorten
 from nova_tui.views.members import Place
-from nova_tui.views.why import why
+from nova_tui.views.why import hint, why
 from nova_tui.widgets.one_line import OneLine
+
+_LEAST_REASON = 24
 
 
 class Detail(Vertical):
@@ -63,14 +65,11 @@ def _title(model: ViewModel, task_id: str, width: int) -> Content:
 
 
 def _why(model: ViewModel, task_id: str, width: int) -> Content:
-    """Why the task is as it is, and what to press."""
-    said, steps = why(model, task_id)
-    pieces: list[Piece] = [" "]
-    for number, text in enumerate(said):
-        pieces.append((f"{'; ' if number else ''}{text.strip()}", style_of(model.shown(task_id)) if not number else ""))
-    if steps:
-        pieces.append((f"  {steps[-1]}", MUTED))
-    return line(*pieces, width=width)
+    """Why the task is as it is, and what to press: that is not cut while there is room for some of the reason."""
+    said, _ = why(model, task_id)
+    keys = shorten(hint(model, task_id), width - _LEAST_REASON)
+    reason = shorten("; ".join(text.strip() for text in said), width - cell_len(keys) - 4)
+    return line(" ", (reason, style_of(model.shown(task_id))), (f"  {keys}", MUTED), width=width)
 
 
 def _rule(status: str, width: int) -> Content:

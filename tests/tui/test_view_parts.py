@@ -241,6 +241,17 @@ def test_now_is_what_the_model_says() -> None:
     assert content_text(draw_timeline(model, 80)) != before
 
 
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [("P4", "r retry · s skip it"), ("E4", "go to E3: r retry · s skip it"), ("E2", "L log · x cancel"), ("W3", "")],
+)
+def test_the_hint_of_a_task_is_its_keys(task: str, keys: str) -> None:
+    """Short enough for a line that also tells the reason; who only looks reads how to act."""
+    assert why.hint(demo_model(), task) == keys
+    looking = why.hint(demo_model(demo_source(read_only=True)), task)
+    assert looking == ("this view only looks: `nova attach --control` may act" if keys else "")
+
+
 @pytest.mark.parametrize("width", [60, 59, 50, 48])
 def test_a_narrow_row_keeps_the_reason_and_drops_the_bar(width: int) -> None:
     """An empty bar tells nothing of a task that failed."""
