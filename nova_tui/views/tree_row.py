@@ -50,12 +50,12 @@ class Columns(msgspec.Struct, frozen=True):
         return cls(width - used - step, count, bar, step)
 
 
-def head(columns: Columns) -> str:
-    """The names of the columns."""
+def head(columns: Columns, said: str = "") -> str:
+    """The names of the columns; beside the first one, what is to be said of the rows."""
     done = "  PROGRESS " if columns.bar == _BAR else "   DONE "
     cells = ("    WORK", done, "    %", "  TOKENS", "      COST")
     step = fit("  NOW", columns.step) if columns.step else ""
-    return fit(" TASK", columns.name) + "".join(cells[: columns.count]) + step
+    return fit(f" TASK  {said}", columns.name) + "".join(cells[: columns.count]) + step
 
 
 def draw(model: ViewModel, row: Row, columns: Columns, *, is_open: bool = True, hit: bool = False) -> Pieces:

@@ -226,7 +226,7 @@ class TaskTree(TreeCanvas, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Choose a row; its mark opens and closes it; a double click drills down."""
         index = self._top + event.y - 1
-        if event.y < 1 or index >= len(self._rows):
+        if not 1 <= event.y <= self._height or index >= len(self._rows):
             return
         row = self._rows[index]
         self._place_cursor(index)

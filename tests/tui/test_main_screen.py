@@ -71,6 +71,23 @@ def test_other_sizes_do_not_crash(size: tuple[int, int], tmp_path: Path) -> None
     asyncio.run(run())
 
 
+async def test_the_edges_of_the_tree_tell_how_many_rows_are_beyond(tmp_path: Path) -> None:
+    """Above and below what is in view."""
+    async with opened(demo_source(tmp_path), (80, 24)) as (app, pilot):
+        tree = app.main.tasks
+        await pilot.press("g")
+        await settled(pilot)
+        lines = screen_text(app).splitlines()
+        assert "more" not in lines[1]
+        assert lines[tree.size.height].strip() == f"▼ {30 - (tree.size.height - 2)} more"
+        await pilot.press("G")
+        await settled(pilot)
+        lines = screen_text(app).splitlines()
+        assert f"TASK  ▲ {30 - (tree.size.height - 2)} more" in lines[1]
+        assert lines[tree.size.height].strip() == ""
+        assert "D4 Release notes" in lines[tree.size.height - 1]
+
+
 def at(app: NovaApp, task_id: str) -> None:
     """Put the cursor on a task."""
     assert app.main.tasks.go_to(task_id)
