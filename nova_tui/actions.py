@@ -33,7 +33,8 @@ _FITS: dict[str, tuple[Shown, ...]] = {
     "approve": (Shown.APPROVAL,),
     "reject": (Shown.APPROVAL,),
 }
-_NEEDS_TASK = {"copy_id", "copy_log", "pager", "full_log"}
+_OTHERS = {"full_log", "pause", "resume", "workers", "interrupt"}
+_NEEDS_TASK = {"copy_id", "copy_log", "pager"}
 
 
 class RunActions(App[QuitChoice]):
@@ -75,8 +76,11 @@ class RunActions(App[QuitChoice]):
     def can(self, action: str) -> bool:
         """Whether the key would do something now."""
         model, task_id = self.model, self.target
+        if action == "full_log":
+            looks = task_id is not None or hasattr(self.front, "look_at")
+            return looks and not isinstance(self.screen, LogScreen)
         if action in _NEEDS_TASK:
-            return task_id is not None and (action != "full_log" or not isinstance(self.screen, LogScreen))
+            return task_id is not None
         if action in _FITS:
             return not model.source.read_only and task_id is not None and model.shown(task_id) in _FITS[action]
         if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
@@ -206,8 +210,9 @@ class RunActions(App[QuitChoice]):
     # logs and copying
 
     def action_full_log(self) -> None:
-        """The log of the task on the whole screen."""
-        task_id, model = self.target, self.model
+        """The log of the task on the whole screen; on a branch, of the one that stands for it."""
+        look_at, model = getattr(self.front, "look_at", None), self.model
+        task_id = look_at() if look_at is not None else self.target
         if task_id is None or not is_safe_id(task_id):
             return
 
@@ -250,7 +255,11 @@ class RunActions(App[QuitChoice]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only keys that do something now are shown and work."""
-        known: Any = action in _FITS or action in _NEEDS_TASK or action in ("pause", "resume", "workers", "interrupt")
+        known: Any = (
+            action in _FITS
+            or action in _NEEDS_TASK
+            or action in ("full_log", "pause", "resume", "workers", "interrupt")
+        )
         return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
 
 

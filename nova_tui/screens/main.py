@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual import on
@@ -12,9 +13,12 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from nova_core.model import is_safe_id
-from nova_core.rollup import Shown
 from nova_tui.model import Dirty, ViewModel
+from nova_tui.placing import Placing
 from nova_tui.rows import Filter, Finder, step
+from nova_tui.screens.leading import tell_leading
+from nova_tui.views import members
+from nova_tui.views.line import plain
 from nova_tui.views.members import Place
 from nova_tui.widgets.detail import Detail
 from nova_tui.widgets.filter_bar import FilterBar
@@ -72,7 +76,8 @@ class MainScreen(Screen[None]):
         self._start: Place | None = None
         self._log_timer: Timer | None = None
         self._keys: object = None
-        self._placed = False
+        self._placing = Placing(model)
+        self._going = self._left = False
 
     def compose(self) -> ComposeResult:
         """Summary, tree, detail and log, search, keys."""
@@ -90,8 +95,14 @@ class MainScreen(Screen[None]):
         self.tasks.focus()
         self.call_after_refresh(self.draw_all)
 
+    def on_screen_suspend(self) -> None:
+        """Another screen is in front."""
+        self._left = True
+
     def on_screen_resume(self) -> None:
         """In front again: everything may be old."""
+        if self._left:
+            self._placing.returned()
         self.call_after_refresh(self.draw_all)
 
     def on_resize(self) -> None:
@@ -109,6 +120,12 @@ class MainScreen(Screen[None]):
     def acts_on(self) -> str | None:
         """The task keys act on."""
         return self.tasks.place.task
+
+    def look_at(self) -> str | None:
+        """The task to look at; the one that stands for a branch is named, and where there is none that is said."""
+        if (task_id := self.selected_task) is not None:
+            return task_id
+        return tell_leading(self, self.tasks.place)
 
     @property
     def finder(self) -> Finder:
@@ -128,31 +145,35 @@ class MainScreen(Screen[None]):
     def take(self, dirty: Dirty, tick: bool) -> None:
         """Draw what an update changed; everything in one go, so that the terminal gets one frame."""
         self.tasks.take(dirty, tick=tick)
-        if not self._placed:
-            self._place_once()
+        self._place()
         if dirty.header or tick:
             self.summary.draw()
         if self.pane.display and self.detail.size.height:
             self.pane.view.poll()
             if tick or dirty.everything or self.selected_task in dirty.tasks or self.selected_task is None:
                 self._draw_detail()
+            if tick and self.selected_task is None:  # another task may stand for the branch
+                self._open_log()
         if dirty.header:
             self._renew_keys()
 
-    def _place_once(self) -> None:
-        """At the start the cursor goes to what is at work, unless somebody moved it; never later, when a key may be on
-        its way."""
-        at_work = (Shown.RUNNING, Shown.VERIFYING)
-        if any(self.model.counts[shown] for shown in at_work):
-            self._go(next(i for i in self.tasks.task_ids if self.model.shown(i) in at_work))
-            self._placed = True
+    def _place(self) -> None:
+        """Take the cursor to where it is needed, unless somebody is at it."""
+        if self.bar.display:
+            return
+        wanted = self._placing.wanted(lambda: self.tasks.task_ids, self.selected_task, time.monotonic())
+        if wanted is not None:
+            self._going = True
+            self._go(wanted)
+            self._going = False
 
     def _draw_detail(self) -> None:
         self.detail.draw(self.tasks.place, self.pane.view.status())
 
     def _moved(self, place: Place) -> None:
         """The cursor came to another row: said in the same frame; its log and its keys come when it rests there."""
-        self._placed = True
+        if not self._going:
+            self._placing.moved(time.monotonic())
         self.detail.draw(place, "")
         if self._log_timer is not None:
             self._log_timer.stop()
@@ -163,9 +184,15 @@ class MainScreen(Screen[None]):
         self._renew_keys()
 
     def _open_log(self) -> None:
-        task_id = self.selected_task
+        task_id, whose = self.selected_task, ""
+        if task_id is None:
+            found = members.leading(self.model, self.tasks.place)
+            task_id, whose = found or (None, "")
+            whose = f" of {plain(task_id)}, {whose}" if found else ": choose a task"
         safe = task_id is not None and is_safe_id(task_id)
         self.pane.view.set_path(self.model.source.project.latest_log(task_id) if safe and task_id else None)
+        self.detail.name_log(whose)
+        self._say_log()
 
     @on(LogView.Changed)
     @on(LogView.FollowChanged)
@@ -254,11 +281,15 @@ class MainScreen(Screen[None]):
         """Another view of the run."""
         from nova_tui.screens import open_view
 
-        self.app.push_screen(open_view(name, self.model, self.selected_task))
+        task_id = self.selected_task
+        if name == "deps" and task_id is None and members.leading(self.model, self.tasks.place):
+            task_id = self.look_at()
+        self.app.push_screen(open_view(name, self.model, task_id))
 
     def action_open_task(self) -> None:
-        """All about the task under the cursor."""
-        self._open(self.tasks.place)
+        """All about the task under the cursor, or about the one that stands for the branch."""
+        if (task_id := self.look_at()) is not None:
+            self._open(Place(task=task_id))
 
     @on(TaskTree.Opened)
     def _opened(self, event: TaskTree.Opened) -> None:

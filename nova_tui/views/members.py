@@ -70,6 +70,26 @@ def _is_stuck(sums: Rollup) -> bool:
     return sums.status is TaskStatus.PENDING and 0 < sums.blocked == sums.pending
 
 
+def leading(model: ViewModel, place: Place) -> tuple[str, str] | None:
+    """The task that stands for a node, and why: its first failed one, else its first running one. O(tasks below)."""
+    sums = rollup(model, place)
+    if not sums.failed and not sums.in_progress:
+        return None
+    branches = model.cascade.branches if place.branch is None else {place.branch: model.cascade.branches[place.branch]}
+    groups = [ids for found in branches.values() for name, ids in found.items() if place.group in (None, name)]
+    for wanted, words in _LEADING:
+        task_id = next((i for ids in groups for i in ids if model.shown(i) in wanted), None)
+        if task_id is not None:
+            return task_id, words
+    return None
+
+
+_LEADING = (
+    ((Shown.FAILED,), "the first failed task"),
+    ((Shown.RUNNING, Shown.VERIFYING), "the first running task"),
+)
+
+
 def title(model: ViewModel, place: Place, width: int) -> Content:
     """Where one is, and what it comes to."""
     sums = rollup(model, place)

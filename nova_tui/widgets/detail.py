@@ -29,6 +29,7 @@ class Detail(Vertical):
     def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self.model = model
+        self._whose = ""
         self._title, self._why, self._rule = OneLine(id="title"), OneLine(id="why"), OneLine(id="rule")
 
     def compose(self) -> ComposeResult:
@@ -48,10 +49,14 @@ class Detail(Vertical):
             self._why.show(_why(self.model, place.task, width))
         self.draw_rule(log_status, width)
 
+    def name_log(self, whose: str) -> None:
+        """Say whose log stands below the rule, if it is not that of the selected task."""
+        self._whose = whose
+
     def draw_rule(self, log_status: str, width: int | None = None) -> None:
         """The rule with the state of the log."""
         width = width or self.size.width or self.app.size.width
-        self._rule.show(_rule(log_status, width))
+        self._rule.show(_rule(log_status, width, self._whose))
 
 
 def _title(model: ViewModel, task_id: str, width: int) -> Content:
@@ -72,8 +77,8 @@ def _why(model: ViewModel, task_id: str, width: int) -> Content:
     return line(" ", (reason, style_of(model.shown(task_id))), (f"  {keys}", MUTED), width=width)
 
 
-def _rule(status: str, width: int) -> Content:
+def _rule(status: str, width: int, whose: str) -> Content:
     rest = chars().rest
     tail = f" {status} {rest}" if status else ""
-    head = f"{rest} log "
+    head = f"{rest} log{shorten(whose, width - cell_len(tail) - 8)} "
     return line((f"{head}{rest * max(0, width - cell_len(head) - cell_len(tail))}{tail}", MUTED), width=width)
