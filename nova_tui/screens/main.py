@@ -60,6 +60,7 @@ class MainScreen(Screen[None]):
         Binding("w", "open_task", "Why", show=False, id="view.why"),
         Binding("tab,shift+tab", "pane", "Tree/log", show=False, id="view.pane"),
         Binding("escape", "clear", "Show all", id="app.back"),
+        Binding("escape", "forget", "End search", id="app.back"),
     ]
 
     def __init__(self, model: ViewModel) -> None:
@@ -222,20 +223,24 @@ class MainScreen(Screen[None]):
         self.tasks.mark(frozenset(self._matches))
         self.bar.tell(f"{len(self._matches):,} found" if text.strip() else "")
         start = self._start.task if self._start else None
-        if self._matches and (start is None or start not in self.tasks.hits):
+        if not self._matches or start in self.tasks.hits:
+            self._return()
+        else:
             self._go(step(self._matches, self._order, start, 1))
-        elif self._matches:
-            self._go(start)
 
     def _close_search(self, keep: bool) -> None:
         self._search(self.bar.text)  # the message with the last letters may still be on its way
         self.bar.display = False
         self.set_focus(self.tasks)
-        if not keep:
-            if self._start and self._start.task:
-                self._go(self._start.task)
+        if not keep or not self._matches:
+            self._return()
             self._forget()
         self._renew_keys()
+
+    def _return(self) -> None:
+        """Back to where the search began."""
+        if self._start is not None:
+            self.tasks.go_back(self._start)
 
     @property
     def _order(self) -> dict[str, int]:
@@ -264,14 +269,15 @@ class MainScreen(Screen[None]):
 
     def _filter(self, only: Filter) -> None:
         self.tasks.show_only(only)
-        said = "all tasks" if only is Filter.ALL else f"only {only.value}; f next, esc all"
-        self.notify(said, title="Filter", markup=False, timeout=2)
         self.refresh_bindings()
 
     def action_clear(self) -> None:
         """Show all tasks again, and end the search."""
-        if self.tasks.only is not Filter.ALL:
-            self.tasks.show_only(Filter.ALL)
+        self.tasks.show_only(Filter.ALL)
+        self.action_forget()
+
+    def action_forget(self) -> None:
+        """End the search: no more marks."""
         self._forget()
         self.refresh_bindings()
 
@@ -315,4 +321,6 @@ class MainScreen(Screen[None]):
         """No next match before a search, nothing to clear before a filter."""
         if action == "next_match":
             return bool(self._matches)
-        return bool(self._wanted) or self.tasks.only is not Filter.ALL if action == "clear" else True
+        if action == "forget":
+            return bool(self._wanted) and self.tasks.only is Filter.ALL
+        return self.tasks.only is not Filter.ALL if action == "clear" else True

@@ -126,7 +126,7 @@ def footer(bindings: Iterable[Binding], width: int) -> Content:
     used = 0
     shown: Mapping[str, Binding] = {b.action: b for b in reversed([b for b in bindings if b.show and b.description])}
     for binding in reversed(list(shown.values())):
-        key, words = key_name(binding.key_display or binding.key), shorten(binding.description, 16)
+        key, words = key_name(binding.key_display or binding.key), shorten(binding.description, 28)
         used += cell_len(key) + cell_len(words) + 3
         if used > width:
             break

@@ -93,7 +93,7 @@ class TreeCanvas(Widget):
     def render_line(self, y: int) -> Strip:
         """The head, or one row with its cell of the scroll mark."""
         if y == 0:
-            return self._plain(tree_row.head(self._columns, self._above()), "head")
+            return self._plain(tree_row.head(self._columns, self._told()), "head")
         if y > self._height:
             return self._plain(self._below(), "muted")
         index = self._top + y - 1
@@ -102,8 +102,10 @@ class TreeCanvas(Widget):
         said = self._emptiness() if index == len(self._rows) else ""
         return self._plain(said, "muted")
 
-    def _above(self) -> str:
-        return f"{chars().up} {self._top:,} more" if self._top else ""
+    def _told(self) -> str:
+        """What is not shown: by the filter, and above."""
+        only = "" if self.only is Filter.ALL else f"only {self.only.value} (esc: all)  "
+        return only + (f"{chars().up} {self._top:,} more" if self._top else "")
 
     def _below(self) -> str:
         left = len(self._rows) - self._top - self._height

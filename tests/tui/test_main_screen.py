@@ -245,6 +245,50 @@ def test_the_filter_shows_only_its_kind_and_follows_changes() -> None:
     asyncio.run(run())
 
 
+async def test_a_filter_brings_the_cursor_back_and_is_told_in_the_tree() -> None:
+    """Also through kinds of which there is no task; nothing covers the tree meanwhile."""
+    async with opened(demo_source()) as (app, pilot):
+        at(app, "P4")
+        app.clear_notifications()
+        await pilot.press("f")
+        await settled(pilot)
+        assert "TASK  only failed (esc: all)" in screen_text(app)
+        await pilot.press("f", "f")
+        await settled(pilot)
+        assert app.main.selected_task != "P4"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        assert "only" not in screen_text(app).splitlines()[1]
+
+
+async def test_who_moves_in_a_filter_stays_there() -> None:
+    """When all tasks are shown again."""
+    async with opened(demo_source()) as (app, pilot):
+        at(app, "P4")
+        await pilot.press("f", "j", "j", "escape")
+        await settled(pilot)
+        assert app.main.selected_task == "E3"
+
+
+async def test_a_search_that_finds_nothing_moves_nothing() -> None:
+    """The cursor is where it began; nothing is hidden, so nothing is offered to be shown."""
+    async with opened(demo_source(), (80, 24)) as (app, pilot):
+        at(app, "P4")
+        await pilot.press("slash", "w", "x")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        footer = screen_text(app).splitlines()[-1]
+        assert "⏎ Keep (n next, N previous)" in footer
+        assert "esc Forget" in footer
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        footer = screen_text(app).splitlines()[-1]
+        assert "Show all" not in footer
+        assert "End search" not in footer
+
+
 def test_the_cursor_stays_on_its_task_when_rows_come_and_go() -> None:
     """Folding another group does not move it to another task."""
 
