@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -17,6 +18,7 @@ from nova_core.rollup import Shown
 from nova_tui import outside
 from nova_tui.choice import QuitChoice
 from nova_tui.glyphs import status
+from nova_tui.refusals import AT_WORK, FITS, refusal
 from nova_tui.screens.log import LogScreen
 from nova_tui.source import EngineState
 from nova_tui.views.line import line, plain
@@ -24,15 +26,6 @@ from nova_tui.views.line import line, plain
 if TYPE_CHECKING:
     from nova_tui.model import ViewModel
 
-_AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
-_FITS: dict[str, tuple[Shown, ...]] = {
-    "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
-    "cancel": (*_AT_WORK, Shown.RETRYING, Shown.APPROVAL),
-    "kill": _AT_WORK,
-    "skip": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, Shown.READY, Shown.WAITING, Shown.APPROVAL),
-    "approve": (Shown.APPROVAL,),
-    "reject": (Shown.APPROVAL,),
-}
 _OTHERS = {"full_log", "pause", "resume", "workers", "interrupt"}
 _NEEDS_TASK = {"copy_id", "copy_log", "pager"}
 
@@ -81,14 +74,20 @@ class RunActions(App[QuitChoice]):
             return looks and not isinstance(self.screen, LogScreen)
         if action in _NEEDS_TASK:
             return task_id is not None
-        if action in _FITS:
-            return not model.source.read_only and task_id is not None and model.shown(task_id) in _FITS[action]
+        if action in FITS:
+            return not model.source.read_only and task_id is not None and model.shown(task_id) in FITS[action]
         if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
             return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
         live = not model.source.read_only and model.source.engine is EngineState.RUNNING
         if action in ("pause", "resume"):
             return live and model.source.run.paused is (action == "resume")
         return live if action == "workers" else True
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key for tasks does nothing here."""
+        found = self.screen.active_bindings.get(event.key)
+        if found is not None and not found.enabled and (said := refusal(self.model, found.binding.action, self.target)):
+            self.notify(said, severity="warning", markup=False)
 
     # tasks
 
@@ -194,7 +193,8 @@ class RunActions(App[QuitChoice]):
             return
         source = self.model.source
         if source.engine is not EngineState.RUNNING or source.read_only:
-            self.notify("q leaves", markup=False)
+            here = "quits" if self.screen is self.screen_stack[0] else "goes back"
+            self.notify(f"nothing is running here: q {here}", markup=False)
             return
         running = ", ".join(self.at_work()[:6]) or "no worker"
         said = f"killing {running}" if self.stopping else f"ending {running}; ctrl+c again kills"
@@ -205,7 +205,7 @@ class RunActions(App[QuitChoice]):
     def at_work(self) -> list[str]:
         """The tasks that have a worker, by id and name."""
         tasks = self.model.cascade.tasks.items()
-        return [plain(f"{i} ({task.name})") for i, task in tasks if self.model.shown(i) in _AT_WORK]
+        return [plain(f"{i} ({task.name})") for i, task in tasks if self.model.shown(i) in AT_WORK]
 
     # logs and copying
 
@@ -253,12 +253,16 @@ class RunActions(App[QuitChoice]):
         if problem:
             self.notify(problem, severity="warning", markup=False)
 
+    def _on_tasks(self) -> bool:
+        """Whether the screen is one where keys for tasks could work."""
+        return not self.model.source.read_only and (self.target is not None or hasattr(self.front, "look_at"))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only keys that do something now are shown and work."""
+        """Only keys that do something now are shown and work; those that are for other tasks are told apart (None)."""
+        if action in FITS and hasattr(self, "model") and not self.can(action) and self._on_tasks():
+            return None
         known: Any = (
-            action in _FITS
-            or action in _NEEDS_TASK
-            or action in ("full_log", "pause", "resume", "workers", "interrupt")
+            action in FITS or action in _NEEDS_TASK or action in ("full_log", "pause", "resume", "workers", "interrupt")
         )
         return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
 

@@ -14,6 +14,7 @@ from nova_core.command import CommandKind
 from nova_tui.app import QuitChoice
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
+from nova_tui.source import EngineState
 from nova_tui.start import Look
 
 
@@ -140,3 +141,48 @@ def test_every_screen_can_be_drawn_in_ascii(key: str, tmp_path: Path) -> None:
 
     text = asyncio.run(run())
     assert text.isascii(), {c for c in text if not c.isascii()}
+
+
+@pytest.mark.parametrize(
+    ("task", "key", "said"),
+    [
+        ("E2", "r", "E2 is running: x cancels it"),
+        ("P1", "x", "P1 is done: nothing to cancel"),
+        ("P1", "X", "P1 is done: nothing to kill"),
+        ("E4", "r", "E4 is blocked: r on E3 frees it"),
+        ("P4", "a", "P4 has failed: nothing to approve"),
+        ("E2", "s", "E2 is running: x cancels it first"),
+        ("D2", "r", "D2 waits for approval: a approves it, R rejects it"),
+    ],
+)
+async def test_a_key_that_does_not_fit_says_why(task: str, key: str, said: str, tmp_path: Path) -> None:
+    """And which key would do, if one does."""
+    source = demo_source(tmp_path)
+    async with opened(source) as (app, pilot):
+        app.clear_notifications()
+        app.main.tasks.go_to(task)
+        await pilot.press(key)
+        await settled(pilot)
+        assert [n.message for n in app._notifications] == [said]
+        assert source.sent == []
+
+
+async def test_keys_for_tasks_ask_for_one_on_a_branch(tmp_path: Path) -> None:
+    """There they act on nothing."""
+    async with opened(demo_source(tmp_path)) as (app, pilot):
+        app.clear_notifications()
+        await pilot.press("g", "r")
+        await settled(pilot)
+        assert [n.message for n in app._notifications] == ["choose a task: this key is for one of them"]
+
+
+@pytest.mark.parametrize(("before", "said"), [((), "q quits"), (("L",), "q goes back"), (("t",), "q goes back")])
+async def test_ctrl_c_after_the_end_says_what_q_does(before: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    """On the main screen and on others."""
+    source = demo_source(tmp_path)
+    source.turn(EngineState.FINISHED)
+    async with opened(source) as (app, pilot):
+        app.clear_notifications()
+        await pilot.press(*before, "ctrl+c")
+        await settled(pilot)
+        assert [n.message for n in app._notifications] == [f"nothing is running here: {said}"]
