@@ -62,4 +62,4 @@ class KeyLine(OneLine):
 
 def _rank(binding: Binding) -> int:
     name = binding.id or ""
-    return {"move.open": 0, "view.log": 2}.get(name, {"task": 1, "log": 2}.get(name.partition(".")[0], 3))
+    return {"move.open": 0, "view.log": 2}.get(name, {"task": 1, "log": 2, "run": 3}.get(name.partition(".")[0], 4))

@@ -22,8 +22,9 @@ from nova_core.text import clean
 from nova_tui import glyphs
 from nova_tui.rows import Row
 from nova_tui.source import EngineState
-from nova_tui.views import cost, deps, detail, line, members, timeline, tree_row, why
+from nova_tui.views import cost, deps, detail, header, line, members, timeline, tree_row, why
 from nova_tui.views import help as help_view
+from nova_tui.views.header import Extras
 from nova_tui.views.members import Place
 from nova_tui.views.timeline import Window
 
@@ -275,3 +276,19 @@ def test_a_group_whose_rest_is_blocked_is_blocked() -> None:
     source.change("W3", blocked_by=())
     model.apply(source.poll(), NOW)
     assert members.shown(members.rollup(model, Place("web", "pages"))) is Shown.WAITING
+
+
+def test_the_header_of_a_paused_run_tells_how_to_go_on() -> None:
+    """Unless one only looks."""
+    source = demo_source()
+    model = demo_model(source)
+    source.run = msgspec.structs.replace(source.run, paused=True)
+    assert " PAUSED  p resumes " in header.header(model, 100, Extras()).plain
+    source.read_only = True
+    assert "p resumes" not in header.header(model, 100, Extras()).plain
+
+
+@pytest.mark.parametrize(("width", "told"), [(140, "ETA at least 10s"), (82, ">10s")])
+def test_the_estimate_is_what_it_takes_at_least(width: int, told: str) -> None:
+    """In words where there is room."""
+    assert told in header.header(demo_model(), width, Extras(eta=10.0)).plain
