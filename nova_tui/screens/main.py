@@ -313,7 +313,10 @@ class MainScreen(Screen[None]):
         self.app.push_screen(TaskScreen(self.model, place.task))
 
     def action_pane(self) -> None:
-        """From the tree to the log and back."""
+        """From the tree to the log and back; the log of the tree follows again."""
+        if self.focused is not self.tasks:
+            self.pane.view.action_forget()
+            self.pane.view.following = True
         if self.pane.display and self.detail.size.height:
             self.set_focus(self.pane.view if self.focused is self.tasks else self.tasks)
 
