@@ -232,16 +232,16 @@ class RunActions(App[QuitChoice]):
 
     def action_copy_id(self) -> None:
         """The id of the task to the clipboard."""
-        self._copy(self.target or "")
+        self._copy(self.target or "", "the id ")
 
     def action_copy_log(self) -> None:
         """The path of the log to the clipboard."""
         if (task_id := self.target) is not None and is_safe_id(task_id):
-            self._copy(str(self.model.source.project.latest_log(task_id).absolute()))
+            self._copy(str(self.model.source.project.latest_log(task_id).absolute()), "the path ")
 
-    def _copy(self, text: str) -> None:
+    def _copy(self, text: str, what: str = "") -> None:
         file = self.model.source.project.nova_dir / "clipboard.txt"
-        self.notify(outside.copy(self, text, file), markup=False)
+        self.notify(outside.copy(self, text, file, what), markup=False)
 
     def action_pager(self) -> None:
         """The log of the task in `$PAGER`."""

@@ -186,3 +186,27 @@ async def test_ctrl_c_after_the_end_says_what_q_does(before: tuple[str, ...], sa
         await pilot.press(*before, "ctrl+c")
         await settled(pilot)
         assert [n.message for n in app._notifications] == [f"nothing is running here: {said}"]
+
+
+async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Path) -> None:
+    """Enter is one of them; the others come back with the screen."""
+    async with opened(demo_source(tmp_path), (80, 24)) as (app, pilot):
+        app.main.tasks.go_to("E2")
+        await pilot.press("x")
+        await settled(pilot)
+        text = screen_text(app)
+        assert "y or enter  Yes     n or esc  No" in text
+        assert "q Quit" not in text
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "q Quit" in screen_text(app).splitlines()[-1]
+
+
+async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
+    """A stray `y` changes the clipboard: nobody should wonder."""
+    async with opened(demo_source(tmp_path)) as (app, pilot):
+        app.clear_notifications()
+        app.main.tasks.go_to("E2")
+        await pilot.press("y")
+        await settled(pilot)
+        assert [n.message.split(";")[0] for n in app._notifications] == ["copied the id E2"]
