@@ -48,7 +48,7 @@ class RunActions(App[QuitChoice]):
         Binding("y", "copy_id", "Copy id", show=False, id="copy.id"),
         Binding("Y", "copy_log", "Copy log path", show=False, id="copy.log"),
         Binding("v", "pager", "Log in $PAGER", show=False, id="copy.pager"),
-        Binding("ctrl+c", "interrupt", "Stop the run; again: kill", show=False, priority=True, id="run.stop"),
+        Binding("ctrl+c", "interrupt", "Stop the run", show=False, priority=True, id="run.stop"),
     ]
     model: ViewModel
     stopping = False

@@ -20,8 +20,8 @@ WHEN = {
     "cancel": "one at work",
     "kill": "one at work",
     "skip": "one not done",
-    "approve": "one that waits for you",
-    "reject": "one that waits for you",
+    "approve": "one that asks",
+    "reject": "one that asks",
 }
 _NOTHING = {
     "retry": "nothing to try again",

@@ -12,6 +12,7 @@ from look import screen_text
 
 from nova_core.command import CommandKind
 from nova_tui.app import QuitChoice
+from nova_tui.palette import NovaCommands
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
 from nova_tui.source import EngineState
@@ -107,7 +108,7 @@ def test_the_palette_offers_what_the_footer_has_no_room_for(tmp_path: Path) -> N
                     break
             return screen_text(app)
 
-    assert "Kill  X" in asyncio.run(run())
+    assert "Kill  X  end it at once" in asyncio.run(run())
 
 
 def test_the_log_knows_its_task_and_older_attempts(tmp_path: Path) -> None:
@@ -210,3 +211,12 @@ async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
         await pilot.press("y")
         await settled(pilot)
         assert [n.message.split(";")[0] for n in app._notifications] == ["copied the id E2"]
+
+
+async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
+    """However many keys it has."""
+    async with opened(demo_source(tmp_path)) as (app, _):
+        words = [words for words, _ in NovaCommands(app.screen)._actions()]
+        names = [text.split("  ")[0] for text in words]
+        assert len(names) == len(set(names))
+        assert {"Quit", "Tree/log"} <= set(names)

@@ -196,11 +196,21 @@ def test_a_tree_ends_where_it_was_shown_before_and_where_it_is_too_long() -> Non
 
 def test_help_puts_keys_of_one_action_together_and_fits_its_height() -> None:
     """Keys are written as people call them, bindings without words are left out."""
-    found = help_view.groups(keyed())
-    assert [g.title for g in found] == ["Move", "Views", "The task", "The run", "Nova"]
+    found = help_view.groups([(b, True) for b in keyed()])
+    assert [g.title for g in found] == ["Move", "Views", "The task", "The run", "The program"]
     assert found[0].entries[0].keys == ("j", "↓")
     assert "Palette" in content_text(help_view.lines(found, 80, 8))
-    assert len(help_view.lines(found, 80, 8)) <= 8
+    assert len(help_view.lines(found, 120, 8)) <= 8
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_help_cuts_no_words(width: int) -> None:
+    """It scrolls instead; what does not work now says when it would."""
+    found = help_view.groups([(b, b.key != "x") for b in keyed()])
+    text = content_text(help_view.lines(found, width, 3))
+    assert "Cancel: for one at work" in text
+    assert "Retry: run it again" in text
+    assert glyphs.chars().ellipsis not in text
 
 
 def test_the_footer_names_whole_keys_only() -> None:

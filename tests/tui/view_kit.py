@@ -94,7 +94,11 @@ def draw_members(model: ViewModel, width: int) -> list[Content]:
 
 def draw_help(model: ViewModel, width: int) -> list[Content]:
     """Keys and footer."""
-    return [*help_view.lines(help_view.groups(keyed()), width, 8), Content(), help_view.footer(keyed(), width)]
+    return [
+        *help_view.lines(help_view.groups([(b, True) for b in keyed()]), width, 8),
+        Content(),
+        help_view.footer(keyed(), width),
+    ]
 
 
 VIEWS: dict[str, Draw] = {
