@@ -22,7 +22,7 @@ from nova_core.text import clean
 from nova_tui import glyphs
 from nova_tui.rows import Row
 from nova_tui.source import EngineState
-from nova_tui.views import cost, deps, detail, header, line, members, timeline, tree_row, why
+from nova_tui.views import cost, cuts, deps, detail, header, line, members, timeline, tree_row, why
 from nova_tui.views import help as help_view
 from nova_tui.views.header import Extras
 from nova_tui.views.members import Place
@@ -302,3 +302,24 @@ def test_the_header_of_a_paused_run_tells_how_to_go_on() -> None:
 def test_the_estimate_is_what_it_takes_at_least(width: int, told: str) -> None:
     """In words where there is room."""
     assert told in header.header(demo_model(), width, Extras(eta=10.0)).plain
+
+
+def test_long_gaps_are_cut_out_of_the_timeline() -> None:
+    """Three seconds of work, three minutes of nothing, and two seconds of work share the room by what ran."""
+    assert cuts.gaps([(0.0, 3.0), (1.0, 2.0), (183.0, 185.0)], 0.0, 185.0) == ((3.0, 183.0),)
+    assert cuts.gaps([(0.0, 100.0), (110.0, 200.0)], 0.0, 200.0) == ()
+    assert cuts.gaps([], 0.0, 500.0) == ()
+    drawn = timeline.Chart(12, 51, 0.0, 185.0, 185.0, 0.0, ((3.0, 183.0),))
+    assert [drawn.half(at) // 2 for at in (0.0, 3.0, 183.0, 184.999)] == [0, 30, 31, 50]
+    assert content_text([timeline.header(drawn, 80)]).split() == ["TASK", "0", "2s", "3m04", "TIME"]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000)).map(sorted), min_size=1).map(sorted))
+def test_time_never_runs_back_over_cuts(spans: list[list[float]]) -> None:
+    """Whatever is cut, a later moment is not drawn before an earlier one, and all are inside."""
+    found = cuts.gaps([(a, b) for a, b in spans], 0.0, 1000.0)
+    drawn = timeline.Chart(12, 40, 0.0, 1000.0, 1000.0, 0.0, found)
+    halves = [drawn.half(float(at)) for at in range(0, 1001, 10)]
+    assert halves == sorted(halves)
+    assert halves[0] == 0
+    assert 77 <= halves[-1] <= 82
