@@ -33,6 +33,11 @@ class Columns(msgspec.Struct, frozen=True):
     bar: int = _BAR
     step: int = 0
 
+    @property
+    def instead(self) -> int:
+        """Cells of bar and percent, where a task has no use for them."""
+        return self.bar + (_PERCENT if self.count > 2 else 0)
+
     @classmethod
     def of(cls, width: int, *, spent: bool) -> Columns:
         """The columns of a row of `width` cells; the last ones go first. Where nothing was `spent` (a plan of shell
@@ -98,8 +103,9 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     said = note(model, task_id)
     used = state.token_usage.total
     quiet = MUTED if shown in (Shown.COMPLETED, Shown.SKIPPED, Shown.WAITING, Shown.BLOCKED) else ""
-    fits = cell_len(name) + 2 + cell_len(said) <= room
-    instead = not _goes_on(shown) and (columns.count > 3 or (columns.count > 1 and not fits and not columns.step))
+    beside = room - cell_len(name) - 1
+    cramped = columns.count > 1 and not columns.step and beside < min(columns.instead, cell_len(said) + 1)
+    instead = not _goes_on(shown) and (columns.count > 3 or cramped)
     here = "" if instead or columns.step else said
     there = said if instead else ""  # the name has little room, the bar nothing to say
     return [
@@ -130,7 +136,7 @@ def _figures(
     """The columns at the right, as many as there are; what is to be said `instead` takes the place of the bar."""
     pieces: Pieces = [(fit(time, _TIME, right=True), style)]
     if instead:
-        pieces.append((fit(f" {instead}", columns.bar + (_PERCENT if columns.count > 2 else 0)), MUTED))
+        pieces.append((fit(f" {instead}", columns.instead), MUTED))
     elif columns.count > 1:
         done, rest = bar_cells(share or 0.0, columns.bar - 1)
         pieces += [(f" {done}", DONE if share == 1.0 else BAR), (rest, REST)]
