@@ -23,7 +23,7 @@ class Placing:
         self._touched = self._over = float("-inf")
 
     def moved(self, now: float) -> None:
-        """Somebody moved the cursor."""
+        """Somebody moved the cursor, or pressed another key."""
         self._begun, self._touched = True, now
 
     def returned(self) -> None:
@@ -41,7 +41,7 @@ class Placing:
             self._ended |= self._touched > self._over
             return None
         self._begun = self._ended = True
-        there = selected is not None and self._model.shown(selected) is Shown.FAILED
+        there = selected is not None and self._model.shown(selected) in (Shown.FAILED, Shown.CANCELLED)
         return None if there else next((i for i in ids() if self._model.shown(i) is Shown.FAILED), None)
 
     @property

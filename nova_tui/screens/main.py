@@ -110,6 +110,10 @@ class MainScreen(Screen[None]):
         """Other widths."""
         self.call_after_refresh(self.draw_all)
 
+    def on_key(self) -> None:
+        """Somebody is at the keys: the cursor stays."""
+        self._placing.moved(time.monotonic())
+
     # drawing
 
     @property
