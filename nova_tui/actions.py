@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
 from nova_core.command import Command, CommandKind
@@ -17,6 +18,7 @@ from nova_core.rollup import Shown
 from nova_tui import outside
 from nova_tui.choice import QuitChoice
 from nova_tui.glyphs import status
+from nova_tui.refusals import AT_WORK, FITS, refusal
 from nova_tui.screens.log import LogScreen
 from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import line, plain
@@ -25,17 +27,8 @@ if TYPE_CHECKING:
     from nova_tui.model import ViewModel
 
 _OVER = (Shown.COMPLETED, Shown.SKIPPED, Shown.FAILED, Shown.CANCELLED)
-_AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
-_FITS: dict[str, tuple[Shown, ...]] = {
-    "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
-    "cancel": (*_AT_WORK, Shown.RETRYING, Shown.APPROVAL),
-    "kill": _AT_WORK,
-    "skip": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, Shown.READY, Shown.WAITING, Shown.APPROVAL),
-    "approve": (Shown.APPROVAL,),
-    "reject": (Shown.APPROVAL,),
-}
-_OF_THE_RUN = {"pause", "resume", "go_on", "workers", "interrupt", "control", "only_looking"}
-_NEEDS_TASK = {"copy_id", "copy_log", "pager", "full_log"}
+_OF_THE_RUN = {"full_log", "pause", "resume", "go_on", "workers", "interrupt", "control", "only_looking"}
+_NEEDS_TASK = {"copy_id", "copy_log", "pager"}
 
 
 class RunActions(App[QuitChoice]):
@@ -59,7 +52,7 @@ class RunActions(App[QuitChoice]):
         Binding("y", "copy_id", "Copy id", show=False, id="copy.id"),
         Binding("Y", "copy_log", "Copy log path", show=False, id="copy.log"),
         Binding("v", "pager", "Log in $PAGER", show=False, id="copy.pager"),
-        Binding("ctrl+c", "interrupt", "Stop the run; again: kill", show=False, priority=True, id="run.stop"),
+        Binding("ctrl+c", "interrupt", "Stop the run", show=False, priority=True, id="run.stop"),
     ]
     model: ViewModel
     stopping = False
@@ -67,19 +60,26 @@ class RunActions(App[QuitChoice]):
     # which keys work
 
     @property
+    def front(self) -> Screen[Any]:
+        """The screen in front, or behind the question that is asked."""
+        return next(screen for screen in reversed(self.screen_stack) if not isinstance(screen, ModalScreen))
+
+    @property
     def target(self) -> str | None:
         """The task that keys act on; the palette acts on what is behind it."""
-        front = next(screen for screen in reversed(self.screen_stack) if not isinstance(screen, ModalScreen))
-        found = getattr(front, "acts_on", None)
+        found = getattr(self.front, "acts_on", None)
         return found if isinstance(found, str) and found in self.model.cascade.tasks else None
 
     def can(self, action: str) -> bool:
         """Whether the key would do something now."""
         model, task_id = self.model, self.target
+        if action == "full_log":
+            looks = task_id is not None or hasattr(self.front, "look_at")
+            return looks and not isinstance(self.screen, LogScreen)
         if action in _NEEDS_TASK:
-            return task_id is not None and (action != "full_log" or not isinstance(self.screen, LogScreen))
-        if action in _FITS:
-            return not model.source.read_only and task_id is not None and model.shown(task_id) in _FITS[action]
+            return task_id is not None
+        if action in FITS:
+            return not model.source.read_only and task_id is not None and model.shown(task_id) in FITS[action]
         if action in ("control", "only_looking"):
             return model.source.read_only
         if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
@@ -90,6 +90,12 @@ class RunActions(App[QuitChoice]):
         if action in ("pause", "resume"):
             return live and model.source.run.paused is (action == "resume")
         return live if action == "workers" else True
+
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key for tasks does nothing here."""
+        found = self.screen.active_bindings.get(event.key)
+        if found is not None and not found.enabled and (said := refusal(self.model, found.binding.action, self.target)):
+            self.notify(said, severity="warning", markup=False)
 
     # tasks
 
@@ -226,23 +232,26 @@ class RunActions(App[QuitChoice]):
             return
         source = self.model.source
         if source.engine is not EngineState.RUNNING or source.read_only:
-            self.notify("q leaves", markup=False)
+            here = "quits" if self.screen is self.screen_stack[0] else "goes back"
+            self.notify(f"nothing is running here: q {here}", markup=False)
             return
-        running = ", ".join(map(plain, self.at_work()[:6])) or "no worker"
+        running = ", ".join(self.at_work()[:6]) or "no worker"
         said = f"killing {running}" if self.stopping else f"ending {running}; ctrl+c again kills"
         self.send(CommandKind.STOP, kill=self.stopping)
         self.stopping = True
         self.notify(said, title="Stopping", severity="warning", markup=False)
 
     def at_work(self) -> list[str]:
-        """The tasks that have a worker."""
-        return [i for i in self.model.cascade.tasks if self.model.shown(i) in _AT_WORK]
+        """The tasks that have a worker, by id and name."""
+        tasks = self.model.cascade.tasks.items()
+        return [plain(f"{i} ({task.name})") for i, task in tasks if self.model.shown(i) in AT_WORK]
 
     # logs and copying
 
     def action_full_log(self) -> None:
-        """The log of the task on the whole screen."""
-        task_id, model = self.target, self.model
+        """The log of the task on the whole screen; on a branch, of the one that stands for it."""
+        look_at, model = getattr(self.front, "look_at", None), self.model
+        task_id = look_at() if look_at is not None else self.target
         if task_id is None or not is_safe_id(task_id):
             return
 
@@ -262,16 +271,16 @@ class RunActions(App[QuitChoice]):
 
     def action_copy_id(self) -> None:
         """The id of the task to the clipboard."""
-        self._copy(self.target or "")
+        self._copy(self.target or "", "the id ")
 
     def action_copy_log(self) -> None:
         """The path of the log to the clipboard."""
         if (task_id := self.target) is not None and is_safe_id(task_id):
-            self._copy(str(self.model.source.project.latest_log(task_id).absolute()))
+            self._copy(str(self.model.source.project.latest_log(task_id).absolute()), "the path ")
 
-    def _copy(self, text: str) -> None:
+    def _copy(self, text: str, what: str = "") -> None:
         file = self.model.source.project.nova_dir / "clipboard.txt"
-        self.notify(outside.copy(self, text, file), markup=False)
+        self.notify(outside.copy(self, text, file, what), markup=False)
 
     def action_pager(self) -> None:
         """The log of the task in `$PAGER`."""
@@ -283,9 +292,15 @@ class RunActions(App[QuitChoice]):
         if problem:
             self.notify(problem, severity="warning", markup=False)
 
+    def _on_tasks(self) -> bool:
+        """Whether the screen is one where keys for tasks could work."""
+        return not self.model.source.read_only and (self.target is not None or hasattr(self.front, "look_at"))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only keys that do something now are shown and work."""
-        known: Any = action in _FITS or action in _NEEDS_TASK or action in _OF_THE_RUN
+        """Only keys that do something now are shown and work; those that are for other tasks are told apart (None)."""
+        if action in FITS and hasattr(self, "model") and not self.can(action) and self._on_tasks():
+            return None
+        known: Any = action in FITS or action in _NEEDS_TASK or action in _OF_THE_RUN
         return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
 
 

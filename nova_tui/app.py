@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.notifications import Notify
 from textual.screen import Screen
 
 from nova_core.cli.status import counts_text
@@ -50,7 +51,11 @@ class NovaApp(RunActions):
     TITLE = "Nova"
     PAUSE_GC_ON_SCROLL = True
     CSS = """
-    Toast { width: 52; max-width: 60%; padding: 0 1; }
+    /* At the top right of the tree: the end of a log, the keys and a question stay free. */
+    ToastRack { dock: top; align: right top; margin: 1 1 0 0; }
+    MainScreen.-wide > ToastRack { width: 60%; }
+    ModalScreen Toast { display: none; }
+    Toast { width: 46; max-width: 60%; margin: 0; padding: 0 1; }
     .-tiny Toast, .-short Toast { max-width: 100%; max-height: 2; }
     .-ascii MainScreen.-wide > #body > #side { border-left: ascii $panel; }
     .-ascii Toast { border-left: ascii $primary; }
@@ -139,7 +144,7 @@ class NovaApp(RunActions):
         update = self.source.poll()
         dirty = self.model.apply(update, self.clock.now())
         self.main.summary.stopping = self.stopping = self.stopping and self.source.engine is EngineState.RUNNING
-        if self.screen is self.main:
+        if self.front is self.main:  # also behind a question
             self.main.take(dirty, tick)
         elif isinstance(self.screen, LogScreen):
             if self.screen.task_id in dirty.tasks:
@@ -179,10 +184,16 @@ class NovaApp(RunActions):
         return f"{keys}; in a shell: {plain(go_on_line(self.source.project_state.cascade_file))}"
 
     def show(self, toast: Toast) -> None:
-        """Show it, and tell the terminal if that is wanted."""
-        self.notify(toast.text, title=toast.title, severity=toast.severity, markup=False)
+        """Show it, unless the screen says it already, and tell the terminal if that is wanted."""
+        in_view = toast.severity == "error" and toast.task is not None and toast.task == self.target
+        if not in_view:
+            self.notify(toast.text, title=toast.title, severity=toast.severity, markup=False)
         if self._notify_how and not toast.answer:
             compat.emit(self, toasts.sequence(self._notify_how, toast, tmux="TMUX" in os.environ))
+
+    def on_notify(self, event: Notify) -> None:
+        """A toast comes: of the older ones only the last few stay."""
+        compat.forget_toasts(self, toasts.MOST - 1)
 
     # keys
 
@@ -214,7 +225,11 @@ class NovaApp(RunActions):
             if choice is not None:
                 self.exit(choice)
 
-        self.push_screen(QuitScreen(self.at_work()), answer)
+        self.push_screen(QuitScreen(self._still_running), answer)
+
+    def _still_running(self) -> list[str] | None:
+        """What has a worker, by id and name; None when the run is over."""
+        return self.at_work() if self.source.engine is EngineState.RUNNING else None
 
     def go_to(self, task_id: str) -> None:
         """Show the task in the tree."""

@@ -34,6 +34,13 @@ def keep_quiet(app: App[Any]) -> None:
     app._exit_renderables.clear()
 
 
+def forget_toasts(app: App[Any], keep: int) -> None:
+    """Of the toasts that are shown only the newest stay."""
+    shown = list(app._notifications)
+    for old in shown[: max(0, len(shown) - keep)]:
+        app._unnotify(old)
+
+
 def strips(app: App[Any]) -> list[Strip]:
     """The composed screen, a strip a line."""
     return app.screen._compositor.render_strips()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.cells import cell_len
 
@@ -25,6 +26,13 @@ class Gutter(IntEnum):
     NUMBERS = 2
 
 
+class Mark(NamedTuple):
+    """Where a window stands."""
+
+    top: Place
+    following: bool
+
+
 class LogReader:
     """A window of `width` by `height` cells over one log.
 
@@ -43,7 +51,7 @@ class LogReader:
         self.renewed = False
         self.needle: Needle | None = None
         self.match: int | None = None
-        self._epoch = 0
+        self.epoch = 0
         self._clock = clock
         self.index = LogIndex(path)
         self.pager = LogPager(self.index)
@@ -91,7 +99,7 @@ class LogReader:
         """All offsets are void."""
         self.renewed = False
         self.match = None
-        self._epoch += 1
+        self.epoch += 1
         self.pager.clear()
         self.seen.start(known_since)
         self._paused_at = min(self._paused_at, self.index.size)
@@ -162,6 +170,16 @@ class LogReader:
         self.pager.width = self.text_width
         self._go(self.pager.shift(self.top, rows))
 
+    def mark(self) -> Mark:
+        """Where the window stands, for `back_to`."""
+        return Mark(self.top, self.following)
+
+    def back_to(self, mark: Mark) -> None:
+        """To where it stood; what has come since is shown if it followed."""
+        self.follow(mark.following)
+        if not mark.following:
+            self.top = min(self.pager.fit(mark.top), self._last())
+
     def home(self) -> None:
         """To the first line."""
         self._go(Place())
@@ -205,10 +223,10 @@ class LogReader:
         """Slices of the search for the next match; it ends at either end of the log, or when the log is another."""
         if self.needle is None:
             return
-        epoch = self._epoch
+        epoch = self.epoch
         start = self._origin(down)
         for step in self.needle.forward(self.index, start) if down else self.needle.backward(self.index, start):
-            if epoch != self._epoch:
+            if epoch != self.epoch:
                 return
             yield step
 

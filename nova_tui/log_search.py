@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
@@ -79,3 +80,59 @@ class Needle:
             else:
                 yield Step(start)
         yield Step(position)
+
+
+class Tally:
+    """The lines of a log that hold a text, in order, found one step after the other; `advance` goes on where the log
+    has grown. There is none of a log that is too long to be read for it, and it ends at `MOST` lines.
+    """
+
+    MOST = 1_000
+    LONGEST = 64 << 20
+
+    def __init__(self, needle: Needle, index: LogIndex) -> None:
+        self._needle, self._index = needle, index
+        self._size = 0
+        self._steps = needle.forward(index, 0)
+        self._is_over = False
+        self.starts: list[int] = []
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all is counted that will be."""
+        return self.is_cut or (self._is_over and self._size == self._index.size)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more than were counted."""
+        return len(self.starts) >= self.MOST or self._index.size > self.LONGEST
+
+    def advance(self, steps: int = 64) -> bool:
+        """Take a few steps; whether more is left."""
+        for _ in range(steps):
+            if self.is_done:
+                return False
+            if self._is_over:
+                self._go_on()
+            step = next(self._steps, None)
+            if step is None:
+                self._is_over, self._size = True, self._index.size
+            elif step.found is not None:
+                self.starts.append(step.found)
+        return not self.is_done
+
+    def _go_on(self) -> None:
+        """The log has grown, its last line maybe too."""
+        last = self._index.line_start(self._size)
+        while self.starts and self.starts[-1] >= last:
+            self.starts.pop()
+        self._is_over = False
+        self._steps = self._needle.forward(self._index, last)
+
+    def place(self, match: int | None) -> str:
+        """`2 of 3` for the line that begins at `match`, else `3 found`; empty if too little is known."""
+        count = f"{len(self.starts):,}{'+' if self.is_cut else ''}"
+        here = bisect_left(self.starts, match) if match is not None else len(self.starts)
+        if here < len(self.starts) and self.starts[here] == match:
+            return f"{here + 1:,} of {count}"
+        return f"{count} found" if self.is_done and self.starts else ""

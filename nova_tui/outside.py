@@ -14,12 +14,13 @@ from textual.app import App, SuspendNotSupported
 from nova_core.text import clean
 
 
-def copy(app: App[Any], text: str, file: Path | None) -> str:
-    """Copy `text` through the terminal (OSC 52) and into `file`, for terminals that refuse; a line that says so."""
+def copy(app: App[Any], text: str, file: Path | None, kind: str = "") -> str:
+    """Copy `text` through the terminal (OSC 52) and into `file`, for terminals that refuse; a line that says so, and
+    what `kind` of text it is."""
     if not text:
         return "there is nothing to copy"
     count = text.count("\n") + 1
-    what = f"{count:,} lines" if count > 1 else clean(text[:40])
+    what = f"{count:,} lines" if count > 1 else kind + clean(text[:40])
     app.copy_to_clipboard(text)
     if file is None:
         return f"copied {what}"

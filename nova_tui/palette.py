@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.content import Content
 
-from nova_tui.views.help import key_name
+from nova_tui.views.help import key_name, told
 from nova_tui.views.line import plain
 
 if TYPE_CHECKING:
@@ -45,13 +45,17 @@ class NovaCommands(Provider):
 
     def _actions(self) -> list[tuple[str, Callable[[], Any]]]:
         """Every binding that would do something now."""
-        seen: dict[str, Callable[[], Any]] = {}
+        seen: dict[str, tuple[str, Callable[[], Any]]] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if active.enabled and binding.description and not binding.system and _offered(binding.id or ""):
                 run = partial(self.app.run_action, binding.action, active.node)
-                seen.setdefault(f"{plain(binding.description)}  {key_name(binding.key_display or binding.key)}", run)
-        return list(seen.items())
+                key = key_name(binding.key_display or binding.key)
+                _, colon, more = told(binding).partition(": ")
+                seen.setdefault(
+                    binding.action, (f"{plain(binding.description)}  {key}{'  ' if colon else ''}{more}", run)
+                )
+        return list(seen.values())
 
     def _tasks(self, query: str) -> list[tuple[str, Callable[[], Any]]]:
         tasks = self._nova.model.cascade.tasks

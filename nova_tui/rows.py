@@ -9,7 +9,7 @@ import msgspec
 
 from nova_core.parser import Cascade
 from nova_core.rollup import Shown
-from nova_tui.views.members import Place
+from nova_tui.views.members import Place, named
 
 Keep = Callable[[str], bool]
 
@@ -58,30 +58,25 @@ class _Branch(msgspec.Struct):
 class Outline:
     """All rows of a plan, made once: the project, its branches, their groups, their tasks, in the order of the plan.
 
-    A level with a single member that has no name, or the project's, has no row of its own.
+    A level with a single member that has no name, or that of the level above, has no row of its own.
     """
 
     def __init__(self, cascade: Cascade) -> None:
         self.root = Row(Place(), 0, parent=True)
         branches = cascade.branches
-        self._project = cascade.name
-        named = self._named(branches)
-        self._branches = [self._branch(name, groups, named) for name, groups in branches.items()]
+        with_names = named(branches, cascade.name)
+        self._branches = [self._branch(name, groups, with_names) for name, groups in branches.items()]
 
-    def _branch(self, name: str, groups: Mapping[str, Sequence[str]], named: bool) -> _Branch:
-        row = Row(Place(name), 1, parent=True) if named else None
-        depth = 2 if named else 1
-        with_names = self._named(groups)
+    def _branch(self, name: str, groups: Mapping[str, Sequence[str]], has_row: bool) -> _Branch:
+        row = Row(Place(name), 1, parent=True) if has_row else None
+        depth = 2 if has_row else 1
+        with_names = named(groups, name)
         return _Branch(row, [self._group(name, group, ids, depth, with_names) for group, ids in groups.items()])
 
-    def _group(self, branch: str, name: str, ids: Sequence[str], depth: int, named: bool) -> _Group:
-        row = Row(Place(branch, name), depth, parent=True) if named else None
-        below = depth + 1 if named else depth
+    def _group(self, branch: str, name: str, ids: Sequence[str], depth: int, has_row: bool) -> _Group:
+        row = Row(Place(branch, name), depth, parent=True) if has_row else None
+        below = depth + 1 if has_row else depth
         return _Group(row, [Row(Place(branch, name, i), below) for i in ids])
-
-    def _named(self, names: Iterable[str]) -> bool:
-        found = list(names)
-        return len(found) > 1 or any(name not in ("", self._project) for name in found)
 
     def visible(self, closed: frozenset[Place] | set[Place], keep: Keep | None = None) -> list[Row]:
         """The rows to show: nothing below what is `closed`; with `keep`, only tasks it keeps and what is above them,

@@ -35,7 +35,8 @@ class ConfirmScreen(Dialog[bool]):
         shown = [line(f"  {plain(text)}") for text in self._consequences[:_MOST]]
         if len(self._consequences) > _MOST:
             shown.append(line(f"  and {len(self._consequences) - _MOST:,} more"))
-        keys = line(("y", "bold"), f" {plain(self._yes)}   ", ("n", "bold"), f" {plain(self._no)}")
+        keys = line(("y", "bold"), " or ", ("enter", "bold"), f"  {plain(self._yes)}     ",
+                    ("n", "bold"), " or ", ("esc", "bold"), f"  {plain(self._no)}")  # fmt: skip
         with Vertical(id="box"):
             yield Static(line((plain(self._question), "bold")), markup=False)
             if shown:

@@ -8,33 +8,40 @@ from nova_tui.model import ViewModel
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import deps
 from nova_tui.widgets.lines_view import LinesView
+from nova_tui.widgets.one_line import OneLine
 
 
 class DepsScreen(ViewScreen):
-    """Rails or waves above, the tree of the chosen task below; `tab` goes from one to the other."""
+    """The tree of the chosen task above, rails or waves of all tasks, with the cursor, below; `tab` goes from one to
+    the other."""
 
     DEFAULT_CSS = """
-    DepsScreen > #tree { height: 2fr; border-top: solid $panel; }
-    DepsScreen > #lines { height: 3fr; }
-    DepsScreen.-ascii > #tree { border-top: ascii $panel; }
+    DepsScreen > #tree { height: 1fr; }
+    DepsScreen > #lines { height: 1fr; }
     DepsScreen.-short > #tree { display: none; }
     """
     VIEW = "deps"
 
     def __init__(self, model: ViewModel, task_id: str | None = None) -> None:
         super().__init__(model, task_id)
-        self.below = LinesView(id="tree")
+        self.tree_view = LinesView(id="tree")
+        self.legend = OneLine(id="legend")
         self._rows = deps.rows(model.cascade.dag)
         self._placed = False
 
     def compose(self) -> ComposeResult:
-        """The tree stands between the graph and the keys."""
-        widgets = list(super().compose())
-        yield from [*widgets[:-1], self.below, widgets[-1]]
+        """The tree stands above the graph."""
+        heading, graph, keys = super().compose()
+        yield from [heading, self.tree_view, self.legend, graph, keys]
+
+    def on_mount(self) -> None:
+        """The graph has the cursor."""
+        self.view.focus()
 
     def redraw(self) -> None:
         """The graph with the marks of now."""
-        self.say(deps.title(self.model, self._rows, self.room))
+        self.say(deps.title(self.model, self.room))
+        self.legend.show(deps.legend(self._rows, self.room))
         self.view.show(deps.lines(self.model, self.view.room, self._rows), [row.task_id for row in self._rows])
         if not self._placed and self.given_task:
             self.view.choose(self.given_task)
@@ -43,7 +50,7 @@ class DepsScreen(ViewScreen):
 
     def _redraw_tree(self) -> None:
         if self.selected_task is not None:
-            self.below.show(deps.tree(self.model, self.selected_task, self.below.room))
+            self.tree_view.show(deps.tree(self.model, self.selected_task, self.tree_view.room))
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
         """The tree is that of the chosen task."""

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from textual.screen import ModalScreen
 
 from nova_tui.glyphs import is_ascii
+from nova_tui.widgets.one_line import KeyLine
 
 Answer = TypeVar("Answer")
 
@@ -28,3 +29,16 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
 
     def __init__(self) -> None:
         super().__init__(classes="-ascii" if is_ascii() else None)
+
+    def on_screen_resume(self) -> None:
+        """The keys of the screen behind do not work while this one is in front."""
+        self._renew_keys()
+
+    def on_unmount(self) -> None:
+        """They work again."""
+        self._renew_keys()
+
+    def _renew_keys(self) -> None:
+        for screen in self.app.screen_stack:
+            for keys in screen.query(KeyLine):
+                keys.renew()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nova_tui.model import ViewModel
 from nova_tui.screens.base import ViewScreen
+from nova_tui.screens.leading import tell_leading
 from nova_tui.views import members
 from nova_tui.views.members import Place
 from nova_tui.widgets.lines_view import LinesView
@@ -23,6 +24,16 @@ class GroupScreen(ViewScreen):
     def selected_task(self) -> str | None:
         """The task under the cursor, if it is on one."""
         return self.view.key.task if isinstance(self.view.key, Place) else None
+
+    @property
+    def acts_on(self) -> str | None:
+        """The task under the cursor, if it is on one."""
+        return self.selected_task
+
+    def look_at(self) -> str | None:
+        """The task to look at; the one that stands for a group is named, and where there is none that is said."""
+        place = self.view.key if isinstance(self.view.key, Place) else self.place
+        return place.task if place.task is not None else tell_leading(self, place)
 
     def redraw(self) -> None:
         """The sums of now."""

@@ -15,7 +15,7 @@ from nova_tui.widgets.one_line import OneLine
 
 
 class HelpScreen(ModalScreen[None]):
-    """Shows groups of keys in as many columns as it takes to fit."""
+    """Shows groups of keys in as many columns as it takes to fit; each comes with whether it works now."""
 
     DEFAULT_CSS = """
     HelpScreen { layout: vertical; background: $background; }
@@ -24,7 +24,7 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,question_mark,enter", "close", "Back", show=False, id="app.close"),
     ]
 
-    def __init__(self, bindings: Sequence[Binding]) -> None:
+    def __init__(self, bindings: Sequence[tuple[Binding, bool]]) -> None:
         super().__init__()
         self._groups = help_view.groups(bindings)
         self._heading = OneLine(id="title")
@@ -33,7 +33,7 @@ class HelpScreen(ModalScreen[None]):
     @classmethod
     def of(cls, screen: Screen[Any]) -> HelpScreen:
         """The help for a screen, as it is now."""
-        return cls(help_view.usable(screen.active_bindings.values()))
+        return cls(help_view.listed(screen.active_bindings.values()))
 
     def compose(self) -> ComposeResult:
         """Title and columns."""

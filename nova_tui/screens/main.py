@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual import on
@@ -12,9 +13,12 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from nova_core.model import is_safe_id
-from nova_core.rollup import Shown
 from nova_tui.model import Dirty, ViewModel
+from nova_tui.placing import Placing
 from nova_tui.rows import Filter, Finder, step
+from nova_tui.screens.leading import tell_leading
+from nova_tui.views import members
+from nova_tui.views.line import plain
 from nova_tui.views.members import Place
 from nova_tui.widgets.detail import Detail
 from nova_tui.widgets.filter_bar import FilterBar
@@ -56,6 +60,7 @@ class MainScreen(Screen[None]):
         Binding("w", "open_task", "Why", show=False, id="view.why"),
         Binding("tab,shift+tab", "pane", "Tree/log", show=False, id="view.pane"),
         Binding("escape", "clear", "Show all", id="app.back"),
+        Binding("escape", "forget", "End search", id="app.back"),
     ]
 
     def __init__(self, model: ViewModel) -> None:
@@ -72,7 +77,8 @@ class MainScreen(Screen[None]):
         self._start: Place | None = None
         self._log_timer: Timer | None = None
         self._keys: object = None
-        self._placed = False
+        self._placing = Placing(model)
+        self._going = self._left = False
 
     def compose(self) -> ComposeResult:
         """Summary, tree, detail and log, search, keys."""
@@ -90,13 +96,23 @@ class MainScreen(Screen[None]):
         self.tasks.focus()
         self.call_after_refresh(self.draw_all)
 
+    def on_screen_suspend(self) -> None:
+        """Another screen is in front."""
+        self._left = True
+
     def on_screen_resume(self) -> None:
         """In front again: everything may be old."""
+        if self._left:
+            self._placing.returned()
         self.call_after_refresh(self.draw_all)
 
     def on_resize(self) -> None:
         """Other widths."""
         self.call_after_refresh(self.draw_all)
+
+    def on_key(self) -> None:
+        """Somebody is at the keys: the cursor stays."""
+        self._placing.moved(time.monotonic())
 
     # drawing
 
@@ -109,6 +125,12 @@ class MainScreen(Screen[None]):
     def acts_on(self) -> str | None:
         """The task keys act on."""
         return self.tasks.place.task
+
+    def look_at(self) -> str | None:
+        """The task to look at; the one that stands for a branch is named, and where there is none that is said."""
+        if (task_id := self.selected_task) is not None:
+            return task_id
+        return tell_leading(self, self.tasks.place)
 
     @property
     def finder(self) -> Finder:
@@ -128,31 +150,35 @@ class MainScreen(Screen[None]):
     def take(self, dirty: Dirty, tick: bool) -> None:
         """Draw what an update changed; everything in one go, so that the terminal gets one frame."""
         self.tasks.take(dirty, tick=tick)
-        if not self._placed:
-            self._place_once()
+        self._place()
         if dirty.header or tick:
             self.summary.draw()
         if self.pane.display and self.detail.size.height:
             self.pane.view.poll()
             if tick or dirty.everything or self.selected_task in dirty.tasks or self.selected_task is None:
                 self._draw_detail()
+            if tick and self.selected_task is None:  # another task may stand for the branch
+                self._open_log()
         if dirty.header:
             self._renew_keys()
 
-    def _place_once(self) -> None:
-        """At the start the cursor goes to what is at work, unless somebody moved it; never later, when a key may be on
-        its way."""
-        at_work = (Shown.RUNNING, Shown.VERIFYING)
-        if any(self.model.counts[shown] for shown in at_work):
-            self._go(next(i for i in self.tasks.task_ids if self.model.shown(i) in at_work))
-            self._placed = True
+    def _place(self) -> None:
+        """Take the cursor to where it is needed, unless somebody is at it."""
+        if self.bar.display:
+            return
+        wanted = self._placing.wanted(lambda: self.tasks.task_ids, self.selected_task, time.monotonic())
+        if wanted is not None:
+            self._going = True
+            self._go(wanted)
+            self._going = False
 
     def _draw_detail(self) -> None:
         self.detail.draw(self.tasks.place, self.pane.view.status())
 
     def _moved(self, place: Place) -> None:
         """The cursor came to another row: said in the same frame; its log and its keys come when it rests there."""
-        self._placed = True
+        if not self._going:
+            self._placing.moved(time.monotonic())
         self.detail.draw(place, "")
         if self._log_timer is not None:
             self._log_timer.stop()
@@ -163,9 +189,15 @@ class MainScreen(Screen[None]):
         self._renew_keys()
 
     def _open_log(self) -> None:
-        task_id = self.selected_task
+        task_id, whose = self.selected_task, ""
+        if task_id is None:
+            found = members.leading(self.model, self.tasks.place)
+            task_id, whose = found or (None, "")
+            whose = f" of {plain(task_id)}, {whose}" if found else ": choose a task"
         safe = task_id is not None and is_safe_id(task_id)
         self.pane.view.set_path(self.model.source.project.latest_log(task_id) if safe and task_id else None)
+        self.detail.name_log(whose)
+        self._say_log()
 
     @on(LogView.Changed)
     @on(LogView.FollowChanged)
@@ -196,20 +228,24 @@ class MainScreen(Screen[None]):
         self.tasks.mark(frozenset(self._matches))
         self.bar.tell(f"{len(self._matches):,} found" if text.strip() else "")
         start = self._start.task if self._start else None
-        if self._matches and (start is None or start not in self.tasks.hits):
+        if not self._matches or start in self.tasks.hits:
+            self._return()
+        else:
             self._go(step(self._matches, self._order, start, 1))
-        elif self._matches:
-            self._go(start)
 
     def _close_search(self, keep: bool) -> None:
         self._search(self.bar.text)  # the message with the last letters may still be on its way
         self.bar.display = False
         self.set_focus(self.tasks)
-        if not keep:
-            if self._start and self._start.task:
-                self._go(self._start.task)
+        if not keep or not self._matches:
+            self._return()
             self._forget()
         self._renew_keys()
+
+    def _return(self) -> None:
+        """Back to where the search began."""
+        if self._start is not None:
+            self.tasks.go_back(self._start)
 
     @property
     def _order(self) -> dict[str, int]:
@@ -238,14 +274,15 @@ class MainScreen(Screen[None]):
 
     def _filter(self, only: Filter) -> None:
         self.tasks.show_only(only)
-        said = "all tasks" if only is Filter.ALL else f"only {only.value}; f next, esc all"
-        self.notify(said, title="Filter", markup=False, timeout=2)
         self.refresh_bindings()
 
     def action_clear(self) -> None:
         """Show all tasks again, and end the search."""
-        if self.tasks.only is not Filter.ALL:
-            self.tasks.show_only(Filter.ALL)
+        self.tasks.show_only(Filter.ALL)
+        self.action_forget()
+
+    def action_forget(self) -> None:
+        """End the search: no more marks."""
         self._forget()
         self.refresh_bindings()
 
@@ -255,11 +292,15 @@ class MainScreen(Screen[None]):
         """Another view of the run."""
         from nova_tui.screens import open_view
 
-        self.app.push_screen(open_view(name, self.model, self.selected_task))
+        task_id = self.selected_task
+        if name == "deps" and task_id is None and members.leading(self.model, self.tasks.place):
+            task_id = self.look_at()
+        self.app.push_screen(open_view(name, self.model, task_id))
 
     def action_open_task(self) -> None:
-        """All about the task under the cursor."""
-        self._open(self.tasks.place)
+        """All about the task under the cursor, or about the one that stands for the branch."""
+        if (task_id := self.look_at()) is not None:
+            self._open(Place(task=task_id))
 
     @on(TaskTree.Opened)
     def _opened(self, event: TaskTree.Opened) -> None:
@@ -277,7 +318,10 @@ class MainScreen(Screen[None]):
         self.app.push_screen(TaskScreen(self.model, place.task))
 
     def action_pane(self) -> None:
-        """From the tree to the log and back."""
+        """From the tree to the log and back; the log of the tree follows again."""
+        if self.focused is not self.tasks:
+            self.pane.view.action_forget()
+            self.pane.view.following = True
         if self.pane.display and self.detail.size.height:
             self.set_focus(self.pane.view if self.focused is self.tasks else self.tasks)
 
@@ -285,4 +329,6 @@ class MainScreen(Screen[None]):
         """No next match before a search, nothing to clear before a filter."""
         if action == "next_match":
             return bool(self._matches)
-        return bool(self._wanted) or self.tasks.only is not Filter.ALL if action == "clear" else True
+        if action == "forget":
+            return bool(self._wanted) and self.tasks.only is Filter.ALL
+        return self.tasks.only is not Filter.ALL if action == "clear" else True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Static
 
 from nova_tui.choice import QuitChoice
@@ -15,35 +16,81 @@ from nova_tui.screens.dialog import Dialog
 from nova_tui.views.line import line, plain
 
 _MOST = 6
+_EVERY = 0.25  # seconds between two looks at the run
 
 
 class QuitScreen(Dialog[QuitChoice | None]):
-    """Leave the workers running, stop them, or stay (None). `running` names what has a worker."""
+    """Leave the workers running, stop them, or stay (None).
+
+    `running` names what has a worker now; None says that the run has ended meanwhile: then there is nothing left to
+    choose, and `q` quits.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "screen.quit", "Quit", id="app.quit"),
         Binding("l", "answer('leave')", "Leave them running", id="app.leave"),
         Binding("s,ctrl+c", "answer('stop')", "Stop them", id="app.stop"),
         Binding("escape,q,n", "answer('')", "Stay", id="app.stay"),
     ]
 
-    def __init__(self, running: Sequence[str]) -> None:
+    def __init__(self, running: Callable[[], Sequence[str] | None]) -> None:
         super().__init__()
-        self._at_work = running
+        self._ask = running
+        self._shown: Sequence[str] | None = running()
 
     def compose(self) -> ComposeResult:
         """What runs, and the three ways."""
-        count = len(self._at_work)
-        what = f"{count} worker{'s are' if count != 1 else ' is'} running" if count else "The run is not over"
-        names = ", ".join(map(plain, self._at_work[:_MOST])) + (f" and {count - _MOST} more" if count > _MOST else "")
         with Vertical(id="box"):
-            yield Static(line((f"{what}. Quit?", "bold")), markup=False)
-            if names:
-                yield Static(line(f"  {names}"), markup=False)
-            yield Static(line(" "), markup=False)
-            yield Static(line(("l", "bold"), "    leave them running; nova attach --control comes back"), markup=False)
-            yield Static(line(("s", "bold"), "    stop them, and end the run"), markup=False)
-            yield Static(line(("esc", "bold"), "  stay"), markup=False)
+            yield Static(self._text(), id="text", markup=False)
+
+    def on_mount(self) -> None:
+        """Keep in step with the run."""
+        self.set_interval(_EVERY, self.renew)
+
+    def renew(self) -> None:
+        """Say what is so now."""
+        now = self._ask()
+        if now != self._shown:
+            self._shown = now
+            self.query_one("#text", Static).update(self._text())
+
+    def _text(self) -> Content:
+        if self._shown is None:
+            ways: Sequence[tuple[str, str]] = (("q", "quit"), ("esc", "stay"))
+            lines = [line(("The run has ended.", "bold"))]
+        else:
+            ways = _WAYS
+            lines = [line((_question(self._shown), "bold")), *_named(self._shown)]
+        return Content("\n").join([*lines, Content(), *(line((f"{key:<5}", "bold"), told) for key, told in ways)])
 
     def action_answer(self, word: str) -> None:
         """Leave with the choice."""
         self.dismiss(QuitChoice(word) if word else None)
+
+    def action_quit(self) -> None:
+        """Leave: nothing is left to choose."""
+        self.app.exit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """After the end `q` quits, and there is nothing to choose."""
+        if action == "quit":
+            return self._shown is None
+        return self._shown is not None or parameters == ("",)
+
+
+_WAYS = (
+    ("l", "leave them running; nova attach --control comes back"),
+    ("s", "stop them, and end the run"),
+    ("esc", "stay"),
+)
+
+
+def _question(running: Sequence[str]) -> str:
+    count = len(running)
+    what = f"{count} worker{'s are' if count != 1 else ' is'} running" if count else "The run is not over"
+    return f"{what}. Quit?"
+
+
+def _named(running: Sequence[str]) -> list[Content]:
+    more = f" and {len(running) - _MOST} more" if len(running) > _MOST else ""
+    return [line(f"still running: {', '.join(map(plain, running[:_MOST]))}{more}")] if running else []

@@ -35,6 +35,7 @@ class TimelineScreen(ViewScreen):
         super().__init__(model, task_id)
         self.window = Window()
         self._critical: frozenset[str] = frozenset()
+        self._cuts: Sequence[tuple[float, float]] = ()
         self._looks = 0
         self._history: dict[tuple[str, int], list[AttemptRow]] = {}
         self._placed = False
@@ -43,11 +44,12 @@ class TimelineScreen(ViewScreen):
         """Axis and bars, up to now."""
         if self._looks % _PATH_EVERY == 0:
             self._critical = timeline.critical_path(self.model)
+            self._cuts = timeline.idle(self.model, self._attempts)
         self._looks += 1
         head, rows, lines = timeline.lines(
-            self.model, self.view.room, self._attempts, window=self.window, critical=self._critical
+            self.model, self.view.room, self._attempts, window=self.window, critical=self._critical, cuts=self._cuts
         )
-        self.say(timeline.title(self.model, self.room, self.window))
+        self.say(timeline.title(self.model, self.room, self.window, self._cuts))
         self.axis.show(head)
         self.view.show(lines, [(row.task_id, row.attempt) for row in rows])
         if not self._placed:

@@ -11,7 +11,7 @@ from nova_core.dag import DAG
 from nova_core.rollup import Shown
 from nova_tui.glyphs import MUTED, TITLE, WARNING, chars, glyph, is_ascii, status, style_of
 from nova_tui.model import ViewModel
-from nova_tui.views.line import Lazy, Piece, fit, line, plain
+from nova_tui.views.line import Lazy, Piece, fit, line, plain, shorten
 
 MOST_LANES = 12
 _TREE = 200  # lines of a tree that are worth reading
@@ -159,16 +159,21 @@ def lines(model: ViewModel, width: int, found: Sequence[Row]) -> Sequence[Conten
     return Lazy(len(found), lambda i: draw(model, found[i], width, rails))
 
 
-def title(model: ViewModel, found: Sequence[Row], width: int) -> Content:
-    """What kind of drawing it is."""
+def title(model: ViewModel, width: int) -> Content:
+    """How large the graph is."""
     dag = model.cascade.dag
+    return line((" Dependencies", TITLE), f"  {len(dag):,} tasks, {dag.depth} deep", width=width)
+
+
+def legend(found: Sequence[Row], width: int) -> Content:
+    """What kind of drawing it is, above it."""
     waves = any(row.task_id is None for row in found)
-    how = "waves: all a task needs is in the waves above" if waves else "rails: lines lead from a task to what needs it"
-    return line((" Dependencies", TITLE), f"  {len(dag):,} tasks, {dag.depth} deep  ", (how, MUTED), width=width)
+    told = "needed tasks are in waves above" if waves else "a line leads to what needs the task"
+    return line((shorten(f" {told}", width), MUTED), width=width)
 
 
 def tree(model: ViewModel, task_id: str, width: int, most: int = _TREE) -> list[Content]:
-    """What the task needs, and what needs it, each as a tree; a task that was shown before is not unfolded again."""
+    """What needs the task, and what it needs, each as a tree; a task that was shown before is not unfolded again."""
     dag = model.cascade.dag
     name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
     above = _branches(model, task_id, dag.dependencies, width, most)
@@ -176,8 +181,8 @@ def tree(model: ViewModel, task_id: str, width: int, most: int = _TREE) -> list[
     none = [line(("   nothing", MUTED))]
     return [
         line((f" {name}", TITLE), "  ", status(model.shown(task_id)), width=width),
-        line((f" {chars().up} needs", MUTED), width=width), *(above or none),
         line((f" {chars().down} is needed by", MUTED), width=width), *(below or none),
+        line((f" {chars().up} needs", MUTED), width=width), *(above or none),
     ]  # fmt: skip
 
 

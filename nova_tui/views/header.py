@@ -68,7 +68,8 @@ def banner(model: ViewModel, extras: Extras) -> list[Piece]:
     if extras.stopping and source.engine is EngineState.RUNNING:
         return [(" STOPPING ", f"bold reverse {WARNING}")]
     if source.engine is EngineState.RUNNING:
-        return [(" PAUSED ", f"bold reverse {WARNING}")] if source.run.paused else []
+        told = "" if source.read_only else " p resumes "
+        return [(" PAUSED ", f"bold reverse {WARNING}"), (told, WARNING)] if source.run.paused else []
     if project.completed == project.total:
         return [(" COMPLETE ", f"bold reverse {SUCCESS}")]
     if source.was_stopped:
@@ -115,7 +116,7 @@ def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
     """How long it runs, and how long it will at least."""
     pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 2 else "")]
     if extras.eta and model.source.engine is EngineState.RUNNING:
-        pieces.append((f"  {'ETA ' if words else ''}>{duration(extras.eta)}", MUTED))
+        pieces.append((f"  {'ETA at least ' if words else '>'}{duration(extras.eta)}", MUTED))
     return pieces
 
 

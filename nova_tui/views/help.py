@@ -10,6 +10,7 @@ from textual.binding import ActiveBinding, Binding
 from textual.content import Content
 
 from nova_tui.glyphs import MUTED, TITLE, is_ascii
+from nova_tui.refusals import WHEN
 from nova_tui.views.line import fit, line, plain, shorten
 
 _NAMES = {
@@ -22,16 +23,28 @@ _NAMES = {
 _PLAIN = {"up": "up", "down": "down", "left": "left", "right": "right", "enter": "enter"}
 _GROUPS = {
     "move": "Move", "view": "Views", "task": "The task", "run": "The run", "log": "The log", "copy": "Copy",
-    "time": "Time", "app": "Nova",
+    "time": "Time", "app": "The program",
+}  # fmt: skip
+# What the name of an action does not tell, in words that fit half a screen beside it.
+_TOLD = {
+    "move.open": "go deeper", "task.retry": "run it again", "task.cancel": "ask it to end",
+    "task.kill": "end it at once", "task.skip": "count it as done", "task.approve": "accept its work",
+    "task.reject": "refuse its work", "run.pause": "start nothing new", "run.resume": "start again",
+    "run.stop": "twice kills", "view.log": "on the whole screen", "view.why": "all about the task",
+    "view.timeline": "what ran when", "view.deps": "needs and frees", "view.events": "what happened",
+    "view.cost": "tokens and dollars", "view.summary": "what it came to", "view.filter": "failed, running, ...",
+    "copy.log": "for the shell", "copy.pager": "less, or yours", "app.palette": "any action by name",
+    "app.help": "these keys", "log.follow": "show what comes", "log.times": "when lines came",
 }  # fmt: skip
 _OTHER = "Here"
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """The keys of one action, and what it does."""
+    """The keys of one action, and what it does, or, if it does not work now, when it would."""
 
     keys: tuple[str, ...]
     words: str
+    works: bool = True
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -54,70 +67,91 @@ def usable(active: Iterable[ActiveBinding]) -> list[Binding]:
     return [a.binding for a in active if a.enabled and a.binding.id]
 
 
-def groups(bindings: Iterable[Binding]) -> list[Group]:
+def listed(active: Iterable[ActiveBinding]) -> list[tuple[Binding, bool]]:
+    """The bindings of the help, and whether each would do something now."""
+    return [(a.binding, a.enabled) for a in active if a.binding.id]
+
+
+def told(binding: Binding, works: bool = True) -> str:
+    """What an action does, in a few words; of one that does not work now, for what tasks it is."""
+    more = _TOLD.get(binding.id or "", "") if works else f"for {WHEN.get(binding.action, 'others')}"
+    return plain(f"{binding.description}: {more}" if more else binding.description)
+
+
+def groups(bindings: Iterable[tuple[Binding, bool]]) -> list[Group]:
     """Bindings by the first word of their id (`task.retry`), those of one action together, in order of appearance."""
-    found: dict[str, dict[str, tuple[str, list[str]]]] = {name: {} for name in (_OTHER, *_GROUPS.values())}
-    for binding in bindings:
+    found: dict[str, dict[str, Entry]] = {name: {} for name in (_OTHER, *_GROUPS.values())}
+    for binding, works in bindings:
         if not binding.description:
             continue
         prefix, dot, _ = (binding.id or "").partition(".")
-        title = _GROUPS.get(prefix, _OTHER) if dot else _OTHER
-        _, keys = found[title].setdefault(binding.action, (binding.description, []))
-        name = key_name(binding.key)
-        if name not in keys:
-            keys.append(name)
-    return [
-        Group(title, tuple(Entry(tuple(keys), plain(words)) for words, keys in entries.values()))
-        for title, entries in found.items()
-        if entries
-    ]
+        entries = found[_GROUPS.get(prefix, _OTHER) if dot else _OTHER]
+        known = entries.get(binding.action)
+        if known and binding.key.startswith("shift+"):  # as the key without it
+            continue
+        keys = dict.fromkeys([*(known.keys if known else ()), key_name(binding.key)])
+        entries[binding.action] = Entry(tuple(keys), told(binding, works), works)
+    return [Group(title, tuple(entries.values())) for title, entries in found.items() if entries]
+
+
+Cell = Entry | str  # a string is the head of a group, or an empty line
 
 
 def lines(found: Sequence[Group], width: int, height: int | None = None) -> list[Content]:
-    """The groups in as many columns as the height asks for and the width allows."""
-    blocks = [_block(group) for group in found]
-    for count in range(1, max(1, width // 24) + 1):
-        columns = _columns(blocks, count)
+    """The groups in as many columns as the height asks for and the words allow; what is more, one scrolls to."""
+    columns = _columns(found, 1)
+    for count in range(1, max(1, width // 16) + 1):
+        narrower = _columns(found, count)
+        if count > 1 and max(map(_widest, narrower)) > width // len(narrower):
+            break
+        columns = narrower
         if height is None or max((len(c) for c in columns), default=0) <= height:
             break
-    return _beside(columns, width) if blocks else []
+    return _beside(columns, width) if columns else []
 
 
-def _block(group: Group) -> list[tuple[str, str]]:
-    """A group as pairs of keys and words; its head has no keys."""
-    return [("", group.title), *((" ".join(entry.keys), entry.words) for entry in group.entries)]
-
-
-def _columns(blocks: Sequence[list[tuple[str, str]]], count: int) -> list[list[tuple[str, str]]]:
-    """The blocks one below the other, cut into columns of about the same height; a head never stands last."""
-    flat = [row for block in blocks for row in [*block, ("", "")]][:-1]
+def _columns(found: Sequence[Group], count: int) -> list[list[Cell]]:
+    """The groups one below the other, cut into columns of about the same height; a head never stands last."""
+    flat: list[Cell] = []
+    for group in found:
+        flat += [*([""] if flat else []), group.title, *group.entries]
     size = -(-len(flat) // count) if flat else 1
     columns = []
     while flat:
         cut = min(size, len(flat))
-        while 1 < cut < len(flat) and not flat[cut - 1][0] and flat[cut - 1][1]:
+        while 1 < cut < len(flat) and isinstance(flat[cut - 1], str) and flat[cut - 1]:
             cut -= 1
         columns.append(flat[:cut])
         flat = flat[cut:]
-        while flat and flat[0] == ("", ""):
+        while flat and flat[0] == "":
             flat = flat[1:]
     return columns
 
 
-def _beside(columns: Sequence[Sequence[tuple[str, str]]], width: int) -> list[Content]:
+def _keys_width(column: Sequence[Cell]) -> int:
+    return max((cell_len(" ".join(c.keys)) for c in column if isinstance(c, Entry)), default=0)
+
+
+def _widest(column: Sequence[Cell]) -> int:
+    """Cells of the column, with a space at either side."""
+    return _keys_width(column) + max((cell_len(c.words) for c in column if isinstance(c, Entry)), default=0) + 4
+
+
+def _beside(columns: Sequence[Sequence[Cell]], width: int) -> list[Content]:
     room = max(12, width // max(1, len(columns)))
+    widths = [_keys_width(column) for column in columns]
     rows = []
     for number in range(max(map(len, columns))):
-        cells = [_cell(*(column[number] if number < len(column) else ("", "")), room) for column in columns]
-        rows.append(line(*cells, width=width))
+        cells = [column[number] if number < len(column) else "" for column in columns]
+        rows.append(line(*(_cell(cell, keys, room) for cell, keys in zip(cells, widths, strict=True)), width=width))
     return rows
 
 
-def _cell(keys: str, words: str, room: int) -> Content:
-    if not keys:
-        return line((fit(f" {words}", room), TITLE))
-    width = max(9, room // 3)
-    return line(" ", (fit(keys, width), "bold $text-accent"), fit(f" {words}", room - width - 1))
+def _cell(cell: Cell, width: int, room: int) -> Content:
+    if isinstance(cell, str):
+        return line((fit(f" {cell}", room), TITLE))
+    keys = (fit(" ".join(cell.keys), width), "bold $text-accent" if cell.works else MUTED)
+    return line(" ", keys, (fit(f"  {cell.words}", room - width - 1), "" if cell.works else MUTED))
 
 
 def footer(bindings: Iterable[Binding], width: int) -> Content:
@@ -126,7 +160,7 @@ def footer(bindings: Iterable[Binding], width: int) -> Content:
     used = 0
     shown: Mapping[str, Binding] = {b.action: b for b in reversed([b for b in bindings if b.show and b.description])}
     for binding in reversed(list(shown.values())):
-        key, words = key_name(binding.key_display or binding.key), shorten(binding.description, 16)
+        key, words = key_name(binding.key_display or binding.key), shorten(binding.description, 28)
         used += cell_len(key) + cell_len(words) + 3
         if used > width:
             break
@@ -136,4 +170,4 @@ def footer(bindings: Iterable[Binding], width: int) -> Content:
 
 def title(width: int) -> Content:
     """The name of the screen."""
-    return line((" Keys", TITLE), ("  what works here and now; esc goes back", MUTED), width=width)
+    return line((" Keys", TITLE), ("  what works here; esc goes back", MUTED), width=width)

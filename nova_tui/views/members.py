@@ -40,16 +40,18 @@ def members(model: ViewModel, place: Place) -> list[Place]:
     """
     branches = model.cascade.branches
     if place.branch is None:
-        return [Place(b) for b in branches] if _named(branches) else members(model, Place(next(iter(branches), "")))
+        one = Place(next(iter(branches), ""))
+        return [Place(b) for b in branches] if named(branches, model.cascade.name) else members(model, one)
     groups = branches[place.branch]
-    if place.group is None and _named(groups):
+    if place.group is None and named(groups, place.branch):
         return [Place(place.branch, g) for g in groups]
     group = next(iter(groups)) if place.group is None else place.group
     return [Place(place.branch, group, i) for i in groups[group]]
 
 
-def _named(names: Collection[str]) -> bool:
-    return len(names) > 1 or any(names)
+def named(names: Collection[str], above: str = "") -> bool:
+    """Whether a level has rows of its own: not if its only member has no name, or that of what is `above` it."""
+    return len(names) > 1 or any(name not in ("", above) for name in names)
 
 
 def rollup(model: ViewModel, place: Place) -> Rollup:
@@ -60,14 +62,40 @@ def rollup(model: ViewModel, place: Place) -> Rollup:
 
 
 def shown(sums: Rollup) -> Shown:
-    """The mark of a node: the worst of its children."""
-    return Shown.CANCELLED if 0 < sums.failed == sums.cancelled else _SHOWN[sums.status]
+    """The mark of a node: the worst of its children; blocked if nothing that is left can start."""
+    if 0 < sums.failed == sums.cancelled:
+        return Shown.CANCELLED
+    return Shown.BLOCKED if _is_stuck(sums) else _SHOWN[sums.status]
+
+
+def _is_stuck(sums: Rollup) -> bool:
+    return sums.status is TaskStatus.PENDING and 0 < sums.blocked == sums.pending
+
+
+def leading(model: ViewModel, place: Place) -> tuple[str, str] | None:
+    """The task that stands for a node, and why: its first failed one, else its first running one. O(tasks below)."""
+    sums = rollup(model, place)
+    if not sums.failed and not sums.in_progress:
+        return None
+    branches = model.cascade.branches if place.branch is None else {place.branch: model.cascade.branches[place.branch]}
+    groups = [ids for found in branches.values() for name, ids in found.items() if place.group in (None, name)]
+    for wanted, words in _LEADING:
+        task_id = next((i for ids in groups for i in ids if model.shown(i) in wanted), None)
+        if task_id is not None:
+            return task_id, words
+    return None
+
+
+_LEADING = (
+    ((Shown.FAILED,), "the first failed task"),
+    ((Shown.RUNNING, Shown.VERIFYING), "the first running task"),
+)
 
 
 def title(model: ViewModel, place: Place, width: int) -> Content:
     """Where one is, and what it comes to."""
     sums = rollup(model, place)
-    names = [model.cascade.name, *(n for n in (place.branch, place.group) if n)]
+    names = dict.fromkeys([model.cascade.name, *(n for n in (place.branch, place.group) if n)])
     mark = (f" {glyph(shown(sums))} ", style_of(shown(sums)))
     done = f"  {sums.completed:,}/{sums.total:,}  "
     return line(mark, (plain(" / ".join(names)), TITLE), done, *_figures(sums, model.now), width=width)
@@ -77,12 +105,12 @@ def _figures(sums: Rollup, now: float) -> list[str]:
     """Time of work, tokens and cost, as far as there are any."""
     used = sums.tokens.total
     cost = money(sums.cost_usd) + ("+?" if sums.unpriced and sums.cost_usd is not None else "")
-    return [duration(sums.duration(now)), *([f"  {tokens(used)} tok  {cost}"] if used else [])]
+    return [f"{duration(sums.duration(now))} of work", *([f"  {tokens(used)} tok  {cost}"] if used else [])]
 
 
 def header(width: int) -> Content:
     """The heads of the columns."""
-    cells = fit("TIME", 9, right=True)
+    cells = fit("WORK", 9, right=True)
     cells += f"  {fit('PROGRESS', _BAR + 5)}" if width >= _WITH_BAR else ""
     cells += fit("TOKENS", 8, right=True) + fit("COST", 10, right=True) if width >= _WITH_COST else ""
     return line((fit("   NAME", max(8, width - len(cells))) + cells, MUTED), width=width)

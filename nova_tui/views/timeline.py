@@ -16,10 +16,12 @@ from nova_core.scheduler import weights
 from nova_core.text import duration
 from nova_tui.glyphs import ACTIVE, MUTED, TITLE, WARNING, chars, glyph, halves, style_of
 from nova_tui.model import ViewModel
-from nova_tui.views.line import Lazy, fit, line, shorten
+from nova_tui.views.cuts import Span, between, gaps, inside, scaled
+from nova_tui.views.line import Lazy, Piece, fit, line, shorten
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 _TICK = 9  # cells a label of the axis needs
+_WITH_CUT = 60  # cells from which on the legend tells what a cut is
 _SMALLEST = 10.0  # seconds
 Attempts = Callable[[str], Sequence[AttemptRow]]
 
@@ -57,7 +59,8 @@ class _Bar(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Where the columns are, and which seconds since the epoch they show; `origin` is the start of the run."""
+    """Where the columns are, and which seconds since the epoch they show; `origin` is the start of the run. Each of
+    the `cuts`, in which nothing ran, is a cell wide."""
 
     names: int
     cells: int
@@ -65,10 +68,18 @@ class Chart(msgspec.Struct, frozen=True):
     end: float
     now: float
     origin: float
+    cuts: tuple[Span, ...] = ()
+
+    @property
+    def span(self) -> float:
+        """The seconds that are shown."""
+        left = self.end - self.start - sum(end - begin for begin, end in self.cuts)
+        return max(left, 0.001) * self.cells / max(1, self.cells - len(self.cuts))
 
     def half(self, at: float) -> int:
         """The half cell of a moment."""
-        return math.floor((at - self.start) / (self.end - self.start) * 2 * self.cells)
+        passed = scaled(at, self.start, self.cuts, self.span / self.cells)
+        return math.floor(passed / self.span * 2 * self.cells + 1e-6)
 
 
 def began(model: ViewModel) -> float:
@@ -99,7 +110,19 @@ def rows(model: ViewModel) -> list[Row]:
     return [Row(i, n, n == t.attempt) for i, t in tasks for n in range(1, t.attempt + 1) if t.started_at]
 
 
-def chart(model: ViewModel, width: int, window: Window = Window()) -> Chart:  # noqa: B008 - frozen
+def idle(model: ViewModel, attempts: Attempts) -> tuple[Span, ...]:
+    """When nothing ran for long. O(attempts), so ask seldom."""
+    found = (_bar(model, model.task(row.task_id), row, attempts) for row in rows(model))
+    first = began(model)
+    return gaps(((b.start, b.end) for b in found if b), first, first + max(model.run_seconds, 1.0))
+
+
+def chart(
+    model: ViewModel,
+    width: int,
+    window: Window = Window(),  # noqa: B008 - frozen
+    cuts: Sequence[Span] = (),
+) -> Chart:
     """The columns and the axis for a screen of `width` cells."""
     origin = began(model)
     first, last = origin, origin + max(model.run_seconds, 1.0)
@@ -107,16 +130,18 @@ def chart(model: ViewModel, width: int, window: Window = Window()) -> Chart:  # 
         last -= window.back
         first = max(first, last - window.span)
     names = max(12, min(30, width // 4))
-    return Chart(names, max(8, width - names - 12), first, last, model.now, origin)
+    return Chart(names, max(8, width - names - 12), first, last, model.now, origin, inside(cuts, first, last))
 
 
 def header(drawn: Chart, width: int) -> Content:
     """The axis: when what is below happened, counted from the start of the run."""
     labels = [" "] * drawn.cells
+    free = 0
     for cell, at in _ticks(drawn):
         text = _label(at - drawn.origin)
-        if cell + len(text) <= drawn.cells:
+        if free <= cell <= drawn.cells - len(text):
             labels[cell : cell + len(text)] = text
+            free = cell + len(text) + 1
     return line(fit("  TASK", drawn.names + 2), ("".join(labels), MUTED), fit("TIME", 8, right=True), width=width)
 
 
@@ -133,12 +158,12 @@ def _label(offset: float) -> str:
 
 def _ticks(drawn: Chart) -> list[tuple[int, float]]:
     """Cells and moments at round distances from the start of the run, far enough apart for their labels."""
-    span = drawn.end - drawn.start
-    least = span / max(1, drawn.cells // _TICK)
+    least = drawn.span / max(1, drawn.cells // _TICK)
     step = next((s for s in _STEPS if s >= least), math.ceil(least / 86_400) * 86_400)
-    first = math.ceil((drawn.start - drawn.origin) / step)
-    last = math.ceil((drawn.end - drawn.origin) / step)
-    moments = [drawn.origin + n * step for n in range(first, last)]
+    moments = []
+    for begin, end in between(drawn.cuts, drawn.start, drawn.end):
+        first, last = (math.ceil((at - drawn.origin) / step) for at in (begin, end))
+        moments += [drawn.origin + n * step for n in range(first, last)]
     return [(drawn.half(at) // 2, at) for at in moments]
 
 
@@ -198,6 +223,8 @@ def _grid(drawn: Chart) -> str:
     for cell, _ in _ticks(drawn):
         if 0 < cell < drawn.cells:
             cells[cell] = chars().dot
+    for begin, _ in drawn.cuts:
+        cells[min(drawn.half(begin) // 2, drawn.cells - 1)] = chars().cut
     now = drawn.half(drawn.now) // 2
     if 0 <= now - 1 < drawn.cells and now <= drawn.cells:
         cells[now - 1] = chars().now
@@ -211,9 +238,10 @@ def lines(
     *,
     window: Window = Window(),  # noqa: B008 - frozen
     critical: Collection[str] | None = None,
+    cuts: Sequence[Span] | None = None,
 ) -> tuple[Content, list[Row], Sequence[Content]]:
     """The axis, the rows, and their lines, which are drawn when looked at."""
-    drawn, found = chart(model, width, window), rows(model)
+    drawn, found = chart(model, width, window, idle(model, attempts) if cuts is None else cuts), rows(model)
     marked = critical_path(model) if critical is None else critical
     return (
         header(drawn, width),
@@ -222,11 +250,17 @@ def lines(
     )
 
 
-def title(model: ViewModel, width: int, window: Window = Window()) -> Content:  # noqa: B008 - frozen
+def title(
+    model: ViewModel,
+    width: int,
+    window: Window = Window(),  # noqa: B008 - frozen
+    cuts: Sequence[Span] = (),
+) -> Content:
     """What is looked at, and what the marks mean."""
     span = "the whole run" if window.span is None else f"{duration(window.span)} of {duration(model.run_seconds)}"
     back = f", until {duration(window.back)} ago" if window.back else ""
-    legend = line((chars().critical, WARNING), " critical path  ", (chars().now, MUTED), " now")
+    cut: list[Piece] = ["  ", (chars().cut, MUTED), " nothing ran"] if cuts and width >= _WITH_CUT else []
+    legend = line((chars().critical, WARNING), " critical path  ", (chars().now, MUTED), " now", *cut)
     text = shorten(f" Timeline  {span}{back}", max(0, width - legend.cell_length - 2))
     space = " " * max(1, width - len(text) - legend.cell_length - 1)
     return line((text, TITLE), space, legend, width=width)

@@ -35,6 +35,11 @@ class Columns(msgspec.Struct, frozen=True):
     bar: int = _BAR
     step: int = 0
 
+    @property
+    def instead(self) -> int:
+        """Cells of bar and percent, where a task has no use for them."""
+        return self.bar + (_PERCENT if self.count > 2 else 0)
+
     @classmethod
     def of(cls, width: int, *, spent: bool) -> Columns:
         """The columns of a row of `width` cells; the last ones go first. Where nothing was `spent` (a plan of shell
@@ -52,12 +57,12 @@ class Columns(msgspec.Struct, frozen=True):
         return cls(width - used - step, count, bar, step)
 
 
-def head(columns: Columns) -> str:
-    """The names of the columns."""
+def head(columns: Columns, said: str = "") -> str:
+    """The names of the columns; beside the first one, what is to be said of the rows."""
     done = "  PROGRESS " if columns.bar == _BAR else "   DONE "
-    cells = ("    TIME", done, "    %", "  TOKENS", "      COST")
+    cells = ("    WORK", done, "    %", "  TOKENS", "      COST")
     step = fit("  NOW", columns.step) if columns.step else ""
-    return fit(" TASK", columns.name) + "".join(cells[: columns.count]) + step
+    return fit(f" TASK  {said}", columns.name) + "".join(cells[: columns.count]) + step
 
 
 def draw(model: ViewModel, row: Row, columns: Columns, *, is_open: bool = True, hit: bool = False) -> Pieces:
@@ -100,11 +105,11 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     said = note(model, task_id)
     used = state.token_usage.total
     quiet = MUTED if shown in (Shown.COMPLETED, Shown.SKIPPED, Shown.WAITING, Shown.BLOCKED) else ""
-    here = there = ""
-    if columns.count > 3 and not _goes_on(shown):  # the name has little room, the bar nothing to say
-        there = said
-    elif not columns.step:
-        here = said
+    beside = room - cell_len(name) - 1
+    cramped = columns.count > 1 and not columns.step and beside < min(columns.instead, cell_len(said) + 1)
+    instead = not _goes_on(shown) and (columns.count > 3 or cramped)
+    here = "" if instead or columns.step else said
+    there = said if instead else ""  # the name has little room, the bar nothing to say
     return [
         (lead, ""), (f"{glyph(shown)} ", shown.value), *_named(name, here, room, hit),
         *_figures(columns, "" if elapsed is None else duration(elapsed), _share(state), tokens(used) if used else "",
@@ -133,7 +138,7 @@ def _figures(
     """The columns at the right, as many as there are; what is to be said `instead` takes the place of the bar."""
     pieces: Pieces = [(fit(time, _TIME, right=True), style)]
     if instead:
-        pieces.append((fit(f" {instead}", columns.bar + _PERCENT), MUTED))
+        pieces.append((fit(f" {instead}", columns.instead), MUTED))
     elif columns.count > 1:
         done, rest = bar_cells(share or 0.0, columns.bar - 1)
         pieces += [(f" {done}", DONE if share == 1.0 else BAR), (rest, REST)]

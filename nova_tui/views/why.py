@@ -7,6 +7,7 @@ from nova_core.console.lines import failure_text
 from nova_core.record import Reason, TaskStatus
 from nova_core.rollup import Shown
 from nova_core.text import duration
+from nova_tui.glyphs import chars
 from nova_tui.model import ViewModel
 from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import plain
@@ -20,6 +21,16 @@ def why(model: ViewModel, task_id: str) -> Reasons:
     if model.source.read_only and any("press" in step for step in steps):
         steps = [LOOKING]
     return said, steps
+
+
+def hint(model: ViewModel, task_id: str) -> str:
+    """The same as keys, for a line with little room: `r retry · s skip it`."""
+    _, steps = why(model, task_id)
+    shown = model.shown(task_id)
+    if not any("press" in step for step in steps) or shown not in _KEYS:
+        return steps[-1] if steps else ""
+    keys = f" {chars().dot} ".join(_KEYS[shown])
+    return f"go to {plain(model.task(task_id).blocked_by[0])}: {keys}" if shown is Shown.BLOCKED else keys
 
 
 def reason(model: ViewModel, task_id: str) -> str:
@@ -137,6 +148,17 @@ def _listed(ids: list[str] | tuple[str, ...], most: int = 6) -> str:
     return ", ".join(map(plain, ids[:most])) + more
 
 
+_KEYS = {
+    Shown.FAILED: ("r retry", "s skip it"),
+    Shown.CANCELLED: ("r retry", "s skip it"),
+    Shown.BLOCKED: ("r retry", "s skip it"),
+    Shown.RETRYING: ("r retry now",),
+    Shown.RUNNING: ("L log", "x cancel"),
+    Shown.VERIFYING: ("L log", "x cancel"),
+    Shown.APPROVAL: ("a approve", "R reject"),
+    Shown.COMPLETED: ("r run again",),
+    Shown.SKIPPED: ("r run it",),
+}
 _CASES = {
     Shown.FAILED: _failed,
     Shown.CANCELLED: _cancelled,

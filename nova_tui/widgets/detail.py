@@ -10,10 +10,12 @@ from textual.content import Content
 from nova_tui.glyphs import MUTED, TITLE, chars, status, style_of
 from nova_tui.model import ViewModel
 from nova_tui.views import detail, members
-from nova_tui.views.line import Piece, line, plain, shorten
+from nova_tui.views.line import line, plain, shorten
 from nova_tui.views.members import Place
-from nova_tui.views.why import why
+from nova_tui.views.why import hint, why
 from nova_tui.widgets.one_line import OneLine
+
+_LEAST_REASON = 24
 
 
 class Detail(Vertical):
@@ -27,6 +29,7 @@ class Detail(Vertical):
     def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self.model = model
+        self._whose = ""
         self._title, self._why, self._rule = OneLine(id="title"), OneLine(id="why"), OneLine(id="rule")
 
     def compose(self) -> ComposeResult:
@@ -46,10 +49,14 @@ class Detail(Vertical):
             self._why.show(_why(self.model, place.task, width))
         self.draw_rule(log_status, width)
 
+    def name_log(self, whose: str) -> None:
+        """Say whose log stands below the rule, if it is not that of the selected task."""
+        self._whose = whose
+
     def draw_rule(self, log_status: str, width: int | None = None) -> None:
         """The rule with the state of the log."""
         width = width or self.size.width or self.app.size.width
-        self._rule.show(_rule(log_status, width))
+        self._rule.show(_rule(log_status, width, self._whose))
 
 
 def _title(model: ViewModel, task_id: str, width: int) -> Content:
@@ -63,18 +70,15 @@ def _title(model: ViewModel, task_id: str, width: int) -> Content:
 
 
 def _why(model: ViewModel, task_id: str, width: int) -> Content:
-    """Why the task is as it is, and what to press."""
-    said, steps = why(model, task_id)
-    pieces: list[Piece] = [" "]
-    for number, text in enumerate(said):
-        pieces.append((f"{'; ' if number else ''}{text.strip()}", style_of(model.shown(task_id)) if not number else ""))
-    if steps:
-        pieces.append((f"  {steps[-1]}", MUTED))
-    return line(*pieces, width=width)
+    """Why the task is as it is, and what to press: that is not cut while there is room for some of the reason."""
+    said, _ = why(model, task_id)
+    keys = shorten(hint(model, task_id), width - _LEAST_REASON)
+    reason = shorten("; ".join(text.strip() for text in said), width - cell_len(keys) - 4)
+    return line(" ", (reason, style_of(model.shown(task_id))), (f"  {keys}", MUTED), width=width)
 
 
-def _rule(status: str, width: int) -> Content:
+def _rule(status: str, width: int, whose: str) -> Content:
     rest = chars().rest
     tail = f" {status} {rest}" if status else ""
-    head = f"{rest} log "
+    head = f"{rest} log{shorten(whose, width - cell_len(tail) - 8)} "
     return line((f"{head}{rest * max(0, width - cell_len(head) - cell_len(tail))}{tail}", MUTED), width=width)

@@ -25,8 +25,8 @@ class SearchLine(Input):
         Binding("enter", "close(True)", "Keep (n next, N previous)", id="search.keep"),
     ]
 
-    def __init__(self, on_close: Callable[[bool], None]) -> None:
-        super().__init__(placeholder="words of ids and names", compact=True)
+    def __init__(self, on_close: Callable[[bool], None], placeholder: str) -> None:
+        super().__init__(placeholder=placeholder, compact=True)
         self._on_close = on_close
         self.cursor_blink = False
 
@@ -55,12 +55,13 @@ class FilterBar(Horizontal):
     """
 
     def __init__(
-        self, on_text: Callable[[str], None], on_close: Callable[[bool], None], *, id: str | None = None  # noqa: A002 - Textual's word
+        self, on_text: Callable[[str], None], on_close: Callable[[bool], None], *,
+        placeholder: str = "words of ids and names", id: str | None = None,  # noqa: A002 - Textual's word
     ) -> None:  # fmt: skip
         super().__init__(id=id)
         self._on_text = on_text
         self._found = OneLine(id="found")
-        self._field = SearchLine(on_close)
+        self._field = SearchLine(on_close, placeholder)
         self.display = False
 
     def compose(self) -> ComposeResult:

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Input
 
 from nova_core.clock import Clock
 from nova_core.text import clean
+from nova_tui.widgets.filter_bar import FilterBar
 from nova_tui.widgets.log_view import LogView
-
-
-class SearchInput(Input):
-    """The line; escape closes it, and what is pasted into it is text."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back to the log", id="log.leave")]
-
-    def action_leave(self) -> None:
-        """Close the line and search for nothing else."""
-        self.value = ""
-        self.post_message(self.Submitted(self, ""))
 
 
 class LogPane(Vertical):
@@ -32,7 +19,6 @@ class LogPane(Vertical):
 
     DEFAULT_CSS = """
     LogPane { width: 1fr; height: 1fr; }
-    LogPane SearchInput { height: 1; border: none; padding: 0; background: $boost; }
     """
 
     def __init__(
@@ -41,8 +27,7 @@ class LogPane(Vertical):
     ) -> None:  # fmt: skip
         super().__init__(id=id, classes=classes)
         self.view = LogView(clipboard=clipboard, clock=clock)
-        self._line = SearchInput(placeholder="search: n next, N previous; capitals count if you type one", compact=True)
-        self._line.display = False
+        self._bar = FilterBar(self._search, self._close, placeholder="text in the log; capitals count if you type one")
         self.view.asker = self.ask
         self.view.wrap = wrap
         self.view.set_path(path)
@@ -50,19 +35,28 @@ class LogPane(Vertical):
     def compose(self) -> ComposeResult:
         """The log above the line."""
         yield self.view
-        yield self._line
+        yield self._bar
 
     def ask(self) -> None:
         """Open the line."""
-        self._line.display = True
-        self.screen.set_focus(self._line)
+        self.view.begin_search()
+        self._bar.open()
 
-    @on(Input.Submitted)
-    def answer(self, event: Input.Submitted) -> None:
-        """Search, and close the line."""
-        event.stop()
-        self._line.display = False
+    def _search(self, text: str) -> None:
+        """Go to what is typed while it is typed; what was typed before is not searched again."""
+        needle = self.view.reader.needle if self.view.reader else None
+        if (text := clean(text)) != (needle.text if needle else ""):
+            self.view.search(text)
+
+    def _close(self, keep: bool) -> None:
+        """Enter keeps what was found, for `n` and `N`; escape, or nothing to search for, leads back."""
+        if keep and self._bar.text:
+            self._search(self._bar.text)  # the message with the last letters may still be on its way
+        else:
+            self.view.action_forget()
+        self._bar.display = False
         self.screen.set_focus(self.view)
-        if event.value:
-            self.view.search(clean(event.value))
-        self._line.value = ""
+
+    @on(LogView.Changed)
+    def _tell(self) -> None:
+        self._bar.tell(self.view.found())

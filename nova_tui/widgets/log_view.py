@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,15 +17,13 @@ from nova_core.text import clean
 from nova_tui import outside
 from nova_tui.glyphs import chars
 from nova_tui.log_reader import LogReader
-from nova_tui.log_search import Step
-from nova_tui.widgets.log_canvas import LogCanvas
+from nova_tui.widgets.log_searching import LogSearching
 
 _WHEEL = 3
 _SIDEWAYS = 8
-_AT_ONCE = 4
 
 
-class LogView(LogCanvas, can_focus=True):
+class LogView(LogSearching, can_focus=True):
     """Shows the log at a path and follows it.
 
     It scrolls by itself: a virtual size that grew with the log would lay the screen out anew with every tick. The owner
@@ -76,10 +72,8 @@ class LogView(LogCanvas, can_focus=True):
     ) -> None:  # fmt: skip
         super().__init__(id=id, classes=classes)
         self.clipboard_file = clipboard
-        self.asker: Callable[[], None] | None = None  # asks what to search for, and calls `search`
         self.wrap = False
         self._clock = clock or Clock()
-        self._note = ""
         self._counting = False
         self._told_following = True
         self.set_path(path)
@@ -99,7 +93,7 @@ class LogView(LogCanvas, can_focus=True):
             self.reader.close()
             self.workers.cancel_group(self, "search")
         self.reader = LogReader(path, self._clock) if path is not None else None
-        self._note = ""
+        self._tally, self._progress, self._from = None, "", None
         if self.reader is not None and self.wrap:
             self.reader.toggle_wrap()
         if self.reader is not None and self.is_mounted:
@@ -124,6 +118,7 @@ class LogView(LogCanvas, can_focus=True):
         if reader is None or not reader.poll():
             return
         self._keep_counting()
+        self.count_matches()
         if reader.following or len(self._rows or ()) < reader.height or reader.renewed:
             self._drawn()
         else:  # only the last row, which may be growing, and the pill on it
@@ -149,8 +144,8 @@ class LogView(LogCanvas, can_focus=True):
         """One line for a heading: whether it follows, where it stands, what the search says."""
         if self.reader is None or not self.reader.index.is_open:
             return ""
-        state = f"follow {chars().down}" if self.following else "paused"
-        words = [state, self.reader.position(), self.reader.gutter_note, self._note]
+        state = f"follow {chars().down}" if self.following else "not following (f)"
+        words = [state, self.reader.position(), self.reader.gutter_note, self.search_note()]
         return clean("  ".join(word for word in words if word))
 
     def _drawn(self) -> None:
@@ -247,76 +242,6 @@ class LogView(LogCanvas, can_focus=True):
         if problem:
             self.notify(problem, severity="warning", markup=False)
         self.refresh()
-
-    # searching
-
-    def action_ask(self) -> None:
-        """Ask for what to search."""
-        if self.asker is not None:
-            self.asker()
-
-    def search(self, text: str) -> None:
-        """Look for a text: upwards from the end while following, else downwards. Nothing ends the search."""
-        if self.reader is None:
-            return
-        steps = self.reader.begin(text)
-        if text:
-            self._run_search(steps, down=not self.following)
-        else:
-            self.workers.cancel_group(self, "search")
-            self._say("")
-
-    def action_find(self, down: bool) -> None:
-        """To the next match below, or above."""
-        if self.reader is not None and self.reader.needle is not None:
-            self._run_search(self.reader.find(down=down), down=down)
-
-    def action_forget(self) -> None:
-        """End the search: no more marks."""
-        self.search("")
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of a search count only during one, and one can begin only where somebody asks for its text."""
-        if action == "ask":
-            return self.asker is not None
-        if action in ("find", "forget"):
-            return self.reader is not None and self.reader.needle is not None
-        return True
-
-    def _run_search(self, steps: Iterator[Step], *, down: bool) -> None:
-        """A few slices at once, so that a match nearby is there with the key; the rest with everything else between."""
-        if any(self._take(step) for step in islice(steps, _AT_ONCE)):
-            self.workers.cancel_group(self, "search")
-            return
-        self._say("searching")
-        self._search(steps, down)
-
-    @work(group="search", exclusive=True)
-    async def _search(self, steps: Iterator[Step], down: bool) -> None:
-        """Slice by slice; at an end of the log it stops, and says so."""
-        reader = self.reader
-        for number, step in enumerate(steps):
-            if reader is None or reader is not self.reader or reader.needle is None or self._take(step):
-                return
-            if number % 16 == 15:
-                self._say(f"searching {step.position * 100 // max(1, reader.index.size)}%")
-            await asyncio.sleep(0)
-        if reader is not None and reader.needle is not None:
-            self._say(f"no match {'below' if down else 'above'} ({'N' if down else 'n'} looks the other way)")
-
-    def _take(self, step: Step) -> bool:
-        """Show what was found, if something was."""
-        if step.found is None or self.reader is None:
-            return False
-        self.reader.show(step)
-        self._say("the match is in the part not shown" if step.hidden else "")
-        return True
-
-    def _say(self, note: str) -> None:
-        needle = self.reader.needle if self.reader else None
-        self._note = f"/{needle.text} {note}".rstrip() if needle else ""
-        self._moved()
-        self.refresh_bindings()
 
     # mouse
 

@@ -51,8 +51,15 @@ class KeyLine(OneLine):
         """More or fewer fit."""
         self._renew(self.screen)
 
+    def renew(self) -> None:
+        """Draw again."""
+        self._renew(self.screen)
+
     def _renew(self, screen: Screen[object]) -> None:
         if screen is not self.screen or not self.is_attached:
+            return
+        if self.app.screen is not screen:  # a question is in front: these keys do not work now
+            self.show(Content())
             return
         found = [b for b in help_view.usable(screen.active_bindings.values()) if b.show]
         width = self.size.width or self.app.size.width
@@ -63,4 +70,4 @@ class KeyLine(OneLine):
 
 def _rank(binding: Binding) -> int:
     name = binding.id or ""
-    return _RANKS.get(name, {"task": 1, "log": 2}.get(name.partition(".")[0], 3))
+    return _RANKS.get(name, {"task": 1, "log": 2, "run": 3}.get(name.partition(".")[0], 4))

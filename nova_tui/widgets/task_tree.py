@@ -52,6 +52,7 @@ class TaskTree(TreeCanvas, can_focus=True):
         super().__init__(model, id=id)
         self._on_cursor = on_cursor
         self._cascade = model.cascade
+        self._home = self._put = Place()
         self._cursor = next((i for i, row in enumerate(self._rows) if row.place.task is not None), 0)
 
     # what is shown
@@ -107,11 +108,19 @@ class TaskTree(TreeCanvas, can_focus=True):
                 self._refresh_row(self._top + y)
 
     def show_only(self, only: Filter) -> None:
-        """Another filter; if the cursor's task is not kept, the cursor goes to the first one that is."""
+        """Another filter. The cursor stays on the task somebody chose; while that is not kept, it is on the first one
+        that is."""
+        if self.only is Filter.ALL or self.place != self._put:
+            self._home = self.place
         self.only = only
         self._rebuild()
-        if self.place.task is None or self.model.shown(self.place.task) not in kept(only):
-            self._place_cursor(next((i for i, r in enumerate(self._rows) if r.place.task is not None), 0))
+        at_home = next((i for i, row in enumerate(self._rows) if row.place == self._home), None)
+        if at_home is not None:
+            self._place_cursor(at_home)
+        elif self.place.task is None or self.model.shown(self.place.task) not in kept(only):
+            self._place_cursor(next((i for i, row in enumerate(self._rows) if row.place.task is not None), 0))
+        self._put = self.place
+        self.refresh(layout=False)
 
     def mark(self, hits: frozenset[str]) -> None:
         """Mark the tasks a search found."""
@@ -130,6 +139,12 @@ class TaskTree(TreeCanvas, can_focus=True):
             return False
         self._place_cursor(found)
         return True
+
+    def go_back(self, place: Place) -> None:
+        """Put the cursor where it was before, if that row is still there."""
+        found = find_row(self._rows, place)
+        if found is not None:
+            self._place_cursor(found)
 
     def _rebuild(self) -> None:
         """Other rows: the cursor stays on its place and at its height on the screen."""
@@ -226,7 +241,7 @@ class TaskTree(TreeCanvas, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Choose a row; its mark opens and closes it; a double click drills down."""
         index = self._top + event.y - 1
-        if event.y < 1 or index >= len(self._rows):
+        if not 1 <= event.y <= self._height or index >= len(self._rows):
             return
         row = self._rows[index]
         self._place_cursor(index)

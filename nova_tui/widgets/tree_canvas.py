@@ -20,6 +20,7 @@ from nova_tui.views.members import Place
 from nova_tui.views.tree_row import Columns
 
 _KEPT_STRIPS = 2_000
+_LEAST_WITH_EDGE = 5
 _CLASS = "task-tree--"
 
 
@@ -72,7 +73,9 @@ class TreeCanvas(Widget):
 
     @property
     def _height(self) -> int:
-        return max(1, self.size.height - 1)
+        """How many rows are in view: if not all fit, a line below them tells how many more there are."""
+        room = max(1, self.size.height - 1)
+        return room - 1 if len(self._rows) > room >= _LEAST_WITH_EDGE else room
 
     def notify_style_update(self) -> None:
         """Another theme: other styles."""
@@ -90,12 +93,23 @@ class TreeCanvas(Widget):
     def render_line(self, y: int) -> Strip:
         """The head, or one row with its cell of the scroll mark."""
         if y == 0:
-            return self._plain(tree_row.head(self._columns), "head")
+            return self._plain(tree_row.head(self._columns, self._told()), "head")
+        if y > self._height:
+            return self._plain(self._below(), "muted")
         index = self._top + y - 1
         if index < len(self._rows):
             return self._row(index, y)
         said = self._emptiness() if index == len(self._rows) else ""
         return self._plain(said, "muted")
+
+    def _told(self) -> str:
+        """What is not shown: by the filter, and above."""
+        only = "" if self.only is Filter.ALL else f"only {self.only.value} (esc: all)  "
+        return only + (f"{chars().up} {self._top:,} more" if self._top else "")
+
+    def _below(self) -> str:
+        left = len(self._rows) - self._top - self._height
+        return f"  {chars().down} {left:,} more" if left > 0 else ""
 
     def _plain(self, text: str, style: str) -> Strip:
         width = self.size.width

@@ -73,16 +73,16 @@ def test_a_run_from_start_to_end(trial: Path) -> None:
         terminal.press(["g", "down", "down", "down"], r"A1 Read the pages +▶ running")
         terminal.press("enter", "Attempts ─")
         assert re.search(r"worker +A1@1, pid \d+", terminal.text)
-        terminal.press("escape", r"TASK +TIME")
+        terminal.press("escape", r"TASK .*WORK")
 
         terminal.press("L", r"follow")
         seen = last_page(terminal)
         terminal.wait(lambda: last_page(terminal) > seen + 3)
         terminal.press(["/", "page 2", "enter"], r"1 of \d+|1/\d+")
-        terminal.press(["escape", "escape"], r"TASK +TIME")
+        terminal.press(["escape", "escape"], r"TASK .*WORK")
 
         terminal.press(["/", "mend", "enter"], r"A2 Mend the bridge +✗ failed")
-        assert re.search(r"failed: exit code 3; it blocks A3", terminal.text)
+        assert re.search(r"failed: exit code 3.+r retry · s skip it", terminal.text)
         terminal.wait("a needle in the log")
         (trial / "mended").touch()
         terminal.press("r", "Bridge is open|cars may pass")
@@ -99,7 +99,7 @@ def test_a_run_from_start_to_end(trial: Path) -> None:
         (trial / "go").touch()
         terminal.wait("COMPLETE")
         terminal.press("e", "Bridge is open")
-        terminal.press("escape", r"TASK +TIME")
+        terminal.press("escape", r"TASK .*WORK")
         terminal.send("q")
         assert terminal.wait_exit() == 0
         assert terminal.restored()
@@ -130,10 +130,9 @@ def test_five_shapes_of_failure(tmp_path: Path) -> None:
         terminal.press(["/", "cancelled", "enter"], r"E5 Is cancelled +▶ running")
         terminal.press("x", "Cancel E5 Is cancelled")
         terminal.press("y", r"✗ 4 failed +⊘ 1 cancelled|⊘ 1 cancelled")
-        shown = terminal.wait(r"✗ 4 failed")
-        assert re.search(r"✗ E1 Exits +exit code 3", shown)
-        assert re.search(r"✗ E2 Hangs +timeout", shown)
-        assert re.search(r"✗ E3 Writes nothing +missing output", shown)
+        terminal.wait(r"✗ 4 failed")
+        # A notice may lie over the first rows for some seconds.
+        shown = terminal.wait(r"(?s)✗ E1 Exits +exit code 3.*✗ E2 Hangs +timeout.*✗ E3 Writes nothing +missing output")
         assert re.search(r"✗ E4 Writes rubbish +check failed", shown)
         assert re.search(r"⊘ E5 Is cancelled +cancelled", shown)
         for n in range(1, 6):

@@ -21,7 +21,7 @@ VIEWS = {
     "enter": "^ status", "L": "w Wrap", "t": "^ Timeline", "d": "^ Dependencies", "e": "^ Events", "$": "^ Cost",
     "S": "^ ?Next ─", "?": "^ Keys", ":": "actions, tasks, themes", "/": r"\d found",
 }  # fmt: skip
-MAIN = re.compile(r"\A(?!.*(actions, tasks|\d found)).*TASK +TIME", re.DOTALL)  # nothing is open on top of it
+MAIN = re.compile(r"\A(?!.*(actions, tasks|\d found)).*TASK .*WORK", re.DOTALL)  # nothing is open on top of it
 
 
 @pytest.fixture(scope="module")

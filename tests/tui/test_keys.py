@@ -15,6 +15,7 @@ from nova_core.events import EventKind
 from nova_core.record import TaskStatus
 from nova_core.rollup import Shown
 from nova_tui.app import QuitChoice
+from nova_tui.palette import NovaCommands
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
 from nova_tui.source import EngineState
@@ -111,7 +112,7 @@ def test_the_palette_offers_what_the_footer_has_no_room_for(tmp_path: Path) -> N
                     break
             return screen_text(app)
 
-    assert "Kill  X" in asyncio.run(run())
+    assert "Kill  X  end it at once" in asyncio.run(run())
 
 
 def test_the_log_knows_its_task_and_older_attempts(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_who_only_looks_can_take_control(tmp_path: Path) -> None:
             await pilot.press("r")
             await settled(pilot)
             assert source.sent == []
-            assert "looking only: C takes control" in screen_text(app)
+            assert "looking only: C takes control" in [n.message for n in app._notifications]
             await pilot.press("C", "r")
             beat(app)
             await settled(pilot)
@@ -230,3 +231,81 @@ def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:
             assert [toast.title for toast in app._engine_news()] == ["Nothing to start"]
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("task", "key", "said"),
+    [
+        ("E2", "r", "E2 is running: x cancels it"),
+        ("P1", "x", "P1 is done: nothing to cancel"),
+        ("P1", "X", "P1 is done: nothing to kill"),
+        ("E4", "r", "E4 is blocked: r on E3 frees it"),
+        ("P4", "a", "P4 has failed: nothing to approve"),
+        ("E2", "s", "E2 is running: x cancels it first"),
+        ("D2", "r", "D2 waits for approval: a approves it, R rejects it"),
+    ],
+)
+async def test_a_key_that_does_not_fit_says_why(task: str, key: str, said: str, tmp_path: Path) -> None:
+    """And which key would do, if one does."""
+    source = demo_source(tmp_path)
+    async with opened(source) as (app, pilot):
+        app.clear_notifications()
+        app.main.tasks.go_to(task)
+        await pilot.press(key)
+        await settled(pilot)
+        assert [n.message for n in app._notifications] == [said]
+        assert source.sent == []
+
+
+async def test_keys_for_tasks_ask_for_one_on_a_branch(tmp_path: Path) -> None:
+    """There they act on nothing."""
+    async with opened(demo_source(tmp_path)) as (app, pilot):
+        app.clear_notifications()
+        await pilot.press("g", "r")
+        await settled(pilot)
+        assert [n.message for n in app._notifications] == ["choose a task: this key is for one of them"]
+
+
+@pytest.mark.parametrize(("before", "said"), [((), "q quits"), (("L",), "q goes back"), (("t",), "q goes back")])
+async def test_ctrl_c_after_the_end_says_what_q_does(before: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    """On the main screen and on others."""
+    source = demo_source(tmp_path)
+    source.turn(EngineState.FINISHED)
+    async with opened(source) as (app, pilot):
+        app.clear_notifications()
+        await pilot.press(*before, "ctrl+c")
+        await settled(pilot)
+        assert [n.message for n in app._notifications] == [f"nothing is running here: {said}"]
+
+
+async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Path) -> None:
+    """Enter is one of them; the others come back with the screen."""
+    async with opened(demo_source(tmp_path), (80, 24)) as (app, pilot):
+        app.main.tasks.go_to("E2")
+        await pilot.press("x")
+        await settled(pilot)
+        text = screen_text(app)
+        assert "y or enter  Yes     n or esc  No" in text
+        assert "q Quit" not in text
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "q Quit" in screen_text(app).splitlines()[-1]
+
+
+async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
+    """A stray `y` changes the clipboard: nobody should wonder."""
+    async with opened(demo_source(tmp_path)) as (app, pilot):
+        app.clear_notifications()
+        app.main.tasks.go_to("E2")
+        await pilot.press("y")
+        await settled(pilot)
+        assert [n.message.split(";")[0] for n in app._notifications] == ["copied the id E2"]
+
+
+async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
+    """However many keys it has."""
+    async with opened(demo_source(tmp_path)) as (app, _):
+        words = [words for words, _ in NovaCommands(app.screen)._actions()]
+        names = [text.split("  ")[0] for text in words]
+        assert len(names) == len(set(names))
+        assert {"Quit", "Tree/log"} <= set(names)

@@ -13,7 +13,7 @@ from nova_core.clock import Clock
 from nova_core.logindex import SLICE
 from nova_tui.ansi import plain
 from nova_tui.log_reader import Gutter, LogReader
-from nova_tui.log_search import Needle, Step
+from nova_tui.log_search import Needle, Step, Tally
 
 
 class HandClock(Clock):
@@ -334,3 +334,29 @@ def test_following_reads_what_is_new_and_makes_what_is_shown(log: Path) -> None:
         reader.page()
         assert reader.index.bytes_read - reads <= 4 * 65_536
         assert reader.pager.lines_made - lines <= 41
+
+
+def test_a_tally_knows_every_line_and_which_one_it_is(log: Path) -> None:
+    """In order; a line that grows is one line, and a very common text is counted up to a limit."""
+    reader = reader_of(log)
+    tally = Tally(Needle("line 9"), reader.index)
+    while tally.advance(3):
+        assert not tally.is_done
+    assert len(tally.starts) == 11
+    assert (tally.place(None), tally.place(tally.starts[1])) == ("11 found", "2 of 11")
+    with log.open("ab") as file:
+        file.write(b"line 9")
+    reader.poll()
+    while tally.advance():
+        pass
+    with log.open("ab") as file:
+        file.write(b"9\n")
+    reader.poll()
+    while tally.advance():
+        pass
+    assert len(tally.starts) == 12
+    log.write_bytes(b"line\n" * 3 * Tally.MOST)
+    common = Tally(Needle("line"), reader_of(log).index)
+    while common.advance():
+        pass
+    assert common.place(None) == f"{Tally.MOST:,}+ found"

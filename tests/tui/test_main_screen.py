@@ -71,6 +71,23 @@ def test_other_sizes_do_not_crash(size: tuple[int, int], tmp_path: Path) -> None
     asyncio.run(run())
 
 
+async def test_the_edges_of_the_tree_tell_how_many_rows_are_beyond(tmp_path: Path) -> None:
+    """Above and below what is in view."""
+    async with opened(demo_source(tmp_path), (80, 24)) as (app, pilot):
+        tree = app.main.tasks
+        await pilot.press("g")
+        await settled(pilot)
+        lines = screen_text(app).splitlines()
+        assert "more" not in lines[1]
+        assert lines[tree.size.height].strip() == f"▼ {30 - (tree.size.height - 2)} more"
+        await pilot.press("G")
+        await settled(pilot)
+        lines = screen_text(app).splitlines()
+        assert f"TASK  ▲ {30 - (tree.size.height - 2)} more" in lines[1]
+        assert lines[tree.size.height].strip() == ""
+        assert "D4 Release notes" in lines[tree.size.height - 1]
+
+
 def at(app: NovaApp, task_id: str) -> None:
     """Put the cursor on a task."""
     assert app.main.tasks.go_to(task_id)
@@ -178,6 +195,30 @@ def test_quitting_asks_while_the_engine_runs(key: str, choice: QuitChoice) -> No
     assert drive(demo_source(), "q", key).return_value is choice
 
 
+async def test_the_question_of_q_ends_with_the_run() -> None:
+    """It names what runs; what cannot be chosen any more is not offered, and `q` quits; the header goes on."""
+    source = demo_source()
+    async with opened(source, (80, 24)) as (app, pilot):
+        await pilot.press("q")
+        await settled(pilot)
+        assert "still running: E2 (Worker pool), E5 (Publish snapshots), W1 (Layout)" in screen_text(app)
+        source.turn(EngineState.FINISHED)
+        beat(app)
+        assert isinstance(app.screen, QuitScreen)
+        app.screen.renew()
+        await settled(pilot)
+        text = screen_text(app)
+        assert "The run has ended." in text
+        assert "stop them" not in text
+        assert "FAILED" in text.splitlines()[0]
+        await pilot.press("l", "s")
+        await settled(pilot)
+        assert isinstance(app.screen, QuitScreen)
+        await pilot.press("q")
+        await settled(pilot)
+    assert app.return_value is None
+
+
 def test_quitting_does_not_ask_when_it_is_over() -> None:
     """Nothing depends on this process then."""
     source = demo_source()
@@ -204,6 +245,50 @@ def test_the_filter_shows_only_its_kind_and_follows_changes() -> None:
             assert len(tree.rows) == 30
 
     asyncio.run(run())
+
+
+async def test_a_filter_brings_the_cursor_back_and_is_told_in_the_tree() -> None:
+    """Also through kinds of which there is no task; nothing covers the tree meanwhile."""
+    async with opened(demo_source()) as (app, pilot):
+        at(app, "P4")
+        app.clear_notifications()
+        await pilot.press("f")
+        await settled(pilot)
+        assert "TASK  only failed (esc: all)" in screen_text(app)
+        await pilot.press("f", "f")
+        await settled(pilot)
+        assert app.main.selected_task != "P4"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        assert "only" not in screen_text(app).splitlines()[1]
+
+
+async def test_who_moves_in_a_filter_stays_there() -> None:
+    """When all tasks are shown again."""
+    async with opened(demo_source()) as (app, pilot):
+        at(app, "P4")
+        await pilot.press("f", "j", "j", "escape")
+        await settled(pilot)
+        assert app.main.selected_task == "E3"
+
+
+async def test_a_search_that_finds_nothing_moves_nothing() -> None:
+    """The cursor is where it began; nothing is hidden, so nothing is offered to be shown."""
+    async with opened(demo_source(), (80, 24)) as (app, pilot):
+        at(app, "P4")
+        await pilot.press("slash", "w", "x")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        footer = screen_text(app).splitlines()[-1]
+        assert "⏎ Keep (n next, N previous)" in footer
+        assert "esc Forget" in footer
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        footer = screen_text(app).splitlines()[-1]
+        assert "Show all" not in footer
+        assert "End search" not in footer
 
 
 def test_the_cursor_stays_on_its_task_when_rows_come_and_go() -> None:
@@ -251,18 +336,50 @@ def test_many_failures_become_one_toast() -> None:
     assert toaster.take(failed[:1], 10.0 + WINDOW) == failed[:1]
 
 
-def test_a_failure_is_shown_as_a_toast() -> None:
-    """With the task and its reason."""
+async def failing(task: str, width: int, *keys: str) -> str:
+    """What is shown when `task` fails while the cursor is on P1."""
+    source = FakeSource(demo_source().cascade)
+    async with opened(source, (width, 30)) as (app, pilot):
+        at(app, "P1")
+        await settled(pilot)
+        await pilot.press(*keys)
+        source.change(task, EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="boom")
+        beat(app)
+        await settled(pilot)
+        return screen_text(app)
 
-    async def run() -> list[str]:
-        source = FakeSource(demo_source().cascade)
-        async with opened(source) as (app, pilot):
-            source.change("P1", EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="boom")
-            beat(app)
-            await settled(pilot)
-            return screen_text(app).splitlines()
 
-    assert any("P1: boom" in text for text in asyncio.run(run()))
+@pytest.mark.parametrize("width", [80, 120])
+async def test_a_failure_is_shown_as_a_toast_above_the_tree(width: int) -> None:
+    """With the task and its reason, where it covers neither the log nor the keys."""
+    lines = (await failing("E1", width)).splitlines()
+    found = [number for number, text in enumerate(lines) if "E1: boom" in text]
+    assert found
+    assert found[0] < 5
+    assert lines[found[0]].index("E1: boom") < (72 if width == 120 else 80)
+
+
+async def test_a_failure_one_looks_at_needs_no_toast() -> None:
+    """The row, the reason and the log of the task are in view."""
+    text = await failing("P1", 120)
+    assert "P1: boom" not in text
+    assert "failed: boom" in text
+
+
+@pytest.mark.parametrize("key", ["question_mark", "q"])
+async def test_no_toast_lies_over_help_or_a_question(key: str) -> None:
+    """It comes when that is closed."""
+    assert "E1: boom" not in await failing("E1", 80, key)
+
+
+async def test_only_a_few_toasts_are_shown_at_once() -> None:
+    """The newest."""
+    async with opened(demo_source()) as (app, pilot):
+        for number in range(6):
+            app.notify(f"toast {number}")
+        await settled(pilot)
+        text = screen_text(app)
+        assert [n for n in range(6) if f"toast {n}" in text] == [3, 4, 5]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -15,6 +15,11 @@ CASCADE = parse_text(PLAN, "CASCADE.md")
 OUTLINE = Outline(CASCADE)
 PARENTS = [row.place for row in OUTLINE.visible(set()) if row.parent]
 FLAT = "# F\n\n| Task ID | Task Name | What Changes | Depends On |\n| - | - | - | - |\n| A | one | x | - |\n"
+UNGROUPED = (
+    "# U\n\n## L1: Data\n\n"
+    "| Task ID | Task Name | What Changes | Depends On |\n| - | - | - | - |\n| A | one | x | - |\n\n"
+    "## L1: Publish\n\n| Task ID | Task Name | What Changes | Depends On |\n| - | - | - | - |\n| B | two | x | A |\n"
+)
 
 
 def ids(rows: list[object]) -> list[str]:
@@ -34,6 +39,14 @@ def test_a_plan_without_branches_has_no_rows_for_them() -> None:
     """A level with a single nameless member is left out."""
     rows = Outline(parse_text(FLAT, "F.md")).visible(set())
     assert [(r.depth, r.place.task) for r in rows] == [(0, None), (1, "A")]
+
+
+def test_a_branch_without_groups_has_one_row() -> None:
+    """Its tasks stand in a group of its own name, which says nothing new."""
+    rows = Outline(parse_text(UNGROUPED, "U.md")).visible(set())
+    assert [(r.depth, r.place.branch, r.place.task) for r in rows[1:]] == [
+        (1, "Data", None), (2, "Data", "A"), (1, "Publish", None), (2, "Publish", "B"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

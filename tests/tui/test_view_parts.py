@@ -16,12 +16,16 @@ from textual.content import Content
 from view_kit import ascii_only, draw_timeline, keyed
 
 from nova_core.dag import DAG
+from nova_core.record import TaskStatus
 from nova_core.rollup import Shown
 from nova_core.text import clean
 from nova_tui import glyphs
+from nova_tui.rows import Row
 from nova_tui.source import EngineState
-from nova_tui.views import cost, deps, detail, line, timeline, why
+from nova_tui.views import cost, cuts, deps, detail, header, line, members, timeline, tree_row, why
 from nova_tui.views import help as help_view
+from nova_tui.views.header import Extras
+from nova_tui.views.members import Place
 from nova_tui.views.timeline import Window
 
 Golden = Callable[[str, str], None]
@@ -226,11 +230,21 @@ def test_a_tree_ends_where_it_was_shown_before_and_where_it_is_too_long() -> Non
 
 def test_help_puts_keys_of_one_action_together_and_fits_its_height() -> None:
     """Keys are written as people call them, bindings without words are left out."""
-    found = help_view.groups(keyed())
-    assert [g.title for g in found] == ["Move", "Views", "The task", "The run", "Nova"]
+    found = help_view.groups([(b, True) for b in keyed()])
+    assert [g.title for g in found] == ["Move", "Views", "The task", "The run", "The program"]
     assert found[0].entries[0].keys == ("j", "↓")
     assert "Palette" in content_text(help_view.lines(found, 80, 8))
-    assert len(help_view.lines(found, 80, 8)) <= 8
+    assert len(help_view.lines(found, 120, 8)) <= 8
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_help_cuts_no_words(width: int) -> None:
+    """It scrolls instead; what does not work now says when it would."""
+    found = help_view.groups([(b, b.key != "x") for b in keyed()])
+    text = content_text(help_view.lines(found, width, 3))
+    assert "Cancel: for one at work" in text
+    assert "Retry: run it again" in text
+    assert glyphs.chars().ellipsis not in text
 
 
 def test_the_footer_names_whole_keys_only() -> None:
@@ -270,3 +284,76 @@ def test_now_is_what_the_model_says() -> None:
     before = content_text(draw_timeline(model, 80))
     model.now = NOW + 300
     assert content_text(draw_timeline(model, 80)) != before
+
+
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [("P4", "r retry · s skip it"), ("E4", "go to E3: r retry · s skip it"), ("E2", "L log · x cancel"), ("W3", "")],
+)
+def test_the_hint_of_a_task_is_its_keys(task: str, keys: str) -> None:
+    """Short enough for a line that also tells the reason; who only looks reads how to act."""
+    assert why.hint(demo_model(), task) == keys
+    looking = why.hint(demo_model(demo_source(read_only=True)), task)
+    assert looking == ("looking only: C takes control" if keys else "")
+
+
+@pytest.mark.parametrize("width", [60, 59, 50, 48])
+def test_a_narrow_row_keeps_the_reason_and_drops_the_bar(width: int) -> None:
+    """An empty bar tells nothing of a task that failed."""
+    model, columns = demo_model(), tree_row.Columns.of(width, spent=False)
+    row = Row(Place("core", "parser", "P4"), 3)
+    text = "".join(piece for piece, _ in tree_row.draw(model, row, columns))
+    assert cell_len(text) == width
+    assert "exit" in text
+    assert glyphs.chars().rest not in text
+
+
+def test_a_group_whose_rest_is_blocked_is_blocked() -> None:
+    """Unlike one in which something can still start."""
+    source = demo_source()
+    for task in ("W1", "W3"):
+        source.change(task, status=TaskStatus.PENDING, blocked_by=("A2",))
+    for task in ("W2", "W4"):
+        source.change(task, status=TaskStatus.COMPLETED, reason=None)
+    model = demo_model(source)
+    assert members.shown(members.rollup(model, Place("web", "pages"))) is Shown.BLOCKED
+    source.change("W3", blocked_by=())
+    model.apply(source.poll(), NOW)
+    assert members.shown(members.rollup(model, Place("web", "pages"))) is Shown.WAITING
+
+
+def test_the_header_of_a_paused_run_tells_how_to_go_on() -> None:
+    """Unless one only looks."""
+    source = demo_source()
+    model = demo_model(source)
+    source.run = msgspec.structs.replace(source.run, paused=True)
+    assert " PAUSED  p resumes " in header.header(model, 100, Extras()).plain
+    source.read_only = True
+    assert "p resumes" not in header.header(model, 100, Extras()).plain
+
+
+@pytest.mark.parametrize(("width", "told"), [(140, "ETA at least 10s"), (82, ">10s")])
+def test_the_estimate_is_what_it_takes_at_least(width: int, told: str) -> None:
+    """In words where there is room."""
+    assert told in header.header(demo_model(), width, Extras(eta=10.0)).plain
+
+
+def test_long_gaps_are_cut_out_of_the_timeline() -> None:
+    """Three seconds of work, three minutes of nothing, and two seconds of work share the room by what ran."""
+    assert cuts.gaps([(0.0, 3.0), (1.0, 2.0), (183.0, 185.0)], 0.0, 185.0) == ((3.0, 183.0),)
+    assert cuts.gaps([(0.0, 100.0), (110.0, 200.0)], 0.0, 200.0) == ()
+    assert cuts.gaps([], 0.0, 500.0) == ()
+    drawn = timeline.Chart(12, 51, 0.0, 185.0, 185.0, 0.0, ((3.0, 183.0),))
+    assert [drawn.half(at) // 2 for at in (0.0, 3.0, 183.0, 184.999)] == [0, 30, 31, 50]
+    assert content_text([timeline.header(drawn, 80)]).split() == ["TASK", "0", "2s", "3m04", "TIME"]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000)).map(sorted), min_size=1).map(sorted))
+def test_time_never_runs_back_over_cuts(spans: list[list[float]]) -> None:
+    """Whatever is cut, a later moment is not drawn before an earlier one, and all are inside."""
+    found = cuts.gaps([(a, b) for a, b in spans], 0.0, 1000.0)
+    drawn = timeline.Chart(12, 40, 0.0, 1000.0, 1000.0, 0.0, found)
+    halves = [drawn.half(float(at)) for at in range(0, 1001, 10)]
+    assert halves == sorted(halves)
+    assert halves[0] == 0
+    assert 77 <= halves[-1] <= 82

@@ -41,17 +41,17 @@ def draw_timeline(model: ViewModel, width: int) -> list[Content]:
 
 
 def draw_deps(model: ViewModel, width: int) -> list[Content]:
-    """Title, rails, and the tree of one task."""
+    """Title, the tree of one task, and rails."""
     rows = deps.rows(model.cascade.dag)
     task = next(iter(model.cascade.tasks))
     shown = list(deps.lines(model, width, rows))
-    return [deps.title(model, rows, width), *shown, Content(), *deps.tree(model, task, width)]
+    return [deps.title(model, width), *deps.tree(model, task, width), deps.legend(rows, width), *shown]
 
 
 def draw_waves(model: ViewModel, width: int) -> list[Content]:
     """Waves, as they come where rails are too many."""
     rows = deps.rows(model.cascade.dag, 0)
-    return [deps.title(model, rows, width), *deps.lines(model, width, rows)]
+    return [deps.title(model, width), deps.legend(rows, width), *deps.lines(model, width, rows)]
 
 
 def draw_events(model: ViewModel, width: int) -> list[Content]:
@@ -94,7 +94,11 @@ def draw_members(model: ViewModel, width: int) -> list[Content]:
 
 def draw_help(model: ViewModel, width: int) -> list[Content]:
     """Keys and footer."""
-    return [*help_view.lines(help_view.groups(keyed()), width, 8), Content(), help_view.footer(keyed(), width)]
+    return [
+        *help_view.lines(help_view.groups([(b, True) for b in keyed()]), width, 8),
+        Content(),
+        help_view.footer(keyed(), width),
+    ]
 
 
 VIEWS: dict[str, Draw] = {

@@ -1,0 +1,65 @@
+"""Which key fits which task, and what to say where one does not: a key that does nothing must not be silent."""
+
+from __future__ import annotations
+
+from nova_core.rollup import Shown
+from nova_tui.model import ViewModel
+from nova_tui.views.line import plain
+
+AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
+FITS: dict[str, tuple[Shown, ...]] = {
+    "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
+    "cancel": (*AT_WORK, Shown.RETRYING, Shown.APPROVAL),
+    "kill": AT_WORK,
+    "skip": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, Shown.READY, Shown.WAITING, Shown.APPROVAL),
+    "approve": (Shown.APPROVAL,),
+    "reject": (Shown.APPROVAL,),
+}
+WHEN = {
+    "retry": "one that is over",
+    "cancel": "one at work",
+    "kill": "one at work",
+    "skip": "one not done",
+    "approve": "one that asks",
+    "reject": "one that asks",
+}
+_NOTHING = {
+    "retry": "nothing to try again",
+    "cancel": "nothing to cancel",
+    "kill": "nothing to kill",
+    "skip": "nothing to skip",
+    "approve": "nothing to approve",
+    "reject": "nothing to reject",
+}
+_INSTEAD = {
+    ("retry", Shown.RUNNING): "x cancels it",
+    ("retry", Shown.VERIFYING): "x cancels it",
+    ("retry", Shown.APPROVAL): "a approves it, R rejects it",
+    ("retry", Shown.READY): "it starts by itself",
+    ("retry", Shown.WAITING): "it starts by itself",
+    ("skip", Shown.RUNNING): "x cancels it first",
+    ("skip", Shown.VERIFYING): "x cancels it first",
+    ("kill", Shown.RETRYING): "x cancels it",
+    ("kill", Shown.APPROVAL): "R rejects it",
+}
+_WORDS = {
+    Shown.COMPLETED: "is done",
+    Shown.APPROVAL: "waits for approval",
+    Shown.VERIFYING: "is being checked",
+    Shown.FAILED: "has failed",
+    Shown.CANCELLED: "was cancelled",
+    Shown.RETRYING: "is about to be tried again",
+}
+
+
+def refusal(model: ViewModel, action: str, task_id: str | None) -> str:
+    """Why the key of an action does nothing to the task, and which one would; empty if it is none of these keys."""
+    if action not in FITS:
+        return ""
+    if task_id is None:
+        return "choose a task: this key is for one of them"
+    shown = model.shown(task_id)
+    instead = _INSTEAD.get((action, shown), _NOTHING[action])
+    if action == "retry" and shown is Shown.BLOCKED:
+        instead = f"r on {plain(model.task(task_id).blocked_by[0])} frees it"
+    return f"{plain(task_id)} {_WORDS.get(shown, f'is {shown.value}')}: {instead}"

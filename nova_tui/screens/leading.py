@@ -1,0 +1,28 @@
+"""What keys for a task mean on a branch or a group: they go to the task that stands for it, and say which."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from nova_tui.model import ViewModel
+from nova_tui.views import members
+from nova_tui.views.line import plain
+from nova_tui.views.members import Place
+
+
+class _Screen(Protocol):
+    model: ViewModel
+
+    def notify(self, message: str, *, markup: bool = True) -> Any:
+        """Show a toast."""
+
+
+def tell_leading(screen: _Screen, place: Place) -> str | None:
+    """The first failed, else the first running task of a place, with a toast that names it, or that there is none."""
+    found = members.leading(screen.model, place)
+    if found is None:
+        screen.notify("choose a task: none of these has failed or is running", markup=False)
+        return None
+    task_id, words = found
+    screen.notify(f"{plain(task_id)}: {words} here", markup=False)
+    return task_id

@@ -1,0 +1,155 @@
+"""Where the cursor goes by itself, and what keys for a task do on a branch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from app_kit import opened, settled
+from fake_source import FakeSource, demo_model, demo_source
+from look import screen_text
+from textual.screen import Screen
+
+from nova_core.events import EventKind
+from nova_core.record import TaskStatus
+from nova_tui.app import NovaApp
+from nova_tui.model import ViewModel
+from nova_tui.placing import QUIET, Placing
+from nova_tui.screens.deps import DepsScreen
+from nova_tui.screens.log import LogScreen
+from nova_tui.screens.task import TaskScreen
+from nova_tui.source import EngineState
+from nova_tui.views import members
+from nova_tui.views.members import Place
+
+
+def ended() -> FakeSource:
+    """The scripted run, after its engine has ended and nothing is at work."""
+    source = demo_source()
+    for task in ("E2", "E5", "W1"):
+        source.change(task, status=TaskStatus.COMPLETED, verifying=False)
+    source.turn(EngineState.FINISHED)
+    return source
+
+
+def over() -> tuple[Placing, Callable[[], list[str]], ViewModel]:
+    """A run that has just ended."""
+    model = demo_model(ended())
+    return Placing(model), lambda: list(model.cascade.tasks), model
+
+
+def test_the_end_leads_to_the_first_failure_once() -> None:
+    """Also where a run that is over is opened."""
+    placing, ids, _ = over()
+    assert placing.wanted(ids, "P1", 100.0) == "P4"
+    assert placing.wanted(ids, "P1", 200.0) is None
+
+
+def test_the_cursor_stays_on_a_failure() -> None:
+    """Somebody may be reading about it."""
+    placing, ids, _ = over()
+    assert placing.wanted(ids, "E3", 100.0) is None
+    assert placing.wanted(ids, "P1", 200.0) is None
+
+
+def test_the_end_waits_for_a_hand_to_rest() -> None:
+    """A key may be on its way."""
+    placing, ids, _ = over()
+    placing.moved(99.0)
+    assert placing.wanted(ids, "P1", 100.0) is None
+    assert placing.wanted(ids, "P1", 99.0 + QUIET) == "P4"
+
+
+def test_who_looks_around_after_the_end_is_left_alone() -> None:
+    """As is who comes back from another screen."""
+    placing, ids, _ = over()
+    placing.moved(99.0)
+    assert placing.wanted(ids, "P1", 100.0) is None
+    placing.moved(101.0)
+    assert placing.wanted(ids, "P1", 102.0) is None
+    assert placing.wanted(ids, "P1", 900.0) is None
+    placing, ids, _ = over()
+    placing.returned()
+    assert placing.wanted(ids, "P1", 900.0) is None
+
+
+def test_a_run_that_goes_on_can_end_again() -> None:
+    """After a retry the next end leads to what failed then."""
+    placing, ids, model = over()
+    assert placing.wanted(ids, "P1", 100.0) == "P4"
+    model.source.turn(EngineState.RUNNING)  # type: ignore[attr-defined]
+    assert placing.wanted(ids, "P1", 200.0) is None
+    model.source.turn(EngineState.FINISHED)  # type: ignore[attr-defined]
+    assert placing.wanted(ids, "P1", 300.0) == "P4"
+
+
+async def test_a_finished_run_opens_on_its_first_failure() -> None:
+    """With its reason and its log."""
+    async with opened(ended()) as (app, _):
+        assert app.main.selected_task == "P4"
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        (Place(), ("P4", "the first failed task")),
+        (Place("web"), ("A2", "the first failed task")),
+        (Place("docs"), None),
+        (Place("core", "engine"), ("E3", "the first failed task")),
+    ],
+)
+def test_a_failed_task_stands_for_its_branch(place: Place, found: tuple[str, str] | None) -> None:
+    """The first one in the order of the plan; what waits for a person or for its turn does not."""
+    assert members.leading(demo_model(), place) == found
+
+
+def test_else_a_running_task_stands_for_the_branch() -> None:
+    """Where nothing has failed."""
+    source = demo_source()
+    source.change("W4", status=TaskStatus.COMPLETED, reason=None)
+    assert members.leading(demo_model(source), Place("web", "pages")) == ("W1", "the first running task")
+
+
+async def on_engine(app: NovaApp, pilot: object) -> None:
+    """Put the cursor on a group."""
+    tree = app.main.tasks
+    tree._place_cursor(next(i for i, row in enumerate(tree.rows) if row.place == Place("core", "engine")))
+    app.main._rested()
+    await settled(pilot)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("key", "screen"), [("L", LogScreen), ("w", TaskScreen), ("d", DepsScreen)])
+async def test_keys_on_a_group_go_to_the_task_that_stands_for_it(key: str, screen: type[Screen[None]]) -> None:
+    """And say which."""
+    async with opened(demo_source()) as (app, pilot):
+        app.clear_notifications()
+        await on_engine(app, pilot)
+        await pilot.press(key)
+        await settled(pilot)
+        assert isinstance(app.screen, screen)
+        assert "E3: the first failed task here" in screen_text(app)
+
+
+async def test_the_log_of_a_group_is_that_of_the_task_that_stands_for_it(tmp_path: Path) -> None:
+    """The rule above it says whose it is."""
+    async with opened(demo_source(tmp_path), (100, 40)) as (app, pilot):
+        await on_engine(app, pilot)
+        text = screen_text(app)
+        assert "log of E3, the first failed task" in text
+        assert "E3 line 60: working on Lock the state" in text
+
+
+@pytest.mark.parametrize("key", ["L", "w"])
+async def test_a_group_without_such_a_task_asks_to_choose_one(key: str) -> None:
+    """Nothing has failed or runs there."""
+    source = demo_source()
+    source.change("D2", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED, approval=None)
+    async with opened(source) as (app, pilot):
+        tree = app.main.tasks
+        tree._place_cursor(next(i for i, row in enumerate(tree.rows) if row.place == Place("docs")))
+        app.main._rested()
+        await pilot.press(key)
+        await settled(pilot)
+        assert app.screen is app.main
+        assert "choose a task" in screen_text(app)
