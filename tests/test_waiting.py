@@ -219,7 +219,7 @@ def test_a_session_that_is_gone_is_begun_anew(tmp_path: Path, build: Callable[..
 
 def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any]) -> None:
     """A plan whose only provider is held does not end: it waits."""
-    script = Script(tmp_path, A=[api_error(429, "try again in 3 days")])
+    script = Script(tmp_path, A=[api_error(429, "try again in 9 hours")])
     engine = build(script, {"A": "a", "B": "a", "C": "a"})
     assert engine.run().exit_code == 0
-    assert script.starts("C")[0] - script.starts("A")[0] > 3 * 86400
+    assert script.starts("C")[0] - script.starts("A")[0] > 9 * 3600
