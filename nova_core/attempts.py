@@ -365,6 +365,7 @@ class Attempts:
         log, state = attempt.log, self._board.state(attempt.task_id)
         session = log.session_id or state.session_id
         return {
+            "cost_basis": log.cost(self._prices, attempt.model)[1] if attempt.records is None else "price_table",
             "verdict": attempt.verdict, "estimated": self._is_estimated(attempt), "session_id": session,
             "session_usage": state.session_usage + attempt.usage, "model": log.model or attempt.model,
         }  # fmt: skip

@@ -92,6 +92,7 @@ class TaskState(msgspec.Struct, frozen=True):
     agent: str | None = None
     verdict: str | None = None
     estimated: bool = False
+    cost_basis: str | None = None
     session_id: str | None = None
     session_usage: TokenUsage = TokenUsage()
     waits_for: str | None = None

@@ -10,6 +10,7 @@ import msgspec
 from nova_core.clock import seconds
 from nova_core.model import TokenUsage
 from nova_core.record import Reason, TaskState, TaskStatus
+from nova_core.text import costs
 
 _MICRO = 1_000_000
 _NANO = 1_000_000_000
@@ -21,8 +22,8 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
 
     `ended_us` are the microseconds of tasks that have ended, `started_us` the start times of the `running` ones (since
     the epoch, summed), `cost_nano` billionths of a dollar of the `priced` tasks; `unpriced` tasks used tokens without a
-    known price. `blocked` tasks are among the pending, `skipped` ones among the completed, `cancelled`
-    ones among the failed.
+    known price, those of `estimated` ones are less than certain. `blocked` tasks are among the pending, `skipped` ones
+    among the completed, `cancelled` ones among the failed.
     """
 
     total: int = 0
@@ -43,6 +44,7 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
     cost_nano: int = 0
     priced: int = 0
     unpriced: int = 0
+    estimated: int = 0
 
     @property
     def status(self) -> TaskStatus:
@@ -67,6 +69,11 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
     def cost_usd(self) -> float | None:
         """US dollars of all tasks with a known cost, None if there is none; see `unpriced` for what is missing."""
         return self.cost_nano / _NANO if self.priced else None
+
+    @property
+    def cost(self) -> str:
+        """The same in words, with marks for what is estimated or missing."""
+        return costs(self.cost_usd, unpriced=bool(self.unpriced), estimated=bool(self.estimated))
 
     def duration(self, now: float) -> float:
         """Seconds of work so far: those of ended tasks, and of running ones up to `now` (seconds since the epoch)."""
@@ -101,6 +108,7 @@ def _figures(state: TaskState) -> _Figures:
         round((state.cost_usd or 0.0) * _NANO),
         state.cost_usd is not None,
         state.cost_usd is None and usage.total > 0,
+        state.estimated,
     )
 
 

@@ -143,6 +143,13 @@ def size(count: int) -> str:
     return f"{text} B" if text[-1].isdigit() else f"{text}B"
 
 
+def costs(usd: float | None, *, unpriced: bool = False, estimated: bool = False) -> str:
+    """A sum of dollars with what is to know of it: `~` less than certain, `+?` a part of it has no known price."""
+    if usd is None:
+        return money(usd)
+    return f"{'~' if estimated else ''}{money(usd)}{'+?' if unpriced else ''}"
+
+
 def money(usd: float | None) -> str:
     """Format US dollars; None (unpriced) is `?`, never `$0.00`, and so is anything above nothing and below a cent."""
     if usd is None:

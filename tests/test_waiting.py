@@ -223,3 +223,17 @@ def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any
     engine = build(script, {"A": "a", "B": "a", "C": "a"})
     assert engine.run().exit_code == 0
     assert script.starts("C")[0] - script.starts("A")[0] > 9 * 3600
+
+
+def test_the_wait_is_told_where_people_look(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """`nova status` counts down, and says what can be done."""
+    from nova_core.cli.status import screen
+
+    script = Script(tmp_path, A=[api_error(429, "try again in 1 hour")])
+    engine = build(script, {"A": "a", "B": "a"})
+    engine.run(max_iterations=6)
+    now = seconds(engine.store.run.quotas["north"].until) - 252
+    text = "\n".join(screen(engine.store.snapshot(), engine.cascade, None, now))
+    assert "waiting for north: again in 4m 12s" in text
+    assert "nova resume tries again now" in text
+    assert "(waits for north in 4m 12s)" in text

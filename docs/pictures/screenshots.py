@@ -57,7 +57,7 @@ LOG = """\
         +31 lines: a worker that starts others leaves none behind
 \x1b[36mBash\x1b[0m    pytest -q
         \x1b[32m52 passed\x1b[0m in 8.41s
-\x1b[36mBash\x1b[0m    nova report --progress 70 --step "tests pass, docs next"
+\x1b[36mBash\x1b[0m    nova report --percent 70 --step "tests pass, docs next"
 """
 
 

@@ -14,9 +14,10 @@ from nova_core.cli.options import AsJson, Directory, here, load_state, plan_of
 from nova_core.cli.output import columns, flush, for_runner, out, out_json, out_lines, paint
 from nova_core.console.lines import failure_text
 from nova_core.errors import UsageError
+from nova_core.held import current_holds, hold_words, waits_words
 from nova_core.record import State, TaskState, TaskStatus
 from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Rollup, RollupTree, Shown, rollup, shown_status
-from nova_core.text import clean, duration, money, tokens
+from nova_core.text import clean, costs, duration, tokens
 
 if TYPE_CHECKING:
     from nova_core.lock import EngineInfo
@@ -108,6 +109,7 @@ def screen(state: State, plan: Cascade | None, engine: EngineInfo | None, now: f
     return [
         f"{clean(state.project.name or 'run')}: {counts_text(whole)}",
         engine_line(engine, paused=state.run.paused),
+        *hold_lines(state, now),
         *usage_lines(whole),
         *group_lines(tree, plan),
         *task_lines(tasks, plan, now),
@@ -149,11 +151,19 @@ def engine_line(engine: EngineInfo | None, *, paused: bool) -> str:
     return f"engine: pid {engine.pid} on {clean(engine.host)}, since {clean(engine.since)}{suffix}"
 
 
+def hold_lines(state: State, now: float) -> list[str]:
+    """Providers that are left alone, and what can be done about it."""
+    lines = [
+        f"waiting for {clean(hold_words(name, hold, now))}" for name, hold in current_holds(state.run, now).items()
+    ]
+    return [*lines, "  nova resume tries again now, nova cancel ID gives up a task"] if lines else []
+
+
 def usage_lines(figures: Rollup) -> list[str]:
     """Tokens and cost, if any were used; what has no price is said."""
     if not figures.tokens.total:
         return []
-    cost = "unknown" if figures.cost_usd is None else money(figures.cost_usd)
+    cost = "unknown" if figures.cost_usd is None else costs(figures.cost_usd, estimated=bool(figures.estimated))
     least = "at least " if figures.unpriced and figures.priced else ""
     return [f"tokens: {tokens(figures.tokens.total)}  cost: {least}{cost}"]
 
@@ -199,6 +209,8 @@ def detail(task: TaskState, now: float) -> str:
         return " ".join(part for part in (elapsed(task, now), percent, clean(task.current_step or "")) if part)
     if task.blocked_by:
         return f"(by {clean(', '.join(task.blocked_by))})"
+    if task.waits_for:
+        return f"(waits for {clean(waits_words(task, now))})"
     return f"(at {clean(task.retry_at)})" if task.retry_at else ""
 
 

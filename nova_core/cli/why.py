@@ -131,9 +131,14 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
             f"nova why {cause}",
             f"nova retry {cause}" if alive else f"nova retry {cause} && nova run",
         ]
+    if task.waits_for:
+        when = f"until {clean(task.retry_at)}" if task.retry_at else "for the rest of this run"
+        said = [f"waits for {clean(task.waits_for)}, which is left alone {when}"]
+        said += [f"last time: {failure_text(task.reason, task.error)}"] if task.reason else []
+        return said, ["nova resume (tries again now)", f"nova cancel {name} (gives it up)", *go_on]
     if task.retry_at:
-        said = f"failed {task.failures} times, is tried again at {clean(task.retry_at)}"
-        return [said, f"last time: {failure_text(task.reason, task.error)}"], go_on
+        again = f"failed {task.failures} times, is tried again at {clean(task.retry_at)}"
+        return [again, f"last time: {failure_text(task.reason, task.error)}"], go_on
     unmet = [d for d in planned.depends_on if not is_completed(state, d)] if planned else []
     if unmet:
         waits = [f"  {clean(d)}: {clean(state.tasks.get(d, TaskState()).status.value)}" for d in unmet]

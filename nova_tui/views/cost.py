@@ -9,8 +9,9 @@ import msgspec
 from textual.content import Content
 
 from nova_core.model import TokenUsage
+from nova_core.record import TaskState
 from nova_core.rollup import Rollup
-from nova_core.text import money, tokens
+from nova_core.text import costs, money, tokens
 from nova_tui.glyphs import ACTIVE, ERROR, MUTED, TITLE, WARNING, bar, sparkline
 from nova_tui.model import ViewModel
 from nova_tui.views.line import fit, heading, line, plain
@@ -20,17 +21,21 @@ _NAMED = 60  # cells below which only totals are shown
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """Tokens and dollars under one name; `cost` is None when nothing is priced, `unpriced` counts the tasks without."""
+    """Tokens and dollars under one name; `cost` is None when nothing is priced.
+
+    `unpriced` counts the tasks without a price, `estimated` those whose figures are less than certain.
+    """
 
     name: str
     tokens: TokenUsage
     cost: float | None
     unpriced: int
+    estimated: int = 0
 
 
 def of_rollup(name: str, rollup: Rollup) -> Spent:
     """The sums of a branch or of the project."""
-    return Spent(name, rollup.tokens, rollup.cost_usd, rollup.unpriced)
+    return Spent(name, rollup.tokens, rollup.cost_usd, rollup.unpriced, rollup.estimated)
 
 
 def by_branch(model: ViewModel) -> list[Spent]:
@@ -41,16 +46,17 @@ def by_branch(model: ViewModel) -> list[Spent]:
 
 def by_model(model: ViewModel) -> list[Spent]:
     """Every model, the dearest first; a task counts for the model of its latest attempt. O(tasks)."""
-    sums: dict[str, list[tuple[TokenUsage, float | None]]] = {}
+    sums: dict[str, list[TaskState]] = {}
     for task_id in model.cascade.tasks:
         state = model.task(task_id)
         if state.token_usage.total:
-            sums.setdefault(state.model or "(unknown)", []).append((state.token_usage, state.cost_usd))
+            sums.setdefault(state.model or "(unknown)", []).append(state)
     found = []
-    for name, parts in sums.items():
-        costs = [cost for _, cost in parts if cost is not None]
-        usage = sum((used for used, _ in parts), TokenUsage())
-        found.append(Spent(name, usage, sum(costs) if costs else None, len(parts) - len(costs)))
+    for name, states in sums.items():
+        known = [state.cost_usd for state in states if state.cost_usd is not None]
+        usage = sum((state.token_usage for state in states), TokenUsage())
+        rough = sum(state.estimated for state in states)
+        found.append(Spent(name, usage, sum(known) if known else None, len(states) - len(known), rough))
     return sorted(found, key=lambda s: (-(s.cost or 0.0), -s.tokens.total))
 
 
@@ -60,12 +66,12 @@ def by_task(model: ViewModel, most: int = _TOP) -> list[Spent]:
     used = [(i, s) for i, s in states if s.token_usage.total]
     top = heapq.nlargest(most, used, key=lambda x: (x[1].cost_usd or 0.0, x[1].token_usage.total))
     names = model.cascade.tasks
-    return [Spent(f"{i} {names[i].name}", s.token_usage, s.cost_usd, s.cost_usd is None) for i, s in top]
+    return [Spent(f"{i} {names[i].name}", s.token_usage, s.cost_usd, s.cost_usd is None, s.estimated) for i, s in top]
 
 
 def amount(spent: Spent) -> str:
-    """Dollars; `+?` says that a part of it has no known price."""
-    return money(spent.cost) + ("+?" if spent.unpriced and spent.cost is not None else "")
+    """Dollars; `~` is less than certain, `+?` says that a part of it has no known price."""
+    return costs(spent.cost, unpriced=bool(spent.unpriced), estimated=bool(spent.estimated))
 
 
 def lines(model: ViewModel, width: int) -> list[Content]:

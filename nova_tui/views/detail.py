@@ -11,7 +11,7 @@ from nova_core.database import AttemptRow
 from nova_core.model import Task
 from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.rollup import Shown
-from nova_core.text import duration, money, tokens
+from nova_core.text import costs, duration, tokens
 from nova_tui.glyphs import ERROR, MUTED, SUCCESS, TITLE, chars, glyph, status, style_of
 from nova_tui.model import ViewModel
 from nova_tui.views.line import Piece, fit, heading, line, plain, shorten, wrapped
@@ -26,7 +26,7 @@ def title(model: ViewModel, task_id: str, width: int) -> Content:
     task, state = model.cascade.tasks[task_id], model.task(task_id)
     facts = [f"  {duration(elapsed)}"] if (elapsed := model.elapsed(task_id)) is not None else []
     if state.token_usage.total:
-        facts.append(f"  {tokens(state.token_usage.total)} tok  {money(state.cost_usd)}")
+        facts.append(f"  {tokens(state.token_usage.total)} tok  {costs(state.cost_usd, estimated=state.estimated)}")
     tail = line(status(model.shown(task_id)), *facts)
     name = shorten(f"{task.id} {task.name}", max(8, width - tail.cell_length - 3))
     return line(" ", (name, TITLE), "  ", tail, width=width)
@@ -87,6 +87,10 @@ def _facts(model: ViewModel, task: Task, state: TaskState, width: int) -> list[C
         ("step", state.current_step),
         ("progress", f"{state.progress} %" if state.progress is not None else ""),
         ("worker", worker),
+        ("agent", " ".join(plain(part) for part in (state.agent, state.model) if part) if state.agent else ""),
+        ("session", state.session_id),
+        ("verdict", state.verdict and state.verdict.replace("_", " ")),
+        ("left", state.handoff),
         ("log", f"logs/{state.log}" if state.log else ""),
         ("commit", state.commit_sha and state.commit_sha[:12]),
     )
@@ -124,7 +128,7 @@ def _attempt(row: AttemptRow, at: LocalClock, width: int) -> Content:
     shown = _ended_as(row)
     begun = at(row.started_at) if row.started_at else "--:--:--"
     took = fit(duration(row.elapsed), 8, right=True)
-    money_spent = f"  {money(row.cost_usd)}" if row.input_tokens + row.output_tokens else ""
+    money_spent = f"  {costs(row.cost_usd, estimated=row.estimated)}" if row.input_tokens + row.output_tokens else ""
     said = _outcome(row) + money_spent
     return line(f" {row.attempt:>3}  ", (glyph(shown), style_of(shown)), f" {begun} {took}  ", plain(said), width=width)
 
@@ -170,11 +174,17 @@ def _tally(share: float, width: int) -> str:
 
 
 def _cost(state: TaskState, width: int) -> Content:
-    """Nova prices counted tokens by list prices: that is an estimate of the bill; an unknown price is said."""
+    """What is known of it: the agent's own figure, or list prices, or no price; exact or estimated."""
     if state.cost_usd is None:
         model = plain(state.model) or "the model"
         return _field("cost", (f"? no price is known for {model}", MUTED), width=width)
-    return _field("cost", money(state.cost_usd), ("  estimated at list prices", MUTED), width=width)
+    basis = _BASIS.get(state.cost_basis or "", "at list prices")
+    certain = "estimated: it was ended before it told all" if state.estimated else "exact tokens"
+    told = f"  {basis}; {certain}" if state.agent else f"  {basis}"
+    return _field("cost", costs(state.cost_usd, estimated=state.estimated), (told, MUTED), width=width)
+
+
+_BASIS = {"agent": "as the agent tells", "agent_guess": "as the agent guesses: it does not know the model"}
 
 
 def _checks(task: Task, state: TaskState, width: int) -> list[Content]:

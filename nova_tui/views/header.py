@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import msgspec
 from textual.content import Content
 
+from nova_core.held import current_holds, left
 from nova_core.rollup import Shown
 from nova_core.text import duration, money, tokens
 from nova_tui.glyphs import ERROR, MUTED, SUCCESS, TITLE, WARNING, chars, glyph, style_of
 from nova_tui.model import ViewModel
 from nova_tui.source import EngineState
-from nova_tui.views.line import Piece, line, shorten
+from nova_tui.views.line import Piece, line, plain, shorten
 
 _ORDER = (
     Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED, Shown.RETRYING,
@@ -67,6 +68,12 @@ def banner(model: ViewModel, extras: Extras) -> list[Piece]:
         return [(" ENGINE FAILED ", f"bold reverse {ERROR}")]
     if extras.stopping and source.engine is EngineState.RUNNING:
         return [(" STOPPING ", f"bold reverse {WARNING}")]
+    holds = current_holds(source.run, model.now)
+    if source.engine is EngineState.RUNNING and holds and not source.run.paused:
+        name, hold = min(holds.items(), key=lambda item: left(item[1].until, model.now) or 1e12)
+        wait = left(hold.until, model.now)
+        when = f" in {duration(wait)}" if wait is not None else " not used"
+        return [(f" {plain(name)}{when} ", f"bold reverse {WARNING}")]
     if source.engine is EngineState.RUNNING:
         told = "" if source.read_only else " p resumes "
         return [(" PAUSED ", f"bold reverse {WARNING}"), (told, WARNING)] if source.run.paused else []
@@ -102,7 +109,7 @@ def _spent(model: ViewModel, words: int) -> list[Piece]:
     if not project.tokens.total:
         return [(f"budget {money(model.budget)}", MUTED)] if model.budget is not None and words > 1 else []
     spent, budget = project.cost_usd, model.budget
-    cost = money(spent) + ("+?" if project.unpriced and spent is not None else "")
+    cost = project.cost
     style = ""
     if budget is not None:
         cost += f"/{money(budget)}"

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from nova_core.record import TaskStatus
 from nova_core.rollup import Rollup, Shown
-from nova_core.text import duration, money, tokens
+from nova_core.text import costs, duration, tokens
 from nova_tui.glyphs import ACTIVE, MUTED, SUCCESS, TITLE, bar, glyph, style_of
 from nova_tui.model import ViewModel
 from nova_tui.views.line import Lazy, fit, line, plain
@@ -104,8 +104,7 @@ def title(model: ViewModel, place: Place, width: int) -> Content:
 def _figures(sums: Rollup, now: float) -> list[str]:
     """Time of work, tokens and cost, as far as there are any."""
     used = sums.tokens.total
-    cost = money(sums.cost_usd) + ("+?" if sums.unpriced and sums.cost_usd is not None else "")
-    return [f"{duration(sums.duration(now))} of work", *([f"  {tokens(used)} tok  {cost}"] if used else [])]
+    return [f"{duration(sums.duration(now))} of work", *([f"  {tokens(used)} tok  {sums.cost}"] if used else [])]
 
 
 def header(width: int) -> Content:
@@ -125,9 +124,8 @@ def _node(model: ViewModel, place: Place, width: int) -> Content:
     sums = rollup(model, place)
     name = (place.group if place.group is not None else place.branch) or _NO_NAME
     name = f"{name}  {sums.completed:,}/{sums.total:,}"
-    cost = money(sums.cost_usd) + ("+?" if sums.unpriced and sums.cost_usd is not None else "")
     used = sums.tokens.total
-    figures = (duration(sums.duration(model.now)), tokens(used) if used else "", cost if used else "")
+    figures = (duration(sums.duration(model.now)), tokens(used) if used else "", sums.cost if used else "")
     return _line(shown(sums), name, sums.progress, figures, width, TITLE)
 
 
@@ -137,7 +135,7 @@ def _task(model: ViewModel, task_id: str, width: int) -> Content:
     done = 1.0 if state.status is TaskStatus.COMPLETED else (state.progress or 0) / 100
     used = state.token_usage.total
     took = duration(elapsed) if elapsed is not None else ""
-    figures = (took, tokens(used) if used else "", money(state.cost_usd) if used else "")
+    figures = (took, tokens(used) if used else "", costs(state.cost_usd, estimated=state.estimated) if used else "")
     name = f"{task_id} {model.cascade.tasks[task_id].name}"
     return _line(word, name, done, figures, width, "")
 

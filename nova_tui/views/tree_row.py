@@ -9,9 +9,10 @@ from rich.cells import cell_len
 
 from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
+from nova_core.held import waits_words
 from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.rollup import Shown
-from nova_core.text import duration, money, tokens
+from nova_core.text import costs, duration, tokens
 from nova_tui.glyphs import bar_cells, chars, glyph
 from nova_tui.model import ViewModel
 from nova_tui.rows import Row
@@ -87,12 +88,11 @@ def _node(model: ViewModel, row: Row, columns: Columns, is_open: bool) -> Pieces
     lead = f"{'  ' * row.depth}{fold} "
     text = shorten(name or "(no name)", columns.name - len(lead) - 2 - len(count)) + count
     used = sums.tokens.total
-    cost = money(sums.cost_usd) + ("+?" if sums.unpriced and sums.cost_usd is not None else "")
     took = sums.duration(model.now)
     return [
         (lead, MUTED), (f"{glyph(shown)} ", shown.value), (fit(text, columns.name - len(lead) - 2), TITLE),
         *_figures(columns, duration(took) if took else "", sums.progress, tokens(used) if used else "",
-                  cost if used else "", TITLE),
+                  sums.cost if used else "", TITLE),
         *_step(columns, ""),
     ]  # fmt: skip
 
@@ -113,7 +113,7 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     return [
         (lead, ""), (f"{glyph(shown)} ", shown.value), *_named(name, here, room, hit),
         *_figures(columns, "" if elapsed is None else duration(elapsed), _share(state), tokens(used) if used else "",
-                  money(state.cost_usd) if used else "", quiet, there),
+                  costs(state.cost_usd, estimated=state.estimated) if used else "", quiet, there),
         *_step(columns, said),
     ]  # fmt: skip
 
@@ -196,6 +196,8 @@ _WORDS = {
 
 
 def _again(state: TaskState, now: float) -> str:
+    if state.waits_for:
+        return plain(waits_words(state, now))
     try:
         left = seconds(state.retry_at or "") - now
     except ValueError:  # another program may have written the state

@@ -75,6 +75,10 @@ def _how_it_failed(model: ViewModel, task_id: str) -> str:
 
 def _retrying(model: ViewModel, task_id: str) -> Reasons:
     state = model.task(task_id)
+    if state.waits_for:
+        said = [f"waits for {plain(state.waits_for)}, which is left alone: again {_in(state.retry_at, model.now)}"]
+        said += [f"last time: {plain(failure_text(state.reason, state.error))}"] if state.reason else []
+        return said, ["press r to try it again now, x to give it up"]
     times = "once" if state.failures == 1 else f"{state.failures} times"
     said = [f"failed {times}, is tried again {_in(state.retry_at, model.now)}"]
     return [*said, f"last time: {plain(failure_text(state.reason, state.error))}"], ["press r to try it again now"]
