@@ -13,12 +13,13 @@ from nova_core.agents.outcome import Ending
 from nova_core.agents.records import Records
 from nova_core.executors.base import Ended
 from nova_core.inbox import Report, Tokens
-from nova_core.model import TokenUsage
+from nova_core.model import Task, TokenUsage
 from nova_core.pricing import Price, cost
 from nova_core.record import TaskState
 
 MOST_TEXT = 500
 MOST_NOTE = 4000
+MOST_FILES = 1000
 _READ = 1 << 20
 
 
@@ -112,8 +113,14 @@ class Attempt:
         return True
 
 
+def words_of_plan(task: Task) -> dict[str, Any]:
+    """What the history keeps of a task's row, so that it can be understood without the plan."""
+    criteria = [{"text": criterion.text, "command": criterion.command} for criterion in task.criteria]
+    return {"name": task.name, "criteria": criteria} if criteria else {"name": task.name}
+
+
 def patch_of(report: Report) -> dict[str, Any]:
-    """The fields of the task that a worker's report changes, its tokens apart."""
+    """The fields of the task that a worker's report changes, its tokens apart; `report` is for the history alone."""
     patch: dict[str, Any] = {}
     if report.step is not None:
         patch["current_step"] = report.step[:MOST_TEXT]
@@ -125,4 +132,26 @@ def patch_of(report: Report) -> dict[str, Any]:
         patch["handoff"] = report.note[:MOST_NOTE]
     if report.question is not None:
         patch["current_step"] = f"asks: {report.question[:MOST_TEXT]}"
+    if told := _told(report):
+        patch["report"] = told
     return patch
+
+
+def _told(report: Report) -> dict[str, Any]:
+    """What a worker did or claims, as the history keeps it."""
+    texts = {name: getattr(report, name) for name in ("action", "output", "question")}
+    told: dict[str, Any] = {name: text[:MOST_TEXT] for name, text in texts.items() if text}
+    if report.criterion is not None:
+        told["criterion"] = report.criterion
+    if report.files:
+        told["files"] = report.files[:MOST_FILES]
+    return told
+
+
+def words_of(report: Report, patch: Mapping[str, Any]) -> str:
+    """A report in a few words, for the list of events."""
+    wrote = f"wrote {report.output}" if report.output else None
+    changed = f"changed {', '.join(report.files)}" if report.files else None
+    percent = f"{patch['progress']} %" if "progress" in patch else None
+    words = (report.message, report.action, patch.get("current_step"), wrote, percent, changed, "left a note")
+    return str(next(text for text in words if text))[:MOST_TEXT]

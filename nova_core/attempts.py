@@ -10,7 +10,7 @@ from typing import Any
 from nova_core import gitinfo
 from nova_core.agents import Verdict
 from nova_core.agents.outcome import Ending
-from nova_core.attempt import MOST_TEXT, Attempt, patch_of
+from nova_core.attempt import MOST_FILES, MOST_TEXT, Attempt, patch_of, words_of, words_of_plan
 from nova_core.board import Board
 from nova_core.changes import fingerprint
 from nova_core.checks import Checks
@@ -34,7 +34,6 @@ from nova_core.retries import Retries
 from nova_core.verdict import FINAL, Failure, agent_failure, exit_code_of, failure, of_ending
 from nova_core.waiting import WAITS, Waiting
 
-_MOST_FILES = 1000
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
 
 
@@ -93,10 +92,10 @@ class Attempts:
             attempt.base_sha = gitinfo.head(self._project.root)
         self._board.record(
             EventKind.TASK_STARTED, task_id, f"{task_id} started: {task.name}",
-            **{**patch, "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number, "worker_id": attempt.key,
-               "started_at": iso(attempt.started), "log": log_name(task_id), "model": attempt.model,
-               "agent": attempt.agent, "session_id": session, "session_usage": previous, "waits_for": None,
-               "base_sha": attempt.base_sha},
+            **{**patch, **words_of_plan(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
+               "worker_id": attempt.key, "started_at": iso(attempt.started), "log": log_name(task_id),
+               "model": attempt.model, "agent": attempt.agent, "session_id": session, "session_usage": previous,
+               "waits_for": None, "base_sha": attempt.base_sha},
         )  # fmt: skip
         self.active[task_id] = attempt
         if job is None:
@@ -234,11 +233,12 @@ class Attempts:
         if report.tokens is not None:
             attempt.reported = report.tokens
             self._progress(attempt)
-        attempt.files = tuple(dict.fromkeys((*attempt.files, *report.files)))[:_MOST_FILES]
+        output = (report.output,) if report.output else ()
+        attempt.files = tuple(dict.fromkeys((*attempt.files, *report.files, *output)))[:MOST_FILES]
         patch = patch_of(report)
         if patch or report.message:
-            text = report.message or patch.get("current_step") or f"{patch.get('progress')} %"
-            self._board.record(EventKind.TASK_PROGRESS, report.task, f"{report.task}: {text[:MOST_TEXT]}", **patch)
+            text = words_of(report, patch)
+            self._board.record(EventKind.TASK_PROGRESS, report.task, f"{report.task}: {text}", **patch)
 
     def _cost(self, attempt: Attempt) -> float | None:
         """What the task has cost so far; a lower bound if nobody knows what some attempt did."""
@@ -381,7 +381,7 @@ class Attempts:
         """Files that the worker says it changed, from the project root where they are below it."""
         root = str(self._project.root) + os.sep
         told = (*attempt.files, *(path.removeprefix(root) for path in attempt.log.files))
-        return tuple(dict.fromkeys(told))[:_MOST_FILES]
+        return tuple(dict.fromkeys(told))[:MOST_FILES]
 
     def _await_approval(self, task_id: str, patch: dict[str, Any]) -> None:
         self._board.record(

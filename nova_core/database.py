@@ -1,11 +1,12 @@
-"""`nova.db`: the events in order, and one row per attempt; the history, and the feed of viewers."""
+"""`nova.db`: the events in order, one row per attempt, what trackers were told; the history, and viewers' feed."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 from nova_core.disk import Disk
 from nova_core.errors import EnvironmentProblem
 from nova_core.events import Event, EventKind
+from nova_core.execution import ExecutionEvent
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events(
@@ -26,12 +28,13 @@ CREATE TABLE IF NOT EXISTS attempts(
   cache_creation_tokens INTEGER NOT NULL,
   agent TEXT, verdict TEXT, estimated INTEGER NOT NULL DEFAULT 0, session_id TEXT,
   PRIMARY KEY(run, task, attempt)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS progress(
+  number INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, task TEXT NOT NULL, message TEXT NOT NULL,
+  details BLOB NOT NULL);
 """
-_VERSION = 2
-# What later versions added to the table of attempts, by the version before.
-_ADDED = {
-    1: ("agent TEXT", "verdict TEXT", "estimated INTEGER NOT NULL DEFAULT 0", "session_id TEXT"),
-}
+_VERSION = 3
+# What later versions added to the table of attempts; the table of progress is new with version 3.
+_ADDED = ("agent TEXT", "verdict TEXT", "estimated INTEGER NOT NULL DEFAULT 0", "session_id TEXT")
 
 
 def _event(row: tuple[Any, ...]) -> Event:
@@ -89,9 +92,10 @@ class Database:
     Raises `EnvironmentProblem` when the file cannot be opened or is damaged.
     """
 
-    def __init__(self, path: Path, disk: Disk | None = None, *, read_only: bool = False) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str], disk: Disk | None = None, *, read_only: bool = False) -> None:
+        self.path = path = Path(path)
         self._disk = disk or Disk()
+        self._lock = threading.Lock()
         if read_only:
             self._connection = self._open_for_reading()
             return
@@ -104,14 +108,21 @@ class Database:
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version > _VERSION:
                 raise EnvironmentProblem(f"{path}: written by a newer Nova", hint="upgrade Nova")
-            self._connection.executescript(_SCHEMA)
-            for column in _ADDED.get(version, ()):
-                self._connection.execute(f"ALTER TABLE attempts ADD COLUMN {column}")
-            self._connection.execute(f"PRAGMA user_version={_VERSION}")
+            if version < _VERSION:
+                self._bring_up()
         except (sqlite3.Error, OSError) as error:
             full = "full" in str(error) or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
             hint = "free some space" if full else "move it aside; the state file holds the run"
             raise EnvironmentProblem(f"{path}: cannot be used ({_words(error)})", hint=hint) from None
+
+    def _bring_up(self) -> None:
+        """Make what is missing; a kill in between leaves something that the next opener makes whole."""
+        self._connection.executescript(_SCHEMA)
+        there = {row[1] for row in self._connection.execute("PRAGMA table_info(attempts)")}
+        for column in _ADDED:
+            if column.partition(" ")[0] not in there:
+                self._connection.execute(f"ALTER TABLE attempts ADD COLUMN {column}")
+        self._connection.execute(f"PRAGMA user_version={_VERSION}")
 
     def _open_for_reading(self) -> sqlite3.Connection:
         """A viewer's connection: it can change nothing, and never blocks the engine (WAL)."""
@@ -135,22 +146,48 @@ class Database:
     def commit(self, events: Sequence[Event], attempts: Sequence[AttemptRow]) -> None:
         """Add everything in one transaction, on disk when this returns. Raises `OSError` when the disk refuses."""
 
-        def transaction() -> None:
+        def add() -> None:
             rows = [(e.rev, e.at, e.kind.value, e.task, e.message, _encode(e.patch)) for e in events]
-            run = self._connection.execute
-            run("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT OR IGNORE INTO events VALUES(?,?,?,?,?,?)", rows)
+            if attempts:
+                self._connection.executemany(_INSERT_ATTEMPT, map(msgspec.structs.astuple, attempts))
+
+        self._transact(add)
+
+    def tell(self, event: ExecutionEvent) -> None:
+        """Add what a tracker was told, on disk when this returns. Raises `OSError` when the disk refuses."""
+        row = (event.timestamp, event.event_type, event.task_id, event.message, _encode(event.details))
+        insert = "INSERT INTO progress(at, kind, task, message, details) VALUES(?,?,?,?,?)"
+        self._transact(lambda: self._connection.execute(insert, row))
+
+    def told_since(self, number: int) -> Iterator[tuple[int, ExecutionEvent]]:
+        """What trackers were told after `number`, in order; nothing in the file of an older Nova."""
+        try:
+            rows = self._connection.execute(
+                "SELECT number, at, kind, task, message, details FROM progress WHERE number > ? ORDER BY number",
+                (number,),
+            )
+        except sqlite3.OperationalError:  # opened for reading only, so that it was not brought up
+            return
+        for own, at, kind, task, message, details in rows:
+            yield own, ExecutionEvent(at, kind, message, msgspec.json.decode(details), task)
+
+    def _transact(self, change: Callable[[], object]) -> None:
+        """Carry out a change as one transaction. One at a time: the connection may be shared by threads."""
+
+        def transaction() -> None:
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.executemany("INSERT OR IGNORE INTO events VALUES(?,?,?,?,?,?)", rows)
-                if attempts:
-                    self._connection.executemany(_INSERT_ATTEMPT, map(msgspec.structs.astuple, attempts))
-                run("COMMIT")
+                change()
+                self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
-                    run("ROLLBACK")
+                    self._connection.execute("ROLLBACK")
                 raise
 
         try:
-            self._disk.commit(transaction, self.path)
+            with self._lock:
+                self._disk.commit(transaction, self.path)
         except sqlite3.Error as error:
             raise OSError(f"{self.path}: {error}") from None
 

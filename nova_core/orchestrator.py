@@ -265,7 +265,8 @@ class Orchestrator:
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or iso(self._clock.now())
         text = f"{self.cascade.name}: {len(self.board.selected)} tasks, {self.max_workers} workers"
-        store.record(EventKind.RUN_STARTED, None, text, started_at=started, completed_at=None, id=store.run.id)
+        of_run = {"name": self.cascade.name, "started_at": started, "completed_at": None, "id": store.run.id}
+        store.record(EventKind.RUN_STARTED, None, text, **of_run)
         self._was_paused = store.run.paused
 
     def _turn(self, longest: float, start: bool = True) -> None:

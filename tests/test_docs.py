@@ -23,6 +23,7 @@ from nova_core.parser import columns as parser_columns
 from nova_core.parser import parse_cascade, parse_text
 from nova_core.parser.criteria import read_criterion
 from nova_core.pricing import Price
+from nova_core.progress import ProgressTracker
 from nova_core.record import Reason
 from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Shown
 from nova_tui.keymap import bindings, load_keys
@@ -316,6 +317,19 @@ def test_the_example_of_the_state_is_a_state() -> None:
 
     state = decode_state(blocks("docs/state.md", "json")[0].encode(), Path("docs/state.md"))
     assert state.tasks["F1"].duration_seconds == 54
+
+
+def test_the_example_of_the_graph_has_its_keys() -> None:
+    """The node of docs/state.md has exactly the keys of `to_graph_ui`, down to those of its parts."""
+    tracker = ProgressTracker()
+    tracker.start_task("T1", criteria_total=1)
+    progress = tracker.get_progress("T1")
+    assert progress is not None
+    told, found = msgspec.json.decode(blocks("docs/state.md", "json")[1]), progress.to_graph_ui()
+    assert told.keys() == found.keys()
+    assert told["data"].keys() == found["data"].keys()
+    assert told["criteria"][0].keys() == found["criteria"][0].keys()
+    assert told["logs"][0].keys() == found["logs"][0].keys()
 
 
 def test_workers_get_the_documented_variables(tmp_path: Path, shell: dict[str, str]) -> None:

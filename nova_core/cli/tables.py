@@ -1,0 +1,65 @@
+"""Tables of what runs and attempts came to: aligned cells in which no figure claims more than is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from nova_core.cli.output import columns, note, paint
+from nova_core.errors import UsageError
+from nova_core.text import clean, duration, money, tokens
+
+if TYPE_CHECKING:
+    from nova_core.history import Figures, Run
+
+
+def runs_here() -> list[Run]:
+    """Every run of the project in the current directory, the oldest first; `UsageError` if there is none."""
+    from nova_core.cli.options import here
+    from nova_core.history import load_runs
+
+    runs = load_runs(here(), complain=lambda text: note(f"nova: {clean(text)}"))
+    if not runs:
+        raise UsageError("nothing has been run here yet", hint="nova run starts the plan in CASCADE.md")
+    return runs
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str]) -> list[str]:
+    """Lines of aligned cells below their heads; the columns whose head is among the `numbers` end at their right."""
+    cells = [[*map(str, row)] for row in (heads, *rows)]
+    for column, head in enumerate(heads):
+        if head in numbers:
+            width = max(len(row[column]) for row in cells)
+            for row in cells:
+                row[column] = row[column].rjust(width)
+    first, *rest = columns(cells)
+    return [paint(first, "dim"), *rest]
+
+
+def when(stamp: str | None) -> str:
+    """An ISO 8601 stamp as local date and minute; `-` for none."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M") if stamp else "-"
+    except ValueError:
+        return "-"
+
+
+def usage_cells(sums: Figures) -> list[str]:
+    """Time, tokens and cost."""
+    return [duration(sums.seconds), tokens_cell(sums), cost_cell(sums)]
+
+
+def tokens_cell(sums: Figures) -> str:
+    """`12.3k`, with `~` where it is less than certain, `-` for none."""
+    if not sums.tokens.total:
+        return "?" if sums.estimated else "-"
+    return ("~" if sums.estimated else "") + tokens(sums.tokens.total)
+
+
+def cost_cell(sums: Figures) -> str:
+    """`$1.20`; `~` where it is less than certain, `at least` where a part has no price, `?` if nothing has."""
+    if sums.cost_usd is None:
+        return "?" if sums.unpriced else "-"
+    return ("at least " if sums.unpriced else "") + ("~" if sums.estimated else "") + money(sums.cost_usd)
