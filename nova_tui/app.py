@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -196,6 +197,13 @@ class NovaApp(RunActions):
         compat.forget_toasts(self, toasts.MOST - 1)
 
     # keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """One key after the other: the next one is for the screen that this one leads to."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await compat.hand_out(self, event)
+        else:
+            await super().on_event(event)
 
     def action_keys(self) -> None:
         """The keys that work here and now."""
