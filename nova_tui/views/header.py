@@ -79,12 +79,19 @@ def banner(model: ViewModel, extras: Extras) -> list[Piece]:
         return [(" PAUSED ", f"bold reverse {WARNING}"), (told, WARNING)] if source.run.paused else []
     if project.completed == project.total:
         return [(" COMPLETE ", f"bold reverse {SUCCESS}")]
+    paused: list[Piece] = [" ", (" PAUSED ", f"bold reverse {WARNING}")] if source.run.paused else []
+    return [_halted(model), *paused]
+
+
+def _halted(model: ViewModel) -> Piece:
+    """The word for a run that is not at work, and not completed."""
+    source = model.source
     if source.was_stopped:
-        return [(" STOPPED ", f"bold reverse {WARNING}")]
+        return " STOPPED ", f"bold reverse {WARNING}"
     if model.counts[Shown.FAILED] and (source.engine is EngineState.FINISHED or not model.could_go_on):
-        return [(" FAILED ", f"bold reverse {ERROR}")]
+        return " FAILED ", f"bold reverse {ERROR}"
     word = " ENDED " if source.engine is EngineState.FINISHED else " NOT RUNNING "
-    return [(word, f"bold reverse {WARNING}")]
+    return word, f"bold reverse {WARNING}"
 
 
 def _counts(model: ViewModel, words: int) -> list[Piece]:
