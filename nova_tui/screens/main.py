@@ -164,7 +164,7 @@ class MainScreen(Screen[None]):
 
     def _place(self) -> None:
         """Take the cursor to where it is needed, unless somebody is at it."""
-        if self.bar.display:
+        if self.bar.display or self.app.screen is not self:
             return
         wanted = self._placing.wanted(lambda: self.tasks.task_ids, self.selected_task, time.monotonic())
         if wanted is not None:

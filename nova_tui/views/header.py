@@ -42,7 +42,11 @@ class Extras(msgspec.Struct, frozen=True):
 def header(model: ViewModel, width: int, extras: Extras) -> Content:
     """The fullest form that fits."""
     content = Content()
-    for words, parts in ((3, 4), (2, 4), (1, 4), (0, 4), (0, 3), (0, 2), (0, 1)):
+    short = Extras(stopping=extras.stopping)  # without the estimate
+    if model.rollups.project.completed == model.rollups.project.total:
+        extras = short
+    for words, parts in ((3, 4), (2, 4), (2, 3), (2, 2), (1, 4), (0, 4), (0, 3), (0, 2), (0, 1)):
+        extras = extras if words > 2 or parts > 3 else short
         content = _form(model, words, parts, extras)
         if content.cell_length <= width:
             return content
@@ -137,7 +141,8 @@ def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
 def _workers(model: ViewModel, words: int) -> list[Piece]:
     busy = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING]
     looking: list[Piece] = [("looking only", MUTED)] if model.source.read_only and words else []
-    if model.source.engine is not EngineState.RUNNING:
+    over = model.rollups.project.completed == model.rollups.project.total
+    if over or model.source.engine is not EngineState.RUNNING:
         return looking
     of = f"/{model.source.jobs}" if model.source.jobs else ""
     return [f"{'workers ' if words else ''}{busy}{of}", "  " if looking else "", *looking]
