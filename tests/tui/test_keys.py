@@ -272,7 +272,9 @@ async def test_keys_for_tasks_ask_for_one_on_a_branch(tmp_path: Path) -> None:
         app.clear_notifications()
         await pilot.press("g", "r")
         await settled(pilot)
-        assert [n.message for n in app._notifications] == ["choose a task: this key is for one of them"]
+        assert [n.message for n in app._notifications] == [
+            "choose a task: this key is for one of them; nova run --fresh runs all again"
+        ]
 
 
 @pytest.mark.parametrize(("before", "said"), [((), "q quits"), (("L",), "q goes back"), (("t",), "q goes back")])
