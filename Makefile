@@ -13,7 +13,7 @@ NPM_AGENTS := @anthropic-ai/claude-code@2.1.329 @openai/codex@0.169.0 @google/ge
 AIDER := aider-chat==0.86.2
 AGENTS := $(CURDIR)/.agents
 
-.PHONY: help demo test test-agents lint bench bench-tui crash orphans screenshots clean
+.PHONY: help demo test test-agents lint bench bench-tui bench-agents crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
@@ -22,6 +22,7 @@ help:
 	@echo 'make lint        ruff and mypy --strict'
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
+	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
 	@echo 'make crash       kill engines and workers at random and check that nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make screenshots draw docs/pictures anew'
@@ -54,6 +55,9 @@ bench: $(VENV)/.installed-bench
 
 bench-tui: $(VENV)/.installed-dev
 	$(BIN)/python bench/tui.py
+
+bench-agents: $(VENV)/.installed-dev
+	$(BIN)/python bench/agents.py
 
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/test_crash.py
