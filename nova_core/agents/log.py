@@ -237,7 +237,8 @@ class AgentLog:
         if not exit_code or was_killed(exit_code):
             how = f" ({exit_words(exit_code)})" if exit_code else ""
             return Ending(Verdict.INTERRUPTED, f"its log stops before the end{how}")
-        return self._by_words(f"it ended with {exit_words(exit_code)} in the middle of its work")
+        found = self._by_words(f"it ended with {exit_words(exit_code)} in the middle of its work")
+        return found if found.verdict is not Verdict.FAILED else Ending(Verdict.INTERRUPTED, found.reason)
 
     def _by_exit(self, exit_code: int | None) -> Ending:
         """Nothing of this format was printed: all that is left is the exit code, and the words."""

@@ -32,7 +32,8 @@ _BY_WORDS = (
     (
         Verdict.OVERLOADED,
         r"\b(?:500|502|503|504|529)\b|overloaded|high demand|internal ?server ?error|service ?unavailable"
-        r"|server_error|fetch failed|econnre|connection (?:error|refused|reset)|connectionerror|stream disconnected"
+        r"|server_error|fetch failed|econnre|connection (?:error|refused|reset)|connectionerror"
+        r"|stream (?:disconnected|ended)"
         r"|apiconnection|timed? ?out",
     ),
     (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety"),
