@@ -22,6 +22,7 @@ class Costs:
         self._launcher = launcher
         self._prices = prices
         self._active = active
+        self.changed = True  # since the budget was last looked at
         self._dearest: dict[Kind, float] = {}
         for row in board.store.database.attempts():
             self.remember(row.agent, row.task, row.cost_usd)
