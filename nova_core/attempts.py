@@ -59,7 +59,7 @@ class Attempts:
         self.failed = 0
         self.active: dict[str, Attempt] = {}
         self.checks = Checks(project, board, executor, launcher, config, disk, self._logs, self._settle)
-        self.costs = Costs(board, launcher, prices, self.active)
+        self.costs = Costs(board, launcher, prices, self.active, with_past=config.budget is not None)
         self.accounts = Accounts(project, board, self.costs, prices, clock, self.active)
         self.waiting = Waiting(board, launcher, self.quotas, self.retries, clock)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections import deque
 from collections.abc import Mapping
@@ -150,7 +149,9 @@ class AgentLog:
         if start < 0 or (start == 0 and line.rstrip().endswith(b"}")) or b'"type"' not in line:
             return False
         try:
-            event, _ = json.JSONDecoder().raw_decode(line[start:].decode("utf-8", "replace"))
+            from json import JSONDecoder
+
+            event, _ = JSONDecoder().raw_decode(line[start:].decode("utf-8", "replace"))
         except _BROKEN:
             return False
         if isinstance(event, dict) and self.event(event):
