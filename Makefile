@@ -8,14 +8,21 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 FINISHED := import json; raise SystemExit(not json.load(open("demo/cascade_state.json"))["project"]["completed_at"])
 
-.PHONY: help demo test lint bench bench-tui crash orphans screenshots clean
+# The versions that docs/agents.md says were tested. A leading dash: whoever is not installed is skipped, with a reason.
+NPM_AGENTS := @anthropic-ai/claude-code@2.1.329 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
+AIDER := aider-chat==0.86.2
+AGENTS := $(CURDIR)/.agents
+
+.PHONY: help demo test test-agents lint bench bench-tui bench-agents crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
 	@echo 'make test        run the tests (about two minutes on two cores)'
+	@echo 'make test-agents install claude, codex, gemini, opencode and aider into .agents, run them on loopback (minutes)'
 	@echo 'make lint        ruff and mypy --strict'
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
+	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
 	@echo 'make crash       kill engines and workers at random and check that nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make screenshots draw docs/pictures anew'
@@ -31,6 +38,13 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not agents'
 
+test-agents: $(VENV)/.installed-dev
+	@mkdir -p $(AGENTS)
+	-npm install --no-audit --no-fund --loglevel=error --prefix $(AGENTS) $(NPM_AGENTS)
+	-test -x $(AGENTS)/aider/bin/aider || { $(BIN)/python -m venv $(AGENTS)/aider && \
+	$(AGENTS)/aider/bin/python -m pip install --quiet --disable-pip-version-check $(AIDER); }
+	NOVA_TEST_AGENTS="$(AGENTS)/node_modules/.bin:$(AGENTS)/aider/bin" $(BIN)/python -m pytest -m agents
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
@@ -42,6 +56,9 @@ bench: $(VENV)/.installed-bench
 bench-tui: $(VENV)/.installed-dev
 	$(BIN)/python bench/tui.py
 
+bench-agents: $(VENV)/.installed-dev
+	$(BIN)/python bench/agents.py
+
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/test_crash.py
 
@@ -52,7 +69,7 @@ screenshots: $(VENV)/.installed-dev $(VENV)/.installed-pictures
 	$(BIN)/python docs/pictures/screenshots.py
 
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AGENTS) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@test -n '$(PYTHON)' || { echo 'Nova needs Python 3.11 or newer; name one with `make PYTHON=/path/to/python3`' >&2; exit 1; }

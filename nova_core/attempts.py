@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from nova_core import gitinfo
+from nova_core.accounts import Accounts
 from nova_core.agents import Verdict
 from nova_core.agents.outcome import Ending
 from nova_core.attempt import MOST_FILES, MOST_TEXT, Attempt, patch_of, words_of, words_of_plan
@@ -17,7 +17,6 @@ from nova_core.checks import Checks
 from nova_core.clock import Clock, iso
 from nova_core.config import Config
 from nova_core.costs import Costs
-from nova_core.database import AttemptRow
 from nova_core.disk import Disk
 from nova_core.errors import EnvironmentProblem
 from nova_core.events import EventKind
@@ -54,16 +53,14 @@ class Attempts:
         self._clock = clock
         self._disk = disk
         self._logs = set(os.listdir(project.log_dir))
-        self._in_git = gitinfo.find_repository(project.root) is not None
         self._settled: list[str] = []
         self.retries = Retries(board, config, clock)
         self.quotas = Quotas(board.store, config, clock)
-        self._over: list[tuple[float, tuple[str, ...]]] = []  # when agents ended, and what they said they changed
         self.failed = 0
-        self.cost_changed = True
         self.active: dict[str, Attempt] = {}
         self.checks = Checks(project, board, executor, launcher, config, disk, self._logs, self._settle)
-        self.costs = Costs(board, launcher, prices, self.active)
+        self.costs = Costs(board, launcher, prices, self.active, with_past=config.budget is not None)
+        self.accounts = Accounts(project, board, self.costs, prices, clock, self.active)
         self.waiting = Waiting(board, launcher, self.quotas, self.retries, clock)
 
     # start
@@ -88,8 +85,7 @@ class Attempts:
         self._rotate(task_id, attempt.number)
         # The first attempt finds the words it was accepted with; a later one may have been given new ones.
         patch: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if state.attempt else {}
-        if self._in_git:
-            attempt.base_sha = gitinfo.head(self._project.root)
+        attempt.base_sha = self.accounts.base_commit()
         self._board.record(
             EventKind.TASK_STARTED, task_id, f"{task_id} started: {task.name}",
             **{**patch, **words_of_plan(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
@@ -201,7 +197,7 @@ class Attempts:
         usage = attempt.base_usage + attempt.usage
         patch: dict[str, Any] = {}
         if usage != state.token_usage:
-            patch = {"token_usage": usage, "cost_usd": self._cost(attempt), "estimated": self._is_estimated(attempt)}
+            patch = self.accounts.usage_patch(attempt)
         if attempt.log.step and attempt.log.step != attempt.step:
             attempt.step = patch["current_step"] = attempt.log.step[:MOST_TEXT]
         for name, value in (("session_id", attempt.log.session_id), ("model", attempt.log.model)):
@@ -239,17 +235,6 @@ class Attempts:
         if patch or report.message:
             text = words_of(report, patch)
             self._board.record(EventKind.TASK_PROGRESS, report.task, f"{report.task}: {text}", **patch)
-
-    def _cost(self, attempt: Attempt) -> float | None:
-        """What the task has cost so far; a lower bound if nobody knows what some attempt did."""
-        own = attempt.cost(self._prices)
-        if own is None:
-            return attempt.base_cost
-        self.cost_changed = True
-        return own + (attempt.base_cost or 0.0)
-
-    def _is_estimated(self, attempt: Attempt) -> bool:
-        return attempt.base_estimated or attempt.estimated
 
     # end
 
@@ -312,7 +297,7 @@ class Attempts:
         task_id = attempt.task_id
         del self.active[task_id]
         self._board.leave(task_id)
-        patch = self._final_patch(attempt)
+        patch = self.accounts.final_patch(attempt)
         if failed is None and self._board.task(task_id).approval:
             self._await_approval(task_id, patch)
         elif failed is None:
@@ -331,57 +316,11 @@ class Attempts:
             self._board.pending_again(task_id)
         elif not self.waiting.leaves(attempt, patch, failed):
             self._fail(attempt, patch, failed)
-        self._keep_history(attempt, failed)
+        self.accounts.close(attempt, failed)
         if not self._settled:
             self._store.when_published(self._release)
         checks = (f"{attempt.key}+{number}" for number in range(1, attempt.check + 1))
         self._settled += [attempt.key, *checks]
-
-    def _final_patch(self, attempt: Attempt) -> dict[str, Any]:
-        ended = attempt.ended
-        started, over = (ended.started_at or attempt.started, ended.ended_at) if ended else (attempt.started, 0.0)
-        over = over or self._clock.now()
-        elapsed = max(0.0, over - started)
-        patch: dict[str, Any] = {
-            "pid": None, "completed_at": iso(over), "elapsed": round(elapsed, 3), "duration_seconds": round(elapsed),
-            "exit_code": ended.code if ended else None, "signal": ended.signal if ended else None, "verifying": False,
-        }  # fmt: skip
-        if attempt.usage.total or attempt.cost(self._prices):
-            patch |= {"token_usage": attempt.base_usage + attempt.usage, "cost_usd": self._cost(attempt)}
-        if attempt.agent:
-            patch |= self._agent_patch(attempt)
-        if self._in_git:
-            sha, files = gitinfo.changes(self._project.root, attempt.base_sha, attempt.started)
-            others = self._told_by_others(attempt)
-            told = self._told_files(attempt)
-            own = (path for path in files if path in told or path not in others)
-            patch |= {"commit_sha": sha, "files_changed": tuple(dict.fromkeys((*own, *told)))}
-        elif files := self._told_files(attempt):
-            patch["files_changed"] = files
-        return patch
-
-    def _agent_patch(self, attempt: Attempt) -> dict[str, Any]:
-        """What the agent's log says at the end."""
-        log, state = attempt.log, self._board.state(attempt.task_id)
-        session = log.session_id or state.session_id
-        return {
-            "cost_basis": log.cost(self._prices, attempt.model)[1] if attempt.records is None else "price_table",
-            "verdict": attempt.verdict, "estimated": self._is_estimated(attempt), "session_id": session,
-            "session_usage": state.session_usage + attempt.usage, "model": log.model or attempt.model,
-        }  # fmt: skip
-
-    def _told_by_others(self, attempt: Attempt) -> set[str]:
-        """Files that agents working at the same time say they changed; the rest of a shared work tree is anybody's."""
-        oldest = min([attempt.started, *(other.started for other in self.active.values())])
-        self._over = [(ended, files) for ended, files in self._over if ended >= oldest]
-        told = {path for other in self.active.values() if other is not attempt for path in self._told_files(other)}
-        return told.union(*(files for ended, files in self._over if ended >= attempt.started))
-
-    def _told_files(self, attempt: Attempt) -> tuple[str, ...]:
-        """Files that the worker says it changed, from the project root where they are below it."""
-        root = str(self._project.root) + os.sep
-        told = (*attempt.files, *(path.removeprefix(root) for path in attempt.log.files))
-        return tuple(dict.fromkeys(told))[:MOST_FILES]
 
     def _await_approval(self, task_id: str, patch: dict[str, Any]) -> None:
         self._board.record(
@@ -415,25 +354,6 @@ class Attempts:
             return 0
         own = self._board.task(attempt.task_id).retries
         return self._config.retries if own is None else own
-
-    def _keep_history(self, attempt: Attempt, failed: Failure | None) -> None:
-        self.costs.remember(attempt.agent, attempt.task_id, attempt.cost(self._prices))
-        if attempt.agent:
-            self._over.append((self._clock.now(), self._told_files(attempt)))
-        state = self._board.state(attempt.task_id)
-        usage = attempt.usage
-        self._store.add_attempt(
-            AttemptRow(
-                self._store.run.id, attempt.task_id, attempt.number, state.started_at, state.completed_at,
-                state.elapsed,
-                "failed" if failed else "completed", failed[0].value if failed else None, state.exit_code, state.signal,
-                failed[1] if failed else None, state.log, state.model,
-                attempt.cost(self._prices),
-                usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_creation_tokens,
-                attempt.agent, attempt.verdict, attempt.estimated,
-                attempt.log.session_id,
-            )
-        )  # fmt: skip
 
     def _release(self) -> None:
         self._executor.release(self._settled)

@@ -78,8 +78,8 @@ class Brakes:
     def _reaches_budget(self, attempts: Attempts) -> bool:
         """Whether the cap is reached; looked at again only when a cost has changed."""
         budget = self._config.budget
-        if budget is not None and not self.over_budget and attempts.cost_changed:
-            attempts.cost_changed = False
+        if budget is not None and not self.over_budget and attempts.costs.changed:
+            attempts.costs.changed = False
             spent = attempts.costs.spent()
             if spent >= budget - _CENT:
                 self._reach(spent, "")

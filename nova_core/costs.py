@@ -13,17 +13,22 @@ Kind = tuple[str | None, str | None]
 
 
 class Costs:
-    """Adds up the store's tasks and the attempts in flight; remembers the dearest attempt of each kind."""
+    """Adds up the store's tasks and the attempts in flight; remembers the dearest attempt of each kind.
+
+    `with_past` begins with the attempts of earlier engines, which only a budget needs.
+    """
 
     def __init__(
-        self, board: Board, launcher: Launcher, prices: Mapping[str, Price], active: Mapping[str, Attempt]
-    ) -> None:
+        self, board: Board, launcher: Launcher, prices: Mapping[str, Price], active: Mapping[str, Attempt],
+        *, with_past: bool,
+    ) -> None:  # fmt: skip
         self._board = board
         self._launcher = launcher
         self._prices = prices
         self._active = active
+        self.changed = True  # since the budget was last looked at
         self._dearest: dict[Kind, float] = {}
-        for row in board.store.database.attempts():
+        for row in board.store.database.attempts() if with_past else ():
             self.remember(row.agent, row.task, row.cost_usd)
 
     def spent(self) -> float:

@@ -12,6 +12,7 @@ from nova_core.agents.signs import verdict_of_words
 from nova_core.model import TokenUsage
 
 _TOKENS = re.compile(r"Tokens: ([\d.,]+[kM]?) sent(?:, .*?)?, ([\d.,]+[kM]?) received\.")
+_ROUGH = re.compile(r"(Input|Output) tokens: ~([\d.,]+[kM]?) of")
 _SESSION = re.compile(r"\$([\d.,]+) session")
 _ERROR = re.compile(r"litellm\.(?:\w+\.)?(\w+(?:Error|Exceeded|Timeout|Unavailable))\b:?\s*(.*)")
 _APPLIED = re.compile(r"Applied edit to (.+)")
@@ -88,12 +89,17 @@ class AiderLog(AgentLog):
             self.model = found[1].removeprefix("openai/")
         elif "has hit a token limit" in line or ("exceeds the" in line and "token limit" in line):
             self._error = Ending(Verdict.LIMIT_REACHED, line.strip())
+        elif self._error and (found := _ROUGH.match(line)):
+            count_of = _number(found[2])
+            self._told += TokenUsage(count_of, 0) if found[1] == "Input" else TokenUsage(0, count_of)
         elif len(self._speech) < 2000 and self.model:
             self._speech.append(line)
 
     def _fail(self, name: str, said: str) -> None:
         words = f"{name}: {said}"
         verdict = _ERRORS.get(name) or verdict_of_words(words) or Verdict.FAILED
+        if "permission denied" in said.lower():
+            verdict = Verdict.BAD_CREDENTIALS
         self._error = self.problem = Ending(verdict, first_line(words, 300))
         self.say(first_line(words))
         if verdict is Verdict.BAD_CREDENTIALS:

@@ -252,6 +252,8 @@ class ClaudeLog(AgentLog):
 
     @property
     def estimated(self) -> bool:
+        if self._result is not None and self._result.get("terminal_reason") == "aborted_streaming":
+            return True  # a request was under way, which the provider may bill all the same
         return not self._settled and self._dollars is None if not self._messages else True
 
     @property

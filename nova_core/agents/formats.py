@@ -1,20 +1,35 @@
-"""The formats Nova reads, by the name that `parser:` and `nova parse-log --agent` take."""
+"""The formats Nova reads, by the name that `parser:` and `nova parse-log --agent` take; imported when they are used."""
 
 from __future__ import annotations
 
-from nova_core.agents.aider import AiderLog
-from nova_core.agents.claude import ClaudeLog
-from nova_core.agents.codex import CodexLog
-from nova_core.agents.commands import CommandLog
-from nova_core.agents.gemini import GeminiLog
-from nova_core.agents.log import AgentLog
-from nova_core.agents.opencode import OpencodeLog
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-FORMATS: dict[str, type[AgentLog]] = {
-    "claude": ClaudeLog,
-    "codex": CodexLog,
-    "gemini": GeminiLog,
-    "opencode": OpencodeLog,
-    "aider": AiderLog,
-    "shell": CommandLog,
+from nova_core.agents.log import AgentLog
+
+_MODULES = {
+    "claude": ("claude", "ClaudeLog"),
+    "codex": ("codex", "CodexLog"),
+    "gemini": ("gemini", "GeminiLog"),
+    "opencode": ("opencode", "OpencodeLog"),
+    "aider": ("aider", "AiderLog"),
+    "shell": ("commands", "CommandLog"),
 }
+
+
+class _Formats(Mapping[str, type[AgentLog]]):
+    """A run of shell commands needs none of the others, and starts sooner without them."""
+
+    def __getitem__(self, name: str) -> type[AgentLog]:
+        module, kind = _MODULES[name]
+        found: type[AgentLog] = getattr(import_module(f"nova_core.agents.{module}"), kind)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+FORMATS: Mapping[str, type[AgentLog]] = _Formats()

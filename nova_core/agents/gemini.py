@@ -35,6 +35,7 @@ class GeminiLog(AgentLog):
         self._models: dict[str | None, TokenUsage] = {}
         self._result: dict[str, Any] | None = None
         self._message = ""
+        self._error = ""
         self._characters = 0
         self._tools: dict[str, tuple[str, str]] = {}
 
@@ -54,6 +55,8 @@ class GeminiLog(AgentLog):
             self._tool(event)
         elif kind == "tool_result":
             self._tool_result(event)
+        elif kind == "error":
+            self._error = text(event.get("message")) or self._error
         elif kind == "result":
             self._result = event
             self._stats(table(event.get("stats")))
@@ -148,14 +151,15 @@ class GeminiLog(AgentLog):
         if result is not None and result.get("status") == "success":
             return Ending(Verdict.DONE, "it finished its work")
         error = (result or {}).get("error")
-        said = text(table(error).get("message")) or text(error)
+        said = text(table(error).get("message")) or text(error) or self._error
         code = _CODE.search(said) or _CODE.search(" ".join(list(self.tail)[-3:]) if exit_code and not said else "")
         status = _STATUS_OF.get(exit_code or 0) or (int(code[1]) if code else count(table(error).get("code")))
         verdict = verdict_of_status(status)
         if result is None and verdict is None:
             return None
         verdict = verdict or verdict_of_words(said) or (self.problem.verdict if self.problem else Verdict.FAILED)
-        return Ending(verdict, first_line(said, 300) or f"the model server said {status}")
+        words = f"the model server said {status}" if status else "it ended with an error"
+        return Ending(verdict, first_line(said, 300) or words)
 
 
 def _usage(told: dict[str, Any]) -> TokenUsage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections import deque
 from collections.abc import Mapping
@@ -150,7 +149,9 @@ class AgentLog:
         if start < 0 or (start == 0 and line.rstrip().endswith(b"}")) or b'"type"' not in line:
             return False
         try:
-            event, _ = json.JSONDecoder().raw_decode(line[start:].decode("utf-8", "replace"))
+            from json import JSONDecoder
+
+            event, _ = JSONDecoder().raw_decode(line[start:].decode("utf-8", "replace"))
         except _BROKEN:
             return False
         if isinstance(event, dict) and self.event(event):
@@ -237,7 +238,8 @@ class AgentLog:
         if not exit_code or was_killed(exit_code):
             how = f" ({exit_words(exit_code)})" if exit_code else ""
             return Ending(Verdict.INTERRUPTED, f"its log stops before the end{how}")
-        return self._by_words(f"it ended with {exit_words(exit_code)} in the middle of its work")
+        found = self._by_words(f"it ended with {exit_words(exit_code)} in the middle of its work")
+        return found if found.verdict is not Verdict.FAILED else Ending(Verdict.INTERRUPTED, found.reason)
 
     def _by_exit(self, exit_code: int | None) -> Ending:
         """Nothing of this format was printed: all that is left is the exit code, and the words."""

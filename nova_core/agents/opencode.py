@@ -16,6 +16,7 @@ _REASONS = {
     "length": Ending(Verdict.LIMIT_REACHED, "it reached the limit of output tokens"),
     "content-filter": Ending(Verdict.REFUSED, "the model refused"),
 }
+_MOST_BROKEN = 12
 _EDITS = ("write", "edit", "patch", "multiedit", "apply_patch")
 _DENIED = re.compile(r"reject\w* permission|permission.{0,20}(?:denied|reject)|prevents you from using", re.IGNORECASE)
 
@@ -31,6 +32,7 @@ class OpencodeLog(AgentLog):
         self._dollars = 0.0
         self._open = False  # a step is under way, or the next one will begin
         self._last = ""
+        self._broken = 0  # steps in a row that came to nothing
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
@@ -79,6 +81,10 @@ class OpencodeLog(AgentLog):
         self._dollars += amount(part.get("cost")) or 0.0
         self._open = False
         self._last = text(part.get("reason"))
+        self._broken = self._broken + 1 if self._last == "unknown" and not count(tokens.get("output")) else 0
+        if self._broken >= _MOST_BROKEN:  # it tries again for ever, and each try may be billed
+            words = "the model's answer breaks off again and again"
+            self.hopeless = self.problem = Ending(Verdict.OVERLOADED, words)
 
     def _error(self, error: dict[str, Any]) -> None:
         data = table(error.get("data"))
@@ -106,7 +112,8 @@ class OpencodeLog(AgentLog):
 
     @property
     def estimated(self) -> bool:
-        return self._open or not self.began or (self._last == "tool-calls" and not self.denied)
+        ended = self._last in ("stop", *_REASONS) or self.problem is not None or self.denied
+        return self._open or not self.began or not ended or self._broken > 0
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:

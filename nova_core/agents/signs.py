@@ -32,25 +32,22 @@ _BY_WORDS = (
     (
         Verdict.OVERLOADED,
         r"\b(?:500|502|503|504|529)\b|overloaded|high demand|internal ?server ?error|service ?unavailable"
-        r"|server_error|fetch failed|econnre|connection (?:error|refused|reset)|connectionerror|stream disconnected"
+        r"|server_error|fetch failed|econnre|connection (?:error|refused|reset)|connectionerror"
+        r"|stream (?:disconnected|ended)"
         r"|apiconnection|timed? ?out",
     ),
     (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety"),
 )
-_WORDS = [(verdict, re.compile(pattern, re.IGNORECASE)) for verdict, pattern in _BY_WORDS]
 _UNIT = r"(?:ms|milliseconds?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
-_AFTER = re.compile(
+_AFTER = (
     r"(?:again|retry|reset\w*|available)\s+(?:in|after):?\s+"
-    rf"((?:\d{{1,7}}(?:\.\d{{1,9}})?\s*{_UNIT}(?![a-z])[ ,]*(?:and )?){{1,5}})",
-    re.IGNORECASE,
+    rf"((?:\d{{1,7}}(?:\.\d{{1,9}})?\s*{_UNIT}(?![a-z])[ ,]*(?:and )?){{1,5}})"
 )
-_PART = re.compile(r"(\d{1,7}(?:\.\d{1,9})?)\s*(ms|milli|d|h|m|s)", re.IGNORECASE)
+_PART = r"(\d{1,7}(?:\.\d{1,9})?)\s*(ms|milli|d|h|m|s)"
 _SECONDS = {"ms": 0.001, "milli": 0.001, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_EPOCH = re.compile(r"limit reached\|(\d{10})\b")
-_STAMP = re.compile(
-    r"resets?\w*\s+(?:at|on)?\s*(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)"
-)
-_CLOCK = re.compile(r"resets?\w*\s+(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*([ap])m\b(?:\s*\((UTC)\))?", re.IGNORECASE)
+_EPOCH = r"limit reached\|(\d{10})\b"
+_STAMP = r"resets?\w*\s+(?:at|on)?\s*(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)"
+_CLOCK = r"resets?\w*\s+(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*([ap])m\b(?:\s*\((UTC)\))?"
 _MOST_TEXT = 4000
 
 
@@ -66,7 +63,7 @@ def verdict_of_status(status: int) -> Verdict | None:
 def verdict_of_words(text: str) -> Verdict | None:
     """What a message of failure means, None if it says nothing known."""
     text = text[:_MOST_TEXT]
-    return next((verdict for verdict, words in _WORDS if words.search(text)), None)
+    return next((verdict for verdict, pattern in _BY_WORDS if re.search(pattern, text, re.IGNORECASE)), None)
 
 
 def wait_in(text: str, now: float) -> float | None:
@@ -75,14 +72,14 @@ def wait_in(text: str, now: float) -> float | None:
     `now` is seconds since the epoch. A time of day without a zone is taken as UTC.
     """
     text = text[:_MOST_TEXT]
-    if found := _AFTER.search(text):
-        parts = _PART.findall(found[1])
+    if found := re.search(_AFTER, text, re.IGNORECASE):
+        parts = re.findall(_PART, found[1], re.IGNORECASE)
         return sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts)
-    if found := _EPOCH.search(text):
+    if found := re.search(_EPOCH, text):
         return max(0.0, float(found[1]) - now)
-    if found := _STAMP.search(text):
+    if found := re.search(_STAMP, text):
         return _until_stamp(found[1], now)
-    if found := _CLOCK.search(text):
+    if found := re.search(_CLOCK, text, re.IGNORECASE):
         return _until_clock(int(found[1]), int(found[2] or 0), found[3].lower() == "p", now)
     return None
 

@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nova_core.cli.options import AsJson, Directory, here
 from nova_core.cli.output import columns, out_json, out_lines, paint
 from nova_core.errors import NovaError
+
+if TYPE_CHECKING:
+    from nova_core.config import Config
 
 NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "sshfs", "fuse.sshfs", "ceph", "glusterfs", "afs"}
 LITTLE_SPACE = 1_000_000_000
@@ -185,7 +188,8 @@ def git() -> Iterator[Finding]:
 
 
 def agents() -> Iterator[Finding]:
-    """The agents of nova.yaml must be on PATH."""
+    """The agents of nova.yaml must be on PATH; those that Nova knows are told where they are installed."""
+    from nova_core.agents.adapters import ADAPTERS
     from nova_core.config import load_config
 
     try:
@@ -193,15 +197,32 @@ def agents() -> Iterator[Finding]:
     except NovaError as error:
         yield Finding(Level.PROBLEM, "nova.yaml", str(error))
         return
-    if not config.agents and not config.command:
-        yield Finding(Level.NOTE, "agents", "none configured: tasks need a Command column, or see nova init")
-    for name, agent in config.agents.items():
-        program = agent.command[0]
-        found = shutil.which(program)
-        if found is None:
-            yield Finding(Level.PROBLEM, f"agent {name}", f"{program} is not on PATH")
-        else:
-            yield Finding(Level.OK, f"agent {name}", f"{found} ({version_of([found, '--version'])})")
+    wanted = list(dict.fromkeys((*config.agents, *config.agent)))
+    installed = [name for name, adapter in ADAPTERS.items() if name not in wanted and shutil.which(adapter.program)]
+    if not wanted and not installed and not config.command:
+        yield Finding(
+            Level.NOTE, "agents", "none installed or configured: tasks need a Command column; see docs/agents.md"
+        )
+    for name in (*wanted, *installed):
+        yield agent_finding(name, config)
+
+
+def agent_finding(name: str, config: Config) -> Finding:
+    """One agent: whether it can be found, and in a version that was tested."""
+    from nova_core.invocation import adapter_of, agent_named, program_of
+
+    agent = agent_named(config, name)
+    if agent is None:
+        return Finding(Level.PROBLEM, f"agent {name}", "it is not among `agents:`, and none that Nova knows")
+    adapter, program = adapter_of(name, agent), program_of(name, agent)
+    found = shutil.which(program, path=agent.env.get("PATH"))
+    if found is None:
+        install = f"; install it with `{adapter.package}`" if adapter else ""
+        return Finding(Level.PROBLEM, f"agent {name}", f"{program} is not on PATH{install}")
+    version = version_of([found, "--version"])
+    if adapter and adapter.tested not in version:
+        return Finding(Level.NOTE, f"agent {name}", f"{found} ({version}); tested with {adapter.tested}")
+    return Finding(Level.OK, f"agent {name}", f"{found} ({version})")
 
 
 def version_of(command: list[str]) -> str:

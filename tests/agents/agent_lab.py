@@ -47,6 +47,7 @@ class AgentLab:
     def __init__(self, root: Path, scenarios: dict[str, Any] | None = None) -> None:
         self.root = root / "project"
         self.home = root / "home"
+        self.engines: list[subprocess.Popen[bytes]] = []
         self.root.mkdir()
         (self.home / ".gemini").mkdir(parents=True)
         self.server = mock_llm.serve(0, {**SCENARIOS, **(scenarios or {})})
@@ -64,6 +65,11 @@ class AgentLab:
         subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "empty"], cwd=self.root, check=True)
 
     def close(self) -> None:
+        """End what a failed test left running, and the server."""
+        for engine in self.engines:
+            if engine.poll() is None:
+                engine.terminate()
+                engine.wait(30)
         self.server.shutdown()
         self.server.server_close()
 
@@ -112,9 +118,9 @@ class AgentLab:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `nova run` and leave it running."""
         with (self.root / "engine.out").open("ab") as out:
-            return subprocess.Popen(
-                command("run", "--no-ui", *arguments), cwd=self.root, env=self.env(), stdout=out, stderr=out
-            )
+            argv = command("run", "--no-ui", *arguments)
+            self.engines.append(subprocess.Popen(argv, cwd=self.root, env=self.env(), stdout=out, stderr=out))
+        return self.engines[-1]
 
     def tasks(self) -> dict[str, Any]:
         """The tasks as the state file has them."""
