@@ -29,6 +29,11 @@ _ALIKE = {
     Shown.VERIFYING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED,
     Shown.RETRYING: Shown.WAITING,
 }  # fmt: skip
+# From the fullest: how wordy, how many of the parts, and whether with the estimate, which goes before the words do.
+_FORMS = (
+    (3, 4, True), (2, 4, True), (2, 4, False), (2, 3, False),
+    (1, 4, True), (1, 4, False), (0, 4, True), (0, 4, False), (0, 3, False), (0, 2, False), (0, 1, False),
+)  # fmt: skip
 _NEAR = 0.8  # of the budget, from where on it is marked
 
 
@@ -42,12 +47,8 @@ class Extras(msgspec.Struct, frozen=True):
 def header(model: ViewModel, width: int, extras: Extras) -> Content:
     """The fullest form that fits."""
     content = Content()
-    short = Extras(stopping=extras.stopping)  # without the estimate
-    if model.rollups.project.completed == model.rollups.project.total:
-        extras = short
-    for words, parts in ((3, 4), (2, 4), (2, 3), (2, 2), (1, 4), (0, 4), (0, 3), (0, 2), (0, 1)):
-        extras = extras if words > 2 or parts > 3 else short
-        content = _form(model, words, parts, extras)
+    for words, parts, estimate in _FORMS:
+        content = _form(model, words, parts, extras if estimate else Extras(stopping=extras.stopping))
         if content.cell_length <= width:
             return content
     return line(content, width=width)
@@ -133,7 +134,8 @@ def _spent(model: ViewModel, words: int) -> list[Piece]:
 def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
     """How long it runs, and how long it will at least."""
     pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 2 else "")]
-    if extras.eta and model.source.engine is EngineState.RUNNING:
+    over = model.rollups.project.completed == model.rollups.project.total
+    if extras.eta and not over and model.source.engine is EngineState.RUNNING:
         pieces.append((f"  {'ETA at least ' if words else '>'}{duration(extras.eta)}", MUTED))
     return pieces
 
