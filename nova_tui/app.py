@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -50,6 +51,7 @@ class NovaApp(RunActions):
 
     TITLE = "Nova"
     PAUSE_GC_ON_SCROLL = True
+    NOTIFICATION_TIMEOUT = 4
     CSS = """
     /* At the top right of the tree: the end of a log, the keys and a question stay free. */
     ToastRack { dock: top; align: right top; margin: 1 1 0 0; }
@@ -153,6 +155,7 @@ class NovaApp(RunActions):
         new = [t for e in update.events if (t := toasts.of_event(e))] + [toasts.of_notice(n) for n in update.notices]
         self._ran |= any(event.kind in _WORK for event in update.events)
         if update.engine_changed:
+            compat.forget_toasts(self, 0)  # what they say of the run may not be true any more
             new += self._engine_news()
         for toast in self._toaster.take(new, self.clock.monotonic()):
             self.show(toast)
@@ -175,8 +178,9 @@ class NovaApp(RunActions):
             return [Toast(title, told + self._way_on(), "warning")]
         if not ran:
             return [Toast("Nothing to start", told + "r on a failed task tries it again", "warning")]
+        ways = "! shows what failed, S the summary" if project.failed else "S shows the summary"
         severity: toasts.Severity = "error" if project.failed else "information"
-        return [Toast("The run is over", told + "S shows the summary", severity)]
+        return [Toast("The run is over", told + ways, severity)]
 
     def _way_on(self) -> str:
         """How to have an engine run what is left."""
@@ -193,9 +197,16 @@ class NovaApp(RunActions):
 
     def on_notify(self, event: Notify) -> None:
         """A toast comes: of the older ones only the last few stay."""
-        compat.forget_toasts(self, toasts.MOST - 1)
+        compat.forget_toasts(self, toasts.SHOWN - 1)
 
     # keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """One key after the other: the next one is for the screen that this one leads to."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await compat.hand_out(self, event)
+        else:
+            await super().on_event(event)
 
     def action_keys(self) -> None:
         """The keys that work here and now."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from functools import cache
 from typing import IO, Any
 
+from textual import events
+from textual._callback import invoke
 from textual.app import App
 from textual.driver import Driver
+from textual.message_pump import MessagePump
+from textual.screen import Screen
 from textual.strip import Strip
+
+_READY = 2.0  # seconds
 
 
 def backlog(app: App[Any]) -> int:
@@ -39,6 +46,34 @@ def forget_toasts(app: App[Any], keep: int) -> None:
     shown = list(app._notifications)
     for old in shown[: max(0, len(shown) - keep)]:
         app._unnotify(old)
+
+
+async def hand_out(app: App[Any], event: events.Key) -> None:
+    """Give a key to the screen in front, and return when all it does is done.
+
+    Textual queues it with the widget that has the keys when it arrives: of keys typed in a burst, those after one that
+    opens or closes a screen would be lost, or act where nobody meant them.
+    """
+    app.app_focus = True
+    front = app.screen
+    if not await app._check_bindings(event.key, priority=True):
+        event._set_forwarded()
+        node: MessagePump | None = app.focused or app.screen
+        while node is not None and not event._stop_propagation:
+            with node._context():
+                for _, method in node._get_dispatch_methods("on_key", event):
+                    await invoke(method, event)
+            node = node._parent
+    if app.screen_stack and app.screen is not front:
+        await _ready(app.screen)
+
+
+async def _ready(screen: Screen[Any]) -> None:
+    """Wait until a screen that came in front has taken the keys; not for ever, should it fail."""
+    done = asyncio.Event()
+    if screen.call_later(done.set):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), _READY)
 
 
 def strips(app: App[Any]) -> list[Strip]:

@@ -8,37 +8,30 @@ from nova_core.rollup import Shown
 from nova_tui.model import ViewModel
 from nova_tui.source import EngineState
 
-QUIET = 5.0  # seconds without a move of the cursor after which it may be taken elsewhere
 _AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
 
 
 class Placing:
-    """Tells once per begin and once per end of a run where the cursor should go; never to who has moved it since, or a
-    moment before. All times are seconds of a clock that never goes back.
-    """
+    """Tells once per begin and once per end of a run where the cursor should go; never to who has moved it."""
 
     def __init__(self, model: ViewModel) -> None:
         self._model = model
-        self._begun = self._ended = False
-        self._touched = self._over = float("-inf")
+        self._begun = self._ended = self._touched = False
 
-    def moved(self, now: float) -> None:
-        """Somebody moved the cursor, or pressed another key."""
-        self._begun, self._touched = True, now
+    def moved(self) -> None:
+        """Somebody moved the cursor, or pressed another key: it is theirs from now on."""
+        self._begun = self._touched = True
 
     def returned(self) -> None:
         """Somebody comes back from another screen: the cursor is where it was left."""
         self._ended = self._is_over
 
-    def wanted(self, ids: Callable[[], Sequence[str]], selected: str | None, now: float) -> str | None:
+    def wanted(self, ids: Callable[[], Sequence[str]], selected: str | None) -> str | None:
         """The task to go to now, out of what `ids` returns, in the order of the rows; None to stay."""
         if not self._is_over:
-            self._ended, self._over = False, float("-inf")
+            self._ended = False
             return self._first_at_work(ids)
-        if self._over == float("-inf"):
-            self._over = now
-        if self._ended or now - self._touched < QUIET:
-            self._ended |= self._touched > self._over
+        if self._ended or self._touched:
             return None
         self._begun = self._ended = True
         there = selected is not None and self._model.shown(selected) in (Shown.FAILED, Shown.CANCELLED)

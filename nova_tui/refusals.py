@@ -23,6 +23,7 @@ WHEN = {
     "approve": "one that asks",
     "reject": "one that asks",
 }
+_ALL = "; nova run --fresh runs all again"
 _NOTHING = {
     "retry": "nothing to try again",
     "cancel": "nothing to cancel",
@@ -57,7 +58,7 @@ def refusal(model: ViewModel, action: str, task_id: str | None) -> str:
     if action not in FITS:
         return ""
     if task_id is None:
-        return "choose a task: this key is for one of them"
+        return "choose a task: this key is for one of them" + (_ALL if action == "retry" else "")
     shown = model.shown(task_id)
     instead = _INSTEAD.get((action, shown), _NOTHING[action])
     if action == "retry" and shown is Shown.BLOCKED:

@@ -30,6 +30,7 @@ from nova_core.worktime import Span
 _LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
 _TO_RUN = (CommandKind.RETRY, CommandKind.SKIP, CommandKind.APPROVE)
 LOOKING = "looking only: C takes control"
+_WAS_PAUSED = "the run was paused: it goes on"
 _NEW = TaskState()
 _T = TypeVar("_T")
 
@@ -187,6 +188,7 @@ class LiveSource:
                 self._reset = True
             if first is not None:
                 self._answer(self._orchestrator.apply(first))
+            self._unpause()
             self._orchestrator.subscribe(self._events.append)
             self.result = self._orchestrator.run()
             self.engine = EngineState.FINISHED
@@ -198,6 +200,13 @@ class LiveSource:
             self.failure = error
             self.error, self.engine = f"internal error: {error!r}", EngineState.CRASHED
         self._engine_changed = True
+
+    def _unpause(self) -> None:
+        """Whoever starts an engine here wants it to run: a pause that is older than the engine is over."""
+        if self._orchestrator.store.run.paused:
+            self._orchestrator.apply(Command(CommandKind.RESUME))
+            if self._orchestrator.get_ready_tasks():
+                self._notices.append(Notice(True, _WAS_PAUSED))
 
     def _answer(self, reply: object) -> None:
         self._notices.append(Notice(bool(getattr(reply, "ok", False)), str(getattr(reply, "message", reply))))
@@ -220,7 +229,7 @@ class LiveSource:
 
     def go_on(self) -> None:
         if self.engine is not EngineState.RUNNING:
-            self._launch(Command(CommandKind.RESUME) if self.run.paused else None)
+            self._launch(None)
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
         self._history = self._history or _open_history(self.project)
@@ -400,12 +409,14 @@ class AttachedSource:
     def _start_engine(self) -> None:
         """An engine in the background, as `nova run --detach` starts it."""
         from nova_core.cli.detach import start_engine
+        from nova_core.desk import apply_offline
 
         try:
+            goes_on = _WAS_PAUSED if self._run.paused else "goes on"
             if self._run.paused:
-                self._deliver(Command(CommandKind.RESUME))
+                apply_offline(self.project, Command(CommandKind.RESUME))
             _, _, said = start_engine(self.project, ("run", "--no-ui", "--", self._project_state.cascade_file))
-            self._notices.append(Notice(not said, said.partition("\n")[0] or "goes on, in the background"))
+            self._notices.append(Notice(not said, said.partition("\n")[0] or f"{goes_on}, in the background"))
         except (NovaError, OSError) as error:
             self._notices.append(Notice(False, str(error)))
         self._next_look, self._starting = 0.0, False

@@ -14,6 +14,7 @@ from nova_tui.views.line import plain, shorten
 
 Severity = Literal["information", "warning", "error"]
 MOST, WINDOW = 3, 2.0  # more than this many in so many seconds become one
+SHOWN = 2  # at once; the newest
 _NAMED = 6
 _WIDTH = 300
 

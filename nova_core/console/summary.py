@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 20
 TAIL_LINES = 5
+PAUSED = "the run is paused: nova resume"
 Tail = Callable[[str], list[str]]
 
 
@@ -29,6 +30,7 @@ def summary(result: RunResult, snapshot: Snapshot, time: WorkTime, tail: Tail) -
         *token_lines(result),
         *failure_lines(failed, tail),
         *blocked_lines(snapshot.blocked),
+        *(["", PAUSED] if snapshot.state.run.paused and result.exit_code else []),
         *next_lines(result, failed, snapshot),
     ]
 

@@ -16,6 +16,19 @@ from nova_tui.views.line import line, plain
 Check = Callable[[str], str]
 
 
+class _Line(Input):
+    """Calls back in the very key press that ends it: with a message, keys typed ahead would still come here."""
+
+    def __init__(self, text: str, on_enter: Callable[[str], None]) -> None:
+        super().__init__(text, select_on_focus=True)
+        self.cursor_blink = False
+        self._answer = on_enter
+
+    async def action_submit(self) -> None:
+        """Enter."""
+        self._answer(self.value)
+
+
 class AskScreen(Dialog[str | None]):
     """The text that was entered, None for escape. `check` says what is wrong with a text, in words; nothing if it is
     fine."""
@@ -32,19 +45,16 @@ class AskScreen(Dialog[str | None]):
             yield Static(line((plain(self._question), "bold")), markup=False)
             if self._hint:
                 yield Static(line(plain(self._hint)), markup=False)
-            field = Input(self._text, select_on_focus=True)
-            field.cursor_blink = False
-            yield field
+            yield _Line(self._text, self._answer)
             yield Static(line(("enter", "bold"), " done   ", ("esc", "bold"), " cancel"), id="foot", markup=False)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def _answer(self, text: str) -> None:
         """Leave with the text, unless something is wrong with it."""
-        event.stop()
-        wrong = self._check(event.value) if self._check else ""
+        wrong = self._check(text) if self._check else ""
         if wrong:
             self.query_one("#foot", Static).update(line((plain(wrong), "$text-error")))
         else:
-            self.dismiss(event.value)
+            self.dismiss(text)
 
     def action_give_up(self) -> None:
         """Leave without a text."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from textual import on
@@ -112,7 +111,7 @@ class MainScreen(Screen[None]):
 
     def on_key(self) -> None:
         """Somebody is at the keys: the cursor stays."""
-        self._placing.moved(time.monotonic())
+        self._placing.moved()
 
     # drawing
 
@@ -164,9 +163,9 @@ class MainScreen(Screen[None]):
 
     def _place(self) -> None:
         """Take the cursor to where it is needed, unless somebody is at it."""
-        if self.bar.display:
+        if self.bar.display or self.app.screen is not self:
             return
-        wanted = self._placing.wanted(lambda: self.tasks.task_ids, self.selected_task, time.monotonic())
+        wanted = self._placing.wanted(lambda: self.tasks.task_ids, self.selected_task)
         if wanted is not None:
             self._going = True
             self._go(wanted)
@@ -178,7 +177,7 @@ class MainScreen(Screen[None]):
     def _moved(self, place: Place) -> None:
         """The cursor came to another row: said in the same frame; its log and its keys come when it rests there."""
         if not self._going:
-            self._placing.moved(time.monotonic())
+            self._placing.moved()
         self.detail.draw(place, "")
         if self._log_timer is not None:
             self._log_timer.stop()

@@ -22,21 +22,22 @@ _EVERY = 0.25  # seconds between two looks at the run
 class QuitScreen(Dialog[QuitChoice | None]):
     """Leave the workers running, stop them, or stay (None).
 
-    `running` names what has a worker now; None says that the run has ended meanwhile: then there is nothing left to
-    choose, and `q` quits.
+    `running` names what has a worker now; None says that the run has ended meanwhile: then every key that leaves quits.
+    `q` then does too; before, a second one, which may be meant either way, only says which keys there are.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "screen.quit", "Quit", id="app.quit"),
         Binding("l", "answer('leave')", "Leave them running", id="app.leave"),
         Binding("s,ctrl+c", "answer('stop')", "Stop them", id="app.stop"),
-        Binding("escape,q,n", "answer('')", "Stay", id="app.stay"),
+        Binding("escape,n", "answer('')", "Stay", id="app.stay"),
     ]
 
     def __init__(self, running: Callable[[], Sequence[str] | None]) -> None:
         super().__init__()
         self._ask = running
         self._shown: Sequence[str] | None = running()
+        self._asked_again = False
 
     def compose(self) -> ComposeResult:
         """What runs, and the three ways."""
@@ -61,21 +62,23 @@ class QuitScreen(Dialog[QuitChoice | None]):
         else:
             ways = _WAYS
             lines = [line((_question(self._shown), "bold")), *_named(self._shown)]
+            lines += [line(("q alone does not say which: l, s or esc", "$text-warning"))] if self._asked_again else []
         return Content("\n").join([*lines, Content(), *(line((f"{key:<5}", "bold"), told) for key, told in ways)])
 
     def action_answer(self, word: str) -> None:
-        """Leave with the choice."""
-        self.dismiss(QuitChoice(word) if word else None)
+        """Leave with the choice; after the end, which may come while the finger is on its way, simply leave."""
+        if word and self._ask() is None:
+            self.app.exit()
+        else:
+            self.dismiss(QuitChoice(word) if word else None)
 
     def action_quit(self) -> None:
-        """Leave: nothing is left to choose."""
-        self.app.exit()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """After the end `q` quits, and there is nothing to choose."""
-        if action == "quit":
-            return self._shown is None
-        return self._shown is not None or parameters == ("",)
+        """Leave, if nothing is left to choose."""
+        if self._ask() is None:
+            self.app.exit()
+            return
+        self._asked_again = True
+        self.query_one("#text", Static).update(self._text())
 
 
 _WAYS = (

@@ -22,8 +22,8 @@ class RerunScreen(Dialog[bool | None]):
     after it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "answer(False)", "Only this task", id="app.only"),
-        Binding("a", "answer(True)", "And what it feeds", id="app.fed"),
+        Binding("y", "answer(False)", "Only this task", id="app.only"),
+        Binding("a,enter", "answer(True)", "And what it feeds", id="app.fed"),
         Binding("n,escape,q", "give_up", "No", id="app.no"),
     ]
 
@@ -36,8 +36,8 @@ class RerunScreen(Dialog[bool | None]):
     def compose(self) -> ComposeResult:
         """Question, and the three ways."""
         ways = [
-            line(("y", "bold"), ", ", ("enter", "bold"), f"  only {self._id}; what was made from its old result stays"),
-            line(("a", "bold"), f"         and what it feeds: {self._fed}"),
+            line(("a", "bold"), ", ", ("enter", "bold"), f"  and what it feeds: {self._fed}"),
+            line(("y", "bold"), f"         only {self._id}; what was made from its old result stays"),
             line(("n", "bold"), ", ", ("esc", "bold"), "    nothing"),
         ]
         with Vertical(id="box"):

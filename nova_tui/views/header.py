@@ -29,6 +29,11 @@ _ALIKE = {
     Shown.VERIFYING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED,
     Shown.RETRYING: Shown.WAITING,
 }  # fmt: skip
+# From the fullest: how wordy, how many of the parts, and whether with the estimate, which goes before the words do.
+_FORMS = (
+    (3, 4, True), (2, 4, True), (2, 4, False), (2, 3, False),
+    (1, 4, True), (1, 4, False), (0, 4, True), (0, 4, False), (0, 3, False), (0, 2, False), (0, 1, False),
+)  # fmt: skip
 _NEAR = 0.8  # of the budget, from where on it is marked
 
 
@@ -42,8 +47,8 @@ class Extras(msgspec.Struct, frozen=True):
 def header(model: ViewModel, width: int, extras: Extras) -> Content:
     """The fullest form that fits."""
     content = Content()
-    for words, parts in ((3, 4), (2, 4), (1, 4), (0, 4), (0, 3), (0, 2), (0, 1)):
-        content = _form(model, words, parts, extras)
+    for words, parts, estimate in _FORMS:
+        content = _form(model, words, parts, extras if estimate else Extras(stopping=extras.stopping))
         if content.cell_length <= width:
             return content
     return line(content, width=width)
@@ -79,12 +84,19 @@ def banner(model: ViewModel, extras: Extras) -> list[Piece]:
         return [(" PAUSED ", f"bold reverse {WARNING}"), (told, WARNING)] if source.run.paused else []
     if project.completed == project.total:
         return [(" COMPLETE ", f"bold reverse {SUCCESS}")]
+    paused: list[Piece] = [" ", (" PAUSED ", f"bold reverse {WARNING}")] if source.run.paused else []
+    return [_halted(model), *paused]
+
+
+def _halted(model: ViewModel) -> Piece:
+    """The word for a run that is not at work, and not completed."""
+    source = model.source
     if source.was_stopped:
-        return [(" STOPPED ", f"bold reverse {WARNING}")]
+        return " STOPPED ", f"bold reverse {WARNING}"
     if model.counts[Shown.FAILED] and (source.engine is EngineState.FINISHED or not model.could_go_on):
-        return [(" FAILED ", f"bold reverse {ERROR}")]
+        return " FAILED ", f"bold reverse {ERROR}"
     word = " ENDED " if source.engine is EngineState.FINISHED else " NOT RUNNING "
-    return [(word, f"bold reverse {WARNING}")]
+    return word, f"bold reverse {WARNING}"
 
 
 def _counts(model: ViewModel, words: int) -> list[Piece]:
@@ -122,7 +134,8 @@ def _spent(model: ViewModel, words: int) -> list[Piece]:
 def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
     """How long it runs, and how long it will at least."""
     pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 2 else "")]
-    if extras.eta and model.source.engine is EngineState.RUNNING:
+    over = model.rollups.project.completed == model.rollups.project.total
+    if extras.eta and not over and model.source.engine is EngineState.RUNNING:
         pieces.append((f"  {'ETA at least ' if words else '>'}{duration(extras.eta)}", MUTED))
     return pieces
 
@@ -130,7 +143,8 @@ def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
 def _workers(model: ViewModel, words: int) -> list[Piece]:
     busy = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING]
     looking: list[Piece] = [("looking only", MUTED)] if model.source.read_only and words else []
-    if model.source.engine is not EngineState.RUNNING:
+    over = model.rollups.project.completed == model.rollups.project.total
+    if over or model.source.engine is not EngineState.RUNNING:
         return looking
     of = f"/{model.source.jobs}" if model.source.jobs else ""
     return [f"{'workers ' if words else ''}{busy}{of}", "  " if looking else "", *looking]

@@ -11,7 +11,7 @@ from nova_tui.glyphs import MUTED, TITLE, bar, glyph, status, style_of
 from nova_tui.model import ViewModel
 from nova_tui.source import EngineState, go_on_line
 from nova_tui.views.line import heading, line, plain, wrapped
-from nova_tui.views.why import reason
+from nova_tui.views.why import inputs_first, reason
 
 _MOST = 50
 _WORDS = {
@@ -111,6 +111,8 @@ def _next(model: ViewModel, width: int) -> list[Content]:
     if model.could_go_on:
         plan = model.source.project_state.cascade_file
         steps.append(f"p goes on with the run; in a shell: {plain(go_on_line(plan))}")
+    again = ((i, inputs_first(model, i)) for i in _of(model, Shown.FAILED)[:_MOST])
+    steps += [f"{plain(i)} failed again the same way: {advice}" for i, advice in again if advice]
     if model.counts[Shown.FAILED] or model.counts[Shown.CANCELLED]:
         steps.append("esc goes back: choose a failed task (! shows only those), L reads its log, r tries it again")
     if model.counts[Shown.APPROVAL]:

@@ -12,6 +12,7 @@ from nova_tui.model import ViewModel
 from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import plain
 
+_INPUTS = 3  # named, at most, where there is little room
 Reasons = tuple[list[str], list[str]]
 
 
@@ -29,6 +30,8 @@ def hint(model: ViewModel, task_id: str) -> str:
     shown = model.shown(task_id)
     if not any("press" in step for step in steps) or shown not in _KEYS:
         return steps[-1] if steps else ""
+    if shown is Shown.FAILED and (first := inputs_first(model, task_id)):
+        return first
     keys = f" {chars().dot} ".join(_KEYS[shown])
     return f"go to {plain(model.task(task_id).blocked_by[0])}: {keys}" if shown is Shown.BLOCKED else keys
 
@@ -40,6 +43,17 @@ def reason(model: ViewModel, task_id: str) -> str:
         return plain(failure_text(state.reason, state.error))
     said, _ = why(model, task_id)
     return said[0] if said else ""
+
+
+def inputs_first(model: ViewModel, task_id: str) -> str:
+    """What to run again before a task that failed twice the same way: what it needs; empty if that is no advice."""
+    needs = [plain(i) for i in model.cascade.tasks[task_id].depends_on]
+    if not needs or not model.failed_alike(task_id):
+        return ""
+    if len(needs) > _INPUTS:
+        return "r on what it needs first (d shows it)"
+    listed = " or ".join(filter(None, (", ".join(needs[:-1]), needs[-1])))
+    return f"r on {listed} first: its input{'s' if len(needs) > 1 else ''}"
 
 
 def _failed(model: ViewModel, task_id: str) -> Reasons:

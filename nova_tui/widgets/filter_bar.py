@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -33,15 +32,6 @@ class SearchLine(Input):
     def action_close(self, keep: bool) -> None:
         """Done with."""
         self._on_close(keep)
-
-    async def _on_key(self, event: events.Key) -> None:
-        """Keys that were on their way here when the line was done with go where they would go now."""
-        if self.has_focus:
-            await super()._on_key(event)
-        else:
-            event.stop()
-            event.prevent_default()
-            self.app.post_message(events.Key(event.key, event.character))
 
 
 class FilterBar(Horizontal):

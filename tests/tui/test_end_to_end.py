@@ -277,6 +277,25 @@ def test_a_stopped_run_goes_on_with_a_key(trial: Path) -> None:
     assert state_of(trial).tasks["A1"].status is TaskStatus.COMPLETED
 
 
+def test_a_paused_run_goes_on_when_it_is_opened(trial: Path) -> None:
+    """A pause outlives its engine: without the interface that is said, and with it the run goes on."""
+    (trial / "go").touch()
+    assert subprocess.run(nova("run", "--no-ui"), cwd=trial, env=environment(), check=False).returncode == 1
+    for words in (("pause",), ("retry", "A2")):
+        assert subprocess.run(nova(*words), cwd=trial, env=environment(), check=False).returncode == 0
+    headless = subprocess.run(
+        nova("run", "--no-ui"), cwd=trial, env=environment(), check=False, capture_output=True, text=True
+    )
+    assert headless.returncode == 4
+    assert "the run is paused: nova resume" in headless.stdout
+    (trial / "mended").touch()
+    with Terminal(nova_tui(), trial) as terminal:
+        terminal.wait("the run was paused: it goes on")
+        terminal.wait("COMPLETE")
+        terminal.send("q")
+        assert terminal.wait_exit() == 0
+
+
 @pytest.mark.parametrize(
     ("plan", "arguments", "said", "code"),
     [

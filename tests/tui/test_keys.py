@@ -9,12 +9,13 @@ import pytest
 from app_kit import beat, big_source, opened, settled
 from fake_source import demo_model, demo_source
 from look import screen_text
+from textual.events import Key
 
-from nova_core.command import CommandKind
+from nova_core.command import Command, CommandKind
 from nova_core.events import EventKind
-from nova_core.record import TaskStatus
+from nova_core.record import RunState, TaskStatus
 from nova_core.rollup import Shown
-from nova_tui.app import QuitChoice
+from nova_tui.app import NovaApp, QuitChoice
 from nova_tui.palette import NovaCommands
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
@@ -211,6 +212,14 @@ def test_the_header_says_how_a_run_stands_that_is_not_at_work(
     assert header(model, 120, Extras()).plain.strip().removeprefix(model.cascade.name).strip().startswith(word)
 
 
+def test_the_header_tells_of_a_pause_also_when_nothing_runs() -> None:
+    """Else nobody would know why nothing starts."""
+    source = demo_source()
+    model = demo_model(source)
+    source.engine, source.run = EngineState.GONE, RunState(id="r1", paused=True)
+    assert "NOT RUNNING   PAUSED" in header(model, 120, Extras()).plain
+
+
 def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:
     """A finished run that is opened again brings no notice; where nothing could start, that is said."""
 
@@ -263,7 +272,9 @@ async def test_keys_for_tasks_ask_for_one_on_a_branch(tmp_path: Path) -> None:
         app.clear_notifications()
         await pilot.press("g", "r")
         await settled(pilot)
-        assert [n.message for n in app._notifications] == ["choose a task: this key is for one of them"]
+        assert [n.message for n in app._notifications] == [
+            "choose a task: this key is for one of them; nova run --fresh runs all again"
+        ]
 
 
 @pytest.mark.parametrize(("before", "said"), [((), "q quits"), (("L",), "q goes back"), (("t",), "q goes back")])
@@ -309,3 +320,40 @@ async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
         names = [text.split("  ")[0] for text in words]
         assert len(names) == len(set(names))
         assert {"Quit", "Tree/log"} <= set(names)
+
+
+def burst(app: NovaApp, *keys: str) -> None:
+    """Keys that come in one go, as from a paste or over a slow link."""
+    for key in keys:
+        app.post_message(Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
+
+
+@pytest.mark.parametrize("view", ["w", "enter", "L", "t", "dollar_sign", "question_mark"])
+async def test_keys_after_the_one_that_closes_a_screen_are_for_the_screen_behind(view: str, tmp_path: Path) -> None:
+    """None is lost, and none acts where nobody meant it."""
+    source = demo_source(tmp_path)
+    async with opened(source) as (app, pilot):
+        app.main.tasks.go_to("P4")
+        await pilot.press(view)
+        await settled(pilot)
+        burst(app, "q", "slash", *"prs")
+        await settled(pilot)
+        assert app.main.bar.display
+        assert app.main.bar.text == "prs"
+        assert source.sent == []
+
+
+async def test_keys_after_the_one_that_opens_a_screen_are_for_that_one(tmp_path: Path) -> None:
+    """Also before it has been drawn."""
+    source = demo_source(tmp_path)
+    async with opened(source) as (app, pilot):
+        app.main.tasks.go_to("D2")
+        await settled(pilot)
+        burst(app, "R", *"pars", "enter", "j")
+        await settled(pilot)
+        assert source.sent == [Command(CommandKind.REJECT, ("D2",), text="pars")]
+        assert app.main.selected_task == "D3"
+        burst(app, "t", "slash", *"xyz", "escape", "q", "k")
+        await settled(pilot)
+        assert app.main.selected_task == "D2"
+        assert len(source.sent) == 1

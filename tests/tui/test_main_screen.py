@@ -112,7 +112,7 @@ def drive(source: FakeSource, *keys: str, start: str = "P4") -> NovaApp:
 SENT = [
     ("P4", ("r",), Command(CommandKind.RETRY, ("P4",))),
     ("P1", ("r", "y"), Command(CommandKind.RETRY, ("P1",))),
-    ("P1", ("r", "enter"), Command(CommandKind.RETRY, ("P1",))),
+    ("P1", ("r", "enter"), Command(CommandKind.RETRY, ("P1",), downstream=True)),
     ("P1", ("r", "a"), Command(CommandKind.RETRY, ("P1",), downstream=True)),
     ("E2", ("x", "y"), Command(CommandKind.CANCEL, ("E2",))),
     ("E2", ("X", "enter"), Command(CommandKind.CANCEL, ("E2",), kill=True)),
@@ -196,7 +196,7 @@ def test_quitting_asks_while_the_engine_runs(key: str, choice: QuitChoice) -> No
 
 
 async def test_the_question_of_q_ends_with_the_run() -> None:
-    """It names what runs; what cannot be chosen any more is not offered, and `q` quits; the header goes on."""
+    """It names what runs; what cannot be chosen any more is not offered; the header goes on."""
     source = demo_source()
     async with opened(source, (80, 24)) as (app, pilot):
         await pilot.press("q")
@@ -211,12 +211,29 @@ async def test_the_question_of_q_ends_with_the_run() -> None:
         assert "The run has ended." in text
         assert "stop them" not in text
         assert "FAILED" in text.splitlines()[0]
-        await pilot.press("l", "s")
-        await settled(pilot)
-        assert isinstance(app.screen, QuitScreen)
+
+
+@pytest.mark.parametrize("key", ["q", "l", "s"])
+async def test_keys_that_leave_also_leave_when_the_run_has_just_ended(key: str) -> None:
+    """The question may change under the finger."""
+    source = demo_source()
+    async with opened(source) as (app, pilot):
         await pilot.press("q")
         await settled(pilot)
+        source.turn(EngineState.FINISHED)
+        await pilot.press(key)
+        await settled(pilot)
+        assert app._exit
     assert app.return_value is None
+
+
+async def test_a_second_q_neither_leaves_nor_stays() -> None:
+    """It says which keys there are."""
+    async with opened(demo_source(), (80, 24)) as (app, pilot):
+        await pilot.press("q", "q")
+        await settled(pilot)
+        assert isinstance(app.screen, QuitScreen)
+        assert "q alone does not say which: l, s or esc" in screen_text(app)
 
 
 def test_quitting_does_not_ask_when_it_is_over() -> None:
@@ -379,7 +396,7 @@ async def test_only_a_few_toasts_are_shown_at_once() -> None:
             app.notify(f"toast {number}")
         await settled(pilot)
         text = screen_text(app)
-        assert [n for n in range(6) if f"toast {n}" in text] == [3, 4, 5]
+        assert [n for n in range(6) if f"toast {n}" in text] == [4, 5]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

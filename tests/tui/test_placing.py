@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from app_kit import opened, settled
+from app_kit import beat, opened, settled
 from fake_source import FakeSource, demo_model, demo_source
 from look import screen_text
 from textual.screen import Screen
@@ -15,7 +15,8 @@ from nova_core.events import EventKind
 from nova_core.record import TaskStatus
 from nova_tui.app import NovaApp
 from nova_tui.model import ViewModel
-from nova_tui.placing import QUIET, Placing
+from nova_tui.placing import Placing
+from nova_tui.screens.confirm import ConfirmScreen
 from nova_tui.screens.deps import DepsScreen
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.task import TaskScreen
@@ -42,46 +43,47 @@ def over() -> tuple[Placing, Callable[[], list[str]], ViewModel]:
 def test_the_end_leads_to_the_first_failure_once() -> None:
     """Also where a run that is over is opened."""
     placing, ids, _ = over()
-    assert placing.wanted(ids, "P1", 100.0) == "P4"
-    assert placing.wanted(ids, "P1", 200.0) is None
+    assert placing.wanted(ids, "P1") == "P4"
+    assert placing.wanted(ids, "P1") is None
 
 
 def test_the_cursor_stays_on_a_failure() -> None:
     """Somebody may be reading about it."""
     placing, ids, _ = over()
-    assert placing.wanted(ids, "E3", 100.0) is None
-    assert placing.wanted(ids, "P1", 200.0) is None
+    assert placing.wanted(ids, "E3") is None
+    assert placing.wanted(ids, "P1") is None
 
 
-def test_the_end_waits_for_a_hand_to_rest() -> None:
-    """A key may be on its way."""
+def test_who_has_moved_the_cursor_keeps_it() -> None:
+    """However long ago; as does who comes back from another screen."""
     placing, ids, _ = over()
-    placing.moved(99.0)
-    assert placing.wanted(ids, "P1", 100.0) is None
-    assert placing.wanted(ids, "P1", 99.0 + QUIET) == "P4"
-
-
-def test_who_looks_around_after_the_end_is_left_alone() -> None:
-    """As is who comes back from another screen."""
-    placing, ids, _ = over()
-    placing.moved(99.0)
-    assert placing.wanted(ids, "P1", 100.0) is None
-    placing.moved(101.0)
-    assert placing.wanted(ids, "P1", 102.0) is None
-    assert placing.wanted(ids, "P1", 900.0) is None
+    placing.moved()
+    assert placing.wanted(ids, "P1") is None
     placing, ids, _ = over()
     placing.returned()
-    assert placing.wanted(ids, "P1", 900.0) is None
+    assert placing.wanted(ids, "P1") is None
+
+
+async def test_the_cursor_does_not_move_below_a_question() -> None:
+    """What is asked about stays in view."""
+    source = demo_source()
+    async with opened(source) as (app, pilot):
+        await app.push_screen(ConfirmScreen("Sure?"))
+        before = app.main.selected_task
+        source.turn(EngineState.FINISHED)
+        beat(app)
+        await settled(pilot)
+        assert app.main.selected_task == before
 
 
 def test_a_run_that_goes_on_can_end_again() -> None:
     """After a retry the next end leads to what failed then."""
     placing, ids, model = over()
-    assert placing.wanted(ids, "P1", 100.0) == "P4"
+    assert placing.wanted(ids, "P1") == "P4"
     model.source.turn(EngineState.RUNNING)  # type: ignore[attr-defined]
-    assert placing.wanted(ids, "P1", 200.0) is None
+    assert placing.wanted(ids, "P1") is None
     model.source.turn(EngineState.FINISHED)  # type: ignore[attr-defined]
-    assert placing.wanted(ids, "P1", 300.0) == "P4"
+    assert placing.wanted(ids, "P1") == "P4"
 
 
 async def test_a_finished_run_opens_on_its_first_failure() -> None:

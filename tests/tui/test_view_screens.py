@@ -223,7 +223,7 @@ async def test_a_confirmation_names_what_happens(key: str, answer: bool, golden:
         assert pilot.app.answers == [answer]
 
 
-@pytest.mark.parametrize(("key", "answer"), [("y", False), ("enter", False), ("a", True), ("n", None), ("q", None)])
+@pytest.mark.parametrize(("key", "answer"), [("y", False), ("enter", True), ("a", True), ("n", None), ("q", None)])
 async def test_running_again_offers_what_the_task_feeds(key: str, answer: bool | None, golden: Golden) -> None:
     """Each key answers, and what would be left as it is has a name."""
     dialog = RerunScreen("x [/nope]", "Import", [f"F{n}" for n in range(10)])
