@@ -18,8 +18,10 @@ from nova_core.project import Project
 from nova_core.record import TaskState, TaskStatus
 from nova_core.state import StateManager
 from nova_core.text import clean
+from nova_tui.attached import AttachedSource
 from nova_tui.choice import QuitChoice
-from nova_tui.source import AttachedSource, EngineState, LiveSource, go_on_line
+from nova_tui.live import LiveSource
+from nova_tui.source import EngineState, go_on_line
 from nova_tui.start import Ended, Look, show
 
 _SHOWN = 8  # tasks named while their workers end
