@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,7 +51,7 @@ class Attempts:
         self._prices = prices
         self._clock = clock
         self._disk = disk
-        self._logs = set(os.listdir(project.log_dir))
+        self._logs = project.log_names()
         self._settled: list[str] = []
         self.retries = Retries(board, config, clock)
         self.quotas = Quotas(board.store, config, clock)

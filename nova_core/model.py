@@ -6,17 +6,35 @@ import re
 
 import msgspec
 
-TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+MAX_ID = 200
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_MAX_PARTS = 8
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECASE)
 
 
 def is_safe_id(task_id: str) -> bool:
-    """Whether `task_id` may become part of a file name on any system (no path, option, device or hidden file)."""
+    """Whether `task_id` may become a file name on any system: no absolute path, `..`, option, device or hidden file.
+
+    Slashes part the levels of a folder of tasks, as in `01-analysis/03-audit`; no level but the last may be taken for a
+    log.
+    """
+    if "/" not in task_id:
+        return _is_safe_part(task_id)
+    parts = task_id.split("/")
     return (
-        TASK_ID.match(task_id) is not None
-        and ".." not in task_id
-        and not task_id.endswith((".", ".lock", ".tmp"))
-        and _RESERVED.match(task_id) is None
+        len(parts) <= _MAX_PARTS
+        and len(task_id) <= MAX_ID
+        and all(map(_is_safe_part, parts))
+        and not any(part.endswith(".log") for part in parts[:-1])
+    )
+
+
+def _is_safe_part(part: str) -> bool:
+    return (
+        _PART.match(part) is not None
+        and ".." not in part
+        and not part.endswith((".", ".lock", ".tmp"))
+        and _RESERVED.match(part) is None
     )
 
 

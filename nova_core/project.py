@@ -46,13 +46,22 @@ class Project:
         make_dir(self.prompts_dir)
         make_dir(self.log_dir, 0o777)
 
+    def log_names(self) -> set[str]:
+        """The logs there are, by their names below `logs`."""
+        names: set[str] = set()
+        for folder, _, files in os.walk(self.log_dir):
+            level = os.path.relpath(folder, self.log_dir)
+            names.update(files if level == "." else (f"{level}/{name}" for name in files))
+        return names
+
     def latest_log(self, task_id: str) -> Path:
         """What the latest attempt printed."""
         return self.log_dir / log_name(task_id)
 
     def prompt_file(self, task_id: str, attempt: int) -> Path:
-        """The prompt that the attempt was given; two dots, which no id has, keep the number apart from the id."""
-        return self.prompts_dir / f"{log_name(task_id).removesuffix('.log')}..{attempt}.md"
+        """The prompt that the attempt was given. No id holds two dots: they stand for slashes, then part it off."""
+        stem = log_name(task_id).removesuffix(".log").replace("/", "..")
+        return self.prompts_dir / f"{stem}..{attempt}.md"
 
     def attempt_log(self, task_id: str, attempt: int, latest: int, ids: Collection[str]) -> Path:
         """What attempt `attempt` printed, when the latest one is number `latest`."""
@@ -73,7 +82,7 @@ def make_dir(path: Path, mode: int = 0o700) -> None:
 
 
 def log_name(task_id: str) -> str:
-    """File name of a task's latest log. Raises `ValueError` for an id that may not become a path."""
+    """Name of a task's latest log below `logs`. Raises `ValueError` for an id that may not become a path."""
     if not is_safe_id(task_id):
         raise ValueError(f"not a task id: {task_id!r}")
     return f"{task_id}.log"

@@ -431,3 +431,21 @@ def test_every_command_is_documented() -> None:
     assert all(f"`nova {name}" in text for name in COMMANDS)
     codes = (DOCS / "exit-codes.md").read_text()
     assert all(f"| {code} |" in codes for code in (0, 1, 2, 3, 4, 5, 7, 8, 70, 130, 141, 143))
+
+
+def test_ids_with_slashes_have_their_logs_in_folders(tmp_path: Path) -> None:
+    """Of every attempt, and of the commands that check a criterion."""
+    tries = 'echo "attempt $NOVA_ATTEMPT"; test $NOVA_ATTEMPT -eq 2'
+    (tmp_path / "nova.yaml").write_text("retry_delay: 0\n")
+    (tmp_path / "CASCADE.md").write_text(
+        "| Task ID | Task Name | Depends On | Command | Criteria |\n|---|---|---|---|---|\n"
+        f"| 01-a/x | One | - | {tries} | - |\n| 02-b/x | Two | 01-a/x | true | `echo checked` |\n"
+    )
+    done = nova("run", "--no-ui", "--retries", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    logs = {str(path.relative_to(tmp_path / "logs")): path.read_text() for path in tmp_path.glob("logs/*/*")}
+    assert logs == {
+        "01-a/x.1.log": "attempt 1\n", "01-a/x.log": "attempt 2\n",
+        "02-b/x.check-1.log": "checked\n", "02-b/x.log": "",
+    }  # fmt: skip
+    assert "attempt 1" in nova("logs", "01-a/x", "--attempt", "1", cwd=tmp_path).stdout

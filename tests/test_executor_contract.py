@@ -278,6 +278,19 @@ def _folder(path: Path, victim: Path) -> None:
     path.mkdir()
 
 
+def _linked_level(path: Path, victim: Path) -> None:
+    path.parent.symlink_to(victim.parent)
+
+
+def _file_level(path: Path, victim: Path) -> None:
+    path.parent.write_text("")
+
+
+def _linked_below(path: Path, victim: Path) -> None:
+    path.parent.mkdir()
+    path.symlink_to(victim)
+
+
 ATTACKS = [
     ("f.log", _link, "symbolic link"),
     ("f.log", _hard, "second hard link"),
@@ -285,10 +298,15 @@ ATTACKS = [
     ("f.log", _folder, "folder"),
     ("../f.log", None, "plain file name"),
     ("..", None, "plain file name"),
+    ("a//f.log", None, "plain file name"),
+    ("a/../f.log", None, "plain file name"),
+    ("a/f.log", _linked_level, "folder of the log"),
+    ("a/f.log", _file_level, "folder of the log"),
+    ("a/f.log", _linked_below, "symbolic link"),
 ]
 
 
-@pytest.mark.parametrize(("name", "prepare", "words"), ATTACKS, ids=[a[2] + a[0] for a in ATTACKS])
+@pytest.mark.parametrize(("name", "prepare", "words"), ATTACKS, ids=[f"{at}:{a[0]}" for at, a in enumerate(ATTACKS)])
 def test_a_log_that_is_no_plain_file_is_refused(lab: Lab, own: bool, name: str, prepare: Any, words: str) -> None:
     """Nothing is written through links, nothing blocks, nothing leaves the log folder."""
     victim = lab.home / "victim"
@@ -320,6 +338,14 @@ def test_a_log_folder_that_is_a_link_is_refused(lab: Lab, own: bool) -> None:
     end = lab.run("first", shell="echo one", own_holder=own)
     assert end.reason is EndReason.SPAWN_ERROR
     assert "symbolic link" in end.detail
+
+
+def test_a_log_may_stand_some_levels_below(lab: Lab, own: bool) -> None:
+    """Missing folders are made; the log keeps its limit there too."""
+    lab.run("deep", shell="echo one", log="01-a/b/deep.log", own_holder=own)
+    lab.run("deeper", shell="head -c 100000 /dev/zero | tr '\\0' x", log="01-a/b/c.log", own_holder=own, log_limit=1000)
+    assert (lab.home / "logs" / "01-a" / "b" / "deep.log").read_text() == "one\n"
+    assert b"bytes of this log were cut here" in (lab.home / "logs" / "01-a" / "b" / "c.log").read_bytes()
 
 
 def test_an_existing_log_is_appended_to(lab: Lab, own: bool) -> None:

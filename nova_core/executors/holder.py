@@ -17,7 +17,7 @@ from nova_core.executors.channel import Channel, quote
 from nova_core.executors.held import HeldJob
 from nova_core.executors.journal import VERSION, Journal, boot_id, start_ticks
 from nova_core.executors.setting import Setting, plain
-from nova_core.executors.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, SpawnError, prctl
+from nova_core.executors.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, SpawnError, open_parent, prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -285,7 +285,11 @@ class Holder:
     def _close_log(self, job: HeldJob) -> None:
         if job.cap:
             try:
-                job.cap.cut(self.setting.logs, job.log)
+                folder = open_parent(self.setting.logs, job.log)
+                try:
+                    job.cap.cut(folder, job.log.rpartition("/")[2])
+                finally:
+                    os.close(folder)
             except OSError as error:
                 job.detail = job.detail or f"the log could not be cut: {plain(error)}"
         os.close(job.log_fd)

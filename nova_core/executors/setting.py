@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from nova_core.executors.spawn import Launch, SpawnError, open_log, open_stdin
+from nova_core.executors.spawn import FOLDER_FLAGS, Launch, SpawnError, open_log, open_stdin
 
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENOTDIR = 20
 
 
@@ -36,7 +35,7 @@ class Setting:
         self._env = {name.encode("latin-1"): value.encode("latin-1") for name, value in env.items()}
         self._root = native(root)
         try:
-            self.logs = os.open(native(logs), _FOLDER_FLAGS)
+            self.logs = os.open(native(logs), FOLDER_FLAGS)
         except OSError as error:
             reason = "it is a symbolic link or no folder" if error.errno == _ENOTDIR else plain(error)
             self._problem = f"cannot use the log folder {os.path.basename(native(logs))}: {reason}"

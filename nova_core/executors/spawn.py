@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ wait while
 """
 SHELL_WORDS = frozenset(_SHELL_WORDS.split())
 LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Python ignores these two, and what is ignored stays so across exec; handlers do not.
 DEFAULTED = (SIGPIPE, SIGXFSZ)
 _DUP2 = os.POSIX_SPAWN_DUP2
@@ -63,8 +65,10 @@ def open_log(folder: int, name: str) -> int:
     """A descriptor to append to `name` in the open `folder`; raises SpawnError unless it is a plain file of ours."""
     if not name:
         return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
-    if "/" in name or "\0" in name or name in (".", ".."):
+    if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
         raise SpawnError(f"the log name {name!r} is not a plain file name")
+    if "/" in name:
+        return _open_below(folder, name)
     try:
         # A file that did not exist is ours and plain; asking for that first saves fstat and two fcntl per job.
         return os.open(name, LOG_FLAGS | os.O_EXCL, 0o600, dir_fd=folder)
@@ -72,6 +76,34 @@ def open_log(folder: int, name: str) -> int:
         return _open_existing(folder, name)
     except OSError as error:
         raise SpawnError(f"cannot create the log {name}: {error.strerror}") from None
+
+
+def _open_below(folder: int, name: str) -> int:
+    try:
+        parent = open_parent(folder, name)
+    except OSError as error:
+        raise SpawnError(f"cannot use the folder of the log {name}: {error.strerror}") from None
+    try:
+        return open_log(parent, name.rpartition("/")[2])
+    finally:
+        os.close(parent)
+
+
+def open_parent(folder: int, name: str) -> int:
+    """A descriptor of the folder that holds `name`, some levels below the open `folder`; missing ones are made.
+
+    Links are not followed: whoever may write into the project would lead us out of it. Raises OSError.
+    """
+    fd = os.dup(folder)
+    for level in name.split("/")[:-1]:
+        with suppress(FileExistsError):
+            os.mkdir(level, 0o777, dir_fd=fd)
+        try:
+            below = os.open(level, FOLDER_FLAGS, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = below
+    return fd
 
 
 def open_stdin(path: str) -> int:

@@ -23,7 +23,7 @@ from nova_core.parser.criteria import has_empty_code
 from nova_core.parser.findings import Findings, quoted
 from nova_core.parser.values import BadValueError, read_criteria, reader_of
 
-_ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit)"
+_ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit); `/` parts levels"
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
 _BREAK_HINT = "a row must stay on one line; use <br> for a break"
 _TRAITS = frozenset("`*~[_\\<")
