@@ -47,11 +47,12 @@ class Project:
         make_dir(self.log_dir, 0o777)
 
     def log_names(self) -> set[str]:
-        """The logs there are, by their names below `logs`."""
+        """What there is below `logs`, and has the name of a log or may be in its way."""
         names: set[str] = set()
-        for folder, _, files in os.walk(self.log_dir):
+        for folder, folders, files in os.walk(self.log_dir):
             level = os.path.relpath(folder, self.log_dir)
-            names.update(files if level == "." else (f"{level}/{name}" for name in files))
+            found = folders + files
+            names.update(found if level == "." else (f"{level}/{name}" for name in found))
         return names
 
     def latest_log(self, task_id: str) -> Path:
