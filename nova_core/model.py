@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 import msgspec
 
@@ -46,8 +47,44 @@ class Criterion(msgspec.Struct, frozen=True, gc=False):
     line: int = 0
 
 
+class NoteKind(StrEnum):
+    """What a reader did with a piece of somebody else's plan."""
+
+    RESOLVED = "resolved"  # it had one meaning, which is not what it says word for word
+    GUESSED = "guessed"  # it may mean something else
+    DROPPED = "dropped"  # it has no place in a plan of Nova
+    UNRESOLVED = "unresolved"  # it names something that is not there
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """One such piece; `line` counts from 1, 0 means the file as a whole."""
+
+    kind: NoteKind
+    path: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{place}: {self.kind}: {self.text}"
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """A checkbox in the line `line` of a file: to be ticked when all of `ids` are completed."""
+
+    path: str
+    line: int
+    ids: tuple[str, ...]
+
+
 class Task(msgspec.Struct, frozen=True):
-    """One row of the plan. Times are seconds, `memory` is bytes, `budget` US dollars, `line` counts from 1."""
+    """One row of the plan. Times are seconds, `memory` is bytes, `budget` US dollars, `line` counts from 1.
+
+    `inputs` are paths that must exist before it starts. `settled` says that there is nothing to do, in the plan's own
+    word: it was "done", or is not to be done. `dropped` tells the two apart. `missing` are words for dependencies that
+    are not in the plan: the task cannot start. A `gate` has no work of its own: it is completed with its dependencies.
+    `file` is where the task is written, if that is not the plan's own path.
+    """
 
     id: str
     name: str
@@ -71,6 +108,12 @@ class Task(msgspec.Struct, frozen=True):
     cpu: float = 0.0
     memory: int = 0
     budget: float | None = None
+    inputs: tuple[str, ...] = ()
+    settled: str = ""
+    dropped: bool = False
+    missing: tuple[str, ...] = ()
+    gate: bool = False
+    file: str = ""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):

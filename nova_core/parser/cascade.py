@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from nova_core.dag import DAG, CycleError
 from nova_core.errors import Problem
-from nova_core.model import Task
+from nova_core.model import Mark, Note, Task
 from nova_core.parser.blocks import hide_comments, scan, split_lines
 from nova_core.parser.criteria import checklist
 from nova_core.parser.findings import Findings
@@ -29,7 +29,8 @@ Branches = dict[str, dict[str, tuple[str, ...]]]
 class Cascade(msgspec.Struct, frozen=True):
     """A plan: its tasks in plan order, their graph, and its branches (branch -> group -> ids, in plan order).
 
-    Every dependency of every task is a key of `tasks`, and there is no cycle. `warnings` are in file order.
+    Every dependency of every task is a key of `tasks`, and there is no cycle. `warnings` are in file order. A plan that
+    another tool wrote has its `format`, `notes` on what became of its parts, and `marks`: the boxes of finished tasks.
     """
 
     name: str
@@ -38,6 +39,9 @@ class Cascade(msgspec.Struct, frozen=True):
     dag: DAG
     warnings: tuple[Problem, ...]
     branches: Branches
+    format: str = "cascade"
+    notes: tuple[Note, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 def parse_cascade(path: str | os.PathLike[str]) -> Cascade:
@@ -62,10 +66,10 @@ def parse_text(text: str, path: str) -> Cascade:
     if not rows and not findings.failed:
         empty = "the plan is empty" if not text.strip() else "no tasks found"
         findings.error(0, empty, _TABLE_HINT)
-    branches = _branches(rows)
+    branches = branches_of(rows)
     references = References(rows, branches, findings)
     depends_on = {row.id: references.resolve(row) for row in rows}
-    dag = _graph(depends_on, {row.id: row.line for row in rows}, findings)
+    dag = graph_of(depends_on, {row.id: row.line for row in rows}, findings)
     findings.raise_errors()
     tasks = _tasks(rows, depends_on, sections, lines)
     return Cascade(outline.project, path, tasks, dag, findings.warnings(), branches)
@@ -100,15 +104,28 @@ def _distinct(rows: Sequence[Row], findings: Findings) -> list[Row]:
     return kept
 
 
-def _branches(rows: Iterable[Row]) -> Branches:
+class _Placed(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def branch(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+
+
+def branches_of(rows: Iterable[_Placed]) -> Branches:
+    """The ids by branch and group, in plan order."""
     found: dict[str, dict[str, list[str]]] = {}
     for row in rows:
         found.setdefault(row.branch, {}).setdefault(row.group, []).append(row.id)
     return {branch: {group: tuple(ids) for group, ids in groups.items()} for branch, groups in found.items()}
 
 
-def _graph(depends_on: Mapping[str, Sequence[str]], lines: Mapping[str, int], findings: Findings) -> DAG:
-    """The graph. Each cycle is reported and then opened, so that the next one is found too; see `raise_errors`."""
+def graph_of(depends_on: Mapping[str, Sequence[str]], lines: Mapping[str, int], findings: Findings) -> DAG:
+    """The graph, given the line of each task.
+
+    Each cycle is reported and then opened, so that the next one is found too; see `raise_errors`.
+    """
     edges = depends_on
     for _ in range(_MAX_CYCLES):
         try:

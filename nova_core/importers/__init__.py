@@ -1,0 +1,6 @@
+"""Reads plans: CASCADE.md, folders of task files, and the plans of other tools."""
+
+from nova_core.importers.formats import find_format, read_plan
+from nova_core.importers.options import Options
+
+__all__ = ["Options", "find_format", "read_plan"]

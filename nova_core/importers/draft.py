@@ -1,0 +1,63 @@
+"""What a reader of somebody else's plan finds, in that plan's own words, before it becomes a cascade."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from nova_core.model import Note, NoteKind
+
+
+class ItemState(StrEnum):
+    """What a plan says of an item: to be done, done, or not to be done (cancelled, optional, somebody else's)."""
+
+    OPEN = "open"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+class Item(msgspec.Struct):
+    """A task of a foreign plan, or a container of tasks.
+
+    `key` is what the plan calls it, unique in its draft; `parent` the key of its container. `needs` are keys of items,
+    or names of sets, that come before it; `missing` are words for something that comes before it and is not there.
+    `word` is its state as the plan writes it. `fields` are further fields of `Task`. `box` is the line of its checkbox,
+    0 if it has none. An item that is the parent of another is a container too, whatever `container` says.
+    """
+
+    key: str
+    title: str
+    line: int = 0
+    file: str = ""
+    branch: str = ""
+    group: str = ""
+    parent: str = ""
+    needs: list[str] = []
+    missing: list[str] = []
+    state: ItemState = ItemState.OPEN
+    word: str = ""
+    description: str = ""
+    details: str = ""
+    fields: dict[str, Any] = {}
+    box: int = 0
+    container: bool = False
+
+
+class Draft(msgspec.Struct):
+    """A foreign plan: its items in order, and named sets of items (a phase, a wave) that others may need as a whole.
+
+    `path` names the file or folder it came from, `format` the kind of plan.
+    """
+
+    name: str
+    path: str
+    format: str
+    items: list[Item] = []
+    sets: dict[str, list[str]] = {}
+    notes: list[Note] = []
+
+    def note(self, kind: NoteKind, line: int, text: str, file: str = "") -> None:
+        """Remember what was done with a piece of the plan."""
+        self.notes.append(Note(kind, file or self.path, line, text))

@@ -1,0 +1,136 @@
+"""The kinds of plans there are, how to tell them apart, and how to read any of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+
+from nova_core.errors import InputError, Problem, UsageError
+from nova_core.importers.build import build
+from nova_core.importers.draft import Draft
+from nova_core.importers.options import Options
+from nova_core.parser.blocks import split_lines
+from nova_core.parser.cascade import Cascade, parse_text
+from nova_core.parser.cells import split_row
+from nova_core.parser.columns import read_header
+from nova_core.parser.findings import shown_path
+from nova_core.parser.source import read_source
+
+TABLE = "table"
+_MARKDOWN = (".md", ".markdown", "")
+
+
+class Format(msgspec.Struct, frozen=True):
+    """A kind of plan, read by a module of this package that has two functions.
+
+    `suits(path, text)` tells whether a file or folder is one; `read(path, text, options)` gives its `Draft`, or raises
+    `InputError`. `text` is what the file holds, empty for a folder. `suffixes` are what a file of it ends with.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...] = ()
+    folder: bool = False
+
+    @property
+    def module(self) -> str:
+        """Where it is read."""
+        return f"nova_core.importers.{self.name.replace('-', '')}"
+
+    def suits(self, path: str, text: str) -> bool:
+        """Whether this is such a plan."""
+        suits: Callable[[str, str], bool] = import_module(self.module).suits
+        return suits(path, text)
+
+    def read(self, path: str, text: str, options: Options) -> Draft:
+        """What is in it. Raises `InputError`."""
+        read: Callable[[str, str, Options], Draft] = import_module(self.module).read
+        return read(path, text, options)
+
+
+# In the order in which they are tried: the surest marks first.
+FORMATS = (
+    Format("backlog", "tasks of Backlog.md", folder=True),
+    Format("protocol", "a folder of task files", folder=True),
+    Format("taskmaster", "tasks.json of Taskmaster", (".json",)),
+    Format("ralph", "prd.json of Ralph", (".json",)),
+    Format("beads", "issues.jsonl of Beads", (".jsonl",)),
+    Format("kiro", "tasks.md of Kiro", _MARKDOWN),
+    Format("spec-kit", "tasks.md of spec-kit", _MARKDOWN),
+    Format("openspec", "tasks.md of OpenSpec", _MARKDOWN),
+)
+# What a folder is asked for, if it is no plan itself.
+_IN_FOLDER = ("tasks.md", "tasks/tasks.json", "tasks.json", "issues.jsonl", "prd.json", "CASCADE.md")
+
+
+def read_plan(path: str | os.PathLike[str], options: Options | None = None) -> Cascade:
+    """The plan in a file or folder, whatever its format.
+
+    Raises `InputNotFoundError` (a `FileNotFoundError`) if there is nothing, `InputError` (a `ValueError`) with every
+    problem at once, `UsageError` for a format that does not exist.
+    """
+    options = options or Options()
+    name, text = _source(os.fspath(path))
+    found = _named(options.format) if options.format else find_format(name, text)
+    if found is None:
+        return parse_text(text, name)
+    return build(found.read(name, text, options))
+
+
+def find_format(path: str, text: str) -> Format | None:
+    """The format of a foreign plan; None for a table of tasks, and for what is no plan known here.
+
+    Raises `InputError` for a folder that holds no plan.
+    """
+    folder = Path(path).is_dir()
+    suffix = Path(path).suffix.lower()
+    if not folder and suffix in _MARKDOWN and has_task_table(text):
+        return None
+    for known in FORMATS:
+        if (known.folder if folder else suffix in known.suffixes) and known.suits(path, text):
+            return known
+    if folder:
+        hint = "a folder of tasks holds Markdown files with a front matter; or name the file of the plan"
+        raise InputError([Problem(shown_path(path), 0, "this folder holds no plan", hint)])
+    return None
+
+
+def has_task_table(text: str) -> bool:
+    """Whether there is a table of tasks that name their dependencies."""
+    lines = split_lines(text)
+    return any(
+        "|" in line and "-" in line and not line.strip(" \t|:-") and (header := read_header(cells_of(lines[at - 1])))
+        and bool(header.depends_on)
+        for at, line in enumerate(lines)
+        if at
+    )  # fmt: skip
+
+
+def cells_of(line: str) -> list[str]:
+    """The stripped cells of a row."""
+    return [cell.strip() for cell in split_row(line)]
+
+
+def _source(path: str) -> tuple[str, str]:
+    """The path of the plan, which a folder may hold, and its text."""
+    if not os.path.isdir(path):
+        return path, read_source(path)
+    for inside in _IN_FOLDER:
+        if os.path.isfile(found := os.path.join(path, inside)):
+            return found, read_source(found)
+    return path, ""
+
+
+def _named(name: str) -> Format | None:
+    names = [TABLE, *(known.name for known in FORMATS)]
+    if name not in names:
+        near = get_close_matches(name, names, 1)
+        raise UsageError(
+            f"there is no format {name!r}", hint=f"did you mean {near[0]!r}?" if near else ", ".join(names)
+        )
+    return next((known for known in FORMATS if known.name == name), None)

@@ -1,0 +1,56 @@
+"""Which items of a draft are inside of which."""
+
+from __future__ import annotations
+
+from nova_core.importers.draft import Draft, Item
+from nova_core.model import NoteKind
+
+_DEEPEST = 64  # levels; what is deeper stands on its own
+
+
+class Tree:
+    """The containers of a draft: every item has a parent that exists, and no item is inside of itself."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.items = {item.key: item for item in draft.items}
+        self._depth: dict[str, int] = {}
+        for item in draft.items:
+            self._place(draft, item)
+        self.containers = {i.key for i in draft.items if i.container} | {i.parent for i in draft.items if i.parent}
+        self.outermost_first = sorted(self.containers, key=self._depth.__getitem__)
+        self.children: dict[str, list[str]] = {key: [] for key in self.containers}
+        self.leaves = [item for item in draft.items if item.key not in self.containers]
+        self.sizes = dict.fromkeys(self.containers, 0)  # how many leaves
+        for item in draft.items:
+            if item.parent:
+                self.children[item.parent].append(item.key)
+        for item in self.leaves:
+            if item.parent:
+                self.sizes[item.parent] += 1
+        for key in reversed(self.outermost_first):
+            if parent := self.items[key].parent:
+                self.sizes[parent] += self.sizes[key]
+
+    def _place(self, draft: Draft, item: Item) -> None:
+        """Find out how deep the item is, from the outermost one down; cut it free where that cannot be."""
+        chain: dict[str, Item] = {}
+        at: Item | None = item
+        while at is not None and at.key not in self._depth:
+            chain[at.key] = at
+            if at.parent and (at.parent not in self.items or at.parent in chain):
+                why = "it is inside of itself, by way of" if at.parent in chain else "there is no"
+                draft.note(NoteKind.DROPPED, at.line, f"{at.key} is not taken as a part: {why} {at.parent}", at.file)
+                at.parent = ""
+            at = self.items.get(at.parent)
+        for found in reversed(chain.values()):
+            depth = self._depth[found.parent] + 1 if found.parent else 0
+            if depth > _DEEPEST:
+                draft.note(NoteKind.DROPPED, found.line, f"{found.key} is nested too deep to be a part", found.file)
+                found.parent, depth = "", 0
+            self._depth[found.key] = depth
+
+    def is_inside(self, key: str, container: str) -> bool:
+        """Whether an item is a container itself, or somewhere inside of it."""
+        while key and key != container:
+            key = self.items[key].parent if key in self.items else ""
+        return bool(key)
