@@ -23,12 +23,14 @@ from nova_core.executors.base import Ended, EndReason, Executor, Job, Report, St
 from nova_core.inbox import Report as WorkerReport
 from nova_core.launch import Launcher
 from nova_core.model import Task, TokenUsage
+from nova_core.needs import Needs
 from nova_core.pricing import Price
 from nova_core.project import Project, log_name, old_log_name
 from nova_core.prompt import Done
 from nova_core.quota import Quotas
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.retries import Retries
+from nova_core.validation import missing_inputs
 from nova_core.verdict import FINAL, Failure, agent_failure, exit_code_of, failure, of_ending
 from nova_core.waiting import WAITS, Waiting
 
@@ -60,9 +62,29 @@ class Attempts:
         self.checks = Checks(project, board, executor, launcher, config, disk, self._logs, self._settle)
         self.costs = Costs(board, launcher, prices, self.active, with_past=config.budget is not None)
         self.accounts = Accounts(project, board, self.costs, prices, clock, self.active)
+        self.needs = Needs(board, project)
         self.waiting = Waiting(board, launcher, self.quotas, self.retries, clock)
 
     # start
+
+    def may_start(self, task_id: str) -> bool:
+        """Whether the task whose turn it is needs nothing that is missing, nor an agent that is left alone now."""
+        return not self.needs.must_wait(task_id) and not self.waiting.must_wait(task_id)
+
+    def open_gate(self, task_id: str) -> None:
+        """What a gate stands for is done: let those behind it go, if the outputs of those before it are all there."""
+        missing = missing_inputs(self._board.task(task_id).outputs, self._project.root)
+        self._board.leave(task_id)
+        if missing:
+            error = f"missing outputs: {', '.join(missing)}"
+            patch = {"status": TaskStatus.FAILED, "reason": Reason.MISSING_OUTPUTS, "error": error}
+            self._board.record(EventKind.TASK_FAILED, task_id, f"{task_id} failed: {error}", **patch)
+            self.failed += 1
+            self._board.failed(task_id)
+            return
+        patch = {**CLEARED, "status": TaskStatus.COMPLETED, "completed_at": iso(self._clock.now())}
+        self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} is open", **patch)
+        self._board.completed(task_id)
 
     def start(self, task_id: str, budget: float | None = None, reserve: float = 0.0) -> Attempt:
         """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown.
@@ -90,7 +112,7 @@ class Attempts:
             **{**patch, **words_of_plan(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
                "worker_id": attempt.key, "started_at": iso(attempt.started), "log": log_name(task_id),
                "model": attempt.model, "agent": attempt.agent, "session_id": session, "session_usage": previous,
-               "waits_for": None, "base_sha": attempt.base_sha},
+               "waits_for": None, "missing": (), "base_sha": attempt.base_sha},
         )  # fmt: skip
         self.active[task_id] = attempt
         if job is None:

@@ -63,7 +63,20 @@ class Board:
         self._limits = limits
         self._weights = weights
         self.running: set[str] = set()
+        self._gates = [i for i in map(self.dag.ids.__getitem__, self.dag.order) if cascade.tasks[i].gate]
+        self.selected.update(self._gates)  # they are no work, and others wait for them
         self.rebuild()
+
+    @property
+    def work(self) -> list[str]:
+        """The selected tasks, without the gates between them."""
+        return [i for i in self.selected if not self.cascade.tasks[i].gate]
+
+    @property
+    def counted(self) -> list[str]:
+        """What a run comes to: its work, and the gates that did not open."""
+        shut = (i for i in self._gates if self.state(i).status is TaskStatus.FAILED)
+        return [*self.work, *shut]
 
     def task(self, task_id: str) -> Task:
         """The row of the plan."""
@@ -79,6 +92,9 @@ class Board:
 
     def rebuild(self) -> None:
         """Derive everything anew from the store: after a start, a reset, a change by somebody else. O(V + E)."""
+        for task_id in self._gates:
+            if self.state(task_id).status is TaskStatus.COMPLETED and self.unmet(task_id):
+                self.record(EventKind.TASK_RESET, task_id, f"{task_id} is shut again", status=TaskStatus.PENDING)
         done = {i for i in self.dag.ids if self.state(i).status is TaskStatus.COMPLETED}
         self.frontier = Frontier(self.dag, done)
         self.queue = ReadyQueue(self.dag, self.cascade.tasks, self._weights, self._limits)

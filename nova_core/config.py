@@ -13,7 +13,7 @@ from nova_core.agents import FORMATS
 from nova_core.agents.adapters import ADAPTERS, Permissions
 from nova_core.agents.commands import GROUPS
 from nova_core.errors import InputError, InputNotFoundError, Problem, UsageError
-from nova_core.model import Task
+from nova_core.model import PlanOptions, Task
 from nova_core.pricing import Price
 from nova_core.settings import (
     Field,
@@ -105,6 +105,7 @@ class Config(msgspec.Struct, frozen=True):
     fail_fast: bool = False
     env: EnvConfig = EnvConfig()
     milestones: str | None = None
+    plan: PlanOptions = PlanOptions()
     origins: Mapping[str, str] = {}
 
 
@@ -253,6 +254,7 @@ _FIELDS: dict[str, Field] = {
     "agents": map_of(_read_agent),
     "limits": struct(LimitsConfig, _LIMITS),
     "prices": map_of(struct(Price, _PRICE, "input", "output")),
+    "plan": struct(PlanOptions, {"format": plain(read_text), "tag": plain(read_text), "optional": plain(read_truth)}),
     "env": struct(EnvConfig, {"drop": plain(read_names), "set": _read_variables}),
 }
 _VARIABLES: dict[str, tuple[str, Read]] = {

@@ -88,6 +88,8 @@ class Desk:
         if self._is_running(task_id):
             return f"{task_id} is running; cancel it first"
         if state.status is TaskStatus.PENDING and not state.retry_at and not state.waits_for:
+            if state.missing:
+                return f"{task_id} cannot start without {', '.join(state.missing)}"
             causes = ", ".join(state.blocked_by)
             return f"{task_id} is blocked by {causes}; retry {causes}" if causes else f"{task_id} has not run yet"
         if state.waits_for:

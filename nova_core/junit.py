@@ -70,9 +70,11 @@ def _is_skipped(state: TaskState) -> bool:
 
 def _why_skipped(state: TaskState) -> str:
     if state.skipped:
-        return "skipped by hand"
+        return state.settled or "skipped by hand"
     if state.blocked_by:
         return f"blocked by {', '.join(state.blocked_by)}"
+    if state.missing:
+        return f"cannot start without {', '.join(state.missing)}"
     if state.approval == "waiting":
         return "waiting for approval"
     return "still running" if state.status is TaskStatus.IN_PROGRESS else "not started"

@@ -55,7 +55,7 @@ class Launcher:
         """Raise `EnvironmentProblem` (exit 8) unless every task of `plan` has something to run it that can be found."""
         missing: dict[str, Task] = {}
         for task in tasks:
-            if not task.command and not self._config.command:
+            if not (task.command or task.gate or self._config.command):
                 problem = self._agent_problem(task)
                 if problem:
                     missing.setdefault(problem, task)

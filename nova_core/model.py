@@ -77,6 +77,16 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     ids: tuple[str, ...]
 
 
+class PlanOptions(msgspec.Struct, frozen=True):
+    """How to read a plan: `format` names its kind where that cannot be told, `tag` picks one of several lists of tasks
+    (Taskmaster); with `optional`, tasks that the plan calls optional are to be done too.
+    """
+
+    format: str = ""
+    tag: str = ""
+    optional: bool = False
+
+
 class Task(msgspec.Struct, frozen=True):
     """One row of the plan. Times are seconds, `memory` is bytes, `budget` US dollars, `line` counts from 1.
 

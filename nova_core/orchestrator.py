@@ -22,12 +22,13 @@ from nova_core.disk import Disk
 from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor
+from nova_core.importers import read_plan
 from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
 from nova_core.milestones import MilestoneTracker, load_milestones
 from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
-from nova_core.parser import Cascade, parse_cascade
+from nova_core.parser import Cascade
 from nova_core.pricing import default_prices
 from nova_core.project import Project
 from nova_core.record import RunState, TaskStatus
@@ -64,8 +65,8 @@ class Orchestrator:
     ) -> None:
         state_path = Path(state_file)
         self.project = Project(state_path.parent, state_path.name)
-        self.cascade: Cascade = parse_cascade(cascade_file)
         self.config = config or load_config(None, environ=os.environ, root=self.project.root)
+        self.cascade: Cascade = read_plan(cascade_file, self.config.plan)
         named = self.config.milestones
         milestones_file = self.project.root / named if named else self.project.milestones_file
         milestones = load_milestones(os.path.relpath(milestones_file), self.cascade, required=bool(named))
@@ -176,9 +177,10 @@ class Orchestrator:
         """Counts: total_tasks, completed, failed, in_progress, pending, active_workers."""
         self._merge_outside()
         counts = dict.fromkeys(("completed", "failed", "in_progress", "pending"), 0)
-        for task_id in self.cascade.tasks:
-            counts[self.board.state(task_id).status.value] += 1
-        return {"total_tasks": len(self.cascade.tasks), **counts, "active_workers": len(self.active_workers)}
+        tasks = [task for task in self.cascade.tasks.values() if not task.gate]
+        for task in tasks:
+            counts[self.board.state(task.id).status.value] += 1
+        return {"total_tasks": len(tasks), **counts, "active_workers": len(self.active_workers)}
 
     # the run
 
@@ -232,7 +234,7 @@ class Orchestrator:
         secret = load_secret(self.project.secret_file)
         launcher = Launcher(self.project, self.config, self.cascade.name, self.store.run.id, secret, self.cascade.tasks)
         if launch:
-            open_ids = (i for i in self.board.selected if self.board.state(i).status is not TaskStatus.COMPLETED)
+            open_ids = (i for i in self.board.work if self.board.state(i).status is not TaskStatus.COMPLETED)
             in_plan_order = sorted(open_ids, key=self.cascade.dag.index.__getitem__)
             launcher.require_commands((self.cascade.tasks[i] for i in in_plan_order), self.cascade.path)
             launcher.prepare(self.cascade.tasks[i] for i in in_plan_order)
@@ -260,11 +262,11 @@ class Orchestrator:
     def _announce(self) -> None:
         store = self.store
         prices = {**default_prices(), **self.config.prices}
-        open_tasks = (self.cascade.tasks[i] for i in self.board.selected)
+        open_tasks = (self.cascade.tasks[i] for i in self.board.work)
         for warning in (*store.warnings, *cautions(self.config, open_tasks, prices)):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or iso(self._clock.now())
-        text = f"{self.cascade.name}: {len(self.board.selected)} tasks, {self.max_workers} workers"
+        text = f"{self.cascade.name}: {len(self.board.work)} tasks, {self.max_workers} workers"
         of_run = {"name": self.cascade.name, "started_at": started, "completed_at": None, "id": store.run.id}
         store.record(EventKind.RUN_STARTED, None, text, **of_run)
         self._was_paused = store.run.paused
@@ -280,6 +282,7 @@ class Orchestrator:
             self._mail.read()  # what a worker said before it ended comes before its end
         for report in reports:
             self.attempts.handle(report)
+            self.attempts.needs.look()
             if start:
                 self._start_ready()
         self._obey_stop()
@@ -289,6 +292,7 @@ class Orchestrator:
             self._look_around()
         if now >= self._next_tail:
             self._next_tail = now + _TAIL
+            self.attempts.needs.look()
             self.attempts.read_logs()
             self._brakes.watch(self.attempts)
         for task_id in self.attempts.retries.due():
@@ -312,7 +316,10 @@ class Orchestrator:
             task_id = self.board.pop()
             if task_id is None:
                 return
-            if self.attempts.waiting.must_wait(task_id):
+            if self.board.task(task_id).gate:
+                self.attempts.open_gate(task_id)
+                continue
+            if not self.attempts.may_start(task_id):
                 continue
             grant = self._brakes.grant(task_id, self.attempts)
             if grant is None:
@@ -378,6 +385,7 @@ class Orchestrator:
         assert self.attempts is not None
         if self._brakes.are_final(self.attempts):
             return True
+        self.attempts.needs.look()
         if not self.board.queue and self.attempts.retries.next() is None:
             return True
         return self.store.run.paused and self._was_paused
@@ -387,7 +395,7 @@ class Orchestrator:
         self._fire_milestones()
         wall = self._clock.monotonic() - self._started
         result = summarize(
-            self.board.selected,
+            self.board.counted,
             store.snapshot(),
             wall,
             stopped=bool(self._stopping),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from nova_core.config import load_config
 from nova_core.errors import UsageError
+from nova_core.importers import read_plan
 from nova_core.launch import Launcher
 from nova_core.model import is_safe_id
-from nova_core.parser import parse_cascade
 from nova_core.project import Project
 from nova_core.prompt import Done
 from nova_core.record import TaskState
@@ -25,7 +25,7 @@ def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
         tasks, known = state.tasks, state.project.cascade_file
     except FileNotFoundError:
         tasks, known = {}, ""
-    cascade = parse_cascade(plan or project.root / (known or DEFAULT_PLAN))
+    cascade = read_plan(plan or project.root / (known or DEFAULT_PLAN), root=project.root)
     if task_id not in cascade.tasks:
         raise UsageError(f"the plan has no task {task_id!r}", hint="`nova graph` shows what it has")
     task = cascade.tasks[task_id]

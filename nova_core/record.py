@@ -57,7 +57,8 @@ class TaskState(msgspec.Struct, frozen=True):
     never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
     `estimated` says that tokens and cost are less than certain; `session_id` is the agent's, `session_usage` what that
     session came to before the running attempt; `waits_for` is a provider that is left alone; `handoff` is the note for
-    those who go on from the task.
+    those who go on from the task. `missing` names what a pending task needs and is not there: inputs, or dependencies
+    that the plan has not got. `settled` is the plan's own word for a task that needs no work, once it was taken at it.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -97,6 +98,8 @@ class TaskState(msgspec.Struct, frozen=True):
     session_usage: TokenUsage = TokenUsage()
     waits_for: str | None = None
     handoff: str | None = None
+    missing: tuple[str, ...] = ()
+    settled: str = ""
 
 
 # What belongs to one attempt, as it is before the next one. Tokens and cost are the task's own: they stay.
@@ -104,7 +107,7 @@ CLEARED: dict[str, Any] = {
     "pid": None, "completed_at": None, "current_step": None, "error": None, "reason": None, "verifying": False,
     "exit_code": None, "signal": None, "retry_at": None, "progress": None, "approval": None, "criteria_met": (),
     "blocked_by": (), "skipped": False, "commit_sha": None, "files_changed": (), "elapsed": 0.0, "duration_seconds": 0,
-    "verdict": None, "waits_for": None, "handoff": None,
+    "verdict": None, "waits_for": None, "handoff": None, "missing": (),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from nova_core.changes import compare, fingerprint
 from nova_core.clock import iso, seconds
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor, Report, Started
+from nova_core.model import Task
 from nova_core.parser import Cascade
 from nova_core.project import log_name
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
@@ -40,7 +41,9 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
         _accept_edit(store, task_id, prints[task_id], task_id in again)
     # An id that is used again goes on counting: what the old task left, records or reports, must not pass for its own.
     used = store.database.last_attempts() if changes.added else {}
-    store.add_tasks({i: _fresh(store.tasks.get(i), prints[i], used.get(i, 0)) for i in cascade.tasks})
+    for task in cascade.tasks.values():
+        _settle(store, task)
+    store.add_tasks({i: _fresh(store.tasks.get(i), t, prints[i], used.get(i, 0)) for i, t in cascade.tasks.items()})
 
 
 def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
@@ -52,9 +55,22 @@ def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
         store.record(EventKind.PLAN_CHANGED, task_id, f"{task_id} was edited", fingerprint=mark)
 
 
-def _fresh(state: TaskState | None, mark: str, used: int) -> TaskState:
+def _settle(store: Store, task: Task) -> None:
+    """A task that the plan now calls done, and did not before, is done; `nova retry` runs it even so."""
+    state = store.tasks.get(task.id)
+    if state is None or state.settled == task.settled:
+        return
+    if task.settled and state.status in (TaskStatus.PENDING, TaskStatus.FAILED):
+        patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": task.dropped, "settled": task.settled}
+        store.record(EventKind.TASK_COMPLETED, task.id, f"{task.id} is {task.settled}, says the plan", **patch)
+    else:
+        store.record(EventKind.PLAN_CHANGED, task.id, f"{task.id} was edited", settled=task.settled)
+
+
+def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskState:
     if state is None:
-        return TaskState(fingerprint=mark, attempt=used)
+        status = TaskStatus.COMPLETED if task.settled else TaskStatus.PENDING
+        return TaskState(status, attempt=used, skipped=task.dropped, fingerprint=mark, settled=task.settled)
     return state if state.fingerprint else msgspec.structs.replace(state, fingerprint=mark)
 
 

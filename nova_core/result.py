@@ -53,6 +53,11 @@ class Snapshot(msgspec.Struct, frozen=True):
         return {i: t.blocked_by for i, t in self.state.tasks.items() if t.blocked_by}
 
     @property
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """What cannot start for want of something, and of what."""
+        return {i: t.missing for i, t in self.state.tasks.items() if t.missing and t.status is TaskStatus.PENDING}
+
+    @property
     def critical_path_left(self) -> float | None:
         """Seconds the heaviest chain of tasks that can still be done takes, if any duration is known; what a running
         task has taken already is not counted again."""
@@ -66,7 +71,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     def _left(self, task: TaskState, expected: float) -> float:
         """Seconds a task will take from now on."""
-        if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED) or task.blocked_by:
+        if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED) or task.blocked_by or task.missing:
             return 0.0
         if task.status is TaskStatus.IN_PROGRESS and task.started_at:
             with suppress(ValueError):  # another program may have written the state
@@ -112,7 +117,7 @@ def summarize(ids: Iterable[str], state: State, wall_seconds: float, *, stopped:
     failed = sum(t.status is TaskStatus.FAILED for t in tasks)
     cancelled = sum(t.status is TaskStatus.FAILED and t.reason is Reason.CANCELLED for t in tasks)
     waiting = sum(t.approval == "waiting" and t.status is TaskStatus.IN_PROGRESS for t in tasks)
-    blocked = sum(bool(t.blocked_by) and t.status is TaskStatus.PENDING for t in tasks)
+    blocked = sum(bool(t.blocked_by or t.missing) and t.status is TaskStatus.PENDING for t in tasks)
     costs = [t.cost_usd for t in tasks if t.cost_usd is not None]
     left = len(tasks) - completed
     code = 0 if not left else 5 if over_budget else 1 if failed and not stopped else 4

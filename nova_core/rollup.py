@@ -97,7 +97,7 @@ def _figures(state: TaskState) -> _Figures:
         status == TaskStatus.FAILED,
         state.skipped and status == TaskStatus.COMPLETED,
         state.reason == Reason.CANCELLED and status == TaskStatus.FAILED,
-        bool(state.blocked_by) and status == TaskStatus.PENDING,
+        bool(state.blocked_by or state.missing) and status == TaskStatus.PENDING,
         round(state.elapsed * _MICRO) if started is None else 0,
         started is not None,
         started or 0,
@@ -215,7 +215,7 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
         if state.approval == "waiting":
             return Shown.APPROVAL
         return Shown.VERIFYING if state.verifying else Shown.RUNNING
-    if state.blocked_by:
+    if state.blocked_by or state.missing:
         return Shown.BLOCKED
     if state.retry_at:
         return Shown.RETRYING

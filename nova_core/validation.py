@@ -28,6 +28,12 @@ def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> lis
     return [problem for problem in found if problem]
 
 
+def missing_inputs(inputs: Iterable[str], root: str | Path) -> list[str]:
+    """The inputs that are not there: paths below `root`, or patterns that match nothing."""
+    top = os.path.realpath(root)
+    return [path for path in inputs if not _is_inside(path) or next(_candidates(path, top), None) is None]
+
+
 def _check(output: str, top: str, since: float) -> str | None:
     name = f"output `{clean(head_and_tail(output, 200))}`"
     if not _is_inside(output):

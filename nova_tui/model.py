@@ -62,8 +62,8 @@ class ViewModel:
         self.rollups = RollupTree(self.cascade.branches, self._seen)
         self._shown = {i: self._judge(i) for i in dag.ids}
         self.counts = dict.fromkeys(Shown, 0)
-        for shown in self._shown.values():
-            self.counts[shown] += 1
+        for task_id, shown in self._shown.items():
+            self.counts[shown] += not self.cascade.tasks[task_id].gate
         self._minute_start = self.rollups.project.tokens.total
         self._time = WorkTime(self.source.spans(), self._seen)
 
@@ -211,8 +211,9 @@ class ViewModel:
     def _reword(self, task_id: str) -> bool:
         before, after = self._shown[task_id], self._judge(task_id)
         self._shown[task_id] = after
-        self.counts[before] -= 1
-        self.counts[after] += 1
+        work = not self.cascade.tasks[task_id].gate
+        self.counts[before] -= work
+        self.counts[after] += work
         return before is not after
 
     def _judge(self, task_id: str) -> Shown:

@@ -62,5 +62,6 @@ def refusal(model: ViewModel, action: str, task_id: str | None) -> str:
     shown = model.shown(task_id)
     instead = _INSTEAD.get((action, shown), _NOTHING[action])
     if action == "retry" and shown is Shown.BLOCKED:
-        instead = f"r on {plain(model.task(task_id).blocked_by[0])} frees it"
+        causes = model.task(task_id).blocked_by
+        instead = f"r on {plain(causes[0])} frees it" if causes else f"it lacks {plain(model.task(task_id).missing[0])}"
     return f"{plain(task_id)} {_WORDS.get(shown, f'is {shown.value}')}: {instead}"

@@ -46,7 +46,7 @@ class Engines:
 
 def require_commands(engine: Orchestrator) -> None:
     """Raise `EnvironmentProblem` if nothing can run a task that is left: before the screen opens, not on it."""
-    open_ids = (i for i in engine.board.selected if engine.board.state(i).status is not TaskStatus.COMPLETED)
+    open_ids = (i for i in engine.board.work if engine.board.state(i).status is not TaskStatus.COMPLETED)
     tasks = [engine.cascade.tasks[i] for i in sorted(open_ids, key=engine.cascade.dag.index.__getitem__)]
     of_each_kind = {(task.agent, bool(task.command)): task for task in reversed(tasks)}  # the same answer for all of it
     launcher = Launcher(engine.project, engine.config, "", "", b"", ())
@@ -114,7 +114,7 @@ def is_open(task: TaskState) -> bool:
     """Whether an engine would find something to do with the task, sooner or later."""
     if task.status is TaskStatus.IN_PROGRESS:
         return task.approval != "waiting"
-    return task.status is TaskStatus.PENDING and not task.blocked_by
+    return task.status is TaskStatus.PENDING and not (task.blocked_by or task.missing)
 
 
 def leave(source: LiveSource, ended: Ended, request: Request) -> int:

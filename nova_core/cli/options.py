@@ -90,10 +90,10 @@ def load_state(project: Project) -> State:
 def plan_of(state: State) -> Cascade | None:
     """The plan the state belongs to; None when it cannot be read any more."""
     from nova_core.errors import InputError
-    from nova_core.parser import parse_cascade
+    from nova_core.importers import read_plan
 
     try:
-        return parse_cascade(state.project.cascade_file or DEFAULT_PLAN)
+        return read_plan(state.project.cascade_file or DEFAULT_PLAN)
     except (InputError, OSError):
         return None
 

@@ -40,10 +40,10 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
     """
     from nova_core.check import find_warnings, summarize
     from nova_core.errors import InputError
-    from nova_core.parser import parse_cascade
+    from nova_core.importers import read_plan
 
     try:
-        cascade = parse_cascade(plan)
+        cascade = read_plan(plan)
     except InputError as error:
         if as_json:
             out_json({"valid": False, "problems": error.problems}, indent=True)
@@ -119,10 +119,10 @@ def graph(
     """
     from nova_core.cli.options import here
     from nova_core.graph import render
-    from nova_core.parser import parse_cascade
+    from nova_core.importers import read_plan
     from nova_core.state import StateManager
 
-    cascade = parse_cascade(plan)
+    cascade = read_plan(plan)
     try:
         tasks = StateManager(here().state_file).load().tasks
         statuses = {task_id: task.status.value for task_id, task in tasks.items() if task_id in cascade.tasks}

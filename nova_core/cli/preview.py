@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nova_core.board import Selection
 from nova_core.cli.output import columns, out_lines
 from nova_core.explain import Explanation, explain
-from nova_core.parser import parse_cascade
+from nova_core.importers import read_plan
 from nova_core.scheduler import weights
 from nova_core.text import clean
 
@@ -20,7 +20,7 @@ def preview(
     plan: str, project: Project, selection: Selection, *, fresh: bool, rerun_changed: bool, reasons: bool
 ) -> int:
     """Print the tasks that would run, in order; with `reasons` every selected task, and why."""
-    cascade = parse_cascade(plan)
+    cascade = read_plan(plan)
     tasks = {} if fresh else saved_tasks(project)
     order = weights(cascade.dag, cascade.tasks, {} if fresh else saved_durations(project))
     found = explain(cascade, tasks, selection.ids(cascade), order, rerun_changed)

@@ -209,6 +209,8 @@ def detail(task: TaskState, now: float) -> str:
         return " ".join(part for part in (elapsed(task, now), percent, clean(task.current_step or "")) if part)
     if task.blocked_by:
         return f"(by {clean(', '.join(task.blocked_by))})"
+    if task.missing:
+        return f"(without {clean(', '.join(task.missing))})"
     if task.waits_for:
         return f"(waits for {clean(waits_words(task, now))})"
     return f"(at {clean(task.retry_at)})" if task.retry_at else ""

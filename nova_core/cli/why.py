@@ -99,6 +99,8 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
     name = clean(task_id)
     if task.status is TaskStatus.COMPLETED:
         how = "skipped by hand" if task.skipped else f"took {duration(task.elapsed or task.duration_seconds)}"
+        if task.settled and not task.started_at:
+            how = f"the plan says {clean(task.settled)}"
         stale = newer(task, planned.depends_on, state.tasks) if planned else []
         later = [f"its result may be stale: {clean(', '.join(stale))} ran again later"] if stale else []
         below = "; --downstream: and what it feeds"
@@ -131,6 +133,9 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
             f"nova why {cause}",
             f"nova retry {cause}" if alive else f"nova retry {cause} && nova run",
         ]
+    if task.missing:
+        where = f" ({clean(planned.file)}:{planned.line})" if planned and planned.file else ""
+        return [f"cannot start without {clean(', '.join(task.missing))}{where}"], go_on
     if task.waits_for:
         when = f"until {clean(task.retry_at)}" if task.retry_at else "for the rest of this run"
         said = [f"waits for {clean(task.waits_for)}, which is left alone {when}"]

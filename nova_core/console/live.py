@@ -150,7 +150,7 @@ def elapsed(task: TaskState, now: datetime) -> str:
 def counts_line(snapshot: Snapshot, counts: Counter[TaskStatus], running: int, left: float | None) -> str:
     """The run in one line."""
     tasks = snapshot.state.tasks
-    blocked = sum(bool(task.blocked_by) for task in tasks.values())
+    blocked = sum(bool(task.blocked_by or task.missing) for task in tasks.values())
     parts = [f"{counts[TaskStatus.COMPLETED]:,}/{len(snapshot.cascade.tasks):,} done", f"{running} running"]
     cancelled = sum(t.reason is Reason.CANCELLED and t.status is TaskStatus.FAILED for t in tasks.values())
     if failed := counts[TaskStatus.FAILED] - cancelled:

@@ -29,7 +29,8 @@ def summary(result: RunResult, snapshot: Snapshot, time: WorkTime, tail: Tail) -
         time_line(time.wall(now), time.work(now)),
         *token_lines(result),
         *failure_lines(failed, tail),
-        *blocked_lines(snapshot.blocked),
+        *listed("blocked:", "by", snapshot.blocked),
+        *listed("cannot start:", "without", snapshot.lacking),
         *(["", PAUSED] if snapshot.state.run.paused and result.exit_code else []),
         *next_lines(result, failed, snapshot),
     ]
@@ -103,15 +104,13 @@ def how_it_failed(task: TaskState) -> str:
     return "was cancelled" if task.reason is Reason.CANCELLED else f"failed: {failure_text(task.reason, task.error)}"
 
 
-def blocked_lines(blocked: Mapping[str, Iterable[str]]) -> list[str]:
-    """Each blocked task with what blocks it."""
-    if not blocked:
+def listed(title: str, word: str, tasks: Mapping[str, Iterable[str]]) -> list[str]:
+    """Each of these tasks with what keeps it."""
+    if not tasks:
         return []
-    shown = [
-        f"  {clean(task_id)} by {clean(', '.join(causes))}" for task_id, causes in list(blocked.items())[:MAX_SHOWN]
-    ]
-    more = [f"  and {len(blocked) - MAX_SHOWN:,} more"] if len(blocked) > MAX_SHOWN else []
-    return ["", "blocked:", *shown, *more]
+    shown = [f"  {clean(i)} {word} {clean(', '.join(causes))}" for i, causes in list(tasks.items())[:MAX_SHOWN]]
+    more = [f"  and {len(tasks) - MAX_SHOWN:,} more"] if len(tasks) > MAX_SHOWN else []
+    return ["", title, *shown, *more]
 
 
 def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Snapshot) -> list[str]:

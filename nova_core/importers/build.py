@@ -44,9 +44,11 @@ def build(draft: Draft) -> Cascade:
     lines = {task.id: task.line for task in tasks.values()}
     dag = graph_of({task.id: task.depends_on for task in tasks.values()}, lines, findings)
     findings.raise_errors()
+    notes = tuple(sorted(draft.notes, key=lambda n: (n.path, n.line)))
+    branches = branches_of(task for task in tasks.values() if not task.gate)
     return Cascade(
-        draft.name or draft.path, draft.path, tasks, dag, findings.warnings(), branches_of(tasks.values()),
-        draft.format, tuple(sorted(draft.notes, key=lambda n: (n.path, n.line))), _marks(draft, tree, ids),
+        draft.name or draft.path, draft.path, tasks, dag, findings.warnings(), branches,
+        draft.format, notes, _marks(draft, tree, ids),
     )  # fmt: skip
 
 

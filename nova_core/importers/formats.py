@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from nova_core.config import load_config
 from nova_core.errors import InputError, Problem, UsageError
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft
@@ -68,14 +69,16 @@ FORMATS = (
 _IN_FOLDER = ("tasks.md", "tasks/tasks.json", "tasks.json", "issues.jsonl", "prd.json", "CASCADE.md")
 
 
-def read_plan(path: str | os.PathLike[str], options: Options | None = None) -> Cascade:
-    """The plan in a file or folder, whatever its format.
+def read_plan(path: str | os.PathLike[str], options: Options | None = None, *, root: str | Path = ".") -> Cascade:
+    """The plan in a file or folder, whatever its format. Without `options`, those of the settings in `root` hold.
 
     Raises `InputNotFoundError` (a `FileNotFoundError`) if there is nothing, `InputError` (a `ValueError`) with every
     problem at once, `UsageError` for a format that does not exist.
     """
-    options = options or Options()
     name, text = _source(os.fspath(path))
+    if options is None and not _is_cascade(name, text):
+        options = load_config(None, environ=os.environ, root=root).plan
+    options = options or Options()
     found = _named(options.format) if options.format else find_format(name, text)
     if found is None:
         return parse_text(text, name)
@@ -87,9 +90,9 @@ def find_format(path: str, text: str) -> Format | None:
 
     Raises `InputError` for a folder that holds no plan.
     """
-    folder = Path(path).is_dir()
+    folder = os.path.isdir(path)
     suffix = Path(path).suffix.lower()
-    if not folder and suffix in _MARKDOWN and has_task_table(text):
+    if not folder and _is_cascade(path, text):
         return None
     for known in FORMATS:
         if (known.folder if folder else suffix in known.suffixes) and known.suits(path, text):
@@ -98,6 +101,11 @@ def find_format(path: str, text: str) -> Format | None:
         hint = "a folder of tasks holds Markdown files with a front matter; or name the file of the plan"
         raise InputError([Problem(shown_path(path), 0, "this folder holds no plan", hint)])
     return None
+
+
+def _is_cascade(path: str, text: str) -> bool:
+    """Whether this is the usual kind of plan, which needs no options."""
+    return Path(path).suffix.lower() in _MARKDOWN and has_task_table(text)
 
 
 def has_task_table(text: str) -> bool:

@@ -1,15 +1,5 @@
 """What can be said about how to read a plan."""
 
-from __future__ import annotations
+from nova_core.model import PlanOptions as Options
 
-import msgspec
-
-
-class Options(msgspec.Struct, frozen=True):
-    """`format` names the kind of plan where it cannot be told; `tag` picks one of several lists of tasks (Taskmaster);
-    with `optional`, tasks that the plan calls optional are to be done too.
-    """
-
-    format: str = ""
-    tag: str = ""
-    optional: bool = False
+__all__ = ["Options"]

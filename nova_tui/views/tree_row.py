@@ -168,7 +168,7 @@ def note(model: ViewModel, task_id: str) -> str:
     if shown is Shown.FAILED:
         return failure_text(state.reason, state.error)
     if shown is Shown.BLOCKED:
-        return how_blocked(model, state.blocked_by[:3])
+        return how_blocked(model, state.blocked_by[:3]) or f"no {', '.join(map(plain, state.missing[:3]))}"
     if shown is Shown.RETRYING:
         return _again(state, model.now)
     if shown is Shown.RUNNING:

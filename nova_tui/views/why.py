@@ -33,7 +33,10 @@ def hint(model: ViewModel, task_id: str) -> str:
     if shown is Shown.FAILED and (first := inputs_first(model, task_id)):
         return first
     keys = f" {chars().dot} ".join(_KEYS[shown])
-    return f"go to {plain(model.task(task_id).blocked_by[0])}: {keys}" if shown is Shown.BLOCKED else keys
+    if shown is not Shown.BLOCKED:
+        return keys
+    causes = model.task(task_id).blocked_by
+    return f"go to {plain(causes[0])}: {keys}" if causes else _KEYS[shown][-1]
 
 
 def reason(model: ViewModel, task_id: str) -> str:
@@ -75,6 +78,9 @@ def _cancelled(model: ViewModel, task_id: str) -> Reasons:
 
 def _blocked(model: ViewModel, task_id: str) -> Reasons:
     causes = model.task(task_id).blocked_by
+    if not causes:
+        lacks = _listed(model.task(task_id).missing)
+        return [f"cannot start without {lacks}"], ["it starts when that is there; press s to count it as done"]
     said = [f"blocked by {_listed(causes)}"]
     for cause in causes:
         if cause in model.cascade.tasks and model.task(cause).status is TaskStatus.FAILED:
@@ -122,7 +128,10 @@ def _running(model: ViewModel, task_id: str) -> Reasons:
 
 
 def _done(model: ViewModel, task_id: str) -> Reasons:
+    state = model.task(task_id)
     said = [f"completed in {duration(model.elapsed(task_id) or 0.0)}"]
+    if state.settled and not state.started_at:
+        said = [f"the plan says {plain(state.settled)}"]
     if again := model.newer(task_id):
         said.append(f"its result may be stale: {_listed(again)} ran again later")
     return said, ["press r to run it again"]
