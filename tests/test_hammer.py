@@ -16,10 +16,10 @@ WRITERS = 8
 
 
 def write(path: str, name: str, stop: Event, queue: multiprocessing.Queue[tuple[str, int]]) -> None:
-    """Count upwards in a task of one's own until told to stop; then say how far."""
+    """Count upwards in a task of one's own, once at least, until told to stop; then say how far."""
     manager = StateManager(path)
     count = 0
-    while not stop.is_set():
+    while not count or not stop.is_set():
         count += 1
         manager.update_task_tokens(name, input_tokens=count)
         if count % 7 == 0:
