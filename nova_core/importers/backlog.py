@@ -228,6 +228,8 @@ def _parted(lines: list[str], first: int) -> tuple[str, tuple[Criterion, ...]]:
     """The text of a task without its marks and its lists of criteria, and these criteria."""
     kept: list[str] = []
     criteria: list[Criterion] = []
+    ends = [mark.replace("BEGIN", "END") for mark in _MARKS]
+    last = {end: max((i for i, line in enumerate(lines) if line.strip() == end), default=-1) for end in ends}
     at = 0
     while at < len(lines):
         line = lines[at]
@@ -239,9 +241,8 @@ def _parted(lines: list[str], first: int) -> tuple[str, tuple[Criterion, ...]]:
             end = _end_of_section(lines, at)
             criteria += _boxes(lines[at + 1 : end], first + at + 1)
         elif line.strip() in _MARKS:
-            end = next(
-                (i for i in range(at + 1, len(lines)) if lines[i].strip() == line.strip().replace("BEGIN", "END")), at
-            )
+            close = line.strip().replace("BEGIN", "END")
+            end = next(i for i in range(at + 1, len(lines)) if lines[i].strip() == close) if last[close] > at else at
             criteria += _boxes(lines[at + 1 : end], first + at + 1)
             end += 1
         else:
