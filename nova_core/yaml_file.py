@@ -22,6 +22,11 @@ MAX_LINES = 50_000
 _FILE_HINT = "it must be a plain file that you may read"
 _NULLS = ("", "~", "null", "Null", "NULL")
 
+
+class YamlSyntaxError(InputError):
+    """Not YAML, or a mark of it that people rarely mean (`*`, `&`, `!`): in front matter it may be plain text."""
+
+
 Value = str | None | list[Any] | dict[str, Any]
 Keys = tuple[str | int, ...]
 
@@ -104,7 +109,8 @@ def parse_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
         mark = error.problem_mark or error.context_mark
         line = first_line + mark.line if mark else line
         message = f"not valid YAML: {clean(str(error.problem or error.context))}"
-        raise _input_error(path, line, message, "put text with a colon or special characters in quotes") from None
+        hint = "put text with a colon or special characters in quotes"
+        raise YamlSyntaxError([Problem(str(path), line, message, hint)]) from None
     except (
         ValueError,
         OverflowError,
@@ -146,11 +152,11 @@ class _Builder:
     def _check(self, event: yaml.NodeEvent) -> None:
         self._nodes += 1
         if event.anchor is not None:  # an alias event has one, too
-            raise self._refuse(
-                event, "anchors and aliases (`&`, `*`) are not supported", "write the value out, or quote it"
-            )
+            message, hint = "anchors and aliases (`&`, `*`) are not supported", "write the value out, or quote it"
+            raise YamlSyntaxError([Problem(self._path, self.line_of(event), message, hint)])
         if getattr(event, "tag", None) is not None:
-            raise self._refuse(event, "tags (`!`) are not supported", "remove it, or quote the value")
+            message, hint = "tags (`!`) are not supported", "remove it, or quote the value"
+            raise YamlSyntaxError([Problem(self._path, self.line_of(event), message, hint)])
         if not (value := getattr(event, "value", "")).isascii() and any("\ud800" <= c <= "\udfff" for c in value):
             raise self._refuse(event, "half of a surrogate pair is no character", "write \\U and eight digits")
         if self._nodes > MAX_NODES:
@@ -176,7 +182,8 @@ class _Builder:
 
     def _collection(self, event: yaml.NodeEvent, value: Any) -> None:
         if self._open and isinstance(self._open[-1][1], dict) and self._key is None:
-            raise self._refuse(event, "a key must be text", "quote text that begins with `{` or `[`")
+            message, hint = "a key must be text", "quote text that begins with `{` or `[`"
+            raise YamlSyntaxError([Problem(self._path, self.line_of(event), message, hint)])
         if len(self._open) >= MAX_DEPTH:
             raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels", "no setting is")
         self._open.append((self._place(event, value), value))

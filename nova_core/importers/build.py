@@ -56,12 +56,14 @@ def safe_ids(draft: Draft) -> dict[str, str]:
     """An id for each key: the key itself where it can be one."""
     ids: dict[str, str] = {}
     used: set[str] = set()
+    numbers: dict[str, int] = {}  # the last one of each id, so that a thousand of the same are not counted again
     for item in draft.items:
         wanted = item.key if is_safe_id(item.key) else _safe(item.key)
-        found, number = wanted, 1
+        found, number = wanted, numbers.get(wanted, 1)
         while found.casefold() in used:
             number += 1
             found = f"{wanted}-{number}"
+        numbers[wanted] = number
         if found != item.key:
             draft.note(NoteKind.GUESSED, item.line, f"{item.key} is called {found} here", item.file)
         used.add(found.casefold())

@@ -13,6 +13,7 @@ from nova_core.errors import Problem
 from nova_core.model import Mark, Note, Task
 from nova_core.parser.blocks import hide_comments, scan, split_lines
 from nova_core.parser.criteria import checklist
+from nova_core.parser.duplicates import distinct
 from nova_core.parser.findings import Findings
 from nova_core.parser.references import References
 from nova_core.parser.rows import Row
@@ -53,16 +54,21 @@ def parse_cascade(path: str | os.PathLike[str]) -> Cascade:
     return parse_text(read_source(path), os.fspath(path))
 
 
-def parse_text(text: str, path: str) -> Cascade:
-    """The plan written in `text`; `path` only names it. Raises `InputError` with every problem at once."""
-    findings = Findings(path)
+def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
+    """The plan written in `text`; `path` only names it. Raises `InputError` with every problem at once.
+
+    With `lenient` it is a plan that was not written for Nova. A dependency that is not there is kept in the task's
+    `missing`, a row or a cell that makes no sense is left out, and `notes` tell of these and of all that was taken for
+    something. What is left to be an error is a plan without tasks, an id with two meanings, a cycle, half a command.
+    """
+    findings = Findings(path, lenient=lenient)
     lines = split_lines(text)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         findings.error(line, "the file is not text: there is a NUL character", _TABLE_HINT)
         findings.raise_errors()
-    outline, rows, sections = _read(text, lines, findings)
-    rows = _distinct(rows, findings)
+    outline, tables, sections = _read(text, lines, findings)
+    rows = distinct(tables, findings)
     if not rows and not findings.failed:
         empty = "the plan is empty" if not text.strip() else "no tasks found"
         findings.error(0, empty, _TABLE_HINT)
@@ -72,10 +78,13 @@ def parse_text(text: str, path: str) -> Cascade:
     dag = graph_of(depends_on, {row.id: row.line for row in rows}, findings)
     findings.raise_errors()
     tasks = _tasks(rows, depends_on, sections, lines)
-    return Cascade(outline.project, path, tasks, dag, findings.warnings(), branches)
+    for task_id, words in references.missing.items():
+        tasks[task_id] = msgspec.structs.replace(tasks[task_id], missing=tuple(words))
+    notes = tuple(sorted(findings.notes, key=lambda note: note.line))
+    return Cascade(outline.project, path, tasks, dag, findings.warnings(), branches, notes=notes)
 
 
-def _read(text: str, lines: list[str], findings: Findings) -> tuple[Outline, list[Row], list[Section]]:
+def _read(text: str, lines: list[str], findings: Findings) -> tuple[Outline, list[list[Row]], list[Section]]:
     def report_unclosed(line: int, what: str) -> None:
         findings.warn(line, f"the {what} is never closed: everything below it is ignored")
 
@@ -86,22 +95,7 @@ def _read(text: str, lines: list[str], findings: Findings) -> tuple[Outline, lis
     stem = os.path.splitext(os.path.basename(findings.path))[0]
     outline = Outline(stem)
     sections = place_rows(blocks, by_table, len(lines), outline, findings)
-    return outline, [row for table in by_table.values() for row in table], sections
-
-
-def _distinct(rows: Sequence[Row], findings: Findings) -> list[Row]:
-    """The rows without those that repeat an id; files of tasks must not collide where case does not count."""
-    first: dict[str, Row] = {}
-    kept = []
-    for row in rows:
-        other = first.setdefault(row.id.casefold(), row)
-        if other is row:
-            kept.append(row)
-            continue
-        same = "the id" if other.id == row.id else f"the id {other.id}, but for its case,"
-        message = f"duplicate task id {row.id}: {same} is used in line {other.line}"
-        findings.error(row.line, message, "rename one of them")
-    return kept
+    return outline, list(by_table.values()), sections
 
 
 class _Placed(Protocol):

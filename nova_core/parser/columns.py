@@ -37,6 +37,12 @@ _OPTIONAL = {
     "cpu": ("cpu", "cpus", "cores"),
     "memory": ("memory", "mem", "ram"),
 }  # fmt: skip
+# The same, of columns that other tables have too: they do not make a table one of tasks.
+_COMMON = {
+    "inputs": ("inputs", "input", "input files", "consumes"),
+    "gate": ("gate",),
+    "state": ("status", "state", "done", "done?", "completed", "complete", "✓", "✔", "✅"),
+}
 
 
 class Columns(msgspec.Struct, frozen=True, gc=False):
@@ -80,11 +86,12 @@ def read_header(header: Sequence[str]) -> Columns | None:
     name, description = free.take(_NAMES), free.take(_DESCRIPTIONS)
     depends_on = free.take_all(_DEPENDENCIES)
     extras = [(at, field, titles[at]) for field, names in _OPTIONAL.items() if (at := free.take(names)) >= 0]
+    common = [(at, field, titles[at]) for field, names in _COMMON.items() if (at := free.take(names)) >= 0]
     if task_id < 0 or not (depends_on or (sure and _is_plain_task_table(titles[task_id], name, description, extras))):
         return None
     unused = tuple(header[at] for at in free.left if titles[at])
     text = next((at for at in (description, name) if at >= 0), len(header) - 1)
-    return Columns(len(header), task_id, sure, name, description, depends_on, tuple(extras), unused, text)
+    return Columns(len(header), task_id, sure, name, description, depends_on, (*extras, *common), unused, text)
 
 
 def _is_plain_task_table(title: str, name: int, description: int, extras: Sequence[object]) -> bool:

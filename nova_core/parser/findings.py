@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nova_core.errors import InputError, Problem
+from nova_core.model import Note, NoteKind
 
 MAX_SHOWN = 100
 MAX_QUOTED = 60
@@ -33,10 +34,15 @@ def shown_path(path: str) -> str:
 
 
 class Findings:
-    """The problems of one file. Keeps the first `MAX_SHOWN` errors and warnings each, and counts the rest."""
+    """The problems of one file. Keeps the first `MAX_SHOWN` errors and warnings each, and counts the rest.
 
-    def __init__(self, path: str) -> None:
+    With `lenient` the file is somebody else's: what can be left out or taken for something becomes a note.
+    """
+
+    def __init__(self, path: str, *, lenient: bool = False) -> None:
         self.path = shown_path(path)
+        self.lenient = lenient
+        self.notes: list[Note] = []
         self._errors: list[Problem] = []
         self._warnings: list[Problem] = []
         self._dropped = {False: 0, True: 0}
@@ -59,6 +65,18 @@ class Findings:
     def warn(self, line: int, message: str, hint: str = "") -> None:
         """Note what is odd, but has one sensible meaning."""
         self._add(self._warnings, Problem(self.path, line, message, hint, warning=True))
+
+    def refuse(self, line: int, message: str, hint: str = "", kind: NoteKind = NoteKind.DROPPED) -> None:
+        """Note what the plan can do without: an error in a plan of Nova, a note on somebody else's."""
+        if self.lenient:
+            self.note(kind, line, message)
+        else:
+            self.error(line, message, hint)
+
+    def note(self, kind: NoteKind, line: int, text: str) -> None:
+        """Remember how a piece of somebody else's plan was taken."""
+        if self.lenient:
+            self.notes.append(Note(kind, self.path, line, text))
 
     def warn_once(self, key: str, line: int, message: str, hint: str = "") -> None:
         """The same, but only the first time for `key`."""

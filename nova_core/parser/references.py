@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from nova_core.model import NoteKind
 from nova_core.parser.cells import NOTHING, is_nothing
 from nova_core.parser.findings import Findings, quoted
 from nova_core.parser.rows import Row
@@ -13,6 +14,8 @@ MAX_EDGES = 1_000_000
 _MAX_PARTS = 100_000  # of one cell
 _MAX_GUESSES = 10
 _MAX_CANDIDATES = 2_000
+_NOUNS = frozenset(("phase", "step", "milestone", "pr", "batch", "item", "issue", "story", "feature", "stage"))
+_MOST_TOLD = 5  # ids of a range or group
 _MAX_WORD = 200  # longer references are not tried as ranges or names
 _ABOVE = ("above", "previous", "prior", "preceding", "earlier")
 _ALL_ABOVE = frozenset(
@@ -31,11 +34,13 @@ class References:
 
     Ids match exactly, else in any case if that is unambiguous, else without the prefix that the task's own id has; the
     last two with a warning. Whatever cannot be resolved is an error: it never becomes a dependency nobody can meet.
+    In a plan that was not written for Nova it is put down in `missing` instead, by the id of the task.
     """
 
     def __init__(
         self, rows: Sequence[Row], branches: Mapping[str, Mapping[str, Sequence[str]]], findings: Findings
     ) -> None:
+        self.missing: dict[str, list[str]] = {}
         self._rows = rows
         self._branches = branches
         self._findings = findings
@@ -45,6 +50,7 @@ class References:
         self._edges = 0
         self._refused = False
         self._guesses = 0
+        self._told = False  # whether there is a note on the reference at hand already
 
     def resolve(self, row: Row) -> tuple[str, ...]:
         """The ids a row depends on, each once, in the order they are named (groups and ranges in plan order)."""
@@ -58,7 +64,7 @@ class References:
             known = all(map(self._position.__contains__, parts))
             found = tuple(dict.fromkeys(parts if known else self._resolve_cell(row, cell)))
         if row.id in found:
-            self._findings.error(row.line, f"{row.id} depends on itself", "remove it from its own dependencies")
+            self._findings.refuse(row.line, f"{row.id} depends on itself", "remove it from its own dependencies")
             found = tuple(i for i in found if i != row.id)
         self._edges += len(found)
         if self._edges > MAX_EDGES:
@@ -88,6 +94,7 @@ class References:
         except _UnresolvedError:
             whole = None  # its only part says the same below
         if whole is not None:
+            self._tell(row, text, whole)
             return list(whole)
         found: list[str] = []
         for part in text.split(","):
@@ -104,21 +111,59 @@ class References:
             if found is None:
                 found = self._lookup_joined(row, part)
         except _UnresolvedError as error:
-            self._findings.error(row.line, *error.args)
+            self._miss(row, part, *error.args)
             return ()
+        if found is None and self._findings.lenient:
+            found = self._lookup_some(row, part)
         if found is None:
-            self._findings.error(
-                row.line, f"{row.id} depends on {quoted(part)}, which is no task, group or branch", self._hint(part)
-            )
-        return found or ()
+            message = f"{row.id} depends on {quoted(part)}, which is no task, group or branch"
+            self._miss(row, part, message, self._hint(part))
+            return ()
+        self._tell(row, part, found)
+        return found
+
+    def _lookup_some(self, row: Row, part: str) -> Sequence[str] | None:
+        """`F1 and the design`, `F1 or F2`: what is known of it, if anything is; the rest is missing."""
+        pieces = _pieces(part.replace(" or ", " and ")) if len(part) <= 50 * _MAX_WORD else []
+        found: list[str] = []
+        unknown = []
+        for piece in pieces if len(pieces) > 1 else ():
+            ids = self._lookup(row, piece)
+            found += ids or ()
+            if ids is None:
+                unknown.append(piece)
+        if not found:
+            return None
+        for piece in unknown:
+            self._miss(row, piece, f"{row.id} depends on {quoted(piece)}, which is no task, group or branch", "")
+        if " or " in part:
+            self._findings.note(NoteKind.GUESSED, row.line, f"{row.id} waits for all of {quoted(part)}")
+        return found
+
+    def _miss(self, row: Row, word: str, message: str, hint: str) -> None:
+        """What a row depends on is not there: an error, or a note and a warning on somebody else's plan."""
+        if not self._findings.lenient:
+            self._findings.error(row.line, message, hint)
+        elif row.fields and row.fields.get("settled"):
+            self._findings.note(NoteKind.RESOLVED, row.line, f"{message}; it is settled and waits for nothing")
+        else:
+            self.missing.setdefault(row.id, []).append(word)
+            self._findings.note(NoteKind.UNRESOLVED, row.line, message)
+            self._findings.warn(row.line, message, hint)
+
+    def _tell(self, row: Row, word: str, found: Sequence[str]) -> None:
+        """Tell what a range, a group or `All above` stands for in somebody else's plan."""
+        told, self._told = self._told, False
+        if self._findings.lenient and not told and (len(found) != 1 or found[0] not in word):
+            ids = ", ".join(found[:_MOST_TOLD]) or "nothing"
+            more = f" and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+            self._findings.note(NoteKind.RESOLVED, row.line, f"{quoted(word)} was taken for {ids}{more}")
 
     def _lookup_joined(self, row: Row, part: str) -> Sequence[str] | None:
         """`F1 and F2`, `F1 + F2`, `Phase 1 & 2`."""
         if len(part) > 50 * _MAX_WORD:
             return None
-        for joint in _JOINTS:
-            part = part.replace(joint, "\0")
-        pieces = [piece.strip() for piece in part.split("\0") if piece.strip()]
+        pieces = _pieces(part)
         found: list[str] = []
         noun = ""
         for piece in pieces if len(pieces) > 1 else ():
@@ -149,7 +194,16 @@ class References:
             return [other.id for other in above if (other.branch, other.group) != (row.branch, row.group)]
         if folded in NOTHING:
             return ()
-        return self._by_range(row, trimmed(text)) or self._by_short_id(row, trimmed(text))
+        word = trimmed(text)
+        return self._by_range(row, word) or self._by_short_id(row, word) or self._by_noun(row, word)
+
+    def _by_noun(self, row: Row, word: str) -> Sequence[str] | None:
+        """`Phase 1.1` where no group is called so, but a task is `1.1`: in somebody else's plan."""
+        noun, _, task_id = word.partition(" ")
+        if not self._findings.lenient or noun.casefold() not in _NOUNS or task_id not in self._position:
+            return None
+        self._take(NoteKind.GUESSED, row, word, task_id)
+        return (task_id,)
 
     def _by_id(self, row: Row, word: str) -> Sequence[str] | None:
         if word in self._position:
@@ -159,8 +213,16 @@ class References:
         task_id = self._folded.get(word.casefold())
         if task_id is None:
             return None
-        self._findings.warn(row.line, f"{quoted(word)} was taken for {task_id}", f"write {task_id}")
+        self._take(NoteKind.RESOLVED, row, word, task_id)
         return (task_id,)
+
+    def _take(self, kind: NoteKind, row: Row, word: str, task_id: str) -> None:
+        text = f"{quoted(word)} was taken for {task_id}"
+        if self._findings.lenient:
+            self._findings.note(kind, row.line, text)
+            self._told = True
+        else:
+            self._findings.warn(row.line, text, f"write {task_id}")
 
     def _by_name(self, row: Row, word: str) -> Sequence[str] | None:
         if self._names is None:
@@ -180,7 +242,7 @@ class References:
             if row.id[at] in "-._":
                 task_id = row.id[: at + 1] + word
                 if task_id in self._position:
-                    self._findings.warn(row.line, f"{quoted(word)} was taken for {task_id}", f"write {task_id}")
+                    self._take(NoteKind.GUESSED, row, word, task_id)
                     return (task_id,)
         return None
 
@@ -246,3 +308,9 @@ class References:
             if matches:
                 return f"did you mean {matches[0]}?"
         return "name a task id, a group or a branch of this plan; write `-` for no dependency"
+
+
+def _pieces(part: str) -> list[str]:
+    for joint in _JOINTS:
+        part = part.replace(joint, "\0")
+    return [piece.strip() for piece in part.split("\0") if piece.strip()]

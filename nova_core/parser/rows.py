@@ -21,11 +21,15 @@ from nova_core.parser.cells import (
 from nova_core.parser.columns import Columns
 from nova_core.parser.criteria import has_empty_code
 from nova_core.parser.findings import Findings, quoted
+from nova_core.parser.status import State, read_state, shown_state
 from nova_core.parser.values import BadValueError, read_criteria, reader_of
 
 _ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit); `/` parts levels"
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
 _BREAK_HINT = "a row must stay on one line; use <br> for a break"
+_OWN = ("criteria", "state")  # fields that need more than their cell, or are more than one
+_STRUCK = "struck out"
+_TICKS = "✓✔✅☑"
 _TRAITS = frozenset("`*~[_\\<")
 
 
@@ -48,8 +52,9 @@ class RowReader:
     def __init__(self, columns: Columns, findings: Findings) -> None:
         self._columns = columns
         self._findings = findings
+        self._mark = ""  # of the row at hand: how far it is, said outside of a column for that
         self._extras: list[tuple[int, str, Callable[[str], object] | None]] = [
-            (at, field, reader_of(field, title) if field != "criteria" else None) for at, field, title in columns.extras
+            (at, field, None if field in _OWN else reader_of(field, title)) for at, field, title in columns.extras
         ]
 
     def read(self, lines: Sequence[str], indexes: Sequence[int]) -> Iterator[Row]:
@@ -60,6 +65,7 @@ class RowReader:
         plain = not self._extras
         for index in indexes:
             line = lines[index]
+            self._mark = ""
             cells = split_row(line if "<!--" not in line else without_comments(line))
             if len(cells) != width:
                 cells = self._fitted(cells, index + 1)
@@ -76,7 +82,7 @@ class RowReader:
                 cells[at_text].strip() if at_text >= 0 else "",
                 depends_on,
                 index + 1,
-                None if plain else self._fields(cells, index + 1),
+                None if plain and not self._mark else self._fields(cells, index + 1),
             )
 
     def _joined_dependencies(self, cells: Sequence[str]) -> str:
@@ -105,6 +111,7 @@ class RowReader:
             self._findings.warn(line, f"{message}; a pipe inside backticks was kept as text", _PIPE_HINT)
             return joined
         if all(_is_mark(cell) for cell in cells[width:]):
+            self._mark = next((cell for cell in cells[width:] if read_state(cell.strip()) is not State.OPEN), "")
             return cells[:width]
         if self._columns.commands:  # half a command must never run
             self._findings.error(line, message, _PIPE_HINT)
@@ -116,6 +123,11 @@ class RowReader:
         """The id (and name) behind decoration, or an empty id after saying what is wrong with it."""
         if not any(cell.strip(" \t:-") for cell in cells):
             return "", ""
+        if written[-1:] in _TICKS or written[:1] in _TICKS:
+            self._mark = "✓"
+            written = written.strip(_TICKS + " \ufe0f")
+        if written.startswith("~~"):
+            self._mark = self._mark or _tick_in(cells) or _STRUCK
         task_id = read_id(written)
         if is_safe_id(task_id):
             return task_id, name
@@ -126,21 +138,24 @@ class RowReader:
                 return first, name or rest.strip(" :-–—")
         if written:
             unseen = "" if written.isprintable() else ": it holds characters that are not seen"
-            self._findings.error(line, f"{quoted(written)} cannot be a task id{unseen}", _ID_HINT)
+            self._findings.refuse(line, f"{quoted(written)} cannot be a task id{unseen}", _ID_HINT)
         else:
-            self._findings.error(line, "the row has no task id", _BREAK_HINT)
+            self._findings.refuse(line, "the row has no task id", _BREAK_HINT)
         return "", ""
 
     def _fields(self, cells: Sequence[str], line: int) -> dict[str, Any] | None:
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = _settled(self._mark)
         for at, field, reader in self._extras:
             cell = cells[at].strip()
             if cell in NOTHING or is_nothing(cell):
                 continue
+            if field == "state":
+                fields.update(_settled(cell))
+                continue
             try:
                 value = reader(cell) if reader else read_criteria(cell, line)
             except BadValueError as error:
-                self._findings.error(line, error.message, error.hint)
+                self._findings.refuse(line, error.message, error.hint)
                 continue
             if value is not None:
                 fields[field] = value
@@ -155,6 +170,22 @@ def read_id(cell: str) -> str:
     if text.endswith(")") and " (" in text:
         text = text[: text.index(" (")]
     return undecorated(text).removeprefix("#").strip()
+
+
+def _settled(cell: str) -> dict[str, Any]:
+    """What a word of state says of a task."""
+    if cell == _STRUCK:
+        return {"settled": cell, "dropped": True}
+    state = read_state(cell)
+    if state is State.OPEN:
+        return {}
+    return {"settled": shown_state(cell), "dropped": state is State.DROPPED}
+
+
+def _tick_in(cells: Sequence[str]) -> str:
+    """The tick that makes a row that is struck out a finished one."""
+    ends = (end for cell in cells if (text := cell.strip("\ufe0f ")) for end in (text[0], text[-1]))
+    return next((end for end in ends if end in _TICKS), "")
 
 
 def _is_mark(cell: str) -> bool:

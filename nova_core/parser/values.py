@@ -105,11 +105,16 @@ def read_budget(cell: str) -> float:
 
 
 def read_approval(cell: str) -> bool:
-    """Whether a person must approve."""
+    """Yes or no: whether a person must approve."""
     text = undecorated(cell).casefold()
     if text in _YES or text in _NO:
         return text in _YES
     raise BadValueError(f"{quoted(cell)} is neither yes nor no", hint="write yes or no")
+
+
+def read_gate(cell: str) -> bool:
+    """Whether a row is a gate; a column of that name holds prose as often, which makes no gate."""
+    return undecorated(cell).casefold() in _YES
 
 
 def read_word(cell: str) -> str:
@@ -143,34 +148,43 @@ def read_names(cell: str) -> tuple[str, ...]:
 
 def read_outputs(cell: str) -> tuple[str, ...]:
     """A comma separated list of paths inside the project; a path with a space stands in backticks."""
+    return _inside(_paths(cell, "output"), "output")
+
+
+def read_inputs(cell: str) -> tuple[str, ...]:
+    """The same, of what a task needs."""
+    return _inside(_paths(cell, "input"), "input")
+
+
+def _paths(cell: str, noun: str) -> list[str]:
     paths = []
     for part in split_outside_code(cell, _LIST):
         if part[0] != "`":
             part = without_remarks(part).strip()
             if " " in part:
                 raise BadValueError(
-                    f"the output {quoted(part)} is not a path", hint="separate paths by commas; spaces need backticks"
+                    f"the {noun} {quoted(part)} is not a path", hint="separate paths by commas; spaces need backticks"
                 )
         paths.append(undecorated(part))
-    return _inside(paths)
+    return paths
 
 
 def read_files(cell: str) -> tuple[str, ...]:
     """The paths among what a `Files` column names; people also write prose there."""
     parts = [without_remarks(part).strip() for part in split_outside_code(cell, _LIST)]
-    return _inside(undecorated(part) for part in parts if _is_path(part) and "*" not in part)
+    return _inside((undecorated(part) for part in parts if _is_path(part) and "*" not in part), "output")
 
 
 def _is_path(part: str) -> bool:
     return part[:1] == "`" or (" " not in part and ("/" in part or "." in part))
 
 
-def _inside(paths: Iterable[str]) -> tuple[str, ...]:
+def _inside(paths: Iterable[str], noun: str) -> tuple[str, ...]:
     outputs = tuple(dict.fromkeys(path for path in paths if path))
     for path in outputs:
         if not is_inside(path):
             raise BadValueError(
-                f"the output {quoted(path)} is outside of the project",
+                f"the {noun} {quoted(path)} is outside of the project",
                 hint="write paths relative to the project folder, without `..`",
             )
     return outputs
@@ -199,6 +213,8 @@ _READERS: dict[str, Callable[[str], object]] = {
     "locks": read_names,
     "model": read_word,
     "approval": read_approval,
+    "gate": read_gate,
+    "inputs": read_inputs,
     "duration": read_duration,
     "cpu": read_cpu,
     "memory": read_memory,

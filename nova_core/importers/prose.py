@@ -1,0 +1,133 @@
+"""Makes the fields of a task of what other tools keep as prose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from nova_core.importers.draft import Draft, Item, ItemState
+from nova_core.model import Criterion, NoteKind
+from nova_core.parser.blocks import split_lines
+from nova_core.parser.criteria import checklist, read_criterion
+from nova_core.parser.findings import quoted
+from nova_core.parser.status import State, read_state
+from nova_core.parser.values import BadValueError, read_priority
+from nova_core.text import head_and_tail
+
+_BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+(?=\S)")
+_BLOCK = re.compile(r"\s*(?:#{1,6}\s|[-*+]\s|\d{1,9}[.)]\s|>|\||```|~~~|<)")
+_LONGEST_DESCRIPTION = 500
+_LONGEST_CONTEXT = 2_000  # characters of what a container says, which each of its tasks is told
+
+
+def one_line(text: str) -> str:
+    """A title: all of it on one line."""
+    return " ".join(text.split())
+
+
+def split_prose(text: str) -> tuple[str, str]:
+    """A text as its first paragraph on one line, if that is plain prose, and the rest."""
+    lines = split_lines(text.strip())
+    end = next((at for at, line in enumerate(lines) if not line.strip()), len(lines))
+    first = one_line(" ".join(lines[:end]))
+    if len(first) > _LONGEST_DESCRIPTION or any(map(_BLOCK.match, lines[:end])):
+        return "", "\n".join(lines).strip()
+    return first, "\n".join(lines[end:]).strip()
+
+
+def with_parts(details: str, parts: Iterable[tuple[str, str]]) -> str:
+    """Details, and below them each part that is not empty with its title."""
+    texts = [details.strip(), *(f"**{title}**\n\n{text.strip()}" for title, text in parts if text.strip())]
+    return "\n\n".join(filter(None, texts))
+
+
+def context_of(key: str, title: str, text: str) -> str:
+    """What a task is told of the container it is in, shortened: a thousand tasks may be in one."""
+    return head_and_tail(f"Part of {key}: {title}\n\n{text.strip()}".strip(), _LONGEST_CONTEXT)
+
+
+def criteria_of(text: str, line: int) -> tuple[Criterion, ...]:
+    """The criteria in a text: its boxes; without those its bullets; without those its lines.
+
+    A command in backticks is run as a check under the rules for criteria of CASCADE.md, see `parser.criteria`.
+    """
+    lines = split_lines(text.strip())
+    if boxes := checklist(lines, line):
+        return tuple(boxes)
+    bullets = [item for item in lines if _BULLET.match(item)]
+    found = (_BULLET.sub("", item, count=1).strip() for item in bullets or lines)
+    return tuple(read_criterion(item, line) for item in found if item and not item.startswith(("#", "```", "~~~")))
+
+
+def listed_criteria(texts: Sequence[str], line: int) -> tuple[Criterion, ...]:
+    """The criteria of a list of texts."""
+    return tuple(read_criterion(text, line) for text in map(one_line, texts) if text)
+
+
+def priority_of(draft: Draft, item: Item, word: str) -> int:
+    """The priority a word stands for; 0, with a note, for one that is not known."""
+    if not word:
+        return 0
+    try:
+        return read_priority(word)
+    except BadValueError:
+        draft.note(NoteKind.DROPPED, item.line, f"{item.key} has the unknown priority {quoted(word)}", item.file)
+        return 0
+
+
+_POSTPONED = ("deferred", "postponed", "on hold", "someday", "backlogged")
+_OPEN = (
+    "pending", "open", "todo", "to do", "in progress", "doing", "started", "not started", "ready", "planned", "new",
+    "backlog", "hooked", "draft", "",
+)  # fmt: skip
+
+
+def state_of(word: str) -> ItemState:
+    """What a word of state means. Work that is put off is not to be done in this run; all that is unclear is open."""
+    state = read_state(word)
+    if state is State.OPEN and _bare(word) in _POSTPONED:
+        return ItemState.DROPPED
+    return ItemState(state.value)
+
+
+def set_state(draft: Draft, item: Item, word: str) -> None:
+    """Set what a word of state means for an item, with a note where that is a choice.
+
+    Work that is put off (`deferred`) is not done, and nobody waits for it. Work that is `blocked` or in `review` is
+    open: what it waits for are its dependencies, and looking at finished work again is cheaper than to lack it.
+    """
+    item.word, item.state = word, state_of(word)
+    bare = _bare(word)
+    if bare in _POSTPONED:
+        text = f"{item.key} is {bare}: it is not done, and nobody waits for it"
+        draft.note(NoteKind.GUESSED, item.line, text, item.file)
+    elif item.state is ItemState.OPEN and bare not in _OPEN:
+        draft.note(NoteKind.GUESSED, item.line, f"{item.key} is {quoted(word)}: it was taken as open", item.file)
+
+
+def _bare(word: str) -> str:
+    return " ".join(word.casefold().replace("_", " ").replace("-", " ").split())
+
+
+def miss(draft: Draft, item: Item, word: str, why: str = "") -> None:
+    """Note that what an item waits for is not in the plan; for settled work that does not matter."""
+    if item.state is ItemState.OPEN:
+        item.missing.append(word)
+        text = f"{item.key} depends on {quoted(word)}, which is not in the plan{why}"
+        draft.note(NoteKind.UNRESOLVED, item.line, text, item.file)
+
+
+class Keys:
+    """Gives out keys, each once: one that is taken gets a number behind it."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, int] = {}
+
+    def free(self, key: str) -> str:
+        """`key`, or `key (2)` and so on."""
+        found = key
+        while found in self._used:
+            self._used[key] += 1
+            found = f"{key} ({self._used[key]})"
+        self._used[found] = 1
+        return found

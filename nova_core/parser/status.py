@@ -1,0 +1,74 @@
+"""Reads the words plans use for how far a task is: done, not to be done, or still open."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+
+from nova_core.parser.cells import undecorated, without_links, without_remarks
+
+_DONE = frozenset(
+    ("x", "[x]", "done", "complete", "completed", "finished", "merged", "closed", "resolved", "shipped", "implemented",
+     "yes", "y", "true", "100%")
+)  # fmt: skip
+_DROPPED = frozenset(
+    ("cancelled", "canceled", "won't do", "wont do", "won’t do", "won't fix", "wontfix", "won’t fix", "skipped", "skip",
+     "not needed", "not required", "no longer needed", "dropped", "removed", "obsolete", "superseded", "abandoned",
+     "rejected", "duplicate", "out of scope")
+)  # fmt: skip
+_TICKS = "✓✔✅☑"
+_MARKS = _TICKS + "☐⬜🔲⏳⏸🚧🟡🟢🔴🔵🟠⚪📋🔄❌✗✘⏭🚫❓🎉\ufe0f "
+# What may stand behind the word without taking anything back, as `done except for tests` does.
+_HARMLESS = r"[0-9(✓✔✅☑🎉—–|/-]|(?:in|by|on|via|with|at|as|pr|#|see|yesterday|today)\b"
+_TAKEN_BACK = r"\b(?:except|but|not|partial\w*|missing|fail\w*|to-?do|pending|remain\w*|needs?|almost|mostly|wip)\b"
+_LONGEST = 60
+
+
+class State(StrEnum):
+    """What a plan says of a task; DONE and DROPPED are both settled: nothing is left to do."""
+
+    OPEN = "open"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+@lru_cache(1024)  # a plan has few words of state, and many rows
+def read_state(cell: str) -> State:
+    """The meaning of a word of state: `x`, `✅`, `Done`, `[x]`, `Completed in PR 5`, `Won't Do`, `🟡 in progress`.
+
+    What is not surely done or dropped is open, also `done except for tests`: work done twice is better than none.
+    """
+    text = undecorated(without_links(cell) if "](" in cell else cell)
+    ticked = text[:1] != "" and text[0] in _TICKS
+    text = text.strip(_MARKS).casefold()
+    bare = undecorated(without_remarks(text).strip()).rstrip(".! ").strip(_MARKS)
+    if not bare:
+        return State.DONE if ticked or text == "x" else State.OPEN
+    found = _known(bare)
+    if found is State.OPEN:
+        first, rest = _split(bare)
+        found = _known(first) if re.match(_HARMLESS, rest) else State.OPEN
+    return State.OPEN if found is State.DONE and re.search(_TAKEN_BACK, text) else found
+
+
+def shown_state(cell: str) -> str:
+    """The word of a cell as the plan has it, without links and decoration, short."""
+    text = undecorated(without_links(cell) if "](" in cell else cell).strip()
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _known(word: str) -> State:
+    word = " ".join(word.replace("_", " ").replace("-", " ").split()) if len(word) < _LONGEST else ""
+    if word in _DONE:
+        return State.DONE
+    return State.DROPPED if word in _DROPPED else State.OPEN
+
+
+def _split(text: str) -> tuple[str, str]:
+    """A word of state and what follows it; `won't do: too dear` has two words of it."""
+    for at, char in enumerate(text[:_LONGEST]):
+        if char in ":;,(—–|" or text.startswith(" - ", at):
+            return text[:at].strip(), "-" if char != "," else text[at + 1 :].strip()
+    first, _, rest = text.partition(" ")
+    return first, rest.strip()
