@@ -70,11 +70,15 @@ class Note(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
-    """A checkbox in the line `line` of a file: to be ticked when all of `ids` are completed."""
+    """A checkbox in the line `line` of a file: to be ticked when all of `ids` are completed.
+
+    `text` is what stood behind it: by that it is found again in a file that was edited.
+    """
 
     path: str
     line: int
     ids: tuple[str, ...]
+    text: str = ""
 
 
 class PlanOptions(msgspec.Struct, frozen=True):

@@ -180,14 +180,14 @@ def _task(item: Item, task_id: str, depends_on: tuple[str, ...]) -> Task:
 
 
 def _marks(draft: Draft, tree: Tree, ids: Mapping[str, str]) -> tuple[Mark, ...]:
-    """The boxes, each with the tasks that have to be completed before it is ticked."""
+    """The boxes, each with the tasks that have to be completed before it is ticked: those that are still to be done."""
     inside: dict[str, list[str]] = {}
     for item in tree.leaves:
-        inside[item.key] = [ids[item.key]]
+        inside[item.key] = [ids[item.key]] if item.state is ItemState.OPEN else []
     for key in reversed(tree.outermost_first):
         inside[key] = [i for child in tree.children[key] for i in inside.get(child, ())]
     return tuple(
-        Mark(item.file or draft.path, item.box, tuple(inside[item.key]))
+        Mark(item.file or draft.path, item.box, tuple(inside[item.key]), item.mark)
         for item in draft.items
         if item.box and inside[item.key]
     )

@@ -90,14 +90,14 @@ def hide_comments(lines: list[str], on_unclosed: OnUnclosed) -> set[int]:
 
 def scan(lines: list[str], hidden: set[int], on_unclosed: OnUnclosed) -> Iterator[Block]:
     """Headings and tables in file order. `hidden` are the lines of comments, which do not end a table."""
-    at, end = _after_front_matter(lines), len(lines)
+    at, end = after_front_matter(lines), len(lines)
     while at < end:
         line = lines[at]
         text = line.lstrip(" ")
         first = text[:1]
         if len(line) - len(text) > 3 or first in ("", "\t"):
             at += 1
-        elif first == "#" and (heading := _heading(at + 1, text)):
+        elif first == "#" and (heading := read_heading(at + 1, text)):
             yield heading
             at += 1
         elif first in "`~" and (fence := opening_fence(line)):
@@ -112,13 +112,15 @@ def scan(lines: list[str], hidden: set[int], on_unclosed: OnUnclosed) -> Iterato
             at += 1
 
 
-def _after_front_matter(lines: list[str]) -> int:
+def after_front_matter(lines: list[str]) -> int:
+    """Index of the first line that is not front matter."""
     if lines[0].rstrip() != "---":
         return 0
     return next((at + 1 for at in range(1, len(lines)) if lines[at].rstrip() in ("---", "...")), 0)
 
 
-def _heading(number: int, text: str) -> Heading | None:
+def read_heading(number: int, text: str) -> Heading | None:
+    """The heading in the stripped line `text`, if it is one."""
     level = len(text) - len(text.lstrip("#"))
     if level > 6 or text[level : level + 1] not in ("", " ", "\t"):
         return None

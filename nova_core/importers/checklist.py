@@ -1,0 +1,252 @@
+"""Reads a Markdown checklist: its headings, its boxes and what belongs to each, without fences and comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from nova_core.parser.blocks import (
+    Heading,
+    after_front_matter,
+    end_of_fence,
+    hide_comments,
+    opening_fence,
+    read_heading,
+    split_lines,
+)
+from nova_core.parser.cells import without_comments
+
+# A box is a bullet and one mark in brackets; `[]` is written by mistake for `[ ]`. After it come `*` or `\*` (Kiro:
+# optional; Prettier escapes it) and a space. `[P]` and `[link](url)` are no boxes.
+_BOX = re.compile(
+    r"\s*(?:[-*+]|\d{1,9}[.)])[ \t\u3000\xa0]+"
+    r"\[(?P<mark>[ \u3000\xa0xX~/>!✓✔√✅-]?)\](?P<star>\\?\*(?!\*))?(?=[\s*~]|\Z)"
+)
+_BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t\u3000]")
+_NO_CONTINUATION = ("*", "_", "|", "<", ">", "---", "===")  # a field or another block, not the rest of a sentence
+_LONGEST = 4_000  # characters that continue an item: more is no sentence
+DONE_MARKS = frozenset("xX✓✔√✅")
+
+
+class Box(msgspec.Struct, gc=False):
+    """A checkbox; `line` counts from 1, `head` is what stands behind it on its line, `text` also the `more` lines that go on.
+
+    `heading` is the index of the heading it stands below, `inside` of the box around it, both -1 for none. `body` holds
+    the indexes of the lines of its details.
+    """
+
+    line: int
+    indent: int
+    mark: str
+    star: bool
+    head: str
+    heading: int
+    inside: int
+    text: str = ""
+    more: int = 0
+    body: list[int] = []
+
+
+class Loose(msgspec.Struct, frozen=True, gc=False):
+    """A line that belongs to no box; `text` is without its bullet."""
+
+    line: int
+    text: str
+    heading: int
+    bullet: bool
+
+
+class Fence(msgspec.Struct, frozen=True, gc=False):
+    """A code fence: the indexes of its first line and of the one that closes it."""
+
+    start: int
+    end: int
+    heading: int
+
+
+class Checklist(msgspec.Struct):
+    """A file taken apart. `above` names for each heading the one it is a part of, -1 for none.
+
+    `fenced` are the indexes of the lines of fences that belong to a box, `unclosed` the fences and comments that never end: line and kind.
+    """
+
+    lines: list[str]
+    headings: list[Heading] = []
+    above: list[int] = []
+    boxes: list[Box] = []
+    loose: list[Loose] = []
+    fences: list[Fence] = []
+    fenced: set[int] = set()
+    unclosed: list[tuple[int, str]] = []
+
+    def titles(self, heading: int) -> Iterator[Heading]:
+        """A heading and those around it, the innermost first."""
+        while heading >= 0:
+            yield self.headings[heading]
+            heading = self.above[heading]
+
+    def details(self, box: Box) -> str:
+        """The lines of its body, as they are but for their common indent; gaps stay as one empty line."""
+        return dedented(self.lines, box.body)
+
+
+def match_box(line: str) -> re.Match[str] | None:
+    """The checkbox at the start of a line, with the groups `mark` and `star`."""
+    return _BOX.match(line)
+
+
+def read_checklist(text: str) -> Checklist:
+    """Take the file apart, in linear time."""
+    found = Checklist(split_lines(text))
+    if "<!--" in text:
+        hide_comments(found.lines, lambda line, what: found.unclosed.append((line, what)))
+    _Reader(found).read()
+    return found
+
+
+def dedented(lines: list[str], indexes: list[int]) -> str:
+    """Those lines as one text, without their common indent."""
+    kept = [lines[at].expandtabs(4).rstrip() for at in indexes]
+    shift = min((len(line) - len(line.lstrip()) for line in kept if line), default=0)
+    out: list[str] = []
+    before = indexes[0] if indexes else 0
+    for at, line in zip(indexes, kept, strict=True):
+        if at > before + 1:
+            out.append("")
+        out.append(line[shift:])
+        before = at
+    return "\n".join(out).strip("\n")
+
+
+def _indent(line: str) -> int:
+    """How far a line is indented; a tab reaches the next multiple of four, a full-width space counts two."""
+    space = line[: len(line) - len(line.lstrip())]
+    if not space.strip(" "):
+        return len(space)
+    return len(space.expandtabs(4)) + space.count("\u3000")
+
+
+class _Reader:
+    """Goes through the lines once. `_open` are the boxes and bullets that the next line may be a part of."""
+
+    def __init__(self, found: Checklist) -> None:
+        self._found = found
+        self._open: list[tuple[int, int]] = []  # indent, index of the box (of the one around it for a bullet)
+        self._levels: list[int] = []  # indexes of the headings around
+        self._continues = False  # whether the last line was text of the innermost box
+
+    def read(self) -> None:
+        lines = self._found.lines
+        flush = [line.lstrip() for line in lines]  # a fence inside of an item is indented with it
+        at, end = _start(lines), len(lines)
+        while at < end:
+            text = flush[at].rstrip()
+            if not text:
+                self._continues = False
+            elif text.startswith(("```", "~~~")) and (fence := opening_fence(text)):
+                at = self._fence(at, end_of_fence(flush, at, fence))
+            else:
+                self._line(at, lines[at], text)
+            at += 1
+
+    def _line(self, at: int, line: str, text: str) -> None:
+        if text[0] == "#" and (heading := read_heading(at + 1, text)):
+            self._heading(heading)
+            return
+        bullet = _BULLET.match(text)
+        indent = _indent(line)
+        if bullet:
+            box = _BOX.match(text) if "[" in text[:16] else None
+            self._close(indent)
+            if box:
+                self._box(at, indent, box, text)
+            else:
+                self._bullet(at, indent, text[bullet.end() :].strip())
+        else:
+            self._text(at, indent, text)
+
+    def _box(self, at: int, indent: int, box: re.Match[str], text: str) -> None:
+        inside = self._open[-1][1] if self._open else -1
+        head = text[box.end() :].strip()
+        if "<!--" in head:
+            head = without_comments(head).strip()
+        found = Box(at + 1, indent, box["mark"], bool(box["star"]), head, self._place, inside, head)
+        self._found.boxes.append(found)
+        self._open.append((indent, len(self._found.boxes) - 1))
+        self._continues = True
+
+    def _bullet(self, at: int, indent: int, text: str) -> None:
+        inside = self._open[-1][1] if self._open else -1
+        self._open.append((indent, inside))
+        self._continues = False
+        self._keep(at, text, bullet=True)
+
+    def _text(self, at: int, indent: int, text: str) -> None:
+        if self._continues and not text.startswith(_NO_CONTINUATION):
+            box = self._found.boxes[self._open[-1][1]]
+            if len(box.text) < _LONGEST:
+                box.text += " " + text
+                box.more += 1
+            else:
+                box.body.append(at)
+            return
+        self._continues = False
+        if indent == 0:
+            self._open.clear()
+        else:
+            self._close(indent)
+        self._keep(at, text, bullet=False)
+
+    def _keep(self, at: int, text: str, *, bullet: bool) -> None:
+        box = self._open[-1][1] if self._open else -1
+        if box >= 0:
+            self._found.boxes[box].body.append(at)
+        else:
+            self._found.loose.append(Loose(at + 1, text, self._place, bullet))
+
+    def _fence(self, at: int, closed: int) -> int:
+        """Pass over a fence: part of the box whose text it is indented below, else on its own."""
+        end = len(self._found.lines)
+        self._continues = False
+        if closed == end:
+            self._found.unclosed.append((at + 1, "code fence"))
+        indent = _indent(self._found.lines[at])
+        if indent == 0:
+            self._open.clear()
+        else:
+            self._close(indent)
+        box = self._open[-1][1] if self._open else -1
+        if box >= 0:
+            span = range(at, min(closed + 1, end))
+            self._found.boxes[box].body.extend(span)
+            self._found.fenced.update(span)
+        self._found.fences.append(Fence(at, closed, self._place))
+        return closed
+
+    def _heading(self, heading: Heading) -> None:
+        headings = self._found.headings
+        while self._levels and headings[self._levels[-1]].level >= heading.level:
+            self._levels.pop()
+        self._found.above.append(self._levels[-1] if self._levels else -1)
+        headings.append(heading)
+        self._levels.append(len(headings) - 1)
+        self._open.clear()
+        self._continues = False
+
+    def _close(self, indent: int) -> None:
+        while self._open and self._open[-1][0] >= indent:
+            self._open.pop()
+
+    @property
+    def _place(self) -> int:
+        return self._levels[-1] if self._levels else -1
+
+
+def _start(lines: list[str]) -> int:
+    """Where the front matter ends. Two rules with headings or boxes between them are none."""
+    start = after_front_matter(lines)
+    if any((line.startswith("#") and read_heading(0, line)) or _BOX.match(line) for line in lines[:start]):
+        return 0
+    return start

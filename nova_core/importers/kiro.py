@@ -1,0 +1,47 @@
+"""Reads the tasks.md of a Kiro spec, also as cc-sdd writes it: nested numbers, optional tasks, waves."""
+
+from __future__ import annotations
+
+import re
+
+from nova_core.importers.checklist import read_checklist
+from nova_core.importers.draft import Draft
+from nova_core.importers.lists import draft_of
+from nova_core.importers.nested import Nested
+from nova_core.importers.options import Options
+from nova_core.importers.placing import Placing
+from nova_core.importers.waves import read_graph
+from nova_core.model import NoteKind
+
+_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX~-]\](?:\\?\*)?[ \t]", re.MULTILINE)
+_OWN = re.compile(
+    r"^[ \t]*[-*+] _(?:Requirements|Depends|Boundary|Validates)[:：]|^[ \t]*[-*+] \[[ xX-]\]\\?\*[ \t]"
+    r"|^[ \t]*\"waves\"\s*:|^#{1,2} (?:[^\n]{0,200} )?Implementation Plan\b"
+    r"|^[ \t]*[-*+] \[[ xX]\] \d{1,6}(?:\.\d{1,6}){0,9}\.? \(P\)[ \t]",
+    re.MULTILINE,
+)
+
+
+def suits(path: str, text: str) -> bool:
+    """Whether it is the file of a spec, or has boxes and the annotations that only such a file has."""
+    if not _BOX.search(text):
+        return False
+    folders = path.replace("\\", "/")
+    return ".kiro/" in folders or ("openspec/" not in folders and _OWN.search(text) is not None)
+
+
+def read(path: str, text: str, options: Options) -> Draft:
+    """Every box in its order, `(P)` beside its neighbours; or in the order of its waves, if it has a graph."""
+    found = read_checklist(text)
+    draft = draft_of(path, "kiro", found, text)
+    plan = Nested(draft, found, options, marks=True)
+    graph = read_graph(found)
+    if graph is None:
+        plan.follow()
+        return draft
+    if graph.broken:
+        draft.note(NoteKind.GUESSED, graph.line, f"{graph.broken}; the order of the file is used")
+        plan.follow()
+        return draft
+    Placing(plan, graph).place()
+    return draft

@@ -1,0 +1,254 @@
+"""What the readers of checklists share: from a box to an item with its state, its texts and what it asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from nova_core.errors import InputError, Problem
+from nova_core.importers.checklist import DONE_MARKS, Box, Checklist
+from nova_core.importers.draft import Draft, Item, ItemState
+from nova_core.importers.heads import Head
+from nova_core.importers.options import Options
+from nova_core.importers.order import Order, Step, late, moved
+from nova_core.importers.refs import Asked, Names, inline
+from nova_core.model import NoteKind
+from nova_core.parser.cells import undecorated
+from nova_core.parser.findings import quoted, shown_path
+
+_LONGEST_TITLE = 120
+_IN_PROGRESS = frozenset("-/")
+_FIELD = re.compile(
+    r"\s*(?:[-*+]\s+)?(?:\*\*|__|\*|_)?"
+    r"(?P<key>depends(?: on)?|dependenc(?:y|ies)|blocked by|blocks|status|boundary|依赖|依存)(?:\*\*|__|\*|_)?\s*[:：]\s*(?P<value>.*)",
+    re.IGNORECASE,
+)
+_ANNOTATION = re.compile(r"_(?P<key>depends(?: on)?|boundary)\s*[:：]\s*(?P<value>[^_]*)_", re.IGNORECASE)
+_DONE_WORDS = re.compile(
+    r"\W*(?:done|completed?|finished|merged|closed|resolved)\b|\W*[✅✓✔]|已完成|完了", re.IGNORECASE
+)
+_DROPPED_WORDS = re.compile(
+    r"\W*(?:skipped|cancell?ed|dropped|obsolete|not needed|won['’]?t|n/a|superseded)", re.IGNORECASE
+)
+_GENERIC = frozenset(
+    ("tasks", "task list", "implementation plan", "implementation tasks", "plan", "tasks document", "todo", "tasklist",
+     "task breakdown", "实施计划", "实现计划", "任务", "任务列表", "実装計画", "実装タスク", "タスク")
+)  # fmt: skip
+_KIND_OF_FILE = re.compile(
+    r"(?:(?:implementation |development )?(?:tasks?|plan|task list|task breakdown)|任务|实施计划|実装計画|タスク"
+    r"|tareas|tarefas|tâches|aufgaben)\s*[:：–—-]+\s*",
+    re.IGNORECASE,
+)
+_SUFFIX = re.compile(r"\s+(?:implementation (?:plan|tasks)|task list|tasks)\Z", re.IGNORECASE)
+_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+class Todo(msgspec.Struct):
+    """A task on its way into the draft: `asked` is what it waits for, `blocks` what waits for it."""
+
+    item: Item
+    head: Head
+    box: Box | None = None
+    asked: list[Asked] = []
+    blocks: list[Asked] = []
+    status: str = ""
+    fields: bool = False
+
+    @property
+    def key(self) -> str:
+        """The key of its item."""
+        return self.item.key
+
+
+class Keys:
+    """Gives every task a key: its own id, or one from its place that no tick changes."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._used: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._made: tuple[int, str] | None = None
+        self._number = 0
+
+    def own(self, written: str, line: int) -> str:
+        """The id as it is, or with a number behind it if it is used already."""
+        key = written
+        while key in self._used:
+            self._counts[written] = self._counts.get(written, 1) + 1
+            key = f"{written}-{self._counts[written]}"
+        if key != written:
+            self._draft.note(NoteKind.GUESSED, line, f"{written} is there twice: the second one is called {key}")
+        self._used.add(key)
+        return key
+
+    def made(self, place: str, line: int) -> str:
+        """A key from the heading that a task stands below, and its number there."""
+        words = _SLUG.sub(" ", place.casefold()[:80]).split()
+        stem = "-".join(words[:4])[:32].strip("-") or "task"
+        key = stem
+        while key in self._used or key == stem:
+            self._counts[stem] = self._counts.get(stem, 0) + 1
+            key = f"{stem}-{self._counts[stem]}"
+        self._used.add(key)
+        self._made = self._made or (line, key)
+        self._number += 1
+        return key
+
+    def tell(self) -> None:
+        """Say once that keys were made."""
+        if self._made:
+            line, first = self._made
+            tasks = "1 task has" if self._number == 1 else f"{self._number:,} tasks have"
+            text = f"{tasks} no id; called after the heading and the place below it, as {first}"
+            self._draft.note(NoteKind.GUESSED, line, text)
+
+
+def draft_of(path: str, kind: str, found: Checklist, text: str) -> Draft:
+    """An empty draft, named after the feature, with a note for everything that is never closed."""
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError([Problem(shown_path(path), line, "the file is not text: there is a NUL character")])
+    draft = Draft(feature(found, path), path, kind)
+    for line, what in found.unclosed:
+        draft.note(NoteKind.DROPPED, line, f"the {what} is never closed: everything below it is ignored")
+    return draft
+
+
+def feature(found: Checklist, path: str) -> str:
+    """What the plan is for: the first H1 without words such as `Tasks:`, else the folder it is in."""
+    title = next((undecorated(heading.text) for heading in found.headings if heading.level == 1), "")
+    title = _KIND_OF_FILE.sub("", title, count=1).strip() if len(title) < 500 else title[:500]
+    if title.casefold() not in _GENERIC:
+        title = _SUFFIX.sub("", title)
+    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    if title and title.casefold() not in _GENERIC:
+        return title
+    return parts[-2] if len(parts) > 1 else parts[-1] if parts else title
+
+
+def todo_of(draft: Draft, found: Checklist, box: Box, head: Head, key: str) -> Todo:
+    """The task of a box, with its texts, its state, and what its details ask for."""
+    title, description = texts(head.title or key)
+    item = Item(key, title, box.line, branch=draft.name, box=box.line, mark=box.head, description=description)
+    todo = Todo(item, head, box)
+    if box.body:
+        item.details = found.details(box)
+        read_fields(todo, [(at + 1, found.lines[at]) for at in box.body if at not in found.fenced])
+    if "depend" in box.text or "(" in box.text or "依" in box.text or "（" in box.text:
+        asked, prose = inline(box.text, box.line)
+        todo.asked += asked
+        for piece in prose:
+            draft.note(NoteKind.DROPPED, box.line, f"{quoted(piece)} names no task: not taken for a dependency")
+    return todo
+
+
+def texts(title: str) -> tuple[str, str]:
+    """A title of bearable length, and the whole text if it was cut."""
+    if len(title) <= _LONGEST_TITLE:
+        return title, ""
+    cut = title[:_LONGEST_TITLE].rpartition(" ")[0] or title[:_LONGEST_TITLE]
+    return f"{cut.rstrip(' ,;:')}…", title
+
+
+def read_fields(todo: Todo, lines: Iterable[tuple[int, str]]) -> None:
+    """Take up `- Dependencies: T002`, `_Depends: 1.2_`, `- Blocks: T003`, `- Status: Done` and `_Boundary: Api_`."""
+    for number, line in lines:
+        if len(line) > 2_000 or not (":" in line or "：" in line):
+            continue
+        match = _FIELD.match(line)
+        pairs = [(match["key"], match["value"])] if match else []
+        if not match or "_" in match["value"].strip("_ "):
+            annotations = [(found["key"], found["value"]) for found in _ANNOTATION.finditer(line)]
+            pairs = annotations or pairs
+        for key, value in pairs:
+            _field(todo, number, key.casefold(), value.strip().strip("*_").strip())
+
+
+def _field(todo: Todo, line: int, key: str, value: str) -> None:
+    if key == "status":
+        todo.status = todo.status or value
+    elif key == "boundary":
+        names = [part.strip().strip("`") for part in value.split(",")]
+        todo.item.fields["locks"] = tuple(dict.fromkeys(name for name in names if name))
+    elif key == "blocks":
+        todo.blocks.append(Asked(line, value))
+    else:
+        todo.fields = True
+        todo.asked.append(Asked(line, value))
+
+
+def set_state(draft: Draft, todo: Todo) -> None:
+    """What the box says, else the status in words."""
+    item, box = todo.item, todo.box
+    mark = box.mark.strip() if box else ""
+    if mark in DONE_MARKS and mark:
+        item.state, item.word = ItemState.DONE, mark
+    elif todo.head.struck:
+        item.state, item.word = ItemState.DROPPED, "struck through"
+        draft.note(NoteKind.DROPPED, item.line, f"{item.key} is struck through: it is not done")
+    elif mark in _IN_PROGRESS and mark:
+        draft.note(NoteKind.RESOLVED, item.line, f"{item.key} was begun, says [{mark}]: it is to be done")
+    elif mark:
+        draft.note(NoteKind.GUESSED, item.line, f"{item.key} has the mark [{mark}]: taken as to be done")
+    elif todo.status:
+        _set_status(draft, item, todo.status)
+
+
+def _set_status(draft: Draft, item: Item, status: str) -> None:
+    word = status[:60]
+    if _DROPPED_WORDS.match(status):
+        item.state, item.word = ItemState.DROPPED, word
+        draft.note(NoteKind.DROPPED, item.line, f"{item.key} is not done: its status is {quoted(word)}")
+    elif _DONE_WORDS.match(status):
+        item.state, item.word = ItemState.DONE, word
+
+
+def drop_optional(draft: Draft, todo: Todo, options: Options) -> None:
+    """A task with a star is only done when it is asked for."""
+    if todo.item.state is ItemState.OPEN and not options.optional:
+        todo.item.state, todo.item.word = ItemState.DROPPED, "optional"
+        draft.note(NoteKind.DROPPED, todo.item.line, f"{todo.key} is optional: it is left out")
+
+
+def arrange(draft: Draft, todos: Sequence[Todo], names: Names, steps: list[Step]) -> Order:
+    """Resolve what the tasks ask for, and put those that wait for later ones behind them."""
+    keys = [todo.key for todo in todos]
+    items = {todo.key: todo.item for todo in todos}
+    for todo in todos:
+        for asked in todo.asked:
+            names.ask(todo.item, asked)
+        for asked in todo.blocks:
+            _block(draft, todo, asked, names, items)
+    if steps:
+        put_late(draft, todos, keys, steps)
+    return Order(draft)
+
+
+def _block(draft: Draft, todo: Todo, asked: Asked, names: Names, items: Mapping[str, Item]) -> None:
+    found, unknown = names.read(asked.words, todo.key)
+    for name in found:
+        for key in draft.sets.get(name, (name,)):
+            if key in items and key != todo.key and todo.key not in items[key].needs:
+                items[key].needs.append(todo.key)
+    for word in unknown:
+        draft.note(NoteKind.UNRESOLVED, asked.line, f"{todo.key} blocks {quoted(word)}: there is none")
+
+
+def put_late(draft: Draft, todos: Sequence[Todo], keys: Sequence[str], steps: list[Step]) -> None:
+    """Put tasks behind those they wait for, if these come later: what a task says wins over its place."""
+    inside: dict[str, list[str]] = {}
+    for todo in todos:
+        if todo.item.parent:
+            inside.setdefault(todo.item.parent, []).append(todo.key)
+    graph: dict[str, Sequence[str]] = {t.key: t.item.needs for t in todos if t.item.needs and t.key not in inside}
+    if not graph:
+        return
+    places = late(keys, {**draft.sets, **inside, **graph})
+    places = {key: place for key, place in places.items() if key not in inside}
+    lines = {todo.key: todo.item.line for todo in todos}
+    for key, (position, _) in places.items():
+        text = f"{key} comes after {keys[position]}, which it waits for; what stands below {key} does not wait for it"
+        draft.note(NoteKind.RESOLVED, lines[key], text)
+    moved(steps, places, keys)

@@ -1,0 +1,183 @@
+"""Numbered lists of boxes in several levels (Kiro, OpenSpec): what is a task, what holds tasks, and their order."""
+
+from __future__ import annotations
+
+from nova_core.importers.checklist import Box, Checklist
+from nova_core.importers.draft import Draft, ItemState
+from nova_core.importers.heads import Head, read_head
+from nova_core.importers.lists import Keys, Todo, arrange, drop_optional, set_state, todo_of
+from nova_core.importers.options import Options
+from nova_core.importers.order import Order, Step
+from nova_core.importers.refs import Names
+from nova_core.model import NoteKind
+from nova_core.parser.cells import undecorated
+
+_DEEPEST = 32  # levels; what is deeper stands beside
+_MOST_CONTEXT = 2_000  # characters of a parent's details that go to each of its tasks
+_MOST_TASKS = 50
+_PLAIN_HEADINGS = frozenset(("tasks", "task list", "implementation tasks", "implementation plan", "タスク", "任务"))
+
+
+class Nested:
+    """The boxes of a file as a tree.
+
+    A box with a number is a part of the box with the number before its last dot, else of the one it is indented below.
+    A box without an id inside of another is one of its steps. `marks` says whether `(P)` and `*` mean something.
+    """
+
+    def __init__(self, draft: Draft, found: Checklist, options: Options, *, marks: bool) -> None:
+        self.draft, self._found, self._options, self._marks = draft, found, options, marks
+        self._heads: dict[int, Head] = {}
+        self._parents: dict[int, int] = {}
+        self._choose()
+        self._containers = {parent for parent in self._parents.values() if parent >= 0}
+        self.todos: dict[int, Todo] = {}
+        self._optional: set[int] = set()
+        keys = Keys(draft)
+        for at in self._heads:
+            self._make(at, keys)
+        keys.tell()
+        draft.items = [todo.item for todo in self.todos.values()]
+        self.leaves = [todo for at, todo in self.todos.items() if at not in self._containers]
+        self._share_details()
+        self.steps = self._steps()
+        self.names = self._names()
+
+    def follow(self) -> None:
+        """Let the order of the file be the order of the tasks."""
+        self.arranged().follow(self.steps, [])
+
+    def arranged(self, *, moving: bool = True) -> Order:
+        """Resolve what the tasks say of one another, and put late who waits for later ones."""
+        for at in self._containers:  # what a parent waits for, all of its tasks wait for
+            for asked in self.todos[at].asked:
+                self.names.ask(self.todos[at].item, asked)
+        return arrange(self.draft, self.leaves, self.names, self.steps if moving else [])
+
+    def _choose(self) -> None:
+        """Find the boxes that are tasks, and the box that each is a part of."""
+        boxes = self._found.boxes
+        depths: dict[int, int] = {}
+        latest: dict[str, int] = {}
+        holders: list[int] = []  # for each box the task that it is indented below
+        place = -1
+        for at, box in enumerate(boxes):
+            enclosing = box.inside if box.inside in self._heads else holders[box.inside] if box.inside >= 0 else -1
+            holders.append(enclosing)
+            if (top := self._top(box)) != place:
+                place, latest = top, {}
+            head = read_head(box.text)
+            if not box.text:
+                self.draft.note(NoteKind.DROPPED, box.line, "an empty box is no task")
+            elif not head.id and enclosing >= 0:
+                boxes[enclosing].body += [*range(box.line - 1, box.line + box.more), *box.body]
+            else:
+                parent = _by_number(head.id, latest, enclosing)
+                while parent >= 0 and depths[parent] >= _DEEPEST:
+                    parent = self._parents[parent]
+                depths[at] = depths[parent] + 1 if parent >= 0 else 0
+                self._heads[at], self._parents[at] = head, parent
+                latest[head.id] = at
+        for at in self._heads:
+            boxes[at].body.sort()
+
+    def _top(self, box: Box) -> int:
+        """The chapter that a box is in: numbers may begin anew in the next one."""
+        last = -1
+        for heading in self._found.titles(box.heading):
+            if heading.level <= 2:
+                last = heading.line
+                break
+        return last
+
+    def _make(self, at: int, keys: Keys) -> None:
+        box, head, parent = self._found.boxes[at], self._heads[at], self._parents[at]
+        title = self._found.headings[box.heading].text if box.heading >= 0 else ""
+        key = keys.own(head.id, box.line) if head.id else keys.made(title, box.line)
+        todo = self.todos[at] = todo_of(self.draft, self._found, box, head, key)
+        item = todo.item
+        if parent >= 0:
+            item.parent = self.todos[parent].key
+        item.group = self._group(title, parent)
+        optional = self._marks and (box.star or parent in self._optional)
+        if optional:
+            self._optional.add(at)
+        if at in self._containers:
+            return
+        set_state(self.draft, todo)
+        if optional:
+            drop_optional(self.draft, todo, self._options)
+        if item.state is ItemState.OPEN and parent >= 0 and self._found.boxes[parent].mark in ("x", "X"):
+            text = f"{key} is not ticked, but {item.parent} around it is: {key} is to be done"
+            self.draft.note(NoteKind.GUESSED, box.line, text)
+
+    def _group(self, title: str, parent: int) -> str:
+        """The outermost task around, with its number, else the heading."""
+        if parent >= 0:
+            above = self.todos[parent].item
+            return above.group if self._parents[parent] >= 0 else f"{above.key}. {above.title}"
+        plain = undecorated(title)
+        return "" if plain.casefold() in _PLAIN_HEADINGS else plain
+
+    def _share_details(self) -> None:
+        """Give what is written below a parent to its tasks, who would not see it otherwise."""
+        users: dict[str, list[Todo]] = {}
+        for todo in self.leaves:
+            if todo.item.parent:
+                users.setdefault(todo.item.parent, []).append(todo)
+        for at in self._containers:
+            parent = self.todos[at].item
+            tasks = users.get(parent.key, [])
+            if not parent.details:
+                continue
+            if not tasks or len(tasks) > _MOST_TASKS or len(parent.details) > _MOST_CONTEXT:
+                text = f"what is written below {parent.key} is in none of its tasks"
+                self.draft.note(NoteKind.DROPPED, parent.line, text)
+                continue
+            for todo in tasks:
+                head = f"Part of {parent.key}, {parent.title}:\n{parent.details}"
+                todo.item.details = f"{todo.item.details}\n\n{head}".strip()
+
+    def _steps(self) -> list[Step]:
+        """The tasks in order; each heading is a group of its own."""
+        top: list[Step] = []
+        made: dict[int, Step] = {}
+        heading = -2
+        for at, todo in self.todos.items():
+            box, parent = self._found.boxes[at], self._parents[at]
+            parallel = self._marks and todo.head.parallel
+            step = made[at] = Step(None if at in self._containers else todo.item, parallel)
+            if parent >= 0:
+                made[parent].steps.append(step)
+                continue
+            if box.heading != heading:
+                heading = box.heading
+                title = self._found.headings[heading].text if heading >= 0 else ""
+                top.append(Step(None, self._marks and "(P)" in title))
+            top[-1].steps.append(step)
+        return top
+
+    def _names(self) -> Names:
+        names = Names(self.draft, [todo.key for todo in self.todos.values()])
+        for todo in self.leaves:
+            if not todo.box or todo.box.heading < 0:
+                continue
+            for heading in self._found.titles(todo.box.heading):
+                title = undecorated(heading.text)
+                number = read_head(title).id
+                if number and not names.key(number):
+                    names.call(number, [todo.key])
+                names.call(title, [todo.key])
+                if ":" in title:
+                    names.call(title.partition(":")[0], [todo.key])
+        return names
+
+
+def _by_number(number: str, latest: dict[str, int], enclosing: int) -> int:
+    """The task that holds `number`: `2.3` of `2.3.1`, else `2`, else the one around it."""
+    stem = number
+    while "." in stem:
+        stem = stem.rpartition(".")[0]
+        if stem in latest:
+            return latest[stem]
+    return enclosing

@@ -1,0 +1,30 @@
+"""Reads the tasks.md of an OpenSpec change: numbered boxes below numbered headings, done one after the other."""
+
+from __future__ import annotations
+
+import re
+
+from nova_core.importers.checklist import read_checklist
+from nova_core.importers.draft import Draft
+from nova_core.importers.lists import draft_of
+from nova_core.importers.nested import Nested
+from nova_core.importers.options import Options
+from nova_core.model import NoteKind
+
+_NUMBERED_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX]\][ \t]+(?:\*\*)?\d{1,6}\.\d", re.MULTILINE)
+
+
+def suits(path: str, text: str) -> bool:
+    """Whether it is the file of a change, or has boxes numbered as there."""
+    return _NUMBERED_BOX.search(text) is not None or ("openspec/changes/" in path.replace("\\", "/") and "- [" in text)
+
+
+def read(path: str, text: str, options: Options) -> Draft:
+    """Every box in its order; the format has no word for what may be done at the same time."""
+    found = read_checklist(text)
+    draft = draft_of(path, "openspec", found, text)
+    if "/archive/" in path.replace("\\", "/"):
+        draft.note(NoteKind.GUESSED, 0, "an archived change: it was finished, but its open boxes are read as tasks")
+    plan = Nested(draft, found, options, marks=False)
+    plan.follow()
+    return draft

@@ -1,0 +1,166 @@
+"""The phases of a spec-kit plan: which headings they are, and which of them wait for which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from nova_core.importers.checklist import Checklist
+from nova_core.importers.order import Order, Step
+from nova_core.importers.refs import Names
+from nova_core.parser.cells import undecorated, without_remarks
+from nova_core.parser.values import read_priority
+
+_PHASE = re.compile(
+    r"\W*(?:phase|fase|étape|etapa|stage|阶段|階段|フェーズ|단계|этап|фаза|aşama|giai đoạn|第)"
+    r"\s*[\dN一二三四五六七八九十]",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\W*\w*?\s*(\d{1,4}(?:\.\d{1,4}){0,3})")
+STORY = re.compile(
+    r"(?:user\s+stor(?:y|ies)|\bUS|用户故事|ユーザーストーリー|hist[oó]ria de usu[aá]rio)\s*-?#?(\d{1,4})",
+    re.IGNORECASE,
+)
+_PRIORITY = re.compile(r"\((?:priority|优先级|優先度|prioridad(?:e)?)?\s*[:：]?\s*(P\d)\b", re.IGNORECASE)
+
+
+class Phase(msgspec.Struct):
+    """Tasks between two barriers, or those of one story (`stories`), which runs beside the other stories.
+
+    `after` are indexes of phases of the same block of stories that it waits for; `needs` is what else.
+    """
+
+    index: int
+    title: str
+    line: int
+    stories: frozenset[int]
+    priority: int
+    steps: list[Step] = []
+    keys: list[str] = []
+    after: list[int] = []
+    needs: list[str] = []
+    block: int = 0
+
+    @property
+    def number(self) -> str:
+        """The number in its title."""
+        match = _NUMBER.match(self.title[:200])
+        return match[1] if match and _PHASE.match(self.title) else ""
+
+    @property
+    def name(self) -> str:
+        """What it is called without number and remarks: `Setup`, `Tests First`."""
+        plain = self.title.partition(":")[2] if ":" in self.title and is_phase(self.title) else self.title
+        return without_remarks(plain[:500]).partition(" - ")[0].strip(" ⚠️🎯-–—:")
+
+
+def rank(word: str) -> int:
+    """The priority of P0 to P9: read as everywhere, and what is less than P4 as P4."""
+    return read_priority(f"P{min(int(word[1:]), 4)}")
+
+
+def is_phase(title: str) -> bool:
+    """Whether a heading says that it is a phase."""
+    return _PHASE.match(title) is not None
+
+
+def phase_heading(found: Checklist, heading: int) -> int:
+    """The index of the heading that is the phase around a place: what says so, a story, else the outermost.
+
+    It is -1 for none; the title of the file is none.
+    """
+    around = []
+    at = heading
+    while at >= 0:
+        if found.headings[at].level > 1:
+            around.append(at)
+        at = found.above[at]
+    around.reverse()
+    titles = [undecorated(found.headings[at].text[:300]) for at in around]
+    for suits in (_PHASE.match, STORY.search):
+        for at, title in zip(around, titles, strict=True):
+            if suits(title):
+                return at
+    return around[0] if around else -1
+
+
+def make_phase(index: int, title: str, line: int) -> Phase:
+    """A phase from its heading."""
+    stories = frozenset(int(number) for number in STORY.findall(title[:500]))
+    priority = _PRIORITY.search(title[:500])
+    return Phase(index, title, line, stories, rank(priority[1]) if priority else 0)
+
+
+def number_blocks(phases: Iterable[Phase]) -> None:
+    """Stories that stand together are a block, every other phase is one alone."""
+    block, stories = 0, False
+    for phase in phases:
+        if not (phase.stories and stories):
+            block += 1
+        stories = bool(phase.stories)
+        phase.block = block
+
+
+def name_phases(names: Names, phases: Iterable[Phase]) -> None:
+    """Let phases and stories be named in what tasks wait for."""
+    for phase in phases:
+        if phase.number:
+            names.call(f"Phase {phase.number}", phase.keys)
+        for story in sorted(phase.stories):
+            for word in (f"US{story}", f"US {story}", f"User Story {story}"):
+                names.call(word, phase.keys)
+
+
+def follow(order: Order, phases: list[Phase]) -> None:
+    """Let each phase wait for all before it, but stories not for one another unless they say so."""
+    barrier: list[str] = []
+    at = 0
+    while at < len(phases):
+        last = at
+        while last < len(phases) and phases[last].block == phases[at].block:
+            last += 1
+        barrier = _block(order, phases[at:last], barrier)
+        at = last
+
+
+def _block(order: Order, phases: list[Phase], barrier: list[str]) -> list[str]:
+    """The tasks that end a block."""
+    ends: dict[int, list[str]] = {}
+    latest: dict[int, int] = {}
+    for phase in phases:  # the second phase of a story waits for the first
+        phase.after += [latest[story] for story in phase.stories if story in latest]
+        latest.update(dict.fromkeys(phase.stories, phase.index))
+    for phase in _sorted(phases):
+        start = [key for index in dict.fromkeys(phase.after) for key in ends.get(index, ())]
+        start = start or barrier
+        if phase.needs:
+            start = list(dict.fromkeys([*start, *phase.needs]))
+        done = order.follow(phase.steps, start)
+        ends[phase.index] = done if phase.keys else start
+    covered = {index for phase in phases if phase.keys for index in phase.after}
+    found = [key for phase in phases if phase.index not in covered for key in ends[phase.index]]
+    return list(dict.fromkeys(found)) or barrier
+
+
+def _sorted(phases: list[Phase]) -> list[Phase]:
+    """The phases of a block, each behind those it waits for; what would go in a circle is left out."""
+    by_index = {phase.index: phase for phase in phases}
+    done: dict[int, bool] = {}
+    out: list[Phase] = []
+    for first in phases:
+        stack = [(first, iter(first.after))]
+        while stack:
+            phase, rest = stack[-1]
+            if phase.index not in done:
+                done[phase.index] = False
+            following = next((i for i in rest if i in by_index and i not in done), None)
+            if following is not None:
+                stack.append((by_index[following], iter(by_index[following].after)))
+                continue
+            stack.pop()
+            if not done[phase.index]:
+                done[phase.index] = True
+                out.append(phase)
+    return out

@@ -1,0 +1,204 @@
+"""Resolves what a checklist says of the order of its tasks: ids, lists, ranges, stories, phases."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from nova_core.importers.draft import Draft, Item
+from nova_core.model import NoteKind
+from nova_core.parser.cells import is_nothing
+from nova_core.parser.findings import quoted
+from nova_core.parser.wording import folded_name, numbered, plain, range_ends, trimmed, variants
+
+_JOINTS = (" and ", " & ", " + ", " plus ", "+", "&", "/", ";", "、", "，", "；", "와", "和")
+_ID = re.compile(r"([A-Za-z]*)-?0*(\d+)([a-z]{0,2})((?:\.\d+)*)([a-z]?)\Z")
+_MOST_WORDS = 10_000  # characters of one list of references
+_MOST_NAMED = 1_000  # phases in one range
+
+_ONE = (
+    r"(?:tasks?\s+)?#?(?:T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*|\d{1,6}(?:\.\d{1,6})+[a-z]?"
+    r"|US ?-?\d{1,4}|Phases? \d{1,4}(?:\.\d{1,4})*)\b"
+)
+_JOINT = r"\s*(?:,\s*and|,|and|&|\+|/|;|、|，|-|–|—|to|through|thru|until)\s*"
+REFERENCES = re.compile(rf"{_ONE}(?:{_JOINT}(?:{_ONE}|\d{{1,6}}\b))*", re.IGNORECASE)
+_SAYS = re.compile(
+    r"(?:\bdepend(?:s|ent|ing)?\s+(?:up)?on|依赖于?|依存|\bdepende\s+de|\bdépend\s+de|\bhängt\s+ab\s+von)\s*[:：]?\s*"
+    r"|[(（]\s*(?:after|requires?|needs|blocked by|waits for|prereq(?:uisite)?s?|deps?|dependenc(?:y|ies))\b"
+    r"\s*[:：]?\s*",
+    re.IGNORECASE,
+)
+_SURE = re.compile(r"\bdepend|依", re.IGNORECASE)
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """Words that name what a task waits for; `field` says that they stand where nothing else may stand."""
+
+    line: int
+    words: str
+    field: bool = True
+
+
+def inline(text: str, line: int) -> tuple[list[Asked], list[str]]:
+    """The references in the sentences of a task, and the pieces that look like one and name nothing."""
+    asked: list[Asked] = []
+    prose: list[str] = []
+    for says in _SAYS.finditer(text[:_MOST_WORDS]):
+        found = REFERENCES.match(text, says.end())
+        if found:
+            asked.append(Asked(line, found[0], field=False))
+        elif _SURE.search(says[0]) and text[says.end() :].strip(" .)）"):
+            prose.append(text[says.start() : says.start() + 60])
+    return asked, prose
+
+
+def alike(word: str) -> str:
+    """What is the same for `T001`, `T-1` and `t1`: an id without dashes, zeros and case."""
+    match = _ID.match(word)
+    if not match:
+        return word.casefold()
+    return f"{match[1].casefold()}{match[2]}{match[3]}{match[4]}{match[5]}"
+
+
+class Names:
+    """Everything that a reference can name: the keys of a draft in order, and groups of them by name."""
+
+    def __init__(self, draft: Draft, keys: Sequence[str]) -> None:
+        self._draft = draft
+        self._keys = keys
+        self._position = {key: at for at, key in enumerate(keys)}
+        self._dotted = any("." in key for key in keys)
+        self._alike: dict[str, str] = {}
+        for key in keys:
+            like = alike(key)
+            self._alike[like] = "" if like in self._alike else key
+            if like[:1] == "t" and like[1:].isdigit():
+                self._alike.setdefault(like[1:], key)
+        self._groups: dict[str, list[str]] = {}
+        self._large: dict[str, frozenset[str]] = {}
+
+    def call(self, name: str, keys: Iterable[str]) -> None:
+        """Let a name stand for some of the keys; a name that is used again stands for all of them."""
+        self._groups.setdefault(folded_name(name), []).extend(keys)
+
+    def ask(self, item: Item, asked: Asked) -> list[str]:
+        """Let an item wait for what is asked for, and return it; what is not there is missing and noted."""
+        found, unknown = self.read(asked.words, item.key)
+        for need in found:
+            if need == item.key:
+                self._draft.note(NoteKind.DROPPED, asked.line, f"{item.key} waits for itself")
+            elif need not in item.needs:
+                item.needs.append(need)
+        for word in unknown:
+            if asked.field or self.is_id(word):
+                item.missing.append(word[:100])
+                self._draft.note(NoteKind.UNRESOLVED, asked.line, f"{item.key} waits for {quoted(word)}: there is none")
+            else:
+                self._draft.note(NoteKind.DROPPED, asked.line, f"{quoted(word)} is not taken for a task")
+        return [need for need in found if need != item.key]
+
+    def is_id(self, word: str) -> bool:
+        """Whether a word that names nothing is like the ids of this file, so that it ought to name something."""
+        return (word[:1] in "Tt" or self._dotted or not word[:1].isdigit()) and _ID.match(word) is not None
+
+    def read(self, words: str, but: str = "") -> tuple[list[str], list[str]]:
+        """What a list of references needs (keys, or names of sets without the key `but`), and the words left over."""
+        text = words if words.isascii() else unicodedata.normalize("NFKC", words)
+        if is_nothing(text):
+            return [], []
+        text = plain(text[:_MOST_WORDS])
+        if is_nothing(text) or not text:
+            return [], []
+        if (whole := self.find(text, but)) is not None:
+            return whole, []
+        for joint in _JOINTS:
+            text = text.replace(joint, ",")
+        found: list[str] = []
+        unknown: list[str] = []
+        noun = ""
+        for part in (trimmed(piece) for piece in text.split(",")):
+            if not part or is_nothing(part):
+                continue
+            noun = part.rpartition(" ")[0] or noun
+            needs = self.find(part, but)
+            if needs is None and noun and part.isdigit():
+                needs = self.find(f"{noun} {part}", but)
+            if needs is None:
+                unknown.append(part)
+            else:
+                found += needs
+        return list(dict.fromkeys(found)), unknown
+
+    def find(self, word: str, but: str = "") -> list[str] | None:
+        """What one reference needs; None if it names nothing."""
+        if len(word) > 200:
+            return None
+        for form in variants(trimmed(word)):
+            if key := self.key(form):
+                return [key]
+            if (group := self._groups.get(folded_name(form))) is not None:
+                return self._set(form, group, but)
+        return self._range(trimmed(word), but)
+
+    def key(self, word: str) -> str:
+        """The key that a word names exactly, or but for case, dashes and zeros; empty if there is none."""
+        if word in self._position:
+            return word
+        return self._alike.get(alike(word.rstrip(".")), "")
+
+    def _range(self, text: str, but: str) -> list[str] | None:
+        for left, right in range_ends(text):
+            first = next((key for form in variants(trimmed(left)) if (key := self.key(form))), "")
+            last = first and (self.key(trimmed(right)) if not trimmed(right).isdigit() else "")
+            if first and not last:
+                last = self.key(numbered(first)[0] + trimmed(right)) or self.key(trimmed(right))
+            if first and last:
+                return self._between(first, last, but)
+            if not first and (phases := self._phases(left, trimmed(right), but)) is not None:
+                return phases
+        return None
+
+    def _between(self, first: str, last: str, but: str) -> list[str] | None:
+        """The tasks of a range: as the file lists them; a range that runs backwards names nothing."""
+        begin, end = self._position[first], self._position[last]
+        if begin > end:
+            return None
+        return self._set(f"{first} to {last}", self._keys[begin : end + 1], but)
+
+    def _phases(self, left: str, right: str, but: str) -> list[str] | None:
+        """`Phases 3-5`: each of them."""
+        noun, start = numbered(trimmed(left))
+        noun = noun.strip().rstrip("s")
+        right = numbered(right)[1]
+        if not noun or not start or not right or len(right) > 6 or len(start) > 6:
+            return None
+        if not 0 <= int(right) - int(start) < _MOST_NAMED:
+            return None
+        found: list[str] = []
+        for number in range(int(start), int(right) + 1):
+            group = self._groups.get(folded_name(f"{noun} {number}"))
+            if group is None:
+                return None
+            found += self._set(f"{noun} {number}", group, but)
+        return found
+
+    def _set(self, name: str, keys: Sequence[str], but: str) -> list[str]:
+        """A name for many keys, the key itself for one."""
+        if len(keys) < 2:
+            return [key for key in keys if key != but]
+        if but and but in self._members(name, keys):
+            keys = [key for key in keys if key != but]
+            name = f"{name} but {but}"
+        while name in self._position:
+            name += " all"
+        self._draft.sets.setdefault(name, list(keys))
+        return [name]
+
+    def _members(self, name: str, keys: Sequence[str]) -> frozenset[str]:
+        known = self._large.get(name)
+        if known is None or len(known) != len(keys):
+            known = self._large[name] = frozenset(keys)
+        return known

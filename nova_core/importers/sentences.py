@@ -1,0 +1,272 @@
+"""Reads what a spec-kit plan says in sentences about its order: `US3 (Phase 5): Depends on US1`, `T008 blocks T009`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from nova_core.importers.checklist import Checklist
+from nova_core.importers.draft import Draft
+from nova_core.importers.lists import Todo
+from nova_core.importers.phases import STORY, Phase
+from nova_core.importers.refs import REFERENCES, Names
+from nova_core.model import NoteKind
+from nova_core.parser.cells import without_remarks
+from nova_core.parser.findings import quoted
+
+_ABOUT_ORDER = re.compile(
+    r"dependenc|execution order|parallel|within each|implementation strategy|execution flow|依赖|依存|dependencias"
+    r"|dependências|abhängigkeit|dépendance|зависимост",
+    re.IGNORECASE,
+)
+_DEPENDENCIES = re.compile(
+    r"dependenc|execution order|within each|依赖|依存|dependencias|dependências|abhängigkeit|dépendance|зависимост",
+    re.IGNORECASE,
+)
+_BLOCKS = re.compile(r"\bblocks?\b", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"\b(?:must (?:be )?(?:complete|completed|done|finish|finished) before|before|precedes?)\b|→|--?>", re.IGNORECASE
+)
+_AFTER = re.compile(
+    r"\b(?:(?:all )?depends? (?:up)?on|(?:can |should |must )?(?:only )?(?:start|begin|run)s? (?:only )?(?:after|once)"
+    r"|after|requires?|needs?|blocked by|waits? for|follows?)\b|依赖于?|依存",
+    re.IGNORECASE,
+)
+_SOUNDS = re.compile(
+    r"\b(?:depend(?:s|ing|ent)?|after|before|blocks?|blocked|requires?|needs?|once|until|waits?|prerequisites?|follows?"
+    r"|sequenced?)\b|依赖|依存|→",
+    re.IGNORECASE,
+)
+_FREE = re.compile(
+    r"\bno (?:\w+ )?dependenc|\bindependent|in parallel\b|can start immediately|\bnone\b|parallelized", re.IGNORECASE
+)
+_CLAUSES = re.compile(r"\s[-–—]\s|;|\.\s|,?\s+but\s|\.\Z")
+_ALL_STORIES = re.compile(
+    r"\b(?:all|every|any|desired|three|two)?\s*(?:desired |the )?(?:user )?stories\b", re.IGNORECASE
+)
+_PHASES = re.compile(r"\bphases?\s+(\d{1,4}(?:\.\d{1,4})?)(?:\s*[-–—]\s*(\d{1,4}(?:\.\d{1,4})?))?(\+)?", re.IGNORECASE)
+_TASKS = re.compile(r"\bT-?\d{1,6}[a-z]{0,2}\b", re.IGNORECASE)
+# Sentences of the template itself: its phases keep them, or they are for whoever writes the list.
+_TEMPLATE = frozenset(
+    ("tests must be written and fail before implementation", "models before services", "services before endpoints",
+     "core implementation before integration", "story complete before moving to next priority",
+     "verify tests fail before implementing", "or sequentially in priority order",
+     "user stories can then proceed in parallel")
+)  # fmt: skip
+_LONGEST = 2_000  # characters of a sentence
+_MOST = 500  # sentences that are read
+
+
+class _Subject(msgspec.Struct):
+    """What a piece of a sentence names: phases by index, and words for tasks."""
+
+    phases: list[int] = []
+    tasks: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.phases or self.tasks)
+
+
+def is_about_order(title: str) -> bool:
+    """Whether a heading stands over text about the order of tasks, which holds no tasks."""
+    return _ABOUT_ORDER.search(title[:300]) is not None
+
+
+class Sentences:
+    """Adds what the section about dependencies says; every sentence that is not understood gets a note."""
+
+    def __init__(
+        self, draft: Draft, found: Checklist, names: Names, phases: Sequence[Phase], todos: Sequence[Todo]
+    ) -> None:
+        self._draft, self._found, self._names, self._phases = draft, found, names, phases
+        self._todos = {todo.key: todo for todo in todos}
+        self._phase_of = {key: phase.index for phase in phases for key in phase.keys}
+        self._by_number = {phase.number: phase.index for phase in phases if phase.number}
+        self._by_name: dict[str, int] = {}
+        for phase in phases:
+            word = phase.name.split(" ")[0].casefold()
+            if len(word) > 3 and word.isalpha() and not phase.stories and word not in ("phase", "user", "tasks"):
+                self._by_name[word] = -1 if word in self._by_name else phase.index
+
+    def read(self) -> None:
+        """Go through the sections."""
+        count = kept = 0
+        for line, text in self._lines():
+            if not (_SOUNDS.search(text) or _FREE.search(text)):
+                continue
+            if _folded(text) in _TEMPLATE:
+                kept += 1
+                continue
+            count += 1
+            if count > _MOST:
+                self._draft.note(
+                    NoteKind.DROPPED, line, f"sentences about the order after the first {_MOST} are not read"
+                )
+                break
+            if not self._sentence(line, text):
+                self._draft.note(NoteKind.DROPPED, line, f"not taken for a dependency: {quoted(text)}")
+        if kept:
+            self._draft.note(
+                NoteKind.RESOLVED, 0, f"{kept} sentences of the template add nothing to the order of the tasks"
+            )
+        for fence in self._found.fences:
+            body = self._found.lines[fence.start + 1 : fence.end]
+            if self._is_section(fence.heading) and any("→" in row or "->" in row for row in body):
+                self._draft.note(NoteKind.DROPPED, fence.start + 1, "the graph in the code fence is not read")
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        for line in self._found.loose:
+            if line.text.startswith("|") or not self._is_section(line.heading):
+                continue
+            text = line.text[:_LONGEST].replace("**", "").replace("`", "").strip("_* ")
+            if text and not text.startswith(("---", ">")):
+                yield line.line, text
+
+    def _is_section(self, heading: int) -> bool:
+        for title in self._found.titles(heading):
+            if title.level > 1 and _DEPENDENCIES.search(title.text[:300]):
+                return True
+            if title.level > 1 and is_about_order(title.text):
+                return False
+        return False
+
+    def _sentence(self, line: int, text: str) -> bool:
+        """Take up one sentence; whether all of it was understood."""
+        head, colon, tail = text.partition(":")
+        subject = self._named(head) if colon and len(head) < 120 else _Subject()
+        if not subject and not (colon and len(head) < 40):
+            tail = text
+        understood = False
+        for clause in _CLAUSES.split(tail if subject or colon else text):
+            clause = clause.strip()
+            if not clause:
+                continue
+            known = self._clause(line, clause, subject)
+            if known is False:
+                return False
+            understood = understood or bool(known)
+        return understood or bool(subject and not _SOUNDS.search(without_remarks(tail)))
+
+    def _clause(self, line: int, clause: str, subject: _Subject) -> bool | None:
+        """Whether a clause was understood; None if it says nothing of the order."""
+        for pattern, turned in ((_AFTER, False), (_BLOCKS, True), (_BEFORE, True)):
+            if match := pattern.search(clause):
+                left = self._named(clause[: match.start()]) or subject
+                right = self._named(clause[match.end() :])
+                if left and right:
+                    users, needed = (right, left) if turned else (left, right)
+                    return self._add(line, users, needed)
+                return _FREE.search(clause) is not None
+        if _FREE.search(clause):
+            return self._is_free(line, self._named(clause) or subject, clause)
+        return None
+
+    def _is_free(self, line: int, subject: _Subject, clause: str) -> bool:
+        """What is said to be independent is so already: stories, and tasks with `[P]`; nothing else is made so."""
+        bound = [self._phases[at].name for at in subject.phases if at and not self._phases[at].stories]
+        if bound and "no " not in clause.casefold() and "immediately" not in clause.casefold():
+            text = f"{bound[0] or 'it'} stays behind the phases above it, though {quoted(clause)}"
+            self._draft.note(NoteKind.GUESSED, line, text)
+        return True
+
+    def _named(self, text: str) -> _Subject:
+        """What a piece names; what stands in brackets only counts where nothing else is named."""
+        outside = without_remarks(text)
+        return self._scan(outside) or (self._scan(text) if outside != text else _Subject())
+
+    def _scan(self, text: str) -> _Subject:
+        found = _Subject()
+        for match in STORY.finditer(text):
+            number = int(match[1])
+            found.phases += [phase.index for phase in self._phases if number in phase.stories]
+        for match in _PHASES.finditer(text):
+            found.phases += self._span(match[1], match[2] or "", open_end=bool(match[3]))
+        for match in REFERENCES.finditer(text):
+            if _TASKS.match(match[0].removeprefix("task ").removeprefix("tasks ").strip("# ")):
+                found.tasks.append(match[0])
+        if not found and _ALL_STORIES.search(text):
+            found.phases += [phase.index for phase in self._phases if phase.stories]
+        if not found:
+            for word in re.findall(r"[a-z]+", text.casefold()):
+                word = "foundational" if word == "foundation" and word not in self._by_name else word
+                if self._by_name.get(word, -1) >= 0:
+                    found.phases.append(self._by_name[word])
+        found.phases = list(dict.fromkeys(found.phases))
+        return found
+
+    def _span(self, first: str, last: str, *, open_end: bool) -> list[int]:
+        begin = self._by_number.get(first, -1)
+        if begin < 0:
+            return []
+        if open_end:
+            return [phase.index for phase in self._phases[begin:] if phase.stories]
+        end = self._by_number.get(last, begin) if last else begin
+        return list(range(begin, end + 1))
+
+    def _add(self, line: int, users: _Subject, needed: _Subject) -> bool:
+        """Let some wait for others, where the order of the phases does not have it so already."""
+        understood = True
+        for user in users.phases:
+            for need in needed.phases:
+                if user != need:
+                    understood = self._phase_after(user, need) and understood
+            for words in needed.tasks:
+                understood = self._phase_after_tasks(user, words) and understood
+        for words in users.tasks:
+            keys, unknown = self._names.read(words)
+            self._unknown(line, unknown)
+            for key in self._members(keys):
+                self._task_after(line, key, needed)
+        return understood
+
+    def _phase_after(self, user: int, need: int) -> bool:
+        first, second = self._phases[user], self._phases[need]
+        if second.block < first.block:
+            return True
+        if second.block > first.block:
+            return False
+        first.after.append(need)
+        return True
+
+    def _phase_after_tasks(self, user: int, words: str) -> bool:
+        keys, unknown = self._names.read(words)
+        phase = self._phases[user]
+        open_ones = [key for key in self._members(keys) if self._phases[self._phase_of[key]].block >= phase.block]
+        if any(self._phases[self._phase_of[key]].block > phase.block for key in open_ones):
+            return False
+        phase.needs += [key for key in open_ones if self._phase_of[key] != user]
+        return not unknown
+
+    def _task_after(self, line: int, key: str, needed: _Subject) -> None:
+        todo = self._todos[key]
+        for words in needed.tasks:
+            keys, unknown = self._names.read(words, key)
+            if all(self._is_implied(key, need) for need in self._members(keys)) and not unknown:
+                continue
+            todo.item.needs += [need for need in keys if need not in todo.item.needs and need != key]
+            for word in unknown:
+                todo.item.missing.append(word[:100])
+            self._unknown(line, unknown, key)
+        for at in needed.phases:
+            phase = self._phases[at]
+            mine = self._phases[self._phase_of[key]]
+            if phase.block >= mine.block and at != mine.index:
+                todo.item.needs += [need for need in phase.keys if need not in todo.item.needs]
+
+    def _members(self, needs: Sequence[str]) -> list[str]:
+        return [key for need in needs for key in self._draft.sets.get(need, [need])]
+
+    def _is_implied(self, key: str, need: str) -> bool:
+        return self._phases[self._phase_of[need]].block < self._phases[self._phase_of[key]].block
+
+    def _unknown(self, line: int, words: Sequence[str], key: str = "") -> None:
+        for word in words:
+            what = f"{key} waits for {quoted(word)}" if key else f"the order names {quoted(word)}"
+            self._draft.note(NoteKind.UNRESOLVED, line, f"{what}: there is none")
+
+
+def _folded(text: str) -> str:
+    plain = without_remarks(text).casefold().strip(" .")
+    return " ".join(plain.split())

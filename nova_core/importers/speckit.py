@@ -1,0 +1,285 @@
+"""Reads the tasks.md of spec-kit: boxes, headings or paragraphs with ids, in phases and stories."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from nova_core.importers.checklist import Box, Checklist, Loose, read_checklist
+from nova_core.importers.draft import Draft, Item, ItemState
+from nova_core.importers.heads import Head, read_head
+from nova_core.importers.lists import Keys, Todo, arrange, draft_of, read_fields, set_state, texts, todo_of
+from nova_core.importers.options import Options
+from nova_core.importers.order import Step
+from nova_core.importers.phases import (
+    Phase,
+    follow,
+    is_phase,
+    make_phase,
+    name_phases,
+    number_blocks,
+    phase_heading,
+    rank,
+)
+from nova_core.importers.refs import Names, inline
+from nova_core.importers.sentences import Sentences, is_about_order
+from nova_core.model import Criterion, NoteKind
+from nova_core.parser.blocks import Heading
+from nova_core.parser.cells import undecorated
+from nova_core.parser.findings import quoted
+
+_TASK = re.compile(
+    r"^[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX~-]?\][ \t]*)?|#{1,6}[ \t]+)?(?:\*\*|`)?\[?T-?\d{2,5}[a-z]?\b",
+    re.MULTILINE,
+)
+_TEMPLATE = re.compile(r"^\*\*Input\*\*: Design documents|^## Format: `?\[ID\]", re.MULTILINE)
+_ID = re.compile(r"T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*\Z")
+_NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
+_NO_TASKS = re.compile(
+    r"checklist|acceptance|criteria|validation|\bgates?\b|review|definition of done|sign-?off|\bnotes\b|verification"
+    r"|验收|检查清单|チェックリスト|受け入れ",
+    re.IGNORECASE,
+)
+_PROVES = re.compile(r"\*\*(?:independent tests?|checkpoint)[^*]{0,2000}\*\*", re.IGNORECASE)
+_MOST_CRITERIA = 50
+_LABEL = re.compile(r"\*\*(?:(?:independent tests?(?: criteria)?|checkpoint)\s*[:：]?)\*\*\s*[:：]?\s*", re.IGNORECASE)
+
+
+def suits(path: str, text: str) -> bool:
+    """Whether there are tasks with ids such as T001, or the lines of the template."""
+    return _TASK.search(text) is not None or (_TEMPLATE.search(text) is not None and "- [" in text)
+
+
+def read(path: str, text: str, options: Options) -> Draft:
+    """Tasks in phases; `[P]` beside their neighbours, stories beside each other."""
+    found = read_checklist(text)
+    draft = draft_of(path, "spec-kit", found, text)
+    plan = _Plan(draft, found)
+    todos = plan.todos
+    draft.items = [todo.item for todo in todos]
+    phases = _phases(found, todos, plan.places)
+    names = Names(draft, [todo.key for todo in todos])
+    name_phases(names, phases)
+    number_blocks(phases)
+    Sentences(draft, found, names, phases, todos).read()
+    steps = [Step(None, steps=phase.steps) for phase in phases]
+    order = arrange(draft, todos, names, steps)
+    follow(order, phases)
+    _prove(found, todos, plan.places)
+    return draft
+
+
+class _Plan:
+    """The tasks of a file in its order, and for each of them the index of the heading it stands below."""
+
+    def __init__(self, draft: Draft, found: Checklist) -> None:
+        self._draft, self._found = draft, found
+        self._keys = Keys(draft)
+        titles = {at: read_head(heading.text) for at, heading in enumerate(found.headings) if _may_be_task(heading)}
+        self._tasks = {at: head for at, head in titles.items() if _ID.match(head.id)}
+        self._loose: dict[int, list[Loose]] = {}
+        for line in found.loose:
+            self._loose.setdefault(line.heading, []).append(line)
+        self._heads = [read_head(box.text) for box in found.boxes]
+        self._own_ids = bool(self._tasks) or any(_ID.match(head.id) for head in self._heads)
+        self._by_id: dict[str, Todo] = {}
+        self.places: dict[str, int] = {}
+        self.todos: list[Todo] = []
+        self._read_headings()
+        self._read_boxes()
+        if not self._by_id:
+            self._read_paragraphs()
+        self.todos.sort(key=lambda todo: todo.item.line)
+        self._keys.tell()
+
+    def _add(self, todo: Todo, heading: int, written: str) -> None:
+        self.todos.append(todo)
+        self.places[todo.key] = heading
+        if written:
+            self._by_id.setdefault(written, todo)
+        for title in self._found.titles(heading):
+            if "depend" in title.text and title.level > 2:
+                asked, _ = inline(title.text, title.line)
+                todo.asked += asked
+        for label in todo.head.labels:
+            if re.fullmatch(r"P\d", label):
+                todo.item.fields["priority"] = rank(label)
+
+    def _read_headings(self) -> None:
+        """`## T001: Title`, with what stands below it up to the next heading of its level."""
+        for at, head in self._tasks.items():
+            heading = self._found.headings[at]
+            key = self._keys.own(head.id, heading.line)
+            end = self._end(at, heading)
+            lines = self._found.lines[heading.line : end]
+            title, description = texts(head.title or key)
+            item = Item(key, title, heading.line, branch=self._draft.name, description=description)
+            item.details = "\n".join(lines).strip()
+            todo = Todo(item, head)
+            loose = [(line.line, line.text) for line in self._below(at)]
+            read_fields(todo, loose)
+            asked, _ = inline(heading.text, heading.line)
+            todo.asked += asked
+            set_state(self._draft, todo)
+            self._add(todo, self._found.above[at], head.id)
+
+    def _below(self, at: int) -> list[Loose]:
+        return self._loose.get(at, [])
+
+    def _end(self, at: int, heading: Heading) -> int:
+        """The line before the next heading that is not a part of this one."""
+        following = at + 1
+        headings = self._found.headings
+        while following < len(headings) and headings[following].level > heading.level and following not in self._tasks:
+            following += 1
+        return headings[following].line - 1 if following < len(headings) else len(self._found.lines)
+
+    def _read_boxes(self) -> None:
+        holders: list[int] = []
+        chosen: set[int] = set()
+        passed: Counter[int] = Counter()
+        for at, (box, head) in enumerate(zip(self._found.boxes, self._heads, strict=True)):
+            around = box.inside if box.inside in chosen else holders[box.inside] if box.inside >= 0 else -1
+            holders.append(around)
+            if not box.text:
+                self._draft.note(NoteKind.DROPPED, box.line, "an empty box is no task")
+            elif self._is_id(head):
+                chosen.add(at)
+            elif around >= 0:
+                self._found.boxes[around].body += [*range(box.line - 1, box.line + box.more), *box.body]
+            elif any(title in self._tasks for title in self._indexes(box.heading)):
+                pass  # a step of the task in the heading: it is in its details
+            elif self._is_no_task(box, head):
+                passed[box.heading] += 1
+            else:
+                chosen.add(at)
+        for at in sorted(chosen):
+            self._found.boxes[at].body.sort()
+            self._read_box(self._found.boxes[at], self._heads[at])
+        for heading, count in passed.items():
+            title = self._found.headings[heading]
+            boxes = "1 box is no task" if count == 1 else f"{count:,} boxes are no tasks"
+            self._draft.note(NoteKind.DROPPED, title.line, f"{boxes}: they stand below {quoted(title.text)}")
+
+    def _is_id(self, head: Head) -> bool:
+        """Whether a box is a task by its id. Where there are ids like T001, plain numbers are steps."""
+        return bool(_ID.match(head.id)) or (bool(head.id) and not self._own_ids and not _NO_ID.match(head.id))
+
+    def _is_no_task(self, box: Box, head: Head) -> bool:
+        for title in self._found.titles(box.heading):
+            if is_phase(title.text):
+                return bool(_NO_ID.match(head.id))
+            if _NO_TASKS.search(title.text[:300]) or (self._own_ids and is_about_order(title.text)):
+                return title.level > 1
+        return bool(_NO_ID.match(head.id)) and box.heading >= 0
+
+    def _indexes(self, heading: int) -> list[int]:
+        found = []
+        while heading >= 0:
+            found.append(heading)
+            heading = self._found.above[heading]
+        return found
+
+    def _read_box(self, box: Box, head: Head) -> None:
+        known = self._by_id.get(head.id) if head.id else None
+        if known is not None and (known.box is None or known.head.title == head.title):
+            self._again(known, box, head)
+            return
+        title = self._found.headings[box.heading].text if box.heading >= 0 else ""
+        key = self._keys.own(head.id, box.line) if self._is_id(head) else self._keys.made(title, box.line)
+        todo = todo_of(self._draft, self._found, box, head, key)
+        set_state(self._draft, todo)
+        self._add(todo, box.heading, head.id if self._is_id(head) else "")
+
+    def _again(self, known: Todo, box: Box, head: Head) -> None:
+        """A task that has a box further down: in a list of all tasks at the end."""
+        if known.box is not None:
+            self._draft.note(NoteKind.DROPPED, box.line, f"{known.key} is there already, in line {known.item.line}")
+            return
+        known.box, known.item.box, known.item.mark = box, box.line, box.head
+        known.head = known.head if known.head.parallel else Head(head.id, head.labels, known.head.title, head.struck)
+        self._draft.note(NoteKind.RESOLVED, box.line, f"this is the box of {known.key} in line {known.item.line}")
+        if known.item.state is ItemState.OPEN:
+            set_state(self._draft, known)
+
+    def _read_paragraphs(self) -> None:
+        """`T001 [P] Title` without a box, with the bullets below it."""
+        todo: Todo | None = None
+        heading = -2
+        for line in self._found.loose:
+            head = read_head(line.text) if line.text.lstrip("*`[")[:1] in ("T", "t") else None
+            if head and _ID.match(head.id) and not self._is_prose(line.heading):
+                todo = self._paragraph(line, head)
+                heading = line.heading
+            elif todo is not None and line.heading == heading:
+                todo.item.details = f"{todo.item.details}\n{'- ' if line.bullet else ''}{line.text}".strip()
+                read_fields(todo, [(line.line, line.text)])
+
+    def _is_prose(self, heading: int) -> bool:
+        return any(is_about_order(title.text) for title in self._found.titles(heading) if title.level > 1)
+
+    def _paragraph(self, line: Loose, head: Head) -> Todo:
+        key = self._keys.own(head.id, line.line)
+        title, description = texts(head.title or key)
+        todo = Todo(Item(key, title, line.line, branch=self._draft.name, description=description), head)
+        todo.asked += inline(line.text, line.line)[0]
+        self._add(todo, line.heading, head.id)
+        return todo
+
+
+def _may_be_task(heading: Heading) -> bool:
+    return heading.level > 1 and heading.text.lstrip("*`[~ ")[:1] in ("T", "t")
+
+
+def _phases(found: Checklist, todos: list[Todo], places: dict[str, int]) -> list[Phase]:
+    """The phases in the order of their first tasks, with their tasks."""
+    phases: dict[int, Phase] = {}
+    cache: dict[int, int] = {}
+    labels: dict[int, list[set[int]]] = {}
+    for todo in todos:
+        place = places[todo.key]
+        if place not in cache:
+            cache[place] = phase_heading(found, place)
+        at = cache[place]
+        if at not in phases:
+            title = undecorated(found.headings[at].text) if at >= 0 else ""
+            phases[at] = make_phase(len(phases), title, found.headings[at].line if at >= 0 else 0)
+        phase = phases[at]
+        todo.item.group = phase.title
+        if phase.priority:
+            todo.item.fields.setdefault("priority", phase.priority)
+        phase.steps.append(Step(todo.item, todo.head.parallel, todo.fields))
+        phase.keys.append(todo.key)
+        labels.setdefault(at, []).append({int(label.strip("US -")) for label in todo.head.labels if label[0] == "U"})
+    for at, phase in phases.items():
+        if not phase.stories and is_phase(phase.title) and all(labels[at]):  # whatever its title says
+            phase.stories = frozenset().union(*labels[at]) if len(set().union(*labels[at])) == 1 else phase.stories
+    return list(phases.values())
+
+
+def _prove(found: Checklist, todos: list[Todo], places: dict[str, int]) -> None:
+    """Give Independent Test and Checkpoint to the last open task of their phase, to be looked at by whoever does it.
+
+    They have no commands: one that was taken from prose by mistake would make a good task fail.
+    """
+    last: dict[int, Todo] = {}
+    around = [phase_heading(found, at) for at in range(len(found.headings))]
+    for todo in todos:
+        if todo.item.state is ItemState.OPEN:
+            last[around[places[todo.key]] if places[todo.key] >= 0 else -1] = todo
+    if not last:
+        return
+    collecting = -2
+    for line in found.loose:
+        phase = around[line.heading] if line.heading >= 0 else -1
+        proves = _PROVES.match(line.text)
+        if not proves and not (line.bullet and collecting == line.heading):
+            collecting = -2
+            continue
+        text = _LABEL.sub("", line.text, count=1) if proves else line.text
+        collecting = line.heading if not proves or not text else -2
+        if text and phase in last:
+            item = last[phase].item
+            criteria = item.fields.get("criteria", ())
+            if len(criteria) < _MOST_CRITERIA:
+                item.fields["criteria"] = (*criteria, Criterion(text.replace("**", ""), None, line.line))
