@@ -30,7 +30,7 @@ from nova_core.prompt import Done
 from nova_core.quota import Quotas
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.retries import Retries
-from nova_core.validation import missing_inputs
+from nova_core.validation import missing
 from nova_core.verdict import FINAL, Failure, agent_failure, exit_code_of, failure, of_ending
 from nova_core.waiting import WAITS, Waiting
 
@@ -62,7 +62,7 @@ class Attempts:
         self.checks = Checks(project, board, executor, launcher, config, disk, self._logs, self._settle)
         self.costs = Costs(board, launcher, prices, self.active, with_past=config.budget is not None)
         self.accounts = Accounts(project, board, self.costs, prices, clock, self.active)
-        self.needs = Needs(board, project)
+        self.needs = Needs(board, project, ask_inputs=config.inputs == "required")
         self.waiting = Waiting(board, launcher, self.quotas, self.retries, clock)
 
     # start
@@ -73,10 +73,10 @@ class Attempts:
 
     def open_gate(self, task_id: str) -> None:
         """What a gate stands for is done: let those behind it go, if the outputs of those before it are all there."""
-        missing = missing_inputs(self._board.task(task_id).outputs, self._project.root)
+        absent = missing(self._board.task(task_id).outputs, self._project.root)
         self._board.leave(task_id)
-        if missing:
-            error = f"missing outputs: {', '.join(missing)}"
+        if absent:
+            error = f"missing outputs: {', '.join(absent)}"
             patch = {"status": TaskStatus.FAILED, "reason": Reason.MISSING_OUTPUTS, "error": error}
             self._board.record(EventKind.TASK_FAILED, task_id, f"{task_id} failed: {error}", **patch)
             self.failed += 1

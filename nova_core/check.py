@@ -86,7 +86,8 @@ def _shared_outputs(cascade: Cascade) -> list[Problem]:
             first, second = pair
             message = f"{second} and {first} both write {quoted(path)}, and neither waits for the other"
             hint = f"let {second} depend on {first}, or give both the same lock"
-            found.append(Problem(shown_path(cascade.path), cascade.tasks[second].line, message, hint, warning=True))
+            place = cascade.tasks[second].file or shown_path(cascade.path)
+            found.append(Problem(place, cascade.tasks[second].line, message, hint, warning=True))
     return found
 
 

@@ -14,7 +14,7 @@ from nova_core.launch import Launcher
 from nova_core.model import Criterion
 from nova_core.project import Project
 from nova_core.record import Reason
-from nova_core.validation import check_outputs
+from nova_core.validation import check_outputs, missing
 from nova_core.verdict import Failure, failure
 
 Settle = Callable[[Attempt, Failure | None], None]
@@ -39,17 +39,18 @@ class Checks:
 
     def begin(self, attempt: Attempt) -> None:
         """The attempt's process did well: look at its outputs, then at its criteria."""
-        missing = self._missing_outputs(attempt)
-        if missing is not None:
-            self._settle(attempt, missing)
+        failed = self._missing_outputs(attempt)
+        if failed is not None:
+            self._settle(attempt, failed)
         else:
             self._next(attempt)
 
     def _missing_outputs(self, attempt: Attempt) -> Failure | None:
-        outputs = self._board.task(attempt.task_id).outputs
-        if not outputs:
-            return None
-        problems = check_outputs(outputs, self._project.root, attempt.started)
+        task = self._board.task(attempt.task_id)
+        if task.workspace:
+            absent = missing(task.outputs, self._project.root, task.workspace)
+            return (Reason.MISSING_OUTPUTS, f"missing outputs: {', '.join(absent)}") if absent else None
+        problems = check_outputs(task.outputs, self._project.root, attempt.started)
         return (Reason.MISSING_OUTPUTS, "; ".join(problems)) if problems else None
 
     def _next(self, attempt: Attempt) -> None:

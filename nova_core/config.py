@@ -45,7 +45,8 @@ class AgentConfig(msgspec.Struct, frozen=True):
 
     Without a `command` it is one that Nova knows: the one of its name, or the one that `use` names. `parser` (a format)
     or `line` (a regular expression) tells how its output is read; `budget` is US dollars for one attempt; `provider`
-    is whose quota it uses up; `args` are added to the command of a known agent.
+    is whose quota it uses up; `args` are added to the command of a known agent. `cpu` (cores) and `memory` (bytes) are
+    what one of its tasks takes up, unless the task says so itself.
     """
 
     command: tuple[str, ...] = ()
@@ -60,6 +61,8 @@ class AgentConfig(msgspec.Struct, frozen=True):
     line: str | None = None
     provider: str | None = None
     mcp: bool = True
+    cpu: float | None = None
+    memory: int | None = None
 
 
 class LimitsConfig(msgspec.Struct, frozen=True):
@@ -69,6 +72,14 @@ class LimitsConfig(msgspec.Struct, frozen=True):
     groups: Mapping[str, int] = {}
     cpu: float | None = None
     memory: int | None = None
+
+
+class PhaseConfig(msgspec.Struct, frozen=True):
+    """What a phase (a branch of the plan) is given: `gate` "barrier" or "advice", most workers, seconds for a task."""
+
+    gate: str | None = None
+    max_parallel: int | None = None
+    timeout: float | None = None
 
 
 class EnvConfig(msgspec.Struct, frozen=True):
@@ -106,6 +117,8 @@ class Config(msgspec.Struct, frozen=True):
     env: EnvConfig = EnvConfig()
     milestones: str | None = None
     plan: PlanOptions = PlanOptions()
+    phases: Mapping[str, PhaseConfig] = {}
+    inputs: str = "required"
     origins: Mapping[str, str] = {}
 
 
@@ -187,6 +200,17 @@ def _read_choice(*choices: str) -> Read:
     return read
 
 
+def _read_gate(value: object) -> str | None:
+    """`true` is a barrier; `advice` is shown, and keeps nobody waiting."""
+    text = read_text(value).strip()
+    if text in ("barrier", "advice"):
+        return text
+    try:
+        return "barrier" if read_truth(text) else None
+    except ValueError:
+        raise ValueError(f"must be true, false or advice, not {kind_of(value)}") from None
+
+
 def _read_permissions(value: object) -> Permissions:
     return Permissions(_read_choice(*Permissions)(value))
 
@@ -226,6 +250,7 @@ _SCALARS: dict[str, Read] = {
     "log_limit": read_size,
     "fail_fast": read_truth,
     "milestones": read_text,
+    "inputs": _read_choice("required", "advice"),
 }
 _CEILINGS: dict[str, Read] = {"cpu": above_zero(read_number), "memory": above_zero(read_size)}
 _AGENT = {
@@ -241,9 +266,16 @@ _AGENT = {
     "line": plain(_read_line),
     "provider": plain(read_text),
     "mcp": plain(read_truth),
+    "cpu": plain(above_zero(read_number)),
+    "memory": plain(above_zero(read_size)),
 }
 _AGENT_FIELDS = struct(AgentConfig, _AGENT)
 _PRICE = {name: plain(read_number) for name in ("input", "output", "cache_read", "cache_creation")}
+_PHASE = {
+    "gate": plain(_read_gate),
+    "max_parallel": plain(above_zero(read_count)),
+    "timeout": plain(read_duration),
+}
 _LIMITS = {
     "branches": map_of(plain(above_zero(read_count))),
     "groups": map_of(plain(above_zero(read_count))),
@@ -255,6 +287,7 @@ _FIELDS: dict[str, Field] = {
     "limits": struct(LimitsConfig, _LIMITS),
     "prices": map_of(struct(Price, _PRICE, "input", "output")),
     "plan": struct(PlanOptions, {"format": plain(read_text), "tag": plain(read_text), "optional": plain(read_truth)}),
+    "phases": map_of(struct(PhaseConfig, _PHASE)),
     "env": struct(EnvConfig, {"drop": plain(read_names), "set": _read_variables}),
 }
 _VARIABLES: dict[str, tuple[str, Read]] = {

@@ -228,6 +228,7 @@ class Launcher:
             "NOVA_TASK_ID": task.id,
             "NOVA_ATTEMPT": str(attempt),
             "NOVA_TOKEN": attempt_token(self._secret, self._run, task.id, attempt),
+            **({"NOVA_OUTPUT_DIR": str(self._project.root / task.workspace)} if task.workspace else {}),
         }
 
     def base_environment(self, environ: Mapping[str, str]) -> dict[str, str]:

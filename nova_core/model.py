@@ -97,7 +97,8 @@ class Task(msgspec.Struct, frozen=True):
     `inputs` are paths that must exist before it starts. `settled` says that there is nothing to do, in the plan's own
     word: it was "done", or is not to be done. `dropped` tells the two apart. `missing` are words for dependencies that
     are not in the plan: the task cannot start. A `gate` has no work of its own: it is completed with its dependencies.
-    `file` is where the task is written, if that is not the plan's own path.
+    `file` is where the task is written, if that is not the plan's own path. `workspace` is a folder of its own,
+    which its outputs may be in, too; they only have to exist then. An input `a|b` may be at either place.
     """
 
     id: str
@@ -128,6 +129,7 @@ class Task(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     gate: bool = False
     file: str = ""
+    workspace: str = ""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):

@@ -6,14 +6,15 @@ from nova_core.board import Board
 from nova_core.events import EventKind
 from nova_core.model import Task
 from nova_core.project import Project
-from nova_core.validation import missing_inputs
+from nova_core.validation import missing
 
 
 class Needs:
     """Keeps such tasks back, and lets them go as soon as what they need is there."""
 
-    def __init__(self, board: Board, project: Project) -> None:
+    def __init__(self, board: Board, project: Project, *, ask_inputs: bool = True) -> None:
         self._board = board
+        self._ask_inputs = ask_inputs
         self._root = project.root
         self._waiting: dict[str, None] = {}
 
@@ -39,4 +40,6 @@ class Needs:
 
     def _missing(self, task: Task) -> tuple[str, ...]:
         words = tuple(f"dependency {word}" for word in task.missing)
-        return words + tuple(f"input {path}" for path in missing_inputs(task.inputs, self._root))
+        if not self._ask_inputs:
+            return words
+        return words + tuple(f"input {path}" for path in missing(task.inputs, self._root))

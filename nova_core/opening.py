@@ -11,6 +11,7 @@ from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.executors.base import Ended, Executor, Started
 from nova_core.lock import RunLock
 from nova_core.parser import Cascade
+from nova_core.phases import phase_named
 from nova_core.project import Project, make_dir
 from nova_core.scheduler import Limits
 from nova_core.store import Store
@@ -77,12 +78,14 @@ def _end_old_workers(project: Project, make_executor: MakeExecutor, grace: float
     executor.close()
 
 
-def limits_of(config: Config) -> Limits:
+def limits_of(config: Config, cascade: Cascade) -> Limits:
     """The ceilings of a run: those of the settings, else what the machine has."""
+    phases = ((phase_named(name, cascade.branches), phase) for name, phase in config.phases.items())
+    branches = {name: phase.max_parallel for name, phase in phases if name and phase.max_parallel}
     cores = float(os.cpu_count() or 1)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = config.limits
-    return Limits(limits.branches, limits.groups, limits.cpu or cores, limits.memory or memory)
+    return Limits({**branches, **limits.branches}, limits.groups, limits.cpu or cores, limits.memory or memory)
 
 
 def local_executor(project: Project, run_id: str, environment: Mapping[str, str]) -> Executor:

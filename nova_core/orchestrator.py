@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -27,8 +28,10 @@ from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
 from nova_core.milestones import MilestoneTracker, load_milestones
+from nova_core.model import NoteKind
 from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade
+from nova_core.phases import with_settings
 from nova_core.pricing import default_prices
 from nova_core.project import Project
 from nova_core.record import RunState, TaskStatus
@@ -36,6 +39,7 @@ from nova_core.recovery import accept_plan, recover
 from nova_core.result import RunResult, Snapshot, summarize
 from nova_core.scheduler import weights
 from nova_core.store import Listener, Store
+from nova_core.workspace import Workspace
 
 _LOOK = 0.1  # seconds between looks at the inbox and at the state file
 _TAIL = 1.0  # seconds between looks at the logs of running tasks
@@ -66,7 +70,7 @@ class Orchestrator:
         state_path = Path(state_file)
         self.project = Project(state_path.parent, state_path.name)
         self.config = config or load_config(None, environ=os.environ, root=self.project.root)
-        self.cascade: Cascade = read_plan(cascade_file, self.config.plan)
+        self.cascade: Cascade = with_settings(read_plan(cascade_file, self.config.plan), self.config)
         named = self.config.milestones
         milestones_file = self.project.root / named if named else self.project.milestones_file
         milestones = load_milestones(os.path.relpath(milestones_file), self.cascade, required=bool(named))
@@ -107,7 +111,7 @@ class Orchestrator:
         store.project = msgspec.structs.replace(store.project, name=self.cascade.name, cascade_file=plan)
         accept_plan(self.cascade, store, rerun_changed=rerun_changed)
         order = weights(self.cascade.dag, self.cascade.tasks, store.database.durations())
-        self.board = Board(self.cascade, store, selection, limits_of(self.config), order)
+        self.board = Board(self.cascade, store, selection, limits_of(self.config, self.cascade), order)
         self._require_disk(store.flush())
 
     def _require_disk(self, done: bool) -> None:
@@ -248,6 +252,7 @@ class Orchestrator:
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:
             self._announce()
+        self._keep_workspace()
         self.attempts.quotas.forget_blocks()
         left = self._executor.recover()
         self._executor.prepare()
@@ -259,11 +264,24 @@ class Orchestrator:
         self._require_disk(self.store.flush())
         return self.attempts
 
+    def _keep_workspace(self) -> None:
+        """Status files where scripts look for them, if the plan is a folder of the Task Orchestration Protocol."""
+        if self.cascade.format == "protocol":
+            workspace = Workspace(
+                self.project,
+                self.cascade.tasks.values(),
+                self.store,
+                partial(self.store.record, EventKind.WARNING, None),
+            )
+            workspace.begin()
+            self.subscribe(workspace.see)
+
     def _announce(self) -> None:
         store = self.store
         prices = {**default_prices(), **self.config.prices}
         open_tasks = (self.cascade.tasks[i] for i in self.board.work)
-        for warning in (*store.warnings, *cautions(self.config, open_tasks, prices)):
+        lacking = (str(note) for note in self.cascade.notes if note.kind is NoteKind.UNRESOLVED)
+        for warning in (*store.warnings, *lacking, *cautions(self.config, open_tasks, prices)):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or iso(self._clock.now())
         text = f"{self.cascade.name}: {len(self.board.work)} tasks, {self.max_workers} workers"

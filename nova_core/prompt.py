@@ -76,7 +76,7 @@ def build_prompt(
         "description": task.description.strip(),
         "details": task.details.strip(),
         "dependencies": _dependencies(done),
-        "outputs": _outputs(task.outputs),
+        "outputs": _outputs(task),
         "criteria": _criteria(task.criteria, by_tool),
         "report": _BY_TOOL if by_tool else _BY_COMMAND,
     }
@@ -115,10 +115,10 @@ def _done(item: Done, most: int) -> str:
     return "\n".join(lines)
 
 
-def _outputs(outputs: tuple[str, ...]) -> str:
-    return _list(
-        "Outputs", "you have written these files (paths from the project root)", [f"- {output}" for output in outputs]
-    )
+def _outputs(task: Task) -> str:
+    place = "from the project root" + (f", or from `{task.workspace}`" if task.workspace else "")
+    lines = [f"- {output}" for output in task.outputs]
+    return _list("Outputs", f"you have written these files (paths {place})", lines)
 
 
 def _criteria(criteria: tuple[Criterion, ...], by_tool: bool) -> str:

@@ -28,10 +28,19 @@ def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> lis
     return [problem for problem in found if problem]
 
 
-def missing_inputs(inputs: Iterable[str], root: str | Path) -> list[str]:
-    """The inputs that are not there: paths below `root`, or patterns that match nothing."""
+def missing(paths: Iterable[str], root: str | Path, workspace: str = "") -> list[str]:
+    """The paths (or patterns) that are not there, in `root` or in its folder `workspace`; `a|b` may be at either place.
+
+    Each is named by the first place where it could be.
+    """
     top = os.path.realpath(root)
-    return [path for path in inputs if not _is_inside(path) or next(_candidates(path, top), None) is None]
+    found = []
+    for path in paths:
+        inside = [f"{workspace}/{path}"] if workspace and not path.startswith("workspace/") else []
+        places = [*inside, *path.split("|")]
+        if not any(_is_inside(place) and next(_candidates(place, top), None) for place in places):
+            found.append(places[0])
+    return found
 
 
 def _check(output: str, top: str, since: float) -> str | None:

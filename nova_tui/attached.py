@@ -15,6 +15,7 @@ from nova_core.errors import EnvironmentProblem, NovaError
 from nova_core.events import Event
 from nova_core.importers import read_plan
 from nova_core.lock import engine_alive
+from nova_core.phases import with_settings
 from nova_core.project import Project
 from nova_core.record import ProjectState, RunState, State, TaskState, patched
 from nova_core.state import StateManager
@@ -40,7 +41,7 @@ class AttachedSource:
         self.error = ""
         self._manager = StateManager(project.state_file)
         self._state = self._load()
-        self.cascade = read_plan(project.root / self._state.project.cascade_file, config.plan)
+        self.cascade = with_settings(read_plan(project.root / self._state.project.cascade_file, config.plan), config)
         self.engine = EngineState.GONE
         self._past = Past(project)
         self._tasks: dict[str, TaskState] = {}

@@ -223,17 +223,18 @@ def test_many_that_wait_for_many_have_a_gate_between_them() -> None:
 
 
 def test_what_is_written_in_a_draft_becomes_a_task() -> None:
-    """Ids that cannot be file names are changed, and that is said; a box belongs to the tasks it stands for."""
+    """Ids that cannot be file names are changed, and that is said; a box belongs to the tasks that are still to be done."""
     rows = [
         Item("E", "Epic", 1, box=1),
         Item("tag:1", "One", 2, parent="E", box=2, state=ItemState.DONE, word="X"),
-        Item("tag-1", "Two", 3, parent="E", box=3, state=ItemState.DROPPED, missing=["y"]),
+        Item("tag-1", "Two", 3, parent="E", box=3, missing=["y"]),
+        Item("other", "Three", 4, box=4, state=ItemState.DROPPED),
     ]
     cascade = build(Draft("D", "d.md", "test", rows))
     assert [(t.id, t.settled, t.dropped, t.missing) for t in cascade.tasks.values()] == [
-        ("tag-1", "X", False, ()), ("tag-1-2", "dropped", True, ("y",)),
+        ("tag-1", "X", False, ()), ("tag-1-2", "", False, ("y",)), ("other", "dropped", True, ()),
     ]  # fmt: skip
     assert [str(n) for n in cascade.notes] == [
         "d.md:2: guessed: tag:1 is called tag-1 here", "d.md:3: guessed: tag-1 is called tag-1-2 here",
     ]  # fmt: skip
-    assert [(m.line, m.ids) for m in cascade.marks] == [(1, ("tag-1", "tag-1-2")), (2, ("tag-1",)), (3, ("tag-1-2",))]
+    assert [(m.line, m.ids) for m in cascade.marks] == [(1, ("tag-1-2",)), (3, ("tag-1-2",))]

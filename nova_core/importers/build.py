@@ -15,7 +15,7 @@ from nova_core.parser.references import MAX_EDGES
 # So many edges may stand between those who wait for a container or set and what is in it. Where there would be more, a
 # gate stands between them: a thousand tasks that wait for a thousand are two thousand edges then, not a million.
 MOST_EDGES = 64
-_MISSING_HINT = "name a task there, or take it out: until then the task cannot start"
+_MISSING_HINT = "correct it, or take it out: until it is there the task cannot start"
 
 
 def build(draft: Draft) -> Cascade:
@@ -39,7 +39,7 @@ def build(draft: Draft) -> Cascade:
         findings.error(0, f"the plan has more than {MAX_EDGES:,} dependencies")
     for note in draft.notes:
         if note.kind is NoteKind.UNRESOLVED:
-            findings.warn(note.line, note.text, _MISSING_HINT)
+            findings.warn(note.line, note.text, _MISSING_HINT, note.path)
     findings.raise_errors()
     lines = {task.id: task.line for task in tasks.values()}
     dag = graph_of({task.id: task.depends_on for task in tasks.values()}, lines, findings)

@@ -62,9 +62,9 @@ class Findings:
         """Note what makes the file unusable."""
         self._add(self._errors, Problem(self.path, line, message, hint))
 
-    def warn(self, line: int, message: str, hint: str = "") -> None:
-        """Note what is odd, but has one sensible meaning."""
-        self._add(self._warnings, Problem(self.path, line, message, hint, warning=True))
+    def warn(self, line: int, message: str, hint: str = "", path: str = "") -> None:
+        """Note what is odd, but has one sensible meaning; `path` names one file of several."""
+        self._add(self._warnings, Problem(path or self.path, line, message, hint, warning=True))
 
     def refuse(self, line: int, message: str, hint: str = "", kind: NoteKind = NoteKind.DROPPED) -> None:
         """Note what the plan can do without: an error in a plan of Nova, a note on somebody else's."""
@@ -100,7 +100,7 @@ class Findings:
             self._dropped[problem.warning] += 1
 
     def _listed(self, found: list[Problem], *, warning: bool) -> tuple[Problem, ...]:
-        listed = sorted(found, key=lambda p: p.line)
+        listed = sorted(found, key=lambda p: (p.path, p.line))
         more = self._dropped[warning]
         if more:
             noun = "warning" if warning else "error"

@@ -1,0 +1,229 @@
+"""Reads folders of task files, as the Task Orchestration Protocol has them: one Markdown file for each task."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nova_core.errors import InputError, Problem
+from nova_core.importers.draft import Draft, Item
+from nova_core.importers.frontmatter import FrontMatter, read_front_matter
+from nova_core.importers.options import Options
+from nova_core.importers.paths import WORKSPACE, Paths
+from nova_core.model import NoteKind, is_safe_id
+from nova_core.parser.criteria import checklist
+from nova_core.parser.findings import quoted, shown_path
+from nova_core.parser.source import read_source
+from nova_core.parser.values import BadValueError, read_estimate, reader_of
+
+_MOST_FILES = 20_000
+_NO_TASK = re.compile(r"(?i)(?:readme|template|changelog|license|index|[_.]|00[-_])|.*(?:template|protocol)\.md\Z")
+_KNOWN = frozenset(("task_id", "id", "title", "name", "dependencies", "depends_on", "inputs", "outputs", "phase"))
+_SPAN = re.compile(r"(?P<least>\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(?P<most>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]+)\Z")
+_FIELDS = ("agent", "model", "command", "timeout", "retries", "priority", "budget", "cpu", "memory", "approval")
+_NAME_HINT = "rename the file: letters, digits, `.`, `_` and `-`"
+
+
+def suits(path: str, _text: str) -> bool:
+    """Whether some file in the folder, or in a folder of it, has the front matter of a task."""
+    return any(_is_task(read_front_matter(_head(file), file)) for file in _files(path, most=200) if not _skipped(file))
+
+
+def read(path: str, _text: str, _options: Options) -> Draft:
+    """The tasks of all files. A file without front matter, a README or a template is none, and is named in a note.
+
+    Raises `InputError` with every file that cannot be read.
+    """
+    return _Reader(path).read()
+
+
+def _files(folder: str, most: int = _MOST_FILES) -> Iterator[str]:
+    """The Markdown files of a folder and of those in it, by name; links to folders are not followed."""
+    for at, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        for name in sorted(files):
+            if name.endswith(".md"):
+                yield os.path.join(at, name)
+                most -= 1
+                if not most:
+                    return
+
+
+def _head(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            return opened.read(20_000)
+    except OSError:
+        return ""
+
+
+def _skipped(file: str) -> bool:
+    return bool(_NO_TASK.match(os.path.basename(file)))
+
+
+def _is_task(found: FrontMatter) -> bool:
+    return found.found and not _KNOWN.isdisjoint(found.fields)
+
+
+class _Reader:
+    """Makes items of the files of one folder."""
+
+    def __init__(self, folder: str) -> None:
+        home = os.path.dirname(os.path.abspath(folder))
+        self._folder = folder
+        self._draft = Draft(os.path.basename(home) or "tasks", folder, "protocol")
+        self._found: list[tuple[Item, FrontMatter]] = []
+        self._problems: list[Problem] = []
+        self._paths = Paths(home, os.path.basename(os.path.abspath(folder)))
+        self._by_name: dict[str, list[str]] = {}
+
+    def read(self) -> Draft:
+        """All there is. What each task needs is resolved when all of them are known."""
+        for file in _files(self._folder):
+            try:
+                self._add(file)
+            except InputError as error:
+                self._problems += error.problems
+        for item, found in self._found:
+            self._by_name.setdefault(item.key.rpartition("/")[2], []).append(item.key)
+            item.fields["outputs"] = self._outputs(item, found)
+        if self._problems:
+            raise InputError(self._problems)
+        for item, found in self._found:
+            name = "dependencies" if "dependencies" in found.fields else "depends_on"
+            for at, word in enumerate(found.texts(name)):
+                self._need(item, word, found.line_of(name, at))
+        after = _Ancestors({item.key: item.needs for item, _ in self._found})
+        for item, found in self._found:
+            inputs = (
+                self._input(item, path, found.line_of("inputs", at), after)
+                for at, path in enumerate(found.texts("inputs"))
+            )
+            item.fields["inputs"] = tuple(filter(None, inputs))
+        return self._draft
+
+    def _note(self, kind: NoteKind, item: Item, line: int, text: str) -> None:
+        self._draft.note(kind, line, text, item.file)
+
+    def _fail(self, file: str, line: int, message: str, hint: str = "") -> None:
+        self._problems.append(Problem(file, line, message, hint))
+
+    def _add(self, file: str) -> None:
+        key = os.path.relpath(file, self._folder).removesuffix(".md").replace(os.sep, "/")
+        shown = shown_path(file)
+        found = None if _skipped(file) else read_front_matter(read_source(file), file)
+        if found is None or not _is_task(found):
+            why = "its name says so" if found is None else "it has no front matter of one"
+            self._draft.note(NoteKind.DROPPED, 0, f"is no task: {why}", shown)
+            return
+        if not is_safe_id(key):
+            self._fail(shown, 0, f"{quoted(key)} cannot be the id of a task", _NAME_HINT)
+            return
+        self._draft.notes += found.notes
+        phase = key.rpartition("/")[0] or found.text("phase")
+        item = Item(key, found.text("title", "name") or _title(found.body) or key, 1, shown, phase, phase)
+        own = found.text("task_id", "id")
+        if own and own != key:
+            line = found.line_of("task_id" if found.text("task_id") else "id")
+            self._note(NoteKind.GUESSED, item, line, f"calls itself {own}; its id is that of its file, {key}")
+        item.details = found.body.strip()
+        item.fields = self._fields(item, found)
+        self._draft.items.append(item)
+        self._found.append((item, found))
+
+    def _fields(self, item: Item, found: FrontMatter) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "criteria": tuple(checklist(found.body.split("\n"), found.body_line)),
+            "workspace": f"{WORKSPACE}/{item.key}",
+            "locks": tuple(found.texts("locks")),
+        }
+        for name in _FIELDS:
+            if text := found.text(name):
+                try:
+                    fields[name] = reader_of(name, name)(text)
+                except BadValueError as error:
+                    self._fail(item.file, found.line_of(name), error.message, error.hint)
+        if text := found.text("estimated_duration", "duration"):
+            fields["duration"] = _estimate(text)
+        return fields
+
+    def _need(self, item: Item, word: str, line: int) -> None:
+        key = word.strip().removesuffix(".md").removeprefix("./").removeprefix("tasks/")
+        names = self._by_name.get(key.rpartition("/")[2], [])
+        if key in names:
+            item.needs.append(key)
+        elif len(names) == 1:
+            item.needs += names
+            self._note(NoteKind.GUESSED, item, line, f"{quoted(word)} was taken for {names[0]}")
+        else:
+            item.missing.append(word)
+            text = f"{item.key} depends on {quoted(word)}, which is no task of this folder"
+            self._note(NoteKind.UNRESOLVED, item, line, text)
+
+    def _outputs(self, item: Item, found: FrontMatter) -> tuple[str, ...]:
+        outputs = found.texts("outputs")
+        for at, path in enumerate(outputs):
+            if not self._paths.add_output(item.key, path):
+                hint = "write paths relative to the project, or to the task's own folder of outputs"
+                self._fail(
+                    item.file,
+                    found.line_of("outputs", at),
+                    f"the output {quoted(path)} is outside of the project",
+                    hint,
+                )
+        return tuple(outputs)
+
+    def _input(self, item: Item, path: str, line: int, after: _Ancestors) -> str:
+        """An input as a path from the project; empty for one that is outside of it."""
+        found, writer = self._paths.find_input(item.key, path)
+        if writer and not after.has(item.key, writer):
+            text = (
+                f"{item.key} reads {path} of {writer} without depending on it: it waits for the file, not for the task"
+            )
+            self._note(NoteKind.GUESSED, item, line, text)
+        if found:
+            return found
+        guess = self._paths.guess(item.key, path)
+        near = self._paths.like(path)
+        why = (
+            "is outside of the project"
+            if not guess
+            else "is not there, and no task writes it" + (f" ({near})" if near else "")
+        )
+        kind = NoteKind.UNRESOLVED if guess else NoteKind.DROPPED
+        self._note(kind, item, line, f"{item.key} reads {shown_path(path)}, which {why}")
+        return guess
+
+
+class _Ancestors:
+    """Whether a task comes after another one."""
+
+    def __init__(self, needs: dict[str, list[str]]) -> None:
+        self._needs = needs
+        self._known: dict[str, set[str]] = {}
+
+    def has(self, task: str, before: str) -> bool:
+        """Whether `task` waits for `before`, or is it."""
+        if task not in self._known:
+            found, todo = {task}, [task]
+            while todo:
+                new = [i for i in self._needs.get(todo.pop(), ()) if i not in found]
+                found.update(new)
+                todo += new
+            self._known = {task: found}  # asked for one task after the other
+        return before in self._known[task]
+
+
+def _title(body: str) -> str:
+    """The first heading."""
+    return next((line.lstrip("# ").strip() for line in body.split("\n")[:50] if line.startswith("# ")), "")
+
+
+def _estimate(text: str) -> float | None:
+    """Seconds from `4h`, or the middle of a span such as `3-5 hours`."""
+    if span := _SPAN.match(text.strip()):
+        least, most = (read_estimate(f"{span[end]} {span['unit']}") for end in ("least", "most"))
+        return None if least is None or most is None else (least + most) / 2
+    return read_estimate(text)
