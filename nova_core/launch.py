@@ -51,6 +51,10 @@ class Launcher:
 
     # which agent
 
+    def take_plan(self, tasks: Collection[str]) -> None:
+        """The plan has these tasks now."""
+        self._ids = tasks
+
     def require_commands(self, tasks: Iterable[Task], plan: str) -> None:
         """Raise `EnvironmentProblem` (exit 8) unless every task of `plan` has something to run it that can be found."""
         missing: dict[str, Task] = {}
