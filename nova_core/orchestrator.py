@@ -390,6 +390,7 @@ class Orchestrator:
             self.board.selected,
             store.snapshot(),
             wall,
+            self._clock.now(),
             stopped=bool(self._stopping),
             over_budget=self._brakes.over_budget,
         )
