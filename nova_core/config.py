@@ -78,6 +78,17 @@ class EnvConfig(msgspec.Struct, frozen=True):
     set: Mapping[str, str] = {}
 
 
+class HooksConfig(msgspec.Struct, frozen=True):
+    """Shell lines to run when something happens to the run, and the longest time in seconds one of them may take."""
+
+    started: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    milestone: tuple[str, ...] = ()
+    finished: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+
 class Config(msgspec.Struct, frozen=True):
     """All settings. Times are seconds (0 means no limit), sizes bytes, `budget` US dollars.
 
@@ -105,6 +116,7 @@ class Config(msgspec.Struct, frozen=True):
     fail_fast: bool = False
     env: EnvConfig = EnvConfig()
     milestones: str | None = None
+    hooks: HooksConfig = HooksConfig()
     origins: Mapping[str, str] = {}
 
 
@@ -161,6 +173,11 @@ def _read_arguments(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError("must be a list of texts, such as [--effort, high]")
     return tuple(map(read_argument, value))
+
+
+def _read_lines(value: object) -> tuple[str, ...]:
+    """One shell line, or a list of them."""
+    return tuple(map(read_text, value if isinstance(value, list) else [value]))
 
 
 def _read_line(value: object) -> str:
@@ -248,12 +265,17 @@ _LIMITS = {
     "groups": map_of(plain(above_zero(read_count))),
     **{name: plain(read) for name, read in _CEILINGS.items()},
 }
+_HOOKS: dict[str, Field] = {
+    **{name: plain(_read_lines) for name in ("started", "failed", "blocked", "milestone", "finished")},
+    "timeout": plain(above_zero(read_duration)),
+}
 _FIELDS: dict[str, Field] = {
     **{name: plain(read) for name, read in _SCALARS.items()},
     "agents": map_of(_read_agent),
     "limits": struct(LimitsConfig, _LIMITS),
     "prices": map_of(struct(Price, _PRICE, "input", "output")),
     "env": struct(EnvConfig, {"drop": plain(read_names), "set": _read_variables}),
+    "hooks": struct(HooksConfig, _HOOKS),
 }
 _VARIABLES: dict[str, tuple[str, Read]] = {
     **{f"NOVA_{name.upper()}": (name, read) for name, read in _SCALARS.items()},
