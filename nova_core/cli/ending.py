@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nova_core.cli.files import log_tail, write_files
 from nova_core.cli.output import OutputClosedError, note, out_json, out_lines, tell
-from nova_core.console.summary import counts, failed_tasks, summary, summary_object
+from nova_core.console.summary import failed_tasks, summary, summary_object
 from nova_core.errors import EnvironmentProblem
 from nova_core.text import clean
 
@@ -39,7 +39,7 @@ def finish(snapshot: Snapshot, result: RunResult, request: Request, *, as_json: 
         abandon_stdout()
     write_files(request, snapshot, result)
     if "GITHUB_ACTIONS" in os.environ:
-        tell_github(snapshot, result, request.plan)
+        tell_github(snapshot, result, request)
 
 
 def work_time(project: Project, state: State) -> WorkTime:
@@ -56,18 +56,24 @@ def work_time(project: Project, state: State) -> WorkTime:
     return WorkTime(spans, state.tasks)
 
 
-def tell_github(snapshot: Snapshot, result: RunResult, plan: str) -> None:
+def tell_github(snapshot: Snapshot, result: RunResult, request: Request) -> None:
     """Mark failures at their lines of the plan and write the step's summary."""
     from nova_core.console.github import error_commands, step_summary
 
-    failed = failed_tasks(snapshot.state.tasks)
     lines = {task_id: task.line for task_id, task in snapshot.cascade.tasks.items()}
-    for line in error_commands(failed, plan, lines):
+    for line in error_commands(failed_tasks(snapshot.state.tasks), from_workspace(request.plan), lines):
         tell(line)
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         try:
             with open(path, "a", encoding="utf-8") as file:
-                file.write(step_summary(snapshot.cascade.name, counts(result), failed))
+                file.write(step_summary(snapshot, result, lambda task_id: log_tail(request.project, task_id)))
         except OSError as error:
             note(f"nova: cannot write {clean(path)}: {error.strerror}")
+
+
+def from_workspace(plan: str) -> str:
+    """The plan's path as GitHub knows it: from the folder of the repository, which may be above the project's."""
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    path = os.path.relpath(os.path.realpath(plan), os.path.realpath(workspace)) if workspace else plan
+    return plan if path.startswith("..") else path
