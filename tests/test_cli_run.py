@@ -117,7 +117,7 @@ def test_a_run_on_github(tmp_path: Path) -> None:
     assert "##[" not in done.stdout
     text = summary.read_text()
     assert text.startswith("### Demo\n\n**failed**: 1 completed, 1 failed, 1 blocked\n")
-    assert "| F2 | Bad | exit code 3 | 1 | 0.0s |" in text
+    assert "| F2 | Bad | exit code 3 | 1 | " in text
     assert "<pre>##[error]oops</pre>" in text
     assert "| F3 | F2 |" in text
 

@@ -23,8 +23,10 @@ from nova_core.events import Event, EventKind
 from nova_core.executors.guard import MOST_LOG, MOST_OUTPUT
 from nova_core.hookdata import MOST, HookData, RunWords, TaskWords, blocked_tasks, standard_input, variables
 from nova_core.orchestrator import Orchestrator
-from nova_core.parser import parse_text
+from nova_core.parser import parse_cascade, parse_text
+from nova_core.project import Project
 from nova_core.record import TaskState, TaskStatus
+from nova_core.store import Store
 from nova_tui.live import LiveSource
 
 HEAD = "# Demo\n\n| Task ID | Task Name | Command | Depends On |\n| --- | --- | --- | --- |\n"
@@ -196,6 +198,17 @@ def test_a_hook_does_not_hold_up_the_run(tmp_path: Path) -> None:
     assert (tmp_path / "said").read_text() == "go\n"
 
 
+def test_a_bad_hook_is_told_while_the_run_goes_on(tmp_path: Path) -> None:
+    """The warning does not wait for the end: here a task ends only because of it."""
+    (tmp_path / "CASCADE.md").write_text(
+        HEAD + "| A | a | `exit 3` | - |\n| B | b | `until test -e go; do sleep 0.05; done` | - |\n"
+    )
+    config = Config(timeout=20.0, hooks=HooksConfig(failed=("exit 9",)))
+    engine = Orchestrator(tmp_path / "CASCADE.md", tmp_path / "cascade_state.json", config=config)
+    engine.subscribe(lambda event: (tmp_path / "go").touch() if "exit code 9" in event.message else None)
+    assert engine.run().completed == 1
+
+
 def test_a_hook_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
     """Its time over, the hook and what it left in sessions of its own are ended; the run is what it was."""
     line = "setsid sleep 987 & (trap '' TERM INT HUP; sleep 987) & sleep 987"
@@ -281,6 +294,25 @@ def test_the_log_is_private_and_never_a_link(tmp_path: Path) -> None:
 
 
 # once
+
+
+def test_a_hook_waits_until_its_event_is_on_disk(tmp_path: Path) -> None:
+    """An event that a crash could still take back has no hook yet: the next engine would tell it again."""
+    project = Project(tmp_path)
+    project.make_dirs()
+    store = Store(project)
+    listener = hooks.Hooks(
+        project, parse_cascade(write_plan(tmp_path, CHAIN)), store, HooksConfig(failed=("echo ran > said",))
+    )
+    listener.listen()
+    store.record(EventKind.TASK_FAILED, "A", "A failed", status=TaskStatus.FAILED)
+    listener.finish(None, lambda: False)
+    assert not (tmp_path / "said").exists()
+    assert store.flush()
+    listener.finish(None, lambda: False)
+    assert (tmp_path / "said").read_text() == "ran\n"
+    listener.close()
+    store.close()
 
 
 def test_hooks_are_not_run_again_after_a_kill(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -20,10 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.clock import iso
-from nova_core.database import AttemptRow
+from nova_core.database import AttemptRow, Database
 from nova_core.events import Event, EventKind
 from nova_core.history import Run, RunSummary
-from nova_core.trace import Told, lanes_of, trace_document
+from nova_core.trace import Told, lanes_of, load_told, trace_document
 
 HEAD = "# Demo\n\n| Task ID | Task Name | Command | Depends On |\n| --- | --- | --- | --- |\n"
 EPOCH = 1_767_322_800
@@ -109,6 +111,24 @@ def test_times_that_are_missing_lose_no_attempt(damage: dict[str, Any]) -> None:
     assert sorted(found.args["task"] for found in trace.slices) == ["F1", "F2"]
 
 
+def test_moments_and_names_are_those_of_the_run(tmp_path: Path) -> None:
+    """Where a history tells of several runs, each has its own milestones and names."""
+    events = [
+        Event(1, iso(EPOCH), EventKind.RUN_STARTED, None, "", {"id": "old"}),
+        Event(2, iso(EPOCH), EventKind.TASK_STARTED, "F1", "", {"name": "Old"}),
+        Event(3, iso(EPOCH), EventKind.MILESTONE, None, "old"),
+        Event(4, iso(EPOCH), EventKind.RUN_STARTED, None, "", {"id": "new"}),
+        Event(5, iso(EPOCH), EventKind.TASK_STARTED, "F1", "", {"name": "New"}),
+        Event(6, iso(EPOCH), EventKind.TASK_PROGRESS, "F1", "", {}),
+    ]
+    database = Database(tmp_path / "nova.db")
+    database.commit(events, [])
+    database.close()
+    old, new = load_told(tmp_path / "nova.db", "old"), load_told(tmp_path / "nova.db", "new")
+    assert (old.names, [event.rev for event in old.moments]) == ({"F1": "Old"}, [1, 3])
+    assert (new.names, [event.rev for event in new.moments]) == ({"F1": "New"}, [4])
+
+
 def test_lanes_are_as_few_as_can_be() -> None:
     """The lowest free lane is taken, and one that has just become free is free."""
     assert lanes_of([(0, 10), (0, 5), (5, 8), (10, 12), (11, 12)]) == [1, 2, 2, 1, 2]
@@ -155,6 +175,23 @@ def test_a_real_run(tmp_path: Path) -> None:
     words = [word for _, word, _ in trace.instants]
     assert (words[0], words[-1], words.count("milestone")) == ("run started", "run ended", 1)
     assert not list(tmp_path.glob("pwned*"))
+
+
+@pytest.mark.skipif("NOVA_TEST_TRACE_ENGINE" not in os.environ, reason="needs `make test-trace`")
+def test_the_engine_of_devtools_opens_it(tmp_path: Path) -> None:
+    """Chrome's own reader finds the process, the lanes by their names, and in each the bars with their times."""
+    rows = "".join(f"| F{n} | {name} | `exit {n % 2}` | - |\n" for n, (name, _) in enumerate(NAMES.values()))
+    (tmp_path / "CASCADE.md").write_text(HEAD + rows)
+    nova("run", "-j", "2", "--trace", "trace.json", cwd=tmp_path)
+    script = [Path(__file__).with_name("trace_engine.mjs"), os.environ["NOVA_TEST_TRACE_ENGINE"]]
+    done = subprocess.run(["node", *script, tmp_path / "trace.json"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    trace = trace_format.parse((tmp_path / "trace.json").read_text())
+    lanes: dict[str, list[list[Any]]] = {}
+    for one in sorted(trace.slices, key=lambda one: one.start):
+        lanes.setdefault(trace.threads[one.lane], []).append([one.name, one.start, one.end - one.start])
+    assert found == {"process": ["Demo"], "lanes": lanes}
 
 
 def test_past_runs(tmp_path: Path) -> None:

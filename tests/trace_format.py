@@ -1,7 +1,7 @@
 """Reads the JSON object form of Chrome's Trace Event Format as strictly as its description allows.
 
 No reader of it can be had from PyPI without a download of its own (that of Perfetto fetches a program), so this is an
-independent one: it knows the format and nothing of Nova.
+independent one: it knows the format and nothing of Nova. `make test-trace` asks the engine of Chrome's DevTools, too.
 """
 
 from __future__ import annotations
