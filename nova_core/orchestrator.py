@@ -406,6 +406,6 @@ class Orchestrator:
         while not store.flush() and not self._brakes.disk_is_hopeless():
             self._turn(_TAIL, start=False)
         self._require_disk(not store.disk_error)
-        stops = self._brakes.stops
-        self._hooks.finish(None if self._detached else result, lambda: self._brakes.stops > stops)
+        before = self._brakes.stops, self._detached
+        self._hooks.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
         return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -357,14 +358,15 @@ def test_a_run_that_is_handed_over_goes_on(tmp_path: Path) -> None:
     assert (tmp_path / "said").read_text() == "started\nfinished\n"
 
 
-def test_a_second_stop_does_not_wait_for_hooks(tmp_path: Path) -> None:
-    """Whoever stops the run while the engine waits for a hook has it ended at once."""
+@pytest.mark.parametrize("leave", [Orchestrator.stop, Orchestrator.detach])
+def test_who_leaves_does_not_wait_for_hooks(tmp_path: Path, leave: Callable[[Orchestrator], None]) -> None:
+    """Whoever stops or leaves the run while the engine waits for a hook has it ended at once."""
     engine, warnings = hooked(tmp_path, failed=("touch begun; sleep 987",), timeout=900.0)
     source = LiveSource(lambda: engine)
     source.start()
     wait_for(lambda: (tmp_path / "begun").exists(), "the hook runs")
     wait_for(lambda: engine.store.project.name and "run_ended" in kinds(tmp_path), "the engine waits")
-    engine.stop()
+    leave(engine)
     assert source.join(30)
     assert [text for text in warnings if "was ended" in text]
     assert processes_of(tmp_path) == []
