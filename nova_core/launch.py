@@ -33,7 +33,7 @@ from nova_core.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
 from nova_core.transcripts import find_records
 
 # What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
-_DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
+DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
 
 
 class Launcher:
@@ -237,7 +237,7 @@ class Launcher:
 
     def base_environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """What every worker of the run inherits."""
-        kept = {k: v for k, v in environ.items() if k not in _DROPPED and not k.startswith("NOVA_")}
+        kept = {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith("NOVA_")}
         dropped = self._config.env.drop
         return {
             **{k: v for k, v in kept.items() if not any(fnmatchcase(k, pattern) for pattern in dropped)},

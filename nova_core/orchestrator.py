@@ -24,6 +24,7 @@ from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor
 from nova_core.importers import read_plan
+from nova_core.hooks import Hooks
 from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
@@ -82,6 +83,7 @@ class Orchestrator:
         if fresh:
             put_aside(self.project, self._clock.now(), make_executor, self.config.grace)
         self.store = Store(self.project, self._disk, self._clock)
+        self._hooks = Hooks(self.project, self.cascade, self.store, self.config.hooks)
         try:
             self._load(cascade_file, selection or Selection(), rerun_changed)
         except BaseException:
@@ -229,6 +231,7 @@ class Orchestrator:
             self._executor.close()
             self._executor = None
         if hasattr(self, "store"):
+            self._hooks.close()
             self.store.close()
         self._lock.close()
 
@@ -251,6 +254,7 @@ class Orchestrator:
         self.store.held = self.attempts.active
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:
+            self._hooks.listen()
             self._announce()
         self._keep_workspace()
         self.attempts.quotas.forget_blocks()
@@ -359,6 +363,7 @@ class Orchestrator:
                 answer(reply)
         assert self._mail is not None
         self._mail.read()
+        self._hooks.complain()
         self._merge_outside()
 
     def _merge_outside(self) -> None:
@@ -416,13 +421,17 @@ class Orchestrator:
             self.board.counted,
             store.snapshot(),
             wall,
+            self._clock.now(),
             stopped=bool(self._stopping),
             over_budget=self._brakes.over_budget,
         )
         done = all(self.board.state(i).status is TaskStatus.COMPLETED for i in self.cascade.tasks)
         over = iso(self._clock.now()) if done else None
-        store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over)
+        left = {"handed_over": True} if self._detached else {}
+        store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over, **left)
         while not store.flush() and not self._brakes.disk_is_hopeless():
             self._turn(_TAIL, start=False)
         self._require_disk(not store.disk_error)
+        before = self._brakes.stops, self._detached
+        self._hooks.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
         return result

@@ -52,6 +52,10 @@ def run(
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background; return once it has begun.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False,
     junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None,
+    summary: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write what came of it as JSON (docs/ci.md).")
+    ] = None,
+    trace: Annotated[str | None, typer.Option(metavar="FILE", help="Write a trace for ui.perfetto.dev.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start nothing above this cost.")] = None,
     ascii_only: Ascii = False,
     theme: Theme = None,
@@ -101,7 +105,7 @@ def run(
         return preview(plan, project, selection, fresh=fresh, rerun_changed=rerun_changed, reasons=explain)
     request = Request(
         plan, project, configured(flags), selection, fresh=fresh, rerun_changed=rerun_changed, junit=junit,
-        arguments=arguments,
+        summary=summary, trace=trace, arguments=arguments,
     )  # fmt: skip
     if wants_interface(ui, as_json=as_json):
         from nova_tui.session import run_interface
@@ -162,7 +166,7 @@ def carry_out(engine: Orchestrator, request: Request, as_json: bool) -> int:
         result = msgspec.structs.replace(result, exit_code=128 + signals[0])
     from nova_core.cli.ending import finish
 
-    finish(engine.snapshot(), result, request.project, plan=request.plan, as_json=as_json, junit=request.junit)
+    finish(engine.snapshot(), result, request, as_json=as_json)
     return result.exit_code
 
 
