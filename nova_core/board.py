@@ -57,13 +57,13 @@ class Board:
         self, cascade: Cascade, store: Store, selection: Selection, limits: Limits, weights: list[float]
     ) -> None:
         self.store = store
-        self._selection = selection
+        self.selection = selection
         self.running: set[str] = set()
         self.take_plan(cascade, limits, weights)
 
     def take_plan(self, cascade: Cascade, limits: Limits, weights: list[float]) -> None:
         """Go on with this plan; whatever runs is in it. Raises `UsageError` for a selection that it does not have."""
-        self.selected = set(self._selection.ids(cascade))
+        self.selected = set(self.selection.ids(cascade))
         self.cascade = cascade
         self.dag = cascade.dag
         self._limits = limits

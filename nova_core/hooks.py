@@ -45,7 +45,7 @@ class Hooks:
 
     def __init__(self, project: Project, cascade: Cascade, store: Store, config: HooksConfig) -> None:
         self._project = project
-        self._cascade = cascade
+        self.cascade = cascade
         self._store = store
         self._config = config
         self._heard: list[HookData] = []
@@ -84,9 +84,7 @@ class Hooks:
         data = self._about(_NAMES[event.kind], event.at, event.message)
         if event.task is not None:
             state = self._store.tasks.get(event.task, TaskState())
-            return msgspec.structs.replace(
-                data, task=task_words(event.task, self._cascade.tasks.get(event.task), state)
-            )
+            return msgspec.structs.replace(data, task=task_words(event.task, self.cascade.tasks.get(event.task), state))
         fired = event.patch.get("milestones")
         return msgspec.structs.replace(data, milestone=fired[-1]) if fired else data
 
@@ -102,7 +100,7 @@ class Hooks:
             if data.task is None:
                 self._offer(data)
                 continue
-            blocked = blocked_tasks(self._cascade.dag, self._store.tasks, data.task.id)
+            blocked = blocked_tasks(self.cascade.dag, self._store.tasks, data.task.id)
             self._offer(msgspec.structs.replace(data, blocked=blocked))
             if blocked:
                 text = f"{data.task.id} blocks {len(blocked):,} {'task' if len(blocked) == 1 else 'tasks'}"

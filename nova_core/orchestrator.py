@@ -20,19 +20,21 @@ from nova_core.command import Command, CommandKind, Reply
 from nova_core.config import Config, load_config
 from nova_core.desk import Desk
 from nova_core.disk import Disk
-from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.errors import EnvironmentProblem, InputError, UsageError
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor
-from nova_core.importers import read_plan
+from nova_core.growth import Growth
 from nova_core.hooks import Hooks
+from nova_core.importers import read_plan
 from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
-from nova_core.milestones import MilestoneTracker, load_milestones
+from nova_core.milestones import Milestone, MilestoneTracker, load_milestones
 from nova_core.model import NoteKind
 from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade
 from nova_core.phases import with_settings
+from nova_core.plan_watch import PlanWatch
 from nova_core.pricing import default_prices
 from nova_core.project import Project
 from nova_core.record import RunState, TaskStatus
@@ -71,10 +73,10 @@ class Orchestrator:
         state_path = Path(state_file)
         self.project = Project(state_path.parent, state_path.name)
         self.config = config or load_config(None, environ=os.environ, root=self.project.root)
-        self.cascade: Cascade = with_settings(read_plan(cascade_file, self.config.plan), self.config)
-        named = self.config.milestones
-        milestones_file = self.project.root / named if named else self.project.milestones_file
-        milestones = load_milestones(os.path.relpath(milestones_file), self.cascade, required=bool(named))
+        self._plan = os.fspath(cascade_file)
+        self._watch = PlanWatch(self._plan, self._read_plan)
+        self.cascade = self._read_plan()
+        milestones = self._load_milestones(self.cascade)
         self.max_workers = max_workers
         self._clock = clock or Clock()
         self._disk = disk or Disk()
@@ -90,7 +92,7 @@ class Orchestrator:
             self.close()
             raise
         self._milestones = MilestoneTracker(milestones, self.cascade, self.store.run.milestones, self.store.tasks)
-        self.subscribe(self._milestones.see)
+        self.subscribe(lambda event: self._milestones.see(event))
         self.attempts: Attempts | None = None
         self._executor: Executor | None = None
         self._mail: Mail | None = None
@@ -102,6 +104,24 @@ class Orchestrator:
         self._started = self._clock.monotonic()
 
     # construction
+
+    def _read_plan(self) -> Cascade:
+        return with_settings(read_plan(self._plan, self.config.plan), self.config)
+
+    def _load_milestones(self, cascade: Cascade) -> tuple[Milestone, ...]:
+        named = self.config.milestones
+        path = self.project.root / named if named else self.project.milestones_file
+        return load_milestones(os.path.relpath(path), cascade, required=bool(named))
+
+    def _follow_plan(self, cascade: Cascade) -> None:
+        """The plan was changed while it runs."""
+        self.cascade = cascade
+        self._hooks.cascade = cascade
+        fired = self.store.run.milestones
+        try:
+            self._milestones = MilestoneTracker(self._load_milestones(cascade), cascade, fired, self.store.tasks)
+        except InputError as error:
+            self.store.record(EventKind.WARNING, None, f"{error.message}; the milestones stay as they were")
 
     def _load(self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool) -> None:
         store = self.store
@@ -252,6 +272,8 @@ class Orchestrator:
             self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
         )
         self.store.held = self.attempts.active
+        self._growth = Growth(self.board, launcher, self.config, self._watch)
+        self._growth.followers.append(self._follow_plan)
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:
             self._hooks.listen()
@@ -314,6 +336,7 @@ class Orchestrator:
             self._look_around()
         if now >= self._next_tail:
             self._next_tail = now + _TAIL
+            self._growth.look()
             self.attempts.needs.look()
             self.attempts.read_logs()
             self._brakes.watch(self.attempts)
@@ -410,7 +433,7 @@ class Orchestrator:
             return True
         self.attempts.needs.look()
         if not self.board.queue and self.attempts.retries.next() is None:
-            return True
+            return not self._growth.look(last=True)
         return self.store.run.paused and self._was_paused
 
     def _finish(self) -> RunResult:

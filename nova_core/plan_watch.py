@@ -13,7 +13,7 @@ Signature = tuple[tuple[str, int, int, int], ...]
 
 
 def signature(path: str) -> Signature:
-    """What tells one version of a plan from another: name, time, size and number of its file, or of all in its folder."""
+    """What tells one version of a plan from another: name, time, size and number of its file, or of its folder's."""
     names = [path]
     if os.path.isdir(path):
         names = [os.path.join(at, name) for at, _, files in os.walk(path) for name in files if name.endswith(".md")]
@@ -41,7 +41,7 @@ class PlanWatch:
         self._found: Cascade | NovaError | None = None
 
     def look(self) -> Cascade | NovaError | None:
-        """The new plan, or why it cannot be used, once; None if there is nothing new. Two looks have to agree before."""
+        """The new plan, or why it cannot be used, once; None if there is nothing new. Two looks have to agree first."""
         if self._thread is not None:
             if self._thread.is_alive():
                 return None

@@ -121,12 +121,16 @@ class ProjectState(msgspec.Struct, frozen=True):
 
 
 class RunState(msgspec.Struct, frozen=True):
-    """The run as a whole: its id, whether it is paused, which milestones have fired, which providers are held."""
+    """The run as a whole: its id, whether it is paused, which milestones have fired, which providers are held.
+
+    `gone` are completed tasks that left the plan: should one come back, it is done already.
+    """
 
     id: str = ""
     paused: bool = False
     milestones: tuple[str, ...] = ()
     quotas: dict[str, Hold] = {}
+    gone: dict[str, TaskState] = {}
 
 
 class State(msgspec.Struct, frozen=True):

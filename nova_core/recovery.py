@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from nova_core.attempts import Attempts
 from nova_core.board import Board
-from nova_core.changes import compare, fingerprint
+from nova_core.changes import Changes, compare, fingerprint
 from nova_core.clock import iso, seconds
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor, Report, Started
@@ -35,6 +35,7 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     again |= cascade.dag.descendants(again)
     if changes:
         store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}")
+    _keep_gone(store, changes, prints)
     for task_id in changes.removed:
         store.remove(task_id)
     for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
@@ -44,6 +45,19 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     for task in cascade.tasks.values():
         _settle(store, task)
     store.add_tasks({i: _fresh(store.tasks.get(i), t, prints[i], used.get(i, 0)) for i, t in cascade.tasks.items()})
+
+
+def _keep_gone(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
+    """Remember what was done of tasks that leave the plan, and bring it back for those that come back as they were."""
+    gone = dict(store.run.gone)
+    known = {i: gone.pop(i) for i in changes.added if i in gone}
+    back = {i: state for i, state in known.items() if state.fingerprint == prints[i]}
+    gone |= {i: store.tasks[i] for i in changes.removed if store.tasks[i].status is TaskStatus.COMPLETED}
+    if gone != store.run.gone:
+        store.record(EventKind.PLAN_CHANGED, None, "", gone=gone)
+    for task_id, state in back.items():
+        patch = {name: getattr(state, name) for name in TaskState.__struct_fields__}
+        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and done already", **patch)
 
 
 def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:

@@ -60,7 +60,9 @@ class Lab:
 
     def open(self, **options: Any) -> LocalExecutor:
         """Another executor for the same folder."""
-        return LocalExecutor(self.home / ".nova", self.home / "logs", run_id=run_of(self.home), cwd=self.home, **options)
+        return LocalExecutor(
+            self.home / ".nova", self.home / "logs", run_id=run_of(self.home), cwd=self.home, **options
+        )
 
     def reopen(self) -> list[Report]:
         """Detach, as an engine that ends, and be the next engine; what it recovers."""

@@ -368,6 +368,7 @@ def test_an_id_used_again_after_its_removal_is_a_new_task(tmp_path: Path) -> Non
     rows = [("A", "-"), ("B", "-")]
     make_engine(tmp_path, rows)[0].run()
     make_engine(tmp_path, [("B", "-")])[0].run()
+    rows = [("A", "B"), ("B", "-")]
     executor = FakeExecutor(FakeClock())
     executor.found = [Ended("A@1", EndReason.EXIT, code=0)]  # in a journal that holds somebody else's end, too
     engine, _ = make_engine(tmp_path, rows, executor=executor)
