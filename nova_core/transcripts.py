@@ -10,7 +10,7 @@ from nova_core.agents.records import RECORDS, Records
 from nova_core.plain_file import lines_of
 
 _SESSION = re.compile(r"[0-9A-Za-z_-]{8,64}\Z")  # it becomes part of a pattern of paths
-_MOST = 64 << 20  # bytes of a file that is looked at, in less than a second
+_MOST = 64 << 20  # bytes of a file that is looked at, which takes about a second
 _LONGEST = 4 << 20  # bytes of one line
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_process import nova
 from engines import make_engine
 from fakes import FakeClock, FakeExecutor, ok
 
@@ -139,3 +141,34 @@ def test_counts_without_end_can_be_written_down(tmp_path: Path) -> None:
     engine, _, _ = engine_for(tmp_path, {"A": [*told]})
     engine.run()
     assert engine.store.tasks["A"].token_usage.input_tokens == 10**15
+
+
+TALKER = """\
+import json, sys, time
+from pathlib import Path
+
+def say(**event):
+    print(json.dumps(event), flush=True)
+
+sys.stdin.read()
+say(type="system", subtype="init", session_id="s1", model="m")
+for _ in range(200):
+    say(type="user", message={"content": [{"type": "tool_result", "content": "y" * 2000}]})
+while '"s1"' not in Path("cascade_state.json").read_text():  # until the engine has read that far
+    time.sleep(0.01)
+say(**json.loads(sys.argv[1]))
+"""
+
+
+def test_an_agent_with_a_log_over_the_limit_is_judged_by_its_end(tmp_path: Path) -> None:
+    """Its holder cuts the log before the engine's last look, which finds the end all the same."""
+    (tmp_path / "talker.py").write_text(TALKER)
+    agent = {"command": [sys.executable, "talker.py", json.dumps(DONE).replace("{", "{{").replace("}", "}}")]}
+    settings = {"agent": ["mine"], "log_limit": "100KB", "agents": {"mine": {**agent, "parser": "claude"}}}
+    (tmp_path / "nova.yaml").write_text(json.dumps(settings))
+    (tmp_path / "CASCADE.md").write_text("# P\n\n| Task ID | Task Name | Depends On |\n|---|---|---|\n| A | a | - |\n")
+    done = nova("run", "--no-ui", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    state = json.loads((tmp_path / "cascade_state.json").read_text())["tasks"]["A"]
+    assert (state["verdict"], state["cost_usd"]) == ("done", 0.5)
+    assert b"bytes of this log were cut here]" in (tmp_path / "logs" / "A.log").read_bytes()
