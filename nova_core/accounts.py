@@ -73,7 +73,7 @@ class Accounts:
         """What the agent's log says at the end."""
         log, state = attempt.log, self._board.state(attempt.task_id)
         return {
-            "cost_basis": log.cost(self._prices, attempt.model)[1] if attempt.records is None else "price_table",
+            "cost_basis": attempt.cost_basis(self._prices),
             "verdict": attempt.verdict, "session_id": log.session_id or state.session_id,
             "session_usage": state.session_usage + attempt.usage, "model": log.model or attempt.model,
         }  # fmt: skip

@@ -28,6 +28,7 @@ from nova_core.pricing import Price
 from nova_core.project import Project, log_name, old_log_name
 from nova_core.prompt import Done
 from nova_core.quota import Quotas
+from nova_core.reading import Reading
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.retries import Retries
 from nova_core.validation import missing
@@ -55,6 +56,7 @@ class Attempts:
         self._disk = disk
         self._logs = project.log_names()
         self._settled: list[str] = []
+        self._reading = Reading(project, board, clock)
         self.retries = Retries(board, config, clock)
         self.quotas = Quotas(board.store, config, clock)
         self.failed = 0
@@ -206,12 +208,18 @@ class Attempts:
             EventKind.TASK_RUNNING, attempt.task_id, f"{attempt.task_id} runs as pid {report.pid}", pid=report.pid
         )
 
-    def read_logs(self) -> None:
-        """Take in what running attempts have printed since the last look: tokens, steps, and signs that it is over."""
-        for attempt in list(self.active.values()):
-            if not attempt.check and attempt.read_log(self._project.log_dir / log_name(attempt.task_id)):
-                self._progress(attempt)
+    def read_logs(self) -> bool:
+        """Take in what running attempts have printed since the last look: tokens, steps, and signs that it is over.
+
+        One look takes a moment, however much they print. Whether there is more to read already.
+        """
+        at_work = [attempt for attempt in self.active.values() if attempt.ended is None]
+        for attempt in at_work:
+            if self._reading.look(attempt, len(at_work)):
+                if attempt.tail.caught_up:
+                    self._progress(attempt)
                 self._watch(attempt)
+        return any(attempt.tail.behind for attempt in at_work)
 
     def _progress(self, attempt: Attempt) -> None:
         state = self._board.state(attempt.task_id)
@@ -239,7 +247,7 @@ class Attempts:
             self._doom(attempt, doomed)
 
     def _doom(self, attempt: Attempt, why: Ending) -> None:
-        if attempt.doomed is None and not attempt.cancelled:
+        if attempt.doomed is None and not attempt.cancelled and attempt.ended is None:
             attempt.doomed = why
             self._board.record(EventKind.WARNING, attempt.task_id, f"{attempt.task_id} is ended: {why.reason}")
             self._executor.cancel(attempt.key, self._config.grace)
@@ -262,11 +270,28 @@ class Attempts:
     def _command_over(self, attempt: Attempt, ended: Ended) -> None:
         attempt.ended = ended
         attempt.pid = ended.pid
-        attempt.read_log(self._project.log_dir / log_name(attempt.task_id))
-        attempt.log.finish()
+        if self._reading.rest(attempt):
+            self._over(attempt)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether attempts that have ended wait for the rest of their logs to be read."""
+        return bool(self._reading.unread)
+
+    def read_rests(self) -> None:
+        """Go on with the logs of attempts that have ended, a piece of each."""
+        for attempt in list(self._reading.unread.values()):
+            if self._reading.rest(attempt):
+                self._over(attempt)
+
+    def _over(self, attempt: Attempt) -> None:
+        """The command has ended, and all that it printed is known."""
+        ended = attempt.ended
+        assert ended is not None
         self._recover_tokens(attempt)
         self._tell_leftovers(attempt, ended)
         failed = self._failure(attempt, ended)
+        self._reading.tell_trouble(attempt)
         if failed is None:
             self.checks.begin(attempt)
         else:
@@ -277,12 +302,12 @@ class Attempts:
         if attempt.agent is None or not attempt.log.judges or not (attempt.estimated or attempt.log.model is None):
             return
         session = attempt.log.session_id or attempt.session
-        found = self._launcher.records_of(attempt.agent, session, attempt.started)
+        agent = attempt.agent
+        found = attempt.safely(lambda: self._launcher.records_of(agent, session, attempt.started), None)
         if found is None:
             return
         attempt.model = attempt.model or found.model
-        if attempt.estimated and found.usage.total >= attempt.log.usage.total:
-            attempt.records = found
+        if attempt.safely(lambda: attempt.take_records(found), False):
             how = "exact" if found.exact else "estimated"
             text = f"{attempt.task_id}: tokens taken from the agent's own records ({how}: {found.usage.total})"
             self._board.record(EventKind.WARNING, attempt.task_id, text)
@@ -291,7 +316,7 @@ class Attempts:
         limit = self._limit(attempt, ended)
         if attempt.agent is None or not attempt.log.judges:
             return failure(ended, limit)
-        outcome = attempt.log.outcome(exit_code_of(ended), self._prices, attempt.model)
+        outcome = attempt.outcome(exit_code_of(ended), self._prices)
         attempt.verdict = outcome.verdict
         if attempt.doomed and ended.reason is EndReason.CANCELLED and not attempt.cancelled:
             attempt.verdict = attempt.doomed.verdict
@@ -387,5 +412,7 @@ class Attempts:
         attempt = self.active[task_id]
         attempt.interrupted = interrupted and (attempt.interrupted or not attempt.cancelled)
         attempt.cancelled = True
+        if task_id in self._reading.unread:
+            return
         key = f"{attempt.key}+{attempt.check}" if attempt.check else attempt.key
         self._executor.cancel(key, 0.0 if kill else self._config.grace)

@@ -151,19 +151,19 @@ def gemini_settings(server: tuple[str, ...], found: bytes | None) -> bytes | Non
     """The project's `.gemini/settings.json` with the reporting server in it, which gemini takes from no flag.
 
     `found` is the file as it is, None if there is none. None if nothing has to be written, or if the file is not plain
-    JSON (with comments, say), which would be lost.
+    JSON (with comments, say), which would be lost, or nested too deep.
     """
     command, *arguments = server
     nova = {"command": command, "args": arguments, "env": {name: f"${name}" for name in _NAMES}, "trust": True}
     try:
         settings = msgspec.json.decode(found) if found is not None else {}
-    except msgspec.DecodeError:
+        servers = settings.get("mcpServers", {}) if isinstance(settings, dict) else None
+        if not isinstance(servers, dict) or servers.get("nova") == nova:
+            return None
+        changed = {**settings, "mcpServers": {**servers, "nova": nova}}
+        return msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n"
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    servers = settings.get("mcpServers", {}) if isinstance(settings, dict) else None
-    if not isinstance(servers, dict) or servers.get("nova") == nova:
-        return None
-    changed = {**settings, "mcpServers": {**servers, "nova": nova}}
-    return msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n"
 
 
 def _json(value: object) -> str:

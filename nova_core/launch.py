@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -28,12 +29,15 @@ from nova_core.invocation import (
     provider_of,
 )
 from nova_core.model import Criterion, Task, TokenUsage
+from nova_core.plain_file import read_inside, read_plain
 from nova_core.project import Project, check_log_name, log_name
 from nova_core.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
 from nova_core.transcripts import find_records
 
 # What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
+_MOST_TEMPLATE = 1 << 20  # bytes
+_MOST_SETTINGS = 1 << 20
 
 
 class Launcher:
@@ -149,7 +153,8 @@ class Launcher:
         if self._config.prompt is None:
             return TEMPLATE
         try:
-            return (self._project.root / self._config.prompt).read_text("utf-8", "replace")
+            path = self._project.root / self._config.prompt
+            return read_inside(path, self._project.root, _MOST_TEMPLATE).decode("utf-8", "replace")
         except OSError as error:
             text = f"{self._config.prompt}: the template of prompts cannot be read: {error.strerror}"
             raise EnvironmentProblem(text, hint="correct `prompt:` in nova.yaml, or take it out") from None
@@ -263,22 +268,25 @@ def _has_mcp() -> bool:
 
 def _add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
     path = folder / "settings.json"
-    data = gemini_settings(server, _content(path))
-    if data is None or folder.is_symlink():  # a link would have us write elsewhere
+    if folder.is_symlink() or path.is_symlink():  # it would have us read, or write, elsewhere
         return
     try:
-        folder.mkdir(exist_ok=True)
-        Disk().replace(path, data, mode=0o644, sync=False)
+        found, mode = _content(path)
+        data = gemini_settings(server, found)
+        if data is not None:
+            folder.mkdir(exist_ok=True)
+            Disk().replace(path, data, mode=mode, sync=False)
     except OSError as error:
         text = f"{path}: the reporting server cannot be added ({error.strerror})"
         raise EnvironmentProblem(text, hint="`mcp: false` for gemini in nova.yaml goes without it") from None
 
 
-def _content(path: Path) -> bytes | None:
+def _content(path: Path) -> tuple[bytes | None, int]:
+    """What is in the file, and who may read it."""
     try:
-        return path.read_bytes()
-    except OSError:
-        return None
+        return read_plain(path, _MOST_SETTINGS), stat.S_IMODE(path.lstat().st_mode) & 0o666
+    except FileNotFoundError:
+        return None, 0o644
 
 
 def _with_nova(path: str) -> str:

@@ -330,15 +330,16 @@ class Orchestrator:
             if start:
                 self._start_ready()
         self._obey_stop()
+        self.attempts.read_rests()
         now = self._clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
             self._look_around()
         if now >= self._next_tail:
-            self._next_tail = now + _TAIL
             self._growth.look()
             self.attempts.needs.look()
-            self.attempts.read_logs()
+            more = self.attempts.read_logs()
+            self._next_tail = self._clock.monotonic() + (_LOOK if more else _TAIL)
             self._brakes.watch(self.attempts)
         for task_id in self.attempts.retries.due():
             self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None, waits_for=None)
@@ -348,6 +349,8 @@ class Orchestrator:
 
     def _timeout(self, longest: float) -> float:
         assert self.attempts is not None
+        if self.attempts.has_unread:
+            return 0.0
         waits = [longest, _LOOK * 2]
         for wait in (self.store.next_tick(), self.attempts.retries.next()):
             if wait is not None:
