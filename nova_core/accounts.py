@@ -76,6 +76,7 @@ class Accounts:
             "cost_basis": log.cost(self._prices, attempt.model)[1] if attempt.records is None else "price_table",
             "verdict": attempt.verdict, "session_id": log.session_id or state.session_id,
             "session_usage": state.session_usage + attempt.usage, "model": log.model or attempt.model,
+            "refusals": 0, "overloads": 0,  # but for those whom `Waiting` finds refused
         }  # fmt: skip
 
     def _files_patch(self, attempt: Attempt) -> dict[str, Any]:

@@ -56,8 +56,9 @@ class TaskState(msgspec.Struct, frozen=True):
     `duration_seconds` is whole seconds by that schema, `elapsed` the exact figure. `attempt` counts from 1, 0 means
     never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
     `estimated` says that tokens and cost are less than certain; `session_id` is the agent's, `session_usage` what that
-    session came to before the running attempt; `waits_for` is a provider that is left alone; `handoff` is the note for
-    those who go on from the task.
+    session came to before the running attempt; `waits_for` is a provider that is left alone; `refusals` counts how
+    often in a row a provider refused the task without saying for how long, `overloads` how often it was overloaded;
+    `handoff` is the note for those who go on from the task.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -97,6 +98,8 @@ class TaskState(msgspec.Struct, frozen=True):
     session_usage: TokenUsage = TokenUsage()
     waits_for: str | None = None
     handoff: str | None = None
+    refusals: int = 0
+    overloads: int = 0
 
 
 # What belongs to one attempt, as it is before the next one. Tokens and cost are the task's own: they stay.
