@@ -104,7 +104,8 @@ class Attempts:
     def _goes_on(self, state: TaskState, agent: str | None) -> bool:
         """Whether the last attempt's session is worth going on with: it was cut off, and by no fault of its own."""
         cut_off = state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED
-        return cut_off and bool(state.session_usage.total and state.session_id) and agent == state.agent
+        is_worth = cut_off and bool(state.session_usage.total and state.session_id)
+        return is_worth and agent == state.agent and self._launcher.can_resume(agent)
 
     def _equip(self, attempt: Attempt, task: Task, previous: TokenUsage) -> None:
         """Who reads its log, whose quota it uses, which model is billed."""

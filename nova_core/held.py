@@ -6,7 +6,7 @@ from nova_core.clock import seconds
 from nova_core.record import Hold, RunState, TaskState
 from nova_core.text import duration
 
-MOST_REFUSALS = 20  # in a row that Nova had to guess the end of, before a task fails: about eight hours
+MOST_REFUSALS = 20  # in a row that Nova had to guess the end of, before a task fails: about seven hours
 
 
 def current_holds(run: RunState, now: float) -> dict[str, Hold]:

@@ -127,6 +127,12 @@ class Launcher:
         found = agent_named(self._config, agent) if agent else None
         return open_log(agent, found, previous) if agent and found else open_log("shell", AgentConfig(), previous)
 
+    def can_resume(self, agent: str | None) -> bool:
+        """Whether the agent's command can go on with a session."""
+        found = agent_named(self._config, agent) if agent else None
+        adapter = adapter_of(agent, found) if agent and found else None
+        return bool(adapter and adapter.resume)
+
     def records_of(self, name: str, session: str | None, since: float) -> Records | None:
         """What the agent itself wrote down of the session since then (seconds since the epoch)."""
         agent = self.settings(name)

@@ -15,6 +15,7 @@ from nova_core.text import duration
 _LONGEST_GUESS = 1800.0  # seconds; what a provider says itself may be longer
 _LONGEST = 8 * 86400.0  # weekly limits exist
 _SHORTEST = 1.0
+_ROUNDING = 1.0  # two who are told the same moment
 
 
 class Quotas:
@@ -45,7 +46,8 @@ class Quotas:
         return self._hold(provider, why, wait, tries)
 
     def _extend(self, provider: str, before: Hold, why: str, wait: float | None) -> Hold:
-        if before.until is None or wait is None or wait <= (left(before.until, self._clock.now()) or 0.0):
+        remaining = left(before.until, self._clock.now()) or 0.0
+        if before.until is None or wait is None or wait <= remaining + _ROUNDING:
             return before
         return self._hold(provider, why, wait, before.tries)
 

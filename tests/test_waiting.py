@@ -223,6 +223,7 @@ def test_a_later_moment_makes_a_hold_longer(tmp_path: Path) -> None:
     assert quotas.strike("north", "429", 1.0) == guessed
     named = quotas.strike("north", "resets in 5 hours", 18_000.0)
     assert (seconds(named.until or ""), named.tries) == (pytest.approx(start + 18_000), 1)
+    assert quotas.strike("north", "resets in 5 hours", 18_000.4) == named
     quotas.block("north", "invalid key")
     assert quotas.strike("north", "resets in 9 hours", 32_400.0).until is None
     held = quotas.held("north")
@@ -341,16 +342,34 @@ def test_a_provider_in_trouble_fails_the_task_in_the_end(tmp_path: Path, build: 
     assert (state.attempt, state.reason, state.verdict) == (4, Reason.RATE_LIMITED, "overloaded")
 
 
+def claude_in(folder: Path) -> dict[str, AgentConfig]:
+    """Agent "a" is claude, with a program that is there."""
+    program = folder / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    return {"a": AgentConfig(use="claude", env={"PATH": str(folder)})}
+
+
+def test_a_command_that_cannot_resume_begins_anew(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """A command of one's own gets the whole prompt again after a limit, and all its tokens and dollars count."""
+    end = {"type": "result", "subtype": "success", "is_error": False, "result": "done", "total_cost_usd": 0.5,
+           "modelUsage": {"m": {"inputTokens": 1000, "outputTokens": 500, "costUSD": 0.5}}}  # fmt: skip
+    script = Script(tmp_path, A=[{**end, "is_error": True, "api_error_status": 429, "result": "429"}, end])
+    engine = build(script, {"A": "a"})
+    assert engine.run().exit_code == 0
+    first, second = script.executor.jobs
+    assert first.argv == second.argv
+    assert "Task A" in second.argv[1]
+    state = engine.store.tasks["A"]
+    assert (state.token_usage.input_tokens, state.token_usage.output_tokens, state.cost_usd) == (2000, 1000, 1.0)
+
+
 def test_an_agent_that_was_cut_off_goes_on_with_its_session(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Work that was paid for is not done again: the session is resumed, its tokens count once."""
     used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
     cut = {**api_error(429), "model_usage_since_last_result": used}
     script = Script(tmp_path, A=[cut])
-    agents = {"a": AgentConfig(use="claude", env={"PATH": str(tmp_path)})}
-    program = tmp_path / "claude"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    engine = build(script, {"A": "a"}, config=Config(agents=agents))
+    engine = build(script, {"A": "a"}, config=Config(agents=claude_in(tmp_path)))
     assert engine.run().exit_code == 0
     first, second = (job for job in script.executor.jobs)
     assert "--resume" not in first.argv
@@ -367,8 +386,9 @@ def test_a_session_that_is_gone_is_begun_anew(tmp_path: Path, build: Callable[..
     gone = {"type": "result", "subtype": "error_during_execution", "is_error": True, "modelUsage": {},
             "errors": ["No conversation found with session ID"], "model_usage_since_last_result": {}}  # fmt: skip
     script = Script(tmp_path, A=[cut, gone])
-    engine = build(script, {"A": "a"})
+    engine = build(script, {"A": "a"}, config=Config(agents=claude_in(tmp_path)))
     assert engine.run().exit_code == 0
+    assert ["--resume" in job.argv for job in script.executor.jobs] == [False, True, False]
     state = engine.store.tasks["A"]
     assert (state.attempt, state.failures, state.token_usage.input_tokens) == (3, 0, 110)
 
