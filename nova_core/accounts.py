@@ -105,7 +105,7 @@ class Accounts:
     def close(self, attempt: Attempt, failed: Failure | None) -> None:
         """The attempt is settled: keep it for the history, and for what is to come."""
         own = attempt.cost(self._prices)
-        self._costs.remember(attempt.agent, attempt.task_id, own)
+        self._costs.remember(attempt.agent, attempt.task_id, own, attempt.usage.total)
         if attempt.agent:
             self._over.append((self._clock.now(), self._told_files(attempt)))
         state, usage = self._board.state(attempt.task_id), attempt.usage

@@ -28,13 +28,13 @@ class Attempt:
 
     `cancelled`: somebody wants it to end; `interrupted`: only because the run ends, so that it is to run again;
     `doomed`: Nova itself ends it, for the reason given. `log` reads what it prints; `agent` and `provider` are None for
-    a command. `reserve` is the part of the budget set aside for it, `cap` what it may cost at most, in US dollars.
+    a command. `cap` is what it may cost at most, in US dollars, and what is set aside for it.
     """
 
     __slots__ = (
         "agent", "base_cost", "base_estimated", "base_sha", "base_usage", "cancelled", "cap", "check", "doomed",
         "ended", "files", "interrupted", "key", "log", "model", "number", "offset", "pid", "provider", "records",
-        "reported", "reserve", "session", "started", "step", "task_id", "verdict",
+        "reported", "session", "started", "step", "task_id", "verdict",
     )  # fmt: skip
 
     def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
@@ -56,7 +56,6 @@ class Attempt:
         self.provider: str | None = None
         self.model = state.model
         self.log: AgentLog = FORMATS["shell"]()
-        self.reserve = 0.0
         self.cap: float | None = None
         self.session: str | None = None  # that it goes on with
         self.step: str | None = None

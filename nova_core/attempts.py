@@ -64,16 +64,15 @@ class Attempts:
 
     # start
 
-    def start(self, task_id: str, budget: float | None = None, reserve: float = 0.0) -> Attempt:
+    def start(self, task_id: str, cap: float | None = None) -> Attempt:
         """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown.
 
-        `budget` is the most it may cost, `reserve` what is set aside for it. Raises `OSError`, with nothing recorded,
-        when the disk refuses.
+        `cap` is the most it may cost. Raises `OSError`, with nothing recorded, when the disk refuses.
         """
         state = self._board.state(task_id)
         task = self._board.task(task_id)
         attempt = Attempt(task_id, state.attempt + 1, self._clock.now(), state)
-        attempt.cap, attempt.reserve = budget, reserve
+        attempt.cap = cap
         attempt.agent = self._launcher.choose(task, self.waiting.is_held) or next(
             iter(self._launcher.agents_of(task)), None
         )
@@ -151,8 +150,7 @@ class Attempts:
         attempt.base_estimated = any(r.estimated for r in earlier)
         attempt.agent = state.agent
         self._equip(attempt, self._board.task(task_id), state.session_usage)
-        attempt.cap = self.costs.cap_of(task_id)
-        attempt.reserve = attempt.cap or self.costs.expected(task_id) or 0.0
+        attempt.cap = self.costs.cap_of(task_id) or self.costs.expected(task_id)
         self.active[task_id] = attempt
         self._board.take(task_id)
         return attempt
@@ -268,13 +266,13 @@ class Attempts:
 
     def _failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
         limit = self._limit(attempt, ended)
+        if attempt.doomed and ended.reason is EndReason.CANCELLED and not attempt.cancelled:
+            attempt.verdict = attempt.doomed.verdict
+            return of_ending(attempt.doomed)
         if attempt.agent is None or not attempt.log.judges:
             return failure(ended, limit)
         outcome = attempt.log.outcome(exit_code_of(ended), self._prices, attempt.model)
         attempt.verdict = outcome.verdict
-        if attempt.doomed and ended.reason is EndReason.CANCELLED and not attempt.cancelled:
-            attempt.verdict = attempt.doomed.verdict
-            return of_ending(attempt.doomed)
         if attempt.provider and outcome.verdict not in WAITS:
             self.quotas.worked(attempt.provider)
         return agent_failure(ended, outcome, limit)

@@ -314,13 +314,13 @@ class Orchestrator:
                 return
             if self.attempts.waiting.must_wait(task_id):
                 continue
-            grant = self._brakes.grant(task_id, self.attempts)
+            grant = self._brakes.grant(task_id, self.attempts, self.max_workers - len(self.board.running) + 1)
             if grant is None:
                 self.board.leave(task_id)
                 self.board.offer(task_id)
                 return
             try:
-                self.attempts.start(task_id, grant.cap, grant.reserve)
+                self.attempts.start(task_id, grant.cap)
             except OSError as error:
                 self.board.leave(task_id)
                 self.board.offer(task_id)
