@@ -63,6 +63,8 @@ class Accounts:
             "pid": None, "completed_at": iso(over), "elapsed": round(elapsed, 3), "duration_seconds": round(elapsed),
             "exit_code": ended.code if ended else None, "signal": ended.signal if ended else None, "verifying": False,
         }  # fmt: skip
+        if attempt.interrupted:
+            patch["interrupted"] = False
         if attempt.agent or attempt.usage.total or attempt.cost(self._prices):
             patch |= self.usage_patch(attempt)
         if attempt.agent:

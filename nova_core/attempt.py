@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import msgspec
 from nova_core.agents import FORMATS, AgentLog, Verdict
 from nova_core.agents.outcome import Ending
 from nova_core.agents.records import Records
+from nova_core.database import AttemptRow
 from nova_core.executors.base import Ended
-from nova_core.inbox import Report, Tokens
+from nova_core.inbox import Report
 from nova_core.model import Task, TokenUsage
 from nova_core.pricing import Price, cost
 from nova_core.record import TaskState
@@ -27,14 +29,14 @@ class Attempt:
     """A task's worker at work. `check` is 0 while the command runs, else the number of the criterion being proved.
 
     `cancelled`: somebody wants it to end; `interrupted`: only because the run ends, so that it is to run again;
-    `doomed`: Nova itself ends it, for the reason given. `log` reads what it prints; `agent` and `provider` are None for
-    a command. `cap` is what it may cost at most, in US dollars, and what is set aside for it.
+    `doomed`: Nova itself ends it, for the reason given. `log` reads what it prints, by `parser`; `agent` and
+    `provider` are None for a command. `cap` is what it may cost at most, in US dollars, and what is set aside for it.
     """
 
     __slots__ = (
         "agent", "base_cost", "base_estimated", "base_sha", "base_usage", "cancelled", "cap", "check", "doomed",
-        "ended", "files", "interrupted", "key", "log", "model", "number", "offset", "pid", "provider", "records",
-        "reported", "session", "started", "step", "task_id", "verdict",
+        "ended", "files", "interrupted", "key", "log", "model", "number", "offset", "parser", "pid", "provider",
+        "records", "reported", "session", "started", "step", "task_id", "verdict",
     )  # fmt: skip
 
     def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
@@ -55,6 +57,7 @@ class Attempt:
         self.agent: str | None = None
         self.provider: str | None = None
         self.model = state.model
+        self.parser = "shell"
         self.log: AgentLog = FORMATS["shell"]()
         self.cap: float | None = None
         self.session: str | None = None  # that it goes on with
@@ -62,8 +65,26 @@ class Attempt:
         self.verdict: Verdict | None = None
         self.records: Records | None = None
         self.offset = 0
-        self.reported: Tokens | None = None
+        self.reported: Mapping[str, int] = {}
         self.files: tuple[str, ...] = ()
+
+    def take_up(self, state: TaskState, earlier: Sequence[AttemptRow]) -> None:
+        """Take over what an earlier engine knew: what it was started with, what it told, how it is to end.
+
+        `earlier` are the attempts of the task in this run that are over.
+        """
+        counts = [TokenUsage(*(getattr(row, name) for name in TokenUsage.__struct_fields__)) for row in earlier]
+        costs = [row.cost_usd for row in earlier if row.cost_usd is not None]
+        self.base_usage = sum(counts, TokenUsage())
+        self.base_cost = sum(costs) if costs else None
+        self.base_estimated = any(row.estimated for row in earlier)
+        if state.parser is not None:
+            self.parser, self.model = state.parser, state.model
+        self.session = state.session_id if state.session_usage.total else None
+        # Without a cap, or from an older Nova: nobody knows what it will come to, so that all that is left is its own.
+        self.cap = math.inf if state.cap is None and (self.agent or self.model) else state.cap
+        self.interrupted = state.interrupted
+        self.reported, self.files = state.reported, state.files_changed
 
     @property
     def usage(self) -> TokenUsage:
@@ -73,16 +94,16 @@ class Attempt:
         """
         if self.records is not None:
             return self.records.usage
-        if self.reported is None or self.agent is not None:
+        if not self.reported or self.agent is not None:
             return self.log.usage
-        given = {k: v for k in TokenUsage.__struct_fields__ if (v := getattr(self.reported, k)) is not None}
+        given = {k: self.reported[k] for k in TokenUsage.__struct_fields__ if k in self.reported}
         return msgspec.structs.replace(self.log.usage, **given)
 
     def cost(self, prices: Mapping[str, Price]) -> float | None:
         """US dollars of this attempt, None if nobody knows."""
         if self.records is not None:
             return cost(self.records.usage, self.records.model or self.model, prices)
-        if self.usage is not self.log.usage and self.reported is not None and self.agent is None:
+        if self.reported and self.agent is None:
             return cost(self.usage, self.model, prices) if self.usage.total else None
         return self.log.cost(prices, self.model)[0] if self.usage.total else self.log.told_cost[0]
 

@@ -356,9 +356,8 @@ class Orchestrator:
     def _obey_stop(self) -> None:
         if self._brakes.stops > self._stopping:
             self._stopping = self._brakes.stops
-            for task_id in list(self.active_workers):
-                assert self.attempts is not None
-                self.attempts.cancel(task_id, kill=self._stopping > 1, interrupted=True)
+            if self.attempts is not None:
+                self.attempts.interrupt(kill=self._stopping > 1)
 
     def _fire_milestones(self) -> None:
         if self.store.rev == self._milestones.rev:
