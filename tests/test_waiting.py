@@ -333,6 +333,17 @@ def test_a_moment_nobody_can_read_is_now(holds: dict[str, Any], tmp_path: Path, 
     assert script.executor.clock.now() - start < 60
 
 
+def test_a_refused_key_leaves_the_other_agent_to_wait_for(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """The second agent serves later, so the task waits for it, though the key of the first is refused."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 1 hour"), api_error(401, "invalid key")])
+    engine = build(script, {"A": "b, a"})
+    assert engine.run().exit_code == 0
+    first, second, third = script.starts("A")
+    assert second - first < 60
+    assert third - first >= 3600
+    assert engine.store.tasks["A"].agent == "b"
+
+
 def test_a_provider_in_trouble_fails_the_task_in_the_end(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Overload is waited for a few times only: it may be the task that causes it."""
     script = Script(tmp_path, A=[api_error(500)] * 9)
