@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +13,9 @@ from nova_core.agents import FORMATS, AgentLog, Outcome, Verdict
 from nova_core.agents.fields import first_line
 from nova_core.agents.outcome import CostBasis, Ending
 from nova_core.agents.records import Records
+from nova_core.database import AttemptRow
 from nova_core.executors.base import Ended
-from nova_core.inbox import Report, Tokens
+from nova_core.inbox import Report
 from nova_core.model import Task, TokenUsage
 from nova_core.pricing import Price, cost
 from nova_core.record import TaskState
@@ -31,15 +32,14 @@ class Attempt:
     """A task's worker at work. `check` is 0 while the command runs, else the number of the criterion being proved.
 
     `cancelled`: somebody wants it to end; `interrupted`: only because the run ends, so that it is to run again;
-    `doomed`: Nova itself ends it, for the reason given. `log` reads what it prints; `agent` and `provider` are None for
-    a command. `reserve` is the part of the budget set aside for it, `cap` what it may cost at most, in US dollars.
+    `doomed`: Nova itself ends it, for the reason given. `log` reads what it prints, by `parser`; `agent` and
+    `provider` are None for a command. `cap` is what it may cost at most, in US dollars, and what is set aside for it.
     """
 
     __slots__ = (
         "agent", "base_cost", "base_estimated", "base_sha", "base_usage", "cancelled", "cap", "check", "doomed",
-        "ended", "files", "interrupted", "key", "log", "model", "number", "pid", "provider", "records",
-        "reported", "reserve", "session", "started", "step", "tail", "task_id", "told_trouble", "trouble_of_own",
-        "verdict",
+        "ended", "files", "interrupted", "key", "log", "model", "number", "parser", "pid", "provider", "records",
+        "reported", "session", "started", "step", "tail", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
 
     def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
@@ -60,8 +60,8 @@ class Attempt:
         self.agent: str | None = None
         self.provider: str | None = None
         self.model = state.model
+        self.parser = "shell"
         self.log: AgentLog = FORMATS["shell"]()
-        self.reserve = 0.0
         self.cap: float | None = None
         self.session: str | None = None  # that it goes on with
         self.step: str | None = None
@@ -70,8 +70,26 @@ class Attempt:
         self.tail = LogTail()
         self.trouble_of_own = ""
         self.told_trouble = False
-        self.reported: Tokens | None = None
+        self.reported: Mapping[str, int] = {}
         self.files: tuple[str, ...] = ()
+
+    def take_up(self, state: TaskState, earlier: Sequence[AttemptRow]) -> None:
+        """Take over what an earlier engine knew: what it was started with, what it told, how it is to end.
+
+        `earlier` are the attempts of the task in this run that are over.
+        """
+        counts = [TokenUsage(*(getattr(row, name) for name in TokenUsage.__struct_fields__)) for row in earlier]
+        costs = [row.cost_usd for row in earlier if row.cost_usd is not None]
+        self.base_usage = sum(counts, TokenUsage())
+        self.base_cost = sum(costs) if costs else None
+        self.base_estimated = any(row.estimated for row in earlier)
+        if state.parser is not None:
+            self.parser, self.model = state.parser, state.model
+        self.session = state.session_id if state.session_usage.total else None
+        # Without a cap, or from an older Nova: nobody knows what it will come to, so that all that is left is its own.
+        self.cap = math.inf if state.cap is None and (self.agent or self.model) else state.cap
+        self.interrupted = state.interrupted
+        self.reported, self.files = state.reported, state.files_changed
 
     @property
     def usage(self) -> TokenUsage:
@@ -90,9 +108,9 @@ class Attempt:
     def _told_usage(self) -> TokenUsage:
         if self.records is not None:
             return self.records.usage
-        if self.reported is None or self.agent is not None:
+        if not self.reported or self.agent is not None:
             return self.log.usage
-        given = {k: v for k in TokenUsage.__struct_fields__ if (v := getattr(self.reported, k)) is not None}
+        given = {k: self.reported[k] for k in TokenUsage.__struct_fields__ if k in self.reported}
         return msgspec.structs.replace(self.log.usage, **given)
 
     def cost(self, prices: Mapping[str, Price]) -> float | None:
@@ -103,7 +121,7 @@ class Attempt:
     def _cost(self, prices: Mapping[str, Price]) -> float | None:
         if self.records is not None:
             return cost(self.records.usage, self.records.model or self.model, prices)
-        if self.usage is not self.log.usage and self.reported is not None and self.agent is None:
+        if self.reported and self.agent is None:
             return cost(self.usage, self.model, prices) if self.usage.total else None
         return self.log.cost(prices, self.model)[0] if self.usage.total else self.log.told_cost[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -61,11 +62,17 @@ def provider_of(name: str, agent: AgentConfig) -> str:
     return agent.provider or (known.provider if known else name)
 
 
-def open_log(name: str, agent: AgentConfig, previous: TokenUsage | None = None) -> AgentLog:
-    """Who reads the agent's output: its pattern, its parser, the format of its name, else that of any command."""
-    if agent.line:
-        return PatternLog(_compiled(agent.line), previous)
-    return FORMATS[agent.parser or agent.use or (name if name in FORMATS else "shell")](previous)
+def parser_of(name: str, agent: AgentConfig) -> str:
+    """Who reads the agent's output: its /pattern/, its parser, the format of its name, else that of any command."""
+    return f"/{agent.line}/" if agent.line else agent.parser or agent.use or (name if name in FORMATS else "shell")
+
+
+def open_log(parser: str, previous: TokenUsage | None = None) -> AgentLog:
+    """The reader that `parser_of` names; another program's words are read as those of any command."""
+    if parser.startswith("/"):
+        with contextlib.suppress(re.error):
+            return PatternLog(_compiled(parser[1:-1]), previous)
+    return FORMATS.get(parser, FORMATS["shell"])(previous)
 
 
 @cache

@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from nova_core.agents import AgentLog
 from nova_core.agents.records import Records
 from nova_core.config import AgentConfig, Config
 from nova_core.disk import Disk
@@ -24,11 +23,11 @@ from nova_core.invocation import (
     agent_named,
     gemini_settings,
     invoke,
-    open_log,
+    parser_of,
     program_of,
     provider_of,
 )
-from nova_core.model import Criterion, Task, TokenUsage
+from nova_core.model import Criterion, Task
 from nova_core.plain_file import read_inside, read_plain
 from nova_core.project import Project, check_log_name, log_name
 from nova_core.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
@@ -93,8 +92,8 @@ class Launcher:
         return f"agent {name!r}: {program!r} is not installed or not on PATH{install}"
 
     def agents_of(self, task: Task) -> tuple[str, ...]:
-        """The agents that may do the task, in order of preference; none for a command."""
-        if task.command or self._config.command:
+        """The agents that may do the task, in order of preference; none for a command, or where there is no work."""
+        if task.command or task.gate or self._config.command:
             return ()
         own = tuple(name.strip() for name in (task.agent or "").split(",") if name.strip())
         return own or self._config.agent
@@ -130,16 +129,22 @@ class Launcher:
         found = agent_named(self._config, agent) if agent else None
         return task.model or (found.model if found else None)
 
-    def open_log(self, agent: str | None, previous: TokenUsage) -> AgentLog:
-        """Who reads what the task prints."""
+    def parser_of(self, agent: str | None) -> str:
+        """Who reads what the task prints, as `open_log` takes it."""
         found = agent_named(self._config, agent) if agent else None
-        return open_log(agent, found, previous) if agent and found else open_log("shell", AgentConfig(), previous)
+        return parser_of(agent, found) if agent and found else "shell"
 
-    def records_of(self, name: str, session: str | None, since: float) -> Records | None:
+    def can_resume(self, agent: str | None) -> bool:
+        """Whether the agent's command can go on with a session."""
+        found = agent_named(self._config, agent) if agent else None
+        adapter = adapter_of(agent, found) if agent and found else None
+        return bool(adapter and adapter.resume)
+
+    def records_of(self, name: str, parser: str, session: str | None, since: float) -> Records | None:
         """What the agent itself wrote down of the session since then (seconds since the epoch)."""
-        agent = self.settings(name)
-        environ = {**self.base_environment(os.environ), **agent.env}
-        return find_records(agent.parser or agent.use or name, session, since, environ)
+        agent = agent_named(self._config, name)
+        environ = {**self.base_environment(os.environ), **(agent.env if agent else {})}
+        return find_records(parser, session, since, environ)
 
     # what to run
 

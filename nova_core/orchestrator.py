@@ -369,13 +369,13 @@ class Orchestrator:
                 continue
             if not self.attempts.may_start(task_id):
                 continue
-            grant = self._brakes.grant(task_id, self.attempts)
+            grant = self._brakes.grant(task_id, self.attempts, self.max_workers - len(self.board.running) + 1)
             if grant is None:
                 self.board.leave(task_id)
                 self.board.offer(task_id)
                 return
             try:
-                self.attempts.start(task_id, grant.cap, grant.reserve)
+                self.attempts.start(task_id, grant.cap)
             except OSError as error:
                 self.board.leave(task_id)
                 self.board.offer(task_id)
@@ -412,9 +412,8 @@ class Orchestrator:
     def _obey_stop(self) -> None:
         if self._brakes.stops > self._stopping:
             self._stopping = self._brakes.stops
-            for task_id in list(self.active_workers):
-                assert self.attempts is not None
-                self.attempts.cancel(task_id, kill=self._stopping > 1, interrupted=True)
+            if self.attempts is not None:
+                self.attempts.interrupt(kill=self._stopping > 1)
 
     def _fire_milestones(self) -> None:
         if self.store.rev == self._milestones.rev:

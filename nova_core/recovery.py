@@ -20,7 +20,7 @@ from nova_core.project import log_name
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.store import Store
 
-RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0}
+RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
 
 
 def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) -> None:
@@ -164,8 +164,8 @@ def _give_up_unknown(board: Board, attempts: Attempts) -> None:
     for task_id in board.cascade.tasks:
         state = board.state(task_id)
         if state.status is not TaskStatus.IN_PROGRESS or state.approval == "waiting" or task_id in attempts.active:
-            if state.retry_at and state.status is TaskStatus.PENDING:
-                attempts.retries.plan(task_id, state.retry_at, far=state.waits_for is not None)
+            if state.status is TaskStatus.PENDING:
+                attempts.waiting.take_up(task_id)
             continue
         history = board.store.database.last_attempts() if history is None else history
         if history.get(task_id) != state.attempt:
