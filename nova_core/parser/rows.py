@@ -78,7 +78,7 @@ class RowReader:
             depends_on = cells[at_depends].strip() if at_depends >= 0 else self._joined_dependencies(cells)
             yield Row(
                 task_id,
-                name if _TRAITS.isdisjoint(name) else _plain_name(name),
+                name if _TRAITS.isdisjoint(name) else plain_name(name),
                 cells[at_text].strip() if at_text >= 0 else "",
                 depends_on,
                 index + 1,
@@ -194,5 +194,6 @@ def _is_mark(cell: str) -> bool:
     return word in ("", "complete", "completed", "done", "pending", "in progress", "planned", "blocked", "not started")
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name without the decoration around it, and without links."""
     return undecorated(without_links(name) if "](" in name else name)
