@@ -96,7 +96,7 @@ class _Writer:
         missing = self._missing.words_of(task) if self._missing else []
         needs = ", ".join([*task.depends_on, *missing]) or "-"
         extras = [cells[at] or "-" for _, cells in self._columns]
-        name, text = task.name or task.id, task.description
+        name, text = write.one_line(task.name) or task.id, task.description
         line = write.row([task.id, write.name(name), write.description(text), needs, *extras])
         if "<!--" in line:  # in a command: without other code before it, it stays in its backticks
             name, text = name.replace("`", "'"), text.replace("`", "'")
