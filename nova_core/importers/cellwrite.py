@@ -118,7 +118,9 @@ def command(text: str) -> str:
     if is_nothing(text):
         text += ";"
     ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    shapes = (f"`{text}`", text, f"{ticks} {text} {ticks}")
+    shapes = [f"`{text}`", text, f"{ticks} {text} {ticks}"]
+    if _COMMENT in text:  # only code keeps it
+        shapes.remove(text)
     return _first_that_is_read(shapes, read_command, text)
 
 

@@ -133,7 +133,7 @@ class RowReader:
             return task_id, name
         if not self._columns.sure:
             first, _, rest = task_id.partition(" ")
-            first = first.rstrip(":.)")
+            first = read_id(first.rstrip(":.)")).rstrip(":.)")
             if is_safe_id(first) and any(map(str.isdigit, first)):
                 return first, name or rest.strip(" :-–—")
         if written:
