@@ -78,7 +78,7 @@ def read_plan(path: str | os.PathLike[str], options: Options | None = None) -> C
     name, text = _source(os.fspath(path))
     found = _named(options.format) if options.format else find_format(name, text)
     if found is None:
-        return parse_text(text, name)
+        return parse_text(text, name, lenient=options.lenient)
     return build(found.read(name, text, options))
 
 
