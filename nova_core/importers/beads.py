@@ -190,7 +190,7 @@ class _Reader:
             else:
                 unused[kind] += 1
         for kind, count in unused.items():
-            self._draft.note(NoteKind.DROPPED, 0, f"{count} links of the kind {quoted(kind)} make nobody wait")
+            self._draft.note(NoteKind.DROPPED, 0, f"links of the kind {quoted(kind)} make nobody wait: {count}")
 
     def _need(self, item: Item, needed: str) -> None:
         if needed == item.key:

@@ -60,6 +60,11 @@ class FrontMatter(msgspec.Struct, frozen=True):
                 return [item for item in values if item and isinstance(item, str)]
         return []
 
+    def notes_on(self, *names: str) -> list[Note]:
+        """The notes on these fields: what was made of a field that is of no use is of no use either."""
+        lines = {line for keys, line in self.lines.items() if keys and keys[0] in names}
+        return [note for note in self.notes if note.line in lines]
+
     def line_of(self, *keys: str | int) -> int:
         """The line of a field, or of an item of it; of its nearest parent if there is no such thing."""
         while keys and keys not in self.lines:

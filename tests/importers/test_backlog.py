@@ -113,12 +113,12 @@ def test_the_same_id_twice(tmp_path: Path) -> None:
 
 
 def test_front_matter_that_is_no_yaml(tmp_path: Path) -> None:
-    """A name with an @ is common, and costs a note, not the task."""
+    """A name with an @ is common, and costs nothing; in a field that is used there is a note."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: Fix: it", "assignee:", "  - @codex", "status: Done")
     cascade = cascade_of(tmp_path)
     assert cascade.tasks["BACK-1"].name == "Fix: it"
     assert cascade.tasks["BACK-1"].settled == "Done"
-    assert [(note.kind.value, note.line) for note in cascade.notes] == [("guessed", 3), ("guessed", 5)]
+    assert [(note.kind.value, note.line) for note in cascade.notes] == [("guessed", 3)]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

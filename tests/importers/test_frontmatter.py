@@ -145,6 +145,13 @@ def test_mark_and_line_ends() -> None:
     assert (found.fields, found.body, found.body_line) == ({"a": "b"}, "one\ntwo", 4)
 
 
+def test_notes_on_fields() -> None:
+    """Notes can be had for the fields that somebody uses."""
+    found = read("who:", "  - @a", "title: x: y")
+    assert [note.line for note in found.notes_on("title")] == [4]
+    assert [note.line for note in found.notes_on("who", "no")] == [3]
+
+
 def test_text_and_texts() -> None:
     """Fields are asked for by several names, as text or as a list of texts, whatever stands there."""
     found = read("a: x", "b: [y, {z: 1}, '']", "c:")
