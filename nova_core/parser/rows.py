@@ -23,6 +23,7 @@ from nova_core.parser.criteria import has_empty_code
 from nova_core.parser.findings import Findings, quoted
 from nova_core.parser.status import State, read_state, shown_state
 from nova_core.parser.values import BadValueError, read_criteria, reader_of
+from nova_core.parser.wording import NOUNS
 
 _ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit); `/` parts levels"
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
@@ -133,6 +134,8 @@ class RowReader:
             return task_id, name
         if not self._columns.sure:
             first, _, rest = task_id.partition(" ")
+            if self._findings.lenient and first.casefold() in NOUNS:
+                first, _, rest = rest.partition(" ")
             first = read_id(first.rstrip(":.)")).rstrip(":.)")
             if is_safe_id(first) and any(map(str.isdigit, first)):
                 return first, name or rest.strip(" :-–—")
