@@ -102,7 +102,8 @@ class _Reader:
             names = os.listdir(top)
         except OSError:
             return []
-        return [os.path.join(top, name) for name in sorted(names) if name.lower().endswith(".md") and name[0] != "."]
+        paths = [os.path.join(top, name) for name in sorted(names) if name.lower().endswith(".md") and name[0] != "."]
+        return list(filter(os.path.isfile, paths))
 
     def _add(self, file: str, *, done: bool) -> None:
         try:
