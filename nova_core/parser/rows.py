@@ -66,7 +66,6 @@ class RowReader:
         plain = not self._extras
         for index in indexes:
             line = lines[index]
-            self._mark = ""
             cells = split_row(line if "<!--" not in line else without_comments(line))
             if len(cells) != width:
                 cells = self._fitted(cells, index + 1)
@@ -75,6 +74,7 @@ class RowReader:
             if not is_safe_id(task_id):
                 task_id, name = self._cleaned_id(task_id, name, cells, index + 1)
                 if not task_id:
+                    self._mark = ""
                     continue
             depends_on = cells[at_depends].strip() if at_depends >= 0 else self._joined_dependencies(cells)
             yield Row(
@@ -85,6 +85,8 @@ class RowReader:
                 index + 1,
                 None if plain and not self._mark else self._fields(cells, index + 1),
             )
+            if self._mark:
+                self._mark = ""
 
     def _joined_dependencies(self, cells: Sequence[str]) -> str:
         found = [cell for at in self._columns.depends_on if not is_nothing(cell := cells[at].strip())]
@@ -147,16 +149,13 @@ class RowReader:
         return "", ""
 
     def _fields(self, cells: Sequence[str], line: int) -> dict[str, Any] | None:
-        fields: dict[str, Any] = _settled(self._mark)
+        fields: dict[str, Any] = _settled(self._mark) if self._mark else {}
         for at, field, reader in self._extras:
             cell = cells[at].strip()
             if cell in NOTHING or is_nothing(cell):
                 continue
-            if field == "state":
-                fields.update(_settled(cell))
-                continue
             try:
-                value = reader(cell) if reader else read_criteria(cell, line)
+                value = reader(cell) if reader else self._own_fields(field, cell, line, fields)
             except BadValueError as error:
                 self._findings.refuse(line, error.message, error.hint)
                 continue
@@ -165,6 +164,13 @@ class RowReader:
             if field in ("command", "criteria") and cell.startswith("`") and has_empty_code(cell):
                 self._findings.warn(line, f"the {field} cell has empty backticks")
         return fields or None
+
+    def _own_fields(self, field: str, cell: str, line: int, fields: dict[str, Any]) -> object:
+        """The value of a field that needs its line; None for a state, which settles `fields` themselves."""
+        if field == "criteria":
+            return read_criteria(cell, line)
+        fields.update(_settled(cell))
+        return None
 
 
 def read_id(cell: str) -> str:
