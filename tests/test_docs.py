@@ -121,7 +121,12 @@ def test_columns_are_documented() -> None:
     """The names of columns in docs/plan.md are those the parser knows."""
     table = [row for row in rows("docs/plan.md") if len(row) == 3 and row[0].startswith("`")]
     documented = {name.casefold() for row in table for name in re.findall(r"`([^`]+)`", row[0] + row[1])}
-    known = {name for names in parser_columns._OPTIONAL.values() for name in names}
+    known = {
+        name
+        for fields in (parser_columns._OPTIONAL, parser_columns._COMMON)
+        for names in fields.values()
+        for name in names
+    }
     known |= {*parser_columns._IDS, *parser_columns._NAMES, *parser_columns._DESCRIPTIONS}
     known |= parser_columns._DEPENDENCIES
     assert documented == known

@@ -163,7 +163,8 @@ class _Edges:
             number += 1
             found = f"{wanted}-{number}"
         self._taken.add(found)
-        gate = Task(found, title, "", needs, place.group, place.branch, place.line, gate=True, file=place.file)
+        group = place.group or place.branch
+        gate = Task(found, title, "", needs, group, place.branch, place.line, gate=True, file=place.file)
         self._count += len(needs)
         self._gates.append(gate)
         return found

@@ -81,7 +81,7 @@ def read_plan(path: str | os.PathLike[str], options: Options | None = None, *, r
     options = options or Options()
     found = _named(options.format) if options.format else find_format(name, text)
     if found is None:
-        return parse_text(text, name)
+        return parse_text(text, name, lenient=options.lenient)
     return build(found.read(name, text, options))
 
 
