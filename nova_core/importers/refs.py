@@ -16,6 +16,7 @@ from nova_core.parser.wording import folded_name, numbered, plain, range_ends, t
 
 _JOINTS = (" and ", " & ", " + ", " plus ", "+", "&", "/", ";", "、", "，", "；", "와", "和")
 _ID = re.compile(r"([A-Za-z]*)-?0*(\d+)([a-z]{0,2})((?:\.\d+)*)([a-z]?)\Z")
+_NOTHING = frozenset(("없음", "无", "無", "なし", "ninguna", "nenhuma", "aucune", "keine", "нет", "независимо", "yok"))
 _MOST_WORDS = 10_000  # characters of one list of references
 _MOST_NAMED = 1_000  # phases in one range
 
@@ -110,7 +111,7 @@ class Names:
         if is_nothing(text):
             return [], []
         text = plain(text[:_MOST_WORDS])
-        if is_nothing(text) or not text:
+        if is_nothing(text) or text.casefold() in _NOTHING or not text:
             return [], []
         if (whole := self.find(text, but)) is not None:
             return whole, []

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from nova_core.importers.checklist import Checklist
-from nova_core.importers.draft import Draft
+from nova_core.importers.draft import Draft, Item
 from nova_core.importers.lists import Todo
+from nova_core.importers.order import circling
 from nova_core.importers.phases import STORY, Phase
 from nova_core.importers.refs import REFERENCES, Names
 from nova_core.model import NoteKind
@@ -84,6 +85,7 @@ class Sentences:
         self._todos = {todo.key: todo for todo in todos}
         self._phase_of = {key: phase.index for phase in phases for key in phase.keys}
         self._by_number = {phase.number: phase.index for phase in phases if phase.number}
+        self._added: list[tuple[int, Item, str]] = []
         self._by_name: dict[str, int] = {}
         for phase in phases:
             word = phase.name.split(" ")[0].casefold()
@@ -106,7 +108,8 @@ class Sentences:
                 )
                 break
             if not self._sentence(line, text):
-                self._draft.note(NoteKind.DROPPED, line, f"not taken for a dependency: {quoted(text)}")
+                self._draft.note(NoteKind.DROPPED, line, f"not understood, or not as a whole: {quoted(text)}")
+        self._drop_circles()
         if kept:
             self._draft.note(
                 NoteKind.RESOLVED, 0, f"{kept} sentences of the template add nothing to the order of the tasks"
@@ -139,15 +142,16 @@ class Sentences:
         if not subject and not (colon and len(head) < 40):
             tail = text
         understood = False
+        whole = True
         for clause in _CLAUSES.split(tail if subject or colon else text):
-            clause = clause.strip()
-            if not clause:
+            if not clause.strip():
                 continue
-            known = self._clause(line, clause, subject)
-            if known is False:
-                return False
+            known = self._clause(line, clause.strip(), subject)
+            if known is None and not subject:
+                subject = self._named(clause)
             understood = understood or bool(known)
-        return understood or bool(subject and not _SOUNDS.search(without_remarks(tail)))
+            whole = whole and known is not False
+        return whole and (understood or bool(subject and not _SOUNDS.search(without_remarks(tail))))
 
     def _clause(self, line: int, clause: str, subject: _Subject) -> bool | None:
         """Whether a clause was understood; None if it says nothing of the order."""
@@ -245,7 +249,7 @@ class Sentences:
             keys, unknown = self._names.read(words, key)
             if all(self._is_implied(key, need) for need in self._members(keys)) and not unknown:
                 continue
-            todo.item.needs += [need for need in keys if need not in todo.item.needs and need != key]
+            self._need(line, todo.item, keys)
             for word in unknown:
                 todo.item.missing.append(word[:100])
             self._unknown(line, unknown, key)
@@ -253,7 +257,24 @@ class Sentences:
             phase = self._phases[at]
             mine = self._phases[self._phase_of[key]]
             if phase.block >= mine.block and at != mine.index:
-                todo.item.needs += [need for need in phase.keys if need not in todo.item.needs]
+                self._need(line, todo.item, phase.keys)
+
+    def _need(self, line: int, item: Item, keys: Sequence[str]) -> None:
+        new = [need for need in keys if need not in item.needs and need != item.key]
+        item.needs += new
+        self._added += [(line, item, need) for need in new]
+
+    def _drop_circles(self) -> None:
+        """Take back what sentences say against each other, or against the tasks: `T020-T027 before T023-T029`."""
+        needs = {todo.key: todo.item.needs for todo in self._todos.values()}
+        circle = circling({**self._draft.sets, **needs}) if self._added else set()
+        told: set[int] = set()
+        for line, item, need in self._added:
+            if item.key in circle and need in circle:
+                item.needs.remove(need)
+                if line not in told:
+                    told.add(line)
+                    self._draft.note(NoteKind.DROPPED, line, "what is said here goes in a circle: it is not used")
 
     def _members(self, needs: Sequence[str]) -> list[str]:
         return [key for need in needs for key in self._draft.sets.get(need, [need])]
