@@ -149,7 +149,7 @@ def _cut(
             kept.append(step)
             _cut(step.steps, places, keys, behind)
         else:
-            step.free = True
+            step.free = not step.parallel
             behind.setdefault(keys[place[0]], []).append((place[1], step))
     steps[:] = kept
 

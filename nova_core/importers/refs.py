@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item
 from nova_core.model import NoteKind
 from nova_core.parser.cells import is_nothing
-from nova_core.parser.findings import quoted
+from nova_core.parser.findings import quoted, shown_path
+from nova_core.parser.references import MAX_EDGES
 from nova_core.parser.wording import folded_name, numbered, plain, range_ends, trimmed, variants
 
 _JOINTS = (" and ", " & ", " + ", " plus ", "+", "&", "/", ";", "、", "，", "；", "와", "和")
@@ -79,6 +81,8 @@ class Names:
             if like[:1] == "t" and like[1:].isdigit():
                 self._alike.setdefault(like[1:], key)
         self._groups: dict[str, list[str]] = {}
+        self._ranges: dict[tuple[int, int], Sequence[str]] = {}
+        self._spent = 0
         self._large: dict[str, frozenset[str]] = {}
 
     def call(self, name: str, keys: Iterable[str]) -> None:
@@ -167,7 +171,11 @@ class Names:
         begin, end = self._position[first], self._position[last]
         if begin > end:
             return None
-        return self._set(f"{first} to {last}", self._keys[begin : end + 1], but)
+        keys = self._ranges.get((begin, end))
+        if keys is None:
+            keys = self._ranges[begin, end] = self._keys[begin : end + 1]
+            self._spend(len(keys))
+        return self._set(f"{first} to {last}", keys, but)
 
     def _phases(self, left: str, right: str, but: str) -> list[str] | None:
         """`Phases 3-5`: each of them."""
@@ -191,12 +199,22 @@ class Names:
         if len(keys) < 2:
             return [key for key in keys if key != but]
         if but and but in self._members(name, keys):
+            self._spend(len(keys))
             keys = [key for key in keys if key != but]
             name = f"{name} but {but}"
         while name in self._position:
             name += " all"
-        self._draft.sets.setdefault(name, list(keys))
+        if name not in self._draft.sets:
+            self._draft.sets[name] = list(keys)
         return [name]
+
+    def _spend(self, count: int) -> None:
+        """Give up on a file whose ranges hold more than a graph may."""
+        self._spent += count
+        if self._spent > MAX_EDGES:
+            raise InputError(
+                [Problem(shown_path(self._draft.path), 0, f"the plan has more than {MAX_EDGES:,} dependencies")]
+            )
 
     def _members(self, name: str, keys: Sequence[str]) -> frozenset[str]:
         known = self._large.get(name)

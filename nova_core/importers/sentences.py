@@ -58,6 +58,7 @@ _TEMPLATE = frozenset(
 )  # fmt: skip
 _LONGEST = 2_000  # characters of a sentence
 _MOST = 500  # sentences that are read
+_MOST_LINKS = 100_000  # pairs of phases, and of tasks and phases
 
 
 class _Subject(msgspec.Struct):
@@ -85,6 +86,7 @@ class Sentences:
         self._todos = {todo.key: todo for todo in todos}
         self._phase_of = {key: phase.index for phase in phases for key in phase.keys}
         self._by_number = {phase.number: phase.index for phase in phases if phase.number}
+        self._links = 0
         self._added: list[tuple[int, Item, str]] = []
         self._by_name: dict[str, int] = {}
         for phase in phases:
@@ -213,6 +215,9 @@ class Sentences:
         """Let some wait for others, where the order of the phases does not have it so already."""
         understood = True
         for user in users.phases:
+            self._links += len(needed.phases)
+            if self._links > _MOST_LINKS:
+                return False
             for need in needed.phases:
                 if user != need:
                     understood = self._phase_after(user, need) and understood
@@ -221,8 +226,7 @@ class Sentences:
         for words in users.tasks:
             keys, unknown = self._names.read(words)
             self._unknown(line, unknown)
-            for key in self._members(keys):
-                self._task_after(line, key, needed)
+            understood = self._tasks_after(line, self._members(keys), needed) and understood
         return understood
 
     def _phase_after(self, user: int, need: int) -> bool:
@@ -237,29 +241,40 @@ class Sentences:
     def _phase_after_tasks(self, user: int, words: str) -> bool:
         keys, unknown = self._names.read(words)
         phase = self._phases[user]
-        open_ones = [key for key in self._members(keys) if self._phases[self._phase_of[key]].block >= phase.block]
-        if any(self._phases[self._phase_of[key]].block > phase.block for key in open_ones):
+        open_ones = [key for key in self._members(keys) if self._block_of(key) >= phase.block]
+        if any(self._block_of(key) > phase.block for key in open_ones):
             return False
         phase.needs += [key for key in open_ones if self._phase_of[key] != user]
         return not unknown
 
-    def _task_after(self, line: int, key: str, needed: _Subject) -> None:
-        todo = self._todos[key]
+    def _tasks_after(self, line: int, users: Sequence[str], needed: _Subject) -> bool:
+        """Let tasks wait, all for the same; whether that can be."""
         for words in needed.tasks:
-            keys, unknown = self._names.read(words, key)
-            if all(self._is_implied(key, need) for need in self._members(keys)) and not unknown:
-                continue
-            self._need(line, todo.item, keys)
-            for word in unknown:
-                todo.item.missing.append(word[:100])
-            self._unknown(line, unknown, key)
+            keys, unknown = self._names.read(words)
+            members = self._members(keys)
+            last = max((self._block_of(key) for key in members), default=0)
+            if not frozenset(members).isdisjoint(users):
+                return len(users) == len(members) == 1
+            for user in users:
+                if last >= self._block_of(user):
+                    self._need(line, self._todos[user].item, keys)
+                self._todos[user].item.missing.extend(word[:100] for word in unknown)
+            self._unknown(line, unknown, users[0] if users else "")
         for at in needed.phases:
             phase = self._phases[at]
-            mine = self._phases[self._phase_of[key]]
-            if phase.block >= mine.block and at != mine.index:
-                self._need(line, todo.item, phase.keys)
+            keys, _ = self._names.read(f"Phase {phase.number}") if phase.number else (phase.keys, [])
+            for user in users:
+                if phase.block >= self._block_of(user) and at != self._phase_of[user]:
+                    self._need(line, self._todos[user].item, keys)
+        return True
+
+    def _block_of(self, key: str) -> int:
+        return self._phases[self._phase_of[key]].block
 
     def _need(self, line: int, item: Item, keys: Sequence[str]) -> None:
+        self._links += len(keys)
+        if self._links > _MOST_LINKS:
+            return
         new = [need for need in keys if need not in item.needs and need != item.key]
         item.needs += new
         self._added += [(line, item, need) for need in new]
@@ -278,9 +293,6 @@ class Sentences:
 
     def _members(self, needs: Sequence[str]) -> list[str]:
         return [key for need in needs for key in self._draft.sets.get(need, [need])]
-
-    def _is_implied(self, key: str, need: str) -> bool:
-        return self._phases[self._phase_of[need]].block < self._phases[self._phase_of[key]].block
 
     def _unknown(self, line: int, words: Sequence[str], key: str = "") -> None:
         for word in words:
