@@ -78,8 +78,11 @@ class Names:
         for key in keys:
             like = alike(key)
             self._alike[like] = "" if like in self._alike else key
-            if like[:1] == "t" and like[1:].isdigit():
-                self._alike.setdefault(like[1:], key)
+        for key in keys:  # `T1` for the task 1, and the other way round
+            like = alike(key)
+            other = like[1:] if like[:1] == "t" and like[1:].isdigit() else f"t{like}" if like[:1].isdigit() else ""
+            if other:
+                self._alike.setdefault(other, key)
         self._groups: dict[str, list[str]] = {}
         self._ranges: dict[tuple[int, int], Sequence[str]] = {}
         self._spent = 0
