@@ -146,7 +146,13 @@ WAVES = {"1.1": "", "1.2": "1.1", "2": "1.1 1.2", "3.1": "1.1", "3.2": "1.2 2 3.
         {"waves": [{"id": 0, "tasks": ["1.1"]}, {"id": 1, "tasks": ["1.2", "3.1"]}, {"id": 2, "tasks": ["3.2"]}]},
         {"waves": [["1.1"], ["1.2", "3.1"], ["3.2"]]},
         {"waves": [[1.1], [1.2, 3.1], [3.2]]},
-        {"waves": [{"wave": 1, "description": "a", "tasks": "1.1"}, {"wave": 2, "tasks": "1.2, 3.1"}, {"wave": 3, "tasks": "3.2"}]},
+        {
+            "waves": [
+                {"wave": 1, "description": "a", "tasks": "1.1"},
+                {"wave": 2, "tasks": "1.2, 3.1"},
+                {"wave": 3, "tasks": "3.2"},
+            ]
+        },
         {"waves": {"1": ["1.1"], "2": ["1.2", "3.1"], "3": ["3.2"]}},
         {
             "waves": [
@@ -267,8 +273,8 @@ def test_what_is_such_a_plan(path: str, text: str, kiro: bool, openspec: bool) -
     ("title", "name"),
     [
         ("# Tasks: Shop", "Shop"), ("# Implementation Plan: Shop", "Shop"), ("# Shop Implementation Plan", "Shop"),
-        ("# Implementation Plan", "shop-folder"), ("# Tasks", "shop-folder"), ("# 任务：商店", "商店"), ("# 実装計画", "shop-folder"),
-        ("", "shop-folder"),
+        ("# Implementation Plan", "shop-folder"), ("# Tasks", "shop-folder"),
+        ("# 任务：商店", "商店"), ("# 実装計画", "shop-folder"), ("", "shop-folder"),
     ],
 )  # fmt: skip
 def test_the_name_is_the_feature(title: str, name: str) -> None:

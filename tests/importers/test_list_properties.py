@@ -15,11 +15,12 @@ from nova_core.importers.draft import Draft, ItemState
 from nova_core.importers.options import Options
 
 PIECES = [
-    "- [ ] ", "- [x] ", "  - [ ]* ", "- [-] ", "T001", "T002", "T003a", "1.", "1.1", "2.1.1", "1", " [P]", " (P)", "[US1]",
-    "\n", "\n", "\n\n", "\r\n", "## ", "# ", "### ", "Phase 1: ", "Phase 2", "User Story 1", "Dependencies", "```", "```json\n",
-    '{"waves": [["1.1"], ["T001"]]}', '{"waves": [', "<!--", "-->", "---", "  ", "\t", "- ", "depends on ", "(depends on T002)",
-    "_Depends: 1.1_", "- Status: Done", "- Blocks: T003", "T001-T003", "T003-T001", " blocks ", " before ", " after ", "US1", "->",
-    "**Checkpoint**: ok", "**", "~~", "\u3000", "１．", "\x00", "\ufeff", "|", "None", ", ",
+    "- [ ] ", "- [x] ", "  - [ ]* ", "- [-] ", "T001", "T002", "T003a", "1.", "1.1", "2.1.1", "1", " [P]", " (P)",
+    "[US1]", "\n", "\n", "\n\n", "\r\n", "## ", "# ", "### ", "Phase 1: ", "Phase 2", "User Story 1", "Dependencies", "```",
+    "```json\n", '{"waves": [["1.1"], ["T001"]]}', '{"waves": [', "<!--", "-->", "---", "  ", "\t", "- ",
+    "depends on ", "(depends on T002)", "_Depends: 1.1_", "- Status: Done", "- Blocks: T003", "T001-T003", "T003-T001",
+    " blocks ", " before ", " after ", "US1", "->", "**Checkpoint**: ok", "**", "~~", "\u3000", "１．", "\x00", "\ufeff",
+    "|", "None", ", ",
 ]  # fmt: skip
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=60).map("".join)
 
@@ -32,8 +33,7 @@ def test_any_text_is_a_draft_or_a_mistake(text: str, kind: str, optional: bool) 
         draft = READERS[kind]("specs/a/tasks.md", text, Options(optional=optional))
         leaves = [item.key for item in draft.items if item.key not in {i.parent for i in draft.items}]
         cascade = build(draft)
-    except InputError as error:
-        assert error.problems
+    except InputError:
         return
     assert isinstance(draft, Draft)
     assert len(leaves) == len([task for task in cascade.tasks.values() if not task.gate])
@@ -84,7 +84,7 @@ def test_phases_and_stories(phases: list[tuple[bool, int]]) -> None:
     found = above(plan("spec-kit", "\n".join(lines)))
 
     def comes_before(first: int, second: int) -> bool:
-        """Whether one phase is behind a barrier of the other: they differ, and not all from one to the other are stories."""
+        """Whether a barrier parts two phases: not all from the first to the second are stories."""
         return first < second and not all(story for story, _ in phases[first : second + 1])
 
     for phase, task in tasks:
@@ -117,16 +117,18 @@ def test_waves(order: list[int], sizes: list[int], checks: set[int]) -> None:
 @pytest.mark.parametrize("kind", sorted(READERS))
 @pytest.mark.parametrize(
     "line",
-    ["- [ ] T001 " + "x" * 300_000, "- [ ] " + "*" * 300_000, "- [ ] T001 " + "(" * 300_000, "- [ ] " + "1." * 150_000,
-     "- [ ] T001 " + "depends on T001, " * 20_000, "- [ ] T001 a\n  - Depends: " + "T001-" * 60_000, " " * 300_000 + "- [ ] T1 a",
-     "## " + "#" * 300_000, "# " + "tasks: " * 50_000, "- [ ] T001 a\n" + "```\n~~~\n" * 20_000, "<!--\n" * 50_000,
-     "- [ ] 1. a\n```json\n{\"waves\": " + "[" * 300_000 + "\n```", "".join(" " * n + f"- [ ] {n}. a\n" for n in range(600)),
-     "- [ ] " + ".".join(["1"] * 100_000) + " a", "- [ ] T001 a\n" + "".join(f"- T{n}-T{n + 1} before T{n}\n" for n in range(5_000))],
+    ["- [ ] T001 " + "x" * 300_000, "- [ ] " + "*" * 300_000, "- [ ] T001 " + "(" * 300_000,
+     "- [ ] " + "1." * 150_000, "- [ ] T001 " + "depends on T001, " * 20_000,
+     "- [ ] T001 a\n  - Depends: " + "T001-" * 60_000, " " * 300_000 + "- [ ] T1 a", "## " + "#" * 300_000,
+     "# " + "tasks: " * 50_000, "- [ ] T001 a\n" + "```\n~~~\n" * 20_000, "<!--\n" * 50_000,
+     "- [ ] 1. a\n```json\n{\"waves\": " + "[" * 300_000 + "\n```",
+     "".join(" " * n + f"- [ ] {n}. a\n" for n in range(600)), "- [ ] " + ".".join(["1"] * 100_000) + " a",
+     "- [ ] T001 a\n## Dependencies\n" + "".join(f"- T{n}-T{n + 1} before T{n}\n" for n in range(5_000))],
     ids=range(15),
 )  # fmt: skip
 def test_hostile_files_end(kind: str, line: str) -> None:
     """Long lines, deep nests and fences that never close are read or refused; quadratic work would take minutes."""
     try:
         assert build(READERS[kind]("tasks.md", f"{line}\n- [ ] T900 y\n", Options())).tasks
-    except InputError as error:
-        assert error.problems
+    except InputError:
+        return

@@ -142,7 +142,7 @@ def test_a_regular_sentence_is_taken_up(sentence: str, changed: dict[str, str]) 
     ],
 )  # fmt: skip
 def test_another_sentence_is_told(sentence: str) -> None:
-    """A sentence that looks like a dependency and is not understood adds nothing, and gets a note or is the template's."""
+    """One that looks like a dependency and is not understood, or is the template's, adds nothing and gets a note."""
     cascade = plan("spec-kit", story(sentence))
     assert edges(cascade) == PLAIN
     assert len(cascade.notes) == 1
@@ -246,7 +246,10 @@ def test_a_box_may_stand_in_a_heading() -> None:
 
 def test_paragraphs_can_be_tasks() -> None:
     """Where nothing has a box, lines that begin with an id are tasks, and bullets below them details."""
-    text = "# Tasks: Shop\n## Phase 1: Setup\nT001 [P] Make it\n- File: a.py\nT002 [P] Sell it\n## Dependencies\nT002 after T001\n"
+    text = (
+        "# Tasks: Shop\n## Phase 1: Setup\nT001 [P] Make it\n- File: a.py\nT002 [P] Sell it\n"
+        "## Dependencies\nT002 after T001\n"
+    )
     cascade = plan("spec-kit", text)
     assert edges(cascade) == {"T001": "", "T002": "T001"}
     assert cascade.tasks["T001"].details == "- File: a.py"
