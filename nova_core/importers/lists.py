@@ -137,7 +137,7 @@ def todo_of(draft: Draft, found: Checklist, box: Box, head: Head, key: str) -> T
     if box.body:
         item.details = found.details(box)
         read_fields(todo, [(at + 1, found.lines[at]) for at in box.body if at not in found.fenced])
-    if "depend" in box.text or "(" in box.text or "依" in box.text or "（" in box.text:
+    if len(box.text) > 8:
         asked, prose = inline(box.text, box.line)
         todo.asked += asked
         for piece in prose:

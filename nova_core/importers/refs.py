@@ -34,6 +34,9 @@ _SAYS = re.compile(
     r"\s*[:：]?\s*",
     re.IGNORECASE,
 )
+_MAY_SAY = re.compile(
+    r"depend|[(（](?i:after|requires?|needs|blocked|waits|prereq|deps?)|依|dépend|hängt", re.IGNORECASE
+)
 _SURE = re.compile(r"\bdepend|依", re.IGNORECASE)
 
 
@@ -49,6 +52,8 @@ def inline(text: str, line: int) -> tuple[list[Asked], list[str]]:
     """The references in the sentences of a task, and the pieces that look like one and name nothing."""
     asked: list[Asked] = []
     prose: list[str] = []
+    if not _MAY_SAY.search(text):
+        return asked, prose
     for says in _SAYS.finditer(text[:_MOST_WORDS]):
         found = REFERENCES.match(text, says.end())
         if found:

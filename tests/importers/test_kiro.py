@@ -262,6 +262,7 @@ def test_an_archived_change_is_told() -> None:
         ("openspec/changes/a/tasks.md", "- [ ] A\n", False, True),
         ("a.md", "- [ ] A\n", False, False),
         ("a.md", "# Implementation Plan\n", False, False),
+        ("a.md", "# Shop Implementation Plan\n- [ ] **Step 1: Test**\n", False, False),
     ],
 )
 def test_what_is_such_a_plan(path: str, text: str, kiro: bool, openspec: bool) -> None:

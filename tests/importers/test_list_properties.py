@@ -16,10 +16,13 @@ from nova_core.importers.options import Options
 
 PIECES = [
     "- [ ] ", "- [x] ", "  - [ ]* ", "- [-] ", "T001", "T002", "T003a", "1.", "1.1", "2.1.1", "1", " [P]", " (P)",
-    "[US1]", "\n", "\n", "\n\n", "\r\n", "## ", "# ", "### ", "Phase 1: ", "Phase 2", "User Story 1", "Dependencies", "```",
+    "[US1]", "\n", "\n", "\n\n", "\r\n", "## ", "# ", "### ", "Phase 1: ",
+    "Phase 2", "User Story 1", "Dependencies", "```",
     "```json\n", '{"waves": [["1.1"], ["T001"]]}', '{"waves": [', "<!--", "-->", "---", "  ", "\t", "- ",
-    "depends on ", "(depends on T002)", "_Depends: 1.1_", "- Status: Done", "- Blocks: T003", "T001-T003", "T003-T001",
-    " blocks ", " before ", " after ", "US1", "->", "**Checkpoint**: ok", "**", "~~", "\u3000", "１．", "\x00", "\ufeff",
+    "depends on ", "(depends on T002)", "_Depends: 1.1_",
+    "- Status: Done", "- Blocks: T003", "T001-T003", "T003-T001",
+    " blocks ", " before ", " after ", "US1", "->",
+    "**Checkpoint**: ok", "**", "~~", "\u3000", "１．", "\x00", "\ufeff",
     "|", "None", ", ",
 ]  # fmt: skip
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=60).map("".join)
