@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -58,6 +59,7 @@ _TEMPLATE = frozenset(
 )  # fmt: skip
 _LONGEST = 2_000  # characters of a sentence
 _MOST = 500  # sentences that are read
+_MOST_NAMED = 20  # stories, and ranges of phases, in one sentence
 _MOST_LINKS = 100_000  # pairs of phases, and of tasks and phases
 
 
@@ -86,6 +88,10 @@ class Sentences:
         self._todos = {todo.key: todo for todo in todos}
         self._phase_of = {key: phase.index for phase in phases for key in phase.keys}
         self._by_number = {phase.number: phase.index for phase in phases if phase.number}
+        self._by_story: dict[int, list[int]] = {}
+        for phase in phases:
+            for story in phase.stories:
+                self._by_story.setdefault(story, []).append(phase.index)
         self._links = 0
         self._added: list[tuple[int, Item, str]] = []
         self._by_name: dict[str, int] = {}
@@ -184,10 +190,9 @@ class Sentences:
 
     def _scan(self, text: str) -> _Subject:
         found = _Subject()
-        for match in STORY.finditer(text):
-            number = int(match[1])
-            found.phases += [phase.index for phase in self._phases if number in phase.stories]
-        for match in _PHASES.finditer(text):
+        for match in islice(STORY.finditer(text), _MOST_NAMED):
+            found.phases += self._by_story.get(int(match[1]), [])
+        for match in islice(_PHASES.finditer(text), _MOST_NAMED):
             found.phases += self._span(match[1], match[2] or "", open_end=bool(match[3]))
         for match in REFERENCES.finditer(text):
             if _TASKS.match(match[0].removeprefix("task ").removeprefix("tasks ").strip("# ")):
