@@ -73,7 +73,14 @@ def test_a_box_is_found_in_an_edited_file(now: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "now",
-    ["- [ ] T003 C\n- [ ] T002 B\n", "T001 A\n", "```\n- [ ] T001 A\n```\n", "x\n- [ ] T001 A\n- [ ] T001 A\n", ""],
+    [
+        "- [ ] T003 C\n- [ ] T002 B\n",
+        "T001 A\n",
+        "```\n- [ ] T001 A\n```\n",
+        "x\n- [ ] T001 A\n- [ ] T001 A\n",
+        "x\n- [ ] T001 B\n- [ ] T001 C\n",
+        "",
+    ],
 )
 def test_what_is_not_found_is_left_alone(now: str) -> None:
     """A line that holds another task by now, no box, or two that could be it: nothing changes, and the mark is told."""
