@@ -83,7 +83,7 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 
 class PlanOptions(msgspec.Struct, frozen=True):
     """How to read a plan: `format` names its kind where that cannot be told, `tag` picks one of several lists of tasks
-    (Taskmaster); with `optional`, tasks that the plan calls optional are to be done too; `lenient` reads a table that was
+    (Taskmaster), with `optional` those that the plan calls optional are to be done too, and with `lenient` a table was
     not written for Nova, see `parse_text`.
     """
 

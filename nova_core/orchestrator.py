@@ -336,7 +336,6 @@ class Orchestrator:
             self._next_look = now + _LOOK
             self._look_around()
         if now >= self._next_tail:
-            self._growth.look()
             self.attempts.needs.look()
             more = self.attempts.read_logs()
             self._next_tail = self._clock.monotonic() + (_LOOK if more else _TAIL)
@@ -391,6 +390,7 @@ class Orchestrator:
         self._mail.read()
         self._hooks.complain()
         self._merge_outside()
+        self._growth.look()
 
     def _merge_outside(self) -> None:
         if self.store.manager.changed_outside():

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from nova_core.errors import InputError, NovaError, Problem
 from nova_core.parser import Cascade
+
+_LOOK = 0.1  # seconds between two looks
+_SHARE = 50  # look at most for a fiftieth of the time
 
 Signature = tuple[tuple[str, int, int, int], ...]
 
@@ -37,6 +41,7 @@ class PlanWatch:
         self._path = path
         self._read = read
         self._known = self._seen = signature(path)
+        self._pause = 0  # looks to leave out: a folder of ten thousand files takes some milliseconds
         self._thread: threading.Thread | None = None
         self._found: Cascade | NovaError | None = None
 
@@ -48,7 +53,12 @@ class PlanWatch:
             self._thread = None
             found, self._found = self._found, None
             return found
+        if self._pause:
+            self._pause -= 1
+            return None
+        began = time.perf_counter()
         now = signature(self._path)
+        self._pause = int((time.perf_counter() - began) * _SHARE / _LOOK)
         rests, self._seen = now == self._seen, now
         if now == self._known or not now or not rests:
             return None
