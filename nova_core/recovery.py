@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -35,7 +35,7 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     again |= cascade.dag.descendants(again)
     if changes:
         store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}")
-    _keep_gone(store, changes, prints)
+    _keep_gone(store, changes)
     for task_id in changes.removed:
         store.remove(task_id)
     for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
@@ -47,11 +47,10 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     store.add_tasks({i: _fresh(store.tasks.get(i), t, prints[i], used.get(i, 0)) for i, t in cascade.tasks.items()})
 
 
-def _keep_gone(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
-    """Remember what was done of tasks that leave the plan, and bring it back for those that come back as they were."""
+def _keep_gone(store: Store, changes: Changes) -> None:
+    """Remember what was done of the tasks that leave the plan: one that comes back, if only edited, is done already."""
     gone = dict(store.run.gone)
-    known = {i: gone.pop(i) for i in changes.added if i in gone}
-    back = {i: state for i, state in known.items() if state.fingerprint == prints[i]}
+    back = {i: gone.pop(i) for i in changes.added if i in gone}
     gone |= {i: store.tasks[i] for i in changes.removed if store.tasks[i].status is TaskStatus.COMPLETED}
     if gone != store.run.gone:
         store.record(EventKind.PLAN_CHANGED, None, "", gone=gone)
