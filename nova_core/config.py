@@ -125,6 +125,7 @@ class Config(msgspec.Struct, frozen=True):
     prices: Mapping[str, Price] = {}
     log_limit: int = 64_000_000
     fail_fast: bool = False
+    tick: bool = False
     env: EnvConfig = EnvConfig()
     milestones: str | None = None
     plan: PlanOptions = PlanOptions()
@@ -266,6 +267,7 @@ _SCALARS: dict[str, Read] = {
     "budget": above_zero(read_number),
     "log_limit": read_size,
     "fail_fast": read_truth,
+    "tick": read_truth,
     "milestones": read_text,
     "inputs": _read_choice("required", "advice"),
 }

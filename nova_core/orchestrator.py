@@ -42,6 +42,7 @@ from nova_core.recovery import accept_plan, recover
 from nova_core.result import RunResult, Snapshot, summarize
 from nova_core.scheduler import weights
 from nova_core.store import Listener, Store
+from nova_core.ticker import Ticker
 from nova_core.workspace import Workspace
 
 _LOOK = 0.1  # seconds between looks at the inbox and at the state file
@@ -96,6 +97,7 @@ class Orchestrator:
         self.attempts: Attempts | None = None
         self._executor: Executor | None = None
         self._mail: Mail | None = None
+        self._ticker: Ticker | None = None
         self._posted: deque[tuple[Command, Callable[[Reply], object] | None]] = deque()
         self._brakes = Brakes(self.config, self.store, self._clock)
         self._stopping = 0
@@ -279,6 +281,9 @@ class Orchestrator:
             self._hooks.listen()
             self._announce()
         self._keep_workspace()
+        if self.config.tick:
+            self._ticker = Ticker(self.project, self.store, self._disk)
+            self.subscribe(self._ticker.see)
         self.attempts.quotas.forget_blocks()
         left = self._executor.recover()
         self._executor.prepare()
@@ -391,6 +396,8 @@ class Orchestrator:
         self._hooks.complain()
         self._merge_outside()
         self._growth.look()
+        if self._ticker:
+            self._ticker.write(self.cascade)
 
     def _merge_outside(self) -> None:
         if self.store.manager.changed_outside():
@@ -441,6 +448,8 @@ class Orchestrator:
     def _finish(self) -> RunResult:
         store = self.store
         self._fire_milestones()
+        if self._ticker:
+            self._ticker.write(self.cascade)
         wall = self._clock.monotonic() - self._started
         result = summarize(
             self.board.counted,

@@ -71,20 +71,20 @@ def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
 def _settle(store: Store, task: Task) -> None:
     """A task that the plan now calls done, and did not before, is done; `nova retry` runs it even so."""
     state = store.tasks.get(task.id)
-    if state is None or state.settled == task.settled:
+    if state is None or not task.settled or state.settled == task.settled:
         return
-    if task.settled and state.status in (TaskStatus.PENDING, TaskStatus.FAILED):
+    if state.status in (TaskStatus.PENDING, TaskStatus.FAILED):
         patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": task.dropped, "settled": task.settled}
         store.record(EventKind.TASK_COMPLETED, task.id, f"{task.id} is {task.settled}, says the plan", **patch)
-    else:
-        store.record(EventKind.PLAN_CHANGED, task.id, f"{task.id} was edited", settled=task.settled)
 
 
 def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskState:
     if state is None:
         status = TaskStatus.COMPLETED if task.settled else TaskStatus.PENDING
         return TaskState(status, attempt=used, skipped=task.dropped, fingerprint=mark, settled=task.settled)
-    return state if state.fingerprint else msgspec.structs.replace(state, fingerprint=mark)
+    if state.fingerprint and state.settled == task.settled:
+        return state
+    return msgspec.structs.replace(state, fingerprint=state.fingerprint or mark, settled=task.settled)
 
 
 def recover(board: Board, attempts: Attempts, executor: Executor, reports: Iterable[Report]) -> list[Report]:
