@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,7 +64,8 @@ def import_(
         write_plan(cascade, Path(output), force=force)
         note(f"written to {clean(output)}")
     elif not as_json:
-        note("next: nova run FILE runs it as it is; nova import FILE -o CASCADE.md writes a plan to edit")
+        name = clean(shlex.quote(file))
+        note(f"next: nova run {name} runs it as it is; nova import {name} -o CASCADE.md writes a plan to edit")
     return 0
 
 
