@@ -98,7 +98,8 @@ class Task(msgspec.Struct, frozen=True):
     word: it was "done", or is not to be done. `dropped` tells the two apart. `missing` are words for dependencies that
     are not in the plan: the task cannot start. A `gate` has no work of its own: it is completed with its dependencies.
     `file` is where the task is written, if that is not the plan's own path. `workspace` is a folder of its own,
-    which its outputs may be in, too; they only have to exist then. An input `a|b` may be at either place.
+    which its outputs may be in, too; they only have to exist then. An input `a|b` may be at either place. `barriers` are
+    those of `depends_on` that come from the settings, not from the plan.
     """
 
     id: str
@@ -130,6 +131,7 @@ class Task(msgspec.Struct, frozen=True):
     gate: bool = False
     file: str = ""
     workspace: str = ""
+    barriers: tuple[str, ...] = ()
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):

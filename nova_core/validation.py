@@ -28,6 +28,11 @@ def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> lis
     return [problem for problem in found if problem]
 
 
+def places_of(path: str, workspace: str) -> str:
+    """Where an output may be, as `a|b`: in the task's own folder `workspace`, if it has one, or in the project."""
+    return f"{workspace}/{path}|{path}" if workspace and not path.startswith("workspace/") else path
+
+
 def missing(paths: Iterable[str], root: str | Path, workspace: str = "") -> list[str]:
     """The paths (or patterns) that are not there, in `root` or in its folder `workspace`; `a|b` may be at either place.
 
@@ -36,8 +41,7 @@ def missing(paths: Iterable[str], root: str | Path, workspace: str = "") -> list
     top = os.path.realpath(root)
     found = []
     for path in paths:
-        inside = [f"{workspace}/{path}"] if workspace and not path.startswith("workspace/") else []
-        places = [*inside, *path.split("|")]
+        places = places_of(path, workspace).split("|")
         if not any(_is_inside(place) and next(_candidates(place, top), None) for place in places):
             found.append(places[0])
     return found
