@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import msgspec
 
 from nova_core.config import Config, PhaseConfig
 from nova_core.dag import DAG, CycleError
 from nova_core.errors import InputError, Problem
-from nova_core.model import Task
+from nova_core.model import Task, places_of
 from nova_core.parser.cascade import Cascade
 from nova_core.parser.findings import shown_path
-from nova_core.validation import places_of
 
 _GATE_HINT = "put the tasks in phases in the order they run, or write `gate: advice`, which keeps nobody waiting"
 
@@ -83,11 +83,22 @@ def with_phases(cascade: Cascade, phases: Mapping[str, PhaseConfig]) -> Cascade:
     return msgspec.structs.replace(cascade, tasks=tasks, dag=dag)
 
 
+def gate_id(cascade: Cascade, branch: str) -> str | None:
+    """The gate that the settings gave a phase."""
+    members = {task_id for ids in cascade.branches.get(branch, {}).values() for task_id in ids}
+    gates = (task for task in reversed(cascade.tasks.values()) if task.gate and task.name == _gate_name(branch))
+    return next((task.id for task in gates if members <= set(task.depends_on)), None)
+
+
+def _gate_name(branch: str) -> str:
+    return f"Gate of {branch}"
+
+
 def _cannot_open(cascade: Cascade, tasks: Mapping[str, Task], cycle: Iterable[str]) -> Problem:
     """Why the gates make a cycle: a task before one of them waits for something behind it."""
-    order = {branch: n for n, branch in enumerate(cascade.branches)}
+    order = dict(zip(cascade.branches, range(len(cascade.branches)), strict=True))
     path = [tasks[task_id] for task_id in cycle]
-    edges = [(a, b) for a, b in zip(path, path[1:], strict=False) if not (a.gate or b.gate)]
+    edges = [(a, b) for a, b in pairwise(path) if not (a.gate or b.gate)]
     before, after = next((e for e in edges if order[e[0].branch] < order[e[1].branch]), (path[0], path[1]))
     text = (
         f"{before.id} of phase {before.branch or '(none)'} waits for {after.id} of the later phase "
@@ -112,6 +123,6 @@ def _gate(branch: str, tasks: list[Task], barrier: tuple[str, ...], taken: Mappi
     outputs = dict.fromkeys(places_of(path, task.workspace) for task in tasks for path in task.outputs)
     last, ids = tasks[-1], tuple(task.id for task in tasks)
     return Task(
-        name, f"Gate of {branch}", "", (*barrier, *ids), last.group, branch, last.line,
+        name, _gate_name(branch), "", (*barrier, *ids), last.group, branch, last.line,
         outputs=tuple(outputs), gate=True, file=last.file, barriers=barrier,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from nova_core.model import places_of
 from nova_core.text import clean, head_and_tail
 
 MAX_ENTRIES = 100_000
@@ -26,11 +27,6 @@ def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> lis
     top = os.path.realpath(root)
     found = (_check(output, top, since) for output in outputs)
     return [problem for problem in found if problem]
-
-
-def places_of(path: str, workspace: str) -> str:
-    """Where an output may be, as `a|b`: in the task's own folder `workspace`, if it has one, or in the project."""
-    return f"{workspace}/{path}|{path}" if workspace and not path.startswith("workspace/") else path
 
 
 def missing(paths: Iterable[str], root: str | Path, workspace: str = "") -> list[str]:

@@ -6,8 +6,8 @@ import glob
 from collections.abc import Iterable
 from posixpath import normpath
 
+from nova_core.model import places_of
 from nova_core.parser.values import is_inside
-from nova_core.validation import places_of
 
 WORKSPACE = "workspace/outputs"
 _SHOWN = 3

@@ -35,7 +35,7 @@ _NAME_HINT = "rename the file: letters, digits, `.`, `_` and `-`"
 
 def suits(path: str, _text: str) -> bool:
     """Whether some file in the folder, or in a folder of it, has the front matter of a task."""
-    return any(_is_task(read_front_matter(_head(file), file)) for file in _files(path, most=200) if not _skipped(file))
+    return any(_looks_like_task(file) for file in _files(path, most=200) if not _skipped(file))
 
 
 def read(path: str, _text: str, _options: Options) -> Draft:
@@ -68,6 +68,14 @@ def _head(file: str) -> str:
 
 def _skipped(file: str) -> bool:
     return bool(_NO_TASK.match(os.path.basename(file)))
+
+
+def _looks_like_task(file: str) -> bool:
+    """Whether it has the fields of a task, or would have if its front matter could be read."""
+    try:
+        return _is_task(read_front_matter(_head(file), file))
+    except InputError:
+        return True  # whatever else it is, its mistakes are to be told
 
 
 def _is_task(found: FrontMatter) -> bool:
