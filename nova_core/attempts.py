@@ -82,10 +82,8 @@ class Attempts:
         self._board.leave(task_id)
         if absent:
             error = f"missing outputs: {', '.join(absent)}"
-            patch = {"status": TaskStatus.FAILED, "reason": Reason.MISSING_OUTPUTS, "error": error}
-            self._board.record(EventKind.TASK_FAILED, task_id, f"{task_id} failed: {error}", **patch)
             self.failed += 1
-            self._board.failed(task_id)
+            self._board.fail(task_id, f"{task_id} failed: {error}", reason=Reason.MISSING_OUTPUTS, error=error)
             return
         patch = {**CLEARED, "status": TaskStatus.COMPLETED, "completed_at": iso(self._clock.now())}
         self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} is open", **patch)
@@ -402,10 +400,8 @@ class Attempts:
             self.retries.plan(task_id, retry_at)
             self._board.pending_again(task_id)
             return
-        text = f"{task_id} failed: {error}"
-        self._board.record(EventKind.TASK_FAILED, task_id, text, **patch, status=TaskStatus.FAILED)
         self.failed += 1
-        self._board.failed(task_id)
+        self._board.fail(task_id, f"{task_id} failed: {error}", **patch)
 
     def _retries_of(self, attempt: Attempt) -> int:
         if attempt.cancelled and not attempt.interrupted:

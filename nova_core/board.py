@@ -11,6 +11,7 @@ from nova_core.errors import UsageError
 from nova_core.events import Event, EventKind
 from nova_core.model import Task
 from nova_core.parser import Cascade
+from nova_core.phases import phase_named
 from nova_core.record import TaskState, TaskStatus
 from nova_core.scheduler import BLOCKERS_SHOWN, Frontier, Limits, ReadyQueue, blockers
 from nova_core.store import Store
@@ -19,12 +20,16 @@ _NEW = TaskState()
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """Which tasks a run is about; empty means all. `until` adds everything the ids depend on."""
+    """Which tasks a run is about; empty means all. `until` adds everything the ids depend on.
+
+    `phases` are branches, too, and may be called without their number.
+    """
 
     only: tuple[str, ...] = ()
     until: tuple[str, ...] = ()
     branches: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
 
     def ids(self, cascade: Cascade) -> list[str]:
         """The selected ids in plan order. Raises `UsageError` for a name the plan does not have."""
@@ -32,10 +37,18 @@ class Selection(msgspec.Struct, frozen=True):
         _known("task", (*self.only, *self.until), tasks)
         _known("branch", self.branches, {t.branch for t in tasks.values()})
         _known("group", self.groups, {t.group for t in tasks.values()})
+        branches = {*self.branches, *(_phase(name, cascade.branches) for name in self.phases)}
         chosen = {*self.only, *self.until, *cascade.dag.ancestors(self.until)}
-        chosen |= {i for i, t in tasks.items() if t.branch in self.branches or t.group in self.groups}
-        everything = not (self.only or self.until or self.branches or self.groups)
+        chosen |= {i for i, t in tasks.items() if t.branch in branches or t.group in self.groups}
+        everything = not (self.only or self.until or branches or self.groups)
         return [i for i in tasks if everything or i in chosen]
+
+
+def _phase(name: str, branches: Collection[str]) -> str:
+    found = phase_named(name, branches)
+    if found is None:
+        _known("phase", [name], branches)
+    return found or name
 
 
 def _known(kind: str, names: Iterable[str], existing: Collection[str]) -> None:
@@ -159,19 +172,33 @@ class Board:
         for index in self.frontier.complete(self.dag.index[task_id]):
             self.offer(self.dag.ids[index])
 
-    def failed(self, task_id: str) -> None:
-        """The task failed: mark what waits for it, as far as it is not marked enough already."""
+    def fail(self, task_id: str, text: str, **patch: Any) -> None:
+        """The task failed for good: say so once, with how many tasks that blocks, and mark these.
+
+        What is marked enough already, as blocked by others, is left as it is and not counted.
+        """
+        below = self._newly_blocked(task_id)
+        count = sum(not self.task(i).gate for i in below)
+        if count:
+            text += f"; blocks {count} task{'s' if count > 1 else ''}"
+            patch["blocks"] = count
+        self.record(EventKind.TASK_FAILED, task_id, text, **patch, status=TaskStatus.FAILED)
+        for other, causes in below.items():
+            self.record(EventKind.TASK_BLOCKED, other, _blocked_message(other, causes), blocked_by=causes)
+
+    def _newly_blocked(self, task_id: str) -> dict[str, tuple[str, ...]]:
+        """What waits for the task and is not marked enough, each with its new marks; the nearest first."""
+        found: dict[str, tuple[str, ...]] = {}
         todo = [self.dag.index[task_id]]
         while todo:
             for index in self.dag.dependents[todo.pop()]:
                 below = self.dag.ids[index]
                 causes = self.state(below).blocked_by
-                if self.state(below).status is not TaskStatus.PENDING or task_id in causes:
-                    continue
-                if len(causes) < BLOCKERS_SHOWN:
-                    causes = (*causes, task_id)
-                    self.record(EventKind.TASK_BLOCKED, below, _blocked_message(below, causes), blocked_by=causes)
+                pending = self.state(below).status is TaskStatus.PENDING
+                if pending and below not in found and task_id not in causes and len(causes) < BLOCKERS_SHOWN:
+                    found[below] = (*causes, task_id)
                     todo.append(index)
+        return found
 
     def ready(self) -> list[str]:
         """Ids that could start now but for the limits, in plan order."""

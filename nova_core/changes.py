@@ -33,9 +33,10 @@ def _some(ids: tuple[str, ...]) -> str:
 
 
 def fingerprint(task: Task) -> str:
-    """A hash of what the task means: not of its place in the file, its priority, its limits or its estimates."""
+    """A hash of what the task means: not of its place in the file, its priority, its limits, estimates or barriers."""
+    depends_on = tuple(i for i in task.depends_on if i not in task.barriers) if task.barriers else task.depends_on
     meaning = (
-        task.name, task.description, task.details, task.depends_on, task.command, task.agent, task.model, task.outputs,
+        task.name, task.description, task.details, depends_on, task.command, task.agent, task.model, task.outputs,
         [(c.text, c.command) for c in task.criteria], task.approval,
     )  # fmt: skip
     return hashlib.blake2b(_encode(meaning), digest_size=8).hexdigest()

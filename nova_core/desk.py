@@ -138,8 +138,8 @@ class Desk:
         return f"{task_id} is not running"
 
     def _fail(self, task_id: str, reason: Reason, error: str) -> None:
-        patch = {**RESET, "status": TaskStatus.FAILED, "reason": reason, "error": error}
-        self._board.record(EventKind.TASK_FAILED, task_id, f"{task_id} failed: {error}", **patch)
+        patch = {name: value for name, value in RESET.items() if name != "status"}
+        self._board.fail(task_id, f"{task_id} failed: {error}", **{**patch, "reason": reason, "error": error})
 
 
 _DONE = {

@@ -39,6 +39,11 @@ def _is_safe_part(part: str) -> bool:
     )
 
 
+def places_of(path: str, workspace: str) -> str:
+    """Where an output may be, as `a|b`: in the task's own folder `workspace`, if it has one, or in the project."""
+    return f"{workspace}/{path}|{path}" if workspace and not path.startswith("workspace/") else path
+
+
 class Criterion(msgspec.Struct, frozen=True, gc=False):
     """One `- [ ]` line; `command` is the backticked shell line that proves it, if it has one."""
 
@@ -101,6 +106,7 @@ class Task(msgspec.Struct, frozen=True):
     are not in the plan: the task cannot start. A `gate` has no work of its own: it is completed with its dependencies.
     `file` is where the task is written, if that is not the plan's own path. `workspace` is a folder of its own,
     which its outputs may be in, too; they only have to exist then. An input `a|b` may be at either place.
+    `barriers` are those of `depends_on` that come from the settings, not from the plan.
     """
 
     id: str
@@ -132,6 +138,7 @@ class Task(msgspec.Struct, frozen=True):
     gate: bool = False
     file: str = ""
     workspace: str = ""
+    barriers: tuple[str, ...] = ()
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):

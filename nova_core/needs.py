@@ -36,6 +36,9 @@ class Needs:
             if task_id not in self._board.cascade.tasks or not self._missing(self._board.task(task_id)):
                 del self._waiting[task_id]
                 if task_id in self._board.cascade.tasks:
+                    if self._board.state(task_id).missing:
+                        text = f"{task_id} has what it needs now"
+                        self._board.record(EventKind.TASK_RESET, task_id, text, missing=())
                     self._board.offer(task_id)
 
     def _missing(self, task: Task) -> tuple[str, ...]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -30,10 +29,10 @@ from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
 from nova_core.milestones import Milestone, MilestoneTracker, load_milestones
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, is_safe_id
 from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade
-from nova_core.phases import with_settings
+from nova_core.phases import unknown_phases, with_settings
 from nova_core.plan_watch import PlanWatch
 from nova_core.pricing import default_prices
 from nova_core.project import Project
@@ -87,14 +86,15 @@ class Orchestrator:
             put_aside(self.project, self._clock.now(), make_executor, self.config.grace)
         self.store = Store(self.project, self._disk, self._clock)
         self._hooks = Hooks(self.project, self.cascade, self.store, self.config.hooks)
+        self.attempts: Attempts | None = None
+        self._workspace: Workspace | None = None
         try:
-            self._load(cascade_file, selection or Selection(), rerun_changed)
+            self._load(cascade_file, selection or Selection(), rerun_changed, fresh)
         except BaseException:
             self.close()
             raise
         self._milestones = MilestoneTracker(milestones, self.cascade, self.store.run.milestones, self.store.tasks)
         self.subscribe(lambda event: self._milestones.see(event))
-        self.attempts: Attempts | None = None
         self._executor: Executor | None = None
         self._mail: Mail | None = None
         self._ticker: Ticker | None = None
@@ -119,24 +119,54 @@ class Orchestrator:
         """The plan was changed while it runs."""
         self.cascade = cascade
         self._hooks.cascade = cascade
+        if self._workspace:
+            self._workspace.take_plan(cascade)
         fired = self.store.run.milestones
         try:
             self._milestones = MilestoneTracker(self._load_milestones(cascade), cascade, fired, self.store.tasks)
         except InputError as error:
             self.store.record(EventKind.WARNING, None, f"{error.message}; the milestones stay as they were")
 
-    def _load(self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool) -> None:
+    def _load(
+        self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool, fresh: bool
+    ) -> None:
         store = self.store
         store.load()
         plan = os.path.relpath(cascade_file, self.project.root)
         require_same_plan(store, self.cascade, plan)
-        if not store.run.id:
+        is_new, known = not store.run.id, list(store.tasks)
+        if is_new:
             store.run = RunState(id=os.urandom(8).hex())
         store.project = msgspec.structs.replace(store.project, name=self.cascade.name, cascade_file=plan)
         accept_plan(self.cascade, store, rerun_changed=rerun_changed)
         order = weights(self.cascade.dag, self.cascade.tasks, store.database.durations())
         self.board = Board(self.cascade, store, selection, limits_of(self.config, self.cascade), order)
+        self._keep_workspace(known, put_aside=is_new, silent=fresh)
         self._require_disk(store.flush())
+
+    def _keep_workspace(self, known: Iterable[str], *, put_aside: bool, silent: bool) -> None:
+        """Status files where scripts look for them, if the plan is a folder of the Task Orchestration Protocol.
+
+        They follow the state from here on, also while a command changes it without a run. A new run starts with none.
+        """
+        if self.cascade.format != "protocol":
+            return
+        dag, tasks = self.cascade.dag, self.cascade.tasks
+        ids = [i for i in map(dag.ids.__getitem__, dag.order) if tasks[i].workspace]
+        gone = [i for i in known if i not in tasks and is_safe_id(i)]
+        workspace = Workspace(self.project, [*gone, *ids], self.store, self._warn)
+        if put_aside and workspace.put_aside(self.store.run.id) and not silent:
+            self._warn(f"workspace: there were status files before; they are in .nova/workspace/{self.store.run.id}")
+        workspace.begin()
+        self.subscribe(workspace.see)
+        self._workspace = workspace
+
+    def _warn(self, text: str) -> None:
+        """Tell it now, or as soon as somebody listens."""
+        if self.attempts is None:
+            self.store.warnings.append(text)
+        else:
+            self.store.record(EventKind.WARNING, None, text)
 
     def _require_disk(self, done: bool) -> None:
         if not done:
@@ -280,7 +310,6 @@ class Orchestrator:
         if launch:
             self._hooks.listen()
             self._announce()
-        self._keep_workspace()
         if self.config.tick:
             self._ticker = Ticker(self.project, self.store, self._disk)
             self.subscribe(self._ticker.see)
@@ -295,24 +324,13 @@ class Orchestrator:
         self._require_disk(self.store.flush())
         return self.attempts
 
-    def _keep_workspace(self) -> None:
-        """Status files where scripts look for them, if the plan is a folder of the Task Orchestration Protocol."""
-        if self.cascade.format == "protocol":
-            workspace = Workspace(
-                self.project,
-                self.cascade.tasks.values(),
-                self.store,
-                partial(self.store.record, EventKind.WARNING, None),
-            )
-            workspace.begin()
-            self.subscribe(workspace.see)
-
     def _announce(self) -> None:
         store = self.store
         prices = {**default_prices(), **self.config.prices}
         open_tasks = (self.cascade.tasks[i] for i in self.board.work)
         lacking = (str(note) for note in self.cascade.notes if note.kind is NoteKind.UNRESOLVED)
-        for warning in (*store.warnings, *lacking, *cautions(self.config, open_tasks, prices)):
+        unknown = unknown_phases(self.cascade, self.config)
+        for warning in (*store.warnings, *unknown, *lacking, *cautions(self.config, open_tasks, prices)):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or iso(self._clock.now())
         text = f"{self.cascade.name}: {len(self.board.work)} tasks, {self.max_workers} workers"

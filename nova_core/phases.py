@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import msgspec
 
 from nova_core.config import Config, PhaseConfig
-from nova_core.dag import DAG
-from nova_core.model import Task
+from nova_core.dag import DAG, CycleError
+from nova_core.errors import InputError, Problem
+from nova_core.model import Task, places_of
 from nova_core.parser.cascade import Cascade
+from nova_core.parser.findings import shown_path
+
+_GATE_HINT = "put the tasks in phases in the order they run, or write `gate: advice`, which keeps nobody waiting"
 
 
 def phase_named(name: str, branches: Iterable[str]) -> str | None:
@@ -21,8 +26,18 @@ def phase_named(name: str, branches: Iterable[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def unknown_phases(cascade: Cascade, config: Config) -> list[str]:
+    """A warning for each of the `phases` in the settings that the plan does not have: it would do nothing."""
+    has = f"it has {', '.join(filter(None, cascade.branches)) or 'none'}"
+    return [
+        f"{config.origins.get(f'phases.{name}', 'nova.yaml')}: the plan has no phase {name!r}; {has}"
+        for name in config.phases
+        if phase_named(name, cascade.branches) is None
+    ]
+
+
 def with_settings(cascade: Cascade, config: Config) -> Cascade:
-    """The plan as this project's settings have it run."""
+    """The plan as this project's settings have it run. Raises `InputError` for gates that could never open."""
     return with_phases(_with_demands(cascade, config), config.phases)
 
 
@@ -33,7 +48,7 @@ def _with_demands(cascade: Cascade, config: Config) -> Cascade:
     tasks = dict(cascade.tasks)
     for task in cascade.tasks.values():
         name = (task.agent or "").partition(",")[0].strip() or next(iter(config.agent), "")
-        agent = None if task.command or config.command else config.agents.get(name)
+        agent = None if task.command or config.command or task.gate else config.agents.get(name)
         if agent is not None:
             cpu, memory = task.cpu or agent.cpu or 0.0, task.memory or agent.memory or 0
             tasks[task.id] = msgspec.structs.replace(task, cpu=cpu, memory=memory)
@@ -44,7 +59,8 @@ def with_phases(cascade: Cascade, phases: Mapping[str, PhaseConfig]) -> Cascade:
     """The plan with what its phases, which are its branches, were given.
 
     A phase whose gate is a barrier gets a gate at its end, which opens when all its tasks are completed and all their
-    outputs are there; whatever stands in a later phase waits for it. A gate that is advice keeps nobody waiting.
+    outputs are there; whatever stands in a later phase waits for it. A gate that is advice keeps nobody waiting. Raises
+    `InputError` where a task of a phase waits for one behind the barrier.
     """
     wanted = {named: phase for name, phase in phases.items() if (named := phase_named(name, cascade.branches))}
     if not wanted:
@@ -60,8 +76,35 @@ def with_phases(cascade: Cascade, phases: Mapping[str, PhaseConfig]) -> Cascade:
             gate = _gate(branch, [tasks[i] for i in ids], barrier, tasks)
             tasks[gate.id] = gate
             barrier = (gate.id,) if phase.gate == "barrier" else barrier
-    dag = DAG({i: task.depends_on for i, task in tasks.items()})
+    try:
+        dag = DAG({i: task.depends_on for i, task in tasks.items()})
+    except CycleError as error:
+        raise InputError([_cannot_open(cascade, tasks, error.path)]) from None
     return msgspec.structs.replace(cascade, tasks=tasks, dag=dag)
+
+
+def gate_id(cascade: Cascade, branch: str) -> str | None:
+    """The gate that the settings gave a phase."""
+    members = {task_id for ids in cascade.branches.get(branch, {}).values() for task_id in ids}
+    gates = (task for task in reversed(cascade.tasks.values()) if task.gate and task.name == _gate_name(branch))
+    return next((task.id for task in gates if members <= set(task.depends_on)), None)
+
+
+def _gate_name(branch: str) -> str:
+    return f"Gate of {branch}"
+
+
+def _cannot_open(cascade: Cascade, tasks: Mapping[str, Task], cycle: Iterable[str]) -> Problem:
+    """Why the gates make a cycle: a task before one of them waits for something behind it."""
+    order = dict(zip(cascade.branches, range(len(cascade.branches)), strict=True))
+    path = [tasks[task_id] for task_id in cycle]
+    edges = [(a, b) for a, b in pairwise(path) if not (a.gate or b.gate)]
+    before, after = next((e for e in edges if order[e[0].branch] < order[e[1].branch]), (path[0], path[1]))
+    text = (
+        f"{before.id} of phase {before.branch or '(none)'} waits for {after.id} of the later phase "
+        f"{after.branch or '(none)'}, which would wait for the gate of {before.branch or '(none)'}"
+    )
+    return Problem(shown_path(before.file or cascade.path), before.line, text, _GATE_HINT)
 
 
 def _bare(name: str) -> str:
@@ -71,17 +114,15 @@ def _bare(name: str) -> str:
 def _in_phase(task: Task, phase: PhaseConfig, barrier: tuple[str, ...]) -> Task:
     timeout = phase.timeout if task.timeout is None else task.timeout
     depends_on = tuple(dict.fromkeys((*task.depends_on, *barrier)))
-    return msgspec.structs.replace(task, timeout=timeout, depends_on=depends_on)
+    return msgspec.structs.replace(task, timeout=timeout, depends_on=depends_on, barriers=barrier)
 
 
 def _gate(branch: str, tasks: list[Task], barrier: tuple[str, ...], taken: Mapping[str, Task]) -> Task:
     wanted = "gate-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in branch)[:50].strip("-")
     name = next(i for n in range(len(taken) + 2) if (i := f"{wanted}-{n}" if n else wanted) not in taken)
-    outputs = dict.fromkeys(
-        f"{task.workspace}/{path}|{path}" if task.workspace else path for task in tasks for path in task.outputs
-    )
+    outputs = dict.fromkeys(places_of(path, task.workspace) for task in tasks for path in task.outputs)
     last, ids = tasks[-1], tuple(task.id for task in tasks)
     return Task(
-        name, f"Gate of {branch}", "", (*barrier, *ids), last.group, branch, last.line,
-        outputs=tuple(outputs), gate=True, file=last.file,
+        name, _gate_name(branch), "", (*barrier, *ids), last.group, branch, last.line,
+        outputs=tuple(outputs), gate=True, file=last.file, barriers=barrier,
     )  # fmt: skip

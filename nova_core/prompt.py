@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from nova_core.model import Criterion, Task
+from nova_core.model import Criterion, Task, places_of
 from nova_core.text import head_and_tail
 
 TEMPLATE = """\
@@ -22,6 +22,8 @@ perhaps at this moment and in this same directory.
 
 {dependencies}
 
+{inputs}
+
 {outputs}
 
 {criteria}
@@ -34,7 +36,8 @@ Nobody can answer questions: decide yourself, and say in your last message what 
 task, say why and end with an error instead of pretending.
 """
 PLACEHOLDERS = (
-    "project", "id", "name", "description", "details", "dependencies", "outputs", "criteria", "report",
+    "project", "id", "name", "description", "details", "dependencies", "inputs", "outputs", "criteria",
+    "report",
 )  # fmt: skip
 _PLACE = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 _NOTES = 8000  # characters for all that dependencies left, shared out evenly; the middle of a long note goes
@@ -76,6 +79,7 @@ def build_prompt(
         "description": task.description.strip(),
         "details": task.details.strip(),
         "dependencies": _dependencies(done),
+        "inputs": _inputs(task),
         "outputs": _outputs(task),
         "criteria": _criteria(task.criteria, by_tool),
         "report": _BY_TOOL if by_tool else _BY_COMMAND,
@@ -115,10 +119,23 @@ def _done(item: Done, most: int) -> str:
     return "\n".join(lines)
 
 
+def _inputs(task: Task) -> str:
+    if not task.inputs:
+        return ""
+    lines = [f"- {path.replace('|', ', or ')}" for path in task.inputs]
+    return "# Inputs\n\nThe task works from these files (paths from the project root):\n\n" + "\n".join(lines)
+
+
 def _outputs(task: Task) -> str:
-    place = "from the project root" + (f", or from `{task.workspace}`" if task.workspace else "")
-    lines = [f"- {output}" for output in task.outputs]
-    return _list("Outputs", f"you have written these files (paths {place})", lines)
+    if not task.workspace:
+        lines = [f"- {output}" for output in task.outputs]
+        return _list("Outputs", "you have written these files (paths from the project root)", lines)
+    places = (places_of(output, task.workspace).split("|") for output in task.outputs)
+    lines = [f"- `{first}`" + "".join(f", or `{other}` in the project" for other in rest) for first, *rest in places]
+    where = f"these files or folders are there. Your folder for what you write is `{task.workspace}`"
+    return _list(
+        "Outputs", f"{where} (`$NOVA_OUTPUT_DIR`); what is a part of the project goes to its place there", lines
+    )
 
 
 def _criteria(criteria: tuple[Criterion, ...], by_tool: bool) -> str:

@@ -169,8 +169,7 @@ def _give_up_unknown(board: Board, attempts: Attempts) -> None:
         history = board.store.database.last_attempts() if history is None else history
         if history.get(task_id) != state.attempt:
             text = f"{task_id} is lost: it was running, and Nova's records of it are gone"
-            patch = {"status": TaskStatus.FAILED, "reason": Reason.LOST, "error": text, "pid": None}
-            board.record(EventKind.TASK_FAILED, task_id, text, **patch)
+            board.fail(task_id, text, reason=Reason.LOST, error=text, pid=None)
         else:
             text = f"{task_id} never began; it will run"
             board.record(EventKind.TASK_RESET, task_id, text, **CLEARED, status=TaskStatus.PENDING)

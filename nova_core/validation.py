@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from nova_core.model import places_of
 from nova_core.text import clean, head_and_tail
 
 MAX_ENTRIES = 100_000
@@ -36,8 +37,7 @@ def missing(paths: Iterable[str], root: str | Path, workspace: str = "") -> list
     top = os.path.realpath(root)
     found = []
     for path in paths:
-        inside = [f"{workspace}/{path}"] if workspace and not path.startswith("workspace/") else []
-        places = [*inside, *path.split("|")]
+        places = places_of(path, workspace).split("|")
         if not any(_is_inside(place) and next(_candidates(place, top), None) for place in places):
             found.append(places[0])
     return found

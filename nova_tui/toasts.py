@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from nova_core.console.lines import failure_text
+from nova_core.console.lines import blocks_text, failure_text
 from nova_core.events import Event, EventKind
 from nova_tui.source import Notice
 from nova_tui.views.line import plain, shorten
@@ -50,7 +50,8 @@ def of_event(event: Event) -> Toast | None:
     if event.kind is EventKind.TASK_FAILED and event.task:
         if event.patch.get("reason") == "cancelled":
             return None  # somebody asked for it
-        text = f"{event.task}: {failure_text(event.patch.get('reason'), event.patch.get('error'))}"
+        said = shorten(failure_text(event.patch.get("reason"), event.patch.get("error")), _WIDTH // 2)
+        text = f"{event.task}: {said}{blocks_text(event)}"
     if event.kind is EventKind.TASK_WAITING and event.task:
         text = f"{event.task} is done and waits for your approval: go to it, then a approves, R rejects"
     return Toast(title, shorten(text, _WIDTH), severity, event.task)

@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "run",
     "attach": "attach",
     "status": "status",
+    "progress": "progress",
     "logs": "logs",
     "why": "why",
     "history": "history",
@@ -34,6 +35,7 @@ COMMANDS = {
     "cancel": "control",
     "pause": "control",
     "resume": "control",
+    "plan": "plans",
     "import": "importing",
     "export": "importing",
     "graph": "plans",
@@ -67,7 +69,7 @@ def entry(
 
     \b
     Start:     nova init; nova check; nova run
-    Look:      nova attach; nova status; nova logs F1 -f; nova why F1; nova history; nova stats; nova trace
+    Look:      nova attach; nova status; nova progress; nova logs F1 -f; nova why F1; nova history; nova stats
     Go on:     nova retry F1; nova run
 
     Exit codes: 0 all done, 1 a task failed, 2 usage, 3 the plan is invalid, 4 work remains, 5 budget reached,

@@ -88,12 +88,15 @@ def load_state(project: Project) -> State:
 
 
 def plan_of(state: State) -> Cascade | None:
-    """The plan the state belongs to; None when it cannot be read any more."""
+    """The plan the state belongs to, as the settings have it run; None when it cannot be read any more."""
+    from nova_core.config import load_config
     from nova_core.errors import InputError
     from nova_core.importers import read_plan
+    from nova_core.phases import with_settings
 
     try:
-        return read_plan(state.project.cascade_file or DEFAULT_PLAN)
+        config = load_config(None, environ=os.environ)
+        return with_settings(read_plan(state.project.cascade_file or DEFAULT_PLAN, config.plan), config)
     except (InputError, OSError):
         return None
 

@@ -5,35 +5,80 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nova_core.board import Selection
-from nova_core.cli.output import columns, out_lines
+from nova_core.cli.output import columns, note, out_lines
 from nova_core.explain import Explanation, explain
 from nova_core.importers import read_plan
+from nova_core.opening import limits_of
+from nova_core.phases import phase_named, unknown_phases, with_settings
 from nova_core.scheduler import weights
-from nova_core.text import clean
+from nova_core.text import clean, duration, size
+from nova_core.validation import missing
 
 if TYPE_CHECKING:
+    from nova_core.config import Config
+    from nova_core.parser import Cascade
     from nova_core.project import Project
     from nova_core.record import TaskState
 
 
 def preview(
-    plan: str, project: Project, selection: Selection, *, fresh: bool, rerun_changed: bool, reasons: bool
-) -> int:
-    """Print the tasks that would run, in order; with `reasons` every selected task, and why."""
-    cascade = read_plan(plan)
+    plan: str, project: Project, selection: Selection, config: Config, *, fresh: bool, rerun_changed: bool,
+    reasons: bool,
+) -> int:  # fmt: skip
+    """Print the tasks that would run, in order, and those that lack something; with `reasons` every one, and why.
+
+    The limits that hold beside the number of workers are told, too: not to standard output, which programs may read.
+    """
+    cascade = with_settings(read_plan(plan, config.plan), config)
     tasks = {} if fresh else saved_tasks(project)
     order = weights(cascade.dag, cascade.tasks, {} if fresh else saved_durations(project))
-    found = explain(cascade, tasks, selection.ids(cascade), order, rerun_changed)
+    absent = absent_inputs(cascade, project) if config.inputs == "required" else {}
+    found = explain(cascade, tasks, selection.ids(cascade), order, rerun_changed, absent)
+    for line in unknown_phases(cascade, config):
+        note(f"warning: {clean(line)}")
     if reasons:
         out_lines(columns([(clean(e.task_id), e.action, clean(e.why)) for e in found]))
     else:
-        out_lines(columns([row(e, cascade.tasks[e.task_id].name) for e in found if e.action == "run"]))
+        going = [row(e, cascade) for e in found if e.action in ("run", "gate")]
+        lacking = [f"  {clean(e.task_id)} without {clean('; '.join(e.lacking))}" for e in found if e.lacking]
+        out_lines([*columns(going), *(["", "cannot start:", *lacking] if lacking else [])])
+    for line in limit_lines(cascade, config):
+        note(line)
     return 0
 
 
-def row(explanation: Explanation, name: str) -> tuple[str, str]:
-    """A task that would run."""
-    return clean(explanation.task_id), clean(name)
+def row(explanation: Explanation, cascade: Cascade) -> tuple[str, str]:
+    """A task that would run, or a gate that would open."""
+    name = clean(cascade.tasks[explanation.task_id].name)
+    return clean(explanation.task_id), f"(gate) {name}" if explanation.action == "gate" else name
+
+
+def absent_inputs(cascade: Cascade, project: Project) -> dict[str, list[str]]:
+    """The inputs of each task that are not there now."""
+    found = {}
+    for task in cascade.tasks.values():
+        absent = [path for path in task.inputs if missing([path], project.root)]
+        if absent:
+            found[task.id] = absent
+    return found
+
+
+def limit_lines(cascade: Cascade, config: Config) -> list[str]:
+    """The limits that this plan meets: all over, then of its phases and groups; nothing where there is none."""
+    limits, tasks = limits_of(config, cascade), cascade.tasks.values()
+    words = [f"{limits.cpu:g} cpu"] if any(task.cpu for task in tasks) else []
+    words += [f"{size(limits.memory)} memory"] if any(task.memory for task in tasks) else []
+    words += [f"{duration(config.timeout)} for a task"] if config.timeout else []
+    rows = []
+    phases = {phase_named(name, cascade.branches): phase for name, phase in config.phases.items()}
+    for branch in cascade.branches:
+        most, phase = limits.branches.get(branch), phases.get(branch)
+        of_phase = [f"{most} at once"] if most else []
+        of_phase += [f"{duration(phase.timeout)} for a task"] if phase and phase.timeout else []
+        of_phase += [f"gate: {phase.gate}"] if phase and phase.gate else []
+        rows += [f"  {clean(branch)}: {', '.join(of_phase)}"] if of_phase else []
+    rows += [f"  group {clean(group)}: {most} at once" for group, most in limits.groups.items()]
+    return [f"limits: {', '.join([f'{config.jobs} workers', *words])}", *rows] if words or rows else []
 
 
 def saved_tasks(project: Project) -> dict[str, TaskState]:

@@ -41,6 +41,9 @@ def run(
     until: Annotated[Words, typer.Option(metavar="ID", help="Only this task and what it depends on.")] = None,
     branch: Annotated[Words, typer.Option(metavar="NAME", help="Only the tasks of this branch.")] = None,
     group: Annotated[Words, typer.Option(metavar="NAME", help="Only the tasks of this group.")] = None,
+    phase: Annotated[
+        Words, typer.Option(metavar="NAME", help="Only the tasks of this phase: 01-analysis, or analysis.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print what would run; start nothing.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Like -n, with the reason for every task.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing more after the first failure.")] = False,
@@ -71,6 +74,7 @@ def run(
     Examples:  nova run
                nova run docs/plan.md -j 8
                nova run --until F4 --agent claude
+               nova run tasks --phase analysis
                nova run --no-ui --json > events.jsonl
                nova run -n --explain
 
@@ -99,11 +103,14 @@ def run(
         until=split("--until", until),
         branches=tuple(branch or ()),
         groups=tuple(group or ()),
+        phases=tuple(phase or ()),
     )
     if dry_run or explain:
         from nova_core.cli.preview import preview
 
-        return preview(plan, project, selection, fresh=fresh, rerun_changed=rerun_changed, reasons=explain)
+        return preview(
+            plan, project, selection, configured(flags), fresh=fresh, rerun_changed=rerun_changed, reasons=explain
+        )
     request = Request(
         plan, project, configured(flags), selection, fresh=fresh, rerun_changed=rerun_changed, junit=junit,
         summary=summary, trace=trace, arguments=arguments,

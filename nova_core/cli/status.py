@@ -35,6 +35,7 @@ COLOURS = {
     Shown.CANCELLED: "red",
     Shown.BLOCKED: "yellow",
 }
+WRONG = (Shown.FAILED, Shown.CANCELLED)
 OPEN = (Shown.READY, Shown.WAITING)
 ORDER = (
     Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, *OPEN,
@@ -77,7 +78,8 @@ def print_json(project: Project) -> None:
     """Counts, the engine and the whole state, for programs."""
     state = load_state(project)
     plan = plan_of(state)
-    counts = Counter(words_of(in_plan_order(state, plan), plan).values())
+    words = words_of(in_plan_order(state, plan), plan)
+    counts = Counter(word for i, word in words.items() if not (plan and plan.tasks[i].gate))
     value = {"engine": engine_of(project), "counts": {word: counts[word] for word in Shown}, "state": state}
     out_json(value)
 
@@ -184,7 +186,10 @@ def task_lines(tasks: Mapping[str, TaskState], plan: Cascade | None, now: float)
     """Every task that is not done, the ones that matter most first; of those still to come only some."""
     words = words_of(tasks, plan)
     glyphs = GLYPHS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_GLYPHS
-    chosen = sorted((i for i in tasks if words[i] in ORDER), key=lambda i: ORDER.index(words[i]))
+    gates = {i for i in tasks if plan and plan.tasks[i].gate}  # no work: worth a line only when something is wrong
+    chosen = sorted(
+        (i for i in tasks if words[i] in (WRONG if i in gates else ORDER)), key=lambda i: ORDER.index(words[i])
+    )
     to_come = sum(words[i] in OPEN for i in chosen)
     shown = chosen[: len(chosen) - max(0, to_come - MAX_PENDING)]
     rows = [(glyphs[words[i]], clean(i), words[i].value, described(i, tasks[i], plan, now)) for i in shown]

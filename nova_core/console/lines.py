@@ -115,7 +115,13 @@ def failed_detail(event: Event) -> str:
     if event.patch.get("reason") == "cancelled":
         return ""
     said = failure_text(event.patch.get("reason"), event.patch.get("error") or event.message)
-    return f": {said}" if said else ""
+    return (f": {said}" if said else "") + blocks_text(event)
+
+
+def blocks_text(event: Event) -> str:
+    """How many tasks wait in vain for the one that failed."""
+    count = event.patch.get("blocks")
+    return f"; blocks {count:,} task{'s' if count > 1 else ''}" if isinstance(count, int) and count > 0 else ""
 
 
 def failure_text(reason: Any, error: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ def summary(result: RunResult, snapshot: Snapshot, time: WorkTime, tail: Tail) -
         f"{clean(snapshot.cascade.name)}: {counts(result)}",
         time_line(time.wall(now), time.work(now)),
         *token_lines(result),
-        *failure_lines(failed, tail),
+        *failure_lines(failed, tail, blocking(snapshot)),
         *listed("blocked:", "by", snapshot.blocked),
         *listed("cannot start:", "without", snapshot.lacking),
         *(["", PAUSED] if snapshot.state.run.paused and result.exit_code else []),
@@ -88,11 +89,20 @@ def cost_text(usd: float | None, unpriced: bool) -> str:
     return f"at least {money(usd)} (some models have no price)" if unpriced else money(usd)
 
 
-def failure_lines(failed: Mapping[str, TaskState], tail: Tail) -> list[str]:
-    """Each failed task with its reason and the end of its log."""
+def blocking(snapshot: Snapshot) -> Counter[str]:
+    """How many tasks each failed one keeps from starting."""
+    tasks = snapshot.cascade.tasks
+    work = (causes for i, causes in snapshot.blocked.items() if i in tasks and not tasks[i].gate)
+    return Counter(cause for causes in work for cause in causes)
+
+
+def failure_lines(failed: Mapping[str, TaskState], tail: Tail, blocks: Mapping[str, int]) -> list[str]:
+    """Each failed task with its reason, how many it blocks, and the end of its log."""
     lines = []
     for task_id, task in list(failed.items())[:MAX_SHOWN]:
-        lines += ["", f"{clean(task_id)} {how_it_failed(task)}"]
+        count = blocks.get(task_id, 0)
+        more = f"; blocks {count:,} task{'s' if count > 1 else ''}" if count else ""
+        lines += ["", f"{clean(task_id)} {how_it_failed(task)}{more}"]
         lines += [f"    | {line}" for line in tail(task_id)]
     if len(failed) > MAX_SHOWN:
         lines += ["", f"and {len(failed) - MAX_SHOWN:,} more failed"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterable
 from posixpath import normpath
 
+from nova_core.model import places_of
 from nova_core.parser.values import is_inside
 
 WORKSPACE = "workspace/outputs"
+_SHOWN = 3
 
 
 class Paths:
@@ -30,20 +33,22 @@ class Paths:
             return False
         self._tasks_seen.add(task)
         plain = normpath(path)
-        places = (plain,) if plain.startswith("workspace/") else (f"{WORKSPACE}/{task}/{plain}", plain)
+        places = places_of(plain, f"{WORKSPACE}/{task}").split("|")
         for place in places:
-            self._writer.setdefault(place, (task, places))
+            self._writer.setdefault(place, (task, tuple(places)))
         self._names.setdefault(plain.rpartition("/")[2], []).append(task)
         return True
 
-    def find_input(self, task: str, path: str) -> tuple[str, str]:
+    def find_input(self, task: str, path: str, needs: Iterable[str] = ()) -> tuple[str, str]:
         """The input as a path from the project (`a|b` if it may be at either), and the task that writes it.
 
+        A path that leads nowhere else may also be from the folder of one of the tasks that this one `needs`.
         The task is empty for what is there already or is a pattern; both are empty if nobody writes it and it is not
         there, or if it is outside of the project.
         """
         places = self._places(task, path)
-        for place in places:
+        inside = (normpath(f"{WORKSPACE}/{need}/{path}") for need in needs)
+        for place in (*places, *filter(is_inside, inside)):
             if place in self._writer:
                 writer, alternatives = self._writer[place]
                 return "|".join(alternatives), writer
@@ -59,20 +64,40 @@ class Paths:
         beside = (place for place in places if any(place.startswith(f"{WORKSPACE}/{i}/") for i in self._tasks_seen))
         return next(beside, places[0] if places else "")
 
-    def like(self, path: str) -> str:
-        """An output with nearly the same name as this input, and who writes it; empty if there is none."""
+    def like(self, task: str, path: str) -> str:
+        """An output with nearly the same name as this input, and who else writes it; empty if there is none.
+
+        Where the path names a task, it is one of that task's.
+        """
         from difflib import get_close_matches  # only for mistakes: it costs 10 ms to import
 
-        near = get_close_matches(path.rpartition("/")[2], self._names, 1, 0.5)
-        return f"{self._names[near[0]][0]} writes {near[0]}" if near else ""
+        name = path.rpartition("/")[2]
+        named = self._task_in(task, path)
+        if named:
+            own = [output for output, writers in self._names.items() if named in writers]
+            return f"{named} writes {', '.join(get_close_matches(name, own, 1, 0.4) or own[:_SHOWN])}"
+        others = [output for output, writers in self._names.items() if any(w != task for w in writers)]
+        near = get_close_matches(name, others, 1, 0.5)
+        return f"{next(w for w in self._names[near[0]] if w != task)} writes {near[0]}" if near else ""
+
+    def _task_in(self, task: str, path: str) -> str:
+        """The other task in whose folder of outputs the path leads."""
+        for place in self._places(task, path):
+            parts = place.removeprefix(f"{WORKSPACE}/").split("/") if place.startswith(f"{WORKSPACE}/") else []
+            names = ("/".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
+            found = next((name for name in names if name in self._tasks_seen), "")
+            if found and found != task:
+                return found
+        return ""
 
     def _places(self, task: str, path: str) -> list[str]:
         phase = task.rpartition("/")[0]
         bases = ("", f"{WORKSPACE}/{task}", f"{WORKSPACE}/{phase}", WORKSPACE, f"{self._tasks}/{phase}")
         if path.startswith("."):
             bases = (*bases[1:], "")
-        places = (normpath(f"{base}/{path}" if base else path) for base in bases)
-        return list(dict.fromkeys(place for place in places if is_inside(place)))
+        places = dict.fromkeys(normpath(f"{base}/{path}" if base else path) for base in bases)
+        own = f"{WORKSPACE}/{task}/"  # nothing reads what it has yet to write, unless it says just that
+        return [p for p in places if is_inside(p) and (not p.startswith(own) or path.startswith(own))]
 
 
 def _parents(path: str) -> list[str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter
 from nova_core.importers.options import Options
 from nova_core.importers.paths import WORKSPACE, Paths
-from nova_core.model import NoteKind, is_safe_id
+from nova_core.model import Criterion, NoteKind, is_safe_id
 from nova_core.parser.criteria import checklist
 from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.source import read_source
@@ -25,12 +28,16 @@ _NO_TASK = re.compile(
 _KNOWN = frozenset(("task_id", "id", "title", "name", "dependencies", "depends_on", "inputs", "outputs", "phase"))
 _SPAN = re.compile(r"(?P<least>\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(?P<most>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]+)\Z")
 _FIELDS = ("agent", "model", "command", "timeout", "retries", "priority", "budget", "cpu", "memory", "approval")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_BUILTINS = frozenset(
+    ("!", "{", "[[", "cd", "export", "set", "if", "for", "while", "until", "case", "command", "source", ".")
+)
 _NAME_HINT = "rename the file: letters, digits, `.`, `_` and `-`"
 
 
 def suits(path: str, _text: str) -> bool:
     """Whether some file in the folder, or in a folder of it, has the front matter of a task."""
-    return any(_is_task(read_front_matter(_head(file), file)) for file in _files(path, most=200) if not _skipped(file))
+    return any(_looks_like_task(file) for file in _files(path, most=200) if not _skipped(file))
 
 
 def read(path: str, _text: str, _options: Options) -> Draft:
@@ -63,6 +70,14 @@ def _head(file: str) -> str:
 
 def _skipped(file: str) -> bool:
     return bool(_NO_TASK.match(os.path.basename(file)))
+
+
+def _looks_like_task(file: str) -> bool:
+    """Whether it has the fields of a task, or would have if its front matter could be read."""
+    try:
+        return _is_task(read_front_matter(_head(file), file))
+    except InputError:
+        return True  # whatever else it is, its mistakes are to be told
 
 
 def _is_task(found: FrontMatter) -> bool:
@@ -136,8 +151,9 @@ class _Reader:
         self._found.append((item, found))
 
     def _fields(self, item: Item, found: FrontMatter) -> dict[str, Any]:
+        lines = found.body.split("\n")
         fields: dict[str, Any] = {
-            "criteria": tuple(checklist(found.body.split("\n"), found.body_line)),
+            "criteria": tuple(self._criterion(item, found) for found in checklist(lines, found.body_line)),
             "workspace": f"{WORKSPACE}/{item.key}",
             "locks": tuple(found.texts("locks")),
         }
@@ -150,6 +166,14 @@ class _Reader:
         if text := found.text("estimated_duration", "duration"):
             fields["duration"] = _estimate(text)
         return fields
+
+    def _criterion(self, item: Item, criterion: Criterion) -> Criterion:
+        """A criterion of prose: what stands in backticks may be code, and is run only if it can be a command."""
+        if criterion.command is None or _is_command(criterion.command):
+            return criterion
+        text = f"{quoted(criterion.command)} is no program here: the agent is told, nothing is run to check it"
+        self._note(NoteKind.GUESSED, item, criterion.line, text)
+        return msgspec.structs.replace(criterion, command=None)
 
     def _need(self, item: Item, word: str, line: int) -> None:
         key = word.strip().removesuffix(".md").removeprefix("./").removeprefix("tasks/")
@@ -179,7 +203,7 @@ class _Reader:
 
     def _input(self, item: Item, path: str, line: int, after: _Ancestors) -> str:
         """An input as a path from the project; empty for one that is outside of it."""
-        found, writer = self._paths.find_input(item.key, path)
+        found, writer = self._paths.find_input(item.key, path, item.needs)
         if writer and not after.has(item.key, writer):
             text = (
                 f"{item.key} reads {path} of {writer} without depending on it: it waits for the file, not for the task"
@@ -188,7 +212,7 @@ class _Reader:
         if found:
             return found
         guess = self._paths.guess(item.key, path)
-        near = self._paths.like(path)
+        near = self._paths.like(item.key, path)
         why = (
             "is outside of the project"
             if not guess
@@ -216,6 +240,13 @@ class _Ancestors:
                 todo += new
             self._known = {task: found}  # asked for one task after the other
         return before in self._known[task]
+
+
+def _is_command(line: str) -> bool:
+    """Whether a shell line begins with a program of this machine, of the project, or of the shell itself."""
+    words = (word for word in line.split() if not _ASSIGNMENT.match(word))
+    first = next(words, "").lstrip("(")
+    return first in _BUILTINS or first.startswith(("./", "/", "$", "~")) or shutil.which(first) is not None
 
 
 def _title(body: str) -> str:

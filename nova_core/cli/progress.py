@@ -1,0 +1,122 @@
+"""`nova progress`: how far each phase of the plan is, and when it will probably be done."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from nova_core.cli.options import AsJson, Directory, here, load_state, plan_of
+from nova_core.cli.output import out_json, out_lines
+from nova_core.cli.tables import table
+from nova_core.errors import UsageError
+from nova_core.rollup import rollup
+from nova_core.text import clean, duration
+
+if TYPE_CHECKING:
+    from nova_core.parser import Cascade
+    from nova_core.project import Project
+    from nova_core.record import TaskState
+
+NUMBERS = ("TOTAL", "COMPLETED", "RUNNING", "BLOCKED", "FAILED", "PERCENT", "ETA")
+
+
+class PhaseProgress(msgspec.Struct, frozen=True):
+    """How far a phase is; `eta_seconds` is how long what can still be done will take, None if nobody knows.
+
+    `gate` is "open", "shut" or "failed", None for a phase without one. `blocked` tasks are not among the `pending`.
+    """
+
+    phase: str
+    total: int
+    completed: int
+    running: int
+    pending: int
+    blocked: int
+    failed: int
+    percent: int
+    eta_seconds: float | None = None
+    gate: str | None = None
+
+
+def progress(as_json: AsJson = False, directory: Directory = None) -> int:
+    """Show how far each phase (branch) of the plan is, and when it will probably be done.
+
+    The estimate plays the rest of the run through with the durations of earlier runs, else those of the plan, the
+    number of workers and the limits of nova.yaml. It counts what can still be done: not what is blocked, or failed.
+
+    \b
+    Examples:  nova progress
+               nova progress --json | jq '.phases[] | select(.percent < 100) | .phase'
+    """
+    project = here()
+    state = load_state(project)
+    plan = plan_of(state)
+    if plan is None:
+        raise UsageError("the plan that was run here cannot be read any more", hint="`nova check` says what is wrong")
+    ends = expected_ends(plan, state.tasks, project)
+    phases = [
+        of_tasks(branch, [i for ids in groups.values() for i in ids], state.tasks, ends)
+        for branch, groups in plan.branches.items()
+    ]
+    phases = [msgspec.structs.replace(phase, gate=gate_of(phase.phase, plan, state.tasks)) for phase in phases]
+    whole = of_tasks("all", [i for i, task in plan.tasks.items() if not task.gate], state.tasks, ends)
+    if as_json:
+        out_json({"name": plan.name, "phases": phases, "all": whole})
+    else:
+        out_lines(lines(phases, whole))
+    return 0
+
+
+def expected_ends(plan: Cascade, tasks: Mapping[str, TaskState], project: Project) -> dict[str, float]:
+    """Seconds until each task that can still be done is done."""
+    from nova_core.cli.preview import saved_durations
+    from nova_core.config import load_config
+    from nova_core.forecast import forecast
+    from nova_core.opening import limits_of
+
+    config = load_config(None, environ=os.environ)
+    return forecast(plan, tasks, config.jobs, limits_of(config, plan), saved_durations(project), time.time())
+
+
+def of_tasks(name: str, ids: Iterable[str], tasks: Mapping[str, TaskState], ends: Mapping[str, float]) -> PhaseProgress:
+    """What these tasks come to."""
+    from nova_core.record import TaskState
+
+    ids = list(ids)
+    sums = rollup(tasks.get(i, TaskState()) for i in ids)
+    eta = max((ends[i] for i in ids if i in ends), default=None)
+    return PhaseProgress(
+        name, sums.total, sums.completed, sums.in_progress, sums.pending - sums.blocked, sums.blocked, sums.failed,
+        int(100 * sums.progress), None if eta is None else round(eta, 3),
+    )  # fmt: skip
+
+
+def gate_of(branch: str, plan: Cascade, tasks: Mapping[str, TaskState]) -> str | None:
+    """Where the gate of a phase stands, if the settings gave it one."""
+    from nova_core.phases import gate_id
+    from nova_core.record import TaskState, TaskStatus
+
+    found = gate_id(plan, branch)
+    if found is None:
+        return None
+    words = {TaskStatus.COMPLETED: "open", TaskStatus.FAILED: "failed"}
+    return words.get(tasks.get(found, TaskState()).status, "shut")
+
+
+def lines(phases: Iterable[PhaseProgress], whole: PhaseProgress) -> list[str]:
+    """The table, with the sum below; the gates only where there are any."""
+    rows = [*phases, whole]
+    gates = any(row.gate for row in rows)
+    heads = ("PHASE", *NUMBERS, *(["GATE"] if gates else []))
+    return table(heads, [[*cells(row), *([row.gate or "-"] if gates else [])] for row in rows], NUMBERS)
+
+
+def cells(row: PhaseProgress) -> list[str]:
+    """The cells of a phase."""
+    eta = "-" if row.eta_seconds is None else duration(row.eta_seconds)
+    counts = (row.total, row.completed, row.running, row.blocked, row.failed)
+    return [clean(row.phase) or "-", *(f"{count:,}" for count in counts), f"{row.percent}%", eta]

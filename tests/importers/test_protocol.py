@@ -1,0 +1,180 @@
+"""Folders of task files: what is read, what was meant by it, and what is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from protocol_kit import UNWRITTEN, task_file, weather_station
+
+from nova_core.errors import InputError
+from nova_core.importers.formats import find_format, read_plan
+from nova_core.importers.options import Options
+from nova_core.model import NoteKind
+from nova_core.parser import Cascade
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, which is the current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def plan_of() -> Cascade:
+    """The plan in `tasks`."""
+    return read_plan("tasks", Options())
+
+
+def notes(cascade: Cascade, kind: NoteKind) -> list[str]:
+    """What is told of one kind."""
+    return [note.text for note in cascade.notes if note.kind is kind]
+
+
+def test_a_folder_with_all_faults_is_read(here: Path) -> None:
+    """Twenty-six tasks in five phases; files that are no tasks are named."""
+    weather_station(here)
+    cascade = plan_of()
+    sizes = {branch: sum(map(len, groups.values())) for branch, groups in cascade.branches.items()}
+    assert sizes == {"01-survey": 6, "02-design": 4, "03-build": 11, "04-check": 3, "05-tune": 2}
+    assert cascade.format == "protocol"
+    assert cascade.name == here.name
+    dropped = [Path(n.path).name for n in cascade.notes if n.kind is NoteKind.DROPPED]
+    assert sorted(dropped) == ["00-TASK-GRAPH.md", "PROTOCOL.md", "README.md", "TEMPLATE-build.md", "notes.md"]
+
+
+def test_what_is_no_yaml_is_read_and_told(here: Path) -> None:
+    """A remark behind a quoted path is no part of it; the file and line are named."""
+    weather_station(here)
+    cascade = plan_of()
+    assert cascade.tasks["03-build/02-part-2"].outputs[0] == "src/part_1.c"
+    told = {n.path for n in cascade.notes if "not valid YAML" in n.text}
+    assert len(told) == 11
+    note = next(n for n in cascade.notes if n.path.endswith("02-part-2.md"))
+    assert (note.kind, note.line, "modified" in note.text) == (NoteKind.GUESSED, 11, True)
+
+
+def test_fields_of_a_task(here: Path) -> None:
+    """An estimate is the middle of its span, the body is the prompt, a criterion of prose runs nothing."""
+    weather_station(here)
+    task = plan_of().tasks["01-survey/01-measure"]
+    assert (task.name, task.duration, task.workspace) == (
+        "Do 01-survey/01-measure", 3 * 3600, "workspace/outputs/01-survey/01-measure",
+    )  # fmt: skip
+    assert task.details.startswith("# Task: 01-survey/01-measure")
+    assert [(c.text, c.command) for c in task.criteria] == [
+        ("all of it is written down", None), ("`abstract new` stations parse", None),
+    ]  # fmt: skip
+
+
+def test_a_criterion_with_a_program_is_run(here: Path) -> None:
+    """What the machine can run counts as evidence, as in any plan."""
+    task_file(here, "a", body="- [ ] `test -d tasks` passes\n- [ ] `./check.sh` passes\n")
+    assert [c.command for c in plan_of().tasks["a"].criteria] == ["test -d tasks", "./check.sh"]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("../01-x/a.json", "workspace/outputs/01-p/01-x/a.json|a.json"),
+        ("../../01-p/01-x/a.json", "workspace/outputs/01-p/01-x/a.json|a.json"),
+        ("../01-p/01-x/a.json", "workspace/outputs/01-p/01-x/a.json|a.json"),
+        ("01-p/01-x/a.json", "workspace/outputs/01-p/01-x/a.json|a.json"),
+        ("workspace/outputs/01-p/01-x/a.json", "workspace/outputs/01-p/01-x/a.json|a.json"),
+        ("a.json", "workspace/outputs/01-p/01-x/a.json|a.json"),
+        ("../01-x/samples/one.txt", "workspace/outputs/01-p/01-x/samples/one.txt"),
+        ("src/there.c", "src/there.c"),
+        ("src/*.c", "src/*.c"),
+    ],
+)
+def test_inputs_are_found_from_every_root(here: Path, written: str, found: str) -> None:
+    """People start from the task's own folder, its phase, the outputs, the project, or the task before."""
+    (here / "src").mkdir()
+    (here / "src" / "there.c").write_text("x")
+    task_file(here, "01-p/01-x", outputs=["a.json", "samples/"])
+    task_file(here, "01-p/02-y", needs=["01-p/01-x"], inputs=[written])
+    assert plan_of().tasks["01-p/02-y"].inputs == (found,)
+
+
+def test_an_input_that_nobody_writes_is_told(here: Path) -> None:
+    """With its line, and with what the task that it names writes instead."""
+    weather_station(here)
+    cascade = plan_of()
+    told = [(w.path, w.line, w.message) for w in cascade.warnings]
+    text = (
+        "02-design/01-rank reads ../01-survey/05-usage/usage-frequency.json, which is not there, and no task writes it "
+        "(01-survey/05-usage writes feature-frequency-analysis.json)"
+    )
+    assert told == [("tasks/02-design/01-rank.md", 11, text)]
+    assert cascade.tasks["02-design/01-rank"].inputs[1] == UNWRITTEN
+
+
+def test_a_suggestion_never_names_the_task_itself(here: Path) -> None:
+    """Not even when nothing else is like it; an input of the project stays one."""
+    task_file(here, "01-p/01-x", inputs=["src/lex/mod.rs"], outputs=["mod.rs"])
+    cascade = plan_of()
+    assert cascade.tasks["01-p/01-x"].inputs == ("src/lex/mod.rs",)
+    assert notes(cascade, NoteKind.UNRESOLVED) == [
+        "01-p/01-x reads src/lex/mod.rs, which is not there, and no task writes it"
+    ]
+
+
+def test_a_hidden_dependency_is_told(here: Path) -> None:
+    """The task waits for the file; that it does not depend on its writer is said."""
+    weather_station(here)
+    cascade = plan_of()
+    hidden = [text for text in notes(cascade, NoteKind.GUESSED) if "without depending on it" in text]
+    assert [text.partition(" reads ")[0] for text in hidden] == ["04-check/03-speed", "05-tune/01-pools"][
+        -len(hidden) :
+    ]
+    assert "04-check/03-speed" not in cascade.tasks["05-tune/01-pools"].depends_on
+
+
+def test_dependencies_are_found_by_their_last_name(here: Path) -> None:
+    """Where there is but one; of what is not there the task says that it is missing."""
+    task_file(here, "01-p/01-x")
+    task_file(here, "02-q/01-y", needs=["01-x", "tasks/01-p/01-x.md", "99-gone"])
+    cascade = plan_of()
+    assert cascade.tasks["02-q/01-y"].depends_on == ("01-p/01-x",)
+    assert cascade.tasks["02-q/01-y"].missing == ("99-gone",)
+    assert len(cascade.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('task_id: a\ntask_id: b\n', "task_id"),
+        ("task_id: a\ntimeout: soon\n", "soon"),
+        ('task_id: a\noutputs: ["../../etc/passwd"]\n', "outside of the project"),
+        ("task_id: a\noutputs: " + "[" * 3000 + "\n", ""),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_with_its_place(here: Path, text: str, said: str) -> None:
+    """All mistakes of all files at once, also a bomb."""
+    for name in ("a", "b"):
+        path = task_file(here, name)
+        path.write_text(f"---\n{text}---\nDo it.\n")
+    with pytest.raises(InputError) as raised:
+        plan_of()
+    problems = raised.value.problems
+    assert {p.path for p in problems} == {"tasks/a.md", "tasks/b.md"}
+    assert all(p.line for p in problems)
+    assert said in problems[0].message + problems[0].hint
+
+
+def test_links_to_folders_are_not_followed(here: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Neither out of the project nor round in a ring."""
+    outside = tmp_path_factory.mktemp("outside")
+    task_file(outside, "stranger")
+    task_file(here, "01-p/01-x")
+    (here / "tasks" / "out").symlink_to(outside / "tasks")
+    (here / "tasks" / "ring").symlink_to(here / "tasks")
+    assert list(plan_of().tasks) == ["01-p/01-x"]
+
+
+def test_a_folder_of_other_markdown_is_no_plan(here: Path) -> None:
+    """Front matter alone makes no task."""
+    (here / "tasks").mkdir()
+    (here / "tasks" / "post.md").write_text("---\nlayout: post\ntags: [a]\n---\n# Hello\n")
+    with pytest.raises(InputError, match="no plan"):
+        find_format("tasks", "")
