@@ -82,9 +82,9 @@ def read_plan(path: str | os.PathLike[str], options: Options | None = None, *, r
         options = load_config(None, environ=os.environ, root=root).plan
     options = options or Options()
     found = _named(options.format) if options.format else find_format(name, text)
-    if found is None:
-        return parse_text(text, name, lenient=options.lenient)
     with _no_collections():
+        if found is None:
+            return parse_text(text, name, lenient=options.lenient)
         return build(found.read(name, text, options))
 
 
