@@ -21,9 +21,8 @@ BEGAN = "2023-11-14T22:13:10.000+00:00"  # ten seconds before
 
 def plan(**tasks: tuple[str, float | None]) -> Cascade:
     """Tasks by name, each with the names it depends on and its seconds."""
-    made = {
-        name: Task(name, name, depends_on=tuple(needs), duration=took, branch="B") for name, (needs, took) in tasks.items()
-    }  # fmt: skip
+    rows = tasks.items()
+    made = {i: Task(i, i, depends_on=tuple(needs), duration=took, branch="B") for i, (needs, took) in rows}
     return Cascade("P", "p", made, DAG({i: t.depends_on for i, t in made.items()}), (), branches_of(made.values()))
 
 

@@ -223,7 +223,7 @@ def test_many_that_wait_for_many_have_a_gate_between_them() -> None:
 
 
 def test_what_is_written_in_a_draft_becomes_a_task() -> None:
-    """Ids that cannot be file names are changed, and that is said; a box belongs to the tasks that are still to be done."""
+    """Ids that cannot be file names are changed, and that is said; a box belongs to tasks that are still to be done."""
     rows = [
         Item("E", "Epic", 1, box=1),
         Item("tag:1", "One", 2, parent="E", box=2, state=ItemState.DONE, word="X"),

@@ -164,7 +164,7 @@ def test_a_task_without_its_input_is_kept_back_until_it_is_there(tmp_path: Path)
 
 
 def test_a_failure_blocks_what_depends_on_it_and_nothing_else(tmp_path: Path) -> None:
-    """Each blocked task names it, one event tells of it with their number, and missing outputs are named with places."""
+    """Each blocked task names it, one event tells of it with their number; missing outputs are named with places."""
     weather_station(tmp_path)
     settings(tmp_path)
     tmp_path.joinpath(UNWRITTEN).parent.mkdir(parents=True)

@@ -128,9 +128,7 @@ def test_a_hidden_dependency_is_told(here: Path) -> None:
     weather_station(here)
     cascade = plan_of()
     hidden = [text for text in notes(cascade, NoteKind.GUESSED) if "without depending on it" in text]
-    assert [text.partition(" reads ")[0] for text in hidden] == ["04-check/03-speed", "05-tune/01-pools"][
-        -len(hidden) :
-    ]
+    assert {text.partition(" reads ")[0] for text in hidden} == {"04-check/03-speed", "05-tune/01-pools"}
     assert "04-check/03-speed" not in cascade.tasks["05-tune/01-pools"].depends_on
 
 
