@@ -111,7 +111,8 @@ class Board:
     def rebuild(self) -> None:
         """Derive everything anew from the store: after a start, a reset, a change by somebody else. O(V + E)."""
         for task_id in self._gates:
-            if self.state(task_id).status is TaskStatus.COMPLETED and self.unmet(task_id):
+            state = self.state(task_id)
+            if state.status is TaskStatus.COMPLETED and not state.skipped and self.unmet(task_id):
                 self.record(EventKind.TASK_RESET, task_id, f"{task_id} is shut again", status=TaskStatus.PENDING)
         done = {i for i in self.dag.ids if self.state(i).status is TaskStatus.COMPLETED}
         self.frontier = Frontier(self.dag, done)

@@ -74,7 +74,8 @@ def _shared_outputs(cascade: Cascade) -> list[Problem]:
     writers: dict[str, list[str]] = {}
     for task in cascade.tasks.values():
         for path in task.outputs:
-            writers.setdefault(path.removeprefix("./"), []).append(task.id)
+            if not task.workspace or "/" in path.rstrip("/"):  # a name alone goes to the task's own folder
+                writers.setdefault(path.removeprefix("./"), []).append(task.id)
     shared = {path: ids for path, ids in writers.items() if len(ids) > 1}
     if not shared:
         return []

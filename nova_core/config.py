@@ -290,6 +290,10 @@ _AGENT = {
 }
 _AGENT_FIELDS = struct(AgentConfig, _AGENT)
 _PRICE = {name: plain(read_number) for name in ("input", "output", "cache_read", "cache_creation")}
+_PLAN = {
+    "format": plain(read_text), "tag": plain(read_text),
+    "optional": plain(read_truth), "lenient": plain(read_truth),
+}  # fmt: skip
 _PHASE = {
     "gate": plain(_read_gate),
     "max_parallel": plain(above_zero(read_count)),
@@ -309,7 +313,7 @@ _FIELDS: dict[str, Field] = {
     "agents": map_of(_read_agent),
     "limits": struct(LimitsConfig, _LIMITS),
     "prices": map_of(struct(Price, _PRICE, "input", "output")),
-    "plan": struct(PlanOptions, {"format": plain(read_text), "tag": plain(read_text), "optional": plain(read_truth)}),
+    "plan": struct(PlanOptions, _PLAN),
     "phases": map_of(struct(PhaseConfig, _PHASE)),
     "env": struct(EnvConfig, {"drop": plain(read_names), "set": _read_variables}),
     "hooks": struct(HooksConfig, _HOOKS),

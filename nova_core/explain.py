@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
+from glob import has_magic
 
 import msgspec
 
@@ -80,7 +81,8 @@ class _Walk:
         self.chosen = chosen
         self.lacking: dict[str, tuple[str, ...]] = {}
         self._tasks, self._dag, self._states, self._absent = cascade.tasks, cascade.dag, states, absent
-        self._outputs = _outputs(cascade) if absent else {}
+        self._writers = _Writers(cascade)
+        self._awaited: dict[str, set[str]] = {}  # who waits for a file of a task
         self._done = {i for i, t in states.items() if t.status is TaskStatus.COMPLETED}
         self._frontier = Frontier(self._dag, self._done)
         self._queue = ReadyQueue(self._dag, cascade.tasks, order, Limits())
@@ -89,7 +91,7 @@ class _Walk:
             self._queue.finish(index)
             task_id = self._dag.ids[index]
             if lacking := self._lacks(task_id):
-                self.lacking[task_id] = lacking
+                self._keep_back(task_id, lacking)
             else:
                 self._take(index)
 
@@ -106,10 +108,16 @@ class _Walk:
         self._done.add(task_id)
         for freed in self._frontier.complete(index):
             self._offer(freed)
-        for waiting in list(self.lacking):  # for a file, perhaps for one that was just written
-            if not self._lacks(waiting):
+        for waiting in sorted(self._awaited.pop(task_id, ()), key=self._dag.index.__getitem__):
+            if waiting in self.lacking and not self._lacks(waiting):
                 del self.lacking[waiting]
                 self._offer(self._dag.index[waiting])
+
+    def _keep_back(self, task_id: str, lacking: tuple[str, ...]) -> None:
+        self.lacking[task_id] = lacking
+        for path in self._absent.get(task_id, ()):
+            for writer in self._writers.of(path):
+                self._awaited.setdefault(writer, set()).add(task_id)
 
     def _offer(self, index: int) -> None:
         task_id = self._dag.ids[index]
@@ -126,34 +134,38 @@ class _Walk:
         there = self._done if done is None else done
         words = [f"dependency {word}, which is not in the plan" for word in self._tasks[task_id].missing]
         for path in self._absent.get(task_id, ()):
-            writers = [i for i in writers_of(path, self._outputs) if i != task_id]
+            writers = [i for i in self._writers.of(path) if i != task_id]
             if not any(i in there for i in writers):
                 who = f"{', '.join(writers[:_SHOWN])} would write it" if writers else "no task writes it"
                 words.append(f"input {path.replace('|', ' or ')} ({who})")
         return tuple(words)
 
 
-def _outputs(cascade: Cascade) -> dict[str, str]:
-    """Who writes to which place."""
-    return {
-        place.rstrip("/"): task.id
-        for task in cascade.tasks.values()
-        if not task.gate
-        for path in task.outputs
-        for place in places_of(path, task.workspace).split("|")
-    }
+class _Writers:
+    """Who writes what, by the places of outputs."""
 
+    def __init__(self, cascade: Cascade) -> None:
+        work = [task for task in cascade.tasks.values() if not task.gate]
+        self._outputs = {
+            place.rstrip("/"): task.id
+            for task in work
+            for path in task.outputs
+            for place in places_of(path, task.workspace).split("|")
+        }
+        self._patterns = {place: who for place, who in self._outputs.items() if has_magic(place)}
 
-def writers_of(path: str, outputs: Mapping[str, str]) -> list[str]:
-    """The tasks that write an input (`a|b` may be at either place; it may be a pattern), by the places of outputs."""
-    found: dict[str, None] = {}
-    for place in path.split("|"):
-        parts = place.rstrip("/").split("/")
-        above = ("/".join(parts[:n]) for n in range(len(parts), 0, -1))
-        found.update(dict.fromkeys(outputs[at] for at in above if at in outputs))
-        if any(char in place for char in "*?["):
-            found.update(dict.fromkeys(who for at, who in outputs.items() if fnmatchcase(at, place)))
-    return list(found)
+    def of(self, path: str) -> list[str]:
+        """The tasks that write an input: `a|b` may be at either place, and it may be a pattern."""
+        found: dict[str, None] = {}
+        for place in path.split("|"):
+            parts = place.rstrip("/").split("/")
+            above = ("/".join(parts[:n]) for n in range(len(parts), 0, -1))
+            found.update(dict.fromkeys(self._outputs[at] for at in above if at in self._outputs))
+            if not found:
+                fitting = self._outputs if has_magic(place) else self._patterns
+                fits = (who for at, who in fitting.items() if fnmatchcase(at, place) or fnmatchcase(place, at))
+                found.update(dict.fromkeys(fits))
+        return list(found)
 
 
 def _going(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def weather_station(folder: Path) -> dict[str, list[str]]:
     first = [f"01-survey/{name}" for name in ("01-measure", "02-sort", "05-usage")]
     add("02-design/01-rank", first, ["../01-survey/02-sort/gaps.json", "../01-survey/05-usage/usage-frequency.json"],
         ["ranked.json"], phase="design")  # fmt: skip
-    for before, name in zip(DESIGN, DESIGN[1:], strict=False):
+    for before, name in pairwise(DESIGN):
         add(f"02-design/{name}", [f"02-design/{before}"], ["../../02-design/01-rank/ranked.json"], [f"{name}.md"],
             phase="design")  # fmt: skip
     for n, name in enumerate(BUILD):
@@ -118,12 +119,14 @@ def weather_station(folder: Path) -> dict[str, list[str]]:
     add("04-check/02-field", ["04-check/01-all"], ["final.json"], ["field.md"], phase="check")
     add("04-check/03-speed", ["04-check/01-all"], ["../../01-survey/06-baseline/baseline.json"], ["speed.json"])
     add("05-tune/01-pools", ["04-check/01-all"], ["../../04-check/03-speed/speed.json"], ["pools.md"], phase="tune")
-    add("05-tune/02-lanes", ["05-tune/01-pools"], ["samples/first.txt"], ["lanes.md"], phase="tune")
-    task_file(folder, "05-tune/02-lanes", needs=["05-tune/01-pools"], inputs=["src/core.c"], outputs=["lanes.md"])
+    add("05-tune/02-lanes", ["05-tune/01-pools"], ["src/core.c"], ["lanes.md"], phase="tune")
     extra = {
-        "README.md": "# How to\n", "00-TASK-GRAPH.md": "```mermaid\ngraph TD\n```\n", "00-setup/PROTOCOL.md": "# Rules\n",
-        "TEMPLATE-build.md": "---\ntask_id: 03-build/XX\noutputs: [x]\n---\n", "01-survey/notes.md": "# Just notes\n",
-    }  # fmt: skip
+        "README.md": "# How to\n",
+        "00-TASK-GRAPH.md": "```mermaid\ngraph TD\n```\n",
+        "00-setup/PROTOCOL.md": "# Rules\n",
+        "TEMPLATE-build.md": "---\ntask_id: 03-build/XX\noutputs: [x]\n---\n",
+        "01-survey/notes.md": "# Just notes\n",
+    }
     for name, text in extra.items():
         path = folder / "tasks" / name
         path.parent.mkdir(parents=True, exist_ok=True)

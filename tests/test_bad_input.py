@@ -105,6 +105,11 @@ def nothing(root: Path) -> None:
     """The project is fine."""
 
 
+def empty_folder(root: Path) -> None:
+    """A folder with nothing in it."""
+    (root / "nothing-here").mkdir()
+
+
 def ran(root: Path) -> None:
     """A project whose tasks are completed."""
     done = '{"status":"completed","attempt":1}'
@@ -126,7 +131,22 @@ ANCHORS = "a: &a [x, x]\n" + "".join(f"b{i}: &b{i} [*{'b%d' % (i - 1) if i else 
 PLANS = {
     "no plan": Case(lambda root: (root / "CASCADE.md").unlink(), r"CASCADE\.md: there is no such plan"),
     "another plan that is not there": Case(nothing, r"x/y\.md: there is no such plan", 3, ("check", "x/y.md")),
-    "a directory as plan": Case(nothing, r"\.: this is a folder", 3, ("run", ".")),
+    "a directory as plan": Case(empty_folder, r"nothing-here: this folder holds no plan", 3, ("run", "nothing-here")),
+    "a task file that cannot be read": Case(
+        within("tasks/a.md", "---\ntask_id: a\ntask_id: b\n---\n"), r"tasks/a\.md:3: .*task_id.*", 3, ("run", "tasks")
+    ),
+    "a bomb in a task file": Case(
+        within("tasks/a.md", "---\ntask_id: a\noutputs: " + "[" * 5000 + "\n---\n"),
+        r"tasks/a\.md:3: .*",
+        3,
+        ("run", "tasks"),
+    ),
+    "a task file that writes outside": Case(
+        within("tasks/a.md", "---\ntask_id: a\noutputs: [../../x]\n---\n"),
+        r"tasks/a\.md:3: .*outside.*",
+        3,
+        ("run", "tasks"),
+    ),
     "a binary plan": Case(file("CASCADE.md", bytes(range(256)) * 9), r"CASCADE\.md: this is a binary file"),
     "an empty plan": Case(file("CASCADE.md", b""), r"CASCADE\.md: the plan is empty"),
     "no tasks": Case(file("CASCADE.md", "# P\n\nwords\n"), r"CASCADE\.md: no tasks found"),

@@ -248,7 +248,7 @@ def test_summary_of_a_failure() -> None:
     assert "time: 2m 30s for 4m 10s of work (1m 40s saved" in text
     assert "tokens: 1.2k in, 30 out" in text
     assert "cost: at least $0.50 (some models have no price)" in text
-    assert "F1 failed: exit code 3\n    | last words of F1" in text
+    assert "F1 failed: exit code 3; blocks 1 task\n    | last words of F1" in text
     assert "F2 by F1" in text
     assert "nova retry F1 && nova run" in text
 

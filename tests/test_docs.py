@@ -15,10 +15,11 @@ import pytest
 import typer.main
 
 from nova_core.cli.app import COMMANDS, build
-from nova_core.config import AgentConfig, Config, EnvConfig, HooksConfig, LimitsConfig, load_config
+from nova_core.config import AgentConfig, Config, EnvConfig, HooksConfig, LimitsConfig, PhaseConfig, load_config
 from nova_core.errors import NovaError
 from nova_core.launch import DROPPED
 from nova_core.milestones import TriggerType, load_milestones
+from nova_core.model import PlanOptions
 from nova_core.parser import columns as parser_columns
 from nova_core.parser import parse_cascade, parse_text
 from nova_core.parser.criteria import read_criterion
@@ -190,8 +191,10 @@ def test_examples_of_criteria_are_commands() -> None:
 def config_keys() -> set[str]:
     """Every key nova.yaml may have, with NAME for names people choose."""
     top = {f for f in Config.__struct_fields__ if f != "origins"}
-    inner = {"agents.NAME": AgentConfig, "limits": LimitsConfig, "env": EnvConfig, "prices.MODEL": Price}
-    inner["hooks"] = HooksConfig
+    inner = {
+        "agents.NAME": AgentConfig, "limits": LimitsConfig, "env": EnvConfig, "prices.MODEL": Price,
+        "phases.NAME": PhaseConfig, "plan": PlanOptions, "hooks": HooksConfig,
+    }  # fmt: skip
     return top | {f"{section}.{f}" for section, struct in inner.items() for f in struct.__struct_fields__}
 
 
@@ -212,7 +215,7 @@ def test_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
     found = msgspec.structs.replace(load_config(path, environ={}), origins={})
     assert found == Config()
     empty = [key for key, default in table.items() if default == "none"]
-    nothing = ((), {}, None, LimitsConfig(), EnvConfig(), HooksConfig())
+    nothing = ((), {}, None, LimitsConfig(), EnvConfig(), HooksConfig(), PlanOptions())
     assert [key for key in empty if getattr(Config(), key) not in nothing] == []
 
 
@@ -340,13 +343,14 @@ def test_the_example_of_the_graph_has_its_keys() -> None:
 
 
 def test_workers_get_the_documented_variables(tmp_path: Path, shell: dict[str, str]) -> None:
-    """The NOVA_ variables a worker finds are exactly those of docs/workers.md."""
+    """The NOVA_ variables a worker finds are exactly those of docs/workers.md; one is of folders of tasks only."""
     plan = "| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n| E | env | `env > env.txt` | - |\n"
     tmp_path.joinpath("CASCADE.md").write_text(plan)
     environ = {**shell, **dict.fromkeys(DROPPED, "/nowhere"), "NOVA_JOBS": "2"}
     subprocess.run(["nova", "run"], cwd=tmp_path, env=environ, check=True, capture_output=True, timeout=60)
     names = {line.partition("=")[0] for line in tmp_path.joinpath("env.txt").read_text().splitlines()}
-    assert {name for name in names if name.startswith("NOVA_")} | {"PWD"} == first_words("docs/workers.md", r"[A-Z_]+")
+    told = first_words("docs/workers.md", r"[A-Z_]+")
+    assert {name for name in names if name.startswith("NOVA_")} | {"PWD", "NOVA_OUTPUT_DIR"} == told
     assert names.isdisjoint(DROPPED)
     assert [name for name in DROPPED if f"`{name}`" not in text_of("docs/workers.md")] == []
 

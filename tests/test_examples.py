@@ -138,6 +138,23 @@ def test_agents_run_without_keys(example: Example) -> None:
     assert example.nova("run").returncode == 0
 
 
+@pytest.mark.parametrize("example", ["task-folder"], indirect=True)
+def test_a_folder_of_tasks_runs_phase_by_phase(example: Example) -> None:
+    """Without a warning; the status files are there, and a phase whose outputs went away keeps the next one waiting."""
+    checked = example.nova("check", "tasks", "--json")
+    assert msgspec.json.decode(checked.stdout)["problems"] == []
+    assert example.nova("run", "tasks", "--phase", "gather").returncode == 0
+    assert "gather" in example.nova("progress").stdout
+    assert example.nova("run").returncode == 0
+    words = example.folder.joinpath("report.md").read_text()
+    assert words == "# Readings\n01-north 590\n02-south 780\nlargest: 58\n"
+    found = sorted(path.stem for path in example.folder.glob("workspace/status/*/*.json"))
+    assert found == ["01-north", "01-page", "01-sums", "02-largest", "02-south"]
+    assert [text for text in example.events("task_completed") if "gate" in text] == [
+        "gate-01-gather is open", "gate-02-count is open", "gate-03-report is open",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("example", ["agents"], indirect=True)
 def test_an_agent_that_is_not_installed_is_named(example: Example) -> None:
     """Before anything starts, with exit code 8."""

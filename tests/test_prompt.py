@@ -32,6 +32,20 @@ def test_everything_is_told_in_order() -> None:
     assert places == sorted(places)
 
 
+def test_a_task_of_a_folder_is_told_where_to_read_and_to_write() -> None:
+    """Inputs by their place in the project; outputs in its own folder first, those with a place of their own there."""
+    task = Task(
+        "p/a", "A", inputs=("workspace/outputs/p/b/x.json|x.json",), workspace="workspace/outputs/p/a",
+        outputs=("gaps.json", "workspace/outputs/shared.md"),
+    )  # fmt: skip
+    prompt = build_prompt(task, "Shop")
+    assert "\n- workspace/outputs/p/b/x.json, or x.json\n" in prompt
+    assert "\n- `workspace/outputs/p/a/gaps.json`, or `gaps.json` in the project\n" in prompt
+    assert "\n- `workspace/outputs/shared.md`\n" in prompt
+    assert "Your folder for what you write is `workspace/outputs/p/a` (`$NOVA_OUTPUT_DIR`)" in prompt
+    assert "NOVA_OUTPUT_DIR" not in build_prompt(FULL, "Shop")
+
+
 def test_a_bare_task_has_no_empty_sections() -> None:
     """What a task does not have is not mentioned."""
     prompt = build_prompt(Task("F1", "Core"), "Shop")

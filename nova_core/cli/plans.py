@@ -56,24 +56,30 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
         out_json({"valid": True, "name": cascade.name, "summary": found, "problems": warnings}, indent=True)
         return 0
     show_problems(warnings)
-    for line in agent_cautions(cascade):
+    for line in settings_cautions(cascade):
         note(f"note: {clean(line)}")
     out_lines(summary_lines(cascade, found))
     return 0
 
 
-def agent_cautions(cascade: Cascade) -> list[str]:
-    """What to know of the agents that would do the tasks, by the settings here; nothing where these are wrong."""
+def settings_cautions(cascade: Cascade) -> list[str]:
+    """What to know of agents and phases, by the settings here; nothing where these are wrong.
+
+    Raises `InputError` for gates that could never open.
+    """
     from nova_core.caution import cautions
     from nova_core.config import load_config
     from nova_core.errors import InputError
+    from nova_core.phases import unknown_phases, with_settings
     from nova_core.pricing import default_prices
 
     try:
         config = load_config(None, environ=os.environ)
     except InputError:
         return []
-    return cautions(config, cascade.tasks.values(), {**default_prices(), **config.prices})
+    with_settings(cascade, config)
+    prices = {**default_prices(), **config.prices}
+    return [*unknown_phases(cascade, config), *cautions(config, cascade.tasks.values(), prices)]
 
 
 def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nova_core.console.lines import failure_text
@@ -96,7 +97,9 @@ def blocking(snapshot: Snapshot) -> Counter[str]:
     return Counter(cause for causes in work for cause in causes)
 
 
-def failure_lines(failed: Mapping[str, TaskState], tail: Tail, blocks: Mapping[str, int]) -> list[str]:
+def failure_lines(
+    failed: Mapping[str, TaskState], tail: Tail, blocks: Mapping[str, int] = MappingProxyType({})
+) -> list[str]:
     """Each failed task with its reason, how many it blocks, and the end of its log."""
     lines = []
     for task_id, task in list(failed.items())[:MAX_SHOWN]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from glob import has_magic
 from posixpath import normpath
 
 from nova_core.model import places_of
@@ -25,6 +27,7 @@ class Paths:
         self._tasks = tasks
         self._writer: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._names: dict[str, list[str]] = {}
+        self._patterns: list[str] = []
         self._tasks_seen: set[str] = set()
 
     def add_output(self, task: str, path: str) -> bool:
@@ -36,6 +39,8 @@ class Paths:
         places = places_of(plain, f"{WORKSPACE}/{task}").split("|")
         for place in places:
             self._writer.setdefault(place, (task, tuple(places)))
+            if has_magic(place):
+                self._patterns.append(place)
         self._names.setdefault(plain.rpartition("/")[2], []).append(task)
         return True
 
@@ -53,10 +58,17 @@ class Paths:
                 writer, alternatives = self._writer[place]
                 return "|".join(alternatives), writer
             above = next((p for p in _parents(place) if p in self._writer), "")
-            if above:
-                return place, self._writer[above][0]
+            writer = self._writer[above][0] if above else self._by_pattern(place)
+            if writer:
+                return place, writer
         there = (place for place in places if next(glob.iglob(place, root_dir=self._project, recursive=True), None))
         return next(there, ""), ""
+
+    def _by_pattern(self, place: str) -> str:
+        """The task whose output fits the pattern `place`, or whose pattern it fits."""
+        if has_magic(place):
+            return next((self._writer[path][0] for path in self._writer if fnmatchcase(path, place)), "")
+        return next((self._writer[pattern][0] for pattern in self._patterns if fnmatchcase(place, pattern)), "")
 
     def guess(self, task: str, path: str) -> str:
         """Where an input would be, if it were there; empty if that is outside of the project."""

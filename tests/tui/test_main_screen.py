@@ -15,7 +15,7 @@ from look import screen_text
 
 from nova_core.command import Command, CommandKind
 from nova_core.errors import InputError, UsageError
-from nova_core.events import EventKind
+from nova_core.events import Event, EventKind
 from nova_core.record import TaskState, TaskStatus
 from nova_tui.app import NovaApp, QuitChoice
 from nova_tui.rows import Filter
@@ -27,7 +27,7 @@ from nova_tui.screens.quit import QuitScreen
 from nova_tui.screens.task import TaskScreen
 from nova_tui.source import EngineState
 from nova_tui.start import Look
-from nova_tui.toasts import WINDOW, Toast, Toaster
+from nova_tui.toasts import WINDOW, Toast, Toaster, of_event
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 10)])
@@ -351,6 +351,18 @@ def test_many_failures_become_one_toast() -> None:
     assert toaster.take([], 10.0 + WINDOW / 2) == []
     assert toaster.take([], 10.0 + WINDOW) == [Toast("Failed (3)", "T3, T4, T5", "error")]
     assert toaster.take(failed[:1], 10.0 + WINDOW) == failed[:1]
+
+
+@pytest.mark.parametrize(("blocks", "said"), [(0, "A: exit code 3"), (5, "A: exit code 3; blocks 5 tasks")])
+def test_the_toast_of_a_failure_says_how_many_it_blocks(blocks: int, said: str) -> None:
+    """However long its error is; one that blocks nobody says nothing of that."""
+    patch = {"reason": "exit_code", "error": "exit code 3", **({"blocks": blocks} if blocks else {})}
+    toast = of_event(Event(1, "", EventKind.TASK_FAILED, "A", "A failed", patch))
+    assert toast is not None
+    assert toast.text == said
+    long = of_event(Event(1, "", EventKind.TASK_FAILED, "A", "", {**patch, "error": "x" * 1000}))
+    assert long is not None
+    assert long.text.endswith("; blocks 5 tasks") == bool(blocks)
 
 
 async def failing(task: str, width: int, *keys: str) -> str:
