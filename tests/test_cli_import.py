@@ -80,7 +80,8 @@ def test_a_failure_is_not_ticked(tmp_path: Path, spec: Path) -> None:
 def test_an_export_says_what_was_done_here(tmp_path: Path) -> None:
     """As a plan, and as JSON."""
     (tmp_path / "CASCADE.md").write_text(
-        "# P\n\n| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n| A | a | true | - |\n| B | b | false | A |\n"
+        "# P\n\n| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n"
+        "| A | a | true | - |\n| B | b | false | A |\n"
     )
     nova("run", cwd=tmp_path)
     (tmp_path / "out.md").write_text(nova("export", cwd=tmp_path).stdout)

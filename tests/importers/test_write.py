@@ -236,4 +236,4 @@ def test_a_command_of_several_lines() -> None:
 def test_every_field_of_a_task_is_written_or_has_no_place() -> None:
     """A new field of Task has to be written here, too."""
     written = {"id", "depends_on", "group", "branch", "settled", "dropped", "missing", *FIELDS}
-    assert set(msgspec.structs.asdict(Task("A", "a"))) - written == {"line", "file", "workspace"}
+    assert set(msgspec.structs.asdict(Task("A", "a"))) - written == {"line", "file", "workspace", "barriers"}
