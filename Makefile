@@ -11,14 +11,16 @@ FINISHED := import json; raise SystemExit(not json.load(open("demo/cascade_state
 # The versions that docs/agents.md says were tested. A leading dash: whoever is not installed is skipped, with a reason.
 NPM_AGENTS := @anthropic-ai/claude-code@2.1.329 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
 AIDER := aider-chat==0.86.2
+TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS := $(CURDIR)/.agents
 
-.PHONY: help demo test test-agents lint bench bench-tui bench-agents crash orphans screenshots clean
+.PHONY: help demo test test-agents test-trace lint bench bench-tui bench-agents crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
 	@echo 'make test        run the tests (about two minutes on two cores)'
 	@echo 'make test-agents install claude, codex, gemini, opencode and aider into .agents, run them on loopback (minutes)'
+	@echo 'make test-trace  open a trace with the engine of DevTools (npm)'
 	@echo 'make lint        ruff and mypy --strict'
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
@@ -44,6 +46,10 @@ test-agents: $(VENV)/.installed-dev
 	-test -x $(AGENTS)/aider/bin/aider || { $(BIN)/python -m venv $(AGENTS)/aider && \
 	$(AGENTS)/aider/bin/python -m pip install --quiet --disable-pip-version-check $(AIDER); }
 	NOVA_TEST_AGENTS="$(AGENTS)/node_modules/.bin:$(AGENTS)/aider/bin" $(BIN)/python -m pytest -m agents
+
+test-trace: $(VENV)/.installed-dev
+	npm install --no-audit --no-fund --loglevel=error --prefix $(AGENTS)/trace $(TRACE_ENGINE)
+	NOVA_TEST_TRACE_ENGINE=$(AGENTS)/trace $(BIN)/python -m pytest tests/test_trace.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --no-cache .

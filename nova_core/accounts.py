@@ -63,6 +63,8 @@ class Accounts:
             "pid": None, "completed_at": iso(over), "elapsed": round(elapsed, 3), "duration_seconds": round(elapsed),
             "exit_code": ended.code if ended else None, "signal": ended.signal if ended else None, "verifying": False,
         }  # fmt: skip
+        if attempt.interrupted:
+            patch["interrupted"] = False
         if attempt.agent or attempt.usage.total or attempt.cost(self._prices):
             patch |= self.usage_patch(attempt)
         if attempt.agent:
@@ -73,9 +75,10 @@ class Accounts:
         """What the agent's log says at the end."""
         log, state = attempt.log, self._board.state(attempt.task_id)
         return {
-            "cost_basis": log.cost(self._prices, attempt.model)[1] if attempt.records is None else "price_table",
+            "cost_basis": attempt.cost_basis(self._prices),
             "verdict": attempt.verdict, "session_id": log.session_id or state.session_id,
             "session_usage": state.session_usage + attempt.usage, "model": log.model or attempt.model,
+            "refusals": 0, "overloads": 0,  # but for those whom `Waiting` finds refused
         }  # fmt: skip
 
     def _files_patch(self, attempt: Attempt) -> dict[str, Any]:
@@ -104,7 +107,7 @@ class Accounts:
     def close(self, attempt: Attempt, failed: Failure | None) -> None:
         """The attempt is settled: keep it for the history, and for what is to come."""
         own = attempt.cost(self._prices)
-        self._costs.remember(attempt.agent, attempt.task_id, own)
+        self._costs.remember(attempt.agent, attempt.task_id, own, attempt.usage.total)
         if attempt.agent:
             self._over.append((self._clock.now(), self._told_files(attempt)))
         state, usage = self._board.state(attempt.task_id), attempt.usage

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from nova_core.agents import FORMATS, AgentLog, Verdict
-from nova_core.agents.outcome import Ending
+from nova_core.agents import FORMATS, AgentLog, Outcome, Verdict
+from nova_core.agents.fields import first_line
+from nova_core.agents.outcome import CostBasis, Ending
 from nova_core.agents.records import Records
+from nova_core.database import AttemptRow
 from nova_core.executors.base import Ended
-from nova_core.inbox import Report, Tokens
+from nova_core.inbox import Report
 from nova_core.model import Task, TokenUsage
 from nova_core.pricing import Price, cost
 from nova_core.record import TaskState
+from nova_core.tail import LogTail
 
 MOST_TEXT = 500
 MOST_NOTE = 4000
 MOST_FILES = 1000
-_READ = 1 << 20
+_MOST_TOKENS = 10**15  # of a class; what JSON readers and SQLite hold, with room for sums
+_T = TypeVar("_T")
 
 
 class Attempt:
     """A task's worker at work. `check` is 0 while the command runs, else the number of the criterion being proved.
 
     `cancelled`: somebody wants it to end; `interrupted`: only because the run ends, so that it is to run again;
-    `doomed`: Nova itself ends it, for the reason given. `log` reads what it prints; `agent` and `provider` are None for
-    a command. `reserve` is the part of the budget set aside for it, `cap` what it may cost at most, in US dollars.
+    `doomed`: Nova itself ends it, for the reason given. `log` reads what it prints, by `parser`; `agent` and
+    `provider` are None for a command. `cap` is what it may cost at most, in US dollars, and what is set aside for it.
     """
 
     __slots__ = (
         "agent", "base_cost", "base_estimated", "base_sha", "base_usage", "cancelled", "cap", "check", "doomed",
-        "ended", "files", "interrupted", "key", "log", "model", "number", "offset", "pid", "provider", "records",
-        "reported", "reserve", "session", "started", "step", "task_id", "verdict",
+        "ended", "files", "interrupted", "key", "log", "model", "number", "parser", "pid", "provider", "records",
+        "reported", "session", "started", "step", "tail", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
 
     def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
@@ -55,16 +60,36 @@ class Attempt:
         self.agent: str | None = None
         self.provider: str | None = None
         self.model = state.model
+        self.parser = "shell"
         self.log: AgentLog = FORMATS["shell"]()
-        self.reserve = 0.0
         self.cap: float | None = None
         self.session: str | None = None  # that it goes on with
         self.step: str | None = None
         self.verdict: Verdict | None = None
         self.records: Records | None = None
-        self.offset = 0
-        self.reported: Tokens | None = None
+        self.tail = LogTail()
+        self.trouble_of_own = ""
+        self.told_trouble = False
+        self.reported: Mapping[str, int] = {}
         self.files: tuple[str, ...] = ()
+
+    def take_up(self, state: TaskState, earlier: Sequence[AttemptRow]) -> None:
+        """Take over what an earlier engine knew: what it was started with, what it told, how it is to end.
+
+        `earlier` are the attempts of the task in this run that are over.
+        """
+        counts = [TokenUsage(*(getattr(row, name) for name in TokenUsage.__struct_fields__)) for row in earlier]
+        costs = [row.cost_usd for row in earlier if row.cost_usd is not None]
+        self.base_usage = sum(counts, TokenUsage())
+        self.base_cost = sum(costs) if costs else None
+        self.base_estimated = any(row.estimated for row in earlier)
+        if state.parser is not None:
+            self.parser, self.model = state.parser, state.model
+        self.session = state.session_id if state.session_usage.total else None
+        # Without a cap, or from an older Nova: nobody knows what it will come to, so that all that is left is its own.
+        self.cap = math.inf if state.cap is None and (self.agent or self.model) else state.cap
+        self.interrupted = state.interrupted
+        self.reported, self.files = state.reported, state.files_changed
 
     @property
     def usage(self) -> TokenUsage:
@@ -72,45 +97,85 @@ class Attempt:
 
         What a command reports of itself counts before that, class by class.
         """
+        return self.safely(self._usage, TokenUsage())
+
+    def _usage(self) -> TokenUsage:
+        found = self._told_usage()
+        if found.total <= _MOST_TOKENS:
+            return found
+        return TokenUsage(*(min(getattr(found, name), _MOST_TOKENS) for name in TokenUsage.__struct_fields__))
+
+    def _told_usage(self) -> TokenUsage:
         if self.records is not None:
             return self.records.usage
-        if self.reported is None or self.agent is not None:
+        if not self.reported or self.agent is not None:
             return self.log.usage
-        given = {k: v for k in TokenUsage.__struct_fields__ if (v := getattr(self.reported, k)) is not None}
+        given = {k: self.reported[k] for k in TokenUsage.__struct_fields__ if k in self.reported}
         return msgspec.structs.replace(self.log.usage, **given)
 
     def cost(self, prices: Mapping[str, Price]) -> float | None:
         """US dollars of this attempt, None if nobody knows."""
+        dollars = self.safely(lambda: self._cost(prices), None)
+        return dollars if dollars is not None and math.isfinite(dollars) and dollars >= 0 else None
+
+    def _cost(self, prices: Mapping[str, Price]) -> float | None:
         if self.records is not None:
             return cost(self.records.usage, self.records.model or self.model, prices)
-        if self.usage is not self.log.usage and self.reported is not None and self.agent is None:
+        if self.reported and self.agent is None:
             return cost(self.usage, self.model, prices) if self.usage.total else None
         return self.log.cost(prices, self.model)[0] if self.usage.total else self.log.told_cost[0]
 
+    def cost_basis(self, prices: Mapping[str, Price]) -> CostBasis:
+        """Where its cost comes from."""
+        if self.records is not None:
+            return CostBasis.PRICE_TABLE
+        return self.safely(lambda: self.log.cost(prices, self.model)[1], CostBasis.UNPRICED)
+
     @property
     def estimated(self) -> bool:
-        """Whether its tokens and cost are less than certain; a command's are what it says."""
+        """Whether its tokens and cost are less than certain; a command's are what it says, as far as that was read."""
         if self.records is not None:
             return not self.records.exact
-        return self.agent is not None and self.log.estimated
+        told = self.agent is not None or bool(self.usage.total)
+        return told and (bool(self.trouble) or self.safely(lambda: self.log.estimated, True))
 
-    def read_log(self, path: Path) -> bool:
-        """Read what was printed since the last look; False if nothing was.
+    # what it prints; a reader that fails is a fault of its own, and never the run's
 
-        A log shorter than at the last look was cut to its limit at the end: what was counted before stays counted.
-        """
-        try:
-            size = path.stat().st_size
-            if size <= self.offset:
-                return False
-            with path.open("rb") as file:
-                file.seek(self.offset)
-                while chunk := file.read(_READ):
-                    self.log.feed(chunk)
-                self.offset = file.tell()
-        except OSError:
+    @property
+    def trouble(self) -> str:
+        """What went wrong in reading the log, if anything did."""
+        return self.trouble_of_own or self.log.trouble
+
+    def read_log(self, path: Path, most: int, is_late: Callable[[], bool]) -> bool:
+        """Read what was printed since the last look, as far as bytes and time allow; False if nothing was."""
+        return self.safely(lambda: self.tail.read(path, self.log, most, is_late), True)
+
+    def finish_log(self) -> None:
+        """All is read."""
+        self.safely(self.log.finish, None)
+        self.tail.close()
+
+    def outcome(self, exit_code: int | None, prices: Mapping[str, Price]) -> Outcome:
+        """What the log comes to."""
+        return self.safely(lambda: self.log.outcome(exit_code, prices, self.model), None) or Outcome(
+            Verdict.FAILED, f"what it printed cannot be judged ({self.trouble})", estimated=True
+        )
+
+    def take_records(self, found: Records) -> bool:
+        """Believe the agent's own records rather than its log, if they tell more."""
+        more = found.usage.total - self.log.usage.total
+        if not self.estimated or more < 0 or (more == 0 and not self.log.unsure):
             return False
+        self.records = found
         return True
+
+    def safely(self, ask: Callable[[], _T], otherwise: _T) -> _T:
+        """The answer, or `otherwise` if asking fails: then that is the trouble."""
+        try:
+            return ask()
+        except Exception as error:
+            self.trouble_of_own = self.trouble_of_own or f"{type(error).__name__}: {first_line(str(error), 200)}"
+            return otherwise
 
 
 def words_of_plan(task: Task) -> dict[str, Any]:

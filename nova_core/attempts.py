@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from nova_core.accounts import Accounts
 from nova_core.agents import Verdict
 from nova_core.agents.outcome import Ending
@@ -21,6 +23,7 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.events import EventKind
 from nova_core.executors.base import Ended, EndReason, Executor, Job, Report, Started
 from nova_core.inbox import Report as WorkerReport
+from nova_core.invocation import open_log
 from nova_core.launch import Launcher
 from nova_core.model import Task, TokenUsage
 from nova_core.needs import Needs
@@ -28,6 +31,7 @@ from nova_core.pricing import Price
 from nova_core.project import Project, log_name, old_log_name
 from nova_core.prompt import Done
 from nova_core.quota import Quotas
+from nova_core.reading import Reading
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.retries import Retries
 from nova_core.validation import missing
@@ -55,6 +59,7 @@ class Attempts:
         self._disk = disk
         self._logs = project.log_names()
         self._settled: list[str] = []
+        self._reading = Reading(project, board, clock)
         self.retries = Retries(board, config, clock)
         self.quotas = Quotas(board.store, config, clock)
         self.failed = 0
@@ -84,22 +89,22 @@ class Attempts:
         self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} is open", **patch)
         self._board.completed(task_id)
 
-    def start(self, task_id: str, budget: float | None = None, reserve: float = 0.0) -> Attempt:
+    def start(self, task_id: str, cap: float | None = None) -> Attempt:
         """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown.
 
-        `budget` is the most it may cost, `reserve` what is set aside for it. Raises `OSError`, with nothing recorded,
-        when the disk refuses.
+        `cap` is the most it may cost. Raises `OSError`, with nothing recorded, when the disk refuses.
         """
         state = self._board.state(task_id)
         task = self._board.task(task_id)
         attempt = Attempt(task_id, state.attempt + 1, self._clock.now(), state)
-        attempt.cap, attempt.reserve = budget, reserve
+        attempt.cap = cap
         attempt.agent = self._launcher.choose(task, self.waiting.is_held) or next(
             iter(self._launcher.agents_of(task)), None
         )
-        session = attempt.session = state.session_id if self._goes_on(state, attempt.agent) else None
+        self._equip(attempt, task)
+        session = attempt.session = state.session_id if self._goes_on(state, attempt) else None
         previous = state.session_usage if session else TokenUsage()
-        self._equip(attempt, task, previous)
+        attempt.log = open_log(attempt.parser, previous)
         job, problem = self._job(attempt, session, state.error or "")
         self._rotate(task_id, attempt.number)
         # The first attempt finds the words it was accepted with; a later one may have been given new ones.
@@ -110,7 +115,8 @@ class Attempts:
             **{**patch, **words_of_plan(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
                "worker_id": attempt.key, "started_at": iso(attempt.started), "log": log_name(task_id),
                "model": attempt.model, "agent": attempt.agent, "session_id": session, "session_usage": previous,
-               "waits_for": None, "missing": (), "base_sha": attempt.base_sha},
+               "waits_for": None, "missing": (), "base_sha": attempt.base_sha, "parser": attempt.parser,
+               "cap": attempt.cap},
         )  # fmt: skip
         self.active[task_id] = attempt
         if job is None:
@@ -121,15 +127,17 @@ class Attempts:
         self._executor.submit(job)
         return attempt
 
-    def _goes_on(self, state: TaskState, agent: str | None) -> bool:
+    def _goes_on(self, state: TaskState, attempt: Attempt) -> bool:
         """Whether the last attempt's session is worth going on with: it was cut off, and by no fault of its own."""
         cut_off = state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED
-        return cut_off and bool(state.session_usage.total and state.session_id) and agent == state.agent
+        same = attempt.agent == state.agent and attempt.parser == (state.parser or attempt.parser)
+        is_worth = cut_off and bool(state.session_usage.total and state.session_id)
+        return is_worth and same and self._launcher.can_resume(attempt.agent)
 
-    def _equip(self, attempt: Attempt, task: Task, previous: TokenUsage) -> None:
+    def _equip(self, attempt: Attempt, task: Task) -> None:
         """Who reads its log, whose quota it uses, which model is billed."""
         attempt.model = self._launcher.model_of(task, attempt.agent)
-        attempt.log = self._launcher.open_log(attempt.agent, previous)
+        attempt.parser = self._launcher.parser_of(attempt.agent)
         attempt.provider = self._launcher.provider(attempt.agent) if attempt.agent else None
 
     def _job(self, attempt: Attempt, session: str | None, why: str) -> tuple[Job | None, str]:
@@ -162,16 +170,10 @@ class Attempts:
         state = self._board.state(task_id)
         attempt = Attempt(task_id, state.attempt, started, state)
         rows = self._store.database.attempts(task_id)
-        earlier = [r for r in rows if r.run == self._store.run.id and r.attempt < attempt.number]
-        counts = [TokenUsage(*(getattr(r, f) for f in TokenUsage.__struct_fields__)) for r in earlier]
-        attempt.base_usage = sum(counts, TokenUsage())
-        costs = [r.cost_usd for r in earlier if r.cost_usd is not None]
-        attempt.base_cost = sum(costs) if costs else None
-        attempt.base_estimated = any(r.estimated for r in earlier)
         attempt.agent = state.agent
-        self._equip(attempt, self._board.task(task_id), state.session_usage)
-        attempt.cap = self.costs.cap_of(task_id)
-        attempt.reserve = attempt.cap or self.costs.expected(task_id) or 0.0
+        self._equip(attempt, self._board.task(task_id))
+        attempt.take_up(state, [r for r in rows if r.run == self._store.run.id and r.attempt < attempt.number])
+        attempt.log = open_log(attempt.parser, state.session_usage)
         self.active[task_id] = attempt
         self._board.take(task_id)
         return attempt
@@ -204,12 +206,18 @@ class Attempts:
             EventKind.TASK_RUNNING, attempt.task_id, f"{attempt.task_id} runs as pid {report.pid}", pid=report.pid
         )
 
-    def read_logs(self) -> None:
-        """Take in what running attempts have printed since the last look: tokens, steps, and signs that it is over."""
-        for attempt in list(self.active.values()):
-            if not attempt.check and attempt.read_log(self._project.log_dir / log_name(attempt.task_id)):
-                self._progress(attempt)
+    def read_logs(self) -> bool:
+        """Take in what running attempts have printed since the last look: tokens, steps, and signs that it is over.
+
+        One look takes a moment, however much they print. Whether there is more to read already.
+        """
+        at_work = [attempt for attempt in self.active.values() if attempt.ended is None]
+        for attempt in at_work:
+            if self._reading.look(attempt, len(at_work)):
+                if attempt.tail.caught_up:
+                    self._progress(attempt)
                 self._watch(attempt)
+        return any(attempt.tail.behind for attempt in at_work)
 
     def _progress(self, attempt: Attempt) -> None:
         state = self._board.state(attempt.task_id)
@@ -219,7 +227,8 @@ class Attempts:
             patch = self.accounts.usage_patch(attempt)
         if attempt.log.step and attempt.log.step != attempt.step:
             attempt.step = patch["current_step"] = attempt.log.step[:MOST_TEXT]
-        for name, value in (("session_id", attempt.log.session_id), ("model", attempt.log.model)):
+        told = (("session_id", attempt.log.session_id), ("model", attempt.log.model), ("reported", attempt.reported))
+        for name, value in told:
             if value and value != getattr(state, name):
                 patch[name] = value
         if patch:
@@ -228,16 +237,19 @@ class Attempts:
 
     def _watch(self, attempt: Attempt) -> None:
         """End an attempt that cannot come to anything, before it burns minutes or money."""
-        doomed = attempt.log.hopeless
-        if doomed is None and attempt.cap is not None:
-            spent = attempt.cost(self._prices) or 0.0
-            if spent >= attempt.cap:
-                doomed = Ending(Verdict.OVER_BUDGET, f"${spent:.2f} of ${attempt.cap:.2f} spent")
+        doomed = self._hopeless(attempt)
         if doomed is not None:
             self._doom(attempt, doomed)
 
+    def _hopeless(self, attempt: Attempt) -> Ending | None:
+        if attempt.log.hopeless is not None or attempt.cap is None:
+            return attempt.log.hopeless
+        spent = attempt.cost(self._prices) or 0.0
+        reached = Ending(Verdict.OVER_BUDGET, f"${spent:.2f} of ${attempt.cap:.2f} spent")
+        return reached if spent >= attempt.cap else None
+
     def _doom(self, attempt: Attempt, why: Ending) -> None:
-        if attempt.doomed is None and not attempt.cancelled:
+        if attempt.doomed is None and not attempt.cancelled and attempt.ended is None:
             attempt.doomed = why
             self._board.record(EventKind.WARNING, attempt.task_id, f"{attempt.task_id} is ended: {why.reason}")
             self._executor.cancel(attempt.key, self._config.grace)
@@ -246,11 +258,13 @@ class Attempts:
         """The worker told something of itself: data for the eye and the ledger, never a verdict."""
         attempt = self.active[report.task]
         if report.tokens is not None:
-            attempt.reported = report.tokens
+            attempt.reported = {**attempt.reported, **msgspec.to_builtins(report.tokens)}
             self._progress(attempt)
-        output = (report.output,) if report.output else ()
-        attempt.files = tuple(dict.fromkeys((*attempt.files, *report.files, *output)))[:MOST_FILES]
         patch = patch_of(report)
+        output = (report.output,) if report.output else ()
+        files = tuple(dict.fromkeys((*attempt.files, *report.files, *output)))[:MOST_FILES]
+        if files != attempt.files:
+            attempt.files = patch["files_changed"] = files
         if patch or report.message:
             text = words_of(report, patch)
             self._board.record(EventKind.TASK_PROGRESS, report.task, f"{report.task}: {text}", **patch)
@@ -260,11 +274,28 @@ class Attempts:
     def _command_over(self, attempt: Attempt, ended: Ended) -> None:
         attempt.ended = ended
         attempt.pid = ended.pid
-        attempt.read_log(self._project.log_dir / log_name(attempt.task_id))
-        attempt.log.finish()
+        if self._reading.rest(attempt):
+            self._over(attempt)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether attempts that have ended wait for the rest of their logs to be read."""
+        return bool(self._reading.unread)
+
+    def read_rests(self) -> None:
+        """Go on with the logs of attempts that have ended, a piece of each."""
+        for attempt in list(self._reading.unread.values()):
+            if self._reading.rest(attempt):
+                self._over(attempt)
+
+    def _over(self, attempt: Attempt) -> None:
+        """The command has ended, and all that it printed is known."""
+        ended = attempt.ended
+        assert ended is not None
         self._recover_tokens(attempt)
         self._tell_leftovers(attempt, ended)
         failed = self._failure(attempt, ended)
+        self._reading.tell_trouble(attempt)
         if failed is None:
             self.checks.begin(attempt)
         else:
@@ -275,28 +306,34 @@ class Attempts:
         if attempt.agent is None or not attempt.log.judges or not (attempt.estimated or attempt.log.model is None):
             return
         session = attempt.log.session_id or attempt.session
-        found = self._launcher.records_of(attempt.agent, session, attempt.started)
+        agent, parser = attempt.agent, attempt.parser
+        found = attempt.safely(lambda: self._launcher.records_of(agent, parser, session, attempt.started), None)
         if found is None:
             return
         attempt.model = attempt.model or found.model
-        if attempt.estimated and found.usage.total >= attempt.log.usage.total:
-            attempt.records = found
+        if attempt.safely(lambda: attempt.take_records(found), False):
             how = "exact" if found.exact else "estimated"
             text = f"{attempt.task_id}: tokens taken from the agent's own records ({how}: {found.usage.total})"
             self._board.record(EventKind.WARNING, attempt.task_id, text)
 
     def _failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
         limit = self._limit(attempt, ended)
+        if doomed := self._doomed(attempt, ended):
+            attempt.verdict = doomed.verdict
+            return of_ending(doomed)
         if attempt.agent is None or not attempt.log.judges:
             return failure(ended, limit)
-        outcome = attempt.log.outcome(exit_code_of(ended), self._prices, attempt.model)
+        outcome = attempt.outcome(exit_code_of(ended), self._prices)
         attempt.verdict = outcome.verdict
-        if attempt.doomed and ended.reason is EndReason.CANCELLED and not attempt.cancelled:
-            attempt.verdict = attempt.doomed.verdict
-            return of_ending(attempt.doomed)
         if attempt.provider and outcome.verdict not in WAITS:
             self.quotas.worked(attempt.provider)
         return agent_failure(ended, outcome, limit)
+
+    def _doomed(self, attempt: Attempt, ended: Ended) -> Ending | None:
+        """Why Nova itself ended it; of an attempt that was adopted only its log tells that."""
+        if ended.reason is not EndReason.CANCELLED or attempt.cancelled:
+            return None
+        return attempt.doomed or (None if attempt.interrupted else self._hopeless(attempt))
 
     def _limit(self, attempt: Attempt, ended: Ended) -> float:
         job_limit = self._config.idle_timeout
@@ -378,10 +415,31 @@ class Attempts:
 
     # from outside
 
-    def cancel(self, task_id: str, *, kill: bool = False, interrupted: bool = False) -> None:
-        """End an attempt's process tree; its end arrives as a report."""
+    def interrupt(self, *, kill: bool = False) -> None:
+        """The run ends: end all attempts. That they are to run again is on disk before the first one hears of it."""
+        for attempt in self.active.values():
+            if not attempt.cancelled:
+                self._mark_interrupted(attempt, True)
+        self._store.commit()
+        for task_id in list(self.active):
+            self._end(task_id, kill=kill)
+
+    def cancel(self, task_id: str, *, kill: bool = False) -> None:
+        """End an attempt's process tree, for good; its end arrives as a report."""
         attempt = self.active[task_id]
-        attempt.interrupted = interrupted and (attempt.interrupted or not attempt.cancelled)
+        if attempt.interrupted:
+            self._mark_interrupted(attempt, False)
+        self._end(task_id, kill=kill)
+
+    def _mark_interrupted(self, attempt: Attempt, interrupted: bool) -> None:
+        attempt.interrupted = interrupted
+        text = f"{attempt.task_id} is {'interrupted' if interrupted else 'cancelled'}"
+        self._board.record(EventKind.TASK_PROGRESS, attempt.task_id, text, interrupted=interrupted)
+
+    def _end(self, task_id: str, *, kill: bool) -> None:
+        attempt = self.active[task_id]
         attempt.cancelled = True
+        if task_id in self._reading.unread:
+            return
         key = f"{attempt.key}+{attempt.check}" if attempt.check else attempt.key
         self._executor.cancel(key, 0.0 if kill else self._config.grace)

@@ -69,13 +69,18 @@ class Board:
     def __init__(
         self, cascade: Cascade, store: Store, selection: Selection, limits: Limits, weights: list[float]
     ) -> None:
+        self.store = store
+        self.selection = selection
+        self.running: set[str] = set()
+        self.take_plan(cascade, limits, weights)
+
+    def take_plan(self, cascade: Cascade, limits: Limits, weights: list[float]) -> None:
+        """Go on with this plan; whatever runs is in it. Raises `UsageError` for a selection that it does not have."""
+        self.selected = set(self.selection.ids(cascade))
         self.cascade = cascade
         self.dag = cascade.dag
-        self.store = store
-        self.selected = set(selection.ids(cascade))
         self._limits = limits
         self._weights = weights
-        self.running: set[str] = set()
         self._gates = [i for i in map(self.dag.ids.__getitem__, self.dag.order) if cascade.tasks[i].gate]
         self.selected.update(self._gates)  # they are no work, and others wait for them
         self.rebuild()

@@ -16,10 +16,9 @@ _CENT = 1e-6  # sums of floats
 
 
 class Grant(NamedTuple):
-    """What a task may cost at most, and what of the budget is set aside for it, in US dollars."""
+    """What a task may cost at most, in US dollars; as much of the budget is set aside for it."""
 
     cap: float | None
-    reserve: float
 
 
 class Brakes:
@@ -52,27 +51,28 @@ class Brakes:
 
     # the budget
 
-    def grant(self, task_id: str, attempts: Attempts) -> Grant | None:
+    def grant(self, task_id: str, attempts: Attempts, workers: int) -> Grant | None:
         """What the task may spend; None if it must not start while others run, or any more (then `over_budget`).
 
-        What runs counts with what is set aside for it. A task takes its cap, else what the dearest of its kind has
-        cost; where nobody knows yet, it runs alone, for then all that is left is its own.
+        What runs counts with what is set aside for it. A task takes its cap, else its share of what is left for the
+        `workers` that are free, but no less than the dearest of its kind has cost; where nobody knows yet, it runs
+        alone, for then all that is left is its own.
         """
-        cap = attempts.costs.cap_of(task_id)
-        budget = self._config.budget
+        costs, budget = attempts.costs, self._config.budget
+        if not costs.is_costly(task_id):
+            return Grant(None)
+        cap = costs.cap_of(task_id)
         if budget is None:
-            return Grant(cap, 0.0)
-        left = budget - attempts.costs.committed()
-        if not attempts.costs.is_costly(task_id):
-            return Grant(cap, 0.0)
-        need = cap if cap is not None else attempts.costs.expected(task_id)
-        if need is not None and need <= left + _CENT:
-            return Grant(left if cap is None else cap, need)
-        if any(attempt.reserve for attempt in attempts.active.values()):
+            return Grant(cap)
+        left = budget - costs.committed()
+        need = cap if cap is not None else costs.expected(task_id)
+        if need is not None and left > _CENT and need <= left + _CENT:
+            return Grant(max(need, left / costs.sharers(workers)) if cap is None else cap)
+        if any(attempt.cap for attempt in attempts.active.values()):
             return None
         if need is None and left > _CENT:
-            return Grant(left, left)
-        self._reach(attempts.costs.spent(), f", and {task_id} needs about {money(need)}" if need is not None else "")
+            return Grant(left)
+        self._reach(costs.spent(), f", and {task_id} needs about {money(need)}" if need is not None else "")
         return None
 
     def _reaches_budget(self, attempts: Attempts) -> bool:

@@ -47,6 +47,8 @@ class Checks:
 
     def _missing_outputs(self, attempt: Attempt) -> Failure | None:
         task = self._board.task(attempt.task_id)
+        if not task.outputs:
+            return None
         if task.workspace:
             absent = missing(task.outputs, self._project.root, task.workspace)
             return (Reason.MISSING_OUTPUTS, f"missing outputs: {', '.join(absent)}") if absent else None

@@ -89,6 +89,17 @@ class EnvConfig(msgspec.Struct, frozen=True):
     set: Mapping[str, str] = {}
 
 
+class HooksConfig(msgspec.Struct, frozen=True):
+    """Shell lines to run when something happens to the run, and the longest time in seconds one of them may take."""
+
+    started: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    milestone: tuple[str, ...] = ()
+    finished: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+
 class Config(msgspec.Struct, frozen=True):
     """All settings. Times are seconds (0 means no limit), sizes bytes, `budget` US dollars.
 
@@ -114,11 +125,13 @@ class Config(msgspec.Struct, frozen=True):
     prices: Mapping[str, Price] = {}
     log_limit: int = 64_000_000
     fail_fast: bool = False
+    tick: bool = False
     env: EnvConfig = EnvConfig()
     milestones: str | None = None
     plan: PlanOptions = PlanOptions()
     phases: Mapping[str, PhaseConfig] = {}
     inputs: str = "required"
+    hooks: HooksConfig = HooksConfig()
     origins: Mapping[str, str] = {}
 
 
@@ -175,6 +188,11 @@ def _read_arguments(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError("must be a list of texts, such as [--effort, high]")
     return tuple(map(read_argument, value))
+
+
+def _read_lines(value: object) -> tuple[str, ...]:
+    """One shell line, or a list of them."""
+    return tuple(map(read_text, value if isinstance(value, list) else [value]))
 
 
 def _read_line(value: object) -> str:
@@ -249,6 +267,7 @@ _SCALARS: dict[str, Read] = {
     "budget": above_zero(read_number),
     "log_limit": read_size,
     "fail_fast": read_truth,
+    "tick": read_truth,
     "milestones": read_text,
     "inputs": _read_choice("required", "advice"),
 }
@@ -281,6 +300,10 @@ _LIMITS = {
     "groups": map_of(plain(above_zero(read_count))),
     **{name: plain(read) for name, read in _CEILINGS.items()},
 }
+_HOOKS: dict[str, Field] = {
+    **{name: plain(_read_lines) for name in ("started", "failed", "blocked", "milestone", "finished")},
+    "timeout": plain(above_zero(read_duration)),
+}
 _FIELDS: dict[str, Field] = {
     **{name: plain(read) for name, read in _SCALARS.items()},
     "agents": map_of(_read_agent),
@@ -289,6 +312,7 @@ _FIELDS: dict[str, Field] = {
     "plan": struct(PlanOptions, {"format": plain(read_text), "tag": plain(read_text), "optional": plain(read_truth)}),
     "phases": map_of(struct(PhaseConfig, _PHASE)),
     "env": struct(EnvConfig, {"drop": plain(read_names), "set": _read_variables}),
+    "hooks": struct(HooksConfig, _HOOKS),
 }
 _VARIABLES: dict[str, tuple[str, Read]] = {
     **{f"NOVA_{name.upper()}": (name, read) for name, read in _SCALARS.items()},

@@ -205,6 +205,15 @@ class Database:
         )
         return [*map(_event, rows)][::-1]
 
+    def last_of(self, *kinds: EventKind) -> Event | None:
+        """The last event of these kinds."""
+        marks = ",".join("?" * len(kinds))
+        rows = self._connection.execute(
+            f"SELECT {_EVENT} FROM events WHERE kind IN ({marks}) ORDER BY rev DESC LIMIT 1",  # noqa: S608 - marks
+            [kind.value for kind in kinds],
+        )
+        return next(map(_event, rows), None)
+
     def attempts(self, task: str | None = None) -> list[AttemptRow]:
         """Attempts that are over, oldest first; of one task, or of all."""
         where, values = ("WHERE task = ?", (task,)) if task is not None else ("", ())

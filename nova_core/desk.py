@@ -13,6 +13,7 @@ from nova_core.events import EventKind
 from nova_core.quota import lift
 from nova_core.record import Reason, TaskStatus
 from nova_core.recovery import RESET
+from nova_core.waiting import release, waiting_for
 
 if TYPE_CHECKING:
     from nova_core.project import Project
@@ -100,11 +101,8 @@ class Desk:
     def _lift(self, provider: str) -> None:
         """Try a provider that is left alone again now, with all that wait for it."""
         lift(self._board.store, provider)
-        for task_id in self._board.dag.ids:
-            state = self._board.state(task_id)
-            if state.waits_for == provider and state.status is TaskStatus.PENDING:
-                text = f"{task_id} waits no longer for {provider}"
-                self._board.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None)
+        for task_id in waiting_for(self._board, provider):
+            release(self._board, task_id, refusals=0, overloads=0)
 
     def _skip(self, task_id: str, command: Command) -> str | None:
         state = self._board.state(task_id)

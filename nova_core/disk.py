@@ -27,13 +27,18 @@ class Disk:
         while view:
             view = view[os.write(fd, view) :]
 
-    def replace(self, path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
-        """Replace a file whole: temporary, write, fsync, rename, fsync of the directory. Readers never see a part."""
+    def replace(self, path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True, exact: bool = False) -> None:
+        """Replace a file whole: temporary, write, fsync, rename, fsync of the directory. Readers never see a part.
+
+        With `exact` the mode is that, whatever the umask.
+        """
         temp = f"{path}.tmp"
         self.step("open", temp)
         fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
         try:
             try:
+                if exact:
+                    os.fchmod(fd, mode)
                 self.write(fd, data, temp)
                 if sync:
                     self.sync(fd, temp)

@@ -25,7 +25,12 @@ _OPTIONS = (
 def find_repository(root: str | Path) -> Path | None:
     """The work tree that holds `root`, without running anything; None outside of git."""
     top = Path(root).resolve()
-    return next((folder for folder in (top, *top.parents) if os.path.lexists(folder / ".git")), None)
+    return next((folder for folder in (top, *top.parents) if _is_repository(folder / ".git")), None)
+
+
+def _is_repository(path: Path) -> bool:
+    """Whether git would take it for one: some sandboxes leave an empty folder of that name in /tmp."""
+    return os.path.isfile(path) or os.path.lexists(path / "HEAD")
 
 
 def head(root: str | Path) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -114,20 +115,27 @@ def load_runs(project: Project, complain: Callable[[str], object] = str) -> list
     return sorted(found, key=lambda run: run.summary.started_at or "")
 
 
-def runs_in(path: Path, put_aside: str | None = None) -> list[Run]:
-    """The runs that a database tells of. Raises `EnvironmentProblem` if it cannot be read."""
+@contextmanager
+def reading(path: Path) -> Iterator[Database]:
+    """A history to read from. Raises `EnvironmentProblem` if it cannot be opened, or not read."""
     import sqlite3
 
     database = Database(path, read_only=True)
     try:
-        told = _told(database.events_since(0))
-        rows = database.attempts()
+        yield database
     except (ValueError, msgspec.MsgspecError, sqlite3.Error) as error:
         raise EnvironmentProblem(
             f"{path}: cannot be read ({error})", hint="is it damaged, or from a newer Nova?"
         ) from None
     finally:
         database.close()
+
+
+def runs_in(path: Path, put_aside: str | None = None) -> list[Run]:
+    """The runs that a database tells of. Raises `EnvironmentProblem` if it cannot be read."""
+    with reading(path) as database:
+        told = _told(database.events_since(0))
+        rows = database.attempts()
     runs = []
     for run_id in dict.fromkeys((*told, *(row.run for row in rows))):
         own = tuple(row for row in rows if row.run == run_id)

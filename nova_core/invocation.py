@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -61,11 +62,17 @@ def provider_of(name: str, agent: AgentConfig) -> str:
     return agent.provider or (known.provider if known else name)
 
 
-def open_log(name: str, agent: AgentConfig, previous: TokenUsage | None = None) -> AgentLog:
-    """Who reads the agent's output: its pattern, its parser, the format of its name, else that of any command."""
-    if agent.line:
-        return PatternLog(_compiled(agent.line), previous)
-    return FORMATS[agent.parser or agent.use or (name if name in FORMATS else "shell")](previous)
+def parser_of(name: str, agent: AgentConfig) -> str:
+    """Who reads the agent's output: its /pattern/, its parser, the format of its name, else that of any command."""
+    return f"/{agent.line}/" if agent.line else agent.parser or agent.use or (name if name in FORMATS else "shell")
+
+
+def open_log(parser: str, previous: TokenUsage | None = None) -> AgentLog:
+    """The reader that `parser_of` names; another program's words are read as those of any command."""
+    if parser.startswith("/"):
+        with contextlib.suppress(re.error):
+            return PatternLog(_compiled(parser[1:-1]), previous)
+    return FORMATS.get(parser, FORMATS["shell"])(previous)
 
 
 @cache
@@ -151,19 +158,19 @@ def gemini_settings(server: tuple[str, ...], found: bytes | None) -> bytes | Non
     """The project's `.gemini/settings.json` with the reporting server in it, which gemini takes from no flag.
 
     `found` is the file as it is, None if there is none. None if nothing has to be written, or if the file is not plain
-    JSON (with comments, say), which would be lost.
+    JSON (with comments, say), which would be lost, or nested too deep.
     """
     command, *arguments = server
     nova = {"command": command, "args": arguments, "env": {name: f"${name}" for name in _NAMES}, "trust": True}
     try:
         settings = msgspec.json.decode(found) if found is not None else {}
-    except msgspec.DecodeError:
+        servers = settings.get("mcpServers", {}) if isinstance(settings, dict) else None
+        if not isinstance(servers, dict) or servers.get("nova") == nova:
+            return None
+        changed = {**settings, "mcpServers": {**servers, "nova": nova}}
+        return msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n"
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    servers = settings.get("mcpServers", {}) if isinstance(settings, dict) else None
-    if not isinstance(servers, dict) or servers.get("nova") == nova:
-        return None
-    changed = {**settings, "mcpServers": {**servers, "nova": nova}}
-    return msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n"
 
 
 def _json(value: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 from xml.sax.saxutils import escape, quoteattr
 
+from nova_core.clock import iso, seconds
 from nova_core.model import Task
 from nova_core.record import TaskState, TaskStatus
 from nova_core.text import clean
@@ -28,23 +29,37 @@ class Plan(Protocol):
         """Tasks in plan order."""
 
 
-def junit_xml(cascade: Plan, states: Mapping[str, TaskState], tail: Callable[[str], Iterable[str]]) -> str:
+def junit_xml(
+    cascade: Plan, states: Mapping[str, TaskState], tail: Callable[[str], Iterable[str]], started: str | None = None
+) -> str:
     """Return the report: a test case per task; `tail(task_id)` gives the last log lines of a failed one.
 
     A completed task is a passed test, a failed one a failure; one that did not run or was skipped is a skipped test.
+    `started` is when the run began, without it the first of its tasks. It fits Jenkins' schema, and also Ant's, which
+    asks for more and allows no counts outside of the suite.
     """
     cases = [_case(task, states.get(task.id, _NEW), tail) for task in cascade.tasks.values()]
     known = [states.get(task_id, _NEW) for task_id in cascade.tasks]
     failed = sum(state.status is TaskStatus.FAILED for state in known)
     skipped = sum(_is_skipped(state) for state in known)
-    seconds = sum(state.elapsed for state in known)
-    counts = f'tests="{len(known)}" failures="{failed}" errors="0" skipped="{skipped}" time="{seconds:.3f}"'
-    name = _attribute(cascade.name)
+    total = sum(state.elapsed for state in known)
+    first = started or min((state.started_at for state in known if state.started_at), default=None)
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name={name} {counts}>\n<testsuite name={name} {counts}>\n'
+        '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n'
+        f'<testsuite name={_attribute(clean(cascade.name).strip() or "plan")} package="" id="0" hostname="localhost"'
+        f' timestamp="{_timestamp(first)}" tests="{len(known)}" failures="{failed}" errors="0" skipped="{skipped}"'
+        f' time="{total:.3f}">\n<properties/>\n'
         + "".join(cases)
-        + "</testsuite>\n</testsuites>\n"
+        + "<system-out/>\n<system-err/>\n</testsuite>\n</testsuites>\n"
     )
+
+
+def _timestamp(stamp: str | None) -> str:
+    """UTC without its zone, as the schema has it; another program may have written the state."""
+    try:
+        return iso(seconds(stamp or ""))[:19]
+    except (ValueError, OverflowError, OSError):
+        return iso(0.0)[:19]
 
 
 def _case(task: Task, state: TaskState, tail: Callable[[str], Iterable[str]]) -> str:

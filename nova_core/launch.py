@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from nova_core.agents import AgentLog
 from nova_core.agents.records import Records
 from nova_core.config import AgentConfig, Config
 from nova_core.disk import Disk
@@ -23,17 +23,20 @@ from nova_core.invocation import (
     agent_named,
     gemini_settings,
     invoke,
-    open_log,
+    parser_of,
     program_of,
     provider_of,
 )
-from nova_core.model import Criterion, Task, TokenUsage
+from nova_core.model import Criterion, Task
+from nova_core.plain_file import read_inside, read_plain
 from nova_core.project import Project, check_log_name, log_name
 from nova_core.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
 from nova_core.transcripts import find_records
 
 # What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
-_DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
+DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
+_MOST_TEMPLATE = 1 << 20  # bytes
+_MOST_SETTINGS = 1 << 20
 
 
 class Launcher:
@@ -50,6 +53,10 @@ class Launcher:
         self._ids = ids
 
     # which agent
+
+    def take_plan(self, tasks: Collection[str]) -> None:
+        """The plan has these tasks now."""
+        self._ids = tasks
 
     def require_commands(self, tasks: Iterable[Task], plan: str) -> None:
         """Raise `EnvironmentProblem` (exit 8) unless every task of `plan` has something to run it that can be found."""
@@ -85,8 +92,8 @@ class Launcher:
         return f"agent {name!r}: {program!r} is not installed or not on PATH{install}"
 
     def agents_of(self, task: Task) -> tuple[str, ...]:
-        """The agents that may do the task, in order of preference; none for a command."""
-        if task.command or self._config.command:
+        """The agents that may do the task, in order of preference; none for a command, or where there is no work."""
+        if task.command or task.gate or self._config.command:
             return ()
         own = tuple(name.strip() for name in (task.agent or "").split(",") if name.strip())
         return own or self._config.agent
@@ -122,16 +129,22 @@ class Launcher:
         found = agent_named(self._config, agent) if agent else None
         return task.model or (found.model if found else None)
 
-    def open_log(self, agent: str | None, previous: TokenUsage) -> AgentLog:
-        """Who reads what the task prints."""
+    def parser_of(self, agent: str | None) -> str:
+        """Who reads what the task prints, as `open_log` takes it."""
         found = agent_named(self._config, agent) if agent else None
-        return open_log(agent, found, previous) if agent and found else open_log("shell", AgentConfig(), previous)
+        return parser_of(agent, found) if agent and found else "shell"
 
-    def records_of(self, name: str, session: str | None, since: float) -> Records | None:
+    def can_resume(self, agent: str | None) -> bool:
+        """Whether the agent's command can go on with a session."""
+        found = agent_named(self._config, agent) if agent else None
+        adapter = adapter_of(agent, found) if agent and found else None
+        return bool(adapter and adapter.resume)
+
+    def records_of(self, name: str, parser: str, session: str | None, since: float) -> Records | None:
         """What the agent itself wrote down of the session since then (seconds since the epoch)."""
-        agent = self.settings(name)
-        environ = {**self.base_environment(os.environ), **agent.env}
-        return find_records(agent.parser or agent.use or name, session, since, environ)
+        agent = agent_named(self._config, name)
+        environ = {**self.base_environment(os.environ), **(agent.env if agent else {})}
+        return find_records(parser, session, since, environ)
 
     # what to run
 
@@ -145,7 +158,8 @@ class Launcher:
         if self._config.prompt is None:
             return TEMPLATE
         try:
-            return (self._project.root / self._config.prompt).read_text("utf-8", "replace")
+            path = self._project.root / self._config.prompt
+            return read_inside(path, self._project.root, _MOST_TEMPLATE).decode("utf-8", "replace")
         except OSError as error:
             text = f"{self._config.prompt}: the template of prompts cannot be read: {error.strerror}"
             raise EnvironmentProblem(text, hint="correct `prompt:` in nova.yaml, or take it out") from None
@@ -233,7 +247,7 @@ class Launcher:
 
     def base_environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """What every worker of the run inherits."""
-        kept = {k: v for k, v in environ.items() if k not in _DROPPED and not k.startswith("NOVA_")}
+        kept = {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith("NOVA_")}
         dropped = self._config.env.drop
         return {
             **{k: v for k, v in kept.items() if not any(fnmatchcase(k, pattern) for pattern in dropped)},
@@ -259,22 +273,25 @@ def _has_mcp() -> bool:
 
 def _add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
     path = folder / "settings.json"
-    data = gemini_settings(server, _content(path))
-    if data is None or folder.is_symlink():  # a link would have us write elsewhere
+    if folder.is_symlink() or path.is_symlink():  # it would have us read, or write, elsewhere
         return
     try:
-        folder.mkdir(exist_ok=True)
-        Disk().replace(path, data, mode=0o644, sync=False)
+        found, mode = _content(path)
+        data = gemini_settings(server, found)
+        if data is not None:
+            folder.mkdir(exist_ok=True)
+            Disk().replace(path, data, mode=mode, sync=False)
     except OSError as error:
         text = f"{path}: the reporting server cannot be added ({error.strerror})"
         raise EnvironmentProblem(text, hint="`mcp: false` for gemini in nova.yaml goes without it") from None
 
 
-def _content(path: Path) -> bytes | None:
+def _content(path: Path) -> tuple[bytes | None, int]:
+    """What is in the file, and who may read it."""
     try:
-        return path.read_bytes()
-    except OSError:
-        return None
+        return read_plain(path, _MOST_SETTINGS), stat.S_IMODE(path.lstat().st_mode) & 0o666
+    except FileNotFoundError:
+        return None, 0o644
 
 
 def _with_nova(path: str) -> str:

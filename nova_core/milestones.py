@@ -182,7 +182,7 @@ class MilestoneTracker:
     ) -> None:
         self.rev = -1
         self._waiting = [m for m in milestones if m.id not in fired]
-        self._plan = cascade.tasks
+        self._plan = {i: task for i, task in cascade.tasks.items() if not task.gate}
         self._members = {m.id: _members(m.trigger, cascade.tasks.values()) for m in self._waiting}
         self._watched: dict[str, list[set[str]]] = {}
         self._seen = -1

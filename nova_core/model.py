@@ -88,12 +88,14 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 
 class PlanOptions(msgspec.Struct, frozen=True):
     """How to read a plan: `format` names its kind where that cannot be told, `tag` picks one of several lists of tasks
-    (Taskmaster); with `optional`, tasks that the plan calls optional are to be done too.
+    (Taskmaster), with `optional` those that the plan calls optional are to be done too, and with `lenient` a table was
+    not written for Nova, see `parse_text`.
     """
 
     format: str = ""
     tag: str = ""
     optional: bool = False
+    lenient: bool = False
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -43,6 +43,6 @@ class Needs:
 
     def _missing(self, task: Task) -> tuple[str, ...]:
         words = tuple(f"dependency {word}" for word in task.missing)
-        if not self._ask_inputs:
+        if not (task.inputs and self._ask_inputs):
             return words
         return words + tuple(f"input {path}" for path in missing(task.inputs, self._root))

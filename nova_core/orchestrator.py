@@ -19,18 +19,21 @@ from nova_core.command import Command, CommandKind, Reply
 from nova_core.config import Config, load_config
 from nova_core.desk import Desk
 from nova_core.disk import Disk
-from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.errors import EnvironmentProblem, InputError, UsageError
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor
+from nova_core.growth import Growth
+from nova_core.hooks import Hooks
 from nova_core.importers import read_plan
 from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
-from nova_core.milestones import MilestoneTracker, load_milestones
+from nova_core.milestones import Milestone, MilestoneTracker, load_milestones
 from nova_core.model import NoteKind, is_safe_id
 from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade
 from nova_core.phases import unknown_phases, with_settings
+from nova_core.plan_watch import PlanWatch
 from nova_core.pricing import default_prices
 from nova_core.project import Project
 from nova_core.record import RunState, TaskStatus
@@ -38,6 +41,7 @@ from nova_core.recovery import accept_plan, recover
 from nova_core.result import RunResult, Snapshot, summarize
 from nova_core.scheduler import weights
 from nova_core.store import Listener, Store
+from nova_core.ticker import Ticker
 from nova_core.workspace import Workspace
 
 _LOOK = 0.1  # seconds between looks at the inbox and at the state file
@@ -69,10 +73,10 @@ class Orchestrator:
         state_path = Path(state_file)
         self.project = Project(state_path.parent, state_path.name)
         self.config = config or load_config(None, environ=os.environ, root=self.project.root)
-        self.cascade: Cascade = with_settings(read_plan(cascade_file, self.config.plan), self.config)
-        named = self.config.milestones
-        milestones_file = self.project.root / named if named else self.project.milestones_file
-        milestones = load_milestones(os.path.relpath(milestones_file), self.cascade, required=bool(named))
+        self._plan = os.fspath(cascade_file)
+        self._watch = PlanWatch(self._plan, self._read_plan)
+        self.cascade = self._read_plan()
+        milestones = self._load_milestones(self.cascade)
         self.max_workers = max_workers
         self._clock = clock or Clock()
         self._disk = disk or Disk()
@@ -81,16 +85,19 @@ class Orchestrator:
         if fresh:
             put_aside(self.project, self._clock.now(), make_executor, self.config.grace)
         self.store = Store(self.project, self._disk, self._clock)
+        self._hooks = Hooks(self.project, self.cascade, self.store, self.config.hooks)
         self.attempts: Attempts | None = None
+        self._workspace: Workspace | None = None
         try:
             self._load(cascade_file, selection or Selection(), rerun_changed, fresh)
         except BaseException:
             self.close()
             raise
         self._milestones = MilestoneTracker(milestones, self.cascade, self.store.run.milestones, self.store.tasks)
-        self.subscribe(self._milestones.see)
+        self.subscribe(lambda event: self._milestones.see(event))
         self._executor: Executor | None = None
         self._mail: Mail | None = None
+        self._ticker: Ticker | None = None
         self._posted: deque[tuple[Command, Callable[[Reply], object] | None]] = deque()
         self._brakes = Brakes(self.config, self.store, self._clock)
         self._stopping = 0
@@ -99,6 +106,26 @@ class Orchestrator:
         self._started = self._clock.monotonic()
 
     # construction
+
+    def _read_plan(self) -> Cascade:
+        return with_settings(read_plan(self._plan, self.config.plan), self.config)
+
+    def _load_milestones(self, cascade: Cascade) -> tuple[Milestone, ...]:
+        named = self.config.milestones
+        path = self.project.root / named if named else self.project.milestones_file
+        return load_milestones(os.path.relpath(path), cascade, required=bool(named))
+
+    def _follow_plan(self, cascade: Cascade) -> None:
+        """The plan was changed while it runs."""
+        self.cascade = cascade
+        self._hooks.cascade = cascade
+        if self._workspace:
+            self._workspace.take_plan(cascade)
+        fired = self.store.run.milestones
+        try:
+            self._milestones = MilestoneTracker(self._load_milestones(cascade), cascade, fired, self.store.tasks)
+        except InputError as error:
+            self.store.record(EventKind.WARNING, None, f"{error.message}; the milestones stay as they were")
 
     def _load(
         self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool, fresh: bool
@@ -132,6 +159,7 @@ class Orchestrator:
             self._warn(f"workspace: there were status files before; they are in .nova/workspace/{self.store.run.id}")
         workspace.begin()
         self.subscribe(workspace.see)
+        self._workspace = workspace
 
     def _warn(self, text: str) -> None:
         """Tell it now, or as soon as somebody listens."""
@@ -255,6 +283,7 @@ class Orchestrator:
             self._executor.close()
             self._executor = None
         if hasattr(self, "store"):
+            self._hooks.close()
             self.store.close()
         self._lock.close()
 
@@ -275,9 +304,15 @@ class Orchestrator:
             self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
         )
         self.store.held = self.attempts.active
+        self._growth = Growth(self.board, launcher, self.config, self._watch)
+        self._growth.followers.append(self._follow_plan)
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:
+            self._hooks.listen()
             self._announce()
+        if self.config.tick:
+            self._ticker = Ticker(self.project, self.store, self._disk)
+            self.subscribe(self._ticker.see)
         self.attempts.quotas.forget_blocks()
         left = self._executor.recover()
         self._executor.prepare()
@@ -318,14 +353,15 @@ class Orchestrator:
             if start:
                 self._start_ready()
         self._obey_stop()
+        self.attempts.read_rests()
         now = self._clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
             self._look_around()
         if now >= self._next_tail:
-            self._next_tail = now + _TAIL
             self.attempts.needs.look()
-            self.attempts.read_logs()
+            more = self.attempts.read_logs()
+            self._next_tail = self._clock.monotonic() + (_LOOK if more else _TAIL)
             self._brakes.watch(self.attempts)
         for task_id in self.attempts.retries.due():
             self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None, waits_for=None)
@@ -335,6 +371,8 @@ class Orchestrator:
 
     def _timeout(self, longest: float) -> float:
         assert self.attempts is not None
+        if self.attempts.has_unread:
+            return 0.0
         waits = [longest, _LOOK * 2]
         for wait in (self.store.next_tick(), self.attempts.retries.next()):
             if wait is not None:
@@ -353,13 +391,13 @@ class Orchestrator:
                 continue
             if not self.attempts.may_start(task_id):
                 continue
-            grant = self._brakes.grant(task_id, self.attempts)
+            grant = self._brakes.grant(task_id, self.attempts, self.max_workers - len(self.board.running) + 1)
             if grant is None:
                 self.board.leave(task_id)
                 self.board.offer(task_id)
                 return
             try:
-                self.attempts.start(task_id, grant.cap, grant.reserve)
+                self.attempts.start(task_id, grant.cap)
             except OSError as error:
                 self.board.leave(task_id)
                 self.board.offer(task_id)
@@ -373,7 +411,11 @@ class Orchestrator:
                 answer(reply)
         assert self._mail is not None
         self._mail.read()
+        self._hooks.complain()
         self._merge_outside()
+        self._growth.look()
+        if self._ticker:
+            self._ticker.write(self.cascade)
 
     def _merge_outside(self) -> None:
         if self.store.manager.changed_outside():
@@ -395,9 +437,8 @@ class Orchestrator:
     def _obey_stop(self) -> None:
         if self._brakes.stops > self._stopping:
             self._stopping = self._brakes.stops
-            for task_id in list(self.active_workers):
-                assert self.attempts is not None
-                self.attempts.cancel(task_id, kill=self._stopping > 1, interrupted=True)
+            if self.attempts is not None:
+                self.attempts.interrupt(kill=self._stopping > 1)
 
     def _fire_milestones(self) -> None:
         if self.store.rev == self._milestones.rev:
@@ -419,24 +460,30 @@ class Orchestrator:
             return True
         self.attempts.needs.look()
         if not self.board.queue and self.attempts.retries.next() is None:
-            return True
+            return not self._growth.look(last=True)
         return self.store.run.paused and self._was_paused
 
     def _finish(self) -> RunResult:
         store = self.store
         self._fire_milestones()
+        if self._ticker:
+            self._ticker.write(self.cascade)
         wall = self._clock.monotonic() - self._started
         result = summarize(
             self.board.counted,
             store.snapshot(),
             wall,
+            self._clock.now(),
             stopped=bool(self._stopping),
             over_budget=self._brakes.over_budget,
         )
         done = all(self.board.state(i).status is TaskStatus.COMPLETED for i in self.cascade.tasks)
         over = iso(self._clock.now()) if done else None
-        store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over)
+        left = {"handed_over": True} if self._detached else {}
+        store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over, **left)
         while not store.flush() and not self._brakes.disk_is_hopeless():
             self._turn(_TAIL, start=False)
         self._require_disk(not store.disk_error)
+        before = self._brakes.stops, self._detached
+        self._hooks.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
         return result

@@ -30,6 +30,7 @@ class Project:
         self.old_dir = self.nova_dir / "old"
         self.prompts_dir = self.nova_dir / "prompts"
         self.engine_log = self.nova_dir / "engine.log"
+        self.hooks_log = self.nova_dir / "hooks.log"
 
     def make_dirs(self) -> None:
         """Create `.nova` (0700, ignored by git) and `logs`.

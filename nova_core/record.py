@@ -56,9 +56,13 @@ class TaskState(msgspec.Struct, frozen=True):
     `duration_seconds` is whole seconds by that schema, `elapsed` the exact figure. `attempt` counts from 1, 0 means
     never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
     `estimated` says that tokens and cost are less than certain; `session_id` is the agent's, `session_usage` what that
-    session came to before the running attempt; `waits_for` is a provider that is left alone; `handoff` is the note for
-    those who go on from the task. `missing` names what a pending task needs and is not there: inputs, or dependencies
-    that the plan has not got. `settled` is the plan's own word for a task that needs no work, once it was taken at it.
+    session came to before the running attempt; `waits_for` is a provider that is left alone; `refusals` counts how
+    often in a row a provider refused the task without saying for how long, `overloads` how often it was overloaded;
+    `handoff` is the note for those who go on from the task. Of the latest attempt: `parser` reads its log (a name, or a
+    /pattern/), `cap` is what it may cost in US dollars, `reported` the token classes that it told itself; `interrupted`
+    says that it is being ended only because its run is. `missing` names what a pending task needs and is not there:
+    inputs, or dependencies that the plan has not got. `settled` is the plan's own word for a task that needs no work,
+    once it was taken at it.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -100,6 +104,12 @@ class TaskState(msgspec.Struct, frozen=True):
     handoff: str | None = None
     missing: tuple[str, ...] = ()
     settled: str = ""
+    refusals: int = 0
+    overloads: int = 0
+    parser: str | None = None
+    cap: float | None = None
+    reported: dict[str, int] = {}
+    interrupted: bool = False
 
 
 # What belongs to one attempt, as it is before the next one. Tokens and cost are the task's own: they stay.
@@ -107,7 +117,8 @@ CLEARED: dict[str, Any] = {
     "pid": None, "completed_at": None, "current_step": None, "error": None, "reason": None, "verifying": False,
     "exit_code": None, "signal": None, "retry_at": None, "progress": None, "approval": None, "criteria_met": (),
     "blocked_by": (), "skipped": False, "commit_sha": None, "files_changed": (), "elapsed": 0.0, "duration_seconds": 0,
-    "verdict": None, "waits_for": None, "handoff": None, "missing": (),
+    "verdict": None, "waits_for": None, "handoff": None, "parser": None, "cap": None, "reported": {},
+    "interrupted": False, "missing": (),
 }  # fmt: skip
 
 
@@ -121,12 +132,16 @@ class ProjectState(msgspec.Struct, frozen=True):
 
 
 class RunState(msgspec.Struct, frozen=True):
-    """The run as a whole: its id, whether it is paused, which milestones have fired, which providers are held."""
+    """The run as a whole: its id, whether it is paused, which milestones have fired, which providers are held.
+
+    `gone` are completed tasks that left the plan: should one come back, it is done already.
+    """
 
     id: str = ""
     paused: bool = False
     milestones: tuple[str, ...] = ()
     quotas: dict[str, Hold] = {}
+    gone: dict[str, TaskState] = {}
 
 
 class State(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from nova_core.attempts import Attempts
 from nova_core.board import Board
-from nova_core.changes import compare, fingerprint
+from nova_core.changes import Changes, compare, fingerprint
 from nova_core.clock import iso, seconds
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor, Report, Started
@@ -20,7 +20,7 @@ from nova_core.project import log_name
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.store import Store
 
-RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0}
+RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
 
 
 def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) -> None:
@@ -35,6 +35,7 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     again |= cascade.dag.descendants(again)
     if changes:
         store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}")
+    _keep_gone(store, changes)
     for task_id in changes.removed:
         store.remove(task_id)
     for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
@@ -44,6 +45,18 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     for task in cascade.tasks.values():
         _settle(store, task)
     store.add_tasks({i: _fresh(store.tasks.get(i), t, prints[i], used.get(i, 0)) for i, t in cascade.tasks.items()})
+
+
+def _keep_gone(store: Store, changes: Changes) -> None:
+    """Remember what was done of the tasks that leave the plan: one that comes back, if only edited, is done already."""
+    gone = dict(store.run.gone)
+    back = {i: gone.pop(i) for i in changes.added if i in gone}
+    gone |= {i: store.tasks[i] for i in changes.removed if store.tasks[i].status is TaskStatus.COMPLETED}
+    if gone != store.run.gone:
+        store.record(EventKind.PLAN_CHANGED, None, "", gone=gone)
+    for task_id, state in back.items():
+        patch = {name: getattr(state, name) for name in TaskState.__struct_fields__}
+        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and done already", **patch)
 
 
 def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
@@ -58,20 +71,20 @@ def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
 def _settle(store: Store, task: Task) -> None:
     """A task that the plan now calls done, and did not before, is done; `nova retry` runs it even so."""
     state = store.tasks.get(task.id)
-    if state is None or state.settled == task.settled:
+    if state is None or not task.settled or state.settled == task.settled:
         return
-    if task.settled and state.status in (TaskStatus.PENDING, TaskStatus.FAILED):
+    if state.status in (TaskStatus.PENDING, TaskStatus.FAILED):
         patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": task.dropped, "settled": task.settled}
         store.record(EventKind.TASK_COMPLETED, task.id, f"{task.id} is {task.settled}, says the plan", **patch)
-    else:
-        store.record(EventKind.PLAN_CHANGED, task.id, f"{task.id} was edited", settled=task.settled)
 
 
 def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskState:
     if state is None:
         status = TaskStatus.COMPLETED if task.settled else TaskStatus.PENDING
         return TaskState(status, attempt=used, skipped=task.dropped, fingerprint=mark, settled=task.settled)
-    return state if state.fingerprint else msgspec.structs.replace(state, fingerprint=mark)
+    if state.fingerprint and state.settled == task.settled:
+        return state
+    return msgspec.structs.replace(state, fingerprint=state.fingerprint or mark, settled=task.settled)
 
 
 def recover(board: Board, attempts: Attempts, executor: Executor, reports: Iterable[Report]) -> list[Report]:
@@ -150,8 +163,8 @@ def _give_up_unknown(board: Board, attempts: Attempts) -> None:
     for task_id in board.cascade.tasks:
         state = board.state(task_id)
         if state.status is not TaskStatus.IN_PROGRESS or state.approval == "waiting" or task_id in attempts.active:
-            if state.retry_at and state.status is TaskStatus.PENDING:
-                attempts.retries.plan(task_id, state.retry_at, far=state.waits_for is not None)
+            if state.status is TaskStatus.PENDING:
+                attempts.waiting.take_up(task_id)
             continue
         history = board.store.database.last_attempts() if history is None else history
         if history.get(task_id) != state.attempt:

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import msgspec
 
-from nova_core.clock import seconds
+from nova_core.clock import iso, seconds
 from nova_core.model import TokenUsage
 from nova_core.parser import Cascade
 from nova_core.record import Reason, State, TaskState, TaskStatus
 from nova_core.scheduler import weights
 
 _NEW = TaskState()
+
+
+class Outcome(StrEnum):
+    """What the exit code of a run means; a run that was stopped ends with the signal's code, or with 4."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    OVER_BUDGET = "over_budget"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -80,9 +91,10 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class RunResult(msgspec.Struct, frozen=True):
-    """What the run came to, counted over the selected tasks. `wall_seconds` is this run's, `task_seconds` the sum of
-    the tasks' last attempts; `cancelled` tasks are among the failed; `cost_usd` is None when nothing is priced,
-    `unpriced` says that some tokens are not."""
+    """What the run came to, counted over the selected tasks. `started_at`, `ended_at` (ISO 8601 UTC) and `wall_seconds`
+    are this run's, `task_seconds` the sum of the tasks' last attempts; `cancelled` tasks are among the failed;
+    `cost_usd` is None when nothing is priced, `unpriced` says that some tokens are not, `estimated` that some tokens
+    and costs are less than certain."""
 
     exit_code: int
     total: int
@@ -97,6 +109,10 @@ class RunResult(msgspec.Struct, frozen=True):
     tokens: TokenUsage
     cost_usd: float | None
     unpriced: bool
+    estimated: bool = False
+    outcome: Outcome = Outcome.COMPLETED
+    started_at: str = ""
+    ended_at: str = ""
 
     def line(self) -> str:
         """One line for the log of events."""
@@ -110,8 +126,13 @@ class RunResult(msgspec.Struct, frozen=True):
         return ", ".join(parts)
 
 
-def summarize(ids: Iterable[str], state: State, wall_seconds: float, *, stopped: bool, over_budget: bool) -> RunResult:
-    """Count the selected tasks and choose the exit code (docs/exit-codes.md); a signal's code is the caller's."""
+def summarize(
+    ids: Iterable[str], state: State, wall_seconds: float, now: float, *, stopped: bool, over_budget: bool
+) -> RunResult:
+    """Count the selected tasks and choose the exit code (docs/exit-codes.md); a signal's code is the caller's.
+
+    `now` is when the run ended, in seconds since the epoch.
+    """
     tasks = [state.tasks.get(i, _NEW) for i in ids]
     completed = sum(t.status is TaskStatus.COMPLETED for t in tasks)
     failed = sum(t.status is TaskStatus.FAILED for t in tasks)
@@ -127,4 +148,13 @@ def summarize(ids: Iterable[str], state: State, wall_seconds: float, *, stopped:
         task_seconds=sum(t.elapsed for t in tasks), tokens=sum((t.token_usage for t in tasks), TokenUsage()),
         cost_usd=sum(costs) if costs else None,
         unpriced=any(t.cost_usd is None and t.token_usage.total for t in tasks),
+        estimated=any(t.estimated for t in tasks), outcome=_outcome(code, stopped),
+        started_at=iso(now - wall_seconds), ended_at=iso(now),
     )  # fmt: skip
+
+
+def _outcome(exit_code: int, stopped: bool) -> Outcome:
+    if stopped and exit_code:
+        return Outcome.STOPPED
+    by_code = {0: Outcome.COMPLETED, 1: Outcome.FAILED, 5: Outcome.OVER_BUDGET}
+    return by_code.get(exit_code, Outcome.INCOMPLETE)

@@ -6,8 +6,9 @@ import heapq
 import os
 
 from nova_core.board import Board
-from nova_core.clock import Clock, seconds
+from nova_core.clock import Clock
 from nova_core.config import Config
+from nova_core.held import left
 
 
 class Retries:
@@ -31,7 +32,9 @@ class Retries:
 
         From here on the steady clock counts, so that a step of the wall clock neither drops nor stretches the pause.
         """
-        wait = max(0.0, seconds(retry_at) - self._clock.now())
+        if task_id not in self._board.selected:
+            return  # it is not this run's to try again
+        wait = max(0.0, left(retry_at, self._clock.now()) or 0.0)
         wait = wait if far else min(wait, self._config.retry_max_delay)
         heapq.heappush(self._waiting, (self._clock.monotonic() + wait, task_id, retry_at))
 

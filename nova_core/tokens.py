@@ -13,16 +13,24 @@ _LINE = (
     rb"(?:,[ \t]{0,80}cache_read=(\d{1,12}))?(?:,[ \t]{0,80}cache_creation=(\d{1,12}))?[ \t]{0,80}\r?(?:\n|\Z)"
 )
 _LONGEST = 1024  # no line that matches is longer
+_CUT_WORDS = b" bytes of this log were cut here]"
+_CUT = re.compile(rb"(?:\A|\n)\[nova: \d{1,20}" + re.escape(_CUT_WORDS) + rb"\s*(?:\n|\Z)")
+
+
+def is_cut(line: bytes) -> bool:
+    """Whether the line is the one that stands for what was cut out of a log over its limit."""
+    return _CUT.match(line) is not None
 
 
 class TokenCounter:
-    """Sums the token lines of a log that is fed in pieces; `usage` is the sum so far.
+    """Sums the token lines of a log that is fed in pieces; `usage` is the sum so far, `gap` whether a part is missing.
 
     A line counts when it has ended, or at `finish`. Memory stays below the size of one piece, however long a line is.
     """
 
     def __init__(self) -> None:
         self.usage = TokenUsage()
+        self.gap = False
         self._line = re.compile(_LINE)
         self._rest = b""
         self._skipping = False
@@ -41,6 +49,10 @@ class TokenCounter:
         if len(self._rest) > _LONGEST:
             self._rest, self._skipping = b"", True
 
+    def skip(self) -> None:
+        """A part of the log is missing here."""
+        self.gap, self._rest, self._skipping = True, b"", True
+
     def finish(self) -> None:
         """The log is over: count a last line without a line break."""
         self._count(self._rest, len(self._rest))
@@ -48,6 +60,8 @@ class TokenCounter:
 
     def _count(self, data: bytes, end: int) -> None:
         """Add up the lines of `data[:end]`; each is looked at once, so that no line makes this quadratic."""
+        if not self.gap and data.find(_CUT_WORDS, 0, end) >= 0:
+            self.gap = _CUT.search(data, 0, end) is not None
         mark = data.find(_MARK, 0, end)
         while mark >= 0:
             found = self._line.match(data, data.rfind(b"\n", 0, mark) + 1, end)

@@ -15,6 +15,7 @@ import msgspec
 
 from nova_core.events import Event
 from nova_core.executors.spawn import FOLDER_FLAGS, open_parent
+from nova_core.parser import Cascade
 from nova_core.project import Project, log_name, make_dir
 from nova_core.record import TaskState, TaskStatus
 from nova_core.store import Store
@@ -85,6 +86,10 @@ class Workspace:
             except OSError as error:
                 self._complain(f"workspace/{part}", error)
         return found
+
+    def take_plan(self, cascade: Cascade) -> None:
+        """The plan was changed while it runs: keep files for its new tasks, too."""
+        self._ids |= dict.fromkeys(i for i, task in cascade.tasks.items() if task.workspace)
 
     def begin(self) -> None:
         """Bring every file up to the state, whatever an earlier engine or another program left.

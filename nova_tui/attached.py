@@ -12,9 +12,10 @@ from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.database import AttemptRow
 from nova_core.errors import EnvironmentProblem, NovaError
-from nova_core.events import Event
+from nova_core.events import Event, EventKind
 from nova_core.importers import read_plan
 from nova_core.lock import engine_alive
+from nova_core.parser import Cascade
 from nova_core.phases import with_settings
 from nova_core.project import Project
 from nova_core.record import ProjectState, RunState, State, TaskState, patched
@@ -41,7 +42,7 @@ class AttachedSource:
         self.error = ""
         self._manager = StateManager(project.state_file)
         self._state = self._load()
-        self.cascade = with_settings(read_plan(project.root / self._state.project.cascade_file, config.plan), config)
+        self.cascade = self._read_plan()
         self.engine = EngineState.GONE
         self._past = Past(project)
         self._tasks: dict[str, TaskState] = {}
@@ -57,6 +58,10 @@ class AttachedSource:
             raise EnvironmentProblem(
                 f"{self.project.root}: nothing has run here", hint="`nova run` starts a plan"
             ) from None
+
+    def _read_plan(self) -> Cascade:
+        path = self.project.root / self._state.project.cascade_file
+        return with_settings(read_plan(path, self.config.plan), self.config)
 
     def _take(self, state: State) -> None:
         self._tasks = dict(state.tasks)
@@ -92,6 +97,9 @@ class AttachedSource:
         events = self._past.events_since(self._rev)
         for event in events:
             self._apply(event)
+        if any(event.kind is EventKind.PLAN_CHANGED for event in events):
+            with contextlib.suppress(NovaError):  # somebody writes it just now: the next change is seen again
+                self.cascade = self._read_plan()
         ids = frozenset(e.task for e in events if e.task is not None)
         return Update(ids, events, drain(self._notices), reset, self.engine != before)
 

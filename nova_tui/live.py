@@ -112,6 +112,8 @@ class LiveSource:
     def poll(self) -> Update:
         events = drain(self._events)
         reset, self._reset = self._reset, False
+        if self._orchestrator.cascade is not self.cascade:
+            self.cascade, reset = self._orchestrator.cascade, True
         changed, self._engine_changed = self._engine_changed, False
         ids = frozenset(e.task for e in events if e.task is not None)
         return Update(ids, events, drain(self._notices), reset, changed)

@@ -54,6 +54,7 @@ class ViewModel:
 
     def _reload(self) -> None:
         """Take everything from the source: O(tasks)."""
+        self.cascade = self.source.cascade
         tasks = self.source.tasks
         dag = self.cascade.dag
         self._seen: dict[str, TaskState] = {i: tasks.get(i, _NEW) for i in dag.ids}

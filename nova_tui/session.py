@@ -200,5 +200,5 @@ def finish(source: LiveSource, request: Request, signals: list[int]) -> int:
         return 128 + signals[0] if signals else 4
     if signals and result.exit_code:
         result = msgspec.structs.replace(result, exit_code=128 + signals[0])
-    summarize(source.snapshot(), result, request.project, plan=request.plan, as_json=False, junit=request.junit)
+    summarize(source.snapshot(), result, request, as_json=False)
     return result.exit_code

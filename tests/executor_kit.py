@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -23,14 +24,19 @@ from pathlib import Path
 from nova_core.executors.base import Job
 from nova_core.executors.local import LocalExecutor
 home = Path(sys.argv[1])
-executor = LocalExecutor(home / ".nova", home / "logs", run_id="run", cwd=home)
-for line in sys.argv[2:]:
+executor = LocalExecutor(home / ".nova", home / "logs", run_id=sys.argv[2], cwd=home)
+for line in sys.argv[3:]:
     executor.submit(Job(**json.loads(line)))
 print("submitted", flush=True)
 while True:
     for report in executor.wait(None):
         print(type(report).__name__, report.key, flush=True)
 """
+
+
+def run_of(home: Path) -> str:
+    """A run id of its own for each folder: the last sweep looks for the marks of a run on the whole machine."""
+    return hashlib.blake2b(str(home).encode(), digest_size=8).hexdigest()
 
 
 def until(condition: Callable[[], Any], what: str = "condition") -> Any:
@@ -54,7 +60,9 @@ class Lab:
 
     def open(self, **options: Any) -> LocalExecutor:
         """Another executor for the same folder."""
-        return LocalExecutor(self.home / ".nova", self.home / "logs", run_id="run", cwd=self.home, **options)
+        return LocalExecutor(
+            self.home / ".nova", self.home / "logs", run_id=run_of(self.home), cwd=self.home, **options
+        )
 
     def reopen(self) -> list[Report]:
         """Detach, as an engine that ends, and be the next engine; what it recovers."""
@@ -116,7 +124,7 @@ class Lab:
     def engine(self, *jobs: dict[str, Any], log: bool = True) -> subprocess.Popen[str]:
         """Another process that is an engine for this folder and has submitted the jobs."""
         lines = [json.dumps({"log": f"{job['key']}.log" if log else "", **job}) for job in jobs]
-        argv = [sys.executable, "-c", _ENGINE, str(self.home), *lines]
+        argv = [sys.executable, "-c", _ENGINE, str(self.home), run_of(self.home), *lines]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=env)
         assert process.stdout is not None

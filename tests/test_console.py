@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
-from hypothesis import given
+from hostile import MARKUP, RUNNER, SHELL
+from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from nova_core.clock import iso
@@ -23,7 +27,7 @@ from nova_core.events import Event, EventKind
 from nova_core.model import Task, TokenUsage
 from nova_core.parser import Cascade, parse_text
 from nova_core.record import Reason, RunState, State, TaskState, TaskStatus
-from nova_core.result import RunResult, Snapshot
+from nova_core.result import Outcome, RunResult, Snapshot
 from nova_core.text import clean
 from nova_core.worktime import WorkTime
 
@@ -353,7 +357,86 @@ def test_github_lines_cannot_be_forged() -> None:
     assert "\n" not in lines[0]
 
 
-def test_step_summary_is_plain_markdown() -> None:
-    """Cells of the summary hold no markup of their own."""
-    failed = {"F1": TaskState(status=TaskStatus.FAILED, error="<img> | *x*")}
-    assert "| F1 | &lt;img&gt; \\| \\*x\\* |" in github.step_summary("Demo", "1 failed", failed)
+def step(states: dict[str, TaskState], name: str = "Demo", log: str = "", **changes: Any) -> str:
+    """The summary of a step in which these tasks failed."""
+    tasks = {task_id: Task(task_id, f"n {name}") for task_id in states}
+    cascade = SimpleNamespace(name=name, tasks=tasks)
+    found = Snapshot(cast("Cascade", cascade), State(tasks=states, run=RunState(id="r")), 3, NOW)
+    return github.step_summary(found, result(**changes), lambda _: [log] if log else [])
+
+
+def test_step_summary_tells_what_matters() -> None:
+    """What became of the tasks, time, tokens and cost, each failure with its end, and what it blocks."""
+    tasks = {
+        "F1": TaskState(status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="exit code 3", attempt=2, elapsed=61),
+        "F2": TaskState(blocked_by=("F1",)),
+    }
+    usage = TokenUsage(1_200, 300, 50_000, 0)
+    text = step(
+        tasks, log="oops <b>", total=2, failed=1, blocked=1, outcome=Outcome.FAILED, wall_seconds=65.0,
+        task_seconds=90.0, tokens=usage, cost_usd=1.5, unpriced=True, estimated=True,
+    )  # fmt: skip
+    assert text.splitlines() == [
+        "### Demo",
+        "",
+        "**failed**: 1 failed, 1 blocked",
+        "",
+        "| Time | Work | Tokens in | out | cache read | cache written | Cost |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| 1m 05s | 1m 30s | \\~1.2k | \\~300 | \\~50.0k | \\~0 | \\~at least \\$1.50 (some models have no price) |",
+        "",
+        "| Failed | Name | Why | Attempts | Time |",
+        "| --- | --- | --- | --- | --- |",
+        "| F1 | n Demo | exit code 3 | 2 | 1m 01s |",
+        "",
+        "<details><summary>Log of F1</summary>",
+        "",
+        "<pre>oops &lt;b&gt;</pre>",
+        "",
+        "</details>",
+        "",
+        "| Blocked | By |",
+        "| --- | --- |",
+        "| F2 | F1 |",
+    ]
+
+
+def test_step_summary_of_a_run_that_succeeds_is_short() -> None:
+    """Without failures and without tokens there is the title, the counts and the time."""
+    text = step({}, total=3, completed=3)
+    assert text.splitlines()[:3] == ["### Demo", "", "**completed**: 3 completed"]
+    assert "Failed" not in text
+    assert "Cost" not in text
+
+
+def test_step_summary_of_many_failures_is_cut() -> None:
+    """A thousand failures with long texts stay far below what GitHub takes, and say how many there are."""
+    failed = {f"F{n}": TaskState(status=TaskStatus.FAILED, error="<" * 100_000) for n in range(1000)}
+    text = step(failed, log="x" * 300)
+    assert len(text.encode()) < 200_000
+    assert "and 950 more failed" in text
+
+
+PRE = r"<pre>(?:[^<>&]|&(?:lt|gt|amp|quot|#x27);)*</pre>\n"
+FOLD = r"<details><summary>Log of F1</summary>\n|</details>\n"
+markup = (
+    st.text(st.sampled_from("<>&|\\`*_[]()!#~-+=:@$\"'\n\r\t x1"))
+    | st.sampled_from([*MARKUP, *SHELL, *RUNNER])
+    | st.text()
+)
+
+
+@given(markup, markup, markup)
+@example("![x](y) <img src=x>", "| --- |\n# x", "</pre>\n\n<script>x</script>")
+def test_step_summary_is_plain_markdown(name: str, error: str, log: str) -> None:
+    """Whatever a plan, a failure or a log says, a reader of Markdown finds text, the tables, and the folded log."""
+    failed = {"F1": TaskState(status=TaskStatus.FAILED, error=error)}
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(step(failed, name, clean(log), failed=1))
+    assert [token.tag for token in tokens if token.type == "heading_open"] == ["h3"]
+    assert len([token for token in tokens if token.type == "table_open"]) == 2
+    assert len([token for token in tokens if token.type == "tr_open"]) == 4
+    html = [token.content for token in tokens if token.type == "html_block"]
+    assert [text for text in html if not re.fullmatch(f"{PRE}|{FOLD}", text)] == []
+    inner = {child.type for token in tokens for child in token.children or ()}
+    assert inner <= {"text", "text_special", "strong_open", "strong_close"}
+    assert sum(child.type == "strong_open" for token in tokens for child in token.children or ()) == 1

@@ -165,6 +165,24 @@ def test_a_signal_ends_the_run_gracefully(tmp_path: Path, sign: signal.Signals, 
     assert processes_of(tmp_path) == []
 
 
+def test_a_signal_and_then_a_kill_leave_the_task_free_to_run(tmp_path: Path) -> None:
+    """An engine that is killed while its workers have their grace had written down that they are to run again."""
+    trap = "trap 'touch told; while [ ! -e go ]; do sleep 0.02; done; exit 1' TERM"
+    command = f'if [ "$NOVA_ATTEMPT" = 1 ]; then {trap}; echo begun; while :; do sleep 0.02; done; fi'
+    write_plan(tmp_path, [("A", "-"), ("B", "A")], extra={"Command": {"A": command, "B": "true"}})
+    (tmp_path / "nova.yaml").write_text("grace: 60s\n")
+    engine = start_nova(tmp_path, "run", "--no-ui")
+    started(tmp_path)
+    engine.send_signal(signal.SIGTERM)
+    wait_for((tmp_path / "told").exists, "A is told to end")
+    kill(engine.pid)
+    engine.wait()
+    (tmp_path / "go").touch()
+    assert nova(tmp_path, "run", "--no-ui").returncode == 0
+    task = tasks_of(tmp_path)["A"]
+    assert (task["status"], task["attempt"], task["failures"]) == ("completed", 2, 0)
+
+
 def test_a_second_signal_kills(tmp_path: Path) -> None:
     """A worker that ignores SIGTERM is killed by the second Ctrl-C at once."""
     write_plan(tmp_path, [("A", "-")], extra={"Command": {"A": "trap '' TERM; echo begun; while :; do sleep 1; done"}})

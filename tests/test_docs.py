@@ -15,9 +15,9 @@ import pytest
 import typer.main
 
 from nova_core.cli.app import COMMANDS, build
-from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, PhaseConfig, load_config
+from nova_core.config import AgentConfig, Config, EnvConfig, HooksConfig, LimitsConfig, PhaseConfig, load_config
 from nova_core.errors import NovaError
-from nova_core.launch import _DROPPED as DROPPED
+from nova_core.launch import DROPPED
 from nova_core.milestones import TriggerType, load_milestones
 from nova_core.model import PlanOptions
 from nova_core.parser import columns as parser_columns
@@ -122,7 +122,12 @@ def test_columns_are_documented() -> None:
     """The names of columns in docs/plan.md are those the parser knows."""
     table = [row for row in rows("docs/plan.md") if len(row) == 3 and row[0].startswith("`")]
     documented = {name.casefold() for row in table for name in re.findall(r"`([^`]+)`", row[0] + row[1])}
-    known = {name for names in parser_columns._OPTIONAL.values() for name in names}
+    known = {
+        name
+        for fields in (parser_columns._OPTIONAL, parser_columns._COMMON)
+        for names in fields.values()
+        for name in names
+    }
     known |= {*parser_columns._IDS, *parser_columns._NAMES, *parser_columns._DESCRIPTIONS}
     known |= parser_columns._DEPENDENCIES
     assert documented == known
@@ -188,7 +193,7 @@ def config_keys() -> set[str]:
     top = {f for f in Config.__struct_fields__ if f != "origins"}
     inner = {
         "agents.NAME": AgentConfig, "limits": LimitsConfig, "env": EnvConfig, "prices.MODEL": Price,
-        "phases.NAME": PhaseConfig, "plan": PlanOptions,
+        "phases.NAME": PhaseConfig, "plan": PlanOptions, "hooks": HooksConfig,
     }  # fmt: skip
     return top | {f"{section}.{f}" for section, struct in inner.items() for f in struct.__struct_fields__}
 
@@ -210,12 +215,11 @@ def test_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
     found = msgspec.structs.replace(load_config(path, environ={}), origins={})
     assert found == Config()
     empty = [key for key, default in table.items() if default == "none"]
-    assert [
-        key for key in empty if getattr(Config(), key) not in ((), {}, None, LimitsConfig(), EnvConfig(), PlanOptions())
-    ] == []
+    nothing = ((), {}, None, LimitsConfig(), EnvConfig(), HooksConfig(), PlanOptions())
+    assert [key for key in empty if getattr(Config(), key) not in nothing] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/configuration.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/configuration.md", "docs/hooks.md"])
 def test_settings_in_documents_load(name: str, tmp_path: Path) -> None:
     """Every YAML block of these pages is a nova.yaml."""
     for block in blocks(name, "yaml"):
@@ -349,6 +353,27 @@ def test_workers_get_the_documented_variables(tmp_path: Path, shell: dict[str, s
     assert {name for name in names if name.startswith("NOVA_")} | {"PWD", "NOVA_OUTPUT_DIR"} == told
     assert names.isdisjoint(DROPPED)
     assert [name for name in DROPPED if f"`{name}`" not in text_of("docs/workers.md")] == []
+
+
+def test_hooks_get_the_documented_variables(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The NOVA_ variables a hook finds are exactly those of docs/hooks.md, whose JSON has the keys it gets."""
+    head = "| Task ID | Task Name | Depends On |\n|---|---|---|\n"
+    tmp_path.joinpath("CASCADE.md").write_text(f"{head}| E | e | - |\n| F | f | E |\n")
+    tmp_path.joinpath("nova.yaml").write_text("command: exit 1\nhooks: {blocked: [env > env.txt, cat > data.json]}\n")
+    environ = {**shell, **dict.fromkeys(DROPPED, "/nowhere"), "NOVA_JOBS": "2"}
+    subprocess.run(["nova", "run"], cwd=tmp_path, env=environ, check=False, capture_output=True, timeout=60)
+    names = {line.partition("=")[0] for line in tmp_path.joinpath("env.txt").read_text().splitlines()}
+    assert {name for name in names if name.startswith("NOVA_")} == first_words("docs/hooks.md", r"NOVA_[A-Z_]+")
+    assert names.isdisjoint(DROPPED)
+    data, example = (msgspec.json.decode(text) for text in (tmp_path.joinpath("data.json").read_text(), hook_example()))
+    assert [data.keys(), data["run"].keys(), data["task"].keys()] == [
+        example.keys(), example["run"].keys(), example["task"].keys(),
+    ]  # fmt: skip
+
+
+def hook_example() -> str:
+    """The JSON in docs/hooks.md."""
+    return blocks("docs/hooks.md", "json")[0]
 
 
 def test_reasons_in_documents_exist() -> None:

@@ -366,7 +366,7 @@ def test_an_attempt_the_state_missed_is_no_new_leash(tmp_path: Path) -> None:
 def test_an_id_used_again_after_its_removal_is_a_new_task(tmp_path: Path) -> None:
     """A removed task's number of attempts goes on: its old records, logs and tokens belong to nobody."""
     rows = [("A", "-"), ("B", "-")]
-    make_engine(tmp_path, rows)[0].run()
+    make_engine(tmp_path, rows, outcome=lambda job: (exits(1) if job.key == "A@1" else ok)(job))[0].run()
     make_engine(tmp_path, [("B", "-")])[0].run()
     executor = FakeExecutor(FakeClock())
     executor.found = [Ended("A@1", EndReason.EXIT, code=0)]  # in a journal that holds somebody else's end, too

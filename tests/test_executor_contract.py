@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_kit import Lab, alive, until
+from executor_kit import Lab, alive, run_of, until
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import EndReason, Job
@@ -199,7 +199,7 @@ def test_a_job_starts_in_clean_surroundings(tmp_path: Path, own: bool) -> None:
     assert {k: v for k, v in seen["fds"].items() if not v.startswith("/proc")} == {"0": "/dev/null", "1": log, "2": log}
     assert seen["pid"] == seen["sid"] == seen["group"]
     assert seen["cwd"] == seen["pwd"] == str(tmp_path / "sub")
-    assert (seen["job"], seen["raw"]) == ("run/look", "ffc3a9")
+    assert (seen["job"], seen["raw"]) == (f"{run_of(lab.home)}/look", "ffc3a9")
     assert int(seen["flags"], 8) & os.O_NONBLOCK == 0
 
 

@@ -201,6 +201,16 @@ def test_containers_are_taken_apart(rows: list[tuple[str, str, list[str]]], expe
     assert edges(Draft("D", "d", "test", items(*rows))) == expected
 
 
+def test_what_is_not_to_be_done_passes_on_what_it_would_wait_for() -> None:
+    """Without that, an optional task in a row of tasks would let the next one start too soon."""
+    rows = items(("a", "", []), ("b", "", ["a"]), ("c", "", ["b"]), ("d", "", ["c"]), ("e", "", ["d"]))
+    for item in rows[1:3]:
+        item.state = ItemState.DROPPED
+    assert edges(Draft("D", "d", "test", rows)) == {
+        "a": [], "b": ["a"], "c": ["b", "a"], "d": ["c", "a"], "e": ["d"],
+    }  # fmt: skip
+
+
 def test_an_empty_container_passes_on_what_it_waits_for() -> None:
     """It is a gate; one that nobody waits for is nothing."""
     rows = items(("x", "", []), ("E", "", ["x"]), ("c", "", ["E"]), ("F", "", []))
@@ -223,7 +233,7 @@ def test_many_that_wait_for_many_have_a_gate_between_them() -> None:
 
 
 def test_what_is_written_in_a_draft_becomes_a_task() -> None:
-    """Ids that cannot be file names are changed, and that is said; a box belongs to tasks that are still to be done."""
+    """Ids that cannot be file names are changed, and that is said; a box belongs to the tasks that are still open."""
     rows = [
         Item("E", "Epic", 1, box=1),
         Item("tag:1", "One", 2, parent="E", box=2, state=ItemState.DONE, word="X"),

@@ -31,7 +31,7 @@ LOOKS = {
     "check": 0, "check --json": 0, "status": 0, "status --watch": 0, "status --json": 0, "config": 0,
     "config --json": 0, "doctor": 8, "doctor --json": 8, "graph": 0, "graph -f mermaid": 0, "graph -f dot": 0,
     "graph -f json": 0, "logs F0": 0, "logs F0 -f": 0, "why F0": 0, "why F1": 0, "why F2": 0, "why F4": 0,
-    "run -n --fresh": 0, "run --explain": 0, "retry F4": 2, "run --json": 1, "run --no-ui": 1,
+    "trace": 0, "run -n --fresh": 0, "run --explain": 0, "retry F4": 2, "run --json": 1, "run --no-ui": 1,
 }  # fmt: skip
 
 

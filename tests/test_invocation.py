@@ -13,7 +13,7 @@ from nova_core.agents.adapters import ADAPTERS, Permissions
 from nova_core.agents.commands import PatternLog
 from nova_core.config import AgentConfig, load_config
 from nova_core.errors import InputError
-from nova_core.invocation import Request, gemini_settings, invoke, open_log, provider_of
+from nova_core.invocation import Request, gemini_settings, invoke, open_log, parser_of, provider_of
 from nova_core.model import Task, TokenUsage
 
 TASK = Task("F1", "Core", description="types")
@@ -124,7 +124,7 @@ def test_a_line_pattern_reads_an_agent_of_ones_own() -> None:
         line=r"STEP (?P<step>.*)|used (?P<input>[\d,]+)/(?P<output>\d+) for \$(?P<cost>[\d.]+)|wrote (?P<file>\S+)"
         r"|ERROR (?P<error>.*)",
     )
-    log = open_log("mine", agent)
+    log = open_log(parser_of("mine", agent))
     assert isinstance(log, PatternLog)
     log.feed(b"STEP one\nused 1,200/30 for $0.25\nwrote a.txt\nnoise\nused 5/5 for $0.50\nSTEP two")
     log.finish()

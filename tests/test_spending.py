@@ -13,7 +13,8 @@ from fakes import FakeClock, FakeExecutor, ok
 from nova_core.agents.adapters import Permissions
 from nova_core.caution import cautions
 from nova_core.config import AgentConfig, Config
-from nova_core.executors.base import Ended, Job
+from nova_core.events import EventKind
+from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.model import Task
 from nova_core.orchestrator import Orchestrator
 from nova_core.pricing import Price, default_prices
@@ -121,12 +122,115 @@ def test_a_share_is_told_to_who_takes_one(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     config = Config(agents={"a": AgentConfig(use="claude", env={"PATH": str(tmp_path)})}, budget=4.0)
-    for budgets, told in (({}, "4.0000"), ({"A": "1.25"}, "1.2500")):
+    for budgets, share in (({}, 4.0), ({"A": "1.25"}, 1.25)):
         executor = Patient(FakeClock())
         costing(tmp_path, executor, 1.0)
         engine_of(tmp_path, "A", config, executor, extra={"Budget": budgets}, fresh=True).run()
-        argv = executor.jobs[0].argv
-        assert argv[argv.index("--max-budget-usd") + 1] == told
+        assert told(executor.jobs[0]) == share
+
+
+def told(job: Job) -> float:
+    """The most that claude is told it may spend."""
+    return float(job.argv[job.argv.index("--max-budget-usd") + 1])
+
+
+def test_shares_come_to_no_more_than_the_budget(tmp_path: Path) -> None:
+    """Three that spend all they are told, at the same time, leave the budget whole."""
+    program = tmp_path / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    config = Config(agents={"a": AgentConfig(use="claude", env={"PATH": str(tmp_path)})}, budget=1.0)
+    executor = Patient(FakeClock())
+    costs = {"A": 0.05}
+    costing(tmp_path, executor, costs, together=3)
+    submit = executor.submit
+
+    def spend_all(job: Job) -> None:
+        task = job.key.partition("@")[0]
+        costs.setdefault(task, told(job))
+        submit(job)
+
+    executor.submit = spend_all  # type: ignore[method-assign]
+    result = engine_of(tmp_path, "ABCD", config, executor, max_workers=3).run()
+    assert executor.most_running == 3
+    assert [round(told(job), 3) for job in executor.jobs] == [1.0, 0.317, 0.317, 0.317]
+    assert result.cost_usd is not None
+    assert result.cost_usd <= 1.0001
+
+
+def test_the_last_task_may_have_all_that_is_left(tmp_path: Path) -> None:
+    """Workers that are free, but have nothing to do, keep no share."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 1.0)
+    engine = engine_of(tmp_path, "AB", Config(agents=AGENT, budget=10.0), executor, max_workers=4)
+    caps: list[float | None] = []
+    fine = executor.outcome
+
+    def outcome(job: Job) -> Ended | None:
+        caps.append(engine.active_workers[job.key.partition("@")[0]].cap)
+        return fine(job)
+
+    executor.outcome = outcome
+    assert engine.run().exit_code == 0
+    assert caps == [10.0, 9.0]
+
+
+def test_agents_that_cost_nothing_run_together(tmp_path: Path) -> None:
+    """What is known to be free keeps no budget waiting; the first alone, for its cost is not known."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 0.0, together=3)
+    result = engine_of(tmp_path, "ABCD", Config(agents=AGENT, budget=5.0), executor, max_workers=4).run()
+    assert (result.exit_code, executor.most_running) == (0, 3)
+
+
+def test_what_never_worked_is_not_known_to_be_free(tmp_path: Path) -> None:
+    """An attempt that failed before its first token tells nothing of what the next ones cost."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 1.0, together=2)
+    fine = executor.outcome
+
+    def outcome(job: Job) -> Ended | None:
+        if job.key != "A@1":
+            return fine(job)
+        line = {"type": "result", "subtype": "success", "is_error": True, "result": "no", "modelUsage": {},
+                "total_cost_usd": 0}  # fmt: skip
+        (tmp_path / "logs" / job.log).write_text(json.dumps(line) + "\n")
+        return Ended(job.key, EndReason.EXIT, code=1)
+
+    executor.outcome = outcome
+    started: list[int] = []
+    engine = engine_of(tmp_path, "ABC", Config(agents=AGENT, budget=2.0), executor, max_workers=4)
+    engine.subscribe(lambda e: started.append(len(executor.running)) if e.kind is EventKind.TASK_STARTED else None)
+    engine.run()
+    assert started[:2] == [0, 0], "B is alone, too"
+
+
+def test_what_left_the_plan_has_cost_what_it_cost(tmp_path: Path) -> None:
+    """A row that is taken out, or comes back, gives the budget nothing back."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 0.95)
+    config = Config(agents=AGENT, budget=1.0)
+    assert engine_of(tmp_path, "AB", config, executor, max_workers=1).run().exit_code == 5
+    for names in ("B", "AB"):
+        assert engine_of(tmp_path, names, config, executor, max_workers=1).run().exit_code == 5
+    assert [job.key for job in executor.jobs] == ["A@1"]
+
+
+def test_a_command_that_is_ended_at_its_cap_is_over_its_budget(tmp_path: Path) -> None:
+    """Whoever reads its output: nobody cancelled it."""
+    executor = FakeExecutor(FakeClock())
+
+    def outcome(job: Job) -> Ended | None:
+        (tmp_path / "logs" / job.log).write_text("Token usage: input=2000000, output=0\n")
+        return None
+
+    executor.outcome = outcome
+    agents = {"a": AgentConfig(command=("true", "{prompt}"), model="m", budget=1.0)}
+    engine = engine_of(tmp_path, "A", Config(agents=agents, prices={"m": Price(1.0, 1.0)}, retries=3), executor)
+    assert engine.run().exit_code == 1
+    state = engine.store.tasks["A"]
+    assert (state.attempt, state.reason, state.verdict) == (1, "budget", "over_budget")
+    assert state.error == "over budget: $2.00 of $1.00 spent"
 
 
 @pytest.mark.parametrize(

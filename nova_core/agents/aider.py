@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nova_core.agents.fields import amount, count, first_line, table
+from nova_core.agents.fields import amount, count, first_line, number, table, whole, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
 from nova_core.agents.signs import verdict_of_words
 from nova_core.model import TokenUsage
 
-_TOKENS = re.compile(r"Tokens: ([\d.,]+[kM]?) sent(?:, .*?)?, ([\d.,]+[kM]?) received\.")
+_TOKENS = re.compile(r"Tokens: ([\d.,]+[kM]?) sent(?:, .*?)?, ([\d.,]+[kM]?) received\.")  # at the start of a line
 _ROUGH = re.compile(r"(Input|Output) tokens: ~([\d.,]+[kM]?) of")
 _SESSION = re.compile(r"\$([\d.,]+) session")
-_ERROR = re.compile(r"litellm\.(?:\w+\.)?(\w+(?:Error|Exceeded|Timeout|Unavailable))\b:?\s*(.*)")
+# At the start of a line: anywhere else it is code that the model writes, or talks about.
+_ERROR = re.compile(r"litellm\.(?:\w+\.)?(\w*(?:Error|Exceeded|Timeout|Unavailable)): ?(.*)")
+_KEY_REFUSED = "The API provider is not able to authenticate you."  # aider's own words, after the error
+_OWN = re.compile(r"Tokens: |litellm\.|The API |Applied edit |Main model: |Model: |Input |Output ")
 _APPLIED = re.compile(r"Applied edit to (.+)")
 _MODEL = re.compile(r"(?:Main model|Model): (\S+)")
 _ERRORS = {
@@ -31,7 +34,8 @@ _ERRORS = {
     "APIError": Verdict.OVERLOADED,
     "Timeout": Verdict.OVERLOADED,
 }
-_SCALE = {"k": 1_000, "M": 1_000_000}
+_MOST_LINE = 2000  # characters of a line that are looked at
+_MOST_SPEECH = 100_000
 
 
 class AiderLog(AgentLog):
@@ -49,6 +53,7 @@ class AiderLog(AgentLog):
         self._dollars: float | None = None
         self._error: Ending | None = None
         self._speech: list[str] = []
+        self._speech_size = 0
 
     def event(self, event: dict[str, Any]) -> bool:
         name, given = event.get("event"), table(event.get("properties"))
@@ -60,25 +65,44 @@ class AiderLog(AgentLog):
             self.say("asks the model")
         elif name == "message_send":
             self._answered += 1
-            self._error = None
+            self._served()
             self._exact += TokenUsage(count(given.get("prompt_tokens")), count(given.get("completion_tokens")))
             self._dollars = amount(given.get("total_cost")) or self._dollars
         elif name == "exit":
             self._exited = True
         return True
 
+    def _served(self) -> None:
+        """The model answered: what looked like the end of it was none."""
+        self._error = self.problem = self.hopeless = None
+
     def plain(self, line: str) -> None:
-        if found := _TOKENS.search(line):
+        if _OWN.match(line) or "token limit" in line:
+            self._own(line[:_MOST_LINE])
+        else:
+            self._speak(line)
+
+    def _speak(self, line: str) -> None:
+        if self._speech_size < _MOST_SPEECH and self.model:
+            self._speech.append(line)
+            self._speech_size += len(line) + 1
+
+    def _own(self, line: str) -> None:
+        """A line that may be aider's own rather than the model's."""
+        if found := _TOKENS.match(line):
             self.began = True
-            self._error = None
-            self._told += TokenUsage(_number(found[1]), _number(found[2]))
+            self._served()
+            self._told += TokenUsage(whole(found[1]), whole(found[2]))
             self.said("\n".join(self._speech).strip())
-            self._speech = []
-            if dollars := _SESSION.search(line):
-                self._dollars = self._dollars if self._analytics else float(dollars[1].replace(",", ""))
-        elif found := _ERROR.search(line):
+            self._speech, self._speech_size = [], 0
+            if not self._analytics and (dollars := _SESSION.search(line)):
+                told = number(dollars[1])
+                self._dollars = self._dollars if told is None else told
+        elif found := _ERROR.match(line):
             self.began = True
             self._fail(found[1], found[2])
+        elif line.startswith(_KEY_REFUSED):
+            self.hopeless = self._error if self._error and self._error.verdict is Verdict.BAD_CREDENTIALS else None
         elif found := _APPLIED.match(line):
             self.began = True
             self.changed(found[1].strip())
@@ -86,14 +110,14 @@ class AiderLog(AgentLog):
             self.say(f"edit {found[1].strip()}")
         elif found := _MODEL.match(line):
             self.began = True
-            self.model = found[1].removeprefix("openai/")
+            self.model = word(found[1]).removeprefix("openai/") or None
         elif "has hit a token limit" in line or ("exceeds the" in line and "token limit" in line):
             self._error = Ending(Verdict.LIMIT_REACHED, line.strip())
         elif self._error and (found := _ROUGH.match(line)):
-            count_of = _number(found[2])
+            count_of = whole(found[2])
             self._told += TokenUsage(count_of, 0) if found[1] == "Input" else TokenUsage(0, count_of)
-        elif len(self._speech) < 2000 and self.model:
-            self._speech.append(line)
+        else:
+            self._speak(line)
 
     def _fail(self, name: str, said: str) -> None:
         words = f"{name}: {said}"
@@ -102,15 +126,17 @@ class AiderLog(AgentLog):
             verdict = Verdict.BAD_CREDENTIALS
         self._error = self.problem = Ending(verdict, first_line(words, 300))
         self.say(first_line(words))
-        if verdict is Verdict.BAD_CREDENTIALS:
-            self.hopeless = self._error
+
+    def _error_words(self) -> str:
+        """Its lines are the model's own words: only those of `litellm` tell of errors."""
+        return ""
 
     @property
     def usage(self) -> TokenUsage:
         return self._exact if self._analytics else self._told
 
     @property
-    def estimated(self) -> bool:
+    def unsure(self) -> bool:
         if self._analytics:
             return self._asked_model > self._answered and self._error is None
         return self._told.total > 0 or self._error is None
@@ -129,11 +155,3 @@ class AiderLog(AgentLog):
         if self.files and not exit_code:
             return Ending(Verdict.DONE, "it finished its work")
         return None
-
-
-def _number(words: str) -> int:
-    scale = _SCALE.get(words[-1], 1)
-    try:
-        return round(float(words.rstrip("kM").replace(",", "")) * scale)
-    except ValueError:
-        return 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import amount, count, first_line, rows, table, text
+from nova_core.agents.fields import added, amount, count, first_line, rows, table, text, word
 from nova_core.agents.log import CHARACTERS, AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
 from nova_core.agents.signs import verdict_of_status, verdict_of_words
@@ -24,9 +24,13 @@ _ERRORS = {
     "model_not_found": Verdict.FAILED,
 }
 _STOPS = {"refusal": Verdict.REFUSED, "max_tokens": Verdict.LIMIT_REACHED}
+_OF_RESULT = ("subtype", "terminal_reason", "is_error", "api_error_status")
 _TERMINAL = {"prompt_too_long": Verdict.LIMIT_REACHED, "max_turns": Verdict.MAX_TURNS}
 _EDITS = ("Edit", "Write", "NotebookEdit", "MultiEdit")
 _NOT_RUN = "<tool_use_error>"
+_MOST_MESSAGES = 1000  # between two results; the usage of older ones is only summed
+_MOST_CALLS = 1000  # without a result so far
+_MOST_MODELS = 100
 
 
 class ClaudeLog(AgentLog):
@@ -41,6 +45,7 @@ class ClaudeLog(AgentLog):
         self._model_of: dict[str, str] = {}
         self._exact: set[str] = set()  # messages whose output is final, from the partial stream
         self._characters: dict[str, int] = {}
+        self._older: dict[str | None, TokenUsage] = {}  # of messages that are not kept one by one
         self._settled: dict[str | None, TokenUsage] = {}
         self._dollars: float | None = None
         self._guessed = False
@@ -54,7 +59,9 @@ class ClaudeLog(AgentLog):
         kind = event.get("type")
         if not isinstance(kind, str):
             return False
-        self.session_id = text(event.get("session_id")) or self.session_id
+        session = event.get("session_id")
+        if session != self.session_id:
+            self.session_id = word(session) or self.session_id
         handler = self._HANDLERS.get(kind)
         if handler is not None:
             handler(self, event)
@@ -63,25 +70,25 @@ class ClaudeLog(AgentLog):
     def _system(self, event: dict[str, Any]) -> None:
         subtype = event.get("subtype")
         if subtype == "init":
-            self.model = text(event.get("model")) or self.model
+            self.model = word(event.get("model")) or self.model
             self._result = None  # a background task ended: another turn begins
         elif subtype == "api_retry":
             self._retry(event)
         elif subtype == "permission_denied":
-            self.denied.append(text(event.get("tool_name")) or "a tool")
+            self.deny(text(event.get("tool_name")) or "a tool")
         elif subtype in ("task_progress", "task_started"):
             self.say(text(event.get("description")))
 
     def _retry(self, event: dict[str, Any]) -> None:
-        status, word = count(event.get("error_status")), text(event.get("error"))
-        verdict = _ERRORS.get(word) or verdict_of_status(status) or Verdict.FAILED
-        said = f"{word or 'error'} ({status})" if status else word or "error"
+        status, error = count(event.get("error_status")), word(event.get("error"))
+        verdict = _ERRORS.get(error) or verdict_of_status(status) or Verdict.FAILED
+        said = f"{error or 'error'} ({status})" if status else error or "error"
         self.problem = Ending(verdict, f"the model server said: {said}")
         if verdict is Verdict.BAD_CREDENTIALS:
             self.hopeless = self.problem
         seconds = round(count(event.get("retry_delay_ms")) / 1000)
         attempt, most = count(event.get("attempt")), count(event.get("max_retries"))
-        self.say(f"retry {attempt}/{most}: {word} in {seconds} s")
+        self.say(f"retry {attempt}/{most}: {error} in {seconds} s")
 
     def _rate_limit(self, event: dict[str, Any]) -> None:
         info = table(event.get("rate_limit_info"))
@@ -91,18 +98,18 @@ class ClaudeLog(AgentLog):
 
     def _assistant(self, event: dict[str, Any]) -> None:
         message = table(event.get("message"))
-        if text(event.get("error")):
-            self._error = text(event.get("error"))
+        if error := word(event.get("error")):
+            self._error = error
         elif message.get("model") != "<synthetic>":
             self.problem = None
             self._error = ""
             self._result = None if self._result and event.get("parent_tool_use_id") is None else self._result
-        name = text(message.get("id"))
+        name = word(message.get("id"))
         if name and message.get("model") != "<synthetic>":
             self._count(name, table(message.get("usage")))
-            self._model_of[name] = text(message.get("model"))
+            self._model_of[name] = word(message.get("model"))
             self.model = self.model or self._model_of[name] or None
-        self._stop = text(message.get("stop_reason")) or self._stop
+        self._stop = word(message.get("stop_reason")) or self._stop
         for block in rows(message.get("content")):
             self._block(name, table(block))
 
@@ -114,6 +121,15 @@ class ClaudeLog(AgentLog):
         if name in self._exact:
             return
         self._messages[name] = found
+        if len(self._messages) > _MOST_MESSAGES:
+            self._sum_up(next(iter(self._messages)))
+
+    def _sum_up(self, name: str) -> None:
+        model = _key(self._model_of.pop(name, None) or self.model, self._older)
+        self._older[model] = self._older.get(model, TokenUsage()) + self._live(name)
+        del self._messages[name]
+        self._characters.pop(name, None)
+        self._exact.discard(name)
 
     def _block(self, name: str, block: dict[str, Any]) -> None:
         if block.get("type") == "text":
@@ -124,8 +140,8 @@ class ClaudeLog(AgentLog):
             tool, given = text(block.get("name")), table(block.get("input"))
             self._characters[name] = self._characters.get(name, 0) + len(str(given))
             self.say(_step(tool, given))
-            if tool in _EDITS:
-                self._paths[text(block.get("id"))] = text(given.get("file_path") or given.get("notebook_path"))
+            if tool in _EDITS and len(self._paths) < _MOST_CALLS:
+                self._paths[word(block.get("id"))] = text(given.get("file_path") or given.get("notebook_path"))
             elif tool == "AskUserQuestion":
                 questions = rows(given.get("questions"))
                 self.asked = first_line(text(table(questions[0]).get("question")) if questions else "") or "a question"
@@ -138,7 +154,7 @@ class ClaudeLog(AgentLog):
             block = table(block)
             if block.get("type") != "tool_result":
                 continue
-            path = self._paths.pop(text(block.get("tool_use_id")), "")
+            path = self._paths.pop(word(block.get("tool_use_id")), "")
             if block.get("is_error"):
                 self._failed_tool(event, text(block.get("content")))
             else:
@@ -157,12 +173,12 @@ class ClaudeLog(AgentLog):
         inner = table(event.get("event"))
         if inner.get("type") == "message_start":
             message = table(inner.get("message"))
-            self._streamed = text(message.get("id"))
+            self._streamed = word(message.get("id"))
             self._count(self._streamed, table(message.get("usage")))
         elif inner.get("type") == "message_delta":
-            name = text(event.get("api_message_id")) or self._streamed
+            name = word(event.get("api_message_id")) or self._streamed
             usage = table(inner.get("usage"))
-            self._stop = text(table(inner.get("delta")).get("stop_reason")) or self._stop
+            self._stop = word(table(inner.get("delta")).get("stop_reason")) or self._stop
             before = self._messages.get(name)
             if name and before is not None:
                 self._exact.discard(name)
@@ -170,8 +186,8 @@ class ClaudeLog(AgentLog):
                 self._exact.add(name)
 
     def _result_line(self, event: dict[str, Any]) -> None:
-        self._result = event
-        self._stop = text(event.get("stop_reason")) or self._stop
+        self._result = {name: event.get(name) for name in _OF_RESULT}
+        self._stop = word(event.get("stop_reason")) or self._stop
         since = event.get("model_usage_since_last_result")
         if isinstance(since, dict):
             self._settle(since)
@@ -180,22 +196,22 @@ class ClaudeLog(AgentLog):
         self._messages.clear()
         self._exact.clear()
         self._characters.clear()
+        self._model_of.clear()
+        self._older.clear()
         final = text(event.get("result"))
         errors = [item for item in rows(event.get("errors")) if isinstance(item, str)]
         self.said(final or (errors[0] if errors else ""))
         for item in rows(event.get("permission_denials")):
-            tool = text(table(item).get("tool_name")) or "a tool"
-            if tool not in self.denied:
-                self.denied.append(tool)
+            self.deny(text(table(item).get("tool_name")) or "a tool")
 
     def _settle(self, models: dict[str, Any]) -> None:
-        for name, told in models.items():
-            told = table(told)
+        for model, told in models.items():
+            told, name = table(told), _key(model, self._settled)
             self._settled[name] = self._settled.get(name, TokenUsage()) + _of_model(told)
             self.model = self.model or name
             dollars = amount(told.get("costUSD"))
             if dollars is not None:
-                self._dollars = (self._dollars or 0.0) + dollars
+                self._dollars = added(self._dollars, dollars)
             self._guessed |= told.get("costBasis") == "unknown"
         if not models:
             self._dollars = self._dollars or 0.0
@@ -215,7 +231,7 @@ class ClaudeLog(AgentLog):
         else:
             self._dollars = amount(event.get("total_cost_usd"))
             self._guessed = any(table(told).get("costBasis") == "unknown" for told in models.values())
-        self.model = self.model or next(iter(models), None)
+        self.model = self.model or next(filter(word, models), None)
         self._settled = {self.model: total}
 
     _HANDLERS = {  # noqa: RUF012 - a table, never changed
@@ -231,12 +247,14 @@ class ClaudeLog(AgentLog):
 
     @property
     def usage(self) -> TokenUsage:
-        settled = sum(self._settled.values(), TokenUsage())
-        return sum((self._live(name) for name in self._messages), settled)
+        known = sum((*self._settled.values(), *self._older.values()), TokenUsage())
+        return sum((self._live(name) for name in self._messages), known)
 
     @property
     def models(self) -> Mapping[str | None, TokenUsage]:
         found = dict(self._settled)
+        for older, usage in self._older.items():
+            found[older] = found.get(older, TokenUsage()) + usage
         for name in self._messages:
             model = self._model_of.get(name) or self.model
             found[model] = found.get(model, TokenUsage()) + self._live(name)
@@ -251,7 +269,7 @@ class ClaudeLog(AgentLog):
         return TokenUsage(told.input_tokens, guess, told.cache_read_tokens, told.cache_creation_tokens)
 
     @property
-    def estimated(self) -> bool:
+    def unsure(self) -> bool:
         if self._result is not None and self._result.get("terminal_reason") == "aborted_streaming":
             return True  # a request was under way, which the provider may bill all the same
         return not self._settled and self._dollars is None if not self._messages else True
@@ -278,6 +296,11 @@ class ClaudeLog(AgentLog):
         verdict = _STOPS.get(self._stop) or _TERMINAL.get(terminal) or verdict_of_status(status)
         verdict = verdict or _ERRORS.get(self._error) or verdict_of_words(words) or Verdict.FAILED
         return Ending(verdict, words or subtype or "it ended with an error")
+
+
+def _key(model: str | None, known: Mapping[str | None, TokenUsage]) -> str | None:
+    """The model as a key of a table that does not grow for ever."""
+    return model if model in known or (len(known) < _MOST_MODELS and word(model)) else None
 
 
 def _as_told(usage: TokenUsage) -> dict[str, int]:

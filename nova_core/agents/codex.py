@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import first_line, rows, table, text
+from nova_core.agents.fields import first_line, rows, table, text, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import Ending, Verdict
 from nova_core.agents.records import codex_usage
@@ -32,7 +32,7 @@ class CodexLog(AgentLog):
         if not isinstance(kind, str):
             return False
         if kind == "thread.started":
-            self.session_id = text(event.get("thread_id")) or self.session_id
+            self.session_id = word(event.get("thread_id")) or self.session_id
         elif kind == "turn.started":
             self._open, self._failed = True, None
         elif kind == "turn.completed":
@@ -64,8 +64,9 @@ class CodexLog(AgentLog):
         self.problem = None
         done = kind == "item.completed"
         if what == "agent_message":
-            self.said(text(item.get("text")))
-            self.say(self.final_text)
+            words = text(item.get("text"))
+            self.said(words)
+            self.say(words)
         elif what == "command_execution":
             self._command(item, done)
         elif what == "file_change":
@@ -77,7 +78,7 @@ class CodexLog(AgentLog):
         command = text(item.get("command"))
         self.say(first_line(command.removeprefix("/bin/bash -lc ").strip("'\"")))
         if done and item.get("status") == "declined":
-            self.denied.append("a command")
+            self.deny("a command")
         elif done:
             self.tools_run += 1
 
@@ -92,7 +93,7 @@ class CodexLog(AgentLog):
         elif done:
             self.tools_failed += 1
             if item.get("status") == "declined":
-                self.denied.append("a file change")
+                self.deny("a file change")
 
     def _call(self, item: dict[str, Any], done: bool) -> None:
         given = table(item.get("arguments"))
@@ -106,23 +107,23 @@ class CodexLog(AgentLog):
             return
         self.tools_failed += 1
         if "approval" in message:
-            self.denied.append(text(item.get("tool")) or "a tool")
+            self.deny(text(item.get("tool")) or "a tool")
 
     def plain(self, line: str) -> None:
         """Its own log on stderr is noise, but for the one place where a refused patch is told."""
         if "codex_core" in line and "patch " + _REJECTED in line:
-            self.denied.append("a file change: " + line.partition("patch " + _REJECTED)[2][:100])
+            self.deny("a file change: " + line.partition("patch " + _REJECTED)[2][:100])
         elif line.startswith("session id: ") and self.session_id is None:
-            self.session_id = line.removeprefix("session id: ").strip()
+            self.session_id = word(line.removeprefix("session id: ").strip()) or None
         elif line.startswith("model: ") and self.model is None:
-            self.model = line.removeprefix("model: ").strip()
+            self.model = word(line.removeprefix("model: ").strip()) or None
 
     @property
     def usage(self) -> TokenUsage:
         return TokenUsage() if self._total is None else self._total - self.previous
 
     @property
-    def estimated(self) -> bool:
+    def unsure(self) -> bool:
         return self._unknown or self._open or not self.began
 
     def ending(self, exit_code: int | None) -> Ending | None:

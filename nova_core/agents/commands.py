@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from nova_core.agents.fields import added, number, whole, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
+from nova_core.agents.signs import verdict_of_words
 from nova_core.model import TokenUsage
 from nova_core.tokens import TokenCounter
 
@@ -32,8 +34,15 @@ class CommandLog(AgentLog):
         end = data[-4000:].decode("utf-8", "replace").splitlines()
         self.tail.extend(line for line in end if line.strip())
 
+        self.gap = self._counter.gap
+
+    def skip(self) -> None:
+        self._counter.skip()
+        self.gap = True
+
     def finish(self) -> None:
         self._counter.finish()
+        self.gap |= self._counter.gap
         self.began = bool(self._counter.usage.total)
 
     @property
@@ -64,10 +73,15 @@ class PatternLog(AgentLog):
         self._matched = TokenUsage()
         self._dollars: float | None = None
         self._error: str | None = None
+        self._unsure = False  # a cost that is none
 
     def feed(self, data: bytes) -> None:
         self._counter.feed(data)
         super().feed(data)
+
+    def skip(self) -> None:
+        self._counter.skip()
+        super().skip()
 
     def finish(self) -> None:
         self._counter.finish()
@@ -82,23 +96,26 @@ class PatternLog(AgentLog):
         if found is None:
             return
         given = {name: value for name, value in found.groupdict().items() if value}
-        self._matched += TokenUsage(*(_whole(given.get(name)) for name in GROUPS[1:5]))
+        self._matched += TokenUsage(*(whole(given.get(name, "")) for name in GROUPS[1:5]))
         self.say(given.get("step", ""))
         self.changed(given.get("file", "").strip())
         if "text" in given:
             self.said(given["text"])
-        self.model = given.get("model", self.model)
-        self.session_id = given.get("session", self.session_id)
+        self.model = word(given.get("model")) or self.model
+        self.session_id = word(given.get("session")) or self.session_id
         self._error = given.get("error", self._error)
         if "cost" in given:
-            try:
-                self._dollars = (self._dollars or 0.0) + float(given["cost"].lstrip("$").replace(",", ""))
-            except ValueError:
-                return
+            dollars = number(given["cost"])
+            self._unsure |= dollars is None
+            self._dollars = self._dollars if dollars is None else added(self._dollars, dollars)
 
     @property
     def usage(self) -> TokenUsage:
         return self._counter.usage + self._matched
+
+    @property
+    def unsure(self) -> bool:
+        return self._unsure
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
@@ -109,11 +126,9 @@ class PatternLog(AgentLog):
 
     def ending(self, exit_code: int | None) -> Ending | None:
         if self._error is not None:
-            self.tail.append(self._error)
-            return self._by_words("it said")
+            return Ending(verdict_of_words(self._error) or Verdict.FAILED, f"it said: {self._error}")
         return Ending(Verdict.DONE, "exit code 0") if exit_code == 0 else None
 
-
-def _whole(digits: str | None) -> int:
-    plain = (digits or "").replace(",", "").replace("_", "")
-    return int(plain) if plain.isascii() and plain.isdigit() and len(plain) < 13 else 0
+    def _error_words(self) -> str:
+        """What it prints is about its work; only what the pattern calls an error tells of one."""
+        return ""

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 _MOST = 10**15  # more is noise; sums stay far below what JSON readers and SQLite hold
+_MOST_DIGITS = 40  # characters of a number; nobody writes a longer one
+_MOST_NAME = 200
+_SCALE = {"k": 1e3, "M": 1e6}
 
 
 def text(value: object) -> str:
     """The text, else nothing."""
     return value if isinstance(value, str) else ""
+
+
+def word(value: object) -> str:
+    """The id, model or tool, else nothing; a text too long to be one is none."""
+    return value if isinstance(value, str) and len(value) <= _MOST_NAME else ""
 
 
 def count(value: object) -> int:
@@ -20,6 +29,27 @@ def count(value: object) -> int:
 def amount(value: object) -> float | None:
     """The number from 0 up, else None."""
     return float(value) if type(value) in (int, float) and 0 <= value < _MOST else None  # type: ignore[operator, arg-type]
+
+
+def number(words: str) -> float | None:
+    """The number from 0 up that a text writes, as in `1,200`, `$0.25`, `3.1k` or `2M`; None for any other text."""
+    words = words.strip()[: _MOST_DIGITS + 1].removeprefix("$").replace(",", "").replace("_", "")
+    scale = _SCALE.get(words[-1:])
+    try:
+        value = float(words[:-1]) * scale if scale else float(words)
+    except ValueError:
+        return None
+    return value if len(words) <= _MOST_DIGITS and math.isfinite(value) and 0 <= value <= _MOST else None
+
+
+def whole(words: str) -> int:
+    """The count that a text writes, rounded, else 0."""
+    return round(number(words) or 0.0)
+
+
+def added(before: float | None, more: float) -> float:
+    """The sum of two amounts, none of which can make it endless."""
+    return min((before or 0.0) + more, float(_MOST))
 
 
 def table(value: object) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import count, first_line, table, text
+from nova_core.agents.fields import count, first_line, table, text, word
 from nova_core.agents.log import CHARACTERS, AgentLog
 from nova_core.agents.outcome import Ending, Verdict
 from nova_core.agents.signs import verdict_of_status, verdict_of_words
@@ -21,6 +21,9 @@ _OWN_CODES = {
     55: Ending(Verdict.PERMISSION_DENIED, "the folder is not trusted"),
 }
 _EDITS = ("write_file", "replace", "edit")
+_MOST_HEAD = 4000  # characters of a message by which it is known
+_MOST_TOOLS = 1000  # calls without a result so far
+_MOST_MODELS = 100
 _CODE = re.compile(r'"code"\s*:\s*(\d{3})')
 _STATUS = re.compile(r"failed with status (\d{3})")
 
@@ -34,7 +37,7 @@ class GeminiLog(AgentLog):
         super().__init__(previous)
         self._models: dict[str | None, TokenUsage] = {}
         self._result: dict[str, Any] | None = None
-        self._message = ""
+        self._head = ""  # of the message so far
         self._error = ""
         self._characters = 0
         self._tools: dict[str, tuple[str, str]] = {}
@@ -47,8 +50,8 @@ class GeminiLog(AgentLog):
         if not isinstance(kind, str):
             return False
         if kind == "init":
-            self.session_id = text(event.get("session_id")) or self.session_id
-            self.model = text(event.get("model")) or self.model
+            self.session_id = word(event.get("session_id")) or self.session_id
+            self.model = word(event.get("model")) or self.model
         elif kind == "message" and event.get("role") == "assistant":
             self._say(text(event.get("content")))
         elif kind == "tool_use":
@@ -56,7 +59,7 @@ class GeminiLog(AgentLog):
         elif kind == "tool_result":
             self._tool_result(event)
         elif kind == "error":
-            self._error = text(event.get("message")) or self._error
+            self._error = text(event.get("message"))[:_MOST_HEAD] or self._error
         elif kind == "result":
             self._result = event
             self._stats(table(event.get("stats")))
@@ -64,16 +67,22 @@ class GeminiLog(AgentLog):
 
     def _say(self, piece: str) -> None:
         self.problem = None
-        self._message += piece
         self._characters += len(piece)
-        self.said(self._message)
-        self.say(self._message)
+        head = self._head
+        if head:
+            self.said_more(piece)
+        else:
+            self.said(piece)
+        if len(head) < _MOST_HEAD:
+            self._head = head + piece
+            self.say(self._head)
 
     def _tool(self, event: dict[str, Any]) -> None:
-        self._message = ""
-        name, given = text(event.get("tool_name")), table(event.get("parameters"))
+        self._head = ""
+        name, given = word(event.get("tool_name")), table(event.get("parameters"))
         path = text(given.get("file_path"))
-        self._tools[text(event.get("tool_id"))] = name, path
+        if len(self._tools) < _MOST_TOOLS:
+            self._tools[word(event.get("tool_id"))] = name, path[:_MOST_HEAD]
         self._characters += len(str(given))
         if path:
             words = f"{'edit' if name in _EDITS else 'read'} {PurePath(path).name}"
@@ -84,7 +93,7 @@ class GeminiLog(AgentLog):
             self.asked = first_line(text(given.get("question"))) or "a question"
 
     def _tool_result(self, event: dict[str, Any]) -> None:
-        name, path = self._tools.pop(text(event.get("tool_id")), ("", ""))
+        name, path = self._tools.pop(word(event.get("tool_id")), ("", ""))
         if event.get("status") == "success":
             self.tools_run += 1
             if name in _EDITS:
@@ -92,25 +101,24 @@ class GeminiLog(AgentLog):
             return
         self.tools_failed += 1
         error = event.get("error")
-        said = f"{text(table(error).get('type'))} {text(table(error).get('message')) or text(error)}"
+        words = text(table(error).get("message")) or text(error)
+        said = f"{word(table(error).get('type'))} {words[:_MOST_HEAD]}"
         if re.search(r"denied|not allowed|permission|policy|rejected|cancel", said, re.IGNORECASE):
-            self.denied.append(name or "a tool")
+            self.deny(name or "a tool")
 
     def _stats(self, stats: dict[str, Any]) -> None:
-        models: dict[str | None, TokenUsage] = {
-            name: _usage(table(told)) for name, told in table(stats.get("models")).items()
-        }
+        models: dict[str | None, TokenUsage] = {name: _usage(table(told)) for name, told in _models(stats)}
         self._models = models or {self.model: _usage(stats)}
         self._name_model()
 
     def _whole(self, event: dict[str, Any]) -> None:
         """The one document of `-o json`."""
-        self.session_id = text(event.get("session_id")) or self.session_id
+        self.session_id = word(event.get("session_id")) or self.session_id
         self.said(text(event.get("response")))
         error = event.get("error")
         self._result = {"status": "error", "error": error} if error else {"status": "success"}
         stats = table(event.get("stats"))
-        models = {name: table(table(told).get("tokens")) for name, told in table(stats.get("models")).items()}
+        models = {name: table(table(told).get("tokens")) for name, told in _models(stats)}
         self._models = {name: _usage_of_document(told) for name, told in models.items()}
         self._name_model()
         self.tools_run = count(table(stats.get("tools")).get("totalSuccess"))
@@ -141,7 +149,7 @@ class GeminiLog(AgentLog):
         return sum(self._models.values(), TokenUsage())
 
     @property
-    def estimated(self) -> bool:
+    def unsure(self) -> bool:
         return self._result is None
 
     def ending(self, exit_code: int | None) -> Ending | None:
@@ -160,6 +168,10 @@ class GeminiLog(AgentLog):
         verdict = verdict or verdict_of_words(said) or (self.problem.verdict if self.problem else Verdict.FAILED)
         words = f"the model server said {status}" if status else "it ended with an error"
         return Ending(verdict, first_line(said, 300) or words)
+
+
+def _models(stats: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, told) for name, told in table(stats.get("models")).items() if word(name)][:_MOST_MODELS]
 
 
 def _usage(told: dict[str, Any]) -> TokenUsage:

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from nova_core.agents.fields import first_line
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict
-from nova_core.agents.signs import verdict_of_words
+from nova_core.agents.signs import error_lines, verdict_of_words
 from nova_core.model import TokenUsage
 from nova_core.pricing import Price, cost
+from nova_core.tokens import is_cut
 
-_LONGEST = 32 << 20  # bytes of one line; a longer one is dropped
+_LONGEST = 8 << 20  # bytes of one line; a longer one is dropped
+_MOST_ODD = 1 << 20  # bytes of a line that is no plain JSON and still looked into
 _LOOSE = 4 << 20  # bytes of lines that are no events, kept in case all of them together are one document
 _MOST_STEPS = 1000
 _MOST_FILES = 1000
 _MOST_FINAL = 100_000
+_MOST_PATH = 4096
+_MOST_DENIED = 100
+_MOST_DENIED_WORDS = 200
 CHARACTERS = 4  # a token, roughly, where no count is told
 _decode = msgspec.json.Decoder().decode
 _BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
+# Pairs, halves and all other escapes, one after the other, so that a half is none that belongs to one of them.
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class AgentLog:
     """Reads one attempt's log in pieces of any size; every attribute is what is known so far.
 
     A format says what events mean (`event`), what other lines mean (`plain`), how it ended (`ending`) and what was
-    used (`usage`, `estimated`, `told_cost`). `previous` is what earlier runs of the same session came to, for agents
+    used (`usage`, `unsure`, `told_cost`). `previous` is what earlier runs of the same session came to, for agents
     whose totals go on counting when a session is resumed. `judges`: the verdict is worth more than the exit code.
+    `gap`: a part of the log was never read. `trouble`: what went wrong with reading a line, which is then left out.
     """
 
     judges = True
@@ -39,11 +49,13 @@ class AgentLog:
         self.previous = previous or TokenUsage()
         self.session_id: str | None = None
         self.model: str | None = None
-        self.final_text = ""
+        self._final = ""
+        self._more: list[str] = []  # of the last words, not joined yet
+        self._length = 0
         self.step: str | None = None
         self.steps: list[str] = []
         self.files: dict[str, None] = {}
-        self.denied: list[str] = []
+        self.denied: dict[str, None] = {}
         self.asked: str | None = None
         self.tools_run = 0
         self.tools_failed = 0
@@ -53,7 +65,10 @@ class AgentLog:
         self.resets_at: float | None = None  # seconds since the epoch
         self.began = False
         self.tail: deque[str] = deque(maxlen=40)
-        self._rest = b""
+        self.gap = False
+        self.trouble = ""
+        self._rest: list[bytes] = []
+        self._rest_size = 0
         self._skipping = False
         self._loose: list[bytes] = []
         self._loose_size = 0
@@ -77,9 +92,14 @@ class AgentLog:
         return TokenUsage()
 
     @property
+    def unsure(self) -> bool:
+        """Whether `usage` is less than certain, by what was read."""
+        return False
+
+    @property
     def estimated(self) -> bool:
         """Whether `usage` is less than certain."""
-        return False
+        return self.gap or bool(self.trouble) or self.unsure
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
@@ -100,35 +120,66 @@ class AgentLog:
             if end < 0:
                 return
             data, self._skipping = data[end + 1 :], False
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
+        lines = data.split(b"\n")
+        last = lines.pop()
+        if lines and self._rest:
+            lines[0] = self._take_rest() + lines[0]
         for line in lines:
-            self._line(line)
-        if len(self._rest) > _LONGEST:
-            self._rest, self._skipping = b"", True
+            try:
+                self._line(line)
+            except Exception as error:
+                self._stumble(error)
+        if last:
+            self._rest.append(last)
+            self._rest_size += len(last)
+            if self._rest_size > _LONGEST:
+                self.gap |= self._take_rest()[:1000].lstrip().startswith(b"{")
+                self._skipping = True
+
+    def skip(self) -> None:
+        """A part of the log is missing here: what it told is not known."""
+        self._take_rest()
+        self.gap = self._skipping = True
+
+    def _take_rest(self) -> bytes:
+        rest = b"".join(self._rest)
+        self._rest, self._rest_size = [], 0
+        return rest
 
     def finish(self) -> None:
         """The log is over: take a last line without its line break, and a document that spans lines."""
-        if self._rest:
-            self._line(self._rest)
-            torn = self._rest.startswith(b'{"') and not self._rest.rstrip().endswith(b"}")
+        if rest := self._take_rest():
+            self._safely(self._line, rest)
+            torn = rest.startswith(b'{"') and not rest.rstrip().endswith(b"}")
             self.began = self.began or torn  # a first event written in part is no final text
-            self._rest = b""
         if not self.began and self._loose:
-            self._try(b"\n".join(self._loose))
+            self._safely(self._try, b"\n".join(self._loose))
         self._loose = []
+
+    def _safely(self, take: Callable[[bytes], object], data: bytes) -> None:
+        try:
+            take(data)
+        except Exception as error:
+            self._stumble(error)
+
+    def _stumble(self, error: Exception) -> None:
+        """A line that a format does not survive costs itself, not the run: others wrote it."""
+        self.trouble = self.trouble or f"{type(error).__name__}: {first_line(str(error), 200)}"
 
     def _line(self, line: bytes) -> None:
         start = line.find(b"{")
         if start >= 0 and (not line[:start].strip() or line.startswith(b'{"', start)):
             rest = line[start:] if start else line
-            if self._try(rest) or self._try_inside(line):
+            if self._try(rest) or self._try_mended(rest) or self._try_inside(line):
                 return
         if not line.strip():
             return
+        if line.startswith(b"[nova: ") and is_cut(line):
+            self.gap = True
+            return
         if not self.began and self._loose_size < _LOOSE:
             self._loose.append(line)
-            self._loose_size += len(line)
+            self._loose_size += len(line) + 64  # what a short line takes in memory
         words = line[:_MOST_FINAL].decode("utf-8", "replace").rstrip()
         self.tail.append(words[:2000])
         self.plain(words)
@@ -143,15 +194,21 @@ class AgentLog:
             return True
         return False
 
+    def _try_mended(self, data: bytes) -> bool:
+        """An event with half a character in it, as JavaScript writes text that was cut in the middle of a pair."""
+        return len(data) <= _MOST_ODD and _HALF.search(data) is not None and self._try(_mended(data))
+
     def _try_inside(self, line: bytes) -> bool:
         """An event with text of another stream before or after it on the same line."""
         start = line.find(b'{"')
         if start < 0 or (start == 0 and line.rstrip().endswith(b"}")) or b'"type"' not in line:
             return False
+        if len(line) > _MOST_ODD:
+            return False
         try:
             from json import JSONDecoder
 
-            event, _ = JSONDecoder().raw_decode(line[start:].decode("utf-8", "replace"))
+            event, _ = JSONDecoder().raw_decode(_mended(line[start:]).decode("utf-8", "replace"))
         except _BROKEN:
             return False
         if isinstance(event, dict) and self.event(event):
@@ -171,12 +228,33 @@ class AgentLog:
 
     def changed(self, path: str) -> None:
         """The agent changed a file."""
-        if path and len(self.files) < _MOST_FILES:
+        if path and len(path) <= _MOST_PATH and len(self.files) < _MOST_FILES:
             self.files[path] = None
+
+    def deny(self, what: str) -> None:
+        """The agent was not allowed to use something."""
+        if len(self.denied) < _MOST_DENIED:
+            self.denied[what[:_MOST_DENIED_WORDS]] = None
 
     def said(self, text: str) -> None:
         """The agent's last words so far."""
-        self.final_text = text[:_MOST_FINAL]
+        self._final = text[:_MOST_FINAL]
+        self._length = len(self._final)
+        if self._more:
+            self._more = []
+
+    def said_more(self, piece: str) -> None:
+        """The agent's last words go on; pieces are put together when they are asked for, for there may be many."""
+        if self._length < _MOST_FINAL:
+            self._more.append(piece[:_MOST_FINAL])
+            self._length += len(piece)
+
+    @property
+    def final_text(self) -> str:
+        """The last words, up to a limit."""
+        if self._more:
+            self.said("".join((self._final, *self._more)))
+        return self._final
 
     # what it comes to
 
@@ -217,7 +295,7 @@ class AgentLog:
         if self.asked:
             return Ending(Verdict.ASKED, f"it asked: {self.asked}")
         if self.denied:
-            names = ", ".join(dict.fromkeys(self.denied))
+            names = ", ".join(self.denied)
             return Ending(Verdict.PERMISSION_DENIED, f"it was not allowed to use {names}")
         if self.tools_failed and not self.tools_run and not self.files:
             return Ending(Verdict.NOTHING_DONE, "every tool it called was refused or unknown")
@@ -247,17 +325,29 @@ class AgentLog:
             return Ending(Verdict.UNKNOWN, "nothing in the log says how it ended, and no exit code is given")
         if exit_code == 0:
             if self.tail:
-                self.final_text = self.final_text or "\n".join(self.tail)
+                self.said(self.final_text or "\n".join(self.tail))
                 return Ending(Verdict.DONE, "exit code 0")
             return Ending(Verdict.NOTHING_DONE, "exit code 0, and it printed nothing")
         if was_killed(exit_code):
             return Ending(Verdict.INTERRUPTED, f"ended by {exit_words(exit_code)}")
         return self._by_words(exit_words(exit_code))
 
+    def _error_words(self) -> str:
+        """What its last lines say of an error."""
+        return error_lines(self.tail)
+
     def _by_words(self, fallback: str) -> Ending:
-        words = "\n".join(self.tail)
         last = first_line(self.tail[-1], 200) if self.tail else ""
-        return Ending(verdict_of_words(words) or Verdict.FAILED, f"{fallback}: {last}" if last else fallback)
+        return Ending(
+            verdict_of_words(self._error_words()) or Verdict.FAILED, f"{fallback}: {last}" if last else fallback
+        )
+
+
+def _mended(data: bytes) -> bytes:
+    """JSON with the replacement character for each half of a pair that has no other half."""
+    if _HALF.search(data) is None:
+        return data
+    return _ESCAPE.sub(lambda found: b"\\ufffd" if len(found[0]) == 6 and _HALF.match(found[0]) else found[0], data)
 
 
 def was_killed(exit_code: int) -> bool:

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import amount, count, first_line, table, text
+from nova_core.agents.fields import added, amount, count, first_line, number, table, text, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
 from nova_core.agents.signs import verdict_of_status, verdict_of_words
@@ -17,8 +17,11 @@ _REASONS = {
     "content-filter": Ending(Verdict.REFUSED, "the model refused"),
 }
 _MOST_BROKEN = 12
+_MOST_WORDS = 4000  # characters of a message that are looked at
 _EDITS = ("write", "edit", "patch", "multiedit", "apply_patch")
-_DENIED = re.compile(r"reject\w* permission|permission.{0,20}(?:denied|reject)|prevents you from using", re.IGNORECASE)
+_DENIED = re.compile(
+    r"reject\w{0,10} permission|permission.{0,20}(?:denied|reject)|prevents you from using", re.IGNORECASE
+)
 
 
 class OpencodeLog(AgentLog):
@@ -38,13 +41,16 @@ class OpencodeLog(AgentLog):
         kind = event.get("type")
         if not isinstance(kind, str):
             return False
-        self.session_id = text(event.get("sessionID")) or self.session_id
+        session = event.get("sessionID")
+        if session != self.session_id:
+            self.session_id = word(session) or self.session_id
         part = table(event.get("part"))
         if kind == "step_start":
             self._open, self.problem = True, None
         elif kind == "text":
-            self.said(text(part.get("text")))
-            self.say(self.final_text)
+            words = text(part.get("text"))
+            self.said(words)
+            self.say(words)
         elif kind == "tool_use":
             self._tool(text(part.get("tool")), table(part.get("state")))
         elif kind == "step_finish":
@@ -68,8 +74,8 @@ class OpencodeLog(AgentLog):
                 self.changed(path)
             return
         self.tools_failed += 1
-        if _DENIED.search(text(state.get("error"))):
-            self.denied.append(tool)
+        if _DENIED.search(text(state.get("error"))[:_MOST_WORDS]):
+            self.deny(tool)
 
     def _finish_step(self, part: dict[str, Any]) -> None:
         tokens = table(part.get("tokens"))
@@ -78,9 +84,9 @@ class OpencodeLog(AgentLog):
             count(tokens.get("input")), count(tokens.get("output")) + count(tokens.get("reasoning")),
             count(cache.get("read")), count(cache.get("write")),
         )  # fmt: skip
-        self._dollars += amount(part.get("cost")) or 0.0
+        self._dollars = added(self._dollars, amount(part.get("cost")) or 0.0)
         self._open = False
-        self._last = text(part.get("reason"))
+        self._last = word(part.get("reason"))
         self._broken = self._broken + 1 if self._last == "unknown" and not count(tokens.get("output")) else 0
         if self._broken >= _MOST_BROKEN:  # it tries again for ever, and each try may be billed
             words = "the model's answer breaks off again and again"
@@ -90,10 +96,7 @@ class OpencodeLog(AgentLog):
         data = table(error.get("data"))
         status, said = count(data.get("statusCode")), text(data.get("message")) or text(error.get("name"))
         headers = {str(name).lower(): value for name, value in table(data.get("responseHeaders")).items()}
-        try:
-            self.retry_after = float(text(headers.get("retry-after")))
-        except ValueError:
-            self.retry_after = None
+        self.retry_after = number(text(headers.get("retry-after")))
         verdict = verdict_of_status(status) or verdict_of_words(f"{text(error.get('name'))} {said}") or Verdict.FAILED
         if text(error.get("name")) == "MessageOutputLengthError":
             verdict = Verdict.LIMIT_REACHED
@@ -104,14 +107,14 @@ class OpencodeLog(AgentLog):
         if "permission requested:" in line and "auto-rejecting" in line:
             what = line.partition("permission requested:")[2].partition(";")[0].strip()
             if not self.denied:
-                self.denied.append(what[:100])
+                self.deny(what[:100])
 
     @property
     def usage(self) -> TokenUsage:
         return self._used
 
     @property
-    def estimated(self) -> bool:
+    def unsure(self) -> bool:
         ended = self._last in ("stop", *_REASONS) or self.problem is not None or self.denied
         return self._open or not self.began or not ended or self._broken > 0
 

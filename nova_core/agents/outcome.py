@@ -38,11 +38,22 @@ class CostBasis(StrEnum):
     UNPRICED = "unpriced"
 
 
-class Ending(NamedTuple):
-    """A verdict and its reason in words."""
+_MOST_REASON = 2000
 
+
+class _Ending(NamedTuple):
     verdict: Verdict
     reason: str
+
+
+class Ending(_Ending):
+    """A verdict and its reason in words, which somebody else may have written: a long one is cut."""
+
+    __slots__ = ()
+
+    def __new__(cls, verdict: Verdict, reason: str) -> Ending:
+        cut = reason if len(reason) <= _MOST_REASON else reason[: _MOST_REASON - 1] + "…"
+        return super().__new__(cls, verdict, cut)
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nova_core.agents.fields import count, rows, table, text
+from nova_core.agents.fields import count, rows, table, text, word
 from nova_core.model import TokenUsage
 
 _decode = msgspec.json.Decoder().decode
@@ -36,8 +36,8 @@ def claude_records(lines: Iterable[bytes], since: float) -> Records:
             asked = True
         elif event.get("type") == "assistant" and message.get("model") != "<synthetic>":
             asked = False
-            model = text(message.get("model")) or model
-            messages[text(message.get("id"))] = _claude_usage(table(message.get("usage")))
+            model = word(message.get("model")) or model
+            messages[word(message.get("id"))] = _claude_usage(table(message.get("usage")))
             helped |= any(table(block).get("name") in ("Agent", "Task") for block in rows(message.get("content")))
     return Records(sum(messages.values(), TokenUsage()), bool(messages) and not asked and not helped, model)
 
@@ -54,7 +54,7 @@ def codex_records(lines: Iterable[bytes], since: float) -> Records:
             asked, found = False, True
             total += codex_usage(table(payload.get("usage")))
         elif event.get("type") == "turn_context":
-            model = text(payload.get("model")) or model
+            model = word(payload.get("model")) or model
         elif what.endswith("_output") or what == "task_started":
             asked = True
     return Records(total, found and not asked, model)

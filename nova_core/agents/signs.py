@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from nova_core.agents.outcome import Verdict
@@ -38,6 +39,13 @@ _BY_WORDS = (
     ),
     (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety"),
 )
+# A line that tells of an error, by its beginning: any other may be about the work, which may be on limits and keys.
+_ERROR_LINE = re.compile(
+    r"(?:\d{4}-\d\d-\d\d\S{0,30}\s+)?[\W_]{0,20}(?:(?:\w{1,20}\s){0,2}\w{0,40}(?:error|exception)\b|fatal\b"
+    r"|invalid (?:x-)?api[ -]key|credit balance|not logged in|please set an auth method|unexpected status"
+    r"|you've hit your|(?:claude )?(?:ai )?usage limit)",
+    re.IGNORECASE,
+)
 _UNIT = r"(?:ms|milliseconds?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
 _AFTER = (
     r"(?:again|retry|reset\w*|available)\s+(?:in|after):?\s+"
@@ -64,6 +72,11 @@ def verdict_of_words(text: str) -> Verdict | None:
     """What a message of failure means, None if it says nothing known."""
     text = text[:_MOST_TEXT]
     return next((verdict for verdict, pattern in _BY_WORDS if re.search(pattern, text, re.IGNORECASE)), None)
+
+
+def error_lines(lines: Iterable[str]) -> str:
+    """Those of the lines that tell of an error."""
+    return "\n".join(line for line in lines if _ERROR_LINE.match(line))
 
 
 def wait_in(text: str, now: float) -> float | None:

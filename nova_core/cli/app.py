@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,7 @@ COMMANDS = {
     "why": "why",
     "history": "history",
     "stats": "stats",
+    "trace": "trace",
     "retry": "control",
     "skip": "control",
     "approve": "control",
@@ -33,6 +35,9 @@ COMMANDS = {
     "cancel": "control",
     "pause": "control",
     "resume": "control",
+    "plan": "plans",
+    "import": "importing",
+    "export": "importing",
     "graph": "plans",
     "config": "setup",
     "doctor": "doctor",
@@ -78,6 +83,11 @@ def wanted_commands(arguments: Iterable[str]) -> list[str]:
     return list(COMMANDS) if not named or "_NOVA_COMPLETE" in os.environ else named
 
 
+def function_name(command: str) -> str:
+    """What the function of a command is called."""
+    return f"{command}_" if iskeyword(command) else command.replace("-", "_")
+
+
 def build(names: Iterable[str]) -> typer.Typer:
     """The application with these commands."""
     app = typer.Typer(
@@ -89,7 +99,7 @@ def build(names: Iterable[str]) -> typer.Typer:
     )
     app.callback()(entry)
     for name in names:
-        function: Callable[..., Any] = getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name.replace("-", "_"))
+        function: Callable[..., Any] = getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), function_name(name))
         settings = {**CONTEXT, **getattr(function, "context_settings", {})}
         app.command(name, context_settings=settings)(function)
     return app

@@ -1,4 +1,4 @@
-"""What happens when a run is over: the summary, the JUnit file, and what GitHub Actions is told."""
+"""What happens when a run is over: the summary, the files that were asked for, and what GitHub Actions is told."""
 
 from __future__ import annotations
 
@@ -6,29 +6,21 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from nova_core.cli.files import log_tail, write_files
 from nova_core.cli.output import OutputClosedError, note, out_json, out_lines, tell
-from nova_core.console.summary import TAIL_LINES, counts, failed_tasks, summary, summary_object
-from nova_core.console.tails import tail
+from nova_core.console.summary import failed_tasks, summary, summary_object
 from nova_core.errors import EnvironmentProblem
-from nova_core.model import is_safe_id
 from nova_core.text import clean
 
 if TYPE_CHECKING:
+    from nova_core.cli.request import Request
     from nova_core.project import Project
     from nova_core.record import State
     from nova_core.result import RunResult, Snapshot
     from nova_core.worktime import WorkTime
 
 
-def finish(
-    snapshot: Snapshot,
-    result: RunResult,
-    project: Project,
-    *,
-    plan: str,
-    as_json: bool,
-    junit: str | None,
-) -> None:
+def finish(snapshot: Snapshot, result: RunResult, request: Request, *, as_json: bool) -> None:
     """Say how it ended, everywhere it was asked for.
 
     A reader that went away does not change how the run ended.
@@ -37,6 +29,7 @@ def finish(
         if as_json:
             out_json(summary_object(result))
         else:
+            project = request.project
             time = work_time(project, snapshot.state)
             out_lines(summary(result, snapshot, time, lambda task_id: log_tail(project, task_id)))
         sys.stdout.flush()
@@ -44,10 +37,9 @@ def finish(
         from nova_core.cli.output import abandon_stdout
 
         abandon_stdout()
-    if junit:
-        write_junit(junit, snapshot, project)
+    write_files(request, snapshot, result)
     if "GITHUB_ACTIONS" in os.environ:
-        tell_github(snapshot, result, plan)
+        tell_github(snapshot, result, request)
 
 
 def work_time(project: Project, state: State) -> WorkTime:
@@ -64,35 +56,24 @@ def work_time(project: Project, state: State) -> WorkTime:
     return WorkTime(spans, state.tasks)
 
 
-def log_tail(project: Project, task_id: str) -> list[str]:
-    """The last lines a task printed."""
-    return tail(project.latest_log(task_id), TAIL_LINES) if is_safe_id(task_id) else []
-
-
-def write_junit(path: str, snapshot: Snapshot, project: Project) -> None:
-    """Write the JUnit file; a failure to write is said and changes nothing else."""
-    from nova_core.junit import junit_xml
-
-    text = junit_xml(snapshot.cascade, snapshot.state.tasks, lambda task_id: log_tail(project, task_id))
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        note(f"nova: cannot write {clean(path)}: {error.strerror}")
-
-
-def tell_github(snapshot: Snapshot, result: RunResult, plan: str) -> None:
+def tell_github(snapshot: Snapshot, result: RunResult, request: Request) -> None:
     """Mark failures at their lines of the plan and write the step's summary."""
     from nova_core.console.github import error_commands, step_summary
 
-    failed = failed_tasks(snapshot.state.tasks)
     lines = {task_id: task.line for task_id, task in snapshot.cascade.tasks.items()}
-    for line in error_commands(failed, plan, lines):
+    for line in error_commands(failed_tasks(snapshot.state.tasks), from_workspace(request.plan), lines):
         tell(line)
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         try:
             with open(path, "a", encoding="utf-8") as file:
-                file.write(step_summary(snapshot.cascade.name, counts(result), failed))
+                file.write(step_summary(snapshot, result, lambda task_id: log_tail(request.project, task_id)))
         except OSError as error:
             note(f"nova: cannot write {clean(path)}: {error.strerror}")
+
+
+def from_workspace(plan: str) -> str:
+    """The plan's path as GitHub knows it: from the folder of the repository, which may be above the project's."""
+    workspace = os.environ.get("GITHUB_WORKSPACE")
+    path = os.path.relpath(os.path.realpath(plan), os.path.realpath(workspace)) if workspace else plan
+    return plan if path.startswith("..") else path

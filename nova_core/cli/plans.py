@@ -1,8 +1,9 @@
-"""Commands about the plan itself: check and graph."""
+"""Commands about the plan itself: check, plan and graph."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from nova_core.text import clean
 if TYPE_CHECKING:
     from nova_core.check import PlanSummary
     from nova_core.parser import Cascade
+    from nova_core.record import TaskState
 
 MAX_PATH_SHOWN = 12
 
@@ -107,6 +109,41 @@ def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
 def number_of(count: int, one: str, many: str = "") -> str:
     """`1 task`, `2 tasks`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def plan(
+    plan: Plan,
+    explain: Annotated[bool, typer.Option("--explain", help="Every task, with the reason.")] = False,
+    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="As if edited tasks ran again.")] = False,
+    directory: Directory = None,
+) -> int:
+    """Tell what changed in the plan since it ran, and what the next run would do; nothing is started.
+
+    \b
+    Examples:  nova plan
+               nova plan --explain
+    """
+    from nova_core.board import Selection
+    from nova_core.cli.options import here
+    from nova_core.cli.preview import preview, saved_tasks
+    from nova_core.cli.run import configured
+    from nova_core.importers import read_plan
+
+    project, config = here(), configured({})
+    for line in changed_lines(read_plan(plan, config.plan), saved_tasks(project)):
+        note(line)
+    return preview(plan, project, Selection(), config, fresh=False, rerun_changed=rerun_changed, reasons=explain)
+
+
+def changed_lines(cascade: Cascade, tasks: Mapping[str, TaskState]) -> list[str]:
+    """What was added, removed and edited since the state was written, and which of it is finished and stays so."""
+    from nova_core.changes import compare, fingerprint
+    from nova_core.record import TaskStatus
+
+    changes = compare(cascade.tasks, tasks, {i: fingerprint(task) for i, task in cascade.tasks.items()})
+    done = [i for i in changes.edited if tasks[i].status is TaskStatus.COMPLETED]
+    lines = [f"the plan changed: {clean(str(changes))}"] if changes else []
+    return lines + ([f"finished, and stay so without --rerun-changed: {clean(', '.join(done))}"] if done else [])
 
 
 def graph(

@@ -19,7 +19,8 @@ NOT_PASSED = {"detach", "directory", "ui", "ascii_only", "theme"}  # what an eng
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A run: `arguments` are its command line for an engine without a face, `junit` the path of a file to write."""
+    """A run: `arguments` are its command line for an engine without a face; `junit`, `summary` and `trace` are paths of
+    files to write when it is over."""
 
     plan: str
     project: Project
@@ -28,6 +29,8 @@ class Request(msgspec.Struct, frozen=True):
     fresh: bool = False
     rerun_changed: bool = False
     junit: str | None = None
+    summary: str | None = None
+    trace: str | None = None
     arguments: tuple[str, ...] = ()
 
     def engine(self) -> Orchestrator:

@@ -47,6 +47,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print what would run; start nothing.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Like -n, with the reason for every task.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing more after the first failure.")] = False,
+    tick: Annotated[bool, typer.Option("--tick", help="Tick the boxes of finished tasks in the plan.")] = False,
     retries: Annotated[int | None, typer.Option(min=0, metavar="N", help="Times to retry a failed task.")] = None,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time for a task, such as 30m.")] = None,
     idle_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time without any output.")] = None,
@@ -55,6 +56,10 @@ def run(
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background; return once it has begun.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False,
     junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None,
+    summary: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write what came of it as JSON (docs/ci.md).")
+    ] = None,
+    trace: Annotated[str | None, typer.Option(metavar="FILE", help="Write a trace for ui.perfetto.dev.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start nothing above this cost.")] = None,
     ascii_only: Ascii = False,
     theme: Theme = None,
@@ -82,7 +87,7 @@ def run(
     flags = {
         "jobs": jobs, "command": command, "agent": (agent,) if agent else None, "retries": retries, "budget": budget,
         "timeout": seconds("--timeout", timeout), "idle_timeout": seconds("--idle-timeout", idle_timeout),
-        "fail_fast": fail_fast or None,
+        "fail_fast": fail_fast or None, "tick": tick or None,
     }  # fmt: skip
     from nova_core.cli.request import Request, headless_arguments
 
@@ -108,7 +113,7 @@ def run(
         )
     request = Request(
         plan, project, configured(flags), selection, fresh=fresh, rerun_changed=rerun_changed, junit=junit,
-        arguments=arguments,
+        summary=summary, trace=trace, arguments=arguments,
     )  # fmt: skip
     if wants_interface(ui, as_json=as_json):
         from nova_tui.session import run_interface
@@ -169,7 +174,7 @@ def carry_out(engine: Orchestrator, request: Request, as_json: bool) -> int:
         result = msgspec.structs.replace(result, exit_code=128 + signals[0])
     from nova_core.cli.ending import finish
 
-    finish(engine.snapshot(), result, request.project, plan=request.plan, as_json=as_json, junit=request.junit)
+    finish(engine.snapshot(), result, request, as_json=as_json)
     return result.exit_code
 
 

@@ -43,6 +43,9 @@ NOVA_YAML = """\
 # limits:
 #   groups:
 #     First steps: 1      # most workers at once in this group
+
+# hooks:
+#   failed: ./notify.sh   # also started, blocked, milestone, finished; data are in NOVA_* variables, and JSON on stdin
 """
 
 MILESTONES_YAML = """\

@@ -70,11 +70,10 @@ def json_form() -> Callable[[Event], bytes]:
 
 def plain_form(engine: Orchestrator) -> Callable[[Event], bytes | None]:
     """An event as one line of text."""
-    tasks = engine.snapshot().cascade.tasks
     clock = LocalClock()
 
     def form(event: Event) -> bytes | None:
-        line = event_line(event, tasks, clock)
+        line = event_line(event, engine.cascade.tasks, clock)
         if line is None:
             return None
         return f"{for_runner(line)}\n".encode("utf-8", "replace")

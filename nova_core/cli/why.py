@@ -12,6 +12,7 @@ from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
 from nova_core.errors import EnvironmentProblem
 from nova_core.freshness import newer, same_failure
+from nova_core.held import refused_words
 from nova_core.record import State, TaskState, TaskStatus
 from nova_core.text import clean, duration
 
@@ -138,7 +139,7 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
         return [f"cannot start without {clean(', '.join(task.missing))}{where}"], go_on
     if task.waits_for:
         when = f"until {clean(task.retry_at)}" if task.retry_at else "for the rest of this run"
-        said = [f"waits for {clean(task.waits_for)}, which is left alone {when}"]
+        said = [f"waits for {clean(task.waits_for)}, which is left alone {when}{refused_words(task.refusals)}"]
         said += [f"last time: {failure_text(task.reason, task.error)}"] if task.reason else []
         return said, ["nova resume (tries again now)", f"nova cancel {name} (gives it up)", *go_on]
     if task.retry_at:

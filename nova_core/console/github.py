@@ -1,14 +1,23 @@
-"""What GitHub Actions understands: an `::error` line per failure and a short summary in Markdown."""
+"""What GitHub Actions understands: an `::error` line per failure and a summary of the step in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import TYPE_CHECKING
 
 from nova_core.console.lines import failure_text
+from nova_core.console.summary import Tail, cost_text, counts, failed_tasks
 from nova_core.record import TaskState
-from nova_core.text import clean
+from nova_core.text import clean, duration, head_and_tail, tokens
+
+if TYPE_CHECKING:
+    from nova_core.result import RunResult, Snapshot
 
 MAX_ANNOTATIONS = 10  # GitHub shows ten a step
+MAX_ROWS = 50  # a summary may have 1 MiB
+MAX_TAILS = 10
+MAX_TEXT = 500
 
 
 def error_commands(failed: Mapping[str, TaskState], plan: str, lines: Mapping[str, int]) -> list[str]:
@@ -20,11 +29,77 @@ def error_commands(failed: Mapping[str, TaskState], plan: str, lines: Mapping[st
     ]
 
 
-def step_summary(title: str, counts: str, failed: Mapping[str, TaskState]) -> str:
-    """Markdown for `$GITHUB_STEP_SUMMARY`."""
-    rows = [f"| {cell(task_id)} | {cell(failure_text(task.reason, task.error))} |" for task_id, task in failed.items()]
-    table = ["", "| Task | Why it failed |", "| --- | --- |", *rows] if rows else []
-    return "\n".join([f"### {cell(title)}", "", counts, *table, ""])
+def step_summary(snapshot: Snapshot, result: RunResult, tail: Tail) -> str:
+    """Markdown for `$GITHUB_STEP_SUMMARY`; `tail(task_id)` gives the last lines of a task's log."""
+    failed = failed_tasks(snapshot.state.tasks)
+    blocks = [
+        [f"### {cell(snapshot.cascade.name)}"],
+        [f"**{cell(result.outcome.replace('_', ' '))}**: {cell(counts(result))}"],
+        figures(result),
+        failures(failed, snapshot),
+        *(last_words(task_id, tail(task_id)) for task_id in list(failed)[:MAX_TAILS]),
+        blocked(snapshot.blocked),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def figures(result: RunResult) -> list[str]:
+    """Time, tokens and cost, as far as there are any."""
+    usage = result.tokens
+    cells = [("Time", duration(result.wall_seconds)), ("Work", duration(result.task_seconds))]
+    if usage.total:
+        mark = "~" if result.estimated else ""
+        cells += [
+            ("Tokens in", mark + tokens(usage.input_tokens)),
+            ("out", mark + tokens(usage.output_tokens)),
+            ("cache read", mark + tokens(usage.cache_read_tokens)),
+            ("cache written", mark + tokens(usage.cache_creation_tokens)),
+        ]
+    if usage.total or result.cost_usd is not None:
+        cells.append(("Cost", ("~" if result.estimated else "") + cost_text(result.cost_usd, result.unpriced)))
+    return table([head for head, _ in cells], [[value for _, value in cells]])
+
+
+def failures(failed: Mapping[str, TaskState], snapshot: Snapshot) -> list[str]:
+    """Why each task failed, how often it was tried, how long it took."""
+    if not failed:
+        return []
+    plan = snapshot.cascade.tasks
+    rows = [
+        [
+            task_id, plan[task_id].name if task_id in plan else "", failure_text(task.reason, task.error),
+            f"{task.attempt:,}", duration(task.elapsed),
+        ]
+        for task_id, task in list(failed.items())[:MAX_ROWS]
+    ]  # fmt: skip
+    return [*table(["Failed", "Name", "Why", "Attempts", "Time"], rows), *more(len(failed), "failed")]
+
+
+def last_words(task_id: str, lines: list[str]) -> list[str]:
+    """The end of a log, folded; inside of `pre` nothing is Markdown."""
+    if not lines:
+        return []
+    text = "\n".join(escape(line) for line in lines)
+    return [f"<details><summary>Log of {escape(clean(task_id))}</summary>", "", f"<pre>{text}</pre>", "", "</details>"]
+
+
+def blocked(causes: Mapping[str, Iterable[str]]) -> list[str]:
+    """What did not run because of a failure."""
+    if not causes:
+        return []
+    rows = [[task_id, ", ".join(by)] for task_id, by in list(causes.items())[:MAX_ROWS]]
+    return [*table(["Blocked", "By"], rows), *more(len(causes), "blocked")]
+
+
+def more(number: int, word: str) -> list[str]:
+    """How many rows there would have been."""
+    return ["", f"and {number - MAX_ROWS:,} more {word}"] if number > MAX_ROWS else []
+
+
+def table(heads: list[str], rows: list[list[str]]) -> list[str]:
+    """A table whose cells are plain text."""
+    lines = [heads, ["---"] * len(heads), *([cell(text) for text in row] for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def escape_data(text: str) -> str:
@@ -39,5 +114,5 @@ def escape_property(text: str) -> str:
 
 def cell(text: str) -> str:
     """Text inside a Markdown table, with nothing that is markup or HTML."""
-    safe = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{c}" if c in "\\`*_[]|#!" else c for c in safe)
+    safe = clean(head_and_tail(text, MAX_TEXT)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{c}" if c in "\\`*_[]|#!~$" else c for c in safe)

@@ -17,6 +17,7 @@ from nova_core.parser.criteria import checklist, read_criterion
 from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.source import read_source
 
+_FIELDS = ("id", "title", "status", "dependencies", "depends_on", "priority", "parent_task_id", "parent")
 _CONFIGS = ("config.yml", "config.yaml")
 _SKIPPED = {"archive": "is in the archive", "drafts": "is a draft"}
 _ID = re.compile(r"(?:(?P<prefix>[A-Za-z][\w-]*?)-)?(?P<number>\d+(?:\.\d+)*)\Z")
@@ -101,7 +102,8 @@ class _Reader:
             names = os.listdir(top)
         except OSError:
             return []
-        return [os.path.join(top, name) for name in sorted(names) if name.lower().endswith(".md") and name[0] != "."]
+        paths = [os.path.join(top, name) for name in sorted(names) if name.lower().endswith(".md") and name[0] != "."]
+        return list(filter(os.path.isfile, paths))
 
     def _add(self, file: str, *, done: bool) -> None:
         try:
@@ -126,7 +128,7 @@ class _Reader:
             text = f"there are several tasks {task_id}: who depends on it means the first"
             self._draft.note(NoteKind.GUESSED, found.line_of("id"), text, file)
         item = Item(key, title or key, found.line_of("id"), file, branch=self._draft.name)
-        self._draft.notes += found.notes
+        self._draft.notes += found.notes_on(*_FIELDS)
         self._set_state(item, found.text("status"), done=done)
         self._fill(item, found)
         self._by_id.setdefault(task_id.casefold(), item)

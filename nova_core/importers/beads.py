@@ -190,7 +190,7 @@ class _Reader:
             else:
                 unused[kind] += 1
         for kind, count in unused.items():
-            self._draft.note(NoteKind.DROPPED, 0, f"{count} links of the kind {quoted(kind)} make nobody wait")
+            self._draft.note(NoteKind.DROPPED, 0, f"links of the kind {quoted(kind)} make nobody wait: {count}")
 
     def _need(self, item: Item, needed: str) -> None:
         if needed == item.key:
@@ -229,6 +229,7 @@ class _Reader:
                 item.parent = dotted
                 text = f"{item.key} was taken as a part of {dotted}: its id says so, though no link does"
                 self._draft.note(NoteKind.GUESSED, item.line, text)
+        self._set_branches()
         parents = {item.parent for item in self._draft.items if item.parent}
         contexts: dict[str, str] = {}
         for item in self._draft.items:
@@ -241,6 +242,19 @@ class _Reader:
                 self._draft.note(NoteKind.GUESSED, item.line, text)
             elif item.container and item.key not in parents:
                 self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} is an epic without parts: nothing to do")
+
+    def _set_branches(self) -> None:
+        """The branch of an issue is the outermost thing it is a part of, else the plan."""
+        branches: dict[str, str] = {}
+        for item in self._draft.items:
+            chain: dict[str, Item] = {}
+            at = item
+            while at.parent and at.key not in branches and at.key not in chain:
+                chain[at.key] = at
+                at = self._items[at.parent]
+            item.branch = branch = branches.get(at.key) or (at.title if chain else self._draft.name)
+            for part in chain.values():
+                part.branch = branches[part.key] = branch
 
     def _place(self, item: Item, contexts: dict[str, str]) -> None:
         parent = self._items[item.parent]

@@ -90,6 +90,9 @@ class _Edges:
                     self._users[need] = self._users.get(need, 0) + self._size(item.key)
         self._ends: dict[str, tuple[str, ...]] = {}
         self._starts: dict[str, tuple[str, ...]] = {}
+        # Whoever waits for a task that is not to be done waits for what that would have waited for.
+        self._through: dict[str, tuple[str, ...]] = {}
+        self._dropped = {ids[item.key] for item in draft.items if item.state is ItemState.DROPPED}
         self._gates: list[Task] = []
         self._taken = set(ids.values())
         self._count = 0
@@ -109,6 +112,8 @@ class _Edges:
         found = dict.fromkeys((*self._start(item.parent), *self._needed_by(item)))
         found.pop(self._ids[item.key], None)
         self._count += len(found)
+        if item.state is ItemState.DROPPED:
+            self._through[item.key] = tuple(i for i in found if i not in self._dropped)
         return tuple(found)
 
     def _size(self, key: str) -> int:
@@ -140,7 +145,7 @@ class _Edges:
     def _end(self, key: str) -> tuple[str, ...]:
         """What is to be waited for by whoever waits for a task, a container or a set."""
         if key not in self._sizes:
-            return (self._ids[key],)
+            return self._ids[key], *self._through.get(key, ())
         if key not in self._ends:
             members = self._draft.sets.get(key) or self._tree.children.get(key, [])
             ends = tuple(dict.fromkeys(i for member in members for i in self._end(member)))
@@ -163,7 +168,8 @@ class _Edges:
             number += 1
             found = f"{wanted}-{number}"
         self._taken.add(found)
-        gate = Task(found, title, "", needs, place.group, place.branch, place.line, gate=True, file=place.file)
+        group = place.group or place.branch
+        gate = Task(found, title, "", needs, group, place.branch, place.line, gate=True, file=place.file)
         self._count += len(needs)
         self._gates.append(gate)
         return found

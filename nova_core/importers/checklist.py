@@ -21,7 +21,7 @@ from nova_core.parser.cells import without_comments
 # A box is a bullet and one mark in brackets; `[]` is written by mistake for `[ ]`. After it come `*` or `\*` (Kiro:
 # optional; Prettier escapes it) and a space. `[P]` and `[link](url)` are no boxes.
 _BOX = re.compile(
-    r"\s*(?:[-*+]|\d{1,9}[.)])[ \t\u3000\xa0]+"
+    r"\s*(?:#{1,6}[ \t]+)?(?:[-*+]|\d{1,9}[.)])[ \t\u3000\xa0]+"
     r"\[(?P<mark>[ \u3000\xa0xX~/>!✓✔√✅-]?)\](?P<star>\\?\*(?!\*))?(?=[\s*~]|\Z)"
 )
 _BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t\u3000]")
@@ -31,7 +31,7 @@ DONE_MARKS = frozenset("xX✓✔√✅")
 
 
 class Box(msgspec.Struct, gc=False):
-    """A checkbox; `line` counts from 1, `head` is what stands behind it on its line, `text` also the `more` lines that go on.
+    """A checkbox; `line` counts from 1, `head` is what stands behind it there, `text` also the `more` lines that go on.
 
     `heading` is the index of the heading it stands below, `inside` of the box around it, both -1 for none. `body` holds
     the indexes of the lines of its details.
@@ -69,7 +69,8 @@ class Fence(msgspec.Struct, frozen=True, gc=False):
 class Checklist(msgspec.Struct):
     """A file taken apart. `above` names for each heading the one it is a part of, -1 for none.
 
-    `fenced` are the indexes of the lines of fences that belong to a box, `unclosed` the fences and comments that never end: line and kind.
+    `fenced` are the indexes of the lines of fences that belong to a box, `unclosed` the fences and comments that never
+    end: line and kind.
     """
 
     lines: list[str]
@@ -229,9 +230,13 @@ class _Reader:
         headings = self._found.headings
         while self._levels and headings[self._levels[-1]].level >= heading.level:
             self._levels.pop()
+        box = _BOX.match(heading.text)
+        text = heading.text[box.end() :].strip() if box else heading.text
         self._found.above.append(self._levels[-1] if self._levels else -1)
-        headings.append(heading)
+        headings.append(Heading(heading.line, heading.level, text))
         self._levels.append(len(headings) - 1)
+        if box:  # `### - [x] T001 Title` is real
+            self._found.boxes.append(Box(heading.line, 0, box["mark"], bool(box["star"]), text, self._place, -1, text))
         self._open.clear()
         self._continues = False
 

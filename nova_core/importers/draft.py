@@ -24,7 +24,8 @@ class Item(msgspec.Struct):
     `key` is what the plan calls it, unique in its draft; `parent` the key of its container. `needs` are keys of items,
     or names of sets, that come before it; `missing` are words for something that comes before it and is not there.
     `word` is its state as the plan writes it. `fields` are further fields of `Task`. `box` is the line of its checkbox,
-    0 if it has none, and `mark` what stands behind it there. An item that is the parent of another is a container too, whatever `container` says.
+    0 if it has none, and `mark` what stands behind it there. An item that is the parent of another is a container too,
+    whatever `container` says.
     """
 
     key: str

@@ -60,6 +60,11 @@ class FrontMatter(msgspec.Struct, frozen=True):
                 return [item for item in values if item and isinstance(item, str)]
         return []
 
+    def notes_on(self, *names: str) -> list[Note]:
+        """The notes on these fields: what was made of a field that is of no use is of no use either."""
+        lines = {line for keys, line in self.lines.items() if keys and keys[0] in names}
+        return [note for note in self.notes if note.line in lines]
+
     def line_of(self, *keys: str | int) -> int:
         """The line of a field, or of an item of it; of its nearest parent if there is no such thing."""
         while keys and keys not in self.lines:
@@ -181,8 +186,18 @@ class _Reader:
         self.lines.setdefault(keys, first + starts[0])
         parts = [(lines[at:end], first + at) for at, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
         if _is_item(lines[starts[0]]):
-            return [self._item(part, line, (*keys, at)) for at, (part, line) in enumerate(parts)]
+            items = [(part, line) for part, line in parts if not self._is_stray(part, line, keys)]
+            return [self._item(part, line, (*keys, at)) for at, (part, line) in enumerate(items)]
         return self._fields(parts, keys)
+
+    def _is_stray(self, part: Sequence[str], line: int, keys: Keys) -> bool:
+        """Whether a part of a list is a field: it belongs to nothing that can be told, and is left out."""
+        text = part[0].strip()
+        if _is_item(part[0]) or not _KEY.match(text):
+            return False
+        said = f"{quoted(text)} stands in the list `{'.'.join(map(str, keys))}` and is no item of it"
+        self.notes.append(Note(NoteKind.DROPPED, self._path, line, said))
+        return True
 
     def _fields(self, parts: Sequence[tuple[list[str], int]], keys: Keys) -> dict[str, Any]:
         fields: dict[str, Any] = {}

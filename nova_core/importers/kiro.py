@@ -16,10 +16,11 @@ from nova_core.model import NoteKind
 _BOX = re.compile(r"^[ \t]*[-*+] \[[ xX~-]\](?:\\?\*)?[ \t]", re.MULTILINE)
 _OWN = re.compile(
     r"^[ \t]*[-*+] _(?:Requirements|Depends|Boundary|Validates)[:：]|^[ \t]*[-*+] \[[ xX-]\]\\?\*[ \t]"
-    r"|^[ \t]*\"waves\"\s*:|^#{1,2} (?:[^\n]{0,200} )?Implementation Plan\b"
-    r"|^[ \t]*[-*+] \[[ xX]\] \d{1,6}(?:\.\d{1,6}){0,9}\.? \(P\)[ \t]",
+    r"|^[ \t]*\"waves\"\s*:|^[ \t]*[-*+] \[[ xX]\] \d{1,6}(?:\.\d{1,6}){0,9}\.? \(P\)[ \t]",
     re.MULTILINE,
 )
+_TITLE = re.compile(r"^#{1,2} (?:[^\n]{0,200} )?Implementation Plan\b", re.MULTILINE)
+_NUMBERED = re.compile(r"^[ \t]*[-*+] \[[ xX~-]\](?:\\?\*)? (?:\*\*)?\d{1,6}\.", re.MULTILINE)
 
 
 def suits(path: str, text: str) -> bool:
@@ -27,7 +28,9 @@ def suits(path: str, text: str) -> bool:
     if not _BOX.search(text):
         return False
     folders = path.replace("\\", "/")
-    return ".kiro/" in folders or ("openspec/" not in folders and _OWN.search(text) is not None)
+    if ".kiro/" in folders or "openspec/" in folders:
+        return ".kiro/" in folders
+    return _OWN.search(text) is not None or (_TITLE.search(text) is not None and _NUMBERED.search(text) is not None)
 
 
 def read(path: str, text: str, options: Options) -> Draft:

@@ -12,7 +12,7 @@ from nova_core.importers.checklist import DONE_MARKS, Box, Checklist
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.heads import Head
 from nova_core.importers.options import Options
-from nova_core.importers.order import Order, Step, late, moved
+from nova_core.importers.order import Step, late, moved
 from nova_core.importers.refs import Asked, Names, inline
 from nova_core.model import NoteKind
 from nova_core.parser.cells import undecorated
@@ -22,7 +22,8 @@ _LONGEST_TITLE = 120
 _IN_PROGRESS = frozenset("-/")
 _FIELD = re.compile(
     r"\s*(?:[-*+]\s+)?(?:\*\*|__|\*|_)?"
-    r"(?P<key>depends(?: on)?|dependenc(?:y|ies)|blocked by|blocks|status|boundary|依赖|依存)(?:\*\*|__|\*|_)?\s*[:：]\s*(?P<value>.*)",
+    r"(?P<key>depends(?: on)?|dependenc(?:y|ies)|blocked by|blocks|status|boundary|依赖|依存|의존성)"
+    r"(?:\*\*|__|\*|_)?\s*[:：]\s*(?P<value>.*)",
     re.IGNORECASE,
 )
 _ANNOTATION = re.compile(r"_(?P<key>depends(?: on)?|boundary)\s*[:：]\s*(?P<value>[^_]*)_", re.IGNORECASE)
@@ -136,7 +137,7 @@ def todo_of(draft: Draft, found: Checklist, box: Box, head: Head, key: str) -> T
     if box.body:
         item.details = found.details(box)
         read_fields(todo, [(at + 1, found.lines[at]) for at in box.body if at not in found.fenced])
-    if "depend" in box.text or "(" in box.text or "依" in box.text or "（" in box.text:
+    if len(box.text) > 8:
         asked, prose = inline(box.text, box.line)
         todo.asked += asked
         for piece in prose:
@@ -183,12 +184,12 @@ def set_state(draft: Draft, todo: Todo) -> None:
     """What the box says, else the status in words."""
     item, box = todo.item, todo.box
     mark = box.mark.strip() if box else ""
-    if mark in DONE_MARKS and mark:
+    if mark in DONE_MARKS:
         item.state, item.word = ItemState.DONE, mark
     elif todo.head.struck:
         item.state, item.word = ItemState.DROPPED, "struck through"
         draft.note(NoteKind.DROPPED, item.line, f"{item.key} is struck through: it is not done")
-    elif mark in _IN_PROGRESS and mark:
+    elif mark in _IN_PROGRESS:
         draft.note(NoteKind.RESOLVED, item.line, f"{item.key} was begun, says [{mark}]: it is to be done")
     elif mark:
         draft.note(NoteKind.GUESSED, item.line, f"{item.key} has the mark [{mark}]: taken as to be done")
@@ -212,18 +213,14 @@ def drop_optional(draft: Draft, todo: Todo, options: Options) -> None:
         draft.note(NoteKind.DROPPED, todo.item.line, f"{todo.key} is optional: it is left out")
 
 
-def arrange(draft: Draft, todos: Sequence[Todo], names: Names, steps: list[Step]) -> Order:
-    """Resolve what the tasks ask for, and put those that wait for later ones behind them."""
-    keys = [todo.key for todo in todos]
+def resolve(draft: Draft, todos: Sequence[Todo], names: Names) -> None:
+    """Let the tasks need what they ask for."""
     items = {todo.key: todo.item for todo in todos}
     for todo in todos:
         for asked in todo.asked:
             names.ask(todo.item, asked)
         for asked in todo.blocks:
             _block(draft, todo, asked, names, items)
-    if steps:
-        put_late(draft, todos, keys, steps)
-    return Order(draft)
 
 
 def _block(draft: Draft, todo: Todo, asked: Asked, names: Names, items: Mapping[str, Item]) -> None:
@@ -236,8 +233,9 @@ def _block(draft: Draft, todo: Todo, asked: Asked, names: Names, items: Mapping[
         draft.note(NoteKind.UNRESOLVED, asked.line, f"{todo.key} blocks {quoted(word)}: there is none")
 
 
-def put_late(draft: Draft, todos: Sequence[Todo], keys: Sequence[str], steps: list[Step]) -> None:
+def put_late(draft: Draft, todos: Sequence[Todo], steps: list[Step]) -> None:
     """Put tasks behind those they wait for, if these come later: what a task says wins over its place."""
+    keys = [todo.key for todo in todos]
     inside: dict[str, list[str]] = {}
     for todo in todos:
         if todo.item.parent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nova_core.importers.checklist import Box, Checklist
 from nova_core.importers.draft import Draft, ItemState
 from nova_core.importers.heads import Head, read_head
-from nova_core.importers.lists import Keys, Todo, arrange, drop_optional, set_state, todo_of
+from nova_core.importers.lists import Keys, Todo, drop_optional, put_late, resolve, set_state, todo_of
 from nova_core.importers.options import Options
 from nova_core.importers.order import Order, Step
 from nova_core.importers.refs import Names
@@ -52,7 +52,10 @@ class Nested:
         for at in self._containers:  # what a parent waits for, all of its tasks wait for
             for asked in self.todos[at].asked:
                 self.names.ask(self.todos[at].item, asked)
-        return arrange(self.draft, self.leaves, self.names, self.steps if moving else [])
+        resolve(self.draft, self.leaves, self.names)
+        if moving:
+            put_late(self.draft, self.leaves, self.steps)
+        return Order(self.draft)
 
     def _choose(self) -> None:
         """Find the boxes that are tasks, and the box that each is a part of."""

@@ -32,7 +32,7 @@ class Order:
         self._names: dict[int, tuple[list[str], str]] = {}
 
     def follow(self, steps: Iterable[Step], start: list[str]) -> list[str]:
-        """Let each step wait for those before it, the first ones for `start`; what waits for all has to need the result.
+        """Let each step wait for those before it, the first ones for `start`; the result is what is last of all.
 
         A run of parallel steps starts after the last one before them that is not; the next one that is not waits for
         the whole run.
@@ -111,6 +111,22 @@ def late(keys: Sequence[str], needs: Mapping[str, Sequence[str]]) -> dict[str, t
     return found
 
 
+def circling(needs: Mapping[str, Sequence[str]]) -> set[str]:
+    """The keys that are part of a cycle, or wait for one."""
+    waiting = {key: len(wanted) for key, wanted in needs.items()}
+    users: dict[str, list[str]] = {}
+    for key, wanted in needs.items():
+        for need in wanted:
+            users.setdefault(need, []).append(key)
+    ready = [key for key in users if not waiting.get(key)]
+    while ready:
+        for user in users.get(ready.pop(), ()):
+            waiting[user] -= 1
+            if not waiting[user]:
+                ready.append(user)
+    return {key for key, count in waiting.items() if count}
+
+
 def moved(steps: list[Step], places: Mapping[str, tuple[int, int]], keys: Sequence[str]) -> None:
     """Put those steps behind what they wait for, and free them of their neighbours there."""
     if not places:
@@ -133,7 +149,7 @@ def _cut(
             kept.append(step)
             _cut(step.steps, places, keys, behind)
         else:
-            step.free = True
+            step.free = not step.parallel
             behind.setdefault(keys[place[0]], []).append((place[1], step))
     steps[:] = kept
 

@@ -20,7 +20,7 @@ _PHASE = re.compile(
 )
 _NUMBER = re.compile(r"\W*\w*?\s*(\d{1,4}(?:\.\d{1,4}){0,3})")
 STORY = re.compile(
-    r"(?:user\s+stor(?:y|ies)|\bUS|用户故事|ユーザーストーリー|hist[oó]ria de usu[aá]rio)\s*-?#?(\d{1,4})",
+    r"(?:\bstor(?:y|ies)|\bUS|用户故事|ユーザーストーリー|hist[oó]ria de usu[aá]rio)\s*-?#?(\d{1,4})",
     re.IGNORECASE,
 )
 _PRIORITY = re.compile(r"\((?:priority|优先级|優先度|prioridad(?:e)?)?\s*[:：]?\s*(P\d)\b", re.IGNORECASE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.model import Criterion, NoteKind
@@ -27,6 +28,8 @@ def one_line(text: str) -> str:
 
 def split_prose(text: str) -> tuple[str, str]:
     """A text as its first paragraph on one line, if that is plain prose, and the rest."""
+    if not text.strip():
+        return "", ""
     lines = split_lines(text.strip())
     end = next((at for at, line in enumerate(lines) if not line.strip()), len(lines))
     first = one_line(" ".join(lines[:end]))
@@ -51,6 +54,8 @@ def criteria_of(text: str, line: int) -> tuple[Criterion, ...]:
 
     A command in backticks is run as a check under the rules for criteria of CASCADE.md, see `parser.criteria`.
     """
+    if not text.strip():
+        return ()
     lines = split_lines(text.strip())
     if boxes := checklist(lines, line):
         return tuple(boxes)
@@ -105,6 +110,7 @@ def set_state(draft: Draft, item: Item, word: str) -> None:
         draft.note(NoteKind.GUESSED, item.line, f"{item.key} is {quoted(word)}: it was taken as open", item.file)
 
 
+@lru_cache(1024)  # a plan has few words of state, and many tasks
 def _bare(word: str) -> str:
     return " ".join(word.casefold().replace("_", " ").replace("-", " ").split())
 

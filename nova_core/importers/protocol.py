@@ -22,7 +22,9 @@ from nova_core.parser.source import read_source
 from nova_core.parser.values import BadValueError, read_estimate, reader_of
 
 _MOST_FILES = 20_000
-_NO_TASK = re.compile(r"(?i)(?:readme|template|changelog|license|index|[_.]|00[-_])|.*(?:template|protocol)\.md\Z")
+_NO_TASK = re.compile(
+    r"(?i)(?:readme|template|changelog|license|index|[_.]|00[-_]|epic\.md\Z)|.*(?:template|protocol)\.md\Z"
+)
 _KNOWN = frozenset(("task_id", "id", "title", "name", "dependencies", "depends_on", "inputs", "outputs", "phase"))
 _SPAN = re.compile(r"(?P<least>\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(?P<most>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]+)\Z")
 _FIELDS = ("agent", "model", "command", "timeout", "retries", "priority", "budget", "cpu", "memory", "approval")

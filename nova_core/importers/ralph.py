@@ -63,7 +63,7 @@ def _item(draft: Draft, story: dict[str, Any], source: Json, keys: Keys) -> Item
     key = keys.free(wanted)
     if key != wanted:
         draft.note(NoteKind.GUESSED, line, f"there are several stories {wanted}")
-    item = Item(key, one_line(text_of(story.get("title"))) or key, line)
+    item = Item(key, one_line(text_of(story.get("title"))) or key, line, branch=draft.name)
     passes = story.get("passes")
     if passes is True or text_of(passes).casefold() in _PASSED:
         item.state, item.word = ItemState.DONE, "passes"

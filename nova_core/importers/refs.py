@@ -8,14 +8,17 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item
 from nova_core.model import NoteKind
 from nova_core.parser.cells import is_nothing
-from nova_core.parser.findings import quoted
+from nova_core.parser.findings import quoted, shown_path
+from nova_core.parser.references import MAX_EDGES
 from nova_core.parser.wording import folded_name, numbered, plain, range_ends, trimmed, variants
 
 _JOINTS = (" and ", " & ", " + ", " plus ", "+", "&", "/", ";", "、", "，", "；", "와", "和")
 _ID = re.compile(r"([A-Za-z]*)-?0*(\d+)([a-z]{0,2})((?:\.\d+)*)([a-z]?)\Z")
+_NOTHING = frozenset(("없음", "无", "無", "なし", "ninguna", "nenhuma", "aucune", "keine", "нет", "независимо", "yok"))
 _MOST_WORDS = 10_000  # characters of one list of references
 _MOST_NAMED = 1_000  # phases in one range
 
@@ -30,6 +33,9 @@ _SAYS = re.compile(
     r"|[(（]\s*(?:after|requires?|needs|blocked by|waits for|prereq(?:uisite)?s?|deps?|dependenc(?:y|ies))\b"
     r"\s*[:：]?\s*",
     re.IGNORECASE,
+)
+_MAY_SAY = re.compile(
+    r"depend|[(（](?i:after|requires?|needs|blocked|waits|prereq|deps?)|依|dépend|hängt", re.IGNORECASE
 )
 _SURE = re.compile(r"\bdepend|依", re.IGNORECASE)
 
@@ -46,6 +52,8 @@ def inline(text: str, line: int) -> tuple[list[Asked], list[str]]:
     """The references in the sentences of a task, and the pieces that look like one and name nothing."""
     asked: list[Asked] = []
     prose: list[str] = []
+    if not _MAY_SAY.search(text):
+        return asked, prose
     for says in _SAYS.finditer(text[:_MOST_WORDS]):
         found = REFERENCES.match(text, says.end())
         if found:
@@ -75,9 +83,14 @@ class Names:
         for key in keys:
             like = alike(key)
             self._alike[like] = "" if like in self._alike else key
-            if like[:1] == "t" and like[1:].isdigit():
-                self._alike.setdefault(like[1:], key)
+        for key in keys:  # `T1` for the task 1, and the other way round
+            like = alike(key)
+            other = like[1:] if like[:1] == "t" and like[1:].isdigit() else f"t{like}" if like[:1].isdigit() else ""
+            if other:
+                self._alike.setdefault(other, key)
         self._groups: dict[str, list[str]] = {}
+        self._ranges: dict[tuple[int, int], Sequence[str]] = {}
+        self._spent = 0
         self._large: dict[str, frozenset[str]] = {}
 
     def call(self, name: str, keys: Iterable[str]) -> None:
@@ -110,7 +123,7 @@ class Names:
         if is_nothing(text):
             return [], []
         text = plain(text[:_MOST_WORDS])
-        if is_nothing(text) or not text:
+        if is_nothing(text) or text.casefold() in _NOTHING or not text:
             return [], []
         if (whole := self.find(text, but)) is not None:
             return whole, []
@@ -166,7 +179,11 @@ class Names:
         begin, end = self._position[first], self._position[last]
         if begin > end:
             return None
-        return self._set(f"{first} to {last}", self._keys[begin : end + 1], but)
+        keys = self._ranges.get((begin, end))
+        if keys is None:
+            keys = self._ranges[begin, end] = self._keys[begin : end + 1]
+            self._spend(len(keys))
+        return self._set(f"{first} to {last}", keys, but)
 
     def _phases(self, left: str, right: str, but: str) -> list[str] | None:
         """`Phases 3-5`: each of them."""
@@ -190,12 +207,22 @@ class Names:
         if len(keys) < 2:
             return [key for key in keys if key != but]
         if but and but in self._members(name, keys):
+            self._spend(len(keys))
             keys = [key for key in keys if key != but]
             name = f"{name} but {but}"
         while name in self._position:
             name += " all"
-        self._draft.sets.setdefault(name, list(keys))
+        if name not in self._draft.sets:
+            self._draft.sets[name] = list(keys)
         return [name]
+
+    def _spend(self, count: int) -> None:
+        """Give up on a file whose ranges hold more than a graph may."""
+        self._spent += count
+        if self._spent > MAX_EDGES:
+            raise InputError(
+                [Problem(shown_path(self._draft.path), 0, f"the plan has more than {MAX_EDGES:,} dependencies")]
+            )
 
     def _members(self, name: str, keys: Sequence[str]) -> frozenset[str]:
         known = self._large.get(name)

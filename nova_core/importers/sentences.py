@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
 from nova_core.importers.checklist import Checklist
-from nova_core.importers.draft import Draft
+from nova_core.importers.draft import Draft, Item
 from nova_core.importers.lists import Todo
+from nova_core.importers.order import circling
 from nova_core.importers.phases import STORY, Phase
 from nova_core.importers.refs import REFERENCES, Names
 from nova_core.model import NoteKind
@@ -57,6 +59,8 @@ _TEMPLATE = frozenset(
 )  # fmt: skip
 _LONGEST = 2_000  # characters of a sentence
 _MOST = 500  # sentences that are read
+_MOST_NAMED = 20  # stories, and ranges of phases, in one sentence
+_MOST_LINKS = 100_000  # pairs of phases, and of tasks and phases
 
 
 class _Subject(msgspec.Struct):
@@ -84,6 +88,12 @@ class Sentences:
         self._todos = {todo.key: todo for todo in todos}
         self._phase_of = {key: phase.index for phase in phases for key in phase.keys}
         self._by_number = {phase.number: phase.index for phase in phases if phase.number}
+        self._by_story: dict[int, list[int]] = {}
+        for phase in phases:
+            for story in phase.stories:
+                self._by_story.setdefault(story, []).append(phase.index)
+        self._links = 0
+        self._added: list[tuple[int, Item, str]] = []
         self._by_name: dict[str, int] = {}
         for phase in phases:
             word = phase.name.split(" ")[0].casefold()
@@ -106,7 +116,8 @@ class Sentences:
                 )
                 break
             if not self._sentence(line, text):
-                self._draft.note(NoteKind.DROPPED, line, f"not taken for a dependency: {quoted(text)}")
+                self._draft.note(NoteKind.DROPPED, line, f"not understood, or not as a whole: {quoted(text)}")
+        self._drop_circles()
         if kept:
             self._draft.note(
                 NoteKind.RESOLVED, 0, f"{kept} sentences of the template add nothing to the order of the tasks"
@@ -139,15 +150,16 @@ class Sentences:
         if not subject and not (colon and len(head) < 40):
             tail = text
         understood = False
+        whole = True
         for clause in _CLAUSES.split(tail if subject or colon else text):
-            clause = clause.strip()
-            if not clause:
+            if not clause.strip():
                 continue
-            known = self._clause(line, clause, subject)
-            if known is False:
-                return False
+            known = self._clause(line, clause.strip(), subject)
+            if known is None and not subject:
+                subject = self._named(clause)
             understood = understood or bool(known)
-        return understood or bool(subject and not _SOUNDS.search(without_remarks(tail)))
+            whole = whole and known is not False
+        return whole and (understood or bool(subject and not _SOUNDS.search(without_remarks(tail))))
 
     def _clause(self, line: int, clause: str, subject: _Subject) -> bool | None:
         """Whether a clause was understood; None if it says nothing of the order."""
@@ -178,10 +190,9 @@ class Sentences:
 
     def _scan(self, text: str) -> _Subject:
         found = _Subject()
-        for match in STORY.finditer(text):
-            number = int(match[1])
-            found.phases += [phase.index for phase in self._phases if number in phase.stories]
-        for match in _PHASES.finditer(text):
+        for match in islice(STORY.finditer(text), _MOST_NAMED):
+            found.phases += self._by_story.get(int(match[1]), [])
+        for match in islice(_PHASES.finditer(text), _MOST_NAMED):
             found.phases += self._span(match[1], match[2] or "", open_end=bool(match[3]))
         for match in REFERENCES.finditer(text):
             if _TASKS.match(match[0].removeprefix("task ").removeprefix("tasks ").strip("# ")):
@@ -209,6 +220,9 @@ class Sentences:
         """Let some wait for others, where the order of the phases does not have it so already."""
         understood = True
         for user in users.phases:
+            self._links += len(needed.phases)
+            if self._links > _MOST_LINKS:
+                return False
             for need in needed.phases:
                 if user != need:
                     understood = self._phase_after(user, need) and understood
@@ -217,8 +231,7 @@ class Sentences:
         for words in users.tasks:
             keys, unknown = self._names.read(words)
             self._unknown(line, unknown)
-            for key in self._members(keys):
-                self._task_after(line, key, needed)
+            understood = self._tasks_after(line, self._members(keys), needed) and understood
         return understood
 
     def _phase_after(self, user: int, need: int) -> bool:
@@ -233,33 +246,58 @@ class Sentences:
     def _phase_after_tasks(self, user: int, words: str) -> bool:
         keys, unknown = self._names.read(words)
         phase = self._phases[user]
-        open_ones = [key for key in self._members(keys) if self._phases[self._phase_of[key]].block >= phase.block]
-        if any(self._phases[self._phase_of[key]].block > phase.block for key in open_ones):
+        open_ones = [key for key in self._members(keys) if self._block_of(key) >= phase.block]
+        if any(self._block_of(key) > phase.block for key in open_ones):
             return False
         phase.needs += [key for key in open_ones if self._phase_of[key] != user]
         return not unknown
 
-    def _task_after(self, line: int, key: str, needed: _Subject) -> None:
-        todo = self._todos[key]
+    def _tasks_after(self, line: int, users: Sequence[str], needed: _Subject) -> bool:
+        """Let tasks wait, all for the same; whether that can be."""
         for words in needed.tasks:
-            keys, unknown = self._names.read(words, key)
-            if all(self._is_implied(key, need) for need in self._members(keys)) and not unknown:
-                continue
-            todo.item.needs += [need for need in keys if need not in todo.item.needs and need != key]
-            for word in unknown:
-                todo.item.missing.append(word[:100])
-            self._unknown(line, unknown, key)
+            keys, unknown = self._names.read(words)
+            members = self._members(keys)
+            last = max((self._block_of(key) for key in members), default=0)
+            if not frozenset(members).isdisjoint(users):
+                return len(users) == len(members) == 1
+            for user in users:
+                if last >= self._block_of(user):
+                    self._need(line, self._todos[user].item, keys)
+                self._todos[user].item.missing.extend(word[:100] for word in unknown)
+            self._unknown(line, unknown, users[0] if users else "")
         for at in needed.phases:
             phase = self._phases[at]
-            mine = self._phases[self._phase_of[key]]
-            if phase.block >= mine.block and at != mine.index:
-                todo.item.needs += [need for need in phase.keys if need not in todo.item.needs]
+            keys, _ = self._names.read(f"Phase {phase.number}") if phase.number else (phase.keys, [])
+            for user in users:
+                if phase.block >= self._block_of(user) and at != self._phase_of[user]:
+                    self._need(line, self._todos[user].item, keys)
+        return True
+
+    def _block_of(self, key: str) -> int:
+        return self._phases[self._phase_of[key]].block
+
+    def _need(self, line: int, item: Item, keys: Sequence[str]) -> None:
+        self._links += len(keys)
+        if self._links > _MOST_LINKS:
+            return
+        new = [need for need in keys if need not in item.needs and need != item.key]
+        item.needs += new
+        self._added += [(line, item, need) for need in new]
+
+    def _drop_circles(self) -> None:
+        """Take back what sentences say against each other, or against the tasks: `T020-T027 before T023-T029`."""
+        needs = {todo.key: todo.item.needs for todo in self._todos.values()}
+        circle = circling({**self._draft.sets, **needs}) if self._added else set()
+        told: set[int] = set()
+        for line, item, need in self._added:
+            if item.key in circle and need in circle:
+                item.needs.remove(need)
+                if line not in told:
+                    told.add(line)
+                    self._draft.note(NoteKind.DROPPED, line, "what is said here goes in a circle: it is not used")
 
     def _members(self, needs: Sequence[str]) -> list[str]:
         return [key for need in needs for key in self._draft.sets.get(need, [need])]
-
-    def _is_implied(self, key: str, need: str) -> bool:
-        return self._phases[self._phase_of[need]].block < self._phases[self._phase_of[key]].block
 
     def _unknown(self, line: int, words: Sequence[str], key: str = "") -> None:
         for word in words:

@@ -8,9 +8,9 @@ from collections import Counter
 from nova_core.importers.checklist import Box, Checklist, Loose, read_checklist
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.heads import Head, read_head
-from nova_core.importers.lists import Keys, Todo, arrange, draft_of, read_fields, set_state, texts, todo_of
+from nova_core.importers.lists import Keys, Todo, draft_of, put_late, read_fields, resolve, set_state, texts, todo_of
 from nova_core.importers.options import Options
-from nova_core.importers.order import Step
+from nova_core.importers.order import Order, Step
 from nova_core.importers.phases import (
     Phase,
     follow,
@@ -29,11 +29,12 @@ from nova_core.parser.cells import undecorated
 from nova_core.parser.findings import quoted
 
 _TASK = re.compile(
-    r"^[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX~-]?\][ \t]*)?|#{1,6}[ \t]+)?(?:\*\*|`)?\[?T-?\d{2,5}[a-z]?\b",
+    r"^[ \t]*(?:#{1,6}[ \t]+)?(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX~-]?\][ \t]*)?)?"
+    r"(?:\*\*|`)?\[?T(?:ASK)?-?\d{2,5}[a-z]?\b",
     re.MULTILINE,
 )
 _TEMPLATE = re.compile(r"^\*\*Input\*\*: Design documents|^## Format: `?\[ID\]", re.MULTILINE)
-_ID = re.compile(r"T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*\Z")
+_ID = re.compile(r"T(?:ASK)?-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*\Z")
 _NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
 _NO_TASKS = re.compile(
     r"checklist|acceptance|criteria|validation|\bgates?\b|review|definition of done|sign-?off|\bnotes\b|verification"
@@ -61,10 +62,10 @@ def read(path: str, text: str, options: Options) -> Draft:
     names = Names(draft, [todo.key for todo in todos])
     name_phases(names, phases)
     number_blocks(phases)
+    resolve(draft, todos, names)
     Sentences(draft, found, names, phases, todos).read()
-    steps = [Step(None, steps=phase.steps) for phase in phases]
-    order = arrange(draft, todos, names, steps)
-    follow(order, phases)
+    put_late(draft, todos, [Step(None, steps=phase.steps) for phase in phases])
+    follow(Order(draft), phases)
     _prove(found, todos, plan.places)
     return draft
 
@@ -198,7 +199,8 @@ class _Plan:
             return
         known.box, known.item.box, known.item.mark = box, box.line, box.head
         known.head = known.head if known.head.parallel else Head(head.id, head.labels, known.head.title, head.struck)
-        self._draft.note(NoteKind.RESOLVED, box.line, f"this is the box of {known.key} in line {known.item.line}")
+        if box.line != known.item.line:
+            self._draft.note(NoteKind.RESOLVED, box.line, f"this is the box of {known.key} in line {known.item.line}")
         if known.item.state is ItemState.OPEN:
             set_state(self._draft, known)
 

@@ -113,6 +113,7 @@ class _Reader:
     def read(self) -> Draft:
         """All tasks of the tag in their order, each before its subtasks."""
         found: list[tuple[Item, Item | None, Any]] = []
+        self._tell_odd(self._tags[self._tag])
         for data in objects_of(self._tags[self._tag].get("tasks")):
             task = self._item(data, self._id(data, len(found) + 1))
             self._tasks.setdefault(_bare(data, task.key), task)
@@ -130,11 +131,18 @@ class _Reader:
             written = text_of(data.get("id")) or str(number)
             key = written if re.match(rf"{re.escape(task.key)}[.-]", written) else f"{task.key}.{written}"
             item = self._item(data, self._free(key, data), task)
+            if objects_of(data.get("subtasks")):
+                self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} has subtasks of its own, which are left out")
             item.parent, item.group = task.key, task.title
             item.details = with_parts(item.details, [("Context", context)])
             self._siblings.setdefault((task.key, written), item)
             self._subtasks.setdefault(key, item)
             yield item, data.get("dependencies")
+
+    def _tell_odd(self, tag: dict[str, Any]) -> None:
+        for number, data in enumerate(list_of(tag.get("tasks")), 1):
+            if not isinstance(data, dict):
+                self._draft.note(NoteKind.DROPPED, 0, f"the entry {number} of the list of tasks is no task")
 
     def _id(self, data: dict[str, Any], number: int) -> str:
         return self._free(_bare(data, str(number)), data)

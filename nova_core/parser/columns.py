@@ -87,6 +87,8 @@ def read_header(header: Sequence[str]) -> Columns | None:
     depends_on = free.take_all(_DEPENDENCIES)
     extras = [(at, field, titles[at]) for field, names in _OPTIONAL.items() if (at := free.take(names)) >= 0]
     common = [(at, field, titles[at]) for field, names in _COMMON.items() if (at := free.take(names)) >= 0]
+    if not sure and depends_on and depends_on[0] < task_id:
+        return None  # `Dependency | Phase | Blocks`: a table of dependencies, each in its phase
     if task_id < 0 or not (depends_on or (sure and _is_plain_task_table(titles[task_id], name, description, extras))):
         return None
     unused = tuple(header[at] for at in free.left if titles[at])

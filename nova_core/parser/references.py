@@ -8,13 +8,12 @@ from nova_core.model import NoteKind
 from nova_core.parser.cells import NOTHING, is_nothing
 from nova_core.parser.findings import Findings, quoted
 from nova_core.parser.rows import Row
-from nova_core.parser.wording import folded_name, named, numbered, plain, range_ends, trimmed, variants
+from nova_core.parser.wording import NOUNS, folded_name, named, numbered, plain, range_ends, trimmed, variants
 
 MAX_EDGES = 1_000_000
 _MAX_PARTS = 100_000  # of one cell
 _MAX_GUESSES = 10
 _MAX_CANDIDATES = 2_000
-_NOUNS = frozenset(("phase", "step", "milestone", "pr", "batch", "item", "issue", "story", "feature", "stage"))
 _MOST_TOLD = 5  # ids of a range or group
 _MAX_WORD = 200  # longer references are not tried as ranges or names
 _ABOVE = ("above", "previous", "prior", "preceding", "earlier")
@@ -200,7 +199,7 @@ class References:
     def _by_noun(self, row: Row, word: str) -> Sequence[str] | None:
         """`Phase 1.1` where no group is called so, but a task is `1.1`: in somebody else's plan."""
         noun, _, task_id = word.partition(" ")
-        if not self._findings.lenient or noun.casefold() not in _NOUNS or task_id not in self._position:
+        if not self._findings.lenient or noun.casefold() not in NOUNS or task_id not in self._position:
             return None
         self._take(NoteKind.GUESSED, row, word, task_id)
         return (task_id,)
@@ -293,6 +292,8 @@ class References:
         found: list[str] = []
         for number in range(int(start), int(right) + 1):
             ids = self._by_name(row, f"{noun} {number}")
+            if ids is None:
+                ids = self._by_noun(row, f"{noun} {number}")
             if ids is None:
                 return None
             found += ids

@@ -23,6 +23,7 @@ from nova_core.parser.criteria import has_empty_code
 from nova_core.parser.findings import Findings, quoted
 from nova_core.parser.status import State, read_state, shown_state
 from nova_core.parser.values import BadValueError, read_criteria, reader_of
+from nova_core.parser.wording import NOUNS
 
 _ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit); `/` parts levels"
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
@@ -65,7 +66,6 @@ class RowReader:
         plain = not self._extras
         for index in indexes:
             line = lines[index]
-            self._mark = ""
             cells = split_row(line if "<!--" not in line else without_comments(line))
             if len(cells) != width:
                 cells = self._fitted(cells, index + 1)
@@ -74,16 +74,19 @@ class RowReader:
             if not is_safe_id(task_id):
                 task_id, name = self._cleaned_id(task_id, name, cells, index + 1)
                 if not task_id:
+                    self._mark = ""
                     continue
             depends_on = cells[at_depends].strip() if at_depends >= 0 else self._joined_dependencies(cells)
             yield Row(
                 task_id,
-                name if _TRAITS.isdisjoint(name) else _plain_name(name),
+                name if _TRAITS.isdisjoint(name) else plain_name(name),
                 cells[at_text].strip() if at_text >= 0 else "",
                 depends_on,
                 index + 1,
                 None if plain and not self._mark else self._fields(cells, index + 1),
             )
+            if self._mark:
+                self._mark = ""
 
     def _joined_dependencies(self, cells: Sequence[str]) -> str:
         found = [cell for at in self._columns.depends_on if not is_nothing(cell := cells[at].strip())]
@@ -133,7 +136,9 @@ class RowReader:
             return task_id, name
         if not self._columns.sure:
             first, _, rest = task_id.partition(" ")
-            first = first.rstrip(":.)")
+            if self._findings.lenient and first.casefold() in NOUNS:
+                first, _, rest = rest.partition(" ")
+            first = read_id(first.rstrip(":.)")).rstrip(":.)")
             if is_safe_id(first) and any(map(str.isdigit, first)):
                 return first, name or rest.strip(" :-–—")
         if written:
@@ -144,16 +149,13 @@ class RowReader:
         return "", ""
 
     def _fields(self, cells: Sequence[str], line: int) -> dict[str, Any] | None:
-        fields: dict[str, Any] = _settled(self._mark)
+        fields: dict[str, Any] = _settled(self._mark) if self._mark else {}
         for at, field, reader in self._extras:
             cell = cells[at].strip()
             if cell in NOTHING or is_nothing(cell):
                 continue
-            if field == "state":
-                fields.update(_settled(cell))
-                continue
             try:
-                value = reader(cell) if reader else read_criteria(cell, line)
+                value = reader(cell) if reader else self._own_fields(field, cell, line, fields)
             except BadValueError as error:
                 self._findings.refuse(line, error.message, error.hint)
                 continue
@@ -162,6 +164,13 @@ class RowReader:
             if field in ("command", "criteria") and cell.startswith("`") and has_empty_code(cell):
                 self._findings.warn(line, f"the {field} cell has empty backticks")
         return fields or None
+
+    def _own_fields(self, field: str, cell: str, line: int, fields: dict[str, Any]) -> object:
+        """The value of a field that needs its line; None for a state, which settles `fields` themselves."""
+        if field == "criteria":
+            return read_criteria(cell, line)
+        fields.update(_settled(cell))
+        return None
 
 
 def read_id(cell: str) -> str:
@@ -194,5 +203,6 @@ def _is_mark(cell: str) -> bool:
     return word in ("", "complete", "completed", "done", "pending", "in progress", "planned", "blocked", "not started")
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name without the decoration around it, and without links."""
     return undecorated(without_links(name) if "](" in name else name)

@@ -39,7 +39,7 @@ class Outline:
 
     def enter(self, heading: Heading) -> None:
         """Move on to the part of the plan below `heading`."""
-        level, title = _level_and_title(heading)
+        level, title = level_and_title(heading)
         if level == 1 and not self._named:
             self._named = True
             self.project = title or self.project
@@ -129,7 +129,7 @@ def place_rows(
     sections: list[Section] = []
     level = 0  # of the open section; 0 when none is open
     for at, block in enumerate(blocks):
-        task_id = _headed_task(block, ids, findings) if isinstance(block, Heading) else ""
+        task_id = headed_task(block, ids, findings) if isinstance(block, Heading) else ""
         if task_id and isinstance(block, Heading) and block.level == 3 and at + 1 in rows:
             task_id = ""
         ends = bool(task_id) or (block.level <= level if isinstance(block, Heading) else at in rows)
@@ -147,7 +147,7 @@ def place_rows(
     return sections
 
 
-def _headed_task(heading: Heading, ids: Mapping[str, str], findings: Findings) -> str:
+def headed_task(heading: Heading, ids: Mapping[str, str], findings: Findings) -> str:
     """The id of the task whose section this heading starts; empty if it starts none."""
     if heading.level < 3 or not heading.text:
         return ""
@@ -163,7 +163,8 @@ def _headed_task(heading: Heading, ids: Mapping[str, str], findings: Findings) -
     return found
 
 
-def _level_and_title(heading: Heading) -> tuple[int, str]:
+def level_and_title(heading: Heading) -> tuple[int, str]:
+    """What a heading says: its level, for which `L1:` in front of the title stands too, and the title without it."""
     title = undecorated(without_links(heading.text) if "](" in heading.text else heading.text)
     if title[:1] in ("L", "l") and title[1:2] in ("0", "1", "2", "3") and title[2:3] in (":", " ", "."):
         rest = title[2:].lstrip(" :.-–—")

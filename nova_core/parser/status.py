@@ -13,9 +13,9 @@ _DONE = frozenset(
      "yes", "y", "true", "100%")
 )  # fmt: skip
 _DROPPED = frozenset(
-    ("cancelled", "canceled", "won't do", "wont do", "won’t do", "won't fix", "wontfix", "won’t fix", "skipped", "skip",
-     "not needed", "not required", "no longer needed", "dropped", "removed", "obsolete", "superseded", "abandoned",
-     "rejected", "duplicate", "out of scope")
+    ("cancelled", "canceled", "won't do", "wont do", "won’t do", "won't fix", "wont fix", "wontfix", "won’t fix",
+     "skipped", "skip", "not needed", "not required", "no longer needed", "dropped", "removed", "obsolete",
+     "superseded", "abandoned", "rejected", "duplicate", "out of scope")
 )  # fmt: skip
 _TICKS = "✓✔✅☑"
 _MARKS = _TICKS + "☐⬜🔲⏳⏸🚧🟡🟢🔴🔵🟠⚪📋🔄❌✗✘⏭🚫❓🎉\ufe0f "

@@ -22,6 +22,8 @@ _LEADING = (
     "l2:",
     "#",
 )
+# What people call the rows of a table that has no ids but `Phase 1`.
+NOUNS = frozenset(("phase", "step", "milestone", "pr", "batch", "item", "issue", "story", "feature", "stage"))
 _TRAILING = (" complete", " completed", " done", " approved", " merged", " finished", " tasks")
 _RANGES = ("...", "..", "…", "–", "—", " through ", " thru ", " to ", " until ", " - ")
 

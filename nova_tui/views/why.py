@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
+from nova_core.held import refused_words
 from nova_core.record import Reason, TaskStatus
 from nova_core.rollup import Shown
 from nova_core.text import duration
@@ -96,7 +97,8 @@ def _how_it_failed(model: ViewModel, task_id: str) -> str:
 def _retrying(model: ViewModel, task_id: str) -> Reasons:
     state = model.task(task_id)
     if state.waits_for:
-        said = [f"waits for {plain(state.waits_for)}, which is left alone: again {_in(state.retry_at, model.now)}"]
+        again = f"again {_in(state.retry_at, model.now)}{refused_words(state.refusals)}"
+        said = [f"waits for {plain(state.waits_for)}, which is left alone: {again}"]
         said += [f"last time: {plain(failure_text(state.reason, state.error))}"] if state.reason else []
         return said, ["press r to try it again now, x to give it up"]
     times = "once" if state.failures == 1 else f"{state.failures} times"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -113,12 +114,12 @@ def test_the_same_id_twice(tmp_path: Path) -> None:
 
 
 def test_front_matter_that_is_no_yaml(tmp_path: Path) -> None:
-    """A name with an @ is common, and costs a note, not the task."""
+    """A name with an @ is common, and costs nothing; in a field that is used there is a note."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: Fix: it", "assignee:", "  - @codex", "status: Done")
     cascade = cascade_of(tmp_path)
     assert cascade.tasks["BACK-1"].name == "Fix: it"
     assert cascade.tasks["BACK-1"].settled == "Done"
-    assert [(note.kind.value, note.line) for note in cascade.notes] == [("guessed", 3), ("guessed", 5)]
+    assert [(note.kind.value, note.line) for note in cascade.notes] == [("guessed", 3)]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -130,6 +131,14 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         cascade_of(tmp_path)
     assert [problem.line for problem in raised.value.problems] == [3, 3, 1]
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    """A folder or a pipe with the name of a task is none, and stops nobody."""
+    write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A")
+    (tmp_path / "backlog/tasks/back-2 - b.md").mkdir()
+    os.mkfifo(tmp_path / "backlog/tasks/back-3 - c.md")
+    assert list(cascade_of(tmp_path).tasks) == ["BACK-1"]
 
 
 BODY = """

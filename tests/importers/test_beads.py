@@ -81,6 +81,18 @@ def test_epics_are_containers() -> None:
     assert cascade.notes == ()
 
 
+def test_branches() -> None:
+    """The branch is the outermost whole, the group the nearest one, the plan where there is none; circles end."""
+    draft = draft_of(
+        issue("a"), issue("e"), issue("f", ("e", "parent-child")), issue("g", ("f", "parent-child")),
+        issue("x", ("y", "parent-child")), issue("y", ("x", "parent-child")),
+    )  # fmt: skip
+    assert [(item.branch, item.group) for item in draft.items[:4]] == [
+        ("p", ""), ("p", ""), ("Issue e", "Issue e"), ("Issue e", "Issue f"),
+    ]  # fmt: skip
+    assert len(build(draft).tasks) == 3
+
+
 def test_parents_by_id_alone() -> None:
     """A dotted id is a part where the whole exists and no link says otherwise; that is told."""
     draft = draft_of(

@@ -95,7 +95,7 @@ def test_what_is_no_yaml(
         (["a: @b", "what is this"], 3, "no field"),
         (["c: [[@a]]"], 2, "cannot be read"),
         (["c:", "  - @a", "  what"], 4, "no item"),
-        (["c:", "  - @a", "  b: c"], 4, "no item"),
+        (["c:", "  - a", "  b: c", "  what"], 5, "no item"),
         (["a: " + "[" * 50], 2, "nested"),
         (["a: b", "c: d\x07"], 3, "not allowed"),
         (["a: [" + "x," * 30_000 + "]"], 2, "values"),
@@ -109,6 +109,13 @@ def test_what_makes_no_sense_is_refused_with_its_line(lines: list[str], line: in
     problem = raised.value.problems[0]
     assert said in problem.message
     assert (problem.path, problem.line) == ("t.md", line)
+
+
+def test_a_field_in_the_midst_of_a_list() -> None:
+    """It belongs to nothing, and costs itself, not the file: it is left out with a note."""
+    found = read("batches:", "  one:", "    - A-1", "    - A-2", "    why: both at once", "  two:", "    - A-3")
+    assert found.fields == {"batches": {"one": ["A-1", "A-2"], "two": ["A-3"]}}
+    assert [(note.kind, note.line) for note in found.notes] == [(NoteKind.DROPPED, 6)]
 
 
 def test_lines_of_fields_and_items() -> None:
@@ -143,6 +150,13 @@ def test_mark_and_line_ends() -> None:
     """A byte order mark and the line ends of Windows change nothing."""
     found = read_front_matter("\ufeff---\r\na: b\r\n---\r\none\r\ntwo", "t.md")
     assert (found.fields, found.body, found.body_line) == ({"a": "b"}, "one\ntwo", 4)
+
+
+def test_notes_on_fields() -> None:
+    """Notes can be had for the fields that somebody uses."""
+    found = read("who:", "  - @a", "title: x: y")
+    assert [note.line for note in found.notes_on("title")] == [4]
+    assert [note.line for note in found.notes_on("who", "no")] == [3]
 
 
 def test_text_and_texts() -> None:

@@ -222,6 +222,14 @@ def test_the_same_id_twice() -> None:
     assert list(build(draft).tasks) == ["1", "1-2", "2"]
 
 
+def test_what_is_left_out_is_told() -> None:
+    """Entries that are no tasks, and subtasks of subtasks, which Taskmaster does not have, cost a note each."""
+    deep = {"id": 1, "title": "a", "subtasks": [{"id": 1, "title": "b"}]}
+    draft = draft_of({"tasks": ["x", task(1, subtasks=[deep])]})
+    assert [item.key for item in draft.items] == ["1", "1.1"]
+    assert [note.kind for note in draft.notes] == [NoteKind.DROPPED, NoteKind.DROPPED]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "suits"),
     [

@@ -1,0 +1,187 @@
+"""Commands for plans of other tools: import, export."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nova_core.cli.options import AsJson, Directory, Plan
+from nova_core.cli.output import note, out, out_json, out_lines
+from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.model import NoteKind
+from nova_core.text import clean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nova_core.parser import Cascade
+
+MOST_NOTES = 200  # shown; all of them are in the JSON
+
+
+class ExportFormat(StrEnum):
+    """What `nova export` can write."""
+
+    CASCADE = "cascade"
+    JSON = "json"
+
+
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The plan of another tool: a file, or its folder.")],
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="PLAN", help="Write it as this plan.")] = None,
+    form: Annotated[
+        str, typer.Option("-f", "--format", metavar="NAME", help="Its format, where that is unclear.")
+    ] = "",
+    tag: Annotated[str, typer.Option(metavar="NAME", help="Which list of tasks (Taskmaster).")] = "",
+    optional: Annotated[bool, typer.Option("--optional", help="Take optional tasks as work to do.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace PLAN if it is there.")] = False,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> int:
+    """Tell what a plan of another tool means; with -o, write it as a CASCADE.md to edit.
+
+    Nothing is changed without -o. `nova run FILE` runs such a plan as it is.
+
+    \b
+    Examples:  nova import .kiro/specs/search/tasks.md
+               nova import .taskmaster --tag next -o CASCADE.md
+    """
+    from nova_core.importers import Options, read_plan
+
+    cascade = read_plan(file, Options(form, tag, optional, lenient=True))
+    if as_json:
+        out_json(report(cascade), indent=True)
+    else:
+        out_lines(report_lines(cascade))
+    if output:
+        from pathlib import Path
+
+        write_plan(cascade, Path(output), force=force)
+        note(f"written to {clean(output)}")
+    elif not as_json:
+        name = clean(shlex.quote(file))
+        note(f"next: nova run {name} runs it as it is; nova import {name} -o CASCADE.md writes a plan to edit")
+    return 0
+
+
+def export(
+    plan: Plan,
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write here.")] = None,
+    form: Annotated[ExportFormat, typer.Option("-f", "--format", help="What to write.")] = ExportFormat.CASCADE,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    directory: Directory = None,
+) -> int:
+    """Write the plan as a CASCADE.md, or as JSON; what was completed here is done there.
+
+    \b
+    Examples:  nova export tasks -o CASCADE.md
+               nova export -f json | jq '.tasks[].id'
+    """
+    from pathlib import Path
+
+    from nova_core.importers import read_plan
+    from nova_core.importers.write import to_markdown
+
+    cascade = with_progress(read_plan(plan))
+    if output and form is ExportFormat.CASCADE:
+        write_plan(cascade, Path(output), force=force)
+        note(counts_line(cascade))
+    elif form is ExportFormat.JSON:
+        data = plan_data(cascade)
+        if output:
+            import msgspec
+
+            replace(Path(output), msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n", force=force)
+        else:
+            out_json(data, indent=True)
+    else:
+        out(to_markdown(cascade).removesuffix("\n"))
+    return 0
+
+
+def report(cascade: Cascade) -> dict[str, Any]:
+    """What the plan comes to, as data."""
+    tasks = [task for task in cascade.tasks.values() if not task.gate]
+    kinds = Counter(n.kind for n in cascade.notes)
+    return {
+        "name": cascade.name, "format": cascade.format, "tasks": len(tasks), "gates": len(cascade.tasks) - len(tasks),
+        "edges": sum(len(task.depends_on) for task in cascade.tasks.values()),
+        "done": sum(bool(task.settled) and not task.dropped for task in tasks),
+        "dropped_tasks": sum(task.dropped for task in tasks),
+        "cannot_start": [task.id for task in tasks if task.missing and not task.settled],
+        "notes": {kind.value: kinds[kind] for kind in NoteKind},
+        "details": [{"kind": n.kind, "path": n.path, "line": n.line, "text": n.text} for n in cascade.notes],
+    }  # fmt: skip
+
+
+def report_lines(cascade: Cascade) -> list[str]:
+    """The same for people: each note with its place."""
+    notes = [clean(str(found)) for found in cascade.notes[:MOST_NOTES]]
+    more = len(cascade.notes) - MOST_NOTES
+    return [counts_line(cascade), *notes, *([f"and {more:,} more (--json has all)"] if more > 0 else [])]
+
+
+def counts_line(cascade: Cascade) -> str:
+    """The counts in one line."""
+    found = report(cascade)
+    parts = [f"{found['tasks']:,} tasks", f"{found['edges']:,} edges"]
+    names = (("gates", "gates"), ("done", "done already"), ("dropped_tasks", "not to be done"))
+    parts += [f"{found[key]:,} {word}" for key, word in names if found[key]]
+    parts += [f"{number} {kind}" for kind, number in found["notes"].items() if number]
+    if found["cannot_start"]:
+        parts.append(f"{len(found['cannot_start'])} cannot start")
+    return f"{clean(cascade.name)} ({cascade.format}): {', '.join(parts)}"
+
+
+def with_progress(cascade: Cascade) -> Cascade:
+    """The plan in which all that was completed here is called done."""
+    import msgspec
+
+    from nova_core.cli.options import here
+    from nova_core.record import TaskStatus
+    from nova_core.state import StateManager
+
+    try:
+        states = StateManager(here().state_file).load().tasks
+    except FileNotFoundError:
+        return cascade
+    tasks = dict(cascade.tasks)
+    for task in cascade.tasks.values():
+        state = states.get(task.id)
+        if state is not None and state.status is TaskStatus.COMPLETED and not task.settled and not task.gate:
+            word = "skipped" if state.skipped else "done"
+            tasks[task.id] = msgspec.structs.replace(task, settled=word, dropped=state.skipped)
+    return msgspec.structs.replace(cascade, tasks=tasks)
+
+
+def plan_data(cascade: Cascade) -> dict[str, Any]:
+    """The plan as data: what is not said is left out."""
+    import msgspec
+
+    fields = [msgspec.to_builtins(task) for task in cascade.tasks.values()]
+    tasks = [{name: value for name, value in task.items() if value not in (None, "", [], False, 0)} for task in fields]
+    return {"name": cascade.name, "format": cascade.format, "tasks": tasks}
+
+
+def write_plan(cascade: Cascade, path: Path, *, force: bool) -> None:
+    """Write a plan for people to edit."""
+    from nova_core.importers.write import to_markdown
+
+    replace(path, to_markdown(cascade).encode(), force=force)
+
+
+def replace(path: Path, data: bytes, *, force: bool) -> None:
+    """Write a file that is not there yet, or replace it with `force`."""
+    from nova_core.disk import Disk
+
+    if os.path.lexists(path) and not force:
+        raise UsageError(f"{clean(str(path))} is there already", hint="--force replaces it")
+    try:
+        Disk().replace(path, data, mode=0o644)
+    except OSError as error:
+        raise EnvironmentProblem(f"{clean(str(path))}: cannot be written ({error.strerror})", hint="") from None

@@ -1,0 +1,50 @@
+"""Small files that somebody else may have put there: plain ones only, up to a size, and no links out of the project."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """The content. Raises `OSError` for a link, a device, a FIFO, and for more than `most` bytes."""
+    with open(open_plain(path), "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+    return data
+
+
+def open_plain(path: Path) -> int:
+    """A descriptor to read a plain file by. Raises `OSError` for anything else."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no plain file")
+    return fd
+
+
+def read_inside(path: Path, root: Path, most: int) -> bytes:
+    """As `read_plain`, but follows links: from a path in `root` only to files that are there as well."""
+    real = Path(os.path.realpath(path))
+    named_inside = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))
+    if named_inside and not real.is_relative_to(os.path.realpath(root)):
+        raise OSError(errno.ELOOP, "it is a link that leads out of the project")
+    return read_plain(real, most)
+
+
+def lines_of(path: Path, most: int, longest: int) -> Iterator[bytes]:
+    """The lines of a plain file of at most `most` bytes, as long as it is now; longer ones than `longest` in parts.
+
+    Raises `OSError`, also for a file that is larger.
+    """
+    with open(open_plain(path), "rb") as file:
+        left = os.fstat(file.fileno()).st_size
+        if left > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
+        while left > 0 and (line := file.readline(min(left, longest))):
+            left -= len(line)
+            yield line

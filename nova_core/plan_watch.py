@@ -1,0 +1,89 @@
+"""Sees that a plan was changed while it runs, and reads it again beside the engine's loop."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from nova_core.errors import InputError, NovaError, Problem
+from nova_core.parser import Cascade
+
+_LOOK = 0.1  # seconds between two looks
+_SHARE = 50  # look at most for a fiftieth of the time
+
+Signature = tuple[tuple[str, int, int, int], ...]
+
+
+def signature(path: str) -> Signature:
+    """What tells one version of a plan from another: name, time, size and number of its file, or of its folder's."""
+    names = [path]
+    if os.path.isdir(path):
+        names = [os.path.join(at, name) for at, _, files in os.walk(path) for name in files if name.endswith(".md")]
+    found = []
+    for name in sorted(names):
+        try:
+            status = os.stat(name)
+        except OSError:
+            continue
+        found.append((name, status.st_mtime_ns, status.st_size, status.st_ino))
+    return tuple(found)
+
+
+class PlanWatch:
+    """Looks at the plan's file, or folder, and reads it in a thread of its own when it has changed and come to rest.
+
+    `read` reads the plan; a plan of a hundred thousand lines takes a second, in which the engine has to go on.
+    """
+
+    def __init__(self, path: str, read: Callable[[], Cascade]) -> None:
+        self._path = path
+        self._read = read
+        self._known = self._seen = signature(path)
+        self._pause = 0  # looks to leave out: a folder of ten thousand files takes some milliseconds
+        self._thread: threading.Thread | None = None
+        self._found: Cascade | NovaError | None = None
+
+    def look(self) -> Cascade | NovaError | None:
+        """The new plan, or why it cannot be used, once; None if there is nothing new. Two looks have to agree first."""
+        if self._thread is not None:
+            if self._thread.is_alive():
+                return None
+            self._thread = None
+            found, self._found = self._found, None
+            return found
+        if self._pause:
+            self._pause -= 1
+            return None
+        began = time.perf_counter()
+        now = signature(self._path)
+        self._pause = int((time.perf_counter() - began) * _SHARE / _LOOK)
+        rests, self._seen = now == self._seen, now
+        if now == self._known or not now or not rests:
+            return None
+        self._known = now
+        self._thread = threading.Thread(target=self._take, name="plan", daemon=True)
+        self._thread.start()
+        return None
+
+    def last_look(self) -> Cascade | NovaError | None:
+        """The same when the run is about to end: whatever is there now is read at once."""
+        if self._thread is not None:
+            self._thread.join()
+            return self.look()
+        now = signature(self._path)
+        if now == self._known or not now:
+            return None
+        self._known = self._seen = now
+        self._take()
+        found, self._found = self._found, None
+        return found
+
+    def _take(self) -> None:
+        try:
+            self._found = self._read()
+        except NovaError as error:
+            self._found = error
+        except (OSError, RecursionError, MemoryError) as error:
+            self._found = InputError([Problem(self._path, 0, f"cannot be read: {error}")])

@@ -1,0 +1,126 @@
+"""Reading a log that somebody else writes: in pieces, never more than asked for, past what was freed in its middle."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from nova_core.agents import AgentLog
+
+_PIECE = 256 << 10  # bytes; between two pieces the time is looked at
+_AT_THE_END = 1 << 20  # bytes that tell how it ended
+
+
+class LogTail:
+    """What was printed to a log since the last look.
+
+    The log stays open: when its holder replaces it by a shorter one, what was not read yet is still there, at its old
+    place. What was freed before it was read is told to the reader as missing, and so is what `hurry` leaves out.
+    """
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self.size = 0  # as far as it is to be read
+        self._first_size = 0
+        self._file: tuple[int, int] | None = None
+        self._fd = -1
+        self._over = self._final = False
+
+    def __del__(self) -> None:
+        self.close()
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more to read now."""
+        return self.offset < self.size
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all is read that was there at the first look, which an earlier engine may have read before."""
+        return self.offset >= self._first_size
+
+    def read(self, path: Path, log: AgentLog, most: int, is_late: Callable[[], bool]) -> bool:
+        """Feed `log` with `most` bytes or a little more, or until `is_late`; False if nothing is new."""
+        try:
+            if self._fd < 0:
+                self._open(path, log)
+            self._measure(log)
+            start = self.offset
+            while self.behind and self.offset - start < most:
+                self._read_piece(log)
+                if is_late():
+                    break
+        except OSError:
+            self.size = self.offset
+            return False
+        return self.offset > start
+
+    def end(self) -> None:
+        """Its writer has ended: what others print there from now on is not waited for."""
+        self._over = True
+
+    def hurry(self, log: AgentLog) -> None:
+        """Leave out all but the end."""
+        if self.size - self.offset > _AT_THE_END:
+            self._jump(log, self.size - _AT_THE_END)
+
+    def close(self) -> None:
+        """Let go of the file, until it is read again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open(self, path: Path, log: AgentLog) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._fd = fd
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise OSError(errno.ENOTSUP, "not a plain file")
+        file = status.st_dev, status.st_ino
+        if self._file is None:
+            self._first_size = status.st_size
+        elif self._file != file:  # it was cut while it was not held open: what is new in it cannot be told
+            self._jump(log, status.st_size)
+        self._file = file
+
+    def _measure(self, log: AgentLog) -> None:
+        if self._final:
+            return
+        self.size = os.fstat(self._fd).st_size
+        if self.size < self.offset:  # somebody emptied it
+            self._jump(log, self.size)
+        self._final = self._over
+
+    def _read_piece(self, log: AgentLog) -> None:
+        """The holes are looked for after reading, so that none can come to be in between."""
+        piece = os.pread(self._fd, min(_PIECE, self.size - self.offset), self.offset)
+        if not piece:
+            self.size = self.offset
+            return
+        data = _seek(self._fd, self.offset, "SEEK_DATA", self.offset)
+        if data > self.offset:
+            self._jump(log, min(data, self.size))
+            return
+        hole = _seek(self._fd, self.offset, "SEEK_HOLE", self.size)
+        piece = piece[: max(0, hole - self.offset)]
+        self.offset += len(piece)  # before it is fed: what a reader cannot bear is not fed again
+        log.feed(piece)
+
+    def _jump(self, log: AgentLog, offset: int) -> None:
+        self.offset = offset
+        log.skip()
+
+
+def _seek(fd: int, offset: int, whence: str, otherwise: int) -> int:
+    """The next data or hole (lseek(2)); `otherwise` where system or file system knows of none."""
+    number = getattr(os, whence, None)
+    if number is None:
+        return otherwise
+    try:
+        return os.lseek(fd, offset, number)
+    except OSError as error:
+        return 1 << 62 if error.errno == errno.ENXIO else otherwise

@@ -1,0 +1,338 @@
+"""spec-kit: tasks with ids in phases, stories beside each other, sentences about dependencies."""
+
+from __future__ import annotations
+
+import pytest
+from reading import edges, notes, plan
+
+from nova_core.importers import Options
+from nova_core.importers.speckit import read, suits
+from nova_core.model import NoteKind
+
+STORIES = """\
+# Tasks: Shop
+
+## Phase 1: Setup
+- [x] T001 Make the project
+- [ ] T002 [P] Lint
+- [ ] T003 [P] Format
+
+## Phase 2: Foundational (Blocking Prerequisites)
+- [ ] T004 Schema
+
+**Checkpoint**: `make test` passes
+
+## Phase 3: User Story 1 - Buy (Priority: P1) 🎯 MVP
+
+**Independent Test**: Somebody buys something
+
+### Tests for User Story 1
+- [ ] T005 [P] [US1] Contract test
+- [ ] T006 [P] [US1] Basket model
+### Implementation for User Story 1
+- [ ] T007 [US1] Basket
+- [ ] T008 [US1] Checkout
+
+## Phase 4: User Story 2 - Search (Priority: P3)
+- [ ] T009 [US2] Search
+
+## Phase 5: Polish
+- [ ] T010 [P] Docs
+- [ ] T011 [P] Speed
+"""
+
+
+def test_phases_are_barriers_and_stories_are_not() -> None:
+    """Setup, then foundations, then all stories at the same time, then the polish; `[P]` beside its neighbours."""
+    assert edges(plan("spec-kit", STORIES)) == {
+        "T001": "", "T002": "T001", "T003": "T001",
+        "T004": "T002 T003",
+        "T005": "T004", "T006": "T004", "T007": "T005 T006", "T008": "T007",
+        "T009": "T004",
+        "T010": "T008 T009", "T011": "T008 T009",
+    }  # fmt: skip
+
+
+def test_what_else_a_phase_gives_its_tasks() -> None:
+    """Branch, group, priority, state, and criteria without commands for the last task of the phase."""
+    cascade = plan("spec-kit", STORIES)
+    task = cascade.tasks["T008"]
+    assert (task.branch, task.group, task.priority) == (
+        "Shop", "Phase 3: User Story 1 - Buy (Priority: P1) 🎯 MVP", 1,
+    )  # fmt: skip
+    assert cascade.tasks["T001"].settled == "x"
+    assert [(c.text, c.command) for c in task.criteria] == [("Somebody buys something", None)]
+    assert [(c.text, c.command) for c in cascade.tasks["T004"].criteria] == [("`make test` passes", None)]
+    assert cascade.tasks["T009"].priority == -1
+
+
+OLD = """\
+# Tasks: Shop
+## Phase 3.1: Setup
+- [ ] T001 A
+## Phase 3.2: Tests First (TDD) ⚠️ MUST COMPLETE BEFORE 3.3
+- [ ] T002 [P] B
+- [ ] T003 [P] C
+## Phase 3.3: Core
+- [ ] T004 [P] D
+- [ ] T005 E
+## Dependencies
+- Tests (T002-T003) before implementation (T004-T005)
+- T004 blocks T005
+"""
+
+
+def test_the_phases_of_the_first_template() -> None:
+    """3.1 to 3.5 are barriers, and its sentences say nothing that is not so already."""
+    cascade = plan("spec-kit", OLD)
+    assert edges(cascade) == {"T001": "", "T002": "T001", "T003": "T001", "T004": "T002 T003", "T005": "T004"}
+    assert cascade.notes == ()
+
+
+def story(sentence: str) -> str:
+    """Three stories, and one sentence about their order."""
+    return (
+        "# Tasks: Shop\n## Phase 1: Setup\n- [ ] T001 A\n## Phase 2: User Story 1\n- [ ] T002 B\n"
+        "## Phase 3: User Story 2\n- [ ] T003 C\n- [ ] T004 [P] D\n- [ ] T005 [P] E\n"
+        f"## Phase 4: User Story 3\n- [ ] T006 F\n## Phase 5: Polish\n- [ ] T007 G\n## Dependencies\n- {sentence}\n"
+    )
+
+
+PLAIN = {
+    "T001": "", "T002": "T001", "T003": "T001", "T004": "T003", "T005": "T003", "T006": "T001",
+    "T007": "T002 T004 T005 T006",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sentence", "changed"),
+    [
+        ("**US3 (Phase 4)**: Depends on US1 (extends the list)", {"T006": "T002", "T007": "T004 T005 T006"}),
+        ("**User Story 3 (P3)**: Depends on User Story 1", {"T006": "T002", "T007": "T004 T005 T006"}),
+        ("Phase 4 depends on Phases 2-3", {"T006": "T002 T004 T005", "T007": "T006"}),
+        ("User Story 3 (Phase 4) - Depends on Story 1 completion", {"T006": "T002", "T007": "T004 T005 T006"}),
+        ("US1: BLOCKS US3", {"T006": "T002", "T007": "T004 T005 T006"}),
+        ("US1 before US3", {"T006": "T002", "T007": "T004 T005 T006"}),
+        ("US1 depends on US3", {"T002": "T006", "T007": "T002 T004 T005"}),
+        ("T006 depends on T002/T004", {"T006": "T001 T002 T004"}),
+        ("T006 after T002", {"T006": "T001 T002"}),
+        ("T002 blocks T006", {"T006": "T001 T002"}),
+        ("T004 after T005", {"T004": "T003 T005"}),
+        ("**Setup (Phase 1)**: No dependencies - can start immediately", {}),
+        ("**User Stories (Phase 2+)**: All depend on Setup completion", {}),
+        ("**Polish (Phase 5)**: Depends on all user stories", {}),
+        ("US2: Can run in PARALLEL with US1", {}),
+        ("US2: Independent of Phase 2", {}),
+        ("Phase 5: Depends on Phase 1 (T001 for the paths)", {}),
+        ("US3: Depends on Phase 1 + US1 (test helpers)", {"T006": "T002", "T007": "T004 T005 T006"}),
+    ],
+)
+def test_a_regular_sentence_is_taken_up(sentence: str, changed: dict[str, str]) -> None:
+    """What the section about dependencies says is added to the order of the phases, without a note."""
+    cascade = plan("spec-kit", story(sentence))
+    assert edges(cascade) == PLAIN | changed
+    assert [note for note in cascade.notes if note.kind is not NoteKind.RESOLVED] == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Models before services", "The API needs the schema", "Phase 1 depends on Phase 5", "Rollout after the audit",
+        "US3 depends on the design review",
+    ],
+)  # fmt: skip
+def test_another_sentence_is_told(sentence: str) -> None:
+    """One that looks like a dependency and is not understood, or is the template's, adds nothing and gets a note."""
+    cascade = plan("spec-kit", story(sentence))
+    assert edges(cascade) == PLAIN
+    assert len(cascade.notes) == 1
+
+
+def test_sentences_that_go_in_a_circle_are_taken_back() -> None:
+    """Neither overlapping ranges nor two sentences against each other make a plan that cannot be read."""
+    for sentence in ("T002-T004 before T003-T006", "T002 after T006\n- T006 after T002"):
+        cascade = plan("spec-kit", story(sentence))
+        assert edges(cascade) == PLAIN
+        assert notes(cascade, NoteKind.DROPPED)
+
+
+def test_a_task_that_is_not_there_is_missing() -> None:
+    """Whoever waits for it cannot start; the others can."""
+    cascade = plan("spec-kit", "- [ ] T001 A (depends on T099)\n- [ ] T002 [P] B\n")
+    assert cascade.tasks["T001"].missing == ("T099",)
+    assert cascade.tasks["T002"].missing == ()
+    assert notes(cascade, NoteKind.UNRESOLVED) == ["1: T001 waits for 'T099': there is none"]
+
+
+@pytest.mark.parametrize(
+    ("line", "needs"),
+    [
+        ("T004 D (depends on T001, T002)", "T001 T002"),
+        ("T004 D (depends on T001-T002)", "T001 T002"),
+        ("T004 D — depends on T001 (it exists)", "T001"),
+        ("T004 D (after T001)", "T001"),
+        ("T004 D (depends on T1 and T2)", "T001 T002"),
+        ("T004 D\n  goes on\n  and on (depends on T001, T002)", "T001 T002"),
+        ("T004 D\n  - Depends on: T001", "T001"),
+        ("T004 D (requires model)", ""),
+        ("T004 D (After, Before, Limit)", ""),
+    ],
+)
+def test_dependencies_in_a_line(line: str, needs: str) -> None:
+    """Ids behind the usual words count, also in a continuation line; other words in brackets do not."""
+    text = f"- [ ] T001 [P] A\n- [ ] T002 [P] B\n- [ ] T003 [P] C\n- [ ] {line.replace('D', '[P] D', 1)}\n"
+    assert edges(plan("spec-kit", text))["T004"] == needs
+
+
+def test_a_task_may_wait_for_a_later_one() -> None:
+    """It comes after that one then, and those between them do not wait for it."""
+    cascade = plan(
+        "spec-kit", "- [ ] T001 A\n- [ ] T002 B (depends on T004 models)\n- [ ] T003 C\n- [ ] T004 D\n- [ ] T005 E\n"
+    )
+    assert edges(cascade) == {"T001": "", "T002": "T004", "T003": "T001", "T004": "T003", "T005": "T002 T004"}
+    assert len(notes(cascade, NoteKind.RESOLVED)) == 1
+
+
+def test_a_heading_may_name_a_dependency() -> None:
+    """What stands in brackets in a heading holds for the tasks below it."""
+    text = "## Phase 1: A\n- [ ] T001 [P] A\n- [ ] T002 [P] B\n### Rename (depends on T001)\n- [ ] T003 [P] C\n"
+    assert edges(plan("spec-kit", text))["T003"] == "T001"
+
+
+HEADINGS = """\
+# Tasks: Shop
+## T001: Make it
+- Status: Done (adapted)
+- Dependencies: None
+- Blocks: T003
+## T002: Skip it
+- Status: Skipped (not needed)
+## T003: Sell it [P]
+**Dependencies**: T002
+Text of it.
+- [ ] a step
+## T004: Ship it
+- Dependencies: T009
+"""
+
+
+def test_headings_can_be_tasks() -> None:
+    """With their state and dependencies in words, and everything below them as details."""
+    cascade = plan("spec-kit", HEADINGS)
+    assert edges(cascade) == {"T001": "", "T002": "T001", "T003": "T001 T002", "T004": ""}
+    assert (cascade.tasks["T001"].settled, cascade.tasks["T001"].dropped) == ("Done (adapted)", False)
+    assert (cascade.tasks["T002"].settled, cascade.tasks["T002"].dropped) == ("Skipped (not needed)", True)
+    assert "- [ ] a step" in cascade.tasks["T003"].details
+    assert cascade.tasks["T004"].missing == ("T009",)
+    assert cascade.marks == ()
+
+
+def test_a_list_at_the_end_has_the_boxes_of_headings() -> None:
+    """The same id further down is the box of that task, not another one."""
+    cascade = plan(
+        "spec-kit",
+        "## A\n### T001: Make it\n### T002: Sell it\n## Task Checklist\n- [x] T001: Make\n- [ ] T002: Sell\n",
+    )
+    assert [task.settled for task in cascade.tasks.values()] == ["x", ""]
+    assert [(mark.line, mark.ids) for mark in cascade.marks] == [(6, ("T002",))]
+
+
+def test_a_box_may_stand_in_a_heading() -> None:
+    """`### - [x] T001` is one task, with a box."""
+    cascade = plan("spec-kit", "## Phase 0: A\n### - [x] T001 Make it\n### - [ ] T002 Sell it\n")
+    assert [task.settled for task in cascade.tasks.values()] == ["x", ""]
+    assert [mark.line for mark in cascade.marks] == [3]
+
+
+def test_paragraphs_can_be_tasks() -> None:
+    """Where nothing has a box, lines that begin with an id are tasks, and bullets below them details."""
+    text = (
+        "# Tasks: Shop\n## Phase 1: Setup\nT001 [P] Make it\n- File: a.py\nT002 [P] Sell it\n"
+        "## Dependencies\nT002 after T001\n"
+    )
+    cascade = plan("spec-kit", text)
+    assert edges(cascade) == {"T001": "", "T002": "T001"}
+    assert cascade.tasks["T001"].details == "- File: a.py"
+
+
+NO_TASKS = """\
+# Tasks: Shop
+## Format: `[ID] [P?] Description`
+- **[P]**: Can run in parallel
+## Phase 1: Setup
+- [ ] T001 Make it
+  - [ ] a step
+  - [ ] 1. another step
+## Notes
+- [P] tasks = different files
+## Acceptance Criteria (AC)
+- [ ] AC1: It sells
+## Validation Checklist
+- [ ] All contracts have tests
+- [x] All entities have models
+"""
+
+
+def test_legends_steps_and_checklists_are_no_tasks() -> None:
+    """Only T001 is one; what was left out is told, by section."""
+    cascade = plan("spec-kit", NO_TASKS)
+    assert list(cascade.tasks) == ["T001"]
+    assert cascade.tasks["T001"].details == "- [ ] a step\n- [ ] 1. another step"
+    assert notes(cascade, NoteKind.DROPPED) == [
+        "10: 1 box is no task: they stand below 'Acceptance Criteria (AC)'",
+        "12: 2 boxes are no tasks: they stand below 'Validation Checklist'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading", ["阶段 {}：设置", "Fase {}: Fundação", "PHASE {} - SETUP", "フェーズ {}：準備", "단계 {}: 설정"]
+)
+def test_phases_in_other_languages(heading: str) -> None:
+    """A phase is a barrier in every language."""
+    text = f"## {heading.format(1)}\n- [ ] T001 [P] A\n- [ ] T002 [P] B\n## {heading.format(2)}\n- [ ] T003 [P] C\n"
+    assert edges(plan("spec-kit", text))["T003"] == "T001 T002"
+
+
+@pytest.mark.parametrize(
+    ("mark", "settled", "kind"),
+    [("x", "x", None), ("X", "X", None), (" ", "", None), ("-", "", NoteKind.RESOLVED), ("~", "", NoteKind.GUESSED)],
+)
+def test_marks(mark: str, settled: str, kind: NoteKind | None) -> None:
+    """Ticked is done; begun is to be done, with a note."""
+    cascade = plan("spec-kit", f"- [{mark}] T001 A\n")
+    assert cascade.tasks["T001"].settled == settled
+    assert [note.kind for note in cascade.notes] == ([kind] if kind else [])
+
+
+def test_ids_that_are_made_survive_ticking() -> None:
+    """A box without an id is called after its heading and place, which a tick does not change; told once."""
+    text = "## Phase 1: Setup\n- [ ] Make it\n- [ ] Sell it\n"
+    draft = read("tasks.md", text, Options())
+    assert [item.key for item in draft.items] == ["phase-1-setup-1", "phase-1-setup-2"]
+    ticked = read("tasks.md", text.replace("[ ]", "[x]"), Options())
+    assert [item.key for item in ticked.items] == [item.key for item in draft.items]
+    assert [note.kind for note in draft.notes] == [NoteKind.GUESSED]
+
+
+def test_an_id_twice_is_told() -> None:
+    """The second task gets another name."""
+    cascade = plan("spec-kit", "- [ ] T001 A\n- [ ] T001 B\n")
+    assert list(cascade.tasks) == ["T001", "T001-2"]
+    assert len(notes(cascade, NoteKind.GUESSED)) == 1
+
+
+def test_no_paths_become_outputs() -> None:
+    """A path in prose is no promise: a wrong one would make a good task fail."""
+    assert plan("spec-kit", "- [ ] T001 Create `src/a.py` in src/b.py\n").tasks["T001"].outputs == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("- [ ] T001 A\n", True), ("## T001: A\n", True), ("T001 [P] A\n", True), ("- [x] **T001** A\n", True),
+        ("# Plan\n- [ ] 1.1 A\n", False), ("No tasks.\n", False), ("- [ ] Test001 a\n", False),
+    ],
+)  # fmt: skip
+def test_what_is_such_a_plan(text: str, known: bool) -> None:
+    """Ids such as T001 tell it."""
+    assert suits("tasks.md", text) is known
