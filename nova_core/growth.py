@@ -42,7 +42,9 @@ def _kept(task: Task, new: Cascade) -> Task:
     now = new.tasks.get(task.id)
     if now is None:
         return msgspec.structs.replace(task, depends_on=tuple(i for i in task.depends_on if i in new.tasks))
-    return msgspec.structs.replace(task, depends_on=now.depends_on, group=now.group, branch=now.branch, line=now.line)
+    return msgspec.structs.replace(
+        task, depends_on=now.depends_on, barriers=now.barriers, group=now.group, branch=now.branch, line=now.line
+    )
 
 
 class Growth:
