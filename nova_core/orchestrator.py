@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,17 +19,16 @@ from nova_core.command import Command, CommandKind, Reply
 from nova_core.config import Config, load_config
 from nova_core.desk import Desk
 from nova_core.disk import Disk
-from nova_core.errors import EnvironmentProblem, InputError, UsageError
+from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor
+from nova_core.followers import Followers, read_milestones
 from nova_core.growth import Growth
-from nova_core.hooks import Hooks
 from nova_core.importers import read_plan
 from nova_core.inbox import Inbox, load_secret
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
-from nova_core.milestones import Milestone, MilestoneTracker, load_milestones
-from nova_core.model import NoteKind, is_safe_id
+from nova_core.model import NoteKind
 from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade
 from nova_core.phases import unknown_phases, with_settings
@@ -41,8 +40,6 @@ from nova_core.recovery import accept_plan, recover
 from nova_core.result import RunResult, Snapshot, summarize
 from nova_core.scheduler import weights
 from nova_core.store import Listener, Store
-from nova_core.ticker import Ticker
-from nova_core.workspace import Workspace
 
 _LOOK = 0.1  # seconds between looks at the inbox and at the state file
 _TAIL = 1.0  # seconds between looks at the logs of running tasks
@@ -76,7 +73,7 @@ class Orchestrator:
         self._plan = os.fspath(cascade_file)
         self._watch = PlanWatch(self._plan, self._read_plan)
         self.cascade = self._read_plan()
-        milestones = self._load_milestones(self.cascade)
+        milestones = read_milestones(self.project, self.config, self.cascade)
         self.max_workers = max_workers
         self._clock = clock or Clock()
         self._disk = disk or Disk()
@@ -85,19 +82,17 @@ class Orchestrator:
         if fresh:
             put_aside(self.project, self._clock.now(), make_executor, self.config.grace)
         self.store = Store(self.project, self._disk, self._clock)
-        self._hooks = Hooks(self.project, self.cascade, self.store, self.config.hooks)
         self.attempts: Attempts | None = None
-        self._workspace: Workspace | None = None
         try:
-            self._load(cascade_file, selection or Selection(), rerun_changed, fresh)
+            known = self._load(cascade_file, selection or Selection(), rerun_changed)
+            self._followers = Followers(self.project, self.config, self.cascade, self.store, self._disk, milestones)
+            self._followers.keep_workspace(known, silent=fresh)
+            self._require_disk(self.store.flush())
         except BaseException:
             self.close()
             raise
-        self._milestones = MilestoneTracker(milestones, self.cascade, self.store.run.milestones, self.store.tasks)
-        self.subscribe(lambda event: self._milestones.see(event))
         self._executor: Executor | None = None
         self._mail: Mail | None = None
-        self._ticker: Ticker | None = None
         self._posted: deque[tuple[Command, Callable[[Reply], object] | None]] = deque()
         self._brakes = Brakes(self.config, self.store, self._clock)
         self._stopping = 0
@@ -110,63 +105,27 @@ class Orchestrator:
     def _read_plan(self) -> Cascade:
         return with_settings(read_plan(self._plan, self.config.plan), self.config)
 
-    def _load_milestones(self, cascade: Cascade) -> tuple[Milestone, ...]:
-        named = self.config.milestones
-        path = self.project.root / named if named else self.project.milestones_file
-        return load_milestones(os.path.relpath(path), cascade, required=bool(named))
-
-    def _follow_plan(self, cascade: Cascade) -> None:
-        """The plan was changed while it runs."""
-        self.cascade = cascade
-        self._hooks.cascade = cascade
-        if self._workspace:
-            self._workspace.take_plan(cascade)
-        fired = self.store.run.milestones
-        try:
-            self._milestones = MilestoneTracker(self._load_milestones(cascade), cascade, fired, self.store.tasks)
-        except InputError as error:
-            self.store.record(EventKind.WARNING, None, f"{error.message}; the milestones stay as they were")
-
     def _load(
-        self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool, fresh: bool
-    ) -> None:
+        self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool
+    ) -> list[str] | None:
+        """Bring store and plan together; the tasks the state had before, None for a new run."""
         store = self.store
         store.load()
         plan = os.path.relpath(cascade_file, self.project.root)
         require_same_plan(store, self.cascade, plan)
-        is_new, known = not store.run.id, list(store.tasks)
-        if is_new:
+        known = list(store.tasks) if store.run.id else None
+        if known is None:
             store.run = RunState(id=os.urandom(8).hex())
         store.project = msgspec.structs.replace(store.project, name=self.cascade.name, cascade_file=plan)
         accept_plan(self.cascade, store, rerun_changed=rerun_changed)
         order = weights(self.cascade.dag, self.cascade.tasks, store.database.durations())
         self.board = Board(self.cascade, store, selection, limits_of(self.config, self.cascade), order)
-        self._keep_workspace(known, put_aside=is_new, silent=fresh)
-        self._require_disk(store.flush())
+        return known
 
-    def _keep_workspace(self, known: Iterable[str], *, put_aside: bool, silent: bool) -> None:
-        """Status files where scripts look for them, if the plan is a folder of the Task Orchestration Protocol.
-
-        They follow the state from here on, also while a command changes it without a run. A new run starts with none.
-        """
-        if self.cascade.format != "protocol":
-            return
-        dag, tasks = self.cascade.dag, self.cascade.tasks
-        ids = [i for i in map(dag.ids.__getitem__, dag.order) if tasks[i].workspace]
-        gone = [i for i in known if i not in tasks and is_safe_id(i)]
-        workspace = Workspace(self.project, [*gone, *ids], self.store, self._warn)
-        if put_aside and workspace.put_aside(self.store.run.id) and not silent:
-            self._warn(f"workspace: there were status files before; they are in .nova/workspace/{self.store.run.id}")
-        workspace.begin()
-        self.subscribe(workspace.see)
-        self._workspace = workspace
-
-    def _warn(self, text: str) -> None:
-        """Tell it now, or as soon as somebody listens."""
-        if self.attempts is None:
-            self.store.warnings.append(text)
-        else:
-            self.store.record(EventKind.WARNING, None, text)
+    def _follow_plan(self, cascade: Cascade) -> None:
+        """The plan was changed while it runs."""
+        self.cascade = cascade
+        self._followers.take_plan(cascade)
 
     def _require_disk(self, done: bool) -> None:
         if not done:
@@ -282,8 +241,9 @@ class Orchestrator:
             assert self._executor is not None
             self._executor.close()
             self._executor = None
+        if hasattr(self, "_followers"):
+            self._followers.hooks.close()
         if hasattr(self, "store"):
-            self._hooks.close()
             self.store.close()
         self._lock.close()
 
@@ -308,11 +268,8 @@ class Orchestrator:
         self._growth.followers.append(self._follow_plan)
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:
-            self._hooks.listen()
+            self._followers.hooks.listen()
             self._announce()
-        if self.config.tick:
-            self._ticker = Ticker(self.project, self.store, self._disk)
-            self.subscribe(self._ticker.see)
         self.attempts.quotas.forget_blocks()
         left = self._executor.recover()
         self._executor.prepare()
@@ -366,7 +323,7 @@ class Orchestrator:
         for task_id in self.attempts.retries.due():
             self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None, waits_for=None)
             self.board.offer(task_id)
-        self._fire_milestones()
+        self._followers.fire_milestones()
         self.store.tick()
 
     def _timeout(self, longest: float) -> float:
@@ -411,11 +368,9 @@ class Orchestrator:
                 answer(reply)
         assert self._mail is not None
         self._mail.read()
-        self._hooks.complain()
         self._merge_outside()
         self._growth.look()
-        if self._ticker:
-            self._ticker.write(self.cascade)
+        self._followers.look()
 
     def _merge_outside(self) -> None:
         if self.store.manager.changed_outside():
@@ -440,13 +395,6 @@ class Orchestrator:
             if self.attempts is not None:
                 self.attempts.interrupt(kill=self._stopping > 1)
 
-    def _fire_milestones(self) -> None:
-        if self.store.rev == self._milestones.rev:
-            return
-        for milestone in self._milestones.due(self.store):
-            fired = (*self.store.run.milestones, milestone.id)
-            self.store.record(EventKind.MILESTONE, None, f"{milestone.name}: {milestone.message}", milestones=fired)
-
     def _is_over(self) -> bool:
         if self._detached:
             return True
@@ -465,9 +413,8 @@ class Orchestrator:
 
     def _finish(self) -> RunResult:
         store = self.store
-        self._fire_milestones()
-        if self._ticker:
-            self._ticker.write(self.cascade)
+        self._followers.fire_milestones()
+        self._followers.tick()
         wall = self._clock.monotonic() - self._started
         result = summarize(
             self.board.counted,
@@ -485,5 +432,7 @@ class Orchestrator:
             self._turn(_TAIL, start=False)
         self._require_disk(not store.disk_error)
         before = self._brakes.stops, self._detached
-        self._hooks.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
+        self._followers.hooks.finish(
+            None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before
+        )
         return result
