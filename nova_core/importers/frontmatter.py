@@ -23,6 +23,7 @@ _REMARK = re.compile(r"(?P<value>.*?\S)\s+\((?P<remark>[^()]*)\)\Z")
 _SIMPLE = r"""(?P<text>[A-Za-z0-9_./][A-Za-z0-9_./(),+ -]*|"[^"\\]*"|'[^']*'|\[\]|)[ ]*\Z"""
 _SIMPLE_KEY = re.compile(r"(?P<name>[A-Za-z_]\w{0,99}):(?:[ ]+|\Z)" + _SIMPLE, re.ASCII)
 _SIMPLE_ITEM = re.compile(r"(?P<indent>[ ]*)-[ ]+" + _SIMPLE)
+_ANCHOR = re.compile(r"\s*(?:- +|[\w.-]+: +)&\w+(?:\s|\Z)")
 _NULLS = ("null", "Null", "NULL")
 
 
@@ -88,6 +89,9 @@ def read_front_matter(text: str, path: str) -> FrontMatter:
     reader = _Reader(shown_path(path))
     fields = _simple(inside, reader.lines)
     if fields is None:
+        anchor = next((at for at, line in enumerate(inside, 2) if _ANCHOR.match(line)), 0)
+        if anchor:
+            raise reader.refusal(anchor, "anchors (`&name`) are not read: a few can stand for millions of values")
         reader.lines.clear()
         fields = reader.block(inside, 2, ())
     if not isinstance(fields, dict):

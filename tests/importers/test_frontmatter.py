@@ -100,6 +100,8 @@ def test_what_is_no_yaml(
         (["a: b", "c: d\x07"], 3, "not allowed"),
         (["a: [" + "x," * 30_000 + "]"], 2, "values"),
         (["<<: x", "a: b"], 2, "merge keys"),
+        (["t: x", "a: &a [x, x]", "b: [*a, *a]"], 3, "anchors"),
+        (["a:", "  - &a x", "b: [*a]"], 3, "anchors"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_line(lines: list[str], line: int, said: str) -> None:
