@@ -23,7 +23,7 @@ _REMARK = re.compile(r"(?P<value>.*?\S)\s+\((?P<remark>[^()]*)\)\Z")
 _SIMPLE = r"""(?P<text>[A-Za-z0-9_./][A-Za-z0-9_./(),+ -]*|"[^"\\]*"|'[^']*'|\[\]|)[ ]*\Z"""
 _SIMPLE_KEY = re.compile(r"(?P<name>[A-Za-z_]\w{0,99}):(?:[ ]+|\Z)" + _SIMPLE, re.ASCII)
 _SIMPLE_ITEM = re.compile(r"(?P<indent>[ ]*)-[ ]+" + _SIMPLE)
-_ANCHOR = re.compile(r"\s*(?:- +|[\w.-]+: +)&\w+(?:\s|\Z)")
+_ANCHOR = re.compile(r"\s*(?:- +|[\w.-]+: +)&(?P<name>\w+)(?:\s|\Z)")
 _NULLS = ("null", "Null", "NULL")
 
 
@@ -89,8 +89,7 @@ def read_front_matter(text: str, path: str) -> FrontMatter:
     reader = _Reader(shown_path(path))
     fields = _simple(inside, reader.lines)
     if fields is None:
-        anchor = next((at for at, line in enumerate(inside, 2) if _ANCHOR.match(line)), 0)
-        if anchor:
+        if anchor := _anchor(inside):
             raise reader.refusal(anchor, "anchors (`&name`) are not read: a few can stand for millions of values")
         reader.lines.clear()
         fields = reader.block(inside, 2, ())
@@ -98,6 +97,13 @@ def read_front_matter(text: str, path: str) -> FrontMatter:
         raise reader.refusal(2, "the front matter holds no fields")
     body = "\n".join(lines[end + 1 :])
     return FrontMatter(fields, body, end + 2, True, reader.lines, reader.remarks, reader.notes)
+
+
+def _anchor(lines: Sequence[str]) -> int:
+    """The line of the first anchor that is used further down; 0 if there is none: `title: &co` is only a title."""
+    names = {match["name"]: at for at, line in enumerate(lines, 2) if (match := _ANCHOR.match(line))}
+    used = set(re.findall(r"\*(\w+)", "\n".join(lines))) if names else set()
+    return min((at for name, at in names.items() if name in used), default=0)
 
 
 def split_remark(value: str) -> tuple[str, str]:
