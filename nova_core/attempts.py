@@ -404,7 +404,7 @@ class Attempts:
         self._board.fail(task_id, f"{task_id} failed: {error}", **patch)
 
     def _retries_of(self, attempt: Attempt) -> int:
-        if attempt.cancelled and not attempt.interrupted:
+        if attempt.task_id in self._board.leaving or (attempt.cancelled and not attempt.interrupted):
             return 0
         own = self._board.task(attempt.task_id).retries
         return self._config.retries if own is None else own

@@ -72,6 +72,7 @@ class Board:
         self.store = store
         self.selection = selection
         self.running: set[str] = set()
+        self.leaving: set[str] = set()  # at work, and no longer in the plan
         self.take_plan(cascade, limits, weights)
 
     def take_plan(self, cascade: Cascade, limits: Limits, weights: list[float]) -> None:

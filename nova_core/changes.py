@@ -10,6 +10,7 @@ import msgspec
 from nova_core.model import Task
 from nova_core.record import TaskState
 
+_WORDS = 12  # hexadecimal digits of a fingerprint that tell of the words; as many tell of the dependencies
 _encode = msgspec.json.Encoder().encode
 
 
@@ -35,11 +36,20 @@ def _some(ids: tuple[str, ...]) -> str:
 def fingerprint(task: Task) -> str:
     """A hash of what the task means: not of its place in the file, its priority, its limits, estimates or barriers."""
     depends_on = tuple(i for i in task.depends_on if i not in task.barriers) if task.barriers else task.depends_on
-    meaning = (
-        task.name, task.description, task.details, depends_on, task.command, task.agent, task.model, task.outputs,
+    words = (
+        task.name, task.description, task.details, task.command, task.agent, task.model, task.outputs,
         [(c.text, c.command) for c in task.criteria], task.approval,
     )  # fmt: skip
-    return hashlib.blake2b(_encode(meaning), digest_size=8).hexdigest()
+    return _hash(words) + _hash(depends_on)
+
+
+def same_words(one: str | None, other: str | None) -> bool:
+    """Whether two fingerprints are of tasks that say the same, whatever they depend on."""
+    return one is not None and other is not None and one[:_WORDS] == other[:_WORDS]
+
+
+def _hash(value: object) -> str:
+    return hashlib.blake2b(_encode(value), digest_size=_WORDS // 2).hexdigest()
 
 
 def compare(plan: Mapping[str, Task], tasks: Mapping[str, TaskState], prints: Mapping[str, str]) -> Changes:

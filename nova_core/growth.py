@@ -59,11 +59,14 @@ class Growth:
         self._launcher = launcher
         self._config = config
         self._watch = watch
+        self._latest: Cascade | None = None
         self.followers: list[Callable[[Cascade], object]] = [lambda cascade: launcher.take_plan(cascade.tasks)]
 
     def look(self, *, last: bool = False) -> bool:
         """Whether a new plan came in; `last` says that the run would end otherwise."""
         found = self._watch.last_look() if last else self._watch.look()
+        if found is None and self._has_left():
+            found = self._latest
         if found is None:
             return False
         try:
@@ -77,6 +80,11 @@ class Growth:
             return False
         return True
 
+    def _has_left(self) -> bool:
+        """Whether a task that was at work when its row went has ended: then it goes, too."""
+        states = self._store.tasks
+        return any(states[i].status is not TaskStatus.IN_PROGRESS for i in self._board.leaving if i in states)
+
     def _take(self, new: Cascade) -> None:
         running = {i for i, state in self._store.tasks.items() if state.status is TaskStatus.IN_PROGRESS}
         plan = grown(self._board.cascade, new, running)
@@ -87,5 +95,7 @@ class Growth:
         accept_plan(plan, self._store)
         order = weights(plan.dag, plan.tasks, self._store.database.durations())
         self._board.take_plan(plan, limits_of(self._config, plan), order)
+        self._board.leaving = plan.tasks.keys() - new.tasks.keys()
+        self._latest = new
         for follow in self.followers:
             follow(plan)

@@ -120,7 +120,8 @@ def _in_phase(task: Task, phase: PhaseConfig, barrier: tuple[str, ...]) -> Task:
 def _gate(branch: str, tasks: list[Task], barrier: tuple[str, ...], taken: Mapping[str, Task]) -> Task:
     wanted = "gate-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in branch)[:50].strip("-")
     name = next(i for n in range(len(taken) + 2) if (i := f"{wanted}-{n}" if n else wanted) not in taken)
-    outputs = dict.fromkeys(places_of(path, task.workspace) for task in tasks for path in task.outputs)
+    to_do = (task for task in tasks if not task.dropped)
+    outputs = dict.fromkeys(places_of(path, task.workspace) for task in to_do for path in task.outputs)
     last, ids = tasks[-1], tuple(task.id for task in tasks)
     return Task(
         name, _gate_name(branch), "", (*barrier, *ids), last.group, branch, last.line,

@@ -20,7 +20,10 @@ def signature(path: str) -> Signature:
     """What tells one version of a plan from another: name, time, size and number of its file, or of its folder's."""
     names = [path]
     if os.path.isdir(path):
-        names = [os.path.join(at, name) for at, _, files in os.walk(path) for name in files if name.endswith(".md")]
+        found_in = ((at, name) for at, _, files in os.walk(path) for name in files)
+        names = [os.path.join(at, name) for at, name in found_in if name.endswith((".md", ".yml", ".yaml"))]
+    elif path.endswith(".jsonl"):  # Beads keeps dependencies beside the issues, if it keeps them apart
+        names.append(os.path.join(os.path.dirname(path), "dependencies.jsonl"))
     found = []
     for name in sorted(names):
         try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from nova_core.attempts import Attempts
 from nova_core.board import Board
-from nova_core.changes import Changes, compare, fingerprint
+from nova_core.changes import Changes, compare, fingerprint, same_words
 from nova_core.clock import iso, seconds
 from nova_core.events import EventKind
 from nova_core.executors.base import Executor, Report, Started
@@ -35,7 +35,7 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     again |= cascade.dag.descendants(again)
     if changes:
         store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}")
-    _keep_gone(store, changes)
+    _keep_gone(store, changes, prints)
     for task_id in changes.removed:
         store.remove(task_id)
     for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
@@ -47,10 +47,11 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     store.add_tasks({i: _fresh(store.tasks.get(i), t, prints[i], used.get(i, 0)) for i, t in cascade.tasks.items()})
 
 
-def _keep_gone(store: Store, changes: Changes) -> None:
-    """Remember what was done of the tasks that leave the plan: one that comes back, if only edited, is done already."""
+def _keep_gone(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
+    """Remember what was done of tasks that leave the plan: one that comes back with the same words is done already."""
     gone = dict(store.run.gone)
-    back = {i: gone.pop(i) for i in changes.added if i in gone}
+    known = {i: gone.pop(i) for i in changes.added if i in gone}
+    back = {i: state for i, state in known.items() if same_words(state.fingerprint, prints[i])}
     gone |= {i: store.tasks[i] for i in changes.removed if store.tasks[i].status is TaskStatus.COMPLETED}
     if gone != store.run.gone:
         store.record(EventKind.PLAN_CHANGED, None, "", gone=gone)
@@ -84,7 +85,9 @@ def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskSta
         return TaskState(status, attempt=used, skipped=task.dropped, fingerprint=mark, settled=task.settled)
     if state.fingerprint and state.settled == task.settled:
         return state
-    return msgspec.structs.replace(state, fingerprint=state.fingerprint or mark, settled=task.settled)
+    # The plan's word for a task that is at work is taken when that is over.
+    settled = task.settled if state.status is TaskStatus.COMPLETED or not task.settled else state.settled
+    return msgspec.structs.replace(state, fingerprint=state.fingerprint or mark, settled=settled)
 
 
 def recover(board: Board, attempts: Attempts, executor: Executor, reports: Iterable[Report]) -> list[Report]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,7 @@ BAD = [
     (("import", "notes.md"), "notes.md: no tasks found", 3),
     (("import", "notes.md", "-f", "kirro"), "there is no format 'kirro'", 2),
     (("import", "bad.json"), "bad.json", 3),
+    (("import", "pipe.md"), "pipe.md: cannot be read", 3),
     (("import", "empty"), "empty: this folder holds no plan", 3),
 ]
 
@@ -109,6 +111,7 @@ def test_what_is_no_plan_is_refused_in_a_line(tmp_path: Path, arguments: tuple[s
     (tmp_path / "notes.md").write_text("# Notes\n\nNothing to do.\n")
     (tmp_path / "bad.json").write_text("{" * 100_000)
     (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "pipe.md")
     done = nova(*arguments, cwd=tmp_path)
     assert done.returncode == code
     assert said in done.stderr.splitlines()[0]

@@ -11,7 +11,7 @@ from fakes import FakeClock, FakeExecutor, ok
 from nova_core.board import Selection
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
-from nova_core.executors.base import Ended, Job
+from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.model import Task
@@ -168,6 +168,24 @@ def test_a_task_waits_for_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (result.exit_code, result.completed) == (4, 2)
     assert run.state("A").missing == ()
     assert run.state("C").missing == ("input never.txt",)
+
+
+def test_a_task_that_is_called_done_while_it_runs_is_done_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However its own attempt ends: the next start takes the plan's word."""
+    first = Run(tmp_path, plan(task("A"), task("B", "A")), monkeypatch, outcome=lambda job: None)
+    first.engine._begin()
+    first.engine.start_worker("A")
+    first.engine.store.flush()
+    first.engine.close()
+    ticked = plan(task("A", settled="x"), task("B", "A"))
+    second = Run(tmp_path, ticked, monkeypatch)
+    second.executor.found = [Ended("A@1", EndReason.EXIT, code=1)]
+    second.engine.run()
+    third = Run(tmp_path, ticked, monkeypatch)
+    assert third.engine.run().exit_code == 0
+    assert third.started == ["B"]
 
 
 def items(*rows: tuple[str, str, list[str]]) -> list[Item]:

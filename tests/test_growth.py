@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from engines import make_engine, write_plan
-from fakes import FakeClock, FakeExecutor, ok
+from fakes import FakeClock, FakeExecutor, exits, ok
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,20 +28,24 @@ class Held(FakeExecutor):
 
     def __init__(self) -> None:
         self.free: set[str] = set()
+        self.fails: set[str] = set()
         super().__init__(FakeClock(), self._judge)
 
     def _judge(self, job: Job) -> Ended | None:
-        return ok(job) if job.key.partition("@")[0] in self.free else None
+        task_id = job.key.partition("@")[0]
+        if task_id in self.fails:
+            return exits(1)(job)
+        return ok(job) if task_id in self.free else None
 
 
 class Run:
     """An engine that is driven turn by turn, on a plan that is edited between the turns."""
 
-    def __init__(self, folder: Path, rows: Rows, workers: int = 2) -> None:
+    def __init__(self, folder: Path, rows: Rows, workers: int = 2, config: Config | None = None) -> None:
         self.folder = folder
         self.executor = Held()
         self.events: list[Event] = []
-        self.engine, _ = make_engine(folder, rows, executor=self.executor, max_workers=workers)
+        self.engine, _ = make_engine(folder, rows, executor=self.executor, max_workers=workers, config=config)
         self.engine.subscribe(self.events.append)
         self.engine._begin()
         self.turn()
@@ -100,7 +104,7 @@ def test_a_task_that_is_taken_out_does_not_run(tmp_path: Path) -> None:
 
 
 def test_a_running_task_keeps_its_words(tmp_path: Path) -> None:
-    """The new ones are for the next attempt; also when its row is gone it goes on to its end."""
+    """The new ones are for the next attempt; when its row is gone it goes on to its end, and is forgotten then."""
     run = Run(tmp_path, [("A", "-"), ("B", "-"), ("C", "A, B")])
     text = (tmp_path / "CASCADE.md").read_text().replace("does it", "does more")
     run.edit(text)
@@ -109,8 +113,19 @@ def test_a_running_task_keeps_its_words(tmp_path: Path) -> None:
     run.edit([("B", "-"), ("C", "B")])
     assert run.status("A") is TaskStatus.IN_PROGRESS
     run.finish("A", "B", "C")
-    assert (run.status("A"), run.status("C")) == (TaskStatus.COMPLETED, TaskStatus.COMPLETED)
+    assert (run.status("A"), run.status("C")) == (None, TaskStatus.COMPLETED)
+    assert run.engine.store.run.gone["A"].status is TaskStatus.COMPLETED
     assert Counter(run.started) == {"A": 1, "B": 1, "C": 1}
+
+
+def test_a_task_whose_row_is_gone_is_not_tried_again(tmp_path: Path) -> None:
+    """It may end; nobody wants it to begin."""
+    run = Run(tmp_path, [("A", "-"), ("B", "-")], config=Config(retries=3))
+    run.edit([("B", "-")])
+    run.executor.fails.add("A")
+    run.turn(10)
+    assert Counter(run.started) == {"A": 1, "B": 1}
+    assert run.status("A") is None
 
 
 def test_a_finished_task_that_comes_back_is_finished(tmp_path: Path) -> None:
@@ -124,6 +139,18 @@ def test_a_finished_task_that_comes_back_is_finished(tmp_path: Path) -> None:
     assert run.status("A") is TaskStatus.COMPLETED
     run.finish("B", "C")
     assert Counter(run.started) == {"A": 1, "B": 1, "C": 1}
+
+
+def test_an_id_that_is_used_again_for_other_work_is_other_work(tmp_path: Path) -> None:
+    """What was done under it before does not count for it."""
+    run = Run(tmp_path, [("A", "-"), ("B", "-"), ("C", "-")])
+    run.finish("A")
+    run.edit([("B", "-"), ("C", "-")])
+    write_plan(tmp_path, [("A", "-"), ("B", "-"), ("C", "-")])
+    run.edit((tmp_path / "CASCADE.md").read_text().replace("| Task A |", "| Another task |"))
+    run.finish("B", "C")
+    run.turn(2)
+    assert Counter(run.started) == {"A": 2, "B": 1, "C": 1}
 
 
 BAD = [

@@ -70,6 +70,16 @@ def test_a_barrier_stands_between_phases(tmp_path: Path) -> None:
     assert [gate_id(cascade, branch) for branch in ("01-p", "02-q", "none")] == ["gate-01-p", "gate-02-q", None]
 
 
+def test_a_gate_asks_for_no_outputs_of_what_is_not_to_be_done(tmp_path: Path) -> None:
+    """Nobody will write them."""
+    (tmp_path / "CASCADE.md").write_text(
+        "## A\n\n| Task ID | Task Name | Outputs | Status | Depends On |\n|---|---|---|---|---|\n"
+        "| F0 | a | o0.txt | - | - |\n| F1 | b | o1.txt | cancelled | - |\n"
+    )
+    plan = with_phases(read_plan(tmp_path / "CASCADE.md"), {"A": PhaseConfig(gate="barrier")})
+    assert plan.tasks["gate-A"].outputs == ("o0.txt",)
+
+
 def test_a_gate_changes_no_task(tmp_path: Path) -> None:
     """A plan that gets gates between two runs was not edited: nothing runs again for it."""
     three_phases(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,7 +101,8 @@ def export(
         else:
             out_json(data, indent=True)
     else:
-        out(to_markdown(cascade).removesuffix("\n"))
+        text = to_markdown(cascade).removesuffix("\n")
+        out(clean(text, newlines=True) if sys.stdout.isatty() else text)
     return 0
 
 

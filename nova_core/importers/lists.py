@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -64,7 +65,7 @@ class Todo(msgspec.Struct):
 
 
 class Keys:
-    """Gives every task a key: its own id, or one from its place that no tick changes."""
+    """Gives every task a key: its own id, or one from its words, which neither a tick nor a line above changes."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
@@ -84,13 +85,15 @@ class Keys:
         self._used.add(key)
         return key
 
-    def made(self, place: str, line: int) -> str:
-        """A key from the heading that a task stands below, and its number there."""
-        words = _SLUG.sub(" ", place.casefold()[:80]).split()
-        stem = "-".join(words[:4])[:32].strip("-") or "task"
+    def made(self, text: str, line: int) -> str:
+        """A key from the words of a task: its place would be that of another one after the next edit of the file."""
+        words = _SLUG.sub(" ", text.casefold()[:200]).split()
+        stem = "-".join(words[:5])[:36].strip("-")
+        if stem != "-".join(words) or not stem or len(text) > 200:
+            stem = f"{stem or 'task'}-{hashlib.blake2b(text.encode('utf-8', 'replace'), digest_size=3).hexdigest()}"
         key = stem
-        while key in self._used or key == stem:
-            self._counts[stem] = self._counts.get(stem, 0) + 1
+        while key in self._used:
+            self._counts[stem] = self._counts.get(stem, 1) + 1
             key = f"{stem}-{self._counts[stem]}"
         self._used.add(key)
         self._made = self._made or (line, key)
@@ -102,7 +105,7 @@ class Keys:
         if self._made:
             line, first = self._made
             tasks = "1 task has" if self._number == 1 else f"{self._number:,} tasks have"
-            text = f"{tasks} no id; called after the heading and the place below it, as {first}"
+            text = f"{tasks} no id; called after the words, as {first}"
             self._draft.note(NoteKind.GUESSED, line, text)
 
 

@@ -96,7 +96,7 @@ class Nested:
     def _make(self, at: int, keys: Keys) -> None:
         box, head, parent = self._found.boxes[at], self._heads[at], self._parents[at]
         title = self._found.headings[box.heading].text if box.heading >= 0 else ""
-        key = keys.own(head.id, box.line) if head.id else keys.made(title, box.line)
+        key = keys.own(head.id, box.line) if head.id else keys.made(head.title, box.line)
         todo = self.todos[at] = todo_of(self.draft, self._found, box, head, key)
         item = todo.item
         if parent >= 0:

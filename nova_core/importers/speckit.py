@@ -186,8 +186,7 @@ class _Plan:
         if known is not None and (known.box is None or known.head.title == head.title):
             self._again(known, box, head)
             return
-        title = self._found.headings[box.heading].text if box.heading >= 0 else ""
-        key = self._keys.own(head.id, box.line) if self._is_id(head) else self._keys.made(title, box.line)
+        key = self._keys.own(head.id, box.line) if self._is_id(head) else self._keys.made(head.title, box.line)
         todo = todo_of(self._draft, self._found, box, head, key)
         set_state(self._draft, todo)
         self._add(todo, box.heading, head.id if self._is_id(head) else "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 from nova_core.errors import InputError, InputNotFoundError, Problem
 from nova_core.parser.findings import shown_path
@@ -19,8 +21,7 @@ def read_source(path: str | os.PathLike[str]) -> str:
     """
     name = shown_path(os.fspath(path))
     try:
-        with open(path, "rb", buffering=0) as file:
-            data = _read_all(file.fileno())
+        data = _read_plain(path)
     except FileNotFoundError:
         hint = "give the path of a CASCADE.md, or write one here"
         raise InputNotFoundError([Problem(name, 0, "there is no such plan", hint)]) from None
@@ -31,6 +32,21 @@ def read_source(path: str | os.PathLike[str]) -> str:
     if len(data) > MAX_BYTES:
         raise _refusal(name, 0, f"the plan is larger than {MAX_BYTES >> 20} MiB", "split it into several plans")
     return _decoded(data, name)
+
+
+def _read_plain(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file or device; a pipe that somebody put in its place must not be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        kind = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError
+        if stat.S_ISFIFO(kind) and not os.path.samestat(os.fstat(descriptor), os.fstat(0)):
+            raise OSError(errno.EINVAL, "it is a pipe")
+        os.set_blocking(descriptor, True)
+        return _read_all(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read_all(descriptor: int) -> bytes:

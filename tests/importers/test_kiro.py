@@ -237,7 +237,7 @@ def test_an_openspec_change_is_done_in_order() -> None:
     """Strictly one after the other: the format has no other word for order."""
     cascade = plan("openspec", OPENSPEC, "openspec/changes/add-shop/tasks.md")
     assert edges(cascade) == {
-        "1.1": "", "1.2": "1.1", "1-group-1": "1.2", "1.1-2": "1-group-1", "2.1.1": "1.1-2",
+        "1.1": "", "1.2": "1.1", "ship-it": "1.2", "1.1-2": "ship-it", "2.1.1": "1.1-2",
     }  # fmt: skip
     assert (cascade.name, cascade.tasks["1.2"].group) == ("add-shop", "1. Group")
     assert cascade.tasks["1.2"].name == "Sell it, and go on"

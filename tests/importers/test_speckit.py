@@ -305,12 +305,14 @@ def test_marks(mark: str, settled: str, kind: NoteKind | None) -> None:
 
 
 def test_ids_that_are_made_survive_ticking() -> None:
-    """A box without an id is called after its heading and place, which a tick does not change; told once."""
+    """A box without an id is called after its words, which neither a tick nor a new box above changes; told once."""
     text = "## Phase 1: Setup\n- [ ] Make it\n- [ ] Sell it\n"
     draft = read("tasks.md", text, Options())
-    assert [item.key for item in draft.items] == ["phase-1-setup-1", "phase-1-setup-2"]
+    assert [item.key for item in draft.items] == ["make-it", "sell-it"]
     ticked = read("tasks.md", text.replace("[ ]", "[x]"), Options())
     assert [item.key for item in ticked.items] == [item.key for item in draft.items]
+    grown = read("tasks.md", text.replace("- [ ] Make", "- [ ] Plan it\n- [ ] Make"), Options())
+    assert [item.key for item in grown.items] == ["plan-it", "make-it", "sell-it"]
     assert [note.kind for note in draft.notes] == [NoteKind.GUESSED]
 
 
