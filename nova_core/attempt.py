@@ -16,7 +16,7 @@ from nova_core.agents.records import Records
 from nova_core.database import AttemptRow
 from nova_core.executors.base import Ended
 from nova_core.inbox import Report
-from nova_core.model import Task, TokenUsage
+from nova_core.model import TokenUsage
 from nova_core.pricing import Price, cost
 from nova_core.record import TaskState
 from nova_core.tail import LogTail
@@ -176,12 +176,6 @@ class Attempt:
         except Exception as error:
             self.trouble_of_own = self.trouble_of_own or f"{type(error).__name__}: {first_line(str(error), 200)}"
             return otherwise
-
-
-def words_of_plan(task: Task) -> dict[str, Any]:
-    """What the history keeps of a task's row, so that it can be understood without the plan."""
-    criteria = [{"text": criterion.text, "command": criterion.command} for criterion in task.criteria]
-    return {"name": task.name, "criteria": criteria} if criteria else {"name": task.name}
 
 
 def patch_of(report: Report) -> dict[str, Any]:

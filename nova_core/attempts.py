@@ -11,7 +11,7 @@ import msgspec
 from nova_core.accounts import Accounts
 from nova_core.agents import Verdict
 from nova_core.agents.outcome import Ending
-from nova_core.attempt import MOST_FILES, MOST_TEXT, Attempt, patch_of, words_of, words_of_plan
+from nova_core.attempt import MOST_FILES, MOST_TEXT, Attempt, patch_of, words_of
 from nova_core.board import Board
 from nova_core.changes import fingerprint
 from nova_core.checks import Checks
@@ -24,6 +24,7 @@ from nova_core.events import EventKind
 from nova_core.executors.base import Ended, EndReason, Executor, Job, Report, Started
 from nova_core.inbox import Report as WorkerReport
 from nova_core.invocation import open_log
+from nova_core.keeping import row_of
 from nova_core.launch import Launcher
 from nova_core.model import Task, TokenUsage
 from nova_core.needs import Needs
@@ -112,7 +113,7 @@ class Attempts:
         attempt.base_sha = self.accounts.base_commit()
         self._board.record(
             EventKind.TASK_STARTED, task_id, f"{task_id} started: {task.name}",
-            **{**patch, **words_of_plan(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
+            **{**patch, **row_of(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
                "worker_id": attempt.key, "started_at": iso(attempt.started), "log": log_name(task_id),
                "model": attempt.model, "agent": attempt.agent, "session_id": session, "session_usage": previous,
                "waits_for": None, "missing": (), "base_sha": attempt.base_sha, "parser": attempt.parser,

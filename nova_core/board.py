@@ -88,8 +88,8 @@ class Board:
 
     @property
     def work(self) -> list[str]:
-        """The selected tasks, without the gates between them."""
-        return [i for i in self.selected if not self.cascade.tasks[i].gate]
+        """The selected tasks, without the gates between them, and without those that have left the plan."""
+        return [i for i in self.selected if not self.cascade.tasks[i].gate and i not in self.leaving]
 
     @property
     def counted(self) -> list[str]:

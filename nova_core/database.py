@@ -225,6 +225,12 @@ class Database:
         rows = self._connection.execute("SELECT task, ended_at, elapsed FROM attempts WHERE run = ?", (run,))
         return rows.fetchall()
 
+    def started(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+        """What was recorded at the latest start of each of these tasks."""
+        rows = self._connection.execute("SELECT task, patch FROM events WHERE kind = 'task_started' ORDER BY rev")
+        latest = {task: patch for task, patch in rows if task in ids}
+        return {task: msgspec.json.decode(patch) for task, patch in latest.items()}
+
     def last_attempts(self) -> dict[str, int]:
         """Number of the latest attempt of each task whose start is on record, also of tasks no longer in the plan."""
         rows = self._connection.execute(

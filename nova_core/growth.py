@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
-import msgspec
+from collections.abc import Callable
 
 from nova_core.board import Board
 from nova_core.config import Config
-from nova_core.dag import DAG
 from nova_core.errors import NovaError
 from nova_core.events import EventKind
+from nova_core.keeping import grown
 from nova_core.launch import Launcher
-from nova_core.model import Task
 from nova_core.opening import limits_of
 from nova_core.parser import Cascade
-from nova_core.parser.cascade import branches_of
 from nova_core.plan_watch import PlanWatch
 from nova_core.record import TaskStatus
 from nova_core.recovery import accept_plan
 from nova_core.scheduler import weights
-
-
-def grown(old: Cascade, new: Cascade, running: Collection[str]) -> Cascade:
-    """The new plan, in which each task that is running keeps the words it was started with. Pure.
-
-    One that the new plan has no longer stays until it has ended, at the end of the plan.
-    """
-    kept = [i for i in old.tasks if i in running]
-    if not kept:
-        return new
-    tasks = dict(new.tasks)
-    for task_id in kept:
-        tasks[task_id] = _kept(old.tasks[task_id], new)
-    dag = DAG({i: task.depends_on for i, task in tasks.items()})
-    branches = branches_of(task for task in tasks.values() if not task.gate)
-    return msgspec.structs.replace(new, tasks=tasks, dag=dag, branches=branches)
-
-
-def _kept(task: Task, new: Cascade) -> Task:
-    now = new.tasks.get(task.id)
-    if now is None:
-        return msgspec.structs.replace(task, depends_on=tuple(i for i in task.depends_on if i in new.tasks))
-    return msgspec.structs.replace(
-        task, depends_on=now.depends_on, barriers=now.barriers, group=now.group, branch=now.branch, line=now.line
-    )
 
 
 class Growth:
@@ -53,13 +24,13 @@ class Growth:
     `followers` are told of each new plan.
     """
 
-    def __init__(self, board: Board, launcher: Launcher, config: Config, watch: PlanWatch) -> None:
+    def __init__(self, board: Board, launcher: Launcher, config: Config, watch: PlanWatch, latest: Cascade) -> None:
         self._board = board
         self._store = board.store
         self._launcher = launcher
         self._config = config
         self._watch = watch
-        self._latest: Cascade | None = None
+        self._latest = latest
         self.followers: list[Callable[[Cascade], object]] = [lambda cascade: launcher.take_plan(cascade.tasks)]
 
     def look(self, *, last: bool = False) -> bool:
@@ -87,7 +58,7 @@ class Growth:
 
     def _take(self, new: Cascade) -> None:
         running = {i for i, state in self._store.tasks.items() if state.status is TaskStatus.IN_PROGRESS}
-        plan = grown(self._board.cascade, new, running)
+        plan = grown(self._board.cascade.tasks, new, running)
         self._board.selection.ids(plan)  # raises before anything has changed
         known = self._store.tasks
         added = (task for task in plan.tasks.values() if task.id not in known and not task.settled)

@@ -26,6 +26,7 @@ from nova_core.followers import Followers, read_milestones
 from nova_core.growth import Growth
 from nova_core.importers import read_plan
 from nova_core.inbox import Inbox, load_secret
+from nova_core.keeping import as_started
 from nova_core.launch import Launcher
 from nova_core.mail import Mail
 from nova_core.model import NoteKind
@@ -113,6 +114,7 @@ class Orchestrator:
         store.load()
         plan = os.path.relpath(cascade_file, self.project.root)
         require_same_plan(store, self.cascade, plan)
+        self._latest, self.cascade = self.cascade, as_started(self.cascade, store)
         known = list(store.tasks) if store.run.id else None
         if known is None:
             store.run = RunState(id=os.urandom(8).hex())
@@ -120,6 +122,7 @@ class Orchestrator:
         accept_plan(self.cascade, store, rerun_changed=rerun_changed)
         order = weights(self.cascade.dag, self.cascade.tasks, store.database.durations())
         self.board = Board(self.cascade, store, selection, limits_of(self.config, self.cascade), order)
+        self.board.leaving = self.cascade.tasks.keys() - self._latest.tasks.keys()
         return known
 
     def _follow_plan(self, cascade: Cascade) -> None:
@@ -264,7 +267,7 @@ class Orchestrator:
             self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
         )
         self.store.held = self.attempts.active
-        self._growth = Growth(self.board, launcher, self.config, self._watch)
+        self._growth = Growth(self.board, launcher, self.config, self._watch, self._latest)
         self._growth.followers.append(self._follow_plan)
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:

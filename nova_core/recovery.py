@@ -34,8 +34,7 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     again = set(changes.edited) if rerun_changed else set()
     again |= cascade.dag.descendants(again)
     if changes:
-        store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}")
-    _keep_gone(store, changes, prints)
+        _tell(store, changes, prints)
     for task_id in changes.removed:
         store.remove(task_id)
     for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
@@ -47,17 +46,17 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     store.add_tasks({i: _fresh(store.tasks.get(i), t, prints[i], used.get(i, 0)) for i, t in cascade.tasks.items()})
 
 
-def _keep_gone(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
-    """Remember what was done of tasks that leave the plan: one that comes back with the same words is done already."""
+def _tell(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
+    """Say what changed, and remember what was done of tasks that leave: one that comes back with its words is done."""
     gone = dict(store.run.gone)
     known = {i: gone.pop(i) for i in changes.added if i in gone}
     back = {i: state for i, state in known.items() if same_words(state.fingerprint, prints[i])}
     gone |= {i: store.tasks[i] for i in changes.removed if store.tasks[i].status is TaskStatus.COMPLETED}
-    if gone != store.run.gone:
-        store.record(EventKind.PLAN_CHANGED, None, "", gone=gone)
+    patch = {"gone": gone} if gone != store.run.gone else {}
+    store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}", **patch)
     for task_id, state in back.items():
-        patch = {name: getattr(state, name) for name in TaskState.__struct_fields__}
-        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and done already", **patch)
+        known_of_it = {name: getattr(state, name) for name in TaskState.__struct_fields__}
+        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and done already", **known_of_it)
 
 
 def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from engines import make_engine, write_plan
-from fakes import FakeClock, FakeExecutor, exits, ok
+from fakes import FakeClock, FakeExecutor, exits, ok, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_core.config import Config
 from nova_core.events import Event, EventKind
-from nova_core.executors.base import Ended, Job
+from nova_core.executors.base import Ended, EndReason, Job, Started
 from nova_core.orchestrator import Orchestrator
 from nova_core.plan_watch import PlanWatch, signature
 from nova_core.record import TaskStatus
@@ -287,3 +288,52 @@ def test_a_plan_is_read_when_it_has_come_to_rest(tmp_path: Path) -> None:
         watch.look()
     assert reads == ["2222"]
     assert signature(str(path)) == ()
+
+
+def killed(engine: Orchestrator) -> None:
+    """The engine is gone: nothing more is written."""
+    engine.store.flush()
+    engine.close()
+
+
+def adopting(folder: Path, *reports: Ended | Started) -> Run:
+    """The next engine, which finds these attempts."""
+    executor = Held()
+    executor.found = list(reports)
+    run = Run.__new__(Run)
+    run.folder, run.executor, run.events = folder, executor, []
+    run.engine, _ = make_engine(folder, executor=executor)
+    run.engine.subscribe(run.events.append)
+    run.engine._begin()
+    return run
+
+
+def test_a_task_that_is_taken_over_is_judged_by_the_words_it_was_started_with(tmp_path: Path) -> None:
+    """The plan was edited while no engine ran: its new outputs are for the next attempt."""
+    (tmp_path / "old.txt").write_text("x")
+    extra = {"Outputs": {"A": "old.txt"}}
+    engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "A")], executor=Held(), extra=extra)
+    engine._begin()
+    engine.start_worker("A")
+    killed(engine)
+    write_plan(tmp_path, [("A", "-"), ("B", "A")], extra={"Outputs": {"A": "new.txt"}})
+    os.utime(tmp_path / "old.txt", (1_700_000_100, 1_700_000_100))
+    run = adopting(tmp_path, Ended("A@1", EndReason.EXIT, code=0))
+    assert run.status("A") is TaskStatus.COMPLETED
+
+
+def test_a_task_whose_row_is_gone_is_taken_over_and_ends(tmp_path: Path) -> None:
+    """It is neither killed nor run twice, should its row come back; then it is done."""
+    rows = [("A", "-"), ("B", "-")]
+    first = Run(tmp_path, rows, workers=1)
+    killed(first.engine)
+    write_plan(tmp_path, [("B", "-")])
+    second = adopting(tmp_path, running("A@1"))
+    assert second.executor.cancelled == []
+    assert second.status("A") is TaskStatus.IN_PROGRESS
+    second.executor.reports.append(Ended("A@1", EndReason.EXIT, code=0))
+    second.turn(3)
+    assert second.status("A") is None
+    second.edit(rows)
+    assert second.status("A") is TaskStatus.COMPLETED
+    assert "A" not in second.started
