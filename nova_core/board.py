@@ -93,9 +93,13 @@ class Board:
 
     @property
     def counted(self) -> list[str]:
-        """What a run comes to: its work, and the gates that did not open."""
+        """What a run comes to: its work, and the gates that did not open and keep some of it waiting."""
         shut = (i for i in self._gates if self.state(i).status is TaskStatus.FAILED)
-        return [*self.work, *shut]
+        return [*self.work, *(i for i in shut if self._keeps_waiting(i))]
+
+    def _keeps_waiting(self, gate: str) -> bool:
+        below = (self.dag.ids[i] for i in self.dag.dependents[self.dag.index[gate]])
+        return any(i in self.selected for i in below)
 
     def task(self, task_id: str) -> Task:
         """The row of the plan."""
