@@ -271,7 +271,7 @@ class Orchestrator:
         self._growth.followers.append(self._follow_plan)
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:
-            self._followers.hooks.listen()
+            self._followers.begin()
             self._announce()
         self.attempts.quotas.forget_blocks()
         left = self._executor.recover()

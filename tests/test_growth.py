@@ -179,6 +179,16 @@ def test_a_bad_edit_is_refused_with_its_line(tmp_path: Path, edit: Rows | str, s
     assert run.started == ["A", "B", "C"]
 
 
+def test_milestones_that_do_not_fit_the_new_plan_are_told(tmp_path: Path) -> None:
+    """The old ones stay."""
+    text = "milestones: [{id: m, name: M, trigger: {type: all_tasks_completed, tasks: [B]}, message: done}]\n"
+    (tmp_path / "milestones.yaml").write_text(text)
+    run = Run(tmp_path, [("A", "-"), ("B", "A")])
+    run.edit([("A", "-"), ("C", "A")])
+    assert len(run.warnings) == 1
+    assert run.warnings[0].endswith("the milestones stay as they were")
+
+
 def test_a_plan_that_grows_at_the_very_end_is_taken_in(tmp_path: Path) -> None:
     """A planning task writes the tasks that come after it: the run does not end before it has looked."""
 
