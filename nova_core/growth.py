@@ -21,17 +21,20 @@ from nova_core.scheduler import weights
 class Growth:
     """Takes a changed plan in, between two turns of the engine. One that cannot be used is told once, and left alone.
 
-    `followers` are told of each new plan.
+    `follow` is told of each new plan; `latest` is the one that is known now.
     """
 
-    def __init__(self, board: Board, launcher: Launcher, config: Config, watch: PlanWatch, latest: Cascade) -> None:
+    def __init__(
+        self, board: Board, launcher: Launcher, config: Config, watch: PlanWatch, latest: Cascade,
+        follow: Callable[[Cascade], object],
+    ) -> None:  # fmt: skip
         self._board = board
         self._store = board.store
         self._launcher = launcher
         self._config = config
         self._watch = watch
         self._latest = latest
-        self.followers: list[Callable[[Cascade], object]] = [lambda cascade: launcher.take_plan(cascade.tasks)]
+        self._follow = follow
 
     def look(self, *, last: bool = False) -> bool:
         """Whether a new plan came in; `last` says that the run would end otherwise."""
@@ -68,5 +71,5 @@ class Growth:
         self._board.take_plan(plan, limits_of(self._config, plan), order)
         self._board.leaving = plan.tasks.keys() - new.tasks.keys()
         self._latest = new
-        for follow in self.followers:
-            follow(plan)
+        self._launcher.take_plan(plan.tasks)
+        self._follow(plan)

@@ -53,7 +53,7 @@ def grown(old: Mapping[str, Task], new: Cascade, running: Collection[str]) -> Ca
 def _restored(task_id: str, patch: Mapping[str, Any], now: Task | None) -> Task:
     row = {name: tuple(value) if name == "outputs" else value for name, value in patch["row"].items() if name in _ROW}
     criteria = tuple(Criterion(c["text"], c["command"]) for c in patch.get("criteria", ()))
-    rest = dict.fromkeys(("outputs",), ()) | {"approval": False, "retries": None, "timeout": None, "workspace": ""}
+    rest = {"outputs": (), "approval": False, "retries": None, "timeout": None, "workspace": ""}
     words = {**rest, **row, "name": str(patch.get("name", task_id)), "criteria": criteria}
     return msgspec.structs.replace(now or Task(task_id, task_id), **words)
 

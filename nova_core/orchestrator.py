@@ -267,8 +267,7 @@ class Orchestrator:
             self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
         )
         self.store.held = self.attempts.active
-        self._growth = Growth(self.board, launcher, self.config, self._watch, self._latest)
-        self._growth.followers.append(self._follow_plan)
+        self._growth = Growth(self.board, launcher, self.config, self._watch, self._latest, self._follow_plan)
         self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
         if launch:
             self._followers.begin()

@@ -95,9 +95,8 @@ class Paths:
     def _task_in(self, task: str, path: str) -> str:
         """The other task in whose folder of outputs the path leads."""
         for place in self._places(task, path):
-            parts = place.removeprefix(f"{WORKSPACE}/").split("/") if place.startswith(f"{WORKSPACE}/") else []
-            names = ("/".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
-            found = next((name for name in names if name in self._tasks_seen), "")
+            below = place.removeprefix(f"{WORKSPACE}/") if place.startswith(f"{WORKSPACE}/") else ""
+            found = next((name for name in _parents(below) if name in self._tasks_seen), "")
             if found and found != task:
                 return found
         return ""
