@@ -36,7 +36,6 @@ class Format(msgspec.Struct, frozen=True):
     """
 
     name: str
-    title: str
     suffixes: tuple[str, ...] = ()
     folder: bool = False
 
@@ -58,14 +57,14 @@ class Format(msgspec.Struct, frozen=True):
 
 # In the order in which they are tried: the surest marks first.
 FORMATS = (
-    Format("backlog", "tasks of Backlog.md", folder=True),
-    Format("protocol", "a folder of task files", folder=True),
-    Format("taskmaster", "tasks.json of Taskmaster", (".json",)),
-    Format("ralph", "prd.json of Ralph", (".json",)),
-    Format("beads", "issues.jsonl of Beads", (".jsonl",)),
-    Format("kiro", "tasks.md of Kiro", _MARKDOWN),
-    Format("spec-kit", "tasks.md of spec-kit", _MARKDOWN),
-    Format("openspec", "tasks.md of OpenSpec", _MARKDOWN),
+    Format("backlog", folder=True),
+    Format("protocol", folder=True),
+    Format("taskmaster", (".json",)),
+    Format("ralph", (".json",)),
+    Format("beads", (".jsonl",)),
+    Format("kiro", _MARKDOWN),
+    Format("spec-kit", _MARKDOWN),
+    Format("openspec", _MARKDOWN),
 )
 # What a folder is asked for, if it is no plan itself.
 _IN_FOLDER = ("tasks.md", "tasks/tasks.json", "tasks.json", "issues.jsonl", "prd.json", "CASCADE.md")
@@ -78,10 +77,15 @@ def read_plan(path: str | os.PathLike[str], options: Options | None = None, *, r
     problem at once, `UsageError` for a format that does not exist.
     """
     name, text = _source(os.fspath(path))
-    if options is None and not _is_cascade(name, text):
-        options = load_config(None, environ=os.environ, root=root).plan
-    options = options or Options()
-    found = _named(options.format) if options.format else find_format(name, text)
+    is_cascade = not os.path.isdir(name) and _is_cascade(name, text)
+    if options is None:
+        options = Options() if is_cascade else load_config(None, environ=os.environ, root=root).plan
+    if options.format:
+        found = _named(options.format)
+    elif is_cascade:
+        found = None
+    else:
+        found = find_format(name, text)
     with _no_collections():
         if found is None:
             return parse_text(text, name, lenient=options.lenient)
@@ -101,14 +105,12 @@ def _no_collections() -> Iterator[None]:
 
 
 def find_format(path: str, text: str) -> Format | None:
-    """The format of a foreign plan; None for a table of tasks, and for what is no plan known here.
+    """The format of a foreign plan that is no table of tasks; None for what is no plan known here.
 
     Raises `InputError` for a folder that holds no plan.
     """
     folder = os.path.isdir(path)
     suffix = Path(path).suffix.lower()
-    if not folder and _is_cascade(path, text):
-        return None
     for known in FORMATS:
         if (known.folder if folder else suffix in known.suffixes) and known.suits(path, text):
             return known
