@@ -178,6 +178,8 @@ class TaskTree(TreeCanvas, can_focus=True):
             self._on_cursor(self.place)
 
     def _keep_in_view(self) -> None:
+        if not self.size.height:  # not laid out yet: every row but one would be out of view
+            return
         self._top = min(max(self._top, self._cursor - self._height + 1), self._cursor)
         self._top = min(self._top, max(0, len(self._rows) - self._height))
 

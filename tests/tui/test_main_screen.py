@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from app_kit import beat, opened, settled
+from app_kit import StillClock, beat, opened, settled
 from conftest import Golden
 from fake_source import FakeSource, demo_source
 from look import screen_text
@@ -41,6 +41,20 @@ def test_picture(width: int, height: int, tmp_path: Path, golden: Golden) -> Non
             return screen_text(app)
 
     golden(f"main_{width}", asyncio.run(look()))
+
+
+def test_a_look_before_the_first_layout_scrolls_nothing(tmp_path: Path, golden: Golden) -> None:
+    """A slow machine learns what is at work before it knows the size of its tree: the picture is the same."""
+
+    async def look() -> str:
+        app = NovaApp(demo_source(tmp_path), clock=StillClock())
+        app.main.call_later(lambda: app.main.tasks.size.height or beat(app))
+        async with app.run_test(size=(80, 24), notifications=False) as pilot:
+            beat(app)
+            await settled(pilot)
+            return screen_text(app)
+
+    golden("main_80", asyncio.run(look()))
 
 
 def test_picture_in_ascii(tmp_path: Path, golden: Golden) -> None:
