@@ -19,6 +19,7 @@ from nova_core.model import TokenUsage
 from nova_core.parser import Cascade, parse_text
 from nova_core.project import Project
 from nova_core.record import ProjectState, RunState, TaskState, TaskStatus
+from nova_core.worktime import Span
 from nova_tui.source import EngineState, Update
 
 GROUP = 8
@@ -60,7 +61,7 @@ def prepare(folder: Path, text: str) -> None:
 class LoadSource:
     """A run in which a thread changes random tasks, and one task's log grows, at the given rates."""
 
-    read_only = False
+    read_only = was_stopped = False
     error = ""
 
     def __init__(self, cascade: Cascade, root: Path, events: int, lines: int) -> None:
@@ -128,8 +129,12 @@ class LoadSource:
         """There are none that are over."""
         return []
 
-    def stop(self, *, kill: bool = False) -> None:
-        """There is nothing to stop."""
+    def spans(self) -> list[Span]:
+        """No attempt is over."""
+        return []
+
+    def go_on(self) -> None:
+        """It goes on already."""
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -143,7 +148,7 @@ def main() -> None:
     root = Path.cwd()
     shutil.rmtree(root / "logs", ignore_errors=True)
     root.joinpath("logs").mkdir()
-    show(LoadSource(parse_text(plan(size), "CASCADE.md"), root, events, lines), Look())  # type: ignore[arg-type]
+    show(LoadSource(parse_text(plan(size), "CASCADE.md"), root, events, lines), Look())
 
 
 if __name__ == "__main__":
