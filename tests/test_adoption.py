@@ -90,7 +90,7 @@ def test_an_attempt_is_read_as_it_was_started(now: AgentConfig | None, tmp_path:
     agents = {"other": agent()} | ({"mine": now} if now else {})
     state = finish(tmp_path, executor, config=Config(agents=agents, prices=PRICES))
     assert (state.status, state.verdict, state.model) == (TaskStatus.COMPLETED, "done", "cheap")
-    assert (state.token_usage.input_tokens, state.cost_usd) == (900_000, pytest.approx(0.9))
+    assert (state.token_usage.input_tokens, state.cost_usd) == pytest.approx((900_000, 0.9))
 
 
 def test_a_pattern_stays_the_attempts_own(tmp_path: Path) -> None:

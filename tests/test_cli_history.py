@@ -15,6 +15,7 @@ from nova_core.cli import stats as stats_module
 from nova_core.cli.tables import cost_cell, tokens_cell
 from nova_core.command import Command, CommandKind
 from nova_core.database import AttemptRow, Database
+from nova_core.errors import UsageError
 from nova_core.events import Event, EventKind
 from nova_core.history import Figures, Run, RunSummary, figures, grouped, load_runs, runs_in
 from nova_core.model import TokenUsage
@@ -240,7 +241,7 @@ def test_a_run_that_is_none_or_several() -> None:
     runs = [Run(RunSummary(name), ()) for name in ("abc", "abd")]
     assert history_module.choose(runs, "abd") is runs[1]
     for wanted, said in (("x", "there is no run x"), ("ab", "2 runs begin with ab"), ("", "there is no run")):
-        with pytest.raises(history_module.UsageError, match=said):
+        with pytest.raises(UsageError, match=said):
             history_module.choose(runs, wanted)
 
 

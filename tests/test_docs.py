@@ -215,7 +215,7 @@ def test_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
     found = msgspec.structs.replace(load_config(path, environ={}), origins={})
     assert found == Config()
     empty = [key for key, default in table.items() if default == "none"]
-    nothing = ((), {}, None, LimitsConfig(), EnvConfig(), HooksConfig(), PlanOptions())
+    nothing: tuple[object, ...] = ((), {}, None, LimitsConfig(), EnvConfig(), HooksConfig(), PlanOptions())
     assert [key for key in empty if getattr(Config(), key) not in nothing] == []
 
 

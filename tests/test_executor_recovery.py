@@ -255,17 +255,15 @@ def test_a_reused_pid_is_not_touched(lab: Lab) -> None:
         stranger.kill()
 
 
-JOURNAL = b"".join(
-    json.dumps(line, separators=(",", ":")).encode() + b"\n"
-    for line in (
-        ["H", 1, 10, 20, "boot", "run"],
-        ["B", "F1", 1.5],
-        ["P", "F1", 11, 21, 1.5],
-        ["B", "F2", 1.6],
-        ["E", "F1", "exit", 3, None, 2.5, 0.25, 4096, "", ["12 sh"], [], 11, 1.5],
-        ["E", "F2", "spawn_error", None, None, 2.6, 0.0, 0, "cannot", [], [], None, 1.6],
-    )
-)
+WRITTEN: list[list[object]] = [
+    ["H", 1, 10, 20, "boot", "run"],
+    ["B", "F1", 1.5],
+    ["P", "F1", 11, 21, 1.5],
+    ["B", "F2", 1.6],
+    ["E", "F1", "exit", 3, None, 2.5, 0.25, 4096, "", ["12 sh"], [], 11, 1.5],
+    ["E", "F2", "spawn_error", None, None, 2.6, 0.0, 0, "cannot", [], [], None, 1.6],
+]
+JOURNAL = b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in WRITTEN)
 
 
 def test_a_journal_torn_anywhere_says_what_its_whole_lines_say() -> None:

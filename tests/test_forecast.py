@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import given
@@ -26,9 +27,11 @@ def plan(**tasks: tuple[str, float | None]) -> Cascade:
     return Cascade("P", "p", made, DAG({i: t.depends_on for i, t in made.items()}), (), branches_of(made.values()))
 
 
-def ends(cascade: Cascade, jobs: int = 2, limits: Limits | None = None, **states: TaskState) -> dict[str, float]:
+def ends(
+    cascade: Cascade, jobs: int = 2, limits: Limits | None = None, states: Mapping[str, TaskState] | None = None
+) -> dict[str, float]:
     """When each task is done."""
-    return forecast(cascade, states, jobs, limits or Limits(), {}, NOW)
+    return forecast(cascade, states or {}, jobs, limits or Limits(), {}, NOW)
 
 
 def test_tasks_follow_each_other_and_share_workers() -> None:
@@ -43,7 +46,7 @@ def test_what_runs_has_only_its_rest_to_go() -> None:
     """One that takes longer than expected is done at any moment."""
     cascade = plan(a=("", 15.0), b=("", 5.0))
     running = TaskState(TaskStatus.IN_PROGRESS, started_at=BEGAN)
-    assert ends(cascade, a=running, b=running) == {"a": 5.0, "b": 0.0}
+    assert ends(cascade, states={"a": running, "b": running}) == {"a": 5.0, "b": 0.0}
 
 
 def test_what_cannot_be_done_is_not_counted() -> None:
@@ -53,7 +56,7 @@ def test_what_cannot_be_done_is_not_counted() -> None:
         "a": TaskState(TaskStatus.FAILED), "b": TaskState(blocked_by=("a",)),
         "c": TaskState(TaskStatus.IN_PROGRESS, approval="waiting"),
     }  # fmt: skip
-    assert ends(cascade, **states) == {"e": 1.0}
+    assert ends(cascade, states=states) == {"e": 1.0}
 
 
 def test_nothing_known_is_nothing_told() -> None:
@@ -61,7 +64,7 @@ def test_nothing_known_is_nothing_told() -> None:
     assert ends(plan(a=("", None), b=("", None))) == {}
     assert ends(plan(a=("", 3.0), b=("a", None))) == {"a": 3.0, "b": 6.0}
     took = TaskState(TaskStatus.COMPLETED, elapsed=2.0)
-    assert ends(plan(a=("", 3.0), b=("a", None)), a=took) == {"b": 2.0}
+    assert ends(plan(a=("", 3.0), b=("a", None)), states={"a": took}) == {"b": 2.0}
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=12), st.integers(1, 4))

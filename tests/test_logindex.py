@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
@@ -137,7 +138,10 @@ def test_only_plain_files_are_read(log: Path, kind: str) -> None:
     """A link, a pipe or a folder in the log's place is named, never opened for reading, and never waited for."""
     secret = log.with_name("secret")
     secret.write_bytes(b"secret\n")
-    {"symlink": lambda: log.symlink_to(secret), "fifo": lambda: os.mkfifo(log), "folder": log.mkdir}[kind]()
+    make: dict[str, Callable[[], None]] = {
+        "symlink": lambda: log.symlink_to(secret), "fifo": lambda: os.mkfifo(log), "folder": log.mkdir,
+    }  # fmt: skip
+    make[kind]()
     index = LogIndex(log)
     assert (index.is_open, index.size, index.read(0, 9), index.problem) == (False, 0, b"", "it is not a plain file")
     assert index.poll() is Change.NONE
@@ -168,7 +172,8 @@ def test_a_line_without_end_is_taken_in_windows(log: Path) -> None:
     with log.open("wb") as file:
         file.truncate(200_000_000)
     index = LogIndex(log)
-    for step in (lambda: index.line_start(index.size - 1), lambda: index.next_line(5)):
+    steps: list[Callable[[], object]] = [lambda: index.line_start(index.size - 1), lambda: index.next_line(5)]
+    for step in steps:
         before = index.bytes_read
         step()
         assert index.bytes_read - before <= 2 * logindex.WINDOW + 2 * logindex.BLOCK

@@ -39,6 +39,13 @@ def messages(inbox: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_bytes()) for path in sorted((inbox / "new").iterdir())]
 
 
+def text_of(answer: Any) -> str:
+    """What a tool said: one text."""
+    (content,) = answer.content
+    assert content.type == "text"
+    return str(content.text)
+
+
 async def calling(env: dict[str, str], *calls: tuple[str, dict[str, Any]]) -> tuple[set[str], list[str]]:
     """Start the server as an agent does, list its tools, call some; their names and the answers."""
     from mcp import ClientSession, StdioServerParameters
@@ -49,7 +56,7 @@ async def calling(env: dict[str, str], *calls: tuple[str, dict[str, Any]]) -> tu
         await session.initialize()
         names = {tool.name for tool in (await session.list_tools()).tools}
         answers = [await session.call_tool(name, given) for name, given in calls]
-        return names, [answer.content[0].text for answer in answers]
+        return names, [text_of(answer) for answer in answers]
 
 
 def test_each_tool_is_a_message_in_the_inbox(inbox: Path) -> None:

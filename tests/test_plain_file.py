@@ -27,13 +27,13 @@ def link_to(target: str) -> Callable[[Path], None]:
     return lambda path: path.symlink_to(target)
 
 
-ODD: dict[str, Callable[[Path], None]] = {
+ODD: dict[str, Callable[[Path], object]] = {
     "link": link_to("other"),
     "device": link_to("/dev/zero"),
     "fifo": os.mkfifo,
     "folder": Path.mkdir,
     "loop": lambda path: path.symlink_to(path.name),
-    "large": lambda path: path.write_bytes(b"x" * 101) and None,
+    "large": lambda path: path.write_bytes(b"x" * 101),
 }
 
 

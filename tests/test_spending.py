@@ -23,7 +23,7 @@ from nova_core.record import TaskStatus
 AGENT = {"a": AgentConfig(command=("true", "{prompt}"), parser="claude", provider="north")}
 
 
-def costing(folder: Path, executor: FakeExecutor, dollars: float | dict[str, float], together: int = 1) -> None:
+def costing(folder: Path, executor: Patient, dollars: float | dict[str, float], together: int = 1) -> None:
     """Every agent costs so much; jobs end only when `together` of them run, or no more can come."""
 
     def outcome(job: Job) -> Ended | None:

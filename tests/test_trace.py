@@ -183,7 +183,7 @@ def test_the_engine_of_devtools_opens_it(tmp_path: Path) -> None:
     rows = "".join(f"| F{n} | {name} | `exit {n % 2}` | - |\n" for n, (name, _) in enumerate(NAMES.values()))
     (tmp_path / "CASCADE.md").write_text(HEAD + rows)
     nova("run", "-j", "2", "--trace", "trace.json", cwd=tmp_path)
-    script = [Path(__file__).with_name("trace_engine.mjs"), os.environ["NOVA_TEST_TRACE_ENGINE"]]
+    script = [str(Path(__file__).with_name("trace_engine.mjs")), os.environ["NOVA_TEST_TRACE_ENGINE"]]
     done = subprocess.run(["node", *script, tmp_path / "trace.json"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

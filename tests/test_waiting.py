@@ -16,7 +16,7 @@ from nova_core.board import Selection
 from nova_core.clock import seconds
 from nova_core.command import Command, CommandKind
 from nova_core.config import AgentConfig, Config
-from nova_core.events import EventKind
+from nova_core.events import Event, EventKind
 from nova_core.executors.base import Ended, Job
 from nova_core.quota import Quotas
 from nova_core.record import Reason, TaskStatus
@@ -79,7 +79,7 @@ def test_a_limit_with_its_time_is_waited_for(tmp_path: Path, build: Callable[...
     words = "You've hit your limit, try again in 2 hours"
     script = Script(tmp_path, A=[api_error(429, words)])
     engine = build(script, {"A": "a", "B": "b", "C": "a"})
-    events = []
+    events: list[Event] = []
     engine.subscribe(events.append)
     result = engine.run()
     assert result.exit_code == 0
@@ -222,7 +222,7 @@ def test_a_later_moment_makes_a_hold_longer(tmp_path: Path) -> None:
     assert quotas.strike("north", "429", None) == guessed
     assert quotas.strike("north", "429", 1.0) == guessed
     named = quotas.strike("north", "resets in 5 hours", 18_000.0)
-    assert (seconds(named.until or ""), named.tries) == (pytest.approx(start + 18_000), 1)
+    assert (seconds(named.until or ""), named.tries) == pytest.approx((start + 18_000, 1))
     assert quotas.strike("north", "resets in 5 hours", 18_000.4) == named
     quotas.block("north", "invalid key")
     assert quotas.strike("north", "resets in 9 hours", 32_400.0).until is None

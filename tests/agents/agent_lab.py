@@ -82,7 +82,7 @@ class AgentLab:
     def _agent(self, name: str) -> dict[str, Any]:
         server = f'name="mock",base_url="{self.url}/v1",wire_api="responses",env_key="OPENAI_API_KEY"'
         openai = f"model_providers.mock={{{server}}}"
-        return {
+        settings: dict[str, dict[str, Any]] = {
             "claude": {"env": {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "dummy"}, "permissions": "shell"},
             "codex": {"env": {"OPENAI_API_KEY": "dummy"}, "args": ["-c", 'model_provider="mock"', "-c", openai]},
             "gemini": {
@@ -93,7 +93,8 @@ class AgentLab:
                 "model": "openai/gpt-4o", "args": ["--edit-format", "diff", "--map-tokens", "0"],
                 "env": {"OPENAI_API_KEY": "dummy", "OPENAI_API_BASE": f"{self.url}/v1"},
             },
-        }[name]  # fmt: skip
+        }  # fmt: skip
+        return settings[name]
 
     def plan(self, *rows: str) -> None:
         """Rows as `id | what | depends | agent | outputs`; the name is the id."""

@@ -48,7 +48,7 @@ def test_a_look_before_the_first_layout_scrolls_nothing(tmp_path: Path, golden: 
 
     async def look() -> str:
         app = NovaApp(demo_source(tmp_path), clock=StillClock())
-        app.main.call_later(lambda: app.main.tasks.size.height or beat(app))
+        app.main.call_later(beat, app)
         async with app.run_test(size=(80, 24), notifications=False) as pilot:
             beat(app)
             await settled(pilot)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scripted_run import PLAN
 
 from nova_core.parser import parse_text
-from nova_tui.rows import Filter, Finder, Outline, above, find_row, kept, step
+from nova_tui.rows import Filter, Finder, Outline, Row, above, find_row, kept, step
 from nova_tui.views.members import Place
 
 CASCADE = parse_text(PLAN, "CASCADE.md")
@@ -22,9 +22,9 @@ UNGROUPED = (
 )
 
 
-def ids(rows: list[object]) -> list[str]:
+def ids(rows: list[Row]) -> list[str]:
     """The tasks among rows."""
-    return [r.place.task for r in rows if r.place.task]  # type: ignore[attr-defined]
+    return [r.place.task for r in rows if r.place.task]
 
 
 def test_all_open_shows_every_level_in_plan_order() -> None:
