@@ -21,9 +21,10 @@ from nova_core.costs import Costs
 from nova_core.disk import Disk
 from nova_core.errors import EnvironmentProblem
 from nova_core.events import EventKind
-from nova_core.executors.base import Ended, EndReason, Executor, Job, Report, Started
+from nova_core.executors.base import Ended, Executor, Job, Report, Started
 from nova_core.inbox import Report as WorkerReport
 from nova_core.invocation import open_log
+from nova_core.judging import Judge
 from nova_core.keeping import row_of
 from nova_core.launch import Launcher
 from nova_core.model import Task, TokenUsage
@@ -35,11 +36,8 @@ from nova_core.quota import Quotas
 from nova_core.reading import Reading
 from nova_core.record import CLEARED, Reason, TaskState, TaskStatus
 from nova_core.retries import Retries
-from nova_core.validation import missing
-from nova_core.verdict import FINAL, Failure, agent_failure, exit_code_of, failure, of_ending
-from nova_core.waiting import WAITS, Waiting
-
-_NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
+from nova_core.settling import Settling
+from nova_core.waiting import Waiting
 
 
 class Attempts:
@@ -55,21 +53,27 @@ class Attempts:
         self._executor = executor
         self._launcher = launcher
         self._config = config
-        self._prices = prices
         self._clock = clock
         self._disk = disk
         self._logs = project.log_names()
-        self._settled: list[str] = []
         self._reading = Reading(project, board, clock)
         self.retries = Retries(board, config, clock)
         self.quotas = Quotas(board.store, config, clock)
-        self.failed = 0
         self.active: dict[str, Attempt] = {}
-        self.checks = Checks(project, board, executor, launcher, config, disk, self._logs, self._settle)
         self.costs = Costs(board, launcher, prices, self.active, with_past=config.budget is not None)
         self.accounts = Accounts(project, board, self.costs, prices, clock, self.active)
         self.needs = Needs(board, project, ask_inputs=config.inputs == "required")
         self.waiting = Waiting(board, launcher, self.quotas, self.retries, clock)
+        self._judge = Judge(board, launcher, config, prices, self.quotas)
+        self._settling = Settling(
+            board, executor, config, clock, self.active, self.accounts, self.retries, self.waiting
+        )
+        self.checks = Checks(project, board, executor, launcher, config, disk, self._logs, self._settling.settle)
+
+    @property
+    def failed(self) -> int:
+        """How many tasks have failed for good since the engine began."""
+        return self._settling.failed
 
     # start
 
@@ -78,17 +82,8 @@ class Attempts:
         return not self.needs.must_wait(task_id) and not self.waiting.must_wait(task_id)
 
     def open_gate(self, task_id: str) -> None:
-        """What a gate stands for is done: let those behind it go, if the outputs of those before it are all there."""
-        absent = missing(self._board.task(task_id).outputs, self._project.root)
-        self._board.leave(task_id)
-        if absent:
-            error = f"missing outputs: {', '.join(absent)}"
-            self.failed += 1
-            self._board.fail(task_id, f"{task_id} failed: {error}", reason=Reason.MISSING_OUTPUTS, error=error)
-            return
-        patch = {**CLEARED, "status": TaskStatus.COMPLETED, "completed_at": iso(self._clock.now())}
-        self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} is open", **patch)
-        self._board.completed(task_id)
+        """Let the tasks behind a gate go, or fail it."""
+        self._settling.open_gate(task_id, self._project.root)
 
     def start(self, task_id: str, cap: float | None = None) -> Attempt:
         """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown.
@@ -121,7 +116,7 @@ class Attempts:
         )  # fmt: skip
         self.active[task_id] = attempt
         if job is None:
-            self._settle(attempt, (Reason.SPAWN_ERROR, problem))
+            self._settling.settle(attempt, (Reason.SPAWN_ERROR, problem))
             return attempt
         if job.own_holder:
             self._store.commit()
@@ -238,16 +233,9 @@ class Attempts:
 
     def _watch(self, attempt: Attempt) -> None:
         """End an attempt that cannot come to anything, before it burns minutes or money."""
-        doomed = self._hopeless(attempt)
+        doomed = self._judge.hopeless(attempt)
         if doomed is not None:
             self._doom(attempt, doomed)
-
-    def _hopeless(self, attempt: Attempt) -> Ending | None:
-        if attempt.log.hopeless is not None or attempt.cap is None:
-            return attempt.log.hopeless
-        spent = attempt.cost(self._prices) or 0.0
-        reached = Ending(Verdict.OVER_BUDGET, f"${spent:.2f} of ${attempt.cap:.2f} spent")
-        return reached if spent >= attempt.cap else None
 
     def _doom(self, attempt: Attempt, why: Ending) -> None:
         if attempt.doomed is None and not attempt.cancelled and attempt.ended is None:
@@ -293,126 +281,19 @@ class Attempts:
         """The command has ended, and all that it printed is known."""
         ended = attempt.ended
         assert ended is not None
-        self._recover_tokens(attempt)
         self._tell_leftovers(attempt, ended)
-        failed = self._failure(attempt, ended)
+        failed = self._judge.failure(attempt, ended)
         self._reading.tell_trouble(attempt)
         if failed is None:
             self.checks.begin(attempt)
         else:
-            self._settle(attempt, failed)
-
-    def _recover_tokens(self, attempt: Attempt) -> None:
-        """Ask the agent's own records for what its log does not tell: tokens of a killed run, the model."""
-        if attempt.agent is None or not attempt.log.judges or not (attempt.estimated or attempt.log.model is None):
-            return
-        session = attempt.log.session_id or attempt.session
-        agent, parser = attempt.agent, attempt.parser
-        found = attempt.safely(lambda: self._launcher.records_of(agent, parser, session, attempt.started), None)
-        if found is None:
-            return
-        attempt.model = attempt.model or found.model
-        if attempt.safely(lambda: attempt.take_records(found), False):
-            how = "exact" if found.exact else "estimated"
-            text = f"{attempt.task_id}: tokens taken from the agent's own records ({how}: {found.usage.total})"
-            self._board.record(EventKind.WARNING, attempt.task_id, text)
-
-    def _failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
-        limit = self._limit(attempt, ended)
-        if doomed := self._doomed(attempt, ended):
-            attempt.verdict = doomed.verdict
-            return of_ending(doomed)
-        if attempt.agent is None or not attempt.log.judges:
-            return failure(ended, limit)
-        outcome = attempt.outcome(exit_code_of(ended), self._prices)
-        attempt.verdict = outcome.verdict
-        if attempt.provider and outcome.verdict not in WAITS:
-            self.quotas.worked(attempt.provider)
-        return agent_failure(ended, outcome, limit)
-
-    def _doomed(self, attempt: Attempt, ended: Ended) -> Ending | None:
-        """Why Nova itself ended it; of an attempt that was adopted only its log tells that."""
-        if ended.reason is not EndReason.CANCELLED or attempt.cancelled:
-            return None
-        return attempt.doomed or (None if attempt.interrupted else self._hopeless(attempt))
-
-    def _limit(self, attempt: Attempt, ended: Ended) -> float:
-        job_limit = self._config.idle_timeout
-        if ended.reason is EndReason.TIMEOUT:
-            own = self._board.task(attempt.task_id).timeout
-            job_limit = own if own is not None else self._config.timeout
-        return job_limit or 0.0
+            self._settling.settle(attempt, failed)
 
     def _tell_leftovers(self, attempt: Attempt, ended: Ended) -> None:
         for what, names in (("left behind and ended", ended.leftovers), ("could not be ended", ended.survivors)):
             if names:
                 text = f"{attempt.task_id}: {len(names)} process(es) {what}: {', '.join(names[:5])}"
                 self._board.record(EventKind.WARNING, attempt.task_id, text)
-
-    def _settle(self, attempt: Attempt, failed: Failure | None) -> None:
-        """The attempt is over: write down how, free what it held, and let the board go on."""
-        task_id = attempt.task_id
-        del self.active[task_id]
-        self._board.leave(task_id)
-        patch = self.accounts.final_patch(attempt)
-        if failed is None and self._board.task(task_id).approval:
-            self._await_approval(task_id, patch)
-        elif failed is None:
-            self._board.record(
-                EventKind.TASK_COMPLETED, task_id, f"{task_id} completed", **patch, status=TaskStatus.COMPLETED,
-                current_step=None, error=None, reason=None,
-            )  # fmt: skip
-            self._board.completed(task_id)
-        elif attempt.interrupted and failed[0] is Reason.CANCELLED:
-            patch |= {"status": TaskStatus.PENDING, "current_step": None}
-            self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} was interrupted; it will run again", **patch)
-            self._board.pending_again(task_id)
-        elif attempt.session and attempt.verdict is Verdict.FAILED and not attempt.usage.total:
-            patch |= {"status": TaskStatus.PENDING, "current_step": None, "session_id": None, "reason": None}
-            self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} starts anew: its session is gone", **patch)
-            self._board.pending_again(task_id)
-        elif not self.waiting.leaves(attempt, patch, failed):
-            self._fail(attempt, patch, failed)
-        self.accounts.close(attempt, failed)
-        if not self._settled:
-            self._store.when_published(self._release)
-        checks = (f"{attempt.key}+{number}" for number in range(1, attempt.check + 1))
-        self._settled += [attempt.key, *checks]
-
-    def _await_approval(self, task_id: str, patch: dict[str, Any]) -> None:
-        self._board.record(
-            EventKind.TASK_WAITING, task_id, f"{task_id} waits for approval: `nova approve {task_id}`",
-            **patch, approval="waiting", current_step="waiting for approval",
-        )  # fmt: skip
-
-    def _fail(self, attempt: Attempt, patch: dict[str, Any], failed: Failure) -> None:
-        task_id = attempt.task_id
-        reason, error = failed
-        failures = self._board.state(task_id).failures + 1
-        patch |= {"failures": failures, "error": error, "reason": reason, "current_step": None}
-        retried = reason not in _NOT_RETRIED and attempt.verdict not in FINAL
-        if retried and failures <= self._retries_of(attempt):
-            delay = self.retries.delay(failures)
-            text = f"{task_id} failed ({error}); retry {failures} in {delay:.1f} s"
-            retry_at = iso(self._clock.now() + delay)
-            self._board.record(
-                EventKind.TASK_RETRYING, task_id, text, **patch, status=TaskStatus.PENDING, retry_at=retry_at
-            )
-            self.retries.plan(task_id, retry_at)
-            self._board.pending_again(task_id)
-            return
-        self.failed += 1
-        self._board.fail(task_id, f"{task_id} failed: {error}", **patch)
-
-    def _retries_of(self, attempt: Attempt) -> int:
-        if attempt.task_id in self._board.leaving or (attempt.cancelled and not attempt.interrupted):
-            return 0
-        own = self._board.task(attempt.task_id).retries
-        return self._config.retries if own is None else own
-
-    def _release(self) -> None:
-        self._executor.release(self._settled)
-        self._settled = []
 
     # from outside
 
