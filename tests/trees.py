@@ -32,7 +32,8 @@ def child(work: Callable[[], object]) -> int:
 
 
 def daemon(tag: str, env: dict[str, str] | None = None, *, scrub: bool = True) -> None:
-    """Fork twice with a session of its own in between, as daemon(3) does."""
+    """Fork twice with a session of its own in between, as daemon(3) does. With another `env`, wait until it is that."""
+    reader, writer = os.pipe()  # exec closes it
 
     def middle() -> None:
         os.setsid()
@@ -40,11 +41,15 @@ def daemon(tag: str, env: dict[str, str] | None = None, *, scrub: bool = True) -
             null = os.open("/dev/null", os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
-            os.closerange(3, 256)
+            os.closerange(3, writer)
+            os.closerange(writer + 1, 256)
         child(lambda: sleeper(tag, env))
         os._exit(0)
 
     os.waitpid(child(middle), 0)
+    os.close(writer)
+    if env is not None:
+        os.read(reader, 1)
 
 
 def spawner(tag: str) -> None:
