@@ -129,6 +129,18 @@ class Board:
                 self.offer(task_id)
         self._renew_blocked()
 
+    def merge_outside(self) -> None:
+        """Take in what other programs wrote into the state file."""
+        if self.store.manager.changed_outside():
+            self.store.merge_outside()
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """The store also meets other writers while it publishes; only here does the queue hear of it."""
+        if self.store.merged:
+            self.store.merged = False
+            self.rebuild()
+
     def _renew_blocked(self) -> None:
         failed = {i for i in self.dag.ids if self.state(i).status is TaskStatus.FAILED}
         pending = {i for i in self.dag.ids if self.state(i).status is TaskStatus.PENDING}

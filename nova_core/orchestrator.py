@@ -1,4 +1,4 @@
-"""The one loop: it sleeps in `executor.wait`, and it alone writes the state."""
+"""The engine, from the plan to the result of its run: what is built for it, who may ask it for what."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ from nova_core.importers import read_plan
 from nova_core.inbox import Inbox, load_secret
 from nova_core.keeping import as_started
 from nova_core.launch import Launcher
+from nova_core.loop import Loop
 from nova_core.mail import Mail
 from nova_core.model import NoteKind
 from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade
 from nova_core.phases import unknown_phases, with_settings
 from nova_core.plan_watch import PlanWatch
-from nova_core.pricing import default_prices
+from nova_core.pricing import Price, default_prices
 from nova_core.project import Project
 from nova_core.record import RunState, TaskStatus
 from nova_core.recovery import accept_plan, recover
@@ -42,8 +43,7 @@ from nova_core.result import RunResult, Snapshot, summarize
 from nova_core.scheduler import weights
 from nova_core.store import Listener, Store
 
-_LOOK = 0.1  # seconds between looks at the inbox and at the state file
-_TAIL = 1.0  # seconds between looks at the logs of running tasks
+_PATIENCE = 1.0  # seconds of a turn that waits for workers to end, or for the disk
 
 
 class Orchestrator:
@@ -93,12 +93,10 @@ class Orchestrator:
             self.close()
             raise
         self._executor: Executor | None = None
-        self._mail: Mail | None = None
+        self._loop: Loop | None = None
         self._posted: deque[tuple[Command, Callable[[Reply], object] | None]] = deque()
         self._brakes = Brakes(self.config, self.store, self._clock)
-        self._stopping = 0
-        self._next_look = self._next_tail = 0.0
-        self._was_paused = self._detached = False
+        self._detached = False
         self._started = self._clock.monotonic()
 
     # construction
@@ -176,26 +174,26 @@ class Orchestrator:
 
     def get_ready_tasks(self) -> list[str]:
         """Ids that are pending with all dependencies completed, in plan order, as the state file has it now."""
-        self._merge_outside()
+        self.board.merge_outside()
         return self.board.ready()
 
     def start_worker(self, task_id: str) -> Attempt:
         """Start one task now, whatever the limits. Raises `UsageError` if it is not ready."""
         if task_id not in self.get_ready_tasks():
             raise UsageError(f"{task_id} is not ready to start", hint=f"`nova why {task_id}` tells what it waits for")
-        attempts = self._begin()
+        self._begin()
+        assert self.attempts is not None
         self.board.take(task_id)
-        return attempts.start(task_id)
+        return self.attempts.start(task_id)
 
     def monitor_workers(self, timeout: float = 0.0) -> None:
         """Take in what happened to the running workers, waiting up to `timeout` seconds for something to happen."""
-        self._begin()
-        self._turn(timeout, start=False)
+        self._begin().turn(timeout, start=False)
         self.store.flush()
 
     def get_status_summary(self) -> dict[str, int]:
         """Counts: total_tasks, completed, failed, in_progress, pending, active_workers."""
-        self._merge_outside()
+        self.board.merge_outside()
         counts = dict.fromkeys(("completed", "failed", "in_progress", "pending"), 0)
         tasks = [task for task in self.cascade.tasks.values() if not task.gate]
         for task in tasks:
@@ -211,12 +209,12 @@ class Orchestrator:
         """
         self._started = self._clock.monotonic()
         try:
-            self._begin()
+            loop = self._begin()
             turns = 0
-            while not self._is_over() and (max_iterations is None or turns < max_iterations):
-                self._turn(check_interval)
+            while not (self._detached or loop.is_over()) and (max_iterations is None or turns < max_iterations):
+                loop.turn(check_interval)
                 turns += 1
-            return self._finish()
+            return self._finish(loop)
         finally:
             self.close()
 
@@ -231,10 +229,10 @@ class Orchestrator:
 
     def cancel_without_engine(self, command: Command) -> Reply:
         """End workers that an engine left behind when it died, and wait until they are gone."""
-        self._begin(launch=False)
+        loop = self._begin(launch=False)
         reply = self.apply(command)
         while self.active_workers and any(i in self.active_workers for i in command.ids or self.active_workers):
-            self._turn(_TAIL, start=False)
+            loop.turn(_PATIENCE, start=False)
         self.store.flush()
         return reply
 
@@ -250,42 +248,51 @@ class Orchestrator:
             self.store.close()
         self._lock.close()
 
-    def _begin(self, launch: bool = True) -> Attempts:
-        if self.attempts is not None:
-            return self.attempts
+    def _begin(self, launch: bool = True) -> Loop:
+        """Take over what an earlier engine left; with `launch`, open the run."""
+        if self._loop is not None:
+            return self._loop
         secret = load_secret(self.project.secret_file)
         launcher = Launcher(self.project, self.config, self.cascade.name, self.store.run.id, secret, self.cascade.tasks)
         if launch:
-            open_ids = (i for i in self.board.work if self.board.state(i).status is not TaskStatus.COMPLETED)
-            in_plan_order = sorted(open_ids, key=self.cascade.dag.index.__getitem__)
-            launcher.require_commands((self.cascade.tasks[i] for i in in_plan_order), self.cascade.path)
-            launcher.prepare(self.cascade.tasks[i] for i in in_plan_order)
+            self._require_commands(launcher)
         environment = launcher.base_environment(os.environ)
-        self._executor = self._make_executor(self.project, self.store.run.id, environment)
+        executor = self._executor = self._make_executor(self.project, self.store.run.id, environment)
         prices = {**default_prices(), **self.config.prices}
-        self.attempts = Attempts(
-            self.project, self.board, self._executor, launcher, self.config, prices, self._clock, self._disk
+        attempts = self.attempts = Attempts(
+            self.project, self.board, executor, launcher, self.config, prices, self._clock, self._disk
         )
-        self.store.held = self.attempts.active
-        self._growth = Growth(self.board, launcher, self.config, self._watch, self._latest, self._follow_plan)
-        self._mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, self.attempts, secret, self.apply)
+        self.store.held = attempts.active
+        growth = Growth(self.board, launcher, self.config, self._watch, self._latest, self._follow_plan)
+        mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, attempts, secret, self.apply)
+        self._loop = Loop(
+            self.board, executor, attempts, mail, growth, self._followers, self._brakes, self._clock,
+            workers=lambda: self.max_workers, obey=self._obey_posted,
+        )  # fmt: skip
         if launch:
             self._followers.begin()
-            self._announce()
-        self.attempts.quotas.forget_blocks()
-        left = self._executor.recover()
-        self._executor.prepare()
-        found = recover(self.board, self.attempts, self._executor, left)
-        self._mail.read()
+            self._announce(prices)
+        attempts.quotas.forget_blocks()
+        left = executor.recover()
+        executor.prepare()
+        found = recover(self.board, attempts, executor, left)
+        mail.read()
         for report in found:
-            self.attempts.handle(report)
+            attempts.handle(report)
         self.board.rebuild()
         self._require_disk(self.store.flush())
-        return self.attempts
+        return self._loop
 
-    def _announce(self) -> None:
+    def _require_commands(self, launcher: Launcher) -> None:
+        """Raise `EnvironmentProblem` before anything runs if what the tasks run is not there."""
+        open_ids = (i for i in self.board.work if self.board.state(i).status is not TaskStatus.COMPLETED)
+        tasks = [self.cascade.tasks[i] for i in sorted(open_ids, key=self.cascade.dag.index.__getitem__)]
+        launcher.require_commands(tasks, self.cascade.path)
+        launcher.prepare(tasks)
+
+    def _announce(self, prices: Mapping[str, Price]) -> None:
+        """Say that the run begins, and what to know of it."""
         store = self.store
-        prices = {**default_prices(), **self.config.prices}
         open_tasks = (self.cascade.tasks[i] for i in self.board.work)
         lacking = (str(note) for note in self.cascade.notes if note.kind is NoteKind.UNRESOLVED)
         unknown = unknown_phases(self.cascade, self.config)
@@ -295,95 +302,13 @@ class Orchestrator:
         text = f"{self.cascade.name}: {len(self.board.work)} tasks, {self.max_workers} workers"
         of_run = {"name": self.cascade.name, "started_at": started, "completed_at": None, "id": store.run.id}
         store.record(EventKind.RUN_STARTED, None, text, **of_run)
-        self._was_paused = store.run.paused
 
-    def _turn(self, longest: float, start: bool = True) -> None:
-        assert self._executor is not None
-        assert self.attempts is not None
-        assert self._mail is not None
-        if start:
-            self._start_ready()
-        reports = self._executor.wait(self._timeout(longest))
-        if reports:
-            self._mail.read()  # what a worker said before it ended comes before its end
-        for report in reports:
-            self.attempts.handle(report)
-            self.attempts.needs.look()
-            if start:
-                self._start_ready()
-        self._obey_stop()
-        self.attempts.read_rests()
-        now = self._clock.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + _LOOK
-            self._look_around()
-        if now >= self._next_tail:
-            self.attempts.needs.look()
-            more = self.attempts.read_logs()
-            self._next_tail = self._clock.monotonic() + (_LOOK if more else _TAIL)
-            self._brakes.watch(self.attempts)
-        for task_id in self.attempts.retries.due():
-            self.board.record(EventKind.TASK_RESET, task_id, f"{task_id} is tried again", retry_at=None, waits_for=None)
-            self.board.offer(task_id)
-        self._followers.fire_milestones()
-        self.store.tick()
-
-    def _timeout(self, longest: float) -> float:
-        assert self.attempts is not None
-        if self.attempts.has_unread:
-            return 0.0
-        waits = [longest, _LOOK * 2]
-        for wait in (self.store.next_tick(), self.attempts.retries.next()):
-            if wait is not None:
-                waits.append(wait)
-        return min(waits)
-
-    def _start_ready(self) -> None:
-        assert self.attempts is not None
-        self._rebuild_if_merged()
-        while len(self.board.running) < self.max_workers and self.board.queue and not self._brakes.hold(self.attempts):
-            task_id = self.board.pop()
-            if task_id is None:
-                return
-            if self.board.task(task_id).gate:
-                self.attempts.open_gate(task_id)
-                continue
-            if not self.attempts.may_start(task_id):
-                continue
-            grant = self._brakes.grant(task_id, self.attempts, self.max_workers - len(self.board.running) + 1)
-            if grant is None:
-                self.board.leave(task_id)
-                self.board.offer(task_id)
-                return
-            try:
-                self.attempts.start(task_id, grant.cap)
-            except OSError as error:
-                self.board.leave(task_id)
-                self.board.offer(task_id)
-                self.store.refuse(error)
-
-    def _look_around(self) -> None:
+    def _obey_posted(self) -> None:
         while self._posted:
             command, answer = self._posted.popleft()
             reply = self.apply(command)
             if answer is not None:
                 answer(reply)
-        assert self._mail is not None
-        self._mail.read()
-        self._merge_outside()
-        self._growth.look()
-        self._followers.look()
-
-    def _merge_outside(self) -> None:
-        if self.store.manager.changed_outside():
-            self.store.merge_outside()
-        self._rebuild_if_merged()
-
-    def _rebuild_if_merged(self) -> None:
-        """The store also meets other writers while it publishes; only here does the board hear of it."""
-        if self.store.merged:
-            self.store.merged = False
-            self.board.rebuild()
 
     def _set_jobs(self, text: str) -> Reply:
         if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text)):
@@ -391,29 +316,7 @@ class Orchestrator:
         self.max_workers = int(text)
         return Reply(True, f"{self.max_workers} workers")
 
-    def _obey_stop(self) -> None:
-        if self._brakes.stops > self._stopping:
-            self._stopping = self._brakes.stops
-            if self.attempts is not None:
-                self.attempts.interrupt(kill=self._stopping > 1)
-
-    def _is_over(self) -> bool:
-        if self._detached:
-            return True
-        if self.board.running or (self.active_workers and not self._stopping):
-            return False
-        hopeless = self._brakes.disk_is_hopeless()
-        if self.store.disk_error:
-            return hopeless
-        assert self.attempts is not None
-        if self._brakes.are_final(self.attempts):
-            return True
-        self.attempts.needs.look()
-        if not self.board.queue and self.attempts.retries.next() is None:
-            return not self._growth.look(last=True)
-        return self.store.run.paused and self._was_paused
-
-    def _finish(self) -> RunResult:
+    def _finish(self, loop: Loop) -> RunResult:
         store = self.store
         self._followers.fire_milestones()
         self._followers.tick()
@@ -423,7 +326,7 @@ class Orchestrator:
             store.snapshot(),
             wall,
             self._clock.now(),
-            stopped=bool(self._stopping),
+            stopped=bool(loop.stopping),
             over_budget=self._brakes.over_budget,
         )
         done = all(self.board.state(i).status is TaskStatus.COMPLETED for i in self.cascade.tasks)
@@ -431,7 +334,7 @@ class Orchestrator:
         left = {"handed_over": True} if self._detached else {}
         store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over, **left)
         while not store.flush() and not self._brakes.disk_is_hopeless():
-            self._turn(_TAIL, start=False)
+            loop.turn(_PATIENCE, start=False)
         self._require_disk(not store.disk_error)
         before = self._brakes.stops, self._detached
         self._followers.hooks.finish(

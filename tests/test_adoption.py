@@ -62,8 +62,8 @@ def tell(engine: Orchestrator, **fields: Any) -> None:
     body = {"kind": "report", "run": run, "task": "A", "attempt": 1, "token": token, **fields}
     new = engine.project.inbox_dir / "new"
     (new / f"{len(list(new.iterdir())):04}").write_text(json.dumps(body))
-    assert engine._mail is not None
-    engine._mail.read()
+    assert engine._loop is not None
+    engine._loop.mail.read()
 
 
 def finish(folder: Path, executor: FakeExecutor, **options: Any) -> TaskState:
@@ -224,7 +224,9 @@ def test_what_a_person_ends_in_a_stop_stays_ended(tmp_path: Path) -> None:
     engine, executor = make_engine(tmp_path, executor=next_executor(engine))
     ends: list[str] = []
     executor.cancel = lambda key, grace: ends.append(key)  # type: ignore[method-assign]
-    attempts = engine._begin()
+    engine._begin()
+    attempts = engine.attempts
+    assert attempts is not None
     attempts.interrupt()
     assert engine.store.tasks["A"].interrupted
     engine.apply(Command(CommandKind.CANCEL, ("A",)))

@@ -143,8 +143,8 @@ def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
     engine._begin()
     engine.store.flush()
     path = drop(engine, json.dumps({"kind": "command", "command": {"kind": "skip", "ids": ["B"]}}).encode())
-    assert engine._mail is not None
-    engine._mail.read()
+    assert engine._loop is not None
+    engine._loop.mail.read()
     assert json.loads((engine.project.inbox_dir / "ack" / path.name).read_bytes())["ok"]
     killed(engine)
     engine, _ = make_engine(tmp_path)
@@ -161,8 +161,8 @@ def test_a_folder_in_the_inbox_is_told_once(tmp_path: Path) -> None:
     (engine.project.inbox_dir / "new" / "folder").mkdir()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
-        assert engine._mail is not None
-        engine._mail.read()
+        assert engine._loop is not None
+        engine._loop.mail.read()
     assert len([e for e in events if "refused" in e.message]) == 1
     assert len(os.listdir("/proc/self/fd")) == before
     engine.close()
@@ -298,7 +298,7 @@ def test_a_state_file_deleted_during_a_run_comes_back(tmp_path: Path) -> None:
     for damage in (path.unlink, lambda: path.write_text("{")):
         damage()
         for _ in range(4):
-            engine._turn(1.0)
+            engine._begin().turn(1.0)
         assert tasks_of(tmp_path)["A"].status is TaskStatus.IN_PROGRESS
     engine.close()
 

@@ -53,7 +53,7 @@ class Run:
 
     def turn(self, times: int = 1) -> None:
         for _ in range(times):
-            self.engine._turn(1.0)
+            self.engine._begin().turn(1.0)
             self.executor.clock.advance(1.0)
 
     def edit(self, rows: Rows | str) -> None:
