@@ -10,11 +10,11 @@ from xml.sax.saxutils import escape, quoteattr
 from nova_core.clock import iso, seconds
 from nova_core.model import Task
 from nova_core.record import TaskState, TaskStatus
+from nova_core.rollup import told
 from nova_core.text import clean
 
 # XML 1.0, production 2 (Char): no other control or surrogate may appear, not even as a character reference.
 _ILLEGAL = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-_NEW = TaskState()
 
 
 class Plan(Protocol):
@@ -32,14 +32,15 @@ class Plan(Protocol):
 def junit_xml(
     cascade: Plan, states: Mapping[str, TaskState], tail: Callable[[str], Iterable[str]], started: str | None = None
 ) -> str:
-    """Return the report: a test case per task; `tail(task_id)` gives the last log lines of a failed one.
+    """Return the report: a test case per task, and per gate that failed.
 
-    A completed task is a passed test, a failed one a failure; one that did not run or was skipped is a skipped test.
-    `started` is when the run began, without it the first of its tasks. It fits Jenkins' schema, and also Ant's, which
-    asks for more and allows no counts outside of the suite.
+    `tail(task_id)` gives the last log lines of a failed one. A completed task is a passed test, a failed one a failure;
+    one that did not run or was skipped is a skipped test. `started` is when the run began, without it the first of its
+    tasks. It fits Jenkins' schema, and also Ant's, which asks for more and allows no counts outside of the suite.
     """
-    cases = [_case(task, states.get(task.id, _NEW), tail) for task in cascade.tasks.values()]
-    known = [states.get(task_id, _NEW) for task_id in cascade.tasks]
+    told_of = told(cascade.tasks, states)
+    cases = [_case(cascade.tasks[i], state, tail) for i, state in told_of.items()]
+    known = told_of.values()
     failed = sum(state.status is TaskStatus.FAILED for state in known)
     skipped = sum(_is_skipped(state) for state in known)
     total = sum(state.elapsed for state in known)

@@ -8,13 +8,20 @@ from enum import StrEnum
 import msgspec
 
 from nova_core.clock import seconds
-from nova_core.model import TokenUsage
+from nova_core.model import Task, TokenUsage
 from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.text import costs
 
 _MICRO = 1_000_000
 _NANO = 1_000_000_000
+_NEW = TaskState()
 Branches = Mapping[str, Mapping[str, Sequence[str]]]
+
+
+def told(plan: Mapping[str, Task], states: Mapping[str, TaskState]) -> dict[str, TaskState]:
+    """The states to tell of a run, in plan order: of every task, and of gates, which are no work, those that failed."""
+    known = ((i, task, states.get(i, _NEW)) for i, task in plan.items())
+    return {i: state for i, task, state in known if not task.gate or state.status is TaskStatus.FAILED}
 
 
 class Rollup(msgspec.Struct, frozen=True, gc=False):

@@ -9,9 +9,9 @@ import msgspec
 from nova_core.model import Task, TokenUsage
 from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.result import Outcome, RunResult, Snapshot
+from nova_core.rollup import told
 
 SUMMARY_VERSION = 1
-_NEW = TaskState()
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summary_of(snapshot: Snapshot, result: RunResult) -> Summary:
     """The document of a run that is over."""
-    state = snapshot.state
+    state, plan = snapshot.state, snapshot.cascade.tasks
     return Summary(
         version=SUMMARY_VERSION, run=state.run.id, name=snapshot.cascade.name, plan=state.project.cascade_file,
         started_at=result.started_at, ended_at=result.ended_at, wall_seconds=round(result.wall_seconds, 3),
@@ -89,7 +89,7 @@ def summary_of(snapshot: Snapshot, result: RunResult) -> Summary:
         counts=Counts(**{name: getattr(result, name) for name in Counts.__struct_fields__}),
         tokens=result.tokens, cost_usd=result.cost_usd, unpriced=result.unpriced, estimated=result.estimated,
         milestones=state.run.milestones,
-        tasks=tuple(_task(task, state.tasks.get(task.id, _NEW)) for task in snapshot.cascade.tasks.values()),
+        tasks=tuple(_task(plan[i], task) for i, task in told(plan, state.tasks).items()),
     )  # fmt: skip
 
 

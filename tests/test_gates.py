@@ -11,13 +11,17 @@ from fakes import FakeClock, FakeExecutor, ok
 from nova_core.board import Selection
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
+from nova_core.console.live import counts_line
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft, Item, ItemState
+from nova_core.junit import junit_xml
 from nova_core.model import Task
 from nova_core.orchestrator import Orchestrator
 from nova_core.parser.cascade import Cascade
 from nova_core.record import TaskState, TaskStatus
+from nova_core.rollup import told
+from nova_core.summary import summary_of
 
 
 def plan(*tasks: Task) -> Cascade:
@@ -68,6 +72,23 @@ def test_a_gate_is_passed_when_all_before_it_is_done(tmp_path: Path, monkeypatch
     assert run.started[:2] == ["A", "B"]
     assert sorted(run.started[2:]) == ["C", "D"]
     assert run.state("AB").status is TaskStatus.COMPLETED
+
+
+@pytest.mark.parametrize("asked", [(), ("a.txt",)], ids=["opens", "fails"])
+def test_a_gate_is_told_only_where_it_failed(
+    asked: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line of a live run, JUnit and `summary.json` count as many as the result does."""
+    cascade = plan(task("A"), gate("G", "A", outputs=asked), task("B", "G"))
+    run = Run(tmp_path, cascade, monkeypatch)
+    result = run.engine.run()
+    assert result.total == (3 if asked else 2)
+    snapshot = run.engine.snapshot()
+    assert [task.id for task in summary_of(snapshot, result).tasks] == (["A", "G", "B"] if asked else ["A", "B"])
+    assert f'tests="{result.total}"' in junit_xml(cascade, snapshot.state.tasks, lambda task_id: [])
+    tasks = told(cascade.tasks, snapshot.state.tasks).values()
+    line = counts_line(snapshot, tasks, None)
+    assert f"{result.completed}/{result.total} done" in line
 
 
 def test_a_gate_outside_of_the_selection_is_passed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

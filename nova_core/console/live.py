@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from rich.text import Text
 from nova_core.console.lines import LocalClock, event_line
 from nova_core.events import Event, EventKind
 from nova_core.record import Reason, TaskState, TaskStatus
+from nova_core.rollup import told
 from nova_core.text import clean, duration
 
 if TYPE_CHECKING:
@@ -108,11 +109,10 @@ def lower_part(snapshot: Snapshot, left: float | None, width: int) -> Renderable
         rows.append(running_table(running))
     if more > 0:
         rows.append(Text(f"  and {more:,} more running", "dim"))
-    counts = Counter(task.status for task in snapshot.state.tasks.values())
-    done, total = counts[TaskStatus.COMPLETED], len(snapshot.cascade.tasks)
-    line = counts_line(snapshot, counts, len(ids), left)
-    rows.append(Text(line, "bold", no_wrap=True, overflow="ellipsis"))
-    rows.append(ProgressBar(total=max(total, 1), completed=done, width=min(width, 60), complete_style="green"))
+    tasks = told(snapshot.cascade.tasks, snapshot.state.tasks).values()
+    rows.append(Text(counts_line(snapshot, tasks, left), "bold", no_wrap=True, overflow="ellipsis"))
+    done, total = sum(task.status is TaskStatus.COMPLETED for task in tasks), max(len(tasks), 1)
+    rows.append(ProgressBar(total=total, completed=done, width=min(width, 60), complete_style="green"))
     return Group(*rows)
 
 
@@ -147,12 +147,12 @@ def elapsed(task: TaskState, now: datetime) -> str:
         return ""
 
 
-def counts_line(snapshot: Snapshot, counts: Counter[TaskStatus], running: int, left: float | None) -> str:
+def counts_line(snapshot: Snapshot, tasks: Collection[TaskState], left: float | None) -> str:
     """The run in one line."""
-    tasks = snapshot.state.tasks
-    blocked = sum(bool(task.blocked_by or task.missing) for task in tasks.values())
-    parts = [f"{counts[TaskStatus.COMPLETED]:,}/{len(snapshot.cascade.tasks):,} done", f"{running} running"]
-    cancelled = sum(t.reason is Reason.CANCELLED and t.status is TaskStatus.FAILED for t in tasks.values())
+    counts = Counter(task.status for task in tasks)
+    blocked = sum(bool(task.blocked_by or task.missing) for task in tasks)
+    parts = [f"{counts[TaskStatus.COMPLETED]:,}/{len(tasks):,} done", f"{len(snapshot.running)} running"]
+    cancelled = sum(t.reason is Reason.CANCELLED and t.status is TaskStatus.FAILED for t in tasks)
     if failed := counts[TaskStatus.FAILED] - cancelled:
         parts.append(f"{failed:,} failed")
     if cancelled:
