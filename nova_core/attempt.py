@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from nova_core.agents import FORMATS, AgentLog, Outcome, Verdict
+from nova_core.agents import AgentLog, Outcome, Verdict
 from nova_core.agents.fields import first_line
 from nova_core.agents.outcome import CostBasis, Ending
 from nova_core.agents.records import Records
@@ -41,6 +40,7 @@ class Attempt:
         "ended", "files", "interrupted", "key", "log", "model", "number", "parser", "pid", "provider", "records",
         "reported", "session", "started", "step", "tail", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
+    log: AgentLog  # opened as soon as it is known what it goes on from
 
     def __init__(self, task_id: str, number: int, started: float, state: TaskState) -> None:
         self.task_id = task_id
@@ -61,7 +61,6 @@ class Attempt:
         self.provider: str | None = None
         self.model = state.model
         self.parser = "shell"
-        self.log: AgentLog = FORMATS["shell"]()
         self.cap: float | None = None
         self.session: str | None = None  # that it goes on with
         self.step: str | None = None
@@ -146,7 +145,7 @@ class Attempt:
         """What went wrong in reading the log, if anything did."""
         return self.trouble_of_own or self.log.trouble
 
-    def read_log(self, path: Path, most: int, is_late: Callable[[], bool]) -> bool:
+    def read_log(self, path: str, most: int, is_late: Callable[[], bool]) -> bool:
         """Read what was printed since the last look, as far as bytes and time allow; False if nothing was."""
         return self.safely(lambda: self.tail.read(path, self.log, most, is_late), True)
 

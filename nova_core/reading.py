@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from nova_core.attempt import Attempt
 from nova_core.board import Board
 from nova_core.clock import Clock
@@ -17,7 +19,7 @@ class Reading:
     """Reads on in logs. `unread` are attempts that have ended, with more in their logs than one look takes in."""
 
     def __init__(self, project: Project, board: Board, clock: Clock) -> None:
-        self._project = project
+        self._folder = os.fspath(project.log_dir)
         self._board = board
         self._clock = clock
         self.unread: dict[str, Attempt] = {}
@@ -25,7 +27,7 @@ class Reading:
     def look(self, attempt: Attempt, among: int) -> bool:
         """Take in what it printed since the last look, one of `among` that are looked at; False if that is nothing."""
         until = self._clock.monotonic() + _MOMENT / among
-        path = self._project.log_dir / log_name(attempt.task_id)
+        path = os.path.join(self._folder, log_name(attempt.task_id))
         read = attempt.read_log(path, _MOST, lambda: self._clock.monotonic() >= until)
         if attempt.agent is None and among > _MOST_OPEN:
             attempt.tail.close()

@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from pathlib import Path
 
 from nova_core.agents import AgentLog
 
@@ -42,7 +41,7 @@ class LogTail:
         """Whether all is read that was there at the first look, which an earlier engine may have read before."""
         return self.offset >= self._first_size
 
-    def read(self, path: Path, log: AgentLog, most: int, is_late: Callable[[], bool]) -> bool:
+    def read(self, path: str | os.PathLike[str], log: AgentLog, most: int, is_late: Callable[[], bool]) -> bool:
         """Feed `log` with `most` bytes or a little more, or until `is_late`; False if nothing is new."""
         try:
             if self._fd < 0:
@@ -73,7 +72,7 @@ class LogTail:
             os.close(self._fd)
             self._fd = -1
 
-    def _open(self, path: Path, log: AgentLog) -> None:
+    def _open(self, path: str | os.PathLike[str], log: AgentLog) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         self._fd = fd
         status = os.fstat(fd)

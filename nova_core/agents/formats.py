@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 
 from nova_core.agents.log import AgentLog
@@ -17,13 +18,18 @@ _MODULES = {
 }
 
 
+@cache
+def _load(name: str) -> type[AgentLog]:
+    module, kind = _MODULES[name]
+    found: type[AgentLog] = getattr(import_module(f"nova_core.agents.{module}"), kind)
+    return found
+
+
 class _Formats(Mapping[str, type[AgentLog]]):
     """A run of shell commands needs none of the others, and starts sooner without them."""
 
     def __getitem__(self, name: str) -> type[AgentLog]:
-        module, kind = _MODULES[name]
-        found: type[AgentLog] = getattr(import_module(f"nova_core.agents.{module}"), kind)
-        return found
+        return _load(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(_MODULES)
