@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import islice, takewhile
 from pathlib import Path
 
 import msgspec
@@ -26,6 +28,13 @@ from nova_core.parser.source import read_source
 
 TABLE = "table"
 _MARKDOWN = (".md", ".markdown", "")
+_CHECKLIST = "tasks.md"
+_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX~-]\][ \t]", re.MULTILINE)
+# The boxes of checklists that have ids: `- [x] **T001** Text`, `- [ ] 1.2 Text`.
+_BOX_WITH_ID = re.compile(
+    r"^[ \t]*[-*+] \[[ xX~/-]\](?:\\?\*)?[ \t]+(?:\*\*|~~|[`\[])*(?:T-?\d{2,6}[a-z]?|\d{1,6}\.\d{1,6})(?![\w-])",
+    re.MULTILINE,
+)
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -114,6 +123,8 @@ def find_format(path: str, text: str) -> Format | None:
     for known in FORMATS:
         if (known.folder if folder else suffix in known.suffixes) and known.suits(path, text):
             return known
+    if Path(path).name.lower() == _CHECKLIST and _BOX.search(text):
+        return _named("spec-kit")
     if folder:
         hint = "a folder of tasks holds Markdown files with a front matter; or name the file of the plan"
         raise InputError([Problem(shown_path(path), 0, "this folder holds no plan", hint)])
@@ -121,19 +132,30 @@ def find_format(path: str, text: str) -> Format | None:
 
 
 def _is_cascade(path: str, text: str) -> bool:
-    """Whether this is the usual kind of plan, which needs no options."""
-    return Path(path).suffix.lower() in _MARKDOWN and has_task_table(text)
+    """Whether this is the usual kind of plan, which needs no options.
+
+    A checklist may sum up its phases in a table of a few rows: the tasks are its boxes then.
+    """
+    if Path(path).suffix.lower() not in _MARKDOWN or not has_task_table(text):
+        return False
+    boxes = len(_BOX_WITH_ID.findall(text))
+    return not boxes or boxes <= sum(_task_tables(text))
 
 
 def has_task_table(text: str) -> bool:
     """Whether there is a table of tasks that name their dependencies."""
+    return next(_task_tables(text), None) is not None
+
+
+def _task_tables(text: str) -> Iterator[int]:
+    """How many rows each table of tasks has that name their dependencies."""
     lines = split_lines(text)
-    return any(
-        "|" in line and "-" in line and not line.strip(" \t|:-") and (header := read_header(cells_of(lines[at - 1])))
-        and bool(header.depends_on)
-        for at, line in enumerate(lines)
-        if at
-    )  # fmt: skip
+    for at, line in enumerate(lines):
+        if (
+            at and "|" in line and "-" in line and not line.strip(" \t|:-")
+            and (header := read_header(cells_of(lines[at - 1]))) and header.depends_on
+        ):  # fmt: skip
+            yield sum(1 for _ in takewhile(lambda row: "|" in row, islice(lines, at + 1, None)))
 
 
 def cells_of(line: str) -> list[str]:
