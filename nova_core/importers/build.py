@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from nova_core.importers.circles import Edge, without_circles
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.tree import Tree
 from nova_core.model import Mark, NoteKind, Task, is_safe_id
@@ -37,6 +38,8 @@ def build(draft: Draft) -> Cascade:
         findings.error(0, "no tasks found", f"the file was read as a plan of {draft.format}")
     if edges.too_many:
         findings.error(0, f"the plan has more than {MAX_EDGES:,} dependencies")
+    else:
+        tasks = without_circles(draft, tasks, edges.said)
     for note in draft.notes:
         if note.kind is NoteKind.UNRESOLVED:
             findings.warn(note.line, note.text, _MISSING_HINT, note.path)
@@ -93,6 +96,7 @@ class _Edges:
         # Whoever waits for a task that is not to be done waits for what that would have waited for.
         self._through: dict[str, tuple[str, ...]] = {}
         self._dropped = {ids[item.key] for item in draft.items if item.state is ItemState.DROPPED}
+        self.said: set[Edge] = set()  # between two tasks, as the plan has it word for word
         self._gates: list[Task] = []
         self._taken = set(ids.values())
         self._count = 0
@@ -111,6 +115,7 @@ class _Edges:
         """The ids a task waits for: what it names, and what its containers wait for."""
         found = dict.fromkeys((*self._start(item.parent), *self._needed_by(item)))
         found.pop(self._ids[item.key], None)
+        self.said.update((self._ids[item.key], self._ids[need]) for need in item.needs if need not in self._sizes)
         self._count += len(found)
         if item.state is ItemState.DROPPED:
             self._through[item.key] = tuple(i for i in found if i not in self._dropped)
