@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 
 from nova_core.errors import InputError, Problem
-from nova_core.importers.draft import Draft, Item
+from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter
 from nova_core.importers.options import Options
 from nova_core.importers.paths import WORKSPACE, Paths
+from nova_core.importers.prose import set_state
 from nova_core.model import Criterion, NoteKind, is_safe_id
+from nova_core.parser.cells import is_nothing
 from nova_core.parser.criteria import checklist
 from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.source import read_source
@@ -26,6 +28,8 @@ _NO_TASK = re.compile(
     r"(?i)(?:readme|template|changelog|license|index|[_.]|00[-_]|epic\.md\Z)|.*(?:template|protocol)\.md\Z"
 )
 _KNOWN = frozenset(("task_id", "id", "title", "name", "dependencies", "depends_on", "inputs", "outputs", "phase"))
+_COMPANION = re.compile(r"(?P<task>\d+)-[A-Za-z][\w-]*\.md\Z")  # `001-analysis.md` beside `001.md`
+_NUMBER = re.compile(r"(?P<number>\d+[a-z]?)[-_.]")
 _SPAN = re.compile(r"(?P<least>\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(?P<most>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]+)\Z")
 _FIELDS = ("agent", "model", "command", "timeout", "retries", "priority", "budget", "cpu", "memory", "approval")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
@@ -95,6 +99,8 @@ class _Reader:
         self._problems: list[Problem] = []
         self._paths = Paths(home, os.path.basename(os.path.abspath(folder)))
         self._by_name: dict[str, list[str]] = {}
+        self._by_id: dict[str, list[str]] = {}  # what files call themselves
+        self._by_number: dict[str, list[str]] = {}  # what their names begin with
 
     def read(self) -> Draft:
         """All there is. What each task needs is resolved when all of them are known."""
@@ -104,7 +110,7 @@ class _Reader:
             except InputError as error:
                 self._problems += error.problems
         for item, found in self._found:
-            self._by_name.setdefault(item.key.rpartition("/")[2], []).append(item.key)
+            self._name(item, found)
             item.fields["outputs"] = self._outputs(item, found)
         if self._problems:
             raise InputError(self._problems)
@@ -114,12 +120,22 @@ class _Reader:
                 self._need(item, word, found.line_of(name, at))
         after = _Ancestors({item.key: item.needs for item, _ in self._found})
         for item, found in self._found:
-            inputs = (
-                self._input(item, path, found.line_of("inputs", at), after)
-                for at, path in enumerate(found.texts("inputs"))
-            )
-            item.fields["inputs"] = tuple(filter(None, inputs))
+            if item.state is ItemState.OPEN:
+                inputs = (
+                    self._input(item, path, found.line_of("inputs", at), after)
+                    for at, path in enumerate(found.texts("inputs"))
+                )
+                item.fields["inputs"] = tuple(filter(None, inputs))
         return self._draft
+
+    def _name(self, item: Item, found: FrontMatter) -> None:
+        """Remember how others may call a task."""
+        name = item.key.rpartition("/")[2]
+        self._by_name.setdefault(name, []).append(item.key)
+        if own := found.text("task_id", "id"):
+            self._by_id.setdefault(own, []).append(item.key)
+        if number := _NUMBER.match(name):
+            self._by_number.setdefault(number["number"], []).append(item.key)
 
     def _note(self, kind: NoteKind, item: Item, line: int, text: str) -> None:
         self._draft.note(kind, line, text, item.file)
@@ -135,6 +151,11 @@ class _Reader:
             why = "its name says so" if found is None else "it has no front matter of one"
             self._draft.note(NoteKind.DROPPED, 0, f"is no task: {why}", shown)
             return
+        if (companion := _COMPANION.match(os.path.basename(file))) and os.path.isfile(
+            os.path.join(os.path.dirname(file), f"{companion['task']}.md")
+        ):
+            self._draft.note(NoteKind.DROPPED, 0, f"is no task: it is about {companion['task']}.md", shown)
+            return
         if not is_safe_id(key):
             self._fail(shown, 0, f"{quoted(key)} cannot be the id of a task", _NAME_HINT)
             return
@@ -145,6 +166,8 @@ class _Reader:
         if own and own != key:
             line = found.line_of("task_id" if found.text("task_id") else "id")
             self._note(NoteKind.GUESSED, item, line, f"calls itself {own}; its id is that of its file, {key}")
+        if word := found.text("status"):
+            set_state(self._draft, item, word)
         item.details = found.body.strip()
         item.fields = self._fields(item, found)
         self._draft.items.append(item)
@@ -176,17 +199,26 @@ class _Reader:
         return msgspec.structs.replace(criterion, command=None)
 
     def _need(self, item: Item, word: str, line: int) -> None:
+        if is_nothing(word):
+            return
         key = word.strip().removesuffix(".md").removeprefix("./").removeprefix("tasks/")
-        names = self._by_name.get(key.rpartition("/")[2], [])
-        if key in names:
+        if key in self._by_name.get(key.rpartition("/")[2], []):
             item.needs.append(key)
-        elif len(names) == 1:
-            item.needs += names
-            self._note(NoteKind.GUESSED, item, line, f"{quoted(word)} was taken for {names[0]}")
-        else:
+        elif len(named := self._named(key, item)) == 1:
+            item.needs += named
+            self._note(NoteKind.GUESSED, item, line, f"{quoted(word)} was taken for {named[0]}")
+        elif item.state is ItemState.OPEN:
             item.missing.append(word)
             text = f"{item.key} depends on {quoted(word)}, which is no task of this folder"
             self._note(NoteKind.UNRESOLVED, item, line, text)
+
+    def _named(self, word: str, item: Item) -> list[str]:
+        """The tasks that a word may stand for: a file name, an id a file gives itself, the number before a name."""
+        if found := self._by_name.get(word.rpartition("/")[2]) or self._by_id.get(word):
+            return found
+        numbered = self._by_number.get(word, [])
+        beside = [key for key in numbered if key.rpartition("/")[0] == item.key.rpartition("/")[0]]
+        return beside or numbered
 
     def _outputs(self, item: Item, found: FrontMatter) -> tuple[str, ...]:
         outputs = found.texts("outputs")
@@ -203,6 +235,8 @@ class _Reader:
 
     def _input(self, item: Item, path: str, line: int, after: _Ancestors) -> str:
         """An input as a path from the project; empty for one that is outside of it."""
+        if is_nothing(path):
+            return ""
         found, writer = self._paths.find_input(item.key, path, item.needs)
         if writer and not after.has(item.key, writer):
             text = (

@@ -180,3 +180,73 @@ def test_a_folder_of_other_markdown_is_no_plan(here: Path) -> None:
     (here / "tasks" / "post.md").write_text("---\nlayout: post\ntags: [a]\n---\n# Hello\n")
     with pytest.raises(InputError, match="no plan"):
         find_format("tasks", "")
+
+
+def write(**files: str) -> Cascade:
+    """The plan of files with these front matters; `_` in a name stands for a dash."""
+    Path("tasks").mkdir()
+    for name, front in files.items():
+        Path("tasks", f"{name.removeprefix('n').replace('_', '-')}.md").write_text(f"---\n{front}\n---\n\nDo it.\n")
+    return plan_of()
+
+
+@pytest.mark.parametrize(
+    ("word", "settled", "dropped"),
+    [
+        ("closed", "closed", False),
+        ("completed", "completed", False),
+        ("cancelled", "cancelled", True),
+        ("open", "", False),
+    ],
+)
+def test_status(here: Path, word: str, settled: str, dropped: bool) -> None:
+    """Work that is done is not done again, and what it missed or read does not matter."""
+    front = f"name: A\nstatus: {word}\ndepends_on: [9]\ninputs: [gone.txt]"
+    cascade = write(n1=front, n2="name: B\nstatus: open\ndepends_on: [1]")
+    assert (cascade.tasks["1"].settled, cascade.tasks["1"].dropped) == (settled, dropped)
+    assert (not cascade.tasks["1"].missing) is bool(settled)
+    assert bool(notes(cascade, NoteKind.UNRESOLVED)) is not bool(settled)
+    assert cascade.tasks["2"].depends_on == ("1",)
+
+
+def test_an_unknown_status_is_open(here: Path) -> None:
+    """Work is rather done twice than never, and that is told."""
+    cascade = write(n1="name: A\nstatus: PASS")
+    assert not cascade.tasks["1"].settled
+    assert notes(cascade, NoteKind.GUESSED) == ["1 is 'PASS': it was taken as open"]
+
+
+@pytest.mark.parametrize(("word", "needs"), [("001", "001-make"), ("TASK-1", "001-make"), ("001-make", "001-make")])
+def test_other_names_of_a_task(here: Path, word: str, needs: str) -> None:
+    """A number before the name, or what a file calls itself, names it as well."""
+    cascade = write(n001_make="id: TASK-1\nname: Make", n002_sell=f"name: Sell\ndepends_on: [{word}]")
+    assert cascade.tasks["002-sell"].depends_on == (needs,)
+    assert not notes(cascade, NoteKind.UNRESOLVED)
+
+
+def test_a_number_of_two_tasks_is_none(here: Path) -> None:
+    """Which of them is meant cannot be told."""
+    cascade = write(n1_a="name: A", n1_b="name: B", n2_c="name: C\ndepends_on: [1]")
+    assert cascade.tasks["2-c"].missing == ("1",)
+
+
+def test_a_number_means_a_task_beside(here: Path) -> None:
+    """Numbers start anew in each folder."""
+    for phase in ("a", "b"):
+        task_file(here, f"{phase}/01-make")
+        task_file(here, f"{phase}/02-sell", needs=["01"])
+    assert plan_of().tasks["b/02-sell"].depends_on == ("b/01-make",)
+
+
+@pytest.mark.parametrize("word", ["none", "[none]", "None", "-", "N/A"])
+def test_nothing(here: Path, word: str) -> None:
+    """A word for nothing is no task and no file."""
+    cascade = write(n1=f'name: A\ndependencies: "{word}"\ninputs: "{word}"'.replace('"[none]"', "[none]"))
+    assert (cascade.tasks["1"].missing, cascade.tasks["1"].inputs, cascade.notes) == ((), (), ())
+
+
+def test_what_is_about_a_task(here: Path) -> None:
+    """An analysis beside its task is told, and not done; a name with a number alone is a task."""
+    cascade = write(n001="name: A", n001_analysis="name: Analysis of 001", n002_analysis="name: Analysis")
+    assert list(cascade.tasks) == ["001", "002-analysis"]
+    assert notes(cascade, NoteKind.DROPPED) == ["is no task: it is about 001.md"]
