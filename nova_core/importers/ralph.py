@@ -9,66 +9,133 @@ from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.jsontext import Json, decode, list_of, load_json, objects_of, text_of
 from nova_core.importers.options import Options
-from nova_core.importers.prose import Keys, listed_criteria, one_line, split_prose, with_parts
+from nova_core.importers.prose import (
+    Keys,
+    listed_criteria,
+    miss,
+    one_line,
+    set_state,
+    split_prose,
+    state_of,
+    with_parts,
+)
 from nova_core.model import NoteKind
 from nova_core.parser.findings import quoted, shown_path
 
 _PASSED = ("true", "yes", "1")
+_DEPENDS = ("dependsOn", "dependencies", "depends_on", "blockedBy")
+_CRITERIA = ("acceptanceCriteria", "acceptance_criteria")
+_LAST = 1 << 40
+_LONGEST_TITLE = 100
+
+Story = dict[str, Any]
 
 
 def suits(path: str, text: str) -> bool:
-    """Whether this is a prd.json of Ralph."""
-    if '"userStories"' not in text:
+    """Whether this is a prd.json of Ralph, or a list of things that pass or do not."""
+    if '"userStories"' not in text and '"passes"' not in text:
         return False
     try:
         data = decode(text, path)
     except InputError:
-        return True  # damaged, but meant to be one: reading it says where
-    return isinstance(data, dict) and isinstance(data.get("userStories"), list)
+        return '"userStories"' in text  # damaged, but meant to be one: reading it says where
+    return bool(_stories(data)) or (isinstance(data, dict) and isinstance(data.get("userStories"), list))
 
 
 def read(path: str, text: str, _options: Options) -> Draft:
-    """The stories in the order of their priority, each waiting for the one before it."""
+    """The stories in the order of their priority, each waiting for what it names, else for the one before it."""
     source = load_json(text, path)
     data = source.data
-    stories = objects_of(data.get("userStories")) if isinstance(data, dict) else []
+    stories = _stories(data)
     if not stories:
         hint = "it holds a list `userStories`"
         raise InputError([Problem(shown_path(path), 0, "this is no prd.json of Ralph, or it has no stories", hint)])
-    name = next((name for key in ("project", "productName", "branchName") if (name := text_of(data.get(key)))), "prd")
-    draft = Draft(one_line(name), path, "ralph")
+    draft = Draft(_name(data), path, "ralph")
     keys = Keys()
-    items = [(_order(draft, story, source), _item(draft, story, source, keys)) for story in stories]
-    draft.items = [item for _, item in sorted(items, key=lambda found: found[0])]
-    for before, item in zip(draft.items, draft.items[1:], strict=False):
-        item.needs = [before.key]
-    if len(draft.items) > 1:
-        draft.note(NoteKind.RESOLVED, 0, "each story waits for the one before it: Ralph does them by their priority")
+    ranked = any(text_of(story.get("priority")) for story in stories)
+    items = [
+        (_order(draft, story, source) if ranked else at, _item(draft, story, source, keys, at), story)
+        for at, story in enumerate(stories, 1)
+    ]
+    items.sort(key=lambda found: found[0])
+    draft.items = [item for _, item, _ in items]
+    _link(draft, [(item, story) for _, item, story in items])
     return draft
 
 
-def _order(draft: Draft, story: dict[str, Any], source: Json) -> int:
+def _stories(data: Any) -> list[Story]:
+    """The stories of the file; where they are called otherwise, each has to say whether it passes."""
+    if isinstance(data, dict) and isinstance(data.get("userStories"), list):
+        return objects_of(data["userStories"])
+    found = objects_of(data.get("stories") if isinstance(data, dict) else data)
+    return found if all("passes" in story for story in found) else []
+
+
+def _name(data: Any) -> str:
+    names = (
+        [text_of(data.get(key)) for key in ("project", "productName", "branchName")] if isinstance(data, dict) else []
+    )
+    return one_line(next(filter(None, names), "prd"))
+
+
+def _order(draft: Draft, story: Story, source: Json) -> int:
     """The priority of a story; those without one come last, in the order of the file."""
     word = text_of(story.get("priority"))
     if re.fullmatch(r"-?[0-9]{1,9}", word, re.ASCII):
         return int(word)
     said = f"priority {quoted(word)}" if word else "no priority"
     draft.note(NoteKind.GUESSED, source.line_of(story), f"a story has {said}: it comes last")
-    return 1 << 40
+    return _LAST
 
 
-def _item(draft: Draft, story: dict[str, Any], source: Json, keys: Keys) -> Item:
+def _link(draft: Draft, stories: list[tuple[Item, Story]]) -> None:
+    """Let each story wait for those it names. One that has no field for them waits for the one before it."""
+    keys = {text_of(story.get("id")): item.key for item, story in reversed(stories)}
+    in_order = False
+    before = ""
+    for item, story in stories:
+        field = next((name for name in _DEPENDS if name in story), "")
+        for word in map(text_of, list_of(story[field])) if field else ():
+            if word in keys:
+                item.needs.append(keys[word])
+            elif word:
+                miss(draft, item, word)
+        if not field and before:
+            item.needs, in_order = [before], True
+        before = item.key
+    if in_order:
+        named = any(field in story for _, story in stories for field in _DEPENDS)
+        who = "each story that does not say what it depends on" if named else "each story"
+        draft.note(NoteKind.RESOLVED, 0, f"{who} waits for the one before it: Ralph does them by their priority")
+
+
+def _item(draft: Draft, story: Story, source: Json, keys: Keys, number: int) -> Item:
     line = source.line_of(story)
-    wanted = text_of(story.get("id")) or one_line(text_of(story.get("title"))) or "story"
+    title = one_line(text_of(story.get("title")))
+    wanted = text_of(story.get("id")) or title or f"story-{number}"
     key = keys.free(wanted)
     if key != wanted:
         draft.note(NoteKind.GUESSED, line, f"there are several stories {wanted}")
-    item = Item(key, one_line(text_of(story.get("title"))) or key, line, branch=draft.name)
-    passes = story.get("passes")
+    about = text_of(story.get("description"))
+    item = Item(key, title or one_line(about)[:_LONGEST_TITLE] or key, line, branch=draft.name)
+    _set_state(draft, item, story)
+    item.description, rest = split_prose(about)
+    item.details = with_parts(rest, [(name.title(), text_of(story.get(name))) for name in ("steps", "notes")])
+    criteria = [text_of(text) for name in _CRITERIA for text in list_of(story.get(name))]
+    if found := listed_criteria(criteria, line):
+        item.fields["criteria"] = found
+    return item
+
+
+def _set_state(draft: Draft, item: Item, story: Story) -> None:
+    """A story that passes is done, whatever its status says; one that says nothing of it has that of its status."""
+    status = text_of(story.get("status"))
+    if "passes" not in story:
+        set_state(draft, item, status)
+        return
+    passes = story["passes"]
     if passes is True or text_of(passes).casefold() in _PASSED:
         item.state, item.word = ItemState.DONE, "passes"
-    item.description, rest = split_prose(text_of(story.get("description")))
-    item.details = with_parts(rest, [("Notes", text_of(story.get("notes")))])
-    if criteria := listed_criteria([text_of(text) for text in list_of(story.get("acceptanceCriteria"))], line):
-        item.fields["criteria"] = criteria
-    return item
+    if status and state_of(status) is not item.state:
+        said = "passes" if item.state is ItemState.DONE else "does not pass"
+        draft.note(NoteKind.GUESSED, item.line, f"{item.key} {said}, though its status is {quoted(status)}")

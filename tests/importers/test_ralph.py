@@ -83,3 +83,73 @@ def test_no_stories(text: str) -> None:
 def test_suits(text: str, suits: bool) -> None:
     """It is known by its list of stories."""
     assert ralph.suits("x.json", text) is suits
+
+
+@pytest.mark.parametrize("field", ["dependsOn", "dependencies", "depends_on", "blockedBy"])
+def test_what_a_story_names_holds(field: str) -> None:
+    """Stories that say what they depend on wait for that alone; a story without the field for the one before it."""
+    found = draft_of(
+        story(1, 1, **{field: []}), story(2, 2, **{field: []}), story(3, 3, **{field: ["US-001"]}), story(4, 4),
+        story(5, 5, **{field: ["US-003", "US-004"]}),
+    )  # fmt: skip
+    cascade = build(found)
+    assert {i: t.depends_on for i, t in cascade.tasks.items()} == {
+        "US-001": (), "US-002": (), "US-003": ("US-001",), "US-004": ("US-003",), "US-005": ("US-003", "US-004"),
+    }  # fmt: skip
+    assert ["does not say" in note.text for note in cascade.notes] == [True]
+
+
+def test_a_story_that_is_not_there() -> None:
+    """It is told, and the story cannot start."""
+    cascade = build(draft_of(story(1, 1, dependsOn=["US-009"]), story(2, 2, dependsOn=["US-009"], passes=True)))
+    assert [task.missing for task in cascade.tasks.values()] == [("US-009",), ()]
+    assert [note.kind.value for note in cascade.notes] == ["unresolved"]
+
+
+def test_no_priorities() -> None:
+    """Where no story has one, the order of the file is all there is, and nothing is a guess."""
+    found = draft_of({"id": "B", "passes": False}, {"id": "A", "passes": False})
+    assert [item.key for item in found.items] == ["B", "A"]
+    assert [note.kind.value for note in found.notes] == ["resolved"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "settled", "told"),
+    [
+        ({"passes": True, "status": "partial"}, "passes", True),
+        ({"passes": False, "status": "completed"}, "", True),
+        ({"passes": True, "status": "completed"}, "passes", False),
+        ({"passes": False, "status": "pending"}, "", False),
+        ({"status": "completed"}, "completed", False),
+        ({"status": "in_progress"}, "", False),
+    ],
+)
+def test_status(fields: dict[str, Any], settled: str, told: bool) -> None:
+    """Whether it passes counts, and a status only where that is not said; that the two disagree is told."""
+    text = json.dumps({"userStories": [{"id": "A", "title": "A", "priority": 1, **fields}]})
+    found = ralph.read("prd.json", text, Options())
+    assert build(found).tasks["A"].settled == settled
+    assert bool(found.notes) is told
+
+
+@pytest.mark.parametrize("shape", ["list", "stories"])
+def test_other_shapes(shape: str) -> None:
+    """A bare list of things that pass or not, as the first Ralph had it, and `stories`."""
+    stories = [
+        {"category": "ui", "description": "A button. It is red", "steps": ["Click", "Look"], "passes": True},
+        {"category": "ui", "description": "A field", "steps": [], "passes": False, "acceptance_criteria": ["Wide"]},
+    ]
+    text = json.dumps(stories if shape == "list" else {"stories": stories})
+    assert ralph.suits("prd.json", text)
+    found = ralph.read("prd.json", text, Options())
+    assert [(item.key, item.title, item.word, item.needs) for item in found.items] == [
+        ("story-1", "A button. It is red", "passes", []), ("story-2", "A field", "", ["story-1"]),
+    ]  # fmt: skip
+    assert found.items[0].details == "**Steps**\n\nClick\nLook"
+    assert [c.text for c in found.items[1].fields["criteria"]] == ["Wide"]
+
+
+@pytest.mark.parametrize("text", ['[{"passes": true}, {"name": "x"}]', '{"tests": [{"passes": true}]}', '["passes"]'])
+def test_other_lists(text: str) -> None:
+    """Not everything that passes is a story."""
+    assert not ralph.suits("x.json", text)
