@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from nova_core.errors import InputError, Problem
-from nova_core.importers.draft import Draft, Item
+from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.model import NoteKind
 from nova_core.parser.cells import is_nothing
 from nova_core.parser.findings import quoted, shown_path
@@ -106,7 +106,10 @@ class Names:
             elif need not in item.needs:
                 item.needs.append(need)
         for word in unknown:
-            if asked.field or self.is_id(word):
+            if item.state is not ItemState.OPEN:
+                text = f"{item.key} does not wait for {quoted(word)}, which is not there: it is settled"
+                self._draft.note(NoteKind.RESOLVED, asked.line, text)
+            elif asked.field or self.is_id(word):
                 item.missing.append(word[:100])
                 self._draft.note(NoteKind.UNRESOLVED, asked.line, f"{item.key} waits for {quoted(word)}: there is none")
             else:

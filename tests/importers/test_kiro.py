@@ -281,3 +281,21 @@ def test_what_is_such_a_plan(path: str, text: str, kiro: bool, openspec: bool) -
 def test_the_name_is_the_feature(title: str, name: str) -> None:
     """The first heading without the words that every such file has, else the folder."""
     assert plan("kiro", f"{title}\n- [ ] 1. A\n", ".kiro/specs/shop-folder/tasks.md").name == name
+
+
+def test_what_a_finished_task_waited_for() -> None:
+    """It is told, but keeps nobody from starting."""
+    cascade = plan(
+        "kiro",
+        """\
+        # Implementation Plan
+        - [x] 1. Base
+          - _Depends: other-spec 9.9_
+        - [ ] 2. Shop
+        """,
+    )
+    assert cascade.tasks["1"].missing == ()
+    assert notes(cascade, NoteKind.UNRESOLVED) == []
+    assert notes(cascade, NoteKind.RESOLVED) == [
+        "3: 1 does not wait for 'other-spec 9.9', which is not there: it is settled"
+    ]
