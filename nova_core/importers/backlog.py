@@ -20,6 +20,7 @@ from nova_core.parser.source import read_source
 _FIELDS = ("id", "title", "status", "dependencies", "depends_on", "priority", "parent_task_id", "parent")
 _CONFIGS = ("config.yml", "config.yaml")
 _SKIPPED = {"archive": "is in the archive", "drafts": "is a draft"}
+_FOLDERS = ("tasks", "completed", *_SKIPPED)
 _ID = re.compile(r"(?:(?P<prefix>[A-Za-z][\w-]*?)-)?(?P<number>\d+(?:\.\d+)*)\Z")
 _FILE = re.compile(r"(?P<id>(?:[A-Za-z][\w-]*?-)?\d+(?:\.\d+)*) - ")
 _MARKER = re.compile(r"\s*<!-- *[A-Z_:]+:(?:BEGIN|END) *-->\s*\Z")
@@ -47,7 +48,7 @@ def read(path: str, _text: str, _options: Options) -> Draft:
 
 def _home(path: str) -> str | None:
     for folder in (path, os.path.join(path, "backlog"), os.path.join(path, ".backlog")):
-        if os.path.isdir(os.path.join(folder, "tasks")) and any(
+        if any(os.path.isdir(os.path.join(folder, name)) for name in _FOLDERS) and any(
             os.path.isfile(os.path.join(folder, name)) for name in _CONFIGS
         ):
             return folder

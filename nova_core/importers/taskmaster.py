@@ -35,7 +35,7 @@ Tags = dict[str, dict[str, Any]]
 
 def suits(path: str, text: str) -> bool:
     """Whether this is a tasks.json of Taskmaster; other programs have files of that name, with other tasks."""
-    if '"tasks"' not in text:
+    if '"tasks"' not in text and not all(mark in text for mark in _MARKS):
         return False
     try:
         tags = _tags(decode(text, path))
@@ -62,7 +62,13 @@ def _tags(data: Any) -> Tags:
         return {}
     if isinstance(data.get("tasks"), list):
         return {_FLAT: data}
-    return {name: tag for name, tag in data.items() if isinstance(tag, dict) and isinstance(tag.get("tasks"), list)}
+    tags = {name: {"tasks": tag} if _are_tasks(tag) else tag for name, tag in data.items()}
+    return {name: tag for name, tag in tags.items() if isinstance(tag, dict) and isinstance(tag.get("tasks"), list)}
+
+
+def _are_tasks(value: Any) -> bool:
+    """Whether it is a list of tasks: who writes a file by hand may leave out what Taskmaster puts around it."""
+    return bool(objects_of(value)) and all("id" in task and "title" in task for task in objects_of(value))
 
 
 def _chosen_tag(draft: Draft, tags: Tags, options: Options) -> str:

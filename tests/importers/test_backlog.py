@@ -202,3 +202,11 @@ def test_suits(tmp_path: Path) -> None:
     assert backlog.suits(str(tmp_path), "")
     assert backlog.suits(str(tmp_path / "backlog"), "")
     assert read_plan(tmp_path).format == "backlog"
+
+
+def test_a_folder_of_which_all_is_in_the_archive(tmp_path: Path) -> None:
+    """It is still one of Backlog.md, without tasks, and no folder of task files."""
+    write(tmp_path, "archive/tasks/back-1 - Set-up.md", "id: BACK-1", "title: A", "status: Done", "dependencies: []")
+    (tmp_path / "backlog" / "config.yml").write_text(CONFIG)
+    with pytest.raises(InputError, match="no tasks found"):
+        read_plan(tmp_path / "backlog")

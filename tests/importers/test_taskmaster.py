@@ -241,6 +241,8 @@ def test_what_is_left_out_is_told() -> None:
         ("tasks.json", '{"tasks": // comment\n []}', False),
         ("x.json", "", False),
         ("x.json", '["tasks"]', False),
+        ("x.json", '{"master": [{"id": 1, "title": "a", "status": "done", "dependencies": [], "subtasks": []}]}', True),
+        ("x.json", '{"users": [{"id": 1, "title": "Dr", "status": "active"}]}', False),
     ],
 )
 def test_suits(name: str, text: str, suits: bool) -> None:
@@ -269,3 +271,12 @@ def test_damaged_files(text: str, line: int, said: str) -> None:
     assert said in problem.message
     assert problem.path == "p/tasks.json"
     assert problem.line == line or not line
+
+
+def test_a_tag_without_what_is_around_its_tasks() -> None:
+    """A list by hand is a tag as well; a list of something else is none."""
+    tasks = '[{"id": 1, "title": "a", "status": "done"}, {"id": 2, "title": "b", "dependencies": [1]}]'
+    text = f'{{"log": [1], "master": {tasks}}}'
+    draft = draft_of(text)
+    assert [(item.key, item.word, item.needs) for item in draft.items] == [("1", "done", []), ("2", "", ["1"])]
+    assert not draft.notes
