@@ -75,6 +75,8 @@ class Nested:
             elif not head.id and enclosing >= 0:
                 boxes[enclosing].body += [*range(box.line - 1, box.line + box.more), *box.body]
             else:
+                while enclosing >= 0 and _are_siblings(head.id, self._heads[enclosing].id):
+                    enclosing = self._parents[enclosing]  # it is indented too far
                 parent = _by_number(head.id, latest, enclosing)
                 while parent >= 0 and depths[parent] >= _DEEPEST:
                     parent = self._parents[parent]
@@ -174,6 +176,12 @@ class Nested:
                 if ":" in title:
                     names.call(title.partition(":")[0], [todo.key])
         return names
+
+
+def _are_siblings(number: str, other: str) -> bool:
+    """Whether two numbers stand side by side, as `1.7` and `1.8` do."""
+    stem = number.rpartition(".")[0]
+    return bool(stem) and stem == other.rpartition(".")[0]
 
 
 def _by_number(number: str, latest: dict[str, int], enclosing: int) -> int:

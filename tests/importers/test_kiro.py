@@ -299,3 +299,14 @@ def test_what_a_finished_task_waited_for() -> None:
     assert notes(cascade, NoteKind.RESOLVED) == [
         "3: 1 does not wait for 'other-spec 9.9', which is not there: it is settled"
     ]
+
+
+@pytest.mark.parametrize("kind", ["kiro", "openspec"])
+@pytest.mark.parametrize("spaces", [1, 2, 4])
+def test_numbers_side_by_side_are_no_parts(kind: str, spaces: int) -> None:
+    """A space too many makes no whole of the task above."""
+    indent = " " * spaces
+    cascade = plan(kind, f"## 1. Base\n- [x] 1.1 A\n{indent}- [ ] 1.2 B\n{indent}  - [ ] step\n- [ ] 1.3 C\n")
+    assert edges(cascade) == {"1.1": "", "1.2": "1.1", "1.3": "1.2"}
+    assert [bool(task.settled) for task in cascade.tasks.values()] == [True, False, False]
+    assert "step" in cascade.tasks["1.2"].details
