@@ -11,7 +11,7 @@ _OPEN = re.compile(r"(?:\*\*|__|~~|`|\s)*")
 # `T001`, `T-001`, `T001a` and `1.2` are ids wherever they stand first; `1` and `API-3` need something behind them that
 # says so, because a task may begin with "3 retries" or "SHA-256". `\d` takes full-width digits too.
 _SURE = re.compile(
-    r"(?:(?:task|step)\s+)?\[?(?P<id>T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6}){0,12}|\d{1,6}(?:[.．]\d{1,6}){1,12}[a-z]?)\]?"
+    r"(?:(?:task|step)\s+)?\[?(?P<id>T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6}){0,12}|\d{1,6}[a-z]?(?:[.．]\d{1,6}){1,12}[a-z]?)\]?"
     r"(?:[.:)．：、）](?=\D|\Z)|(?=[\s*_`~]|\Z)|(?=[^\W\d_a-zA-Z]))",
     re.IGNORECASE,
 )

@@ -35,6 +35,7 @@ from nova_core.importers.heads import read_head
         ("Task 1: Create it (AC: #1)", "1", "", "Create it (AC: #1)"),
         ("TASK-001: Create it", "TASK-001", "", "Create it"),
         ("１．２　作成する", "1.2", "", "作成する"),
+        ("12a.6 Make it", "12a.6", "", "Make it"),
         ("1．作成する", "1", "", "作成する"),
         ("1.1作成する", "1.1", "", "作成する"),
         ("TXXX [P] Create it", "", "P", "Create it"),
