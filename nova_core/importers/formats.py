@@ -76,7 +76,10 @@ FORMATS = (
     Format("openspec", _MARKDOWN),
 )
 # What a folder is asked for, if it is no plan itself.
-_IN_FOLDER = ("tasks.md", "tasks/tasks.json", "tasks.json", "issues.jsonl", "prd.json", "CASCADE.md")
+_IN_FOLDER = (
+    "tasks.md", "tasks/tasks.json", "tasks.json", "issues.jsonl", "beads.jsonl", "backup/issues.jsonl", "prd.json",
+    "CASCADE.md",
+)  # fmt: skip
 
 
 def read_plan(path: str | os.PathLike[str], options: Options | None = None, *, root: str | Path = ".") -> Cascade:

@@ -72,3 +72,10 @@ def test_boxes_in_other_files(name: str) -> None:
     """A list in a README is no plan."""
     with pytest.raises(InputError):
         read(name, "# Queue\n\n- [x] Write\n- [ ] Read\n")
+
+
+@pytest.mark.parametrize("name", ["issues.jsonl", "beads.jsonl", "backup/issues.jsonl"])
+def test_a_folder_of_beads(name: str) -> None:
+    """Its issues are found under each name they have had, also where there is but a backup."""
+    read(f".beads/{name}", '{"id": "a-1", "title": "A", "status": "open", "issue_type": "task"}\n')
+    assert list(read_plan(".beads").tasks) == ["a-1"]
