@@ -29,6 +29,7 @@ _NAMES = ("issues.jsonl", "beads.jsonl")
 _LINKS = "dependencies.jsonl"  # where a backup of Beads keeps what an export has in its issues
 _BLOCKING = ("blocks", "waits-for", "")
 _PARENT = "parent-child"
+_ALSO_PARENT = "parent"  # any word is legal in a link, and some write this one for the same
 _ON_FAILURE = "conditional-blocks"
 _CONTAINERS = frozenset(("epic", "convoy", "molecule", "milestone"))
 _NO_WORK = frozenset(("message", "event", "agent", "role", "rig", "slot"))
@@ -176,12 +177,14 @@ class _Reader:
 
     def _apply(self, links: list[Link]) -> None:
         unused: Counter[str] = Counter()
+        taken = 0
         for waiting, needed, kind, line in links:
             item = self._items.get(waiting)
             if item is None:
                 if waiting not in self._tombstones:
                     self._draft.note(NoteKind.DROPPED, line, f"a link of {waiting}, which is no issue here")
-            elif kind == _PARENT:
+            elif kind in (_PARENT, _ALSO_PARENT):
+                taken += kind != _PARENT
                 self._set_parent(item, needed)
             elif kind == _ON_FAILURE:
                 self._drop_fallback(item, needed)
@@ -189,6 +192,9 @@ class _Reader:
                 self._need(item, needed)
             else:
                 unused[kind] += 1
+        if taken:
+            text = f"links of the kind {quoted(_ALSO_PARENT)} were taken for {quoted(_PARENT)}: {taken}"
+            self._draft.note(NoteKind.GUESSED, 0, text)
         for kind, count in unused.items():
             self._draft.note(NoteKind.DROPPED, 0, f"links of the kind {quoted(kind)} make nobody wait: {count}")
 

@@ -235,3 +235,10 @@ def test_bad_lines() -> None:
 def test_suits(name: str, text: str, suits: bool) -> None:
     """Issues are known by their fields; an empty or damaged file by its name."""
     assert beads.suits(name, text) is suits
+
+
+def test_a_link_called_parent() -> None:
+    """It is taken for `parent-child`: who waits for the epic waits for its parts."""
+    draft = draft_of(issue("e", issue_type="epic"), issue("a", ("e", "parent")), issue("b", ("e", "blocks")))
+    assert build(draft).tasks["b"].depends_on == ("a",)
+    assert kinds(draft) == ["guessed"]
