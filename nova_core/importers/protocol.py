@@ -73,7 +73,18 @@ def _head(file: str) -> str:
 
 
 def _skipped(file: str) -> bool:
-    return bool(_NO_TASK.match(os.path.basename(file)))
+    return bool(_NO_TASK.match(os.path.basename(file))) and not _has_own_folder(file)
+
+
+def _has_own_folder(file: str) -> bool:
+    """Whether it is the README of a folder that is named like the task in it, `0001E/README.md` with `id: 0001E`."""
+    if os.path.basename(file) != "README.md":
+        return False
+    try:
+        found = read_front_matter(_head(file), file)
+    except InputError:
+        return False
+    return found.text("task_id", "id") == os.path.basename(os.path.dirname(file))
 
 
 def _looks_like_task(file: str) -> bool:
@@ -144,7 +155,8 @@ class _Reader:
         self._problems.append(Problem(file, line, message, hint))
 
     def _add(self, file: str) -> None:
-        key = os.path.relpath(file, self._folder).removesuffix(".md").replace(os.sep, "/")
+        path = os.path.dirname(file) if _has_own_folder(file) else file.removesuffix(".md")
+        key = os.path.relpath(path, self._folder).replace(os.sep, "/")
         shown = shown_path(file)
         found = None if _skipped(file) else read_front_matter(read_source(file), file)
         if found is None or not _is_task(found):

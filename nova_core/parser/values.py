@@ -22,7 +22,7 @@ from nova_core.text import parse_duration, parse_size
 _PRIORITIES = {
     "p0": 2, "critical": 2, "urgent": 2, "highest": 2,
     "p1": 1, "high": 1,
-    "p2": 0, "medium": 0, "normal": 0,
+    "p2": 0, "medium": 0, "med": 0, "normal": 0,
     "p3": -1, "low": -1, "p4": -2, "lowest": -2,
 }  # fmt: skip
 _YES = frozenset(("yes", "y", "true", "x", "[x]", "✓", "✅", "required", "needed", "manual"))

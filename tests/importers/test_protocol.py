@@ -250,3 +250,24 @@ def test_what_is_about_a_task(here: Path) -> None:
     cascade = write(n001="name: A", n001_analysis="name: Analysis of 001", n002_analysis="name: Analysis")
     assert list(cascade.tasks) == ["001", "002-analysis"]
     assert notes(cascade, NoteKind.DROPPED) == ["is no task: it is about 001.md"]
+
+
+def test_a_task_with_a_folder_of_its_own(here: Path) -> None:
+    """The README of a folder is a task if it has the id that the folder has as its name; any other is none."""
+    for name, front in (
+        ("0001", "id: '0001'\ntitle: A\nstatus: DONE"), ("0002", "id: '0002'\ntitle: B\ndepends_on: ['0001']"),
+        ("docs", "title: All about it"),
+    ):  # fmt: skip
+        Path("tasks", name).mkdir(parents=True)
+        Path("tasks", name, "README.md").write_text(f"---\n{front}\n---\n\nText.\n")
+    cascade = plan_of()
+    assert {i: (t.depends_on, t.settled) for i, t in cascade.tasks.items()} == {
+        "0001": ((), "DONE"), "0002": (("0001",), ""),
+    }  # fmt: skip
+    assert [Path(note.path).parent.name for note in cascade.notes] == ["docs"]
+
+
+@pytest.mark.parametrize(("word", "priority"), [("med", 0), ("medium", 0), ("P1", 1), ("low", -1)])
+def test_words_of_priority(here: Path, word: str, priority: int) -> None:
+    """Also the short one."""
+    assert write(n1=f"name: A\npriority: {word}").tasks["1"].priority == priority
