@@ -30,7 +30,7 @@ def build(draft: Draft) -> Cascade:
     edges = _Edges(draft, tree, ids)
     tasks: dict[str, Task] = {}
     for item in tree.leaves:
-        task = _task(item, ids[item.key], edges.of_leaf(item))
+        task = _task(item, ids[item.key], edges.of_leaf(item), tree.missing(item))
         for gate in edges.new_gates():
             tasks[gate.id] = gate
         tasks[task.id] = task
@@ -180,13 +180,13 @@ class _Edges:
         return found
 
 
-def _task(item: Item, task_id: str, depends_on: tuple[str, ...]) -> Task:
+def _task(item: Item, task_id: str, depends_on: tuple[str, ...], missing: tuple[str, ...]) -> Task:
     settled = "" if item.state is ItemState.OPEN else item.word or item.state.value
     branch = item.branch
     return Task(
         task_id, item.title or task_id, item.description, depends_on, item.group or branch, branch, item.line,
         item.details, **item.fields, settled=settled, dropped=item.state is ItemState.DROPPED,
-        missing=tuple(item.missing), file=item.file,
+        missing=missing, file=item.file,
     )  # fmt: skip
 
 

@@ -108,6 +108,8 @@ class Nested:
         if optional:
             self._optional.add(at)
         if at in self._containers:
+            if box.mark in ("x", "X"):
+                item.state, item.word = ItemState.DONE, box.mark
             return
         set_state(self.draft, todo)
         if optional:

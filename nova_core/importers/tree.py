@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova_core.importers.draft import Draft, Item
+from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.model import NoteKind
 
 _DEEPEST = 64  # levels; what is deeper stands on its own
@@ -48,6 +48,14 @@ class Tree:
                 draft.note(NoteKind.DROPPED, found.line, f"{found.key} is nested too deep to be a part", found.file)
                 found.parent, depth = "", 0
             self._depth[found.key] = depth
+
+    def missing(self, item: Item) -> tuple[str, ...]:
+        """What an item lacks, and what those lack that it is a part of: what is settled lacks only what it says."""
+        found = list(item.missing)
+        while item.parent and item.state is ItemState.OPEN:
+            item = self.items[item.parent]
+            found += item.missing
+        return tuple(dict.fromkeys(found))
 
     def is_inside(self, key: str, container: str) -> bool:
         """Whether an item is a container itself, or somewhere inside of it."""
