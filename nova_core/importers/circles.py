@@ -11,9 +11,11 @@ from nova_core.dag import DAG, CycleError
 from nova_core.importers.draft import Draft
 from nova_core.model import NoteKind, Task
 
-_MOST_CIRCLES = 1_000  # each costs a look at the whole graph
+_MOST_WORK = 2_000_000  # tasks looked at while circles of open tasks are opened one by one
+_CLOSED = 1 << 62  # above every number
 
 Edge = tuple[str, str]  # who waits, for whom
+Needs = dict[str, tuple[str, ...]]
 
 
 def without_circles(draft: Draft, tasks: dict[str, Task], said: Collection[Edge]) -> dict[str, Task]:
@@ -24,32 +26,94 @@ def without_circles(draft: Draft, tasks: dict[str, Task], said: Collection[Edge]
     open tasks (`said`) is never left out, so that a true circle stays.
     """
     needs = {task.id: task.depends_on for task in tasks.values()}
-    for _ in range(_MOST_CIRCLES):
-        try:
-            DAG(needs)
-        except CycleError as error:
-            edge = _least(error.path, tasks, said)
-            if edge is None:
-                break
-            first, second = edge
-            instead = needs[second] if tasks[second].gate else ()  # one by one, so that only one of them is left out
-            needs[first] = tuple(dict.fromkeys((*(need for need in needs[first] if need != second), *instead)))
-            if not instead:
-                _tell(draft, tasks[first], second)
-        else:
-            break
+    if _circle(needs):
+        _settle(draft, tasks, needs, said)
+        _settle(draft, tasks, needs, ())
+        _open(draft, tasks, needs, said)
     return {
         key: task if task.depends_on == needs[key] else msgspec.structs.replace(task, depends_on=needs[key])
         for key, task in tasks.items()
     }
 
 
-def _least(path: Sequence[str], tasks: dict[str, Task], said: Collection[Edge]) -> Edge | None:
-    edges = list(pairwise(path))
-    taken = [edge for edge in edges if edge not in said and not tasks[edge[0]].gate]
-    settled = [edge for edge in edges if tasks[edge[0]].settled]
-    both = [edge for edge in taken if edge in settled]
-    return next(iter([*both, *settled, *taken]), None)
+def _circle(needs: Needs) -> Sequence[str]:
+    try:
+        DAG(needs)
+    except CycleError as error:
+        return error.path
+    return ()
+
+
+def _settle(draft: Draft, tasks: dict[str, Task], needs: Needs, kept: Collection[Edge]) -> None:
+    """Let settled tasks wait for nobody whom a circle leads back to, but for the edges that are kept."""
+    circle = circles_of(needs)
+    for key, found in needs.items():
+        if key in circle and tasks[key].settled:
+            cut = {need for need in found if circle.get(need) == circle[key] and (key, need) not in kept}
+            needs[key] = tuple(need for need in found if need not in cut)
+            for need in found:
+                if need in cut:
+                    _tell(draft, tasks[key], need)
+
+
+def _open(draft: Draft, tasks: dict[str, Task], needs: Needs, said: Collection[Edge]) -> None:
+    """Cut edges that nobody said, one by one, until no circle is left, or one in which each was said."""
+    inside = circles_of(needs)
+    rest = {key: tuple(need for need in needs[key] if need in inside) for key in inside}
+    for _ in range(_MOST_WORK // max(1, len(rest))):
+        taken = (edge for edge in pairwise(_circle(rest)) if edge not in said and not tasks[edge[0]].gate)
+        edge = next(taken, None)
+        if edge is None:
+            return
+        first, second = edge
+        for known in (needs, rest):
+            instead = known[second] if tasks[second].gate else ()  # one by one, so that only one of them is left out
+            left = (need for need in known[first] if need != second)
+            known[first] = tuple(dict.fromkeys((*left, *instead)))
+        if not tasks[second].gate:
+            _tell(draft, tasks[first], second)
+
+
+def circles_of(needs: Needs) -> dict[str, str]:
+    """Who is in a circle, and a name of it: the strongly connected components of more than one task.
+
+    R. Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1 (1972), without recursion.
+    """
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    path: list[str] = []  # whose component is not known yet
+    found: dict[str, str] = {}
+    for root in needs:
+        walk = [] if root in number else [(root, iter(needs[root]))]
+        while walk:
+            key, rest = walk[-1]
+            if key not in number:
+                number[key] = lowest[key] = len(number)
+                path.append(key)
+            need = next(rest, None)
+            if need is not None and need not in number:
+                walk.append((need, iter(needs[need])))
+            elif need is not None:
+                lowest[key] = min(lowest[key], lowest[need])
+            else:
+                walk.pop()
+                if walk:
+                    lowest[walk[-1][0]] = min(lowest[walk[-1][0]], lowest[key])
+                if lowest[key] == number[key]:
+                    _close(key, path, lowest, found)
+    return found
+
+
+def _close(key: str, path: list[str], lowest: dict[str, int], found: dict[str, str]) -> None:
+    """All that came after `key` is one component with it; nobody joins it any more."""
+    alone = path[-1] == key
+    while True:
+        last = path.pop()
+        lowest[last] = _CLOSED
+        if not alone:
+            found[last] = key
+        if last == key:
+            return
 
 
 def _tell(draft: Draft, task: Task, need: str) -> None:

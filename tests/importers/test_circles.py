@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reading import edges, notes
 
+from nova_core.dag import DAG
 from nova_core.errors import InputError
+from nova_core.importers import circles
 from nova_core.importers.build import build
+from nova_core.importers.circles import circles_of
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.model import NoteKind
 from nova_core.parser import Cascade
@@ -66,3 +73,64 @@ def test_many_circles() -> None:
     cascade = build(Draft("p", "issues.jsonl", "beads", items))
     assert cascade.tasks["b"].depends_on == ()
     assert len(notes(cascade, NoteKind.RESOLVED)) == 60
+
+
+NODES = "abcdefgh"
+GRAPHS = st.dictionaries(st.sampled_from(NODES), st.sets(st.sampled_from(NODES), max_size=3)).map(
+    lambda found: {key: tuple(sorted(found.get(key, set()) - {key})) for key in NODES}
+)
+
+
+def reach(needs: dict[str, tuple[str, ...]], key: str) -> set[str]:
+    """All that a task waits for, directly or not."""
+    seen: set[str] = set()
+    rest = list(needs[key])
+    while rest:
+        if (need := rest.pop()) not in seen:
+            seen.add(need)
+            rest += needs[need]
+    return seen
+
+
+@settings(max_examples=300)
+@given(GRAPHS)
+def test_who_is_in_a_circle(needs: dict[str, tuple[str, ...]]) -> None:
+    """Whoever waits for himself, with all whom he waits for that wait for him, by plain search."""
+    found = circles_of(needs)
+    assert found.keys() == {key for key in NODES if key in reach(needs, key)}
+    for one in found:
+        for other in found:
+            assert (found[one] == found[other]) == (other in reach(needs, one) and one in reach(needs, other))
+
+
+@settings(max_examples=200)
+@given(GRAPHS, st.sets(st.sampled_from(NODES)))
+def test_no_circle_with_settled_work_is_left(needs: dict[str, tuple[str, ...]], settled: set[str]) -> None:
+    """What is refused is a circle of open tasks, each of which names the next; who is in none keeps what he has."""
+    items = [
+        Item(key, key, n, needs=list(needs[key]), state=DONE if key in settled else OPEN)
+        for n, key in enumerate(NODES, 1)
+    ]
+    try:
+        found = build(Draft("p", "issues.jsonl", "beads", items)).tasks
+    except InputError:
+        open_needs = {key: tuple(i for i in needs[key] if i not in settled) for key in NODES if key not in settled}
+        assert circles_of(open_needs)
+        return
+    for key in set(NODES) - circles_of(needs).keys():
+        assert set(found[key].depends_on) == set(needs[key])
+    for key in set(NODES) - settled:
+        assert set(found[key].depends_on) == set(needs[key])
+
+
+def test_many_circles_cost_no_more_than_reading_them() -> None:
+    """Two settled tasks that name each other, many times over: all are opened at once."""
+    items = [
+        Item(f"{n}{one}", "x", n, needs=[f"{n}{other}"], state=DONE)
+        for n in range(3_000)
+        for one, other in ("ab", "ba")
+    ]
+    with patch.object(circles, "DAG", wraps=DAG) as graph:
+        cascade = build(Draft("p", "issues.jsonl", "beads", items))
+    assert not any(task.depends_on for task in cascade.tasks.values())
+    assert graph.call_count <= 3
