@@ -10,7 +10,7 @@ from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.tree import Tree
 from nova_core.model import Mark, NoteKind, Task, is_safe_id
 from nova_core.parser.cascade import Cascade, branches_of, graph_of
-from nova_core.parser.findings import Findings
+from nova_core.parser.findings import Findings, shown_path
 from nova_core.parser.references import MAX_EDGES
 
 # So many edges may stand between those who wait for a container or set and what is in it. Where there would be more, a
@@ -44,8 +44,8 @@ def build(draft: Draft) -> Cascade:
         if note.kind is NoteKind.UNRESOLVED:
             findings.warn(note.line, note.text, _MISSING_HINT, note.path)
     findings.raise_errors()
-    lines = {task.id: task.line for task in tasks.values()}
-    dag = graph_of({task.id: task.depends_on for task in tasks.values()}, lines, findings)
+    places = {task.id: (shown_path(task.file) if task.file else "", task.line) for task in tasks.values()}
+    dag = graph_of({task.id: task.depends_on for task in tasks.values()}, places, findings)
     findings.raise_errors()
     notes = tuple(sorted(draft.notes, key=lambda n: (n.path, n.line)))
     branches = branches_of(task for task in tasks.values() if not task.gate)

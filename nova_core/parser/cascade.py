@@ -75,7 +75,7 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
     branches = branches_of(rows)
     references = References(rows, branches, findings)
     depends_on = {row.id: references.resolve(row) for row in rows}
-    dag = graph_of(depends_on, {row.id: row.line for row in rows}, findings)
+    dag = graph_of(depends_on, {row.id: ("", row.line) for row in rows}, findings)
     findings.raise_errors()
     tasks = _tasks(rows, depends_on, sections, lines)
     for task_id, words in references.missing.items():
@@ -115,8 +115,8 @@ def branches_of(rows: Iterable[_Placed]) -> Branches:
     return {branch: {group: tuple(ids) for group, ids in groups.items()} for branch, groups in found.items()}
 
 
-def graph_of(depends_on: Mapping[str, Sequence[str]], lines: Mapping[str, int], findings: Findings) -> DAG:
-    """The graph, given the line of each task.
+def graph_of(depends_on: Mapping[str, Sequence[str]], places: Mapping[str, tuple[str, int]], findings: Findings) -> DAG:
+    """The graph, given the place of each task: its line, and its file if there are several.
 
     Each cycle is reported and then opened, so that the next one is found too; see `raise_errors`.
     """
@@ -127,7 +127,8 @@ def graph_of(depends_on: Mapping[str, Sequence[str]], lines: Mapping[str, int], 
         except CycleError as error:
             first, second = error.path[0], error.path[1]
             message = f"cyclic dependency: {_shown_cycle(error.path)}"
-            findings.error(lines[first], message, "remove one of these dependencies")
+            path, line = places[first]
+            findings.error(line, message, "remove one of these dependencies", path)
             edges = {**edges, first: tuple(task_id for task_id in edges[first] if task_id != second)}
     return DAG({})
 

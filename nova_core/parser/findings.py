@@ -58,9 +58,9 @@ class Findings:
         """Whether further errors are only counted, so that costly hints can be saved."""
         return len(self._errors) >= MAX_SHOWN
 
-    def error(self, line: int, message: str, hint: str = "") -> None:
-        """Note what makes the file unusable."""
-        self._add(self._errors, Problem(self.path, line, message, hint))
+    def error(self, line: int, message: str, hint: str = "", path: str = "") -> None:
+        """Note what makes the file unusable; `path` names one file of several."""
+        self._add(self._errors, Problem(path or self.path, line, message, hint))
 
     def warn(self, line: int, message: str, hint: str = "", path: str = "") -> None:
         """Note what is odd, but has one sensible meaning; `path` names one file of several."""

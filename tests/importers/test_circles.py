@@ -66,6 +66,13 @@ def test_a_true_circle_stays_a_mistake() -> None:
         build(Draft("p", "issues.jsonl", "beads", items))
 
 
+def test_a_true_circle_is_told_where_it_is_written() -> None:
+    """In a folder of files that is one of them."""
+    items = [Item("a", "A", 3, needs=["b"], file="t/a.md"), Item("b", "B", 2, needs=["a"], file="t/b.md")]
+    with pytest.raises(InputError, match=r"^t/a\.md:3: cyclic"):
+        build(Draft("p", "t", "protocol", items))
+
+
 def test_many_circles() -> None:
     """Each is opened and told."""
     items = [Item("a", "A", 1, state=DONE), Item("b", "B", 2, needs=["a"], state=DONE)]
