@@ -167,6 +167,8 @@ class AgentLog:
         self.trouble = self.trouble or f"{type(error).__name__}: {first_line(str(error), 200)}"
 
     def _line(self, line: bytes) -> None:
+        if line.startswith(b"[{") and self._try(line):
+            return
         start = line.find(b"{")
         if start >= 0 and (not line[:start].strip() or line.startswith(b'{"', start)):
             rest = line[start:] if start else line
@@ -185,14 +187,15 @@ class AgentLog:
         self.plain(words)
 
     def _try(self, data: bytes) -> bool:
+        """One event, or a list of them, as `claude --output-format json --verbose` prints."""
         try:
-            event = _decode(data)
+            found = _decode(data)
         except _BROKEN:
             return False
-        if isinstance(event, dict) and self.event(event):
-            self.began = True
-            return True
-        return False
+        events = found if isinstance(found, list) else [found]
+        taken = sum(isinstance(event, dict) and self.event(event) for event in events)
+        self.began = self.began or taken > 0
+        return taken > 0
 
     def _try_mended(self, data: bytes) -> bool:
         """An event with half a character in it, as JavaScript writes text that was cut in the middle of a pair."""

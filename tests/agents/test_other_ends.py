@@ -1,0 +1,55 @@
+"""Modes and ends of the real agents that the captures do not show: what they printed, cut down to what matters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nova_core.agents import FORMATS, Outcome
+from nova_core.model import TokenUsage
+
+
+def read(agent: str, *lines: dict[str, Any] | list[Any] | str, code: int | None = 0) -> Outcome:
+    """What Nova makes of these lines."""
+    log = FORMATS[agent]()
+    log.feed("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines).encode())
+    log.finish()
+    return log.outcome(code, {})
+
+
+# claude
+
+INIT = {"type": "system", "subtype": "init", "session_id": "s1", "model": "claude-opus-5-5"}
+
+
+def used(tokens: int, output: int, read: int = 0, written: int = 0) -> dict[str, int]:
+    return {"input_tokens": tokens, "output_tokens": output,
+            "cache_read_input_tokens": read, "cache_creation_input_tokens": written}  # fmt: skip
+
+
+def of_model(tokens: int, output: int, read: int = 0, written: int = 0) -> dict[str, Any]:
+    told = {"inputTokens": tokens, "outputTokens": output, "cacheReadInputTokens": read,
+            "cacheCreationInputTokens": written, "costUSD": 0.01, "costBasis": "list"}  # fmt: skip
+    return {"claude-opus-5-5": told}
+
+
+def result(**fields: Any) -> dict[str, Any]:
+    return {"subtype": "success", "is_error": False, "terminal_reason": "completed", "num_turns": 1, "result": "Done.",
+            "session_id": "s1", "type": "result", **fields}  # fmt: skip
+
+
+def test_claude_prints_its_events_as_one_list() -> None:
+    """`--output-format json --verbose`: the same events, all of them on one line."""
+    block = {"type": "tool_use", "id": "t1", "name": "Write", "input": {"file_path": "/p/a.txt"}}
+    done = {"type": "tool_result", "tool_use_id": "t1", "content": "ok"}
+    events = [
+        INIT,
+        {"type": "assistant", "message": {"id": "m1", "content": [block], "usage": used(101, 1)}},
+        {"type": "user", "message": {"content": [done]}},
+        result(model_usage_since_last_result=of_model(101, 11)),
+    ]
+    found = read("claude", events)
+    assert (found.verdict, found.token_usage, found.estimated) == ("done", TokenUsage(101, 11), False)
+    assert (found.files_changed, found.steps) == (("/p/a.txt",), ("edit a.txt",))
+    assert read("claude", json.dumps(events, indent=1)) == found
+    assert read("claude", json.dumps(events)[:-40]).verdict == "interrupted"
