@@ -292,10 +292,13 @@ class ClaudeLog(AgentLog):
             return Ending(Verdict.INTERRUPTED, "it was interrupted")
         if not result.get("is_error"):
             return Ending(Verdict.DONE, "it finished its work")
-        status = count(result.get("api_error_status"))
-        verdict = _STOPS.get(self._stop) or _TERMINAL.get(terminal) or verdict_of_status(status)
-        verdict = verdict or _ERRORS.get(self._error) or verdict_of_words(words) or Verdict.FAILED
-        return Ending(verdict, words or subtype or "it ended with an error")
+        told = (
+            _STOPS.get(self._stop), _TERMINAL.get(terminal), verdict_of_status(count(result.get("api_error_status"))),
+            _ERRORS.get(self._error), verdict_of_words(words),
+        )  # fmt: skip
+        # Any of them may say no more than that it failed: 400 is also an account without credit.
+        verdict = next((verdict for verdict in told if verdict not in (None, Verdict.FAILED)), None)
+        return Ending(verdict or Verdict.FAILED, words or subtype or "it ended with an error")
 
 
 def _key(model: str | None, known: Mapping[str | None, TokenUsage]) -> str | None:

@@ -53,3 +53,16 @@ def test_claude_prints_its_events_as_one_list() -> None:
     assert (found.files_changed, found.steps) == (("/p/a.txt",), ("edit a.txt",))
     assert read("claude", json.dumps(events, indent=1)) == found
     assert read("claude", json.dumps(events)[:-40]).verdict == "interrupted"
+
+
+def test_claude_without_credit_has_no_use_of_its_key() -> None:
+    """It is told with status 400, which says nothing; the words do."""
+    words = "Credit balance is too low"
+    text = {"id": "x", "model": "<synthetic>", "content": [{"type": "text", "text": words}]}
+    error = {"type": "assistant", "message": text, "error": "billing_error", "api_error_status": 400}
+    end = result(is_error=True, terminal_reason="api_error", api_error_status=400, result=words,
+                 model_usage_since_last_result={})  # fmt: skip
+    assert read("claude", INIT, error, end, code=1).verdict == "bad_credentials"
+    assert read("claude", end, code=1).verdict == "bad_credentials"
+    odd = {**end, "result": "API Error: 400 mock: invalid request"}
+    assert read("claude", odd, code=1).verdict == "failed"
