@@ -9,6 +9,7 @@ from typing import Any
 from nova_core.agents.fields import added, amount, count, first_line, rows, table, text, word
 from nova_core.agents.log import CHARACTERS, AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
+from nova_core.agents.records import claude_usage
 from nova_core.agents.signs import verdict_of_status, verdict_of_words
 from nova_core.model import TokenUsage
 
@@ -26,6 +27,7 @@ _ERRORS = {
 _STOPS = {"refusal": Verdict.REFUSED, "max_tokens": Verdict.LIMIT_REACHED}
 _OF_RESULT = ("subtype", "terminal_reason", "is_error", "api_error_status")
 _TERMINAL = {"prompt_too_long": Verdict.LIMIT_REACHED, "max_turns": Verdict.MAX_TURNS}
+_NOT_WHOLE = ("error_max_budget_usd", "error_during_execution")  # their `usage` may lack the last message
 _EDITS = ("Edit", "Write", "NotebookEdit", "MultiEdit")
 _NOT_RUN = "<tool_use_error>"
 _MOST_MESSAGES = 1000  # between two results; the usage of older ones is only summed
@@ -47,6 +49,8 @@ class ClaudeLog(AgentLog):
         self._characters: dict[str, int] = {}
         self._older: dict[str | None, TokenUsage] = {}  # of messages that are not kept one by one
         self._settled: dict[str | None, TokenUsage] = {}
+        self._told = TokenUsage()  # by `usage` of the results: the main thread, with what broke off
+        self._resumed = False  # the totals are a session's, and what is new in them is a guess
         self._dollars: float | None = None
         self._guessed = False
         self._result: dict[str, Any] | None = None
@@ -114,13 +118,9 @@ class ClaudeLog(AgentLog):
             self._block(name, table(block))
 
     def _count(self, name: str, usage: dict[str, Any]) -> None:
-        found = TokenUsage(
-            count(usage.get("input_tokens")), count(usage.get("output_tokens")),
-            count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens")),
-        )  # fmt: skip
         if name in self._exact:
             return
-        self._messages[name] = found
+        self._messages[name] = claude_usage(usage)
         if len(self._messages) > _MOST_MESSAGES:
             self._sum_up(next(iter(self._messages)))
 
@@ -188,6 +188,7 @@ class ClaudeLog(AgentLog):
     def _result_line(self, event: dict[str, Any]) -> None:
         self._result = {name: event.get(name) for name in _OF_RESULT}
         self._stop = word(event.get("stop_reason")) or self._stop
+        self._told += claude_usage(table(event.get("usage")))
         since = event.get("model_usage_since_last_result")
         if isinstance(since, dict):
             self._settle(since)
@@ -217,17 +218,19 @@ class ClaudeLog(AgentLog):
             self._dollars = self._dollars or 0.0
 
     def _settle_whole(self, event: dict[str, Any]) -> None:
-        """Other versions: the session's totals, less what earlier runs of it came to; else `usage`."""
+        """Other versions, and `--output-format json`: the session's totals, less what earlier runs of it came to. Where
+        that is not known `usage` is, which has all of a run of one turn, without sub-agents, not stopped in a message.
+        """
         models = table(event.get("modelUsage"))
         total = sum((_of_model(table(told)) for told in models.values()), TokenUsage())
+        own = claude_usage(table(event.get("usage")))
+        alone = table(event.get("subagent_stats")).get("spawned") == 0 and not event.get("result_index")
         if not models:
-            usage = table(event.get("usage"))
-            total = TokenUsage(
-                count(usage.get("input_tokens")), count(usage.get("output_tokens")),
-                count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens")),
-            )  # fmt: skip
+            total = own
         elif self.previous.total:
             total = total - self.previous
+        elif alone and event.get("subtype") not in _NOT_WHOLE and (total - own).total:
+            total, self._resumed = own, True
         else:
             self._dollars = amount(event.get("total_cost_usd"))
             self._guessed = any(table(told).get("costBasis") == "unknown" for told in models.values())
@@ -272,6 +275,9 @@ class ClaudeLog(AgentLog):
     def unsure(self) -> bool:
         if self._result is not None and self._result.get("terminal_reason") == "aborted_streaming":
             return True  # a request was under way, which the provider may bill all the same
+        settled = sum(self._settled.values(), TokenUsage())
+        if self._resumed or (self._told - settled).total:
+            return True
         return not self._settled and self._dollars is None if not self._messages else True
 
     @property

@@ -37,7 +37,7 @@ def claude_records(lines: Iterable[bytes], since: float) -> Records:
         elif event.get("type") == "assistant" and message.get("model") != "<synthetic>":
             asked = False
             model = word(message.get("model")) or model
-            messages[word(message.get("id"))] = _claude_usage(table(message.get("usage")))
+            messages[word(message.get("id"))] = claude_usage(table(message.get("usage")))
             helped |= any(table(block).get("name") in ("Agent", "Task") for block in rows(message.get("content")))
     return Records(sum(messages.values(), TokenUsage()), bool(messages) and not asked and not helped, model)
 
@@ -67,7 +67,8 @@ def codex_usage(told: dict[str, Any]) -> TokenUsage:
     return TokenUsage(uncached, count(told.get("output_tokens")), read, written)
 
 
-def _claude_usage(told: dict[str, Any]) -> TokenUsage:
+def claude_usage(told: dict[str, Any]) -> TokenUsage:
+    """Four classes that do not overlap, as Nova has them."""
     return TokenUsage(
         count(told.get("input_tokens")), count(told.get("output_tokens")),
         count(told.get("cache_read_input_tokens")), count(told.get("cache_creation_input_tokens")),

@@ -66,3 +66,29 @@ def test_claude_without_credit_has_no_use_of_its_key() -> None:
     assert read("claude", end, code=1).verdict == "bad_credentials"
     odd = {**end, "result": "API Error: 400 mock: invalid request"}
     assert read("claude", odd, code=1).verdict == "failed"
+
+
+def test_a_message_that_broke_off_leaves_a_doubt() -> None:
+    """claude asks again in silence: `usage` holds what the first stream told, the settled figures do not."""
+    end = result(usage=used(202, 12, 2000, 4000), model_usage_since_last_result=of_model(101, 11, 1000, 2000))
+    found = read("claude", INIT, end)
+    assert (found.token_usage, found.estimated) == (TokenUsage(101, 11, 1000, 2000), True)
+    helped = result(usage=used(303, 33), model_usage_since_last_result=of_model(909, 99))
+    again = result(usage=used(303, 33), model_usage_since_last_result={})
+    assert not read("claude", INIT, helped, again).estimated
+
+
+def test_one_document_of_a_resumed_session_counts_this_run() -> None:
+    """`--output-format json --resume`: its totals are the session's, and nothing says what is new but `usage`."""
+    resumed = {"usage": used(101, 11, 1000, 2000), "modelUsage": of_model(1717, 187, 24000, 11300), "total_cost_usd": 1}
+    alone = result(subagent_stats={"spawned": 0}, **resumed)
+    found = read("claude", alone)
+    assert (found.token_usage, found.estimated, found.cost_usd) == (TokenUsage(101, 11, 1000, 2000), True, None)
+    helped = read("claude", result(subagent_stats={"spawned": 1}, **resumed))
+    assert helped.token_usage == TokenUsage(1717, 187, 24000, 11300)
+    second = read("claude", {**alone, "result_index": 1})
+    assert second.token_usage == TokenUsage(1717, 187, 24000, 11300), "the results before it are not printed"
+    stopped = {**alone, "subtype": "error_max_budget_usd", "usage": used(0, 0)}
+    assert read("claude", stopped, code=1).token_usage == TokenUsage(1717, 187, 24000, 11300), "usage lacks the last"
+    first = read("claude", result(subagent_stats={"spawned": 0}, usage=used(1, 2), modelUsage=of_model(1, 2)))
+    assert (first.token_usage, first.estimated) == (TokenUsage(1, 2), False)
