@@ -26,7 +26,8 @@ _DENIED = re.compile(
 
 class OpencodeLog(AgentLog):
     """Usage and cost come per step and add up; input leaves the cache out, output the reasoning. A step that an error
-    or a kill interrupts is not told. There is no last event: it ended well if its last step ended with `stop`.
+    or a kill interrupts is not told, nor are those of a sub-agent. There is no last event: it ended well if its last
+    step ended with `stop`.
     """
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
@@ -36,6 +37,7 @@ class OpencodeLog(AgentLog):
         self._open = False  # a step is under way, or the next one will begin
         self._last = ""
         self._broken = 0  # steps in a row that came to nothing
+        self._helped = False  # by a sub-agent, a session of its own
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
@@ -68,7 +70,8 @@ class OpencodeLog(AgentLog):
             self.say(text(given.get("step")) or text(state.get("title")) or first_line(text(given.get("command"))))
         if tool == "question":
             self.asked = first_line(str(given.get("questions") or given.get("question") or "")) or "a question"
-        if state.get("status") == "completed":
+        self._helped |= tool == "task"
+        if state.get("status") == "completed" and tool != "invalid":  # which stands for one that it does not have
             self.tools_run += 1
             if tool in _EDITS:
                 self.changed(path)
@@ -116,7 +119,7 @@ class OpencodeLog(AgentLog):
     @property
     def unsure(self) -> bool:
         ended = self._last in ("stop", *_REASONS) or self.problem is not None or self.denied
-        return self._open or not self.began or not ended or self._broken > 0
+        return self._open or not self.began or not ended or self._broken > 0 or self._helped
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:

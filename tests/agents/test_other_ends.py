@@ -92,3 +92,31 @@ def test_one_document_of_a_resumed_session_counts_this_run() -> None:
     assert read("claude", stopped, code=1).token_usage == TokenUsage(1717, 187, 24000, 11300), "usage lacks the last"
     first = read("claude", result(subagent_stats={"spawned": 0}, usage=used(1, 2), modelUsage=of_model(1, 2)))
     assert (first.token_usage, first.estimated) == (TokenUsage(1, 2), False)
+
+
+# opencode
+
+
+def step(reason: str, *tools: dict[str, Any]) -> list[dict[str, Any]]:
+    """One step with tool calls and words."""
+    tokens = {"input": 101, "output": 8, "reasoning": 3, "cache": {"read": 1000, "write": 0}}
+    calls = [{"type": "tool_use", "sessionID": "s1", "part": {"type": "tool", **tool}} for tool in tools]
+    words = {"type": "text", "sessionID": "s1", "part": {"text": "Words."}}
+    end = {"type": "step_finish", "sessionID": "s1", "part": {"reason": reason, "tokens": tokens, "cost": 0.01}}
+    return [{"type": "step_start", "sessionID": "s1", "part": {}}, *calls, words, end]
+
+
+def test_opencode_completes_a_tool_that_it_does_not_have() -> None:
+    """A tool that is unknown, or taken away by its permissions, is a call of `invalid`, which succeeds."""
+    given = {"tool": "Write", "error": "Model tried to call unavailable tool 'Write'. Available tools: bash, read."}
+    call = {"tool": "invalid", "state": {"status": "completed", "input": given, "title": "Invalid Tool"}}
+    found = read("opencode", *step("tool-calls", call), *step("stop"))
+    assert (found.verdict, found.reason) == ("nothing_done", "every tool it called was refused or unknown")
+
+
+def test_opencode_does_not_count_its_sub_agents() -> None:
+    """The steps of a task that it gives away are those of another session, and not printed."""
+    done = {"status": "completed", "input": {"description": "write"}, "title": "write", "metadata": {"sessionId": "s2"}}
+    found = read("opencode", *step("tool-calls", {"tool": "task", "state": done}), *step("stop"))
+    assert (found.verdict, found.estimated, found.token_usage.input_tokens) == ("done", True, 202)
+    assert not read("opencode", *step("stop")).estimated
