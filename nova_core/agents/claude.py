@@ -29,6 +29,7 @@ _OF_RESULT = ("subtype", "terminal_reason", "is_error", "api_error_status")
 _TERMINAL = {"prompt_too_long": Verdict.LIMIT_REACHED, "max_turns": Verdict.MAX_TURNS}
 _NOT_WHOLE = ("error_max_budget_usd", "error_during_execution")  # their `usage` may lack the last message
 _EDITS = ("Edit", "Write", "NotebookEdit", "MultiEdit")
+_INTERRUPTED = "Execution error"  # all that `--output-format text` says of it
 _NOT_RUN = "<tool_use_error>"
 _MOST_MESSAGES = 1000  # between two results; the usage of older ones is only summed
 _MOST_CALLS = 1000  # without a result so far
@@ -288,6 +289,8 @@ class ClaudeLog(AgentLog):
 
     def ending(self, exit_code: int | None) -> Ending | None:
         result = self._result
+        if result is None and not exit_code and not self.began and list(self.tail)[-1:] == [_INTERRUPTED]:
+            return Ending(Verdict.INTERRUPTED, "it was interrupted")
         if result is None:
             return self.hopeless if exit_code else None
         subtype, words = text(result.get("subtype")), first_line(self.final_text, 300)

@@ -15,6 +15,7 @@ from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict
 from nova_core.agents.signs import error_lines, verdict_of_words
 from nova_core.model import TokenUsage
 from nova_core.pricing import Price, cost
+from nova_core.text import clean
 from nova_core.tokens import is_cut
 
 _LONGEST = 8 << 20  # bytes of one line; a longer one is dropped
@@ -183,6 +184,9 @@ class AgentLog:
             self._loose.append(line)
             self._loose_size += len(line) + 64  # what a short line takes in memory
         words = line[:_MOST_FINAL].decode("utf-8", "replace").rstrip()
+        words = clean(words).strip() if "\x1b" in words else words
+        if not words:
+            return
         self.tail.append(words[:2000])
         self.plain(words)
 
@@ -329,7 +333,7 @@ class AgentLog:
         if exit_code == 0:
             if self.tail:
                 self.said(self.final_text or "\n".join(self.tail))
-                return Ending(Verdict.DONE, "exit code 0")
+                return self._doubt() or Ending(Verdict.DONE, "exit code 0")
             return Ending(Verdict.NOTHING_DONE, "exit code 0, and it printed nothing")
         if was_killed(exit_code):
             return Ending(Verdict.INTERRUPTED, f"ended by {exit_words(exit_code)}")

@@ -37,13 +37,15 @@ _BY_WORDS = (
         r"|stream (?:disconnected|ended)"
         r"|apiconnection|timed? ?out",
     ),
-    (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety"),
+    (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety|safeguards flagged"),
+    (Verdict.MAX_TURNS, r"reached max(?:imum number of)? turns"),
+    (Verdict.OVER_BUDGET, r"exceeded usd budget|reached maximum budget"),
 )
 # A line that tells of an error, by its beginning: any other may be about the work, which may be on limits and keys.
 _ERROR_LINE = re.compile(
     r"(?:\d{4}-\d\d-\d\d\S{0,30}\s+)?[\W_]{0,20}(?:(?:\w{1,20}\s){0,2}\w{0,40}(?:error|exception)\b|fatal\b"
-    r"|invalid (?:x-)?api[ -]key|credit balance|not logged in|please set an auth method|unexpected status"
-    r"|you've hit your|(?:claude )?(?:ai )?usage limit)",
+    r"|invalid (?:x-)?api[ -]key|failed to authenticate|credit balance|not logged in|please set an auth method"
+    r"|unexpected status|you've hit your|(?:claude )?(?:ai )?usage limit)",
     re.IGNORECASE,
 )
 _UNIT = r"(?:ms|milliseconds?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from nova_core.agents import FORMATS, Outcome
 from nova_core.model import TokenUsage
 
@@ -120,3 +122,50 @@ def test_opencode_does_not_count_its_sub_agents() -> None:
     found = read("opencode", *step("tool-calls", {"tool": "task", "state": done}), *step("stop"))
     assert (found.verdict, found.estimated, found.token_usage.input_tokens) == ("done", True, 202)
     assert not read("opencode", *step("stop")).estimated
+
+
+# words alone: no format that tells of events
+
+
+def test_words_in_colour_are_read_without_it() -> None:
+    """opencode's default output: its errors come in red and bold."""
+    error = "\x1b[91m\x1b[1mError: \x1b[0mmock: invalid api key"
+    found = read("opencode", "\x1b[0m", "> build · m1", "\x1b[0m", error, code=1)
+    assert (found.verdict, found.reason) == ("bad_credentials", "exit code 1: Error: mock: invalid api key")
+
+
+@pytest.mark.parametrize(
+    ("agent", "line"),
+    [
+        ("opencode", "\x1b[93m\x1b[1m! \x1b[0mpermission requested: bash (echo x); auto-rejecting"),
+        ("codex", "2026-11-21T13:35:26.382077Z ERROR codex_core::tools::router: error=patch rejected: writing is "
+                  "blocked by read-only sandbox; rejected by user approval settings"),
+    ],
+)  # fmt: skip
+def test_what_was_not_allowed_is_missing_without_events_too(agent: str, line: str) -> None:
+    """Its standard error tells, and exit code 0 does not make up for it."""
+    assert read(agent, line, "NOVA-FINAL: wrote it.").verdict == "permission_denied"
+    assert read(agent, "NOVA-FINAL: wrote it.").verdict == "done"
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode"])
+def test_words_that_end_with_a_question_ask(agent: str) -> None:
+    """Nothing shows that a tool was used, and the last words are a question."""
+    found = read(agent, "There are two ways to do this.", "Which database shall I use?")
+    assert (found.verdict, found.reason) == ("asked", "it asked: Which database shall I use?")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "verdict"),
+    [
+        ("Execution error", 0, "interrupted"),
+        ("Failed to authenticate. API Error: 401 mock: invalid api key", 1, "bad_credentials"),
+        ("API Error: Opus 5.5's safeguards flagged this message (https://x). This sometimes happens.", 1, "refused"),
+        ("Error: Reached max turns (2)", 1, "max_turns"),
+        ("Error: Exceeded USD budget (0.001)", 1, "over_budget"),
+        ("I looked at the execution.\nThere was an Execution error", 0, "done"),
+    ],
+)
+def test_the_text_of_claude_tells_its_end(words: str, code: int, verdict: str) -> None:
+    """`--output-format text`: an interrupted run ends with 0, a failed one says why on standard output."""
+    assert read("claude", words, code=code).verdict == verdict
