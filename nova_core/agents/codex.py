@@ -26,6 +26,7 @@ class CodexLog(AgentLog):
         self._open = False  # a turn is under way
         self._failed: str | None = None
         self._unknown = False  # work was done in a turn that told no usage
+        self._torn = False  # an answer broke off, which was asked for again
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
@@ -49,6 +50,7 @@ class CodexLog(AgentLog):
 
     def _error(self, message: str) -> None:
         """Not the end: it tries again."""
+        self._torn |= "stream disconnected" in message
         verdict = verdict_of_words(message)
         if verdict is not None:
             self.problem = Ending(verdict, message)
@@ -110,9 +112,11 @@ class CodexLog(AgentLog):
             self.deny(text(item.get("tool")) or "a tool")
 
     def plain(self, line: str) -> None:
-        """Its own log on stderr is noise, but for the one place where a refused patch is told."""
+        """Its own log on stderr is noise, but for the one place where tools are told that failed without an event."""
         if "codex_core" in line and "patch " + _REJECTED in line:
             self.deny("a file change: " + line.partition("patch " + _REJECTED)[2][:100])
+        elif "codex_core::tools" in line and " error=" in line:
+            self.tools_failed += 1
         elif line.startswith("session id: ") and self.session_id is None:
             self.session_id = word(line.removeprefix("session id: ").strip()) or None
         elif line.startswith("model: ") and self.model is None:
@@ -124,7 +128,7 @@ class CodexLog(AgentLog):
 
     @property
     def unsure(self) -> bool:
-        return self._unknown or self._open or not self.began
+        return self._unknown or self._torn or self._open or not self.began
 
     def ending(self, exit_code: int | None) -> Ending | None:
         if self._failed is not None:

@@ -293,7 +293,7 @@ class AgentLog:
             return self._without_end(exit_code)
         if found.verdict is not Verdict.DONE:
             return found
-        if exit_code:
+        if exit_code and not self.denied:
             return Ending(Verdict.FAILED, f"it said that it was done, but ended with {exit_words(exit_code)}")
         return self._doubt() or found
 

@@ -28,7 +28,7 @@ _BY_WORDS = (
     (
         Verdict.BAD_CREDENTIALS,
         r"\b40[123]\b|unauthori[sz]ed|authenticat|invalid (?:api|x-api)[ -]key|api key|credit balance|not logged in"
-        r"|/login|auth method|permission_?denied error",
+        r"|/login|auth method|missing environment variable: \W?\w*(?:key|token)|permission_?denied error",
     ),
     (
         Verdict.OVERLOADED,

@@ -169,3 +169,40 @@ def test_words_that_end_with_a_question_ask(agent: str) -> None:
 def test_the_text_of_claude_tells_its_end(words: str, code: int, verdict: str) -> None:
     """`--output-format text`: an interrupted run ends with 0, a failed one says why on standard output."""
     assert read("claude", words, code=code).verdict == verdict
+
+
+@pytest.mark.parametrize("code", [0, 1, None])
+def test_what_was_not_allowed_outweighs_the_exit_code(code: int | None) -> None:
+    """In auto mode claude ends well in its own words, and leaves with 1 for what it could not check."""
+    end = result(permission_denials=[{"tool_name": "Bash"}], model_usage_since_last_result={})
+    assert read("claude", INIT, end, code=code).verdict == "permission_denied"
+    assert read("claude", INIT, result(model_usage_since_last_result={}), code=1).verdict == "failed"
+
+
+@pytest.mark.parametrize("error", ["apply_patch verification failed: Failed to read", "unsupported call: update_plan"])
+def test_codex_tells_of_a_tool_that_failed_on_standard_error(error: str) -> None:
+    """No event is printed for it; work that consists of such calls is none."""
+    line = f"2026-11-21T13:34:49.655608Z ERROR codex_core::tools::router: error={error}"
+    said = {"type": "item.completed", "item": {"type": "agent_message", "text": "NOVA-FINAL: could not."}}
+    done = {"type": "turn.completed", "usage": {"input_tokens": 1, "output_tokens": 1}}
+    found = read("codex", {"type": "turn.started"}, line, said, done)
+    assert (found.verdict, found.reason) == ("nothing_done", "every tool it called was refused or unknown")
+
+
+def test_a_stream_of_codex_that_broke_off_leaves_a_doubt() -> None:
+    """What was served before it broke is in no figure, whether it got over it or not."""
+    error = "stream disconnected before completion: stream closed before response.completed"
+    lines = [{"type": "turn.started"}, {"type": "error", "message": f"Reconnecting... 1/5 ({error})"}]
+    failed = read("codex", *lines, {"type": "turn.failed", "error": {"message": error}}, code=1)
+    assert (failed.verdict, failed.estimated, failed.cost_usd) == ("overloaded", True, None)
+    done = {"type": "turn.completed", "usage": {"input_tokens": 1, "output_tokens": 1}}
+    assert read("codex", *lines, done).estimated
+    other = {"type": "turn.failed", "error": {"message": "unexpected status 401 Unauthorized"}}
+    assert not read("codex", {"type": "turn.started"}, other, code=1).estimated
+
+
+def test_codex_without_its_key() -> None:
+    """The variable that should hold it is named."""
+    words = "Missing environment variable: `OPENAI_API_KEY`."
+    failed = {"type": "turn.failed", "error": {"message": words}}
+    assert read("codex", {"type": "turn.started"}, failed, code=1).verdict == "bad_credentials"
