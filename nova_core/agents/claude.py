@@ -51,7 +51,7 @@ class ClaudeLog(AgentLog):
         self._older: dict[str | None, TokenUsage] = {}  # of messages that are not kept one by one
         self._settled: dict[str | None, TokenUsage] = {}
         self._told = TokenUsage()  # by `usage` of the results: the main thread, with what broke off
-        self._resumed = False  # the totals are a session's, and what is new in them is a guess
+        self._resumed = False  # perhaps: the totals are a session's, and what is new in them is a guess
         self._dollars: float | None = None
         self._guessed = False
         self._result: dict[str, Any] | None = None
@@ -226,12 +226,12 @@ class ClaudeLog(AgentLog):
         total = sum((_of_model(table(told)) for told in models.values()), TokenUsage())
         own = claude_usage(table(event.get("usage")))
         alone = table(event.get("subagent_stats")).get("spawned") == 0 and not event.get("result_index")
-        if not models:
+        alone = alone and event.get("subtype") not in _NOT_WHOLE
+        self._resumed = "usage" in event and not self.previous.total and (total - own).total > 0
+        if not models or (self._resumed and alone):
             total = own
         elif self.previous.total:
             total = total - self.previous
-        elif alone and event.get("subtype") not in _NOT_WHOLE and (total - own).total:
-            total, self._resumed = own, True
         else:
             self._dollars = amount(event.get("total_cost_usd"))
             self._guessed = any(table(told).get("costBasis") == "unknown" for told in models.values())

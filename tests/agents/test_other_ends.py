@@ -87,7 +87,7 @@ def test_one_document_of_a_resumed_session_counts_this_run() -> None:
     found = read("claude", alone)
     assert (found.token_usage, found.estimated, found.cost_usd) == (TokenUsage(101, 11, 1000, 2000), True, None)
     helped = read("claude", result(subagent_stats={"spawned": 1}, **resumed))
-    assert helped.token_usage == TokenUsage(1717, 187, 24000, 11300)
+    assert (helped.token_usage, helped.estimated) == (TokenUsage(1717, 187, 24000, 11300), True)
     second = read("claude", {**alone, "result_index": 1})
     assert second.token_usage == TokenUsage(1717, 187, 24000, 11300), "the results before it are not printed"
     stopped = {**alone, "subtype": "error_max_budget_usd", "usage": used(0, 0)}
