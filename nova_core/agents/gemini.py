@@ -26,12 +26,20 @@ _MOST_TOOLS = 1000  # calls without a result so far
 _MOST_MODELS = 100
 _CODE = re.compile(r'"code"\s*:\s*(\d{3})')
 _STATUS = re.compile(r"failed with status (\d{3})")
+_TORN = re.compile(r"stream ended|loop detected", re.IGNORECASE)  # an answer that broke off, and is not counted
+_ROUND = re.compile(r"loop detected", re.IGNORECASE)
+_NO_ANSWER = re.compile(r"model returned (?:an empty|reasoning thoughts)", re.IGNORECASE)
 
 
 class GeminiLog(AgentLog):
     """Usage comes with the result, per run, by model; `output_tokens` leaves the thoughts out, `total_tokens` does not.
     Retries are told on stderr only.
     """
+
+    noise = re.compile(
+        r"Warning: (?:Basic terminal|256-color)|YOLO mode is enabled|Approval mode overridden|Ripgrep is not available"
+        r"|\[STARTUP\]|Loaded cached credentials"
+    )
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
@@ -41,10 +49,11 @@ class GeminiLog(AgentLog):
         self._error = ""
         self._characters = 0
         self._tools: dict[str, tuple[str, str]] = {}
+        self._untold = False  # some of what was used is in no figure
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
-        if kind is None and "stats" in event and "session_id" in event:
+        if kind is None and "session_id" in event and ("stats" in event or "error" in event):
             self._whole(event)
             return True
         if not isinstance(kind, str):
@@ -60,6 +69,7 @@ class GeminiLog(AgentLog):
             self._tool_result(event)
         elif kind == "error":
             self._error = text(event.get("message"))[:_MOST_HEAD] or self._error
+            self._untold |= _TORN.search(self._error) is not None
         elif kind == "result":
             self._result = event
             self._stats(table(event.get("stats")))
@@ -117,6 +127,8 @@ class GeminiLog(AgentLog):
         self.said(text(event.get("response")))
         error = event.get("error")
         self._result = {"status": "error", "error": error} if error else {"status": "success"}
+        words = text(table(error).get("message"))[:_MOST_HEAD]
+        self._untold = "stats" not in event or _TORN.search(words) is not None
         stats = table(event.get("stats"))
         models = {name: table(table(told).get("tokens")) for name, told in _models(stats)}
         self._models = {name: _usage_of_document(told) for name, told in models.items()}
@@ -150,13 +162,15 @@ class GeminiLog(AgentLog):
 
     @property
     def unsure(self) -> bool:
-        return self._result is None
+        return self._result is None or self._untold
 
     def ending(self, exit_code: int | None) -> Ending | None:
         if exit_code in _OWN_CODES:
             return _OWN_CODES[exit_code]
         result = self._result
         if result is not None and result.get("status") == "success":
+            if _ROUND.search(self._error):
+                return Ending(Verdict.FAILED, first_line(self._error, 300))
             return Ending(Verdict.DONE, "it finished its work")
         error = (result or {}).get("error")
         said = text(table(error).get("message")) or text(error) or self._error
@@ -165,7 +179,9 @@ class GeminiLog(AgentLog):
         verdict = verdict_of_status(status)
         if result is None and verdict is None:
             return None
-        verdict = verdict or verdict_of_words(said) or (self.problem.verdict if self.problem else Verdict.FAILED)
+        if verdict in (None, Verdict.FAILED):  # 400 is also a wrong key, or too many tokens
+            before = self.problem.verdict if self.problem and verdict is None else Verdict.FAILED
+            verdict = (None if _NO_ANSWER.search(said) else verdict_of_words(said)) or before
         words = f"the model server said {status}" if status else "it ended with an error"
         return Ending(verdict, first_line(said, 300) or words)
 

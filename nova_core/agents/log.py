@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from nova_core.agents.fields import first_line
+from nova_core.agents.mending import documents, is_half, mended
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict
 from nova_core.agents.signs import error_lines, verdict_of_words
 from nova_core.model import TokenUsage
@@ -30,9 +31,6 @@ _MOST_DENIED_WORDS = 200
 CHARACTERS = 4  # a token, roughly, where no count is told
 _decode = msgspec.json.Decoder().decode
 _BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
-# Pairs, halves and all other escapes, one after the other, so that a half is none that belongs to one of them.
-_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class AgentLog:
@@ -45,6 +43,7 @@ class AgentLog:
     """
 
     judges = True
+    noise: re.Pattern[str] | None = None  # lines of standard error that say nothing
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
         self.previous = previous or TokenUsage()
@@ -148,13 +147,15 @@ class AgentLog:
         return rest
 
     def finish(self) -> None:
-        """The log is over: take a last line without its line break, and a document that spans lines."""
+        """The log is over: take a last line without its line break, and a document that spans lines, if whole."""
         if rest := self._take_rest():
             self._safely(self._line, rest)
             torn = rest.startswith(b'{"') and not rest.rstrip().endswith(b"}")
             self.began = self.began or torn  # a first event written in part is no final text
-        if not self.began and self._loose:
-            self._safely(self._try, b"\n".join(self._loose))
+        document = b""
+        for document in () if self.began else documents(self._loose):
+            self._safely(self._try, document)
+        self.began = self.began or (document.startswith(b'{\n  "') and not document.rstrip().endswith(b"\n}"))
         self._loose = []
 
     def _safely(self, take: Callable[[bytes], object], data: bytes) -> None:
@@ -187,7 +188,8 @@ class AgentLog:
         words = clean(words).strip() if "\x1b" in words else words
         if not words:
             return
-        self.tail.append(words[:2000])
+        if self.noise is None or not self.noise.match(words):
+            self.tail.append(words[:2000])
         self.plain(words)
 
     def _try(self, data: bytes) -> bool:
@@ -203,7 +205,7 @@ class AgentLog:
 
     def _try_mended(self, data: bytes) -> bool:
         """An event with half a character in it, as JavaScript writes text that was cut in the middle of a pair."""
-        return len(data) <= _MOST_ODD and _HALF.search(data) is not None and self._try(_mended(data))
+        return len(data) <= _MOST_ODD and is_half(data) and self._try(mended(data))
 
     def _try_inside(self, line: bytes) -> bool:
         """An event with text of another stream before or after it on the same line."""
@@ -215,7 +217,7 @@ class AgentLog:
         try:
             from json import JSONDecoder
 
-            event, _ = JSONDecoder().raw_decode(_mended(line[start:]).decode("utf-8", "replace"))
+            event, _ = JSONDecoder().raw_decode(mended(line[start:]).decode("utf-8", "replace"))
         except _BROKEN:
             return False
         if isinstance(event, dict) and self.event(event):
@@ -348,13 +350,6 @@ class AgentLog:
         return Ending(
             verdict_of_words(self._error_words()) or Verdict.FAILED, f"{fallback}: {last}" if last else fallback
         )
-
-
-def _mended(data: bytes) -> bytes:
-    """JSON with the replacement character for each half of a pair that has no other half."""
-    if _HALF.search(data) is None:
-        return data
-    return _ESCAPE.sub(lambda found: b"\\ufffd" if len(found[0]) == 6 and _HALF.match(found[0]) else found[0], data)
 
 
 def was_killed(exit_code: int) -> bool:

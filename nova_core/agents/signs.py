@@ -19,7 +19,8 @@ _BY_STATUS = {
 _BY_WORDS = (
     (
         Verdict.LIMIT_REACHED,
-        r"max(?:imum)?[ _-](?:output[ _-])?tokens|context[ _-](?:window|length)|prompt is too long|token limit",
+        r"max(?:imum)?[ _-](?:output[ _-])?tokens|context[ _-](?:window|length)|prompt is too long|token limit"
+        r"|maximum number of tokens",
     ),
     (
         Verdict.RATE_LIMITED,
@@ -37,8 +38,8 @@ _BY_WORDS = (
         r"|stream (?:disconnected|ended)"
         r"|apiconnection|timed? ?out",
     ),
-    (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety|safeguards flagged"),
-    (Verdict.MAX_TURNS, r"reached max(?:imum number of)? turns"),
+    (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety|safeguards flagged|response was blocked"),
+    (Verdict.MAX_TURNS, r"reached max(?:imum number of)?(?: session)? turns"),
     (Verdict.OVER_BUDGET, r"exceeded usd budget|reached maximum budget"),
 )
 # A line that tells of an error, by its beginning: any other may be about the work, which may be on limits and keys.
