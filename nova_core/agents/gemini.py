@@ -143,7 +143,9 @@ class GeminiLog(AgentLog):
             self.model = max(used)[1]
 
     def plain(self, line: str) -> None:
-        """Retries are told on stderr alone."""
+        """Retries are told on stderr alone; so are errors, where it prints no events."""
+        if line.startswith("[ERROR] "):
+            self._error = line.removeprefix("[ERROR] ")[:_MOST_HEAD]
         if found := _STATUS.search(line):
             verdict = verdict_of_status(int(found[1]))
             if verdict is not None:
@@ -168,6 +170,10 @@ class GeminiLog(AgentLog):
         if exit_code in _OWN_CODES:
             return _OWN_CODES[exit_code]
         result = self._result
+        if not self.began and (self._error or (self.problem and exit_code)):
+            known = self.problem.verdict if self.problem else Verdict.FAILED
+            words = self._error or (self.problem.reason if self.problem else "")
+            return Ending(verdict_of_words(self._error) or known, first_line(words, 300))
         if result is not None and result.get("status") == "success":
             if _ROUND.search(self._error):
                 return Ending(Verdict.FAILED, first_line(self._error, 300))

@@ -293,3 +293,13 @@ def test_gemini_that_printed_nothing_but_noise_did_nothing() -> None:
     """It leaves with 0 when it is ended by a signal, too."""
     assert read("gemini", *NOISE).verdict == "nothing_done"
     assert read("gemini", *NOISE, "NOVA-FINAL: wrote.").final_text == "NOVA-FINAL: wrote."
+
+
+def test_the_text_of_gemini_tells_errors_on_standard_error() -> None:
+    """Its default output: exit code 0 without an answer, and 1 for whatever its model server said."""
+    empty = read("gemini", *NOISE, "[ERROR] Model stream ended without a finish reason.")
+    assert (empty.verdict, empty.reason) == ("overloaded", "Model stream ended without a finish reason.")
+    retry = 'Attempt 1 failed with status 503. Retrying with backoff... _ApiError: {"error":{"code":503}}'
+    last = "Error when talking to Gemini API Full report available at: /r.json RetryableQuotaError: mock: overloaded"
+    assert read("gemini", *NOISE, retry, last, code=1).verdict == "overloaded"
+    assert read("gemini", *NOISE, retry, "NOVA-FINAL: got over it.").verdict == "done"
