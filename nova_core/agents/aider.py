@@ -18,6 +18,9 @@ _SESSION = re.compile(r"\$([\d.,]+) session")
 _ERROR = re.compile(r"litellm\.(?:\w+\.)?(\w*(?:Error|Exceeded|Timeout|Unavailable)): ?(.*)")
 _KEY_REFUSED = "The API provider is not able to authenticate you."  # aider's own words, after the error
 _OWN = re.compile(r"Tokens: |litellm\.|The API |Applied edit |Main model: |Model: |Input |Output ")
+_HEADER = re.compile(r"(?:Weak model|Editor model|Git repo|Repo-map): |HTTPSConnectionPool\(|Added \S+ to the chat")
+_EMPTY = "Empty response received from LLM."
+_NO_EDIT = "The LLM did not conform to the edit format."
 _APPLIED = re.compile(r"Applied edit to (.+)")
 _MODEL = re.compile(r"(?:Main model|Model): (\S+)")
 _ERRORS = {
@@ -46,6 +49,8 @@ class AiderLog(AgentLog):
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
         self._told = TokenUsage()  # rounded
+        self._rough = TokenUsage()  # of answers that are in neither
+        self._untold = False  # the one that hit the limit is such an answer
         self._exact = TokenUsage()
         self._asked_model = self._answered = 0
         self._analytics = False
@@ -79,7 +84,9 @@ class AiderLog(AgentLog):
     def plain(self, line: str) -> None:
         if _OWN.match(line) or "token limit" in line:
             self._own(line[:_MOST_LINE])
-        else:
+        elif line.startswith(_NO_EDIT):
+            self.tools_failed += 1
+        elif not line.startswith(_EMPTY) and not _HEADER.match(line):
             self._speak(line)
 
     def _speak(self, line: str) -> None:
@@ -113,9 +120,11 @@ class AiderLog(AgentLog):
             self.model = word(found[1]).removeprefix("openai/") or None
         elif "has hit a token limit" in line or ("exceeds the" in line and "token limit" in line):
             self._error = Ending(Verdict.LIMIT_REACHED, line.strip())
+            answered = self._asked_model <= self._answered if self._analytics else self._told.total > 0
+            self._untold = not answered or bool(self._speech and not self._analytics)
         elif self._error and (found := _ROUGH.match(line)):
-            count_of = whole(found[2])
-            self._told += TokenUsage(count_of, 0) if found[1] == "Input" else TokenUsage(0, count_of)
+            rough = whole(found[2]) if self._untold else 0
+            self._rough += TokenUsage(rough, 0) if found[1] == "Input" else TokenUsage(0, rough)
         else:
             self._speak(line)
 
@@ -133,10 +142,12 @@ class AiderLog(AgentLog):
 
     @property
     def usage(self) -> TokenUsage:
-        return self._exact if self._analytics else self._told
+        return (self._exact if self._analytics else self._told) + self._rough
 
     @property
     def unsure(self) -> bool:
+        if self._error is not None and self._error.verdict is Verdict.LIMIT_REACHED:
+            return True
         if self._analytics:
             return self._asked_model > self._answered and self._error is None
         return self._told.total > 0 or self._error is None
