@@ -18,7 +18,11 @@ _SESSION = re.compile(r"\$([\d.,]+) session")
 _ERROR = re.compile(r"litellm\.(?:\w+\.)?(\w*(?:Error|Exceeded|Timeout|Unavailable)): ?(.*)")
 _KEY_REFUSED = "The API provider is not able to authenticate you."  # aider's own words, after the error
 _OWN = re.compile(r"Tokens: |litellm\.|The API |Applied edit |Main model: |Model: |Input |Output ")
-_HEADER = re.compile(r"(?:Weak model|Editor model|Git repo|Repo-map): |HTTPSConnectionPool\(|Added \S+ to the chat")
+_HEADER = re.compile(
+    r"(?:Weak model|Editor model|Git repo|Repo-map): |HTTPSConnectionPool\(|Added .{1,100} to the chat"
+    r"|https://aider\.chat/\S+$"
+)
+_NO_MORE = re.compile(r"Only \d+ reflections allowed, stopping")
 _EMPTY = "Empty response received from LLM."
 _NO_EDIT = "The LLM did not conform to the edit format."
 _APPLIED = re.compile(r"Applied edit to (.+)")
@@ -86,6 +90,8 @@ class AiderLog(AgentLog):
             self._own(line[:_MOST_LINE])
         elif line.startswith(_NO_EDIT):
             self.tools_failed += 1
+        elif _NO_MORE.match(line):
+            self._error = Ending(Verdict.MAX_TURNS, line)
         elif not line.startswith(_EMPTY) and not _HEADER.match(line):
             self._speak(line)
 

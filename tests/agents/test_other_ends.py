@@ -358,3 +358,12 @@ def test_aider_at_its_limit_of_input_tells_it_twice() -> None:
     told = analytics("message_send", prompt_tokens=2398, completion_tokens=0, total_cost=0.005995)
     found = read("aider", *HEAD, analytics("message_send_starting"), sent, told, *LIMIT, analytics("exit"))
     assert (found.verdict, found.token_usage, found.estimated) == ("limit_reached", TokenUsage(2398, 0), True)
+
+
+def test_aider_that_runs_out_of_tries_is_not_done() -> None:
+    """A test or an edit that fails again and again: it stops, and leaves with 0."""
+    last = "Only 3 reflections allowed, stopping."
+    found = read("aider", *HEAD, "Edit.", TOKENS, "Applied edit to a.py", "Added 2 lines of output to the chat.",
+                 "Edit again.", TOKENS, "Applied edit to a.py", last)  # fmt: skip
+    assert (found.verdict, found.reason, found.final_text) == ("max_turns", last, "Edit again.")
+    assert found.files_changed == ("a.py",)
