@@ -189,12 +189,10 @@ class ClaudeLog(AgentLog):
     def _result_line(self, event: dict[str, Any]) -> None:
         self._result = {name: event.get(name) for name in _OF_RESULT}
         self._stop = word(event.get("stop_reason")) or self._stop
-        self._told += claude_usage(table(event.get("usage")))
-        since = event.get("model_usage_since_last_result")
-        if isinstance(since, dict):
-            self._settle(since)
-        else:
-            self._settle_whole(event)
+        if not self.again(word(event.get("uuid"))):
+            self._told += claude_usage(table(event.get("usage")))
+            since = event.get("model_usage_since_last_result")
+            self._settle(since) if isinstance(since, dict) else self._settle_whole(event)
         self._messages.clear()
         self._exact.clear()
         self._characters.clear()

@@ -128,7 +128,8 @@ class CodexLog(AgentLog):
 
     @property
     def unsure(self) -> bool:
-        return self._unknown or self._torn or self._open or not self.began
+        untold = self._total is None and self._failed is None
+        return self._unknown or self._torn or self._open or untold
 
     def ending(self, exit_code: int | None) -> Ending | None:
         if self._failed is not None:

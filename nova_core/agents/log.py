@@ -26,6 +26,7 @@ _MOST_STEPS = 1000
 _MOST_FILES = 1000
 _MOST_FINAL = 100_000
 _MOST_PATH = 4096
+_MOST_IDS = 10_000
 _MOST_DENIED = 100
 _MOST_DENIED_WORDS = 200
 CHARACTERS = 4  # a token, roughly, where no count is told
@@ -67,6 +68,7 @@ class AgentLog:
         self.tail: deque[str] = deque(maxlen=40)
         self.gap = False
         self.trouble = ""
+        self._told_ids: set[str] = set()
         self._rest: list[bytes] = []
         self._rest_size = 0
         self._skipping = False
@@ -150,8 +152,8 @@ class AgentLog:
         """The log is over: take a last line without its line break, and a document that spans lines, if whole."""
         if rest := self._take_rest():
             self._safely(self._line, rest)
-            torn = rest.startswith(b'{"') and not rest.rstrip().endswith(b"}")
-            self.began = self.began or torn  # a first event written in part is no final text
+            torn = rest.startswith(b'{"') and not _is_json(rest)
+            self.began, self.gap = self.began or torn, self.gap or torn  # an event written in part is no final text
         document = b""
         for document in () if self.began else documents(self._loose):
             self._safely(self._try, document)
@@ -239,6 +241,14 @@ class AgentLog:
         """The agent changed a file."""
         if path and len(path) <= _MOST_PATH and len(self.files) < _MOST_FILES:
             self.files[path] = None
+
+    def again(self, name: str) -> bool:
+        """Whether a figure with this id was told before: a log may hold a line twice."""
+        if not name or name in self._told_ids:
+            return bool(name)
+        if len(self._told_ids) < _MOST_IDS:
+            self._told_ids.add(name)
+        return False
 
     def deny(self, what: str) -> None:
         """The agent was not allowed to use something."""
@@ -350,6 +360,14 @@ class AgentLog:
         return Ending(
             verdict_of_words(self._error_words()) or Verdict.FAILED, f"{fallback}: {last}" if last else fallback
         )
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        _decode(data)
+    except _BROKEN:
+        return False
+    return True
 
 
 def was_killed(exit_code: int) -> bool:

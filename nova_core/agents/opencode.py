@@ -81,6 +81,9 @@ class OpencodeLog(AgentLog):
             self.deny(tool)
 
     def _finish_step(self, part: dict[str, Any]) -> None:
+        if self.again(word(part.get("id"))):
+            self._open = False
+            return
         tokens = table(part.get("tokens"))
         cache = table(tokens.get("cache"))
         self._used += TokenUsage(

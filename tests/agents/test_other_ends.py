@@ -367,3 +367,46 @@ def test_aider_that_runs_out_of_tries_is_not_done() -> None:
                  "Edit again.", TOKENS, "Applied edit to a.py", last)  # fmt: skip
     assert (found.verdict, found.reason, found.final_text) == ("max_turns", last, "Edit again.")
     assert found.files_changed == ("a.py",)
+
+
+# logs that stop
+
+
+def test_a_first_line_written_in_part_is_no_text() -> None:
+    """Wherever it is cut, also behind a closing brace: it was killed, and what it used is not known."""
+    start = json.dumps({"type": "thread.started", "thread_id": "t1", "more": {"a": {}}})
+    for cut in range(2, len(start)):
+        found = FORMATS["codex"]()
+        found.feed(start[:cut].encode())
+        found.finish()
+        outcome = found.outcome(0, {})
+        assert (outcome.verdict, outcome.estimated, outcome.cost_usd) == ("interrupted", True, None)
+    answer = '{"status": "ok"}'
+    assert read("codex", answer).final_text == answer
+
+
+def test_codex_that_never_began_a_turn_tells_nothing() -> None:
+    """It was started and killed: no figure is no zero."""
+    found = read("codex", {"type": "thread.started", "thread_id": "t1"}, code=-9)
+    assert (found.verdict, found.estimated, found.cost_usd) == ("interrupted", True, None)
+
+
+def test_a_result_of_claude_that_is_told_twice_counts_once() -> None:
+    """A line that a log holds twice has the same id."""
+    end = result(uuid="u1", usage=used(101, 11), model_usage_since_last_result=of_model(101, 11))
+    other = {**end, "uuid": "u2"}
+    assert read("claude", INIT, end, end).token_usage == TokenUsage(101, 11)
+    assert read("claude", INIT, end, other, end).token_usage == TokenUsage(202, 22)
+    message = {"type": "assistant", "message": {"id": "m1", "content": [], "usage": used(101, 11)}}
+    twice = read("claude", INIT, message, end, INIT, message, end)
+    assert (twice.verdict, twice.token_usage, twice.estimated) == ("done", TokenUsage(101, 11), False)
+
+
+def test_a_step_of_opencode_that_is_told_twice_counts_once() -> None:
+    """A line that a log holds twice has the same id."""
+    steps = step("stop")
+    steps[-1]["part"]["id"] = "p1"
+    other = step("stop")
+    other[-1]["part"]["id"] = "p2"
+    assert read("opencode", *steps, *steps).token_usage.input_tokens == 101
+    assert read("opencode", *steps, *other).token_usage.input_tokens == 202
