@@ -24,6 +24,7 @@ _HEADER = re.compile(
 )
 _NO_MORE = re.compile(r"Only \d+ reflections allowed, stopping")
 _EMPTY = "Empty response received from LLM."
+_STOPPED = "^C again to exit"
 _NO_EDIT = "The LLM did not conform to the edit format."
 _APPLIED = re.compile(r"Applied edit to (.+)")
 _MODEL = re.compile(r"(?:Main model|Model): (\S+)")
@@ -90,6 +91,8 @@ class AiderLog(AgentLog):
             self._own(line[:_MOST_LINE])
         elif line.startswith(_NO_EDIT):
             self.tools_failed += 1
+        elif line.startswith(_STOPPED):
+            self._error = Ending(Verdict.INTERRUPTED, "it was interrupted")
         elif _NO_MORE.match(line):
             self._error = Ending(Verdict.MAX_TURNS, line)
         elif not line.startswith(_EMPTY) and not _HEADER.match(line):
@@ -142,6 +145,11 @@ class AiderLog(AgentLog):
         self._error = self.problem = Ending(verdict, first_line(words, 300))
         self.say(first_line(words))
 
+    def _by_exit(self, exit_code: int | None) -> Ending:
+        if exit_code == 0:
+            return Ending(Verdict.NOTHING_DONE, "it never asked a model")
+        return super()._by_exit(exit_code)
+
     def _error_words(self) -> str:
         """Its lines are the model's own words: only those of `litellm` tell of errors."""
         return ""
@@ -152,7 +160,7 @@ class AiderLog(AgentLog):
 
     @property
     def unsure(self) -> bool:
-        if self._error is not None and self._error.verdict is Verdict.LIMIT_REACHED:
+        if self._error is not None and self._error.verdict in (Verdict.LIMIT_REACHED, Verdict.INTERRUPTED):
             return True
         if self._analytics:
             return self._asked_model > self._answered and self._error is None

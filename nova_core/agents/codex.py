@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 from typing import Any
 
@@ -19,6 +20,8 @@ class CodexLog(AgentLog):
     """Usage comes once, at the end of a turn, and counts the whole thread: what earlier runs of it used is taken off. A
     run that fails or is killed tells nothing, so that what it used is unknown.
     """
+
+    noise = re.compile(r"Reading additional input from stdin|WARNING: proceeding, even though|warning: Codex could not")
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)

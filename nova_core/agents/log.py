@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from nova_core.agents.fields import first_line
-from nova_core.agents.mending import documents, is_half, mended
+from nova_core.agents.mending import documents, is_half, is_torn, mended
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict
 from nova_core.agents.signs import error_lines, verdict_of_words
 from nova_core.model import TokenUsage
@@ -152,12 +152,12 @@ class AgentLog:
         """The log is over: take a last line without its line break, and a document that spans lines, if whole."""
         if rest := self._take_rest():
             self._safely(self._line, rest)
-            torn = rest.startswith(b'{"') and not _is_json(rest)
+            torn = rest.startswith((b'{"', b'[{"')) and not _is_json(rest)
             self.began, self.gap = self.began or torn, self.gap or torn  # an event written in part is no final text
         document = b""
         for document in () if self.began else documents(self._loose):
             self._safely(self._try, document)
-        self.began = self.began or (document.startswith(b'{\n  "') and not document.rstrip().endswith(b"\n}"))
+        self.began = self.began or is_torn(document)
         self._loose = []
 
     def _safely(self, take: Callable[[bytes], object], data: bytes) -> None:

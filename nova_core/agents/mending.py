@@ -34,3 +34,8 @@ def documents(lines: Iterable[bytes]) -> Iterator[bytes]:
             found = []
     if found:
         yield b"\n".join(found)
+
+
+def is_torn(document: bytes) -> bool:
+    """Whether it is the beginning of an object that never ends."""
+    return re.match(rb'\{\s*(?:"|\Z)', document) is not None and not document.rstrip().endswith(b"\n}")

@@ -46,7 +46,7 @@ _BY_WORDS = (
 _ERROR_LINE = re.compile(
     r"(?:\d{4}-\d\d-\d\d\S{0,30}\s+)?[\W_]{0,20}(?:(?:\w{1,20}\s){0,2}\w{0,40}(?:error|exception)\b|fatal\b"
     r"|invalid (?:x-)?api[ -]key|failed to authenticate|credit balance|not logged in|please set an auth method"
-    r"|unexpected status|you've hit your|(?:claude )?(?:ai )?usage limit)",
+    r"|prompt is too long|unexpected status|you've hit your|(?:claude )?(?:ai )?usage limit)",
     re.IGNORECASE,
 )
 _UNIT = r"(?:ms|milliseconds?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"

@@ -410,3 +410,39 @@ def test_a_step_of_opencode_that_is_told_twice_counts_once() -> None:
     other[-1]["part"]["id"] = "p2"
     assert read("opencode", *steps, *steps).token_usage.input_tokens == 101
     assert read("opencode", *steps, *other).token_usage.input_tokens == 202
+
+
+@pytest.mark.parametrize(
+    ("agent", "data"),
+    [("claude", '[{"type":"system","subtype":"init","tools":["a'), ("gemini", "{"), ("gemini", '{\n  "session_id"')],
+)
+def test_a_document_written_in_part_is_no_text(agent: str, data: str) -> None:
+    """It began one and was killed; exit code 0 makes nothing of it."""
+    log = FORMATS[agent]()
+    log.feed(data.encode())
+    log.finish()
+    assert log.outcome(0, {}).verdict == "interrupted"
+
+
+def test_codex_that_only_warned_did_nothing() -> None:
+    """What it always prints on standard error is no answer."""
+    noise = ("Reading additional input from stdin...", "WARNING: proceeding, even though we could not create PATH")
+    assert read("codex", *noise).verdict == "nothing_done"
+    assert read("codex", *noise, "NOVA-FINAL: done.").final_text == "NOVA-FINAL: done."
+
+
+def test_aider_that_never_asked_a_model_did_nothing() -> None:
+    """It leaves with 0 in every case."""
+    assert read("aider", "Analytics have been permanently disabled.", "Aider v0.86.2").verdict == "nothing_done"
+
+
+def test_aider_that_was_interrupted_says_so() -> None:
+    """Its analytics go on to tell of an end."""
+    found = read("aider", *HEAD, analytics("message_send_starting"), "^C again to exit", analytics("exit"))
+    assert (found.verdict, found.estimated) == ("interrupted", True)
+
+
+def test_a_prompt_that_is_too_long_is_told_in_words() -> None:
+    """claude's default output names no error."""
+    words = "Prompt is too long · the request is ~208310 tokens (limit 200000) but this conversation is only ~2784."
+    assert read("claude", words, code=1).verdict == "limit_reached"
