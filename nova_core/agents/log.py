@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from nova_core.agents.fields import first_line
-from nova_core.agents.mending import documents, is_half, is_torn, mended
-from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict
+from nova_core.agents.mending import BROKEN, decode, documents, is_half, is_json, is_torn, mended
+from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict, exit_words, was_killed
 from nova_core.agents.signs import error_lines, verdict_of_words
 from nova_core.model import TokenUsage
 from nova_core.pricing import Price, cost
@@ -30,8 +27,6 @@ _MOST_IDS = 10_000
 _MOST_DENIED = 100
 _MOST_DENIED_WORDS = 200
 CHARACTERS = 4  # a token, roughly, where no count is told
-_decode = msgspec.json.Decoder().decode
-_BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class AgentLog:
@@ -152,7 +147,7 @@ class AgentLog:
         """The log is over: take a last line without its line break, and a document that spans lines, if whole."""
         if rest := self._take_rest():
             self._safely(self._line, rest)
-            torn = rest.startswith((b'{"', b'[{"')) and not _is_json(rest)
+            torn = rest.startswith((b'{"', b'[{"')) and not is_json(rest)
             self.began, self.gap = self.began or torn, self.gap or torn  # an event written in part is no final text
         document = b""
         for document in () if self.began else documents(self._loose):
@@ -197,8 +192,8 @@ class AgentLog:
     def _try(self, data: bytes) -> bool:
         """One event, or a list of them, as `claude --output-format json --verbose` prints."""
         try:
-            found = _decode(data)
-        except _BROKEN:
+            found = decode(data)
+        except BROKEN:
             return False
         events = found if isinstance(found, list) else [found]
         taken = sum(isinstance(event, dict) and self.event(event) for event in events)
@@ -220,7 +215,7 @@ class AgentLog:
             from json import JSONDecoder
 
             event, _ = JSONDecoder().raw_decode(mended(line[start:]).decode("utf-8", "replace"))
-        except _BROKEN:
+        except BROKEN:
             return False
         if isinstance(event, dict) and self.event(event):
             self.began = True
@@ -360,27 +355,3 @@ class AgentLog:
         return Ending(
             verdict_of_words(self._error_words()) or Verdict.FAILED, f"{fallback}: {last}" if last else fallback
         )
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        _decode(data)
-    except _BROKEN:
-        return False
-    return True
-
-
-def was_killed(exit_code: int) -> bool:
-    """Whether the code says that a signal ended it: negative as in Python, or 128 + n as in shells, for the usual n."""
-    return exit_code < 0 or exit_code in (129, 130, 131, 134, 137, 143)
-
-
-def exit_words(exit_code: int) -> str:
-    """The exit code in words."""
-    if not was_killed(exit_code):
-        return f"exit code {exit_code}"
-    number = -exit_code if exit_code < 0 else exit_code - 128
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -5,9 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
+decode = msgspec.json.Decoder().decode
+BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
 # Pairs, halves and all other escapes, one after the other, so that a half is none that belongs to one of them.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def is_json(data: bytes) -> bool:
+    """Whether it is whole."""
+    try:
+        decode(data)
+    except BROKEN:
+        return False
+    return True
 
 
 def is_half(data: bytes) -> bool:

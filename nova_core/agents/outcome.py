@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -73,3 +74,19 @@ class Outcome(msgspec.Struct, frozen=True):
     final_text: str | None = None
     files_changed: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+
+
+def was_killed(exit_code: int) -> bool:
+    """Whether the code says that a signal ended it: negative as in Python, or 128 + n as in shells, for the usual n."""
+    return exit_code < 0 or exit_code in (129, 130, 131, 134, 137, 143)
+
+
+def exit_words(exit_code: int) -> str:
+    """The exit code in words."""
+    if not was_killed(exit_code):
+        return f"exit code {exit_code}"
+    number = -exit_code if exit_code < 0 else exit_code - 128
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,81 @@
+"""Modes and ends of aider that the captures do not show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from printed import read
+
+from nova_core.model import TokenUsage
+
+HEAD = ("Aider v0.86.2", "Main model: openai/gpt-4o with diff edit format", "Weak model: gpt-4o-mini",
+        "Git repo: .git with 0 files", "Repo-map: disabled")  # fmt: skip
+TOKENS = "Tokens: 3.1k sent, 11 received. Cost: $0.0066 message, $0.0066 session."
+LIMIT = (
+    "Model openai/gpt-4o has hit a token limit!",
+    "Token counts below are approximate.",
+    "Input tokens: ~2,406 of 128,000",
+    "Output tokens: ~4 of 16,384",
+)
+
+
+def analytics(name: str, **properties: Any) -> dict[str, Any]:
+    return {"event": name, "properties": properties, "user_id": "u", "time": 1}
+
+
+def test_an_empty_answer_to_aider_is_no_question() -> None:
+    """The question is its own, and nobody did anything."""
+    words = "Empty response received from LLM. Check your provider account?"
+    found = read("aider", *HEAD, words, TOKENS)
+    assert (found.verdict, found.final_text) == ("nothing_done", None)
+
+
+def test_aider_whose_edits_all_failed_did_nothing() -> None:
+    """Three answers whose edits match nothing: it gives up and leaves with 0."""
+    failed = ("The LLM did not conform to the edit format.", "# 1 SEARCH/REPLACE block failed to match!")
+    found = read("aider", *HEAD, "Edit.", TOKENS, *failed, "Edit.", TOKENS)
+    assert (found.verdict, found.token_usage.input_tokens) == ("nothing_done", 6200)
+    assert read("aider", *HEAD, "Edit.", TOKENS, *failed, "Edit.", TOKENS, "Applied edit to a.py").verdict == "done"
+
+
+def test_what_aider_prints_of_itself_is_not_what_the_model_said() -> None:
+    """Its head, and its complaints about a price list that it cannot fetch."""
+    noise = "HTTPSConnectionPool(host='raw.githubusercontent.com', port=443): Max retries exceeded with url: /x"
+    assert read("aider", noise, *HEAD, noise, "NOVA-FINAL: done.", TOKENS).final_text == "NOVA-FINAL: done."
+
+
+def test_aider_at_its_limit_of_output_leaves_a_doubt() -> None:
+    """Its analytics tell nothing of an answer that was cut; what it tells in words is rough."""
+    start, end = analytics("message_send_starting"), analytics("exit", reason="Completed --message")
+    found = read("aider", *HEAD, start, "This is cut of", *LIMIT, end)
+    assert (found.verdict, found.token_usage, found.estimated) == ("limit_reached", TokenUsage(2406, 4), True)
+    assert read("aider", *HEAD, "This is cut of", *LIMIT).token_usage == TokenUsage(2406, 4)
+
+
+def test_aider_at_its_limit_of_input_tells_it_twice() -> None:
+    """Once as sent, once as rough counts; the provider refused it, so that it is a guess in any case."""
+    sent = "Tokens: 2.4k sent, 0 received. Cost: $0.0060 message, $0.0060 session."
+    assert read("aider", *HEAD, sent, *LIMIT).token_usage == TokenUsage(2400, 0)
+    told = analytics("message_send", prompt_tokens=2398, completion_tokens=0, total_cost=0.005995)
+    found = read("aider", *HEAD, analytics("message_send_starting"), sent, told, *LIMIT, analytics("exit"))
+    assert (found.verdict, found.token_usage, found.estimated) == ("limit_reached", TokenUsage(2398, 0), True)
+
+
+def test_aider_that_runs_out_of_tries_is_not_done() -> None:
+    """A test or an edit that fails again and again: it stops, and leaves with 0."""
+    last = "Only 3 reflections allowed, stopping."
+    found = read("aider", *HEAD, "Edit.", TOKENS, "Applied edit to a.py", "Added 2 lines of output to the chat.",
+                 "Edit again.", TOKENS, "Applied edit to a.py", last)  # fmt: skip
+    assert (found.verdict, found.reason, found.final_text) == ("max_turns", last, "Edit again.")
+    assert found.files_changed == ("a.py",)
+
+
+def test_aider_that_never_asked_a_model_did_nothing() -> None:
+    """It leaves with 0 in every case."""
+    assert read("aider", "Analytics have been permanently disabled.", "Aider v0.86.2").verdict == "nothing_done"
+
+
+def test_aider_that_was_interrupted_says_so() -> None:
+    """Its analytics go on to tell of an end."""
+    found = read("aider", *HEAD, analytics("message_send_starting"), "^C again to exit", analytics("exit"))
+    assert (found.verdict, found.estimated) == ("interrupted", True)

@@ -1,0 +1,92 @@
+"""Agents that print words alone, or were killed before they printed one whole line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from printed import read
+
+from nova_core.agents import FORMATS
+
+
+def test_words_in_colour_are_read_without_it() -> None:
+    """opencode's default output: its errors come in red and bold."""
+    error = "\x1b[91m\x1b[1mError: \x1b[0mmock: invalid api key"
+    found = read("opencode", "\x1b[0m", "> build · m1", "\x1b[0m", error, code=1)
+    assert (found.verdict, found.reason) == ("bad_credentials", "exit code 1: Error: mock: invalid api key")
+
+
+@pytest.mark.parametrize(
+    ("agent", "line"),
+    [
+        ("opencode", "\x1b[93m\x1b[1m! \x1b[0mpermission requested: bash (echo x); auto-rejecting"),
+        ("codex", "2026-11-21T13:35:26.382077Z ERROR codex_core::tools::router: error=patch rejected: writing is "
+                  "blocked by read-only sandbox; rejected by user approval settings"),
+    ],
+)  # fmt: skip
+def test_what_was_not_allowed_is_missing_without_events_too(agent: str, line: str) -> None:
+    """Its standard error tells, and exit code 0 does not make up for it."""
+    assert read(agent, line, "NOVA-FINAL: wrote it.").verdict == "permission_denied"
+    assert read(agent, "NOVA-FINAL: wrote it.").verdict == "done"
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode"])
+def test_words_that_end_with_a_question_ask(agent: str) -> None:
+    """Nothing shows that a tool was used, and the last words are a question."""
+    found = read(agent, "There are two ways to do this.", "Which database shall I use?")
+    assert (found.verdict, found.reason) == ("asked", "it asked: Which database shall I use?")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "verdict"),
+    [
+        ("Execution error", 0, "interrupted"),
+        ("Failed to authenticate. API Error: 401 mock: invalid api key", 1, "bad_credentials"),
+        ("API Error: Opus 5.5's safeguards flagged this message (https://x). This sometimes happens.", 1, "refused"),
+        ("Error: Reached max turns (2)", 1, "max_turns"),
+        ("Error: Exceeded USD budget (0.001)", 1, "over_budget"),
+        ("I looked at the execution.\nThere was an Execution error", 0, "done"),
+    ],
+)
+def test_the_text_of_claude_tells_its_end(words: str, code: int, verdict: str) -> None:
+    """`--output-format text`: an interrupted run ends with 0, a failed one says why on standard output."""
+    assert read("claude", words, code=code).verdict == verdict
+
+
+def test_a_first_line_written_in_part_is_no_text() -> None:
+    """Wherever it is cut, also behind a closing brace: it was killed, and what it used is not known."""
+    start = json.dumps({"type": "thread.started", "thread_id": "t1", "more": {"a": {}}})
+    for cut in range(2, len(start)):
+        found = FORMATS["codex"]()
+        found.feed(start[:cut].encode())
+        found.finish()
+        outcome = found.outcome(0, {})
+        assert (outcome.verdict, outcome.estimated, outcome.cost_usd) == ("interrupted", True, None)
+    answer = '{"status": "ok"}'
+    assert read("codex", answer).final_text == answer
+
+
+@pytest.mark.parametrize(
+    ("agent", "data"),
+    [("claude", '[{"type":"system","subtype":"init","tools":["a'), ("gemini", "{"), ("gemini", '{\n  "session_id"')],
+)
+def test_a_document_written_in_part_is_no_text(agent: str, data: str) -> None:
+    """It began one and was killed; exit code 0 makes nothing of it."""
+    log = FORMATS[agent]()
+    log.feed(data.encode())
+    log.finish()
+    assert log.outcome(0, {}).verdict == "interrupted"
+
+
+def test_codex_that_only_warned_did_nothing() -> None:
+    """What it always prints on standard error is no answer."""
+    noise = ("Reading additional input from stdin...", "WARNING: proceeding, even though we could not create PATH")
+    assert read("codex", *noise).verdict == "nothing_done"
+    assert read("codex", *noise, "NOVA-FINAL: done.").final_text == "NOVA-FINAL: done."
+
+
+def test_a_prompt_that_is_too_long_is_told_in_words() -> None:
+    """claude's default output names no error."""
+    words = "Prompt is too long · the request is ~208310 tokens (limit 200000) but this conversation is only ~2784."
+    assert read("claude", words, code=1).verdict == "limit_reached"
