@@ -34,7 +34,7 @@ _BY_WORDS = (
     (
         Verdict.OVERLOADED,
         r"\b(?:500|502|503|504|529)\b|overloaded|high demand|internal ?server ?error|service ?unavailable"
-        r"|server_error|fetch failed|econnre|connection (?:error|refused|reset)|connectionerror"
+        r"|server_error|fetch failed|econnre|connection (?:error|failed|refused|reset)|connectionerror"
         r"|stream (?:disconnected|ended)"
         r"|apiconnection|timed? ?out",
     ),

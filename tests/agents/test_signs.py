@@ -30,6 +30,7 @@ def test_a_status_has_a_verdict(status: int, verdict: str | None) -> None:
         ("Credit balance is too low", "bad_credentials"),
         ("We're currently experiencing high demand, which may cause temporary errors.", "overloaded"),
         ("stream disconnected before completion", "overloaded"),
+        ("Reconnecting... waiting for network (Connection failed: error sending request)", "overloaded"),
         ("TypeError: fetch failed", "overloaded"),
         ("This model's maximum context length is 128000 tokens", "limit_reached"),
         ("the model does not exist", None),
