@@ -1,4 +1,4 @@
-"""Codex: `codex exec --json`."""
+"""Codex: `codex exec --json`, also without `--json`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import first_line, rows, table, text, word
+from nova_core.agents.codex_text import CodexText, command_of
+from nova_core.agents.fields import rows, table, text, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import Ending, Verdict
 from nova_core.agents.records import codex_usage
@@ -29,6 +30,7 @@ class CodexLog(AgentLog):
         self._open = False  # a turn is under way
         self._failed: str | None = None
         self._unknown = False  # work was done in a turn that told no usage
+        self._text = CodexText(self)
         self._torn = False  # an answer broke off, which was asked for again
 
     def event(self, event: dict[str, Any]) -> bool:
@@ -81,7 +83,7 @@ class CodexLog(AgentLog):
 
     def _command(self, item: dict[str, Any], done: bool) -> None:
         command = text(item.get("command"))
-        self.say(first_line(command.removeprefix("/bin/bash -lc ").strip("'\"")))
+        self.say(command_of(command))
         if done and item.get("status") == "declined":
             self.deny("a command")
         elif done:
@@ -120,14 +122,15 @@ class CodexLog(AgentLog):
             self.deny("a file change: " + line.partition("patch " + _REJECTED)[2][:100])
         elif "codex_core::tools" in line and " error=" in line:
             self.tools_failed += 1
-        elif line.startswith("session id: ") and self.session_id is None:
-            self.session_id = word(line.removeprefix("session id: ").strip()) or None
-        elif line.startswith("model: ") and self.model is None:
-            self.model = word(line.removeprefix("model: ").strip()) or None
+        elif not self.began:
+            self._text.take(line)
 
     @property
     def usage(self) -> TokenUsage:
-        return TokenUsage() if self._total is None else self._total - self.previous
+        if self._total is None:
+            known = self.previous.total - self.previous.cache_read_tokens
+            return TokenUsage(max(0, self._text.tokens - known))
+        return self._total - self.previous
 
     @property
     def unsure(self) -> bool:
@@ -135,6 +138,10 @@ class CodexLog(AgentLog):
         return self._unknown or self._torn or self._open or untold
 
     def ending(self, exit_code: int | None) -> Ending | None:
+        if not self.began and self._text.interrupted:
+            return Ending(Verdict.INTERRUPTED, "it was interrupted")
+        if not self.began and self._text.began and exit_code == 0:
+            return Ending(Verdict.DONE, "exit code 0")
         if self._failed is not None:
             return Ending(verdict_of_words(self._failed) or Verdict.FAILED, self._failed)
         if self._open or self._total is None:

@@ -8,6 +8,7 @@ import pytest
 from printed import read
 
 from nova_core.agents import FORMATS
+from nova_core.model import TokenUsage
 
 
 def test_words_in_colour_are_read_without_it() -> None:
@@ -90,3 +91,39 @@ def test_a_prompt_that_is_too_long_is_told_in_words() -> None:
     """claude's default output names no error."""
     words = "Prompt is too long · the request is ~208310 tokens (limit 200000) but this conversation is only ~2784."
     assert read("claude", words, code=1).verdict == "limit_reached"
+
+
+BANNER = ("OpenAI Codex v0.169.0", "--------", "workdir: /p", "model: gpt-6.1-sol", "provider: mock",
+          "session id: 01a1fe51-7b13", "--------", "user", "do it")  # fmt: skip
+RUN = ("exec", "/bin/bash -lc 'echo ok' in /p", " succeeded in 0ms:", "ok")
+PATCH = ("apply patch", "patch: completed", "/p/hello.txt", "diff --git a/hello.txt b/hello.txt", "+hello")
+
+
+def test_codex_without_json_tells_its_work_on_standard_error() -> None:
+    """Sections under a heading each; its tokens are one number, without those from a cache; its answer comes twice."""
+    words = ("codex", "I will look.", *RUN, "codex", "Now I write.", *PATCH, "codex", "NOVA-FINAL: wrote", "it.")
+    found = read("codex", *BANNER, *words, "tokens used", "3,122", "NOVA-FINAL: wrote", "it.")
+    assert (found.verdict, found.final_text) == ("done", "NOVA-FINAL: wrote\nit.")
+    assert (found.token_usage, found.estimated) == (TokenUsage(3122), True)
+    assert (found.model, found.session_id, found.files_changed) == ("gpt-6.1-sol", "01a1fe51-7b13", ("/p/hello.txt",))
+    assert found.steps == ("I will look.", "echo ok", "Now I write.", "edit hello.txt", "NOVA-FINAL: wrote")
+    error = "ERROR: unexpected status 401 Unauthorized: mock: invalid api key, url: http://127.0.0.1/v1/responses"
+    assert read("codex", *BANNER, "ERROR: Reconnecting... 1/1", error, code=1).verdict == "bad_credentials"
+
+
+def test_codex_without_json_may_be_interrupted_or_do_nothing() -> None:
+    """What it says of an interrupt, a question after work, and no answer at all."""
+    assert read("codex", *BANNER, "codex", "Slow.", "exec", "/bin/bash -lc 'sleep 60' in /p", "turn interrupted",
+                "tokens used", "2,112", code=1).verdict == "interrupted"  # fmt: skip
+    question = ("codex", "Anything else?", "tokens used", "9")
+    assert read("codex", *BANNER, *RUN, *question, "Anything else?").verdict == "done"
+    assert read("codex", *BANNER, *question, "Anything else?").verdict == "asked"
+    assert read("codex", *BANNER, "tokens used", "2,112").verdict == "nothing_done"
+
+
+def test_codex_without_json_goes_on_counting_in_a_resumed_session() -> None:
+    """What earlier runs used is taken off, as far as this number has it."""
+    log = FORMATS["codex"](TokenUsage(606, 66, 9000, 2450))
+    log.feed("\n".join((*BANNER, "codex", "Hi.", "tokens used", "5,234")).encode())
+    log.finish()
+    assert log.usage == TokenUsage(5234 - 3122)
