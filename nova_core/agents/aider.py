@@ -12,12 +12,13 @@ from nova_core.agents.signs import verdict_of_words
 from nova_core.model import TokenUsage
 
 _TOKENS = re.compile(r"Tokens: ([\d.,]+[kM]?) sent(?:, .*?)?, ([\d.,]+[kM]?) received\.")  # at the start of a line
+_CACHED = re.compile(r", ([\d.,]+[kM]?) cache (write|hit)")
 _ROUGH = re.compile(r"(Input|Output) tokens: ~([\d.,]+[kM]?) of")
 _SESSION = re.compile(r"\$([\d.,]+) session")
 # At the start of a line: anywhere else it is code that the model writes, or talks about.
 _ERROR = re.compile(r"litellm\.(?:\w+\.)?(\w*(?:Error|Exceeded|Timeout|Unavailable)): ?(.*)")
 _KEY_REFUSED = "The API provider is not able to authenticate you."  # aider's own words, after the error
-_OWN = re.compile(r"Tokens: |litellm\.|The API |Applied edit |Main model: |Model: |Input |Output ")
+_OWN = re.compile(r"Tokens: |Cost: |litellm\.|The API |Applied edit |Main model: |Model: |Input |Output ")
 _HEADER = re.compile(
     r"(?:Weak model|Editor model|Git repo|Repo-map): |HTTPSConnectionPool\(|Added .{1,100} to the chat"
     r"|https://aider\.chat/\S+$"
@@ -43,18 +44,22 @@ _ERRORS = {
     "Timeout": Verdict.OVERLOADED,
 }
 _MOST_LINE = 2000  # characters of a line that are looked at
+_MOST_WRAPPED = 5
 _MOST_SPEECH = 100_000
 
 
 class AiderLog(AgentLog):
-    """Its exit code is 0 in every case: whether a message was answered is the verdict. Its words round the tokens and
-    count the cache as sent; the analytics log has the exact sums, in cache or not.
+    """Its exit code is 0 in every case: whether a message was answered is the verdict. Its words round the tokens; the
+    analytics log has the exact sums. Both count the cache as sent, of which the words alone tell, for some providers.
     """
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
         self._told = TokenUsage()  # rounded
         self._rough = TokenUsage()  # of answers that are in neither
+        self._cache = TokenUsage()  # of the last message, rounded
+        self._rounded = False  # figures of the analytics had to be taken apart by it
+        self._wrapped = 0  # lines that may belong to the last error
         self._untold = False  # the one that hit the limit is such an answer
         self._exact = TokenUsage()
         self._asked_model = self._answered = 0
@@ -76,7 +81,10 @@ class AiderLog(AgentLog):
         elif name == "message_send":
             self._answered += 1
             self._served()
-            self._exact += TokenUsage(count(given.get("prompt_tokens")), count(given.get("completion_tokens")))
+            told = TokenUsage(count(given.get("prompt_tokens")), count(given.get("completion_tokens")))
+            self._exact += _apart(told, self._cache)
+            self._rounded |= self._cache.total > 0
+            self._cache = TokenUsage()
             self._dollars = amount(given.get("total_cost")) or self._dollars
         elif name == "exit":
             self._exited = True
@@ -99,6 +107,11 @@ class AiderLog(AgentLog):
             self._speak(line)
 
     def _speak(self, line: str) -> None:
+        if self._error is not None and self._wrapped:
+            self._wrapped -= 1
+            if self._error.verdict is Verdict.FAILED:
+                reason = f"{self._error.reason} {line}"[:_MOST_LINE]
+                self._error = self.problem = Ending(verdict_of_words(reason) or Verdict.FAILED, reason)
         if self._speech_size < _MOST_SPEECH and self.model:
             self._speech.append(line)
             self._speech_size += len(line) + 1
@@ -108,12 +121,13 @@ class AiderLog(AgentLog):
         if found := _TOKENS.match(line):
             self.began = True
             self._served()
-            self._told += TokenUsage(whole(found[1]), whole(found[2]))
+            self._cache = _cached(found[0])
+            self._told += _apart(TokenUsage(whole(found[1]), whole(found[2])), self._cache)
             self.said("\n".join(self._speech).strip())
             self._speech, self._speech_size = [], 0
-            if not self._analytics and (dollars := _SESSION.search(line)):
-                told = number(dollars[1])
-                self._dollars = self._dollars if told is None else told
+            self._price(line)
+        elif line.startswith("Cost: $") and _SESSION.search(line):
+            self._price(line)
         elif found := _ERROR.match(line):
             self.began = True
             self._fail(found[1], found[2])
@@ -137,12 +151,18 @@ class AiderLog(AgentLog):
         else:
             self._speak(line)
 
+    def _price(self, line: str) -> None:
+        if not self._analytics and (dollars := _SESSION.search(line)):
+            told = number(dollars[1])
+            self._dollars = self._dollars if told is None else told
+
     def _fail(self, name: str, said: str) -> None:
         words = f"{name}: {said}"
         verdict = _ERRORS.get(name) or verdict_of_words(words) or Verdict.FAILED
         if "permission denied" in said.lower():
             verdict = Verdict.BAD_CREDENTIALS
         self._error = self.problem = Ending(verdict, first_line(words, 300))
+        self._wrapped = _MOST_WRAPPED
         self.say(first_line(words))
 
     def _by_exit(self, exit_code: int | None) -> Ending:
@@ -163,7 +183,7 @@ class AiderLog(AgentLog):
         if self._error is not None and self._error.verdict in (Verdict.LIMIT_REACHED, Verdict.INTERRUPTED):
             return True
         if self._analytics:
-            return self._asked_model > self._answered and self._error is None
+            return self._rounded or (self._asked_model > self._answered and self._error is None)
         return self._told.total > 0 or self._error is None
 
     @property
@@ -180,3 +200,15 @@ class AiderLog(AgentLog):
         if self.files and not exit_code:
             return Ending(Verdict.DONE, "it finished its work")
         return None
+
+
+def _cached(line: str) -> TokenUsage:
+    """What a line of tokens says of the cache."""
+    told = {kind: whole(figure) for figure, kind in _CACHED.findall(line)}
+    return TokenUsage(0, 0, told.get("hit", 0), told.get("write", 0))
+
+
+def _apart(told: TokenUsage, cache: TokenUsage) -> TokenUsage:
+    """The classes of what was sent: it holds what came from a cache, and twice what was written into one."""
+    uncached = told.input_tokens - cache.cache_read_tokens - 2 * cache.cache_creation_tokens
+    return TokenUsage(max(0, uncached), told.output_tokens) + cache

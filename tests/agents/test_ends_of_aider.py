@@ -79,3 +79,31 @@ def test_aider_that_was_interrupted_says_so() -> None:
     """Its analytics go on to tell of an end."""
     found = read("aider", *HEAD, analytics("message_send_starting"), "^C again to exit", analytics("exit"))
     assert (found.verdict, found.estimated) == ("interrupted", True)
+
+
+CACHED = (
+    "Tokens: 5.1k sent, 2.0k cache write, 1.0k cache hit, 11 received.",
+    "Cost: $0.0083 message, $0.0083 session.",
+)
+
+
+def test_what_aider_writes_into_a_cache_is_sent_once() -> None:
+    """It adds what was written to what was sent, which has it already; its cost is on a line of its own then."""
+    found = read("aider", *HEAD, "Done.", *CACHED)
+    assert (found.token_usage, found.estimated) == (TokenUsage(100, 11, 1000, 2000), True)
+    assert found.cost_usd == 0.0083
+    told = analytics("message_send", prompt_tokens=5101, completion_tokens=11, total_cost=0.008268)
+    start, end = analytics("message_send_starting"), analytics("exit")
+    exact = read("aider", *HEAD, start, "Done.", *CACHED, told, end)
+    assert (exact.token_usage, exact.estimated) == (TokenUsage(101, 11, 1000, 2000), True)
+    assert exact.cost_usd == 0.008268
+
+
+def test_an_error_of_aider_may_be_wrapped() -> None:
+    """Its lines are 80 wide; what matters may be in the second."""
+    words = ('litellm.BadRequestError: AnthropicException - {"type": "error", "error": ',
+             '{"type": "invalid_request_error", "message": "Your credit balance is too low to ',
+             'access the Anthropic API. Please go to Plans & Billing to upgrade or purchase ')  # fmt: skip
+    assert read("aider", *HEAD, *words).verdict == "bad_credentials"
+    assert read("aider", *HEAD, words[0], '"messages: none"}').verdict == "failed"
+    assert read("aider", *HEAD, words[0], "a", "b", "c", "d", "e", words[1]).verdict == "failed"
