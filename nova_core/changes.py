@@ -53,10 +53,13 @@ def _hash(value: object) -> str:
 
 
 def compare(plan: Mapping[str, Task], tasks: Mapping[str, TaskState], prints: Mapping[str, str]) -> Changes:
-    """Tell apart what was added, removed and edited since the state was written; `prints` are those of the plan."""
+    """Tell apart what was added, removed and edited since the state was written; `prints` are those of the plan.
+
+    What the plan calls done is not edited: other words for it mean nothing to do.
+    """
     known = {i: t.fingerprint for i, t in tasks.items()}
     return Changes(
         tuple(i for i in plan if i not in known) if known else (),
         tuple(i for i in known if i not in plan),
-        tuple(i for i in plan if known.get(i) not in (None, prints[i])),
+        tuple(i for i, task in plan.items() if not task.settled and known.get(i) not in (None, prints[i])),
     )

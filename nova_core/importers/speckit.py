@@ -259,14 +259,15 @@ def _phases(found: Checklist, todos: list[Todo], places: dict[str, int]) -> list
 
 
 def _prove(found: Checklist, todos: list[Todo], places: dict[str, int]) -> None:
-    """Give Independent Test and Checkpoint to the last open task of their phase, to be looked at by whoever does it.
+    """Give Independent Test and Checkpoint to the last task of their phase, to be looked at by whoever does it.
 
-    They have no commands: one that was taken from prose by mistake would make a good task fail.
+    Also where that is done already: a tick would edit another task. They have no commands: one that was taken from
+    prose by mistake would make a good task fail.
     """
     last: dict[int, Todo] = {}
     around = [phase_heading(found, at) for at in range(len(found.headings))]
     for todo in todos:
-        if todo.item.state is ItemState.OPEN:
+        if todo.item.state is not ItemState.DROPPED:
             last[around[places[todo.key]] if places[todo.key] >= 0 else -1] = todo
     if not last:
         return

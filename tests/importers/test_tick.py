@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reading import READERS
 
+from nova_core.changes import compare, fingerprint
 from nova_core.disk import Disk
 from nova_core.errors import InputError
 from nova_core.importers.build import build
 from nova_core.importers.options import Options
 from nova_core.importers.tick import Ticked, TickError, tick, tick_file
 from nova_core.model import Mark
+from nova_core.record import TaskState
 
 TEXT = "# A\n- [ ] T001 Make\n- [-] T002 Sell\n- [~] T003 Ship\n- [x] T004 Done\n"
 
@@ -93,7 +96,22 @@ BOXES = st.lists(
     st.tuples(
         st.sampled_from(["", "  ", "\t", "    "]),
         st.sampled_from(
-            ["- [ ] ", "* [x] ", "- [X] ", "- [-] ", "- [ ]* ", "- [] ", "text ", "## ", "```", "<!--", "- "]
+            [
+                "- [ ] ",
+                "* [x] ",
+                "- [X] ",
+                "- [-] ",
+                "- [ ]* ",
+                "- [] ",
+                "text ",
+                "## ",
+                "```",
+                "<!--",
+                "- ",
+                "**Checkpoint**: ",
+                "## Phase 1: ",
+                "_Requirements: 1.1_ ",
+            ]
         ),
         st.sampled_from(["T001 a", "1.1 b", "1. c", "2.1. d", "same", "", "\u3000全角", "x --> y"]),
         st.sampled_from(["\n", "\r\n", "\n\n", "  \n"]),
@@ -120,6 +138,32 @@ def test_ticking_all_changes_nothing_but_marks(text: str, kind: str, bom: bool) 
     assert list(after.tasks) == list(cascade.tasks)
     boxed = {task_id for mark in cascade.marks for task_id in mark.ids}  # spec-kit has tasks without a box too
     assert all(after.tasks[task_id].settled for task_id in boxed)
+
+
+def edited(kind: str, text: str, after: str) -> list[str]:
+    """The tasks that another text of the plan makes Nova do anew, or take for new."""
+    plans = [build(READERS[kind]("tasks.md", plan, Options())).tasks for plan in (text, after)]
+    before, now = ({task_id: fingerprint(task) for task_id, task in plan.items()} for plan in plans)
+    changes = compare(plans[1], {i: TaskState(fingerprint=mark) for i, mark in before.items()}, now)
+    return [*changes.added, *changes.removed, *changes.edited]
+
+
+@pytest.mark.parametrize("done", [("T001",), ("T002",), ("T001", "T002"), ("T001", "T002", "T003")])
+def test_a_checkpoint_stays_where_it_is(done: tuple[str, ...]) -> None:
+    """It is the last task's, also when that is ticked, which would else edit another one."""
+    text = "## Phase 1: A\n- [ ] T001 A\n- [ ] T002 B\n\n**Checkpoint**: ready\n\n## Phase 2: B\n- [ ] T003 C\n"
+    assert edited("spec-kit", text, ticked(text, *done).text) == []
+
+
+@given(BOXES, st.sampled_from(sorted(READERS)), st.randoms(use_true_random=False))
+def test_ticking_some_edits_no_other_task(text: str, kind: str, chance: Random) -> None:
+    """What is still to do has the words it had: else its own ticks would make Nova do finished work again."""
+    try:
+        cascade = build(READERS[kind]("tasks.md", text, Options()))
+    except InputError:
+        return
+    done = {task_id for task_id in cascade.tasks if chance.random() < 0.5}
+    assert edited(kind, text, tick(text, cascade.marks, done).text) == []
 
 
 def test_a_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
