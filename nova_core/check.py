@@ -17,7 +17,8 @@ _MAX_STEPS = 1_000_000  # edges walked in search of tasks that write the same fi
 class PlanSummary(msgspec.Struct, frozen=True):
     """A plan in numbers. `critical_path` is one longest chain of ids; its seconds are None unless all are known.
 
-    `depth` counts layers, `widest` is the largest number of tasks in one, `work_seconds` sums all known durations.
+    Gates are no tasks. `depth` counts layers, `widest` is the largest number of tasks in one, `work_seconds` sums all
+    known durations.
     """
 
     tasks: int
@@ -39,10 +40,10 @@ class PlanSummary(msgspec.Struct, frozen=True):
 
 def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> PlanSummary:
     """The numbers of `cascade`. `weights` are seconds by task id (from history); a declared duration fills the gaps."""
-    tasks, dag = list(cascade.tasks.values()), cascade.dag
+    tasks, dag = [task for task in cascade.tasks.values() if not task.gate], cascade.dag
     history = weights or {}
-    seconds = [history.get(task.id, task.duration) for task in tasks]
-    known = [s for s in seconds if s is not None]
+    seconds = [0.0 if t.gate else history.get(t.id, t.duration) for t in cascade.tasks.values()]
+    known = [s for task in tasks if (s := seconds[dag.index[task.id]]) is not None]
     average = sum(known) / len(known) if known else 1.0
     path = dag.critical_path([average if s is None else s for s in seconds])
     on_path = [seconds[dag.index[task_id]] for task_id in path]
@@ -51,8 +52,8 @@ def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> P
         branches=len(cascade.branches),
         groups=sum(map(len, cascade.branches.values())),
         edges=sum(map(len, dag.dependencies)),
-        roots=sum(not deps for deps in dag.dependencies),
-        depth=dag.depth,
+        roots=sum(not task.depends_on for task in tasks),
+        depth=round(max(dag.remaining_paths([float(not task.gate) for task in cascade.tasks.values()]), default=0)),
         widest=dag.widest_wave,
         critical_path=tuple(path),
         critical_seconds=None if None in on_path else sum(s for s in on_path if s is not None),

@@ -32,10 +32,7 @@ def forecast(
     known = {**history, **took}
     if not any(i in known or t.duration is not None for i, t in cascade.tasks.items()):
         return {}
-    order = [
-        0.0 if cascade.tasks[i].gate else w
-        for i, w in zip(cascade.dag.ids, weights(cascade.dag, cascade.tasks, known), strict=True)
-    ]
+    order = weights(cascade.dag, cascade.tasks, known)
     return _Play(cascade, tasks, jobs, limits, order, now).finished
 
 

@@ -168,7 +168,7 @@ def _told(events: Iterable[Event]) -> dict[str, RunSummary]:
             found[run] = msgspec.structs.replace(found[run], ended_at=event.at)
         elif event.task is not None and patch.get("removed"):
             statuses[run].pop(event.task, None)
-        elif event.task is not None and "status" in patch:
+        elif event.task is not None and "status" in patch and not patch.get("gate"):
             statuses[run][event.task] = patch["status"]
     return {run: _counted(summary, statuses[run].values()) for run, summary in found.items()}
 

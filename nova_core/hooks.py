@@ -100,7 +100,8 @@ class Hooks:
             if data.task is None:
                 self._offer(data)
                 continue
-            blocked = blocked_tasks(self.cascade.dag, self._store.tasks, data.task.id)
+            below = blocked_tasks(self.cascade.dag, self._store.tasks, data.task.id)
+            blocked = tuple(i for i in below if not self.cascade.tasks[i].gate)
             self._offer(msgspec.structs.replace(data, blocked=blocked))
             if blocked:
                 text = f"{data.task.id} blocks {len(blocked):,} {'task' if len(blocked) == 1 else 'tasks'}"

@@ -182,7 +182,8 @@ class MilestoneTracker:
     ) -> None:
         self.rev = -1
         self._waiting = [m for m in milestones if m.id not in fired]
-        self._plan = {i: task for i, task in cascade.tasks.items() if not task.gate}
+        self._plan = cascade.tasks
+        self._work = {i for i, task in cascade.tasks.items() if not task.gate}
         self._members = {m.id: _members(m.trigger, cascade.tasks.values()) for m in self._waiting}
         self._watched: dict[str, list[set[str]]] = {}
         self._seen = -1
@@ -233,7 +234,8 @@ class MilestoneTracker:
     def _set_status(self, task_id: str, status: str) -> None:
         old = self._status.get(task_id)
         self._status[task_id] = status
-        self._completed += (status == TaskStatus.COMPLETED) - (old == TaskStatus.COMPLETED)
+        if task_id in self._work:
+            self._completed += (status == TaskStatus.COMPLETED) - (old == TaskStatus.COMPLETED)
         self._failed += (status == TaskStatus.FAILED) - (old == TaskStatus.FAILED)
         for left in self._watched.get(task_id, ()):
             if status == TaskStatus.COMPLETED:
@@ -248,7 +250,7 @@ class MilestoneTracker:
     def _is_due(self, milestone: Milestone) -> bool:
         trigger = milestone.trigger
         if trigger.type is TriggerType.PERCENTAGE_COMPLETE:
-            return bool(self._plan) and 100.0 * self._completed >= trigger.threshold * len(self._plan)
+            return bool(self._work) and 100.0 * self._completed >= trigger.threshold * len(self._work)
         if trigger.type is TriggerType.ANY_TASK_FAILED:
             return self._failed > 0
         if trigger.type is TriggerType.COST_REACHED:
@@ -259,7 +261,7 @@ class MilestoneTracker:
 def _members(trigger: Trigger, tasks: Iterable[Task]) -> tuple[str, ...]:
     """The tasks that must all be completed."""
     if trigger.type is TriggerType.BRANCH_COMPLETED:
-        return tuple(task.id for task in tasks if task.branch == trigger.branch)
+        return tuple(task.id for task in tasks if task.branch == trigger.branch and not task.gate)
     if trigger.type is TriggerType.GROUP_COMPLETED:
-        return tuple(task.id for task in tasks if task.group == trigger.group)
+        return tuple(task.id for task in tasks if task.group == trigger.group and not task.gate)
     return trigger.tasks

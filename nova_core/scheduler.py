@@ -178,9 +178,9 @@ def blockers(dag: DAG, failed: Collection[str], going: Collection[str]) -> dict[
 def weights(dag: DAG, tasks: Mapping[str, Task], history: Mapping[str, float]) -> list[float]:
     """Seconds each task is expected to take, by index: its last duration, else the plan's, else the average of these.
 
-    With nothing known every task weighs the same, so the longest path is the one with most tasks.
+    With nothing known every task weighs the same, so the longest path is the one with most tasks. Gates weigh nothing.
     """
-    known = [history.get(task_id, tasks[task_id].duration) for task_id in dag.ids]
-    figures = [k for k in known if k is not None]
+    known = [0.0 if tasks[i].gate else history.get(i, tasks[i].duration) for i in dag.ids]
+    figures = [k for k, i in zip(known, dag.ids, strict=True) if k is not None and not tasks[i].gate]
     default = sum(figures) / len(figures) if figures else 1.0
     return [max(default if k is None else k, 1e-6) for k in known]

@@ -79,7 +79,7 @@ class Settling:
             self.failed += 1
             self._board.fail(task_id, f"{task_id} failed: {error}", reason=Reason.MISSING_OUTPUTS, error=error)
             return
-        patch = {**CLEARED, "status": TaskStatus.COMPLETED, "completed_at": iso(self._clock.now())}
+        patch = {**CLEARED, "status": TaskStatus.COMPLETED, "completed_at": iso(self._clock.now()), "gate": True}
         self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} is open", **patch)
         self._board.completed(task_id)
 

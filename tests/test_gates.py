@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from cli_process import nova
 from fakes import FakeClock, FakeExecutor, ok
 
 from nova_core.board import Selection
+from nova_core.check import summarize
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.console.live import counts_line
 from nova_core.executors.base import Ended, EndReason, Job
+from nova_core.history import load_runs
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.junit import junit_xml
+from nova_core.milestones import Milestone, MilestoneTracker, Trigger, TriggerType
 from nova_core.model import Task
 from nova_core.orchestrator import Orchestrator
+from nova_core.parser import parse_text
 from nova_core.parser.cascade import Cascade
+from nova_core.project import Project
 from nova_core.record import TaskState, TaskStatus
 from nova_core.rollup import told
+from nova_core.scheduler import weights
 from nova_core.summary import summary_of
 
 
@@ -89,6 +96,70 @@ def test_a_gate_is_told_only_where_it_failed(
     tasks = told(cascade.tasks, snapshot.state.tasks).values()
     line = counts_line(snapshot, tasks, None)
     assert f"{result.completed}/{result.total} done" in line
+
+
+GATED = (
+    "# M\n\n## Build\n\n### Dough\n\n| Task ID | Task Name | Command | Depends On | Gate |\n|---|---|---|---|---|\n"
+    "| A1 | a | `true` | - | |\n| G | gg | | A1 | yes |\n| A2 | b | `true` | G | |\n"
+    "\n### Other\n\n| Task ID | Task Name | Command | Depends On | Gate |\n|---|---|---|---|---|\n"
+    "| B1 | c | `true` | A2 | |\n| H | hh | | B1 | yes |\n"
+)
+
+
+def test_a_gate_of_a_table_counts_as_no_task() -> None:
+    """Neither in the shape of the plan nor among the tasks of its branch and its group, nor in what is left to do."""
+    cascade = parse_text(GATED, "CASCADE.md")
+    assert cascade.branches == {"Build": {"Dough": ("A1", "A2"), "Other": ("B1",)}}
+    found = summarize(cascade)
+    assert (found.tasks, found.depth, found.roots) == (3, 3, 1)
+    assert sum(weights(cascade.dag, cascade.tasks, {"A1": 6.0, "G": 5.0})) == pytest.approx(18, abs=1e-3)
+
+
+class Reached(NamedTuple):
+    """A store, as far as milestones look at it."""
+
+    tasks: dict[str, TaskState]
+    rev: int = 1
+
+
+@pytest.mark.parametrize(
+    "trigger", [{"group": "Dough"}, {"group": "Other"}, {"branch": "Build"}, {"tasks": ("H",)}, {"threshold": 100.0}]
+)
+def test_milestones_do_not_wait_for_gates(trigger: dict[str, Any]) -> None:
+    """A group, a branch and all of the plan are completed with their tasks; a gate only where it is asked for."""
+    cascade = parse_text(GATED, "CASCADE.md")
+    kinds = {"group": TriggerType.GROUP_COMPLETED, "branch": TriggerType.BRANCH_COMPLETED,
+             "tasks": TriggerType.ALL_TASKS_COMPLETED, "threshold": TriggerType.PERCENTAGE_COMPLETE}  # fmt: skip
+    (name,) = trigger
+    milestone = Milestone("m", Trigger(kinds[name], **trigger))
+    done = TaskState(TaskStatus.COMPLETED)
+    needed = ("H",) if name == "tasks" else tuple(i for group in cascade.branches["Build"].values() for i in group)
+    for number in range(len(needed) + 1):
+        tasks = {i: done if i in needed[:number] else TaskState() for i in cascade.tasks}
+        tracker = MilestoneTracker([milestone], cascade, (), tasks)
+        members = needed if name in ("tasks", "threshold", "branch") else cascade.branches["Build"][trigger["group"]]
+        assert bool(tracker.due(Reached(tasks))) == set(members).issubset(needed[:number])
+
+
+def test_hooks_and_history_count_no_gates(tmp_path: Path) -> None:
+    """A failure blocks tasks; a run has done tasks."""
+    (tmp_path / "CASCADE.md").write_text(GATED.replace("| A2 | b | `true`", "| A2 | b | `false`"))
+    (tmp_path / "nova.yaml").write_text('hooks: {blocked: ["sh", "-c", "echo $NOVA_BLOCKED_COUNT >> counts"]}\n')
+    done = nova("run", "--no-ui", cwd=tmp_path)
+    assert "A2 failed: exit code 1; blocks 1 task" in done.stdout
+    assert (tmp_path / "counts").read_text().split() == ["1"]
+    (run,) = load_runs(Project(tmp_path))
+    assert (run.summary.done, run.summary.failed) == (1, 1)
+    assert nova("status", cwd=tmp_path).stdout.startswith("M: 1/3 done, 1 failed, 1 blocked")
+
+
+def test_gates_of_phases_are_no_change_of_the_plan(tmp_path: Path) -> None:
+    """They come from the settings, which `nova plan` reads as the run did."""
+    (tmp_path / "CASCADE.md").write_text(GATED)
+    (tmp_path / "nova.yaml").write_text("phases: {Build: {gate: true}}\n")
+    nova("run", "--no-ui", cwd=tmp_path)
+    told = nova("plan", cwd=tmp_path)
+    assert (told.returncode, "changed" in told.stdout + told.stderr) == (0, False)
 
 
 def test_a_gate_outside_of_the_selection_is_passed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

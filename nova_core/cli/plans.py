@@ -128,9 +128,10 @@ def plan(
     from nova_core.cli.preview import preview, saved_tasks
     from nova_core.cli.run import configured
     from nova_core.importers import read_plan
+    from nova_core.phases import with_settings
 
     project, config = here(), configured({})
-    for line in changed_lines(read_plan(plan, config.plan), saved_tasks(project)):
+    for line in changed_lines(with_settings(read_plan(plan, config.plan), config), saved_tasks(project)):
         note(line)
     return preview(plan, project, Selection(), config, fresh=False, rerun_changed=rerun_changed, reasons=explain)
 

@@ -81,7 +81,8 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
     for task_id, words in references.missing.items():
         tasks[task_id] = msgspec.structs.replace(tasks[task_id], missing=tuple(words))
     notes = tuple(sorted(findings.notes, key=lambda note: note.line))
-    return Cascade(outline.project, path, tasks, dag, findings.warnings(), branches, notes=notes)
+    work = branches_of(task for task in tasks.values() if not task.gate)
+    return Cascade(outline.project, path, tasks, dag, findings.warnings(), work, notes=notes)
 
 
 def _read(text: str, lines: list[str], findings: Findings) -> tuple[Outline, list[list[Row]], list[Section]]:

@@ -161,8 +161,9 @@ def lines(model: ViewModel, width: int, found: Sequence[Row]) -> Sequence[Conten
 
 def title(model: ViewModel, width: int) -> Content:
     """How large the graph is."""
-    dag = model.cascade.dag
-    return line((" Dependencies", TITLE), f"  {len(dag):,} tasks, {dag.depth} deep", width=width)
+    dag, gates = model.cascade.dag, sum(task.gate for task in model.cascade.tasks.values())
+    shape = f", {dag.depth} deep" if not gates else f", {gates:,} gates"
+    return line((" Dependencies", TITLE), f"  {len(dag) - gates:,} tasks{shape}", width=width)
 
 
 def legend(found: Sequence[Row], width: int) -> Content:

@@ -69,7 +69,9 @@ def _sums(model: ViewModel, width: int) -> list[Content]:
 
 
 def _of(model: ViewModel, *shown: Shown) -> list[str]:
-    return [i for i in model.cascade.tasks if model.shown(i) in shown]
+    """Also gates, which are no work, that failed."""
+    tasks = model.cascade.tasks.items()
+    return [i for i, t in tasks if (at := model.shown(i)) in shown and (not t.gate or at is Shown.FAILED)]
 
 
 def _failures(model: ViewModel, width: int) -> list[Content]:
