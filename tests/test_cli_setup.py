@@ -91,6 +91,33 @@ def test_check_as_json(tmp_path: Path) -> None:
     assert (found["valid"], found["summary"]["tasks"]) == (True, 2)
 
 
+GOOD = BAD.replace("F9", "-").replace("F1 | b", "F2 | b")
+UNKNOWN = "milestones:\n  - id: m\n    trigger: {type: task_complete, target: F9}\n"
+
+
+def test_check_tells_what_a_run_would_refuse(tmp_path: Path) -> None:
+    """Settings and milestones that cannot be used are told with their lines, and what is in the plan all the same."""
+    (tmp_path / "CASCADE.md").write_text(GOOD)
+    (tmp_path / "nova.yaml").write_text("budget: 1\njobs: many\ncolour: red\n")
+    (tmp_path / "milestones.yaml").write_text(UNKNOWN)
+    done, run = (nova(*arguments, cwd=tmp_path) for arguments in (["check"], ["run"]))
+    assert (done.returncode, run.returncode) == (3, 3)
+    assert all(place in done.stderr for place in ("nova.yaml:2: ", "nova.yaml:3: ", "milestones.yaml:3: "))
+    assert "2 tasks" in done.stdout
+    found = json.loads(nova("check", "--json", cwd=tmp_path).stdout)
+    assert (found["valid"], found["summary"]["tasks"]) == (False, 2)
+    assert {p["path"] for p in found["problems"]} == {"nova.yaml", "milestones.yaml"}
+
+
+def test_check_tells_problems_of_plan_and_settings_at_once(tmp_path: Path) -> None:
+    """A plan that is wrong does not hide settings that are."""
+    (tmp_path / "CASCADE.md").write_text(BAD)
+    (tmp_path / "nova.yaml").write_text("jobs: many\n")
+    done = nova("check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert all(place in done.stderr for place in ("CASCADE.md:5: ", "nova.yaml:1: "))
+
+
 @pytest.mark.parametrize("arguments", [["check"], ["graph"], ["run"]])
 def test_a_plan_that_is_not_there(arguments: list[str], tmp_path: Path) -> None:
     """A missing plan is named, exit code 3."""

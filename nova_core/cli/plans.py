@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from nova_core.cli.failures import show_problems
-from nova_core.cli.options import AsJson, Directory, Plan
+from nova_core.cli.options import AsJson, Directory, Plan, here
 from nova_core.cli.output import for_runner, json_text, note, out, out_json, out_lines
 from nova_core.text import clean
 
 if TYPE_CHECKING:
     from nova_core.check import PlanSummary
+    from nova_core.config import Config
+    from nova_core.errors import Problem
     from nova_core.parser import Cascade
     from nova_core.record import TaskState
 
 MAX_PATH_SHOWN = 12
+T = TypeVar("T")
 
 
 class GraphFormat(StrEnum):
@@ -34,50 +37,56 @@ class GraphFormat(StrEnum):
 def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> int:
     """Check the plan and say what is in it.
 
-    Every problem is told with its line; exit code 3 if the plan cannot be run.
+    Every problem of the plan, nova.yaml and milestones.yaml is told with its line; exit code 3 if there is one.
 
     \b
     Examples:  nova check
                nova check docs/plan.md --json
     """
     from nova_core.check import find_warnings, summarize
+    from nova_core.config import Config, load_config
     from nova_core.errors import InputError
+    from nova_core.followers import read_milestones
     from nova_core.importers import read_plan
+    from nova_core.phases import with_settings
+
+    problems: list[Problem] = []
+    settings = read_or_tell(lambda: load_config(None, environ=os.environ), problems)
+    config = settings or Config()
+    cascade = read_or_tell(lambda: read_plan(plan, config.plan), problems)
+    if cascade is not None:
+        read_or_tell(lambda: read_milestones(here(), config, with_settings(cascade, config)), problems)
+        problems += find_warnings(cascade)
+    valid = all(problem.warning for problem in problems)
+    if as_json:
+        found = {"name": cascade.name, "summary": summarize(cascade)} if cascade else {}
+        out_json({"valid": valid, **found, "problems": problems}, indent=True)
+        return 0 if valid else InputError.exit_code
+    show_problems(tuple(problems))
+    if cascade is not None:
+        for line in settings_cautions(cascade, settings) if settings else ():
+            note(f"note: {clean(line)}")
+        out_lines(summary_lines(cascade, summarize(cascade)))
+    return 0 if valid else InputError.exit_code
+
+
+def read_or_tell(read: Callable[[], T], problems: list[Problem]) -> T | None:
+    """What was read; None when it cannot be used, and why is added to `problems`."""
+    from nova_core.errors import InputError
 
     try:
-        cascade = read_plan(plan)
+        return read()
     except InputError as error:
-        if as_json:
-            out_json({"valid": False, "problems": error.problems}, indent=True)
-            return error.exit_code
-        raise
-    found, warnings = summarize(cascade), find_warnings(cascade)
-    if as_json:
-        out_json({"valid": True, "name": cascade.name, "summary": found, "problems": warnings}, indent=True)
-        return 0
-    show_problems(warnings)
-    for line in settings_cautions(cascade):
-        note(f"note: {clean(line)}")
-    out_lines(summary_lines(cascade, found))
-    return 0
+        problems += error.problems
+        return None
 
 
-def settings_cautions(cascade: Cascade) -> list[str]:
-    """What to know of agents and phases, by the settings here; nothing where these are wrong.
-
-    Raises `InputError` for gates that could never open.
-    """
+def settings_cautions(cascade: Cascade, config: Config) -> list[str]:
+    """What to know of agents and phases, by these settings."""
     from nova_core.caution import cautions
-    from nova_core.config import load_config
-    from nova_core.errors import InputError
-    from nova_core.phases import unknown_phases, with_settings
+    from nova_core.phases import unknown_phases
     from nova_core.pricing import default_prices
 
-    try:
-        config = load_config(None, environ=os.environ)
-    except InputError:
-        return []
-    with_settings(cascade, config)
     prices = {**default_prices(), **config.prices}
     return [*unknown_phases(cascade, config), *cautions(config, cascade.tasks.values(), prices)]
 
@@ -124,7 +133,6 @@ def plan(
                nova plan --explain
     """
     from nova_core.board import Selection
-    from nova_core.cli.options import here
     from nova_core.cli.preview import preview, saved_tasks
     from nova_core.cli.run import configured
     from nova_core.importers import read_plan
@@ -161,7 +169,6 @@ def graph(
                nova graph -f mermaid > plan.mmd
                nova graph -f dot | dot -Tsvg > plan.svg
     """
-    from nova_core.cli.options import here
     from nova_core.graph import render
     from nova_core.importers import read_plan
     from nova_core.state import StateManager
