@@ -14,7 +14,7 @@ from pathlib import Path
 from nova_core.agents.records import Records
 from nova_core.config import AgentConfig, Config
 from nova_core.disk import Disk
-from nova_core.errors import EnvironmentProblem
+from nova_core.errors import EnvironmentProblem, Problem
 from nova_core.executors.base import Job
 from nova_core.inbox import attempt_token
 from nova_core.invocation import (
@@ -60,18 +60,17 @@ class Launcher:
 
     def require_commands(self, tasks: Iterable[Task], plan: str) -> None:
         """Raise `EnvironmentProblem` (exit 8) unless every task of `plan` has something to run it that can be found."""
-        missing: dict[str, Task] = {}
+        if found := self.nothing_to_run(tasks, plan):
+            raise EnvironmentProblem(str(found), hint=found.hint)
+
+    def nothing_to_run(self, tasks: Iterable[Task], plan: str) -> Problem | None:
+        """The first task of `plan` that nothing can run, as a warning."""
         for task in tasks:
-            if not (task.command or task.gate or self._config.command):
-                problem = self._agent_problem(task)
-                if problem:
-                    missing.setdefault(problem, task)
-        if missing:
-            problem, task = next(iter(missing.items()))
-            raise EnvironmentProblem(
-                f"{plan}:{task.line}: task {task.id} has nothing to run it: {problem}",
-                hint="give it a Command cell, pass --command 'LINE', or set `agent:` in nova.yaml",
-            )
+            if not (task.command or task.gate or self._config.command) and (problem := self._agent_problem(task)):
+                message = f"task {task.id} has nothing to run it: {problem}"
+                hint = "give it a Command cell, pass --command 'LINE', or set `agent:` in nova.yaml"
+                return Problem(task.file or plan, task.line, message, hint, warning=True)
+        return None
 
     def _agent_problem(self, task: Task) -> str | None:
         names = self.agents_of(task)

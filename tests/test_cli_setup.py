@@ -118,6 +118,18 @@ def test_check_tells_problems_of_plan_and_settings_at_once(tmp_path: Path) -> No
     assert all(place in done.stderr for place in ("CASCADE.md:5: ", "nova.yaml:1: "))
 
 
+def test_check_warns_of_tasks_that_nobody_does(tmp_path: Path) -> None:
+    """A plan without a command or an agent is valid; that a run would end with 8 is told in the words of that run."""
+    (tmp_path / "CASCADE.md").write_text(GOOD)
+    done, run = (nova(*arguments, cwd=tmp_path) for arguments in (["check"], ["run"]))
+    said = "task F1 has nothing to run it: no command and no agent is configured"
+    assert (done.returncode, run.returncode) == (0, 8)
+    assert f"CASCADE.md:5: warning: {said}" in done.stderr
+    assert f"CASCADE.md:5: {said}" in run.stderr
+    (tmp_path / "nova.yaml").write_text("command: make\n")
+    assert nova("check", cwd=tmp_path).stderr == ""
+
+
 @pytest.mark.parametrize("arguments", [["check"], ["graph"], ["run"]])
 def test_a_plan_that_is_not_there(arguments: list[str], tmp_path: Path) -> None:
     """A missing plan is named, exit code 3."""

@@ -57,6 +57,7 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
     if cascade is not None:
         read_or_tell(lambda: read_milestones(here(), config, with_settings(cascade, config)), problems)
         problems += find_warnings(cascade)
+        problems += tasks_nobody_does(cascade, settings) if settings else ()
     valid = all(problem.warning for problem in problems)
     if as_json:
         found = {"name": cascade.name, "summary": summarize(cascade)} if cascade else {}
@@ -79,6 +80,15 @@ def read_or_tell(read: Callable[[], T], problems: list[Problem]) -> T | None:
     except InputError as error:
         problems += error.problems
         return None
+
+
+def tasks_nobody_does(cascade: Cascade, config: Config) -> list[Problem]:
+    """A warning for the first task of the plan that a run would not find a command or an agent for."""
+    from nova_core.launch import Launcher
+
+    launcher = Launcher(here(), config, cascade.name, "", b"", cascade.tasks)
+    found = launcher.nothing_to_run((task for task in cascade.tasks.values() if not task.settled), cascade.path)
+    return [found] if found else []
 
 
 def settings_cautions(cascade: Cascade, config: Config) -> list[str]:
