@@ -199,8 +199,30 @@ def test_a_dry_run_starts_nothing(tmp_path: Path, flags: list[str]) -> None:
     write_plan(tmp_path, "| B | b | `touch ran` | A | |\n| A | a | `touch ran` | - | |\n")
     done = nova("run", *flags, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["A", "B"]
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[0] != " "] == ["A", "B"]
     assert not (tmp_path / "ran").exists()
+
+
+def test_explain_shows_every_command(tmp_path: Path) -> None:
+    """What would be run for each task that is not done is told whole and harmless: its command or agent, its checks."""
+    long = "echo " + "x" * 5000
+    rows = [
+        f"| F1 | - | `{long}` | | `grep -q \x1b[2Ja out` |",
+        "| F2 | F1 | | claude | it is good; `make test` passes; see `README.md` |",
+        "| F3 | - | echo done before | | | x |",
+    ]
+    head = "| Task ID | Depends On | Command | Agent | Criteria | Status |\n|---|---|---|---|---|---|\n"
+    (tmp_path / "CASCADE.md").write_text(head + "\n".join(rows) + "\n")
+    done = nova("run", "-n", "--explain", cwd=tmp_path)
+    assert done.stdout.splitlines() == [
+        "F1  run   never run; depends on nothing",
+        f"    command: {long}",
+        "    check: grep -q a out",
+        "F2  run   never run; after F1",
+        "    agent: claude",
+        "    check: make test",
+        "F3  skip  the plan says x",
+    ]
 
 
 def test_flags_win_over_settings(tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ def preview(
     for line in unknown_phases(cascade, config):
         note(f"warning: {clean(line)}")
     if reasons:
-        out_lines(columns([(clean(e.task_id), e.action, clean(e.why)) for e in found]))
+        rows = columns([(clean(e.task_id), e.action, clean(e.why)) for e in found])
+        out_lines(
+            line for e, row in zip(found, rows, strict=True) for line in (row, *command_lines(e, cascade, config))
+        )
     else:
         going = [row(e, cascade) for e in found if e.action in ("run", "gate")]
         lacking = [f"  {clean(e.task_id)} without {clean('; '.join(e.lacking))}" for e in found if e.lacking]
@@ -51,6 +54,23 @@ def row(explanation: Explanation, cascade: Cascade) -> tuple[str, str]:
     """A task that would run, or a gate that would open."""
     name = clean(cascade.tasks[explanation.task_id].name)
     return clean(explanation.task_id), f"(gate) {name}" if explanation.action == "gate" else name
+
+
+def command_lines(explanation: Explanation, cascade: Cascade, config: Config) -> list[str]:
+    """What will be run for a task that is not done: its command or agent, and the commands that prove its criteria.
+
+    They are told whole, however long: people look here before they run what somebody else wrote.
+    """
+    if explanation.action in ("gate", "skip"):
+        return []
+    task = cascade.tasks[explanation.task_id]
+    agent = task.agent or ", ".join(config.agent)
+    if command := task.command or config.command:
+        lines = [f"    command: {clean(command)}"]
+    else:
+        lines = [f"    agent: {clean(agent)}"] if agent else []
+    checks = [criterion.command for criterion in task.criteria if criterion.command]
+    return [*lines, *(f"    check: {clean(check)}" for check in checks)]
 
 
 def absent_inputs(cascade: Cascade, project: Project) -> dict[str, list[str]]:
