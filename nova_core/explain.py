@@ -81,7 +81,7 @@ class _Walk:
         self.chosen = chosen
         self.lacking: dict[str, tuple[str, ...]] = {}
         self._tasks, self._dag, self._states, self._absent = cascade.tasks, cascade.dag, states, absent
-        self._writers = _Writers(cascade)
+        self._writers = Writers(cascade)
         self._awaited: dict[str, set[str]] = {}  # who waits for a file of a task
         self._done = {i for i, t in states.items() if t.status is TaskStatus.COMPLETED}
         self._frontier = Frontier(self._dag, self._done)
@@ -141,7 +141,38 @@ class _Walk:
         return tuple(words)
 
 
-class _Writers:
+def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, alive: bool = False) -> list[str]:
+    """What a person can do about each thing that a task cannot start without; none if nothing else keeps it.
+
+    `alive` says that an engine is running: it sees by itself when something comes.
+    """
+    state, task = tasks.get(task_id, _NEW), cascade.tasks[task_id]
+    if state.status is not TaskStatus.PENDING or state.blocked_by:
+        return []
+    writers, place, then = (
+        Writers(cascade),
+        f"{task.file or cascade.path}:{task.line}",
+        "" if alive else ", then nova run",
+    )
+    found = []
+    for word in state.missing:
+        kind, _, what = word.partition(" ")
+        if kind == "dependency":
+            found.append(f"correct what {task_id} depends on in {place}, the plan has no {what}{then}")
+            continue
+        path = next((path for path in task.inputs if path.split("|")[0] == what), what)
+        by = {i: tasks.get(i, _NEW).status for i in writers.of(path) if i != task_id}
+        done = next((i for i, status in by.items() if status is TaskStatus.COMPLETED), None)
+        if done:
+            found.append(f"nova retry {done}" + ("" if alive else " && nova run") + f" (it writes {what})")
+        elif by:
+            found.append(f"nova why {next(iter(by))} (it would write {what})")
+        else:
+            found.append(f"put {what} there, no task writes it{then}")
+    return found
+
+
+class Writers:
     """Who writes what, by the places of outputs."""
 
     def __init__(self, cascade: Cascade) -> None:

@@ -360,6 +360,42 @@ def test_why_points_at_the_input_of_what_fails_again(tmp_path: Path) -> None:
     assert hint in nova("why", "F2", cwd=tmp_path).stdout.splitlines()
 
 
+MISSING = """\
+| Task ID | Command | Inputs | Outputs | Depends On |
+|---|---|---|---|---|
+| A | `echo x > a.txt` | | a.txt | - |
+| B | `true` | a.txt | | A |
+| C | `true` | given.csv | | - |
+"""
+
+
+def test_what_to_do_about_missing_inputs(tmp_path: Path) -> None:
+    """Running again would end the same way: the task that writes an input is named, or that the file has to come."""
+    (tmp_path / "CASCADE.md").write_text(MISSING)
+    assert nova("run", "--no-ui", "--only", "A", cwd=tmp_path).returncode == 0
+    (tmp_path / "a.txt").unlink()
+    shown = nova("run", "--no-ui", cwd=tmp_path).stdout
+    advice = ["nova retry A && nova run (it writes a.txt)", "put given.csv there, no task writes it, then nova run"]
+    assert shown.splitlines()[-2:] == [f"next: {advice[0]}", f"      {advice[1]}"]
+    for task_id, line in zip("BC", advice, strict=True):
+        assert nova("why", task_id, cwd=tmp_path).stdout.splitlines()[-1] == f"next: {line}"
+    (tmp_path / "given.csv").touch()
+    assert nova("retry", "A", cwd=tmp_path).returncode == 0
+    assert nova("run", "--no-ui", cwd=tmp_path).returncode == 0
+
+
+def test_what_to_do_about_a_dependency_that_is_not_in_the_plan(tmp_path: Path) -> None:
+    """The place of the plan that has to be corrected is told."""
+    (tmp_path / "nova.yaml").write_text("command: 'true'\n")
+    folder = tmp_path / "tasks" / "01-p"
+    folder.mkdir(parents=True)
+    (folder / "01-a.md").write_text("---\nid: 01-a\ndepends_on: [gone]\n---\n# A\n")
+    shown = nova("run", "tasks", "--no-ui", cwd=tmp_path).stdout.splitlines()[-1]
+    assert shown.startswith("next: correct what ")
+    assert "01-a.md:" in shown
+    assert "the plan has no gone, then nova run" in shown
+
+
 def test_why_a_paused_run_does_not_go_on() -> None:
     """A ready task in a paused run waits for `nova resume`."""
     state = msgspec.structs.replace(state_of(), run=RunState(paused=True))

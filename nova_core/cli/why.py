@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from nova_core.cli.output import out_lines
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
 from nova_core.errors import EnvironmentProblem
+from nova_core.explain import remedies
 from nova_core.freshness import newer, same_failure
 from nova_core.held import refused_words
 from nova_core.record import State, TaskState, TaskStatus
@@ -43,7 +45,9 @@ def why(
     planned = plan.tasks.get(task) if plan else None
     alive = engine_alive(project.lock_file) is not None
     again = failed_alike(project, task, state)
-    out_lines(explanation(task, state, planned, alive=alive, log=log_lines(project, task), again=again))
+    advice = remedies(task, plan, state.tasks, alive=alive) if plan and planned else []
+    log = log_lines(project, task)
+    out_lines(explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice))
     return 0
 
 
@@ -76,12 +80,17 @@ def log_lines(project: Project, task: str) -> list[str]:
 
 
 def explanation(
-    task_id: str, state: State, planned: Task | None, *, alive: bool, log: list[str], again: bool = False
-) -> list[str]:
-    """All there is to say, and the next steps at the end; `again` says that it failed as it did before."""
+    task_id: str, state: State, planned: Task | None, *, alive: bool, log: list[str], again: bool = False,
+    advice: Sequence[str] = (),
+) -> list[str]:  # fmt: skip
+    """All there is to say, and the next steps at the end; `again` says that it failed as it did before.
+
+    `advice` is what brings what the task cannot start without.
+    """
     task = state.tasks.get(task_id, TaskState())
     title = f"{clean(task_id)}  {clean(planned.name)}" if planned else f"{clean(task_id)} (not in the plan any more)"
     said, steps = verdict(task_id, task, state, planned, alive=alive)
+    steps = [clean(line) for line in advice] or steps
     if again and planned and planned.depends_on:
         said.append("it failed again the same way: its input may be wrong")
         needs = clean(" ".join(planned.depends_on))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nova_core.console.lines import failure_text
+from nova_core.explain import remedies
 from nova_core.record import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration, money, tokens
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from nova_core.worktime import WorkTime
 
 MAX_SHOWN = 20
+MAX_REMEDIES = 5
 TAIL_LINES = 5
 PAUSED = "the run is paused: nova resume"
 Tail = Callable[[str], list[str]]
@@ -135,9 +137,18 @@ def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Sna
         steps = [f"nova why {first}", f"nova logs {first}", f"{again} && nova run"]
     elif waiting := [i for i, task in snapshot.state.tasks.items() if task.approval == "waiting"]:
         steps = [f"nova approve {clean(' '.join(waiting[:MAX_SHOWN]))}"]
-    elif result.exit_code:
+    elif result.exit_code and (not snapshot.lacking or set(snapshot.ready) - set(snapshot.lacking)):
         steps = ["nova run", "nova status"]
+    steps += remedy_lines(snapshot)
     return ["", *(f"{'next:' if not i else '     '} {step}" for i, step in enumerate(steps))] if steps else []
+
+
+def remedy_lines(snapshot: Snapshot) -> list[str]:
+    """What to do for the first of those that cannot start for want of something, each thing once."""
+    tasks = snapshot.cascade.tasks
+    lacking = [i for i in snapshot.lacking if i in tasks][:MAX_REMEDIES]
+    found = (clean(line) for i in lacking for line in remedies(i, snapshot.cascade, snapshot.state.tasks))
+    return list(dict.fromkeys(found))[:MAX_REMEDIES]
 
 
 def summary_object(result: RunResult) -> dict[str, Any]:
