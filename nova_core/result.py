@@ -120,6 +120,7 @@ class RunResult(msgspec.Struct, frozen=True):
             (self.failed - self.cancelled, "failed"),
             (self.cancelled, "cancelled"),
             (self.blocked, "blocked"),
+            (self.waiting_approval, "waiting for approval"),
         )
         parts = [f"{self.completed}/{self.total} completed"]
         parts += [f"{n} {word}" for n, word in words if n]

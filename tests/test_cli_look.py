@@ -96,6 +96,18 @@ def test_status_of_a_run(project: Project) -> None:
     assert any(line.split() == ["Two", "1/2", "done,", "1", "blocked"] for line in lines)
 
 
+def test_status_tells_who_waits_for_a_person_apart(project: Project) -> None:
+    """What waits for approval is not at work: over all, and in its branch and group."""
+    running = TaskState(status=TaskStatus.IN_PROGRESS)
+    tasks = {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"), "G2": running}
+    plan = parse_text(PLAN, "CASCADE.md")
+    lines = status.screen(state_of(**tasks), plan, None, 0)
+    assert lines[0] == "Demo: 0/4 done, 1 in progress, 1 waiting for approval, 2 pending"
+    assert "  One  0/2 done, 1 waiting for approval, 1 pending" in lines
+    assert "  Two  0/2 done, 1 in progress, 1 pending" in lines
+    assert status.screen(state_of(**tasks), None, None, 0)[0] == "Demo: 0/2 done, 1 in progress, 1 waiting for approval"
+
+
 def test_status_as_json(project: Project) -> None:
     """`--json` holds the counts and the whole state."""
     found = json.loads(nova("status", "--json", cwd=project.root).stdout)

@@ -7,7 +7,7 @@ import pytest
 from nova_core.clock import iso
 from nova_core.parser import parse_text
 from nova_core.record import State, TaskState, TaskStatus
-from nova_core.result import Snapshot
+from nova_core.result import Snapshot, summarize
 
 NOW = 1_700_000_000.0
 PLAN = """\
@@ -37,3 +37,11 @@ def test_what_is_left_of_the_critical_path(tasks: dict[str, TaskState], left: fl
     """Done and hopeless tasks take no more time, running ones what they have not taken yet."""
     snapshot = Snapshot.of(parse_text(PLAN, "P.md"), State(tasks=tasks), 2, NOW)
     assert snapshot.critical_path_left == pytest.approx(left)
+
+
+def test_the_last_line_tells_who_waits_for_a_person() -> None:
+    """What waits for approval is neither completed nor blocked, and is not left out."""
+    waiting = TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")
+    state = State(tasks={"A": DONE, "B": waiting, "C": TaskState(status=TaskStatus.FAILED)})
+    result = summarize("ABC", state, 1.0, NOW, stopped=False, over_budget=False)
+    assert result.line() == "1/3 completed, 1 failed, 1 waiting for approval"

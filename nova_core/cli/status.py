@@ -108,12 +108,13 @@ def screen(state: State, plan: Cascade | None, engine: EngineInfo | None, now: f
     tasks = in_plan_order(state, plan)
     tree = RollupTree(plan.branches, tasks) if plan else None
     whole = tree.project if tree else rollup(tasks.values())
+    waiting = approvals(tasks, plan)
     return [
-        f"{clean(state.project.name or 'run')}: {counts_text(whole)}",
+        f"{clean(state.project.name or 'run')}: {counts_text(whole, waiting[()])}",
         engine_line(engine, paused=state.run.paused),
         *hold_lines(state, now),
         *usage_lines(whole),
-        *group_lines(tree, plan),
+        *group_lines(tree, plan, waiting),
         *task_lines(tasks, plan, now),
     ]
 
@@ -132,10 +133,21 @@ def words_of(tasks: Mapping[str, TaskState], plan: Cascade | None) -> dict[str, 
     return {task_id: shown_status(task, task_id in ready) for task_id, task in tasks.items()}
 
 
-def counts_text(figures: Rollup) -> str:
-    """`3/10 done, 1 failed, 2 blocked`."""
+def approvals(tasks: Mapping[str, TaskState], plan: Cascade | None) -> Counter[tuple[str, ...]]:
+    """How many tasks wait for a person: of all, by branch, and by branch and group."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for task_id, state in tasks.items():
+        if state.status is TaskStatus.IN_PROGRESS and state.approval == "waiting":
+            task = plan.tasks[task_id] if plan else None
+            found.update([(), (task.branch,), (task.branch, task.group)] if task else [()])
+    return found
+
+
+def counts_text(figures: Rollup, waiting: int = 0) -> str:
+    """`3/10 done, 1 failed, 2 blocked`; of those in progress `waiting` have no worker, but wait for a person."""
     parts = (
-        (figures.in_progress, "in progress"),
+        (figures.in_progress - waiting, "in progress"),
+        (waiting, "waiting for approval"),
         (figures.failed - figures.cancelled, "failed"),
         (figures.cancelled, "cancelled"),
         (figures.blocked, "blocked"),
@@ -170,15 +182,18 @@ def usage_lines(figures: Rollup) -> list[str]:
     return [f"tokens: {tokens(figures.tokens.total)}  cost: {least}{cost}"]
 
 
-def group_lines(tree: RollupTree | None, plan: Cascade | None) -> list[str]:
+def group_lines(tree: RollupTree | None, plan: Cascade | None, waiting: Mapping[tuple[str, ...], int]) -> list[str]:
     """One line per branch and group, when there is more than one."""
     if tree is None or plan is None or sum(map(len, plan.branches.values())) < 2:
         return []
     rows = []
     for branch, groups in plan.branches.items():
-        rows.append((clean(branch), counts_text(tree.branch(branch))))
+        rows.append((clean(branch), counts_text(tree.branch(branch), waiting.get((branch,), 0))))
         if len(groups) > 1 or branch not in groups:
-            rows += [(f"  {clean(group)}", counts_text(tree.group(branch, group))) for group in groups]
+            rows += [
+                (f"  {clean(group)}", counts_text(tree.group(branch, group), waiting.get((branch, group), 0)))
+                for group in groups
+            ]
     return ["", *columns(rows)]
 
 
