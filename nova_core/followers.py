@@ -61,6 +61,9 @@ class Followers:
 
     def begin(self) -> None:
         """The run begins: from here on hooks are told, and warnings are heard."""
+        to_do = any(not task.settled for task in self._cascade.tasks.values())
+        if self._ticker and to_do and not self._cascade.marks:
+            self._warn("nothing will be ticked: this plan has no boxes for its tasks")
         self._begun = True
         self.hooks.listen()
 

@@ -57,6 +57,12 @@ def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("name", ["retry", "skip", "approve", "cancel"])
+def test_help_tells_where_several_tasks_are_taken(name: str, tmp_path: Path) -> None:
+    """An argument that may be repeated says so."""
+    assert "ID..." in nova(name, "--help", cwd=tmp_path).stdout.splitlines()[0]
+
+
 def test_help_lists_every_command(tmp_path: Path) -> None:
     """`nova --help` names all commands and the exit codes."""
     text = nova("--help", cwd=tmp_path).stdout

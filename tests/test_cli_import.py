@@ -71,6 +71,18 @@ def test_a_run_ticks_what_it_finished_and_nothing_else(tmp_path: Path, spec: Pat
     assert spec.read_text() == ticked
 
 
+def test_a_run_says_once_that_there_is_nothing_to_tick(tmp_path: Path) -> None:
+    """`--tick` is not silent where the plan has no boxes; a checklist that is done already is no such plan."""
+    said = "nothing will be ticked: this plan has no boxes for its tasks"
+    (tmp_path / "CASCADE.md").write_text("| Task ID | Depends On | Command |\n|---|---|---|\n| A | - | true |\n")
+    assert nova("run", "--tick", cwd=tmp_path).stdout.count(said) == 1
+    assert said not in nova("run", cwd=tmp_path).stdout
+    done = tmp_path / "done" / "tasks.md"
+    done.parent.mkdir()
+    done.write_text("# Plan\n\n- [x] T001 Make\n")
+    assert said not in nova("run", "--tick", "tasks.md", "--command", "true", cwd=done.parent).stdout
+
+
 def test_a_failure_is_not_ticked(tmp_path: Path, spec: Path) -> None:
     """Nor is what it blocks, nor its parent."""
     done = nova("run", "--tick", str(spec), "--command", 'test "$NOVA_TASK_ID" != 2.3', cwd=tmp_path)

@@ -45,6 +45,8 @@ def test_settings_in_the_template_are_all_known(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert rows["jobs"]["from"] == "nova.yaml:2"
+    assert rows["agents.claude"]["value"]["permissions"] == "shell"
+    assert rows["agents.claude"]["value"]["command"] == []
     assert rows["limits.groups"]["value"] == {"First steps": 1}
 
 

@@ -14,8 +14,8 @@ from nova_core.errors import EnvironmentProblem, UsageError
 if TYPE_CHECKING:
     from nova_core.project import Project
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID", help="The tasks.", show_default=False)]
-SomeIds = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The tasks.", show_default=False)]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The tasks.", show_default=False)]
+SomeIds = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The tasks.", show_default=False)]
 
 
 def carry_out(command: Command) -> int:

@@ -47,7 +47,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print what would run; start nothing.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Like -n, with the reason for every task.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing more after the first failure.")] = False,
-    tick: Annotated[bool, typer.Option("--tick", help="Tick the boxes of finished tasks in the plan.")] = False,
+    tick: Annotated[bool, typer.Option("--tick", help="Tick the boxes of finished tasks in a tasks.md.")] = False,
     retries: Annotated[int | None, typer.Option(min=0, metavar="N", help="Times to retry a failed task.")] = None,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time for a task, such as 30m.")] = None,
     idle_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time without any output.")] = None,

@@ -36,9 +36,10 @@ NOVA_YAML = """\
 # budget: 20              # US dollars; nothing is started above it
 # fail_fast: false        # start nothing more after the first failure
 
-# agents:
+# agents:                 # Nova knows claude, codex, gemini, opencode and aider: they need no entry
 #   claude:
-#     command: [claude, -p, "{prompt}"]
+#     model: sonnet
+#     permissions: shell    # safe, shell or bypass: what it may do without asking
 
 # limits:
 #   groups:
