@@ -42,6 +42,7 @@ from nova_core.recovery import accept_plan, recover
 from nova_core.result import RunResult, Snapshot, summarize
 from nova_core.scheduler import weights
 from nova_core.store import Listener, Store
+from nova_core.text import number_of
 
 _PATIENCE = 1.0  # seconds of a turn that waits for workers to end, or for the disk
 
@@ -299,7 +300,9 @@ class Orchestrator:
         for warning in (*store.warnings, *unknown, *lacking, *cautions(self.config, open_tasks, prices)):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or iso(self._clock.now())
-        text = f"{self.cascade.name}: {len(self.board.work)} tasks, {self.max_workers} workers"
+        text = (
+            f"{self.cascade.name}: {number_of(len(self.board.work), 'task')}, {number_of(self.max_workers, 'worker')}"
+        )
         of_run = {"name": self.cascade.name, "started_at": started, "completed_at": None, "id": store.run.id}
         store.record(EventKind.RUN_STARTED, None, text, **of_run)
 
@@ -314,7 +317,7 @@ class Orchestrator:
         if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text)):
             return Reply(False, f"not a number of workers: {text[:80]}")
         self.max_workers = int(text)
-        return Reply(True, f"{self.max_workers} workers")
+        return Reply(True, number_of(self.max_workers, "worker"))
 
     def _finish(self, loop: Loop) -> RunResult:
         store = self.store

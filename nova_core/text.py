@@ -103,6 +103,16 @@ def head_and_tail(text: str, limit: int) -> str:
     return text[: room - tail] + marker + text[-tail:]
 
 
+def cut(text: str, limit: int = 200) -> str:
+    """At most `limit` characters of `text`, with `…` for the rest: for names, which may be of any length."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def number_of(count: int, one: str, many: str = "") -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def duration(seconds: float) -> str:
     """Format seconds in at most two units, rounded down: `0.4s`, `42s`, `1m 05s`, `2h 30m`, `1d 03h`."""
     if not seconds > 0:  # also nan

@@ -155,6 +155,16 @@ def test_status_of_a_damaged_state(tmp_path: Path, data: bytes) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_damaged_state_that_can_be_built_again(tmp_path: Path) -> None:
+    """Where the events are there, the next run builds the state anew, as the hint says."""
+    (tmp_path / "CASCADE.md").write_text("| Task ID | Depends On | Command |\n|---|---|---|\n| A | - | true |\n")
+    assert nova("run", cwd=tmp_path).returncode == 0
+    (tmp_path / "cascade_state.json").write_bytes(b"{")
+    assert "hint: the next nova run keeps it aside" in nova("status", cwd=tmp_path).stderr
+    assert nova("run", cwd=tmp_path).returncode == 0
+    assert "1/1 done" in nova("status", cwd=tmp_path).stdout
+
+
 def test_status_without_the_plan(project: Project) -> None:
     """The state can be shown when the plan is gone."""
     (project.root / "CASCADE.md").unlink()

@@ -203,6 +203,12 @@ def test_a_dry_run_starts_nothing(tmp_path: Path, flags: list[str]) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_one_task_is_no_tasks(tmp_path: Path) -> None:
+    """A run of one task by one worker is told in the singular."""
+    write_plan(tmp_path, "| A | a | `true` | - | |\n")
+    assert ": 1 task, 1 worker\n" in nova("run", "-j", "1", cwd=tmp_path).stdout
+
+
 def test_explain_shows_every_command(tmp_path: Path) -> None:
     """What would be run for each task that is not done is told whole and harmless: its command or agent, its checks."""
     long = "echo " + "x" * 5000

@@ -138,6 +138,7 @@ def test_a_plan_that_is_not_there(arguments: list[str], tmp_path: Path) -> None:
     done = nova(*arguments, cwd=tmp_path)
     assert done.returncode == 3
     assert "CASCADE.md" in done.stderr
+    assert "nova init" in done.stderr
     assert "Traceback" not in done.stderr
 
 

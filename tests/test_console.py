@@ -100,6 +100,10 @@ def result(**changes: Any) -> RunResult:
         ),
         (event(EventKind.MILESTONE, None, "Half: way"), "03:04:05 milestone: Half: way"),
         (event(EventKind.RUN_ENDED, None), "03:04:05 run ended"),
+        (
+            event(EventKind.PLAN_CHANGED, None, "the plan changed: 1 added"),
+            "03:04:05 plan changed: 1 added",
+        ),
         (event(EventKind.TASK_RUNNING, pid=3), None),
         (event(EventKind.TASK_PROGRESS, progress=3), None),
     ],
@@ -107,6 +111,13 @@ def result(**changes: Any) -> RunResult:
 def test_event_line(happened: Event, line: str | None) -> None:
     """Every event is one line of time, task, word and detail; what interests nobody is none."""
     assert event_line(happened, plan().tasks, LocalClock()) == line
+
+
+def test_event_lines_cut_long_names() -> None:
+    """A name of any length leaves the line readable, and says that it was cut."""
+    tasks = {"F1": Task("F1", "x" * 100_000)}
+    line = event_line(event(EventKind.TASK_STARTED, attempt=1), tasks, LocalClock())
+    assert line == f"03:04:05 F1 started  {'x' * 199}…"
 
 
 @pytest.mark.parametrize("kind", list(EventKind))

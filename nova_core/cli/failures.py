@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+from nova_core.cli.options import DEFAULT_PLAN
 from nova_core.cli.output import note
 from nova_core.errors import EnvironmentProblem, InputError, NovaError, Problem
 
@@ -32,8 +33,10 @@ def show_problems(problems: tuple[Problem, ...]) -> None:
     for problem in problems:
         mark = "warning: " if problem.warning else ""
         lines.append(f"{clean(problem.place)}: {mark}{clean(problem.message)}")
-        if problem.hint:
-            lines.append(f"  hint: {clean(problem.hint)}")
+        nothing_yet = problem.path == DEFAULT_PLAN and not os.path.lexists(DEFAULT_PLAN)
+        hint = "nova init writes one to start from; or give the path of a plan" if nothing_yet else problem.hint
+        if hint:
+            lines.append(f"  hint: {clean(hint)}")
     if lines:
         note("\n".join(lines))
 

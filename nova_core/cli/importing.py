@@ -15,7 +15,7 @@ from nova_core.cli.options import AsJson, Directory, Plan
 from nova_core.cli.output import note, out, out_json, out_lines
 from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.model import NoteKind
-from nova_core.text import clean
+from nova_core.text import clean, number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,7 @@ def report_lines(cascade: Cascade) -> list[str]:
 def counts_line(cascade: Cascade) -> str:
     """The counts in one line."""
     found = report(cascade)
-    parts = [f"{found['tasks']:,} tasks", f"{found['edges']:,} edges"]
+    parts = [number_of(found["tasks"], "task"), number_of(found["edges"], "edge")]
     names = (("gates", "gates"), ("done", "done already"), ("dropped_tasks", "not to be done"))
     parts += [f"{found[key]:,} {word}" for key, word in names if found[key]]
     parts += [f"{number} {kind}" for kind, number in found["notes"].items() if number]

@@ -79,12 +79,34 @@ def here() -> Project:
 
 def load_state(project: Project) -> State:
     """The saved state; `UsageError` when nothing has been run here yet."""
+    from nova_core.errors import NewerStateError, StateError
     from nova_core.state import StateManager
 
     try:
         return StateManager(project.state_file).load()
     except FileNotFoundError:
         raise UsageError("nothing has been run here yet", hint="nova run starts the plan in CASCADE.md") from None
+    except NewerStateError:
+        raise
+    except StateError as error:
+        if not has_events(project):
+            raise
+        hint = "the next nova run keeps it aside, and builds the state again from .nova/nova.db"
+        raise StateError(error.message, hint=hint) from None
+
+
+def has_events(project: Project) -> bool:
+    """Whether there is a history from which the state can be built again."""
+    from nova_core.database import Database
+
+    try:
+        database = Database(project.database, read_only=True)
+    except EnvironmentProblem:
+        return False
+    try:
+        return database.last_rev() > 0
+    finally:
+        database.close()
 
 
 def plan_of(state: State) -> Cascade | None:

@@ -103,7 +103,7 @@ def settings_cautions(cascade: Cascade, config: Config) -> list[str]:
 
 def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
     """What is in the plan, for a person."""
-    from nova_core.text import clean, duration
+    from nova_core.text import duration, number_of
 
     path = " -> ".join(found.critical_path[:MAX_PATH_SHOWN])
     more = f" -> ... ({len(found.critical_path)} tasks)" if len(found.critical_path) > MAX_PATH_SHOWN else ""
@@ -123,11 +123,6 @@ def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
         f"longest path{long}: {clean(path)}{more}",
         *([f"tasks: {parts}"] if parts else []),
     ]
-
-
-def number_of(count: int, one: str, many: str = "") -> str:
-    """`1 task`, `2 tasks`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def plan(

@@ -11,7 +11,7 @@ from nova_core.importers import read_plan
 from nova_core.opening import limits_of
 from nova_core.phases import phase_named, unknown_phases, with_settings
 from nova_core.scheduler import weights
-from nova_core.text import clean, duration, size
+from nova_core.text import clean, cut, duration, number_of, size
 from nova_core.validation import missing
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def preview(
 
 def row(explanation: Explanation, cascade: Cascade) -> tuple[str, str]:
     """A task that would run, or a gate that would open."""
-    name = clean(cascade.tasks[explanation.task_id].name)
+    name = cut(clean(cascade.tasks[explanation.task_id].name))
     return clean(explanation.task_id), f"(gate) {name}" if explanation.action == "gate" else name
 
 
@@ -98,7 +98,7 @@ def limit_lines(cascade: Cascade, config: Config) -> list[str]:
         of_phase += [f"gate: {phase.gate}"] if phase and phase.gate else []
         rows += [f"  {clean(branch)}: {', '.join(of_phase)}"] if of_phase else []
     rows += [f"  group {clean(group)}: {most} at once" for group, most in limits.groups.items()]
-    return [f"limits: {', '.join([f'{config.jobs} workers', *words])}", *rows] if words or rows else []
+    return [f"limits: {', '.join([number_of(config.jobs, 'worker'), *words])}", *rows] if words or rows else []
 
 
 def saved_tasks(project: Project) -> dict[str, TaskState]:

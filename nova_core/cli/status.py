@@ -17,7 +17,7 @@ from nova_core.errors import UsageError
 from nova_core.held import current_holds, hold_words, waits_words
 from nova_core.record import State, TaskState, TaskStatus
 from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Rollup, RollupTree, Shown, rollup, shown_status
-from nova_core.text import clean, costs, duration, tokens
+from nova_core.text import clean, costs, cut, duration, tokens
 
 if TYPE_CHECKING:
     from nova_core.lock import EngineInfo
@@ -216,7 +216,7 @@ def task_lines(tasks: Mapping[str, TaskState], plan: Cascade | None, now: float)
 
 def described(task_id: str, task: TaskState, plan: Cascade | None, now: float) -> str:
     """The name of the task and what is to say about it."""
-    name = clean(plan.tasks[task_id].name) if plan else ""
+    name = cut(clean(plan.tasks[task_id].name)) if plan else ""
     return "  ".join(part for part in (name, detail(task, now)) if part)
 
 

@@ -16,7 +16,7 @@ from nova_core.explain import remedies
 from nova_core.freshness import newer, same_failure
 from nova_core.held import refused_words
 from nova_core.record import State, TaskState, TaskStatus
-from nova_core.text import clean, duration
+from nova_core.text import clean, cut, duration
 
 if TYPE_CHECKING:
     from nova_core.model import Task
@@ -88,7 +88,9 @@ def explanation(
     `advice` is what brings what the task cannot start without.
     """
     task = state.tasks.get(task_id, TaskState())
-    title = f"{clean(task_id)}  {clean(planned.name)}" if planned else f"{clean(task_id)} (not in the plan any more)"
+    title = (
+        f"{clean(task_id)}  {cut(clean(planned.name))}" if planned else f"{clean(task_id)} (not in the plan any more)"
+    )
     said, steps = verdict(task_id, task, state, planned, alive=alive)
     steps = [clean(line) for line in advice] or steps
     if again and planned and planned.depends_on:

@@ -7,7 +7,7 @@ from typing import Any
 
 from nova_core.events import Event, EventKind
 from nova_core.model import Task
-from nova_core.text import clean, duration
+from nova_core.text import clean, cut, duration
 
 WORDS = {
     EventKind.RUN_STARTED: "run started",
@@ -82,7 +82,7 @@ def detail_of(event: Event, tasks: Mapping[str, Task]) -> str | None:
         task = tasks.get(event.task or "")
         attempt = patch.get("attempt", 1)
         again = f" (attempt {attempt})" if attempt != 1 else ""
-        return f"{again}  {clean(task.name)}" if task else again
+        return f"{again}  {cut(clean(task.name))}" if task else again
     if event.kind is EventKind.TASK_COMPLETED:
         return completed_detail(event)
     if event.kind is EventKind.TASK_FAILED:
@@ -105,8 +105,8 @@ def completed_detail(event: Event) -> str:
 
 
 def said(event: Event) -> str:
-    """The event's own message; the task it begins with is on the line already."""
-    text = event.message.removeprefix(f"{event.task} ")
+    """The event's own message; the task or the word it begins with is on the line already."""
+    text = event.message.removeprefix(f"{event.task} ").removeprefix("the plan changed: ")
     return f": {clean(text)}" if text else ""
 
 
