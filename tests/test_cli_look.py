@@ -348,6 +348,7 @@ def test_why_a_task_failed(project: Project) -> None:
         ),
         ("F1", {"F1": TaskState(status=TaskStatus.IN_PROGRESS)}, False, "next: nova run (takes it over)"),
         ("F1", {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")}, True, "next: nova approve F1"),
+        ("F1", {"F1": TaskState(retry_at="t", failures=1, error="x")}, True, "failed 1 time, is tried again at t"),
         ("F1", {"F1": TaskState(retry_at="t", failures=2, error="x")}, True, "failed 2 times, is tried again at t"),
         ("F1", {"F1": TaskState(status=TaskStatus.COMPLETED, skipped=True)}, False, "completed: skipped by hand"),
         (

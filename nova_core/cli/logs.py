@@ -56,11 +56,12 @@ def logs(
 
 def path_of(project: Project, state: State, task: str, attempt: int | None) -> Path:
     """The log of the attempt, which must have been made."""
-    from nova_core.text import clean
+    from nova_core.text import clean, number_of
 
     latest = state.tasks[task].attempt
     if attempt is not None and attempt > latest:
-        raise UsageError(f"{clean(task)} has had {latest} attempts", hint=f"nova logs {clean(task)} shows the latest")
+        had = f"{clean(task)} has had {number_of(latest, 'attempt')}"
+        raise UsageError(had, hint=f"nova logs {clean(task)} shows the latest")
     try:
         return project.attempt_log(task, attempt or latest, latest, state.tasks)
     except ValueError:

@@ -16,7 +16,7 @@ from nova_core.explain import remedies
 from nova_core.freshness import newer, same_failure
 from nova_core.held import refused_words
 from nova_core.record import State, TaskState, TaskStatus
-from nova_core.text import clean, cut, duration
+from nova_core.text import clean, cut, duration, number_of
 
 if TYPE_CHECKING:
     from nova_core.model import Task
@@ -154,7 +154,7 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
         said += [f"last time: {failure_text(task.reason, task.error)}"] if task.reason else []
         return said, ["nova resume (tries again now)", f"nova cancel {name} (gives it up)", *go_on]
     if task.retry_at:
-        again = f"failed {task.failures} times, is tried again at {clean(task.retry_at)}"
+        again = f"failed {number_of(task.failures, 'time')}, is tried again at {clean(task.retry_at)}"
         return [again, f"last time: {failure_text(task.reason, task.error)}"], go_on
     unmet = [d for d in planned.depends_on if not is_completed(state, d)] if planned else []
     if unmet:
