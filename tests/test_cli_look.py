@@ -424,3 +424,15 @@ def test_why_a_paused_run_does_not_go_on() -> None:
     state = msgspec.structs.replace(state_of(), run=RunState(paused=True))
     planned = parse_text(PLAN, "CASCADE.md").tasks["F1"]
     assert why_module.explanation("F1", state, planned, alive=True, log=[])[-1] == "next: nova resume"
+
+
+def test_why_names_all_that_is_in_the_way(tmp_path: Path) -> None:
+    """Also more than the state remembers, through what waits itself; and each of these tells what it blocks."""
+    head = "# D\n\n| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n"
+    rows = "".join(f"| A{n} | fails | `false` | |\n" for n in range(1, 6))
+    rows += "| B | waits | `true` | A1-A5 |\n| C | waits, too | `true` | B |\n"
+    (tmp_path / "CASCADE.md").write_text(head + rows)
+    assert nova("run", "--no-ui", cwd=tmp_path).returncode == 1
+    for task in "BC":
+        assert "blocked by A1, A2, A3, A4, A5\n" in nova("why", task, cwd=tmp_path).stdout
+    assert "blocks B, C\n" in nova("why", "A5", cwd=tmp_path).stdout

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from nova_core.cli.options import Directory, check_ids, here, load_state, plan_of
@@ -15,14 +16,18 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.explain import remedies
 from nova_core.freshness import newer, same_failure
 from nova_core.held import refused_words
+from nova_core.hookdata import blocked_tasks
 from nova_core.record import State, TaskState, TaskStatus
 from nova_core.text import clean, cut, duration, number_of
 
 if TYPE_CHECKING:
+    from nova_core.dag import DAG
     from nova_core.model import Task
+    from nova_core.parser import Cascade
     from nova_core.project import Project
 
 LOG_LINES = 10
+MOST_CAUSES = 20
 MOST_BLOCKED = 10
 
 
@@ -46,6 +51,7 @@ def why(
     alive = engine_alive(project.lock_file) is not None
     again = failed_alike(project, task, state)
     advice = remedies(task, plan, state.tasks, alive=alive) if plan and planned else []
+    state = with_all_causes(state, plan, task) if plan and planned else state
     log = log_lines(project, task)
     out_lines(explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice))
     return 0
@@ -77,6 +83,34 @@ def log_lines(project: Project, task: str) -> list[str]:
     path = project.latest_log(task)
     lines = tail(path, LOG_LINES)
     return [f"log: {clean(str(path.relative_to(project.root)))}", *(f"    | {line}" for line in lines)] if lines else []
+
+
+def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:
+    """The state, in which a task names all failed ones in its way, and each that it is in the way of names it.
+
+    The engine writes down three at most: with thousands of failures all of them would be the square of that.
+    """
+    dag, tasks = plan.dag, dict(state.tasks)
+    own = tasks.get(task_id, TaskState())
+    if own.blocked_by:
+        tasks[task_id] = msgspec.structs.replace(own, blocked_by=failed_above(dag, tasks, task_id))
+    for other in blocked_tasks(dag, tasks, task_id) if own.status is TaskStatus.FAILED else ():
+        known = tasks.get(other, TaskState())
+        tasks[other] = msgspec.structs.replace(known, blocked_by=tuple({*known.blocked_by, task_id}))
+    return msgspec.structs.replace(state, tasks=tasks)
+
+
+def failed_above(dag: DAG, tasks: Mapping[str, TaskState], task_id: str) -> tuple[str, ...]:
+    """The failed tasks that keep a task from starting, the nearest first."""
+    found: dict[str, TaskStatus] = {}
+    todo = [dag.index[task_id]]
+    for index in todo:
+        for below in dag.dependencies[index]:
+            name = dag.ids[below]
+            if name not in found:
+                found[name] = tasks.get(name, TaskState()).status
+                todo += [below] if found[name] is TaskStatus.PENDING else []
+    return tuple(i for i, status in found.items() if status is TaskStatus.FAILED)
 
 
 def explanation(
@@ -141,7 +175,8 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
     go_on = [] if alive else ["nova run"]
     if task.blocked_by:
         cause = clean(task.blocked_by[0])
-        return [f"blocked by {clean(', '.join(task.blocked_by))}"], [
+        more = f" and {len(task.blocked_by) - MOST_CAUSES:,} more" if len(task.blocked_by) > MOST_CAUSES else ""
+        return [f"blocked by {clean(', '.join(task.blocked_by[:MOST_CAUSES]))}{more}"], [
             f"nova why {cause}",
             f"nova retry {cause}" if alive else f"nova retry {cause} && nova run",
         ]
