@@ -273,7 +273,7 @@ USAGE = {
     "logs ../../etc/passwd": Case(ran, r"there is no task \.\./\.\./etc/passwd", 2, ("logs", "../../etc/passwd")),
     "logs unknown": Case(ran, r"there is no task unknown", 2, ("logs", "unknown")),
     "logs -- -rf": Case(ran, r"there is no task -rf", 2, ("logs", "--", "-rf")),
-    "logs of attempt 9": Case(ran, r"F1 has had 1 attempts", 2, ("logs", "F1", "--attempt", "9")),
+    "logs of attempt 9": Case(ran, r"F1 has had 1 attempt", 2, ("logs", "F1", "--attempt", "9")),
     "why unknown": Case(ran, r"there is no task unknown", 2, ("why", "unknown")),
     "retry unknown": Case(ran, r"there is no task unknown", 2, ("retry", "unknown")),
     "retry nothing": Case(ran, r"name the tasks, or give --failed", 2, ("retry",)),
