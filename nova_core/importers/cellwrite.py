@@ -9,6 +9,7 @@ from nova_core.model import Criterion, Task
 from nova_core.parser.blocks import Heading
 from nova_core.parser.cells import is_nothing
 from nova_core.parser.criteria import checklist, read_criterion
+from nova_core.parser.marks import may_be_marked
 from nova_core.parser.rows import plain_name
 from nova_core.parser.sections import level_and_title
 from nova_core.parser.status import State, read_state, shown_state
@@ -71,7 +72,9 @@ def description(text: str) -> str:
 
 
 def status(task: Task) -> str:
-    """A word that settles a task as it is settled: its own, if that is understood."""
+    """A word that settles a task as it is settled: its own, if that is understood; a word where its name would."""
+    if not task.settled:
+        return "open" if may_be_marked(task.name) else ""
     wanted = State.DROPPED if task.dropped else State.DONE
     word = "skipped" if task.dropped else "done"
     own = name(task.settled)

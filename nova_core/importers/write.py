@@ -35,7 +35,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Task], str]], ...] = (
     ("Memory", lambda task: str(task.memory) if task.memory else ""),
     ("Budget", lambda task: write.number(task.budget) if task.budget else ""),
     ("Gate", lambda task: "yes" if task.gate else ""),
-    ("Status", lambda task: write.status(task) if task.settled else ""),
+    ("Status", write.status),
 )
 
 

@@ -41,8 +41,26 @@ _OPTIONAL = {
 _COMMON = {
     "inputs": ("inputs", "input", "input files", "consumes"),
     "gate": ("gate",),
-    "state": ("status", "state", "done", "done?", "completed", "complete", "✓", "✔", "✅"),
 }
+# Several of them may say how far a task is: `Done` with boxes beside `Status`; a column of boxes often has no name.
+_STATES = frozenset(
+    (
+        "status",
+        "state",
+        "done",
+        "done?",
+        "completed",
+        "complete",
+        "progress",
+        "✓",
+        "✔",
+        "✅",
+        "☑",
+        "☐",
+        "[ ]",
+        "",
+    )
+)
 
 
 class Columns(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +79,11 @@ class Columns(msgspec.Struct, frozen=True, gc=False):
     extras: tuple[tuple[int, str, str], ...]
     unused: tuple[str, ...]
     text: int
+
+    @property
+    def states(self) -> bool:
+        """Whether some column is there to say how far the tasks are."""
+        return any(field == "state" and title for _, field, title in self.extras)
 
     @property
     def commands(self) -> bool:
@@ -87,6 +110,7 @@ def read_header(header: Sequence[str]) -> Columns | None:
     depends_on = free.take_all(_DEPENDENCIES)
     extras = [(at, field, titles[at]) for field, names in _OPTIONAL.items() if (at := free.take(names)) >= 0]
     common = [(at, field, titles[at]) for field, names in _COMMON.items() if (at := free.take(names)) >= 0]
+    common += [(at, "state", titles[at]) for at in free.take_all(_STATES)]
     if not sure and depends_on and depends_on[0] < task_id:
         return None  # `Dependency | Phase | Blocks`: a table of dependencies, each in its phase
     if task_id < 0 or not (depends_on or (sure and _is_plain_task_table(titles[task_id], name, description, extras))):
@@ -102,7 +126,7 @@ def _is_plain_task_table(title: str, name: int, description: int, extras: Sequen
 
 
 def _title(cell: str) -> str:
-    return " ".join(undecorated(cell[:80]).casefold().rstrip(":.?").split())
+    return " ".join(undecorated(cell[:80]).casefold().rstrip(":.?\ufe0f").split())
 
 
 class _Free:

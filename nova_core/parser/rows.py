@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from nova_core.model import is_safe_id
+from nova_core.model import NoteKind, is_safe_id
 from nova_core.parser.cells import (
     MAX_CELLS,
     NOTHING,
@@ -21,6 +21,7 @@ from nova_core.parser.cells import (
 from nova_core.parser.columns import Columns
 from nova_core.parser.criteria import has_empty_code
 from nova_core.parser.findings import Findings, quoted
+from nova_core.parser.marks import STRUCK, bears_tick, is_struck, may_be_marked, tick_in, unmarked
 from nova_core.parser.status import State, read_state, shown_state
 from nova_core.parser.values import BadValueError, read_criteria, reader_of
 from nova_core.parser.wording import NOUNS
@@ -29,8 +30,6 @@ _ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a lette
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
 _BREAK_HINT = "a row must stay on one line; use <br> for a break"
 _OWN = ("criteria", "state")  # fields that need more than their cell, or are more than one
-_STRUCK = "struck out"
-_TICKS = "✓✔✅☑"
 _TRAITS = frozenset("`*~[_\\<")
 
 
@@ -54,6 +53,7 @@ class RowReader:
         self._columns = columns
         self._findings = findings
         self._mark = ""  # of the row at hand: how far it is, said outside of a column for that
+        self._told = False  # of a tick that may mean anything
         self._extras: list[tuple[int, str, Callable[[str], object] | None]] = [
             (at, field, None if field in _OWN else reader_of(field, title)) for at, field, title in columns.extras
         ]
@@ -63,7 +63,7 @@ class RowReader:
         columns = self._columns
         width, at_id, at_name, at_text = columns.width, columns.id, columns.name, columns.description
         at_depends = columns.depends_on[0] if len(columns.depends_on) == 1 else -1
-        plain = not self._extras
+        plain, watched = not self._extras, not columns.states
         for index in indexes:
             line = lines[index]
             cells = split_row(line if "<!--" not in line else without_comments(line))
@@ -76,6 +76,8 @@ class RowReader:
                 if not task_id:
                     self._mark = ""
                     continue
+            if watched and may_be_marked(line):
+                name = self._marked_name(name, cells, index + 1)
             depends_on = cells[at_depends].strip() if at_depends >= 0 else self._joined_dependencies(cells)
             yield Row(
                 task_id,
@@ -87,6 +89,23 @@ class RowReader:
             )
             if self._mark:
                 self._mark = ""
+
+    def _marked_name(self, name: str, cells: Sequence[str], line: int) -> str:
+        """The name without the marks that say that its row is settled; other ticks may mean anything, and are told."""
+        bare, mark = unmarked(name)
+        if is_struck(bare):
+            mark = mark or tick_in(cells) or STRUCK
+        self._mark = self._mark or mark
+        columns = self._columns
+        own = (columns.id, columns.name, *columns.depends_on, *(at for at, _, _ in columns.extras))
+        if not self._mark and not self._told:
+            at = next((at for at, cell in enumerate(cells) if at not in own and bears_tick(cell)), -1)
+            if at >= 0:
+                self._told = True
+                text = "a tick in a column that does not say how far a task is: its row is to be done"
+                self._findings.note(NoteKind.GUESSED, line, text)
+                self._findings.warn(line, text, "name the column Status")
+        return bare
 
     def _joined_dependencies(self, cells: Sequence[str]) -> str:
         found = [cell for at in self._columns.depends_on if not is_nothing(cell := cells[at].strip())]
@@ -126,11 +145,10 @@ class RowReader:
         """The id (and name) behind decoration, or an empty id after saying what is wrong with it."""
         if not any(cell.strip(" \t:-") for cell in cells):
             return "", ""
-        if written[-1:] in _TICKS or written[:1] in _TICKS:
-            self._mark = "✓"
-            written = written.strip(_TICKS + " \ufe0f")
+        written, mark = unmarked(written)
+        self._mark = mark or self._mark
         if written.startswith("~~"):
-            self._mark = self._mark or _tick_in(cells) or _STRUCK
+            self._mark = self._mark or tick_in(cells) or STRUCK
         task_id = read_id(written)
         if is_safe_id(task_id):
             return task_id, name
@@ -183,18 +201,12 @@ def read_id(cell: str) -> str:
 
 def _settled(cell: str) -> dict[str, Any]:
     """What a word of state says of a task."""
-    if cell == _STRUCK:
+    if cell == STRUCK:
         return {"settled": cell, "dropped": True}
     state = read_state(cell)
     if state is State.OPEN:
         return {}
     return {"settled": shown_state(cell), "dropped": state is State.DROPPED}
-
-
-def _tick_in(cells: Sequence[str]) -> str:
-    """The tick that makes a row that is struck out a finished one."""
-    ends = (end for cell in cells if (text := cell.strip("\ufe0f ")) for end in (text[0], text[-1]))
-    return next((end for end in ends if end in _TICKS), "")
 
 
 def _is_mark(cell: str) -> bool:

@@ -1,0 +1,46 @@
+"""Reads the ticks, boxes and strokes that rows bear outside of a column for their state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+TICKS = "✓✔✅☑"
+STRUCK = "struck out"
+TICKED = "✓"
+_BOX = r"(?:[-*+][ \t]+)?\[([ xX~-])\](?=\s)"
+_EMPTY_BOXES = "☐⬜🔲"
+_SIGNS = (*TICKS, *_EMPTY_BOXES, "~~", "[x]", "[X]", "[ ]", "[~]", "[-]")
+
+
+def may_be_marked(line: str) -> bool:
+    """Whether a row has any such sign; most rows have none, and need no closer look."""
+    return any(sign in line for sign in _SIGNS)
+
+
+def unmarked(cell: str) -> tuple[str, str]:
+    """A cell without the box and the ticks around it, and the mark of done work: `[x]`, a tick, or empty for none."""
+    text = cell.strip()
+    box = re.match(_BOX, text)
+    if box:
+        return text[box.end() :].strip(), "[x]" if box[1] in "xX" else ""
+    bare = text.strip(TICKS + _EMPTY_BOXES + "\ufe0f ")
+    if not bare or bare == text:
+        return text, ""
+    return bare, TICKED if text[0] in TICKS or text.rstrip("\ufe0f ")[-1] in TICKS else ""
+
+
+def is_struck(text: str) -> bool:
+    """Whether all of a text is struck through."""
+    return len(text) > 4 and text.startswith("~~") and text.endswith("~~") and "~~" not in text[2:-2]
+
+
+def tick_in(cells: Sequence[str]) -> str:
+    """The tick that makes a row that is struck out a finished one."""
+    ends = (end for cell in cells if (text := cell.strip("\ufe0f ")) for end in (text[0], text[-1]))
+    return next((end for end in ends if end in TICKS), "")
+
+
+def bears_tick(cell: str) -> bool:
+    """Whether a cell holds a ticked box, or starts or ends with a tick."""
+    return "[x]" in cell or "[X]" in cell or bool(tick_in((cell,)))
