@@ -23,7 +23,7 @@ STORY = re.compile(
     r"(?:\bstor(?:y|ies)|\bUS|用户故事|ユーザーストーリー|hist[oó]ria de usu[aá]rio)\s*-?#?(\d{1,4})",
     re.IGNORECASE,
 )
-_PRIORITY = re.compile(r"\((?:priority|优先级|優先度|prioridad(?:e)?)?\s*[:：]?\s*(P\d)\b", re.IGNORECASE)
+PRIORITY = re.compile(r"\((?:priority|优先级|優先度|prioridad(?:e)?)?\s*[:：]?\s*(P\d)\b", re.IGNORECASE)
 
 
 class Phase(msgspec.Struct):
@@ -89,7 +89,7 @@ def phase_heading(found: Checklist, heading: int) -> int:
 def make_phase(index: int, title: str, line: int) -> Phase:
     """A phase from its heading."""
     stories = frozenset(int(number) for number in STORY.findall(title[:500]))
-    priority = _PRIORITY.search(title[:500])
+    priority = PRIORITY.search(title[:500])
     return Phase(index, title, line, stories, rank(priority[1]) if priority else 0)
 
 

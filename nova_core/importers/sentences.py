@@ -12,7 +12,7 @@ from nova_core.importers.checklist import Checklist
 from nova_core.importers.draft import Draft, Item
 from nova_core.importers.lists import Todo
 from nova_core.importers.order import circling
-from nova_core.importers.phases import STORY, Phase
+from nova_core.importers.phases import PRIORITY, STORY, Phase
 from nova_core.importers.refs import REFERENCES, Names
 from nova_core.model import NoteKind
 from nova_core.parser.cells import without_remarks
@@ -48,7 +48,19 @@ _CLAUSES = re.compile(r"\s[-–—]\s|;|\.\s|,?\s+but\s|\.\Z")
 _ALL_STORIES = re.compile(
     r"\b(?:all|every|any|desired|three|two)?\s*(?:desired |the )?(?:user )?stories\b", re.IGNORECASE
 )
-_PHASES = re.compile(r"\bphases?\s+(\d{1,4}(?:\.\d{1,4})?)(?:\s*[-–—]\s*(\d{1,4}(?:\.\d{1,4})?))?(\+)?", re.IGNORECASE)
+_RANKED_STORIES = re.compile(r"\b(P\d)\s+(?:user )?stor(?:y|ies)\b", re.IGNORECASE)
+_NUMBER = r"\d{1,4}(?:\.\d{1,4})?"
+_JOINT = r"\s*(?:,\s*and\b|,|\band\b|&|\+|/)\s*"
+_SPAN = r"\s*(?:[-–—]|\bto\b|\bthrough\b)\s*"
+_PHASES = re.compile(rf"\bphases?\s+({_NUMBER}(?:(?:{_JOINT}|{_SPAN}){_NUMBER}(?!\w))*)(\+)?", re.IGNORECASE)
+# `US2 → Can start after US1` is a label and a sentence; the arrow says nothing of the order.
+_ARROW_OF_LABEL = re.compile(
+    r"\s*→\s*(?=(?:can|may|must|should|will|no|none|requires?|depends?|needs?|blocks?|after|before|starts?|independent)\b)",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(r"\([^()]*\)")
+# What is named behind these words is what it does not wait for.
+_BESIDE = re.compile(r"\b(?:independent(?:ly)?|in parallel|parallel (?:to|with)|alongside)\b", re.IGNORECASE)
 _TASKS = re.compile(r"\bT-?\d{1,6}[a-z]{0,2}\b", re.IGNORECASE)
 # Sentences of the template itself: its phases keep them, or they are for whoever writes the list.
 _TEMPLATE = frozenset(
@@ -145,6 +157,8 @@ class Sentences:
 
     def _sentence(self, line: int, text: str) -> bool:
         """Take up one sentence; whether all of it was understood."""
+        text = _ARROW_OF_LABEL.sub(": ", text, count=1)
+        text = _REMARK.sub(lambda remark: _CLAUSES.sub(", ", remark[0]), text)
         head, colon, tail = text.partition(":")
         subject = self._named(head) if colon and len(head) < 120 else _Subject()
         if not subject and not (colon and len(head) < 40):
@@ -165,8 +179,8 @@ class Sentences:
         """Whether a clause was understood; None if it says nothing of the order."""
         for pattern, turned in ((_AFTER, False), (_BLOCKS, True), (_BEFORE, True)):
             if match := pattern.search(clause):
-                left = self._named(clause[: match.start()]) or subject
-                right = self._named(clause[match.end() :])
+                left = self._named(_BESIDE.split(clause[: match.start()], maxsplit=1)[0]) or subject
+                right = self._named(_BESIDE.split(clause[match.end() :], maxsplit=1)[0])
                 if left and right:
                     users, needed = (right, left) if turned else (left, right)
                     return self._add(line, users, needed)
@@ -193,12 +207,14 @@ class Sentences:
         for match in islice(STORY.finditer(text), _MOST_NAMED):
             found.phases += self._by_story.get(int(match[1]), [])
         for match in islice(_PHASES.finditer(text), _MOST_NAMED):
-            found.phases += self._span(match[1], match[2] or "", open_end=bool(match[3]))
+            for piece in re.split(_JOINT, match[1], flags=re.IGNORECASE)[:_MOST_NAMED]:
+                first, _, last = re.sub(_SPAN, "-", piece).partition("-")
+                found.phases += self._span(first, last, open_end=bool(match[2]))
         for match in REFERENCES.finditer(text):
             if _TASKS.match(match[0].removeprefix("task ").removeprefix("tasks ").strip("# ")):
                 found.tasks.append(match[0])
         if not found and _ALL_STORIES.search(text):
-            found.phases += [phase.index for phase in self._phases if phase.stories]
+            found.phases += self._stories(text)
         if not found:
             for word in re.findall(r"[a-z]+", text.casefold()):
                 word = "foundational" if word == "foundation" and word not in self._by_name else word
@@ -206,6 +222,12 @@ class Sentences:
                     found.phases.append(self._by_name[word])
         found.phases = list(dict.fromkeys(found.phases))
         return found
+
+    def _stories(self, text: str) -> list[int]:
+        """All stories, or those of the priorities that are named."""
+        ranks = {match[1].upper() for match in _RANKED_STORIES.finditer(text)}
+        stories = [(phase.index, PRIORITY.search(phase.title[:500])) for phase in self._phases if phase.stories]
+        return [index for index, rank in stories if not ranks or (rank and rank[1].upper() in ranks)]
 
     def _span(self, first: str, last: str, *, open_end: bool) -> list[int]:
         begin = self._by_number.get(first, -1)
@@ -220,6 +242,8 @@ class Sentences:
         """Let some wait for others, where the order of the phases does not have it so already."""
         understood = True
         for user in users.phases:
+            if user in needed.phases and len(users.phases) > len(needed.phases):
+                continue  # `US1 before all stories`: before all others
             self._links += len(needed.phases)
             if self._links > _MOST_LINKS:
                 return False

@@ -37,8 +37,8 @@ _TEMPLATE = re.compile(r"^\*\*Input\*\*: Design documents|^## Format: `?\[ID\]",
 _ID = re.compile(r"T(?:ASK)?-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*\Z")
 _NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
 _NO_TASKS = re.compile(
-    r"checklist|acceptance|criteria|validation|\bgates?\b|review|definition of done|sign-?off|\bnotes\b|verification"
-    r"|验收|检查清单|チェックリスト|受け入れ",
+    r"checklist|checkpoint|acceptance|criteria|validation|\bgates?\b|review|definition of done|sign-?off|\bnotes\b"
+    r"|verification|验收|检查清单|チェックリスト|受け入れ",
     re.IGNORECASE,
 )
 _PROVES = re.compile(r"\*\*(?:independent tests?|checkpoint)[^*]{0,2000}\*\*", re.IGNORECASE)

@@ -125,6 +125,14 @@ PLAIN = {
         ("US2: Independent of Phase 2", {}),
         ("Phase 5: Depends on Phase 1 (T001 for the paths)", {}),
         ("US3: Depends on Phase 1 + US1 (test helpers)", {"T006": "T002", "T007": "T004 T005 T006"}),
+        ("Phase 3 depends on Phases 1+2", {"T003": "T002", "T007": "T004 T005 T006"}),
+        ("Phase 4: Depends on Phases 1, 2 and 3", {"T006": "T002 T004 T005", "T007": "T006"}),
+        ("US2 + US3 (P2) → Can run in parallel with each other and with Phase 2", {}),
+        ("US1 + US2 → Can run in parallel after Setup (US2 may start early; tests need US1)", {}),
+        ("US2, US3 → Require US1", {"T003": "T002", "T006": "T002", "T007": "T004 T005 T006"}),
+        ("US3: Backend only — can start after Phase 1, independent of US1/US2", {}),
+        ("US3: Independent of US2, requires US1", {"T006": "T002", "T007": "T004 T005 T006"}),
+        ("US1 and US2 are both P1 - complete before all other stories", {"T006": "T002 T004 T005", "T007": "T006"}),
     ],
 )
 def test_a_regular_sentence_is_taken_up(sentence: str, changed: dict[str, str]) -> None:
@@ -146,6 +154,24 @@ def test_another_sentence_is_told(sentence: str) -> None:
     cascade = plan("spec-kit", story(sentence))
     assert edges(cascade) == PLAIN
     assert len(cascade.notes) == 1
+
+
+def test_stories_named_by_their_priority() -> None:
+    """`P2 stories` are those with that priority, and not all of them."""
+    text = story("US1 is P1 - complete before P2 stories\n- US3 can start after P2 stories")
+    for number, rank in (("1", "P1"), ("2", "P2"), ("3", "P3")):
+        text = text.replace(f"User Story {number}\n", f"User Story {number} (Priority: {rank})\n")
+    cascade = plan("spec-kit", text)
+    assert edges(cascade) == PLAIN | {"T003": "T002", "T006": "T004 T005", "T007": "T006"}
+    assert notes(plan("spec-kit", story("US1 before P2 stories")), NoteKind.DROPPED)
+
+
+def test_boxes_of_a_checkpoint_are_no_tasks() -> None:
+    """What is looked at between two phases is not to be done."""
+    text = "# F\n## Phase 1: A\n- [ ] T001 A\n### ✅ Checkpoint 1\n**Exit Criteria**:\n- [ ] All fields are there\n"
+    cascade = plan("spec-kit", text)
+    assert list(cascade.tasks) == ["T001"]
+    assert notes(cascade, NoteKind.DROPPED) == ["4: 1 box is no task: they stand below '✅ Checkpoint 1'"]
 
 
 def test_sentences_that_go_in_a_circle_are_taken_back() -> None:
