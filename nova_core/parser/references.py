@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from nova_core.model import NoteKind
@@ -21,6 +22,8 @@ _ALL_ABOVE = frozenset(
     f"all {of}{above}{tasks}" for of in ("", "of the ") for above in _ABOVE for tasks in ("", " tasks")
 )
 _ALL_GROUPS_ABOVE = frozenset(f"all {above} {what}" for above in _ABOVE for what in ("phases", "groups"))
+# A sentence with one of these may name a task without waiting for it.
+_SAYS_ELSE = r"\b(?:parallel|not|no|optional(?:ly)?|independent(?:ly)?|without|unless|blocks?|before|soft|except|or)\b"
 _JOINTS = (" and ", " & ", " + ", "+", "&", " plus ", " / ", "/")
 
 
@@ -132,11 +135,25 @@ class References:
             if ids is None:
                 unknown.append(piece)
         if not found:
-            return None
+            return self._named_in(row, part)
         for piece in unknown:
             self._miss(row, piece, f"{row.id} depends on {quoted(piece)}, which is no task, group or branch", "")
         if " or " in part:
             self._findings.note(NoteKind.GUESSED, row.line, f"{row.id} waits for all of {quoted(part)}")
+        return found
+
+    def _named_in(self, row: Row, part: str) -> Sequence[str] | None:
+        """The tasks that a sentence names, as `A-1 must be merged first` does; None if it may mean the contrary."""
+        if len(part) > _MAX_WORD or re.search(_SAYS_ELSE, part, re.IGNORECASE):
+            return None
+        words = [trimmed(word) for word in re.split(r"[\s,:;()\[\]→]+", part)]
+        words = [word for word in words if any(map(str.isdigit, word)) and not word.isdigit()]
+        found = [word for word in words if word in self._position]
+        like = {numbered(word)[0] for word in found}
+        if not found or any(word not in self._position and numbered(word)[0] in like for word in words):
+            return None
+        self._findings.note(NoteKind.GUESSED, row.line, f"{quoted(part)} was taken for {', '.join(found[:_MOST_TOLD])}")
+        self._told = True
         return found
 
     def _miss(self, row: Row, word: str, message: str, hint: str) -> None:
@@ -162,14 +179,16 @@ class References:
         """`F1 and F2`, `F1 + F2`, `Phase 1 & 2`."""
         if len(part) > 50 * _MAX_WORD:
             return None
-        pieces = _pieces(part)
+        *_, bare = variants(trimmed(part))  # `All Phase 1 & 2 tasks`: what stands around it belongs to each of them
+        pieces = _pieces(bare)
         found: list[str] = []
         noun = ""
         for piece in pieces if len(pieces) > 1 else ():
             noun = piece.rpartition(" ")[0] or noun
             ids = self._lookup(row, piece)
-            if ids is None and noun and piece.isdigit():
-                ids = self._lookup(row, f"{noun} {piece}")
+            number = piece.rpartition(" ")[2]
+            if ids is None and noun and number.isdigit():
+                ids = self._lookup(row, f"{noun} {number}") or self._lookup(row, f"{noun.removesuffix('s')} {number}")
             if ids is None:
                 return None
             found += ids
@@ -199,6 +218,7 @@ class References:
     def _by_noun(self, row: Row, word: str) -> Sequence[str] | None:
         """`Phase 1.1` where no group is called so, but a task is `1.1`: in somebody else's plan."""
         noun, _, task_id = word.partition(" ")
+        task_id = task_id.partition(":")[0]
         if not self._findings.lenient or noun.casefold() not in NOUNS or task_id not in self._position:
             return None
         self._take(NoteKind.GUESSED, row, word, task_id)
@@ -257,15 +277,17 @@ class References:
 
     def _end_of_range(self, row: Row, word: str, first: str = "") -> str | None:
         """An end of a range as an id; the last may go without what it shares with the first (`F1-4`, `A-1.1-1.5`)."""
-        word = next(variants(trimmed(word)), "")
-        if word in self._position:
-            return word
-        if word[:1].isdigit():
-            for at in range(len(first) - 1, 0, -1):
-                if first[at].isdigit() and not first[at - 1].isdigit() and first[:at] + word in self._position:
-                    return first[:at] + word
-        found = self._by_id(row, word) if word.casefold() in self._folded else None
-        return found[0] if found else None
+        for form in variants(trimmed(word)):
+            if form in self._position:
+                return form
+            if form[:1].isdigit():
+                for at in range(len(first) - 1, 0, -1):
+                    if first[at].isdigit() and not first[at - 1].isdigit() and first[:at] + form in self._position:
+                        return first[:at] + form
+            found = self._by_id(row, form) if form.casefold() in self._folded else None
+            if found:
+                return found[0]
+        return None
 
     def _between(self, row: Row, first: str, last: str) -> Sequence[str]:
         """The ids of a range: by number if all of them exist, else as the plan lists them."""

@@ -24,7 +24,7 @@ from nova_core.parser.findings import Findings, quoted
 from nova_core.parser.marks import STRUCK, bears_tick, is_struck, may_be_marked, tick_in, unmarked
 from nova_core.parser.status import State, read_state, shown_state
 from nova_core.parser.values import BadValueError, read_criteria, reader_of
-from nova_core.parser.wording import NOUNS
+from nova_core.parser.wording import DASHES, NOUNS
 
 _ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit); `/` parts levels"
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
@@ -159,6 +159,9 @@ class RowReader:
             first = read_id(first.rstrip(":.)")).rstrip(":.)")
             if is_safe_id(first) and any(map(str.isdigit, first)):
                 return first, name or rest.strip(" :-–—")
+        elif self._findings.lenient and (found := _foreign_id(task_id)):
+            self._findings.note(NoteKind.RESOLVED, line, f"{quoted(written)} was taken for the id {found}")
+            return found, name
         if written:
             unseen = "" if written.isprintable() else ": it holds characters that are not seen"
             self._findings.refuse(line, f"{quoted(written)} cannot be a task id{unseen}", _ID_HINT)
@@ -197,6 +200,17 @@ def read_id(cell: str) -> str:
     if text.endswith(")") and " (" in text:
         text = text[: text.index(" (")]
     return undecorated(text).removeprefix("#").strip()
+
+
+def _foreign_id(text: str) -> str:
+    """The id in `Task 1`, `Phase 2: Api`, `[A-1]` and `T‑01`, whose dash does not break; empty if there is none."""
+    text = text.translate(DASHES)
+    if text[:1] == "[" and "]" in text:
+        text = text[1 : text.index("]")]
+    noun, _, rest = text.partition(" ")
+    if noun.casefold() in NOUNS:
+        text = read_id(rest.partition(" ")[0].rstrip(":.)"))
+    return text if is_safe_id(text) and any(map(str.isdigit, text)) else ""
 
 
 def _settled(cell: str) -> dict[str, Any]:

@@ -23,7 +23,12 @@ _LEADING = (
     "#",
 )
 # What people call the rows of a table that has no ids but `Phase 1`.
-NOUNS = frozenset(("phase", "step", "milestone", "pr", "batch", "item", "issue", "story", "feature", "stage"))
+NOUNS = frozenset(
+    ("phase", "step", "milestone", "pr", "batch", "item", "issue", "story", "feature", "stage", "task", "ticket",
+     "sprint", "wave", "epic")
+)  # fmt: skip
+# Dashes that do not break are part of an id; those of the width of a digit or a minus stand for a range.
+DASHES = {0x2010: "-", 0x2011: "-", 0x2012: "–", 0x2212: "–"}
 _TRAILING = (" complete", " completed", " done", " approved", " merged", " finished", " tasks")
 _RANGES = ("...", "..", "…", "–", "—", " through ", " thru ", " to ", " until ", " - ")
 
@@ -35,6 +40,8 @@ def plain(cell: str) -> str:
         for tag in ("<br>", "<br/>", "<br />"):
             text = text.replace(tag, ",")
     text = unescaped(without_links(text) if "](" in text else text)
+    if not text.isascii():
+        text = text.translate(DASHES)
     for mark in ("`", "*", "~~"):
         text = text.replace(mark, "")
     if "(" in text and len(text) <= _MAX_CELL:
