@@ -79,3 +79,56 @@ def test_ticks_in_another_column_are_told_once() -> None:
     assert settled(cascade) == {}
     assert notes(cascade) == [("guessed", 3)]
     assert [warning.line for warning in parse_text(text, "p.md").warnings if "tick" in warning.message] == [3]
+
+
+@pytest.mark.parametrize("box", ["- [x] A-2 Second", "* [X] **A-2**: Second", "1. [x] Task a-2: x", "  - [x] `A-2`"])
+def test_a_box_with_an_id_away_from_the_table(box: str) -> None:
+    """A checklist beside a table without a status tells what is done, in which line."""
+    text = f"{TABLE}\n## Progress\n\n{box}\n- [ ] A-3 Third\n"
+    for read in (lenient, lambda text: parse_text(text, "p.md")):
+        assert settled(read(text)) == {"A-2": "[x]"}
+    assert notes(lenient(text)) == [("resolved", 9)]
+    assert [warning.line for warning in parse_text(text, "p.md").warnings] == [9]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- [x] A-22 other",
+        "- [x] tests for A-2",
+        "- [x] A-2 here\n- [ ] A-2 there",
+        "- [ ] A-2 here\n- [x] A-2 there",
+        "```\n- [x] A-2\n```",
+        "<!--\n- [x] A-2\n-->",
+        "#### A-2: Second\n- [x] A-2 has tests",
+        "#### A-2: Second\n**Status**: in progress",
+        "#### A-2: Second\n```\nStatus: done\n```",
+    ],
+)
+def test_boxes_that_say_nothing_of_the_task(text: str) -> None:
+    """Another id, two boxes that disagree, code, comments and criteria settle nothing."""
+    assert settled(lenient(f"{TABLE}\n{text}\n")) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#### A-2: Second ✅",
+        "#### ✅ A-2: Second",
+        "#### A-2\n**Status**: ✅ Done",
+        "#### A-2\n- **Status:** completed",
+    ],
+)
+def test_a_section_that_says_that_its_task_is_done(text: str) -> None:
+    """A tick in the heading of a section, or a line of status below it."""
+    cascade = lenient(f"{TABLE}\n{text}\n")
+    assert settled(cascade) == {"A-2": "[x]"}
+    assert [kind for kind, _ in notes(cascade)] == ["resolved"]
+
+
+def test_a_row_that_says_otherwise_is_to_be_done() -> None:
+    """The table is what counts, but the contradiction is told."""
+    text = "| ID | Task | Depends On | Status |\n|---|---|---|---|\n| A-1 | a | - | todo |\n\n- [x] A-1 a\n"
+    cascade = lenient(text)
+    assert settled(cascade) == {}
+    assert notes(cascade) == [("guessed", 5)]

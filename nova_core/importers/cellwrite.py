@@ -74,7 +74,7 @@ def description(text: str) -> str:
 def status(task: Task) -> str:
     """A word that settles a task as it is settled: its own, if that is understood; a word where its name would."""
     if not task.settled:
-        return "open" if may_be_marked(task.name) else ""
+        return "open" if may_be_marked(task.name) or "tatus" in task.details else ""
     wanted = State.DROPPED if task.dropped else State.DONE
     word = "skipped" if task.dropped else "done"
     own = name(task.settled)

@@ -19,6 +19,7 @@ from nova_core.parser.references import References
 from nova_core.parser.rows import Row
 from nova_core.parser.sections import Outline, Section, find_tables, place_rows, read_rows
 from nova_core.parser.source import read_source
+from nova_core.parser.ticked import take_ticks
 
 _MAX_CYCLES = 10
 _SHOWN_CYCLE = 20
@@ -67,8 +68,10 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
         line = text[: text.index("\0")].count("\n") + 1
         findings.error(line, "the file is not text: there is a NUL character", _TABLE_HINT)
         findings.raise_errors()
-    outline, tables, sections = _read(text, lines, findings)
+    outline, tables, sections, stated = _read(text, lines, findings)
     rows = distinct(tables, findings)
+    if sections or "[x]" in text or "[X]" in text:
+        take_ticks(rows, sections, lines, stated, findings)
     if not rows and not findings.failed:
         empty = "the plan is empty" if not text.strip() else "no tasks found"
         findings.error(0, empty, _TABLE_HINT)
@@ -85,7 +88,11 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
     return Cascade(outline.project, path, tasks, dag, findings.warnings(), work, notes=notes)
 
 
-def _read(text: str, lines: list[str], findings: Findings) -> tuple[Outline, list[list[Row]], list[Section]]:
+def _read(
+    text: str, lines: list[str], findings: Findings
+) -> tuple[Outline, list[list[Row]], list[Section], frozenset[str]]:
+    """What the file holds; the last are the ids of the rows whose table says how far they are."""
+
     def report_unclosed(line: int, what: str) -> None:
         findings.warn(line, f"the {what} is never closed: everything below it is ignored")
 
@@ -96,7 +103,12 @@ def _read(text: str, lines: list[str], findings: Findings) -> tuple[Outline, lis
     stem = os.path.splitext(os.path.basename(findings.path))[0]
     outline = Outline(stem)
     sections = place_rows(blocks, by_table, len(lines), outline, findings)
-    return outline, list(by_table.values()), sections
+    stated: set[str] = set()
+    states = False
+    for at, rows in by_table.items():
+        states = tables[at].states if at in tables else states  # rows behind an empty line belong to the table above
+        stated.update(row.id for row in rows if states)
+    return outline, list(by_table.values()), sections, frozenset(stated)
 
 
 class _Placed(Protocol):

@@ -11,6 +11,7 @@ from nova_core.parser.blocks import Block, Heading, Table
 from nova_core.parser.cells import MAX_CELLS, split_row, undecorated, without_links
 from nova_core.parser.columns import Columns, read_header
 from nova_core.parser.findings import Findings, quoted
+from nova_core.parser.marks import unmarked
 from nova_core.parser.rows import Row, RowReader, read_id
 
 _DASHES_HINT = "write a line such as `|---|---|---|---|` below the header"
@@ -151,7 +152,9 @@ def headed_task(heading: Heading, ids: Mapping[str, str], findings: Findings) ->
     """The id of the task whose section this heading starts; empty if it starts none."""
     if heading.level < 3 or not heading.text:
         return ""
-    words = without_links(heading.text[:200]).split(maxsplit=2)
+    words = without_links(unmarked(heading.text[:200])[0]).split(maxsplit=2)
+    if not words:
+        return ""
     if len(words) > 1 and words[0].casefold() == "task":
         words = words[1:]
     word = read_id(words[0].rstrip(":.,;)"))
