@@ -64,6 +64,14 @@ def test_marks_at_id_and_name(row: str, state: str, name: str) -> None:
     assert (settled(cascade).get("A", ""), cascade.tasks["A"].name) == (state, name)
 
 
+@pytest.mark.parametrize("name", ["a (done)", "a — **DONE**", "a — Done 2026-07-15", "a **(Completed)**", "a - merged"])
+def test_names_that_say_done(name: str) -> None:
+    """A word behind a name is no column of state: the task is to be done, and a person is asked to look."""
+    head = "| ID | Task | Depends On |\n|---|---|---|\n"
+    cascade = lenient(f"{head}| A | {name} | - |\n| B | Mark it as done | A |\n")
+    assert (settled(cascade), notes(cascade)) == ({}, [("guessed", 3)])
+
+
 def test_status_over_the_marks_at_a_name() -> None:
     """What the column says is what counts, and the name stays as it is."""
     head = "| ID | Task | Depends On | Status |\n|---|---|---|---|\n"
@@ -114,6 +122,7 @@ def test_boxes_that_say_nothing_of_the_task(text: str) -> None:
     "text",
     [
         "#### A-2: Second ✅",
+        "#### A-2: Second ✅ COMPLETE",
         "#### ✅ A-2: Second",
         "#### A-2\n**Status**: ✅ Done",
         "#### A-2\n- **Status:** completed",

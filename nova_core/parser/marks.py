@@ -9,6 +9,8 @@ TICKS = "✓✔✅☑"
 STRUCK = "struck out"
 TICKED = "✓"
 _BOX = r"(?:[-*+][ \t]+)?\[([ xX~-])\](?=\s)"
+_DONE_BEHIND = r"\S[ *]*(?:[—–(]|[ ]-[ ])[ *(]*(?:done|completed?|merged|shipped)\b[^a-z]*\Z"
+_DONE_WORDS = ("one", "ONE", "omplete", "OMPLETE", "erged", "ERGED", "hipped")
 _EMPTY_BOXES = "☐⬜🔲"
 _SIGNS = (*TICKS, *_EMPTY_BOXES, "~~", "[x]", "[X]", "[ ]", "[~]", "[-]")
 
@@ -28,6 +30,11 @@ def unmarked(cell: str) -> tuple[str, str]:
     if not bare or bare == text:
         return text, ""
     return bare, TICKED if text[0] in TICKS or text.rstrip("\ufe0f ")[-1] in TICKS else ""
+
+
+def ends_with_done(name: str) -> bool:
+    """Whether a word for done stands behind a name: `Schema (done)`, `Schema — **Done 2026-07-15**`."""
+    return any(word in name for word in _DONE_WORDS) and re.search(_DONE_BEHIND, name, re.IGNORECASE) is not None
 
 
 def is_struck(text: str) -> bool:

@@ -21,7 +21,7 @@ from nova_core.parser.cells import (
 from nova_core.parser.columns import Columns
 from nova_core.parser.criteria import has_empty_code
 from nova_core.parser.findings import Findings, quoted
-from nova_core.parser.marks import STRUCK, bears_tick, is_struck, may_be_marked, tick_in, unmarked
+from nova_core.parser.marks import STRUCK, bears_tick, ends_with_done, is_struck, may_be_marked, tick_in, unmarked
 from nova_core.parser.status import State, read_state, shown_state
 from nova_core.parser.values import BadValueError, read_criteria, reader_of
 from nova_core.parser.wording import DASHES, NOUNS
@@ -76,7 +76,7 @@ class RowReader:
                 if not task_id:
                     self._mark = ""
                     continue
-            if watched and may_be_marked(line):
+            if watched and (may_be_marked(line) or ends_with_done(name)):
                 name = self._marked_name(name, cells, index + 1)
             depends_on = cells[at_depends].strip() if at_depends >= 0 else self._joined_dependencies(cells)
             yield Row(
@@ -98,14 +98,18 @@ class RowReader:
         self._mark = self._mark or mark
         columns = self._columns
         own = (columns.id, columns.name, *columns.depends_on, *(at for at, _, _ in columns.extras))
-        if not self._mark and not self._told:
+        if not self._mark and ends_with_done(name):
+            self._tell(line, "the name says that the task is done, but no column does: it is to be done")
+        elif not self._mark and not self._told:
             at = next((at for at, cell in enumerate(cells) if at not in own and bears_tick(cell)), -1)
             if at >= 0:
                 self._told = True
-                text = "a tick in a column that does not say how far a task is: its row is to be done"
-                self._findings.note(NoteKind.GUESSED, line, text)
-                self._findings.warn(line, text, "name the column Status")
+                self._tell(line, "a tick in a column that does not say how far a task is: its row is to be done")
         return bare
+
+    def _tell(self, line: int, text: str) -> None:
+        self._findings.note(NoteKind.GUESSED, line, text)
+        self._findings.warn(line, text, "say it in a column Status")
 
     def _joined_dependencies(self, cells: Sequence[str]) -> str:
         found = [cell for at in self._columns.depends_on if not is_nothing(cell := cells[at].strip())]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from nova_core.model import NoteKind
 from nova_core.parser.blocks import end_of_fence, opening_fence
 from nova_core.parser.findings import Findings
-from nova_core.parser.marks import bears_tick
+from nova_core.parser.marks import TICKS, bears_tick
 from nova_core.parser.rows import Row, read_id
 from nova_core.parser.sections import Section
 from nova_core.parser.status import State, read_state
@@ -55,7 +55,9 @@ def _settle(row: Row, line: int, stated: frozenset[str], findings: Findings) -> 
 
 def _said_done(section: Section, lines: Sequence[str]) -> int:
     """The line in which a section says that its task is done: its heading, or a status; 0 if none does."""
-    if bears_tick(lines[section.start - 1].lstrip("# ")):
+    title = lines[section.start - 1].lstrip("# ")
+    behind = max(map(title.rfind, TICKS))  # `F1: Schema ✅ COMPLETE`
+    if bears_tick(title) or (behind > 0 and read_state(title[behind:]) is State.DONE):
         return section.start
     for at, line in _plain_lines(lines, section.start, section.end):
         status = re.match(_STATUS, line, re.IGNORECASE) if "tatus" in line else None
