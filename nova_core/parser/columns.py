@@ -44,22 +44,7 @@ _COMMON = {
 }
 # Several of them may say how far a task is: `Done` with boxes beside `Status`; a column of boxes often has no name.
 _STATES = frozenset(
-    (
-        "status",
-        "state",
-        "done",
-        "done?",
-        "completed",
-        "complete",
-        "progress",
-        "✓",
-        "✔",
-        "✅",
-        "☑",
-        "☐",
-        "[ ]",
-        "",
-    )
+    ("status", "state", "done", "done?", "completed", "complete", "progress", "✓", "✔", "✅", "☑", "☐", "[ ]", "")
 )
 
 
