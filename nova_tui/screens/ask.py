@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input
 
 from nova_tui.screens.dialog import Dialog
-from nova_tui.views.line import line, plain
+from nova_tui.views.line import line, plain, shorten
 
 Check = Callable[[str], str]
 
@@ -38,21 +38,27 @@ class AskScreen(Dialog[str | None]):
     def __init__(self, question: str, text: str = "", *, hint: str = "", check: Check | None = None) -> None:
         super().__init__()
         self._question, self._text, self._hint, self._check = question, text, hint, check
+        self._wrong = ""
 
-    def compose(self) -> ComposeResult:
-        """Question, line, keys."""
-        with Vertical(id="box"):
-            yield Static(line((plain(self._question), "bold")), markup=False)
-            if self._hint:
-                yield Static(line(plain(self._hint)), markup=False)
-            yield _Line(self._text, self._answer)
-            yield Static(line(("enter", "bold"), " done   ", ("esc", "bold"), " cancel"), id="foot", markup=False)
+    def said(self, width: int, rows: int) -> Sequence[Content]:
+        """The question, and a hint or what is wrong with the text."""
+        told = line((plain(self._wrong), "$text-error")) if self._wrong else line(plain(self._hint))
+        question = shorten(self._question, width * max(1, rows - 2))
+        return [line((question, "bold")), *([told] if told else [])]
+
+    def entry(self) -> Iterable[Widget]:
+        """The line."""
+        return [_Line(self._text, self._answer)]
+
+    def answers(self, width: int, rows: int) -> Sequence[Content]:
+        """Done or not."""
+        return [line(("enter", "bold"), " done   ", ("esc", "bold"), " cancel")]
 
     def _answer(self, text: str) -> None:
         """Leave with the text, unless something is wrong with it."""
-        wrong = self._check(text) if self._check else ""
-        if wrong:
-            self.query_one("#foot", Static).update(line((plain(wrong), "$text-error")))
+        self._wrong = self._check(text) if self._check else ""
+        if self._wrong:
+            self.say()
         else:
             self.dismiss(text)
 

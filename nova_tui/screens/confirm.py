@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
-from nova_tui.screens.dialog import Dialog
+from nova_tui.screens.dialog import Dialog, fitting
 from nova_tui.views.line import line, plain
 
 _MOST = 8
@@ -30,18 +27,21 @@ class ConfirmScreen(Dialog[bool]):
         self._question, self._consequences = question, tuple(consequences)
         self._yes, self._no = yes, no
 
-    def compose(self) -> ComposeResult:
-        """Question, consequences, keys."""
-        shown = [line(f"  {plain(text)}") for text in self._consequences[:_MOST]]
-        if len(self._consequences) > _MOST:
-            shown.append(line(f"  and {len(self._consequences) - _MOST:,} more"))
+    def said(self, width: int, rows: int) -> Sequence[Content]:
+        """Question and consequences."""
+        return fitting(self._first, _MOST, width, rows)
+
+    def _first(self, count: int) -> list[Content]:
+        """The question with the first of the consequences."""
+        shown = [line((plain(self._question), "bold")), *(line(f"  {plain(c)}") for c in self._consequences[:count])]
+        more = len(self._consequences) - count
+        return [*shown, line(f"  and {more:,} more")] if more > 0 else shown
+
+    def answers(self, width: int, rows: int) -> Sequence[Content]:
+        """Yes and no."""
         keys = line(("y", "bold"), " or ", ("enter", "bold"), f"  {plain(self._yes)}     ",
                     ("n", "bold"), " or ", ("esc", "bold"), f"  {plain(self._no)}")  # fmt: skip
-        with Vertical(id="box"):
-            yield Static(line((plain(self._question), "bold")), markup=False)
-            if shown:
-                yield Static(Content("\n").join(shown), markup=False)
-            yield Static(keys, id="foot", markup=False)
+        return [keys]
 
     def action_answer(self, yes: bool) -> None:
         """Leave with the answer."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from nova_tui.choice import QuitChoice
-from nova_tui.screens.dialog import Dialog
+from nova_tui.screens.dialog import Dialog, fitting
 from nova_tui.views.line import line, plain
 
 _MOST = 6
@@ -39,11 +36,6 @@ class QuitScreen(Dialog[QuitChoice | None]):
         self._shown: Sequence[str] | None = running()
         self._asked_again = False
 
-    def compose(self) -> ComposeResult:
-        """What runs, and the three ways."""
-        with Vertical(id="box"):
-            yield Static(self._text(), id="text", markup=False)
-
     def on_mount(self) -> None:
         """Keep in step with the run."""
         self.set_interval(_EVERY, self.renew)
@@ -53,17 +45,22 @@ class QuitScreen(Dialog[QuitChoice | None]):
         now = self._ask()
         if now != self._shown:
             self._shown = now
-            self.query_one("#text", Static).update(self._text())
+            self.say()
 
-    def _text(self) -> Content:
-        if self._shown is None:
-            ways: Sequence[tuple[str, str]] = (("q", "quit"), ("esc", "stay"))
-            lines = [line(("The run has ended.", "bold"))]
-        else:
-            ways = _WAYS
-            lines = [line((_question(self._shown), "bold")), *_named(self._shown)]
-            lines += [line(("q alone does not say which: l, s or esc", "$text-warning"))] if self._asked_again else []
-        return Content("\n").join([*lines, Content(), *(line((f"{key:<5}", "bold"), told) for key, told in ways)])
+    def said(self, width: int, rows: int) -> Sequence[Content]:
+        """What runs."""
+        running = self._shown
+        if running is None:
+            return [line(("The run has ended.", "bold"))]
+        head = [line((_question(running), "bold"))]
+        if self._asked_again:
+            head.append(line(("q alone does not say which: l, s or esc", "$text-warning")))
+        return fitting(lambda count: [*head, *_named(running, count)], _MOST, width, rows)
+
+    def answers(self, width: int, rows: int) -> Sequence[Content]:
+        """The three ways, or the two."""
+        ways = _WAYS if self._shown is not None else (("q", "quit"), ("esc", "stay"))
+        return [line((f"{key:<5}", "bold"), told) for key, told in ways]
 
     def action_answer(self, word: str) -> None:
         """Leave with the choice; after the end, which may come while the finger is on its way, simply leave."""
@@ -78,7 +75,7 @@ class QuitScreen(Dialog[QuitChoice | None]):
             self.app.exit()
             return
         self._asked_again = True
-        self.query_one("#text", Static).update(self._text())
+        self.say()
 
 
 _WAYS = (
@@ -94,6 +91,6 @@ def _question(running: Sequence[str]) -> str:
     return f"{what}. Quit?"
 
 
-def _named(running: Sequence[str]) -> list[Content]:
-    more = f" and {len(running) - _MOST} more" if len(running) > _MOST else ""
-    return [line(f"still running: {', '.join(map(plain, running[:_MOST]))}{more}")] if running else []
+def _named(running: Sequence[str], count: int) -> list[Content]:
+    more = f" and {len(running) - count} more" if len(running) > count else ""
+    return [line(f"still running: {', '.join(map(plain, running[:count]))}{more}")] if running else []

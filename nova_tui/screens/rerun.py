@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
-from nova_tui.screens.dialog import Dialog
-from nova_tui.views.line import line, plain
+from nova_tui.screens.dialog import Dialog, fitting
+from nova_tui.views.line import line, plain, shorten
 
 _MOST = 8
+_SAID = 2  # rows that the question has at least
 
 
 class RerunScreen(Dialog[bool | None]):
@@ -29,21 +27,27 @@ class RerunScreen(Dialog[bool | None]):
 
     def __init__(self, task_id: str, name: str, fed: Sequence[str]) -> None:
         super().__init__()
-        self._id, self._label = plain(task_id), plain(f"{task_id} {name}")
-        more = f" and {len(fed) - _MOST:,} more" if len(fed) > _MOST else ""
-        self._fed = ", ".join(map(plain, fed[:_MOST])) + more
+        self._task_id, self._label = plain(task_id), plain(f"{task_id} {name}")
+        self._fed = tuple(map(plain, fed))
 
-    def compose(self) -> ComposeResult:
-        """Question, and the three ways."""
-        ways = [
-            line(("a", "bold"), ", ", ("enter", "bold"), f"  and what it feeds: {self._fed}"),
-            line(("y", "bold"), f"         only {self._id}; what was made from its old result stays"),
+    def said(self, width: int, rows: int) -> Sequence[Content]:
+        """The question."""
+        return [line((f"Run {self._label} again?", "bold")), line("  it is completed, and others have run after it")]
+
+    def answers(self, width: int, rows: int) -> Sequence[Content]:
+        """The three ways."""
+        return fitting(lambda count: self._ways(count, width), _MOST, width, rows - _SAID)
+
+    def _ways(self, count: int, width: int) -> list[Content]:
+        """The ways, with the first of what the task feeds."""
+        more = f" and {len(self._fed) - count:,} more" if len(self._fed) > count else ""
+        fed = ", ".join(shorten(i, width // 2) for i in self._fed[:count]) + more
+        only = shorten(self._task_id, width - 20)
+        return [
+            line(("a", "bold"), ", ", ("enter", "bold"), f"  and what it feeds: {fed}"),
+            line(("y", "bold"), f"         only {only}; what was made from its old result stays"),
             line(("n", "bold"), ", ", ("esc", "bold"), "    nothing"),
         ]
-        with Vertical(id="box"):
-            yield Static(line((f"Run {self._label} again?", "bold")), markup=False)
-            yield Static(line("  it is completed, and others have run after it"), markup=False)
-            yield Static(Content("\n").join(ways), id="foot", markup=False)
 
     def action_answer(self, fed: bool) -> None:
         """Leave with the answer."""

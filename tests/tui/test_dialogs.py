@@ -1,0 +1,72 @@
+"""The questions: what is said above gives way to the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from app_kit import opened, settled
+from fake_source import demo_source
+from look import screen_text
+
+from nova_tui.screens.ask import AskScreen
+from nova_tui.screens.confirm import ConfirmScreen
+from nova_tui.screens.dialog import Dialog
+from nova_tui.screens.quit import QuitScreen
+from nova_tui.screens.rerun import RerunScreen
+
+LONG = "a-very-long-name-of-a-task-" + "x" * 37
+THREE = ["F1 (Build the parser)", "F2 (Write the compiler)", "F3 (Check the linker)"]
+QUESTIONS: dict[str, Callable[[], Dialog[Any]]] = {
+    "three workers": lambda: QuitScreen(lambda: THREE),
+    "nine workers": lambda: QuitScreen(lambda: THREE * 3),
+    "a long id": lambda: QuitScreen(lambda: [f"{LONG} ({LONG} {LONG})"]),
+    "no worker": lambda: QuitScreen(list),
+    "confirm": lambda: ConfirmScreen(f"Cancel {LONG}?", [f"{name} is asked to end, then killed" for name in THREE]),
+    "rerun": lambda: RerunScreen(LONG, "Build", [LONG, *THREE]),
+    "ask": lambda: AskScreen(f"Why is {LONG} {LONG} {LONG} {LONG} rejected?", hint="may be left empty"),
+}
+ANSWERS = {
+    "confirm": ["y or enter", "n or esc"],
+    "rerun": ["a, enter", "y   ", "n, esc"],
+    "ask": ["enter done", "esc cancel"],
+}
+WAYS = ["l    leave", "s    stop", "esc  stay"]
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("size", [(40, 10), (60, 12), (80, 24)])
+async def test_the_answers_are_always_shown(name: str, size: tuple[int, int]) -> None:
+    """However long the names above them are, on the smallest screen too; the first words of the question stay."""
+    async with opened(demo_source(), size) as (app, pilot):
+        dialog = QUESTIONS[name]()
+        await app.push_screen(dialog)
+        await settled(pilot)
+        text = screen_text(app)
+        assert [way for way in ANSWERS.get(name, WAYS) if way not in text] == [], text
+        first = dialog.said(60, 20)[0].plain.split()[0]
+        assert first in text, text
+        assert "╭" in text, text
+        assert "╰" in text, text
+
+
+async def test_the_question_of_q_says_how_many_it_does_not_name() -> None:
+    """What is cut off is counted."""
+    async with opened(demo_source(), (40, 10)) as (app, pilot):
+        await app.push_screen(QuitScreen(lambda: THREE * 3))
+        await settled(pilot)
+        assert "9 workers are running. Quit?" in screen_text(app)
+        words = " ".join(screen_text(app).replace("│", " ").split())
+        assert "F3 (Check the linker) and 6 more" in words
+
+
+async def test_a_wrong_text_leaves_the_keys_in_view() -> None:
+    """What is wrong stands where the hint was."""
+    async with opened(demo_source(), (40, 10)) as (app, pilot):
+        await app.push_screen(AskScreen("How many?", hint="Now 4.", check=lambda _: "a number above zero"))
+        await pilot.press("enter")
+        await settled(pilot)
+        text = screen_text(app)
+        assert "a number above zero" in text
+        assert "esc cancel" in text
