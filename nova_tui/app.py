@@ -89,6 +89,7 @@ class NovaApp(RunActions):
         self.ended_by: int | None = None
         self._toaster = Toaster()
         self._ran = False
+        self._keys: object = None
         self._notify_how = os.environ.get("NOVA_NOTIFY", "")
         self.set_keymap(keymap.load_keys(keymap.keys_file(os.environ), must_exist="NOVA_KEYS" in os.environ))
 
@@ -148,7 +149,9 @@ class NovaApp(RunActions):
         self.main.summary.stopping = self.stopping = self.stopping and self.source.engine is EngineState.RUNNING
         if self.front is self.main:  # also behind a question
             self.main.take(dirty, tick)
-        elif isinstance(self.screen, LogScreen):
+        else:
+            self._renew_keys()
+        if isinstance(self.screen, LogScreen):
             if self.screen.task_id in dirty.tasks:
                 self.screen.set_attempts(self.older_logs(self.screen.task_id))
             self.screen.poll()
@@ -160,6 +163,15 @@ class NovaApp(RunActions):
         for toast in self._toaster.take(new, self.clock.monotonic()):
             self.show(toast)
         return len(dirty.tasks) + len(update.notices) + (1 if dirty.everything else 0)
+
+    def _renew_keys(self) -> None:
+        """Other keys may work on the screen in front: only if something that decides it has changed."""
+        source, task_id = self.source, self.target
+        keys = (self.front, task_id, task_id and self.model.shown(task_id), source.engine, source.run.paused,
+                self.model.could_go_on)  # fmt: skip
+        if keys != self._keys:
+            self._keys = keys
+            self.front.refresh_bindings()
 
     def _engine_news(self) -> list[Toast]:
         """The engine ended: the summary comes up, once, if nothing else is in front."""

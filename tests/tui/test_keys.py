@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from app_kit import beat, big_source, opened, settled
 from fake_source import demo_model, demo_source
@@ -301,6 +302,30 @@ async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Pat
         await pilot.press("escape")
         await settled(pilot)
         assert "q Quit" in screen_text(app).splitlines()[-1]
+
+
+@pytest.mark.parametrize("keys", [("enter",), ("w",), ("t",), ("up", "up", "enter"), ("L",)])
+async def test_the_footer_follows_the_run_on_every_screen(keys: tuple[str, ...], tmp_path: Path) -> None:
+    """A task that ends, a pause, and the end of the engine bring other keys, with nobody pressing one."""
+    source = demo_source(tmp_path)
+    async with opened(source, (120, 30)) as (app, pilot):
+        app.main.tasks.go_to("E2")
+        await pilot.press(*keys)
+        await settled(pilot)
+        beat(app)
+        await settled(pilot)
+        assert "p Pause" in screen_text(app).splitlines()[-1]
+        source.run = msgspec.structs.replace(source.run, paused=True)
+        beat(app)
+        await settled(pilot)
+        assert "p Resume" in screen_text(app).splitlines()[-1]
+        source.change("E2", EventKind.TASK_RESET, status=TaskStatus.PENDING, pid=None)
+        source.turn(EngineState.FINISHED)
+        beat(app)
+        await settled(pilot)
+        last = screen_text(app).splitlines()[-1]
+        assert "p Go on" in last
+        assert "x Cancel" not in last
 
 
 async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
