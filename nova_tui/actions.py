@@ -192,7 +192,7 @@ class RunActions(App[QuitChoice]):
         """From looking to acting."""
         self.model.source.read_only = False
         self.refresh_bindings()
-        self.notify("the keys act on this run now", title="In control", markup=False)
+        self.notify("in control: the keys act on this run now", markup=False)
 
     def action_only_looking(self) -> None:
         """A key that would act: say how it can."""
@@ -236,10 +236,10 @@ class RunActions(App[QuitChoice]):
             self.notify(f"nothing is running here: q {here}", markup=False)
             return
         running = ", ".join(self.at_work()[:6]) or "no worker"
-        said = f"killing {running}" if self.stopping else f"ending {running}; ctrl+c again kills"
+        said = f"stopping: killing {running}" if self.stopping else f"stopping: ending {running}; ctrl+c again kills"
         self.send(CommandKind.STOP, kill=self.stopping)
         self.stopping = True
-        self.notify(said, title="Stopping", severity="warning", markup=False)
+        self.notify(said, severity="warning", markup=False)
 
     def at_work(self) -> list[str]:
         """The tasks that have a worker, by id and name."""

@@ -33,12 +33,14 @@ from nova_tui.screens.log import LogScreen
 from nova_tui.screens.main import MainScreen
 from nova_tui.source import EngineState, Source, go_on_line
 from nova_tui.start import Look
-from nova_tui.toasts import Toast, Toaster
+from nova_tui.toasts import Toast, Toaster, Weight
 from nova_tui.views.line import plain, shorten
 
 __all__ = ["NovaApp", "QuitChoice"]
 
 _WORK = {EventKind.TASK_STARTED, EventKind.TASK_ADOPTED, EventKind.TASK_COMPLETED}
+_NARROW, _LOW = 60, 16  # a screen with less has room for one notice of one line
+_TOAST_EDGES = 4  # cells beside its text
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -57,8 +59,8 @@ class NovaApp(RunActions):
     ToastRack { dock: top; align: right top; margin: 1 1 0 0; }
     MainScreen.-wide > ToastRack { width: 60%; }
     ModalScreen Toast { display: none; }
-    Toast { width: 46; max-width: 60%; margin: 0; padding: 0 1; }
-    .-tiny Toast, .-short Toast { max-width: 100%; max-height: 2; }
+    Toast { width: 46; max-width: 100%; max-height: 5; margin: 0; padding: 0 1; }
+    .-tiny Toast, .-short Toast { max-height: 1; }
     .-ascii MainScreen.-wide > #body > #side { border-left: ascii $panel; }
     .-ascii Toast { border-left: ascii $primary; }
     .-ascii CommandPalette #--input { border: ascii $primary; }
@@ -155,12 +157,12 @@ class NovaApp(RunActions):
             if self.screen.task_id in dirty.tasks:
                 self.screen.set_attempts(self.older_logs(self.screen.task_id))
             self.screen.poll()
-        new = [t for e in update.events if (t := toasts.of_event(e))] + [toasts.of_notice(n) for n in update.notices]
+        new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)
         if update.engine_changed:
-            compat.forget_toasts(self, 0)  # what they say of the run may not be true any more
+            compat.forget_toasts(self, compat.shown_toasts(self))  # what they say of the run may not be true any more
             new += self._engine_news()
-        for toast in self._toaster.take(new, self.clock.monotonic()):
+        for toast in [*self._toaster.take(new, self.clock.monotonic()), *map(toasts.of_notice, update.notices)]:
             self.show(toast)
         return len(dirty.tasks) + len(update.notices) + (1 if dirty.everything else 0)
 
@@ -208,8 +210,18 @@ class NovaApp(RunActions):
             compat.emit(self, toasts.sequence(self._notify_how, toast, tmux="TMUX" in os.environ))
 
     def on_notify(self, event: Notify) -> None:
-        """A toast comes: of the older ones only the last few stay."""
-        compat.forget_toasts(self, toasts.SHOWN - 1)
+        """A toast comes: others make way for it; on a small screen it is all there is, in one line."""
+        new, shown = event.notification, compat.shown_toasts(self)
+        width, height = self.size
+        if width >= _NARROW and height >= _LOW:
+            compat.forget_toasts(self, toasts.making_way(new, shown))
+            return
+        if toasts.weight(new) is Weight.ANSWER and any(toasts.weight(n) is Weight.LASTING for n in shown):
+            event.prevent_default()
+            return
+        compat.forget_toasts(self, shown)
+        text = shorten(f"{new.title}: {new.message}" if new.title else new.message, width - _TOAST_EDGES)
+        new.title, new.message = (text, "") if new.title else ("", text)
 
     # keys
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from typing import IO, Any
@@ -12,8 +13,10 @@ from textual._callback import invoke
 from textual.app import App
 from textual.driver import Driver
 from textual.message_pump import MessagePump
+from textual.notifications import Notification
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.widgets._toast import ToastRack
 
 _READY = 2.0  # seconds
 
@@ -41,11 +44,16 @@ def keep_quiet(app: App[Any]) -> None:
     app._exit_renderables.clear()
 
 
-def forget_toasts(app: App[Any], keep: int) -> None:
-    """Of the toasts that are shown only the newest stay."""
-    shown = list(app._notifications)
-    for old in shown[: max(0, len(shown) - keep)]:
-        app._unnotify(old)
+def shown_toasts(app: App[Any]) -> list[Notification]:
+    """The toasts that are shown, oldest first."""
+    return list(app._notifications)
+
+
+def forget_toasts(app: App[Any], gone: Iterable[Notification]) -> None:
+    """Take toasts off the screen, with their holders: empty ones would take up a line each."""
+    for toast in gone:
+        app._unnotify(toast, refresh=False)
+        app.screen.query(f"#{ToastRack._toast_id(toast)}").remove()
 
 
 async def hand_out(app: App[Any], event: events.Key) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
 from typing import Literal
 
 import msgspec
+from textual.notifications import Notification
 
 from nova_core.console.lines import blocks_text, failure_text
 from nova_core.events import Event, EventKind
@@ -14,13 +16,15 @@ from nova_tui.views.line import plain, shorten
 
 Severity = Literal["information", "warning", "error"]
 MOST, WINDOW = 3, 2.0  # more than this many in so many seconds become one
-SHOWN = 2  # at once; the newest
+SHOWN = 2  # news at once; the newest
 _NAMED = 6
-_WIDTH = 300
+_WIDTH = 120  # three lines; events show the whole
+_NEEDS_YOU = "Needs you"
 
 
 class Toast(msgspec.Struct, frozen=True):
-    """One short message; `text` and `title` are clean, and never markup. `answer`: it answers a key press."""
+    """One short message; `text` and `title` are clean, and never markup. `answer`: it answers a key press; only such
+    ones have no title."""
 
     title: str
     text: str
@@ -32,7 +36,7 @@ class Toast(msgspec.Struct, frozen=True):
 _TITLES: dict[EventKind, tuple[str, Severity]] = {
     EventKind.MILESTONE: ("Milestone", "information"),
     EventKind.TASK_FAILED: ("Failed", "error"),
-    EventKind.TASK_WAITING: ("Needs you", "warning"),
+    EventKind.TASK_WAITING: (_NEEDS_YOU, "warning"),
     EventKind.BUDGET_REACHED: ("Budget", "warning"),
     EventKind.PROVIDER_PAUSED: ("Provider", "warning"),
     EventKind.PROVIDER_RESUMED: ("Provider", "information"),
@@ -104,6 +108,36 @@ def _one(title: str, severity: Severity, found: list[Toast]) -> Toast:
     names = [plain(toast.task) or toast.text for toast in found]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return Toast(f"{title} ({len(found)})".strip(), shorten(", ".join(names[:_NAMED]) + more, _WIDTH), severity)
+
+
+class Weight(IntEnum):
+    """What a notice is worth: an answer to a key, which has no title; news; what waits for a person or has failed."""
+
+    ANSWER = 0
+    NEWS = 1
+    LASTING = 2
+
+
+def weight(notice: Notification) -> Weight:
+    """What a notice is worth."""
+    if not notice.title:
+        return Weight.ANSWER
+    lasting = notice.severity == "error" or notice.title.startswith(_NEEDS_YOU)
+    return Weight.LASTING if lasting else Weight.NEWS
+
+
+def making_way(new: Notification, shown: Sequence[Notification]) -> list[Notification]:
+    """What is shown (oldest first) and goes when `new` comes: the same text, an answer for an answer, and of the news
+    those that are too many, failures and questions last."""
+    gone = [
+        n
+        for n in shown
+        if (n.title, n.message) == (new.title, new.message) or weight(n) is weight(new) is Weight.ANSWER
+    ]
+    if weight(new) is Weight.ANSWER:
+        return gone
+    news = sorted((n for n in shown if n not in gone and weight(n) is not Weight.ANSWER), key=weight)
+    return gone + news[: max(0, len(news) - SHOWN + 1)]
 
 
 def sequence(how: str, toast: Toast, *, tmux: bool = False) -> str:

@@ -42,7 +42,6 @@ class MainScreen(Screen[None]):
     MainScreen.-wide > #body > #tasks { height: 1fr; width: 3fr; }
     MainScreen.-wide > #body > #side { height: 1fr; width: 2fr; border-left: solid $panel; }
     MainScreen.-tiny > #body > #side, MainScreen.-short > #body > #side { display: none; }
-    MainScreen.-tiny > KeyLine, MainScreen.-short > KeyLine { display: none; }
     """
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - declared so
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - declared so

@@ -418,11 +418,74 @@ async def test_no_toast_lies_over_help_or_a_question(key: str) -> None:
 async def test_only_a_few_toasts_are_shown_at_once() -> None:
     """The newest."""
     async with opened(demo_source()) as (app, pilot):
+        app.clear_notifications()
         for number in range(6):
-            app.notify(f"toast {number}")
+            app.notify(f"toast {number}", title="Milestone")
         await settled(pilot)
         text = screen_text(app)
         assert [n for n in range(6) if f"toast {n}" in text] == [4, 5]
+
+
+async def test_answers_push_out_no_failure_and_replace_each_other() -> None:
+    """Nor do milestones push out a question; the same text is never there twice."""
+    source = FakeSource(demo_source().cascade)
+    async with opened(source) as (app, pilot):
+        at(app, "P1")
+        await settled(pilot)
+        app.clear_notifications()
+        source.change("E1", EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="boom")
+        source.change("E2", EventKind.TASK_WAITING, approval="waiting")
+        for number in (5, 6, 7):
+            source.notify(True, f"{number} workers")
+            beat(app)
+            await settled(pilot)
+        shown = [n.message.split(":")[0].split(" is ")[0] for n in app._notifications]
+        assert shown == ["E1", "E2", "7 workers"]
+        for _ in range(2):
+            app.notify("said", title="Milestone")
+            await settled(pilot)
+        assert [n.message.split(" is ")[0] for n in app._notifications if n.title] == ["E2", "said"]
+
+
+async def test_a_long_notice_is_cut_to_a_few_lines_and_never_shown_twice() -> None:
+    """The events hold the whole."""
+    source = FakeSource(demo_source().cascade)
+    async with opened(source, (80, 24)) as (app, pilot):
+        app.clear_notifications()
+        text = "a cause with many words of its own " * 20
+        for _ in range(2):
+            source.feed(Event(9, "", EventKind.WARNING, None, text))
+            beat(app)
+            await settled(pilot)
+        shown = screen_text(app)
+        assert shown.count("Warning") == 1
+        assert "a cause with many" in shown
+        assert 2 <= shown.count("▌") <= 5, shown
+
+
+async def test_a_notice_that_goes_takes_its_line_along() -> None:
+    """The next one stands at the top, whole."""
+    async with opened(demo_source()) as (app, pilot):
+        app.clear_notifications()
+        for number in range(4):
+            app.notify("word " * 20, title=f"Milestone {number}")
+            await settled(pilot)
+        rows = [row for row in screen_text(app).splitlines() if "▌" in row]
+        assert "Milestone 2" in rows[0]
+        assert "Milestone 3" in rows[len(rows) // 2]
+        assert rows[-1].count("word") > 1
+
+
+async def test_a_small_screen_has_one_notice_of_one_line_and_the_keys() -> None:
+    """A failure is not pushed out by an answer there either."""
+    async with opened(FakeSource(demo_source().cascade), (40, 10)) as (app, pilot):
+        for title, severity in (("Milestone", "information"), ("Failed", "error"), ("", "information")):
+            app.notify("boom " * 20, title=title, severity=severity)  # type: ignore[arg-type]
+            await settled(pilot)
+        text = screen_text(app)
+        assert text.count("▌") == 1
+        assert "Failed: boom boom" in text.splitlines()[1]
+        assert "? Help" in text.splitlines()[-1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
