@@ -42,7 +42,7 @@ class Chars(msgspec.Struct, frozen=True):
 _UNICODE = Chars()
 _ASCII = Chars(
     full="=", left="=", right="=", rest="-", dot=".", vertical="|", now=":", cut="%", ellipsis="~", critical="*",
-    star="*", arrow_left="<", arrow_right=">", up="^", down="v", open="v", closed=">", thumb="#", tee="|-", corner="`-",
+    star="*", arrow_left="<", arrow_right=">", up="^", down="v", open="v", closed=")", thumb="#", tee="|-", corner="`-",
     levels="_.-=+*%#", reset="o", run="@",
 )  # fmt: skip
 # Not $text-muted: its "auto 60%" is painted as full black or white in a Content; and "dim" breaks on default colours.

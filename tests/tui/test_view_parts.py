@@ -71,6 +71,11 @@ def test_a_sparkline_shows_the_last_values(values: list[int], text: str) -> None
     assert glyphs.sparkline(values, 4) == text
 
 
+def test_no_status_has_the_mark_of_a_branch(ascii_mode: None) -> None:
+    """Neither of an open nor of a closed one."""
+    assert not {glyphs.chars().open, glyphs.chars().closed} & {glyphs.glyph(shown) for shown in Shown}
+
+
 def test_every_status_has_a_mark_of_its_own_in_both_modes(ascii_mode: None) -> None:
     """No two statuses are told apart by colour alone."""
     assert len({glyphs.glyph(s) for s in Shown}) == len(Shown)
