@@ -18,7 +18,7 @@ from nova_core.rollup import Shown
 from nova_tui import outside
 from nova_tui.choice import QuitChoice
 from nova_tui.glyphs import status
-from nova_tui.refusals import AT_WORK, FITS, refusal
+from nova_tui.refusals import AT_WORK, COPIES, FITS, refusal
 from nova_tui.screens.log import LogScreen
 from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import line, plain
@@ -298,6 +298,8 @@ class RunActions(App[QuitChoice]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only keys that do something now are shown and work; those that are for other tasks are told apart (None)."""
+        if action in COPIES and hasattr(self, "model") and not self.can(action) and hasattr(self.front, "look_at"):
+            return None
         if action in FITS and hasattr(self, "model") and not self.can(action) and self._on_tasks():
             return None
         known: Any = action in FITS or action in _NEEDS_TASK or action in _OF_THE_RUN

@@ -23,6 +23,7 @@ WHEN = {
     "approve": "one that asks",
     "reject": "one that asks",
 }
+COPIES = ("copy_id", "copy_log")
 _ALL = "; nova run --fresh runs all again"
 _NOTHING = {
     "retry": "nothing to try again",
@@ -55,6 +56,8 @@ _WORDS = {
 
 def refusal(model: ViewModel, action: str, task_id: str | None) -> str:
     """Why the key of an action does nothing to the task, and which one would; empty if it is none of these keys."""
+    if action in COPIES and task_id is None:
+        return "nothing to copy here: choose a task, and y copies its id, Y the path of its log"
     if action not in FITS:
         return ""
     if task_id is None:

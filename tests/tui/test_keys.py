@@ -338,6 +338,17 @@ async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
         assert [n.message.split(";")[0] for n in app._notifications] == ["copied the id E2"]
 
 
+@pytest.mark.parametrize("key", ["y", "Y"])
+async def test_copying_without_a_task_says_what_can_be_copied(key: str, tmp_path: Path) -> None:
+    """On the row of the project nothing else would happen."""
+    async with opened(demo_source(tmp_path)) as (app, pilot):
+        app.clear_notifications()
+        await pilot.press("g", key)
+        await settled(pilot)
+        said = ["nothing to copy here: choose a task, and y copies its id, Y the path of its log"]
+        assert [n.message for n in app._notifications] == said
+
+
 async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
     """However many keys it has."""
     async with opened(demo_source(tmp_path)) as (app, _):
