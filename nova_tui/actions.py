@@ -18,7 +18,7 @@ from nova_core.rollup import Shown
 from nova_tui import outside
 from nova_tui.choice import QuitChoice
 from nova_tui.glyphs import status
-from nova_tui.refusals import AT_WORK, COPIES, FITS, refusal
+from nova_tui.refusals import AT_WORK, COPIES, FITS, OVER, refusal
 from nova_tui.screens.log import LogScreen
 from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import line, plain
@@ -26,7 +26,6 @@ from nova_tui.views.line import line, plain
 if TYPE_CHECKING:
     from nova_tui.model import ViewModel
 
-_OVER = (Shown.COMPLETED, Shown.SKIPPED, Shown.FAILED, Shown.CANCELLED)
 _OF_THE_RUN = {"full_log", "pause", "resume", "go_on", "workers", "interrupt", "control", "only_looking"}
 _NEEDS_TASK = {"copy_id", "copy_log", "pager"}
 
@@ -119,7 +118,7 @@ class RunActions(App[QuitChoice]):
         """What depends on the task, directly or not, and is over; in the order of the plan."""
         dag = self.model.cascade.dag
         below = dag.descendants([task_id])
-        return [i for i in dag.ids if i in below and self.model.shown(i) in _OVER]
+        return [i for i in dag.ids if i in below and self.model.shown(i) in OVER]
 
     def _ask_rerun(self, task_id: str, fed: list[str]) -> None:
         from nova_tui.screens.rerun import RerunScreen

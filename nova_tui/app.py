@@ -27,6 +27,7 @@ from nova_tui.actions import RunActions
 from nova_tui.choice import QuitChoice
 from nova_tui.model import ViewModel
 from nova_tui.pump import Pump
+from nova_tui.refusals import OVER
 from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
 from nova_tui.screens.log import LogScreen
@@ -156,6 +157,7 @@ class NovaApp(RunActions):
         if isinstance(self.screen, LogScreen):
             if self.screen.task_id in dirty.tasks:
                 self.screen.set_attempts(self.older_logs(self.screen.task_id))
+            self.screen.view.tell_over(self.model.shown(self.screen.task_id) in OVER)
             self.screen.poll()
         new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)

@@ -7,6 +7,7 @@ from nova_tui.model import ViewModel
 from nova_tui.views.line import plain
 
 AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
+OVER = (Shown.COMPLETED, Shown.SKIPPED, Shown.FAILED, Shown.CANCELLED)
 FITS: dict[str, tuple[Shown, ...]] = {
     "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
     "cancel": (*AT_WORK, Shown.RETRYING, Shown.APPROVAL),

@@ -14,6 +14,7 @@ from textual.timer import Timer
 from nova_core.model import is_safe_id
 from nova_tui.model import Dirty, ViewModel
 from nova_tui.placing import Placing
+from nova_tui.refusals import OVER
 from nova_tui.rows import Filter, Finder, step
 from nova_tui.screens.leading import tell_leading
 from nova_tui.views import members
@@ -155,7 +156,9 @@ class MainScreen(Screen[None]):
             self.pane.view.poll()
             if tick or dirty.everything or self.selected_task in dirty.tasks or self.selected_task is None:
                 self._draw_detail()
-            if tick and self.selected_task is None:  # another task may stand for the branch
+            if (
+                tick and self.selected_task is None
+            ) or self.selected_task in dirty.tasks:  # its log is over, or another one
                 self._open_log()
         if dirty.header:
             self._renew_keys()
@@ -194,6 +197,7 @@ class MainScreen(Screen[None]):
             whose = f" of {plain(task_id)}, {whose}" if found else ": choose a task"
         safe = task_id is not None and is_safe_id(task_id)
         self.pane.view.set_path(self.model.source.project.latest_log(task_id) if safe and task_id else None)
+        self.pane.view.tell_over(task_id is not None and self.model.shown(task_id) in OVER)
         self.detail.name_log(whose)
         self._say_log()
 

@@ -12,6 +12,7 @@ from textual.timer import Timer
 from nova_core.database import AttemptRow
 from nova_core.model import is_safe_id
 from nova_tui.model import ViewModel
+from nova_tui.refusals import OVER
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import detail
 
@@ -91,6 +92,7 @@ class TaskScreen(ViewScreen):
         self.view.show(detail.lines(self.model, self.task_id, self.view.room, self._history()))
         if self._log is not None and is_safe_id(self.task_id):
             self._log.view.set_path(self.model.source.project.latest_log(self.task_id))
+            self._log.view.tell_over(self.model.shown(self.task_id) in OVER)
 
     def _history(self) -> Sequence[AttemptRow]:
         """Attempts that are over; asked for again when another one began or ended."""

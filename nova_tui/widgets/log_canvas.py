@@ -17,6 +17,8 @@ from nova_tui.log_pager import Row
 from nova_tui.log_reader import Gutter, LogReader
 from nova_tui.views import log_rows
 
+_YET, _OVER = "no output yet", "it printed nothing"
+
 
 class LogCanvas(Widget):
     """Draws the rows of `reader`, row by row, from a page that is read once and kept until `_rows` is None."""
@@ -39,6 +41,14 @@ class LogCanvas(Widget):
         self.reader: LogReader | None = None
         self._rows: list[Row] | None = None
         self._dragging = False
+        self._nothing = _YET
+
+    def tell_over(self, over: bool) -> None:
+        """Whether what writes the log is at its end."""
+        words = _OVER if over else _YET
+        if words != self._nothing:
+            self._nothing = words
+            self.refresh()
 
     def _page(self) -> list[Row]:
         if self._rows is None:
@@ -65,7 +75,7 @@ class LogCanvas(Widget):
         if self.reader is None:
             return ""
         problem = self.reader.index.problem
-        return clean(f"cannot show {self.reader.path.name}: {problem}") if problem else "no output yet"
+        return clean(f"cannot show {self.reader.path.name}: {problem}") if problem else self._nothing
 
     def _row(self, reader: LogReader, row: Row, y: int) -> Strip:
         spans = reader.needle.spans(row.segments) if reader.needle else []

@@ -463,6 +463,25 @@ async def test_a_long_notice_is_cut_to_a_few_lines_and_never_shown_twice() -> No
         assert 2 <= shown.count("▌") <= 5, shown
 
 
+@pytest.mark.parametrize("key", ["tab", "enter", "L"])
+async def test_a_task_that_ended_without_a_word_printed_nothing(key: str, tmp_path: Path) -> None:
+    """Nothing more will come; before, it may."""
+    source = FakeSource(demo_source().cascade, root=tmp_path)
+    async with opened(source, (120, 30)) as (app, pilot):
+        at(app, "P1")
+        source.change("P1", EventKind.TASK_STARTED, status=TaskStatus.IN_PROGRESS)
+        await pilot.press(key)
+        beat(app)
+        await settled(pilot)
+        assert "no output yet" in screen_text(app)
+        source.change("P1", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED)
+        beat(app)
+        if isinstance(app.screen, TaskScreen):
+            app.screen.redraw()
+        await settled(pilot)
+        assert "it printed nothing" in screen_text(app)
+
+
 async def test_a_notice_that_goes_takes_its_line_along() -> None:
     """The next one stands at the top, whole."""
     async with opened(demo_source()) as (app, pilot):
