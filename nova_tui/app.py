@@ -71,6 +71,7 @@ class NovaApp(RunActions):
         Binding("question_mark", "keys", "Help", key_display="?", id="app.help"),
         Binding("q", "quit", "Quit", id="app.quit"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_any"),
+        Binding("ctrl+z", "stay_awake", "", show=False, id="app.suspend"),
         Binding("colon", "command_palette", "Palette", key_display=":", show=False, id="app.palette"),
     ]
 
@@ -246,6 +247,12 @@ class NovaApp(RunActions):
 
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="actions, tasks, themes", id="--command-palette"))
+
+    def action_stay_awake(self) -> None:
+        """A stopped interface would stop its engine: say how to get the shell back instead."""
+        engine = hasattr(self.source, "detach") and self.source.engine is EngineState.RUNNING
+        way = "q, then l, leaves the workers running" if engine else "q leaves"
+        self.notify(f"ctrl+z stops nothing here: {way}", markup=False)
 
     async def action_quit(self) -> None:
         """Leave; while workers depend on this process, ask what is to become of them."""

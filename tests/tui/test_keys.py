@@ -338,6 +338,21 @@ async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
         assert [n.message.split(";")[0] for n in app._notifications] == ["copied the id E2"]
 
 
+@pytest.mark.parametrize(
+    ("engine", "way"),
+    [(EngineState.RUNNING, "q, then l, leaves the workers running"), (EngineState.FINISHED, "q leaves")],
+)
+async def test_ctrl_z_says_what_to_press_instead(engine: EngineState, way: str, tmp_path: Path) -> None:
+    """A stopped interface would stop the engine in it."""
+    source = demo_source(tmp_path)
+    source.turn(engine)
+    async with opened(source) as (app, pilot):
+        app.clear_notifications()
+        await pilot.press("ctrl+z")
+        await settled(pilot)
+        assert [n.message for n in app._notifications] == [f"ctrl+z stops nothing here: {way}"]
+
+
 @pytest.mark.parametrize("key", ["y", "Y"])
 async def test_copying_without_a_task_says_what_can_be_copied(key: str, tmp_path: Path) -> None:
     """On the row of the project nothing else would happen."""
