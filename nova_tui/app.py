@@ -41,7 +41,7 @@ __all__ = ["NovaApp", "QuitChoice"]
 
 _WORK = {EventKind.TASK_STARTED, EventKind.TASK_ADOPTED, EventKind.TASK_COMPLETED}
 _NARROW, _LOW = 60, 16  # a screen with less has room for one notice of one line
-_TOAST_EDGES = 4  # cells beside its text
+_TOAST_EDGES = 5  # cells beside its text
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -61,7 +61,7 @@ class NovaApp(RunActions):
     MainScreen.-wide > ToastRack { width: 60%; }
     ModalScreen Toast { display: none; }
     Toast { width: 46; max-width: 100%; max-height: 5; margin: 0; padding: 0 1; }
-    .-tiny Toast, .-short Toast { max-height: 1; }
+    .-tiny Toast, .-short Toast { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     .-ascii MainScreen.-wide > #body > #side { border-left: ascii $panel; }
     .-ascii Toast { border-left: ascii $primary; }
     .-ascii CommandPalette #--input { border: ascii $primary; }
@@ -252,7 +252,7 @@ class NovaApp(RunActions):
         """A stopped interface would stop its engine: say how to get the shell back instead."""
         engine = hasattr(self.source, "detach") and self.source.engine is EngineState.RUNNING
         way = "q, then l, leaves the workers running" if engine else "q leaves"
-        self.notify(f"ctrl+z stops nothing here: {way}", markup=False)
+        self.notify(f"not ctrl+z: {way}", markup=False)
 
     async def action_quit(self) -> None:
         """Leave; while workers depend on this process, ask what is to become of them."""
