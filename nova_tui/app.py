@@ -165,7 +165,8 @@ class NovaApp(RunActions):
         if update.engine_changed:
             compat.forget_toasts(self, compat.shown_toasts(self))  # what they say of the run may not be true any more
             new += self._engine_news()
-        for toast in [*self._toaster.take(new, self.clock.monotonic()), *map(toasts.of_notice, update.notices)]:
+        shown = self._toaster.take(new, self.clock.monotonic(), 1 if self._is_small else toasts.SHOWN)
+        for toast in [*shown, *map(toasts.of_notice, update.notices)]:
             self.show(toast)
         return len(dirty.tasks) + len(update.notices) + (1 if dirty.everything else 0)
 
@@ -212,18 +213,21 @@ class NovaApp(RunActions):
         if self._notify_how and not toast.answer:
             compat.emit(self, toasts.sequence(self._notify_how, toast, tmux="TMUX" in os.environ))
 
+    @property
+    def _is_small(self) -> bool:
+        return self.size.width < _NARROW or self.size.height < _LOW
+
     def on_notify(self, event: Notify) -> None:
         """A toast comes: others make way for it; on a small screen it is all there is, in one line."""
         new, shown = event.notification, compat.shown_toasts(self)
-        width, height = self.size
-        if width >= _NARROW and height >= _LOW:
+        if not self._is_small:
             compat.forget_toasts(self, toasts.making_way(new, shown))
             return
         if toasts.weight(new) is Weight.ANSWER and any(toasts.weight(n) is Weight.LASTING for n in shown):
             event.prevent_default()
             return
         compat.forget_toasts(self, shown)
-        text = shorten(f"{new.title}: {new.message}" if new.title else new.message, width - _TOAST_EDGES)
+        text = shorten(f"{new.title}: {new.message}" if new.title else new.message, self.size.width - _TOAST_EDGES)
         new.title, new.message = (text, "") if new.title else ("", text)
 
     # keys

@@ -15,7 +15,7 @@ from nova_tui.source import Notice
 from nova_tui.views.line import plain, shorten
 
 Severity = Literal["information", "warning", "error"]
-MOST, WINDOW = 3, 2.0  # more than this many in so many seconds become one
+WINDOW = 2.0  # seconds in which no more come than are shown at once; the others become one of each kind
 SHOWN = 2  # news at once; the newest
 _NAMED = 6
 _WIDTH = 120  # three lines; events show the whole
@@ -67,7 +67,8 @@ def of_notice(notice: Notice) -> Toast:
 
 
 class Toaster:
-    """Lets the first few toasts of a moment through, and gathers the others until the moment is over. Pure.
+    """Lets so many toasts of a moment through as fit on the screen, and gathers the others until the moment is over:
+    each is seen, for a moment at least. Pure.
 
     `now` is seconds of a clock that never goes back.
     """
@@ -77,37 +78,39 @@ class Toaster:
         self._shown = 0
         self._held: list[Toast] = []
 
-    def take(self, toasts: Iterable[Toast], now: float) -> list[Toast]:
-        """What to show now; call it also without toasts, as time brings those held back."""
-        ready: list[Toast] = []
+    def take(self, toasts: Iterable[Toast], now: float, most: int = SHOWN) -> list[Toast]:
+        """What to show now, `most` of them; call it also without toasts, as time brings those held back."""
+        kinds = _alike([*self._held, *toasts]) if self._held else [[toast] for toast in toasts]
+        self._held = []
         if now - self._began >= WINDOW:
-            ready += merged(self._held)
-            self._held, self._shown = [], 0
-        for toast in toasts:
-            if not self._shown and not self._held:
+            self._shown = 0
+        ready: list[Toast] = []
+        for found in kinds:
+            if self._shown >= most:
+                self._held += found
+                continue
+            if not self._shown:
                 self._began = now
-            if self._shown < MOST:
-                self._shown += 1
-                ready.append(toast)
-            else:
-                self._held.append(toast)
+            self._shown += 1
+            ready.append(_one(found))
         return ready
 
 
-def merged(toasts: list[Toast]) -> list[Toast]:
-    """One toast for all of a kind."""
+def _alike(toasts: Iterable[Toast]) -> list[list[Toast]]:
     kinds: dict[tuple[str, Severity], list[Toast]] = {}
     for toast in toasts:
         kinds.setdefault((toast.title, toast.severity), []).append(toast)
-    return [_one(title, severity, found) for (title, severity), found in kinds.items()]
+    return list(kinds.values())
 
 
-def _one(title: str, severity: Severity, found: list[Toast]) -> Toast:
+def _one(found: list[Toast]) -> Toast:
+    """One toast for all of a kind."""
     if len(found) == 1:
         return found[0]
     names = [plain(toast.task) or toast.text for toast in found]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return Toast(f"{title} ({len(found)})".strip(), shorten(", ".join(names[:_NAMED]) + more, _WIDTH), severity)
+    title = f"{found[0].title} ({len(found)})".strip()
+    return Toast(title, shorten(", ".join(names[:_NAMED]) + more, _WIDTH), found[0].severity)
 
 
 class Weight(IntEnum):
@@ -127,8 +130,8 @@ def weight(notice: Notification) -> Weight:
 
 
 def making_way(new: Notification, shown: Sequence[Notification]) -> list[Notification]:
-    """What is shown (oldest first) and goes when `new` comes: the same text, an answer for an answer, and of the news
-    those that are too many, failures and questions last."""
+    """What is shown (oldest first) and goes when `new` comes: the same text, an answer for an answer, and the oldest
+    of the news that are too many."""
     gone = [
         n
         for n in shown
@@ -136,7 +139,7 @@ def making_way(new: Notification, shown: Sequence[Notification]) -> list[Notific
     ]
     if weight(new) is Weight.ANSWER:
         return gone
-    news = sorted((n for n in shown if n not in gone and weight(n) is not Weight.ANSWER), key=weight)
+    news = [n for n in shown if n not in gone and weight(n) is not Weight.ANSWER]
     return gone + news[: max(0, len(news) - SHOWN + 1)]
 
 

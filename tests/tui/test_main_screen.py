@@ -358,13 +358,24 @@ def test_searching_goes_to_the_match_and_escape_returns() -> None:
 
 
 def test_many_failures_become_one_toast() -> None:
-    """The first three are shown at once, the others together when the moment is over."""
+    """The first two are shown at once, the others together when the moment is over: none goes before it was seen."""
     toaster = Toaster()
     failed = [Toast("Failed", "boom", "error", f"T{n}") for n in range(6)]
-    assert toaster.take(failed, 10.0) == failed[:3]
+    assert toaster.take(failed, 10.0) == failed[:2]
     assert toaster.take([], 10.0 + WINDOW / 2) == []
-    assert toaster.take([], 10.0 + WINDOW) == [Toast("Failed (3)", "T3, T4, T5", "error")]
+    assert toaster.take([], 10.0 + WINDOW) == [Toast("Failed (4)", "T2, T3, T4, T5", "error")]
     assert toaster.take(failed[:1], 10.0 + WINDOW) == failed[:1]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_each_kind_of_news_has_its_moment(most: int) -> None:
+    """However many come at once, no more are let through in a moment than the screen shows; all of them come."""
+    toaster = Toaster()
+    kinds = [Toast(title, "text") for title in ("Failed", "Needs you", "Milestone", "Provider", "Complete")]
+    shown = [toaster.take(kinds * 2 if not n else [], 10.0 + n * WINDOW / 2, most) for n in range(12)]
+    assert all(len(found) <= most for found in shown)
+    assert not any(shown[1::2])
+    assert {toast.title.partition(" (")[0] for found in shown for toast in found} == {toast.title for toast in kinds}
 
 
 @pytest.mark.parametrize(("blocks", "said"), [(0, "A: exit code 3"), (5, "A: exit code 3; blocks 5 tasks")])
