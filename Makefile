@@ -49,7 +49,7 @@ test-agents: $(VENV)/.installed-dev
 
 test-trace: $(VENV)/.installed-dev
 	npm install --no-audit --no-fund --loglevel=error --prefix $(AGENTS)/trace $(TRACE_ENGINE)
-	NOVA_TEST_TRACE_ENGINE=$(AGENTS)/trace $(BIN)/python -m pytest tests/test_trace.py
+	NOVA_TEST_TRACE_ENGINE=$(AGENTS)/trace $(BIN)/python -m pytest tests/exports/test_trace.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --no-cache .
@@ -66,10 +66,10 @@ bench-agents: $(VENV)/.installed-dev
 	$(BIN)/python bench/agents.py
 
 crash: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow tests/test_crash.py
+	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py
 
 orphans: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow tests/test_orphans.py
+	$(BIN)/python -m pytest -m slow tests/executors/test_orphans.py
 
 screenshots: $(VENV)/.installed-dev $(VENV)/.installed-pictures
 	$(BIN)/python docs/pictures/screenshots.py

@@ -13,14 +13,14 @@ from pathlib import Path
 from nova_core.clock import iso
 from nova_core.command import Command
 from nova_core.config import Config
-from nova_core.database import AttemptRow
-from nova_core.events import Event, EventKind
+from nova_core.files.project import Project
 from nova_core.model import TokenUsage
 from nova_core.parser import Cascade, parse_text
-from nova_core.project import Project
-from nova_core.record import ProjectState, RunState, TaskState, TaskStatus
-from nova_core.worktime import Span
-from nova_tui.source import EngineState, Update
+from nova_core.runs.worktime import Span
+from nova_core.state.database import AttemptRow
+from nova_core.state.events import Event, EventKind
+from nova_core.state.schema import ProjectState, RunState, TaskState, TaskStatus
+from nova_core.watch.source import EngineState, Update
 
 GROUP = 8
 RUNNING = 2  # every n-th task runs
@@ -45,7 +45,7 @@ def prepare(folder: Path, text: str) -> None:
     """A project whose plan is done, so that nothing starts."""
     import msgspec
 
-    from nova_core.record import State
+    from nova_core.state.schema import State
 
     now = iso(time.time())
     done = TaskState(status=TaskStatus.COMPLETED, attempt=1, started_at=now, completed_at=now, elapsed=60.0)

@@ -12,10 +12,9 @@ import msgspec
 from nova_core.agents import FORMATS
 from nova_core.agents.adapters import ADAPTERS, Permissions
 from nova_core.agents.commands import GROUPS
+from nova_core.agents.pricing import Price
 from nova_core.errors import InputError, InputNotFoundError, Problem, UsageError
-from nova_core.model import PlanOptions, Task
-from nova_core.pricing import Price
-from nova_core.settings import (
+from nova_core.files.typed_yaml import (
     Field,
     Read,
     Reader,
@@ -33,8 +32,9 @@ from nova_core.settings import (
     read_truth,
     struct,
 )
+from nova_core.files.yaml_file import Document, load_yaml
+from nova_core.model import PlanOptions, Task
 from nova_core.text import clean, head_and_tail
-from nova_core.yaml_file import Document, load_yaml
 
 DEFAULT_FILE = "nova.yaml"
 PLACEHOLDERS = ("id", "name", "description", "prompt", "prompt_file", "model")

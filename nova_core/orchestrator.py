@@ -9,39 +9,39 @@ from pathlib import Path
 
 import msgspec
 
-from nova_core.attempt import Attempt
-from nova_core.attempts import Attempts
-from nova_core.board import Board, Selection
-from nova_core.brakes import Brakes
-from nova_core.caution import cautions
+from nova_core.agents.pricing import Price, default_prices
 from nova_core.clock import Clock, iso
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.config import Config, load_config
-from nova_core.desk import Desk
-from nova_core.disk import Disk
+from nova_core.engine.admission import Brakes
+from nova_core.engine.attempts.attempt import Attempt
+from nova_core.engine.attempts.lifecycle import Attempts
+from nova_core.engine.command_handler import Desk
+from nova_core.engine.inbox_reader import Mail
+from nova_core.engine.loop import Loop
+from nova_core.engine.observers.observers import Followers, read_milestones
+from nova_core.engine.plan_watch import PlanWatch
+from nova_core.engine.recovery import accept_plan, recover
+from nova_core.engine.replan import Growth
+from nova_core.engine.startup import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.errors import EnvironmentProblem, UsageError
-from nova_core.events import EventKind
 from nova_core.executors.base import Executor
-from nova_core.followers import Followers, read_milestones
-from nova_core.growth import Growth
+from nova_core.files.disk import Disk
+from nova_core.files.inbox import Inbox, load_secret
+from nova_core.files.project import Project
 from nova_core.importers import read_plan
-from nova_core.inbox import Inbox, load_secret
-from nova_core.keeping import as_started
-from nova_core.launch import Launcher
-from nova_core.loop import Loop
-from nova_core.mail import Mail
+from nova_core.launch.launcher import Launcher
+from nova_core.launch.warnings import cautions
 from nova_core.model import NoteKind
-from nova_core.opening import MakeExecutor, limits_of, local_executor, put_aside, require_same_plan, take_lock
 from nova_core.parser import Cascade
-from nova_core.phases import unknown_phases, with_settings
-from nova_core.plan_watch import PlanWatch
-from nova_core.pricing import Price, default_prices
-from nova_core.project import Project
-from nova_core.record import RunState, TaskStatus
-from nova_core.recovery import accept_plan, recover
-from nova_core.result import RunResult, Snapshot, summarize
-from nova_core.scheduler import weights
-from nova_core.store import Listener, Store
+from nova_core.plan.board import Board, Selection
+from nova_core.plan.phases import unknown_phases, with_settings
+from nova_core.plan.scheduler import weights
+from nova_core.plan.sync import as_started
+from nova_core.runs.result import RunResult, Snapshot, summarize
+from nova_core.state.events import EventKind
+from nova_core.state.schema import RunState, TaskStatus
+from nova_core.state.store import Listener, Store
 from nova_core.text import number_of
 
 _PATIENCE = 1.0  # seconds of a turn that waits for workers to end, or for the disk

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nova_core.clock import Clock, iso
-from nova_core.database import Database
-from nova_core.events import Event
-from nova_core.execution import (
+from nova_core.state.database import Database
+from nova_core.state.events import Event
+from nova_core.state.task_progress import (
     CriterionProgress,
     EventType,
     ExecutionEvent,

@@ -23,8 +23,8 @@ from nova_core.report import (
 )
 
 if TYPE_CHECKING:
-    from nova_core.project import Project
-    from nova_core.state import StateManager
+    from nova_core.files.project import Project
+    from nova_core.state.manager import StateManager
 
 STATUSES = ("in_progress", "completed", "failed")
 ALL_OPTIONS = {**OPTIONS, "--status": ("status", TEXT), "--current-step": ("step", TEXT), "--error": ("error", TEXT)}
@@ -50,8 +50,8 @@ def update(task_id: str, fields: dict[str, object]) -> None:
         return
     from pathlib import Path
 
-    from nova_core.lock import engine_alive
-    from nova_core.project import Project
+    from nova_core.files.lock import engine_alive
+    from nova_core.files.project import Project
 
     project = Project(Path.cwd())
     if engine_alive(project.lock_file):
@@ -77,7 +77,7 @@ def tell_engine(project: Project, task_id: str, fields: dict[str, object]) -> No
 
 def manager_of(project: Project, task_id: str) -> StateManager:
     """The project's state, once it is sure that the task is in it."""
-    from nova_core.state import StateManager
+    from nova_core.state.manager import StateManager
 
     manager = StateManager(project.state_file)
     try:
@@ -94,7 +94,7 @@ def edit_state(project: Project, task_id: str, fields: dict[str, object]) -> Non
     import time
 
     from nova_core.clock import iso
-    from nova_core.record import TaskStatus
+    from nova_core.state.schema import TaskStatus
 
     manager = manager_of(project, task_id)
     now = iso(time.time())

@@ -133,7 +133,7 @@ class Worker:
 
     def get_token_usage(self) -> dict[str, int]:
         """The sums of the `Token usage: input=1, output=2, cache_read=3, cache_creation=4` lines in the log so far."""
-        from nova_core.tokens import TokenCounter
+        from nova_core.agents.tokens import TokenCounter
 
         counter = TokenCounter()
         try:

@@ -14,17 +14,17 @@ from textual.widgets import Input
 
 from nova_core.command import Command, CommandKind
 from nova_core.model import is_safe_id
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.watch.source import LOOKING, EngineState
 from nova_tui import outside
 from nova_tui.choice import QuitChoice
 from nova_tui.glyphs import status
 from nova_tui.refusals import AT_WORK, COPIES, FITS, OVER, refusal
 from nova_tui.screens.log import LogScreen
-from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import line, plain
 
 if TYPE_CHECKING:
-    from nova_tui.model import ViewModel
+    from nova_core.watch.view_model import ViewModel
 
 _OF_THE_RUN = {"full_log", "pause", "resume", "go_on", "workers", "interrupt", "control", "only_looking"}
 _NEEDS_TASK = {"copy_id", "copy_log", "pager"}

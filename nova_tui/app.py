@@ -19,20 +19,20 @@ from textual.filter import LineFilter
 from textual.notifications import Notify
 from textual.screen import Screen
 
-from nova_core.cli.status import counts_text
 from nova_core.clock import Clock
-from nova_core.events import EventKind
+from nova_core.console.summary import counts_text
+from nova_core.state.events import EventKind
+from nova_core.watch.source import EngineState, Source, go_on_line
+from nova_core.watch.view_model import ViewModel
 from nova_tui import compat, glyphs, keymap, themes, toasts
 from nova_tui.actions import RunActions
 from nova_tui.choice import QuitChoice
-from nova_tui.model import ViewModel
 from nova_tui.pump import Pump
 from nova_tui.refusals import OVER
 from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.main import MainScreen
-from nova_tui.source import EngineState, Source, go_on_line
 from nova_tui.start import Look
 from nova_tui.toasts import Toast, Toaster, Weight
 from nova_tui.views.line import plain, shorten

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from textual.content import Content
 
-from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Shown
+from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Shown
 
 
 class Chars(msgspec.Struct, frozen=True):

@@ -40,7 +40,7 @@ def load_keys(path: Path, *, must_exist: bool) -> dict[str, str]:
     """
     if not must_exist and not path.exists():
         return {}
-    from nova_core.yaml_file import load_yaml
+    from nova_core.files.yaml_file import load_yaml
 
     known = bindings()
     document = load_yaml(path)

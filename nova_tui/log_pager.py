@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.cells import chop_cells
 from rich.segment import Segment
 
-from nova_core.logindex import LogIndex
+from nova_core.files.log_index import LogIndex
 from nova_tui.ansi import MAX_LINE, line_segments, plain
 
 _CACHED_LINES = 512

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from nova_core.clock import Clock
-from nova_core.logindex import Change, LogIndex
+from nova_core.files.log_index import Change, LogIndex
 from nova_core.text import size
 from nova_tui.ansi import plain
 from nova_tui.log_pager import LogPager, Place, Row, SeenTimes

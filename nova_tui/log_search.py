@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rich.segment import Segment
 
-from nova_core.logindex import SLICE, LogIndex
+from nova_core.files.log_index import SLICE, LogIndex
 from nova_tui.ansi import MAX_LINE, line_segments, plain
 
 _SGR = re.compile(rb"\x1b\[[0-9;:]*m")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nova_core.rollup import Shown
-from nova_tui.model import ViewModel
-from nova_tui.source import EngineState
+from nova_core.runs.rollup import Shown
+from nova_core.watch.source import EngineState
+from nova_core.watch.view_model import ViewModel
 
 _AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nova_core.rollup import Shown
-from nova_tui.model import ViewModel
+from nova_core.runs.rollup import Shown
+from nova_core.watch.view_model import ViewModel
 from nova_tui.views.line import plain
 
 AT_WORK = (Shown.RUNNING, Shown.VERIFYING)

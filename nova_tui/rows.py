@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from nova_core.parser import Cascade
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
 from nova_tui.views.members import Place, named
 
 Keep = Callable[[str], bool]

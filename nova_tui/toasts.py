@@ -10,8 +10,8 @@ import msgspec
 from textual.notifications import Notification
 
 from nova_core.console.lines import blocks_text, failure_text
-from nova_core.events import Event, EventKind
-from nova_tui.source import Notice
+from nova_core.state.events import Event, EventKind
+from nova_core.watch.source import Notice
 from nova_tui.views.line import plain, shorten
 
 Severity = Literal["information", "warning", "error"]

@@ -1,4 +1,4 @@
-"""The layers of ARCHITECTURE.md hold: imports point down, heavy packages stay where they belong."""
+"""The table of ARCHITECTURE.md holds: imports point to earlier entries, heavy packages stay where they belong."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT.joinpath("ARCHITECTURE.md").read_text(encoding="utf-8")
-FORBIDDEN_IN_LOGIC = {"os", "time", "random", "socket", "subprocess", "threading", "tempfile", "shutil"}
+OUTSIDE = {"os", "time", "random", "socket", "subprocess", "threading", "tempfile", "shutil"}
 
 
-def table_rows(pattern: str) -> list[tuple[str, list[str]]]:
-    """First cell and the names in backticks of the last cell, for the table rows whose first cell fits the pattern."""
-    rows = [line.strip().strip("|").split("|") for line in PAGE.splitlines() if line.startswith("|")]
-    found = [(row[0].strip(), re.findall(r"`([\w.]+)`", row[-1])) for row in rows]
-    return [(first, names) for first, names in found if re.fullmatch(pattern, first)]
+def names_in(text: str) -> list[str]:
+    """The dotted names in backticks."""
+    return re.findall(r"`([\w.]+)`", text)
 
 
-LAYERS = {name: int(first[1:]) for first, names in table_rows(r"L\d") for name in names}
-HEAVY = {first.strip("`"): names for first, names in table_rows(r"`\w+`")}
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
+ORDER = [name for row in ROWS if len(row) == 3 for name in names_in(row[2])]
+HEAVY = {row[0].strip("`"): names_in(row[1]) for row in ROWS if len(row) == 2 and row[0].startswith("`")}
+PURE = names_in(PAGE.partition("Pure, ")[2].partition("\n\n")[0].partition(": ")[2].partition(".\n")[0])
 
 
 @cache
@@ -67,15 +67,16 @@ def own(names: set[str]) -> set[str]:
 
 
 def entry_of(module: str) -> str | None:
-    """The longest entry of the table that names the module or a package around it."""
+    """The longest entry of the table that names the module or a folder around it."""
     parts = module.split(".")
     names = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
-    return next((name for name in names if name in LAYERS), None)
+    return next((name for name in names if name in ORDER), None)
 
 
-def layer_of(module: str) -> int:
-    """The number of the module's layer; 0 when the table does not have it, which has a test of its own."""
-    return LAYERS.get(entry_of(module) or "", 0)
+def rank_of(module: str) -> int:
+    """The place of the module's entry in the table; -1 when there is none, which has a test of its own."""
+    entry = entry_of(module)
+    return ORDER.index(entry) if entry else -1
 
 
 def within(module: str, places: list[str]) -> bool:
@@ -83,19 +84,20 @@ def within(module: str, places: list[str]) -> bool:
     return any(module == place or module.startswith(f"{place}.") for place in places)
 
 
-def test_every_module_has_a_layer_and_every_entry_a_module() -> None:
-    """A new module must be entered in the table; an entry without a module is stale."""
+def test_every_module_has_an_entry_and_every_entry_a_module() -> None:
+    """A new folder or root module must be entered in the table; an entry without a module is stale."""
     found = {name: entry_of(name) for name in modules() if name != "nova_core"}
     assert [name for name, entry in found.items() if entry is None] == []
-    assert set(LAYERS) - set(found.values()) == set()
+    assert set(ORDER) - set(found.values()) == set()
+    assert set(PURE) <= set(ORDER)
 
 
 @pytest.mark.parametrize("module", sorted(set(modules()) - {"nova_core"}))
-def test_imports_point_down(module: str) -> None:
-    """No module imports one of a higher layer, not even inside a function."""
-    layer = layer_of(module)
-    above = {name for name in own(imported(modules()[module], head_only=False)) if layer_of(name) > layer}
-    assert above == set()
+def test_imports_point_to_earlier_entries(module: str) -> None:
+    """No module imports one of a later entry, not even inside a function; so folders have no circles."""
+    allowed = {"cli.app"} if module == "nova_tui.__main__" else set()
+    later = {name for name in own(imported(modules()[module], head_only=False)) if rank_of(name) > rank_of(module)}
+    assert later - allowed == set()
 
 
 def test_modules_do_not_import_each_other_in_circles() -> None:
@@ -122,7 +124,7 @@ def within_any(names: set[str], package: str) -> bool:
     return any(name.split(".")[0] == package for name in names)
 
 
-@pytest.mark.parametrize("module", sorted(m for m in modules() if layer_of(m) == 1))
-def test_logic_touches_nothing_outside(module: str) -> None:
-    """L1 neither looks at the clock nor at files, processes or chance."""
-    assert {name.split(".")[0] for name in imported(modules()[module], head_only=False)} & FORBIDDEN_IN_LOGIC == set()
+@pytest.mark.parametrize("module", sorted(m for m in modules() if entry_of(m) in PURE))
+def test_pure_logic_touches_nothing_outside(module: str) -> None:
+    """It neither looks at the clock nor at files, processes or chance."""
+    assert {name.split(".")[0] for name in imported(modules()[module], head_only=False)} & OUTSIDE == set()

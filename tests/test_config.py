@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nova_core.agents.pricing import Price
 from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config, render_command
 from nova_core.errors import InputError, InputNotFoundError, UsageError
 from nova_core.model import Task
-from nova_core.pricing import Price
 
 FULL = """\
 agent: [claude, codex]

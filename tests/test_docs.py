@@ -14,19 +14,19 @@ import msgspec
 import pytest
 import typer.main
 
+from nova_core.agents.pricing import Price
 from nova_core.cli.app import COMMANDS, build
 from nova_core.config import AgentConfig, Config, EnvConfig, HooksConfig, LimitsConfig, PhaseConfig, load_config
+from nova_core.engine.observers.milestones import TriggerType, load_milestones
 from nova_core.errors import NovaError
-from nova_core.launch import DROPPED
-from nova_core.milestones import TriggerType, load_milestones
+from nova_core.launch.launcher import DROPPED
 from nova_core.model import PlanOptions
 from nova_core.parser import columns as parser_columns
 from nova_core.parser import parse_cascade, parse_text
 from nova_core.parser.criteria import read_criterion
-from nova_core.pricing import Price
 from nova_core.progress import ProgressTracker
-from nova_core.record import Reason
-from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Shown
+from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Shown
+from nova_core.state.schema import Reason
 from nova_tui.keymap import bindings, load_keys
 
 ROOT = Path(__file__).parents[1]

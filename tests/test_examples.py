@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nova_core.record import Reason, State, TaskStatus
+from nova_core.state.schema import Reason, State, TaskStatus
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ["quickstart", "failures", "agents"]

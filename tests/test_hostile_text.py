@@ -15,8 +15,8 @@ from cli_process import command, environment, nova
 from hostile import ALL, ESCAPES, HEAD, HOSTILE, MARKUP, NAMES, RUNNER, SHELL, run_hostile, yaml_text
 from terminal import harm_in, on_terminal
 
-from nova_core.project import Project
-from nova_core.record import ProjectState, Reason, RunState, State, TaskState, TaskStatus
+from nova_core.files.project import Project
+from nova_core.state.schema import ProjectState, Reason, RunState, State, TaskState, TaskStatus
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
 

@@ -9,8 +9,8 @@ from nova_core.agents.fields import added, number, whole, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
 from nova_core.agents.signs import verdict_of_words
+from nova_core.agents.tokens import TokenCounter
 from nova_core.model import TokenUsage
-from nova_core.tokens import TokenCounter
 
 # What a named group of a line pattern means; `docs/agents.md` explains them.
 GROUPS = (

@@ -10,11 +10,11 @@ from typing import Any
 from nova_core.agents.fields import first_line
 from nova_core.agents.mending import BROKEN, decode, documents, is_half, is_json, is_torn, mended
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict, exit_words, was_killed
+from nova_core.agents.pricing import Price, cost
 from nova_core.agents.signs import error_lines, verdict_of_words
+from nova_core.agents.tokens import is_cut
 from nova_core.model import TokenUsage
-from nova_core.pricing import Price, cost
 from nova_core.text import clean
-from nova_core.tokens import is_cut
 
 _LONGEST = 8 << 20  # bytes of one line; a longer one is dropped
 _MOST_ODD = 1 << 20  # bytes of a line that is no plain JSON and still looked into

@@ -29,7 +29,7 @@ def prompt(
     Examples:  nova prompt F1
                nova prompt F1 --attempt 1
     """
-    from nova_core.prompts import kept_prompt, prompt_now
+    from nova_core.cli.prompts import kept_prompt, prompt_now
 
     text = prompt_now(here(), task, plan) if attempt is None else kept_prompt(here(), task, attempt)
     out(clean(text.rstrip("\n"), newlines=True))
@@ -63,8 +63,8 @@ def parse_log(
     """
     if agent not in FORMATS:
         raise UsageError(f"unknown agent {clean(agent[:60])!r}", hint="known are " + ", ".join(FORMATS))
+    from nova_core.agents.pricing import default_prices
     from nova_core.config import load_config
-    from nova_core.pricing import default_prices
 
     prices = {**default_prices(), **load_config(None, environ=os.environ).prices}
     previous = None

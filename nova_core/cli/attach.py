@@ -30,8 +30,8 @@ def attach(
     require_terminal()
     project = here()
     load_state(project)
+    from nova_core.cli.session import run_attached
     from nova_core.config import load_config
-    from nova_tui.session import run_attached
 
     config = load_config(None, environ=os.environ)
     return run_attached(project, config, control=control, ascii_only=ascii_only, theme=theme)

@@ -12,7 +12,7 @@ from nova_core.command import Command, CommandKind, Reply
 from nova_core.errors import EnvironmentProblem, UsageError
 
 if TYPE_CHECKING:
-    from nova_core.project import Project
+    from nova_core.files.project import Project
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The tasks.", show_default=False)]
 SomeIds = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The tasks.", show_default=False)]
@@ -34,8 +34,8 @@ def carry_out(command: Command) -> int:
 
 def ask_engine(project: Project, command: Command) -> Reply | None:
     """The live engine's answer; None when there is no engine."""
-    from nova_core.inbox import send_command
-    from nova_core.lock import engine_alive
+    from nova_core.files.inbox import send_command
+    from nova_core.files.lock import engine_alive
 
     engine = engine_alive(project.lock_file)
     if engine is None:
@@ -51,7 +51,7 @@ def ask_engine(project: Project, command: Command) -> Reply | None:
 
 def apply_offline(project: Project, command: Command) -> Reply:
     """Change the saved state, with the lock of the run."""
-    from nova_core.desk import apply_offline as apply
+    from nova_core.watch.offline import apply_offline as apply
 
     return apply(project, command)
 

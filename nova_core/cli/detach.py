@@ -1,23 +1,15 @@
-"""`nova run --detach`: the same run in a session of its own, and proof that it has begun."""
+"""`nova run --detach`: the same run, driven by an engine in the background."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nova_core.cli.output import note, out
-from nova_core.lock import engine_alive
+from nova_core.watch.background import start_engine
 
 if TYPE_CHECKING:
-    from nova_core.project import Project
-
-BEGIN_WITHIN = 30.0
-POLL = 0.02
+    from nova_core.files.project import Project
 
 
 def start_detached(project: Project, arguments: Iterable[str]) -> int:
@@ -33,69 +25,3 @@ def start_detached(project: Project, arguments: Iterable[str]) -> int:
     if said:
         note(said)
     return code
-
-
-def start_engine(project: Project, arguments: Iterable[str]) -> tuple[int, int | None, str]:
-    """Start an engine in a session of its own, wait until it holds the lock or has ended.
-
-    Returns its process id and, if it ended already, its exit code and what it said.
-    """
-    project.make_dirs()
-    start = log_size(project.engine_log)
-    with open(project.engine_log, "ab", opener=private) as log:
-        process = subprocess.Popen(
-            engine_command(arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=project.root,
-            start_new_session=True,
-        )
-    code = wait_for_lock(process, project)
-    return process.pid, code, "" if code is None else read_from(project.engine_log, start)
-
-
-def private(path: str, flags: int) -> int:
-    """Open for the owner only, and never through a symbolic link."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
-def log_size(path: Path) -> int:
-    """Bytes in the log so far."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def read_from(path: Path, start: int) -> str:
-    """What the engine has said since `start`, safe to show."""
-    from nova_core.text import clean
-
-    with open(path, "rb") as file:
-        file.seek(start)
-        return clean(file.read(20_000).decode("utf-8", "replace"), newlines=True).strip()
-
-
-def engine_command(arguments: Iterable[str]) -> list[str]:
-    """The same `nova` in the same interpreter; `-P`: a file of the project must not pass for one of our modules."""
-    package_root = str(Path(__file__).resolve().parents[2])
-    program = (
-        f"import sys; sys.argv[0] = 'nova'; sys.path.append({package_root!r});"
-        "from nova_core.__main__ import main; sys.exit(main())"
-    )
-    return [sys.executable, "-P", "-c", program, *arguments]
-
-
-def wait_for_lock(process: subprocess.Popen[bytes], project: Project) -> int | None:
-    """None once the run holds the lock; the exit code if it ended before anybody could see that."""
-    deadline = time.monotonic() + BEGIN_WITHIN
-    while time.monotonic() < deadline:
-        engine = engine_alive(project.lock_file)
-        if engine is not None and engine.pid == process.pid:
-            return None
-        code = process.poll()
-        if code is not None:
-            return code
-        time.sleep(POLL)
-    return None

@@ -209,7 +209,7 @@ def agents() -> Iterator[Finding]:
 
 def agent_finding(name: str, config: Config) -> Finding:
     """One agent: whether it can be found, and in a version that was tested."""
-    from nova_core.invocation import adapter_of, agent_named, program_of
+    from nova_core.launch.invocation import adapter_of, agent_named, program_of
 
     agent = agent_named(config, name)
     if agent is None:

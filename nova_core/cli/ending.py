@@ -14,10 +14,10 @@ from nova_core.text import clean
 
 if TYPE_CHECKING:
     from nova_core.cli.request import Request
-    from nova_core.project import Project
-    from nova_core.record import State
-    from nova_core.result import RunResult, Snapshot
-    from nova_core.worktime import WorkTime
+    from nova_core.files.project import Project
+    from nova_core.runs.result import RunResult, Snapshot
+    from nova_core.runs.worktime import WorkTime
+    from nova_core.state.schema import State
 
 
 def finish(snapshot: Snapshot, result: RunResult, request: Request, *, as_json: bool) -> None:
@@ -44,8 +44,8 @@ def finish(snapshot: Snapshot, result: RunResult, request: Request, *, as_json: 
 
 def work_time(project: Project, state: State) -> WorkTime:
     """How long the run was at work, from its history; what of it cannot be read is missing."""
-    from nova_core.database import Database
-    from nova_core.worktime import WorkTime
+    from nova_core.runs.worktime import WorkTime
+    from nova_core.state.database import Database
 
     try:
         history = Database(project.database, read_only=True)

@@ -14,8 +14,8 @@ from nova_core.text import clean
 
 if TYPE_CHECKING:
     from nova_core.cli.request import Request
-    from nova_core.project import Project
-    from nova_core.result import RunResult, Snapshot
+    from nova_core.files.project import Project
+    from nova_core.runs.result import RunResult, Snapshot
 
 
 def write_files(request: Request, snapshot: Snapshot, result: RunResult) -> None:
@@ -33,7 +33,7 @@ def write_files(request: Request, snapshot: Snapshot, result: RunResult) -> None
 
 def junit(request: Request, snapshot: Snapshot) -> bytes:
     """The results as JUnit XML."""
-    from nova_core.junit import junit_xml
+    from nova_core.exports.junit import junit_xml
 
     state, project = snapshot.state, request.project
     text = junit_xml(snapshot.cascade, state.tasks, lambda i: log_tail(project, i), state.project.started_at)
@@ -42,7 +42,7 @@ def junit(request: Request, snapshot: Snapshot) -> bytes:
 
 def summary(snapshot: Snapshot, result: RunResult) -> bytes:
     """The run as one JSON document."""
-    from nova_core.summary import summary_of
+    from nova_core.exports.summary_json import summary_of
 
     return readable(summary_of(snapshot, result))
 
@@ -50,7 +50,7 @@ def summary(snapshot: Snapshot, result: RunResult) -> bytes:
 def trace(request: Request, snapshot: Snapshot) -> bytes:
     """The attempts of the run, from its history. Raises `EnvironmentProblem` if that cannot be read."""
     from nova_core.cli.trace import trace_of
-    from nova_core.history import Run, RunSummary, runs_in
+    from nova_core.runs.history import Run, RunSummary, runs_in
 
     own, database = snapshot.state.run.id, request.project.database
     found = (run for run in runs_in(database) if run.summary.id == own)
@@ -81,7 +81,7 @@ def write(path: str, data: bytes) -> None:
     """Write a file that is whole at any moment; what is no regular file, such as a pipe, is written to as it is."""
     from pathlib import Path
 
-    from nova_core.disk import Disk
+    from nova_core.files.disk import Disk
 
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():

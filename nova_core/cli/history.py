@@ -13,8 +13,8 @@ from nova_core.errors import UsageError
 from nova_core.text import clean, duration
 
 if TYPE_CHECKING:
-    from nova_core.database import AttemptRow
-    from nova_core.history import Run, RunSummary
+    from nova_core.runs.history import Run, RunSummary
+    from nova_core.state.database import AttemptRow
 
 ID_LENGTH = 8
 LAST = "last"
@@ -92,7 +92,7 @@ def title(run: RunSummary) -> str:
 
 def attempt_lines(rows: tuple[AttemptRow, ...]) -> list[str]:
     """One line for each attempt."""
-    from nova_core.history import figures
+    from nova_core.runs.history import figures
 
     heads = ("ENDED", "TASK", "#", "AGENT", "MODEL", "RESULT", "TIME", "TOKENS", "COST")
     cells = [

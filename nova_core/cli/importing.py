@@ -145,8 +145,8 @@ def with_progress(cascade: Cascade) -> Cascade:
     import msgspec
 
     from nova_core.cli.options import here
-    from nova_core.record import TaskStatus
-    from nova_core.state import StateManager
+    from nova_core.state.manager import StateManager
+    from nova_core.state.schema import TaskStatus
 
     try:
         states = StateManager(here().state_file).load().tasks
@@ -179,7 +179,7 @@ def write_plan(cascade: Cascade, path: Path, *, force: bool) -> None:
 
 def replace(path: Path, data: bytes, *, force: bool) -> None:
     """Write a file that is not there yet, or replace it with `force`."""
-    from nova_core.disk import Disk
+    from nova_core.files.disk import Disk
 
     if os.path.lexists(path) and not force:
         raise UsageError(f"{clean(str(path))} is there already", hint="--force replaces it")

@@ -15,8 +15,8 @@ from nova_core.cli.output import OutputClosedError, note
 from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from nova_core.project import Project
-    from nova_core.record import State
+    from nova_core.files.project import Project
+    from nova_core.state.schema import State
 
 CHUNK = 65_536
 POLL = 0.2
@@ -171,8 +171,8 @@ def follow_log(project: Project, path: Path, task: str, writer: Writer) -> None:
 
 def is_over(project: Project, task: str) -> bool:
     """Whether nothing more can come: the task has ended for good, or waits and no engine is alive to start it."""
-    from nova_core.lock import engine_alive
-    from nova_core.record import TaskStatus
+    from nova_core.files.lock import engine_alive
+    from nova_core.state.schema import TaskStatus
 
     alive = engine_alive(project.lock_file) is not None
     found = load_state(project).tasks.get(task)

@@ -11,9 +11,9 @@ import typer
 from nova_core.errors import EnvironmentProblem, NovaError, UsageError
 
 if TYPE_CHECKING:
+    from nova_core.files.project import Project
     from nova_core.parser import Cascade
-    from nova_core.project import Project
-    from nova_core.record import State
+    from nova_core.state.schema import State
 
 DEFAULT_PLAN = "CASCADE.md"
 
@@ -45,7 +45,7 @@ def usual_plan() -> str:
     """The plan that is meant when none is named: `CASCADE.md`; where there is none, the one that was run here."""
     if os.path.exists(DEFAULT_PLAN):
         return DEFAULT_PLAN
-    from nova_core.state import StateManager
+    from nova_core.state.manager import StateManager
 
     try:
         ran = StateManager(here().state_file).load().project.cascade_file
@@ -69,7 +69,7 @@ def here() -> Project:
     """The project in the current directory."""
     from pathlib import Path
 
-    from nova_core.project import Project
+    from nova_core.files.project import Project
 
     try:
         return Project(Path.cwd())
@@ -80,7 +80,7 @@ def here() -> Project:
 def load_state(project: Project) -> State:
     """The saved state; `UsageError` when nothing has been run here yet."""
     from nova_core.errors import NewerStateError, StateError
-    from nova_core.state import StateManager
+    from nova_core.state.manager import StateManager
 
     try:
         return StateManager(project.state_file).load()
@@ -97,7 +97,7 @@ def load_state(project: Project) -> State:
 
 def has_events(project: Project) -> bool:
     """Whether there is a history from which the state can be built again."""
-    from nova_core.database import Database
+    from nova_core.state.database import Database
 
     try:
         database = Database(project.database, read_only=True)
@@ -114,7 +114,7 @@ def plan_of(state: State) -> Cascade | None:
     from nova_core.config import load_config
     from nova_core.errors import InputError
     from nova_core.importers import read_plan
-    from nova_core.phases import with_settings
+    from nova_core.plan.phases import with_settings
 
     try:
         config = load_config(None, environ=os.environ)

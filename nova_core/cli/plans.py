@@ -15,11 +15,11 @@ from nova_core.cli.output import for_runner, json_text, note, out, out_json, out
 from nova_core.text import clean
 
 if TYPE_CHECKING:
-    from nova_core.check import PlanSummary
     from nova_core.config import Config
     from nova_core.errors import Problem
     from nova_core.parser import Cascade
-    from nova_core.record import TaskState
+    from nova_core.plan.check import PlanSummary
+    from nova_core.state.schema import TaskState
 
 MAX_PATH_SHOWN = 12
 T = TypeVar("T")
@@ -43,12 +43,12 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
     Examples:  nova check
                nova check docs/plan.md --json
     """
-    from nova_core.check import find_warnings, summarize
     from nova_core.config import Config, load_config
+    from nova_core.engine.observers.observers import read_milestones
     from nova_core.errors import InputError
-    from nova_core.followers import read_milestones
     from nova_core.importers import read_plan
-    from nova_core.phases import with_settings
+    from nova_core.plan.check import find_warnings, summarize
+    from nova_core.plan.phases import with_settings
 
     problems: list[Problem] = []
     settings = read_or_tell(lambda: load_config(None, environ=os.environ), problems)
@@ -84,7 +84,7 @@ def read_or_tell(read: Callable[[], T], problems: list[Problem]) -> T | None:
 
 def tasks_nobody_does(cascade: Cascade, config: Config) -> list[Problem]:
     """A warning for the first task of the plan that a run would not find a command or an agent for."""
-    from nova_core.launch import Launcher
+    from nova_core.launch.launcher import Launcher
 
     launcher = Launcher(here(), config, cascade.name, "", b"", cascade.tasks)
     found = launcher.nothing_to_run((task for task in cascade.tasks.values() if not task.settled), cascade.path)
@@ -93,9 +93,9 @@ def tasks_nobody_does(cascade: Cascade, config: Config) -> list[Problem]:
 
 def settings_cautions(cascade: Cascade, config: Config) -> list[str]:
     """What to know of agents and phases, by these settings."""
-    from nova_core.caution import cautions
-    from nova_core.phases import unknown_phases
-    from nova_core.pricing import default_prices
+    from nova_core.agents.pricing import default_prices
+    from nova_core.launch.warnings import cautions
+    from nova_core.plan.phases import unknown_phases
 
     prices = {**default_prices(), **config.prices}
     return [*unknown_phases(cascade, config), *cautions(config, cascade.tasks.values(), prices)]
@@ -137,11 +137,11 @@ def plan(
     Examples:  nova plan
                nova plan --explain
     """
-    from nova_core.board import Selection
     from nova_core.cli.preview import preview, saved_tasks
     from nova_core.cli.run import configured
     from nova_core.importers import read_plan
-    from nova_core.phases import with_settings
+    from nova_core.plan.board import Selection
+    from nova_core.plan.phases import with_settings
 
     project, config = here(), configured({})
     for line in changed_lines(with_settings(read_plan(plan, config.plan), config), saved_tasks(project)):
@@ -151,8 +151,8 @@ def plan(
 
 def changed_lines(cascade: Cascade, tasks: Mapping[str, TaskState]) -> list[str]:
     """What was added, removed and edited since the state was written, and which of it is finished and stays so."""
-    from nova_core.changes import compare, fingerprint
-    from nova_core.record import TaskStatus
+    from nova_core.plan.changes import compare, fingerprint
+    from nova_core.state.schema import TaskStatus
 
     changes = compare(cascade.tasks, tasks, {i: fingerprint(task) for i, task in cascade.tasks.items()})
     done = [i for i in changes.edited if tasks[i].status is TaskStatus.COMPLETED]
@@ -174,9 +174,9 @@ def graph(
                nova graph -f mermaid > plan.mmd
                nova graph -f dot | dot -Tsvg > plan.svg
     """
-    from nova_core.graph import render
+    from nova_core.exports.plan_graph import render
     from nova_core.importers import read_plan
-    from nova_core.state import StateManager
+    from nova_core.state.manager import StateManager
 
     cascade = read_plan(plan)
     try:

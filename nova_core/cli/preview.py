@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nova_core.board import Selection
 from nova_core.cli.output import columns, note, out_lines
-from nova_core.explain import Explanation, explain
+from nova_core.engine.startup import limits_of
+from nova_core.files.outputs import missing
 from nova_core.importers import read_plan
-from nova_core.opening import limits_of
-from nova_core.phases import phase_named, unknown_phases, with_settings
-from nova_core.scheduler import weights
+from nova_core.plan.board import Selection
+from nova_core.plan.explain import Explanation, explain
+from nova_core.plan.phases import phase_named, unknown_phases, with_settings
+from nova_core.plan.scheduler import weights
 from nova_core.text import clean, cut, duration, number_of, size
-from nova_core.validation import missing
 
 if TYPE_CHECKING:
     from nova_core.config import Config
+    from nova_core.files.project import Project
     from nova_core.parser import Cascade
-    from nova_core.project import Project
-    from nova_core.record import TaskState
+    from nova_core.state.schema import TaskState
 
 
 def preview(
@@ -103,7 +103,7 @@ def limit_lines(cascade: Cascade, config: Config) -> list[str]:
 
 def saved_tasks(project: Project) -> dict[str, TaskState]:
     """What earlier runs left of each task."""
-    from nova_core.state import StateManager
+    from nova_core.state.manager import StateManager
 
     try:
         return StateManager(project.state_file).load().tasks
@@ -115,7 +115,7 @@ def saved_durations(project: Project) -> dict[str, float]:
     """Seconds each task took last time; they decide the order."""
     if not project.database.exists():
         return {}
-    from nova_core.database import Database
+    from nova_core.state.database import Database
 
     database = Database(project.database)
     try:

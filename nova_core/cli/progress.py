@@ -13,13 +13,13 @@ from nova_core.cli.options import AsJson, Directory, here, load_state, plan_of
 from nova_core.cli.output import out_json, out_lines
 from nova_core.cli.tables import table
 from nova_core.errors import UsageError
-from nova_core.rollup import rollup
+from nova_core.runs.rollup import rollup
 from nova_core.text import clean, duration
 
 if TYPE_CHECKING:
+    from nova_core.files.project import Project
     from nova_core.parser import Cascade
-    from nova_core.project import Project
-    from nova_core.record import TaskState
+    from nova_core.state.schema import TaskState
 
 NUMBERS = ("TOTAL", "COMPLETED", "RUNNING", "BLOCKED", "FAILED", "PERCENT", "ETA")
 
@@ -75,8 +75,8 @@ def expected_ends(plan: Cascade, tasks: Mapping[str, TaskState], project: Projec
     """Seconds until each task that can still be done is done."""
     from nova_core.cli.preview import saved_durations
     from nova_core.config import load_config
-    from nova_core.forecast import forecast
-    from nova_core.opening import limits_of
+    from nova_core.engine.startup import limits_of
+    from nova_core.plan.forecast import forecast
 
     config = load_config(None, environ=os.environ)
     return forecast(plan, tasks, config.jobs, limits_of(config, plan), saved_durations(project), time.time())
@@ -84,7 +84,7 @@ def expected_ends(plan: Cascade, tasks: Mapping[str, TaskState], project: Projec
 
 def of_tasks(name: str, ids: Iterable[str], tasks: Mapping[str, TaskState], ends: Mapping[str, float]) -> PhaseProgress:
     """What these tasks come to."""
-    from nova_core.record import TaskState
+    from nova_core.state.schema import TaskState
 
     ids = list(ids)
     sums = rollup(tasks.get(i, TaskState()) for i in ids)
@@ -97,8 +97,8 @@ def of_tasks(name: str, ids: Iterable[str], tasks: Mapping[str, TaskState], ends
 
 def gate_of(branch: str, plan: Cascade, tasks: Mapping[str, TaskState]) -> str | None:
     """Where the gate of a phase stands, if the settings gave it one."""
-    from nova_core.phases import gate_id
-    from nova_core.record import TaskState, TaskStatus
+    from nova_core.plan.phases import gate_id
+    from nova_core.state.schema import TaskState, TaskStatus
 
     found = gate_id(plan, branch)
     if found is None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nova_core.board import Selection
 from nova_core.config import Config
-from nova_core.project import Project
+from nova_core.files.project import Project
+from nova_core.plan.board import Selection
 
 if TYPE_CHECKING:
     import typer

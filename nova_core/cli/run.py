@@ -96,7 +96,7 @@ def run(
         from nova_core.cli.detach import start_detached
 
         return start_detached(project, arguments)
-    from nova_core.board import Selection
+    from nova_core.plan.board import Selection
 
     selection = Selection(
         only=split("--only", only),
@@ -116,7 +116,7 @@ def run(
         summary=summary, trace=trace, arguments=arguments,
     )  # fmt: skip
     if wants_interface(ui, as_json=as_json):
-        from nova_tui.session import run_interface
+        from nova_core.cli.session import run_interface
 
         return run_interface(request, ascii_only=ascii_only, theme=theme)
     engine = request.engine()

@@ -15,8 +15,8 @@ from nova_core.cli.tables import runs_here, table, usage_cells
 from nova_core.text import clean
 
 if TYPE_CHECKING:
-    from nova_core.database import AttemptRow
-    from nova_core.history import Figures
+    from nova_core.runs.history import Figures
+    from nova_core.state.database import AttemptRow
 
 MOST_SHOWN = 10
 NUMBERS = ("ATTEMPTS", "SUCCESS", "TIME", "TOKENS", "COST")
@@ -48,7 +48,7 @@ def stats(
                nova stats --by model
                nova stats --json | jq '.agent[] | [.agent, .cost_usd]'
     """
-    from nova_core.history import grouped
+    from nova_core.runs.history import grouped
 
     rows = [row for run in runs_here() for row in run.attempts]
     wanted = [by] if by else [By.AGENT, By.MODEL, By.TASK]
@@ -69,7 +69,7 @@ def entries(kind: By, groups: Mapping[str | None, Figures]) -> list[dict[str, An
 
 def lines(kind: By, groups: Mapping[str | None, Figures], rows: list[AttemptRow], most: int | None) -> list[str]:
     """The table of a kind with its sum; beyond `most` groups the others are only counted."""
-    from nova_core.history import figures
+    from nova_core.runs.history import figures
 
     heads = (kind.value.upper(), *NUMBERS)
     cells = [row_of(clean(name or NOBODY[kind]), sums) for name, sums in list(groups.items())[:most]]

@@ -13,16 +13,17 @@ import typer
 from nova_core.cli.options import AsJson, Directory, here, load_state, plan_of
 from nova_core.cli.output import columns, flush, for_runner, out, out_json, out_lines, paint
 from nova_core.console.lines import failure_text
+from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
-from nova_core.held import current_holds, hold_words, waits_words
-from nova_core.record import State, TaskState, TaskStatus
-from nova_core.rollup import ASCII_GLYPHS, GLYPHS, Rollup, RollupTree, Shown, rollup, shown_status
+from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Rollup, RollupTree, Shown, rollup, shown_status
+from nova_core.state.holds import current_holds, hold_words, waits_words
+from nova_core.state.schema import State, TaskState, TaskStatus
 from nova_core.text import clean, costs, cut, duration, tokens
 
 if TYPE_CHECKING:
-    from nova_core.lock import EngineInfo
+    from nova_core.files.lock import EngineInfo
+    from nova_core.files.project import Project
     from nova_core.parser import Cascade
-    from nova_core.project import Project
 
 MAX_PENDING = 20
 WATCH_EVERY = 1.0
@@ -69,7 +70,7 @@ def status(
 
 def engine_of(project: Project) -> EngineInfo | None:
     """The live engine, if there is one."""
-    from nova_core.lock import engine_alive
+    from nova_core.files.lock import engine_alive
 
     return engine_alive(project.lock_file)
 
@@ -141,20 +142,6 @@ def approvals(tasks: Mapping[str, TaskState], plan: Cascade | None) -> Counter[t
             task = plan.tasks[task_id] if plan else None
             found.update([(), (task.branch,), (task.branch, task.group)] if task else [()])
     return found
-
-
-def counts_text(figures: Rollup, waiting: int = 0) -> str:
-    """`3/10 done, 1 failed, 2 blocked`; of those in progress `waiting` have no worker, but wait for a person."""
-    parts = (
-        (figures.in_progress - waiting, "in progress"),
-        (waiting, "waiting for approval"),
-        (figures.failed - figures.cancelled, "failed"),
-        (figures.cancelled, "cancelled"),
-        (figures.blocked, "blocked"),
-        (figures.pending - figures.blocked, "pending"),
-    )
-    others = [f"{number:,} {word}" for number, word in parts if number]
-    return ", ".join([f"{figures.completed:,}/{figures.total:,} done", *others])
 
 
 def engine_line(engine: EngineInfo | None, *, paused: bool) -> str:

@@ -10,13 +10,13 @@ from nova_core.errors import UsageError
 from nova_core.text import clean, duration, money, tokens
 
 if TYPE_CHECKING:
-    from nova_core.history import Figures, Run
+    from nova_core.runs.history import Figures, Run
 
 
 def runs_here() -> list[Run]:
     """Every run of the project in the current directory, the oldest first; `UsageError` if there is none."""
     from nova_core.cli.options import here
-    from nova_core.history import load_runs
+    from nova_core.runs.history import load_runs
 
     runs = load_runs(here(), complain=lambda text: note(f"nova: {clean(text)}"))
     if not runs:

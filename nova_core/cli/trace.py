@@ -9,8 +9,8 @@ import typer
 from nova_core.cli.options import Directory
 
 if TYPE_CHECKING:
-    from nova_core.history import Run
-    from nova_core.project import Project
+    from nova_core.files.project import Project
+    from nova_core.runs.history import Run
 
 
 def trace(
@@ -45,7 +45,7 @@ def trace(
 
 def trace_of(project: Project, run: Run) -> dict[str, object]:
     """The trace of a run of the project. Raises `EnvironmentProblem` if its history cannot be read."""
-    from nova_core.trace import load_told, trace_document
+    from nova_core.exports.trace import load_told, trace_document
 
     aside, name = run.summary.put_aside, project.database.name
     path = project.database if aside is None else project.old_dir / aside / name

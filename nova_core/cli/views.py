@@ -12,11 +12,11 @@ from nova_core.cli.failures import crash
 from nova_core.cli.output import for_runner, json_text
 from nova_core.console.lines import LocalClock, event_line
 from nova_core.console.stream import EventStream
-from nova_core.events import Event
+from nova_core.state.events import Event
 
 if TYPE_CHECKING:
+    from nova_core.files.project import Project
     from nova_core.orchestrator import Orchestrator
-    from nova_core.project import Project
 
 
 class View(Protocol):

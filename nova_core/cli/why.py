@@ -12,19 +12,19 @@ from nova_core.cli.options import Directory, check_ids, here, load_state, plan_o
 from nova_core.cli.output import out_lines
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
+from nova_core.engine.observers.hook_data import blocked_tasks
 from nova_core.errors import EnvironmentProblem
-from nova_core.explain import remedies
-from nova_core.freshness import newer, same_failure
-from nova_core.held import refused_words
-from nova_core.hookdata import blocked_tasks
-from nova_core.record import State, TaskState, TaskStatus
+from nova_core.plan.explain import remedies
+from nova_core.runs.freshness import newer, same_failure
+from nova_core.state.holds import refused_words
+from nova_core.state.schema import State, TaskState, TaskStatus
 from nova_core.text import clean, cut, duration, number_of
 
 if TYPE_CHECKING:
     from nova_core.dag import DAG
+    from nova_core.files.project import Project
     from nova_core.model import Task
     from nova_core.parser import Cascade
-    from nova_core.project import Project
 
 LOG_LINES = 10
 MOST_CAUSES = 20
@@ -41,7 +41,7 @@ def why(
 
     Example: nova why F3
     """
-    from nova_core.lock import engine_alive
+    from nova_core.files.lock import engine_alive
 
     project = here()
     state = load_state(project)
@@ -62,7 +62,7 @@ def failed_alike(project: Project, task_id: str, state: State) -> bool:
     task = state.tasks.get(task_id, TaskState())
     if task.attempt < 2 or task.status is not TaskStatus.FAILED or not project.database.exists():
         return False
-    from nova_core.database import Database
+    from nova_core.state.database import Database
 
     try:
         history = Database(project.database, read_only=True)

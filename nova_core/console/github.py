@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import Tail, cost_text, counts, failed_tasks
-from nova_core.record import TaskState
+from nova_core.state.schema import TaskState
 from nova_core.text import clean, duration, head_and_tail, tokens
 
 if TYPE_CHECKING:
-    from nova_core.result import RunResult, Snapshot
+    from nova_core.runs.result import RunResult, Snapshot
 
 MAX_ANNOTATIONS = 10  # GitHub shows ten a step
 MAX_ROWS = 50  # a summary may have 1 MiB

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nova_core.events import Event, EventKind
 from nova_core.model import Task
+from nova_core.state.events import Event, EventKind
 from nova_core.text import clean, cut, duration
 
 WORDS = {

@@ -16,13 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from nova_core.console.lines import LocalClock, event_line
-from nova_core.events import Event, EventKind
-from nova_core.record import Reason, TaskState, TaskStatus
-from nova_core.rollup import told
+from nova_core.runs.rollup import told
+from nova_core.state.events import Event, EventKind
+from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration
 
 if TYPE_CHECKING:
-    from nova_core.result import Snapshot
+    from nova_core.runs.result import Snapshot
 
 REFRESH = 0.2
 LEFT_EVERY = 2.0

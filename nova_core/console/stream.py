@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import IO
 
-from nova_core.events import Event
+from nova_core.state.events import Event
 
 FLUSH_EVERY = 0.2
 

@@ -8,13 +8,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nova_core.console.lines import failure_text
-from nova_core.explain import remedies
-from nova_core.record import Reason, TaskState, TaskStatus
+from nova_core.plan.explain import remedies
+from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration, money, tokens
 
 if TYPE_CHECKING:
-    from nova_core.result import RunResult, Snapshot
-    from nova_core.worktime import WorkTime
+    from nova_core.runs.result import RunResult, Snapshot
+    from nova_core.runs.rollup import Rollup
+    from nova_core.runs.worktime import WorkTime
 
 MAX_SHOWN = 20
 MAX_REMEDIES = 5
@@ -56,6 +57,20 @@ def counts(result: RunResult) -> str:
         (result.pending, "pending"),
     )
     return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "nothing to do"
+
+
+def counts_text(figures: Rollup, waiting: int = 0) -> str:
+    """`3/10 done, 1 failed, 2 blocked`; of those in progress `waiting` have no worker, but wait for a person."""
+    parts = (
+        (figures.in_progress - waiting, "in progress"),
+        (waiting, "waiting for approval"),
+        (figures.failed - figures.cancelled, "failed"),
+        (figures.cancelled, "cancelled"),
+        (figures.blocked, "blocked"),
+        (figures.pending - figures.blocked, "pending"),
+    )
+    others = [f"{number:,} {word}" for number, word in parts if number]
+    return ", ".join([f"{figures.completed:,}/{figures.total:,} done", *others])
 
 
 def time_line(wall: float, work: float) -> str:

@@ -13,8 +13,8 @@ import msgspec
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, EndReason, Job, Report
-from nova_core.executors.link import AttemptFolder, HolderLink, make_folder
-from nova_core.executors.records import Begun, End, Facts, as_ended, as_started
+from nova_core.executors.holder_link import AttemptFolder, HolderLink, make_folder
+from nova_core.executors.journal_reader import Begun, End, Facts, as_ended, as_started
 
 MAX_TRIES = 3
 

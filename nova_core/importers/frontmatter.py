@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from nova_core.errors import InputError, Problem
+from nova_core.files.yaml_file import Document, Keys, YamlSyntaxError, parse_yaml
 from nova_core.model import Note, NoteKind
 from nova_core.parser.blocks import split_lines
 from nova_core.parser.findings import quoted, shown_path
-from nova_core.yaml_file import Document, Keys, YamlSyntaxError, parse_yaml
 
 _HINT = "write `name: value`, or `name:` and below it lines such as `- item`"
 _DEEPEST = 4  # levels of what is not YAML

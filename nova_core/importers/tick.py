@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from nova_core.disk import Disk
+from nova_core.files.disk import Disk
 from nova_core.importers.checklist import DONE_MARKS, Box, match_box, read_checklist
 from nova_core.importers.heads import read_head
 from nova_core.model import Mark

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nova_tui.model import ViewModel
+    from nova_core.watch.view_model import ViewModel
     from nova_tui.screens.base import ViewScreen
 
 

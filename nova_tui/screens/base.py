@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
 
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import is_ascii
-from nova_tui.model import ViewModel
 from nova_tui.views.line import plain
 from nova_tui.widgets.lines_view import LinesView
 from nova_tui.widgets.one_line import KeyLine, OneLine

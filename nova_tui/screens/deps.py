@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from nova_tui.model import ViewModel
+from nova_core.watch.view_model import ViewModel
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import deps
 from nova_tui.widgets.lines_view import LinesView

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from nova_tui.model import ViewModel
+from nova_core.watch.view_model import ViewModel
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import events
 from nova_tui.views.events import Only

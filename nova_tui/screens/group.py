@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova_tui.model import ViewModel
+from nova_core.watch.view_model import ViewModel
 from nova_tui.screens.base import ViewScreen
 from nova_tui.screens.leading import tell_leading
 from nova_tui.views import members

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from nova_tui.model import ViewModel
+from nova_core.watch.view_model import ViewModel
 from nova_tui.views import members
 from nova_tui.views.line import plain
 from nova_tui.views.members import Place

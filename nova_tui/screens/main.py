@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from nova_core.model import is_safe_id
-from nova_tui.model import Dirty, ViewModel
+from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.placing import Placing
 from nova_tui.refusals import OVER
 from nova_tui.rows import Filter, Finder, step

@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
-from nova_core.database import AttemptRow
 from nova_core.model import is_safe_id
-from nova_tui.model import ViewModel
+from nova_core.state.database import AttemptRow
+from nova_core.watch.view_model import ViewModel
 from nova_tui.refusals import OVER
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import detail

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from nova_core.database import AttemptRow
-from nova_tui.model import ViewModel
+from nova_core.state.database import AttemptRow
+from nova_core.watch.view_model import ViewModel
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import timeline
 from nova_tui.views.timeline import Window

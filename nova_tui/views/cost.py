@@ -9,11 +9,11 @@ import msgspec
 from textual.content import Content
 
 from nova_core.model import TokenUsage
-from nova_core.record import TaskState
-from nova_core.rollup import Rollup
+from nova_core.runs.rollup import Rollup
+from nova_core.state.schema import TaskState
 from nova_core.text import costs, money, tokens
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ACTIVE, ERROR, MUTED, TITLE, WARNING, bar, sparkline
-from nova_tui.model import ViewModel
 from nova_tui.views.line import fit, heading, line, plain
 
 _TOP = 10

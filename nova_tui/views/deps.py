@@ -8,9 +8,9 @@ import msgspec
 from textual.content import Content
 
 from nova_core.dag import DAG
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import MUTED, TITLE, WARNING, chars, glyph, is_ascii, status, style_of
-from nova_tui.model import ViewModel
 from nova_tui.views.line import Lazy, Piece, fit, line, plain, shorten
 
 MOST_LANES = 12

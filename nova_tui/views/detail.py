@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from textual.content import Content
 
 from nova_core.console.lines import LocalClock, failure_text
-from nova_core.database import AttemptRow
 from nova_core.model import Task
-from nova_core.record import Reason, TaskState, TaskStatus
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.state.database import AttemptRow
+from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ERROR, MUTED, SUCCESS, TITLE, chars, glyph, status, style_of
-from nova_tui.model import ViewModel
 from nova_tui.views.line import Piece, fit, heading, line, plain, shorten, wrapped
 from nova_tui.views.why import why
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import msgspec
 from textual.content import Content
 
-from nova_core.held import current_holds, left
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.state.holds import current_holds, left
 from nova_core.text import duration, money, tokens
+from nova_core.watch.source import EngineState
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ERROR, MUTED, SUCCESS, TITLE, WARNING, chars, glyph, style_of
-from nova_tui.model import ViewModel
-from nova_tui.source import EngineState
 from nova_tui.views.line import Piece, line, plain, shorten
 
 _ORDER = (

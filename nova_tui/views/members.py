@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 import msgspec
 from textual.content import Content
 
-from nova_core.record import TaskStatus
-from nova_core.rollup import Rollup, Shown
+from nova_core.runs.rollup import Rollup, Shown
+from nova_core.state.schema import TaskStatus
 from nova_core.text import costs, duration, tokens
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ACTIVE, MUTED, SUCCESS, TITLE, bar, glyph, style_of
-from nova_tui.model import ViewModel
 from nova_tui.views.line import Lazy, fit, line, plain
 
 _SHOWN = {

@@ -9,13 +9,13 @@ import msgspec
 from textual.content import Content
 
 from nova_core.clock import seconds
-from nova_core.database import AttemptRow
-from nova_core.record import Reason, TaskState, TaskStatus
-from nova_core.rollup import Shown
-from nova_core.scheduler import weights
+from nova_core.plan.scheduler import weights
+from nova_core.runs.rollup import Shown
+from nova_core.state.database import AttemptRow
+from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import duration
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ACTIVE, MUTED, TITLE, WARNING, chars, glyph, halves, style_of
-from nova_tui.model import ViewModel
 from nova_tui.views.cuts import Span, between, gaps, inside, scaled
 from nova_tui.views.line import Lazy, Piece, fit, line, shorten
 

@@ -9,12 +9,12 @@ from rich.cells import cell_len
 
 from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
-from nova_core.held import waits_words
-from nova_core.record import Reason, TaskState, TaskStatus
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.state.holds import waits_words
+from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import bar_cells, chars, glyph
-from nova_tui.model import ViewModel
 from nova_tui.rows import Row
 from nova_tui.views import members
 from nova_tui.views.line import fit, plain, shorten

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
-from nova_core.held import refused_words
-from nova_core.record import Reason, TaskStatus
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.state.holds import refused_words
+from nova_core.state.schema import Reason, TaskStatus
 from nova_core.text import duration
+from nova_core.watch.source import LOOKING, EngineState
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import chars
-from nova_tui.model import ViewModel
-from nova_tui.source import LOOKING, EngineState
 from nova_tui.views.line import plain
 
 _INPUTS = 3  # named, at most, where there is little room

@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import MUTED, TITLE, chars, status, style_of
-from nova_tui.model import ViewModel
 from nova_tui.views import detail, members
 from nova_tui.views.line import line, plain, shorten
 from nova_tui.views.members import Place

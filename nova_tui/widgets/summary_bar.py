@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from nova_tui.model import ViewModel
-from nova_tui.source import EngineState
+from nova_core.watch.source import EngineState
+from nova_core.watch.view_model import ViewModel
 from nova_tui.views.header import Extras, header
 from nova_tui.widgets.one_line import OneLine
 

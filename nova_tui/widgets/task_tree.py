@@ -9,7 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from nova_tui.model import Dirty, ViewModel
+from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.rows import Filter, Outline, Row, find_row, kept
 from nova_tui.views import tree_row
 from nova_tui.views.members import Place

@@ -10,9 +10,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import chars
-from nova_tui.model import ViewModel
 from nova_tui.rows import Filter, Outline, Row
 from nova_tui.views import members, tree_row
 from nova_tui.views.line import fit

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.errors import InputError
+from nova_core.files.yaml_file import parse_yaml
 from nova_core.importers import frontmatter
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter, split_remark
 from nova_core.model import NoteKind
-from nova_core.yaml_file import parse_yaml
 
 
 def read(*lines: str) -> FrontMatter:

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading import READERS
 
-from nova_core.changes import compare, fingerprint
-from nova_core.disk import Disk
 from nova_core.errors import InputError
+from nova_core.files.disk import Disk
 from nova_core.importers.build import build
 from nova_core.importers.options import Options
 from nova_core.importers.tick import Ticked, TickError, tick, tick_file
 from nova_core.model import Mark
-from nova_core.record import TaskState
+from nova_core.plan.changes import compare, fingerprint
+from nova_core.state.schema import TaskState
 
 TEXT = "# A\n- [ ] T001 Make\n- [-] T002 Sell\n- [~] T003 Ship\n- [x] T004 Done\n"
 

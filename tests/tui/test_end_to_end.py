@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from pty_kit import Terminal, environment, nova, nova_tui
 
-from nova_core.lock import engine_alive
-from nova_core.project import Project
-from nova_core.record import State, TaskStatus
+from nova_core.files.lock import engine_alive
+from nova_core.files.project import Project
+from nova_core.state.schema import State, TaskStatus
 
 HEAD = "| Task ID | Task Name | Command | Depends On | Outputs | Criteria | Timeout |\n|---|---|---|---|---|---|---|\n"
 READER = 'n=0; while [ ! -e go ]; do n=$((n+1)); echo "page $n"; sleep 0.05; done; echo A1 >> order'

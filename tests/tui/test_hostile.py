@@ -11,11 +11,11 @@ from look import screen_text
 from rich.segment import Segment
 from textual.color import Color
 
-from nova_core.events import EventKind
+from nova_core.state.events import EventKind
 from nova_core.text import clean
+from nova_core.watch.source import Notice
 from nova_tui.compat import backlog, failure, strips
 from nova_tui.safe import SAFE
-from nova_tui.source import Notice
 from nova_tui.toasts import of_notice, sequence
 
 

@@ -13,14 +13,14 @@ from look import screen_text
 from textual.events import Key
 
 from nova_core.command import Command, CommandKind
-from nova_core.events import EventKind
-from nova_core.record import RunState, TaskStatus
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.state.events import EventKind
+from nova_core.state.schema import RunState, TaskStatus
+from nova_core.watch.source import EngineState
 from nova_tui.app import NovaApp, QuitChoice
 from nova_tui.palette import NovaCommands
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
-from nova_tui.source import EngineState
 from nova_tui.start import Look
 from nova_tui.views.header import Extras, header
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.clock import Clock
-from nova_core.logindex import SLICE
+from nova_core.files.log_index import SLICE
 from nova_tui.ansi import plain
 from nova_tui.log_reader import Gutter, LogReader
 from nova_tui.log_search import Needle, Step, Tally

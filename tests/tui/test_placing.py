@@ -11,16 +11,16 @@ from fake_source import FakeSource, demo_model, demo_source
 from look import screen_text
 from textual.screen import Screen
 
-from nova_core.events import EventKind
-from nova_core.record import TaskStatus
+from nova_core.state.events import EventKind
+from nova_core.state.schema import TaskStatus
+from nova_core.watch.source import EngineState
+from nova_core.watch.view_model import ViewModel
 from nova_tui.app import NovaApp
-from nova_tui.model import ViewModel
 from nova_tui.placing import Placing
 from nova_tui.screens.confirm import ConfirmScreen
 from nova_tui.screens.deps import DepsScreen
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.task import TaskScreen
-from nova_tui.source import EngineState
 from nova_tui.views import members
 from nova_tui.views.members import Place
 

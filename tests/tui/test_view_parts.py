@@ -16,12 +16,12 @@ from textual.content import Content
 from view_kit import ascii_only, draw_timeline, keyed
 
 from nova_core.dag import DAG
-from nova_core.record import TaskStatus
-from nova_core.rollup import Shown
+from nova_core.runs.rollup import Shown
+from nova_core.state.schema import TaskStatus
 from nova_core.text import clean
+from nova_core.watch.source import EngineState
 from nova_tui import glyphs
 from nova_tui.rows import Row
-from nova_tui.source import EngineState
 from nova_tui.views import cost, cuts, deps, detail, header, line, members, timeline, tree_row, why
 from nova_tui.views import help as help_view
 from nova_tui.views.header import Extras

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 from view_kit import ascii_only
 
-from nova_tui.model import ViewModel
+from nova_core.watch.view_model import ViewModel
 from nova_tui.screens import open_view
 from nova_tui.screens.ask import AskScreen
 from nova_tui.screens.base import ViewScreen
@@ -145,8 +145,8 @@ async def test_the_cursor_stays_on_its_event_and_follows_the_end() -> None:
 
 def fail(source: FakeSource, model: ViewModel, task: str) -> None:
     """A task fails now."""
-    from nova_core.events import EventKind
-    from nova_core.record import Reason, TaskStatus
+    from nova_core.state.events import EventKind
+    from nova_core.state.schema import Reason, TaskStatus
 
     source.change(task, EventKind.TASK_FAILED, "it broke", status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="x")
     model.apply(source.poll(), NOW)

@@ -1,0 +1,204 @@
+"""Into the interface and out again: what the engine promises its workers holds however the screen ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import msgspec
+
+from nova_core.cli.failures import crash, show_error
+from nova_core.cli.output import note
+from nova_core.cli.request import Request
+from nova_core.config import Config
+from nova_core.errors import NovaError, RunLockedError, StateError
+from nova_core.files.project import Project
+from nova_core.launch.launcher import Launcher
+from nova_core.orchestrator import Orchestrator
+from nova_core.state.manager import StateManager
+from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.text import clean
+from nova_core.watch.attached import AttachedSource
+from nova_core.watch.live import LiveSource
+from nova_core.watch.source import EngineState, go_on_line
+from nova_tui.choice import QuitChoice
+from nova_tui.start import Ended, Look, show
+
+_SHOWN = 8  # tasks named while their workers end
+
+
+class Engines:
+    """Makes the engines of one run: the first as it was asked for, those after it to go on with it."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __call__(self) -> Orchestrator:
+        engine = self._request.engine()
+        self._request = self._request.again()
+        try:
+            require_commands(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+
+def require_commands(engine: Orchestrator) -> None:
+    """Raise `EnvironmentProblem` if nothing can run a task that is left: before the screen opens, not on it."""
+    open_ids = (i for i in engine.board.work if engine.board.state(i).status is not TaskStatus.COMPLETED)
+    tasks = [engine.cascade.tasks[i] for i in sorted(open_ids, key=engine.cascade.dag.index.__getitem__)]
+    of_each_kind = {(task.agent, bool(task.command)): task for task in reversed(tasks)}  # the same answer for all of it
+    launcher = Launcher(engine.project, engine.config, "", "", b"", ())
+    launcher.require_commands(sorted(of_each_kind.values(), key=lambda task: task.line), engine.cascade.path)
+
+
+def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> int:
+    """Run the plan with the interface in front; returns the exit code. Raises `NovaError` before the screen opens."""
+    try:
+        source = LiveSource(Engines(request))
+    except RunLockedError:
+        if not goes_on_elsewhere(request):
+            raise
+        said = joined(request)
+        return run_attached(
+            request.project, request.config, control=True, ascii_only=ascii_only, theme=theme, said=said
+        )
+    try:
+        ended = show(source, Look(ascii=ascii_only, theme=theme))
+        return leave(source, ended, request)
+    finally:
+        source.close()
+
+
+def goes_on_elsewhere(request: Request) -> bool:
+    """Whether the engine that is alive runs just this plan, and nobody wants that done anew."""
+    try:
+        runs = StateManager(request.project.state_file).load().project.cascade_file
+    except (OSError, StateError):
+        return False
+    same = os.path.realpath(request.project.root / runs) == os.path.realpath(request.plan)
+    return same and not request.fresh and not request.rerun_changed
+
+
+def joined(request: Request) -> str:
+    """What is told to somebody who wanted to start a run that goes on already."""
+    unused = " ".join(request.arguments[2:-2])
+    said = "this run goes on already: you look at it and may act; leaving changes nothing"
+    return f"{said}; not used: {unused}" if unused else said
+
+
+def run_attached(
+    project: Project, config: Config, *, control: bool, ascii_only: bool, theme: str | None, said: str = ""
+) -> int:
+    """Look at a run, which begins with what is `said`; returns the exit code. Raises `NovaError` before the screen
+    opens."""
+    source = AttachedSource(project, config, control=control)
+    if said:
+        source.say(said)
+    ended = show(source, Look(ascii=ascii_only, theme=theme))
+    source.close()
+    keep_quiet_if_gone()
+    if ended.failure is not None:
+        return crash(ended.failure)
+    if ended.signal is not None:
+        return 128 + ended.signal
+    if source.engine is EngineState.RUNNING:
+        note("the run goes on; come back with: nova attach --control")
+    elif any(is_open(task) for task in source.tasks.values()):
+        note(f"nothing runs; go on with: {clean(go_on_line(source.project_state.cascade_file))}")
+    return 0
+
+
+def is_open(task: TaskState) -> bool:
+    """Whether an engine would find something to do with the task, sooner or later."""
+    if task.status is TaskStatus.IN_PROGRESS:
+        return task.approval != "waiting"
+    return task.status is TaskStatus.PENDING and not (task.blocked_by or task.missing)
+
+
+def leave(source: LiveSource, ended: Ended, request: Request) -> int:
+    """Do with the run what was chosen, say so on the normal screen, and return the exit code."""
+    keep_quiet_if_gone()
+    if ended.failure is not None:
+        source.detach()
+        code = crash(ended.failure)
+        if running(source):
+            note("hint: the workers go on; nova run takes them over")
+        return code
+    if source.engine is EngineState.RUNNING and ended.choice is QuitChoice.LEAVE:
+        return hand_over(source, request)
+    if source.engine is EngineState.RUNNING and ended.choice is None and ended.signal in (None, signal.SIGHUP):
+        hand_over(source, request)
+        return 128 + signal.SIGHUP
+    signals = [ended.signal] if ended.signal else []
+    if source.engine is EngineState.RUNNING:
+        end_workers(source, signals)
+    if source.failure is not None:
+        return tell(source.failure)
+    return finish(source, request, signals or ([signal.SIGINT] if source.stopped else []))
+
+
+def keep_quiet_if_gone() -> None:
+    """A terminal that went away answers every word with an error (EIO): say the rest to nobody."""
+    for number in (1, 2):
+        if not os.isatty(number):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+
+
+def tell(failure: Exception) -> int:
+    """Why the engine ended before the run did; returns the exit code."""
+    return show_error(failure) if isinstance(failure, NovaError) else crash(failure)
+
+
+def running(source: LiveSource) -> list[str]:
+    """The tasks that have a worker."""
+    at_work = ((i, t) for i, t in source.tasks.items() if t.status is TaskStatus.IN_PROGRESS)
+    return [i for i, task in at_work if task.approval != "waiting"]
+
+
+def hand_over(source: LiveSource, request: Request) -> int:
+    """Leave the workers running with an engine in the background to look after them; returns the exit code."""
+    from nova_core.cli.detach import start_detached
+
+    jobs = source.jobs
+    source.detach()
+    if source.engine is EngineState.RUNNING:
+        note("nova: the engine did not let go within 10 seconds; it ends with this program, the workers go on")
+        note("hint: nova run takes them over")
+        return 8
+    return start_detached(request.project, request.take_over(jobs))
+
+
+def end_workers(source: LiveSource, signals: list[int]) -> None:
+    """Stop the engine and wait for it, naming what still ends; another signal, or ctrl+c, kills the workers."""
+
+    def handle(number: int, frame: object) -> None:
+        signals.append(number)
+        source.stop(kill=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    source.stop()
+    said: list[str] = []
+    while not source.join(0.2):
+        left = running(source)
+        if left and left != said:
+            said = left
+            more = f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else ""
+            note(f"ending {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
+
+
+def finish(source: LiveSource, request: Request, signals: list[int]) -> int:
+    """Print the summary of `nova run`; returns the exit code, that of a signal if one ended the run."""
+    from nova_core.cli.ending import finish as summarize
+
+    result = source.result
+    if result is None:  # never started
+        return 128 + signals[0] if signals else 4
+    if signals and result.exit_code:
+        result = msgspec.structs.replace(result, exit_code=128 + signals[0])
+    summarize(source.snapshot(), result, request, as_json=False)
+    return result.exit_code

@@ -1,0 +1,1 @@
+"""One attempt of a task, from its start through its checks to its result."""

@@ -1,0 +1,74 @@
+"""From how a process ended, and what its log says, to whether its task failed, and why, in words. Pure."""
+
+from __future__ import annotations
+
+import signal
+
+from nova_core.agents import Outcome, Verdict
+from nova_core.agents.outcome import Ending
+from nova_core.executors.base import Ended, EndReason
+from nova_core.state.schema import Reason
+from nova_core.text import duration
+
+_LIMITS = {EndReason.TIMEOUT: Reason.TIMEOUT, EndReason.IDLE_TIMEOUT: Reason.IDLE_TIMEOUT}
+_REASONS = {
+    Verdict.RATE_LIMITED: Reason.RATE_LIMITED,
+    Verdict.OVERLOADED: Reason.RATE_LIMITED,
+    Verdict.OVER_BUDGET: Reason.BUDGET,
+}
+# Trying again would come to the same.
+FINAL = frozenset({Verdict.BAD_CREDENTIALS, Verdict.PERMISSION_DENIED, Verdict.OVER_BUDGET})
+Failure = tuple[Reason, str]
+
+
+def failure(ended: Ended, limit: float) -> Failure | None:
+    """Why the process failed, or None for exit code 0. `limit` is the timeout that applied, in seconds."""
+    if ended.reason is EndReason.EXIT:
+        return _exit_failure(ended)
+    if ended.reason in _LIMITS:
+        words = "no output for" if ended.reason is EndReason.IDLE_TIMEOUT else "still running after"
+        return _LIMITS[ended.reason], f"{words} {duration(limit)}; ended"
+    if ended.reason is EndReason.CANCELLED:
+        return Reason.CANCELLED, "cancelled"
+    if ended.reason is EndReason.SPAWN_ERROR:
+        return Reason.SPAWN_ERROR, f"could not be started: {ended.detail}"
+    return Reason.LOST, f"it began, and nobody can know how it ended ({ended.detail or 'its holder was killed'})"
+
+
+def agent_failure(ended: Ended, outcome: Outcome, limit: float) -> Failure | None:
+    """Why an agent failed: what it printed comes before its exit code, unless it was ended from outside."""
+    if ended.reason is not EndReason.EXIT:
+        return failure(ended, limit)
+    if outcome.verdict is Verdict.DONE:
+        return None
+    if outcome.verdict is Verdict.INTERRUPTED and ended.signal is not None:
+        return _exit_failure(ended)
+    return of_ending(Ending(outcome.verdict, outcome.reason))
+
+
+def of_ending(ending: Ending) -> Failure:
+    """A verdict as the reason of a failure."""
+    words = ending.verdict.value.replace("_", " ")
+    text = ending.reason if ending.verdict is Verdict.FAILED else f"{words}: {ending.reason}"
+    return _REASONS.get(ending.verdict, Reason.AGENT_ERROR), text
+
+
+def exit_code_of(ended: Ended) -> int | None:
+    """The code as agents' logs are judged by: -N for signal N."""
+    return -ended.signal if ended.signal is not None else ended.code
+
+
+def _exit_failure(ended: Ended) -> Failure | None:
+    if ended.signal is not None:
+        return Reason.SIGNAL, f"killed by {_signal_name(ended.signal)}"
+    if ended.code:
+        hint = " (command not found)" if ended.code == 127 else ""
+        return Reason.EXIT_CODE, f"exit code {ended.code}{hint}"
+    return None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

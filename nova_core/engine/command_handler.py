@@ -1,0 +1,146 @@
+"""Carries out what a person asks: on a live engine, or on the state alone when none runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nova_core.command import Command, CommandKind, Reply
+from nova_core.engine.attempts.lifecycle import Attempts
+from nova_core.engine.attempts.quota import lift
+from nova_core.engine.attempts.rate_limits import release, waiting_for
+from nova_core.engine.recovery import RESET
+from nova_core.plan.board import Board
+from nova_core.state.events import EventKind
+from nova_core.state.schema import Reason, TaskStatus
+
+
+class Desk:
+    """Applies commands to a board. Without `attempts` (no engine) nothing runs, so nothing can be cancelled here."""
+
+    def __init__(self, board: Board, attempts: Attempts | None = None) -> None:
+        self._board = board
+        self._attempts = attempts
+
+    def apply(self, command: Command) -> Reply:
+        """Carry out one command; a refusal changes nothing for the tasks it names."""
+        unknown = [i for i in command.ids if i not in self._board.cascade.tasks]
+        if unknown:
+            return Reply(False, f"no such task: {', '.join(unknown)}")
+        if command.kind in (CommandKind.PAUSE, CommandKind.RESUME):
+            return self._pause(command.kind is CommandKind.PAUSE)
+        handlers: dict[CommandKind, Callable[[str, Command], str | None]] = {
+            CommandKind.RETRY: self._retry,
+            CommandKind.SKIP: self._skip,
+            CommandKind.APPROVE: self._approve,
+            CommandKind.REJECT: self._reject,
+            CommandKind.CANCEL: self._cancel,
+        }
+        handler = handlers[command.kind]
+        done: list[str] = []
+        refused: list[str] = []
+        for task_id in self._targets(command):
+            why = handler(task_id, command)
+            (refused if why else done).append(why or task_id)
+        if done:
+            self._board.rebuild()
+        words = [f"{_DONE[command.kind]}: {', '.join(done)}"] if done else []
+        return Reply(not refused, "; ".join(words + refused) or f"nothing to {command.kind}")
+
+    def _targets(self, command: Command) -> list[str]:
+        board = self._board
+        if command.kind is CommandKind.RETRY:
+            failed = [i for i in board.dag.ids if board.state(i).status is TaskStatus.FAILED]
+            chosen = tuple(dict.fromkeys(command.ids)) or tuple(failed)
+            below = board.dag.descendants(chosen) if command.downstream else set()
+            return [*chosen, *(i for i in board.dag.ids if i in below and self._can_reset(i))]
+        if command.kind is CommandKind.CANCEL and not command.ids:
+            return list(self._attempts.active) if self._attempts else []
+        return list(dict.fromkeys(command.ids))
+
+    def _can_reset(self, task_id: str) -> bool:
+        return self._board.state(task_id).status in (TaskStatus.FAILED, TaskStatus.COMPLETED)
+
+    def _pause(self, paused: bool) -> Reply:
+        held = [] if paused else list(self._board.store.run.quotas)
+        for provider in held:
+            self._lift(provider)
+        if held:
+            self._board.rebuild()
+        if self._board.store.run.paused == paused:
+            if held:
+                return Reply(True, f"tried again now: {', '.join(held)}")
+            return Reply(True, "the run is paused already" if paused else "the run is not paused")
+        kind = EventKind.RUN_PAUSED if paused else EventKind.RUN_RESUMED
+        text = "paused: running tasks go on, nothing new starts" if paused else "resumed"
+        self._board.store.record(kind, None, text, paused=paused)
+        return Reply(True, text)
+
+    def _is_running(self, task_id: str) -> bool:
+        state = self._board.state(task_id)
+        return state.status is TaskStatus.IN_PROGRESS and state.approval != "waiting"
+
+    def _retry(self, task_id: str, command: Command) -> str | None:
+        state = self._board.state(task_id)
+        if self._is_running(task_id):
+            return f"{task_id} is running; cancel it first"
+        if state.status is TaskStatus.PENDING and not state.retry_at and not state.waits_for:
+            if state.missing:
+                return f"{task_id} cannot start without {', '.join(state.missing)}"
+            causes = ", ".join(state.blocked_by)
+            return f"{task_id} is blocked by {causes}; retry {causes}" if causes else f"{task_id} has not run yet"
+        if state.waits_for:
+            self._lift(state.waits_for)
+        self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} will run again", **RESET)
+        return None
+
+    def _lift(self, provider: str) -> None:
+        """Try a provider that is left alone again now, with all that wait for it."""
+        lift(self._board.store, provider)
+        for task_id in waiting_for(self._board, provider):
+            release(self._board, task_id, refusals=0, overloads=0)
+
+    def _skip(self, task_id: str, command: Command) -> str | None:
+        state = self._board.state(task_id)
+        if self._is_running(task_id):
+            return f"{task_id} is running; cancel it first"
+        if state.status is TaskStatus.COMPLETED:
+            return f"{task_id} is completed already"
+        patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": True, "current_step": None}
+        self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was skipped by hand", **patch)
+        return None
+
+    def _approve(self, task_id: str, command: Command) -> str | None:
+        if self._board.state(task_id).approval != "waiting":
+            return f"{task_id} does not wait for approval"
+        patch = {"status": TaskStatus.COMPLETED, "approval": "approved", "current_step": None}
+        self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was approved", **patch)
+        return None
+
+    def _reject(self, task_id: str, command: Command) -> str | None:
+        if self._board.state(task_id).approval != "waiting":
+            return f"{task_id} does not wait for approval"
+        self._fail(task_id, Reason.REJECTED, f"rejected: {command.text or 'no reason given'}")
+        return None
+
+    def _cancel(self, task_id: str, command: Command) -> str | None:
+        state = self._board.state(task_id)
+        if self._attempts and task_id in self._attempts.active:
+            self._attempts.cancel(task_id, kill=command.kill)
+            return None
+        if state.retry_at or state.waits_for or state.approval == "waiting":
+            self._fail(task_id, Reason.CANCELLED, "cancelled")
+            return None
+        return f"{task_id} is not running"
+
+    def _fail(self, task_id: str, reason: Reason, error: str) -> None:
+        patch = {name: value for name, value in RESET.items() if name != "status"}
+        self._board.fail(task_id, f"{task_id} failed: {error}", **{**patch, "reason": reason, "error": error})
+
+
+_DONE = {
+    CommandKind.RETRY: "will run again",
+    CommandKind.SKIP: "skipped",
+    CommandKind.APPROVE: "approved",
+    CommandKind.REJECT: "rejected",
+    CommandKind.CANCEL: "ending",
+}

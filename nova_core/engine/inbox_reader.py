@@ -1,0 +1,60 @@
+"""The engine reads its inbox: commands are carried out and answered, reports believed only from whom they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nova_core.command import Command, Reply
+from nova_core.engine.attempts.lifecycle import Attempts
+from nova_core.files.inbox import Inbox, Message, Refused, Report, Request, attempt_token
+from nova_core.state.events import EventKind
+from nova_core.state.store import Store
+
+
+class Mail:
+    """Applies each message once and removes it; `apply` carries out commands."""
+
+    def __init__(
+        self, inbox: Inbox, store: Store, attempts: Attempts, secret: bytes, apply: Callable[[Command], Reply]
+    ) -> None:
+        self._inbox = inbox
+        self._store = store
+        self._attempts = attempts
+        self._secret = secret
+        self._apply = apply
+        self._taken: dict[str, Reply | None] = {}  # applied, but perhaps not yet on disk
+        inbox.sweep()
+
+    def read(self) -> None:
+        """Take in every message that waits. What it changed is on disk before it is answered and removed."""
+        try:
+            for name, message in self._inbox.read():
+                if name not in self._taken:
+                    self._taken[name] = self._take(message)
+            if self._taken and self._store.commit():
+                while self._taken:
+                    name, reply = next(iter(self._taken.items()))
+                    self._inbox.done(name, reply)
+                    del self._taken[name]
+        except OSError as error:
+            self._store.refuse(error)
+
+    def _take(self, message: Message | Refused) -> Reply | None:
+        if isinstance(message, Request):
+            return self._apply(message.command)
+        if isinstance(message, Refused):
+            self._store.record(EventKind.WARNING, None, f"a message in the inbox was refused: {message.why}")
+        elif why := self._distrust(message):
+            self._store.record(EventKind.WARNING, None, f"a report for {message.task} was refused: {why}")
+        else:
+            self._attempts.take_report(message)
+        return None
+
+    def _distrust(self, report: Report) -> str | None:
+        """Why the report is not believed. One without a token is a person's, by hand; a wrong token is a stranger's."""
+        attempt = self._attempts.active.get(report.task)
+        if attempt is None or attempt.number != report.attempt or report.run != self._store.run.id:
+            return "not about a running attempt"
+        if report.token and report.token != attempt_token(self._secret, report.run, report.task, report.attempt):
+            return "not from the attempt it is about"
+        return None

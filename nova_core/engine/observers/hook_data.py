@@ -1,0 +1,111 @@
+"""What a hook is told: a JSON object for its standard input, and variables for its environment. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from nova_core.dag import DAG
+from nova_core.model import Task
+from nova_core.runs.result import RunResult
+from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.text import clean, harmless_json, head_and_tail
+
+MOST = 4000  # characters of a variable: one of more than 128 KiB would keep the hook from being started
+_NEW = TaskState()
+
+
+class RunWords(msgspec.Struct, frozen=True):
+    """The run, as hooks know it."""
+
+    id: str
+    name: str
+    plan: str
+    root: str
+
+
+class TaskWords(msgspec.Struct, frozen=True):
+    """A task that failed."""
+
+    id: str
+    name: str
+    status: TaskStatus
+    reason: str | None
+    error: str | None
+    attempt: int
+    seconds: float
+    agent: str | None
+    model: str | None
+    cost_usd: float | None
+    log: str | None
+
+
+class HookData(msgspec.Struct, frozen=True):
+    """One thing that happened; what does not belong to its event is None or empty."""
+
+    event: str
+    at: str
+    message: str
+    run: RunWords
+    task: TaskWords | None = None
+    blocked: tuple[str, ...] = ()
+    milestone: str | None = None
+    result: RunResult | None = None
+
+
+def task_words(task_id: str, task: Task | None, state: TaskState) -> TaskWords:
+    """What is told of a task."""
+    return TaskWords(
+        id=task_id, name=task.name if task else "", status=state.status, reason=state.reason, error=state.error,
+        attempt=state.attempt, seconds=state.elapsed, agent=state.agent, model=state.model, cost_usd=state.cost_usd,
+        log=f"logs/{state.log}" if state.log else None,
+    )  # fmt: skip
+
+
+def blocked_tasks(dag: DAG, tasks: Mapping[str, TaskState], failed: str) -> tuple[str, ...]:
+    """The pending tasks that a failed one is in the way of, near ones first."""
+    found: dict[str, None] = {}
+    todo = [failed]
+    for task_id in todo:
+        if task_id not in dag.index:
+            continue
+        below = (dag.ids[index] for index in dag.dependents[dag.index[task_id]])
+        new = [i for i in below if i not in found and tasks.get(i, _NEW).status is TaskStatus.PENDING]
+        found.update(dict.fromkeys(new))
+        todo += new
+    return tuple(found)
+
+
+def standard_input(data: HookData) -> bytes:
+    """One line of JSON in which nothing does anything to a terminal."""
+    return harmless_json(msgspec.json.encode(data)) + b"\n"
+
+
+def variables(data: HookData) -> dict[str, str]:
+    """Every variable, empty where it means nothing for the event; each is one line of text."""
+    task, result = data.task, data.result
+    values: dict[str, Any] = {
+        "NOVA_EVENT": data.event,
+        "NOVA_MESSAGE": data.message,
+        "NOVA_RUN_ID": data.run.id,
+        "NOVA_PROJECT": data.run.name,
+        "NOVA_PLAN": data.run.plan,
+        "NOVA_TASK_ID": task and task.id,
+        "NOVA_TASK_NAME": task and task.name,
+        "NOVA_STATUS": task and task.status,
+        "NOVA_REASON": task and task.reason,
+        "NOVA_ERROR": task and task.error,
+        "NOVA_ATTEMPT": task and task.attempt,
+        "NOVA_LOG": task and task.log,
+        "NOVA_BLOCKED_COUNT": result.blocked if result else len(data.blocked) if task else None,
+        "NOVA_MILESTONE": data.milestone,
+        "NOVA_EXIT_CODE": result and result.exit_code,
+        "NOVA_OUTCOME": result and result.outcome,
+        "NOVA_TOTAL": result and result.total,
+        "NOVA_COMPLETED": result and result.completed,
+        "NOVA_FAILED": result and result.failed,
+        "NOVA_COST_USD": result and result.cost_usd,
+    }
+    return {name: "" if value is None else clean(head_and_tail(str(value), MOST)) for name, value in values.items()}

@@ -1,0 +1,267 @@
+"""Milestones: what `milestones.yaml` asks to be told, and when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from nova_core.errors import InputError, InputNotFoundError
+from nova_core.files.typed_yaml import (
+    Field,
+    Reader,
+    above_zero,
+    did_you_mean,
+    kind_of,
+    list_of,
+    one_of,
+    plain,
+    read_argument,
+    read_number,
+    read_text,
+    struct,
+)
+from nova_core.files.yaml_file import Keys, load_yaml
+from nova_core.model import Task
+from nova_core.state.events import Event
+from nova_core.state.schema import TaskState, TaskStatus
+
+
+class TriggerType(StrEnum):
+    """What can be waited for."""
+
+    ALL_TASKS_COMPLETED = "all_tasks_completed"
+    PERCENTAGE_COMPLETE = "percentage_complete"
+    ANY_TASK_FAILED = "any_task_failed"
+    BRANCH_COMPLETED = "branch_completed"
+    GROUP_COMPLETED = "group_completed"
+    COST_REACHED = "cost_reached"
+
+
+class Trigger(msgspec.Struct, frozen=True):
+    """When a milestone is due; which fields mean something depends on `type`. `threshold` is percent, `usd` dollars."""
+
+    type: TriggerType
+    tasks: tuple[str, ...] = ()
+    threshold: float = 0.0
+    branch: str | None = None
+    group: str | None = None
+    usd: float = 0.0
+
+
+class Milestone(msgspec.Struct, frozen=True):
+    """Something worth telling, once per run."""
+
+    id: str
+    trigger: Trigger
+    name: str = ""
+    message: str = ""
+
+
+class Plan(Protocol):
+    """What is needed of a cascade."""
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """Tasks by id."""
+
+
+class Store(Protocol):
+    """What is needed of the run's state: its tasks, and the number of the last event they contain."""
+
+    @property
+    def rev(self) -> int:
+        """Grows with every change."""
+
+    @property
+    def tasks(self) -> Mapping[str, TaskState]:
+        """What is known of each task."""
+
+
+def load_milestones(path: str | Path, cascade: Plan, *, required: bool = False) -> tuple[Milestone, ...]:
+    """Read the milestones of a plan; none if there is no such file, unless it is `required`.
+
+    Raises `InputError` with every mistake, among them tasks, branches and groups that the plan does not have.
+    """
+    try:
+        document = load_yaml(path)
+    except InputNotFoundError:
+        if required:
+            raise
+        return ()
+    reader = Reader(document, "docs/milestones.md")
+    milestone = struct(_milestone, _fields(cascade.tasks.values()), "id", "trigger")
+    found: tuple[Milestone, ...] = reader.mapping((), document.data, {"milestones": list_of(milestone)}).get(
+        "milestones", ()
+    )
+    _refuse_duplicates(reader, document.data)
+    if reader.problems:
+        raise InputError(sorted(reader.problems, key=lambda problem: problem.line))
+    return found
+
+
+def _milestone(**fields: Any) -> Milestone:
+    return Milestone(**{"name": fields["id"], **fields})
+
+
+def _fields(tasks: Iterable[Task]) -> dict[str, Field]:
+    tasks = list(tasks)
+    task = one_of("task", [t.id for t in tasks])
+    branch = one_of("branch", list(dict.fromkeys(t.branch for t in tasks if t.branch)))
+    group = one_of("group", list(dict.fromkeys(t.group for t in tasks if t.group)))
+    amount = plain(above_zero(read_number))
+    triggers: dict[str, dict[str, Field]] = {
+        TriggerType.ALL_TASKS_COMPLETED: {"tasks": list_of(task)},
+        TriggerType.PERCENTAGE_COMPLETE: {"threshold": plain(_read_percentage)},
+        TriggerType.ANY_TASK_FAILED: {},
+        TriggerType.BRANCH_COMPLETED: {"branch": branch},
+        TriggerType.GROUP_COMPLETED: {"group": group},
+        TriggerType.COST_REACHED: {"usd": amount},
+    }
+    return {
+        "id": plain(read_text),
+        "name": plain(read_text),
+        "message": plain(read_argument),
+        "trigger": lambda reader, keys, data: _read_trigger(reader, keys, data, triggers),
+    }
+
+
+def _read_trigger(reader: Reader, keys: Keys, data: object, triggers: Mapping[str, Mapping[str, Field]]) -> Any:
+    if not isinstance(data, dict) or "type" not in data:
+        reader.fail(keys, "`type` is missing", f"known: {', '.join(triggers)}")
+        return None
+    kind = data["type"]
+    if not isinstance(kind, str) or kind not in triggers:
+        reader.fail((*keys, "type"), f"there is no trigger {kind_of(kind)}", did_you_mean(str(kind), triggers))
+        return None
+    fields = triggers[kind]
+    trigger = struct(Trigger, {"type": plain(TriggerType), **fields}, *fields)(reader, keys, data)
+    if trigger is not None and "tasks" in fields and not trigger.tasks:
+        reader.fail((*keys, "tasks"), "must name at least one task")
+        return None
+    return trigger
+
+
+def _read_percentage(value: object) -> float:
+    text = read_text(value).strip().removesuffix("%")
+    percentage: float = above_zero(read_number)(text)
+    if percentage > 100:
+        raise ValueError("must not be more than 100")
+    return percentage
+
+
+def _refuse_duplicates(reader: Reader, data: object) -> None:
+    items = data.get("milestones") if isinstance(data, dict) else None
+    first: dict[object, int] = {}
+    for i, item in enumerate(items if isinstance(items, list) else ()):
+        name = item.get("id") if isinstance(item, dict) else None
+        if not isinstance(name, str):
+            continue
+        keys: Keys = ("milestones", i, "id")
+        line = first.setdefault(name, reader.document.line_of(keys))
+        if i and line != reader.document.line_of(keys):
+            reader.fail(keys, f"{kind_of(name)} is given twice, first on line {line}", "give each milestone its own id")
+
+
+class MilestoneTracker:
+    """Tells which milestones are due, each once; `fired` are the ids told earlier in the same run.
+
+    Feed it the store's events with `see`, and `due` costs nothing per task; events it missed make it count anew. `rev`
+    is the number of the last event that `due` has judged.
+    """
+
+    def __init__(
+        self,
+        milestones: Sequence[Milestone],
+        cascade: Plan,
+        fired: Collection[str] = (),
+        tasks: Mapping[str, TaskState] | None = None,
+    ) -> None:
+        self.rev = -1
+        self._waiting = [m for m in milestones if m.id not in fired]
+        self._plan = cascade.tasks
+        self._work = {i for i, task in cascade.tasks.items() if not task.gate}
+        self._members = {m.id: _members(m.trigger, cascade.tasks.values()) for m in self._waiting}
+        self._watched: dict[str, list[set[str]]] = {}
+        self._seen = -1
+        self._recount(tasks or {})
+
+    def see(self, event: Event) -> None:
+        """Take the next event of the store."""
+        if not self._waiting:
+            return
+        if event.rev != self._seen + 1 or event.patch.get("removed"):
+            self._seen = -2  # something was missed: `due` will count anew
+            return
+        self._seen = event.rev
+        if event.task is not None and event.task in self._plan:
+            status = event.patch.get("status")
+            if status is not None:
+                self._set_status(event.task, status)
+            if "cost_usd" in event.patch:
+                self._set_cost(event.task, event.patch["cost_usd"])
+
+    def due(self, store: Store) -> list[Milestone]:
+        """The milestones that became due, in the order of the file; they will not be due again."""
+        if self._waiting and store.rev != self._seen:
+            self._recount(store.tasks)
+        self._seen = self.rev = store.rev
+        due = [m for m in self._waiting if self._is_due(m)]
+        if due:
+            self._waiting = [m for m in self._waiting if m not in due]
+        return due
+
+    def _recount(self, tasks: Mapping[str, TaskState]) -> None:
+        """Count everything from the state of all tasks: O(tasks)."""
+        self._status: dict[str, str] = {}
+        self._costs: dict[str, float] = {}
+        self._completed = self._failed = 0
+        self._cost = 0.0
+        self._left = {m.id: set(self._members[m.id]) for m in self._waiting}
+        self._watched = {}
+        for left in self._left.values():
+            for task_id in left:
+                self._watched.setdefault(task_id, []).append(left)
+        for task_id in self._plan:
+            state = tasks.get(task_id)
+            if state is not None:
+                self._set_status(task_id, state.status)
+                self._set_cost(task_id, state.cost_usd)
+
+    def _set_status(self, task_id: str, status: str) -> None:
+        old = self._status.get(task_id)
+        self._status[task_id] = status
+        if task_id in self._work:
+            self._completed += (status == TaskStatus.COMPLETED) - (old == TaskStatus.COMPLETED)
+        self._failed += (status == TaskStatus.FAILED) - (old == TaskStatus.FAILED)
+        for left in self._watched.get(task_id, ()):
+            if status == TaskStatus.COMPLETED:
+                left.discard(task_id)
+            else:
+                left.add(task_id)
+
+    def _set_cost(self, task_id: str, usd: float | None) -> None:
+        self._cost += (usd or 0.0) - self._costs.get(task_id, 0.0)
+        self._costs[task_id] = usd or 0.0
+
+    def _is_due(self, milestone: Milestone) -> bool:
+        trigger = milestone.trigger
+        if trigger.type is TriggerType.PERCENTAGE_COMPLETE:
+            return bool(self._work) and 100.0 * self._completed >= trigger.threshold * len(self._work)
+        if trigger.type is TriggerType.ANY_TASK_FAILED:
+            return self._failed > 0
+        if trigger.type is TriggerType.COST_REACHED:
+            return self._cost >= trigger.usd
+        return not self._left[milestone.id]
+
+
+def _members(trigger: Trigger, tasks: Iterable[Task]) -> tuple[str, ...]:
+    """The tasks that must all be completed."""
+    if trigger.type is TriggerType.BRANCH_COMPLETED:
+        return tuple(task.id for task in tasks if task.branch == trigger.branch and not task.gate)
+    if trigger.type is TriggerType.GROUP_COMPLETED:
+        return tuple(task.id for task in tasks if task.group == trigger.group and not task.gate)
+    return trigger.tasks

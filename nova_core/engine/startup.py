@@ -1,0 +1,95 @@
+"""What an engine does before its loop: folders, the lock, the old run put aside, limits, the executor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from nova_core.clock import iso
+from nova_core.config import Config
+from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.executors.base import Ended, Executor, Started
+from nova_core.files.lock import RunLock
+from nova_core.files.project import Project, make_dir
+from nova_core.parser import Cascade
+from nova_core.plan.phases import phase_named
+from nova_core.plan.scheduler import Limits
+from nova_core.state.store import Store
+
+
+def take_lock(project: Project) -> RunLock:
+    """Make the project's folders and hold its run. Raises `RunLockedError`, `EnvironmentProblem` for a bad folder."""
+    try:
+        project.make_dirs()
+        return RunLock(project.lock_file)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{error.filename or project.root}: cannot keep a run here ({error.strerror})",
+            hint="check that the folder is yours, writable and not full",
+        ) from None
+
+
+def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
+    """Raise `UsageError` if the folder holds the run of another plan.
+
+    Another file is the same plan, moved or grown, as long as they share a task.
+    """
+    before = store.project.cascade_file
+    same = not before or os.path.normpath(before) == os.path.normpath(plan)
+    if not same and store.tasks and not any(i in cascade.tasks for i in store.tasks):
+        raise UsageError(
+            f"this folder holds the run of {before}, not of {plan}",
+            hint="use another folder (`nova -C DIR run`), or `--fresh` to put the old run aside",
+        )
+
+
+MakeExecutor = Callable[[Project, str, Mapping[str, str]], Executor]
+
+
+def put_aside(project: Project, now: float, make_executor: MakeExecutor, grace: float) -> None:
+    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted.
+
+    Workers of it that are still alive, after a crash, are ended first: they would work beside their successors.
+    """
+    _end_old_workers(project, make_executor, grace)
+    make_dir(project.old_dir)
+    stamp = iso(now)[:19].replace(":", "")
+    names = (stamp if not n else f"{stamp}.{n}" for n in range(1000))
+    folder = next(path for path in map(project.old_dir.joinpath, names) if not path.exists())
+    folder.mkdir(mode=0o700)
+    for path in (project.state_file, project.log_dir, *project.nova_dir.glob("nova.db*")):
+        if path.exists():
+            path.rename(folder / path.name)
+    project.make_dirs()
+
+
+def _end_old_workers(project: Project, make_executor: MakeExecutor, grace: float) -> None:
+    attempts = project.nova_dir / "attempts"
+    if not attempts.is_dir() or not any(attempts.iterdir()):
+        return
+    executor = make_executor(project, "", {})
+    found = executor.recover()
+    alive = {report.key for report in found if isinstance(report, Started)}
+    for key in alive:
+        executor.cancel(key, grace)
+    while alive:
+        alive -= {report.key for report in executor.wait(None) if isinstance(report, Ended)}
+    executor.release([report.key for report in found])
+    executor.close()
+
+
+def limits_of(config: Config, cascade: Cascade) -> Limits:
+    """The ceilings of a run: those of the settings, else what the machine has."""
+    phases = ((phase_named(name, cascade.branches), phase) for name, phase in config.phases.items())
+    branches = {name: phase.max_parallel for name, phase in phases if name and phase.max_parallel}
+    cores = float(os.cpu_count() or 1)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = config.limits
+    return Limits({**branches, **limits.branches}, limits.groups, limits.cpu or cores, limits.memory or memory)
+
+
+def local_executor(project: Project, run_id: str, environment: Mapping[str, str]) -> Executor:
+    """The executor of this machine."""
+    from nova_core.executors.local import LocalExecutor
+
+    return LocalExecutor(project.nova_dir, project.log_dir, run_id=run_id, base_env=environment, cwd=project.root)

@@ -1,0 +1,1 @@
+"""What Nova writes for other programs: graphs, JUnit, traces, `summary.json`."""

@@ -1,0 +1,228 @@
+"""Reading typed settings from a YAML document: every mistake is collected, with its line and a hint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from nova_core.errors import Problem, UsageError
+from nova_core.files.yaml_file import Document, Keys
+from nova_core.text import clean, head_and_tail, parse_duration, parse_size
+
+# Readers take what YAML held (text, None, a list or a dict) and return the setting; a `ValueError` says what is wrong.
+Read = Callable[[Any], Any]
+
+
+def read_text(value: object) -> str:
+    """Text with something in it."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be text, not {kind_of(value)}")
+    return read_argument(value)
+
+
+def read_argument(value: object) -> str:
+    """Any text, also none."""
+    if not isinstance(value, str | None):
+        raise ValueError(f"must be text, not {kind_of(value)}")
+    if "\0" in (value or ""):
+        raise ValueError("must not contain a NUL character")
+    return value or ""
+
+
+def read_number(value: object) -> float:
+    """A number from 0 up; a `$` in front is allowed."""
+    text = read_text(value).strip()
+    if not re.fullmatch(r"\$?[0-9]{1,12}(?:\.[0-9]{1,9})?", text):
+        raise ValueError(f"must be a number that is not negative, not {kind_of(value)}")
+    return float(text.removeprefix("$"))
+
+
+def read_count(value: object) -> int:
+    """A whole number from 0 up."""
+    text = read_text(value).strip()
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError(f"must be a whole number that is not negative, not {kind_of(value)}")
+    return int(text)
+
+
+def read_duration(value: object) -> float:
+    """Seconds."""
+    return parse_duration(read_text(value))
+
+
+def read_size(value: object) -> int:
+    """Bytes."""
+    return parse_size(read_text(value))
+
+
+def above_zero(read: Read) -> Read:
+    """The same reader, without 0."""
+
+    def read_above_zero(value: object) -> Any:
+        number = read(value)
+        if not number:
+            raise ValueError("must be more than 0")
+        return number
+
+    return read_above_zero
+
+
+def read_truth(value: object) -> bool:
+    """True or false, in the words of YAML and of shells."""
+    word = read_text(value).strip().lower()
+    if word in ("true", "yes", "on", "1"):
+        return True
+    if word in ("false", "no", "off", "0"):
+        return False
+    raise ValueError(f"must be true or false, not {kind_of(value)}")
+
+
+def read_names(value: object) -> tuple[str, ...]:
+    """A list of texts, or one text with commas, which is also what an environment variable can hold."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list):
+        raise ValueError(f"must be a name or a list of names, not {kind_of(value)}")
+    return tuple(read_text(item).strip() for item in items)
+
+
+def kind_of(value: object) -> str:
+    """What `value` is, for messages."""
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, str):
+        return f"`{clean(head_and_tail(value, 60))}`"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+class Reader:
+    """Reads a document into settings and collects every mistake (`problems`) and where each setting is (`origins`).
+
+    `guide` names the document that explains the file: the hint where there is no better one.
+    """
+
+    def __init__(self, document: Document, guide: str) -> None:
+        self.document = document
+        self._guide = guide
+        self.problems: list[Problem] = []
+        self.origins: dict[str, str] = {}
+
+    def fail(self, keys: Keys, message: str, hint: str = "") -> None:
+        """Note a mistake in the value at `keys`; it is named as in `limits.cpu: ...`."""
+        name = _dotted(keys)
+        hint = hint or f"{self._guide} tells what can be written here"
+        self.problems.append(self.document.problem(keys, f"{name}: {message}" if name else message, hint))
+
+    def value(self, keys: Keys, value: object, read: Read) -> Any:
+        """The setting read from `value`, or None after noting what is wrong with it."""
+        try:
+            setting = read(value)
+        except (ValueError, UsageError) as error:
+            message, _, hint = str(error).partition(": write ")
+            self.fail(keys, message, getattr(error, "hint", "") or (f"write {hint}" if hint else ""))
+            return None
+        self.found(keys)
+        return setting
+
+    def found(self, keys: Keys) -> None:
+        """Note where a setting is."""
+        self.origins[_dotted(keys)] = self.document.problem(keys, "").place
+
+    def mapping(self, keys: Keys, data: object, fields: Mapping[str, Field]) -> dict[str, Any]:
+        """The settings of a mapping with known keys; a key without a value is as good as absent."""
+        values: dict[str, Any] = {}
+        for key, item in self._items(keys, data):
+            if key not in fields:
+                self.fail((*keys, key), "unknown setting", did_you_mean(key, fields))
+            elif item is not None:
+                value = fields[key](self, (*keys, key), item)
+                if value is not None:
+                    values[key] = value
+        return values
+
+    def named(self, keys: Keys, data: object, field: Field) -> dict[str, Any]:
+        """The settings of a mapping whose keys are names the user chose."""
+        found = {key: field(self, (*keys, key), item) for key, item in self._items(keys, data)}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _items(self, keys: Keys, data: object) -> Iterable[tuple[str, object]]:
+        if data is None:
+            return ()
+        if not isinstance(data, dict):
+            self.fail(keys, f"must be a mapping (lines of `name: value`), not {kind_of(data)}")
+            return ()
+        return data.items()
+
+
+# How to read what is at a key: given the reader, the keys that lead there and the data.
+Field = Callable[[Reader, Keys, object], Any]
+
+
+def plain(read: Read) -> Field:
+    """One value."""
+    return lambda reader, keys, data: reader.value(keys, data, read)
+
+
+def map_of(field: Field) -> Field:
+    """A mapping from names to values of one kind."""
+    return lambda reader, keys, data: reader.named(keys, data, field)
+
+
+def list_of(field: Field) -> Field:
+    """A list of values of one kind, as a tuple of the good ones."""
+
+    def read(reader: Reader, keys: Keys, data: object) -> Any:
+        if not isinstance(data, list):
+            reader.fail(keys, f"must be a list (lines of `- value`), not {kind_of(data)}")
+            return None
+        found = [field(reader, (*keys, i), item) for i, item in enumerate(data)]
+        return tuple(value for value in found if value is not None)
+
+    return read
+
+
+def one_of(kind: str, known: Collection[str]) -> Field:
+    """A name that must be among `known`; `kind` is what it names, for the message."""
+
+    def read(reader: Reader, keys: Keys, data: object) -> Any:
+        name = reader.value(keys, data, read_text)
+        if name is not None and name not in known:
+            reader.fail(keys, f"there is no {kind} {kind_of(name)}", did_you_mean(name, known))
+            return None
+        return name
+
+    return read
+
+
+def struct(make: Callable[..., Any], fields: Mapping[str, Field], *required: str) -> Field:
+    """A mapping with known keys, made into a value by `make`; None after noting a mistake in it."""
+
+    def read(reader: Reader, keys: Keys, data: object) -> Any:
+        before = len(reader.problems)
+        values = reader.mapping(keys, data, fields)
+        if len(reader.problems) > before:
+            return None
+        for name in required:
+            if name not in values:
+                reader.fail(keys, f"`{name}` is missing")
+                return None
+        reader.found(keys)
+        return make(**values)
+
+    return read
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint: the known word nearest to `word`, or all of them."""
+    import difflib  # 3 ms, and only needed for a mistake
+
+    names = list(known)
+    close = difflib.get_close_matches(word[:100], names, 1)
+    if close:
+        return f"did you mean `{clean(close[0])}`?"
+    return f"known: {clean(', '.join(names[:20]))}" if names else ""
+
+
+def _dotted(keys: Keys) -> str:
+    """`limits.cpu`; places in lists are left to the line number."""
+    return clean(head_and_tail(".".join(key for key in keys if isinstance(key, str)), 200))

@@ -1,0 +1,308 @@
+"""The process that holds jobs: starts them, outlives the engine, ends what they leave, and writes down how they ended.
+
+Its arguments are the run's id, its own name, and `shared` or `own`; descriptors 3, 4 and 5 are the journal, the
+listening socket and the attempts folder. It leaves when it holds no job and no engine is connected. Standard library
+only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from heapq import heappop, heappush
+from select import POLLIN, poll
+from time import monotonic
+
+from nova_core.holder.channel import Channel, quote
+from nova_core.holder.job import HeldJob
+from nova_core.holder.job_setup import Setting, plain
+from nova_core.holder.journal import VERSION, Journal, boot_id, start_ticks
+from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, SpawnError, open_parent, prctl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
+    from typing import Any
+else:  # the module under it: `signal` imports enum, 3.5 ms of a start of 9
+    from _signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
+
+JOURNAL_FD, LISTENER_FD, FOLDER_FD = 3, 4, 5
+QUIET = 0.02  # A job that ends sooner is reported once, with its end: half the messages, a third of the journal less.
+
+
+class Holder:
+    """The one loop: commands from the engine, ends of children, deadlines. Nothing in it waits for anything else."""
+
+    def __init__(self, run_id: str, name: str, *, own: bool) -> None:
+        self.run_id = run_id
+        self.name = name
+        self.own = own
+        self.journal = Journal(JOURNAL_FD, durable=own)
+        self.poller = poll()
+        self.channel = Channel(LISTENER_FD, self.poller)
+        self.wake = self._listen_to_children()
+        self.setting = Setting(run_id)
+        self.by_pid: dict[int, HeldJob] = {}  # while the command's own process lives
+        self.jobs: dict[str, HeldJob] = {}  # by key, while anything of the job lives
+        self.young: list[HeldJob] = []  # in order of their start, those not yet announced
+        self.timers: list[tuple[float, int, Callable[[Holder, HeldJob], None], HeldJob]] = []
+        self.ticket = 0
+        me = os.getpid()
+        self.hello = f'["H",{VERSION},{me},{start_ticks(me)},{quote(boot_id())},{quote(self.run_id)}]'
+        self.head = self.hello + "\n"  # written with the first job, for until then there may be no room for it
+        try:
+            self.children = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self.children = -1
+
+    def _listen_to_children(self) -> int:
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        # A handler, never SIG_IGN: what is ignored stays ignored across exec.
+        for number in (SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD):
+            signal(number, lambda *_: None)
+        set_wakeup_fd(writer, warn_on_full_buffer=False)
+        self.poller.register(reader, POLLIN)
+        return reader
+
+    def serve(self) -> None:
+        """Run until there is nothing to hold and nobody to talk to."""
+        greet = self.channel.accept()
+        while True:
+            if greet:
+                self._announce(everything=True)
+                self.channel.send(self.hello)
+            self.channel.flush()
+            if self.jobs or self.channel.connected:
+                greet = self._turn()
+            elif self.channel.accept():  # an engine came at the last moment
+                greet = True
+            else:
+                break
+        try:  # noqa: SIM105 - contextlib would be one more import at every start
+            os.unlink(f"{self.name}.sock", dir_fd=FOLDER_FD)
+        except FileNotFoundError:  # the engine has released everything, and removed it
+            pass
+        self.journal.finish()
+
+    def _turn(self) -> bool:
+        """One wake-up; whether an engine connected that is to be greeted."""
+        greet = False
+        for fd, _ in self.poller.poll(self._timeout()):
+            if fd == self.wake:
+                os.read(fd, 65536)
+            elif fd == LISTENER_FD:
+                greet = self.channel.accept() or greet
+            elif self.channel.is_current(fd):
+                messages = self.channel.receive()
+                if messages is None:
+                    greet = self.channel.hang_up() or greet
+                else:
+                    self._obey(messages)
+        if self.jobs:
+            self.reap()
+            self._tick()
+        return greet
+
+    def _timeout(self) -> float | None:
+        """Milliseconds to the next deadline, None when there is none."""
+        young = self.young
+        while young and (young[0].over or young[0].announced):
+            del young[0]
+        while self.timers and self.timers[0][3].over:
+            heappop(self.timers)
+        due = self.timers[0][0] if self.timers else None
+        if young and (due is None or young[0].mono + QUIET < due):
+            due = young[0].mono + QUIET
+        return None if due is None else max(0.0, (due - monotonic()) * 1000 + 0.5)
+
+    def _tick(self) -> None:
+        now = monotonic()
+        if self.young and self.young[0].mono + QUIET <= now:
+            self._announce()
+        while self.timers and self.timers[0][0] <= now:
+            _, _, action, job = heappop(self.timers)
+            if not job.over:
+                action(self, job)
+
+    def later(self, delay: float, action: Callable[[Holder, HeldJob], None], job: HeldJob) -> None:
+        """Call `action(self, job)` after `delay` seconds, unless the job is over by then."""
+        self.ticket += 1
+        heappush(self.timers, (monotonic() + delay, self.ticket, action, job))
+
+    def _announce(self, *, everything: bool = False) -> None:
+        """Write down and report the processes that have run for a moment, all of them if `everything`."""
+        limit = monotonic() - QUIET
+        for job in self.young:
+            if everything or job.mono <= limit:
+                self._record_process(job)
+        self.young = [job for job in self.young if not job.announced and not job.over]
+
+    def _record_process(self, job: HeldJob) -> None:
+        if not job.over and not job.announced:
+            job.announced = True
+            line = f'["P","{job.key}",{job.pid},{start_ticks(job.pid)},{job.started:.6f}]'
+            self.journal.append(line + "\n")
+            self.channel.send(line)
+
+    def _obey(self, messages: list[Any]) -> None:
+        for message in messages:
+            if message[0] == "job":
+                self._begin(*message[1:])
+            elif message[0] == "cancel":
+                job = self.jobs.get(message[1])
+                if job:
+                    self.stop(job, "cancelled", message[2])
+            elif message[0] == "base":
+                self.setting.set_base(*message[1:])
+
+    def _begin(
+        self, key: str, argv: list[str], shell: str, cwd: str, env: dict[str, str], log: str, timeout: float,
+        idle: float, grace: float, limit: int, stdin: str, interrupt: bool,
+    ) -> None:  # fmt: skip
+        job = HeldJob(key, log, grace, interrupt=interrupt)
+        try:
+            self.journal.begin(f'{self.head}["B","{key}",{job.started:.6f}]\n', len(self.jobs))
+            self.head = ""
+        except OSError as error:
+            job.reason = "spawn_error"
+            job.detail = f"cannot record the start: {plain(error)}"
+            self.channel.send(job.ending([]))  # but not in the journal: for a later engine it never began
+            return
+        self.jobs[key] = job
+        try:
+            launch = self.setting.prepare(key, argv, shell, cwd, env, log, stdin)
+            self._start(job, launch, keep_log=limit > 0 or idle > 0)
+        except SpawnError as error:
+            job.reason = "spawn_error"
+            job.detail = str(error)
+            self.finish(job)
+            return
+        if not job.announced:
+            self.young.append(job)
+        if timeout or idle or limit:
+            from nova_core.holder.limits import watch
+
+            watch(self, job, timeout, idle, limit)
+
+    def _start(self, job: HeldJob, launch: Launch, *, keep_log: bool) -> None:
+        try:
+            job.pid = self._spawn_gated(job, launch) if self.own else launch.spawn()
+        except (OSError, ValueError) as error:
+            job.pid = 0
+            keep_log = False
+            message = f"cannot run {launch.argv[0] if launch.argv else '/bin/sh'}: {plain(error)}"
+            os.write(launch.log, f"nova: {message}\n".encode(errors="backslashreplace"))
+            raise SpawnError(message) from None
+        finally:
+            self.setting.close_stdin(launch)
+            if keep_log:
+                job.log_fd = launch.log
+            else:
+                os.close(launch.log)
+        self.by_pid[job.pid] = job
+
+    def _spawn_gated(self, job: HeldJob, launch: Launch) -> int:
+        """Fork, put the pid on disk, only then let the command run."""
+        child = GatedChild(launch)
+        job.pid = child.pid
+        opened = False
+        try:
+            self._record_process(job)
+            self.journal.sync()
+            opened = True
+            child.open_gate()
+        except OSError:
+            if not opened:
+                child.shut()
+            os.waitpid(child.pid, 0)
+            raise
+        return child.pid
+
+    def reap(self) -> None:
+        """Take the exit status of every child that ended, jobs and strays, and finish the jobs that left nothing."""
+        ended = []
+        alone = False
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                alone = True
+                break
+            if not pid:
+                break
+            job = self.by_pid.pop(pid, None)
+            if job and not job.over:
+                job.status = status
+                job.usage = usage
+                ended.append(job)
+        if ended:
+            self._settle(ended, strays=not alone and self._has_strays())
+
+    def _settle(self, ended: list[HeldJob], *, strays: bool) -> None:
+        for job in ended:
+            if not strays and not job.reason:
+                self.finish(job)
+            elif not job.killing_since:
+                from nova_core.holder.killing import sweep
+
+                sweep(self, job)
+
+    def _has_strays(self) -> bool:
+        """Whether some child is no job: a process whose parent ended becomes ours (PR_SET_CHILD_SUBREAPER)."""
+        if self.children >= 0:
+            return os.pread(self.children, 1 << 20, 0).count(b" ") != len(self.by_pid)
+        from nova_core.holder.killing import strays
+
+        return bool(strays(self))
+
+    def stop(self, job: HeldJob, reason: str, grace: float) -> None:
+        """End a job for `reason`: TERM to its group, after `grace` seconds KILL to its tree. Again: only sooner."""
+        from nova_core.holder.killing import stop
+
+        self.reap()  # what ended by itself was not stopped
+        if not job.over:
+            stop(self, job, reason, grace)
+
+    def finish(self, job: HeldJob, survivors: tuple[str, ...] = ()) -> None:
+        """Nothing of the job is left but `survivors`: write its end down, then report it."""
+        job.over = True
+        del self.jobs[job.key]
+        if job.log_fd >= 0:
+            self._close_log(job)
+        line = job.ending(list(survivors))
+        self.journal.append(line + "\n")
+        try:
+            self.journal.sync()
+        except OSError as error:
+            print(f"the end of {job.key} may not be on disk: {error}", file=sys.stderr)
+        self.channel.send(line)
+        if not self.jobs:
+            self.setting.go_home()
+
+    def _close_log(self, job: HeldJob) -> None:
+        if job.cap:
+            try:
+                folder = open_parent(self.setting.logs, job.log)
+                try:
+                    job.cap.cut(folder, job.log.rpartition("/")[2])
+                finally:
+                    os.close(folder)
+            except OSError as error:
+                job.detail = job.detail or f"the log could not be cut: {plain(error)}"
+        os.close(job.log_fd)
+        job.log_fd = -1
+
+
+def main() -> None:
+    """Become the holder that the command line names."""
+    os.closerange(FOLDER_FD + 1, 1 << 20)
+    for fd in (JOURNAL_FD, LISTENER_FD, FOLDER_FD):
+        os.set_inheritable(fd, False)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    run_id, name, mode = sys.argv[-3:]
+    if mode == "own":
+        os.fsync(FOLDER_FD)
+    Holder(run_id, name, own=mode == "own").serve()

@@ -1,0 +1,95 @@
+"""What all jobs of one engine share: base environment, log folder, project folder; and how a job is set into it."""
+
+from __future__ import annotations
+
+import os
+
+from nova_core.holder.spawn import FOLDER_FLAGS, Launch, SpawnError, open_log, open_stdin
+
+_ENOTDIR = 20
+
+
+def native(text: str) -> str:
+    """A string as it came over the channel (one character a byte) in this system's encoding."""
+    return text if text.isascii() else os.fsdecode(text.encode("latin-1"))
+
+
+def plain(error: Exception) -> str:
+    """The words of an error, without number and file name."""
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+
+
+class Setting:
+    """Prepares launches. Changes the directory and PATH of the process, which is the holder's and has one thread."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self._env: dict[bytes, bytes] = {}
+        self._root = self._cwd = os.getcwd()
+        self._problem = "the engine named no log folder"
+        self.logs = -1
+
+    def set_base(self, env: dict[str, str], logs: str, root: str) -> None:
+        """What the engine says first: environment, log folder and project folder of all its jobs."""
+        self._env = {name.encode("latin-1"): value.encode("latin-1") for name, value in env.items()}
+        self._root = native(root)
+        try:
+            self.logs = os.open(native(logs), FOLDER_FLAGS)
+        except OSError as error:
+            reason = "it is a symbolic link or no folder" if error.errno == _ENOTDIR else plain(error)
+            self._problem = f"cannot use the log folder {os.path.basename(native(logs))}: {reason}"
+
+    def prepare(
+        self, key: str, argv: list[str], shell: str, cwd: str, env: dict[str, str], log: str, stdin: str = ""
+    ) -> Launch:  # fmt: skip
+        """Enter the job's folder, open its log and what it reads. Raises SpawnError."""
+        if self.logs < 0:
+            raise SpawnError(self._problem)
+        folder = self._enter(cwd)
+        whole = self._env.copy()
+        for name, value in env.items():
+            whole[name.encode("latin-1")] = value.encode("latin-1")
+        whole[b"PWD"] = os.fsencode(folder)
+        whole[b"NOVA_JOB"] = f"{self._run_id}/{key}".encode()
+        path = whole.get(b"PATH")
+        if path != os.environb.get(b"PATH"):
+            _set_path(path)
+        words = [native(word) for word in argv]
+        source = open_stdin(native(stdin)) if stdin else self._null
+        try:
+            return Launch(words, native(shell), whole, open_log(self.logs, native(log)), source)
+        except SpawnError:
+            if source != self._null:
+                os.close(source)
+            raise
+
+    def close_stdin(self, launch: Launch) -> None:
+        """The job has its own descriptor of what it reads."""
+        if launch.null != self._null:
+            os.close(launch.null)
+
+    def _enter(self, cwd: str) -> str:
+        """Change to the job's folder: posix_spawn cannot, and a shell to do it costs as much as the job."""
+        folder = self._root if cwd == "." else os.path.normpath(os.path.join(self._root, native(cwd)))
+        if folder != self._cwd:
+            try:
+                os.chdir(folder)
+            except (OSError, ValueError) as error:
+                raise SpawnError(f"cannot enter the folder {folder}: {plain(error)}") from None
+            self._cwd = folder
+        return folder
+
+    def go_home(self) -> None:
+        """Return to the project folder: an idle holder must not keep a worktree busy."""
+        if self._cwd != self._root:
+            self._cwd = self._root
+            os.chdir(self._root)
+
+
+def _set_path(path: bytes | None) -> None:
+    """posix_spawnp searches the PATH of the process that calls it."""
+    if path is None:
+        os.environb.pop(b"PATH", None)
+    elif b"\0" not in path:
+        os.environb[b"PATH"] = path

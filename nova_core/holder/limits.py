@@ -1,0 +1,44 @@
+"""The limits a holder keeps even while no engine runs: wall time, silence and the size of the log."""
+
+from __future__ import annotations
+
+import os
+from time import time
+from typing import TYPE_CHECKING
+
+from nova_core.holder.log_cap import LogCap
+
+if TYPE_CHECKING:
+    from nova_core.holder.holder import Holder
+    from nova_core.holder.job import HeldJob
+
+LOG_CHECK = 1.0
+
+
+def watch(holder: Holder, job: HeldJob, timeout: float, idle: float, limit: int) -> None:
+    """Keep the limits of a job that just began; times in seconds, `limit` in bytes, 0 for none."""
+    if timeout > 0:
+        holder.later(timeout, lambda h, late: h.stop(late, "timeout", late.grace), job)
+    if not job.log or job.log_fd < 0:
+        return
+    if idle > 0:
+        size = os.fstat(job.log_fd).st_size
+        holder.later(idle, lambda h, quiet: _check_idle(h, quiet, idle, size), job)
+    if limit > 0:
+        job.cap = LogCap(job.log_fd, limit)
+        holder.later(LOG_CHECK, _check_size, job)
+
+
+def _check_idle(holder: Holder, job: HeldJob, idle: float, size: int) -> None:
+    status = os.fstat(job.log_fd)
+    if status.st_size == size:
+        holder.stop(job, "idle_timeout", job.grace)
+        return
+    silent = min(max(time() - status.st_mtime, 0.0), idle)  # a wall clock: it may have been set meanwhile
+    holder.later(max(idle - silent, 0.01), lambda h, quiet: _check_idle(h, quiet, idle, status.st_size), job)
+
+
+def _check_size(holder: Holder, job: HeldJob) -> None:
+    if job.cap:
+        job.cap.free_middle()
+    holder.later(LOG_CHECK, _check_size, job)

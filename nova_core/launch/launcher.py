@@ -1,0 +1,298 @@
+"""From a task to the process that does it: which command or agent, with which words and environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+from nova_core.agents.records import Records
+from nova_core.config import AgentConfig, Config
+from nova_core.errors import EnvironmentProblem, Problem
+from nova_core.executors.base import Job
+from nova_core.files.disk import Disk
+from nova_core.files.inbox import attempt_token
+from nova_core.files.plain_file import read_inside, read_plain
+from nova_core.files.project import Project, check_log_name, log_name
+from nova_core.launch.agent_records import find_records
+from nova_core.launch.invocation import (
+    Request,
+    adapter_of,
+    agent_named,
+    gemini_settings,
+    invoke,
+    parser_of,
+    program_of,
+    provider_of,
+)
+from nova_core.launch.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
+from nova_core.model import Criterion, Task
+
+# What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
+DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
+_MOST_TEMPLATE = 1 << 20  # bytes
+_MOST_SETTINGS = 1 << 20
+
+
+class Launcher:
+    """Builds the jobs of one run. `command` is the shell line for tasks without one of their own."""
+
+    def __init__(
+        self, project: Project, config: Config, name: str, run: str, secret: bytes, ids: Collection[str]
+    ) -> None:
+        self._project = project
+        self._config = config
+        self._name = name
+        self._run = run
+        self._secret = secret
+        self._ids = ids
+
+    # which agent
+
+    def take_plan(self, tasks: Collection[str]) -> None:
+        """The plan has these tasks now."""
+        self._ids = tasks
+
+    def require_commands(self, tasks: Iterable[Task], plan: str) -> None:
+        """Raise `EnvironmentProblem` (exit 8) unless every task of `plan` has something to run it that can be found."""
+        if found := self.nothing_to_run(tasks, plan):
+            raise EnvironmentProblem(str(found), hint=found.hint)
+
+    def nothing_to_run(self, tasks: Iterable[Task], plan: str) -> Problem | None:
+        """The first task of `plan` that nothing can run, as a warning."""
+        for task in tasks:
+            if not (task.command or task.gate or self._config.command) and (problem := self._agent_problem(task)):
+                message = f"task {task.id} has nothing to run it: {problem}"
+                hint = "give it a Command cell, pass --command 'LINE', or set `agent:` in nova.yaml"
+                return Problem(task.file or plan, task.line, message, hint, warning=True)
+        return None
+
+    def _agent_problem(self, task: Task) -> str | None:
+        names = self.agents_of(task)
+        if not names:
+            return "no command and no agent is configured"
+        problems = [self._problem_of(name) for name in names]
+        return None if None in problems else problems[0]
+
+    def _problem_of(self, name: str) -> str | None:
+        agent = agent_named(self._config, name)
+        if agent is None:
+            return f"agent {name!r} is not among `agents:` in nova.yaml, and none that Nova knows"
+        program = program_of(name, agent)
+        if _which(program, agent.env.get("PATH") or os.environ.get("PATH")):
+            return None
+        adapter = adapter_of(name, agent)
+        install = f" (`{adapter.package}`)" if adapter else ""
+        return f"agent {name!r}: {program!r} is not installed or not on PATH{install}"
+
+    def agents_of(self, task: Task) -> tuple[str, ...]:
+        """The agents that may do the task, in order of preference; none for a command, or where there is no work."""
+        if task.command or task.gate or self._config.command:
+            return ()
+        own = tuple(name.strip() for name in (task.agent or "").split(",") if name.strip())
+        return own or self._config.agent
+
+    def choose(self, task: Task, held: Callable[[str], bool]) -> str | None:
+        """The agent to start now: the first that is installed and whose provider is not held; None if all are held.
+
+        Where none is installed it is the first, so that its own message tells what is missing.
+        """
+        names = self.agents_of(task)
+        usable = [name for name in names if self._problem_of(name) is None] or list(names[:1])
+        return next((name for name in usable if not held(self.provider(name))), None)
+
+    def provider(self, name: str) -> str:
+        """Whose quota the agent uses up."""
+        agent = agent_named(self._config, name)
+        return provider_of(name, agent) if agent else name
+
+    def cap_of(self, task: Task) -> float | None:
+        """The smallest cap for an attempt among the agents that may do the task."""
+        found = (agent_named(self._config, name) for name in self.agents_of(task))
+        return min((agent.budget for agent in found if agent and agent.budget is not None), default=None)
+
+    def settings(self, name: str) -> AgentConfig:
+        """The agent's settings. Raises `EnvironmentProblem` for one that nobody knows."""
+        agent = agent_named(self._config, name)
+        if agent is None:
+            raise EnvironmentProblem(f"nothing to run it: {self._problem_of(name)}")
+        return agent
+
+    def model_of(self, task: Task, agent: str | None) -> str | None:
+        """The model that will be billed for the task, if it is known."""
+        found = agent_named(self._config, agent) if agent else None
+        return task.model or (found.model if found else None)
+
+    def parser_of(self, agent: str | None) -> str:
+        """Who reads what the task prints, as `open_log` takes it."""
+        found = agent_named(self._config, agent) if agent else None
+        return parser_of(agent, found) if agent and found else "shell"
+
+    def can_resume(self, agent: str | None) -> bool:
+        """Whether the agent's command can go on with a session."""
+        found = agent_named(self._config, agent) if agent else None
+        adapter = adapter_of(agent, found) if agent and found else None
+        return bool(adapter and adapter.resume)
+
+    def records_of(self, name: str, parser: str, session: str | None, since: float) -> Records | None:
+        """What the agent itself wrote down of the session since then (seconds since the epoch)."""
+        agent = agent_named(self._config, name)
+        environ = {**self.base_environment(os.environ), **(agent.env if agent else {})}
+        return find_records(parser, session, since, environ)
+
+    # what to run
+
+    def prompt(self, task: Task, done: Sequence[Done], agent: str | None = None) -> str:
+        """The words the task's agent gets. Raises `EnvironmentProblem` if the template cannot be read."""
+        settings = agent_named(self._config, agent) if agent else None
+        by_tool = bool(settings and agent and self._server(agent, settings))
+        return build_prompt(task, self._name, done, by_tool=by_tool, template=self._template())
+
+    def _template(self) -> str:
+        if self._config.prompt is None:
+            return TEMPLATE
+        try:
+            path = self._project.root / self._config.prompt
+            return read_inside(path, self._project.root, _MOST_TEMPLATE).decode("utf-8", "replace")
+        except OSError as error:
+            text = f"{self._config.prompt}: the template of prompts cannot be read: {error.strerror}"
+            raise EnvironmentProblem(text, hint="correct `prompt:` in nova.yaml, or take it out") from None
+
+    def job(
+        self, task: Task, attempt: int, *, agent: str | None = None, done: Sequence[Done] = (),
+        session: str | None = None, why: str = "", budget: float | None = None,
+    ) -> Job:  # fmt: skip
+        """The attempt's own process. Raises `EnvironmentProblem` for a task that nothing can run."""
+        line = task.command or self._config.command
+        timeout = task.timeout if task.timeout is not None else self._config.timeout
+        if line:
+            how = Job(key="", shell=line)
+            env: Mapping[str, str] = {}
+        elif agent is None:
+            raise EnvironmentProblem(f"nothing to run it: {self._agent_problem(task)}")
+        else:
+            how, env = self._agent_job(task, attempt, agent, done, session, why, budget)
+        return Job(
+            key=f"{task.id}@{attempt}",
+            argv=how.argv,
+            shell=how.shell,
+            cwd=str(self._project.root),
+            env=self._environment(task, attempt, env),
+            log=log_name(task.id),
+            timeout=timeout or 0.0,
+            idle_timeout=self._config.idle_timeout or 0.0,
+            grace=self._config.grace,
+            log_limit=self._config.log_limit,
+            own_holder=not line,
+            stdin=how.stdin,
+            interrupt=how.interrupt,
+        )
+
+    def _agent_job(
+        self, task: Task, attempt: int, name: str, done: Sequence[Done], session: str | None, why: str,
+        budget: float | None,
+    ) -> tuple[Job, Mapping[str, str]]:  # fmt: skip
+        agent = self.settings(name)
+        prompt = resumed_prompt(why) if session else self.prompt(task, done, name)
+        path = self._project.prompt_file(task.id, attempt)
+        Disk().replace(path, prompt.encode("utf-8", "replace"), sync=False)
+        request = Request(task, prompt, str(path), task.model, budget, session, self._server(name, agent))
+        found = invoke(name, agent, request)
+        stdin = str(path) if found.stdin else ""
+        return Job(key="", argv=found.argv, stdin=stdin, interrupt=found.interrupt), found.env
+
+    def _server(self, name: str, agent: AgentConfig) -> tuple[str, ...]:
+        """How the reporting server is started, for an agent that can use it, where it is installed."""
+        adapter = adapter_of(name, agent)
+        if not (adapter and adapter.mcp and agent.mcp and _has_mcp()):
+            return ()
+        return sys.executable, "-m", "nova_core.mcp_server"
+
+    def prepare(self, tasks: Iterable[Task]) -> None:
+        """Make the reporting server known to gemini, if it will do a task: in the project's settings of gemini."""
+        names = {name for task in tasks for name in self.agents_of(task)}
+        for name in names:
+            agent = agent_named(self._config, name)
+            adapter = adapter_of(name, agent) if agent else None
+            if agent and adapter and adapter.mcp == "gemini" and (server := self._server(name, agent)):
+                _add_gemini_settings(self._project.root / ".gemini", server)
+
+    def check(self, task: Task, attempt: int, number: int, criterion: Criterion) -> Job:
+        """The process that proves criterion `number` (from 1)."""
+        return Job(
+            key=f"{task.id}@{attempt}+{number}",
+            shell=criterion.command or "",
+            cwd=str(self._project.root),
+            env=self._environment(task, attempt, {}),
+            log=check_log_name(task.id, number, self._ids),
+            timeout=self._config.check_timeout or 0.0,
+            grace=self._config.grace,
+            log_limit=self._config.log_limit,
+        )
+
+    def _environment(self, task: Task, attempt: int, extra: Mapping[str, str]) -> dict[str, str]:
+        return {
+            **extra,
+            "NOVA_TASK_ID": task.id,
+            "NOVA_ATTEMPT": str(attempt),
+            "NOVA_TOKEN": attempt_token(self._secret, self._run, task.id, attempt),
+            **({"NOVA_OUTPUT_DIR": str(self._project.root / task.workspace)} if task.workspace else {}),
+        }
+
+    def base_environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """What every worker of the run inherits."""
+        kept = {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith("NOVA_")}
+        dropped = self._config.env.drop
+        return {
+            **{k: v for k, v in kept.items() if not any(fnmatchcase(k, pattern) for pattern in dropped)},
+            "PATH": _with_nova(kept.get("PATH", os.defpath)),
+            **self._config.env.set,
+            "NOVA_RUN_ID": self._run,
+            "NOVA_PROJECT_ROOT": str(self._project.root),
+            "NOVA_INBOX": str(self._project.inbox_dir),
+        }
+
+
+@cache
+def _which(program: str, path: str | None) -> str | None:
+    return shutil.which(program, path=path)
+
+
+@cache
+def _has_mcp() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("mcp") is not None
+
+
+def _add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
+    path = folder / "settings.json"
+    if folder.is_symlink() or path.is_symlink():  # it would have us read, or write, elsewhere
+        return
+    try:
+        found, mode = _content(path)
+        data = gemini_settings(server, found)
+        if data is not None:
+            folder.mkdir(exist_ok=True)
+            Disk().replace(path, data, mode=mode, sync=False)
+    except OSError as error:
+        text = f"{path}: the reporting server cannot be added ({error.strerror})"
+        raise EnvironmentProblem(text, hint="`mcp: false` for gemini in nova.yaml goes without it") from None
+
+
+def _content(path: Path) -> tuple[bytes | None, int]:
+    """What is in the file, and who may read it."""
+    try:
+        return read_plain(path, _MOST_SETTINGS), stat.S_IMODE(path.lstat().st_mode) & 0o666
+    except FileNotFoundError:
+        return None, 0o644
+
+
+def _with_nova(path: str) -> str:
+    """The search path with this Nova at its end, so that a worker finds `nova report` however Nova was started."""
+    return f"{path}{os.pathsep}{os.path.dirname(sys.executable)}"

@@ -1,0 +1,46 @@
+"""What people should know before agents start: who works unchecked, and which caps cannot be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from nova_core.agents.adapters import Permissions
+from nova_core.agents.pricing import Price, price_of
+from nova_core.config import AgentConfig, Config
+from nova_core.launch.invocation import adapter_of, agent_named
+from nova_core.model import Task
+
+
+def cautions(config: Config, tasks: Iterable[Task], prices: Mapping[str, Price]) -> list[str]:
+    """One line for each thing to know about the agents that may do these tasks, without repetition."""
+    found: dict[str, None] = {}
+    for task in tasks:
+        if task.command or config.command:
+            continue
+        names = [name.strip() for name in (task.agent or "").split(",") if name.strip()] or config.agent
+        for name in names:
+            agent = agent_named(config, name)
+            if agent is not None:
+                found.update(dict.fromkeys(_of_agent(name, agent, task, config, prices)))
+    return list(found)
+
+
+def _of_agent(name: str, agent: AgentConfig, task: Task, config: Config, prices: Mapping[str, Price]) -> list[str]:
+    adapter = adapter_of(name, agent)
+    found = []
+    if agent.permissions is Permissions.BYPASS and adapter:
+        found.append(f"{name} works without any check (permissions: bypass): it can do whatever you can")
+    if agent.max_turns and not (adapter and adapter.max_turns):
+        found.append(f"{name} takes no limit of turns: max_turns is not kept")
+    cap = task.budget if task.budget is not None else agent.budget
+    if cap is not None and not (adapter and (adapter.budget or adapter.live)):
+        found.append(f"{name} tells what it used only at its end: a cap of one attempt counts, but cannot stop it")
+    if (cap is not None or config.budget is not None) and not _has_price(name, agent, task, prices):
+        found.append(f"{name} may be unpriced: without a price for its model a budget cannot be kept (see `prices:`)")
+    return found
+
+
+def _has_price(name: str, agent: AgentConfig, task: Task, prices: Mapping[str, Price]) -> bool:
+    """Whether the cost will be known: claude and aider tell it, of the others the model must have a price."""
+    known = agent.use or agent.parser or name
+    return known in ("claude", "aider") or price_of(task.model or agent.model, prices) is not None

@@ -1,0 +1,231 @@
+"""What could start now: the plan, the state of its tasks and the ready queue kept together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+
+from nova_core.errors import UsageError
+from nova_core.model import Task
+from nova_core.parser import Cascade
+from nova_core.plan.phases import phase_named
+from nova_core.plan.scheduler import BLOCKERS_SHOWN, Frontier, Limits, ReadyQueue, blockers
+from nova_core.state.events import Event, EventKind
+from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.state.store import Store
+
+_NEW = TaskState()
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """Which tasks a run is about; empty means all. `until` adds everything the ids depend on.
+
+    `phases` are branches, too, and may be called without their number.
+    """
+
+    only: tuple[str, ...] = ()
+    until: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
+
+    def ids(self, cascade: Cascade) -> list[str]:
+        """The selected ids in plan order. Raises `UsageError` for a name the plan does not have."""
+        tasks = cascade.tasks
+        _known("task", (*self.only, *self.until), tasks)
+        _known("branch", self.branches, {t.branch for t in tasks.values()})
+        _known("group", self.groups, {t.group for t in tasks.values()})
+        branches = {*self.branches, *(_phase(name, cascade.branches) for name in self.phases)}
+        chosen = {*self.only, *self.until, *cascade.dag.ancestors(self.until)}
+        chosen |= {i for i, t in tasks.items() if t.branch in branches or t.group in self.groups}
+        everything = not (self.only or self.until or branches or self.groups)
+        return [i for i in tasks if everything or i in chosen]
+
+
+def _phase(name: str, branches: Collection[str]) -> str:
+    found = phase_named(name, branches)
+    if found is None:
+        _known("phase", [name], branches)
+    return found or name
+
+
+def _known(kind: str, names: Iterable[str], existing: Collection[str]) -> None:
+    for name in names:
+        if name not in existing:
+            from difflib import get_close_matches
+
+            near = [n for n in existing if n.casefold() == name.casefold()] or get_close_matches(name, existing, 1)
+            raise UsageError(
+                f"the plan has no {kind} {name!r}",
+                hint=f"did you mean {near[0]!r}?" if near else "`nova graph` shows what it has",
+            )
+
+
+class Board:
+    """Keeps frontier, queue and `blocked_by` in step with the store. Changes tasks only through `record`."""
+
+    def __init__(
+        self, cascade: Cascade, store: Store, selection: Selection, limits: Limits, weights: list[float]
+    ) -> None:
+        self.store = store
+        self.selection = selection
+        self.running: set[str] = set()
+        self.leaving: set[str] = set()  # at work, and no longer in the plan
+        self.take_plan(cascade, limits, weights)
+
+    def take_plan(self, cascade: Cascade, limits: Limits, weights: list[float]) -> None:
+        """Go on with this plan; whatever runs is in it. Raises `UsageError` for a selection that it does not have."""
+        self.selected = set(self.selection.ids(cascade))
+        self.cascade = cascade
+        self.dag = cascade.dag
+        self._limits = limits
+        self._weights = weights
+        self._gates = [i for i in map(self.dag.ids.__getitem__, self.dag.order) if cascade.tasks[i].gate]
+        self.selected.update(self._gates)  # they are no work, and others wait for them
+        self.rebuild()
+
+    @property
+    def work(self) -> list[str]:
+        """The selected tasks, without the gates between them, and without those that have left the plan."""
+        return [i for i in self.selected if not self.cascade.tasks[i].gate and i not in self.leaving]
+
+    @property
+    def counted(self) -> list[str]:
+        """What a run comes to: its work, and the gates that did not open and keep some of it waiting."""
+        shut = (i for i in self._gates if self.state(i).status is TaskStatus.FAILED)
+        return [*self.work, *(i for i in shut if self._keeps_waiting(i))]
+
+    def _keeps_waiting(self, gate: str) -> bool:
+        below = (self.dag.ids[i] for i in self.dag.dependents[self.dag.index[gate]])
+        return any(i in self.selected for i in below)
+
+    def task(self, task_id: str) -> Task:
+        """The row of the plan."""
+        return self.cascade.tasks[task_id]
+
+    def state(self, task_id: str) -> TaskState:
+        """What is known of the task."""
+        return self.store.tasks.get(task_id, _NEW)
+
+    def record(self, kind: EventKind, task_id: str, message: str = "", **patch: Any) -> Event:
+        """Change a task."""
+        return self.store.record(kind, task_id, message, **patch)
+
+    def rebuild(self) -> None:
+        """Derive everything anew from the store: after a start, a reset, a change by somebody else. O(V + E)."""
+        for task_id in self._gates:
+            state = self.state(task_id)
+            if state.status is TaskStatus.COMPLETED and not state.skipped and self.unmet(task_id):
+                self.record(EventKind.TASK_RESET, task_id, f"{task_id} is shut again", status=TaskStatus.PENDING)
+        done = {i for i in self.dag.ids if self.state(i).status is TaskStatus.COMPLETED}
+        self.frontier = Frontier(self.dag, done)
+        self.queue = ReadyQueue(self.dag, self.cascade.tasks, self._weights, self._limits)
+        for task_id in self.running:
+            self.queue.take(self.dag.index[task_id])
+        for index, task_id in enumerate(self.dag.ids):
+            if self.frontier.is_free(index):
+                self.offer(task_id)
+        self._renew_blocked()
+
+    def merge_outside(self) -> None:
+        """Take in what other programs wrote into the state file."""
+        if self.store.manager.changed_outside():
+            self.store.merge_outside()
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """The store also meets other writers while it publishes; only here does the queue hear of it."""
+        if self.store.merged:
+            self.store.merged = False
+            self.rebuild()
+
+    def _renew_blocked(self) -> None:
+        failed = {i for i in self.dag.ids if self.state(i).status is TaskStatus.FAILED}
+        pending = {i for i in self.dag.ids if self.state(i).status is TaskStatus.PENDING}
+        blocked = blockers(self.dag, failed, self.dag.index.keys() - pending - failed) if failed else {}
+        for task_id in self.dag.ids:
+            causes = blocked.get(task_id, ())
+            if self.state(task_id).blocked_by != causes:
+                self.record(EventKind.TASK_BLOCKED, task_id, _blocked_message(task_id, causes), blocked_by=causes)
+
+    def offer(self, task_id: str) -> None:
+        """Queue the task if it is selected, pending, not waiting for a retry and free of dependencies."""
+        state = self.state(task_id)
+        if task_id in self.selected and state.status is TaskStatus.PENDING and not state.retry_at:
+            index = self.dag.index[task_id]
+            if self.frontier.is_free(index) and task_id not in self.running:
+                self.queue.push(index)
+
+    def pending_again(self, task_id: str) -> None:
+        """The task ran in vain: queue it, or find out what blocks it if one of its dependencies was reset meanwhile."""
+        if self.frontier.is_free(self.dag.index[task_id]):
+            self.offer(task_id)
+        else:
+            self.rebuild()
+
+    def pop(self) -> str | None:
+        """The id to start next, now counted as running; None if nothing may start."""
+        index = self.queue.pop()
+        if index is None:
+            return None
+        self.running.add(self.dag.ids[index])
+        return self.dag.ids[index]
+
+    def take(self, task_id: str) -> None:
+        """Count a task as running that was found so, or that somebody starts by hand."""
+        if task_id not in self.running:
+            self.running.add(task_id)
+            self.queue.take(self.dag.index[task_id])
+
+    def leave(self, task_id: str) -> None:
+        """The task no longer runs."""
+        if task_id in self.running:
+            self.running.discard(task_id)
+            self.queue.finish(self.dag.index[task_id])
+
+    def completed(self, task_id: str) -> None:
+        """The task is completed: queue what it freed."""
+        for index in self.frontier.complete(self.dag.index[task_id]):
+            self.offer(self.dag.ids[index])
+
+    def fail(self, task_id: str, text: str, **patch: Any) -> None:
+        """The task failed for good: say so once, with how many tasks that blocks, and mark these.
+
+        What is marked enough already, as blocked by others, is left as it is and not counted.
+        """
+        below = self._newly_blocked(task_id)
+        count = sum(not self.task(i).gate for i in below)
+        if count:
+            text += f"; blocks {count} task{'s' if count > 1 else ''}"
+            patch["blocks"] = count
+        self.record(EventKind.TASK_FAILED, task_id, text, **patch, status=TaskStatus.FAILED)
+        for other, causes in below.items():
+            self.record(EventKind.TASK_BLOCKED, other, _blocked_message(other, causes), blocked_by=causes)
+
+    def _newly_blocked(self, task_id: str) -> dict[str, tuple[str, ...]]:
+        """What waits for the task and is not marked enough, each with its new marks; the nearest first."""
+        found: dict[str, tuple[str, ...]] = {}
+        todo = [self.dag.index[task_id]]
+        while todo:
+            for index in self.dag.dependents[todo.pop()]:
+                below = self.dag.ids[index]
+                causes = self.state(below).blocked_by
+                pending = self.state(below).status is TaskStatus.PENDING
+                if pending and below not in found and task_id not in causes and len(causes) < BLOCKERS_SHOWN:
+                    found[below] = (*causes, task_id)
+                    todo.append(index)
+        return found
+
+    def ready(self) -> list[str]:
+        """Ids that could start now but for the limits, in plan order."""
+        return self.dag.get_ready_tasks({i: self.state(i).status for i in self.dag.ids})
+
+    def unmet(self, task_id: str) -> list[str]:
+        """Dependencies that are not completed."""
+        return [d for d in self.task(task_id).depends_on if self.state(d).status is not TaskStatus.COMPLETED]
+
+
+def _blocked_message(task_id: str, causes: tuple[str, ...]) -> str:
+    return f"{task_id} is blocked by {', '.join(causes)}" if causes else f"{task_id} is no longer blocked"

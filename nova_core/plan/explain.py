@@ -1,0 +1,250 @@
+"""What a run would do with each task, and why, in the order it would start them. Pure: nothing is locked or written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
+from glob import has_magic
+
+import msgspec
+
+from nova_core.model import Task, places_of
+from nova_core.parser import Cascade
+from nova_core.plan.changes import Changes, compare, fingerprint
+from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue, blockers
+from nova_core.state.schema import TaskState, TaskStatus
+
+_NEW = TaskState()
+_SHOWN = 3
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """`action` is "run", "gate" (it would open), "wait" (something must happen first) or "skip" (nothing to do).
+
+    `lacking` are words for what a task cannot start without, if that is why it waits.
+    """
+
+    task_id: str
+    action: str
+    why: str
+    lacking: tuple[str, ...] = ()
+
+
+def explain(
+    cascade: Cascade,
+    tasks: Mapping[str, TaskState],
+    selected: Sequence[str],
+    order: Sequence[float],
+    rerun_changed: bool = False,
+    absent: Mapping[str, Sequence[str]] | None = None,
+) -> list[Explanation]:
+    """One explanation per selected task: first those that would run, in order, then those that wait, then the rest.
+
+    `order` holds the expected seconds of each task by index (`scheduler.weights`), `absent` the inputs of tasks that
+    are not there now. Gates that would open are among the tasks that would run; others are told if they are selected.
+    """
+    changes = compare(cascade.tasks, tasks, {i: fingerprint(t) for i, t in cascade.tasks.items()})
+    again = set(changes.edited) if rerun_changed else set()
+    again |= cascade.dag.descendants(again)
+    free = {i for i in changes.edited if tasks[i].status is TaskStatus.FAILED} | again
+    states = {i: _state(t, _NEW if i in free else tasks.get(i)) for i, t in cascade.tasks.items()}
+    walk = _Walk(cascade, states, {*selected, *(i for i, t in cascade.tasks.items() if t.gate)}, order, absent or {})
+    explained = [_going(i, cascade, tasks, changes, again) for i in walk.ids]
+    failed = {i for i, t in states.items() if t.status is TaskStatus.FAILED}
+    going = {i for i, t in states.items() if t.status in (TaskStatus.COMPLETED, TaskStatus.IN_PROGRESS)}
+    blocked = blockers(cascade.dag, failed, going)
+    will_run = set(walk.ids)
+    others = [i for i in selected if i not in will_run]
+    rest = [_why_not(i, states[i], blocked.get(i, ()), cascade, states, walk, changes) for i in others]
+    return explained + sorted(rest, key=lambda e: e.action == "skip")
+
+
+def _state(task: Task, state: TaskState | None) -> TaskState:
+    """What a run would take the task for: one that the plan calls done is done, if it did not say so before."""
+    found = state or _NEW
+    if task.settled and found.settled != task.settled and found.status in (TaskStatus.PENDING, TaskStatus.FAILED):
+        return TaskState(TaskStatus.COMPLETED, skipped=task.dropped, settled=task.settled)
+    return found
+
+
+class _Walk:
+    """Walks the graph as one worker would, taking every task for a success; `ids` are what would start, in order.
+
+    `lacking` has what keeps the others of those whose turn came: words, by task.
+    """
+
+    def __init__(
+        self, cascade: Cascade, states: Mapping[str, TaskState], chosen: set[str], order: Sequence[float],
+        absent: Mapping[str, Sequence[str]],
+    ) -> None:  # fmt: skip
+        self.ids: list[str] = []
+        self.chosen = chosen
+        self.lacking: dict[str, tuple[str, ...]] = {}
+        self._tasks, self._dag, self._states, self._absent = cascade.tasks, cascade.dag, states, absent
+        self._writers = Writers(cascade)
+        self._awaited: dict[str, set[str]] = {}  # who waits for a file of a task
+        self._done = {i for i, t in states.items() if t.status is TaskStatus.COMPLETED}
+        self._frontier = Frontier(self._dag, self._done)
+        self._queue = ReadyQueue(self._dag, cascade.tasks, order, Limits())
+        self._begin()
+        while (index := self._queue.pop()) is not None:
+            self._queue.finish(index)
+            task_id = self._dag.ids[index]
+            if lacking := self._lacks(task_id):
+                self._keep_back(task_id, lacking)
+            else:
+                self._take(index)
+
+    def _begin(self) -> None:
+        for index, task_id in enumerate(self._dag.ids):
+            state = self._states[task_id]
+            if state.status is TaskStatus.IN_PROGRESS and state.approval != "waiting":
+                self._take(index)
+            self._offer(index)
+
+    def _take(self, index: int) -> None:
+        task_id = self._dag.ids[index]
+        self.ids.append(task_id)
+        self._done.add(task_id)
+        for freed in self._frontier.complete(index):
+            self._offer(freed)
+        for waiting in sorted(self._awaited.pop(task_id, ()), key=self._dag.index.__getitem__):
+            if waiting in self.lacking and not self._lacks(waiting):
+                del self.lacking[waiting]
+                self._offer(self._dag.index[waiting])
+
+    def _keep_back(self, task_id: str, lacking: tuple[str, ...]) -> None:
+        self.lacking[task_id] = lacking
+        for path in self._absent.get(task_id, ()):
+            for writer in self._writers.of(path):
+                self._awaited.setdefault(writer, set()).add(task_id)
+
+    def _offer(self, index: int) -> None:
+        task_id = self._dag.ids[index]
+        pending = task_id not in self._done and self._states[task_id].status is TaskStatus.PENDING
+        if pending and task_id in self.chosen and self._frontier.is_free(index):
+            self._queue.push(index)
+
+    def never_there(self, task_id: str) -> tuple[str, ...]:
+        """What the task cannot start without, and nobody in the plan would bring."""
+        return self._lacks(task_id, {*self._dag.ids} - {task_id})
+
+    def _lacks(self, task_id: str, done: Collection[str] | None = None) -> tuple[str, ...]:
+        """What the task cannot start without, once all that was done is done."""
+        there = self._done if done is None else done
+        words = [f"dependency {word}, which is not in the plan" for word in self._tasks[task_id].missing]
+        for path in self._absent.get(task_id, ()):
+            writers = [i for i in self._writers.of(path) if i != task_id]
+            if not any(i in there for i in writers):
+                who = f"{', '.join(writers[:_SHOWN])} would write it" if writers else "no task writes it"
+                words.append(f"input {path.replace('|', ' or ')} ({who})")
+        return tuple(words)
+
+
+def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, alive: bool = False) -> list[str]:
+    """What a person can do about each thing that a task cannot start without; none if nothing else keeps it.
+
+    `alive` says that an engine is running: it sees by itself when something comes.
+    """
+    state, task = tasks.get(task_id, _NEW), cascade.tasks[task_id]
+    if state.status is not TaskStatus.PENDING or state.blocked_by:
+        return []
+    writers, place, then = (
+        Writers(cascade),
+        f"{task.file or cascade.path}:{task.line}",
+        "" if alive else ", then nova run",
+    )
+    found = []
+    for word in state.missing:
+        kind, _, what = word.partition(" ")
+        if kind == "dependency":
+            found.append(f"correct what {task_id} depends on in {place}, the plan has no {what}{then}")
+            continue
+        path = next((path for path in task.inputs if path.split("|")[0] == what), what)
+        by = {i: tasks.get(i, _NEW).status for i in writers.of(path) if i != task_id}
+        done = next((i for i, status in by.items() if status is TaskStatus.COMPLETED), None)
+        if done:
+            found.append(f"nova retry {done}" + ("" if alive else " && nova run") + f" (it writes {what})")
+        elif by:
+            found.append(f"nova why {next(iter(by))} (it would write {what})")
+        else:
+            found.append(f"put {what} there, no task writes it{then}")
+    return found
+
+
+class Writers:
+    """Who writes what, by the places of outputs."""
+
+    def __init__(self, cascade: Cascade) -> None:
+        work = [task for task in cascade.tasks.values() if not task.gate]
+        self._outputs = {
+            place.rstrip("/"): task.id
+            for task in work
+            for path in task.outputs
+            for place in places_of(path, task.workspace).split("|")
+        }
+        self._patterns = {place: who for place, who in self._outputs.items() if has_magic(place)}
+
+    def of(self, path: str) -> list[str]:
+        """The tasks that write an input: `a|b` may be at either place, and it may be a pattern."""
+        found: dict[str, None] = {}
+        for place in path.split("|"):
+            parts = place.rstrip("/").split("/")
+            above = ("/".join(parts[:n]) for n in range(len(parts), 0, -1))
+            found.update(dict.fromkeys(self._outputs[at] for at in above if at in self._outputs))
+            if not found:
+                fitting = self._outputs if has_magic(place) else self._patterns
+                fits = (who for at, who in fitting.items() if fnmatchcase(at, place) or fnmatchcase(place, at))
+                found.update(dict.fromkeys(fits))
+        return list(found)
+
+
+def _going(
+    task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], changes: Changes, again: set[str]
+) -> Explanation:
+    if cascade.tasks[task_id].gate:
+        count = len(cascade.tasks[task_id].depends_on)
+        return Explanation(task_id, "gate", f"opens when the {count} before it are done, and their outputs are there")
+    return Explanation(task_id, "run", _why_run(task_id, cascade, tasks, changes, again))
+
+
+def _why_run(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], changes: Changes, again: set[str]) -> str:
+    state = tasks.get(task_id)
+    if state is not None and task_id in again:
+        return "it was edited" if task_id in changes.edited else "something it depends on was edited and runs again"
+    if state is not None and state.status is TaskStatus.FAILED:
+        return "it failed, and was edited since"
+    if state is not None and state.status is TaskStatus.IN_PROGRESS:
+        return "it was running: it is taken over if alive, collected if ended"
+    after = cascade.tasks[task_id].depends_on
+    first = "never run" if state is None or not state.attempt else f"attempt {state.attempt + 1}"
+    return f"{first}; after {', '.join(after)}" if after else f"{first}; depends on nothing"
+
+
+def _why_not(
+    task_id: str, state: TaskState, blocked: tuple[str, ...], cascade: Cascade, states: Mapping[str, TaskState],
+    walk: _Walk, changes: Changes,
+) -> Explanation:  # fmt: skip
+    if state.status is TaskStatus.COMPLETED:
+        return Explanation(task_id, "skip", _why_done(task_id, state, cascade, changes))
+    if state.status is TaskStatus.FAILED:
+        return Explanation(task_id, "wait", f"failed: {state.error}; `nova retry {task_id}`")
+    if state.approval == "waiting":
+        return Explanation(task_id, "wait", f"waits for a person: `nova approve {task_id}`")
+    if blocked:
+        return Explanation(task_id, "wait", f"blocked by {', '.join(blocked)}")
+    if lacking := walk.lacking.get(task_id) or walk.never_there(task_id):
+        return Explanation(task_id, "wait", f"cannot start without {'; '.join(lacking)}", lacking)
+    done = {*walk.ids, *(i for i, t in states.items() if t.status is TaskStatus.COMPLETED)}
+    unmet = [d for d in cascade.tasks[task_id].depends_on if d not in done]
+    outside = [d for d in unmet if d not in walk.chosen]
+    return Explanation(task_id, "wait", f"needs {', '.join(outside or unmet)}" + (", not selected" if outside else ""))
+
+
+def _why_done(task_id: str, state: TaskState, cascade: Cascade, changes: Changes) -> str:
+    if cascade.tasks[task_id].gate:
+        return "the gate is open"
+    if state.settled and not state.started_at:
+        return f"the plan says {state.settled}"
+    why = "skipped by hand" if state.skipped else f"completed {state.completed_at or 'earlier'}"
+    return why + ("; edited since (--rerun-changed runs it again)" if task_id in changes.edited else "")

@@ -1,0 +1,90 @@
+"""When tasks will probably be done: the rest of a run played through with the durations that are known. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from contextlib import suppress
+
+from nova_core.clock import seconds
+from nova_core.model import Task
+from nova_core.parser import Cascade
+from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue, weights
+from nova_core.state.schema import TaskState, TaskStatus
+
+_NEW = TaskState()
+
+
+def forecast(
+    cascade: Cascade,
+    tasks: Mapping[str, TaskState],
+    jobs: int,
+    limits: Limits,
+    history: Mapping[str, float],
+    now: float,
+) -> dict[str, float]:
+    """Seconds from `now` until each task that can still be done is done, by what tasks took before or the plan says.
+
+    Empty if no duration at all is known. What is blocked, lacks something, or waits for a person is not in it, nor what
+    waits for that.
+    """  # fmt: skip
+    took = {i: t.elapsed for i, t in tasks.items() if t.status is TaskStatus.COMPLETED and t.elapsed}
+    known = {**history, **took}
+    if not any(i in known or t.duration is not None for i, t in cascade.tasks.items()):
+        return {}
+    order = weights(cascade.dag, cascade.tasks, known)
+    return _Play(cascade, tasks, jobs, limits, order, now).finished
+
+
+class _Play:
+    """The engine's own queue, with a clock that jumps from one end of a task to the next."""
+
+    def __init__(
+        self, cascade: Cascade, tasks: Mapping[str, TaskState], jobs: int, limits: Limits, order: list[float],
+        now: float,
+    ) -> None:  # fmt: skip
+        self.finished: dict[str, float] = {}
+        self._dag, self._tasks, self._states, self._order = cascade.dag, cascade.tasks, tasks, order
+        done = {i for i in cascade.tasks if self._state(i).status is TaskStatus.COMPLETED}
+        self._frontier = Frontier(self._dag, done)
+        self._queue = ReadyQueue(self._dag, cascade.tasks, order, limits)
+        self._running: list[tuple[float, int]] = []
+        for index, task_id in enumerate(self._dag.ids):
+            state = self._state(task_id)
+            if state.status is TaskStatus.IN_PROGRESS and state.approval != "waiting":
+                self._queue.take(index)
+                heapq.heappush(self._running, (self._left(state, order[index], now), index))
+            elif self._frontier.is_free(index):
+                self._offer(index)
+        self._play(jobs)
+
+    def _state(self, task_id: str) -> TaskState:
+        return self._states.get(task_id) or _settled(self._tasks[task_id])
+
+    def _offer(self, index: int) -> None:
+        state, task = self._state(self._dag.ids[index]), self._tasks[self._dag.ids[index]]
+        lacking = state.blocked_by or state.missing or task.missing
+        if state.status is TaskStatus.PENDING and not lacking:
+            self._queue.push(index)
+
+    def _left(self, state: TaskState, expected: float, now: float) -> float:
+        with suppress(ValueError):  # another program may have written the state
+            return max(0.0, expected - max(0.0, now - seconds(state.started_at or "")))
+        return expected
+
+    def _play(self, jobs: int) -> None:
+        at = 0.0
+        while True:
+            while len(self._running) < max(1, jobs) and (index := self._queue.pop()) is not None:
+                heapq.heappush(self._running, (at + self._order[index], index))
+            if not self._running:
+                return
+            at, index = heapq.heappop(self._running)
+            self.finished[self._dag.ids[index]] = at
+            self._queue.finish(index)
+            for freed in self._frontier.complete(index):
+                self._offer(freed)
+
+
+def _settled(task: Task) -> TaskState:
+    return TaskState(TaskStatus.COMPLETED, skipped=task.dropped) if task.settled else _NEW

@@ -1,0 +1,1 @@
+"""Figures of runs: results, rollups, work time, freshness, history."""

@@ -1,0 +1,161 @@
+"""What a run shows while it lasts and what it came to: immutable values for every face. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import msgspec
+
+from nova_core.clock import iso, seconds
+from nova_core.model import TokenUsage
+from nova_core.parser import Cascade
+from nova_core.plan.scheduler import weights
+from nova_core.state.schema import Reason, State, TaskState, TaskStatus
+
+_NEW = TaskState()
+
+
+class Outcome(StrEnum):
+    """What the exit code of a run means; a run that was stopped ends with the signal's code, or with 4."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    OVER_BUDGET = "over_budget"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The run at one moment. `at` is UTC; `jobs` the number of workers allowed; the rest is derived on demand."""
+
+    cascade: Cascade
+    state: State
+    jobs: int
+    at: datetime
+
+    @classmethod
+    def of(cls, cascade: Cascade, state: State, jobs: int, now: float) -> Snapshot:
+        """The snapshot of a state at `now` (seconds since the epoch)."""
+        return cls(cascade, state, jobs, datetime.fromtimestamp(now, UTC))
+
+    @property
+    def rev(self) -> int:
+        """Number of the last event in it."""
+        return self.state.rev
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Ids with a worker, in the order they started."""
+        tasks = self.state.tasks
+        ids = (i for i, t in tasks.items() if t.status is TaskStatus.IN_PROGRESS and t.approval != "waiting")
+        return tuple(sorted(ids, key=lambda i: tasks[i].started_at or ""))
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """Ids that could start but for the limits."""
+        return tuple(self.cascade.dag.get_ready_tasks({i: t.status for i, t in self.state.tasks.items()}))
+
+    @property
+    def blocked(self) -> dict[str, tuple[str, ...]]:
+        """What is blocked, and by which failures."""
+        return {i: t.blocked_by for i, t in self.state.tasks.items() if t.blocked_by}
+
+    @property
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """What cannot start for want of something, and of what."""
+        return {i: t.missing for i, t in self.state.tasks.items() if t.missing and t.status is TaskStatus.PENDING}
+
+    @property
+    def critical_path_left(self) -> float | None:
+        """Seconds the heaviest chain of tasks that can still be done takes, if any duration is known; what a running
+        task has taken already is not counted again."""
+        tasks, dag = self.state.tasks, self.cascade.dag
+        history = {i: t.elapsed for i, t in tasks.items() if t.status is TaskStatus.COMPLETED and t.elapsed}
+        if not history and all(t.duration is None for t in self.cascade.tasks.values()):
+            return None
+        expected = zip(dag.ids, weights(dag, self.cascade.tasks, history), strict=True)
+        left = [self._left(tasks.get(i, _NEW), weight) for i, weight in expected]
+        return max(dag.remaining_paths(left), default=0.0)
+
+    def _left(self, task: TaskState, expected: float) -> float:
+        """Seconds a task will take from now on."""
+        if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED) or task.blocked_by or task.missing:
+            return 0.0
+        if task.status is TaskStatus.IN_PROGRESS and task.started_at:
+            with suppress(ValueError):  # another program may have written the state
+                return max(0.0, expected - (self.at.timestamp() - seconds(task.started_at)))
+        return expected
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """What the run came to, counted over the selected tasks. `started_at`, `ended_at` (ISO 8601 UTC) and `wall_seconds`
+    are this run's, `task_seconds` the sum of the tasks' last attempts; `cancelled` tasks are among the failed;
+    `cost_usd` is None when nothing is priced, `unpriced` says that some tokens are not, `estimated` that some tokens
+    and costs are less than certain."""
+
+    exit_code: int
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+    blocked: int
+    pending: int
+    waiting_approval: int
+    wall_seconds: float
+    task_seconds: float
+    tokens: TokenUsage
+    cost_usd: float | None
+    unpriced: bool
+    estimated: bool = False
+    outcome: Outcome = Outcome.COMPLETED
+    started_at: str = ""
+    ended_at: str = ""
+
+    def line(self) -> str:
+        """One line for the log of events."""
+        words = (
+            (self.failed - self.cancelled, "failed"),
+            (self.cancelled, "cancelled"),
+            (self.blocked, "blocked"),
+            (self.waiting_approval, "waiting for approval"),
+        )
+        parts = [f"{self.completed}/{self.total} completed"]
+        parts += [f"{n} {word}" for n, word in words if n]
+        return ", ".join(parts)
+
+
+def summarize(
+    ids: Iterable[str], state: State, wall_seconds: float, now: float, *, stopped: bool, over_budget: bool
+) -> RunResult:
+    """Count the selected tasks and choose the exit code (docs/exit-codes.md); a signal's code is the caller's.
+
+    `now` is when the run ended, in seconds since the epoch.
+    """
+    tasks = [state.tasks.get(i, _NEW) for i in ids]
+    completed = sum(t.status is TaskStatus.COMPLETED for t in tasks)
+    failed = sum(t.status is TaskStatus.FAILED for t in tasks)
+    cancelled = sum(t.status is TaskStatus.FAILED and t.reason is Reason.CANCELLED for t in tasks)
+    waiting = sum(t.approval == "waiting" and t.status is TaskStatus.IN_PROGRESS for t in tasks)
+    blocked = sum(bool(t.blocked_by or t.missing) and t.status is TaskStatus.PENDING for t in tasks)
+    costs = [t.cost_usd for t in tasks if t.cost_usd is not None]
+    left = len(tasks) - completed
+    code = 0 if not left else 5 if over_budget else 1 if failed and not stopped else 4
+    return RunResult(
+        exit_code=code, total=len(tasks), completed=completed, failed=failed, cancelled=cancelled, blocked=blocked,
+        pending=left - failed - waiting - blocked, waiting_approval=waiting, wall_seconds=wall_seconds,
+        task_seconds=sum(t.elapsed for t in tasks), tokens=sum((t.token_usage for t in tasks), TokenUsage()),
+        cost_usd=sum(costs) if costs else None,
+        unpriced=any(t.cost_usd is None and t.token_usage.total for t in tasks),
+        estimated=any(t.estimated for t in tasks), outcome=_outcome(code, stopped),
+        started_at=iso(now - wall_seconds), ended_at=iso(now),
+    )  # fmt: skip
+
+
+def _outcome(exit_code: int, stopped: bool) -> Outcome:
+    if stopped and exit_code:
+        return Outcome.STOPPED
+    by_code = {0: Outcome.COMPLETED, 1: Outcome.FAILED, 5: Outcome.OVER_BUDGET}
+    return by_code.get(exit_code, Outcome.INCOMPLETE)

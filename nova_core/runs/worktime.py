@@ -1,0 +1,79 @@
+"""How long a run was at work: the time during which at least one of its tasks ran. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+
+from nova_core.clock import seconds
+from nova_core.state.schema import TaskState, TaskStatus
+
+Span = tuple[str, str | None, float]  # task, when an attempt of it ended (ISO 8601), how many seconds it took
+
+
+class WorkTime:
+    """Adds up attempts that are over, each once however often it is told, and tasks that run.
+
+    `wall` never counts the time between two runs, so it is the same for everybody who looks, whenever they do; `work`
+    is what one worker would have needed.
+    """
+
+    def __init__(self, spans: Iterable[Span] = (), tasks: Mapping[str, TaskState] | None = None) -> None:
+        self._known: set[tuple[str, str]] = set()
+        self._starts: list[float] = []  # of stretches that do not touch, in order; with `_ends`
+        self._ends: list[float] = []
+        self._wall = self._work = 0.0
+        self._running: dict[str, float] = {}
+        for task_id, ended, took in spans:
+            self.ended(task_id, ended, took)
+        for task_id, state in (tasks or {}).items():
+            self.see(task_id, state)
+            if task_id not in self._running:
+                self.ended(task_id, state.completed_at, state.elapsed)
+
+    def see(self, task_id: str, state: TaskState) -> None:
+        """Whether the task runs, and since when."""
+        began = None
+        if state.status == TaskStatus.IN_PROGRESS and state.approval != "waiting":
+            began = _seconds(state.started_at)
+        if began is None:
+            self._running.pop(task_id, None)
+        else:
+            self._running[task_id] = began
+
+    def ended(self, task_id: str, at: str | None, took: float) -> None:
+        """An attempt of the task is over."""
+        end = _seconds(at)
+        if end is None or not at or took <= 0 or (task_id, at) in self._known:
+            return
+        self._known.add((task_id, at))
+        self._work += took
+        self._cover(end - took, end)
+
+    def _cover(self, start: float, end: float) -> None:
+        first, after = bisect_left(self._ends, start), bisect_right(self._starts, end)
+        self._wall -= sum(self._ends[n] - self._starts[n] for n in range(first, after))
+        if first < after:
+            start, end = min(start, self._starts[first]), max(end, self._ends[after - 1])
+        self._wall += end - start
+        self._starts[first:after], self._ends[first:after] = [start], [end]
+
+    def wall(self, now: float) -> float:
+        """Seconds during which at least one task ran, up to `now` (seconds since the epoch)."""
+        since = min(self._running.values(), default=now)
+        covered, number = 0.0, len(self._ends) - 1
+        while number >= 0 and self._ends[number] > since:
+            covered += self._ends[number] - max(since, self._starts[number])
+            number -= 1
+        return self._wall - covered + max(covered, now - since)
+
+    def work(self, now: float) -> float:
+        """Seconds of work of all attempts, up to `now`."""
+        return self._work + sum(max(0.0, now - began) for began in self._running.values())
+
+
+def _seconds(stamp: str | None) -> float | None:
+    try:
+        return seconds(stamp) if stamp else None
+    except ValueError:  # another program may have written the state
+        return None

@@ -1,0 +1,277 @@
+"""How the execution of a task goes, folded from its events: those of a tracker, or those of a run. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+import msgspec
+
+from nova_core.model import TokenUsage
+from nova_core.state.events import Event, EventKind
+
+MOST_EVENTS = 1_000  # of a task are kept at hand; what they came to is in the fields
+_MOST_CRITERIA = 1_000
+_LOGS = 10
+_UI_LOGS = 5
+
+
+class EventType(StrEnum):
+    """The kinds of event of an execution."""
+
+    START = "start"
+    ACTION = "action"
+    PROGRESS = "progress"
+    COMPLETE = "complete"
+    ERROR = "error"
+
+
+class Status(StrEnum):
+    """Where an execution stands; these words are older than Nova, whose own state says `completed`."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+class ExecutionEvent(msgspec.Struct, frozen=True):
+    """One thing that happened to a task. `timestamp` is ISO 8601 UTC, `event_type` one of `EventType`; `details` holds
+    the fields of `TaskProgress` that it changed, and what else there is to know."""
+
+    timestamp: str
+    event_type: str
+    message: str = ""
+    details: dict[str, Any] = {}
+    task_id: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as plain values for JSON."""
+        return _plain(self)
+
+
+class CriterionProgress(msgspec.Struct, frozen=True):
+    """One criterion of a task. `evidence` says how it is known to hold; `command` is what proves it, if anything."""
+
+    text: str
+    verified: bool = False
+    evidence: str = ""
+    command: str | None = None
+
+
+class TaskProgress(msgspec.Struct, frozen=True):
+    """What is known of the execution of one task.
+
+    Times are ISO 8601 UTC. `iteration` counts the rounds of an agent, or the attempts of a run; `max_iterations` is 0
+    where nobody set a limit. `cost_estimate` and `max_cost` are US dollars, None if unknown; `estimated` says that
+    cost and tokens are less than certain. Of more than 1,000 `events` the oldest are left out.
+    """
+
+    task_id: str
+    agent_id: str = ""
+    status: str = Status.PENDING
+    iteration: int = 0
+    max_iterations: int = 20
+    progress_percent: int = 0
+    name: str = ""
+    criteria: tuple[CriterionProgress, ...] = ()
+    files_created: tuple[str, ...] = ()
+    files_modified: tuple[str, ...] = ()
+    cost_estimate: float | None = None
+    max_cost: float | None = None
+    estimated: bool = False
+    model: str | None = None
+    token_usage: TokenUsage = TokenUsage()
+    current_step: str | None = None
+    error: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    events: tuple[ExecutionEvent, ...] = ()
+
+    @property
+    def criteria_total(self) -> int:
+        """How many criteria the task has."""
+        return len(self.criteria)
+
+    @property
+    def criteria_verified(self) -> int:
+        """How many of them hold."""
+        return sum(criterion.verified for criterion in self.criteria)
+
+    @property
+    def last_event(self) -> ExecutionEvent | None:
+        """What happened last."""
+        return self.events[-1] if self.events else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by its name as plain values, and the names that programs in a browser use."""
+        fields = _plain(self)
+        return {
+            **fields, "criteria_verified": self.criteria_verified, "criteria_total": self.criteria_total,
+            "taskId": self.task_id, "agentId": self.agent_id, "maxIterations": self.max_iterations,
+            "progress": self.progress_percent, "criteriaVerified": self.criteria_verified,
+            "criteriaTotal": self.criteria_total, "filesCreated": fields["files_created"],
+            "filesModified": fields["files_modified"], "cost": self.cost_estimate, "logs": self._logs(_LOGS),
+            "startedAt": self.started_at, "completedAt": self.completed_at,
+        }  # fmt: skip
+
+    def to_graph_ui(self) -> dict[str, Any]:
+        """A node of a graph (`id`, `label`, `type`, `data`) with the panel of the agent that works on it."""
+        marks = ("pending", "pass")
+        return {
+            "id": self.task_id, "label": self.name or self.task_id, "type": "task",
+            "sessionId": f"sess_{self.task_id}", "status": str(self.status), "progress": self.progress_percent,
+            "iteration": self.iteration, "maxIterations": self.max_iterations,
+            "cost": self.cost_estimate, "maxCost": self.max_cost,
+            "criteria": [{"text": c.text, "status": marks[c.verified]} for c in self.criteria],
+            "logs": self._logs(_UI_LOGS),
+            "data": {
+                "agent": self.agent_id, "step": self.current_step, "error": self.error,
+                "filesCreated": list(self.files_created), "filesModified": list(self.files_modified),
+                "startedAt": self.started_at, "completedAt": self.completed_at,
+            },
+        }  # fmt: skip
+
+    def _logs(self, most: int) -> list[dict[str, str]]:
+        return [{"time": event.timestamp[11:19], "message": event.message} for event in self.events[-most:]]
+
+
+def _plain(value: msgspec.Struct) -> dict[str, Any]:
+    """As JSON gives it back: lists, not tuples."""
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    return found
+
+
+# What an event may set as it is; files and criteria are added up, with rules of their own.
+_SETTABLE = {
+    name: kind
+    for name, kind in get_type_hints(TaskProgress).items()
+    if name not in ("task_id", "events", "files_created", "files_modified")
+}
+
+
+def applied(progress: TaskProgress | None, event: ExecutionEvent) -> TaskProgress | None:
+    """The task after the event; None while nothing is known to have started it.
+
+    Besides fields of `TaskProgress` the details may hold: `criterion` (an index from 0) with `verified` and `evidence`;
+    `criteria_met` and `reported` (numbers from 1: proved by their commands, and said by the worker); `files_created`
+    and `files_modified`, which are added, and `files_changed`, which is all that changed.
+    """
+    starts = event.event_type == EventType.START
+    if starts or (progress is None and event.event_type == EventType.COMPLETE):
+        before = progress or TaskProgress(event.task_id)
+        progress = TaskProgress(event.task_id, name=before.name, events=before.events)
+    if progress is None:
+        return None
+    details = event.details
+    fields = {name: msgspec.convert(details[name], _SETTABLE[name]) for name in details.keys() & _SETTABLE.keys()}
+    fields["events"] = (*progress.events, event)[-MOST_EVENTS:]
+    progress = msgspec.structs.replace(progress, **fields)
+    return _with_criteria(_with_files(progress, details), details)
+
+
+def _with_files(progress: TaskProgress, details: dict[str, Any]) -> TaskProgress:
+    created = tuple(dict.fromkeys((*progress.files_created, *details.get("files_created", ()))))
+    modified = (*progress.files_modified, *details.get("files_modified", ()), *details.get("files_changed", ()))
+    modified = tuple(dict.fromkeys(path for path in modified if path not in created))
+    if (created, modified) == (progress.files_created, progress.files_modified):
+        return progress
+    return msgspec.structs.replace(progress, files_created=created, files_modified=modified)
+
+
+def _with_criteria(progress: TaskProgress, details: dict[str, Any]) -> TaskProgress:
+    if isinstance(index := details.get("criterion"), int):
+        holds, why = bool(details.get("verified", True)), str(details.get("evidence", ""))
+        progress = _marked(progress, index, holds, why)
+    for number in details.get("criteria_met", ())[:_MOST_CRITERIA]:
+        progress = _marked(_padded(progress, number), number - 1, True, "its command holds")
+    number = details.get("reported")
+    # What a worker says does not stand in for a command that proves it.
+    if isinstance(number, int) and 0 < number <= progress.criteria_total and not progress.criteria[number - 1].command:
+        progress = _marked(progress, number - 1, True, "its worker says so")
+    return progress
+
+
+def _padded(progress: TaskProgress, number: int) -> TaskProgress:
+    """Room for criterion `number`: the history of an older Nova does not tell their texts."""
+    missing = range(progress.criteria_total + 1, min(number, _MOST_CRITERIA) + 1)
+    more = tuple(CriterionProgress(f"Criterion {n}") for n in missing)
+    return msgspec.structs.replace(progress, criteria=(*progress.criteria, *more)) if more else progress
+
+
+def _marked(progress: TaskProgress, index: int, verified: bool, evidence: str) -> TaskProgress:
+    """The task with a criterion that holds or no longer does; the share of those that hold is its progress, but one
+    more never takes away from what was told."""
+    if not 0 <= index < progress.criteria_total:
+        return progress
+    criteria = list(progress.criteria)
+    criteria[index] = msgspec.structs.replace(criteria[index], verified=verified, evidence=evidence)
+    share = 100 * sum(criterion.verified for criterion in criteria) // len(criteria)
+    percent = max(progress.progress_percent, share) if verified else share
+    return msgspec.structs.replace(progress, criteria=tuple(criteria), progress_percent=percent)
+
+
+# The events of a run
+
+_KINDS = {
+    EventKind.TASK_STARTED: EventType.START,
+    EventKind.TASK_ADOPTED: EventType.PROGRESS,
+    EventKind.TASK_PROGRESS: EventType.PROGRESS,
+    EventKind.TASK_VERIFYING: EventType.PROGRESS,
+    EventKind.TASK_WAITING: EventType.PROGRESS,
+    EventKind.TASK_HELD: EventType.PROGRESS,
+    EventKind.TASK_RESET: EventType.PROGRESS,
+    EventKind.TASK_CHANGED: EventType.PROGRESS,
+    EventKind.WARNING: EventType.ERROR,
+    EventKind.TASK_RETRYING: EventType.ERROR,
+    EventKind.TASK_COMPLETED: EventType.COMPLETE,
+    EventKind.TASK_FAILED: EventType.COMPLETE,
+}
+# How a run calls what an execution has, by the run's word.
+_WORDS = {
+    "status": "status", "agent": "agent_id", "attempt": "iteration", "progress": "progress_percent", "name": "name",
+    "criteria": "criteria", "criteria_met": "criteria_met", "files_changed": "files_changed", "model": "model",
+    "cost_usd": "cost_estimate", "estimated": "estimated", "token_usage": "token_usage",
+    "current_step": "current_step", "error": "error", "started_at": "started_at",
+}  # fmt: skip
+_NEVER_NONE = ("agent_id", "progress_percent")
+
+
+def of_run(event: Event) -> ExecutionEvent | None:
+    """What an event of a run says of the execution of its task; None for bookkeeping and for the run as a whole."""
+    kind = _KINDS.get(event.kind)
+    if event.task is None or kind is None:
+        return None
+    patch: dict[str, Any] = msgspec.to_builtins(event.patch)
+    details = {_WORDS[word]: value for word, value in patch.items() if word in _WORDS}
+    details = {word: value for word, value in details.items() if value is not None or word not in _NEVER_NONE}
+    if details.get("status") == "completed":
+        details["status"] = Status.COMPLETE.value
+    if event.kind in (EventKind.TASK_ADOPTED, EventKind.TASK_CHANGED):
+        kind = _kind_of_change(event.kind, patch)
+    details |= _of_report(patch.get("report") or {})
+    if kind is EventType.START:
+        begun = {"status": Status.IN_PROGRESS.value, "started_at": event.at}
+        details = {**begun, **details, "max_iterations": 0}
+    elif kind is EventType.COMPLETE:
+        details["completed_at"] = patch.get("completed_at") or event.at
+        details |= {"progress_percent": 100} if details.get("status") == Status.COMPLETE else {}
+    elif details.get("action") or details.get("files_created") or details.get("files_modified"):
+        kind = EventType.ACTION
+    return ExecutionEvent(event.at, kind.value, event.message, details, event.task)
+
+
+def _kind_of_change(kind: EventKind, patch: dict[str, Any]) -> EventType:
+    """Somebody else's change may be a start (an attempt that the state had not heard of) or an end."""
+    if kind is EventKind.TASK_ADOPTED:
+        return EventType.START if "attempt" in patch else EventType.PROGRESS
+    return EventType.COMPLETE if patch.get("status") in ("completed", "failed") else EventType.PROGRESS
+
+
+def _of_report(report: dict[str, Any]) -> dict[str, Any]:
+    """What a worker told: an output is a file that it made, another file one that it changed."""
+    told = {"action": report.get("action"), "reported": report.get("criterion"), "question": report.get("question")}
+    output = report.get("output")
+    told["files_created"] = [output] if output else None
+    told["files_modified"] = [path for path in report.get("files", ()) if path != output]
+    return {word: value for word, value in told.items() if value}

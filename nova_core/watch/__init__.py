@@ -1,0 +1,1 @@
+"""The seam of every face: what a run shows, and what may be asked of it."""

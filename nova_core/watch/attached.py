@@ -1,0 +1,190 @@
+"""A run that is followed by its files, whoever's engine drives it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+
+from nova_core.command import Command, CommandKind
+from nova_core.config import Config
+from nova_core.errors import EnvironmentProblem, NovaError
+from nova_core.files.lock import engine_alive
+from nova_core.files.project import Project
+from nova_core.importers import read_plan
+from nova_core.parser import Cascade
+from nova_core.plan.phases import with_settings
+from nova_core.runs.worktime import Span
+from nova_core.state.database import AttemptRow
+from nova_core.state.events import Event, EventKind
+from nova_core.state.manager import StateManager
+from nova_core.state.schema import ProjectState, RunState, State, TaskState, patched
+from nova_core.watch.history_reader import Past
+from nova_core.watch.source import LOOKING, WAS_PAUSED, EngineState, Notice, Update, drain
+
+_LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
+_TO_RUN = (CommandKind.RETRY, CommandKind.SKIP, CommandKind.APPROVE)
+_NEW = TaskState()
+
+
+class AttachedSource:
+    """Follows a run by its files: the state once, then the events. With `control`, commands go to its engine's inbox.
+
+    Raises `EnvironmentProblem` if nothing has run in the project, `InputError` if its plan cannot be read.
+    """
+
+    def __init__(self, project: Project, config: Config, *, control: bool = False) -> None:
+        self.project = project
+        self.config = config
+        self.read_only = not control
+        self.error = ""
+        self._manager = StateManager(project.state_file)
+        self._state = self._load()
+        self.cascade = self._read_plan()
+        self.engine = EngineState.GONE
+        self._past = Past(project)
+        self._tasks: dict[str, TaskState] = {}
+        self._take(self._state)
+        self._notices: deque[Notice] = deque()
+        self._next_look = 0.0
+        self._starting = False
+
+    def _load(self) -> State:
+        try:
+            return self._manager.adopt()
+        except FileNotFoundError:
+            raise EnvironmentProblem(
+                f"{self.project.root}: nothing has run here", hint="`nova run` starts a plan"
+            ) from None
+
+    def _read_plan(self) -> Cascade:
+        path = self.project.root / self._state.project.cascade_file
+        return with_settings(read_plan(path, self.config.plan), self.config)
+
+    def _take(self, state: State) -> None:
+        self._tasks = dict(state.tasks)
+        self._run, self._project_state, self._rev = state.run, state.project, state.rev
+
+    @property
+    def tasks(self) -> Mapping[str, TaskState]:
+        return self._tasks
+
+    @property
+    def run(self) -> RunState:
+        return self._run
+
+    @property
+    def project_state(self) -> ProjectState:
+        return self._project_state
+
+    @property
+    def jobs(self) -> int:
+        return 0
+
+    @property
+    def rev(self) -> int:
+        return self._rev
+
+    def start(self) -> None:
+        self._look()
+
+    def poll(self) -> Update:
+        before, reset = self.engine, False
+        if time.monotonic() >= self._next_look:
+            reset = self._look()
+        events = self._past.events_since(self._rev)
+        for event in events:
+            self._apply(event)
+        if any(event.kind is EventKind.PLAN_CHANGED for event in events):
+            with contextlib.suppress(NovaError):  # somebody writes it just now: the next change is seen again
+                self.cascade = self._read_plan()
+        ids = frozenset(e.task for e in events if e.task is not None)
+        return Update(ids, events, drain(self._notices), reset, self.engine != before)
+
+    def _look(self) -> bool:
+        """See whether an engine is there and, if none is, whether somebody edited the state; True if all is new."""
+        self._next_look = time.monotonic() + _LOOK
+        alive = engine_alive(self.project.lock_file) is not None
+        self.engine = EngineState.RUNNING if alive else EngineState.GONE
+        if alive or not self._manager.changed_outside():
+            return False
+        with contextlib.suppress(NovaError, FileNotFoundError):
+            state = self._manager.adopt()
+            if state.run.id != self._run.id or state.rev >= self._rev:
+                self._take(state)
+                return True
+        return False
+
+    def _apply(self, event: Event) -> None:
+        self._rev = event.rev
+        if event.task is None:
+            self._run = patched(self._run, event.patch, True)
+            self._project_state = patched(self._project_state, event.patch, True)
+        elif event.patch.get("removed"):
+            self._tasks.pop(event.task, None)
+        else:
+            self._tasks[event.task] = patched(self._tasks.get(event.task, _NEW), event.patch, True)
+
+    @property
+    def was_stopped(self) -> bool:
+        return False
+
+    def say(self, text: str) -> None:
+        """Tell the person something with the next `poll`."""
+        self._notices.append(Notice(True, text))
+
+    def send(self, command: Command) -> None:
+        if self.read_only:
+            self._notices.append(Notice(False, LOOKING))
+            return
+        threading.Thread(target=self._deliver, args=(command,), daemon=True).start()
+
+    def _deliver(self, command: Command) -> None:
+        from nova_core.files.inbox import send_command
+        from nova_core.watch.offline import apply_offline
+
+        try:
+            alive = engine_alive(self.project.lock_file) is not None
+            reply = send_command(self.project.inbox_dir, command) if alive else apply_offline(self.project, command)
+            text = reply.message if reply else "the engine did not answer"
+            if reply and reply.ok and not alive and command.kind in _TO_RUN and not self._starting:
+                text += "; nothing runs: p goes on"
+            self._notices.append(Notice(bool(reply and reply.ok), text))
+        except (NovaError, OSError) as error:
+            self._notices.append(Notice(False, str(error)))
+
+    def go_on(self) -> None:
+        if self.read_only:
+            self._notices.append(Notice(False, LOOKING))
+        elif not self._starting:
+            self._starting = True
+            threading.Thread(target=self._start_engine, daemon=True).start()
+
+    def _start_engine(self) -> None:
+        """An engine in the background, as `nova run --detach` starts it."""
+        from nova_core.watch.background import start_engine
+        from nova_core.watch.offline import apply_offline
+
+        try:
+            goes_on = WAS_PAUSED if self._run.paused else "goes on"
+            if self._run.paused:
+                apply_offline(self.project, Command(CommandKind.RESUME))
+            _, _, said = start_engine(self.project, ("run", "--no-ui", "--", self._project_state.cascade_file))
+            self._notices.append(Notice(not said, said.partition("\n")[0] or f"{goes_on}, in the background"))
+        except (NovaError, OSError) as error:
+            self._notices.append(Notice(False, str(error)))
+        self._next_look, self._starting = 0.0, False
+
+    def attempts(self, task_id: str) -> list[AttemptRow]:
+        return self._past.attempts(task_id)
+
+    def spans(self) -> list[Span]:
+        return self._past.spans(self._run.id)
+
+    def past(self, before: int, most: int) -> list[Event]:
+        return self._past.events_before(before, most)
+
+    def close(self) -> None:
+        self._past.close()

@@ -1,0 +1,166 @@
+"""A run whose engine works in a thread of this process."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from nova_core.command import Command, CommandKind
+from nova_core.errors import NovaError
+from nova_core.orchestrator import Orchestrator
+from nova_core.runs.result import RunResult, Snapshot
+from nova_core.runs.worktime import Span
+from nova_core.state.database import AttemptRow
+from nova_core.state.events import Event
+from nova_core.state.schema import ProjectState, RunState, TaskState
+from nova_core.watch.history_reader import Past
+from nova_core.watch.source import WAS_PAUSED, EngineState, Notice, Update, drain
+
+
+class LiveSource:
+    """Runs the engine in a thread of this process. `make` builds one: at once, and again when a command revives an
+    ended run. Raises what `make` raises. `result` is what the last run came to, `failure` what it ended with instead,
+    `stopped` whether somebody here ended it.
+    """
+
+    read_only = False
+
+    def __init__(self, make: Callable[[], Orchestrator]) -> None:
+        self._make = make
+        self._orchestrator = make()
+        self.cascade = self._orchestrator.cascade
+        self.project = self._orchestrator.project
+        self.config = self._orchestrator.config
+        self.engine = EngineState.RUNNING
+        self.error = ""
+        self.result: RunResult | None = None
+        self.failure: Exception | None = None
+        self.stopped = False
+        self._events: deque[Event] = deque()
+        self._notices: deque[Notice] = deque()
+        self._reset = self._engine_changed = False
+        self._thread: threading.Thread | None = None
+        self._past = Past(self.project)
+
+    @property
+    def tasks(self) -> Mapping[str, TaskState]:
+        return self._orchestrator.store.tasks
+
+    @property
+    def run(self) -> RunState:
+        return self._orchestrator.store.run
+
+    @property
+    def project_state(self) -> ProjectState:
+        return self._orchestrator.store.project
+
+    @property
+    def jobs(self) -> int:
+        return self._orchestrator.max_workers
+
+    @property
+    def rev(self) -> int:
+        return self._orchestrator.store.rev
+
+    def start(self) -> None:
+        self._launch(None)
+
+    @property
+    def was_stopped(self) -> bool:
+        return self.stopped
+
+    def _launch(self, first: Command | None) -> None:
+        again = self._thread is not None
+        self.engine = EngineState.RUNNING
+        self.result, self.failure, self.stopped = None, None, False
+        self._engine_changed = True
+        self._thread = threading.Thread(target=self._run, args=(first, again), name="engine", daemon=True)
+        self._thread.start()
+
+    def _run(self, first: Command | None, again: bool) -> None:
+        """The engine's thread, from its start to its end; a crash becomes a line on the screen."""
+        try:
+            if again:
+                self._orchestrator = self._make()
+                self._reset = True
+            if first is not None:
+                self._answer(self._orchestrator.apply(first))
+            self._unpause()
+            self._orchestrator.subscribe(self._events.append)
+            self.result = self._orchestrator.run()
+            self.engine = EngineState.FINISHED
+        except NovaError as error:
+            self.failure = error
+            self.error = f"{error.message}" + (f" ({error.hint})" if error.hint else "")
+            self.engine = EngineState.CRASHED
+        except Exception as error:
+            self.failure = error
+            self.error, self.engine = f"internal error: {error!r}", EngineState.CRASHED
+        self._engine_changed = True
+
+    def _unpause(self) -> None:
+        """Whoever starts an engine here wants it to run: a pause that is older than the engine is over."""
+        if self._orchestrator.store.run.paused:
+            self._orchestrator.apply(Command(CommandKind.RESUME))
+            if self._orchestrator.get_ready_tasks():
+                self._notices.append(Notice(True, WAS_PAUSED))
+
+    def _answer(self, reply: object) -> None:
+        self._notices.append(Notice(bool(getattr(reply, "ok", False)), str(getattr(reply, "message", reply))))
+
+    def poll(self) -> Update:
+        events = drain(self._events)
+        reset, self._reset = self._reset, False
+        if self._orchestrator.cascade is not self.cascade:
+            self.cascade, reset = self._orchestrator.cascade, True
+        changed, self._engine_changed = self._engine_changed, False
+        ids = frozenset(e.task for e in events if e.task is not None)
+        return Update(ids, events, drain(self._notices), reset, changed)
+
+    def send(self, command: Command) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            self.stopped |= command.kind is CommandKind.STOP
+            self._orchestrator.post(command, self._answer)
+        elif command.kind in (CommandKind.STOP, CommandKind.JOBS, CommandKind.CANCEL, CommandKind.PAUSE):
+            self._notices.append(Notice(False, "nothing is running"))
+        else:
+            self._launch(command)
+
+    def go_on(self) -> None:
+        if self.engine is not EngineState.RUNNING:
+            self._launch(None)
+
+    def attempts(self, task_id: str) -> list[AttemptRow]:
+        return self._past.attempts(task_id)
+
+    def spans(self) -> list[Span]:
+        return self._past.spans(self.run.id)
+
+    def past(self, before: int, most: int) -> list[Event]:
+        return self._past.events_before(before, most)
+
+    def snapshot(self) -> Snapshot:
+        """What is so right now; safe from any thread."""
+        return self._orchestrator.snapshot()
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End the workers gracefully, or at once; the engine ends when they have."""
+        self.stopped = True
+        self._orchestrator.stop(kill)
+
+    def detach(self) -> None:
+        """Let the engine go while its workers live on, and wait until it has written everything down."""
+        self._orchestrator.detach()
+        self.join(10.0)
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the engine's thread; True if it is over."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
+
+    def close(self) -> None:
+        if self._thread is None:
+            self._orchestrator.close()
+        self._past.close()

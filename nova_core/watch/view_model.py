@@ -1,0 +1,230 @@
+"""What the screens show, kept in step with the source: every update costs its own tasks, never all of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from nova_core.clock import seconds
+from nova_core.dag import COMPLETED
+from nova_core.plan.scheduler import Frontier
+from nova_core.runs.freshness import newer, same_failure
+from nova_core.runs.result import Snapshot
+from nova_core.runs.rollup import RollupTree, Shown, shown_status
+from nova_core.runs.worktime import WorkTime
+from nova_core.state.events import Event, EventKind
+from nova_core.state.schema import Reason, State, TaskState, TaskStatus
+from nova_core.watch.source import EngineState, Source, Update, notable
+
+_NEW = TaskState()
+_STARTABLE = (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING)  # the last two outlived their engine
+_EVENTS_KEPT = 2_000
+_MINUTES_KEPT = 60
+
+
+class Dirty(msgspec.Struct, frozen=True):
+    """What must be drawn again: rows of `tasks`, everything, or only what changes with each update (header)."""
+
+    tasks: frozenset[str] = frozenset()
+    everything: bool = False
+    header: bool = False
+
+
+class ViewModel:
+    """The run as the UI thread sees it. `now` is seconds since the epoch, set by whoever draws.
+
+    `counts` says how many tasks are shown as what; `tokens_per_minute` is the history of the run, oldest first.
+    """
+
+    def __init__(self, source: Source, now: float) -> None:
+        self.source = source
+        self.cascade = source.cascade
+        self.now = now
+        self.began = now
+        self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
+        self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
+        self._recalled = False
+        self._ended: tuple[int, str] = (-1, "")
+        self._alike: dict[str, tuple[int, bool]] = {}
+        self._minute = int(now // 60)
+        self._minute_start = 0
+        self._reload()
+
+    def _reload(self) -> None:
+        """Take everything from the source: O(tasks)."""
+        self.cascade = self.source.cascade
+        tasks = self.source.tasks
+        dag = self.cascade.dag
+        self._seen: dict[str, TaskState] = {i: tasks.get(i, _NEW) for i in dag.ids}
+        done = {i for i, t in self._seen.items() if t.status == COMPLETED}
+        self._frontier = Frontier(dag, done)
+        self.rollups = RollupTree(self.cascade.branches, self._seen)
+        self._shown = {i: self._judge(i) for i in dag.ids}
+        self.counts = dict.fromkeys(Shown, 0)
+        for task_id, shown in self._shown.items():
+            self.counts[shown] += not self.cascade.tasks[task_id].gate
+        self._minute_start = self.rollups.project.tokens.total
+        self._time = WorkTime(self.source.spans(), self._seen)
+
+    # reading
+
+    def task(self, task_id: str) -> TaskState:
+        """What is known of a task, as of the last update."""
+        return self._seen.get(task_id, _NEW)
+
+    def shown(self, task_id: str) -> Shown:
+        """The word for a task."""
+        return self._shown[task_id]
+
+    def ready(self, task_id: str) -> bool:
+        """Whether all dependencies are completed."""
+        return self._frontier.is_free(self.cascade.dag.index[task_id])
+
+    def unmet(self, task_id: str) -> list[str]:
+        """Dependencies that are not completed."""
+        return [d for d in self.cascade.tasks[task_id].depends_on if self._seen[d].status != COMPLETED]
+
+    def newer(self, task_id: str) -> list[str]:
+        """Dependencies that ran again after the task, which is completed: its result may be stale."""
+        return newer(self._seen[task_id], self.cascade.tasks[task_id].depends_on, self._seen)
+
+    def failed_alike(self, task_id: str) -> bool:
+        """Whether the latest attempt failed just as the one before it; asks the history once per attempt."""
+        state = self._seen[task_id]
+        if state.attempt < 2 or state.status != TaskStatus.FAILED or state.reason == Reason.CANCELLED:
+            return False
+        known = self._alike.get(task_id)
+        if known is None or known[0] != state.attempt:
+            rows = (r for r in self.source.attempts(task_id) if r.run == self.source.run.id)
+            before = [r for r in rows if r.attempt == state.attempt - 1]
+            known = state.attempt, bool(before) and same_failure(state, before[0].reason, before[0].error)
+            self._alike[task_id] = known
+        return known[1]
+
+    def elapsed(self, task_id: str) -> float | None:
+        """Seconds the task has been running, or took; None if it never ran."""
+        state = self._seen.get(task_id, _NEW)
+        if state.status == TaskStatus.IN_PROGRESS and state.started_at and state.approval != "waiting":
+            try:
+                return max(0.0, self.now - seconds(state.started_at))
+            except ValueError:  # another program may have written the state
+                return None
+        return state.elapsed if state.attempt or state.elapsed else None
+
+    @property
+    def could_go_on(self) -> bool:
+        """Whether something could run, if an engine did."""
+        return self.source.engine is not EngineState.RUNNING and any(self.counts[shown] for shown in _STARTABLE)
+
+    @property
+    def budget(self) -> float | None:
+        """The cap in US dollars, if there is one."""
+        return self.source.config.budget
+
+    @property
+    def wall_seconds(self) -> float:
+        """Seconds during which at least one task ran: the same for everybody who looks, whenever they do."""
+        return self._time.wall(self.now)
+
+    @property
+    def work_seconds(self) -> float:
+        """Seconds of work of all attempts."""
+        return self._time.work(self.now)
+
+    @property
+    def run_seconds(self) -> float:
+        """Seconds since the run began, with all its pauses; frozen when nothing is at work any more."""
+        project = self.source.project_state
+        try:
+            began = seconds(project.started_at) if project.started_at else self.began
+            ended = self._last_end() or project.completed_at  # which is renewed when a finished run is opened again
+            return max(0.0, (seconds(ended) if ended else self.now) - began)
+        except ValueError:  # another program may have written the state
+            return 0.0
+
+    def _last_end(self) -> str | None:
+        """When the last task ended, if nobody goes on with the run."""
+        if self.source.engine is EngineState.RUNNING or self.rollups.project.running:
+            return None
+        if self._ended[0] != self.source.rev:
+            self._ended = self.source.rev, max((t.completed_at or "" for t in self._seen.values()), default="")
+        return self._ended[1] or None
+
+    def eta(self) -> float | None:
+        """Seconds the heaviest chain of unfinished tasks needs at least; O(tasks), so ask seldom."""
+        state = State(run=self.source.run, project=self.source.project_state, tasks=self._seen)
+        return Snapshot.of(self.cascade, state, self.source.jobs, self.now).critical_path_left
+
+    def recall(self) -> None:
+        """Put what happened before we looked in front of the events, as far as it is on record; once."""
+        if not self._recalled:
+            self._recalled = True
+            before = self.events[0].rev if self.events else self.source.rev + 1
+            self.events.extendleft(reversed(self.source.past(before, _EVENTS_KEPT - len(self.events))))
+
+    # taking in
+
+    def apply(self, update: Update, now: float) -> Dirty:
+        """Take in an update; returns what must be drawn again."""
+        self.now = now
+        self._count_minute()
+        self.events.extend(notable(update.events))
+        if update.reset or any(e.kind is EventKind.PLAN_CHANGED for e in update.events):
+            self._reload()
+            self._add_ended(update.events)
+            return Dirty(everything=True, header=True)
+        self._add_ended(update.events)
+        dirty: set[str] = set()
+        for task_id in update.changed:
+            if task_id in self._seen:
+                self._change(task_id, dirty)
+        return Dirty(frozenset(dirty), header=bool(dirty or update.events or update.engine_changed))
+
+    def _add_ended(self, events: Iterable[Event]) -> None:
+        """Attempts that ended: an event tells each of them, a state only the last one."""
+        for event in events:
+            if event.task is not None and (ended := event.patch.get("completed_at")):
+                self._time.ended(event.task, ended, event.patch.get("elapsed") or 0.0)
+
+    def _change(self, task_id: str, dirty: set[str]) -> None:
+        old, new = self._seen[task_id], self.source.tasks.get(task_id, _NEW)
+        if old is new:
+            return
+        self._seen[task_id] = new
+        self.rollups.update(task_id, old, new)
+        self._time.see(task_id, new)
+        dirty.add(task_id)
+        self._reword(task_id)
+        was, now = old.status == COMPLETED, new.status == COMPLETED
+        if was != now:
+            dag = self.cascade.dag
+            index = dag.index[task_id]
+            if now:
+                self._frontier.complete(index)
+            else:
+                self._frontier.reopen(index)
+            for below in dag.dependents[index]:
+                if self._reword(dag.ids[below]):
+                    dirty.add(dag.ids[below])
+
+    def _reword(self, task_id: str) -> bool:
+        before, after = self._shown[task_id], self._judge(task_id)
+        self._shown[task_id] = after
+        work = not self.cascade.tasks[task_id].gate
+        self.counts[before] -= work
+        self.counts[after] += work
+        return before is not after
+
+    def _judge(self, task_id: str) -> Shown:
+        return shown_status(self._seen[task_id], self._frontier.is_free(self.cascade.dag.index[task_id]))
+
+    def _count_minute(self) -> None:
+        minute = int(self.now // 60)
+        if minute == self._minute:
+            return
+        total = self.rollups.project.tokens.total
+        self.tokens_per_minute.append(max(0, total - self._minute_start))
+        self.tokens_per_minute.extend([0] * min(minute - self._minute - 1, _MINUTES_KEPT))
+        self._minute, self._minute_start = minute, total

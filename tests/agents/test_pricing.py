@@ -1,0 +1,68 @@
+"""Prices: the shipped lists are sound, snapshots find their model, and what is unknown is never free."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_core.agents.pricing import Price, cost, default_prices, price_list, price_of
+from nova_core.model import TokenUsage
+
+PRICES = {"m": Price(1, 2, 0.5, 4), "m-mini": Price(0.1, 0.2)}
+ONE_OF_EACH = TokenUsage(1_000_000, 1_000_000, 1_000_000, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("usage", "model", "expected"),
+    [
+        (ONE_OF_EACH, "m", 7.5),
+        (ONE_OF_EACH, "m-20250929", 7.5),
+        (ONE_OF_EACH, "m-2025-09-29", 7.5),
+        (ONE_OF_EACH, "m@20250929", 7.5),
+        (ONE_OF_EACH, "m-latest", 7.5),
+        (TokenUsage(1_000_000, 1_000_000), "m-mini", pytest.approx(0.3)),
+        (TokenUsage(10, 0, 1), "m-mini", None),
+        (TokenUsage(10, 0, 0, 1), "m-mini", None),
+        (ONE_OF_EACH, "m-nano", None),
+        (ONE_OF_EACH, "m[1m]", None),
+        (ONE_OF_EACH, "provider/m", None),
+        (ONE_OF_EACH, "", None),
+        (ONE_OF_EACH, None, None),
+        (TokenUsage(), "unheard-of", 0.0),
+        (TokenUsage(), None, 0.0),
+    ],
+)
+def test_cost(usage: TokenUsage, model: str | None, expected: float | None) -> None:
+    """Each class has its rate; an unknown model or class is None, and no tokens cost nothing."""
+    assert cost(usage, model, PRICES) == expected
+
+
+def test_shipped_lists_are_dated_and_plausible() -> None:
+    """Every family has a date and a source; output costs more than input, a cached token less."""
+    for family in price_list().families:
+        date.fromisoformat(family.as_of)
+        assert family.source.startswith("https://")
+        for price in family.models.values():
+            assert 0 < price.input < price.output
+            assert price.cache_read is None or 0 < price.cache_read < price.input
+            assert price.cache_creation is None or price.input < price.cache_creation < price.output
+
+
+def test_no_model_is_listed_twice() -> None:
+    """Families do not overlap, so that no price hides another."""
+    assert len(default_prices()) == sum(len(family.models) for family in price_list().families)
+
+
+def test_a_dated_claude_model_has_a_price() -> None:
+    """The name that a real agent prints finds its price."""
+    assert price_of("claude-sonnet-4-5-20250929", default_prices()) == Price(3.0, 15.0, 0.3, 3.75)
+
+
+@given(st.builds(TokenUsage, *[st.integers(0, 10**9)] * 4), st.builds(TokenUsage, *[st.integers(0, 10**9)] * 4))
+def test_cost_is_additive(a: TokenUsage, b: TokenUsage) -> None:
+    """The cost of a sum is the sum of the costs."""
+    parts = (cost(a, "m", PRICES) or 0) + (cost(b, "m", PRICES) or 0)
+    assert cost(a + b, "m", PRICES) == pytest.approx(parts)

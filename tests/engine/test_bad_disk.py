@@ -1,0 +1,276 @@
+"""Logs that are traps, folders that cannot be written, disks that are full: told, survived, and nothing harmed."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+from cli_process import command, environment, nova
+from engines import make_engine
+from sandbox import HEAD, Sandbox, make_sandbox
+
+from nova_core.files.disk import Disk
+from nova_core.state import StateManager
+from nova_core.state.events import Event, EventKind
+from nova_core.state.schema import TaskStatus
+
+ROOM = 400_000  # bytes; the history alone takes half of it
+FILE_LIMIT = 40_000  # enough for the 32 KiB of the shared memory of the history, not for its log
+TASKS = [f"F{number}" for number in range(20)]
+# A full disk is waited for, ten seconds; the tests have not got them.
+IMPATIENT = "import sys, nova_core.engine.admission as b; b._DISK_PATIENCE = 0.2; from nova_core.__main__ import main; "
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    """A good project in a folder with things that must not change."""
+    return make_sandbox(tmp_path)
+
+
+TRAPS: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "symbolic link": ("ln -s ../../victim", lambda path: path.symlink_to("../../victim"), "a symbolic link"),
+    "dangling link": ("ln -s ../../new", lambda path: path.symlink_to("../../new"), "a symbolic link"),
+    "hard link": ("ln ../victim", lambda path: os.link(path.parents[2] / "victim", path), "a second hard link"),
+    "pipe": ("mkfifo", os.mkfifo, "a named pipe"),
+    "folder": ("mkdir", Path.mkdir, "a folder"),
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_trap_that_waits_for_a_log(trap: str, sandbox: Sandbox) -> None:
+    """What has the name of a task's log before the run is put aside, and neither read, written nor waited for."""
+    (sandbox.root / "logs").mkdir()
+    TRAPS[trap][1](sandbox.root / "logs" / "F1.log")
+    (sandbox.root / "CASCADE.md").write_text(HEAD + "| F1 | One | - | `echo hello` |\n")
+    before = sandbox.remember()
+    done = nova("run", cwd=sandbox.root)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (sandbox.root / "logs" / "F1.log").read_text() == "hello\n"
+    assert sandbox.remember().outside == before.outside
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_trap_that_a_task_sets(trap: str, sandbox: Sandbox) -> None:
+    """A log that another task turned into a trap makes its own task fail, with the reason; nothing is written."""
+    setter, _, said = TRAPS[trap]
+    rows = f"| F1 | One | - | `{setter} logs/F2.log` |\n| F2 | Two | F1 | `echo written` |\n"
+    (sandbox.root / "CASCADE.md").write_text(HEAD + rows)
+    before = sandbox.remember()
+    done = nova("run", cwd=sandbox.root)
+    assert done.returncode == 1
+    assert re.search(rf"F2 failed: spawn error: .*logs?.* F2\.log: .*{said}", done.stdout)
+    assert sandbox.remember().outside == before.outside
+    for words in (("logs", "F2"), ("why", "F2"), ("status",)):
+        shown = nova(*words, cwd=sandbox.root)
+        assert shown.returncode == 0
+        assert trap == "hard link" or "precious" not in shown.stdout + shown.stderr
+
+
+def without_privileges() -> None:
+    """Even root is bound by modes without CAP_DAC_OVERRIDE (1) and CAP_DAC_READ_SEARCH (2)."""
+    for capability in (1, 2):
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; exec takes them away
+
+
+@contextmanager
+def mode(path: Path, bits: int) -> Iterator[None]:
+    """While it lasts the path has this mode."""
+    before = path.stat().st_mode
+    path.chmod(bits)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="root is bound by modes only where capabilities can be dropped")
+@pytest.mark.parametrize(
+    ("name", "words", "code", "said"),
+    [
+        (".", "run", 8, r"/\.nova: .*Permission denied"),
+        (".", "init", 8, r"cannot write nova\.yaml: Permission denied"),
+        ("logs", "run", 8, r"/logs: cannot be written"),
+        (".nova", "run", 8, r"/\.nova: cannot be written"),
+        (".nova", "run --detach", 8, r"/\.nova: cannot be written"),
+        ("cascade_state.json", "run", 8, r"cascade_state\.json: Permission denied"),
+        ("cascade_state.json", "status", 8, r"cascade_state\.json: Permission denied"),
+        ("CASCADE.md", "run", 3, r"^CASCADE\.md: cannot be read: Permission denied"),
+        ("settings.yaml", "run", 3, r"^settings\.yaml: cannot be read: Permission denied"),
+    ],
+)
+def test_what_may_not_be_touched(name: str, words: str, code: int, said: str, sandbox: Sandbox) -> None:
+    """What the user may not write or read is named, with a hint, before anything starts."""
+    for folder in ("logs", ".nova") if name != "." else ():
+        (sandbox.root / folder).mkdir()
+    if name.endswith((".json", ".yaml")):
+        (sandbox.root / name).write_text("{}\n")
+    if name == "settings.yaml":
+        (sandbox.root / "nova.yaml").write_text("milestones: settings.yaml\n")
+    path = sandbox.root / name
+    with mode(path, 0o500 if path.is_dir() else 0):
+        done = subprocess.run(
+            command(*words.split()), cwd=sandbox.root, env=environment(), capture_output=True, text=True, timeout=60,
+            check=False, preexec_fn=without_privileges,
+        )  # fmt: skip
+    lines = [line for line in done.stderr.splitlines() if "kept" not in line]
+    assert (done.returncode, done.stdout, len(lines)) == (code, "", 2), done.stderr
+    assert re.search(said, lines[0])
+    assert re.match(r" *hint: \S", lines[1])
+
+
+def plan_that_needs_room(root: Path) -> None:
+    """Tasks that print 20 kB each, and note outside of the project that they ran to their end."""
+    rows = "".join(f"| {i} | t | - | `head -c 20000 /dev/zero && echo {i} >> ../ended` |\n" for i in TASKS)
+    (root / "CASCADE.md").write_text(HEAD + rows)
+
+
+@pytest.fixture
+def small_disk(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The project is on a disk of its own, with little room."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(sandbox.root)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk can only be mounted by root; the limit on files stands in for it")
+    try:
+        yield sandbox
+    finally:
+        subprocess.run(["umount", "-l", str(sandbox.root)], check=True)
+
+
+def limit_files(size: int) -> Callable[[], None]:
+    """Files of the child, and of its workers, cannot grow beyond `size` bytes: setrlimit(2), RLIMIT_FSIZE."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def require_a_full_disk_was_survived(root: Path, done: subprocess.CompletedProcess[str]) -> None:
+    """It was told; the state can be read; with room again the rest is done, and nothing twice that was done."""
+    assert done.returncode == 8, done.stdout + done.stderr
+    assert re.search(r"^nova: the state cannot be written: .*\nhint: free some space", done.stderr)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert nova("status", cwd=root).returncode == 0
+    assert StateManager(root / "cascade_state.json").load().tasks.keys() == set(TASKS)
+
+
+def require_it_goes_on(root: Path, done: subprocess.CompletedProcess[str]) -> None:
+    """With room again the rest is done, and nothing that was done is done twice."""
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    completed = {e["task"] for e in events if e["kind"] == "task_completed"}
+    nova("run", cwd=root)
+    assert nova("retry", "--failed", cwd=root).returncode in (0, 2)
+    assert nova("run", cwd=root).returncode == 0
+    tasks = StateManager(root / "cascade_state.json").load().tasks
+    assert {task.status for task in tasks.values()} == {TaskStatus.COMPLETED}
+    ended = (root.parent / "ended").read_text().split()
+    assert [ended.count(task_id) for task_id in completed] == [1] * len(completed)
+    assert set(ended) == set(TASKS)
+
+
+def impatient(*arguments: str) -> list[str]:
+    """`nova ARGUMENTS` that does not wait long for a disk."""
+    return [sys.executable, "-c", f"{IMPATIENT}sys.argv[1:] = {list(arguments)}; sys.exit(main())"]
+
+
+def test_a_full_disk(small_disk: Sandbox) -> None:
+    """No space left: one clear line, a state that can be read, and with room the run goes on."""
+    plan_that_needs_room(small_disk.root)
+    done = subprocess.run(
+        impatient("run", "--json"), cwd=small_disk.root, env=environment(), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    require_a_full_disk_was_survived(small_disk.root, done)
+    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk.root)], check=True)
+    require_it_goes_on(small_disk.root, done)
+
+
+def test_files_that_may_not_grow(sandbox: Sandbox) -> None:
+    """The same where the history may not grow any more."""
+    plan_that_needs_room(sandbox.root)
+    done = subprocess.run(
+        impatient("run", "--json"), cwd=sandbox.root, env=environment(), capture_output=True, text=True, timeout=60,
+        check=False, preexec_fn=limit_files(FILE_LIMIT),
+    )  # fmt: skip
+    require_a_full_disk_was_survived(sandbox.root, done)
+    require_it_goes_on(sandbox.root, done)
+
+
+@pytest.mark.parametrize("rest_of_plan", ["", "| F2 | b | F1 | `true` |\n"])
+def test_a_run_goes_on_by_itself_when_there_is_room(rest_of_plan: str, sandbox: Sandbox) -> None:
+    """While the disk refuses nothing new starts; when it works again the same run goes on to its end, or ends."""
+    wait = "while [ ! -e ../go ]; do sleep 0.02; done"
+    (sandbox.root / "CASCADE.md").write_text(HEAD + f"| F1 | a | - | `{wait}` |\n{rest_of_plan}")
+    engine = subprocess.Popen(command("run"), cwd=sandbox.root, env=environment(), stdout=subprocess.PIPE, text=True)
+    assert engine.stdout is not None
+    assert any("F1 started" in line for line in engine.stdout)
+    resource.prlimit(engine.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    (sandbox.around / "go").touch()
+    seen = []
+    for line in engine.stdout:
+        seen.append(line)
+        if "the disk refuses" in line:
+            break
+    resource.prlimit(engine.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    rest = engine.stdout.read()
+    assert engine.wait(60) == 0, rest
+    assert any("the disk refuses" in line for line in seen)
+    assert f"P: {2 if rest_of_plan else 1} completed" in rest
+    assert StateManager(sandbox.root / "cascade_state.json").load().project.completed_at
+
+
+class LateDisk(Disk):
+    """A disk that refuses two changes after the run has ended."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+
+    def see(self, event: Event) -> None:
+        """Take an event of the engine."""
+        if event.kind is EventKind.RUN_ENDED:
+            self.refusals = 2
+
+    def step(self, call: str, path: str) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+
+
+def test_the_end_of_a_run_waits_for_the_disk_too(tmp_path: Path) -> None:
+    """A disk that is full when all is done is waited for: the end is saved, and the run has succeeded."""
+    disk = LateDisk()
+    engine, _ = make_engine(tmp_path, [("F1", "-")], disk=disk)
+    engine.subscribe(disk.see)
+    assert engine.run().exit_code == 0
+    assert disk.refusals == 0
+    assert StateManager(tmp_path / "cascade_state.json").load().project.completed_at
+
+
+def written(file: IO[bytes]) -> bool:
+    """Whether the disk took one more page."""
+    try:
+        return file.write(bytes(4096)) > 0
+    except OSError:
+        return False
+
+
+def test_a_disk_that_is_full_from_the_start(small_disk: Sandbox) -> None:
+    """Where not even the history fits it is the disk that is blamed."""
+    (small_disk.root / "CASCADE.md").write_text(HEAD + "| F1 | One | - | `true` |\n")
+    filler = small_disk.root / "filler"
+    with filler.open("wb", buffering=0) as file:
+        while written(file):
+            pass
+    done = nova("run", cwd=small_disk.root)
+    assert done.returncode == 8
+    assert len(done.stderr.splitlines()) == 2
+    assert re.search(r"No space left|full", done.stderr)
+    filler.unlink()
+    assert nova("run", cwd=small_disk.root).returncode == 0

@@ -1,0 +1,268 @@
+"""Budgets: nothing starts that would come to more than the cap, whatever runs, ends at once, or ran before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import make_engine
+from fakes import FakeClock, FakeExecutor, ok
+
+from nova_core.agents.adapters import Permissions
+from nova_core.agents.pricing import Price, default_prices
+from nova_core.config import AgentConfig, Config
+from nova_core.executors.base import Ended, EndReason, Job
+from nova_core.launch.warnings import cautions
+from nova_core.model import Task
+from nova_core.orchestrator import Orchestrator
+from nova_core.state.events import EventKind
+from nova_core.state.schema import TaskStatus
+
+AGENT = {"a": AgentConfig(command=("true", "{prompt}"), parser="claude", provider="north")}
+
+
+def costing(folder: Path, executor: Patient, dollars: float | dict[str, float], together: int = 1) -> None:
+    """Every agent costs so much; jobs end only when `together` of them run, or no more can come."""
+
+    def outcome(job: Job) -> Ended | None:
+        task = job.key.partition("@")[0]
+        if len(executor.running) < together and executor.patience > 0:
+            executor.patience -= 1
+            return None
+        own = dollars[task] if isinstance(dollars, dict) else dollars
+        used = {"m": {"inputTokens": 10, "outputTokens": 1, "costUSD": own}}
+        line = {"type": "result", "subtype": "success", "is_error": False, "result": "ok", "modelUsage": used,
+                "model_usage_since_last_result": used}  # fmt: skip
+        (folder / "logs" / job.log).write_text(json.dumps(line) + "\n")
+        executor.clock.advance(1.0)
+        return ok(job)
+
+    executor.outcome = outcome
+
+
+class Patient(FakeExecutor):
+    """Waits a few turns for company."""
+
+    patience = 20
+
+
+def engine_of(folder: Path, names: str, config: Config, executor: FakeExecutor, **options: Any) -> Orchestrator:
+    agents = dict.fromkeys(names, "a")
+    extra = {"Agent": agents, "Command": dict.fromkeys(names, ""), **options.pop("extra", {})}
+    rows = [(name, "-") for name in names]
+    return make_engine(folder, rows, executor=executor, extra=extra, config=config, **options)[0]
+
+
+@pytest.mark.parametrize(("budget", "runs"), [(3.0, 3), (3.5, 3), (2.99, 2), (0.5, 1), (10.0, 6)])
+def test_the_cap_is_kept_with_four_at_once(budget: float, runs: int, tmp_path: Path) -> None:
+    """Six tasks of a dollar each: as many as the budget holds; the first alone, for its cost is not known."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 1.0, together=4)
+    result = engine_of(tmp_path, "ABCDEF", Config(agents=AGENT, budget=budget), executor, max_workers=4).run()
+    assert len(executor.jobs) == runs
+    assert result.cost_usd == pytest.approx(float(runs))
+    assert result.exit_code == (0 if runs == 6 else 5)
+    assert executor.most_running <= 4
+
+
+def test_a_cap_per_task_is_set_aside(tmp_path: Path) -> None:
+    """With caps in the plan they may start together at once, as many as fit."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 1.0, together=3)
+    extra = {"Budget": dict.fromkeys("ABCDEF", "$1.50")}
+    engine = engine_of(tmp_path, "ABCDEF", Config(agents=AGENT, budget=4.5), executor, max_workers=4, extra=extra)
+    result = engine.run()
+    assert executor.most_running == 3
+    assert result.cost_usd is not None
+    assert result.cost_usd <= 4.5
+    assert len(executor.jobs) == 4, "1 + 1 + 1, then 1.50 fits once more"
+
+
+def test_the_cap_holds_after_a_resume(tmp_path: Path) -> None:
+    """What was spent before the restart counts, and what tasks cost is known from then on."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 1.0)
+    engine_of(tmp_path, "ABCDEF", Config(agents=AGENT, budget=2.0), executor).run()
+    assert len(executor.jobs) == 2
+    again = Patient(executor.clock)
+    costing(tmp_path, again, 1.0, together=2)
+    engine, _ = make_engine(tmp_path, executor=again, config=Config(agents=AGENT, budget=4.5), max_workers=4)
+    result = engine.run()
+    assert (len(again.jobs), again.most_running, result.exit_code) == (2, 2, 5)
+    assert result.cost_usd == pytest.approx(4.0)
+
+
+def test_agents_at_work_are_ended_when_the_budget_is_used_up(tmp_path: Path) -> None:
+    """A cap that is reached by what runs is not passed by minutes of more work; the session can be gone on with."""
+    executor = FakeExecutor(FakeClock())
+    usage = {"input_tokens": 5_000_000, "output_tokens": 1}
+    inner = {"id": "m1", "model": "claude-opus-5", "content": [], "usage": usage}
+    message = {"type": "assistant", "session_id": "s", "message": inner}
+
+    def outcome(job: Job) -> Ended | None:
+        (tmp_path / "logs" / job.log).write_text(json.dumps(message) + "\n")
+        return None
+
+    executor.outcome = outcome
+    config = Config(agents=AGENT, budget=5.0, prices={"claude-opus-5": Price(3.0, 15.0)})
+    engine = engine_of(tmp_path, "A", config, executor)
+    result = engine.run()
+    assert executor.cancelled == ["A@1"]
+    assert result.exit_code in (1, 5)
+    state = engine.store.tasks["A"]
+    assert (state.reason, state.verdict, state.estimated) == ("budget", "over_budget", True)
+    assert "spent" in (state.error or "")
+
+
+def test_a_share_is_told_to_who_takes_one(tmp_path: Path) -> None:
+    """claude stops by itself: it is told the task's cap, else what is left of the budget."""
+    program = tmp_path / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    config = Config(agents={"a": AgentConfig(use="claude", env={"PATH": str(tmp_path)})}, budget=4.0)
+    for budgets, share in (({}, 4.0), ({"A": "1.25"}, 1.25)):
+        executor = Patient(FakeClock())
+        costing(tmp_path, executor, 1.0)
+        engine_of(tmp_path, "A", config, executor, extra={"Budget": budgets}, fresh=True).run()
+        assert told(executor.jobs[0]) == share
+
+
+def told(job: Job) -> float:
+    """The most that claude is told it may spend."""
+    return float(job.argv[job.argv.index("--max-budget-usd") + 1])
+
+
+def test_shares_come_to_no_more_than_the_budget(tmp_path: Path) -> None:
+    """Three that spend all they are told, at the same time, leave the budget whole."""
+    program = tmp_path / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    config = Config(agents={"a": AgentConfig(use="claude", env={"PATH": str(tmp_path)})}, budget=1.0)
+    executor = Patient(FakeClock())
+    costs = {"A": 0.05}
+    costing(tmp_path, executor, costs, together=3)
+    submit = executor.submit
+
+    def spend_all(job: Job) -> None:
+        task = job.key.partition("@")[0]
+        costs.setdefault(task, told(job))
+        submit(job)
+
+    executor.submit = spend_all  # type: ignore[method-assign]
+    result = engine_of(tmp_path, "ABCD", config, executor, max_workers=3).run()
+    assert executor.most_running == 3
+    assert [round(told(job), 3) for job in executor.jobs] == [1.0, 0.317, 0.317, 0.317]
+    assert result.cost_usd is not None
+    assert result.cost_usd <= 1.0001
+
+
+def test_the_last_task_may_have_all_that_is_left(tmp_path: Path) -> None:
+    """Workers that are free, but have nothing to do, keep no share."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 1.0)
+    engine = engine_of(tmp_path, "AB", Config(agents=AGENT, budget=10.0), executor, max_workers=4)
+    caps: list[float | None] = []
+    fine = executor.outcome
+
+    def outcome(job: Job) -> Ended | None:
+        caps.append(engine.active_workers[job.key.partition("@")[0]].cap)
+        return fine(job)
+
+    executor.outcome = outcome
+    assert engine.run().exit_code == 0
+    assert caps == [10.0, 9.0]
+
+
+def test_agents_that_cost_nothing_run_together(tmp_path: Path) -> None:
+    """What is known to be free keeps no budget waiting; the first alone, for its cost is not known."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 0.0, together=3)
+    result = engine_of(tmp_path, "ABCD", Config(agents=AGENT, budget=5.0), executor, max_workers=4).run()
+    assert (result.exit_code, executor.most_running) == (0, 3)
+
+
+def test_what_never_worked_is_not_known_to_be_free(tmp_path: Path) -> None:
+    """An attempt that failed before its first token tells nothing of what the next ones cost."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 1.0, together=2)
+    fine = executor.outcome
+
+    def outcome(job: Job) -> Ended | None:
+        if job.key != "A@1":
+            return fine(job)
+        line = {"type": "result", "subtype": "success", "is_error": True, "result": "no", "modelUsage": {},
+                "total_cost_usd": 0}  # fmt: skip
+        (tmp_path / "logs" / job.log).write_text(json.dumps(line) + "\n")
+        return Ended(job.key, EndReason.EXIT, code=1)
+
+    executor.outcome = outcome
+    started: list[int] = []
+    engine = engine_of(tmp_path, "ABC", Config(agents=AGENT, budget=2.0), executor, max_workers=4)
+    engine.subscribe(lambda e: started.append(len(executor.running)) if e.kind is EventKind.TASK_STARTED else None)
+    engine.run()
+    assert started[:2] == [0, 0], "B is alone, too"
+
+
+def test_what_left_the_plan_has_cost_what_it_cost(tmp_path: Path) -> None:
+    """A row that is taken out, or comes back, gives the budget nothing back."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 0.95)
+    config = Config(agents=AGENT, budget=1.0)
+    assert engine_of(tmp_path, "AB", config, executor, max_workers=1).run().exit_code == 5
+    for names in ("B", "AB"):
+        assert engine_of(tmp_path, names, config, executor, max_workers=1).run().exit_code == 5
+    assert [job.key for job in executor.jobs] == ["A@1"]
+
+
+def test_a_command_that_is_ended_at_its_cap_is_over_its_budget(tmp_path: Path) -> None:
+    """Whoever reads its output: nobody cancelled it."""
+    executor = FakeExecutor(FakeClock())
+
+    def outcome(job: Job) -> Ended | None:
+        (tmp_path / "logs" / job.log).write_text("Token usage: input=2000000, output=0\n")
+        return None
+
+    executor.outcome = outcome
+    agents = {"a": AgentConfig(command=("true", "{prompt}"), model="m", budget=1.0)}
+    engine = engine_of(tmp_path, "A", Config(agents=agents, prices={"m": Price(1.0, 1.0)}, retries=3), executor)
+    assert engine.run().exit_code == 1
+    state = engine.store.tasks["A"]
+    assert (state.attempt, state.reason, state.verdict) == (1, "budget", "over_budget")
+    assert state.error == "over budget: $2.00 of $1.00 spent"
+
+
+@pytest.mark.parametrize(
+    ("name", "agent", "task", "budget", "words"),
+    [
+        ("claude", AgentConfig(), Task("A", "A"), 5.0, []),
+        ("codex", AgentConfig(model="gpt-5"), Task("A", "A", budget=1.0), None, ["cannot stop it"]),
+        ("codex", AgentConfig(), Task("A", "A"), 5.0, ["cannot be kept"]),
+        ("codex", AgentConfig(model="gpt-5"), Task("A", "A"), 5.0, []),
+        ("aider", AgentConfig(), Task("A", "A", budget=1.0), 5.0, []),
+        ("gemini", AgentConfig(max_turns=5), Task("A", "A"), None, ["max_turns is not kept"]),
+        ("claude", AgentConfig(permissions=Permissions.BYPASS), Task("A", "A"), None, ["without any check"]),
+        ("claude", AgentConfig(), Task("A", "A", command="true"), 5.0, []),
+    ],
+)
+def test_what_cannot_be_kept_is_said(
+    name: str, agent: AgentConfig, task: Task, budget: float | None, words: list[str]
+) -> None:
+    """No cap is inert: one that cannot be kept for an agent is told at the start."""
+    found = cautions(Config(agent=(name,), agents={name: agent}, budget=budget), [task], default_prices())
+    assert len(found) == len(words)
+    assert all(word in line for word, line in zip(words, found, strict=True))
+
+
+def test_cautions_are_events_of_the_run(tmp_path: Path) -> None:
+    """The run itself says them, not only `nova check`."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 1.0)
+    agents = {"a": AgentConfig(command=("true",), parser="codex")}
+    engine = engine_of(tmp_path, "A", Config(agents=agents, budget=3.0), executor)
+    said: list[str] = []
+    engine.subscribe(lambda event: said.append(event.message))
+    engine.run()
+    assert any("a budget cannot be kept" in message for message in said)
+    assert engine.store.tasks["A"].status in TaskStatus

@@ -1,0 +1,173 @@
+"""The disk fails, or Nova dies, at the n-th change, for n = 1, 2, 3 ... until a run passes (SQLite's method)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from engines import make_engine
+from fakes import FakeClock, FakeExecutor, FaultyDisk, no_space
+
+from nova_core.command import Command, CommandKind
+from nova_core.errors import EnvironmentProblem
+from nova_core.executors.base import Ended, EndReason, Job, Report
+from nova_core.orchestrator import Orchestrator
+from nova_core.state import StateManager
+from nova_core.state.schema import TaskStatus
+
+PLAN = [("A", "-"), ("B", "A"), ("C", "A"), ("D", "B, C")]
+
+
+class Died(BaseException):
+    """Stands for a kill: nothing in Nova catches it."""
+
+
+def die() -> None:
+    raise Died
+
+
+class World:
+    """What outlives an engine: which jobs began, how they ended, and the holder's records until they are released."""
+
+    def __init__(self, failing: Iterable[str] = ()) -> None:
+        self.began: list[str] = []
+        self.records: dict[str, Ended] = {}
+        self.failing = set(failing)
+
+    def executor(self) -> FakeExecutor:
+        return WorldExecutor(self)
+
+
+class WorldExecutor(FakeExecutor):
+    def __init__(self, world: World) -> None:
+        super().__init__(FakeClock(), self._end)
+        self.world = world
+        self.found: list[Report] = list(world.records.values())
+
+    def _end(self, job: Job) -> Ended:
+        return self.world.records[job.key]
+
+    def submit(self, job: Job) -> None:
+        super().submit(job)
+        assert job.key not in self.world.began, f"{job.key} was started twice"
+        self.world.began.append(job.key)
+        code = 1 if job.key in self.world.failing else 0
+        self.world.records[job.key] = Ended(job.key, EndReason.EXIT, code=code, pid=1, started_at=1.7e9, ended_at=1.7e9)
+
+    def release(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self.world.records.pop(key, None)
+
+
+def open_engine(folder: Path, world: World, disk: FaultyDisk | None = None) -> Orchestrator:
+    rows = None if (folder / "CASCADE.md").exists() else PLAN
+    return make_engine(folder, rows, executor=world.executor(), disk=disk)[0]
+
+
+def run(engine: Orchestrator) -> int:
+    return engine.run().exit_code
+
+
+def refusal(folder: Path, world: World, disk: FaultyDisk) -> EnvironmentProblem | None:
+    """Run the plan; the error if it could not be run to its end."""
+    try:
+        assert run(open_engine(folder, world, disk)) == 0
+    except EnvironmentProblem as problem:
+        return problem
+    return None
+
+
+def retry_and_run(engine: Orchestrator) -> int:
+    """What `nova retry --failed` and then `nova run` do."""
+    try:
+        engine.apply(Command(CommandKind.RETRY))
+        engine.store.flush()
+        return engine.run().exit_code
+    finally:
+        engine.close()
+
+
+def sweep(tmp_path: Path, action: Callable[[], None], repeat: bool) -> Iterable[tuple[int, Path, World, FaultyDisk]]:
+    """One folder, world and disk for each n; ends after the first n that is never reached."""
+    for n in range(1, 400):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        disk = FaultyDisk(n, action, repeat)
+        yield n, folder, World(), disk
+        if disk.calls < n:
+            assert n > 10, "the sweep must reach the engine's writes"
+            return
+    pytest.fail("the sweep does not end")
+
+
+def assert_done_once(folder: Path, world: World) -> None:
+    """Every task is completed, and no command ran twice."""
+    tasks = json.loads((folder / "cascade_state.json").read_bytes())["tasks"]
+    assert {i: t["status"] for i, t in tasks.items()} == dict.fromkeys("ABCD", "completed")
+    assert max(Counter(world.began).values()) == 1
+    assert sorted(key.partition("@")[0] for key in world.began) == ["A", "B", "C", "D"]
+
+
+def test_death_at_every_change(tmp_path: Path) -> None:
+    """Killed at any change, the next run finishes the plan: nothing lost, nothing twice, state and events agree."""
+    for _, folder, world, disk in sweep(tmp_path, die, repeat=False):
+        try:
+            run(open_engine(folder, world, disk))
+        except Died:
+            engine = open_engine(folder, world)
+            assert run(engine) == 0
+        assert_done_once(folder, world)
+        engine = open_engine(folder, world)
+        assert engine.store.database.last_rev() == StateManager(folder / "cascade_state.json").load().rev
+        engine.close()
+
+
+def test_death_twice(tmp_path: Path) -> None:
+    """Killed, and killed again while recovering, the third run still finishes the plan once."""
+    for n, folder, world, disk in sweep(tmp_path, die, repeat=False):
+        try:
+            run(open_engine(folder, world, disk))
+        except Died:
+            with pytest.raises(Died):
+                run(open_engine(folder, world, FaultyDisk(1 + n % 5, die)))
+            assert run(open_engine(folder, world)) == 0
+        assert_done_once(folder, world)
+
+
+def test_one_refusal_at_every_change(tmp_path: Path) -> None:
+    """A disk that refuses once, anywhere: the run goes on by itself, or says why in one line and the next one does."""
+    for _, folder, world, disk in sweep(tmp_path, no_space, repeat=False):
+        refused = refusal(folder, world, disk)
+        if refused:
+            assert "\n" not in str(refused)
+            assert run(open_engine(folder, world)) == 0
+        assert_done_once(folder, world)
+
+
+def test_a_disk_that_stays_full(tmp_path: Path) -> None:
+    """A disk that refuses for good: exit code 8 with a hint, the state readable, and the next run carries on."""
+    for _, folder, world, disk in sweep(tmp_path, no_space, repeat=True):
+        refused = refusal(folder, world, disk)
+        if refused:
+            assert refused.hint
+            path = folder / "cascade_state.json"
+            assert not path.exists() or StateManager(path).load().rev >= 0
+            assert run(open_engine(folder, world)) == 0
+        assert_done_once(folder, world)
+
+
+def test_death_during_a_retry(tmp_path: Path) -> None:
+    """Killed anywhere in a retry and the run after it, doing both again completes the plan with one second attempt."""
+    for _, folder, world, disk in sweep(tmp_path, die, repeat=False):
+        world.failing = {"B@1"}
+        assert run(open_engine(folder, world)) == 1
+        try:
+            retry_and_run(open_engine(folder, world, disk))
+        except Died:
+            assert retry_and_run(open_engine(folder, world)) == 0
+        tasks = StateManager(folder / "cascade_state.json").load().tasks
+        assert all(task.status is TaskStatus.COMPLETED for task in tasks.values())
+        assert Counter(key.partition("@")[0] for key in world.began) == {"A": 1, "B": 2, "C": 1, "D": 1}

@@ -1,0 +1,426 @@
+"""Limits of providers: one is left alone, the others go on; nothing is lost, no retry used up, nobody hammers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import make_engine
+from fakes import FakeClock, FakeExecutor, exits, ok
+
+from nova_core.clock import seconds
+from nova_core.command import Command, CommandKind
+from nova_core.config import AgentConfig, Config
+from nova_core.engine.attempts.quota import Quotas
+from nova_core.executors.base import Ended, Job
+from nova_core.plan.board import Selection
+from nova_core.state.events import Event, EventKind
+from nova_core.state.schema import Reason, TaskStatus
+
+AGENTS = {
+    "a": AgentConfig(command=("true", "{prompt}"), parser="claude", provider="north"),
+    "b": AgentConfig(command=("true", "{prompt}"), parser="claude", provider="south"),
+}
+DONE = {"type": "result", "subtype": "success", "is_error": False, "result": "done", "modelUsage": {},
+        "model_usage_since_last_result": {"m": {"inputTokens": 10, "outputTokens": 1, "costUSD": 0.5}}}  # fmt: skip
+
+
+def api_error(status: int, words: str = "no") -> dict[str, Any]:
+    return {"type": "result", "subtype": "success", "is_error": True, "result": words, "api_error_status": status,
+            "terminal_reason": "api_error", "modelUsage": {}, "model_usage_since_last_result": {}}  # fmt: skip
+
+
+class Script:
+    """Agents that print, per agent and attempt, what is given; then `DONE`. `began` has the time of each start."""
+
+    def __init__(self, folder: Path, **lines: list[Any]) -> None:
+        self.folder = folder
+        self.lines = lines
+        self.executor = FakeExecutor(FakeClock())
+        self.executor.outcome = self
+        self.began: list[tuple[str, float]] = []
+
+    def __call__(self, job: Job) -> Ended:
+        task = job.key.partition("@")[0]
+        self.began.append((task, self.executor.clock.now()))
+        left = self.lines.get(task, [])
+        events = left.pop(0) if left else DONE
+        events = events if isinstance(events, list) else [events]
+        log = self.folder / "logs" / job.log
+        log.write_text("".join(json.dumps({"session_id": f"s-{task}", **event}) + "\n" for event in events))
+        self.executor.clock.advance(1.0)
+        return exits(1)(job) if events[-1].get("is_error") else ok(job)
+
+    def starts(self, task: str) -> list[float]:
+        return [at for name, at in self.began if name == task]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., Any]:
+    """Make an engine over a script; `agents` names each task's."""
+
+    def make(script: Script, agents: dict[str, str], **options: Any) -> Any:
+        rows = [(task, "-") for task in agents]
+        columns = {"Agent": agents, "Command": dict.fromkeys(agents, "")}
+        config = options.pop("config", Config(agents=AGENTS, quota_delay=30.0))
+        return make_engine(
+            tmp_path, rows, executor=script.executor, extra=columns, config=config, max_workers=1, **options
+        )[0]
+
+    return make
+
+
+def test_a_limit_with_its_time_is_waited_for(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """One provider is left alone until the moment it named, the other goes on, and nobody has to do anything."""
+    words = "You've hit your limit, try again in 2 hours"
+    script = Script(tmp_path, A=[api_error(429, words)])
+    engine = build(script, {"A": "a", "B": "b", "C": "a"})
+    events: list[Event] = []
+    engine.subscribe(events.append)
+    result = engine.run()
+    assert result.exit_code == 0
+    first, second = script.starts("A")
+    assert second - first >= 7200
+    assert script.starts("B")[0] - first < 60
+    assert script.starts("C")[0] - first >= 7200, "its provider was held before it began"
+    state = engine.store.tasks["A"]
+    assert (state.attempt, state.failures, state.waits_for, state.retry_at) == (2, 0, None, None)
+    paused = next(event for event in events if event.kind is EventKind.PROVIDER_PAUSED)
+    assert paused.message.startswith("north is left alone for 2h")
+    assert engine.store.run.quotas == {}
+
+
+def test_a_limit_says_when_in_an_event(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """The moment of a reset, as seconds since the epoch, is believed before words."""
+    script = Script(tmp_path)
+    at = script.executor.clock.now() + 1000
+    limit = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": at}}
+    script.lines["A"] = [[limit, api_error(429)]]
+    assert build(script, {"A": "a"}).run().exit_code == 0
+    assert script.starts("A")[1] >= at
+
+
+def test_without_a_time_the_pauses_grow(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Backoff with jitter: about 30, 60, 120 seconds, and again from 30 once it served."""
+    script = Script(tmp_path, A=[api_error(429)] * 3, B=[api_error(429)])
+    assert build(script, {"A": "a", "B": "a"}).run().exit_code == 0
+    a = script.starts("A")
+    gaps = [later - earlier for earlier, later in pairwise(a)]
+    assert [round(gap / wanted, 1) for gap, wanted in zip(gaps, (31, 61, 121), strict=True)] == pytest.approx(
+        [1, 1, 1], abs=0.3
+    )
+
+
+def test_a_hold_survives_a_restart(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """The next engine waits for the same moment."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 1 hour")])
+    engine = build(script, {"A": "a"})
+    engine.run(max_iterations=6)
+    until = engine.store.run.quotas["north"].until
+    state = engine.store.tasks["A"]
+    assert (state.status, state.waits_for, state.retry_at) == (TaskStatus.PENDING, "north", until)
+    again, _ = make_engine(tmp_path, executor=script.executor, config=Config(agents=AGENTS), max_workers=1)
+    assert again.store.run.quotas["north"].until == until
+    assert again.run().exit_code == 0
+    assert script.starts("A")[1] >= seconds(until) - 0.01
+
+
+@pytest.mark.parametrize("kind", [CommandKind.RETRY, CommandKind.RESUME])
+def test_a_person_can_try_again_now(kind: CommandKind, tmp_path: Path, build: Callable[..., Any]) -> None:
+    """`nova retry ID` and `nova resume` lift the hold, for all that wait for it."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
+    engine = build(script, {"A": "a", "B": "a"})
+    start = script.executor.clock.now()
+
+    def act(event: Any) -> None:
+        if event.kind is EventKind.TASK_HELD and event.task == "B":
+            engine.post(Command(kind, ("A",) if kind is CommandKind.RETRY else ()))
+
+    engine.subscribe(act)
+    assert engine.run().exit_code == 0
+    assert script.executor.clock.now() - start < 600
+
+
+def test_a_person_can_give_up(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """`nova cancel ID` ends the wait."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
+    engine = build(script, {"A": "a"})
+    engine.subscribe(lambda e: e.kind is EventKind.TASK_HELD and engine.post(Command(CommandKind.CANCEL, ("A",))))
+    assert engine.run().exit_code == 1
+    assert engine.store.tasks["A"].reason is Reason.CANCELLED
+
+
+def test_bad_credentials_stop_the_provider(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """No retry and no other task with that key; the next run tries it again."""
+    script = Script(tmp_path, A=[api_error(401, "invalid key")])
+    engine = build(script, {"A": "a", "B": "a", "C": "b"}, config=Config(agents=AGENTS, retries=3))
+    assert engine.run().exit_code == 1
+    state = engine.store.tasks
+    assert (state["A"].status, state["A"].attempt, state["A"].verdict) == (TaskStatus.FAILED, 1, "bad_credentials")
+    assert (state["B"].status, state["B"].attempt, state["B"].waits_for) == (TaskStatus.PENDING, 0, "north")
+    assert state["C"].status is TaskStatus.COMPLETED
+    again, _ = make_engine(tmp_path, executor=script.executor, config=Config(agents=AGENTS), max_workers=1)
+    again.apply(Command(CommandKind.RETRY, ("A",)))
+    assert again.run().exit_code == 0
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_a_task_with_two_agents_goes_on_with_the_other(status: int, tmp_path: Path, build: Callable[..., Any]) -> None:
+    """The fallback is used at once, and again the first when it serves."""
+    script = Script(tmp_path, A=[api_error(status, "try again in 1 hour")])
+    engine = build(script, {"A": "a, b"})
+    assert engine.run().exit_code == 0
+    assert engine.store.tasks["A"].agent == "b"
+    assert script.starts("A")[1] - script.starts("A")[0] < 60
+
+
+def said(engine: Any) -> list[str]:
+    """The messages of a run to come."""
+    messages: list[str] = []
+    engine.subscribe(lambda event: messages.append(event.message))
+    return messages
+
+
+def limited(at: float) -> list[Any]:
+    """A limit that names a moment (seconds since the epoch)."""
+    limit = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": at}}
+    return [limit, api_error(429)]
+
+
+def test_a_moment_that_is_past_names_none(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """A provider whose reset is a minute ago is not started upon every second: the pauses grow as without a moment."""
+    script = Script(tmp_path)
+    at = script.executor.clock.now() - 60
+    script.lines["A"] = [limited(at) for _ in range(3)]
+    assert build(script, {"A": "a"}).run().exit_code == 0
+    gaps = [later - earlier for earlier, later in pairwise(script.starts("A"))]
+    assert [round(gap / wanted, 1) for gap, wanted in zip(gaps, (31, 61, 121), strict=True)] == pytest.approx(
+        [1, 1, 1], abs=0.3
+    )
+
+
+def test_a_moment_that_proves_wrong_is_believed_once(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Who says "in 1 s" and refuses again after it is left alone for longer."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 1 s")] * 3)
+    assert build(script, {"A": "a"}).run().exit_code == 0
+    first, second, third = (later - earlier for earlier, later in pairwise(script.starts("A")))
+    assert first < 5
+    assert second > 40
+    assert third > 80
+
+
+def test_a_later_moment_makes_a_hold_longer(tmp_path: Path) -> None:
+    """What an attempt under way is told counts, though its provider is held already; a refused key always does."""
+    engine, executor = make_engine(tmp_path, [("A", "-")])
+    quotas = Quotas(engine.store, Config(quota_delay=30.0), executor.clock)
+    start = executor.clock.now()
+    guessed = quotas.strike("north", "429", None)
+    assert quotas.strike("north", "429", None) == guessed
+    assert quotas.strike("north", "429", 1.0) == guessed
+    named = quotas.strike("north", "resets in 5 hours", 18_000.0)
+    assert (seconds(named.until or ""), named.tries) == pytest.approx((start + 18_000, 1))
+    assert quotas.strike("north", "resets in 5 hours", 18_000.4) == named
+    quotas.block("north", "invalid key")
+    assert quotas.strike("north", "resets in 9 hours", 32_400.0).until is None
+    held = quotas.held("north")
+    assert held is not None
+    assert held.until is None
+    engine.close()
+
+
+def test_a_refused_key_ends_the_waits_of_others(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Nobody waits for hours for a provider whose key turned out to be refused: the run ends."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")], B=[api_error(401, "invalid key")])
+    engine = build(script, {"A": "a", "B": "a"})
+    engine.max_workers = 2
+    start = script.executor.clock.now()
+    assert engine.run().exit_code == 1
+    assert script.executor.clock.now() - start < 600
+    assert (engine.store.tasks["A"].waits_for, engine.store.tasks["A"].retry_at) == ("north", None)
+
+
+def test_a_limit_without_a_moment_is_not_waited_for_for_ever(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """After twenty refusals in a row a task fails, hours later; who watches sees the patience go."""
+    script = Script(tmp_path, A=[api_error(429)] * 99)
+    engine = build(script, {"A": "a"})
+    messages = said(engine)
+    assert engine.run().exit_code == 1
+    state = engine.store.tasks["A"]
+    assert (state.status, state.reason, state.refusals) == (TaskStatus.FAILED, Reason.RATE_LIMITED, 20)
+    starts = script.starts("A")
+    assert len(starts) == 20
+    assert 5 * 3600 < starts[-1] - starts[0] < 12 * 3600
+    assert any("(refused 19 times in a row, of 20 at most)" in message for message in messages)
+    assert "A is given up: refused 20 times in a row" in messages
+
+
+def test_a_limit_that_names_its_moment_uses_up_no_patience(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Twenty-two limits in a row, each with its moment, are waited for."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 40 minutes")] * 22)
+    engine = build(script, {"A": "a"})
+    assert engine.run().exit_code == 0
+    assert engine.store.tasks["A"].refusals == 0
+
+
+def test_who_is_served_has_all_patience_again(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Refusals count in a row: an attempt that came to an end of its own, even a bad one, is served."""
+    failed = {**api_error(400, "bad request"), "api_error_status": 400}
+    lines = [*[api_error(429)] * 15, failed, *[api_error(429)] * 15]
+    script = Script(tmp_path, A=lines)
+    engine = build(script, {"A": "a"}, config=Config(agents=AGENTS, retries=1))
+    assert engine.run().exit_code == 0
+    assert engine.store.tasks["A"].refusals == 0
+
+
+def test_limits_are_no_overloads(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Three rate limits and an overload are not four overloads."""
+    script = Script(tmp_path, A=[api_error(429), api_error(429), api_error(429), api_error(529)])
+    assert build(script, {"A": "a"}).run().exit_code == 0
+
+
+def test_a_provider_in_trouble_is_left_for_another(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Each of six tasks meets an overload of the first agent, and none fails of it: all go on with the second."""
+    script = Script(tmp_path, **{name: [api_error(529)] for name in "ABCDEF"})
+    engine = build(script, dict.fromkeys("ABCDEF", "a, b"), config=Config(agents=AGENTS, quota_delay=0.01))
+    assert engine.run().exit_code == 0
+    assert {state.agent for state in engine.store.tasks.values()} == {"b"}
+
+
+def test_a_run_with_another_agent_does_not_wait_for_the_first(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """A task that waits for a provider starts at once in a run whose agent is another's."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
+    build(script, {"A": ""}, config=Config(agents=AGENTS, agent=("a",))).run(max_iterations=6)
+    start = script.executor.clock.now()
+    config = Config(agents=AGENTS, agent=("b",))
+    again, _ = make_engine(tmp_path, executor=script.executor, config=config, max_workers=1)
+    assert again.run().exit_code == 0
+    assert script.executor.clock.now() - start < 60
+    assert again.store.tasks["A"].agent == "b"
+
+
+def test_a_run_does_not_wait_for_what_it_is_not_about(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """`--only B` ends with B, though A waits for its provider, and leaves that wait as it is."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
+    build(script, {"A": "a", "B": "b"}).run(max_iterations=3)
+    start = script.executor.clock.now()
+    again, _ = make_engine(
+        tmp_path, executor=script.executor, config=Config(agents=AGENTS), selection=Selection(only=("B",))
+    )
+    before = again.store.tasks["A"]
+    assert before.waits_for == "north"
+    assert again.run().exit_code == 0
+    assert script.executor.clock.now() - start < 60
+    assert (again.store.tasks["A"].waits_for, again.store.tasks["A"].retry_at) == ("north", before.retry_at)
+
+
+@pytest.mark.parametrize("holds", [{}, {"north": {"until": "soon", "reason": "x", "tries": 1}}])
+def test_a_moment_nobody_can_read_is_now(holds: dict[str, Any], tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Another program wrote the moments in its own words: the task runs."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
+    build(script, {"A": "a"}).run(max_iterations=6)
+    path = tmp_path / "cascade_state.json"
+    state = json.loads(path.read_text())
+    state["tasks"]["A"] |= {"retry_at": "soon"}
+    state["run"]["quotas"] = holds
+    path.write_text(json.dumps(state))
+    start = script.executor.clock.now()
+    again, _ = make_engine(tmp_path, executor=script.executor, config=Config(agents=AGENTS))
+    assert again.run().exit_code == 0
+    assert script.executor.clock.now() - start < 60
+
+
+def test_a_refused_key_leaves_the_other_agent_to_wait_for(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """The second agent serves later, so the task waits for it, though the key of the first is refused."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 1 hour"), api_error(401, "invalid key")])
+    engine = build(script, {"A": "b, a"})
+    assert engine.run().exit_code == 0
+    first, second, third = script.starts("A")
+    assert second - first < 60
+    assert third - first >= 3600
+    assert engine.store.tasks["A"].agent == "b"
+
+
+def test_a_provider_in_trouble_fails_the_task_in_the_end(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Overload is waited for a few times only: it may be the task that causes it."""
+    script = Script(tmp_path, A=[api_error(500)] * 9)
+    engine = build(script, {"A": "a"})
+    assert engine.run().exit_code == 1
+    state = engine.store.tasks["A"]
+    assert (state.attempt, state.reason, state.verdict) == (4, Reason.RATE_LIMITED, "overloaded")
+
+
+def claude_in(folder: Path) -> dict[str, AgentConfig]:
+    """Agent "a" is claude, with a program that is there."""
+    program = folder / "claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    return {"a": AgentConfig(use="claude", env={"PATH": str(folder)})}
+
+
+def test_a_command_that_cannot_resume_begins_anew(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """A command of one's own gets the whole prompt again after a limit, and all its tokens and dollars count."""
+    end = {"type": "result", "subtype": "success", "is_error": False, "result": "done", "total_cost_usd": 0.5,
+           "modelUsage": {"m": {"inputTokens": 1000, "outputTokens": 500, "costUSD": 0.5}}}  # fmt: skip
+    script = Script(tmp_path, A=[{**end, "is_error": True, "api_error_status": 429, "result": "429"}, end])
+    engine = build(script, {"A": "a"})
+    assert engine.run().exit_code == 0
+    first, second = script.executor.jobs
+    assert first.argv == second.argv
+    assert "Task A" in second.argv[1]
+    state = engine.store.tasks["A"]
+    assert (state.token_usage.input_tokens, state.token_usage.output_tokens, state.cost_usd) == (2000, 1000, 1.0)
+
+
+def test_an_agent_that_was_cut_off_goes_on_with_its_session(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """Work that was paid for is not done again: the session is resumed, its tokens count once."""
+    used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
+    cut = {**api_error(429), "model_usage_since_last_result": used}
+    script = Script(tmp_path, A=[cut])
+    engine = build(script, {"A": "a"}, config=Config(agents=claude_in(tmp_path)))
+    assert engine.run().exit_code == 0
+    first, second = (job for job in script.executor.jobs)
+    assert "--resume" not in first.argv
+    assert second.argv[second.argv.index("--resume") + 1] == "s-A"
+    assert "was interrupted" in Path(second.stdin).read_text()
+    state = engine.store.tasks["A"]
+    assert (state.token_usage.input_tokens, state.cost_usd, state.estimated) == (110, 1.5, False)
+
+
+def test_a_session_that_is_gone_is_begun_anew(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """What cannot be resumed costs no retry."""
+    used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
+    cut = {**api_error(429), "model_usage_since_last_result": used}
+    gone = {"type": "result", "subtype": "error_during_execution", "is_error": True, "modelUsage": {},
+            "errors": ["No conversation found with session ID"], "model_usage_since_last_result": {}}  # fmt: skip
+    script = Script(tmp_path, A=[cut, gone])
+    engine = build(script, {"A": "a"}, config=Config(agents=claude_in(tmp_path)))
+    assert engine.run().exit_code == 0
+    assert ["--resume" in job.argv for job in script.executor.jobs] == [False, True, False]
+    state = engine.store.tasks["A"]
+    assert (state.attempt, state.failures, state.token_usage.input_tokens) == (3, 0, 110)
+
+
+def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """A plan whose only provider is held does not end: it waits."""
+    script = Script(tmp_path, A=[api_error(429, "try again in 9 hours")])
+    engine = build(script, {"A": "a", "B": "a", "C": "a"})
+    assert engine.run().exit_code == 0
+    assert script.starts("C")[0] - script.starts("A")[0] > 9 * 3600
+
+
+def test_the_wait_is_told_where_people_look(tmp_path: Path, build: Callable[..., Any]) -> None:
+    """`nova status` counts down, and says what can be done."""
+    from nova_core.cli.status import screen
+
+    script = Script(tmp_path, A=[api_error(429, "try again in 1 hour")])
+    engine = build(script, {"A": "a", "B": "a"})
+    engine.run(max_iterations=6)
+    now = seconds(engine.store.run.quotas["north"].until) - 252
+    text = "\n".join(screen(engine.store.snapshot(), engine.cascade, None, now))
+    assert "waiting for north: again in 4m 12s" in text
+    assert "nova resume tries again now" in text
+    assert "(waits for north in 4m 12s)" in text

@@ -1,0 +1,87 @@
+"""Nothing of a job survives its end, whatever kind of tree it grew."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from executor_kit import Lab, carrying
+from trees import KINDS
+
+from nova_core.executors.base import EndReason
+
+TREES = str(Path(__file__).parents[1] / "kits" / "trees.py")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    lab = Lab(tmp_path)
+    yield lab
+    lab.executor.close()
+
+
+def trial(lab: Lab, kind: str, how: str, *, own: bool) -> None:
+    """Grow the tree, end it, look for anything of it."""
+    tag = f"novatag{uuid.uuid4().hex}"
+    natural = ["natural"] if how == "natural" else []
+    argv = (sys.executable, "-I", "-S", TREES, kind, tag, *natural)
+    timeout = 0.2 if how == "timeout" else 0.0
+    lab.submit(tag, argv=argv, own_holder=own, grace=0.1, timeout=timeout, env={"TAG": tag})
+    if how == "cancel":
+        lab.says(tag, "ready")
+        lab.executor.cancel(tag, 0.1)
+    end = lab.end(tag)
+    assert carrying(tag) == []
+    assert end.survivors == ()
+    if how == "natural" or (kind == "leader_exits" and how == "timeout"):
+        assert (end.reason, end.code) == (EndReason.EXIT, 0)
+        assert end.leftovers
+    elif kind != "leader_exits":
+        assert end.reason == {"cancel": EndReason.CANCELLED, "timeout": EndReason.TIMEOUT}[how]
+
+
+CASES = [(kind, how, own) for kind in KINDS for how in ("cancel", "timeout", "natural") for own in (False, True)]
+NAMES = [f"{kind}-{how}-{'own' if own else 'shared'}" for kind, how, own in CASES]
+
+
+@pytest.mark.parametrize(("kind", "how", "own"), CASES, ids=NAMES)
+def test_nothing_of_the_tree_is_left_when_its_end_is_reported(lab: Lab, kind: str, how: str, own: bool) -> None:
+    """Two trials of each kind of tree, way to end and kind of holder."""
+    for _ in range(2):
+        trial(lab, kind, how, own=own)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "how", "own"), CASES, ids=NAMES)
+def test_nothing_of_the_tree_is_left_in_twenty_trials(lab: Lab, kind: str, how: str, own: bool) -> None:
+    """The same, often enough for races to show."""
+    for _ in range(20):
+        trial(lab, kind, how, own=own)
+
+
+def test_a_daemon_of_a_running_job_is_left_alone_when_another_job_ends(lab: Lab) -> None:
+    """A stray belongs to the job whose marker it carries, and ends with that job only."""
+    tag = f"novatag{uuid.uuid4().hex}"
+    lab.submit("first", shell=f"(setsid sh -c 'sleep 60; : {tag}' &) ; echo up; sleep 60")
+    lab.says("first", "up")
+    assert lab.run("second", argv=("/bin/true",)).leftovers == ()
+    assert carrying(tag)
+    lab.executor.cancel("first", 0.1)
+    lab.end("first")
+    assert carrying(tag) == []
+
+
+def test_an_unmarked_daemon_ends_with_the_last_job_that_may_have_started_it(lab: Lab) -> None:
+    """Without a marker nobody can tell whose it is, so it is ended when none of its possible parents runs."""
+    tag = f"novatag{uuid.uuid4().hex}"
+    lab.submit("other", shell="echo up; sleep 60")
+    lab.says("other", "up")
+    daemon = f"{sys.executable} -I -S {TREES} daemon_noenv {tag} natural"
+    assert lab.run("maker", shell=daemon).leftovers == ()
+    assert carrying(tag)
+    lab.executor.cancel("other", 0.1)
+    assert lab.end("other").leftovers != ()
+    assert carrying(tag) == []

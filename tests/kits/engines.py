@@ -1,0 +1,73 @@
+"""Builds engines on small plans, with fake processes unless told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from fakes import FakeClock, FakeExecutor
+
+from nova_core.config import Config
+from nova_core.executors.base import Ended, Job
+from nova_core.files.disk import Disk
+from nova_core.orchestrator import Orchestrator
+
+HEADER = "| Task ID | Task Name | What Changes | Depends On | Command |"
+
+
+def write_plan(
+    folder: Path, rows: Iterable[tuple[str, str]], *, extra: dict[str, dict[str, str]] | None = None
+) -> Path:
+    """A CASCADE.md in `folder`: rows of (id, dependencies); `extra` adds columns: {column: {id: value}}."""
+    columns = extra or {}
+    header = HEADER + "".join(f" {name} |" for name in columns)
+    lines = [
+        "# Test plan",
+        "",
+        "## L1: Branch",
+        "",
+        "### L2: Group",
+        "",
+        header,
+        "|" + " --- |" * (header.count("|") - 1),
+    ]
+    for task_id, deps in rows:
+        cells = [task_id, f"Task {task_id}", "does it", deps, columns.get("Command", {}).get(task_id, "true")]
+        cells += [values.get(task_id, "") for name, values in columns.items() if name != "Command"]
+        lines.append("| " + " | ".join(cells) + " |")
+    if "Command" in columns:
+        lines[6] = HEADER + "".join(f" {name} |" for name in columns if name != "Command")
+        lines[7] = "|" + " --- |" * (lines[6].count("|") - 1)
+    path = folder / "CASCADE.md"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def make_engine(
+    folder: Path,
+    rows: Iterable[tuple[str, str]] | None = None,
+    *,
+    outcome: Callable[[Job], Ended | None] | None = None,
+    executor: FakeExecutor | None = None,
+    extra: dict[str, dict[str, str]] | None = None,
+    config: Config | None = None,
+    max_workers: int = 2,
+    disk: Disk | None = None,
+    **options: Any,
+) -> tuple[Orchestrator, FakeExecutor]:
+    """An orchestrator over a fake executor and a fake clock; `rows` None keeps the plan that is there."""
+    if rows is not None:
+        write_plan(folder, rows, extra=extra)
+    fake = executor or FakeExecutor(FakeClock(), outcome)
+    engine = Orchestrator(
+        folder / "CASCADE.md",
+        folder / "cascade_state.json",
+        max_workers,
+        config=config or Config(),
+        clock=fake.clock,
+        disk=disk,
+        make_executor=lambda *_: fake,
+        **options,
+    )
+    return engine, fake

@@ -1,0 +1,116 @@
+"""Fakes of the clock, the disk and the processes, for tests of the engine that touch none of them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+
+from nova_core.clock import Clock
+from nova_core.executors.base import Ended, EndReason, Job, Report, Started
+from nova_core.files.disk import Disk
+
+
+class FakeClock(Clock):
+    """Time stands still until it is turned."""
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self.time = start
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time - 1_600_000_000.0
+
+    def advance(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class FakeExecutor:
+    """Runs nothing: each job ends on the next `wait`, as `outcome(job)` says, unless it is held or `None`.
+
+    `wait` turns the clock to the timeout when nothing happens, so that backoff needs no sleeping.
+    """
+
+    def __init__(self, clock: FakeClock, outcome: Callable[[Job], Ended | None] | None = None) -> None:
+        self.clock = clock
+        self.outcome = outcome or ok
+        self.jobs: list[Job] = []
+        self.running: dict[str, Job] = {}
+        self.most_running = 0
+        self.released: list[str] = []
+        self.found: list[Report] = []
+        self.cancelled: list[str] = []
+        self.reports: list[Report] = []
+
+    def recover(self) -> list[Report]:
+        return self.found
+
+    def prepare(self) -> None:
+        pass
+
+    def submit(self, job: Job) -> None:
+        assert job.key not in {j.key for j in self.jobs}, "a key is started at most once"
+        self.jobs.append(job)
+        self.running[job.key] = job
+        self.most_running = max(self.most_running, len(self.running))
+
+    def wait(self, timeout: float | None) -> list[Report]:
+        reports, self.reports = self.reports, []
+        for key, job in list(self.running.items()):
+            ended = self.outcome(job)
+            if ended is not None:
+                del self.running[key]
+                reports.append(ended)
+        self.clock.advance(0.001 if reports else max(timeout or 0.0, 0.001))
+        return reports
+
+    def wake(self) -> None:
+        pass
+
+    def cancel(self, key: str, grace: float) -> None:
+        self.cancelled.append(key)
+        if self.running.pop(key, None):
+            self.reports.append(Ended(key, EndReason.CANCELLED, signal=15))
+
+    def release(self, keys: Iterable[str]) -> None:
+        self.released.extend(keys)
+
+    def close(self) -> None:
+        pass
+
+
+def ok(job: Job) -> Ended:
+    """The job left with exit code 0."""
+    return Ended(job.key, EndReason.EXIT, code=0)
+
+
+def exits(code: int) -> Callable[[Job], Ended]:
+    """Every job leaves with `code`."""
+    return lambda job: Ended(job.key, EndReason.EXIT, code=code)
+
+
+def running(key: str, pid: int = 4242, at: float = 1_700_000_000.0) -> Started:
+    """The job was found alive."""
+    return Started(key, pid, at)
+
+
+class FaultyDisk(Disk):
+    """Fails, or dies at, the n-th call (counted from 1); `calls` tells how many were made."""
+
+    def __init__(self, fail_at: int = 0, action: Callable[[], None] | None = None, repeat: bool = False) -> None:
+        self.calls = 0
+        self._fail_at = fail_at
+        self._action = action or no_space
+        self._repeat = repeat
+
+    def step(self, call: str, path: str) -> None:
+        self.calls += 1
+        if self.calls == self._fail_at or (self._repeat and self.calls > self._fail_at > 0):
+            self._action()
+
+
+def no_space() -> None:
+    """The disk is full."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

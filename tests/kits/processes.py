@@ -1,0 +1,104 @@
+"""Real runs of `nova` in a project folder, and a look at what they leave behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+NOVA = [sys.executable, "-m", "nova_core"]
+PATIENCE = 60.0
+
+
+def environment() -> dict[str, str]:
+    """The tests' own environment without what would steer Nova."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("NOVA_") and k != "GITHUB_ACTIONS"}
+
+
+def start_nova(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A `nova` of its own, in its own session, its output in `nova.out`."""
+    with (folder / "nova.out").open("a") as out:
+        return subprocess.Popen(
+            [*NOVA, *arguments],
+            cwd=folder,
+            stdout=out,
+            stderr=out,
+            env=environment(),
+            start_new_session=True,
+            text=True,
+        )
+
+
+def nova(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `nova` to its end."""
+    return subprocess.run(
+        [*NOVA, *arguments],
+        cwd=folder,
+        capture_output=True,
+        env=environment(),
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def tasks_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """The tasks of the state file; {} before there is one."""
+    try:
+        tasks: dict[str, dict[str, Any]] = json.loads((folder / "cascade_state.json").read_bytes())["tasks"]
+    except FileNotFoundError:
+        return {}
+    return tasks
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    """Wait until the condition holds; fails naming `what` if it never does."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.005)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Living processes that were started for tasks of the project in `folder`, found by their environment."""
+    mark = f"NOVA_PROJECT_ROOT={folder.resolve()}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            marked = mark in (entry / "environ").read_bytes().split(b"\0")
+            alive = (entry / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except OSError:
+            continue
+        if marked and alive:
+            found.append(int(entry.name))
+    return found
+
+
+def holders_of(folder: Path) -> list[int]:
+    """Pids of living holder processes of the project."""
+    mark = str(folder.resolve())
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if entry.name.isdigit() and any(b"holder.holder" in w for w in words):
+                at_home = os.readlink(entry / "cwd") == mark or any(mark.encode() in w for w in words)
+                found += [int(entry.name)] if at_home else []
+        except OSError:
+            continue
+    return found
+
+
+def kill(pid: int) -> None:
+    """SIGKILL, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,392 @@
+"""`ProgressTracker`: what happens to tasks is kept, folded and told, from many threads and processes."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from nova_core.errors import EnvironmentProblem
+from nova_core.files.disk import Disk
+from nova_core.progress import ExecutionEvent, ProgressTracker, TaskProgress
+from nova_core.state.database import Database
+from nova_core.state.task_progress import MOST_EVENTS
+
+
+@pytest.fixture(params=["memory", "database"])
+def tracker(request: pytest.FixtureRequest, tmp_path: Path) -> ProgressTracker:
+    """A tracker in memory, and one on a database."""
+    return ProgressTracker(Database(str(tmp_path / "test.db")) if request.param == "database" else None)
+
+
+def known(tracker: ProgressTracker, task_id: str) -> TaskProgress:
+    """What the tracker knows of a task that it must know."""
+    found = tracker.get_progress(task_id)
+    assert found is not None
+    return found
+
+
+# as the documents use it
+
+
+def test_a_task_starts(tracker: ProgressTracker) -> None:
+    """`start_task(id, agent, criteria_total)` gives the task in progress, and it is among the active ones."""
+    progress = tracker.start_task("task_1", "agent_1", criteria_total=3)
+    assert (progress.task_id, progress.agent_id, progress.status) == ("task_1", "agent_1", "in_progress")
+    assert (progress.criteria_total, progress.criteria_verified, progress.max_iterations) == (3, 0, 20)
+    assert progress.started_at is not None
+    assert tracker.get_all_active() == [progress]
+
+
+def test_one_criterion_of_four_is_a_quarter(tracker: ProgressTracker) -> None:
+    """A criterion is verified by its index from 0; the share of those that hold is the progress."""
+    tracker.start_task("task_1", "agent_1", criteria_total=4)
+    tracker.verify_criterion("task_1", 0)
+    progress = known(tracker, "task_1")
+    assert (progress.criteria_verified, progress.progress_percent) == (1, 25)
+
+
+@pytest.mark.parametrize(("success", "status", "percent"), [(True, "complete", 100), (False, "failed", 25)])
+def test_a_task_is_over(tracker: ProgressTracker, success: bool, status: str, percent: int) -> None:
+    """`complete_task` says how it ended and when; only success is 100 %, and the task is no longer active."""
+    tracker.start_task("task_1", "agent_1", criteria_total=2)
+    tracker.update_progress("task_1", 25)
+    tracker.complete_task("task_1", success=success)
+    progress = known(tracker, "task_1")
+    assert (progress.status, progress.progress_percent) == (status, percent)
+    assert progress.completed_at is not None
+    assert tracker.get_all_active() == []
+
+
+def test_listeners_hear_of_every_change_once(tracker: ProgressTracker) -> None:
+    """Two changes are two calls, each with the task as it is then, whose last event is the change."""
+    updates: list[TaskProgress] = []
+    tracker.add_listener(updates.append)
+    tracker.start_task("task_1", "agent_1", criteria_total=1)
+    tracker.verify_criterion("task_1", 0)
+    assert [update.progress_percent for update in updates] == [0, 100]
+    assert [update.last_event.event_type for update in updates if update.last_event] == ["start", "progress"]
+    tracker.remove_listener(updates.append)
+    tracker.remove_listener(updates.append)
+    tracker.complete_task("task_1", success=True)
+    assert len(updates) == 2
+
+
+def test_the_format_of_the_graph(tracker: ProgressTracker) -> None:
+    """`to_graph_ui` has what a node and its agent's panel need, as plain values."""
+    tracker.start_task("task_1", "agent_1", criteria_total=2, name="Build")
+    tracker.verify_criterion("task_1", 1)
+    shown = known(tracker, "task_1").to_graph_ui()
+    assert {"sessionId", "iteration", "progress", "criteria", "logs", "status"} <= shown.keys()
+    assert (shown["id"], shown["label"], shown["type"], shown["sessionId"]) == (
+        "task_1",
+        "Build",
+        "task",
+        "sess_task_1",
+    )
+    assert [criterion["status"] for criterion in shown["criteria"]] == ["pending", "pass"]
+    assert [log["message"] for log in shown["logs"]] == ["Task execution started", "Criterion 2 verified"]
+    assert msgspec.json.decode(msgspec.json.encode(shown)) == shown
+
+
+# each method
+
+
+def test_criteria_have_texts_and_evidence(tracker: ProgressTracker) -> None:
+    """Criteria may be given as texts, are then known by them, and can turn out not to hold after all."""
+    tracker.start_task("T", criteria=["tests pass", "docs are there"], name="Build")
+    tracker.verify_criterion("T", "docs are there", evidence="README.md")
+    verified = known(tracker, "T").criteria[1]
+    assert (verified.text, verified.verified, verified.evidence) == ("docs are there", True, "README.md")
+    tracker.verify_criterion("T", 1, verified=False)
+    assert (known(tracker, "T").criteria_verified, known(tracker, "T").progress_percent) == (0, 0)
+
+
+@pytest.mark.parametrize("criterion", [-1, 2, "nothing of the kind"])
+def test_a_criterion_that_is_none(tracker: ProgressTracker, criterion: int | str) -> None:
+    """What names no criterion of the task is a mistake, and changes nothing."""
+    tracker.start_task("T", "a", 2)
+    with pytest.raises(ValueError, match="T has 2 criteria"):
+        tracker.verify_criterion("T", criterion)
+    assert len(known(tracker, "T").events) == 1
+
+
+def test_one_more_criterion_takes_nothing_away(tracker: ProgressTracker) -> None:
+    """Who said 60 % and then proves the first of four criteria is still at 60 %."""
+    tracker.start_task("T", "a", 4)
+    tracker.update_progress("T", 60, step="writing")
+    tracker.verify_criterion("T", 0)
+    assert (known(tracker, "T").progress_percent, known(tracker, "T").current_step) == (60, "writing")
+
+
+@pytest.mark.parametrize(("given", "kept"), [(-5, 0), (33.9, 33), (250, 100)])
+def test_a_percentage_stays_within_its_bounds(tracker: ProgressTracker, given: float, kept: int) -> None:
+    """Whatever is told, the progress is a whole number from 0 to 100."""
+    tracker.start_task("T")
+    tracker.update_progress("T", progress=given)
+    assert known(tracker, "T").progress_percent == kept
+
+
+def test_actions_and_their_files(tracker: ProgressTracker) -> None:
+    """What an agent wrote or edited with success counts among the files, each file once, in one list."""
+    tracker.start_task("T")
+    tracker.log_action("T", "write", "a.py", True)
+    tracker.log_action("T", "edit", "a.py", True)
+    tracker.log_action("T", "edit", "b.py", True)
+    tracker.log_action("T", "edit", "c.py", False)
+    tracker.log_action("T", "ran the tests", {"passed": 3}, files_modified=["report.xml"])
+    progress = known(tracker, "T")
+    assert (progress.files_created, progress.files_modified) == (("a.py",), ("b.py", "report.xml"))
+    assert [event.message for event in progress.events[-2:]] == ["✗ edit: c.py", "✓ ran the tests"]
+    assert progress.events[-1].details["info"] == {"passed": 3}
+
+
+def test_iterations_and_errors(tracker: ProgressTracker) -> None:
+    """The round is counted, an error is kept and does not end the task; success forgets it."""
+    tracker.start_task("T", max_iterations=5)
+    tracker.update_iteration("T", 2)
+    tracker.log_error("T", ValueError("no such module"))
+    progress = known(tracker, "T")
+    assert (progress.iteration, progress.max_iterations, progress.status) == (2, 5, "in_progress")
+    assert (progress.error, progress.events[-1].event_type) == ("no such module", "error")
+    tracker.complete_task("T", True)
+    assert known(tracker, "T").error is None
+
+
+def test_a_task_that_nobody_started(tracker: ProgressTracker) -> None:
+    """Whatever is said of it, nothing happens and nobody is told."""
+    heard: list[TaskProgress] = []
+    tracker.add_listener(heard.append)
+    for told in (
+        tracker.update_iteration("X", 1), tracker.update_progress("X", 5), tracker.verify_criterion("X", 0),
+        tracker.log_action("X", "edit", "a", True), tracker.log_error("X", "e"), tracker.complete_task("X", True),
+    ):  # fmt: skip
+        assert told is None
+    assert (tracker.get_progress("X"), heard) == (None, [])
+
+
+def test_starting_again(tracker: ProgressTracker) -> None:
+    """A task that starts anew has nothing of its last execution but the name and the events."""
+    tracker.start_task("T", "a", 2, name="Build")
+    tracker.log_action("T", "write", "a.py", True)
+    tracker.complete_task("T", False, summary="broken")
+    progress = tracker.start_task("T", "b", 1)
+    assert (progress.name, progress.files_created, progress.error, progress.completed_at) == ("Build", (), None, None)
+    assert (progress.agent_id, progress.criteria_total, len(progress.events)) == ("b", 1, 4)
+
+
+def test_to_dict_has_both_kinds_of_names(tracker: ProgressTracker) -> None:
+    """Every field by its name, and those a program in a browser uses; all of it plain values."""
+    tracker.start_task("T", "a", criteria=["it works"])
+    tracker.log_action("T", "write", "a.py", True)
+    found = known(tracker, "T").to_dict()
+    assert (found["task_id"], found["taskId"], found["agentId"]) == ("T", "T", "a")
+    assert found["criteria"] == [{"text": "it works", "verified": False, "evidence": "", "command": None}]
+    assert found["files_created"] == found["filesCreated"] == ["a.py"]
+    assert (found["progress_percent"], found["progress"], found["cost"]) == (0, 0, None)
+    assert [log["message"] for log in found["logs"]] == ["Task execution started", "✓ write: a.py"]
+    assert msgspec.json.decode(msgspec.json.encode(found)) == found
+
+
+def test_an_event_as_a_dictionary() -> None:
+    """`ExecutionEvent` is made as the documents make it."""
+    event = ExecutionEvent(timestamp="2026-01-02T03:04:05+00:00", event_type="start", message="begins")
+    assert event.to_dict() == {
+        "timestamp": "2026-01-02T03:04:05+00:00", "event_type": "start", "message": "begins", "details": {},
+        "task_id": "",
+    }  # fmt: skip
+
+
+def test_old_events_give_way(tracker: ProgressTracker) -> None:
+    """A task keeps its last 1,000 events at hand, and everything they came to."""
+    tracker = ProgressTracker()
+    tracker.start_task("T")
+    for number in range(MOST_EVENTS + 5):
+        tracker.update_progress("T", 1, message=f"step {number}")
+    progress = known(tracker, "T")
+    assert (len(progress.events), progress.events[-1].message) == (MOST_EVENTS, f"step {MOST_EVENTS + 4}")
+    assert progress.started_at is not None
+
+
+# listeners
+
+
+def test_a_broken_listener_breaks_nothing(tracker: ProgressTracker, caplog: pytest.LogCaptureFixture) -> None:
+    """What a listener raises is logged; the change counts and the next listener hears of it."""
+    heard: list[TaskProgress] = []
+
+    def broken(progress: TaskProgress) -> None:
+        raise RuntimeError("no screen")
+
+    tracker.add_listener(broken)
+    tracker.add_listener(heard.append)
+    with caplog.at_level(logging.ERROR):
+        tracker.start_task("T")
+    assert (len(heard), "no screen" in caplog.text) == (1, True)
+
+
+def test_a_listener_may_use_the_tracker(tracker: ProgressTracker) -> None:
+    """A listener can ask, also from another thread that it waits for, and can go away."""
+    asked: list[TaskProgress | None] = []
+
+    def curious(progress: TaskProgress) -> None:
+        tracker.remove_listener(curious)
+        with ThreadPoolExecutor(1) as pool:
+            asked.append(pool.submit(tracker.get_progress, progress.task_id).result(timeout=30))
+
+    tracker.add_listener(curious)
+    started = tracker.start_task("T")
+    tracker.update_progress("T", 5)
+    assert asked == [started]
+
+
+# many at once
+
+
+def test_many_tasks_from_many_threads(tracker: ProgressTracker) -> None:
+    """40 tasks told by 8 threads at once: each has exactly its own events, and every change is told once."""
+    heard: list[str] = []
+    tracker.add_listener(lambda progress: heard.append(progress.task_id))
+
+    def execute(task_id: str) -> None:
+        tracker.start_task(task_id, "agent", 4)
+        for index in range(4):
+            tracker.log_action(task_id, "write", f"{task_id}/{index}", True)
+            tracker.verify_criterion(task_id, index)
+        tracker.complete_task(task_id, True)
+
+    ids = [f"T{number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(execute, ids))
+    for task_id in ids:
+        progress = known(tracker, task_id)
+        assert (progress.status, progress.criteria_verified, len(progress.events)) == ("complete", 4, 10)
+        assert progress.files_created == tuple(f"{task_id}/{index}" for index in range(4))
+    assert sorted(heard) == sorted(ids * 10)
+
+
+def test_one_task_from_many_threads(tracker: ProgressTracker) -> None:
+    """No change of one task is lost when many threads make them."""
+    tracker.start_task("T", "agent", 64)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda index: tracker.verify_criterion("T", index), range(64)))
+    assert (known(tracker, "T").criteria_verified, known(tracker, "T").progress_percent) == (64, 100)
+
+
+def test_two_trackers_on_one_file(tmp_path: Path) -> None:
+    """What one tracker is told the other knows, also when both tell at once."""
+    one, two = (ProgressTracker(tmp_path / "p.db") for _ in range(2))
+    one.start_task("T", "agent", 20)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda n: (one, two)[n % 2].verify_criterion("T", n), range(20)))
+    assert known(one, "T") == known(two, "T")
+    assert known(one, "T").criteria_verified == 20
+    one.close()
+    two.close()
+
+
+# on disk
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_reopening_finds_everything(tmp_path: Path, kind: Any) -> None:
+    """A tracker on an existing file knows what the last one was told, to the last field."""
+    tracker = ProgressTracker(kind(tmp_path / "p.db"))
+    tracker.start_task("T", "agent", criteria=["works"], name="Build", max_cost=2.5, colour="red")
+    tracker.log_action("T", "write", "a.py", True)
+    tracker.verify_criterion("T", 0, evidence="seen")
+    before = tracker.complete_task("T", True, summary="well")
+    tracker.start_task("U")
+    tracker.close()
+    again = ProgressTracker(kind(tmp_path / "p.db"))
+    assert known(again, "T") == before
+    assert [task.task_id for task in again.get_all_active()] == ["U"]
+    assert known(again, "T").events[0].details["colour"] == "red"
+    again.close()
+
+
+def test_a_change_that_the_disk_refuses_does_not_count(tmp_path: Path) -> None:
+    """The caller gets an `OSError`, nobody is told, and the task is as it was."""
+
+    class Full(Disk):
+        full = False
+
+        def step(self, call: str, path: str) -> None:
+            if self.full:
+                raise OSError(28, "No space left on device")
+
+    disk = Full()
+    tracker = ProgressTracker(Database(tmp_path / "p.db", disk))
+    heard: list[TaskProgress] = []
+    started = tracker.start_task("T")
+    tracker.add_listener(heard.append)
+    disk.full = True
+    with pytest.raises(OSError, match="No space"):
+        tracker.complete_task("T")
+    assert (tracker.get_progress("T"), heard) == (started, [])
+    disk.full = False
+    tracker.complete_task("T")
+    assert [task.status for task in heard] == ["complete"]
+
+
+_OLD_TABLES = """
+CREATE TABLE events(
+  rev INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, task TEXT, message TEXT NOT NULL, patch BLOB NOT NULL);
+CREATE TABLE attempts(
+  run TEXT NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL, started_at TEXT, ended_at TEXT,
+  elapsed REAL NOT NULL, status TEXT NOT NULL, reason TEXT, exit_code INTEGER, signal INTEGER, error TEXT, log TEXT,
+  model TEXT, cost_usd REAL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL, cache_creation_tokens INTEGER NOT NULL{columns},
+  PRIMARY KEY(run, task, attempt)) WITHOUT ROWID;
+INSERT INTO events
+  VALUES(1, '2026-01-01T00:00:00.000+00:00', 'task_started', 'T', 'T started: Old', '{{"attempt": 1}}');
+INSERT INTO attempts(run, task, attempt, elapsed, status, input_tokens, output_tokens, cache_read_tokens,
+  cache_creation_tokens) VALUES('r', 'T', 1, 2.5, 'completed', 1, 2, 3, 4);
+"""
+
+
+def old_file(path: Path, version: int, columns: str) -> Path:
+    """A database as an older Nova left it."""
+    connection = sqlite3.connect(path)
+    connection.executescript(_OLD_TABLES.format(columns=columns))
+    connection.execute(f"PRAGMA user_version={version}")
+    connection.close()
+    return path
+
+
+_SECOND = ", agent TEXT, verdict TEXT, estimated INTEGER NOT NULL DEFAULT 0, session_id TEXT"
+
+
+@pytest.mark.parametrize(
+    ("version", "columns"),
+    [(1, ""), (1, ", agent TEXT"), (2, _SECOND)],
+    ids=["first", "first, killed while it was brought up", "second"],
+)
+def test_an_older_file_is_brought_up(tmp_path: Path, version: int, columns: str) -> None:
+    """What an older Nova wrote is kept, read, and can be added to; opening for reading alone changes nothing."""
+    path = old_file(tmp_path / "nova.db", version, columns)
+    viewer = Database(path, read_only=True)
+    assert ProgressTracker(viewer).get_progress("T") is not None
+    viewer.close()
+    database = Database(path)
+    tracker = ProgressTracker(database)
+    tracker.start_task("U")
+    assert [task.task_id for task in tracker.get_all_active()] == ["T", "U"]
+    row = database.attempts()[0]
+    assert (row.elapsed, row.cache_creation_tokens, row.estimated, row.agent) == (2.5, 4, False, None)
+    database.close()
+    again = Database(path)
+    assert known(ProgressTracker(again), "U").status == "in_progress"
+    again.close()
+
+
+def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+    """A file from a newer Nova is not opened for writing."""
+    path = old_file(tmp_path / "nova.db", 99, _SECOND)
+    with pytest.raises(EnvironmentProblem, match="newer Nova"):
+        ProgressTracker(path)

@@ -1,0 +1,216 @@
+"""`StateManager`: the published API, its schema, and what it does with other writers and bad files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from fakes import FaultyDisk
+
+from nova_core.errors import StateError
+from nova_core.state import StateManager, TaskStatus
+from nova_core.state.schema import TaskState, json_schema
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> StateManager:
+    manager = StateManager(tmp_path / "cascade_state.json")
+    manager.initialize("Test", "CASCADE.md")
+    return manager
+
+
+def test_initialize_writes_the_published_schema(manager: StateManager) -> None:
+    """A new file has the project's four fields and no tasks."""
+    state = manager.read_state()
+    assert state["project"] == {
+        "name": "Test", "cascade_file": "CASCADE.md", "started_at": None, "completed_at": None,
+    }  # fmt: skip
+    assert state["tasks"] == {}
+
+
+def test_initialize_fills_an_empty_file(tmp_path: Path) -> None:
+    """A file that somebody made empty beforehand is taken as new."""
+    path = tmp_path / "s.json"
+    path.touch()
+    manager = StateManager(str(path))
+    manager.update_task("F1", status=TaskStatus.PENDING)
+    assert manager.read_state()["tasks"]["F1"]["status"] == "pending"
+
+
+def test_a_task_has_every_field_of_the_schema(manager: StateManager) -> None:
+    """The twelve published fields are there from the first update on, with their types."""
+    manager.update_task("F1", status=TaskStatus.IN_PROGRESS, worker_id="w", pid=7, started_at="2026-01-01T00:00:00Z")
+    task = manager.read_state()["tasks"]["F1"]
+    published = {
+        "status": "in_progress", "worker_id": "w", "pid": 7, "started_at": "2026-01-01T00:00:00Z", "completed_at": None,
+        "duration_seconds": 0, "current_step": None, "error": None, "commit_sha": None, "files_changed": [],
+        "token_usage": {
+            "input_tokens": 0, "output_tokens": 0, "cache_read_tokens": 0, "cache_creation_tokens": 0,
+        },
+    }  # fmt: skip
+    assert {k: task[k] for k in published} == published
+
+
+def test_complete_and_fail(manager: StateManager) -> None:
+    """Completing sets the result, failing the error, and neither touches another task."""
+    manager.complete_task("F1", completed_at="t", duration_seconds=120, commit_sha="abc", files_changed=["a.py"])
+    manager.fail_task("F2", error="boom")
+    tasks = manager.read_state()["tasks"]
+    assert (tasks["F1"]["status"], tasks["F1"]["duration_seconds"], tasks["F1"]["files_changed"]) == (
+        "completed", 120, ["a.py"],
+    )  # fmt: skip
+    assert (tasks["F2"]["status"], tasks["F2"]["error"]) == ("failed", "boom")
+
+
+def test_token_updates_are_totals_and_leave_other_classes(manager: StateManager) -> None:
+    """A second update replaces the classes it names and keeps the rest."""
+    manager.update_task_tokens("F1", input_tokens=100, cache_read_tokens=5)
+    manager.update_task_tokens("F1", input_tokens=200, output_tokens=50)
+    usage = manager.read_state()["tasks"]["F1"]["token_usage"]
+    assert usage == {"input_tokens": 200, "output_tokens": 50, "cache_read_tokens": 5, "cache_creation_tokens": 0}
+
+
+def test_project_timestamps_are_kept(manager: StateManager) -> None:
+    """Setting one timestamp leaves the other."""
+    manager.update_project(started_at="a")
+    manager.update_project(completed_at="b")
+    project = manager.read_state()["project"]
+    assert (project["started_at"], project["completed_at"]) == ("a", "b")
+
+
+def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
+    """Reading what is not there raises `FileNotFoundError`."""
+    with pytest.raises(FileNotFoundError):
+        StateManager(tmp_path / "no.json").read_state()
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "damaged"),
+        (b"{", "damaged"),
+        (b"[]", "damaged"),
+        (b"null", "damaged"),
+        (b'{"version":1,"tasks":{"a":{"status":"odd"}}}', "damaged"),
+        (b'{"version":1,"tasks":{"a":{"pid":"x"}}}', "damaged"),
+        (b"\xff\xfe{}", "damaged"),
+        (b"[" * 100_000, "damaged"),
+        (b'{"version":99}', "newer"),
+    ],
+)
+def test_bad_files_are_refused_in_one_line(tmp_path: Path, content: bytes, word: str) -> None:
+    """A damaged or newer file raises one clear error and stays as it is."""
+    path = tmp_path / "cascade_state.json"
+    path.write_bytes(content)
+    with pytest.raises(StateError, match=word) as caught:
+        StateManager(path).load()
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == content
+
+
+def test_every_prefix_of_a_state_is_refused_or_whole(manager: StateManager) -> None:
+    """A file cut at any byte is refused, never half read."""
+    manager.update_task("F1", status=TaskStatus.PENDING)
+    whole = manager.path.read_bytes()
+    for length in range(len(whole.rstrip())):
+        manager.path.write_bytes(whole[:length])
+        with pytest.raises(StateError):
+            StateManager(manager.path).load()
+
+
+def test_an_older_file_loads(tmp_path: Path) -> None:
+    """A file with only the published fields, as other programs write it, loads; Nova's own get their defaults."""
+    path = tmp_path / "s.json"
+    path.write_text(
+        '{"project": {"name": "P", "cascade_file": "c", "started_at": null, "completed_at": null}, '
+        '"tasks": {"F1": {"status": "completed", "duration_seconds": 3, "future_field": 1}}}'
+    )
+    state = StateManager(path).load()
+    assert state.tasks["F1"].status is TaskStatus.COMPLETED
+    assert state.version == 1
+
+
+def test_two_managers_lose_nothing(manager: StateManager) -> None:
+    """Interleaved writers reload what the other wrote."""
+    other = StateManager(manager.path)
+    for i in range(10):
+        manager.update_task(f"A{i}", status=TaskStatus.PENDING)
+        other.update_task(f"B{i}", status=TaskStatus.PENDING)
+    assert len(manager.read_state()["tasks"]) == 20
+
+
+def test_threads_lose_nothing(manager: StateManager) -> None:
+    """Ten threads on one manager: every last value is there."""
+
+    def work(n: int) -> None:
+        for j in range(5):
+            manager.update_task_tokens(f"T{n}", input_tokens=n * 100 + j)
+
+    threads = [Thread(target=work, args=(n,)) for n in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    tasks = manager.read_state()["tasks"]
+    assert [tasks[f"T{n}"]["token_usage"]["input_tokens"] for n in range(10)] == [n * 100 + 4 for n in range(10)]
+
+
+def test_publish_refuses_to_overwrite_another_writer(manager: StateManager) -> None:
+    """The engine's publish writes nothing when somebody else wrote since, even within one clock tick."""
+    state = manager.load()
+    assert manager.publish(1, state.project, state.run, {"A": TaskState()}, None)
+    stat = os.stat(manager.path)
+    outside = StateManager(manager.path)
+    outside.complete_task("A")
+    os.utime(manager.path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert not manager.publish(2, state.project, state.run, {"A": TaskState()}, ["A"])
+    assert manager.adopt().tasks["A"].status is TaskStatus.COMPLETED
+
+
+def test_publish_encodes_only_what_changed(manager: StateManager) -> None:
+    """Unchanged tasks keep their bytes; changed, added and removed ones show."""
+    state = manager.load()
+    tasks = {"A": TaskState(), "B": TaskState()}
+    assert manager.publish(1, state.project, state.run, tasks, None)
+    tasks = {**tasks, "B": TaskState(status=TaskStatus.FAILED), "C": TaskState()}
+    assert manager.publish(2, state.project, state.run, tasks, {"B", "C"})
+    assert manager.load().tasks == tasks
+    del tasks["A"]
+    assert manager.publish(3, state.project, state.run, tasks, None)
+    assert json.loads(manager.path.read_bytes())["tasks"].keys() == {"B", "C"}
+
+
+def test_a_failed_write_leaves_the_old_state(tmp_path: Path) -> None:
+    """Whatever call of a write fails, the file is the old or the new state, and no temporary file stays."""
+    path = tmp_path / "s.json"
+    StateManager(path).initialize("old", "c")
+    n = 0
+    while True:
+        n += 1
+        disk = FaultyDisk(fail_at=n)
+        manager = StateManager(path, disk)
+        try:
+            manager.update_project(started_at=str(n))
+        except OSError:
+            assert StateManager(path).load().project.name == "old"
+            assert sorted(p.name for p in tmp_path.iterdir()) == ["s.json", "s.json.lock"]
+        if disk.calls < n:
+            break
+    assert n > 4
+    assert StateManager(path).load().project.started_at == str(n)
+
+
+def test_the_published_schema_is_the_codes(tmp_path: Path) -> None:
+    """docs/cascade_state.schema.json is what the code would generate, and a real file validates against it."""
+    import jsonschema
+
+    path = Path(__file__).parents[2] / "docs" / "cascade_state.schema.json"
+    schema = json.loads(path.read_text())
+    assert schema == json_schema()
+    manager = StateManager(tmp_path / "s.json")
+    manager.initialize("P", "c")
+    manager.complete_task("F1", completed_at="t", duration_seconds=1, files_changed=["x"])
+    jsonschema.validate(manager.read_state(), schema)

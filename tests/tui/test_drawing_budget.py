@@ -1,0 +1,114 @@
+"""What drawing costs, in counts: layouts and lines, with a thousand and with ten thousand tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from app_kit import beat, big_source, opened, settled
+from textual.screen import Screen
+
+from nova_core.state.schema import TaskStatus
+from nova_tui.pump import FASTEST, IDLE, SLOWEST, USUAL, Pace
+from nova_tui.widgets.task_tree import TaskTree
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often a screen was laid out and a line of the tree was drawn."""
+    found: Counter[str] = Counter()
+    lay_out, draw = Screen._refresh_layout, TaskTree.render_line
+
+    def counted_layout(self: Screen[object], *args: object, **options: object) -> None:
+        found["layouts"] += 1
+        lay_out(self, *args, **options)  # type: ignore[arg-type]
+
+    def counted_line(self: TaskTree, y: int) -> object:
+        found["lines"] += 1
+        return draw(self, y)
+
+    monkeypatch.setattr(Screen, "_refresh_layout", counted_layout)
+    monkeypatch.setattr(TaskTree, "render_line", counted_line)
+    return found
+
+
+@pytest.mark.parametrize("size", [1_000, 10_000])
+def test_an_update_costs_its_visible_rows(size: int, counts: Counter[str]) -> None:
+    """200 changes, 5 of them in view: those 5 rows and the three above them; no layout."""
+
+    async def run() -> None:
+        source = big_source(size)
+        async with opened(source) as (app, pilot):
+            for task in [*(f"B{n}" for n in range(5)), *(f"B{n}" for n in range(size - 195, size))]:
+                source.change(task, status=TaskStatus.IN_PROGRESS, progress=10)
+            counts.clear()
+            app.pump.look_now(tick=False)
+            await settled(pilot)
+            assert counts["layouts"] == 0
+            assert counts["lines"] <= 5 + 3 + 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [1_000, 10_000])
+def test_changes_out_of_view_draw_only_the_sums(size: int, counts: Counter[str]) -> None:
+    """The rows of the project and of the branch."""
+
+    async def run() -> None:
+        source = big_source(size)
+        async with opened(source) as (app, pilot):
+            await pilot.press("j")  # from now on the cursor does not go to what is at work
+            for n in range(size - 200, size):
+                source.change(f"B{n}", status=TaskStatus.IN_PROGRESS)
+            counts.clear()
+            app.pump.look_now(tick=False)
+            await settled(pilot)
+            assert counts["layouts"] == 0
+            assert counts["lines"] <= 4
+
+    asyncio.run(run())
+
+
+def test_nothing_lays_out_in_steady_state(counts: Counter[str]) -> None:
+    """Fifty looks with changes and ticks."""
+
+    async def run() -> None:
+        source = big_source(1_000)
+        async with opened(source) as (app, pilot):
+            source.change("B1", status=TaskStatus.IN_PROGRESS, started_at="2023-11-14T22:13:20+00:00", attempt=1)
+            beat(app)
+            await settled(pilot)
+            counts.clear()
+            for n in range(50):
+                source.change(f"B{n % 30}", progress=n, current_step=f"step {n}")
+                beat(app)
+                await pilot.pause()
+            assert counts["layouts"] == 0
+
+    asyncio.run(run())
+
+
+def test_a_key_draws_two_rows(counts: Counter[str]) -> None:
+    """The one the cursor left and the one it came to."""
+
+    async def run() -> None:
+        async with opened(big_source(10_000)) as (app, pilot):
+            await settled(pilot)
+            counts.clear()
+            await pilot.press("j")
+            assert app.main.selected_task == "B1"
+            await settled(pilot)
+            assert counts["layouts"] == 0
+            assert counts["lines"] <= 4
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("took", "changes", "wait"),
+    [(0.0, 0, IDLE), (0.001, 3, FASTEST), (0.001, 500, USUAL), (0.05, 500, 0.5), (3.0, 500, SLOWEST)],
+)
+def test_looking_takes_a_small_part_of_the_time(took: float, changes: int, wait: float) -> None:
+    """Few changes are shown soon, many at the usual rate, and what is slow more seldom."""
+    assert Pace().after(took, changes) == pytest.approx(wait)

@@ -1,0 +1,105 @@
+"""The model keeps in step with the source, at the price of what changed."""
+
+from __future__ import annotations
+
+import pytest
+from fake_source import FakeSource, demo_model, demo_source
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted_run import NOW
+
+from nova_core.clock import iso
+from nova_core.runs.rollup import Shown
+from nova_core.state.events import Event, EventKind
+from nova_core.state.schema import ProjectState, TaskState, TaskStatus
+from nova_core.watch.source import EngineState, Update
+from nova_core.watch.view_model import ViewModel
+
+IDS = list(demo_source().cascade.tasks)
+STATES = (
+    TaskState(),
+    TaskState(status=TaskStatus.IN_PROGRESS),
+    TaskState(status=TaskStatus.COMPLETED),
+    TaskState(status=TaskStatus.COMPLETED, skipped=True),
+    TaskState(status=TaskStatus.FAILED),
+    TaskState(blocked_by=("P1",)),
+    TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(STATES)), max_size=40))
+def test_steps_come_to_the_same_as_counting_anew(changes: list[tuple[str, TaskState]]) -> None:
+    """Counts, words and sums after any changes equal those of a model made from the end."""
+    source = FakeSource(demo_source().cascade)
+    model = ViewModel(source, NOW)
+    for task_id, state in changes:
+        source.tasks[task_id] = state
+        model.apply(Update(frozenset([task_id])), NOW)
+    fresh = ViewModel(source, NOW)
+    assert model.counts == fresh.counts
+    assert {i: model.shown(i) for i in IDS} == {i: fresh.shown(i) for i in IDS}
+    assert model.rollups.project == fresh.rollups.project
+
+
+def test_a_completed_task_makes_its_dependents_dirty() -> None:
+    """They may be ready now."""
+    source = FakeSource(demo_source().cascade)
+    model = ViewModel(source, NOW)
+    source.tasks["P1"] = TaskState(status=TaskStatus.COMPLETED)
+    dirty = model.apply(Update(frozenset(["P1"])), NOW)
+    assert dirty.tasks == {"P1", "P2", "P3", "E1", "A1"}
+    assert model.shown("P2") is Shown.READY
+
+
+def test_nothing_new_is_nothing_to_draw() -> None:
+    """An empty update, or one with the same state, asks for no row."""
+    model = demo_model()
+    assert model.apply(Update(frozenset(["P1"])), NOW).tasks == frozenset()
+    assert not model.apply(Update(), NOW).header
+
+
+def test_a_task_that_is_not_in_the_plan_changes_nothing() -> None:
+    """Another program may write any id."""
+    model = demo_model()
+    assert model.apply(Update(frozenset(["no-such-task"])), NOW).tasks == frozenset()
+
+
+def test_time_stands_still_when_nobody_goes_on() -> None:
+    """A run that ended with a failure took until its last task ended, however long one looks at it."""
+    source = FakeSource(demo_source().cascade)
+    source.project_state = ProjectState("Orbit", "CASCADE.md", iso(NOW - 100))
+    source.tasks["P1"] = TaskState(status=TaskStatus.FAILED, attempt=1, completed_at=iso(NOW - 40))
+    model = ViewModel(source, NOW)
+    assert model.run_seconds == pytest.approx(100)
+    source.engine = EngineState.FINISHED
+    assert model.run_seconds == pytest.approx(60)
+    source.tasks["P2"] = TaskState(status=TaskStatus.IN_PROGRESS, started_at=iso(NOW - 30))
+    assert ViewModel(source, NOW).run_seconds == pytest.approx(100)
+
+
+def test_the_time_of_a_run_leaves_out_its_pauses() -> None:
+    """What the history, the state and the events tell of comes to the same, also long after."""
+    source = FakeSource(demo_source().cascade)
+    source.tasks["P1"] = TaskState(status=TaskStatus.FAILED, attempt=2, completed_at=iso(NOW - 500), elapsed=20.0)
+    source.tasks["P2"] = TaskState(status=TaskStatus.IN_PROGRESS, attempt=1, started_at=iso(NOW - 30))
+    model = ViewModel(source, NOW)
+    assert (model.wall_seconds, model.work_seconds) == pytest.approx((50, 50))
+    end = iso(NOW - 5)
+    source.change("P2", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED, completed_at=end, elapsed=25.0)
+    model.apply(source.poll(), NOW + 1000)
+    assert model.wall_seconds == pytest.approx(45)
+    assert ViewModel(source, NOW + 9999).wall_seconds == pytest.approx(45)
+
+
+def test_what_happened_before_is_recalled_once() -> None:
+    """In front of what has been seen happening, without the same event twice."""
+    source = FakeSource(demo_source().cascade)
+    source.history = [Event(n, iso(NOW), EventKind.MILESTONE, None, f"m{n}") for n in range(1, 5)]
+    source.rev = 3
+    source.feed(Event(4, iso(NOW), EventKind.MILESTONE, None, "m4"))
+    model = ViewModel(source, NOW)
+    model.apply(source.poll(), NOW)
+    model.recall()
+    model.recall()
+    assert [event.message for event in model.events] == ["m1", "m2", "m3", "m4"]
