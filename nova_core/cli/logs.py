@@ -176,6 +176,6 @@ def is_over(project: Project, task: str) -> bool:
 
     alive = engine_alive(project.lock_file) is not None
     found = load_state(project).tasks.get(task)
-    if found is None or found.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
+    if found is None or found.is_over:
         return True
     return found.status is TaskStatus.PENDING and not alive

@@ -84,10 +84,10 @@ def expected_ends(plan: Cascade, tasks: Mapping[str, TaskState], project: Projec
 
 def of_tasks(name: str, ids: Iterable[str], tasks: Mapping[str, TaskState], ends: Mapping[str, float]) -> PhaseProgress:
     """What these tasks come to."""
-    from nova_core.state.schema import TaskState
+    from nova_core.state.schema import NEW
 
     ids = list(ids)
-    sums = rollup(tasks.get(i, TaskState()) for i in ids)
+    sums = rollup(tasks.get(i, NEW) for i in ids)
     eta = max((ends[i] for i in ids if i in ends), default=None)
     return PhaseProgress(
         name, sums.total, sums.completed, sums.in_progress, sums.pending - sums.blocked, sums.blocked, sums.failed,
@@ -98,13 +98,13 @@ def of_tasks(name: str, ids: Iterable[str], tasks: Mapping[str, TaskState], ends
 def gate_of(branch: str, plan: Cascade, tasks: Mapping[str, TaskState]) -> str | None:
     """Where the gate of a phase stands, if the settings gave it one."""
     from nova_core.plan.phases import gate_id
-    from nova_core.state.schema import TaskState, TaskStatus
+    from nova_core.state.schema import NEW, TaskStatus
 
     found = gate_id(plan, branch)
     if found is None:
         return None
     words = {TaskStatus.COMPLETED: "open", TaskStatus.FAILED: "failed"}
-    return words.get(tasks.get(found, TaskState()).status, "shut")
+    return words.get(tasks.get(found, NEW).status, "shut")
 
 
 def lines(phases: Iterable[PhaseProgress], whole: PhaseProgress) -> list[str]:

@@ -13,7 +13,7 @@ from nova_core.launch.launcher import Launcher
 from nova_core.launch.prompt import Done
 from nova_core.model import is_safe_id
 from nova_core.state.manager import StateManager
-from nova_core.state.schema import TaskState
+from nova_core.state.schema import NEW
 
 DEFAULT_PLAN = "CASCADE.md"
 
@@ -33,7 +33,7 @@ def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
     launcher = Launcher(project, config, cascade.name, "", b"", cascade.tasks)
     done = []
     for name in task.depends_on:
-        found = tasks.get(name, TaskState())
+        found = tasks.get(name, NEW)
         done.append(Done(name, cascade.tasks[name].name, found.files_changed, found.commit_sha, found.handoff))
     return launcher.prompt(task, done, next(iter(launcher.agents_of(task)), None))
 

@@ -112,9 +112,7 @@ def run_attached(
 
 def is_open(task: TaskState) -> bool:
     """Whether an engine would find something to do with the task, sooner or later."""
-    if task.status is TaskStatus.IN_PROGRESS:
-        return task.approval != "waiting"
-    return task.status is TaskStatus.PENDING and not (task.blocked_by or task.missing)
+    return task.is_running or (task.status is TaskStatus.PENDING and not task.is_blocked)
 
 
 def leave(source: LiveSource, ended: Ended, request: Request) -> int:
@@ -155,8 +153,7 @@ def tell(failure: Exception) -> int:
 
 def running(source: LiveSource) -> list[str]:
     """The tasks that have a worker."""
-    at_work = ((i, t) for i, t in source.tasks.items() if t.status is TaskStatus.IN_PROGRESS)
-    return [i for i, task in at_work if task.approval != "waiting"]
+    return [i for i, task in source.tasks.items() if task.is_running]
 
 
 def hand_over(source: LiveSource, request: Request) -> int:

@@ -17,7 +17,7 @@ from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
 from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Rollup, RollupTree, Shown, rollup, shown_status
 from nova_core.state.holds import current_holds, hold_words, waits_words
-from nova_core.state.schema import State, TaskState, TaskStatus
+from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, costs, cut, duration, tokens
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def in_plan_order(state: State, plan: Cascade | None) -> dict[str, TaskState]:
     """The tasks of the plan with what is known of each; without a plan, what the state holds."""
     if plan is None:
         return state.tasks
-    return {task_id: state.tasks.get(task_id, TaskState()) for task_id in plan.tasks}
+    return {task_id: state.tasks.get(task_id, NEW) for task_id in plan.tasks}
 
 
 def words_of(tasks: Mapping[str, TaskState], plan: Cascade | None) -> dict[str, Shown]:
@@ -138,7 +138,7 @@ def approvals(tasks: Mapping[str, TaskState], plan: Cascade | None) -> Counter[t
     """How many tasks wait for a person: of all, by branch, and by branch and group."""
     found: Counter[tuple[str, ...]] = Counter()
     for task_id, state in tasks.items():
-        if state.status is TaskStatus.IN_PROGRESS and state.approval == "waiting":
+        if state.awaits_approval:
             task = plan.tasks[task_id] if plan else None
             found.update([(), (task.branch,), (task.branch, task.group)] if task else [()])
     return found
@@ -211,7 +211,7 @@ def detail(task: TaskState, now: float) -> str:
     """What is to say about a task that is not done."""
     if task.status is TaskStatus.FAILED:
         return f"({failure_text(task.reason, task.error)})"
-    if task.status is TaskStatus.IN_PROGRESS and task.approval != "waiting":
+    if task.is_running:
         percent = f"{task.progress}%" if task.progress is not None else ""
         return " ".join(part for part in (elapsed(task, now), percent, clean(task.current_step or "")) if part)
     if task.blocked_by:

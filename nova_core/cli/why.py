@@ -17,7 +17,7 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.plan.explain import remedies
 from nova_core.runs.freshness import newer, same_failure
 from nova_core.state.holds import refused_words
-from nova_core.state.schema import State, TaskState, TaskStatus
+from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, cut, duration, number_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def why(
 
 def failed_alike(project: Project, task_id: str, state: State) -> bool:
     """Whether the latest attempt failed just as the one before it; what the history cannot tell is not so."""
-    task = state.tasks.get(task_id, TaskState())
+    task = state.tasks.get(task_id, NEW)
     if task.attempt < 2 or task.status is not TaskStatus.FAILED or not project.database.exists():
         return False
     from nova_core.state.database import Database
@@ -91,11 +91,11 @@ def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:
     The engine writes down three at most: with thousands of failures all of them would be the square of that.
     """
     dag, tasks = plan.dag, dict(state.tasks)
-    own = tasks.get(task_id, TaskState())
+    own = tasks.get(task_id, NEW)
     if own.blocked_by:
         tasks[task_id] = msgspec.structs.replace(own, blocked_by=failed_above(dag, tasks, task_id))
     for other in blocked_tasks(dag, tasks, task_id) if own.status is TaskStatus.FAILED else ():
-        known = tasks.get(other, TaskState())
+        known = tasks.get(other, NEW)
         tasks[other] = msgspec.structs.replace(known, blocked_by=tuple({*known.blocked_by, task_id}))
     return msgspec.structs.replace(state, tasks=tasks)
 
@@ -108,7 +108,7 @@ def failed_above(dag: DAG, tasks: Mapping[str, TaskState], task_id: str) -> tupl
         for below in dag.dependencies[index]:
             name = dag.ids[below]
             if name not in found:
-                found[name] = tasks.get(name, TaskState()).status
+                found[name] = tasks.get(name, NEW).status
                 todo += [below] if found[name] is TaskStatus.PENDING else []
     return tuple(i for i, status in found.items() if status is TaskStatus.FAILED)
 
@@ -121,7 +121,7 @@ def explanation(
 
     `advice` is what brings what the task cannot start without.
     """
-    task = state.tasks.get(task_id, TaskState())
+    task = state.tasks.get(task_id, NEW)
     title = (
         f"{clean(task_id)}  {cut(clean(planned.name))}" if planned else f"{clean(task_id)} (not in the plan any more)"
     )
@@ -154,7 +154,7 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
     if task.status is TaskStatus.FAILED:
         again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
         return [how_it_failed(task)], [f"nova logs {name}", again]
-    if task.approval == "waiting":
+    if task.awaits_approval:
         return ["waits for a person's approval"], [f"nova approve {name}", f"nova reject {name} --reason TEXT"]
     if task.status is TaskStatus.IN_PROGRESS:
         return running(name, task, alive=alive)
@@ -193,7 +193,7 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
         return [again, f"last time: {failure_text(task.reason, task.error)}"], go_on
     unmet = [d for d in planned.depends_on if not is_completed(state, d)] if planned else []
     if unmet:
-        waits = [f"  {clean(d)}: {clean(state.tasks.get(d, TaskState()).status.value)}" for d in unmet]
+        waits = [f"  {clean(d)}: {clean(state.tasks.get(d, NEW).status.value)}" for d in unmet]
         return ["waits for what it depends on:", *waits], go_on
     if state.run.paused:
         return ["ready, but the run is paused"], ["nova resume"]

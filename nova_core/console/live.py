@@ -18,7 +18,7 @@ from rich.text import Text
 from nova_core.console.lines import LocalClock, event_line
 from nova_core.runs.rollup import told
 from nova_core.state.events import Event, EventKind
-from nova_core.state.schema import Reason, TaskState, TaskStatus
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.text import clean, duration
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def running_table(rows: list[tuple[str, str, str, str]]) -> Table:
 
 def running_row(task_id: str, snapshot: Snapshot) -> tuple[str, str, str, str]:
     """The cells of one running task."""
-    task = snapshot.state.tasks.get(task_id, TaskState())
+    task = snapshot.state.tasks.get(task_id, NEW)
     plan = snapshot.cascade.tasks.get(task_id)
     step = "verifying" if task.verifying else clean(task.current_step or "")
     percent = f"{task.progress}% " if task.progress is not None else ""
@@ -150,9 +150,9 @@ def elapsed(task: TaskState, now: datetime) -> str:
 def counts_line(snapshot: Snapshot, tasks: Collection[TaskState], left: float | None) -> str:
     """The run in one line."""
     counts = Counter(task.status for task in tasks)
-    blocked = sum(bool(task.blocked_by or task.missing) for task in tasks)
+    blocked = sum(task.is_blocked for task in tasks)
     parts = [f"{counts[TaskStatus.COMPLETED]:,}/{len(tasks):,} done", f"{len(snapshot.running)} running"]
-    cancelled = sum(t.reason is Reason.CANCELLED and t.status is TaskStatus.FAILED for t in tasks)
+    cancelled = sum(t.was_cancelled for t in tasks)
     if failed := counts[TaskStatus.FAILED] - cancelled:
         parts.append(f"{failed:,} failed")
     if cancelled:

@@ -150,7 +150,7 @@ def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Sna
         first = clean(next(iter(failed)))
         again = f"nova retry {first}" if len(failed) == 1 else "nova retry --failed"
         steps = [f"nova why {first}", f"nova logs {first}", f"{again} && nova run"]
-    elif waiting := [i for i, task in snapshot.state.tasks.items() if task.approval == "waiting"]:
+    elif waiting := [i for i, task in snapshot.state.tasks.items() if task.awaits_approval]:
         steps = [f"nova approve {clean(' '.join(waiting[:MAX_SHOWN]))}"]
     elif result.exit_code and (not snapshot.lacking or set(snapshot.ready) - set(snapshot.lacking)):
         steps = ["nova run", "nova status"]

@@ -8,10 +8,9 @@ from nova_core.command import Command, CommandKind, Reply
 from nova_core.engine.attempts.lifecycle import Attempts
 from nova_core.engine.attempts.quota import lift
 from nova_core.engine.attempts.rate_limits import release, waiting_for
-from nova_core.engine.recovery import RESET
 from nova_core.plan.board import Board
 from nova_core.state.events import EventKind
-from nova_core.state.schema import Reason, TaskStatus
+from nova_core.state.schema import RESET, Reason, TaskStatus
 
 
 class Desk:
@@ -75,13 +74,9 @@ class Desk:
         self._board.store.record(kind, None, text, paused=paused)
         return Reply(True, text)
 
-    def _is_running(self, task_id: str) -> bool:
-        state = self._board.state(task_id)
-        return state.status is TaskStatus.IN_PROGRESS and state.approval != "waiting"
-
     def _retry(self, task_id: str, command: Command) -> str | None:
         state = self._board.state(task_id)
-        if self._is_running(task_id):
+        if state.is_running:
             return f"{task_id} is running; cancel it first"
         if state.status is TaskStatus.PENDING and not state.retry_at and not state.waits_for:
             if state.missing:
@@ -101,7 +96,7 @@ class Desk:
 
     def _skip(self, task_id: str, command: Command) -> str | None:
         state = self._board.state(task_id)
-        if self._is_running(task_id):
+        if state.is_running:
             return f"{task_id} is running; cancel it first"
         if state.status is TaskStatus.COMPLETED:
             return f"{task_id} is completed already"
@@ -110,14 +105,14 @@ class Desk:
         return None
 
     def _approve(self, task_id: str, command: Command) -> str | None:
-        if self._board.state(task_id).approval != "waiting":
+        if not self._board.state(task_id).awaits_approval:
             return f"{task_id} does not wait for approval"
         patch = {"status": TaskStatus.COMPLETED, "approval": "approved", "current_step": None}
         self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was approved", **patch)
         return None
 
     def _reject(self, task_id: str, command: Command) -> str | None:
-        if self._board.state(task_id).approval != "waiting":
+        if not self._board.state(task_id).awaits_approval:
             return f"{task_id} does not wait for approval"
         self._fail(task_id, Reason.REJECTED, f"rejected: {command.text or 'no reason given'}")
         return None
@@ -127,7 +122,7 @@ class Desk:
         if self._attempts and task_id in self._attempts.active:
             self._attempts.cancel(task_id, kill=command.kill)
             return None
-        if state.retry_at or state.waits_for or state.approval == "waiting":
+        if state.retry_at or state.waits_for or state.awaits_approval:
             self._fail(task_id, Reason.CANCELLED, "cancelled")
             return None
         return f"{task_id} is not running"

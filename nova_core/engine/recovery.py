@@ -17,10 +17,8 @@ from nova_core.parser import Cascade
 from nova_core.plan.board import Board
 from nova_core.plan.changes import Changes, compare, fingerprint, same_words
 from nova_core.state.events import EventKind
-from nova_core.state.schema import CLEARED, Reason, TaskState, TaskStatus
+from nova_core.state.schema import CLEARED, RESET, Reason, TaskState, TaskStatus
 from nova_core.state.store import Store
-
-RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
 
 
 def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) -> None:
@@ -127,8 +125,7 @@ def _is_open(board: Board, task_id: str, number: int) -> bool:
     if task_id not in board.cascade.tasks:
         return False
     state = board.state(task_id)
-    running = state.status is TaskStatus.IN_PROGRESS and state.approval != "waiting"
-    return number > state.attempt or (number == state.attempt and running)
+    return number > state.attempt or (number == state.attempt and state.is_running)
 
 
 def _drop(executor: Executor, report: Report) -> None:
@@ -164,7 +161,7 @@ def _give_up_unknown(board: Board, attempts: Attempts) -> None:
     history: dict[str, int] | None = None
     for task_id in board.cascade.tasks:
         state = board.state(task_id)
-        if state.status is not TaskStatus.IN_PROGRESS or state.approval == "waiting" or task_id in attempts.active:
+        if not state.is_running or task_id in attempts.active:
             if state.status is TaskStatus.PENDING:
                 attempts.waiting.take_up(task_id)
             continue

@@ -91,7 +91,7 @@ def _why_skipped(state: TaskState) -> str:
         return f"blocked by {', '.join(state.blocked_by)}"
     if state.missing:
         return f"cannot start without {', '.join(state.missing)}"
-    if state.approval == "waiting":
+    if state.awaits_approval:
         return "waiting for approval"
     return "still running" if state.status is TaskStatus.IN_PROGRESS else "not started"
 

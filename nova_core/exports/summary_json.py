@@ -99,7 +99,7 @@ def _task(task: Task, state: TaskState) -> TaskSummary:
         attempts=state.attempt, started_at=state.started_at, ended_at=state.completed_at, seconds=state.elapsed,
         agent=state.agent, model=state.model, tokens=state.token_usage, cost_usd=state.cost_usd,
         estimated=state.estimated, criteria=Criteria(len(state.criteria_met), len(task.criteria)),
-        blocked_by=state.blocked_by, skipped=state.skipped, waiting_approval=state.approval == "waiting",
+        blocked_by=state.blocked_by, skipped=state.skipped, waiting_approval=state.awaits_approval,
         log=f"logs/{state.log}" if state.log else None,
     )  # fmt: skip
 

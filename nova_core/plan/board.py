@@ -13,10 +13,8 @@ from nova_core.parser import Cascade
 from nova_core.plan.phases import phase_named
 from nova_core.plan.scheduler import BLOCKERS_SHOWN, Frontier, Limits, ReadyQueue, blockers
 from nova_core.state.events import Event, EventKind
-from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.state.store import Store
-
-_NEW = TaskState()
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -107,7 +105,7 @@ class Board:
 
     def state(self, task_id: str) -> TaskState:
         """What is known of the task."""
-        return self.store.tasks.get(task_id, _NEW)
+        return self.store.tasks.get(task_id, NEW)
 
     def record(self, kind: EventKind, task_id: str, message: str = "", **patch: Any) -> Event:
         """Change a task."""

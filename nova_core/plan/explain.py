@@ -12,9 +12,8 @@ from nova_core.model import Task, places_of
 from nova_core.parser import Cascade
 from nova_core.plan.changes import Changes, compare, fingerprint
 from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue, blockers
-from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 
-_NEW = TaskState()
 _SHOWN = 3
 
 
@@ -47,7 +46,7 @@ def explain(
     again = set(changes.edited) if rerun_changed else set()
     again |= cascade.dag.descendants(again)
     free = {i for i in changes.edited if tasks[i].status is TaskStatus.FAILED} | again
-    states = {i: _state(t, _NEW if i in free else tasks.get(i)) for i, t in cascade.tasks.items()}
+    states = {i: _state(t, NEW if i in free else tasks.get(i)) for i, t in cascade.tasks.items()}
     walk = _Walk(cascade, states, {*selected, *(i for i, t in cascade.tasks.items() if t.gate)}, order, absent or {})
     explained = [_going(i, cascade, tasks, changes, again) for i in walk.ids]
     failed = {i for i, t in states.items() if t.status is TaskStatus.FAILED}
@@ -61,7 +60,7 @@ def explain(
 
 def _state(task: Task, state: TaskState | None) -> TaskState:
     """What a run would take the task for: one that the plan calls done is done, if it did not say so before."""
-    found = state or _NEW
+    found = state or NEW
     if task.settled and found.settled != task.settled and found.status in (TaskStatus.PENDING, TaskStatus.FAILED):
         return TaskState(TaskStatus.COMPLETED, skipped=task.dropped, settled=task.settled)
     return found
@@ -98,7 +97,7 @@ class _Walk:
     def _begin(self) -> None:
         for index, task_id in enumerate(self._dag.ids):
             state = self._states[task_id]
-            if state.status is TaskStatus.IN_PROGRESS and state.approval != "waiting":
+            if state.is_running:
                 self._take(index)
             self._offer(index)
 
@@ -146,7 +145,7 @@ def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, 
 
     `alive` says that an engine is running: it sees by itself when something comes.
     """
-    state, task = tasks.get(task_id, _NEW), cascade.tasks[task_id]
+    state, task = tasks.get(task_id, NEW), cascade.tasks[task_id]
     if state.status is not TaskStatus.PENDING or state.blocked_by:
         return []
     writers, place, then = (
@@ -161,7 +160,7 @@ def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, 
             found.append(f"correct what {task_id} depends on in {place}, the plan has no {what}{then}")
             continue
         path = next((path for path in task.inputs if path.split("|")[0] == what), what)
-        by = {i: tasks.get(i, _NEW).status for i in writers.of(path) if i != task_id}
+        by = {i: tasks.get(i, NEW).status for i in writers.of(path) if i != task_id}
         done = next((i for i, status in by.items() if status is TaskStatus.COMPLETED), None)
         if done:
             found.append(f"nova retry {done}" + ("" if alive else " && nova run") + f" (it writes {what})")
@@ -229,7 +228,7 @@ def _why_not(
         return Explanation(task_id, "skip", _why_done(task_id, state, cascade, changes))
     if state.status is TaskStatus.FAILED:
         return Explanation(task_id, "wait", f"failed: {state.error}; `nova retry {task_id}`")
-    if state.approval == "waiting":
+    if state.awaits_approval:
         return Explanation(task_id, "wait", f"waits for a person: `nova approve {task_id}`")
     if blocked:
         return Explanation(task_id, "wait", f"blocked by {', '.join(blocked)}")

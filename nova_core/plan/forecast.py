@@ -10,9 +10,7 @@ from nova_core.clock import seconds
 from nova_core.model import Task
 from nova_core.parser import Cascade
 from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue, weights
-from nova_core.state.schema import TaskState, TaskStatus
-
-_NEW = TaskState()
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 
 
 def forecast(
@@ -51,7 +49,7 @@ class _Play:
         self._running: list[tuple[float, int]] = []
         for index, task_id in enumerate(self._dag.ids):
             state = self._state(task_id)
-            if state.status is TaskStatus.IN_PROGRESS and state.approval != "waiting":
+            if state.is_running:
                 self._queue.take(index)
                 heapq.heappush(self._running, (self._left(state, order[index], now), index))
             elif self._frontier.is_free(index):
@@ -87,4 +85,4 @@ class _Play:
 
 
 def _settled(task: Task) -> TaskState:
-    return TaskState(TaskStatus.COMPLETED, skipped=task.dropped) if task.settled else _NEW
+    return TaskState(TaskStatus.COMPLETED, skipped=task.dropped) if task.settled else NEW

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from nova_core.state.schema import TaskState, TaskStatus
-
-_NEW = TaskState()
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 
 
 def newer(state: TaskState, depends_on: Iterable[str], tasks: Mapping[str, TaskState]) -> list[str]:
@@ -17,7 +15,7 @@ def newer(state: TaskState, depends_on: Iterable[str], tasks: Mapping[str, TaskS
     began = state.started_at
     if state.status is not TaskStatus.COMPLETED or state.skipped or not began:
         return []
-    return [i for i in depends_on if _completed_at(tasks.get(i, _NEW)) > began]
+    return [i for i in depends_on if _completed_at(tasks.get(i, NEW)) > began]
 
 
 def same_failure(state: TaskState, reason: str | None, error: str | None) -> bool:

@@ -13,9 +13,7 @@ from nova_core.clock import iso, seconds
 from nova_core.model import TokenUsage
 from nova_core.parser import Cascade
 from nova_core.plan.scheduler import weights
-from nova_core.state.schema import Reason, State, TaskState, TaskStatus
-
-_NEW = TaskState()
+from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 
 
 class Outcome(StrEnum):
@@ -50,8 +48,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     def running(self) -> tuple[str, ...]:
         """Ids with a worker, in the order they started."""
         tasks = self.state.tasks
-        ids = (i for i, t in tasks.items() if t.status is TaskStatus.IN_PROGRESS and t.approval != "waiting")
-        return tuple(sorted(ids, key=lambda i: tasks[i].started_at or ""))
+        return tuple(sorted((i for i, t in tasks.items() if t.is_running), key=lambda i: tasks[i].started_at or ""))
 
     @property
     def ready(self) -> tuple[str, ...]:
@@ -77,12 +74,12 @@ class Snapshot(msgspec.Struct, frozen=True):
         if not history and all(t.duration is None for t in self.cascade.tasks.values()):
             return None
         expected = zip(dag.ids, weights(dag, self.cascade.tasks, history), strict=True)
-        left = [self._left(tasks.get(i, _NEW), weight) for i, weight in expected]
+        left = [self._left(tasks.get(i, NEW), weight) for i, weight in expected]
         return max(dag.remaining_paths(left), default=0.0)
 
     def _left(self, task: TaskState, expected: float) -> float:
         """Seconds a task will take from now on."""
-        if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED) or task.blocked_by or task.missing:
+        if task.is_over or task.blocked_by or task.missing:
             return 0.0
         if task.status is TaskStatus.IN_PROGRESS and task.started_at:
             with suppress(ValueError):  # another program may have written the state
@@ -134,12 +131,12 @@ def summarize(
 
     `now` is when the run ended, in seconds since the epoch.
     """
-    tasks = [state.tasks.get(i, _NEW) for i in ids]
+    tasks = [state.tasks.get(i, NEW) for i in ids]
     completed = sum(t.status is TaskStatus.COMPLETED for t in tasks)
     failed = sum(t.status is TaskStatus.FAILED for t in tasks)
-    cancelled = sum(t.status is TaskStatus.FAILED and t.reason is Reason.CANCELLED for t in tasks)
-    waiting = sum(t.approval == "waiting" and t.status is TaskStatus.IN_PROGRESS for t in tasks)
-    blocked = sum(bool(t.blocked_by or t.missing) and t.status is TaskStatus.PENDING for t in tasks)
+    cancelled = sum(t.was_cancelled for t in tasks)
+    waiting = sum(t.awaits_approval for t in tasks)
+    blocked = sum(t.is_blocked for t in tasks)
     costs = [t.cost_usd for t in tasks if t.cost_usd is not None]
     left = len(tasks) - completed
     code = 0 if not left else 5 if over_budget else 1 if failed and not stopped else 4

@@ -9,18 +9,17 @@ import msgspec
 
 from nova_core.clock import seconds
 from nova_core.model import Task, TokenUsage
-from nova_core.state.schema import Reason, TaskState, TaskStatus
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.text import costs
 
 _MICRO = 1_000_000
 _NANO = 1_000_000_000
-_NEW = TaskState()
 Branches = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def told(plan: Mapping[str, Task], states: Mapping[str, TaskState]) -> dict[str, TaskState]:
     """The states to tell of a run, in plan order: of every task, and of gates, which are no work, those that failed."""
-    known = ((i, task, states.get(i, _NEW)) for i, task in plan.items())
+    known = ((i, task, states.get(i, NEW)) for i, task in plan.items())
     return {i: state for i, task, state in known if not task.gate or state.status is TaskStatus.FAILED}
 
 
@@ -103,8 +102,8 @@ def _figures(state: TaskState) -> _Figures:
         status == TaskStatus.COMPLETED,
         status == TaskStatus.FAILED,
         state.skipped and status == TaskStatus.COMPLETED,
-        state.reason == Reason.CANCELLED and status == TaskStatus.FAILED,
-        bool(state.blocked_by or state.missing) and status == TaskStatus.PENDING,
+        state.was_cancelled,
+        state.is_blocked,
         round(state.elapsed * _MICRO) if started is None else 0,
         started is not None,
         started or 0,
@@ -121,7 +120,7 @@ def _figures(state: TaskState) -> _Figures:
 
 def _started(state: TaskState) -> int | None:
     """When a task that is at work began, in microseconds since the epoch."""
-    if state.status != TaskStatus.IN_PROGRESS or state.approval == "waiting" or not state.started_at:
+    if not state.is_running or not state.started_at:
         return None
     try:
         return round(seconds(state.started_at) * _MICRO)
@@ -151,7 +150,7 @@ class RollupTree:
         self._project = [0] * _FIELDS
         known = tasks or {}
         for task_id in self._place:
-            self._add(task_id, _figures(known.get(task_id, _NEW)))
+            self._add(task_id, _figures(known.get(task_id, NEW)))
 
     def update(self, task_id: str, old: TaskState, new: TaskState) -> None:
         """The task changed from `old` to `new`; one that is not in the plan does not count."""
@@ -178,9 +177,6 @@ class RollupTree:
     def group(self, branch: str, group: str) -> Rollup:
         """The tasks of a group of a branch. Raises `KeyError` for an unknown one."""
         return Rollup(*self._groups[branch, group])
-
-
-_NEW = TaskState()
 
 
 class Shown(StrEnum):
@@ -217,9 +213,9 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
     if state.status == TaskStatus.COMPLETED:
         return Shown.SKIPPED if state.skipped else Shown.COMPLETED
     if state.status == TaskStatus.FAILED:
-        return Shown.CANCELLED if state.reason == Reason.CANCELLED else Shown.FAILED
+        return Shown.CANCELLED if state.was_cancelled else Shown.FAILED
     if state.status == TaskStatus.IN_PROGRESS:
-        if state.approval == "waiting":
+        if state.awaits_approval:
             return Shown.APPROVAL
         return Shown.VERIFYING if state.verifying else Shown.RUNNING
     if state.blocked_by or state.missing:

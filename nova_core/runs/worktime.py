@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 
 from nova_core.clock import seconds
-from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.state.schema import TaskState
 
 Span = tuple[str, str | None, float]  # task, when an attempt of it ended (ISO 8601), how many seconds it took
 
@@ -34,7 +34,7 @@ class WorkTime:
     def see(self, task_id: str, state: TaskState) -> None:
         """Whether the task runs, and since when."""
         began = None
-        if state.status == TaskStatus.IN_PROGRESS and state.approval != "waiting":
+        if state.is_running:
             began = _seconds(state.started_at)
         if began is None:
             self._running.pop(task_id, None)

@@ -15,7 +15,7 @@ import msgspec
 
 from nova_core.errors import NewerStateError, StateError
 from nova_core.files.disk import Disk
-from nova_core.state.schema import SCHEMA_VERSION, ProjectState, Reason, RunState, State, TaskState, TaskStatus
+from nova_core.state.schema import NEW, SCHEMA_VERSION, ProjectState, Reason, RunState, State, TaskState, TaskStatus
 
 __all__ = ["StateManager", "TaskStatus", "decode_state"]
 
@@ -178,7 +178,7 @@ class StateManager:
     def _change(self, task_id: str, patch: Callable[[TaskState], dict[str, Any]]) -> None:
         with self._exclusive():
             state = self._reload()
-            task = state.tasks.get(task_id, TaskState())
+            task = state.tasks.get(task_id, NEW)
             tasks = {**state.tasks, task_id: msgspec.structs.replace(task, **patch(task))}
             self._write(msgspec.structs.replace(state, tasks=tasks), (task_id,))
 

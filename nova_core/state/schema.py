@@ -111,15 +111,45 @@ class TaskState(msgspec.Struct, frozen=True):
     reported: dict[str, int] = {}
     interrupted: bool = False
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a worker, or a command that proves its work, is at it."""
+        return self.status is TaskStatus.IN_PROGRESS and self.approval != "waiting"
 
-# What belongs to one attempt, as it is before the next one. Tokens and cost are the task's own: they stay.
-CLEARED: dict[str, Any] = {
-    "pid": None, "completed_at": None, "current_step": None, "error": None, "reason": None, "verifying": False,
-    "exit_code": None, "signal": None, "retry_at": None, "progress": None, "approval": None, "criteria_met": (),
-    "blocked_by": (), "skipped": False, "commit_sha": None, "files_changed": (), "elapsed": 0.0, "duration_seconds": 0,
-    "verdict": None, "waits_for": None, "handoff": None, "parser": None, "cap": None, "reported": {},
-    "interrupted": False, "missing": (),
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether its work is done and waits for a person's word."""
+        return self.status is TaskStatus.IN_PROGRESS and self.approval == "waiting"
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it cannot start for a failure before it, or for want of something."""
+        return self.status is TaskStatus.PENDING and bool(self.blocked_by or self.missing)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it completed or failed."""
+        return self.status is TaskStatus.COMPLETED or self.status is TaskStatus.FAILED
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether it failed because somebody ended it."""
+        return self.status is TaskStatus.FAILED and self.reason is Reason.CANCELLED
+
+
+NEW = TaskState()  # a task of which nothing is known yet
+
+# What a task keeps from one attempt to the next; all else is the attempt's own. Tokens and cost are the task's.
+_KEPT = {
+    "status", "attempt", "failures", "refusals", "overloads", "worker_id", "started_at", "log", "agent", "model",
+    "token_usage", "cost_usd", "cost_basis", "estimated", "session_id", "session_usage", "base_sha", "fingerprint",
+    "settled",
 }  # fmt: skip
+# Patches: the fields of one attempt as they are before the next, and a task that begins anew.
+CLEARED: dict[str, Any] = {name: getattr(NEW, name) for name in TaskState.__struct_fields__ if name not in _KEPT}
+RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
+# How a task ended: another program's word on it does not stand against a running worker's.
+OF_THE_END = frozenset({"status", "pid", "completed_at", "duration_seconds", "elapsed", "error", "reason"})
 
 
 class ProjectState(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from nova_core.files.project import Project
 from nova_core.state.database import AttemptRow, Database
 from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
-from nova_core.state.schema import ProjectState, RunState, State, TaskState, patched
+from nova_core.state.schema import NEW, OF_THE_END, ProjectState, RunState, State, TaskState, patched
 
 _COMMIT_AFTER = 0.1  # seconds a shell task's events may wait for company; measured: 0.3 ms a commit, 5 us an event
 _SHARE = 20  # publish at most a twentieth of the time
@@ -121,7 +121,7 @@ class Store:
             self.tasks.pop(event.task, None)
             self._changed = None
         elif event.patch:
-            self.tasks[event.task] = patched(self.tasks.get(event.task, _NEW), event.patch, from_json)
+            self.tasks[event.task] = patched(self.tasks.get(event.task, NEW), event.patch, from_json)
 
     def _mark(self, task: str | None) -> None:
         self._dirty = True
@@ -213,9 +213,9 @@ class Store:
             found = self.manager.adopt()
         for task_id, task in found.tasks.items():
             if task != before.get(task_id):
-                patch = _difference(before.get(task_id, _NEW), task)
+                patch = _difference(before.get(task_id, NEW), task)
                 if task_id in self.held:
-                    patch = {name: value for name, value in patch.items() if name not in _OF_THE_END}
+                    patch = {name: value for name, value in patch.items() if name not in OF_THE_END}
                 self.record(EventKind.TASK_CHANGED, task_id, f"{task_id} was changed by another program", **patch)
                 self.merged = True
         self._changed, self._dirty = None, True  # whatever it wrote, the next file is ours
@@ -223,10 +223,6 @@ class Store:
     def close(self) -> None:
         """Let go of the files."""
         self.database.close()
-
-
-_NEW = TaskState()
-_OF_THE_END = {"status", "pid", "completed_at", "duration_seconds", "elapsed", "error", "reason"}
 
 
 def _difference(old: TaskState, new: TaskState) -> dict[str, Any]:

@@ -228,7 +228,7 @@ _KINDS = {
     EventKind.TASK_FAILED: EventType.COMPLETE,
 }
 # How a run calls what an execution has, by the run's word.
-_WORDS = {
+RUN_WORDS = {
     "status": "status", "agent": "agent_id", "attempt": "iteration", "progress": "progress_percent", "name": "name",
     "criteria": "criteria", "criteria_met": "criteria_met", "files_changed": "files_changed", "model": "model",
     "cost_usd": "cost_estimate", "estimated": "estimated", "token_usage": "token_usage",
@@ -243,7 +243,7 @@ def of_run(event: Event) -> ExecutionEvent | None:
     if event.task is None or kind is None:
         return None
     patch: dict[str, Any] = msgspec.to_builtins(event.patch)
-    details = {_WORDS[word]: value for word, value in patch.items() if word in _WORDS}
+    details = {RUN_WORDS[word]: value for word, value in patch.items() if word in RUN_WORDS}
     details = {word: value for word, value in details.items() if value is not None or word not in _NEVER_NONE}
     if details.get("status") == "completed":
         details["status"] = Status.COMPLETE.value

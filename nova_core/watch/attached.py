@@ -20,13 +20,12 @@ from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
-from nova_core.state.schema import ProjectState, RunState, State, TaskState, patched
+from nova_core.state.schema import NEW, ProjectState, RunState, State, TaskState, patched
 from nova_core.watch.history_reader import Past
 from nova_core.watch.source import LOOKING, WAS_PAUSED, EngineState, Notice, Update, drain
 
 _LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
 _TO_RUN = (CommandKind.RETRY, CommandKind.SKIP, CommandKind.APPROVE)
-_NEW = TaskState()
 
 
 class AttachedSource:
@@ -125,7 +124,7 @@ class AttachedSource:
         elif event.patch.get("removed"):
             self._tasks.pop(event.task, None)
         else:
-            self._tasks[event.task] = patched(self._tasks.get(event.task, _NEW), event.patch, True)
+            self._tasks[event.task] = patched(self._tasks.get(event.task, NEW), event.patch, True)
 
     @property
     def was_stopped(self) -> bool:

@@ -15,10 +15,9 @@ from nova_core.runs.result import Snapshot
 from nova_core.runs.rollup import RollupTree, Shown, shown_status
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
-from nova_core.state.schema import Reason, State, TaskState, TaskStatus
+from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.watch.source import EngineState, Source, Update, notable
 
-_NEW = TaskState()
 _STARTABLE = (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING)  # the last two outlived their engine
 _EVENTS_KEPT = 2_000
 _MINUTES_KEPT = 60
@@ -57,7 +56,7 @@ class ViewModel:
         self.cascade = self.source.cascade
         tasks = self.source.tasks
         dag = self.cascade.dag
-        self._seen: dict[str, TaskState] = {i: tasks.get(i, _NEW) for i in dag.ids}
+        self._seen: dict[str, TaskState] = {i: tasks.get(i, NEW) for i in dag.ids}
         done = {i for i, t in self._seen.items() if t.status == COMPLETED}
         self._frontier = Frontier(dag, done)
         self.rollups = RollupTree(self.cascade.branches, self._seen)
@@ -72,7 +71,7 @@ class ViewModel:
 
     def task(self, task_id: str) -> TaskState:
         """What is known of a task, as of the last update."""
-        return self._seen.get(task_id, _NEW)
+        return self._seen.get(task_id, NEW)
 
     def shown(self, task_id: str) -> Shown:
         """The word for a task."""
@@ -93,7 +92,7 @@ class ViewModel:
     def failed_alike(self, task_id: str) -> bool:
         """Whether the latest attempt failed just as the one before it; asks the history once per attempt."""
         state = self._seen[task_id]
-        if state.attempt < 2 or state.status != TaskStatus.FAILED or state.reason == Reason.CANCELLED:
+        if state.attempt < 2 or state.status != TaskStatus.FAILED or state.was_cancelled:
             return False
         known = self._alike.get(task_id)
         if known is None or known[0] != state.attempt:
@@ -105,8 +104,8 @@ class ViewModel:
 
     def elapsed(self, task_id: str) -> float | None:
         """Seconds the task has been running, or took; None if it never ran."""
-        state = self._seen.get(task_id, _NEW)
-        if state.status == TaskStatus.IN_PROGRESS and state.started_at and state.approval != "waiting":
+        state = self._seen.get(task_id, NEW)
+        if state.is_running and state.started_at:
             try:
                 return max(0.0, self.now - seconds(state.started_at))
             except ValueError:  # another program may have written the state
@@ -189,7 +188,7 @@ class ViewModel:
                 self._time.ended(event.task, ended, event.patch.get("elapsed") or 0.0)
 
     def _change(self, task_id: str, dirty: set[str]) -> None:
-        old, new = self._seen[task_id], self.source.tasks.get(task_id, _NEW)
+        old, new = self._seen[task_id], self.source.tasks.get(task_id, NEW)
         if old is new:
             return
         self._seen[task_id] = new

@@ -196,7 +196,7 @@ def _bar(model: ViewModel, state: TaskState, row: Row, attempts: Attempts) -> _B
             failed = Shown.CANCELLED if over.reason == Reason.CANCELLED else Shown.FAILED
             return _Bar(start, start + over.elapsed, Shown.COMPLETED if over.status == "completed" else failed)
         start = seconds(state.started_at or "")
-        running = state.status is TaskStatus.IN_PROGRESS and state.approval is None
+        running = state.is_running
         return _Bar(start, model.now if running else start + state.elapsed, model.shown(row.task_id))
     except ValueError:  # another program may have written the state
         return None

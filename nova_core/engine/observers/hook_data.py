@@ -10,11 +10,10 @@ import msgspec
 from nova_core.dag import DAG
 from nova_core.model import Task
 from nova_core.runs.result import RunResult
-from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.text import clean, harmless_json, head_and_tail
 
 MOST = 4000  # characters of a variable: one of more than 128 KiB would keep the hook from being started
-_NEW = TaskState()
 
 
 class RunWords(msgspec.Struct, frozen=True):
@@ -72,7 +71,7 @@ def blocked_tasks(dag: DAG, tasks: Mapping[str, TaskState], failed: str) -> tupl
         if task_id not in dag.index:
             continue
         below = (dag.ids[index] for index in dag.dependents[dag.index[task_id]])
-        new = [i for i in below if i not in found and tasks.get(i, _NEW).status is TaskStatus.PENDING]
+        new = [i for i in below if i not in found and tasks.get(i, NEW).status is TaskStatus.PENDING]
         found.update(dict.fromkeys(new))
         todo += new
     return tuple(found)

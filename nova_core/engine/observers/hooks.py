@@ -27,7 +27,7 @@ from nova_core.launch.launcher import DROPPED
 from nova_core.parser import Cascade
 from nova_core.runs.result import RunResult
 from nova_core.state.events import Event, EventKind
-from nova_core.state.schema import TaskState
+from nova_core.state.schema import NEW
 from nova_core.state.store import Store
 from nova_core.text import clean, head_and_tail
 
@@ -90,7 +90,7 @@ class Hooks:
     def _data(self, event: Event) -> HookData:
         data = self._about(_NAMES[event.kind], event.at, event.message)
         if event.task is not None:
-            state = self._store.tasks.get(event.task, TaskState())
+            state = self._store.tasks.get(event.task, NEW)
             return msgspec.structs.replace(data, task=task_words(event.task, self.cascade.tasks.get(event.task), state))
         fired = event.patch.get("milestones")
         return msgspec.structs.replace(data, milestone=fired[-1]) if fired else data

@@ -17,7 +17,7 @@ from nova_core.files.project import Project, log_name, make_dir
 from nova_core.holder.spawn import FOLDER_FLAGS, open_parent
 from nova_core.parser import Cascade
 from nova_core.state.events import Event
-from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.state.store import Store
 
 _WORDS = {TaskStatus.IN_PROGRESS: "running", TaskStatus.COMPLETED: "completed", TaskStatus.FAILED: "failed"}
@@ -109,7 +109,7 @@ class Workspace:
             self._put(event.task)
 
     def _state(self, task_id: str) -> TaskState:
-        return self._store.tasks.get(task_id, _NEW)
+        return self._store.tasks.get(task_id, NEW)
 
     def _put(self, task_id: str) -> None:
         state = self._state(task_id)
@@ -171,6 +171,3 @@ class Workspace:
             return
         finally:
             os.close(folder)
-
-
-_NEW = TaskState()
