@@ -34,8 +34,12 @@ class WorkerStatus(StrEnum):
 class Worker:
     """Runs one command, once, in a session of its own, its output going to `log_path`.
 
-    `status`, `pid` and the exit code are live: a thread of the worker's own follows the process. Methods may be called
-    from any thread. The process goes on when this one ends. Raises ValueError for an id that cannot be a file name.
+    `log_path` is `logs/TASK_ID.log` below the directory that was current when the worker was made; set it before
+    `start` to log elsewhere. `status` is what was last found out: PENDING, RUNNING from `start` on, then COMPLETED for
+    exit code 0 and FAILED for anything else, once `is_alive`, `get_exit_code`, `wait` or `terminate` has seen the end.
+
+    Methods may be called from any thread. The process goes on when this one ends. Raises ValueError for an id that
+    cannot be a file name.
     """
 
     def __init__(self, task_id: str, task_description: str = "") -> None:
@@ -43,7 +47,8 @@ class Worker:
             raise ValueError(f"{task_id!r} is not a task id: letters, digits, '.', '_' and '-' only, 64 at most")
         self.task_id = task_id
         self.task_description = task_description
-        self.log_path = Path("logs") / f"{task_id}.log"
+        self.log_path = Path.cwd() / "logs" / f"{task_id}.log"
+        self.status = WorkerStatus.PENDING
         self.pid: int | None = None
         self.process: Worker | None = None
         self._started_at: float | None = None
@@ -53,20 +58,11 @@ class Worker:
         self._executor: LocalExecutor | None = None
         self._lock = threading.Lock()
 
-    @property
-    def status(self) -> WorkerStatus:
-        """PENDING before `start`, RUNNING, then COMPLETED for exit code 0 and FAILED for anything else."""
-        if self._executor is None:
-            return WorkerStatus.PENDING
-        if self._end is None:
-            return WorkerStatus.FAILED if self._ended.is_set() else WorkerStatus.RUNNING
-        return WorkerStatus.COMPLETED if self._end.code == 0 and self._cancel is None else WorkerStatus.FAILED
-
     def start(self, command: Sequence[str] | str) -> None:
         """Start an argument list, or one line for `/bin/sh`; returns when it runs or failed to.
 
-        A command that cannot be run makes the worker FAILED with exit code 127 and says why in the log. Raises
-        RuntimeError on a second call, `EnvironmentProblem` when folders or processes cannot be made.
+        A command that cannot be run ends with exit code 127, and the log says why. Raises RuntimeError on a second
+        call, `EnvironmentProblem` when folders or processes cannot be made.
         """
         with self._lock:
             if self._executor is not None:
@@ -80,6 +76,7 @@ class Worker:
         while self.pid is None and self._end is None:
             self._take(executor)
         self.process = self
+        self.status = WorkerStatus.RUNNING
         threading.Thread(target=self._follow, args=(executor, home), name=f"worker-{self.task_id}", daemon=True).start()
 
     def _take(self, executor: LocalExecutor) -> None:
@@ -102,13 +99,22 @@ class Worker:
                 self._ended.set()
             shutil.rmtree(home, ignore_errors=True)
 
+    def _look(self) -> Ended | None:
+        """How it ended, if it has; `status` says so from now on."""
+        if not self._ended.is_set():
+            return None
+        done = self._end is not None and self._end.code == 0 and self._cancel is None
+        self.status = WorkerStatus.COMPLETED if done else WorkerStatus.FAILED
+        return self._end
+
     def is_alive(self) -> bool:
         """Whether the process, or anything it started, still runs."""
+        self._look()
         return self.process is not None and not self._ended.is_set()
 
     def get_exit_code(self) -> int | None:
         """None while it runs and when nobody can know; the negative signal number when a signal ended it."""
-        end = self._end
+        end = self._look()
         if end is None:
             return None
         if end.reason is EndReason.SPAWN_ERROR:
@@ -123,13 +129,18 @@ class Worker:
         return self.get_exit_code()
 
     def terminate(self) -> None:
-        """TERM, 5 seconds, then KILL, to the whole tree; returns when nothing of it is left."""
+        """TERM, 5 seconds, then KILL, to the whole tree; returns when nothing of it is left.
+
+        A worker that had ended by itself keeps the status of its exit code.
+        """
         with self._lock:
-            if self._executor is None or self._end is not None or self._ended.is_set():
+            if self._executor is None:
                 return
-            self._cancel = TERMINATE_GRACE
-            self._executor.wake()
+            if self._end is None and not self._ended.is_set():
+                self._cancel = TERMINATE_GRACE
+                self._executor.wake()
         self._ended.wait()
+        self._look()
 
     def get_token_usage(self) -> dict[str, int]:
         """The sums of the `Token usage: input=1, output=2, cache_read=3, cache_creation=4` lines in the log so far."""
@@ -142,12 +153,13 @@ class Worker:
                     counter.feed(chunk)
         except OSError:  # no log yet
             pass
-        if self._end is not None:
+        if self._look() is not None:
             counter.finish()
         return {name: getattr(counter.usage, name) for name in TOKEN_KEYS}
 
     def get_status_dict(self) -> dict[str, Any]:
         """Everything about the worker as plain values; times are ISO 8601 UTC."""
+        end = self._look()
         return {
             "task_id": self.task_id,
             "status": self.status.value,
@@ -155,7 +167,7 @@ class Worker:
             "exit_code": self.get_exit_code(),
             "log_path": str(self.log_path),
             "started_at": _iso(self._started_at),
-            "completed_at": _iso(self._end.ended_at or time.time()) if self._end else None,
+            "completed_at": _iso(end.ended_at or time.time()) if end else None,
             "token_usage": self.get_token_usage(),
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,20 @@ def test_a_new_worker_is_pending() -> None:
     worker = Worker("F1", "Write the parser")
     assert worker.status is WorkerStatus.PENDING
     assert (worker.pid, worker.process, worker.get_exit_code(), worker.wait()) == (None, None, None, None)
-    assert worker.log_path == Path("logs/F1.log")
     assert not worker.is_alive()
     assert (worker.task_id, worker.task_description) == ("F1", "Write the parser")
+
+
+def test_a_log_stays_where_it_was_when_the_worker_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`log_path` is absolute: to change the directory afterwards does not move it."""
+    monkeypatch.chdir(tmp_path)
+    worker = Worker("F1", "Write the parser")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert worker.log_path == tmp_path / "logs" / "F1.log"
+    worker.start(["echo", "hello"])
+    worker.wait()
+    assert (tmp_path / "logs" / "F1.log").read_text() == "hello\n"
 
 
 OUTCOMES: list[tuple[list[str] | str, int, WorkerStatus, str]] = [
@@ -62,6 +73,30 @@ def test_a_started_worker_is_running(worker: Worker) -> None:
     assert worker.status is WorkerStatus.RUNNING
     assert worker.get_exit_code() is None
     assert worker.wait(timeout=0.01) is None
+
+
+LOOKS: dict[str, Callable[[Worker], object]] = {
+    "is_alive": Worker.is_alive,
+    "get_exit_code": Worker.get_exit_code,
+    "wait": Worker.wait,
+    "terminate": Worker.terminate,
+    "get_status_dict": Worker.get_status_dict,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(("command", "status"), [("exit 0", WorkerStatus.COMPLETED), ("exit 1", WorkerStatus.FAILED)])
+def test_a_worker_counts_as_running_until_somebody_looks(
+    worker: Worker, command: str, status: WorkerStatus, look: str
+) -> None:
+    """Its end shows in `status` once a method has seen it, however long ago it was."""
+    worker.start(command)
+    for thread in threading.enumerate():
+        if thread.name == "worker-F1":
+            thread.join()
+    assert worker.status is WorkerStatus.RUNNING
+    LOOKS[look](worker)
+    assert worker.status is status
 
 
 def test_terminate_ends_the_whole_tree(worker: Worker) -> None:
