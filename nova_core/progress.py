@@ -6,6 +6,7 @@ import heapq
 import logging
 import os
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from nova_core.state.task_progress import (
     applied,
     of_run,
 )
+from nova_core.text import clean, cut
 
 __all__ = ["CriterionProgress", "EventType", "ExecutionEvent", "ProgressTracker", "Status", "TaskProgress"]
 
@@ -105,6 +107,10 @@ class ProgressTracker:
     ) -> TaskProgress | None:
         """A criterion holds, or (`verified=False`) does not; it is named by its index from 0, or by its text.
 
+        Each criterion counts once, and the share of those that hold becomes the progress, whatever was told before. In
+        order, index `i` thus makes `i + 1` verified: 0 and 1 of four are 2, and 50 %. Out of order nothing is taken
+        for granted: index 2 alone makes 1 verified, and 25 %, until the others follow.
+
         Raises `ValueError` if the task has no such criterion.
         """
         known = self.get_progress(task_id)
@@ -173,7 +179,9 @@ class ProgressTracker:
     # who listens
 
     def add_listener(self, callback: Listener) -> None:
-        """Call `callback` with the task after each change, on the thread that made it; what it raises is only logged.
+        """Call `callback` with the task after each change, on the thread that made it.
+
+        What it raises is logged, in one line, and changes nothing.
 
         No lock is held meanwhile: it may use the tracker, and of two changes at once may hear in any order.
         """
@@ -188,8 +196,8 @@ class ProgressTracker:
         for listener in tuple(self._listeners):
             try:
                 listener(progress)
-            except Exception:  # a viewer's mistake is not the task's
-                logging.getLogger(__name__).exception("a listener failed")
+            except Exception as error:  # a viewer's mistake is not the task's
+                logging.getLogger(__name__).error("%s", _failure_of(listener, error))
 
     # how it is kept
 
@@ -238,6 +246,14 @@ class ProgressTracker:
         if found is not None:
             self._tasks[event.task_id] = found
         return found
+
+
+def _failure_of(listener: Listener, error: Exception) -> str:
+    """One line: who failed, where and why."""
+    name = getattr(listener, "__qualname__", type(listener).__name__)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    why = cut(clean(" ".join(f"{type(error).__name__}: {error}".split())))
+    return f"the listener {name} failed at {place.filename}:{place.lineno}: {why}"
 
 
 def _texts(criteria: int | Sequence[str]) -> Sequence[str]:

@@ -14,6 +14,7 @@ MOST_EVENTS = 1_000  # of a task are kept at hand; what they came to is in the f
 _MOST_CRITERIA = 1_000
 _LOGS = 10
 _UI_LOGS = 5
+_MAX_COST = 10.00  # US dollars that a panel shows as the limit where nobody set one
 
 
 class EventType(StrEnum):
@@ -104,25 +105,31 @@ class TaskProgress(msgspec.Struct, frozen=True):
         return self.events[-1] if self.events else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by its name as plain values, and the names that programs in a browser use."""
+        """Every field by its name as plain values, and the names that programs in a browser use.
+
+        Those programs want numbers: `cost` is 0.0 while `cost_estimate` is None, `maxCost` 10.00 without a `max_cost`.
+        """
         fields = _plain(self)
         return {
             **fields, "criteria_verified": self.criteria_verified, "criteria_total": self.criteria_total,
             "taskId": self.task_id, "agentId": self.agent_id, "maxIterations": self.max_iterations,
             "progress": self.progress_percent, "criteriaVerified": self.criteria_verified,
             "criteriaTotal": self.criteria_total, "filesCreated": fields["files_created"],
-            "filesModified": fields["files_modified"], "cost": self.cost_estimate, "logs": self._logs(_LOGS),
+            "filesModified": fields["files_modified"], **self._costs(), "logs": self._logs(_LOGS),
             "startedAt": self.started_at, "completedAt": self.completed_at,
         }  # fmt: skip
 
     def to_graph_ui(self) -> dict[str, Any]:
-        """A node of a graph (`id`, `label`, `type`, `data`) with the panel of the agent that works on it."""
+        """A node of a graph (`id`, `label`, `type`, `data`) with the panel of the agent that works on it.
+
+        `cost` and `maxCost` are numbers, as in `to_dict`.
+        """
         marks = ("pending", "pass")
         return {
             "id": self.task_id, "label": self.name or self.task_id, "type": "task",
             "sessionId": f"sess_{self.task_id}", "status": str(self.status), "progress": self.progress_percent,
             "iteration": self.iteration, "maxIterations": self.max_iterations,
-            "cost": self.cost_estimate, "maxCost": self.max_cost,
+            **self._costs(),
             "criteria": [{"text": c.text, "status": marks[c.verified]} for c in self.criteria],
             "logs": self._logs(_UI_LOGS),
             "data": {
@@ -131,6 +138,9 @@ class TaskProgress(msgspec.Struct, frozen=True):
                 "startedAt": self.started_at, "completedAt": self.completed_at,
             },
         }  # fmt: skip
+
+    def _costs(self) -> dict[str, float]:
+        return {"cost": self.cost_estimate or 0.0, "maxCost": _MAX_COST if self.max_cost is None else self.max_cost}
 
     def _logs(self, most: int) -> list[dict[str, str]]:
         return [{"time": event.timestamp[11:19], "message": event.message} for event in self.events[-most:]]
@@ -182,14 +192,24 @@ def _with_files(progress: TaskProgress, details: dict[str, Any]) -> TaskProgress
 def _with_criteria(progress: TaskProgress, details: dict[str, Any]) -> TaskProgress:
     if isinstance(index := details.get("criterion"), int):
         holds, why = bool(details.get("verified", True)), str(details.get("evidence", ""))
-        progress = _marked(progress, index, holds, why)
+        told = _marked(progress, index, holds, why)
+        return told if told is progress else msgspec.structs.replace(told, progress_percent=_share(told))
+    before = progress
     for number in details.get("criteria_met", ())[:_MOST_CRITERIA]:
         progress = _marked(_padded(progress, number), number - 1, True, "its command holds")
     number = details.get("reported")
     # What a worker says does not stand in for a command that proves it.
     if isinstance(number, int) and 0 < number <= progress.criteria_total and not progress.criteria[number - 1].command:
         progress = _marked(progress, number - 1, True, "its worker says so")
-    return progress
+    if progress is before:
+        return progress
+    # A run proves criteria when the work is done: the first one takes nothing away from what its worker told.
+    return msgspec.structs.replace(progress, progress_percent=max(progress.progress_percent, _share(progress)))
+
+
+def _share(progress: TaskProgress) -> int:
+    """The percentage of the criteria that hold."""
+    return 100 * progress.criteria_verified // progress.criteria_total
 
 
 def _padded(progress: TaskProgress, number: int) -> TaskProgress:
@@ -200,15 +220,12 @@ def _padded(progress: TaskProgress, number: int) -> TaskProgress:
 
 
 def _marked(progress: TaskProgress, index: int, verified: bool, evidence: str) -> TaskProgress:
-    """The task with a criterion that holds or no longer does; the share of those that hold is its progress, but one
-    more never takes away from what was told."""
+    """The task with a criterion that holds or no longer does."""
     if not 0 <= index < progress.criteria_total:
         return progress
     criteria = list(progress.criteria)
     criteria[index] = msgspec.structs.replace(criteria[index], verified=verified, evidence=evidence)
-    share = 100 * sum(criterion.verified for criterion in criteria) // len(criteria)
-    percent = max(progress.progress_percent, share) if verified else share
-    return msgspec.structs.replace(progress, criteria=tuple(criteria), progress_percent=percent)
+    return msgspec.structs.replace(progress, criteria=tuple(criteria))
 
 
 # The events of a run

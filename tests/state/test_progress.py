@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -43,12 +44,26 @@ def test_a_task_starts(tracker: ProgressTracker) -> None:
     assert tracker.get_all_active() == [progress]
 
 
-def test_one_criterion_of_four_is_a_quarter(tracker: ProgressTracker) -> None:
-    """A criterion is verified by its index from 0; the share of those that hold is the progress."""
-    tracker.start_task("task_1", "agent_1", criteria_total=4)
-    tracker.verify_criterion("task_1", 0)
-    progress = known(tracker, "task_1")
-    assert (progress.criteria_verified, progress.progress_percent) == (1, 25)
+@pytest.mark.parametrize(
+    ("total", "order", "counts", "percents"),
+    [
+        (4, [0], [1], [25]),
+        (4, [0, 1, 2, 3], [1, 2, 3, 4], [25, 50, 75, 100]),
+        (3, [0, 1, 2], [1, 2, 3], [33, 66, 100]),
+        (1, [0], [1], [100]),
+        (4, [0, 0, 1], [1, 1, 2], [25, 25, 50]),
+        (4, [2, 0, 1], [1, 2, 3], [25, 50, 75]),
+    ],
+    ids=["one of four", "in order", "thirds", "the only one", "told twice", "out of order"],
+)
+def test_criteria_count_one_by_one(
+    tracker: ProgressTracker, total: int, order: list[int], counts: list[int], percents: list[int]
+) -> None:
+    """In order, index `i` makes `i + 1` verified; out of order those that were left out do not count."""
+    tracker.start_task("task_1", "agent_1", criteria_total=total)
+    told = [tracker.verify_criterion("task_1", index) for index in order]
+    assert [progress.criteria_verified for progress in told if progress] == counts
+    assert [progress.progress_percent for progress in told if progress] == percents
 
 
 @pytest.mark.parametrize(("success", "status", "percent"), [(True, "complete", 100), (False, "failed", 25)])
@@ -116,12 +131,12 @@ def test_a_criterion_that_is_none(tracker: ProgressTracker, criterion: int | str
     assert len(known(tracker, "T").events) == 1
 
 
-def test_one_more_criterion_takes_nothing_away(tracker: ProgressTracker) -> None:
-    """Who said 60 % and then proves the first of four criteria is still at 60 %."""
+def test_criteria_outdo_what_was_told(tracker: ProgressTracker) -> None:
+    """Who said 60 % and then verifies the first of four criteria is at 25 %: criteria are known, not estimated."""
     tracker.start_task("T", "a", 4)
     tracker.update_progress("T", 60, step="writing")
     tracker.verify_criterion("T", 0)
-    assert (known(tracker, "T").progress_percent, known(tracker, "T").current_step) == (60, "writing")
+    assert (known(tracker, "T").progress_percent, known(tracker, "T").current_step) == (25, "writing")
 
 
 @pytest.mark.parametrize(("given", "kept"), [(-5, 0), (33.9, 33), (250, 100)])
@@ -188,9 +203,23 @@ def test_to_dict_has_both_kinds_of_names(tracker: ProgressTracker) -> None:
     assert (found["task_id"], found["taskId"], found["agentId"]) == ("T", "T", "a")
     assert found["criteria"] == [{"text": "it works", "verified": False, "evidence": "", "command": None}]
     assert found["files_created"] == found["filesCreated"] == ["a.py"]
-    assert (found["progress_percent"], found["progress"], found["cost"]) == (0, 0, None)
+    assert (found["progress_percent"], found["progress"], found["cost"]) == (0, 0, 0.0)
     assert [log["message"] for log in found["logs"]] == ["Task execution started", "✓ write: a.py"]
     assert msgspec.json.decode(msgspec.json.encode(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "cost", "most"),
+    [({}, 0.0, 10.0), ({"cost_estimate": 1.5, "max_cost": 2.5}, 1.5, 2.5), ({"max_cost": 0.0}, 0.0, 0.0)],
+)
+def test_costs_are_numbers(fields: dict[str, float], cost: float, most: float) -> None:
+    """`cost` and `maxCost` are never null; what is not known stays None in `cost_estimate` and `max_cost`."""
+    progress = TaskProgress("T", **fields)  # type: ignore[arg-type]
+    for found in (progress.to_dict(), progress.to_graph_ui()):
+        assert (found["cost"], found["maxCost"]) == (cost, most)
+    assert (progress.to_dict()["cost_estimate"], progress.to_dict()["max_cost"]) == (
+        fields.get("cost_estimate"), fields.get("max_cost"),
+    )  # fmt: skip
 
 
 def test_an_event_as_a_dictionary() -> None:
@@ -217,17 +246,23 @@ def test_old_events_give_way(tracker: ProgressTracker) -> None:
 
 
 def test_a_broken_listener_breaks_nothing(tracker: ProgressTracker, caplog: pytest.LogCaptureFixture) -> None:
-    """What a listener raises is logged; the change counts and the next listener hears of it."""
+    """What a listener raises is logged in one line; the change counts and the next listener hears of it."""
     heard: list[TaskProgress] = []
 
     def broken(progress: TaskProgress) -> None:
-        raise RuntimeError("no screen")
+        raise RuntimeError("no screen\n\x1b[2Jat all")
 
     tracker.add_listener(broken)
     tracker.add_listener(heard.append)
     with caplog.at_level(logging.ERROR):
         tracker.start_task("T")
-    assert (len(heard), "no screen" in caplog.text) == (1, True)
+    assert len(heard) == 1
+    (record,) = caplog.records
+    where = rf"{re.escape(__file__)}:\d+"
+    assert re.fullmatch(
+        rf"the listener .*broken failed at {where}: RuntimeError: no screen at all", record.getMessage()
+    )
+    assert record.exc_info is None
 
 
 def test_a_listener_may_use_the_tracker(tracker: ProgressTracker) -> None:

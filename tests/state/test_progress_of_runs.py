@@ -136,6 +136,23 @@ def test_criteria_that_a_command_proves_are_not_taken_on_trust(tmp_path: Path) -
     assert "criterion not met" in progress.error
 
 
+def test_a_proved_criterion_takes_nothing_away(tmp_path: Path) -> None:
+    """A worker that told 60 % is still there when the first of its four criteria holds."""
+    write_plan(tmp_path, ONE)
+    add_criteria(tmp_path, "`true`", "`false`", "`false`", "`false`")
+    engine, executor = make_engine(tmp_path)
+
+    def outcome(job: Job) -> Ended | None:
+        if job.key == "A@1":
+            report(engine, "A", percent=60)
+        return exits(int(job.key.endswith("+2")))(job)
+
+    executor.outcome = outcome
+    assert engine.run().exit_code == 1
+    progress = known(history(tmp_path))
+    assert (progress.criteria_verified, progress.progress_percent) == (1, 60)
+
+
 def test_attempts_are_iterations(tmp_path: Path) -> None:
     """Each retry is an iteration; a failure that is retried is an error event, and the end is the last attempt's."""
     engine, _ = make_engine(
