@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -13,6 +15,7 @@ from nova_core.agents.pricing import Price, default_prices
 from nova_core.clock import Clock, iso
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.config import Config, load_config
+from nova_core.engine.active_workers import ActiveWorker, Turns
 from nova_core.engine.admission import Brakes
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.lifecycle import Attempts
@@ -85,33 +88,30 @@ class Orchestrator:
             put_aside(self.project, self._clock.now(), make_executor, self.config.grace)
         self.store = Store(self.project, self._disk, self._clock)
         self.attempts: Attempts | None = None
+        self.active: dict[str, Attempt] = {}
+        self._executor: Executor | None = None
+        self.turns = Turns()
         try:
-            known = self._load(cascade_file, selection or Selection(), rerun_changed)
+            known = self._load(selection or Selection(), rerun_changed)
             self._followers = Followers(self.project, self.config, self.cascade, self.store, self._disk, milestones)
             self._followers.keep_workspace(known, silent=fresh)
             self._require_disk(self.store.flush())
         except BaseException:
             self.close()
             raise
-        self._executor: Executor | None = None
         self._loop: Loop | None = None
         self._posted: deque[tuple[Command, Callable[[Reply], object] | None]] = deque()
         self._brakes = Brakes(self.config, self.store, self._clock)
         self._detached = False
-        self._started = self._clock.monotonic()
-
-    # construction
 
     def _read_plan(self) -> Cascade:
         return with_settings(read_plan(self._plan, self.config.plan), self.config)
 
-    def _load(
-        self, cascade_file: str | os.PathLike[str], selection: Selection, rerun_changed: bool
-    ) -> list[str] | None:
+    def _load(self, selection: Selection, rerun_changed: bool) -> list[str] | None:
         """Bring store and plan together; the tasks the state had before, None for a new run."""
         store = self.store
         store.load()
-        plan = os.path.relpath(cascade_file, self.project.root)
+        plan = os.path.relpath(self._plan, self.project.root)
         require_same_plan(store, self.cascade, plan)
         self._latest, self.cascade = self.cascade, as_started(self.cascade, store)
         known = list(store.tasks) if store.run.id else None
@@ -133,8 +133,6 @@ class Orchestrator:
         if not done:
             hint = "free some space, or see that the folder is writable"
             raise EnvironmentProblem(f"the state cannot be written: {self.store.disk_error}", hint=hint)
-
-    # for those who watch
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with every event, on the engine's thread."""
@@ -166,31 +164,31 @@ class Orchestrator:
         """What is so right now, immutable; safe from any thread."""
         return Snapshot.of(self.cascade, self.store.snapshot(), self.max_workers, self._clock.now())
 
-    # for those who drive it themselves
-
     @property
-    def active_workers(self) -> Mapping[str, Attempt]:
-        """The attempts in flight, by task id."""
-        return self.attempts.active if self.attempts else {}
+    def active_workers(self) -> Mapping[str, ActiveWorker]:
+        """The workers in flight right now, by task id."""
+        return {task_id: ActiveWorker(self, attempt) for task_id, attempt in self.active.copy().items()}
 
     def get_ready_tasks(self) -> list[str]:
         """Ids that are pending with all dependencies completed, in plan order, as the state file has it now."""
         self.board.merge_outside()
         return self.board.ready()
 
-    def start_worker(self, task_id: str) -> Attempt:
+    def start_worker(self, task_id: str) -> ActiveWorker:
         """Start one task now, whatever the limits. Raises `UsageError` if it is not ready."""
         if task_id not in self.get_ready_tasks():
             raise UsageError(f"{task_id} is not ready to start", hint=f"`nova why {task_id}` tells what it waits for")
-        self._begin()
-        assert self.attempts is not None
-        self.board.take(task_id)
-        return self.attempts.start(task_id)
+        with self.turns.taken():
+            self._begin()
+            assert self.attempts is not None
+            self.board.take(task_id)
+            return ActiveWorker(self, self.attempts.start(task_id))
 
     def monitor_workers(self, timeout: float = 0.0) -> None:
         """Take in what happened to the running workers, waiting up to `timeout` seconds for something to happen."""
-        self._begin().turn(timeout, start=False)
-        self.store.flush()
+        with self.turns.taken():
+            self._begin().turn(timeout, start=False)
+            self.store.flush()
 
     def get_status_summary(self) -> dict[str, int]:
         """Counts: total_tasks, completed, failed, in_progress, pending, active_workers."""
@@ -199,25 +197,21 @@ class Orchestrator:
         tasks = [task for task in self.cascade.tasks.values() if not task.gate]
         for task in tasks:
             counts[self.board.state(task.id).status.value] += 1
-        return {"total_tasks": len(tasks), **counts, "active_workers": len(self.active_workers)}
-
-    # the run
+        return {"total_tasks": len(tasks), **counts, "active_workers": len(self.active)}
 
     def run(self, check_interval: float = 2.0, max_iterations: int | None = None) -> RunResult:
         """Run until nothing more can start and nothing runs; never sleeps longer than `check_interval` seconds.
 
-        An exit wakes it at once. `max_iterations` bounds the number of turns; workers then go on.
+        An exit wakes it at once. Workers go on when `max_iterations` turns are over, or Ctrl-C breaks it off.
         """
         self._started = self._clock.monotonic()
-        try:
+        with self.turns.taken(), closing(self):
             loop = self._begin()
             turns = 0
             while not (self._detached or loop.is_over()) and (max_iterations is None or turns < max_iterations):
                 loop.turn(check_interval)
                 turns += 1
             return self._finish(loop)
-        finally:
-            self.close()
 
     def apply(self, command: Command) -> Reply:
         """Carry out a command now, on the calling thread; with an engine running, `post` it instead."""
@@ -232,15 +226,25 @@ class Orchestrator:
         """End workers that an engine left behind when it died, and wait until they are gone."""
         loop = self._begin(launch=False)
         reply = self.apply(command)
-        while self.active_workers and any(i in self.active_workers for i in command.ids or self.active_workers):
+        while any(task_id in self.active for task_id in command.ids or self.active):
             loop.turn(_PATIENCE, start=False)
         self.store.flush()
         return reply
 
+    def see_to(self, command: Command) -> None:
+        """Take a turn, for a command that was posted; once closed, end its workers with another engine on the run."""
+        if self._executor is not None:
+            self.monitor_workers(_PATIENCE)
+            return
+        files = self._plan, self.project.state_file
+        with closing(Orchestrator(*files, config=self.config, make_executor=self._make_executor)) as other:
+            other.cancel_without_engine(command)
+        for task_id in command.ids:
+            self.active.pop(task_id, None)
+
     def close(self) -> None:
         """Let go of the run; workers that are alive go on, and the next engine takes them over."""
-        if getattr(self, "_executor", None) is not None:
-            assert self._executor is not None
+        if self._executor is not None:
             self._executor.close()
             self._executor = None
         if hasattr(self, "_followers"):
@@ -263,7 +267,7 @@ class Orchestrator:
         attempts = self.attempts = Attempts(
             self.project, self.board, executor, launcher, self.config, prices, self._clock, self._disk
         )
-        self.store.held = attempts.active
+        self.store.held = self.active = attempts.active
         growth = Growth(self.board, launcher, self.config, self._watch, self._latest, self._follow_plan)
         mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, attempts, secret, self.apply)
         self._loop = Loop(
@@ -300,9 +304,8 @@ class Orchestrator:
         for warning in (*store.warnings, *unknown, *lacking, *cautions(self.config, open_tasks, prices)):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or iso(self._clock.now())
-        text = (
-            f"{self.cascade.name}: {number_of(len(self.board.work), 'task')}, {number_of(self.max_workers, 'worker')}"
-        )
+        tasks, workers = number_of(len(self.board.work), "task"), number_of(self.max_workers, "worker")
+        text = f"{self.cascade.name}: {tasks}, {workers}"
         of_run = {"name": self.cascade.name, "started_at": started, "completed_at": None, "id": store.run.id}
         store.record(EventKind.RUN_STARTED, None, text, **of_run)
 
@@ -323,15 +326,10 @@ class Orchestrator:
         store = self.store
         self._followers.fire_milestones()
         self._followers.tick()
-        wall = self._clock.monotonic() - self._started
         result = summarize(
-            self.board.counted,
-            store.snapshot(),
-            wall,
-            self._clock.now(),
-            stopped=bool(loop.stopping),
-            over_budget=self._brakes.over_budget,
-        )
+            self.board.counted, store.snapshot(), self._clock.monotonic() - self._started, self._clock.now(),
+            stopped=bool(loop.stopping), over_budget=self._brakes.over_budget,
+        )  # fmt: skip
         done = all(self.board.state(i).status is TaskStatus.COMPLETED for i in self.cascade.tasks)
         over = iso(self._clock.now()) if done else None
         left = {"handed_over": True} if self._detached else {}
@@ -339,8 +337,13 @@ class Orchestrator:
         while not store.flush() and not self._brakes.disk_is_hopeless():
             loop.turn(_PATIENCE, start=False)
         self._require_disk(not store.disk_error)
-        before = self._brakes.stops, self._detached
-        self._followers.hooks.finish(
-            None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before
-        )
+        hooks, before = self._followers.hooks, (self._brakes.stops, self._detached)
+        hooks.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
         return result
+
+
+if __name__ == "__main__":  # as a program it is a face, and may know the others: `nova run` without the interface
+    from nova_core.cli.app import run_cli
+
+    about = "Run the plan and print its progress, as `nova run --no-ui` does."
+    sys.exit(run_cli(["--no-ui", *sys.argv[1:]], "python -m nova_core.orchestrator", "run", about))

@@ -36,13 +36,17 @@ def modules() -> dict[str, ast.Module]:
 
 
 def statements(tree: ast.Module, *, head_only: bool) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports a program executes: not those below `if TYPE_CHECKING`; those in functions unless `head_only`."""
+    """The imports a module executes: not those below `if TYPE_CHECKING`; those in functions unless `head_only`.
+
+    What stands below `if __name__ == "__main__"` is left out: it runs only when the module is the program, and a
+    program stands above everything.
+    """
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        elif isinstance(node, ast.If) and re.search("TYPE_CHECKING|__main__", ast.unparse(node.test)):
             stack += node.orelse
         elif not (head_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
             stack += ast.iter_child_nodes(node)

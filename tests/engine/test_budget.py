@@ -167,7 +167,7 @@ def test_the_last_task_may_have_all_that_is_left(tmp_path: Path) -> None:
     fine = executor.outcome
 
     def outcome(job: Job) -> Ended | None:
-        caps.append(engine.active_workers[job.key.partition("@")[0]].cap)
+        caps.append(engine.active[job.key.partition("@")[0]].cap)
         return fine(job)
 
     executor.outcome = outcome

@@ -80,7 +80,7 @@ def test_one_look_takes_in_a_part_of_what_a_talkative_worker_prints(tmp_path: Pa
     def talk(job: Job) -> Ended | None:
         if not job.key.startswith("A"):
             return ok(job)
-        offsets.append(engine.active_workers["A"].tail.offset)
+        offsets.append(engine.active["A"].tail.offset)
         return ok(job) if len(offsets) == 12 else None
 
     engine, _, events = engine_for(tmp_path, {"A": [NOISE] * 80}, outcome=talk)
