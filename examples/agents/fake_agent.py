@@ -1,4 +1,4 @@
-"""An agent without a model: finds in its prompt which files to write, and writes them from a drawer of answers."""
+"""An agent without a model: finds in its prompt which files to write, and writes prepared answers to them."""
 
 from __future__ import annotations
 

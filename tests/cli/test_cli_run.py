@@ -151,7 +151,7 @@ def test_hostile_texts_on_github(tmp_path: Path) -> None:
 def documented_schema() -> Any:
     """The schema in the documentation of the JSON stream."""
     text = (DOCS / "json-events.md").read_text()
-    return json.loads(text.split("```json\n")[1].split("```")[0])
+    return json.loads(text.partition("## Schema")[2].split("```json\n")[1].split("```")[0])
 
 
 def test_json_lines_follow_their_documentation(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ Row = dict[str, float]
 
 
 def step(text: str, number: int) -> None:
-    """Say what is being done; `nova report` shows it beside the task."""
+    """Report the current step; `nova report` shows it beside the task."""
     print(f"{number}/{STEPS} {text}", flush=True)
     nova = shutil.which("nova")
     if PACE and nova and "NOVA_TOKEN" in os.environ:
@@ -33,12 +33,12 @@ def step(text: str, number: int) -> None:
 
 
 def noise(*key: object) -> float:
-    """A number from -1 to 1 that is the same every time: whoever runs this gets the same weather."""
+    """A number from -1 to 1 that is the same in every run, so that the weather is, too."""
     return zlib.crc32(repr(key).encode()) / 2**31 - 1
 
 
 def write(path: str, text: str) -> None:
-    """Write a whole file, making its folder."""
+    """Write a file, creating its folder."""
     Path(path).parent.mkdir(exist_ok=True)
     Path(path).write_text(text, encoding="utf-8")
     print(f"wrote {path}, {len(text):,} characters")
@@ -51,7 +51,7 @@ def read(station: str) -> list[Row]:
 
 
 def readings(station: str) -> None:
-    """Make 365 days of weather up."""
+    """Make up 365 days of weather."""
     mean, millimetres = STATIONS[station]
     lines = ["day,temperature,rain"]
     for day in range(365):
@@ -70,7 +70,7 @@ def month_of(day: float) -> int:
 
 
 def check() -> None:
-    """Refuse what no thermometer would show."""
+    """Reject values that no thermometer would show."""
     for number, station in enumerate(STATIONS, 1):
         step(f"checking the {station}", number)
         for row in read(station):
@@ -128,7 +128,7 @@ def alike() -> None:
 
 
 def picture(field: str) -> None:
-    """One line a station over twelve months."""
+    """One line per station over twelve months."""
     tables = {station: json.loads(Path(f"out/{station}.json").read_text()) for station in STATIONS}
     values = [row[field] for table in tables.values() for row in table]
     low, high = min(values), max(values)
