@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from math import fsum
 
 REPLACEMENT = "\ufffd"
 
@@ -182,7 +183,7 @@ def parse_duration(value: str | float) -> float:
         if re.match(_NUMBER, text):
             return float(text)
         if re.match(_DURATION, text):
-            return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_DURATION_PART, text))
+            return fsum(float(number) * _SECONDS[unit] for number, unit in re.findall(_DURATION_PART, text))
     elif _is_amount(value):
         return float(value)
     raise ValueError(f"{_shown(value)} is not a duration: write seconds, or parts such as 90s, 1.5h or 2h30m")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
+from math import fsum
 from typing import Any
 
 from nova_core.agents.fields import first_line
@@ -292,7 +293,7 @@ class AgentLog:
             return (None, CostBasis.UNPRICED) if self.estimated or not self.began else (0.0, CostBasis.PRICE_TABLE)
         parts = [cost(usage, name or model, prices) for name, usage in self.models.items()]
         known = [part for part in parts if part is not None]
-        return (sum(known), CostBasis.PRICE_TABLE) if len(known) == len(parts) else (None, CostBasis.UNPRICED)
+        return (fsum(known), CostBasis.PRICE_TABLE) if len(known) == len(parts) else (None, CostBasis.UNPRICED)
 
     def _judge(self, exit_code: int | None) -> Ending:
         found = self.ending(exit_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from math import fsum
 from typing import Protocol
 from xml.sax.saxutils import escape, quoteattr
 
@@ -43,7 +44,7 @@ def junit_xml(
     known = told_of.values()
     failed = sum(state.status is TaskStatus.FAILED for state in known)
     skipped = sum(_is_skipped(state) for state in known)
-    total = sum(state.elapsed for state in known)
+    total = fsum(state.elapsed for state in known)
     first = started or min((state.started_at for state in known if state.started_at), default=None)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n'

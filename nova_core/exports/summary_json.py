@@ -9,7 +9,7 @@ import msgspec
 from nova_core.model import Task, TokenUsage
 from nova_core.runs.result import Outcome, RunResult, Snapshot
 from nova_core.runs.rollup import told
-from nova_core.state.schema import Reason, TaskState, TaskStatus
+from nova_core.state.schema import Reason, TaskState, TaskStatus, schema_of
 
 SUMMARY_VERSION = 1
 
@@ -106,9 +106,6 @@ def _task(task: Task, state: TaskState) -> TaskSummary:
 
 def summary_schema() -> dict[str, Any]:
     """The JSON Schema of the document (docs/summary.schema.json): every field is always there."""
-    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Summary)))
-    for definition in schema["$defs"].values():
-        if "properties" in definition:
-            definition["required"] = list(definition["properties"])
+    schema = schema_of(Summary, "summary.json")
     schema["$defs"]["Summary"]["properties"]["version"] = {"const": SUMMARY_VERSION}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "summary.json", **schema}
+    return schema

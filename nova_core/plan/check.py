@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from math import fsum
 
 import msgspec
 
@@ -44,7 +45,7 @@ def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> P
     history = weights or {}
     seconds = [0.0 if t.gate else history.get(t.id, t.duration) for t in cascade.tasks.values()]
     known = [s for task in tasks if (s := seconds[dag.index[task.id]]) is not None]
-    average = sum(known) / len(known) if known else 1.0
+    average = fsum(known) / len(known) if known else 1.0
     path = dag.critical_path([average if s is None else s for s in seconds])
     on_path = [seconds[dag.index[task_id]] for task_id in path]
     return PlanSummary(
@@ -56,8 +57,8 @@ def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> P
         depth=round(max(dag.remaining_paths([float(not task.gate) for task in cascade.tasks.values()]), default=0)),
         widest=dag.widest_wave,
         critical_path=tuple(path),
-        critical_seconds=None if None in on_path else sum(s for s in on_path if s is not None),
-        work_seconds=sum(known),
+        critical_seconds=None if None in on_path else fsum(s for s in on_path if s is not None),
+        work_seconds=fsum(known),
         with_duration=len(known),
         with_command=sum(task.command is not None for task in tasks),
         with_outputs=sum(bool(task.outputs) for task in tasks),

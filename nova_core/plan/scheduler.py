@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import fsum
 
 import msgspec
 
@@ -182,5 +183,5 @@ def weights(dag: DAG, tasks: Mapping[str, Task], history: Mapping[str, float]) -
     """
     known = [0.0 if tasks[i].gate else history.get(i, tasks[i].duration) for i in dag.ids]
     figures = [k for k, i in zip(known, dag.ids, strict=True) if k is not None and not tasks[i].gate]
-    default = sum(figures) / len(figures) if figures else 1.0
+    default = fsum(figures) / len(figures) if figures else 1.0
     return [max(default if k is None else k, 1e-6) for k in known]

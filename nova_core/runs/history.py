@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from math import fsum
 from pathlib import Path
 
 import msgspec
@@ -82,8 +83,8 @@ def figures(rows: Iterable[AttemptRow]) -> Figures:
     costs = [row.cost_usd for row in rows if row.cost_usd is not None]
     return Figures(
         attempts=len(rows), completed=completed, failed=len(rows) - completed - cancelled, cancelled=cancelled,
-        seconds=sum(row.elapsed for row in rows), tokens=sum(map(tokens_of, rows), TokenUsage()),
-        cost_usd=sum(costs) if costs else None,
+        seconds=fsum(row.elapsed for row in rows), tokens=sum(map(tokens_of, rows), TokenUsage()),
+        cost_usd=fsum(costs) if costs else None,
         unpriced=sum(row.cost_usd is None and (row.estimated or tokens_of(row).total > 0) for row in rows),
         estimated=any(row.estimated for row in rows),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import fsum
 
 import msgspec
 
@@ -143,8 +144,8 @@ def summarize(
     return RunResult(
         exit_code=code, total=len(tasks), completed=completed, failed=failed, cancelled=cancelled, blocked=blocked,
         pending=left - failed - waiting - blocked, waiting_approval=waiting, wall_seconds=wall_seconds,
-        task_seconds=sum(t.elapsed for t in tasks), tokens=sum((t.token_usage for t in tasks), TokenUsage()),
-        cost_usd=sum(costs) if costs else None,
+        task_seconds=fsum(t.elapsed for t in tasks), tokens=sum((t.token_usage for t in tasks), TokenUsage()),
+        cost_usd=fsum(costs) if costs else None,
         unpriced=any(t.cost_usd is None and t.token_usage.total for t in tasks),
         estimated=any(t.estimated for t in tasks), outcome=_outcome(code, stopped),
         started_at=iso(now - wall_seconds), ended_at=iso(now),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -197,8 +198,18 @@ def patched(struct: _S, patch: Mapping[str, Any], from_json: bool) -> _S:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of what this Nova writes (docs/cascade_state.schema.json): every field is always there."""
-    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(State)))
+    return schema_of(State, "cascade_state.json")
+
+
+def schema_of(struct: type[msgspec.Struct], title: str) -> dict[str, Any]:
+    """The JSON Schema of a document of this type, whose every field is always there.
+
+    Descriptions are docstrings without their indentation: Python 3.13 takes it away, others and msgspec may leave it.
+    """
+    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(struct)))
     for definition in schema["$defs"].values():
         if "properties" in definition:
             definition["required"] = list(definition["properties"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "cascade_state.json", **schema}
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}

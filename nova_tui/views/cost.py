@@ -9,7 +9,7 @@ import msgspec
 from textual.content import Content
 
 from nova_core.model import TokenUsage
-from nova_core.runs.rollup import Rollup
+from nova_core.runs.rollup import Rollup, rollup
 from nova_core.state.schema import TaskState
 from nova_core.text import costs, money, tokens
 from nova_core.watch.view_model import ViewModel
@@ -33,9 +33,9 @@ class Spent(msgspec.Struct, frozen=True):
     estimated: int = 0
 
 
-def of_rollup(name: str, rollup: Rollup) -> Spent:
-    """The sums of a branch or of the project."""
-    return Spent(name, rollup.tokens, rollup.cost_usd, rollup.unpriced, rollup.estimated)
+def of_rollup(name: str, sums: Rollup) -> Spent:
+    """The sums of a branch, of the project or of any other tasks."""
+    return Spent(name, sums.tokens, sums.cost_usd, sums.unpriced, sums.estimated)
 
 
 def by_branch(model: ViewModel) -> list[Spent]:
@@ -51,12 +51,7 @@ def by_model(model: ViewModel) -> list[Spent]:
         state = model.task(task_id)
         if state.token_usage.total:
             sums.setdefault(state.model or "(unknown)", []).append(state)
-    found = []
-    for name, states in sums.items():
-        known = [state.cost_usd for state in states if state.cost_usd is not None]
-        usage = sum((state.token_usage for state in states), TokenUsage())
-        rough = sum(state.estimated for state in states)
-        found.append(Spent(name, usage, sum(known) if known else None, len(states) - len(known), rough))
+    found = [of_rollup(name, rollup(states)) for name, states in sums.items()]
     return sorted(found, key=lambda s: (-(s.cost or 0.0), -s.tokens.total))
 
 

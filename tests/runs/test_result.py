@@ -45,3 +45,10 @@ def test_the_last_line_tells_who_waits_for_a_person() -> None:
     state = State(tasks={"A": DONE, "B": waiting, "C": TaskState(status=TaskStatus.FAILED)})
     result = summarize("ABC", state, 1.0, NOW, stopped=False, over_budget=False)
     assert result.line() == "1/3 completed, 1 failed, 1 waiting for approval"
+
+
+def test_dollars_and_seconds_are_summed_exactly() -> None:
+    """Ten times 0.1 is 1: not a little less, as a plain sum says before Python 3.12."""
+    tasks = {name: TaskState(status=TaskStatus.COMPLETED, elapsed=0.1, cost_usd=0.1) for name in "ABCDEFGHIJ"}
+    result = summarize(tasks, State(tasks=tasks), 1.0, NOW, stopped=False, over_budget=False)
+    assert (result.cost_usd, result.task_seconds) == (1.0, 1.0)

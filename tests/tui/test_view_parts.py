@@ -267,6 +267,13 @@ def test_an_unpriced_model_is_never_free() -> None:
     assert cost.amount(web).endswith("+?")
 
 
+def test_the_only_priced_model_has_the_whole_cost() -> None:
+    """What is summed by model is summed like the whole, so that nothing is lost to rounding."""
+    model = demo_model()
+    priced = [s.cost for s in cost.by_model(model) if s.cost is not None]
+    assert priced == [model.rollups.project.cost_usd]
+
+
 def test_lines_are_drawn_only_when_looked_at() -> None:
     """A list of a million lines costs what is on the screen."""
     drawn: list[int] = []

@@ -80,7 +80,7 @@ class Attempt:
         counts = [TokenUsage(*(getattr(row, name) for name in TokenUsage.__struct_fields__)) for row in earlier]
         costs = [row.cost_usd for row in earlier if row.cost_usd is not None]
         self.base_usage = sum(counts, TokenUsage())
-        self.base_cost = sum(costs) if costs else None
+        self.base_cost = math.fsum(costs) if costs else None
         self.base_estimated = any(row.estimated for row in earlier)
         if state.parser is not None:
             self.parser, self.model = state.parser, state.model

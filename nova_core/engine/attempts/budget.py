@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from math import fsum
 
 from nova_core.agents.pricing import Price
 from nova_core.engine.attempts.attempt import Attempt
@@ -43,15 +44,15 @@ class Costs:
             if row.run == self._board.store.run.id:
                 costs[row.task] = costs.get(row.task, 0.0) + (row.cost_usd or 0.0)
         told = {task_id: task.cost_usd or 0.0 for task_id, task in self._board.store.tasks.items()}
-        return sum(max(0.0, cost - told.get(task_id, 0.0)) for task_id, cost in costs.items())
+        return fsum(max(0.0, cost - told.get(task_id, 0.0)) for task_id, cost in costs.items())
 
     def spent(self) -> float:
         """What the run has cost so far, running tasks included, as far as anybody knows."""
-        return self._gone + sum(task.cost_usd or 0.0 for task in self._board.store.tasks.values())
+        return self._gone + fsum(task.cost_usd or 0.0 for task in self._board.store.tasks.values())
 
     def committed(self) -> float:
         """What is spent, and what else is set aside for attempts that run."""
-        return self.spent() + sum(
+        return self.spent() + fsum(
             max(0.0, (attempt.cap or 0.0) - (attempt.cost(self._prices) or 0.0)) for attempt in self._active.values()
         )
 
