@@ -1,6 +1,14 @@
-"""Shared by all tests: hypothesis without deadlines, because the machine may be busy."""
+"""Shared by all tests: hypothesis without deadlines, because the machine may be busy, and one compilation of Nova."""
+
+import os
+import sys
 
 from hypothesis import settings
 
 settings.register_profile("nova", deadline=None, max_examples=60)
 settings.load_profile("nova")
+
+# The tests start Nova a thousand times. Where bytecode is not kept, as in many containers, each start compiles it anew,
+# which is half of what it takes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
