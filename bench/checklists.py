@@ -9,8 +9,8 @@ import time
 
 from nova_core.importers import kiro, openspec, speckit
 from nova_core.importers.build import build
-from nova_core.importers.options import Options
 from nova_core.importers.tick import tick
+from nova_core.model import PlanOptions
 
 
 def plans(lines: int) -> dict[str, str]:
@@ -42,7 +42,7 @@ def main() -> None:
             gc.collect()
             gc.disable()  # as formats.read_plan does
             times = [time.perf_counter()]
-            draft = readers[kind].read("tasks.md", text, Options())
+            draft = readers[kind].read("tasks.md", text, PlanOptions())
             times.append(time.perf_counter())
             cascade = build(draft)
             times.append(time.perf_counter())

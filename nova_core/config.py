@@ -13,7 +13,8 @@ from nova_core.agents import FORMATS
 from nova_core.agents.adapters import ADAPTERS, Permissions
 from nova_core.agents.commands import GROUPS
 from nova_core.agents.pricing import Price
-from nova_core.errors import InputError, InputNotFoundError, Problem, UsageError
+from nova_core.agents.template import check_argument
+from nova_core.errors import InputError, InputNotFoundError, Problem
 from nova_core.files.typed_yaml import (
     Field,
     Read,
@@ -33,11 +34,9 @@ from nova_core.files.typed_yaml import (
     struct,
 )
 from nova_core.files.yaml_file import Document, load_yaml
-from nova_core.model import PlanOptions, Task
-from nova_core.text import clean, head_and_tail
+from nova_core.model import PlanOptions
 
 DEFAULT_FILE = "nova.yaml"
-PLACEHOLDERS = ("id", "name", "description", "prompt", "prompt_file", "model")
 
 
 class AgentConfig(msgspec.Struct, frozen=True):
@@ -180,7 +179,7 @@ def _read_command(value: object) -> tuple[str, ...]:
         raise ValueError('must be a list of texts, such as [claude, -p, "{prompt}"]')
     arguments = tuple(map(read_argument, value))
     for argument in arguments:
-        _substitute(argument, dict.fromkeys(PLACEHOLDERS, ""))
+        check_argument(argument)
     return arguments
 
 
@@ -322,44 +321,3 @@ _VARIABLES: dict[str, tuple[str, Read]] = {
     **{f"NOVA_{name.upper()}": (name, read) for name, read in _SCALARS.items()},
     **{f"NOVA_LIMITS_{name.upper()}": (f"limits.{name}", read) for name, read in _CEILINGS.items()},
 }
-
-
-def render_command(
-    agent: AgentConfig, task: Task, prompt: str, model: str | None = None, prompt_file: str = ""
-) -> tuple[str, ...]:
-    """The agent's command for one task: an argument list, for no shell, with every `{placeholder}` filled in.
-
-    Values are not searched for placeholders again, and no value becomes an option: an argument that begins with a
-    placeholder gets a space before a leading `-`. Raises `UsageError` for an unknown placeholder.
-    """
-    values = {
-        "id": task.id,
-        "name": task.name,
-        "description": task.description,
-        "prompt": prompt,
-        "prompt_file": prompt_file,
-        "model": model or agent.model or "",
-    }
-    return tuple(fill(argument, values) for argument in agent.command)
-
-
-def fill(argument: str, values: Mapping[str, str]) -> str:
-    """One argument with its placeholders filled in, as `render_command` does."""
-    # No argument can hold a NUL, nor a lone surrogate.
-    safe = {key: text.replace("\0", "").encode("utf-8", "replace").decode() for key, text in values.items()}
-    return _substitute(argument, safe)
-
-
-def _substitute(argument: str, values: Mapping[str, str]) -> str:
-    def replace(match: re.Match[str]) -> str:
-        if match[0] in ("{{", "}}"):
-            return match[0][0]
-        if match[1] not in values:
-            shown = clean(head_and_tail(match[0], 60))
-            hint = "write {{ and }} for braces; known are " + " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-            raise UsageError(f"unknown placeholder `{shown}`", hint=hint)
-        return values[match[1]]
-
-    filled = re.sub(r"\{\{|\}\}|\{([^{}]*)\}|[{}]", replace, argument)
-    is_value = argument.startswith("{") and not argument.startswith("{{")
-    return f" {filled}" if is_value and filled.startswith("-") else filled

@@ -37,9 +37,10 @@ from nova_core.launch.launcher import Launcher
 from nova_core.launch.warnings import cautions
 from nova_core.model import NoteKind
 from nova_core.parser import Cascade
-from nova_core.plan.board import Board, Selection
+from nova_core.plan.board import Board
 from nova_core.plan.phases import unknown_phases, with_settings
 from nova_core.plan.scheduler import weights
+from nova_core.plan.selection import Selection
 from nova_core.plan.sync import as_started
 from nova_core.runs.result import RunResult, Snapshot, summarize
 from nova_core.state.events import EventKind

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.agents.pricing import Price
-from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config, render_command
+from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config
 from nova_core.errors import InputError, InputNotFoundError, UsageError
+from nova_core.launch.invocation import render_command
 from nova_core.model import Task
 
 FULL = """\

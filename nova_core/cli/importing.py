@@ -52,9 +52,10 @@ def import_(
     Examples:  nova import .kiro/specs/search/tasks.md
                nova import .taskmaster --tag next -o CASCADE.md
     """
-    from nova_core.importers import Options, read_plan
+    from nova_core.importers import read_plan
+    from nova_core.model import PlanOptions
 
-    cascade = read_plan(file, Options(form, tag, optional, lenient=True))
+    cascade = read_plan(file, PlanOptions(form, tag, optional, lenient=True))
     if as_json:
         out_json(report(cascade), indent=True)
     else:

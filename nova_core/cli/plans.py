@@ -140,8 +140,8 @@ def plan(
     from nova_core.cli.preview import preview, saved_tasks
     from nova_core.cli.run import configured
     from nova_core.importers import read_plan
-    from nova_core.plan.board import Selection
     from nova_core.plan.phases import with_settings
+    from nova_core.plan.selection import Selection
 
     project, config = here(), configured({})
     for line in changed_lines(with_settings(read_plan(plan, config.plan), config), saved_tasks(project)):

@@ -8,10 +8,10 @@ from nova_core.cli.output import columns, note, out_lines
 from nova_core.engine.startup import limits_of
 from nova_core.files.outputs import missing
 from nova_core.importers import read_plan
-from nova_core.plan.board import Selection
 from nova_core.plan.explain import Explanation, explain
 from nova_core.plan.phases import phase_named, unknown_phases, with_settings
 from nova_core.plan.scheduler import weights
+from nova_core.plan.selection import Selection
 from nova_core.text import clean, cut, duration, number_of, size
 
 if TYPE_CHECKING:

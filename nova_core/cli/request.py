@@ -8,7 +8,7 @@ import msgspec
 
 from nova_core.config import Config
 from nova_core.files.project import Project
-from nova_core.plan.board import Selection
+from nova_core.plan.selection import Selection
 
 if TYPE_CHECKING:
     import typer

@@ -96,7 +96,7 @@ def run(
         from nova_core.cli.detach import start_detached
 
         return start_detached(project, arguments)
-    from nova_core.plan.board import Selection
+    from nova_core.plan.selection import Selection
 
     selection = Selection(
         only=split("--only", only),

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter
-from nova_core.importers.options import Options
 from nova_core.importers.prose import Keys, context_of, miss, one_line, priority_of, set_state, split_prose, with_parts
-from nova_core.model import Criterion, NoteKind
+from nova_core.model import Criterion, NoteKind, PlanOptions
 from nova_core.parser.blocks import end_of_fence, opening_fence, split_lines
 from nova_core.parser.criteria import checklist, read_criterion
 from nova_core.parser.findings import quoted, shown_path
@@ -36,7 +35,7 @@ def suits(path: str, _text: str) -> bool:
     return _home(path) is not None
 
 
-def read(path: str, _text: str, _options: Options) -> Draft:
+def read(path: str, _text: str, _options: PlanOptions) -> Draft:
     """The tasks of `tasks/`, and those of `completed/`, which are done. Archive and drafts are only named."""
     home = _home(path)
     if home is None:

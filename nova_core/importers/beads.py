@@ -9,7 +9,6 @@ from typing import Any
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.jsontext import decode, objects_of, text_of
-from nova_core.importers.options import Options
 from nova_core.importers.prose import (
     context_of,
     criteria_of,
@@ -20,7 +19,7 @@ from nova_core.importers.prose import (
     state_of,
     with_parts,
 )
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.blocks import split_lines
 from nova_core.parser.findings import Findings, quoted, shown_path
 from nova_core.parser.source import MAX_BYTES, read_source
@@ -51,7 +50,7 @@ def suits(path: str, text: str) -> bool:
     return isinstance(data, dict) and {"id", "title"} <= data.keys() and bool({"status", "issue_type"} & data.keys())
 
 
-def read(path: str, text: str, _options: Options) -> Draft:
+def read(path: str, text: str, _options: PlanOptions) -> Draft:
     """The issues as tasks, the epics as containers of tasks."""
     draft = Draft(_name(path), path, "beads")
     issues = _objects(text, path)

@@ -18,7 +18,7 @@ from nova_core.config import load_config
 from nova_core.errors import InputError, Problem, UsageError
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft
-from nova_core.importers.options import Options
+from nova_core.model import PlanOptions
 from nova_core.parser.blocks import split_lines
 from nova_core.parser.cascade import Cascade, parse_text
 from nova_core.parser.cells import split_row
@@ -58,9 +58,9 @@ class Format(msgspec.Struct, frozen=True):
         suits: Callable[[str, str], bool] = import_module(self.module).suits
         return suits(path, text)
 
-    def read(self, path: str, text: str, options: Options) -> Draft:
+    def read(self, path: str, text: str, options: PlanOptions) -> Draft:
         """What is in it. Raises `InputError`."""
-        read: Callable[[str, str, Options], Draft] = import_module(self.module).read
+        read: Callable[[str, str, PlanOptions], Draft] = import_module(self.module).read
         return read(path, text, options)
 
 
@@ -82,7 +82,7 @@ _IN_FOLDER = (
 )  # fmt: skip
 
 
-def read_plan(path: str | os.PathLike[str], options: Options | None = None, *, root: str | Path = ".") -> Cascade:
+def read_plan(path: str | os.PathLike[str], options: PlanOptions | None = None, *, root: str | Path = ".") -> Cascade:
     """The plan in a file or folder, whatever its format. Without `options`, those of the settings in `root` hold.
 
     Raises `InputNotFoundError` (a `FileNotFoundError`) if there is nothing, `InputError` (a `ValueError`) with every
@@ -91,7 +91,7 @@ def read_plan(path: str | os.PathLike[str], options: Options | None = None, *, r
     name, text = _source(os.fspath(path))
     is_cascade = not os.path.isdir(name) and _is_cascade(name, text)
     if options is None:
-        options = Options() if is_cascade else load_config(None, environ=os.environ, root=root).plan
+        options = PlanOptions() if is_cascade else load_config(None, environ=os.environ, root=root).plan
     if options.format:
         found = _named(options.format)
     elif is_cascade:

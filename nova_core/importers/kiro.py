@@ -8,10 +8,9 @@ from nova_core.importers.checklist import read_checklist
 from nova_core.importers.draft import Draft
 from nova_core.importers.lists import draft_of
 from nova_core.importers.nested import Nested
-from nova_core.importers.options import Options
 from nova_core.importers.placing import Placing
 from nova_core.importers.waves import read_graph
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 
 _BOX = re.compile(r"^[ \t]*[-*+] \[[ xX~-]\](?:\\?\*)?[ \t]", re.MULTILINE)
 _OWN = re.compile(
@@ -33,7 +32,7 @@ def suits(path: str, text: str) -> bool:
     return _OWN.search(text) is not None or (_TITLE.search(text) is not None and _NUMBERED.search(text) is not None)
 
 
-def read(path: str, text: str, options: Options) -> Draft:
+def read(path: str, text: str, options: PlanOptions) -> Draft:
     """Every box in its order, `(P)` beside its neighbours; or in the order of its waves, if it has a graph."""
     found = read_checklist(text)
     draft = draft_of(path, "kiro", found, text)

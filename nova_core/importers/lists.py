@@ -12,10 +12,9 @@ from nova_core.errors import InputError, Problem
 from nova_core.importers.checklist import DONE_MARKS, Box, Checklist
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.heads import Head
-from nova_core.importers.options import Options
 from nova_core.importers.order import Step, late, moved
 from nova_core.importers.refs import Asked, Names, inline
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
 from nova_core.parser.findings import quoted, shown_path
 
@@ -209,7 +208,7 @@ def _set_status(draft: Draft, item: Item, status: str) -> None:
         item.state, item.word = ItemState.DONE, word
 
 
-def drop_optional(draft: Draft, todo: Todo, options: Options) -> None:
+def drop_optional(draft: Draft, todo: Todo, options: PlanOptions) -> None:
     """A task with a star is only done when it is asked for."""
     if todo.item.state is ItemState.OPEN and not options.optional:
         todo.item.state, todo.item.word = ItemState.DROPPED, "optional"

@@ -6,10 +6,9 @@ from nova_core.importers.checklist import Box, Checklist
 from nova_core.importers.draft import Draft, ItemState
 from nova_core.importers.heads import Head, read_head
 from nova_core.importers.lists import Keys, Todo, drop_optional, put_late, resolve, set_state, todo_of
-from nova_core.importers.options import Options
 from nova_core.importers.order import Order, Step
 from nova_core.importers.refs import Names
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
 
 _DEEPEST = 32  # levels; what is deeper stands beside
@@ -25,7 +24,7 @@ class Nested:
     A box without an id inside of another is one of its steps. `marks` says whether `(P)` and `*` mean something.
     """
 
-    def __init__(self, draft: Draft, found: Checklist, options: Options, *, marks: bool) -> None:
+    def __init__(self, draft: Draft, found: Checklist, options: PlanOptions, *, marks: bool) -> None:
         self.draft, self._found, self._options, self._marks = draft, found, options, marks
         self._heads: dict[int, Head] = {}
         self._parents: dict[int, int] = {}

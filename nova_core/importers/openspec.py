@@ -8,8 +8,7 @@ from nova_core.importers.checklist import read_checklist
 from nova_core.importers.draft import Draft
 from nova_core.importers.lists import draft_of
 from nova_core.importers.nested import Nested
-from nova_core.importers.options import Options
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 
 _NUMBERED_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX]\][ \t]+(?:\*\*)?\d{1,6}\.\d", re.MULTILINE)
 
@@ -19,7 +18,7 @@ def suits(path: str, text: str) -> bool:
     return _NUMBERED_BOX.search(text) is not None or ("openspec/changes/" in path.replace("\\", "/") and "- [" in text)
 
 
-def read(path: str, text: str, options: Options) -> Draft:
+def read(path: str, text: str, options: PlanOptions) -> Draft:
     """Every box in its order; the format has no word for what may be done at the same time."""
     found = read_checklist(text)
     draft = draft_of(path, "openspec", found, text)

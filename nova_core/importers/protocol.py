@@ -13,10 +13,9 @@ import msgspec
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter
-from nova_core.importers.options import Options
 from nova_core.importers.paths import WORKSPACE, Paths
 from nova_core.importers.prose import set_state
-from nova_core.model import Criterion, NoteKind, is_safe_id
+from nova_core.model import Criterion, NoteKind, PlanOptions, is_safe_id
 from nova_core.parser.cells import is_nothing
 from nova_core.parser.criteria import checklist
 from nova_core.parser.findings import quoted, shown_path
@@ -44,7 +43,7 @@ def suits(path: str, _text: str) -> bool:
     return any(_looks_like_task(file) for file in _files(path, most=200) if not _skipped(file))
 
 
-def read(path: str, _text: str, _options: Options) -> Draft:
+def read(path: str, _text: str, _options: PlanOptions) -> Draft:
     """The tasks of all files. A file without front matter, a README or a template is none, and is named in a note.
 
     Raises `InputError` with every file that cannot be read.

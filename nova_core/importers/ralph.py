@@ -8,7 +8,6 @@ from typing import Any
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.jsontext import Json, decode, list_of, load_json, objects_of, text_of
-from nova_core.importers.options import Options
 from nova_core.importers.prose import (
     Keys,
     listed_criteria,
@@ -19,7 +18,7 @@ from nova_core.importers.prose import (
     state_of,
     with_parts,
 )
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.findings import quoted, shown_path
 
 _PASSED = ("true", "yes", "1")
@@ -42,7 +41,7 @@ def suits(path: str, text: str) -> bool:
     return bool(_stories(data)) or (isinstance(data, dict) and isinstance(data.get("userStories"), list))
 
 
-def read(path: str, text: str, _options: Options) -> Draft:
+def read(path: str, text: str, _options: PlanOptions) -> Draft:
     """The stories in the order of their priority, each waiting for what it names, else for the one before it."""
     source = load_json(text, path)
     data = source.data

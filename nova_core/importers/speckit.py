@@ -9,7 +9,6 @@ from nova_core.importers.checklist import Box, Checklist, Loose, read_checklist
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.heads import Head, read_head
 from nova_core.importers.lists import Keys, Todo, draft_of, put_late, read_fields, resolve, set_state, texts, todo_of
-from nova_core.importers.options import Options
 from nova_core.importers.order import Order, Step
 from nova_core.importers.phases import (
     Phase,
@@ -23,7 +22,7 @@ from nova_core.importers.phases import (
 )
 from nova_core.importers.refs import Names, inline
 from nova_core.importers.sentences import Sentences, is_about_order
-from nova_core.model import Criterion, NoteKind
+from nova_core.model import Criterion, NoteKind, PlanOptions
 from nova_core.parser.blocks import Heading
 from nova_core.parser.cells import undecorated
 from nova_core.parser.findings import quoted
@@ -51,7 +50,7 @@ def suits(path: str, text: str) -> bool:
     return _TASK.search(text) is not None or (_TEMPLATE.search(text) is not None and "- [" in text)
 
 
-def read(path: str, text: str, options: Options) -> Draft:
+def read(path: str, text: str, options: PlanOptions) -> Draft:
     """Tasks in phases; `[P]` beside their neighbours, stories beside each other."""
     found = read_checklist(text)
     draft = draft_of(path, "spec-kit", found, text)

@@ -10,7 +10,6 @@ from typing import Any
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.jsontext import Json, decode, list_of, load_json, objects_of, text_of
-from nova_core.importers.options import Options
 from nova_core.importers.prose import (
     Keys,
     context_of,
@@ -23,7 +22,7 @@ from nova_core.importers.prose import (
     state_of,
     with_parts,
 )
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.source import read_source
 
@@ -45,7 +44,7 @@ def suits(path: str, text: str) -> bool:
     return bool(tags) and all("id" in task and "title" in task for task in tasks[:100])
 
 
-def read(path: str, text: str, options: Options) -> Draft:
+def read(path: str, text: str, options: PlanOptions) -> Draft:
     """The tasks of one tag: `options.tag`, else the current one of Taskmaster, else `master`, else the first."""
     source = load_json(text, path)
     tags = _tags(source.data)
@@ -71,7 +70,7 @@ def _are_tasks(value: Any) -> bool:
     return bool(objects_of(value)) and all("id" in task and "title" in task for task in objects_of(value))
 
 
-def _chosen_tag(draft: Draft, tags: Tags, options: Options) -> str:
+def _chosen_tag(draft: Draft, tags: Tags, options: PlanOptions) -> str:
     others = ", ".join(tags)
     if options.tag:
         if options.tag not in tags:

@@ -12,11 +12,13 @@ import msgspec
 from nova_core.agents import FORMATS, AgentLog
 from nova_core.agents.adapters import ADAPTERS, Adapter, Permissions
 from nova_core.agents.commands import PatternLog
-from nova_core.config import AgentConfig, Config, fill, render_command
+from nova_core.agents.template import fill
+from nova_core.config import AgentConfig, Config
+from nova_core.launch.mcp_config import server_arguments, server_environment, server_text
 from nova_core.model import Task, TokenUsage
 
 
-class Request(msgspec.Struct, frozen=True):
+class AgentRequest(msgspec.Struct, frozen=True):
     """What one attempt of a task asks of an agent. `budget` is US dollars, `session` one to go on with.
 
     `server` is the argument list that starts the reporting server, empty for none.
@@ -80,7 +82,24 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def invoke(name: str, agent: AgentConfig, request: Request) -> Invocation:
+def render_command(
+    agent: AgentConfig, task: Task, prompt: str, model: str | None = None, prompt_file: str = ""
+) -> tuple[str, ...]:
+    """The agent's command for one task: an argument list, for no shell, with every `{placeholder}` filled in. Raises
+    `UsageError` for an unknown placeholder.
+    """
+    values = {
+        "id": task.id,
+        "name": task.name,
+        "description": task.description,
+        "prompt": prompt,
+        "prompt_file": prompt_file,
+        "model": model or agent.model or "",
+    }
+    return tuple(fill(argument, values) for argument in agent.command)
+
+
+def invoke(name: str, agent: AgentConfig, request: AgentRequest) -> Invocation:
     """The process for one attempt."""
     adapter = adapter_of(name, agent)
     model = request.model or agent.model
@@ -94,84 +113,27 @@ def invoke(name: str, agent: AgentConfig, request: Request) -> Invocation:
         adapter.model if model else (),
         adapter.max_turns if agent.max_turns else (),
         adapter.budget if request.budget is not None else (),
-        _server_arguments(adapter, request),
+        server_arguments(adapter, request.server),
         agent.args,
         _last(adapter, request),
     ]
     values = {
         "id": request.task.id, "model": model or "", "max_turns": str(agent.max_turns),
         "budget": f"{request.budget or 0.0:.4f}", "session": request.session or "", "prompt_file": request.prompt_file,
-        "server": _server_text(adapter, request),
+        "server": server_text(adapter, request.server),
     }  # fmt: skip
     argv = tuple(word if group is agent.args else fill(word, values) for group in groups for word in group)
     env = {
         **adapter.env,
         **(adapter.bypass_env if agent.permissions is Permissions.BYPASS else {}),
-        **_server_env(adapter, request),
+        **server_environment(adapter, request.server),
         **agent.env,
     }
     return Invocation(argv, env, stdin=adapter.prompt == "stdin", interrupt=adapter.interrupt)
 
 
-def _last(adapter: Adapter, request: Request) -> tuple[str, ...]:
+def _last(adapter: Adapter, request: AgentRequest) -> tuple[str, ...]:
     """Going on with a session is an option of some, and another end of the line for others."""
     if request.session and adapter.resume:
         return adapter.resume
     return adapter.last
-
-
-# The reporting server. Each agent takes variables from its own environment, so that no token stands in an argument,
-# where every user of the machine could read it.
-
-_NAMES = ("NOVA_INBOX", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_TOKEN", "NOVA_RUN_ID")
-
-
-def _server_arguments(adapter: Adapter, request: Request) -> tuple[str, ...]:
-    if not request.server:
-        return ()
-    return {"claude": ("--mcp-config", "{server}"), "codex": ("-c", "{server}")}.get(adapter.mcp, ())
-
-
-def _server_text(adapter: Adapter, request: Request) -> str:
-    if not request.server:
-        return ""
-    command, *arguments = request.server
-    if adapter.mcp == "codex":  # a TOML value; JSON strings and lists are TOML as well
-        parts = {"command": command, "args": arguments, "env_vars": list(_NAMES)}
-        fields = ",".join(f"{key}={_json(value)}" for key, value in parts.items())
-        return f'mcp_servers.nova={{{fields},required=true,default_tools_approval_mode="approve"}}'
-    env = {name: f"${{{name}}}" for name in _NAMES}
-    # Without alwaysLoad the tools hide behind a search.
-    server = {"type": "stdio", "command": command, "args": arguments, "env": env, "alwaysLoad": True}
-    return _json({"mcpServers": {"nova": server}})
-
-
-def _server_env(adapter: Adapter, request: Request) -> dict[str, str]:
-    if adapter.mcp == "opencode" and request.server:
-        variables = {name: f"{{env:{name}}}" for name in _NAMES}
-        server = {"type": "local", "command": list(request.server), "environment": variables, "enabled": True}
-        return {"OPENCODE_CONFIG_CONTENT": _json({"mcp": {"nova": server}})}
-    return {}
-
-
-def gemini_settings(server: tuple[str, ...], found: bytes | None) -> bytes | None:
-    """The project's `.gemini/settings.json` with the reporting server in it, which gemini takes from no flag.
-
-    `found` is the file as it is, None if there is none. None if nothing has to be written, or if the file is not plain
-    JSON (with comments, say), which would be lost, or nested too deep.
-    """
-    command, *arguments = server
-    nova = {"command": command, "args": arguments, "env": {name: f"${name}" for name in _NAMES}, "trust": True}
-    try:
-        settings = msgspec.json.decode(found) if found is not None else {}
-        servers = settings.get("mcpServers", {}) if isinstance(settings, dict) else None
-        if not isinstance(servers, dict) or servers.get("nova") == nova:
-            return None
-        changed = {**settings, "mcpServers": {**servers, "nova": nova}}
-        return msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n"
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

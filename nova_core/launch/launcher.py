@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 
 from nova_core.agents.records import Records
 from nova_core.config import AgentConfig, Config
@@ -17,26 +15,25 @@ from nova_core.errors import EnvironmentProblem, Problem
 from nova_core.executors.base import Job
 from nova_core.files.disk import Disk
 from nova_core.files.inbox import attempt_token
-from nova_core.files.plain_file import read_inside, read_plain
+from nova_core.files.plain_file import read_inside
 from nova_core.files.project import Project, check_log_name, log_name
 from nova_core.launch.agent_records import find_records
 from nova_core.launch.invocation import (
-    Request,
+    AgentRequest,
     adapter_of,
     agent_named,
-    gemini_settings,
     invoke,
     parser_of,
     program_of,
     provider_of,
 )
+from nova_core.launch.mcp_config import add_gemini_settings, has_mcp
 from nova_core.launch.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
 from nova_core.model import Criterion, Task
 
 # What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
 _MOST_TEMPLATE = 1 << 20  # bytes
-_MOST_SETTINGS = 1 << 20
 
 
 class Launcher:
@@ -201,7 +198,7 @@ class Launcher:
         prompt = resumed_prompt(why) if session else self.prompt(task, done, name)
         path = self._project.prompt_file(task.id, attempt)
         Disk().replace(path, prompt.encode("utf-8", "replace"), sync=False)
-        request = Request(task, prompt, str(path), task.model, budget, session, self._server(name, agent))
+        request = AgentRequest(task, prompt, str(path), task.model, budget, session, self._server(name, agent))
         found = invoke(name, agent, request)
         stdin = str(path) if found.stdin else ""
         return Job(key="", argv=found.argv, stdin=stdin, interrupt=found.interrupt), found.env
@@ -209,7 +206,7 @@ class Launcher:
     def _server(self, name: str, agent: AgentConfig) -> tuple[str, ...]:
         """How the reporting server is started, for an agent that can use it, where it is installed."""
         adapter = adapter_of(name, agent)
-        if not (adapter and adapter.mcp and agent.mcp and _has_mcp()):
+        if not (adapter and adapter.mcp and agent.mcp and has_mcp()):
             return ()
         return sys.executable, "-m", "nova_core.mcp_server"
 
@@ -220,7 +217,7 @@ class Launcher:
             agent = agent_named(self._config, name)
             adapter = adapter_of(name, agent) if agent else None
             if agent and adapter and adapter.mcp == "gemini" and (server := self._server(name, agent)):
-                _add_gemini_settings(self._project.root / ".gemini", server)
+                add_gemini_settings(self._project.root / ".gemini", server)
 
     def check(self, task: Task, attempt: int, number: int, criterion: Criterion) -> Job:
         """The process that proves criterion `number` (from 1)."""
@@ -261,36 +258,6 @@ class Launcher:
 @cache
 def _which(program: str, path: str | None) -> str | None:
     return shutil.which(program, path=path)
-
-
-@cache
-def _has_mcp() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("mcp") is not None
-
-
-def _add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
-    path = folder / "settings.json"
-    if folder.is_symlink() or path.is_symlink():  # it would have us read, or write, elsewhere
-        return
-    try:
-        found, mode = _content(path)
-        data = gemini_settings(server, found)
-        if data is not None:
-            folder.mkdir(exist_ok=True)
-            Disk().replace(path, data, mode=mode, sync=False)
-    except OSError as error:
-        text = f"{path}: the reporting server cannot be added ({error.strerror})"
-        raise EnvironmentProblem(text, hint="`mcp: false` for gemini in nova.yaml goes without it") from None
-
-
-def _content(path: Path) -> tuple[bytes | None, int]:
-    """What is in the file, and who may read it."""
-    try:
-        return read_plain(path, _MOST_SETTINGS), stat.S_IMODE(path.lstat().st_mode) & 0o666
-    except FileNotFoundError:
-        return None, 0o644
 
 
 def _with_nova(path: str) -> str:

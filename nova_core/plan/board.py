@@ -2,63 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from typing import Any
 
-import msgspec
-
-from nova_core.errors import UsageError
 from nova_core.model import Task
 from nova_core.parser import Cascade
-from nova_core.plan.phases import phase_named
 from nova_core.plan.scheduler import BLOCKERS_SHOWN, Frontier, Limits, ReadyQueue, blockers
+from nova_core.plan.selection import Selection
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.state.store import Store
-
-
-class Selection(msgspec.Struct, frozen=True):
-    """Which tasks a run is about; empty means all. `until` adds everything the ids depend on.
-
-    `phases` are branches, too, and may be called without their number.
-    """
-
-    only: tuple[str, ...] = ()
-    until: tuple[str, ...] = ()
-    branches: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    phases: tuple[str, ...] = ()
-
-    def ids(self, cascade: Cascade) -> list[str]:
-        """The selected ids in plan order. Raises `UsageError` for a name the plan does not have."""
-        tasks = cascade.tasks
-        _known("task", (*self.only, *self.until), tasks)
-        _known("branch", self.branches, {t.branch for t in tasks.values()})
-        _known("group", self.groups, {t.group for t in tasks.values()})
-        branches = {*self.branches, *(_phase(name, cascade.branches) for name in self.phases)}
-        chosen = {*self.only, *self.until, *cascade.dag.ancestors(self.until)}
-        chosen |= {i for i, t in tasks.items() if t.branch in branches or t.group in self.groups}
-        everything = not (self.only or self.until or branches or self.groups)
-        return [i for i in tasks if everything or i in chosen]
-
-
-def _phase(name: str, branches: Collection[str]) -> str:
-    found = phase_named(name, branches)
-    if found is None:
-        _known("phase", [name], branches)
-    return found or name
-
-
-def _known(kind: str, names: Iterable[str], existing: Collection[str]) -> None:
-    for name in names:
-        if name not in existing:
-            from difflib import get_close_matches
-
-            near = [n for n in existing if n.casefold() == name.casefold()] or get_close_matches(name, existing, 1)
-            raise UsageError(
-                f"the plan has no {kind} {name!r}",
-                hint=f"did you mean {near[0]!r}?" if near else "`nova graph` shows what it has",
-            )
 
 
 class Board:

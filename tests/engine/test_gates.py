@@ -23,9 +23,9 @@ from nova_core.model import Task
 from nova_core.orchestrator import Orchestrator
 from nova_core.parser import parse_text
 from nova_core.parser.cascade import Cascade
-from nova_core.plan.board import Selection
 from nova_core.plan.check import summarize
 from nova_core.plan.scheduler import weights
+from nova_core.plan.selection import Selection
 from nova_core.runs.history import load_runs
 from nova_core.runs.rollup import told
 from nova_core.state.schema import TaskState, TaskStatus

@@ -15,7 +15,7 @@ from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.errors import EnvironmentProblem, RunLockedError, UsageError
 from nova_core.executors.base import Ended, EndReason, Job
-from nova_core.plan.board import Selection
+from nova_core.plan.selection import Selection
 from nova_core.state import StateManager
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import Reason, TaskStatus

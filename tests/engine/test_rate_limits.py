@@ -17,7 +17,7 @@ from nova_core.command import Command, CommandKind
 from nova_core.config import AgentConfig, Config
 from nova_core.engine.attempts.quota import Quotas
 from nova_core.executors.base import Ended, Job
-from nova_core.plan.board import Selection
+from nova_core.plan.selection import Selection
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import Reason, TaskStatus
 

@@ -32,7 +32,7 @@ from nova_core.engine.observers.status_files import status_of
 from nova_core.executors.base import Ended, Job
 from nova_core.files.project import Project
 from nova_core.importers.formats import read_plan
-from nova_core.importers.options import Options
+from nova_core.model import PlanOptions
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskState, TaskStatus
@@ -71,7 +71,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self._top = folder / "workspace" / "status"
-        self._needs = {i: t.depends_on for i, t in read_plan(folder / "tasks", Options()).tasks.items()}
+        self._needs = {i: t.depends_on for i, t in read_plan(folder / "tasks", PlanOptions()).tasks.items()}
         self.seen: dict[str, list[str]] = {}
         self.looks = 0
 

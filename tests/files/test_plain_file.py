@@ -15,8 +15,8 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.files.plain_file import lines_of, read_inside, read_plain
 from nova_core.files.project import Project
 from nova_core.launch.agent_records import find_records
-from nova_core.launch.invocation import gemini_settings
 from nova_core.launch.launcher import Launcher
+from nova_core.launch.mcp_config import gemini_settings
 from nova_core.model import Task, TokenUsage
 
 SERVER = ("python", "-m", "nova_core.mcp_server")
@@ -82,7 +82,7 @@ def launcher_for(root: Path, prompt: str | None = None) -> Launcher:
 @pytest.fixture
 def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Add the reporting server to gemini's settings, whether or not it is installed here."""
-    monkeypatch.setattr("nova_core.launch.launcher._has_mcp", lambda: True)
+    monkeypatch.setattr("nova_core.launch.launcher.has_mcp", lambda: True)
     (tmp_path / ".gemini").mkdir()
     return lambda: launcher_for(tmp_path).prepare([TASK])
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_core.errors import InputError, Problem
-from nova_core.importers import Options, beads, ralph, taskmaster
+from nova_core.importers import beads, ralph, taskmaster
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft
 from nova_core.importers.formats import read_plan
-from nova_core.model import Task, is_safe_id
+from nova_core.model import PlanOptions, Task, is_safe_id
 
 READERS = {"taskmaster": taskmaster, "beads": beads, "ralph": ralph}
 
@@ -53,7 +53,7 @@ def test_anything_is_read_or_refused(name: str, text: str) -> None:
     tasks: dict[str, Task] = {}
     try:
         READERS[name].suits("x.json", text)
-        draft = READERS[name].read("x.json", text, Options())
+        draft = READERS[name].read("x.json", text, PlanOptions())
         tasks = build(draft).tasks
     except InputError as error:
         problems = error.problems
@@ -127,7 +127,7 @@ def _ralph(count: int) -> str:
 @pytest.mark.parametrize(
     ("reader", "text"), [(taskmaster.read, _taskmaster), (beads.read, _beads), (ralph.read, _ralph)]
 )
-def test_linear_time(reader: Callable[[str, str, Options], Draft], text: Callable[[int], str]) -> None:
+def test_linear_time(reader: Callable[[str, str, PlanOptions], Draft], text: Callable[[int], str]) -> None:
     """Eight times the tasks take nowhere near sixty-four times the time, also when all have the same id."""
 
     def seconds(count: int) -> float:
@@ -135,7 +135,7 @@ def test_linear_time(reader: Callable[[str, str, Options], Draft], text: Callabl
         best = 9.0
         for _ in range(3):
             start = time.process_time()
-            build(reader("x", content, Options()))
+            build(reader("x", content, PlanOptions()))
             best = min(best, time.process_time() - start)
         return best
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from nova_core.errors import InputError
-from nova_core.importers import Options, beads, read_plan
+from nova_core.importers import beads, read_plan
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft, ItemState
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 
 
 def issue(key: str, *links: tuple[str, str], **fields: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def lines_of(*issues: dict[str, Any]) -> str:
 
 
 def draft_of(*issues: dict[str, Any]) -> Draft:
-    return beads.read("p/.beads/issues.jsonl", lines_of(*issues), Options())
+    return beads.read("p/.beads/issues.jsonl", lines_of(*issues), PlanOptions())
 
 
 def kinds(draft: Draft) -> list[str]:
@@ -215,7 +215,7 @@ def test_bad_lines() -> None:
     """All lines that hold no issue are told, each with its number."""
     text = lines_of(issue("a")) + "{\n\n<<<<<<< HEAD\n[1]\n" + "[" * 100_000 + "\n"
     with pytest.raises(InputError) as raised:
-        beads.read("i.jsonl", text, Options())
+        beads.read("i.jsonl", text, PlanOptions())
     assert [problem.line for problem in raised.value.problems] == [2, 4, 5, 6]
     assert all(problem.path == "i.jsonl" for problem in raised.value.problems)
 

@@ -9,7 +9,7 @@ import pytest
 
 from nova_core.errors import InputError
 from nova_core.importers.formats import read_plan
-from nova_core.importers.options import Options
+from nova_core.model import PlanOptions
 from nova_core.parser import Cascade
 
 SUMMARY = """\
@@ -31,7 +31,7 @@ def read(name: str, text: str) -> Cascade:
     """The plan in a file of this name."""
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text(dedent(text))
-    return read_plan(name, Options(lenient=True))
+    return read_plan(name, PlanOptions(lenient=True))
 
 
 @pytest.mark.parametrize(

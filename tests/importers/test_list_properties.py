@@ -12,7 +12,7 @@ from reading import READERS, above, plan
 from nova_core.errors import InputError
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft, ItemState
-from nova_core.importers.options import Options
+from nova_core.model import PlanOptions
 
 PIECES = [
     "- [ ] ", "- [x] ", "  - [ ]* ", "- [-] ", "T001", "T002", "T003a", "1.", "1.1", "2.1.1", "1", " [P]", " (P)",
@@ -33,7 +33,7 @@ TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_si
 def test_any_text_is_a_draft_or_a_mistake(text: str, kind: str, optional: bool) -> None:
     """No text makes a reader fail otherwise, and every open leaf of a draft is one task of the plan."""
     try:
-        draft = READERS[kind]("specs/a/tasks.md", text, Options(optional=optional))
+        draft = READERS[kind]("specs/a/tasks.md", text, PlanOptions(optional=optional))
         leaves = [item.key for item in draft.items if item.key not in {i.parent for i in draft.items}]
         cascade = build(draft)
     except InputError:
@@ -46,7 +46,7 @@ def test_any_text_is_a_draft_or_a_mistake(text: str, kind: str, optional: bool) 
 def test_every_box_is_one_task_with_its_state(boxes: list[tuple[str, bool]]) -> None:
     """Ticked or not, parallel or not: one task for each box, done if it is ticked."""
     text = "".join(f"- [{mark}] T{at:03} {'[P] ' * p}Do {at}\n" for at, (mark, p) in enumerate(boxes))
-    draft = READERS["spec-kit"]("tasks.md", text, Options())
+    draft = READERS["spec-kit"]("tasks.md", text, PlanOptions())
     assert [item.key for item in draft.items] == [f"T{at:03}" for at in range(len(boxes))]
     assert [item.state is ItemState.DONE for item in draft.items] == [mark in "xX" for mark, _ in boxes]
 
@@ -132,6 +132,6 @@ def test_waves(order: list[int], sizes: list[int], checks: set[int]) -> None:
 def test_hostile_files_end(kind: str, line: str) -> None:
     """Long lines, deep nests and fences that never close are read or refused; quadratic work would take minutes."""
     try:
-        assert build(READERS[kind]("tasks.md", f"{line}\n- [ ] T900 y\n", Options())).tasks
+        assert build(READERS[kind]("tasks.md", f"{line}\n- [ ] T900 y\n", PlanOptions())).tasks
     except InputError:
         return

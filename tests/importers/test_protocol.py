@@ -9,8 +9,7 @@ from protocol_kit import UNWRITTEN, task_file, weather_station
 
 from nova_core.errors import InputError
 from nova_core.importers.formats import find_format, read_plan
-from nova_core.importers.options import Options
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser import Cascade
 
 
@@ -23,7 +22,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plan_of() -> Cascade:
     """The plan in `tasks`."""
-    return read_plan("tasks", Options())
+    return read_plan("tasks", PlanOptions())
 
 
 def notes(cascade: Cascade, kind: NoteKind) -> list[str]:

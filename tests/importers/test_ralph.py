@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from nova_core.errors import InputError
-from nova_core.importers import Options, ralph
+from nova_core.importers import ralph
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft
+from nova_core.model import PlanOptions
 
 
 def draft_of(*stories: dict[str, Any], **fields: Any) -> Draft:
     text = json.dumps({"project": "Shop", "userStories": list(stories), **fields}, indent=1)
-    return ralph.read("prd.json", text, Options())
+    return ralph.read("prd.json", text, PlanOptions())
 
 
 def story(number: int, priority: object, **fields: Any) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def test_name(fields: dict[str, Any], name: str) -> None:
 def test_no_stories(text: str) -> None:
     """A file without stories is an error."""
     with pytest.raises(InputError):
-        ralph.read("prd.json", text, Options())
+        ralph.read("prd.json", text, PlanOptions())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_no_priorities() -> None:
 def test_status(fields: dict[str, Any], settled: str, told: bool) -> None:
     """Whether it passes counts, and a status only where that is not said; that the two disagree is told."""
     text = json.dumps({"userStories": [{"id": "A", "title": "A", "priority": 1, **fields}]})
-    found = ralph.read("prd.json", text, Options())
+    found = ralph.read("prd.json", text, PlanOptions())
     assert build(found).tasks["A"].settled == settled
     assert bool(found.notes) is told
 
@@ -141,7 +142,7 @@ def test_other_shapes(shape: str) -> None:
     ]
     text = json.dumps(stories if shape == "list" else {"stories": stories})
     assert ralph.suits("prd.json", text)
-    found = ralph.read("prd.json", text, Options())
+    found = ralph.read("prd.json", text, PlanOptions())
     assert [(item.key, item.title, item.word, item.needs) for item in found.items] == [
         ("story-1", "A button. It is red", "passes", []), ("story-2", "A field", "", ["story-1"]),
     ]  # fmt: skip

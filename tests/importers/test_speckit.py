@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from reading import edges, notes, plan
 
-from nova_core.importers import Options
 from nova_core.importers.speckit import read, suits
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 
 STORIES = """\
 # Tasks: Shop
@@ -333,11 +332,11 @@ def test_marks(mark: str, settled: str, kind: NoteKind | None) -> None:
 def test_ids_that_are_made_survive_ticking() -> None:
     """A box without an id is called after its words, which neither a tick nor a new box above changes; told once."""
     text = "## Phase 1: Setup\n- [ ] Make it\n- [ ] Sell it\n"
-    draft = read("tasks.md", text, Options())
+    draft = read("tasks.md", text, PlanOptions())
     assert [item.key for item in draft.items] == ["make-it", "sell-it"]
-    ticked = read("tasks.md", text.replace("[ ]", "[x]"), Options())
+    ticked = read("tasks.md", text.replace("[ ]", "[x]"), PlanOptions())
     assert [item.key for item in ticked.items] == [item.key for item in draft.items]
-    grown = read("tasks.md", text.replace("- [ ] Make", "- [ ] Plan it\n- [ ] Make"), Options())
+    grown = read("tasks.md", text.replace("- [ ] Make", "- [ ] Plan it\n- [ ] Make"), PlanOptions())
     assert [item.key for item in grown.items] == ["plan-it", "make-it", "sell-it"]
     assert [note.kind for note in draft.notes] == [NoteKind.GUESSED]
 

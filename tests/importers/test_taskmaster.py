@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from nova_core.errors import InputError
-from nova_core.importers import Options, read_plan, taskmaster
+from nova_core.importers import read_plan, taskmaster
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft, ItemState
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 
 
-def draft_of(data: Any, options: Options | None = None, path: str = "p/tasks.json") -> Draft:
+def draft_of(data: Any, options: PlanOptions | None = None, path: str = "p/tasks.json") -> Draft:
     """What is read from this data."""
     text = data if isinstance(data, str) else json.dumps(data)
-    return taskmaster.read(path, text, options or Options())
+    return taskmaster.read(path, text, options or PlanOptions())
 
 
 def task(number: object, *needs: object, **fields: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def test_which_tag(tmp_path: Path, current: str | None, tag: str, expected: str,
     plan.write_text(json.dumps({name: {"tasks": [task(name)]} for name in ("b", "master", "c")}))
     if current:
         (plan.parent.parent / "state.json").write_text(json.dumps({"currentTag": current}))
-    cascade = read_plan(plan, Options(tag=tag))
+    cascade = read_plan(plan, PlanOptions(tag=tag))
     assert list(cascade.tasks) == [expected]
     assert cascade.name == tmp_path.name
     assert [note.kind.value for note in cascade.notes] == ([kind] if kind else [])
@@ -69,7 +69,7 @@ def test_a_tag_that_is_not_there() -> None:
     """The error names the tags there are; without master the first one is taken, and that is told."""
     data = {"x": {"tasks": [task(1)]}, "y": {"tasks": [task(2)]}}
     with pytest.raises(InputError, match="no tag 'z'") as raised:
-        draft_of(data, Options(tag="z"))
+        draft_of(data, PlanOptions(tag="z"))
     assert "x, y" in raised.value.hint
     assert [(item.key, item.branch) for item in draft_of(data).items] == [("1", "x")]
     assert notes(draft_of(data))[0][0] == "guessed"

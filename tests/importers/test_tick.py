@@ -14,9 +14,8 @@ from reading import READERS
 from nova_core.errors import InputError
 from nova_core.files.disk import Disk
 from nova_core.importers.build import build
-from nova_core.importers.options import Options
 from nova_core.importers.tick import Ticked, TickError, tick, tick_file
-from nova_core.model import Mark
+from nova_core.model import Mark, PlanOptions
 from nova_core.plan.changes import compare, fingerprint
 from nova_core.state.schema import TaskState
 
@@ -25,7 +24,7 @@ TEXT = "# A\n- [ ] T001 Make\n- [-] T002 Sell\n- [~] T003 Ship\n- [x] T004 Done\
 
 def ticked(text: str, *done: str, was: str = "") -> Ticked:
     """A text with the boxes of some tasks ticked, as they were in `was`."""
-    marks = build(READERS["spec-kit"]("tasks.md", was or text, Options())).marks
+    marks = build(READERS["spec-kit"]("tasks.md", was or text, PlanOptions())).marks
     return tick(text, marks, done)
 
 
@@ -53,7 +52,7 @@ def test_a_file_keeps_its_habit() -> None:
 def test_a_parent_is_ticked_with_its_last_task() -> None:
     """Not before, and not for a task that is optional."""
     text = "- [ ] 1. A\n  - [x] 1.1 B\n  - [ ] 1.2 C\n  - [ ] 1.3 D\n  - [ ]* 1.4 E\n"
-    marks = build(READERS["kiro"]("tasks.md", text, Options())).marks
+    marks = build(READERS["kiro"]("tasks.md", text, PlanOptions())).marks
     assert tick(text, marks, {"1.2"}).text == text.replace("[ ] 1.2", "[x] 1.2")
     done = text.replace("[ ] 1.", "[x] 1.")
     assert tick(text, marks, {"1.2", "1.3", "1.4"}).text == done
@@ -125,7 +124,7 @@ def test_ticking_all_changes_nothing_but_marks(text: str, kind: str, bom: bool) 
     """Whatever a checklist looks like, each byte but the marks of boxes survives, and a second time changes nothing."""
     text = "\ufeff" * bom + text
     try:
-        cascade = build(READERS[kind]("tasks.md", text, Options()))
+        cascade = build(READERS[kind]("tasks.md", text, PlanOptions()))
     except InputError:
         return
     found = tick(text, cascade.marks, set(cascade.tasks))
@@ -134,7 +133,7 @@ def test_ticking_all_changes_nothing_but_marks(text: str, kind: str, bom: bool) 
     blank = str.maketrans(dict.fromkeys("xX -~"))
     assert found.text.translate(blank) == text.translate(blank)
     assert tick(found.text, cascade.marks, set(cascade.tasks)).lines == ()
-    after = build(READERS[kind]("tasks.md", found.text, Options()))
+    after = build(READERS[kind]("tasks.md", found.text, PlanOptions()))
     assert list(after.tasks) == list(cascade.tasks)
     boxed = {task_id for mark in cascade.marks for task_id in mark.ids}  # spec-kit has tasks without a box too
     assert all(after.tasks[task_id].settled for task_id in boxed)
@@ -142,7 +141,7 @@ def test_ticking_all_changes_nothing_but_marks(text: str, kind: str, bom: bool) 
 
 def edited(kind: str, text: str, after: str) -> list[str]:
     """The tasks that another text of the plan makes Nova do anew, or take for new."""
-    plans = [build(READERS[kind]("tasks.md", plan, Options())).tasks for plan in (text, after)]
+    plans = [build(READERS[kind]("tasks.md", plan, PlanOptions())).tasks for plan in (text, after)]
     before, now = ({task_id: fingerprint(task) for task_id, task in plan.items()} for plan in plans)
     changes = compare(plans[1], {i: TaskState(fingerprint=mark) for i, mark in before.items()}, now)
     return [*changes.added, *changes.removed, *changes.edited]
@@ -159,7 +158,7 @@ def test_a_checkpoint_stays_where_it_is(done: tuple[str, ...]) -> None:
 def test_ticking_some_edits_no_other_task(text: str, kind: str, chance: Random) -> None:
     """What is still to do has the words it had: else its own ticks would make Nova do finished work again."""
     try:
-        cascade = build(READERS[kind]("tasks.md", text, Options()))
+        cascade = build(READERS[kind]("tasks.md", text, PlanOptions()))
     except InputError:
         return
     done = {task_id for task_id in cascade.tasks if chance.random() < 0.5}

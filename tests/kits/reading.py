@@ -8,17 +8,16 @@ from textwrap import dedent
 from nova_core.importers import kiro, openspec, speckit
 from nova_core.importers.build import build
 from nova_core.importers.draft import Draft
-from nova_core.importers.options import Options
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cascade import Cascade
 
-Reader = Callable[[str, str, Options], Draft]
+Reader = Callable[[str, str, PlanOptions], Draft]
 READERS: dict[str, Reader] = {"spec-kit": speckit.read, "kiro": kiro.read, "openspec": openspec.read}
 
 
 def plan(kind: str, text: str, path: str = "specs/001-shop/tasks.md", *, optional: bool = False) -> Cascade:
     """The cascade of a plan, written with the indentation of the test."""
-    return build(READERS[kind](path, dedent(text), Options(optional=optional)))
+    return build(READERS[kind](path, dedent(text), PlanOptions(optional=optional)))
 
 
 def edges(cascade: Cascade) -> dict[str, str]:

@@ -13,7 +13,8 @@ from nova_core.agents.adapters import ADAPTERS, Permissions
 from nova_core.agents.commands import PatternLog
 from nova_core.config import AgentConfig, load_config
 from nova_core.errors import InputError
-from nova_core.launch.invocation import Request, gemini_settings, invoke, open_log, parser_of, provider_of
+from nova_core.launch.invocation import AgentRequest, invoke, open_log, parser_of, provider_of
+from nova_core.launch.mcp_config import gemini_settings
 from nova_core.model import Task, TokenUsage
 
 TASK = Task("F1", "Core", description="types")
@@ -21,8 +22,8 @@ SERVER = ("/usr/bin/python3", "-m", "nova_core.mcp_server")
 DANGEROUS = ("--dangerously", "bypass", "yolo", "--auto", "IS_SANDBOX")
 
 
-def request(**more: object) -> Request:
-    return Request(TASK, "do it", "/p/F1..1.md", **more)  # type: ignore[arg-type]
+def request(**more: object) -> AgentRequest:
+    return AgentRequest(TASK, "do it", "/p/F1..1.md", **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ADAPTERS)

@@ -21,12 +21,12 @@ from nova_core.engine.startup import limits_of
 from nova_core.errors import InputError, UsageError
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.importers.formats import read_plan
-from nova_core.importers.options import Options
+from nova_core.model import PlanOptions
 from nova_core.orchestrator import Orchestrator
 from nova_core.parser import Cascade, parse_text
-from nova_core.plan.board import Selection
 from nova_core.plan.changes import fingerprint
 from nova_core.plan.phases import gate_id, phase_named, unknown_phases, with_phases, with_settings
+from nova_core.plan.selection import Selection
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus
 
@@ -35,7 +35,7 @@ BARRIER = PhaseConfig(gate="barrier")
 
 def plan_of(folder: Path, **phases: PhaseConfig) -> Cascade:
     """The folder's plan with these phases."""
-    return with_phases(read_plan(folder / "tasks", Options()), phases)
+    return with_phases(read_plan(folder / "tasks", PlanOptions()), phases)
 
 
 def three_phases(folder: Path) -> None:
@@ -105,7 +105,7 @@ def test_timeouts_limits_and_demands(tmp_path: Path) -> None:
         agent=("claude",), phases={"p": PhaseConfig(timeout=60.0, max_parallel=2), "q": PhaseConfig(max_parallel=1)},
         agents={"claude": AgentConfig(cpu=4.0, memory=8_000_000_000)},
     )  # fmt: skip
-    cascade = with_settings(read_plan(tmp_path / "tasks", Options()), config)
+    cascade = with_settings(read_plan(tmp_path / "tasks", PlanOptions()), config)
     a, b = cascade.tasks["01-p/a"], cascade.tasks["01-p/b"]
     assert (a.timeout, a.cpu, a.memory) == (60.0, 4.0, 8_000_000_000)
     assert (b.timeout, b.cpu, b.memory) == (5.0, 2.0, 1_000_000_000)

@@ -1,0 +1,107 @@
+"""How each agent is told of the reporting server.
+
+Each agent takes variables from its own environment, so that no token stands in an argument, where every user of the
+machine could read it. A `server` is the argument list that starts it, empty for none.
+"""
+
+from __future__ import annotations
+
+import stat
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from nova_core.agents.adapters import Adapter
+from nova_core.errors import EnvironmentProblem
+from nova_core.files.disk import Disk
+from nova_core.files.plain_file import read_plain
+
+_MOST_SETTINGS = 1 << 20  # bytes
+_NAMES = ("NOVA_INBOX", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_TOKEN", "NOVA_RUN_ID")
+
+
+def server_arguments(adapter: Adapter, server: tuple[str, ...]) -> tuple[str, ...]:
+    """What the agent's command line gets; `{server}` stands for `server_text`."""
+    if not server:
+        return ()
+    return {"claude": ("--mcp-config", "{server}"), "codex": ("-c", "{server}")}.get(adapter.mcp, ())
+
+
+def server_text(adapter: Adapter, server: tuple[str, ...]) -> str:
+    """The server in the words of the agent's own settings."""
+    if not server:
+        return ""
+    command, *arguments = server
+    if adapter.mcp == "codex":  # a TOML value; JSON strings and lists are TOML as well
+        parts = {"command": command, "args": arguments, "env_vars": list(_NAMES)}
+        fields = ",".join(f"{key}={_json(value)}" for key, value in parts.items())
+        return f'mcp_servers.nova={{{fields},required=true,default_tools_approval_mode="approve"}}'
+    env = {name: f"${{{name}}}" for name in _NAMES}
+    # Without alwaysLoad the tools hide behind a search.
+    nova = {"type": "stdio", "command": command, "args": arguments, "env": env, "alwaysLoad": True}
+    return _json({"mcpServers": {"nova": nova}})
+
+
+def server_environment(adapter: Adapter, server: tuple[str, ...]) -> dict[str, str]:
+    """What the agent's environment gets."""
+    if adapter.mcp == "opencode" and server:
+        variables = {name: f"{{env:{name}}}" for name in _NAMES}
+        nova = {"type": "local", "command": list(server), "environment": variables, "enabled": True}
+        return {"OPENCODE_CONFIG_CONTENT": _json({"mcp": {"nova": nova}})}
+    return {}
+
+
+def gemini_settings(server: tuple[str, ...], found: bytes | None) -> bytes | None:
+    """The project's `.gemini/settings.json` with the reporting server in it, which gemini takes from no flag.
+
+    `found` is the file as it is, None if there is none. None if nothing has to be written, or if the file is not plain
+    JSON (with comments, say), which would be lost, or nested too deep.
+    """
+    command, *arguments = server
+    nova = {"command": command, "args": arguments, "env": {name: f"${name}" for name in _NAMES}, "trust": True}
+    try:
+        settings = msgspec.json.decode(found) if found is not None else {}
+        servers = settings.get("mcpServers", {}) if isinstance(settings, dict) else None
+        if not isinstance(servers, dict) or servers.get("nova") == nova:
+            return None
+        changed = {**settings, "mcpServers": {**servers, "nova": nova}}
+        return msgspec.json.format(msgspec.json.encode(changed), indent=2) + b"\n"
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+@cache
+def has_mcp() -> bool:
+    """Whether the server's library is installed."""
+    from importlib.util import find_spec
+
+    return find_spec("mcp") is not None
+
+
+def add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
+    """Put the server into the settings that gemini keeps in `folder`. Raises `EnvironmentProblem` if that fails."""
+    path = folder / "settings.json"
+    if folder.is_symlink() or path.is_symlink():  # it would have us read, or write, elsewhere
+        return
+    try:
+        found, mode = _content(path)
+        data = gemini_settings(server, found)
+        if data is not None:
+            folder.mkdir(exist_ok=True)
+            Disk().replace(path, data, mode=mode, sync=False)
+    except OSError as error:
+        text = f"{path}: the reporting server cannot be added ({error.strerror})"
+        raise EnvironmentProblem(text, hint="`mcp: false` for gemini in nova.yaml goes without it") from None
+
+
+def _content(path: Path) -> tuple[bytes | None, int]:
+    """What is in the file, and who may read it."""
+    try:
+        return read_plain(path, _MOST_SETTINGS), stat.S_IMODE(path.lstat().st_mode) & 0o666
+    except FileNotFoundError:
+        return None, 0o644
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
