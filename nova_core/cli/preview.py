@@ -64,11 +64,9 @@ def command_lines(explanation: Explanation, cascade: Cascade, config: Config) ->
     if explanation.action in ("gate", "skip"):
         return []
     task = cascade.tasks[explanation.task_id]
-    agent = task.agent or ", ".join(config.agent)
-    if command := task.command or config.command:
-        lines = [f"    command: {clean(command)}"]
-    else:
-        lines = [f"    agent: {clean(agent)}"] if agent else []
+    runner = config.runner_of(task)
+    lines = [f"    command: {clean(runner.line)}"] if runner.line else []
+    lines += [f"    agent: {clean(', '.join(runner.agents))}"] if runner.agents else []
     checks = [criterion.command for criterion in task.criteria if criterion.command]
     return [*lines, *(f"    check: {clean(check)}" for check in checks)]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from nova_core.errors import Problem, UsageError
 from nova_core.files.yaml_file import Document, Keys
@@ -158,9 +161,19 @@ class Reader:
 Field = Callable[[Reader, Keys, object], Any]
 
 
-def plain(read: Read) -> Field:
+class Single(msgspec.Struct, frozen=True):
+    """A field that holds one value."""
+
+    read: Read
+
+    def __call__(self, reader: Reader, keys: Keys, data: object) -> Any:
+        """The value, None after noting what is wrong with it."""
+        return reader.value(keys, data, self.read)
+
+
+def plain(read: Read) -> Single:
     """One value."""
-    return lambda reader, keys, data: reader.value(keys, data, read)
+    return Single(read)
 
 
 def map_of(field: Field) -> Field:
@@ -210,6 +223,32 @@ def struct(make: Callable[..., Any], fields: Mapping[str, Field], *required: str
         return make(**values)
 
     return read
+
+
+# How values are read whose type says all there is to know; others are `Annotated` with their field.
+_BY_TYPE: dict[Any, Read] = {
+    str: read_text, int: read_count, float: read_number, bool: read_truth, tuple[str, ...]: read_names,
+}  # fmt: skip
+
+
+def field_of(kind: Any) -> Field:
+    """How to read a value of this type: a struct, a mapping, one `Annotated` with a field, or a plain one."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        field: Field = inner[1]
+        return field
+    if origin in (Union, UnionType):  # with None, which stands for a setting that is not there
+        return field_of(inner[0])
+    if origin is Mapping:
+        return map_of(field_of(inner[1]))
+    if kind in _BY_TYPE:
+        return plain(_BY_TYPE[kind])
+    return struct(kind, fields_of(kind), *(field.name for field in msgspec.structs.fields(kind) if field.required))
+
+
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, Field]:
+    """How to read each field of a struct, by its type."""
+    return {name: field_of(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

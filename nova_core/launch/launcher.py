@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from nova_core.agents.records import Records
-from nova_core.config import AgentConfig, Config
+from nova_core.config import AgentConfig, Config, Runner
 from nova_core.errors import EnvironmentProblem, Problem
 from nova_core.executors.base import Job
 from nova_core.files.disk import Disk
@@ -63,20 +63,22 @@ class Launcher:
     def nothing_to_run(self, tasks: Iterable[Task], plan: str) -> Problem | None:
         """The first task of `plan` that nothing can run, as a warning."""
         for task in tasks:
-            if not (task.command or task.gate or self._config.command) and (problem := self._agent_problem(task)):
+            if not task.gate and (problem := self._problem_of(self._config.runner_of(task))):
                 message = f"task {task.id} has nothing to run it: {problem}"
                 hint = "give it a Command cell, pass --command 'LINE', or set `agent:` in nova.yaml"
                 return Problem(task.file or plan, task.line, message, hint, warning=True)
         return None
 
-    def _agent_problem(self, task: Task) -> str | None:
-        names = self.agents_of(task)
-        if not names:
+    def _problem_of(self, runner: Runner) -> str | None:
+        """Why it cannot run anything."""
+        if runner.line:
+            return None
+        if not runner.agents:
             return "no command and no agent is configured"
-        problems = [self._problem_of(name) for name in names]
+        problems = [self._agent_problem(name) for name in runner.agents]
         return None if None in problems else problems[0]
 
-    def _problem_of(self, name: str) -> str | None:
+    def _agent_problem(self, name: str) -> str | None:
         agent = agent_named(self._config, name)
         if agent is None:
             return f"agent {name!r} is not among `agents:` in nova.yaml, and none that Nova knows"
@@ -89,10 +91,7 @@ class Launcher:
 
     def agents_of(self, task: Task) -> tuple[str, ...]:
         """The agents that may do the task, in order of preference; none for a command, or where there is no work."""
-        if task.command or task.gate or self._config.command:
-            return ()
-        own = tuple(name.strip() for name in (task.agent or "").split(",") if name.strip())
-        return own or self._config.agent
+        return self._config.runner_of(task).agents
 
     def choose(self, task: Task, held: Callable[[str], bool]) -> str | None:
         """The agent to start now: the first that is installed and whose provider is not held; None if all are held.
@@ -100,7 +99,7 @@ class Launcher:
         Where none is installed it is the first, so that its own message tells what is missing.
         """
         names = self.agents_of(task)
-        usable = [name for name in names if self._problem_of(name) is None] or list(names[:1])
+        usable = [name for name in names if self._agent_problem(name) is None] or list(names[:1])
         return next((name for name in usable if not held(self.provider(name))), None)
 
     def provider(self, name: str) -> str:
@@ -117,7 +116,7 @@ class Launcher:
         """The agent's settings. Raises `EnvironmentProblem` for one that nobody knows."""
         agent = agent_named(self._config, name)
         if agent is None:
-            raise EnvironmentProblem(f"nothing to run it: {self._problem_of(name)}")
+            raise EnvironmentProblem(f"nothing to run it: {self._agent_problem(name)}")
         return agent
 
     def model_of(self, task: Task, agent: str | None) -> str | None:
@@ -165,13 +164,13 @@ class Launcher:
         session: str | None = None, why: str = "", budget: float | None = None,
     ) -> Job:  # fmt: skip
         """The attempt's own process. Raises `EnvironmentProblem` for a task that nothing can run."""
-        line = task.command or self._config.command
+        runner = self._config.runner_of(task)
         timeout = task.timeout if task.timeout is not None else self._config.timeout
-        if line:
-            how = Job(key="", shell=line)
+        if runner.line:
+            how = Job(key="", shell=runner.line)
             env: Mapping[str, str] = {}
         elif agent is None:
-            raise EnvironmentProblem(f"nothing to run it: {self._agent_problem(task)}")
+            raise EnvironmentProblem(f"nothing to run it: {self._problem_of(runner)}")
         else:
             how, env = self._agent_job(task, attempt, agent, done, session, why, budget)
         return Job(
@@ -185,7 +184,7 @@ class Launcher:
             idle_timeout=self._config.idle_timeout or 0.0,
             grace=self._config.grace,
             log_limit=self._config.log_limit,
-            own_holder=not line,
+            own_holder=not runner.line,
             stdin=how.stdin,
             interrupt=how.interrupt,
         )

@@ -15,10 +15,7 @@ def cautions(config: Config, tasks: Iterable[Task], prices: Mapping[str, Price])
     """One line for each thing to know about the agents that may do these tasks, without repetition."""
     found: dict[str, None] = {}
     for task in tasks:
-        if task.command or config.command:
-            continue
-        names = [name.strip() for name in (task.agent or "").split(",") if name.strip()] or config.agent
-        for name in names:
+        for name in config.runner_of(task).agents:
             agent = agent_named(config, name)
             if agent is not None:
                 found.update(dict.fromkeys(_of_agent(name, agent, task, config, prices)))

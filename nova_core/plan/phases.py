@@ -47,9 +47,8 @@ def _with_demands(cascade: Cascade, config: Config) -> Cascade:
         return cascade
     tasks = dict(cascade.tasks)
     for task in cascade.tasks.values():
-        name = (task.agent or "").partition(",")[0].strip() or next(iter(config.agent), "")
-        agent = None if task.command or config.command or task.gate else config.agents.get(name)
-        if agent is not None:
+        agents = config.runner_of(task).agents
+        if agents and (agent := config.agents.get(agents[0])):
             cpu, memory = task.cpu or agent.cpu or 0.0, task.memory or agent.memory or 0
             tasks[task.id] = msgspec.structs.replace(task, cpu=cpu, memory=memory)
     return msgspec.structs.replace(cascade, tasks=tasks)
