@@ -25,6 +25,7 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.s
 ORDER = [name for row in ROWS if len(row) == 3 for name in names_in(row[2])]
 HEAVY = {row[0].strip("`"): names_in(row[1]) for row in ROWS if len(row) == 2 and row[0].startswith("`")}
 PURE = names_in(PAGE.partition("Pure, ")[2].partition("\n\n")[0].partition(": ")[2].partition(".\n")[0])
+OLD_NAMES = names_in(PAGE.partition("Old names, ")[2].partition("\n")[0].partition(": ")[2])
 
 
 @cache
@@ -102,6 +103,12 @@ def test_imports_point_to_earlier_entries(module: str) -> None:
     allowed = {"cli.app"} if module == "nova_tui.__main__" else set()
     later = {name for name in own(imported(modules()[module], head_only=False)) if rank_of(name) > rank_of(module)}
     assert later - allowed == set()
+
+
+def test_nothing_imports_an_old_name() -> None:
+    """It is there for processes that an earlier version started."""
+    assert set(OLD_NAMES) <= set(modules())
+    assert {m for m, tree in modules().items() if own(imported(tree, head_only=False)) & set(OLD_NAMES)} == set()
 
 
 def test_modules_do_not_import_each_other_in_circles() -> None:

@@ -119,9 +119,9 @@ class Holder:
         return None if due is None else max(0.0, (due - monotonic()) * 1000 + 0.5)
 
     def _tick(self) -> None:
-        now = monotonic()
-        if self.young and self.young[0].mono + QUIET <= now:
+        if self.young and self.young[0].mono + QUIET <= monotonic():
             self._announce()
+        now = monotonic()
         while self.timers and self.timers[0][0] <= now:
             _, _, action, job = heappop(self.timers)
             if not job.over:
@@ -146,6 +146,7 @@ class Holder:
             line = f'["P","{job.key}",{job.pid},{start_ticks(job.pid)},{job.started:.6f}]'
             self.journal.append(line + "\n")
             self.channel.send(line)
+            self.later(0.0, _load_rest, job)
 
     def _obey(self, messages: list[Any]) -> None:
         for message in messages:
@@ -294,6 +295,17 @@ class Holder:
                 job.detail = job.detail or f"the log could not be cut: {plain(error)}"
         os.close(job.log_fd)
         job.log_fd = -1
+
+
+def _load_rest(holder: Holder, job: HeldJob) -> None:
+    """Import what the end of a job may need, for an upgrade may replace the files while it runs; jobs that end at once
+    do without.
+    """
+    try:
+        import nova_core.holder.killing
+        import nova_core.holder.limits  # noqa: F401
+    except ImportError:  # replaced already: nothing is lost as long as nothing has to be ended
+        pass
 
 
 def main() -> None:

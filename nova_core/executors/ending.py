@@ -1,0 +1,5 @@
+"""`holder.killing`, by the name that holders started by Nova 0.1.0 import when they need it. Remove after 0.2."""
+
+from nova_core.holder.killing import stop, strays, sweep
+
+__all__ = ["stop", "strays", "sweep"]

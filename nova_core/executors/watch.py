@@ -1,0 +1,5 @@
+"""`holder.limits`, by the name that holders started by Nova 0.1.0 import when they need it. Remove after 0.2."""
+
+from nova_core.holder.limits import watch
+
+__all__ = ["watch"]
