@@ -1,4 +1,5 @@
-# Needs make, Python 3.11 or newer, and PyPI. Everything is installed into .venv; `make clean` removes it.
+# Needs make, Python 3.11 or newer, and PyPI. Everything is installed into .venv from the lock files in requirements/, in
+# the versions that were tested; `make clean` removes it.
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -6,6 +7,17 @@ BIN := $(CURDIR)/$(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+SUITE := -m pytest -n 2 -m 'not slow and not agents'
+
+# What the lock files serve: every one of these Pythons on every one of these platforms, from wheels alone.
+VERSIONS := 3.11 3.12 3.13 3.14
+PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version $(firstword $(VERSIONS)) --fork-strategy fewest \
+	--generate-hashes --upgrade --custom-compile-command 'make lock' pyproject.toml
+# What `make test-pythons` tries.
+PYTHONS ?= $(VERSIONS:%=python%)
+# A busy loop that ends with the shell that started it, however that ends.
+BUSY := import os; shell = os.getppid(); all(sum(range(100_000)) for _ in iter(lambda: os.getppid() == shell, False))
 FINISHED := import json; raise SystemExit(not json.load(open("demo/cascade_state.json"))["project"]["completed_at"])
 
 # The versions that docs/agents.md says were tested. A leading dash: whoever is not installed is skipped, with a reason.
@@ -14,21 +26,27 @@ AIDER := aider-chat==0.86.2
 TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS := $(CURDIR)/.agents
 
-.PHONY: help demo test test-agents test-trace lint bench bench-tui bench-agents crash orphans screenshots clean
+.PHONY: help demo test test-oldest test-newest test-pythons test-load test-agents test-trace lint lock bench bench-tui \
+	bench-agents crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
 	@echo 'make test        run the tests (about two minutes on two cores)'
+	@echo 'make test-oldest the same tests with the lowest version of every package that pyproject.toml allows'
+	@echo 'make test-newest the same tests with the newest versions, not those of the lock files'
+	@echo 'make test-pythons the same tests with every Python from 3.11 on PATH (or PYTHONS="/a/python3 /b/python3")'
+	@echo 'make test-load   the same tests beside two busy loops'
 	@echo 'make test-agents install claude, codex, gemini, opencode and aider into .agents, run them on loopback (minutes)'
 	@echo 'make test-trace  open a trace with the engine of DevTools (npm)'
 	@echo 'make lint        ruff and mypy --strict'
+	@echo 'make lock        renew the lock files in requirements/'
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
 	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
 	@echo 'make crash       kill engines and workers at random and check that nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make screenshots draw docs/pictures anew'
-	@echo 'make clean       remove .venv, ./demo and what the tools cached'
+	@echo 'make clean       remove .venv and its kin, ./demo, what was built and what the tools cached'
 
 # A finished demo starts over, an interrupted one goes on.
 demo: $(VENV)/.installed
@@ -38,7 +56,26 @@ demo: $(VENV)/.installed
 	@echo 'Look: demo/out/index.html; $(VENV)/bin/nova -C demo status; $(VENV)/bin/nova -C demo logs PAGE'
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 -m 'not slow and not agents'
+	$(BIN)/python $(SUITE)
+
+test-oldest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-oldest test-newest: test-%: $(VENV)/.installed-lock
+	@echo 'Installing the $* versions into .venv-$* ...'
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$*
+	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --resolution $(RESOLUTION) --editable '.[dev,bench]'
+	.venv-$*/bin/python $(SUITE)
+
+test-pythons:
+	@set -e; for python in $(PYTHONS); do \
+		version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || \
+			{ echo "$$python: skipped, there is none that runs"; continue; }; \
+		echo "$$python: Python $$version"; \
+		$(MAKE) --no-print-directory test VENV=".venv-$$version" PYTHON="$$python"; \
+	done; test -n "$$version" || { echo 'no Python was found: name one with PYTHONS=/path/to/python3' >&2; exit 1; }
+
+test-load: $(VENV)/.installed-dev
+	@for _ in 1 2; do $(BIN)/python -c '$(BUSY)' & done; $(BIN)/python $(SUITE)
 
 test-agents: $(VENV)/.installed-dev
 	@mkdir -p $(AGENTS)
@@ -55,6 +92,15 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lock: $(VENV)/.installed-lock
+	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) --extra build --constraint requirements/dev.txt --output-file requirements/run.txt
+	@set -e; for set in pictures bench lock; do \
+		$(COMPILE) --extra $$set --constraint requirements/dev.txt --output-file requirements/$$set.txt; done
+	@set -e; for set in run dev pictures bench lock; do for version in $(VERSIONS); do for platform in $(PLATFORMS); do \
+		$(BIN)/uv pip install --quiet --dry-run --target $(VENV)/lock --require-hashes --only-binary :all: \
+		--python-version $$version --python-platform $$platform --requirements requirements/$$set.txt; done; done; done
 
 bench: $(VENV)/.installed-bench
 	PATH="$(BIN):$$PATH" $(BIN)/python bench/bench.py --rounds $(or $(ROUNDS),3) $(if $(SIZES),--sizes $(SIZES))
@@ -75,19 +121,20 @@ screenshots: $(VENV)/.installed-dev $(VENV)/.installed-pictures
 	$(BIN)/python docs/pictures/screenshots.py
 
 clean:
-	rm -rf $(VENV) $(AGENTS) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* $(AGENTS) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@test -n '$(PYTHON)' || { echo 'Nova needs Python 3.11 or newer; name one with `make PYTHON=/path/to/python3`' >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	echo 'The venv module does not work here; on Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 
-$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed: requirements/run.txt pyproject.toml | $(VENV)/bin/python
 	@echo 'Installing Nova into $(VENV) ...'
-	@$(PIP) --editable .
+	@$(PIP) --require-hashes --requirement requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.installed-%: pyproject.toml | $(VENV)/.installed
+$(VENV)/.installed-%: requirements/%.txt | $(VENV)/.installed
 	@echo 'Installing the [$*] tools into $(VENV) ...'
-	@$(PIP) --editable '.[$*]'
+	@$(PIP) --require-hashes --requirement requirements/$*.txt
 	@touch $@

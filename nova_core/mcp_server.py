@@ -1,4 +1,4 @@
-"""The reporting server: tools over stdio by which an agent tells Nova how its task is getting on (needs `nova[mcp]`).
+"""The reporting server: tools over stdio by which an agent tells Nova how its task gets on (needs `nova-tui[mcp]`).
 
 It is started by the agent, inside the task's environment, and does what `nova report` does: each call is one message in
 the inbox, signed with the attempt's token. What it says is data; it never decides whether a task is done.
@@ -74,7 +74,8 @@ def main() -> int:
     try:
         server = make_server()
     except ImportError as error:
-        sys.stderr.write(f'nova: the reporting server needs the package mcp ({error})\nhint: pip install "nova[mcp]"\n')
+        sys.stderr.write(f"nova: the reporting server needs the package mcp ({error})\n")
+        sys.stderr.write('hint: pip install "nova-tui[mcp]"\n')
         return 8
     server.run()
     return 0

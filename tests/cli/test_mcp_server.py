@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cli_process import environment
 
-mcp = pytest.importorskip("mcp", reason="the extra nova[mcp] is not installed")
+mcp = pytest.importorskip("mcp", reason="the extra nova-tui[mcp] is not installed")
 
 TOOLS = {"report", "verify", "log", "output", "handoff", "ask"}
 
@@ -100,4 +100,4 @@ def test_without_the_package_it_says_what_to_install(tmp_path: Path) -> None:
         [sys.executable, "-m", "nova_core.mcp_server"], env=env, capture_output=True, text=True, check=False, timeout=30
     )
     assert done.returncode == 8
-    assert 'pip install "nova[mcp]"' in done.stderr
+    assert 'pip install "nova-tui[mcp]"' in done.stderr
