@@ -49,21 +49,24 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-@pytest.fixture
-def started() -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
-    """Starts `nova run tasks` in a folder; what is left of it at the end is killed."""
-    processes: list[subprocess.Popen[str]] = []
+EVENTS = "events.jsonl"
 
-    def start(folder: Path) -> subprocess.Popen[str]:
-        pipe = subprocess.PIPE
-        words = command("run", "tasks", "--no-ui", "--json")
-        processes.append(subprocess.Popen(words, cwd=folder, env=environment(), stdout=pipe, stderr=pipe, text=True))
+
+@pytest.fixture
+def started() -> Iterator[Callable[[Path], subprocess.Popen[bytes]]]:
+    """Starts `nova run tasks` in a folder; its events go to a file, for a pipe that nobody reads would stop it."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(folder: Path) -> subprocess.Popen[bytes]:
+        with open(folder / EVENTS, "wb") as events:
+            words = command("run", "tasks", "--no-ui", "--json")
+            processes.append(subprocess.Popen(words, cwd=folder, env=environment(), stdout=events, stderr=events))
         return processes[-1]
 
     yield start
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 class Reader:
@@ -101,7 +104,7 @@ class Reader:
 
 
 def test_a_folder_with_all_faults_runs_to_its_end(
-    tmp_path: Path, started: Callable[[Path], subprocess.Popen[str]]
+    tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
 ) -> None:
     """With gates, limits and a stub agent; whoever reads the status files meanwhile never reads half, nor a lie."""
     weather_station(tmp_path)
@@ -112,7 +115,7 @@ def test_a_folder_with_all_faults_runs_to_its_end(
     process = started(tmp_path)
     while process.poll() is None:
         reader.look()
-    events = [json.loads(line) for line in process.communicate()[0].splitlines()]
+    events = [json.loads(line) for line in tmp_path.joinpath(EVENTS).read_text().splitlines()]
     assert process.returncode == 0, events[-1]
     assert reader.looks > 20
     assert set(statuses(tmp_path).values()) == {"completed"}
@@ -204,7 +207,7 @@ def test_a_task_that_takes_too_long_for_its_phase_fails(tmp_path: Path) -> None:
 
 
 def test_a_killed_engine_leaves_files_that_the_next_one_puts_right(
-    tmp_path: Path, started: Callable[[Path], subprocess.Popen[str]]
+    tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
 ) -> None:
     """The worker goes on and is taken over, also if somebody spoiled the files meanwhile."""
     settings(tmp_path)
@@ -228,14 +231,14 @@ def test_a_killed_engine_leaves_files_that_the_next_one_puts_right(
     wait_until(lambda: not (tmp_path / "workspace/status/02-q/c.json").exists())
     assert statuses(tmp_path) == {"01-p/a": "completed", "01-p/b": "running"}
     hold.unlink()
-    again.communicate(timeout=DEADLINE)
+    again.wait(timeout=DEADLINE)
     assert again.returncode == 0
     assert statuses(tmp_path) == dict.fromkeys(("01-p/a", "01-p/b", "02-q/c"), "completed")
     assert (status(tmp_path, "01-p/b") or {})["agent_id"] == "stub"
     assert not (tmp_path / "workspace/pids/01-p/b.pid").exists()
 
 
-def test_a_cancelled_task_is_failed(tmp_path: Path, started: Callable[[Path], subprocess.Popen[str]]) -> None:
+def test_a_cancelled_task_is_failed(tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]) -> None:
     """Its pid file goes, and the status says why."""
     settings(tmp_path)
     task_file(tmp_path, "a")
@@ -244,7 +247,7 @@ def test_a_cancelled_task_is_failed(tmp_path: Path, started: Callable[[Path], su
     engine = started(tmp_path)
     wait_until(lambda: (tmp_path / "workspace/pids/a.pid").exists())
     assert nova("cancel", "a", cwd=tmp_path).returncode == 0
-    engine.communicate(timeout=DEADLINE)
+    engine.wait(timeout=DEADLINE)
     found = status(tmp_path, "a")
     assert found is not None
     assert (found["status"], found["reason"]) == ("failed", "cancelled")
@@ -431,7 +434,7 @@ def test_the_scripts_of_the_protocol_go_on_working(tmp_path: Path) -> None:
 
 
 def test_a_signal_to_the_engine_leaves_true_files(
-    tmp_path: Path, started: Callable[[Path], subprocess.Popen[str]]
+    tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
 ) -> None:
     """What was interrupted is pending again: it has no file."""
     settings(tmp_path)
@@ -441,6 +444,6 @@ def test_a_signal_to_the_engine_leaves_true_files(
     process = started(tmp_path)
     wait_until(lambda: (tmp_path / "workspace/pids/a.pid").exists())
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=DEADLINE)
+    process.wait(timeout=DEADLINE)
     assert statuses(tmp_path) == {}
     assert not (tmp_path / "workspace/pids/a.pid").exists()
