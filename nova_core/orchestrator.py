@@ -22,7 +22,8 @@ from nova_core.engine.attempts.lifecycle import Attempts
 from nova_core.engine.command_handler import Desk
 from nova_core.engine.inbox_reader import Mail
 from nova_core.engine.loop import Loop
-from nova_core.engine.observers.observers import Followers, read_milestones
+from nova_core.engine.observers.milestones import read_milestones
+from nova_core.engine.observers.observers import keep_status_files, usual_observers
 from nova_core.engine.plan_watch import PlanWatch
 from nova_core.engine.recovery import accept_plan, recover
 from nova_core.engine.replan import Growth
@@ -94,8 +95,9 @@ class Orchestrator:
         self.turns = Turns()
         try:
             known = self._load(selection or Selection(), rerun_changed)
-            self._followers = Followers(self.project, self.config, self.cascade, self.store, self._disk, milestones)
-            self._followers.keep_workspace(known, silent=fresh)
+            project, plan, store = self.project, self.cascade, self.store
+            self._observers = usual_observers(project, self.config, plan, store, self._disk, milestones)
+            keep_status_files(self._observers, project, plan, store, known, silent=fresh)
             self._require_disk(self.store.flush())
         except BaseException:
             self.close()
@@ -128,7 +130,7 @@ class Orchestrator:
     def _follow_plan(self, cascade: Cascade) -> None:
         """The plan was changed while it runs."""
         self.cascade = cascade
-        self._followers.take_plan(cascade)
+        self._observers.take_plan(cascade)
 
     def _require_disk(self, done: bool) -> None:
         if not done:
@@ -248,8 +250,8 @@ class Orchestrator:
         if self._executor is not None:
             self._executor.close()
             self._executor = None
-        if hasattr(self, "_followers"):
-            self._followers.hooks.close()
+        if hasattr(self, "_observers"):
+            self._observers.close()
         if hasattr(self, "store"):
             self.store.close()
         self._lock.close()
@@ -272,11 +274,11 @@ class Orchestrator:
         growth = Growth(self.board, launcher, self.config, self._watch, self._latest, self._follow_plan)
         mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, attempts, secret, self.apply)
         self._loop = Loop(
-            self.board, executor, attempts, mail, growth, self._followers, self._brakes, self._clock,
+            self.board, executor, attempts, mail, growth, self._observers, self._brakes, self._clock,
             workers=lambda: self.max_workers, obey=self._obey_posted,
         )  # fmt: skip
         if launch:
-            self._followers.begin()
+            self._observers.begin()
             self._announce(prices)
         attempts.quotas.forget_blocks()
         left = executor.recover()
@@ -325,8 +327,8 @@ class Orchestrator:
 
     def _finish(self, loop: Loop) -> RunResult:
         store = self.store
-        self._followers.fire_milestones()
-        self._followers.tick()
+        self._observers.turn()
+        self._observers.look()
         result = summarize(
             self.board.counted, store.snapshot(), self._clock.monotonic() - self._started, self._clock.now(),
             stopped=bool(loop.stopping), over_budget=self._brakes.over_budget,
@@ -338,8 +340,8 @@ class Orchestrator:
         while not store.flush() and not self._brakes.disk_is_hopeless():
             loop.turn(_PATIENCE, start=False)
         self._require_disk(not store.disk_error)
-        hooks, before = self._followers.hooks, (self._brakes.stops, self._detached)
-        hooks.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
+        before = self._brakes.stops, self._detached
+        self._observers.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
         return result
 
 

@@ -44,7 +44,7 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
                nova check docs/plan.md --json
     """
     from nova_core.config import Config, load_config
-    from nova_core.engine.observers.observers import read_milestones
+    from nova_core.engine.observers.milestones import read_milestones
     from nova_core.errors import InputError
     from nova_core.importers import read_plan
     from nova_core.plan.check import find_warnings, summarize

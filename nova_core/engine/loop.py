@@ -8,7 +8,7 @@ from nova_core.clock import Clock
 from nova_core.engine.admission import Brakes
 from nova_core.engine.attempts.lifecycle import Attempts
 from nova_core.engine.inbox_reader import Mail
-from nova_core.engine.observers.observers import Followers
+from nova_core.engine.observers.observers import Observers
 from nova_core.engine.replan import Growth
 from nova_core.executors.base import Executor
 from nova_core.plan.board import Board
@@ -23,7 +23,7 @@ class Loop:
     this process. `stopping` counts the requests to end the run that were obeyed."""
 
     def __init__(
-        self, board: Board, executor: Executor, attempts: Attempts, mail: Mail, growth: Growth, followers: Followers,
+        self, board: Board, executor: Executor, attempts: Attempts, mail: Mail, growth: Growth, observers: Observers,
         brakes: Brakes, clock: Clock, *, workers: Callable[[], int], obey: Callable[[], None],
     ) -> None:  # fmt: skip
         self._board = board
@@ -31,7 +31,7 @@ class Loop:
         self._executor = executor
         self._attempts = attempts
         self._growth = growth
-        self._followers = followers
+        self._observers = observers
         self._brakes = brakes
         self._clock = clock
         self._workers = workers
@@ -57,7 +57,7 @@ class Loop:
         self._attempts.read_rests()
         self._look_around()
         self._try_again()
-        self._followers.fire_milestones()
+        self._observers.turn()
         self._store.tick()
 
     def is_over(self) -> bool:
@@ -124,7 +124,7 @@ class Loop:
             self.mail.read()
             self._board.merge_outside()
             self._growth.look()
-            self._followers.look()
+            self._observers.look()
         if now >= self._next_tail:
             self._attempts.needs.look()
             more = self._attempts.read_logs()

@@ -313,7 +313,8 @@ def test_a_hook_waits_until_its_event_is_on_disk(tmp_path: Path) -> None:
     listener = hooks.Hooks(
         project, parse_cascade(write_plan(tmp_path, CHAIN)), store, HooksConfig(failed=("echo ran > said",))
     )
-    listener.listen()
+    listener.begin()
+    store.listeners.append(listener.see)
     store.record(EventKind.TASK_FAILED, "A", "A failed", status=TaskStatus.FAILED)
     listener.finish(None, lambda: False)
     assert not (tmp_path / "said").exists()

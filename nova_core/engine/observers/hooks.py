@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from nova_core.engine.observers.hook_data import (
     task_words,
     variables,
 )
+from nova_core.engine.observers.observer import Observer
 from nova_core.files.project import Project
 from nova_core.launch.launcher import DROPPED
 from nova_core.parser import Cascade
@@ -32,6 +32,7 @@ from nova_core.state.store import Store
 from nova_core.text import clean, head_and_tail
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
     from subprocess import Popen
 
 MOST_WAITING = 1000
@@ -43,8 +44,8 @@ _ROOT = str(Path(__file__).resolve().parents[3])
 _NAMES = {EventKind.RUN_STARTED: "started", EventKind.TASK_FAILED: "failed", EventKind.MILESTONE: "milestone"}
 
 
-class Hooks:
-    """Hears the store's events, and has hooks run for them one after another, in a thread of its own.
+class Hooks(Observer):
+    """Has hooks run for the store's events one after another, in a thread of its own.
 
     A hook is given away once its event is on disk and never again: at most once for each event, whatever is killed
     when. It cannot change the run: all that comes back is a warning for a line that failed, the first time it did.
@@ -52,31 +53,34 @@ class Hooks:
 
     def __init__(self, project: Project, cascade: Cascade, store: Store, config: HooksConfig) -> None:
         self._project = project
-        self.cascade = cascade
+        self._cascade = cascade
         self._store = store
         self._config = config
+        self._listens = False
         self._heard: list[HookData] = []
-        self._waiting: deque[tuple[str, HookData]] = deque()
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._pool: Executor | None = None
+        self._given: list[Future[None]] = []
         self._process: Popen[bytes] | None = None
-        self._busy = self._closed = self._enough = False
         self._complaints: deque[str] = deque()
         self._bad: set[str] = set()
 
     # the engine's thread
 
-    def listen(self) -> None:
+    def begin(self) -> None:
         """Hear what happens from now on, if there is a hook for anything."""
-        if any(map(self._lines, (*_NAMES.values(), "blocked"))):
-            self._store.listeners.append(self._hear)
+        self._listens = any(map(self._lines, (*_NAMES.values(), "blocked")))
+
+    def take_plan(self, cascade: Cascade) -> None:
+        self._cascade = cascade
 
     def _lines(self, name: str) -> tuple[str, ...]:
         lines: tuple[str, ...] = getattr(self._config, name)
         return lines
 
-    def _hear(self, event: Event) -> None:
-        if event.kind not in _NAMES or (event.kind is EventKind.RUN_STARTED and self._is_takeover()):
+    def see(self, event: Event) -> None:
+        if not self._listens or event.kind not in _NAMES:
+            return
+        if event.kind is EventKind.RUN_STARTED and self._is_takeover():
             return
         if not self._heard:
             self._store.when_published(self._give_away)
@@ -90,8 +94,8 @@ class Hooks:
     def _data(self, event: Event) -> HookData:
         data = self._about(_NAMES[event.kind], event.at, event.message)
         if event.task is not None:
-            state = self._store.tasks.get(event.task, NEW)
-            return msgspec.structs.replace(data, task=task_words(event.task, self.cascade.tasks.get(event.task), state))
+            task, state = self._cascade.tasks.get(event.task), self._store.tasks.get(event.task, NEW)
+            return msgspec.structs.replace(data, task=task_words(event.task, task, state))
         fired = event.patch.get("milestones")
         return msgspec.structs.replace(data, milestone=fired[-1]) if fired else data
 
@@ -107,26 +111,28 @@ class Hooks:
             if data.task is None:
                 self._offer(data)
                 continue
-            below = blocked_tasks(self.cascade.dag, self._store.tasks, data.task.id)
-            blocked = tuple(i for i in below if not self.cascade.tasks[i].gate)
+            below = blocked_tasks(self._cascade.dag, self._store.tasks, data.task.id)
+            blocked = tuple(i for i in below if not self._cascade.tasks[i].gate)
             self._offer(msgspec.structs.replace(data, blocked=blocked))
             if blocked:
                 text = f"{data.task.id} blocks {len(blocked):,} {'task' if len(blocked) == 1 else 'tasks'}"
                 self._offer(self._about("blocked", data.at, text, task=data.task, blocked=blocked))
 
     def _offer(self, data: HookData) -> None:
-        with self._changed:
-            for line in self._lines(data.event):
-                if len(self._waiting) < MOST_WAITING:
-                    self._waiting.append((line, data))
-                else:
-                    self._complain("", f"more than {MOST_WAITING:,} hooks wait: some are not run")
-            self._changed.notify_all()
-        if self._waiting and self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="hooks", daemon=True)
-            self._thread.start()
+        from concurrent.futures import ThreadPoolExecutor  # 10 ms, and most projects have no hooks
 
-    def complain(self) -> None:
+        self._pool = self._pool or ThreadPoolExecutor(1, "hooks")
+        self._given = self._unfinished()
+        for line in self._lines(data.event):
+            if len(self._given) <= MOST_WAITING:  # one of them runs
+                self._given.append(self._pool.submit(self._carry_out, line, data))
+            else:
+                self._complain("", f"more than {MOST_WAITING:,} hooks wait: some are not run")
+
+    def _unfinished(self) -> list[Future[None]]:
+        return [future for future in self._given if not future.done()]
+
+    def look(self) -> None:
         """Record what went wrong with hooks since the last time."""
         while self._complaints:
             self._store.record(EventKind.WARNING, None, self._complaints.popleft())
@@ -141,60 +147,51 @@ class Hooks:
             self._offer(msgspec.structs.replace(about, result=result))
             self._drain(self._config.timeout + _MARGIN, hurry)
         if self._complaints:
-            self.complain()
+            self.look()
             self._store.flush()
 
     def _drain(self, patience: float, hurry: Callable[[], bool]) -> None:
+        """Wait for all hooks, as long as that goes; then the one that runs is ended, and the others never begin."""
         deadline = monotonic() + patience
-        with self._changed:
-            while (self._busy or self._waiting) and monotonic() < deadline and not hurry():
-                self._changed.wait(_LOOK)
-            if self._waiting:
-                number = len(self._waiting)
-                self._complain(
-                    "", f"{number:,} {'hook was' if number == 1 else 'hooks were'} not run: no time was left"
-                )
-                self._waiting.clear()
-            if self._busy:
-                self._end_running()
-                self._changed.wait_for(lambda: not self._busy, _SLACK)
-            self._enough = False
+        while self._unfinished() and monotonic() < deadline and not hurry():
+            self._wait()
+        number = self._end_all()
+        if number:
+            self._complain("", f"{number:,} {'hook was' if number == 1 else 'hooks were'} not run: no time was left")
 
-    def _end_running(self) -> None:
-        self._enough = True
-        if self._process is not None:
-            self._process.terminate()
+    def _wait(self) -> None:
+        from concurrent.futures import wait
+
+        wait(self._unfinished(), _LOOK)
+
+    def _end_all(self) -> int:
+        """End the hook that runs, and run no other; returns how many that were."""
+        cancelled = sum(future.cancel() for future in self._unfinished())
+        deadline = monotonic() + _SLACK
+        while self._unfinished() and monotonic() < deadline:
+            process = self._process  # None while it is being started: then the next look finds it
+            if process is not None:
+                process.terminate()
+            self._wait()
+        return cancelled
 
     def close(self) -> None:
         """End the hook that runs, and run no other."""
-        with self._changed:
-            self._closed = True
-            self._waiting.clear()
-            self._end_running()
-            self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join(_SLACK)
+        self._end_all()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
 
     # the thread of the hooks
 
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if self._closed:
-                    return
-                line, data = self._waiting.popleft()
-                self._busy = True
-            about = f"{data.event} {data.task.id}" if data.task else data.event
-            try:
-                wrong = self._run(line, data, about)
-            except OSError as error:
-                wrong = f"could not be started ({error.strerror})"
-            if wrong:
-                shown = clean(head_and_tail(line, 60))
-                self._complain(f"{data.event} {line}", f"the hook for {about} {wrong}: {shown} (see .nova/hooks.log)")
+    def _carry_out(self, line: str, data: HookData) -> None:
+        about = f"{data.event} {data.task.id}" if data.task else data.event
+        try:
+            wrong = self._run(line, data, about)
+        except OSError as error:
+            wrong = f"could not be started ({error.strerror})"
+        if wrong:
+            shown = clean(head_and_tail(line, 60))
+            self._complain(f"{data.event} {line}", f"the hook for {about} {wrong}: {shown} (see .nova/hooks.log)")
 
     def _run(self, line: str, data: HookData, about: str) -> str:
         """Run one line to its end; what was wrong with it, if anything."""
@@ -213,10 +210,7 @@ class Hooks:
                 stdin=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._project.root,
                 env=self._environment(data), start_new_session=True,
             )  # fmt: skip
-        with self._changed:
-            self._process = process
-            if self._enough:
-                process.terminate()
+        self._process = process
         try:
             code = process.wait(timeout + _SLACK)
         except subprocess.TimeoutExpired:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
+from nova_core.config import Config
+from nova_core.engine.observers.observer import Observer
 from nova_core.errors import InputError, InputNotFoundError
+from nova_core.files.project import Project
 from nova_core.files.typed_yaml import (
     Field,
     Reader,
@@ -26,8 +30,10 @@ from nova_core.files.typed_yaml import (
 )
 from nova_core.files.yaml_file import Keys, load_yaml
 from nova_core.model import Task
-from nova_core.state.events import Event
+from nova_core.parser import Cascade
+from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.state.store import Store
 
 
 class TriggerType(StrEnum):
@@ -61,7 +67,7 @@ class Milestone(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class Plan(Protocol):
+class _HasTasks(Protocol):
     """What is needed of a cascade."""
 
     @property
@@ -69,7 +75,7 @@ class Plan(Protocol):
         """Tasks by id."""
 
 
-class Store(Protocol):
+class _HasRev(Protocol):
     """What is needed of the run's state: its tasks, and the number of the last event they contain."""
 
     @property
@@ -81,7 +87,13 @@ class Store(Protocol):
         """What is known of each task."""
 
 
-def load_milestones(path: str | Path, cascade: Plan, *, required: bool = False) -> tuple[Milestone, ...]:
+def read_milestones(project: Project, config: Config, cascade: Cascade) -> tuple[Milestone, ...]:
+    """The milestones of a project. Raises `InputError`."""
+    path = project.root / config.milestones if config.milestones else project.milestones_file
+    return load_milestones(os.path.relpath(path), cascade, required=bool(config.milestones))
+
+
+def load_milestones(path: str | Path, cascade: _HasTasks, *, required: bool = False) -> tuple[Milestone, ...]:
     """Read the milestones of a plan; none if there is no such file, unless it is `required`.
 
     Raises `InputError` with every mistake, among them tasks, branches and groups that the plan does not have.
@@ -175,8 +187,8 @@ class MilestoneTracker:
 
     def __init__(
         self,
-        milestones: Sequence[Milestone],
-        cascade: Plan,
+        milestones: Iterable[Milestone],
+        cascade: _HasTasks,
         fired: Collection[str] = (),
         tasks: Mapping[str, TaskState] | None = None,
     ) -> None:
@@ -204,7 +216,7 @@ class MilestoneTracker:
             if "cost_usd" in event.patch:
                 self._set_cost(event.task, event.patch["cost_usd"])
 
-    def due(self, store: Store) -> list[Milestone]:
+    def due(self, store: _HasRev) -> list[Milestone]:
         """The milestones that became due, in the order of the file; they will not be due again."""
         if self._waiting and store.rev != self._seen:
             self._recount(store.tasks)
@@ -256,6 +268,40 @@ class MilestoneTracker:
         if trigger.type is TriggerType.COST_REACHED:
             return self._cost >= trigger.usd
         return not self._left[milestone.id]
+
+
+class Milestones(Observer):
+    """Records those of the run that became due, after each turn of the loop."""
+
+    def __init__(
+        self, project: Project, config: Config, cascade: Cascade, store: Store, milestones: Iterable[Milestone],
+        tell: Callable[[str], object],
+    ) -> None:  # fmt: skip
+        self._project = project
+        self._config = config
+        self._store = store
+        self._tell = tell
+        self._tracker = MilestoneTracker(milestones, cascade, store.run.milestones, store.tasks)
+
+    def see(self, event: Event) -> None:
+        self._tracker.see(event)
+
+    def take_plan(self, cascade: Cascade) -> None:
+        """Those of the file as it is now: they may name tasks that are new in the plan."""
+        try:
+            milestones = read_milestones(self._project, self._config, cascade)
+            self._tracker = MilestoneTracker(milestones, cascade, self._store.run.milestones, self._store.tasks)
+        except InputError as error:
+            self._tell(f"{error.message}; the milestones stay as they were")
+
+    def turn(self) -> None:
+        """Tell those that became due."""
+        if self._store.rev == self._tracker.rev:
+            return
+        for milestone in self._tracker.due(self._store):
+            fired = (*self._store.run.milestones, milestone.id)
+            text = f"{milestone.name}: {milestone.message}"
+            self._store.record(EventKind.MILESTONE, None, text, milestones=fired)
 
 
 def _members(trigger: Trigger, tasks: Iterable[Task]) -> tuple[str, ...]:

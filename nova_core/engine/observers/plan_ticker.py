@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nova_core.engine.observers.observer import Observer
 from nova_core.files.disk import Disk
 from nova_core.files.project import Project
+from nova_core.model import Mark
 from nova_core.parser import Cascade
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus
 from nova_core.state.store import Store
 
 
-class Ticker:
-    """Feed it events with `see`; `write` ticks what was completed since, file by file. A file that it cannot write is
-    told once, and tried again with the next task."""
+class PlanTicker(Observer):
+    """Ticks what was completed since the last look, file by file. A file that it cannot write is told once, and tried
+    again with the next task."""
 
-    def __init__(self, project: Project, store: Store, disk: Disk) -> None:
+    def __init__(
+        self, project: Project, cascade: Cascade, store: Store, disk: Disk, tell: Callable[[str], object]
+    ) -> None:
         self._project = project
+        self._cascade = cascade
         self._store = store
         self._disk = disk
+        self._tell = tell
         self._due = True  # an engine that was killed may have left some
         self._told: set[str] = set()
 
+    def begin(self) -> None:
+        to_do = any(not task.settled for task in self._cascade.tasks.values())
+        if to_do and not self._cascade.marks:
+            self._tell("nothing will be ticked: this plan has no boxes for its tasks")
+
     def see(self, event: Event) -> None:
-        """Something happened."""
         self._due |= event.kind is EventKind.TASK_COMPLETED
 
-    def write(self, cascade: Cascade) -> None:
-        """Tick what is due."""
-        if not self._due or not cascade.marks:
+    def take_plan(self, cascade: Cascade) -> None:
+        self._cascade = cascade
+
+    def look(self) -> None:
+        marks = self._cascade.marks
+        if not self._due or not marks:
             return
         self._due = False
-        from nova_core.importers.tick import tick_file
-
         tasks = self._store.tasks
         done = {i for i, state in tasks.items() if state.status is TaskStatus.COMPLETED and not state.skipped}
-        for path in dict.fromkeys(mark.path for mark in cascade.marks):
-            marks = [mark for mark in cascade.marks if mark.path == path]
-            try:
-                ticked = tick_file(Path(path), marks, done, root=self._project.root, disk=self._disk)
-                problem = f"no box is found any more for {', '.join(ticked.missed[0].ids)}" if ticked.missed else ""
-            except (OSError, ValueError) as error:
-                problem = str(error)
+        for path in dict.fromkeys(mark.path for mark in marks):
+            problem = self._tick(path, [mark for mark in marks if mark.path == path], done)
             if problem and problem not in self._told:
                 self._told.add(problem)
-                self._store.record(EventKind.WARNING, None, f"{path}: not ticked: {problem}")
+                self._tell(f"{path}: not ticked: {problem}")
+
+    def _tick(self, path: str, marks: Sequence[Mark], done: set[str]) -> str:
+        """Tick the boxes of one file; what was wrong with that, if anything."""
+        from nova_core.importers.tick import tick_file
+
+        try:
+            ticked = tick_file(Path(path), marks, done, root=self._project.root, disk=self._disk)
+        except (OSError, ValueError) as error:
+            return str(error)
+        return f"no box is found any more for {', '.join(ticked.missed[0].ids)}" if ticked.missed else ""

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from nova_core.engine.observers.observer import Observer
 from nova_core.files.project import Project, log_name, make_dir
 from nova_core.holder.spawn import FOLDER_FLAGS, open_parent
 from nova_core.parser import Cascade
@@ -52,7 +53,7 @@ def _stamp(at: str | None) -> str | None:
     return f"{at[:19]}Z" if at and utc else at
 
 
-class Workspace:
+class StatusFiles(Observer):
     """Writes these files as events come in. `tell` is called once with the reason when that does not work.
 
     `ids` come after what they depend on. Nothing is written through links: the workers may write into the project, and
@@ -91,7 +92,7 @@ class Workspace:
         """The plan was changed while it runs: keep files for its new tasks, too."""
         self._ids |= dict.fromkeys(i for i, task in cascade.tasks.items() if task.workspace)
 
-    def begin(self) -> None:
+    def catch_up(self) -> None:
         """Bring every file up to the state, whatever an earlier engine or another program left.
 
         What is taken back goes first, from the end; then the others, from the start: so that whoever reads in between
@@ -104,7 +105,7 @@ class Workspace:
             self._put(task_id)
 
     def see(self, event: Event) -> None:
-        """Something happened: if it was to one of the tasks, its files follow at once."""
+        """If it was to one of the tasks, its files follow at once."""
         if event.task in self._ids:
             self._put(event.task)
 
