@@ -62,6 +62,7 @@ class LoadSource:
     """A run in which a thread changes random tasks, and one task's log grows, at the given rates."""
 
     read_only = was_stopped = False
+    owns_engine = True
     error = ""
 
     def __init__(self, cascade: Cascade, root: Path, events: int, lines: int) -> None:
@@ -142,7 +143,8 @@ class LoadSource:
 
 def main() -> None:
     """Show it."""
-    from nova_tui.start import Look, show
+    from nova_tui.choice import Look
+    from nova_tui.start import show
 
     size, events, lines = map(int, sys.argv[1:4])
     root = Path.cwd()

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from nova_core.command import Command, CommandKind
 from nova_core.model import is_safe_id
 from nova_core.runs.rollup import Shown
+from nova_core.watch.allowed import AT_WORK, FITS, OF_THE_RUN, OVER, is_allowed
 from nova_core.watch.source import LOOKING, EngineState
 from nova_tui import outside
 from nova_tui.choice import QuitChoice
-from nova_tui.glyphs import status
-from nova_tui.refusals import AT_WORK, COPIES, FITS, OVER, refusal
+from nova_tui.refusals import COPIES, refusal
+from nova_tui.rows import Finder
 from nova_tui.screens.log import LogScreen
-from nova_tui.views.line import line, plain
+from nova_tui.screens.run_screen import RunScreen
+from nova_tui.views.line import plain
 
 if TYPE_CHECKING:
     from nova_core.watch.view_model import ViewModel
 
-_OF_THE_RUN = {"full_log", "pause", "resume", "go_on", "workers", "interrupt", "control", "only_looking"}
+_OTHERS = {"full_log", "interrupt", "control", "only_looking"}
 _NEEDS_TASK = {"copy_id", "copy_log", "pager"}
 
 
@@ -54,41 +54,43 @@ class RunActions(App[QuitChoice]):
         Binding("ctrl+c", "interrupt", "Stop the run", show=False, priority=True, id="run.stop"),
     ]
     model: ViewModel
-    stopping = False
 
     # which keys work
 
     @property
-    def front(self) -> Screen[Any]:
-        """The screen in front, or behind the question that is asked."""
-        return next(screen for screen in reversed(self.screen_stack) if not isinstance(screen, ModalScreen))
+    def front(self) -> RunScreen:
+        """The screen of the run in front, or behind the question that is asked."""
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, RunScreen))
+
+    @property
+    def finder(self) -> Finder:
+        """Finds tasks."""
+        raise NotImplementedError
+
+    def go_to(self, task_id: str) -> None:
+        """Show the task in the tree."""
+        raise NotImplementedError
 
     @property
     def target(self) -> str | None:
         """The task that keys act on; the palette acts on what is behind it."""
-        found = getattr(self.front, "acts_on", None)
-        return found if isinstance(found, str) and found in self.model.cascade.tasks else None
+        found = self.front.acts_on
+        return found if found in self.model.cascade.tasks else None
 
     def can(self, action: str) -> bool:
         """Whether the key would do something now."""
         model, task_id = self.model, self.target
         if action == "full_log":
-            looks = task_id is not None or hasattr(self.front, "look_at")
-            return looks and not isinstance(self.screen, LogScreen)
+            return (task_id is not None or self.front.STANDS_FOR) and not isinstance(self.screen, LogScreen)
         if action in _NEEDS_TASK:
             return task_id is not None
-        if action in FITS:
-            return not model.source.read_only and task_id is not None and model.shown(task_id) in FITS[action]
+        if action in FITS or action in OF_THE_RUN:
+            return is_allowed(model, action, task_id)
         if action in ("control", "only_looking"):
             return model.source.read_only
         if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
             return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
-        if action == "go_on":
-            return not model.source.read_only and model.could_go_on
-        live = not model.source.read_only and model.source.engine is EngineState.RUNNING
-        if action in ("pause", "resume"):
-            return live and model.source.run.paused is (action == "resume")
-        return live if action == "workers" else True
+        return True
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key for tasks does nothing here."""
@@ -235,9 +237,10 @@ class RunActions(App[QuitChoice]):
             self.notify(f"nothing is running here: q {here}", markup=False)
             return
         running = ", ".join(self.at_work()[:6]) or "no worker"
-        said = f"stopping: killing {running}" if self.stopping else f"stopping: ending {running}; ctrl+c again kills"
-        self.send(CommandKind.STOP, kill=self.stopping)
-        self.stopping = True
+        again = self.model.stopping
+        said = f"stopping: killing {running}" if again else f"stopping: ending {running}; ctrl+c again kills"
+        self.send(CommandKind.STOP, kill=again)
+        self.model.stopping = True
         self.notify(said, severity="warning", markup=False)
 
     def at_work(self) -> list[str]:
@@ -249,24 +252,9 @@ class RunActions(App[QuitChoice]):
 
     def action_full_log(self) -> None:
         """The log of the task on the whole screen; on a branch, of the one that stands for it."""
-        look_at, model = getattr(self.front, "look_at", None), self.model
-        task_id = look_at() if look_at is not None else self.target
-        if task_id is None or not is_safe_id(task_id):
-            return
-
-        def describe() -> Content:
-            return line(plain(model.cascade.tasks[task_id].name), "  ", status(model.shown(task_id)))
-
-        project = model.source.project
-        latest, older = project.latest_log(task_id), self.older_logs(task_id)
-        self.push_screen(
-            LogScreen(task_id, latest, older, describe=describe, clipboard=project.nova_dir / "clipboard.txt")
-        )
-
-    def older_logs(self, task_id: str) -> list[Path]:
-        """The logs of the attempts before the latest one, oldest first."""
-        latest, project = self.model.task(task_id).attempt, self.model.source.project
-        return [project.attempt_log(task_id, n, latest, self.model.cascade.tasks) for n in range(1, latest)]
+        task_id = self.front.look_at() if self.front.STANDS_FOR else self.target
+        if task_id is not None and is_safe_id(task_id):
+            self.push_screen(LogScreen(self.model, task_id))
 
     def action_copy_id(self) -> None:
         """The id of the task to the clipboard."""
@@ -293,15 +281,15 @@ class RunActions(App[QuitChoice]):
 
     def _on_tasks(self) -> bool:
         """Whether the screen is one where keys for tasks could work."""
-        return not self.model.source.read_only and (self.target is not None or hasattr(self.front, "look_at"))
+        return not self.model.source.read_only and (self.target is not None or self.front.STANDS_FOR)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only keys that do something now are shown and work; those that are for other tasks are told apart (None)."""
-        if action in COPIES and hasattr(self, "model") and not self.can(action) and hasattr(self.front, "look_at"):
+        if action in COPIES and hasattr(self, "model") and not self.can(action) and self.front.STANDS_FOR:
             return None
         if action in FITS and hasattr(self, "model") and not self.can(action) and self._on_tasks():
             return None
-        known: Any = action in FITS or action in _NEEDS_TASK or action in _OF_THE_RUN
+        known = any(action in group for group in (FITS, OF_THE_RUN, _NEEDS_TASK, _OTHERS))
         return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
 
 

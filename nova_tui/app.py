@@ -26,14 +26,11 @@ from nova_core.watch.source import EngineState, Source, go_on_line
 from nova_core.watch.view_model import ViewModel
 from nova_tui import compat, glyphs, keymap, themes, toasts
 from nova_tui.actions import RunActions
-from nova_tui.choice import QuitChoice
+from nova_tui.choice import Look, QuitChoice
 from nova_tui.pump import Pump
-from nova_tui.refusals import OVER
 from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
-from nova_tui.screens.log import LogScreen
 from nova_tui.screens.main import MainScreen
-from nova_tui.start import Look
 from nova_tui.toasts import Toast, Toaster, Weight
 from nova_tui.views.line import plain, shorten
 
@@ -93,7 +90,6 @@ class NovaApp(RunActions):
         self.ended_by: int | None = None
         self._toaster = Toaster()
         self._ran = False
-        self._keys: object = None
         self._notify_how = os.environ.get("NOVA_NOTIFY", "")
         self.set_keymap(keymap.load_keys(keymap.keys_file(os.environ), must_exist="NOVA_KEYS" in os.environ))
 
@@ -147,19 +143,10 @@ class NovaApp(RunActions):
     # what is new
 
     def _look(self, tick: bool) -> int:
-        """Take what is new to the screens; returns how much that was."""
+        """Take what is new to the screen in front; returns how much that was."""
         update = self.source.poll()
         dirty = self.model.apply(update, self.clock.now())
-        self.main.summary.stopping = self.stopping = self.stopping and self.source.engine is EngineState.RUNNING
-        if self.front is self.main:  # also behind a question
-            self.main.take(dirty, tick)
-        else:
-            self._renew_keys()
-        if isinstance(self.screen, LogScreen):
-            if self.screen.task_id in dirty.tasks:
-                self.screen.set_attempts(self.older_logs(self.screen.task_id))
-            self.screen.view.tell_over(self.model.shown(self.screen.task_id) in OVER)
-            self.screen.poll()
+        self.front.take(dirty, tick)
         new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)
         if update.engine_changed:
@@ -169,15 +156,6 @@ class NovaApp(RunActions):
         for toast in [*shown, *map(toasts.of_notice, update.notices)]:
             self.show(toast)
         return len(dirty.tasks) + len(update.notices) + (1 if dirty.everything else 0)
-
-    def _renew_keys(self) -> None:
-        """Other keys may work on the screen in front: only if something that decides it has changed."""
-        source, task_id = self.source, self.target
-        keys = (self.front, task_id, task_id and self.model.shown(task_id), source.engine, source.run.paused,
-                self.model.could_go_on)  # fmt: skip
-        if keys != self._keys:
-            self._keys = keys
-            self.front.refresh_bindings()
 
     def _engine_news(self) -> list[Toast]:
         """The engine ended: the summary comes up, once, if nothing else is in front."""
@@ -254,13 +232,13 @@ class NovaApp(RunActions):
 
     def action_stay_awake(self) -> None:
         """A stopped interface would stop its engine: say how to get the shell back instead."""
-        engine = hasattr(self.source, "detach") and self.source.engine is EngineState.RUNNING
+        engine = self.source.owns_engine and self.source.engine is EngineState.RUNNING
         way = "q, then l, leaves the workers running" if engine else "q leaves"
         self.notify(f"not ctrl+z: {way}", markup=False)
 
     async def action_quit(self) -> None:
         """Leave; while workers depend on this process, ask what is to become of them."""
-        alive = hasattr(self.source, "detach") and self.source.engine is EngineState.RUNNING
+        alive = self.source.owns_engine and self.source.engine is EngineState.RUNNING
         if not alive:
             self.exit()
             return

@@ -1,8 +1,17 @@
-"""The ways to leave a run."""
+"""What is chosen before the interface opens and when it is left."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+import msgspec
+
+
+class Look(msgspec.Struct, frozen=True):
+    """How the interface is drawn: with ASCII characters only, and in which theme (None: the one that fits)."""
+
+    ascii: bool = False
+    theme: str | None = None
 
 
 class QuitChoice(StrEnum):

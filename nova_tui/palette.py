@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.content import Content
 
+from nova_tui.actions import RunActions
 from nova_tui.views.help import key_name, told
 from nova_tui.views.line import plain
-
-if TYPE_CHECKING:
-    from nova_tui.app import NovaApp
 
 SearchIcon.icon = "/"  # type: ignore[assignment]  # Textual's is an emoji, which not every terminal can draw
 _MOST = 50  # hits; a longer list would only be scrolled
@@ -40,8 +38,8 @@ class NovaCommands(Provider):
                     return
 
     @property
-    def _nova(self) -> NovaApp:
-        return cast("NovaApp", self.app)
+    def _run(self) -> RunActions:
+        return cast(RunActions, self.app)
 
     def _actions(self) -> list[tuple[str, Callable[[], Any]]]:
         """Every binding that would do something now."""
@@ -58,9 +56,9 @@ class NovaCommands(Provider):
         return list(seen.values())
 
     def _tasks(self, query: str) -> list[tuple[str, Callable[[], Any]]]:
-        tasks = self._nova.model.cascade.tasks
-        ids = self._nova.finder.find(query)[:_MOST]
-        return [(f"go to {i}  {plain(tasks[i].name)}", partial(self._nova.go_to, i)) for i in ids]
+        tasks = self._run.model.cascade.tasks
+        ids = self._run.finder.find(query)[:_MOST]
+        return [(f"go to {i}  {plain(tasks[i].name)}", partial(self._run.go_to, i)) for i in ids]
 
     def _themes(self) -> list[tuple[str, Callable[[], Any]]]:
         return [(f"theme {name}", partial(setattr, self.app, "theme", name)) for name in self.app.available_themes]

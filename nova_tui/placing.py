@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from nova_core.runs.rollup import Shown
+from nova_core.watch.allowed import AT_WORK
 from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
-
-_AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
 
 
 class Placing:
@@ -39,11 +38,11 @@ class Placing:
 
     @property
     def _is_over(self) -> bool:
-        at_work = any(self._model.counts[shown] for shown in _AT_WORK)
+        at_work = any(self._model.counts[shown] for shown in AT_WORK)
         return self._model.source.engine is not EngineState.RUNNING and not at_work
 
     def _first_at_work(self, ids: Callable[[], Sequence[str]]) -> str | None:
-        if self._begun or not any(self._model.counts[shown] for shown in _AT_WORK):
+        if self._begun or not any(self._model.counts[shown] for shown in AT_WORK):
             return None
         self._begun = True
-        return next(i for i in ids() if self._model.shown(i) in _AT_WORK)
+        return next(i for i in ids() if self._model.shown(i) in AT_WORK)

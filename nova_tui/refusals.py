@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 from nova_core.runs.rollup import Shown
+from nova_core.watch.allowed import FITS
 from nova_core.watch.view_model import ViewModel
 from nova_tui.views.line import plain
 
-AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
-OVER = (Shown.COMPLETED, Shown.SKIPPED, Shown.FAILED, Shown.CANCELLED)
-FITS: dict[str, tuple[Shown, ...]] = {
-    "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
-    "cancel": (*AT_WORK, Shown.RETRYING, Shown.APPROVAL),
-    "kill": AT_WORK,
-    "skip": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, Shown.READY, Shown.WAITING, Shown.APPROVAL),
-    "approve": (Shown.APPROVAL,),
-    "reject": (Shown.APPROVAL,),
-}
-WHEN = {
-    "retry": "one that is over",
-    "cancel": "one at work",
-    "kill": "one at work",
-    "skip": "one not done",
-    "approve": "one that asks",
-    "reject": "one that asks",
-}
 COPIES = ("copy_id", "copy_log")
 _ALL = "; nova run --fresh runs all again"
 _NOTHING = {

@@ -9,19 +9,12 @@ import sys
 import msgspec
 
 from nova_core.watch.source import Source
-from nova_tui.choice import QuitChoice
+from nova_tui.choice import Look, QuitChoice
 
 # Two threads share the interpreter: with the usual 5 ms an engine that computes makes keys wait 186 ms (p95), with 1 ms
 # 57 ms.
 _SWITCH = 0.001
 _FRAMES = "120"  # 60 adds up to 16 ms to each key; over a network that is lost anyway
-
-
-class Look(msgspec.Struct, frozen=True):
-    """How the interface is drawn: with ASCII characters only, and in which theme (None: the one that fits)."""
-
-    ascii: bool = False
-    theme: str | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):

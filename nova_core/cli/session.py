@@ -21,8 +21,8 @@ from nova_core.text import clean
 from nova_core.watch.attached import AttachedSource
 from nova_core.watch.live import LiveSource
 from nova_core.watch.source import EngineState, go_on_line
-from nova_tui.choice import QuitChoice
-from nova_tui.start import Ended, Look, show
+from nova_tui.choice import Look, QuitChoice
+from nova_tui.start import Ended, show
 
 _SHOWN = 8  # tasks named while their workers end
 

@@ -21,7 +21,7 @@ from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import NEW, ProjectState, RunState, State, TaskState, patched
-from nova_core.watch.history_reader import Past
+from nova_core.watch.history_reader import HistoryReader
 from nova_core.watch.source import LOOKING, WAS_PAUSED, EngineState, Notice, Update, drain
 
 _LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
@@ -34,6 +34,8 @@ class AttachedSource:
     Raises `EnvironmentProblem` if nothing has run in the project, `InputError` if its plan cannot be read.
     """
 
+    owns_engine = False
+
     def __init__(self, project: Project, config: Config, *, control: bool = False) -> None:
         self.project = project
         self.config = config
@@ -43,7 +45,7 @@ class AttachedSource:
         self._state = self._load()
         self.cascade = self._read_plan()
         self.engine = EngineState.GONE
-        self._past = Past(project)
+        self._past = HistoryReader(project)
         self._tasks: dict[str, TaskState] = {}
         self._take(self._state)
         self._notices: deque[Notice] = deque()

@@ -12,7 +12,7 @@ from nova_core.state.events import Event
 from nova_core.watch.source import QUIET
 
 
-class Past:
+class HistoryReader:
     """Opens the database when there is one; until then, nothing has been."""
 
     def __init__(self, project: Project) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from nova_core.command import Command, CommandKind
+from nova_core.command import Command, CommandKind, Reply
 from nova_core.errors import NovaError
 from nova_core.orchestrator import Orchestrator
 from nova_core.runs.result import RunResult, Snapshot
@@ -14,7 +14,7 @@ from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event
 from nova_core.state.schema import ProjectState, RunState, TaskState
-from nova_core.watch.history_reader import Past
+from nova_core.watch.history_reader import HistoryReader
 from nova_core.watch.source import WAS_PAUSED, EngineState, Notice, Update, drain
 
 
@@ -25,6 +25,7 @@ class LiveSource:
     """
 
     read_only = False
+    owns_engine = True
 
     def __init__(self, make: Callable[[], Orchestrator]) -> None:
         self._make = make
@@ -41,7 +42,7 @@ class LiveSource:
         self._notices: deque[Notice] = deque()
         self._reset = self._engine_changed = False
         self._thread: threading.Thread | None = None
-        self._past = Past(self.project)
+        self._past = HistoryReader(self.project)
 
     @property
     def tasks(self) -> Mapping[str, TaskState]:
@@ -106,8 +107,8 @@ class LiveSource:
             if self._orchestrator.get_ready_tasks():
                 self._notices.append(Notice(True, WAS_PAUSED))
 
-    def _answer(self, reply: object) -> None:
-        self._notices.append(Notice(bool(getattr(reply, "ok", False)), str(getattr(reply, "message", reply))))
+    def _answer(self, reply: Reply) -> None:
+        self._notices.append(Notice(reply.ok, reply.message))
 
     def poll(self) -> Update:
         events = drain(self._events)

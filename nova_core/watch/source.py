@@ -1,4 +1,4 @@
-"""Where the screens get a run from, and whom they tell what to do: an engine in this process, or any run's files."""
+"""Where faces get a run from, and whom they tell what to do: an engine in this process, or any run's files."""
 
 from __future__ import annotations
 
@@ -54,12 +54,16 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Source(Protocol):
-    """A run to look at. All calls are made on the UI thread and return at once; values are frozen."""
+    """A run to look at. All calls are made on one thread, the face's, and return at once; values are frozen.
+
+    `read_only` says that nothing may be asked of it, `owns_engine` that its engine ends with this process.
+    """
 
     cascade: Cascade
     project: Project
     config: Config
     read_only: bool
+    owns_engine: bool
     engine: EngineState
     error: str
 

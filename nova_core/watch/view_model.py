@@ -1,4 +1,4 @@
-"""What the screens show, kept in step with the source: every update costs its own tasks, never all of them."""
+"""What faces show, kept in step with the source: every update costs its own tasks, never all of them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ class Dirty(msgspec.Struct, frozen=True):
 
 
 class ViewModel:
-    """The run as the UI thread sees it. `now` is seconds since the epoch, set by whoever draws.
+    """The run as the thread of a face sees it. `now` is seconds since the epoch, set by whoever draws.
 
     `counts` says how many tasks are shown as what; `tokens_per_minute` is the history of the run, oldest first.
+    `stopping` is set by whoever asks the run to end, and holds until it has.
     """
 
     def __init__(self, source: Source, now: float) -> None:
@@ -44,6 +45,7 @@ class ViewModel:
         self.began = now
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
+        self.stopping = False
         self._recalled = False
         self._ended: tuple[int, str] = (-1, "")
         self._alike: dict[str, tuple[int, bool]] = {}
@@ -168,6 +170,7 @@ class ViewModel:
     def apply(self, update: Update, now: float) -> Dirty:
         """Take in an update; returns what must be drawn again."""
         self.now = now
+        self.stopping &= self.source.engine is EngineState.RUNNING
         self._count_minute()
         self.events.extend(notable(update.events))
         if update.reset or any(e.kind is EventKind.PLAN_CHANGED for e in update.events):

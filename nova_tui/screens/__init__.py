@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nova_core.watch.view_model import ViewModel
     from nova_tui.screens.base import ViewScreen
+    from nova_tui.screens.task import TaskScreen
 
 
 def open_view(name: str, model: ViewModel, task_id: str | None) -> ViewScreen:
@@ -19,6 +20,13 @@ def open_view(name: str, model: ViewModel, task_id: str | None) -> ViewScreen:
     module, screen = _VIEWS[name]
     found: type[ViewScreen] = getattr(import_module(f"nova_tui.screens.{module}"), screen)
     return found(model, task_id)
+
+
+def open_task(model: ViewModel, task_id: str) -> TaskScreen:
+    """The screen of one task."""
+    from nova_tui.screens.task import TaskScreen
+
+    return TaskScreen(model, task_id)
 
 
 _VIEWS = {

@@ -8,19 +8,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
-from textual.timer import Timer
 
-from nova_core.watch.view_model import ViewModel
+from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.glyphs import is_ascii
+from nova_tui.screens import open_task, open_view
+from nova_tui.screens.run_screen import RunScreen
 from nova_tui.views.line import plain
 from nova_tui.widgets.lines_view import LinesView
 from nova_tui.widgets.one_line import KeyLine, OneLine
 
-EVERY = 1.0  # seconds between two looks at the model
 
-
-class ViewScreen(Screen[None]):
+class ViewScreen(RunScreen):
     """A screen that shows lines of the model, drawn anew once a second while it is in front.
 
     Say what to show in `redraw`.
@@ -48,13 +46,11 @@ class ViewScreen(Screen[None]):
     VIEW: ClassVar[str] = ""
 
     def __init__(self, model: ViewModel, task_id: str | None = None) -> None:
-        super().__init__(classes="-ascii" if is_ascii() else None)
-        self.model = model
+        super().__init__(model, classes="-ascii" if is_ascii() else None)
         self.given_task = task_id
         self.heading = OneLine(id="title")
         self.axis = OneLine(id="axis")
         self.view = LinesView(follow=self.FOLLOW, id="lines")
-        self._timer: Timer | None = None
         self._wanted = ""
 
     def compose(self) -> ComposeResult:
@@ -81,19 +77,14 @@ class ViewScreen(Screen[None]):
 
     # only while it is in front
 
-    def on_mount(self) -> None:
-        """Begin to draw."""
-        self._timer = self.set_interval(EVERY, self.redraw)
-
-    def on_screen_suspend(self) -> None:
-        """Another screen is in front: cost nothing."""
-        if self._timer:
-            self._timer.pause()
+    def take(self, dirty: Dirty, tick: bool) -> None:
+        """Draw anew once a second."""
+        if tick:
+            self.redraw()
+        self.renew_keys()
 
     def on_screen_resume(self) -> None:
         """In front again."""
-        if self._timer:
-            self._timer.resume()
         self.call_after_refresh(self.redraw)
 
     def on_resize(self) -> None:
@@ -124,8 +115,6 @@ class ViewScreen(Screen[None]):
 
     def action_view(self, name: str) -> None:
         """Go to another view of the same run; `escape` leads back from there to where this one was opened."""
-        from nova_tui.screens import open_view
-
         self.app.switch_screen(open_view(name, self.model, self.selected_task))
 
     def action_keys(self) -> None:
@@ -144,9 +133,7 @@ class ViewScreen(Screen[None]):
         """A task opens as a screen of its own."""
         task_id = _as_task(message.key)
         if task_id is not None:
-            from nova_tui.screens.task import TaskScreen
-
-            self.app.push_screen(TaskScreen(self.model, task_id))
+            self.app.push_screen(open_task(self.model, task_id))
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
         """Other keys may work on another line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nova_core.watch.view_model import ViewModel
+from nova_tui.screens import open_task
 from nova_tui.screens.base import ViewScreen
 from nova_tui.screens.leading import tell_leading
 from nova_tui.views import members
@@ -14,6 +15,7 @@ class GroupScreen(ViewScreen):
     """The members of the project (no branch given), of a branch, or of a group of it, and what they come to."""
 
     AXIS = True
+    STANDS_FOR = True
 
     def __init__(self, model: ViewModel, branch: str | None = None, group: str | None = None) -> None:
         super().__init__(model)
@@ -48,7 +50,5 @@ class GroupScreen(ViewScreen):
             return
         if message.key.task is None:
             self.app.push_screen(GroupScreen(self.model, message.key.branch, message.key.group))
-            return
-        from nova_tui.screens.task import TaskScreen
-
-        self.app.push_screen(TaskScreen(self.model, message.key.task))
+        else:
+            self.app.push_screen(open_task(self.model, message.key.task))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,22 +10,21 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 
 from nova_core.clock import Clock
+from nova_core.watch.allowed import OVER
+from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.glyphs import MUTED, TITLE
+from nova_tui.glyphs import status as word
+from nova_tui.screens.run_screen import RunScreen
 from nova_tui.views.line import line, plain, shorten
 from nova_tui.widgets.log_pane import LogPane
 from nova_tui.widgets.log_view import LogView
 from nova_tui.widgets.one_line import KeyLine, OneLine
 
 
-class LogScreen(Screen[None]):
-    """Shows the log at `path`, the latest attempt's; `attempts` are the logs of the older ones, oldest first.
-
-    The owner calls `poll` a few times a second. `describe` returns what stands in the heading after the task's id: its
-    name and status, as safe content; it is called at each `poll`. A new attempt is told with `set_attempts`.
-    """
+class LogScreen(RunScreen):
+    """Shows the log of the latest attempt at first. A new attempt is followed by whoever looks at the latest one."""
 
     DEFAULT_CSS = """
     LogScreen.-short KeyLine { display: none; }
@@ -38,17 +36,20 @@ class LogScreen(Screen[None]):
         Binding("right_square_bracket", "attempt(1)", "Newer attempt", id="log.newer"),
     ]
 
-    def __init__(
-        self, task_id: str, path: Path, attempts: Sequence[Path] = (), *,
-        describe: Callable[[], Content | str] | None = None, clipboard: Path | None = None, clock: Clock | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__()
+    def __init__(self, model: ViewModel, task_id: str, clock: Clock | None = None) -> None:
+        super().__init__(model)
         self.task_id = task_id
-        self._describe = describe or str
-        self._logs = [*attempts, path]
-        self._chosen = len(attempts)
-        self.pane = LogPane(path, clipboard=clipboard, clock=clock)
+        self._logs = self._files()
+        self._chosen = len(self._logs) - 1
+        clipboard = model.source.project.nova_dir / "clipboard.txt"
+        self.pane = LogPane(self._logs[-1], clipboard=clipboard, clock=clock)
         self._heading = OneLine(id="heading")
+
+    def _files(self) -> list[Path]:
+        """The logs of all attempts, oldest first."""
+        latest, project = self.model.task(self.task_id).attempt, self.model.source.project
+        older = (project.attempt_log(self.task_id, n, latest, self.model.cascade.tasks) for n in range(1, latest))
+        return [*older, project.latest_log(self.task_id)]
 
     @property
     def acts_on(self) -> str:
@@ -71,10 +72,14 @@ class LogScreen(Screen[None]):
         self.view.focus()
         self.say()
 
-    def poll(self) -> None:
+    def take(self, dirty: Dirty, tick: bool) -> None:
         """Look at the log and at the task."""
+        if self.task_id in dirty.tasks:
+            self._renew_attempts()
+        self.view.tell_over(self.model.shown(self.task_id) in OVER)
         self.view.poll()
         self.say()
+        self.renew_keys()
 
     @on(LogView.Changed)
     @on(LogView.FollowChanged)
@@ -86,20 +91,18 @@ class LogScreen(Screen[None]):
         """The task at the left, where the log stands at the right."""
         width = max(10, self.size.width)
         status = shorten(self.view.status(), width - min(cell_len(self.task_id), width // 3) - 4)
-        described = self._describe()
-        about = described if isinstance(described, Content) else Content(plain(described))
+        about = line(plain(self.model.cascade.tasks[self.task_id].name), "  ", word(self.model.shown(self.task_id)))
         number = f"  attempt {self._chosen + 1}/{len(self._logs)}" if len(self._logs) > 1 else ""
         room = width - cell_len(status) - 3
         task = line((f" {plain(self.task_id)}", TITLE), number, "  ", about, width=max(0, room))
         return Content.assemble(task, " " * max(1, room + 2 - task.cell_length), (status, MUTED), " ")
 
-    def set_attempts(self, attempts: Sequence[Path]) -> None:
-        """The logs of the attempts before the latest one, oldest first; who looks at the latest one stays there."""
+    def _renew_attempts(self) -> None:
+        """Another attempt may have begun; who looks at the latest one stays there."""
         latest = self._chosen == len(self._logs) - 1
-        self._logs = [*attempts, self._logs[-1]]
-        self._chosen = len(attempts) if latest else min(self._chosen, len(attempts))
+        self._logs = self._files()
+        self._chosen = len(self._logs) - 1 if latest else min(self._chosen, len(self._logs) - 1)
         self.refresh_bindings()
-        self.say()
 
     def action_attempt(self, by: int) -> None:
         """To an older or a newer attempt."""

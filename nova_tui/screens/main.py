@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 
 from nova_core.model import is_safe_id
+from nova_core.watch.allowed import OVER
 from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.placing import Placing
-from nova_tui.refusals import OVER
 from nova_tui.rows import Filter, Finder, step
+from nova_tui.screens import open_task, open_view
 from nova_tui.screens.leading import tell_leading
+from nova_tui.screens.run_screen import RunScreen
 from nova_tui.views import members
 from nova_tui.views.line import plain
 from nova_tui.views.members import Place
@@ -31,7 +33,7 @@ from nova_tui.widgets.task_tree import TaskTree
 _REST = 0.06  # seconds the cursor rests on a task before its log and keys are shown: not while a key is held
 
 
-class MainScreen(Screen[None]):
+class MainScreen(RunScreen):
     """Shows the run; each update goes to `take`, which draws what changed and nothing else."""
 
     DEFAULT_CSS = """
@@ -46,6 +48,7 @@ class MainScreen(Screen[None]):
     """
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - declared so
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - declared so
+    STANDS_FOR = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "next_match(1)", "Next", id="view.next"),
         Binding("N", "next_match(-1)", "Previous", show=False, id="view.previous"),
@@ -63,8 +66,7 @@ class MainScreen(Screen[None]):
     ]
 
     def __init__(self, model: ViewModel) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.summary = SummaryBar(model, id="summary")
         self.tasks = TaskTree(model, self._moved, id="tasks")
         self.detail = Detail(model, id="detail")
@@ -75,7 +77,6 @@ class MainScreen(Screen[None]):
         self._matches: list[str] = []
         self._start: Place | None = None
         self._log_timer: Timer | None = None
-        self._keys: object = None
         self._placing = Placing(model)
         self._going = self._left = False
 
@@ -161,7 +162,7 @@ class MainScreen(Screen[None]):
             ) or self.selected_task in dirty.tasks:  # its log is over, or another one
                 self._open_log()
         if dirty.header:
-            self._renew_keys()
+            self.renew_keys()
 
     def _place(self) -> None:
         """Take the cursor to where it is needed, unless somebody is at it."""
@@ -187,7 +188,7 @@ class MainScreen(Screen[None]):
 
     def _rested(self) -> None:
         self._open_log()
-        self._renew_keys()
+        self.renew_keys()
 
     def _open_log(self) -> None:
         task_id, whose = self.selected_task, ""
@@ -206,14 +207,9 @@ class MainScreen(Screen[None]):
     def _say_log(self) -> None:
         self.detail.draw_rule(self.pane.view.status())
 
-    def _renew_keys(self) -> None:
-        """Other keys may work: only if something that decides it has changed."""
-        task_id, source = self.selected_task, self.model.source
-        keys = (task_id and self.model.shown(task_id), source.engine, source.run.paused, bool(self._wanted),
-                self.model.could_go_on)  # fmt: skip
-        if keys != self._keys:
-            self._keys = keys
-            self.refresh_bindings()
+    def decides_keys(self) -> Hashable:
+        """Also whether there is something to find again."""
+        return super().decides_keys(), bool(self._wanted)
 
     # searching and filtering
 
@@ -242,7 +238,7 @@ class MainScreen(Screen[None]):
         if not keep or not self._matches:
             self._return()
             self._forget()
-        self._renew_keys()
+        self.renew_keys()
 
     def _return(self) -> None:
         """Back to where the search began."""
@@ -292,8 +288,6 @@ class MainScreen(Screen[None]):
 
     def action_view(self, name: str) -> None:
         """Another view of the run."""
-        from nova_tui.screens import open_view
-
         task_id = self.selected_task
         if name == "deps" and task_id is None and members.leading(self.model, self.tasks.place):
             task_id = self.look_at()
@@ -314,10 +308,8 @@ class MainScreen(Screen[None]):
             from nova_tui.screens.group import GroupScreen
 
             self.app.push_screen(GroupScreen(self.model, place.branch, place.group))
-            return
-        from nova_tui.screens.task import TaskScreen
-
-        self.app.push_screen(TaskScreen(self.model, place.task))
+        else:
+            self.app.push_screen(open_task(self.model, place.task))
 
     def action_pane(self) -> None:
         """From the tree to the log and back; the log of the tree follows again."""

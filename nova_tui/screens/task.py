@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.timer import Timer
 
 from nova_core.model import is_safe_id
 from nova_core.state.database import AttemptRow
-from nova_core.watch.view_model import ViewModel
-from nova_tui.refusals import OVER
+from nova_core.watch.allowed import OVER
+from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import detail
 
 if TYPE_CHECKING:
     from nova_tui.widgets.log_pane import LogPane
-
-_LOG_EVERY = 0.2
 
 
 class TaskScreen(ViewScreen):
@@ -47,7 +44,6 @@ class TaskScreen(ViewScreen):
         super().__init__(model, task_id)
         self.task_id = task_id
         self._log: LogPane | None = None
-        self._log_timer: Timer | None = None
         self._attempts: tuple[tuple[str, int, str], Sequence[AttemptRow]] | None = None
 
     @property
@@ -68,23 +64,11 @@ class TaskScreen(ViewScreen):
         widgets = list(super().compose())
         yield from [*widgets[:-1], self._log, widgets[-1]]
 
-    def on_mount(self) -> None:
+    def take(self, dirty: Dirty, tick: bool) -> None:
         """Look at the log more often than at the model."""
-        self._log_timer = self.set_interval(_LOG_EVERY, self._poll_log)
-
-    def on_screen_suspend(self) -> None:
-        """Another screen is in front."""
-        if self._log_timer:
-            self._log_timer.pause()
-
-    def on_screen_resume(self) -> None:
-        """In front again."""
-        if self._log_timer:
-            self._log_timer.resume()
-
-    def _poll_log(self) -> None:
         if self._log is not None:
             self._log.view.poll()
+        super().take(dirty, tick)
 
     def redraw(self) -> None:
         """The details of now."""

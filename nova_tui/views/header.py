@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 from textual.content import Content
 
 from nova_core.runs.rollup import Shown
@@ -37,41 +36,34 @@ _FORMS = (
 _NEAR = 0.8  # of the budget, from where on it is marked
 
 
-class Extras(msgspec.Struct, frozen=True):
-    """What the model does not hold: seconds to go at least, and whether the run is being stopped."""
-
-    eta: float | None = None
-    stopping: bool = False
-
-
-def header(model: ViewModel, width: int, extras: Extras) -> Content:
-    """The fullest form that fits."""
+def header(model: ViewModel, width: int, eta: float | None = None) -> Content:
+    """The fullest form that fits; `eta` is how many seconds there are to go at least, None if nobody knows."""
     content = Content()
     for words, parts, estimate in _FORMS:
-        content = _form(model, words, parts, extras if estimate else Extras(stopping=extras.stopping))
+        content = _form(model, words, parts, eta if estimate else None)
         if content.cell_length <= width:
             return content
     return line(content, width=width)
 
 
-def _form(model: ViewModel, words: int, parts: int, extras: Extras) -> Content:
+def _form(model: ViewModel, words: int, parts: int, eta: float | None) -> Content:
     name = shorten(model.cascade.name, 24 if words >= 2 else 14) if words else ""
     bar = (f" {chars().vertical} ", MUTED)
-    groups: list[Sequence[Piece]] = [_counts(model, words), _spent(model, words), _time(model, words, extras)]
+    groups: list[Sequence[Piece]] = [_counts(model, words), _spent(model, words), _time(model, words, eta)]
     groups.append(_workers(model, words))
     shown = [group for group in groups[:parts] if group]
-    pieces: list[Piece] = [(f" {name}" if name else "", TITLE), *banner(model, extras)]
+    pieces: list[Piece] = [(f" {name}" if name else "", TITLE), *banner(model)]
     for number, group in enumerate(shown):
         pieces += [bar if number else " ", *group]
     return line(*pieces)
 
 
-def banner(model: ViewModel, extras: Extras) -> list[Piece]:
+def banner(model: ViewModel) -> list[Piece]:
     """The word that must not be missed, if there is one."""
     source, project = model.source, model.rollups.project
     if source.engine is EngineState.CRASHED:
         return [(" ENGINE FAILED ", f"bold reverse {ERROR}")]
-    if extras.stopping and source.engine is EngineState.RUNNING:
+    if model.stopping and source.engine is EngineState.RUNNING:
         return [(" STOPPING ", f"bold reverse {WARNING}")]
     holds = current_holds(source.run, model.now)
     if source.engine is EngineState.RUNNING and holds and not source.run.paused:
@@ -131,12 +123,12 @@ def _spent(model: ViewModel, words: int) -> list[Piece]:
     return [f"{tokens(project.tokens.total)} tok  ", (cost, style)]
 
 
-def _time(model: ViewModel, words: int, extras: Extras) -> list[Piece]:
+def _time(model: ViewModel, words: int, eta: float | None) -> list[Piece]:
     """How long it runs, and how long it will at least."""
     pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 2 else "")]
     over = model.rollups.project.completed == model.rollups.project.total
-    if extras.eta and not over and model.source.engine is EngineState.RUNNING:
-        pieces.append((f"  {'ETA at least ' if words else '>'}{duration(extras.eta)}", MUTED))
+    if eta and not over and model.source.engine is EngineState.RUNNING:
+        pieces.append((f"  {'ETA at least ' if words else '>'}{duration(eta)}", MUTED))
     return pieces
 
 

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from textual.binding import ActiveBinding, Binding
 from textual.content import Content
 
+from nova_core.watch.allowed import WHEN
 from nova_tui.glyphs import MUTED, TITLE, is_ascii
-from nova_tui.refusals import WHEN
 from nova_tui.views.line import fit, line, plain, shorten
 
 _NAMES = {

@@ -6,7 +6,7 @@ import time
 
 from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
-from nova_tui.views.header import Extras, header
+from nova_tui.views.header import header
 from nova_tui.widgets.one_line import OneLine
 
 _ETA_EVERY = 5.0  # seconds
@@ -19,14 +19,13 @@ class SummaryBar(OneLine):
     def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self.model = model
-        self.stopping = False
         self._eta: float | None = None
         self._eta_next = 0.0
 
     def draw(self) -> None:
         """Show what the model holds now."""
         width = self.size.width or self.app.size.width
-        self.show(header(self.model, width, Extras(self._estimate(), self.stopping)))
+        self.show(header(self.model, width, self._estimate()))
 
     def _estimate(self) -> float | None:
         if self.model.source.engine is not EngineState.RUNNING:

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from nova_core.clock import Clock
 from nova_core.parser import parse_text
 from nova_tui.app import NovaApp, QuitChoice
-from nova_tui.start import Look
+from nova_tui.choice import Look
 
 
 class StillClock(Clock):

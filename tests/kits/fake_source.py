@@ -32,6 +32,7 @@ class FakeSource:
         self.cascade = cascade
         self.project = Project(root)
         self.read_only = read_only
+        self.owns_engine = True
         self.config = config or Config(budget=2.5, jobs=4)
         self.tasks: dict[str, TaskState] = dict(tasks or {})
         self.run = RunState(id="r1")

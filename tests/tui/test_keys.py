@@ -18,11 +18,11 @@ from nova_core.state.events import EventKind
 from nova_core.state.schema import RunState, TaskStatus
 from nova_core.watch.source import EngineState
 from nova_tui.app import NovaApp, QuitChoice
+from nova_tui.choice import Look
 from nova_tui.palette import NovaCommands
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
-from nova_tui.start import Look
-from nova_tui.views.header import Extras, header
+from nova_tui.views.header import header
 
 
 @pytest.mark.parametrize("view", ["dollar_sign", "S"])
@@ -210,7 +210,7 @@ def test_the_header_says_how_a_run_stands_that_is_not_at_work(
     source.engine, source.was_stopped = engine, stopped
     for shown in (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING):
         model.counts[shown] *= left
-    assert header(model, 120, Extras()).plain.strip().removeprefix(model.cascade.name).strip().startswith(word)
+    assert header(model, 120).plain.strip().removeprefix(model.cascade.name).strip().startswith(word)
 
 
 def test_the_header_tells_of_a_pause_also_when_nothing_runs() -> None:
@@ -218,7 +218,7 @@ def test_the_header_tells_of_a_pause_also_when_nothing_runs() -> None:
     source = demo_source()
     model = demo_model(source)
     source.engine, source.run = EngineState.GONE, RunState(id="r1", paused=True)
-    assert "NOT RUNNING   PAUSED" in header(model, 120, Extras()).plain
+    assert "NOT RUNNING   PAUSED" in header(model, 120).plain
 
 
 def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from conftest import Golden
+from fake_source import FakeSource
 from look import screen_text
+from scripted_run import NOW
 from textual import events
 from textual.app import App, SuspendNotSupported
 from textual.pilot import Pilot
@@ -21,6 +23,9 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from nova_core.clock import Clock
+from nova_core.parser import parse_text
+from nova_core.state.schema import TaskState, TaskStatus
+from nova_core.watch.view_model import ViewModel
 from nova_tui import outside
 from nova_tui.log_search import Needle, Step
 from nova_tui.screens.log import LogScreen
@@ -32,6 +37,14 @@ HOSTILE = [
     "\x1bPq#0\x1b\\sixel", "\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\", "bidi \u202egnp.exe", "nul \0 bell \x07",
     "x [/nope] [red]", "[@click=app.quit]quit[/]", "\x1b[31mred\x1b[0m \x1b[8mhidden?\x1b[0m",
 ]  # fmt: skip
+
+
+PLAN = """# Cycles
+
+| Task ID | Task Name | What Changes | Depends On |
+| --- | --- | --- | --- |
+| T002 | Detect [/nope] cycles | what | - |
+"""
 
 
 class HandClock(Clock):
@@ -47,18 +60,21 @@ class HandClock(Clock):
 class LogApp(App[None]):
     """Shows one log screen, and counts layouts and messages."""
 
-    def __init__(self, path: Path, attempts: tuple[Path, ...] = ()) -> None:
+    def __init__(self, path: Path, attempt: int = 1) -> None:
         super().__init__()
-        clipboard = path.parent / "clipboard.txt"
-        self.log_screen = LogScreen(
-            "T002", path, attempts, describe=lambda: "Detect [/nope] cycles  ▶ running", clipboard=clipboard,
-            clock=HandClock(),
-        )  # fmt: skip
+        running = TaskState(status=TaskStatus.IN_PROGRESS, attempt=attempt)
+        self.source = FakeSource(parse_text(PLAN, "PLAN.md"), {"T002": running}, root=path.parent.parent)
+        self.model = ViewModel(self.source, NOW)
+        self.log_screen = LogScreen(self.model, "T002", HandClock())
         self.follows: list[bool] = []
 
     def on_mount(self) -> None:
         """Show the log."""
         self.push_screen(self.log_screen)
+
+    def look_again(self) -> None:
+        """Take what is new to the screen."""
+        self.log_screen.take(self.model.apply(self.source.poll(), NOW), tick=False)
 
     @property
     def view(self) -> LogView:
@@ -106,14 +122,20 @@ def numbered(first: int, last: int) -> bytes:
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """A log of a hundred lines."""
-    path = tmp_path / "T002.log"
+    path = log_of(tmp_path)
     path.write_bytes(numbered(1, 100))
     return path
 
 
+def log_of(root: Path) -> Path:
+    """Where the log of the task is, once it has one."""
+    (root / "logs").mkdir()
+    return root / "logs" / "T002.log"
+
+
 def test_the_screen_looks_like_this(tmp_path: Path, golden: Golden) -> None:
     """Heading, coloured lines with their numbers, matches, the pill over new lines, the keys that work now."""
-    path = tmp_path / "T002.log"
+    path = log_of(tmp_path)
     line = "[12:00:{0:02}] \x1b[33mtool\x1b[0m  Edit src/nova/file_{0}.py \x1b[31mFAILED\x1b[0m\tx\n"
     path.write_text("".join(line.format(n) for n in range(60)))
 
@@ -122,11 +144,11 @@ def test_the_screen_looks_like_this(tmp_path: Path, golden: Golden) -> None:
         await pilot.press("N", "N")
         with path.open("a") as file:
             file.write(line.format(60) * 214)
-        app.log_screen.poll()
+        app.look_again()
         await until(pilot, lambda: "214 new lines" in screen_text(app))
         golden("log_80x14", screen_text(app, styles=True))
 
-    drive(LogApp(path, (tmp_path / "T002.1.log",)), check, (80, 14))
+    drive(LogApp(path, 2), check, (80, 14))
 
 
 def test_keys_move_and_follow(log: Path) -> None:
@@ -158,7 +180,7 @@ def test_the_pill_leads_to_what_is_new(log: Path) -> None:
         await pilot.press("k")
         with log.open("ab") as file:
             file.write(numbered(101, 107))
-        app.log_screen.poll()
+        app.look_again()
         await pilot.pause()
         assert rows(app)[-1].endswith(" ▼ 7 new lines")
         await pilot.click(LogView, offset=(55, 8))
@@ -237,7 +259,7 @@ def test_what_comes_is_counted_too(log: Path) -> None:
         for text, count in ((b"line 1", 2), (b"01\n", 3), (b"other\nline 102\n", 4)):
             with log.open("ab") as file:
                 file.write(text)
-            app.log_screen.poll()
+            app.look_again()
             await until(pilot, lambda count=count: app.view.status().endswith(f"2 of {count}"))  # type: ignore[misc]
 
     drive(LogApp(log), check, (110, 10))
@@ -309,13 +331,13 @@ def test_growth_costs_no_layout_and_what_is_shown(log: Path) -> None:
             for n in range(10):
                 with log.open("ab") as file:
                     file.write(numbered(n * 1000, n * 1000 + 999))
-                app.log_screen.poll()
+                app.look_again()
                 await pilot.pause()
             assert (layouts[0], rows(app)[-1]) == (0, "line 9999")
             assert drawn[0] <= 12 * 9
             drawn[0] = 0
             for _ in range(10):
-                app.log_screen.poll()
+                app.look_again()
                 await pilot.pause()
             assert (layouts[0], drawn[0]) == (0, 0)
             await pilot.press("g")
@@ -323,7 +345,7 @@ def test_growth_costs_no_layout_and_what_is_shown(log: Path) -> None:
             for n in range(10):
                 with log.open("ab") as file:
                     file.write(numbered(n, n))
-                app.log_screen.poll()
+                app.look_again()
                 await pilot.pause()
             assert drawn[0] <= 10
 
@@ -349,7 +371,7 @@ def counting(owner: type, name: str, counter: list[int]) -> Iterator[None]:
 
 def test_hostile_lines_show_as_they_are(tmp_path: Path) -> None:
     """No control character reaches a strip, no markup acts, hidden text is visible."""
-    path = tmp_path / "T002.log"
+    path = log_of(tmp_path)
     path.write_text("\n".join(HOSTILE) + "\n")
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
@@ -366,13 +388,13 @@ def test_hostile_lines_show_as_they_are(tmp_path: Path) -> None:
 
 def test_there_is_no_output_yet(tmp_path: Path) -> None:
     """A missing log says so, then shows what comes with the time it came; a link is refused in words."""
-    path = tmp_path / "T002.log"
+    path = log_of(tmp_path)
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         assert rows(app)[0] == "no output yet"
         await pilot.press("t", "v", "c", "n", "j", "g", "h", "w")
         path.write_bytes(b"first\n")
-        app.log_screen.poll()
+        app.look_again()
         await pilot.pause()
         assert rows(app)[0].startswith("14:30:00 first")
         path.unlink()
@@ -395,17 +417,19 @@ def test_brackets_choose_the_attempt(log: Path) -> None:
         assert (rows(app)[0], "attempt 1/2" in screen_text(app)) == ("the first attempt", True)
         await pilot.press("left_square_bracket", "right_square_bracket")
         assert rows(app)[-1] == "line 100"
-        app.log_screen.set_attempts([old, old])
+        app.source.change("T002", attempt=3)
+        app.look_again()
         await pilot.pause()
         assert "attempt 3/3" in screen_text(app)
 
-    drive(LogApp(log, (old,)), check)
+    drive(LogApp(log, 2), check)
 
 
 def test_copying_reaches_the_clipboard_and_a_file(log: Path) -> None:
     """The page, or what the mouse selected, unwrapped, and only for the owner's eyes."""
     log.write_bytes(b"short\n" + b"0123456789" * 8 + b"\nend\n")
-    file = log.parent / "clipboard.txt"
+    file = log.parent.parent / ".nova" / "clipboard.txt"
+    file.parent.mkdir()
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         await pilot.press("w", "c")

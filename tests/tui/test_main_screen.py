@@ -19,6 +19,7 @@ from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.watch.source import EngineState
 from nova_tui.app import NovaApp, QuitChoice
+from nova_tui.choice import Look
 from nova_tui.rows import Filter
 from nova_tui.screens.confirm import ConfirmScreen
 from nova_tui.screens.group import GroupScreen
@@ -26,7 +27,6 @@ from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.quit import QuitScreen
 from nova_tui.screens.task import TaskScreen
-from nova_tui.start import Look
 from nova_tui.toasts import WINDOW, Toast, Toaster, of_event
 
 

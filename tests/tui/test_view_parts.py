@@ -24,7 +24,6 @@ from nova_tui import glyphs
 from nova_tui.rows import Row
 from nova_tui.views import cost, cuts, deps, detail, header, line, members, timeline, tree_row, why
 from nova_tui.views import help as help_view
-from nova_tui.views.header import Extras
 from nova_tui.views.members import Place
 from nova_tui.views.timeline import Window
 
@@ -339,15 +338,15 @@ def test_the_header_of_a_paused_run_tells_how_to_go_on() -> None:
     source = demo_source()
     model = demo_model(source)
     source.run = msgspec.structs.replace(source.run, paused=True)
-    assert " PAUSED  p resumes " in header.header(model, 100, Extras()).plain
+    assert " PAUSED  p resumes " in header.header(model, 100).plain
     source.read_only = True
-    assert "p resumes" not in header.header(model, 100, Extras()).plain
+    assert "p resumes" not in header.header(model, 100).plain
 
 
 @pytest.mark.parametrize(("width", "told"), [(150, "ETA at least 10s"), (110, "ETA at least 10s"), (84, ">10s")])
 def test_the_estimate_is_what_it_takes_at_least(width: int, told: str) -> None:
     """In words where there is room."""
-    assert told in header.header(demo_model(), width, Extras(eta=10.0)).plain
+    assert told in header.header(demo_model(), width, 10.0).plain
 
 
 def test_long_gaps_are_cut_out_of_the_timeline() -> None:

@@ -1,0 +1,43 @@
+"""What may be asked of a run and of its tasks now: the same on every face."""
+
+from __future__ import annotations
+
+from nova_core.runs.rollup import Shown
+from nova_core.watch.source import EngineState
+from nova_core.watch.view_model import ViewModel
+
+AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
+OVER = (Shown.COMPLETED, Shown.SKIPPED, Shown.FAILED, Shown.CANCELLED)
+FITS: dict[str, tuple[Shown, ...]] = {
+    "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
+    "cancel": (*AT_WORK, Shown.RETRYING, Shown.APPROVAL),
+    "kill": AT_WORK,
+    "skip": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, Shown.READY, Shown.WAITING, Shown.APPROVAL),
+    "approve": (Shown.APPROVAL,),
+    "reject": (Shown.APPROVAL,),
+}
+"""What may be asked of a task, and of which tasks."""
+WHEN = {
+    "retry": "one that is over",
+    "cancel": "one at work",
+    "kill": "one at work",
+    "skip": "one not done",
+    "approve": "one that asks",
+    "reject": "one that asks",
+}
+OF_THE_RUN = ("pause", "resume", "go_on", "workers")
+"""What may be asked of the run."""
+
+
+def is_allowed(model: ViewModel, action: str, task_id: str | None = None) -> bool:
+    """Whether one of `FITS` (of that task) or of `OF_THE_RUN` would do something now. Raises `KeyError` for another."""
+    source = model.source
+    if source.read_only:
+        return False
+    if action not in OF_THE_RUN:
+        return task_id is not None and model.shown(task_id) in FITS[action]
+    if action == "go_on":
+        return model.could_go_on
+    if source.engine is not EngineState.RUNNING:
+        return False
+    return action == "workers" or source.run.paused is (action == "resume")
