@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from nova_core.agents.pricing import Price
 from nova_core.agents.template import check_argument
 from nova_core.errors import InputError, InputNotFoundError, Problem
 from nova_core.files.typed_yaml import (
+    Field,
     Read,
     Reader,
     Single,
@@ -140,7 +142,7 @@ class AgentConfig(msgspec.Struct, frozen=True):
 
 def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
     """One agent: with a command, or one that Nova knows."""
-    agent = _AGENT(reader, keys, data)
+    agent = field_of(AgentConfig)(reader, keys, data)
     name = str(keys[-1])
     if isinstance(agent, AgentConfig) and not agent.command and (agent.use or name) not in ADAPTERS:
         known = ", ".join(ADAPTERS)
@@ -242,11 +244,27 @@ def load_config(path: str | Path | None, *, environ: Mapping[str, str], root: st
     """
     document = _load_document(path, Path(root) / DEFAULT_FILE)
     reader = Reader(document, "docs/configuration.md")
-    values = reader.mapping((), document.data, _FIELDS)
+    values = reader.mapping((), document.data, _fields())
     _apply_environment(reader, values, environ)
     if reader.problems:
         raise InputError(sorted(reader.problems, key=lambda p: (p.path != document.path, p.line)))
     return Config(**values, origins=reader.origins)
+
+
+@cache
+def _fields() -> Mapping[str, Field]:
+    return {name: field for name, field in fields_of(Config).items() if name != "origins"}
+
+
+@cache
+def _variables() -> Mapping[str, tuple[str, Read]]:
+    """What each variable sets, and how it is read: `NOVA_JOBS`, `NOVA_LIMITS_CPU`."""
+    ceilings = {f"limits.{name}": field for name, field in fields_of(LimitsConfig).items()}
+    return {
+        f"NOVA_{name.upper().replace('.', '_')}": (name, field.read)
+        for name, field in {**_fields(), **ceilings}.items()
+        if isinstance(field, Single)
+    }
 
 
 def _load_document(path: str | Path | None, default: Path) -> Document:
@@ -259,7 +277,7 @@ def _load_document(path: str | Path | None, default: Path) -> Document:
 
 
 def _apply_environment(reader: Reader, values: dict[str, Any], environ: Mapping[str, str]) -> None:
-    for variable, (setting, read) in _VARIABLES.items():
+    for variable, (setting, read) in _variables().items():
         text = environ.get(variable, "")
         if not text:
             continue
@@ -273,14 +291,3 @@ def _apply_environment(reader: Reader, values: dict[str, Any], environ: Mapping[
         if section:
             value = msgspec.structs.replace(values.get(section, LimitsConfig()), **{key: value})
         values[section or key] = value
-
-
-_AGENT = field_of(AgentConfig)
-_FIELDS = {name: field for name, field in fields_of(Config).items() if name != "origins"}
-_CEILINGS = {f"limits.{name}": field for name, field in fields_of(LimitsConfig).items()}
-# What a variable can set: `NOVA_JOBS`, `NOVA_LIMITS_CPU`.
-_VARIABLES: dict[str, tuple[str, Read]] = {
-    f"NOVA_{name.upper().replace('.', '_')}": (name, field.read)
-    for name, field in (_FIELDS | _CEILINGS).items()
-    if isinstance(field, Single)
-}

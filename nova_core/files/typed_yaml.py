@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -231,6 +232,7 @@ _BY_TYPE: dict[Any, Read] = {
 }  # fmt: skip
 
 
+@cache
 def field_of(kind: Any) -> Field:
     """How to read a value of this type: a struct, a mapping, one `Annotated` with a field, or a plain one."""
     origin, inner = get_origin(kind), get_args(kind)
