@@ -7,23 +7,11 @@ from typing import Any
 import msgspec
 
 from nova_core.model import Task, TokenUsage
-from nova_core.runs.result import Outcome, RunResult, Snapshot
+from nova_core.runs.result import Counts, Outcome, RunResult, Snapshot
 from nova_core.runs.rollup import told
 from nova_core.state.schema import Reason, TaskState, TaskStatus, schema_of
 
 SUMMARY_VERSION = 1
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """How many of the selected tasks ended which way; `cancelled` are among the `failed`."""
-
-    total: int
-    completed: int
-    failed: int
-    cancelled: int
-    blocked: int
-    pending: int
-    waiting_approval: int
 
 
 class Criteria(msgspec.Struct, frozen=True):

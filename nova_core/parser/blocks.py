@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -173,3 +173,16 @@ def _body(lines: list[str], at: int, hidden: set[int]) -> list[int]:
                 break
             rows.append(i)
     return rows
+
+
+def outside_fences(lines: Sequence[str], first: int) -> Iterator[tuple[int, str]]:
+    """The lines outside of code fences, numbered from `first`; a fence inside a list item is indented with it."""
+    flush = [line.lstrip() for line in lines]
+    at = 0
+    while at < len(flush):
+        fence = opening_fence(flush[at]) if flush[at].startswith(("```", "~~~")) else None
+        if fence:
+            at = end_of_fence(flush, at, fence)
+        else:
+            yield first + at, lines[at]
+            at += 1

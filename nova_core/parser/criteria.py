@@ -12,10 +12,10 @@ Any other code span (a file, an identifier, a signature) is prose and never run.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from nova_core.model import Criterion
-from nova_core.parser.blocks import end_of_fence, opening_fence
+from nova_core.parser.blocks import outside_fences
 from nova_core.parser.cells import code_of, spans
 
 _CUES = frozenset(
@@ -49,7 +49,7 @@ def has_empty_code(text: str) -> bool:
 def checklist(lines: Sequence[str], first_line: int) -> list[Criterion]:
     """The `- [ ]` items among `lines` outside of code fences; `first_line` is the number of the first one."""
     found: list[tuple[int, list[str]]] = []
-    for number, line in _outside_fences(lines, first_line):
+    for number, line in outside_fences(lines, first_line):
         box = re.match(_BOX, line)
         if box:
             found.append((number, [line[box.end() :].strip()]))
@@ -60,18 +60,6 @@ def checklist(lines: Sequence[str], first_line: int) -> list[Criterion]:
 
 def _continues(line: str) -> bool:
     return line[:1] in (" ", "\t") and bool(line.strip()) and not re.match(_BULLET, line)
-
-
-def _outside_fences(lines: Sequence[str], first_line: int) -> Iterable[tuple[int, str]]:
-    flush = [line.lstrip() for line in lines]  # a fence inside a list item is indented with it
-    at = 0
-    while at < len(flush):
-        fence = opening_fence(flush[at]) if flush[at].startswith(("```", "~~~")) else None
-        if fence:
-            at = end_of_fence(flush, at, fence)
-        else:
-            yield first_line + at, lines[at]
-        at += 1
 
 
 def _command_in(text: str) -> str | None:

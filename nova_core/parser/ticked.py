@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from nova_core.model import NoteKind
-from nova_core.parser.blocks import end_of_fence, opening_fence
+from nova_core.parser.blocks import outside_fences
 from nova_core.parser.findings import Findings
 from nova_core.parser.marks import TICKS, bears_tick
 from nova_core.parser.rows import Row, read_id
@@ -29,7 +29,7 @@ def take_ticks(
     open_rows = {row.id.casefold(): row for row in rows if not (row.fields and row.fields.get("settled"))}
     inside = {at for section in sections for at in range(section.start, section.end)}
     ticks: dict[str, int] = {}
-    for at, line in _plain_lines(lines):
+    for at, line in outside_fences(lines, 0):
         box = re.match(_BOX, line, re.IGNORECASE) if at not in inside and "[" in line else None
         key = read_id(box[2].rstrip(":.,;)")).casefold() if box else ""
         if box and key in open_rows and not key.isdigit():
@@ -59,21 +59,8 @@ def _said_done(section: Section, lines: Sequence[str]) -> int:
     behind = max(map(title.rfind, TICKS))  # `F1: Schema ✅ COMPLETE`
     if bears_tick(title) or (behind > 0 and read_state(title[behind:]) is State.DONE):
         return section.start
-    for at, line in _plain_lines(lines, section.start, section.end):
+    for at, line in outside_fences(lines[section.start : section.end], section.start):
         status = re.match(_STATUS, line, re.IGNORECASE) if "tatus" in line else None
         if status:
             return at + 1 if read_state(status[1].strip()) is State.DONE else 0
     return 0
-
-
-def _plain_lines(lines: Sequence[str], start: int = 0, end: int | None = None) -> Iterator[tuple[int, str]]:
-    """The lines outside of code fences, with their indexes."""
-    flush = [line.lstrip() for line in lines[start:end]]
-    at = 0
-    while at < len(flush):
-        fence = opening_fence(flush[at]) if flush[at].startswith(("```", "~~~")) else None
-        if fence:
-            at = end_of_fence(flush, at, fence)
-        else:
-            yield start + at, lines[start + at]
-        at += 1

@@ -88,13 +88,9 @@ class Snapshot(msgspec.Struct, frozen=True):
         return expected
 
 
-class RunResult(msgspec.Struct, frozen=True):
-    """What the run came to, counted over the selected tasks. `started_at`, `ended_at` (ISO 8601 UTC) and `wall_seconds`
-    are this run's, `task_seconds` the sum of the tasks' last attempts; `cancelled` tasks are among the failed;
-    `cost_usd` is None when nothing is priced, `unpriced` says that some tokens are not, `estimated` that some tokens
-    and costs are less than certain."""
+class Counts(msgspec.Struct, frozen=True):
+    """How many of the selected tasks ended which way; `cancelled` are among the `failed`."""
 
-    exit_code: int
     total: int
     completed: int
     failed: int
@@ -102,6 +98,14 @@ class RunResult(msgspec.Struct, frozen=True):
     blocked: int
     pending: int
     waiting_approval: int
+
+
+class RunResult(Counts, frozen=True):
+    """What the run came to, counted over the selected tasks. `started_at`, `ended_at` (ISO 8601 UTC) and `wall_seconds`
+    are this run's, `task_seconds` the sum of the tasks' last attempts; `cost_usd` is None when nothing is priced,
+    `unpriced` says that some tokens are not, `estimated` that some tokens and costs are less than certain."""
+
+    exit_code: int
     wall_seconds: float
     task_seconds: float
     tokens: TokenUsage

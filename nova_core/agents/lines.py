@@ -1,0 +1,158 @@
+"""Lines out of the pieces of a log, and events out of its lines: JSON whole, torn, over many lines or among words."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from nova_core.agents.fields import first_line
+from nova_core.agents.mending import BROKEN, decode, documents, is_half, is_json, is_torn, mended
+from nova_core.agents.tokens import is_cut
+from nova_core.text import clean
+
+_LONGEST = 8 << 20  # bytes of one line; a longer one is dropped
+_MOST_ODD = 1 << 20  # bytes of a line that is no plain JSON and still looked into
+_LOOSE = 4 << 20  # bytes of lines that are no events, kept in case all of them together are one document
+_MOST_WORDS = 100_000  # bytes of a line that is no event
+
+
+class LineReader:
+    """Reads a log in pieces of any size. What events and other lines mean, a subclass says: `event` and `plain`.
+
+    `began`: an event was found. `tail` holds the last lines that are none, without those that match `noise`. `gap`: a
+    part of the log was never read. `trouble`: what went wrong with reading a line, which is then left out.
+    """
+
+    noise: re.Pattern[str] | None = None  # lines of standard error that say nothing
+
+    def __init__(self) -> None:
+        self.began = False
+        self.tail: deque[str] = deque(maxlen=40)
+        self.gap = False
+        self.trouble = ""
+        self._rest: list[bytes] = []
+        self._rest_size = 0
+        self._skipping = False
+        self._loose: list[bytes] = []
+        self._loose_size = 0
+
+    def event(self, event: dict[str, Any]) -> bool:
+        """Take one JSON object; False if it is none of this format's."""
+        return False
+
+    def plain(self, line: str) -> None:
+        """Take one line that is no event."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece of the log."""
+        if self._skipping:
+            end = data.find(b"\n")
+            if end < 0:
+                return
+            data, self._skipping = data[end + 1 :], False
+        lines = data.split(b"\n")
+        last = lines.pop()
+        if lines and self._rest:
+            lines[0] = self._take_rest() + lines[0]
+        for line in lines:
+            try:
+                self._line(line)
+            except Exception as error:
+                self._stumble(error)
+        if last:
+            self._rest.append(last)
+            self._rest_size += len(last)
+            if self._rest_size > _LONGEST:
+                self.gap |= self._take_rest()[:1000].lstrip().startswith(b"{")
+                self._skipping = True
+
+    def skip(self) -> None:
+        """A part of the log is missing here: what it told is not known."""
+        self._take_rest()
+        self.gap = self._skipping = True
+
+    def _take_rest(self) -> bytes:
+        rest = b"".join(self._rest)
+        self._rest, self._rest_size = [], 0
+        return rest
+
+    def finish(self) -> None:
+        """The log is over: take a last line without its line break, and a document that spans lines, if whole."""
+        if rest := self._take_rest():
+            self._safely(self._line, rest)
+            torn = rest.startswith((b'{"', b'[{"')) and not is_json(rest)
+            self.began, self.gap = self.began or torn, self.gap or torn  # an event written in part is no final text
+        document = b""
+        for document in () if self.began else documents(self._loose):
+            self._safely(self._try, document)
+        self.began = self.began or is_torn(document)
+        self._loose = []
+
+    def _safely(self, take: Callable[[bytes], object], data: bytes) -> None:
+        try:
+            take(data)
+        except Exception as error:
+            self._stumble(error)
+
+    def _stumble(self, error: Exception) -> None:
+        """A line that a format does not survive costs itself, not the run: others wrote it."""
+        self.trouble = self.trouble or f"{type(error).__name__}: {first_line(str(error), 200)}"
+
+    def _line(self, line: bytes) -> None:
+        if line.startswith(b"[{") and self._try(line):
+            return
+        start = line.find(b"{")
+        if start >= 0 and (not line[:start].strip() or line.startswith(b'{"', start)):
+            rest = line[start:] if start else line
+            if self._try(rest) or self._try_mended(rest) or self._try_inside(line):
+                return
+        if not line.strip():
+            return
+        if line.startswith(b"[nova: ") and is_cut(line):
+            self.gap = True
+            return
+        if not self.began and self._loose_size < _LOOSE:
+            self._loose.append(line)
+            self._loose_size += len(line) + 64  # what a short line takes in memory
+        words = line[:_MOST_WORDS].decode("utf-8", "replace").rstrip()
+        words = clean(words).strip() if "\x1b" in words else words
+        if not words:
+            return
+        if self.noise is None or not self.noise.match(words):
+            self.tail.append(words[:2000])
+        self.plain(words)
+
+    def _try(self, data: bytes) -> bool:
+        """One event, or a list of them, as `claude --output-format json --verbose` prints."""
+        try:
+            found = decode(data)
+        except BROKEN:
+            return False
+        events = found if isinstance(found, list) else [found]
+        taken = sum(isinstance(event, dict) and self.event(event) for event in events)
+        self.began = self.began or taken > 0
+        return taken > 0
+
+    def _try_mended(self, data: bytes) -> bool:
+        """An event with half a character in it, as JavaScript writes text that was cut in the middle of a pair."""
+        return len(data) <= _MOST_ODD and is_half(data) and self._try(mended(data))
+
+    def _try_inside(self, line: bytes) -> bool:
+        """An event with text of another stream before or after it on the same line."""
+        start = line.find(b'{"')
+        if start < 0 or (start == 0 and line.rstrip().endswith(b"}")) or b'"type"' not in line:
+            return False
+        if len(line) > _MOST_ODD:
+            return False
+        try:
+            from json import JSONDecoder
+
+            event, _ = JSONDecoder().raw_decode(mended(line[start:]).decode("utf-8", "replace"))
+        except BROKEN:
+            return False
+        if isinstance(event, dict) and self.event(event):
+            self.began = True
+            return True
+        return False
