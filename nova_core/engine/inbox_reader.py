@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nova_core.command import Command, Reply
 from nova_core.engine.attempts.lifecycle import Attempts
-from nova_core.files.inbox import Inbox, Message, Refused, Report, Request, attempt_token
+from nova_core.files.inbox import CommandMessage, Inbox, Message, Refused, WorkerReport, attempt_token
 from nova_core.state.events import EventKind
 from nova_core.state.store import Store
 
@@ -40,7 +40,7 @@ class Mail:
             self._store.refuse(error)
 
     def _take(self, message: Message | Refused) -> Reply | None:
-        if isinstance(message, Request):
+        if isinstance(message, CommandMessage):
             return self._apply(message.command)
         if isinstance(message, Refused):
             self._store.record(EventKind.WARNING, None, f"a message in the inbox was refused: {message.why}")
@@ -50,7 +50,7 @@ class Mail:
             self._attempts.take_report(message)
         return None
 
-    def _distrust(self, report: Report) -> str | None:
+    def _distrust(self, report: WorkerReport) -> str | None:
         """Why the report is not believed. One without a token is a person's, by hand; a wrong token is a stranger's."""
         attempt = self._attempts.active.get(report.task)
         if attempt is None or attempt.number != report.attempt or report.run != self._store.run.id:

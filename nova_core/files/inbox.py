@@ -34,7 +34,7 @@ class Tokens(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     cache_creation_tokens: Count | None = None
 
 
-class Report(msgspec.Struct, tag_field="kind", tag="report"):
+class WorkerReport(msgspec.Struct, tag_field="kind", tag="report"):
     """What a worker says of itself: data, never a verdict. `token` proves which attempt speaks.
 
     `note` is for those who go on from its work, `action` something it did, `output` a promised file that is written,
@@ -57,14 +57,14 @@ class Report(msgspec.Struct, tag_field="kind", tag="report"):
     question: str | None = None
 
 
-class Request(msgspec.Struct, tag_field="kind", tag="command"):
+class CommandMessage(msgspec.Struct, tag_field="kind", tag="command"):
     """A command of a person, answered in `ack/`."""
 
     command: Command
 
 
-Message = Report | Request
-_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Report | Request)
+Message = WorkerReport | CommandMessage
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(WorkerReport | CommandMessage)
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -132,7 +132,7 @@ class Inbox:
 
 def send_command(inbox_dir: Path, command: Command, timeout: float = 5.0) -> Reply | None:
     """Hand a command to the live engine and wait up to `timeout` seconds for its answer; None if none came."""
-    name = _deliver(inbox_dir, msgspec.json.encode(Request(command)))
+    name = _deliver(inbox_dir, msgspec.json.encode(CommandMessage(command)))
     answer = inbox_dir / "ack" / name
     deadline = time.monotonic() + timeout
     try:

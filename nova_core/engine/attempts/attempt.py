@@ -14,7 +14,7 @@ from nova_core.agents.outcome import CostBasis, Ending
 from nova_core.agents.pricing import Price, cost
 from nova_core.agents.records import Records
 from nova_core.executors.base import Ended
-from nova_core.files.inbox import Report
+from nova_core.files.inbox import WorkerReport
 from nova_core.files.log_tail import LogTail
 from nova_core.model import TokenUsage
 from nova_core.state.database import AttemptRow
@@ -177,7 +177,7 @@ class Attempt:
             return otherwise
 
 
-def patch_of(report: Report) -> dict[str, Any]:
+def patch_of(report: WorkerReport) -> dict[str, Any]:
     """The fields of the task that a worker's report changes, its tokens apart; `report` is for the history alone."""
     patch: dict[str, Any] = {}
     if report.step is not None:
@@ -195,7 +195,7 @@ def patch_of(report: Report) -> dict[str, Any]:
     return patch
 
 
-def _told(report: Report) -> dict[str, Any]:
+def _told(report: WorkerReport) -> dict[str, Any]:
     """What a worker did or claims, as the history keeps it."""
     texts = {name: getattr(report, name) for name in ("action", "output", "question")}
     told: dict[str, Any] = {name: text[:MOST_TEXT] for name, text in texts.items() if text}
@@ -206,7 +206,7 @@ def _told(report: Report) -> dict[str, Any]:
     return told
 
 
-def words_of(report: Report, patch: Mapping[str, Any]) -> str:
+def words_of(report: WorkerReport, patch: Mapping[str, Any]) -> str:
     """A report in a few words, for the list of events."""
     wrote = f"wrote {report.output}" if report.output else None
     changed = f"changed {', '.join(report.files)}" if report.files else None

@@ -27,7 +27,7 @@ from nova_core.engine.attempts.retries import Retries
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Executor, Job, Report, Started
 from nova_core.files.disk import Disk
-from nova_core.files.inbox import Report as WorkerReport
+from nova_core.files.inbox import WorkerReport
 from nova_core.files.project import Project, log_name, old_log_name
 from nova_core.launch.invocation import open_log
 from nova_core.launch.launcher import Launcher
