@@ -24,6 +24,15 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "nova_core", *arguments]
 
 
+def shell_environment(folder: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which `nova` is this project's command, by a script in `folder`."""
+    script = folder / "bin" / "nova"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m nova_core "$@"\n')
+    script.chmod(0o755)
+    return environment({"PATH": f"{script.parent}:{os.environ['PATH']}", **(extra or {})})
+
+
 def nova(
     *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:

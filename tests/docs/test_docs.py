@@ -1,21 +1,20 @@
-"""What the documents say is so: commands run, options and keys exist, links lead somewhere, plans parse."""
+"""What the documents say is true: options, keys, columns and variables exist, links lead somewhere."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-import typer.main
+from cli_process import shell_environment
+from command_lines import options
+from pages import NAMES, ROOT, blocks, first_words, prose, rows, text_of
 
 from nova_core.agents.pricing import Price
-from nova_core.cli.app import COMMANDS, build
+from nova_core.cli.app import COMMANDS
 from nova_core.config import AgentConfig, Config, EnvConfig, HooksConfig, LimitsConfig, PhaseConfig, load_config
 from nova_core.engine.observers.milestones import TriggerType, load_milestones
 from nova_core.errors import NovaError
@@ -29,50 +28,11 @@ from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Shown
 from nova_core.state.schema import Reason
 from nova_tui.keymap import bindings, load_keys
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted(
-    path
-    for pattern in ("*.md", "docs/*.md", "examples/**/*.md")
-    for path in ROOT.glob(pattern)
-    if path.name not in ("CASCADE.md", "AGENTS.md")
-)
-NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
-
-
-def text_of(name: str) -> str:
-    """A page by its path from the root."""
-    return ROOT.joinpath(name).read_text(encoding="utf-8")
-
-
-def blocks(name: str, language: str) -> list[str]:
-    """The fenced blocks of a page in one language."""
-    found = re.finditer(r"^(?P<fence>`{3,})(?P<language>\w*)\n(?P<body>.*?)^(?P=fence)$", text_of(name), re.M | re.S)
-    return [match["body"] for match in found if match["language"] == language]
-
-
-def rows(name: str) -> Iterator[list[str]]:
-    """The cells of every table row of a page."""
-    for line in re.sub(r"^```.*?^```$", "", text_of(name), flags=re.M | re.S).splitlines():
-        if line.startswith("|"):
-            yield [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-
-
-def first_words(name: str, pattern: str) -> set[str]:
-    """Everything in backticks in the first column of a page's tables that fits the pattern."""
-    cells = " ".join(row[0] for row in rows(name))
-    return {word for word in re.findall(r"`([^`]+)`", cells) if re.fullmatch(pattern, word)}
-
 
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
     """An environment in which `nova` is this project's."""
-    bin_dir = tmp_path / "bin"
-    bin_dir.mkdir()
-    script = bin_dir / "nova"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m nova_core "$@"\n')
-    script.chmod(0o755)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NOVA_", "GITHUB_"))}
-    return {**kept, "PATH": f"{bin_dir}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    return shell_environment(tmp_path)
 
 
 def slug(title: str) -> str:
@@ -84,9 +44,8 @@ def slug(title: str) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_links_lead_somewhere(name: str) -> None:
     """Every relative link names a file that is there, and an anchor that it has."""
-    prose = re.sub(r"^(`{3,}).*?^\1$", "", text_of(name), flags=re.M | re.S)
     broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", prose)):
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", prose(name))):
         path, _, anchor = target.partition("#")
         if "://" in target or target.startswith("mailto:"):
             continue
@@ -95,27 +54,6 @@ def test_links_lead_somewhere(name: str) -> None:
         if not file.exists() or (anchor and anchor not in map(slug, headings)):
             broken.append(target)
     assert broken == []
-
-
-def test_the_first_steps_of_the_readme_work(tmp_path: Path, shell: dict[str, str]) -> None:
-    """The plan and the session of README.md, line by line, with the exit codes it names."""
-    tmp_path.joinpath("CASCADE.md").write_text(blocks("README.md", "markdown")[0])
-    lines = blocks("README.md", "console")[0].splitlines()
-    assert len(lines) > 5
-    for line in lines:
-        command, _, remark = line.removeprefix("$ ").partition("#")
-        code = re.search(r"exit code (\d+)", remark)
-        done = subprocess.run(command, shell=True, cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=60)
-        assert done.returncode == (int(code[1]) if code else 0), (line, done.stdout, done.stderr)
-
-
-@pytest.mark.parametrize("name", ["README.md", "docs/plan.md"])
-def test_plans_in_documents_parse(name: str) -> None:
-    """Every Markdown block is a plan without so much as a warning."""
-    plans = blocks(name, "markdown")
-    assert plans
-    for plan in plans:
-        assert parse_text(plan, name).warnings == ()
 
 
 def test_columns_are_documented() -> None:
@@ -219,15 +157,6 @@ def test_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
     assert [key for key in empty if getattr(Config(), key) not in nothing] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/configuration.md", "docs/hooks.md"])
-def test_settings_in_documents_load(name: str, tmp_path: Path) -> None:
-    """Every YAML block of these pages is a nova.yaml."""
-    for block in blocks(name, "yaml"):
-        path = tmp_path / "nova.yaml"
-        path.write_text(block)
-        assert load_config(path, environ={}).origins
-
-
 def test_variables_in_documents_exist(tmp_path: Path) -> None:
     """Each NOVA_ variable named as a setting changes that setting."""
     words = set(re.findall(r"NOVA_[A-Z_]+", text_of("docs/configuration.md"))) - {"NOVA_DEBUG"}
@@ -278,13 +207,6 @@ def test_keys_of_ones_own_in_documents_load(tmp_path: Path) -> None:
     assert load_keys(path, must_exist=True) == {"task.retry": "r,f5", "task.kill": "ctrl+k"}
 
 
-def options() -> dict[str, set[str]]:
-    """Every option of every command of the program."""
-    group: Any = typer.main.get_command(build(COMMANDS))
-    found = {name: [(*p.opts, *p.secondary_opts) for p in command.params] for name, command in group.commands.items()}
-    return {name: {"--help", "-h"}.union(*names) for name, names in found.items()}
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_in_documents_exist(name: str) -> None:
     """Each `nova COMMAND --option` in code names a command and options that it has."""
@@ -309,24 +231,6 @@ def test_options_in_the_table_of_commands_exist() -> None:
     assert set(COMMANDS) - set(table) <= {"resume"}
     for command, words in table.items():
         assert set(re.findall(r"`(--?[\w-]+)", words)) <= options()[command], command
-
-
-@pytest.mark.parametrize("number", range(len(blocks("docs/state.md", "python"))))
-def test_library_examples_run(number: int, tmp_path: Path, shell: dict[str, str]) -> None:
-    """Each Python block of docs/state.md is a program that ends well in an empty folder."""
-    code = blocks("docs/state.md", "python")[number]
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=shell, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_example_of_the_state_is_a_state() -> None:
-    """The JSON in docs/state.md decodes as the state file does."""
-    from nova_core.state import decode_state
-
-    state = decode_state(blocks("docs/state.md", "json")[0].encode(), Path("docs/state.md"))
-    assert state.tasks["F1"].duration_seconds == 54
 
 
 def test_the_example_of_the_graph_has_its_keys() -> None:
