@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from pages import ROOT, Block, all_blocks, blocks, text_of
 
 from nova_core.config import load_config
 from nova_core.engine.observers.milestones import load_milestones
-from nova_core.importers.options import Options
 from nova_core.importers.protocol import read
+from nova_core.model import PlanOptions
 from nova_core.parser import parse_cascade, parse_text
 from nova_core.state import decode_state
 from nova_tui.keymap import load_keys
@@ -38,6 +39,7 @@ TABLE = "| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n"
 ROWS = "| F1 | a | `true` | - |\n| F2 | b | `true` | F1 |\n| F3 | c | `true` | - |\n| F4 | d | `true` | F3 |\n"
 FOUR = f"# Shop\n\n## Analysis\n\n{TABLE}{ROWS}"
 """A plan with the tasks that the pages name."""
+PROJECT = tomllib.loads(text_of("pyproject.toml"))["project"]
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
@@ -62,6 +64,8 @@ def test_command_lines_are_accepted(block: Block) -> None:
             assert problem_with(words) is None
             if words[:1] == ["make"]:
                 assert f"\n{words[1]}:" in text_of("Makefile")
+            if words[1:2] == ["install"]:
+                assert {word.partition("[")[0] for word in words[2:]} == {PROJECT["name"]}
             if words and "/" in words[0]:
                 assert os.access(ROOT / words[0], os.X_OK), line
 
@@ -193,7 +197,7 @@ def test_plans_parse(block: Block, tmp_path: Path) -> None:
     """Every Markdown block is a plan, or a task file, without so much as a warning."""
     if block.text.startswith("---\n"):
         task_folder(tmp_path / "tasks")
-        draft = read(str(tmp_path / "tasks"), "", Options())
+        draft = read(str(tmp_path / "tasks"), "", PlanOptions())
         assert [item.key for item in draft.items] == ["01-analysis/01-measure", "01-analysis/02-categorize"]
     else:
         assert parse_text(block.text, block.page).warnings == ()
