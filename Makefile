@@ -18,7 +18,6 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version $(firstwor
 PYTHONS ?= $(VERSIONS:%=python%)
 # A busy loop that ends with the shell that started it, however that ends.
 BUSY := import os; shell = os.getppid(); all(sum(range(100_000)) for _ in iter(lambda: os.getppid() == shell, False))
-FINISHED := import json; raise SystemExit(not json.load(open("demo/cascade_state.json"))["project"]["completed_at"])
 
 # The versions that docs/agents.md says were tested. A leading dash: whoever is not installed is skipped, with a reason.
 NPM_AGENTS := @anthropic-ai/claude-code@2.1.329 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
@@ -48,12 +47,9 @@ help:
 	@echo 'make screenshots draw docs/pictures anew'
 	@echo 'make clean       remove .venv and its kin, ./demo, what was built and what the tools cached'
 
-# A finished demo starts over, an interrupted one goes on.
 demo: $(VENV)/.installed
-	@mkdir -p demo && cp -R examples/quickstart/. demo/
-	@fresh=; if $(BIN)/python -c '$(FINISHED)' 2>/dev/null; then fresh=--fresh; fi; \
-	PATH="$(BIN):$$PATH" nova -C demo run $$fresh
-	@echo 'Look: demo/out/index.html; $(VENV)/bin/nova -C demo status; $(VENV)/bin/nova -C demo logs PAGE'
+	@PATH="$(BIN):$$PATH" nova demo demo
+	@echo 'nova is $(VENV)/bin/nova'
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python $(SUITE)

@@ -15,13 +15,14 @@ Examples:  nova-tui
            nova-tui docs/plan.md -j 8
            nova-tui --until F4 --agent claude
            nova-tui -n                       what would run; starts nothing
+           nova-tui demo                     a small plan that needs no keys, in ./nova-demo (nova-tui demo --help)
 
 To look without starting anything: nova check PLAN shows what is in a plan, nova attach opens the interface on a run.
 """
 
 
 def main() -> int:
-    """Run the plan named in `sys.argv` in the interface and return the exit code (docs/exit-codes.md)."""
+    """Run the plan named in `sys.argv` in the interface, or the demo; returns the exit code (docs/exit-codes.md)."""
     arguments = sys.argv[1:]
     if "--version" in arguments:
         from nova_core import __version__
@@ -30,6 +31,8 @@ def main() -> int:
         return 0
     from nova_core.cli.app import run_cli
 
+    if arguments[:1] == ["demo"]:
+        return run_cli(arguments, "nova-tui")
     return run_cli(["--ui", *arguments], "nova-tui", only="run", about=ABOUT)
 
 

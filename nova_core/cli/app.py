@@ -17,6 +17,7 @@ from nova_core.cli.output import OutputClosedError, abandon_stdout, note, prepar
 from nova_core.errors import NovaError, UsageError
 
 COMMANDS = {
+    "demo": "demo",
     "init": "setup",
     "check": "plans",
     "run": "run",
@@ -68,6 +69,7 @@ def entry(
     """`make -j` for AI coding agents: runs a plan of tasks, in order of their dependencies, as many at once as allowed.
 
     \b
+    Try:       nova demo
     Start:     nova init; nova check; nova run
     Look:      nova attach; nova status; nova progress; nova logs F1 -f; nova why F1; nova history; nova stats
     Go on:     nova retry F1; nova run

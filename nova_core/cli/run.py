@@ -115,15 +115,7 @@ def run(
         plan, project, configured(flags), selection, fresh=fresh, rerun_changed=rerun_changed, junit=junit,
         summary=summary, trace=trace, arguments=arguments,
     )  # fmt: skip
-    if wants_interface(ui, as_json=as_json):
-        from nova_core.cli.session import run_interface
-
-        return run_interface(request, ascii_only=ascii_only, theme=theme)
-    engine = request.engine()
-    try:
-        return carry_out(engine, request, as_json)
-    finally:
-        engine.close()
+    return carry_out(request, ui, as_json=as_json, ascii_only=ascii_only, theme=theme)
 
 
 def seconds(flag: str, text: str | None) -> float | None:
@@ -157,8 +149,28 @@ def configured(flags: dict[str, Any]) -> Config:
     return msgspec.structs.replace(config, **{name: value for name, value in flags.items() if value is not None})
 
 
-def carry_out(engine: Orchestrator, request: Request, as_json: bool) -> int:
-    """Run to the end with a view on it; return the exit code."""
+def carry_out(
+    request: Request,
+    ui: bool | None = None,
+    *,
+    as_json: bool = False,
+    ascii_only: bool = False,
+    theme: str | None = None,
+) -> int:
+    """Run it in the interface, or with a view that prints; `ui` as in `wants_interface`. Returns the exit code."""
+    if wants_interface(ui, as_json=as_json):
+        from nova_core.cli.session import run_interface
+
+        return run_interface(request, ascii_only=ascii_only, theme=theme)
+    engine = request.engine()
+    try:
+        return print_run(engine, request, as_json)
+    finally:
+        engine.close()
+
+
+def print_run(engine: Orchestrator, request: Request, as_json: bool) -> int:
+    """Run to the end and print what happens; returns the exit code."""
     import msgspec
 
     from nova_core.cli.views import choose_view

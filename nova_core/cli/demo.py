@@ -1,0 +1,137 @@
+"""`nova demo`: the quickstart plan, which comes with the package, run in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nova_core.cli.interface import Ascii, Theme
+from nova_core.cli.options import DEFAULT_PLAN, Directory, here
+from nova_core.cli.output import note
+from nova_core.errors import EnvironmentProblem, NovaError, UsageError
+
+if TYPE_CHECKING:
+    from nova_core.files.project import Project
+
+FOLDER = "nova-demo"
+SCRIPT = "tools/weather.py"
+FILES = (SCRIPT, "milestones.yaml", "README.md", DEFAULT_PLAN)  # the first makes a folder a demo, the last makes it run
+
+
+def demo(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where to run it.")] = FOLDER,
+    ascii_only: Ascii = False,
+    theme: Theme = None,
+    directory: Directory = None,
+) -> int:
+    """Run a small plan that needs no keys.
+
+    14 tasks build a weather almanac in FOLDER, which is created. Run it again to continue an interrupted demo, or to
+    start a finished one over. A folder with other files in it is refused, and no file that is there is overwritten.
+
+    \b
+    Examples:  nova demo
+               nova demo /tmp/almanac
+    """
+    from nova_core.text import clean
+
+    write_demo(Path(folder))
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise EnvironmentProblem(f"{clean(folder)}: {error.strerror}", hint="nova demo FOLDER uses another") from None
+    found = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{found}"  # this nova, and a python3
+    project = here()
+    code = run_demo(project, ascii_only=ascii_only, theme=theme)
+    note("\n".join(next_steps(clean(folder), found, finished=is_finished(project))))
+    return code
+
+
+def run_demo(project: Project, *, ascii_only: bool, theme: str | None) -> int:
+    """Run the plan in the current directory, from the start if it is finished; returns the exit code."""
+    from nova_core.cli.request import Request
+    from nova_core.cli.run import carry_out, configured
+
+    request = Request(
+        DEFAULT_PLAN, project, configured({}), fresh=is_finished(project),
+        arguments=("run", "--no-ui", "--", DEFAULT_PLAN),
+    )  # fmt: skip
+    return carry_out(request, ascii_only=ascii_only, theme=theme)
+
+
+def source_folder() -> Path:
+    """The quickstart: inside the package where Nova was installed, among the examples in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "quickstart"
+    return inside if inside.is_dir() else package.parent / "examples" / "quickstart"
+
+
+def write_demo(folder: Path) -> None:
+    """Make the folder a demo, writing what is missing; what is there stays.
+
+    Raises `UsageError` for a folder with other files, `EnvironmentProblem` where nothing can be written.
+    """
+    source = source_folder()
+    try:
+        if folder.exists() and not (is_demo(folder) or is_empty(folder)):
+            raise UsageError(
+                f"{folder}: there is something else", hint="nova demo FOLDER uses another folder, and creates it"
+            )
+        for name in FILES:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not os.path.lexists(path):
+                with open(path, "xb") as file:
+                    file.write((source / name).read_bytes())
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{error.filename or folder}: {error.strerror}", hint="nova demo FOLDER uses another folder"
+        ) from None
+
+
+def is_demo(folder: Path) -> bool:
+    """Whether the script of the demo is there, as written or changed below its first line."""
+    try:
+        with open(folder / SCRIPT, "rb") as script, open(source_folder() / SCRIPT, "rb") as ours:
+            line = ours.readline()
+            return script.read(len(line)) == line
+    except OSError:
+        return False
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether it is a folder with nothing in it."""
+    return folder.is_dir() and next(folder.iterdir(), None) is None
+
+
+def is_finished(project: Project) -> bool:
+    """Whether every task of the run in the project is done."""
+    from nova_core.state.manager import StateManager
+
+    try:
+        return StateManager(project.state_file).load().project.completed_at is not None
+    except (OSError, NovaError):
+        return False
+
+
+def next_steps(folder: str, path: str, *, finished: bool) -> list[str]:
+    """What to look at after the run; `path` are the folders in which a shell finds programs."""
+    name = shlex.quote(folder)
+    again = "nova demo" if folder == FOLDER else f"nova demo {name}"
+    at = f"nova -C {name}"
+    steps = [f"result:   {folder}/out/index.html"] if finished else [f"continue: {again}"]
+    steps += [
+        f"plan:     {folder}/{DEFAULT_PLAN}",
+        f"look:     {at} status; {at} logs PAGE; {at} history last; {at} attach",
+        "your own: nova init",
+    ]
+    if shutil.which("nova", path=path) is None:
+        steps.append("install:  pipx install nova-tui, or uv tool install nova-tui")
+    return steps

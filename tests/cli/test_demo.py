@@ -1,0 +1,133 @@
+"""`nova demo`: the quickstart, run in a folder that is made for it and holds nobody's files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from cli_process import command, environment, nova
+
+from nova_core.cli.demo import FILES, FOLDER, SCRIPT, next_steps, source_folder, write_demo
+from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.state.schema import State, TaskStatus
+
+AT_ONCE = {"DEMO_PACE": "0"}
+
+
+def state_in(folder: Path) -> State:
+    """The state of the run in the folder."""
+    return msgspec.json.decode(folder.joinpath("cascade_state.json").read_bytes(), type=State)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below the folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_demo_runs_and_a_finished_one_starts_over(tmp_path: Path) -> None:
+    """It ends with the page and what to look at; again, it is another run, and a changed file is as it was left."""
+    done = nova("demo", cwd=tmp_path, env=AT_ONCE)
+    assert (done.returncode, done.stderr.count("nova-demo/out/index.html")) == (0, 1), done.stderr
+    first = state_in(tmp_path / FOLDER)
+    assert {task.status for task in first.tasks.values()} == {TaskStatus.COMPLETED}
+    assert (tmp_path / FOLDER / "out/index.html").exists()
+    (tmp_path / FOLDER / "README.md").write_text("mine\n")
+    assert nova("demo", cwd=tmp_path, env=AT_ONCE).returncode == 0
+    second = state_in(tmp_path / FOLDER)
+    assert second.run.id != first.run.id
+    assert second.project.completed_at is not None
+    assert (tmp_path / FOLDER / "README.md").read_text() == "mine\n"
+
+
+def test_an_interrupted_demo_continues(tmp_path: Path) -> None:
+    """`nova-tui demo FOLDER` is the same command; what an earlier run finished is not run again."""
+    write_demo(tmp_path / "almanac")
+    assert nova("run", "--only", "R-north", cwd=tmp_path / "almanac", env=AT_ONCE).returncode == 0
+    first = state_in(tmp_path / "almanac")
+    words = [sys.executable, "-m", "nova_tui", "demo", "almanac"]
+    subprocess.run(words, cwd=tmp_path, env=environment(AT_ONCE), check=True, capture_output=True, timeout=60)
+    second = state_in(tmp_path / "almanac")
+    assert second.run.id == first.run.id
+    assert second.tasks["R-north"] == first.tasks["R-north"]
+    assert second.project.completed_at is not None
+
+
+@pytest.mark.skipif(not Path(sys.executable).with_name("nova").exists(), reason="Nova is not installed")
+def test_workers_of_the_demo_use_this_nova(tmp_path: Path) -> None:
+    """A program of another project that is called nova too, and comes first on PATH, is not run."""
+    other = tmp_path / "bin" / "nova"
+    other.parent.mkdir()
+    other.write_text(f"#!/bin/sh\ntouch {tmp_path}/used\n")
+    other.chmod(0o755)
+    env = {"DEMO_PACE": "0.001", "PATH": f"{other.parent}:{os.environ['PATH']}"}
+    words = command("demo", "almanac")
+    subprocess.run(words, cwd=tmp_path, env=environment(env), check=True, capture_output=True, timeout=120)
+    assert not (tmp_path / "used").exists()
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    """One line and a hint, exit code 2, and nothing is written; so for a file in the place of the folder."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "CASCADE.md").write_text("my plan\n")
+    (tmp_path / "file").write_text("mine\n")
+    before = contents(tmp_path)
+    for name in ("mine", "file"):
+        done = nova("demo", name, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["nova", "hint"]
+    assert contents(tmp_path) == before
+
+
+def test_a_script_of_somebody_else_makes_no_demo(tmp_path: Path) -> None:
+    """The name of the script alone is not taken for a demo."""
+    script = tmp_path / "mine" / SCRIPT
+    script.parent.mkdir(parents=True)
+    script.write_text("print('sunny')\n")
+    with pytest.raises(UsageError):
+        write_demo(tmp_path / "mine")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """A link that leads nowhere is an error with a hint, and stays."""
+    link = tmp_path / "demo"
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(EnvironmentProblem) as caught:
+        write_demo(link)
+    assert "FOLDER" in caught.value.hint
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("there", range(len(FILES) + 1))
+def test_what_is_missing_is_written(there: int, tmp_path: Path) -> None:
+    """However many files an interrupted copy has written, the next one brings the rest."""
+    source = contents(source_folder())
+    for name in FILES[:there]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(source[name])
+    write_demo(tmp_path)
+    assert contents(tmp_path) == source
+    assert set(source) == set(FILES)
+
+
+@pytest.mark.parametrize(
+    ("folder", "installed", "finished", "told", "untold"),
+    [
+        ("nova-demo", True, True, ["result:", "nova -C nova-demo status"], ["continue:", "install:"]),
+        ("nova-demo", True, False, ["continue: nova demo\n"], ["result:"]),
+        ("a b", True, False, ["continue: nova demo 'a b'\n", "nova -C 'a b' logs PAGE"], []),
+        ("nova-demo", False, True, ["install:  pipx install nova-tui"], []),
+    ],
+)
+def test_what_to_do_next(
+    folder: str, installed: bool, finished: bool, told: list[str], untold: list[str], tmp_path: Path
+) -> None:
+    """After the end the result, before it how to continue; and how to install where there is no `nova` to type."""
+    if installed:
+        (tmp_path / "nova").touch(0o755)
+    text = "\n".join(next_steps(folder, str(tmp_path), finished=finished))
+    assert [words for words in told if words not in text] == []
+    assert [words for words in untold if words in text] == []
