@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -12,8 +12,8 @@ from nova_core.cli.options import Directory, check_ids, here, load_state, plan_o
 from nova_core.cli.output import out_lines
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
-from nova_core.engine.observers.hook_data import blocked_tasks
 from nova_core.errors import EnvironmentProblem
+from nova_core.plan.blocked import blocked_tasks, failed_above
 from nova_core.plan.explain import remedies
 from nova_core.runs.freshness import newer, same_failure
 from nova_core.state.holds import refused_words
@@ -21,7 +21,6 @@ from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, cut, duration, number_of
 
 if TYPE_CHECKING:
-    from nova_core.dag import DAG
     from nova_core.files.project import Project
     from nova_core.model import Task
     from nova_core.parser import Cascade
@@ -98,19 +97,6 @@ def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:
         known = tasks.get(other, NEW)
         tasks[other] = msgspec.structs.replace(known, blocked_by=tuple({*known.blocked_by, task_id}))
     return msgspec.structs.replace(state, tasks=tasks)
-
-
-def failed_above(dag: DAG, tasks: Mapping[str, TaskState], task_id: str) -> tuple[str, ...]:
-    """The failed tasks that keep a task from starting, the nearest first."""
-    found: dict[str, TaskStatus] = {}
-    todo = [dag.index[task_id]]
-    for index in todo:
-        for below in dag.dependencies[index]:
-            name = dag.ids[below]
-            if name not in found:
-                found[name] = tasks.get(name, NEW).status
-                todo += [below] if found[name] is TaskStatus.PENDING else []
-    return tuple(i for i, status in found.items() if status is TaskStatus.FAILED)
 
 
 def explanation(

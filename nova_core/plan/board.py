@@ -6,7 +6,8 @@ from typing import Any
 
 from nova_core.model import Task
 from nova_core.parser import Cascade
-from nova_core.plan.scheduler import BLOCKERS_SHOWN, Frontier, Limits, ReadyQueue, blockers
+from nova_core.plan.blocked import blockers, newly_blocked
+from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue
 from nova_core.plan.selection import Selection
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import NEW, TaskState, TaskStatus
@@ -92,9 +93,7 @@ class Board:
             self.rebuild()
 
     def _renew_blocked(self) -> None:
-        failed = {i for i in self.dag.ids if self.state(i).status is TaskStatus.FAILED}
-        pending = {i for i in self.dag.ids if self.state(i).status is TaskStatus.PENDING}
-        blocked = blockers(self.dag, failed, self.dag.index.keys() - pending - failed) if failed else {}
+        blocked = blockers(self.dag, self.store.tasks)
         for task_id in self.dag.ids:
             causes = blocked.get(task_id, ())
             if self.state(task_id).blocked_by != causes:
@@ -145,7 +144,7 @@ class Board:
 
         What is marked enough already, as blocked by others, is left as it is and not counted.
         """
-        below = self._newly_blocked(task_id)
+        below = newly_blocked(self.dag, self.store.tasks, task_id)
         count = sum(not self.task(i).gate for i in below)
         if count:
             text += f"; blocks {count} task{'s' if count > 1 else ''}"
@@ -153,20 +152,6 @@ class Board:
         self.record(EventKind.TASK_FAILED, task_id, text, **patch, status=TaskStatus.FAILED)
         for other, causes in below.items():
             self.record(EventKind.TASK_BLOCKED, other, _blocked_message(other, causes), blocked_by=causes)
-
-    def _newly_blocked(self, task_id: str) -> dict[str, tuple[str, ...]]:
-        """What waits for the task and is not marked enough, each with its new marks; the nearest first."""
-        found: dict[str, tuple[str, ...]] = {}
-        todo = [self.dag.index[task_id]]
-        while todo:
-            for index in self.dag.dependents[todo.pop()]:
-                below = self.dag.ids[index]
-                causes = self.state(below).blocked_by
-                pending = self.state(below).status is TaskStatus.PENDING
-                if pending and below not in found and task_id not in causes and len(causes) < BLOCKERS_SHOWN:
-                    found[below] = (*causes, task_id)
-                    todo.append(index)
-        return found
 
     def ready(self) -> list[str]:
         """Ids that could start now but for the limits, in plan order."""

@@ -10,8 +10,9 @@ import msgspec
 
 from nova_core.model import Task, places_of
 from nova_core.parser import Cascade
+from nova_core.plan.blocked import blockers
 from nova_core.plan.changes import Changes, compare, fingerprint
-from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue, blockers
+from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 
 _SHOWN = 3
@@ -49,9 +50,7 @@ def explain(
     states = {i: _state(t, NEW if i in free else tasks.get(i)) for i, t in cascade.tasks.items()}
     walk = _Walk(cascade, states, {*selected, *(i for i, t in cascade.tasks.items() if t.gate)}, order, absent or {})
     explained = [_going(i, cascade, tasks, changes, again) for i in walk.ids]
-    failed = {i for i, t in states.items() if t.status is TaskStatus.FAILED}
-    going = {i for i, t in states.items() if t.status in (TaskStatus.COMPLETED, TaskStatus.IN_PROGRESS)}
-    blocked = blockers(cascade.dag, failed, going)
+    blocked = blockers(cascade.dag, states)
     will_run = set(walk.ids)
     others = [i for i in selected if i not in will_run]
     rest = [_why_not(i, states[i], blocked.get(i, ()), cascade, states, walk, changes) for i in others]

@@ -11,8 +11,6 @@ import msgspec
 from nova_core.dag import DAG
 from nova_core.model import Task
 
-BLOCKERS_SHOWN = 3
-
 
 class Limits(msgspec.Struct, frozen=True):
     """Ceilings beside the number of workers. `cpu` is cores, `memory` bytes; 0 means no ceiling."""
@@ -156,24 +154,6 @@ class ReadyQueue:
             fitting = [parked for amount, parked in self._parked[name].items() if parked and amount <= room]
             if fitting:
                 heapq.heappush(self._ready, heapq.heappop(min(fitting)))
-
-
-def blockers(dag: DAG, failed: Collection[str], going: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """For each task that cannot start because of failures above it: up to three of the failed tasks, nearest first.
-
-    `going` tasks are completed or under way: whatever failed above them does not keep them, nor what waits for them.
-    """
-    blocked: list[tuple[str, ...]] = [()] * len(dag)
-    found = {}
-    for i in dag.order:
-        if dag.ids[i] in failed or dag.ids[i] in going:
-            continue
-        causes: dict[str, None] = {}
-        for d in dag.dependencies[i]:
-            causes.update(dict.fromkeys((dag.ids[d],) if dag.ids[d] in failed else blocked[d]))
-        if causes:
-            blocked[i] = found[dag.ids[i]] = tuple(causes)[:BLOCKERS_SHOWN]
-    return found
 
 
 def weights(dag: DAG, tasks: Mapping[str, Task], history: Mapping[str, float]) -> list[float]:

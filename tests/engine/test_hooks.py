@@ -24,7 +24,6 @@ from nova_core.engine.observers.hook_data import (
     HookData,
     RunWords,
     TaskWords,
-    blocked_tasks,
     standard_input,
     variables,
 )
@@ -33,6 +32,7 @@ from nova_core.files.project import Project
 from nova_core.holder.hook_guard import MOST_LOG, MOST_OUTPUT
 from nova_core.orchestrator import Orchestrator
 from nova_core.parser import parse_cascade, parse_text
+from nova_core.plan.blocked import blocked_tasks
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.state.store import Store

@@ -5,26 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from drawn_graphs import graphs
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.dag import DAG
 from nova_core.model import Task
-from nova_core.plan.scheduler import BLOCKERS_SHOWN, Frontier, Limits, ReadyQueue, blockers, weights
+from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue, weights
 
 NAMES = ("red", "blue")
-
-
-@st.composite
-def graphs(draw: st.DrawFn) -> DAG:
-    """A graph of up to a dozen tasks whose edges go from later to earlier ones."""
-    count = draw(st.integers(1, 12))
-    return DAG(
-        {
-            f"T{i}": [f"T{d}" for d in draw(st.sets(st.integers(0, i - 1), max_size=3))] if i else []
-            for i in range(count)
-        }
-    )
 
 
 @st.composite
@@ -108,26 +97,6 @@ def test_the_frontier_equals_a_count_from_nothing(dag: DAG, data: Any) -> None:
             assert freed == [s for s in dag.dependents[i] if set(dag.dependencies[s]) <= done | {i}]
             done.add(i)
         assert [frontier.is_free(n) for n in range(len(dag))] == [set(d) <= done for d in dag.dependencies]
-
-
-@given(graphs(), st.data())
-def test_blockers_are_failures_above(dag: DAG, data: Any) -> None:
-    """A task is blocked exactly if a failure is above it with nothing completed between; it names up to three."""
-    failed = data.draw(st.sets(st.sampled_from(dag.ids)))
-    completed = data.draw(st.sets(st.sampled_from(dag.ids))) - failed
-    found = blockers(dag, failed, completed)
-
-    def causes(task_id: str) -> set[str]:
-        above: set[str] = set()
-        for d in dag.dependencies[dag.index[task_id]]:
-            name = dag.ids[d]
-            above |= {name} if name in failed else set() if name in completed else causes(name)
-        return above
-
-    for task_id in dag.ids:
-        expected = set() if task_id in failed | completed else causes(task_id)
-        assert set(found.get(task_id, ())) <= expected
-        assert len(found.get(task_id, ())) == min(len(expected), BLOCKERS_SHOWN)
 
 
 def test_parked_tasks_cost_nothing() -> None:

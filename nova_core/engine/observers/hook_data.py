@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from nova_core.dag import DAG
 from nova_core.model import Task
 from nova_core.runs.result import RunResult
-from nova_core.state.schema import NEW, TaskState, TaskStatus
+from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import clean, harmless_json, head_and_tail
 
 MOST = 4000  # characters of a variable: one of more than 128 KiB would keep the hook from being started
@@ -61,20 +59,6 @@ def task_words(task_id: str, task: Task | None, state: TaskState) -> TaskWords:
         attempt=state.attempt, seconds=state.elapsed, agent=state.agent, model=state.model, cost_usd=state.cost_usd,
         log=f"logs/{state.log}" if state.log else None,
     )  # fmt: skip
-
-
-def blocked_tasks(dag: DAG, tasks: Mapping[str, TaskState], failed: str) -> tuple[str, ...]:
-    """The pending tasks that a failed one is in the way of, near ones first."""
-    found: dict[str, None] = {}
-    todo = [failed]
-    for task_id in todo:
-        if task_id not in dag.index:
-            continue
-        below = (dag.ids[index] for index in dag.dependents[dag.index[task_id]])
-        new = [i for i in below if i not in found and tasks.get(i, NEW).status is TaskStatus.PENDING]
-        found.update(dict.fromkeys(new))
-        todo += new
-    return tuple(found)
 
 
 def standard_input(data: HookData) -> bytes:

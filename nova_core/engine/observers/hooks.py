@@ -16,7 +16,6 @@ from nova_core.config import HooksConfig
 from nova_core.engine.observers.hook_data import (
     HookData,
     RunWords,
-    blocked_tasks,
     standard_input,
     task_words,
     variables,
@@ -25,6 +24,7 @@ from nova_core.engine.observers.observer import Observer
 from nova_core.files.project import Project
 from nova_core.launch.launcher import DROPPED
 from nova_core.parser import Cascade
+from nova_core.plan.blocked import blocked_tasks
 from nova_core.runs.result import RunResult
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import NEW
