@@ -36,7 +36,7 @@ from nova_core.files.project import Project
 from nova_core.importers import read_plan
 from nova_core.launch.launcher import Launcher
 from nova_core.launch.warnings import cautions
-from nova_core.model import NoteKind
+from nova_core.model import NoteKind, Task
 from nova_core.parser import Cascade
 from nova_core.plan.board import Board
 from nova_core.plan.phases import unknown_phases, with_settings
@@ -263,7 +263,8 @@ class Orchestrator:
         secret = load_secret(self.project.secret_file)
         launcher = Launcher(self.project, self.config, self.cascade.name, self.store.run.id, secret, self.cascade.tasks)
         if launch:
-            self._require_commands(launcher)
+            self.require_commands()
+            launcher.prepare(self._open_tasks())
         environment = launcher.base_environment(os.environ)
         executor = self._executor = self._make_executor(self.project, self.store.run.id, environment)
         prices = {**default_prices(), **self.config.prices}
@@ -291,12 +292,14 @@ class Orchestrator:
         self._require_disk(self.store.flush())
         return self._loop
 
-    def _require_commands(self, launcher: Launcher) -> None:
-        """Raise `EnvironmentProblem` before anything runs if what the tasks run is not there."""
+    def require_commands(self) -> None:
+        """Raise `EnvironmentProblem` if what the tasks run that are left is not there; `run` does so first of all."""
+        launcher = Launcher(self.project, self.config, self.cascade.name, "", b"", ())
+        launcher.require_commands(self._open_tasks(), self.cascade.path)
+
+    def _open_tasks(self) -> list[Task]:
         open_ids = (i for i in self.board.work if self.board.state(i).status is not TaskStatus.COMPLETED)
-        tasks = [self.cascade.tasks[i] for i in sorted(open_ids, key=self.cascade.dag.index.__getitem__)]
-        launcher.require_commands(tasks, self.cascade.path)
-        launcher.prepare(tasks)
+        return [self.cascade.tasks[i] for i in sorted(open_ids, key=self.cascade.dag.index.__getitem__)]
 
     def _announce(self, prices: Mapping[str, Price]) -> None:
         """Say that the run begins, and what to know of it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 ABOUT = """Open the full-screen interface on a plan and run it: its tasks start at once.
@@ -38,13 +37,9 @@ def main() -> int:
 
 def enter() -> None:
     """Run `main` and leave at once, as `nova` does."""
-    code = main()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        sys.exit(code)
-    os._exit(code)
+    from nova_core.__main__ import leave
+
+    leave(main())
 
 
 if __name__ == "__main__":

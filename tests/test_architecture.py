@@ -106,7 +106,7 @@ def test_every_module_has_an_entry_and_every_entry_a_module() -> None:
 @pytest.mark.parametrize("module", sorted(set(modules()) - {"nova_core"}))
 def test_imports_point_to_earlier_entries(module: str) -> None:
     """No module imports one of a later entry, not even inside a function; so folders have no circles."""
-    allowed = {"cli.app"} if module == "nova_tui.__main__" else set()
+    allowed = {"cli.app", "__main__"} if module == "nova_tui.__main__" else set()
     later = {name for name in own(imported(modules()[module], head_only=False)) if rank_of(name) > rank_of(module)}
     assert later - allowed == set()
 
@@ -150,8 +150,6 @@ def test_pure_logic_touches_nothing_outside(module: str) -> None:
 MOST_LINES, MOST_OF_A_FUNCTION, MOST_ARGUMENTS = 350, 40, 6
 # What does not keep to these yet. The list only shrinks: whoever mends one takes its line out.
 EXCEPTIONS = {
-    "cli.agents.parse_log: more than 40 lines",
-    "cli.run.run: more than 40 lines",
     "engine.attempts.criteria.Checks: more than 6 arguments",
     "engine.attempts.finish.Settling: more than 6 arguments",
     "engine.attempts.lifecycle.Attempts: more than 6 arguments",

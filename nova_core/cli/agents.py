@@ -1,17 +1,21 @@
-"""`nova parse-log`: what Nova makes of an agent's log, by the code that judges its work in a run."""
+"""`nova prompt` and `nova parse-log`: what an agent is told, and what Nova makes of its log, as in a run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nova_core.agents import FORMATS, AgentLog, Outcome
-from nova_core.cli.options import Directory, here
+from nova_core.cli.options import DEFAULT_PLAN, Directory, here
 from nova_core.cli.output import out, out_json
+from nova_core.config import load_config
 from nova_core.errors import InputNotFoundError, Problem, UsageError
+from nova_core.files.project import Project
+from nova_core.model import is_safe_id
 from nova_core.text import clean, tokens
 
 _PIECE = 1 << 20
@@ -29,11 +33,46 @@ def prompt(
     Examples:  nova prompt F1
                nova prompt F1 --attempt 1
     """
-    from nova_core.cli.prompts import kept_prompt, prompt_now
-
     text = prompt_now(here(), task, plan) if attempt is None else kept_prompt(here(), task, attempt)
     out(clean(text.rstrip("\n"), newlines=True))
     return 0
+
+
+def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
+    """What the task's agent would be told now. Raises `UsageError` for an unknown task, `InputError` for a bad plan."""
+    from nova_core.importers import read_plan
+    from nova_core.launch.launcher import Launcher
+    from nova_core.launch.prompt import Done
+    from nova_core.state.manager import StateManager
+    from nova_core.state.schema import NEW
+
+    try:
+        state = StateManager(project.state_file).load()
+        tasks, known = state.tasks, state.project.cascade_file
+    except FileNotFoundError:
+        tasks, known = {}, ""
+    cascade = read_plan(plan or project.root / (known or DEFAULT_PLAN), root=project.root)
+    if task_id not in cascade.tasks:
+        raise UsageError(f"the plan has no task {task_id!r}", hint="`nova graph` shows what it has")
+    task = cascade.tasks[task_id]
+    config = load_config(None, environ=os.environ, root=project.root)
+    launcher = Launcher(project, config, cascade.name, "", b"", cascade.tasks)
+    done = []
+    for name in task.depends_on:
+        found = tasks.get(name, NEW)
+        done.append(Done(name, cascade.tasks[name].name, found.files_changed, found.commit_sha, found.handoff))
+    return launcher.prompt(task, done, next(iter(launcher.agents_of(task)), None))
+
+
+def kept_prompt(project: Project, task_id: str, attempt: int) -> str:
+    """What an attempt was told. Raises `UsageError` if it was told nothing: it was a command, or never was."""
+    try:
+        if not is_safe_id(task_id) or attempt < 1:
+            raise FileNotFoundError
+        return project.prompt_file(task_id, attempt).read_text("utf-8", "replace")
+    except FileNotFoundError:
+        text = f"no prompt of attempt {attempt} of {task_id} was kept"
+        raise UsageError(text, hint=f"`nova logs {task_id}` lists its attempts") from None
 
 
 def parse_log(
@@ -64,19 +103,21 @@ def parse_log(
     if agent not in FORMATS:
         raise UsageError(f"unknown agent {clean(agent[:60])!r}", hint="known are " + ", ".join(FORMATS))
     from nova_core.agents.pricing import default_prices
-    from nova_core.config import load_config
 
     prices = {**default_prices(), **load_config(None, environ=os.environ).prices}
-    previous = None
-    for path in after or ():
-        earlier = FORMATS[agent](previous)
-        read_log(earlier, path)
-        previous = earlier.usage if previous is None else previous + earlier.usage
-    log = FORMATS[agent](previous)
-    read_log(log, file)
-    outcome = log.outcome(exit_code, prices, model)
+    outcome = read_session(agent, [*(after or ()), file]).outcome(exit_code, prices, model)
     out_json(outcome) if as_json else show(outcome)
     return 0
+
+
+def read_session(agent: str, paths: Iterable[Path]) -> AgentLog:
+    """The last of these logs, of which each goes on with the session of those before it. Raises as `read_log`."""
+    before = None
+    for path in paths:
+        log = FORMATS[agent](before)
+        read_log(log, path)
+        before = log.usage if before is None else before + log.usage
+    return log
 
 
 def read_log(log: AgentLog, path: Path) -> None:

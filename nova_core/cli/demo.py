@@ -56,10 +56,10 @@ def demo(
 
 def run_demo(project: Project, *, ascii_only: bool, theme: str | None) -> int:
     """Run the plan in the current directory, from the start if it is finished; returns the exit code."""
-    from nova_core.cli.request import Request
+    from nova_core.cli.request import RunRequest
     from nova_core.cli.run import carry_out, configured
 
-    request = Request(
+    request = RunRequest(
         DEFAULT_PLAN, project, configured({}), fresh=is_finished(project),
         arguments=("run", "--no-ui", "--", DEFAULT_PLAN),
     )  # fmt: skip

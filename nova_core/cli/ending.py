@@ -13,14 +13,14 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.text import clean
 
 if TYPE_CHECKING:
-    from nova_core.cli.request import Request
+    from nova_core.cli.request import RunRequest
     from nova_core.files.project import Project
     from nova_core.runs.result import RunResult, Snapshot
     from nova_core.runs.worktime import WorkTime
     from nova_core.state.schema import State
 
 
-def finish(snapshot: Snapshot, result: RunResult, request: Request, *, as_json: bool) -> None:
+def finish(snapshot: Snapshot, result: RunResult, request: RunRequest, *, as_json: bool) -> None:
     """Say how it ended, everywhere it was asked for.
 
     A reader that went away does not change how the run ended.
@@ -56,7 +56,7 @@ def work_time(project: Project, state: State) -> WorkTime:
     return WorkTime(spans, state.tasks)
 
 
-def tell_github(snapshot: Snapshot, result: RunResult, request: Request) -> None:
+def tell_github(snapshot: Snapshot, result: RunResult, request: RunRequest) -> None:
     """Mark failures at their lines of the plan and write the step's summary."""
     from nova_core.console.github import error_commands, step_summary
 

@@ -13,12 +13,12 @@ from nova_core.model import is_safe_id
 from nova_core.text import clean
 
 if TYPE_CHECKING:
-    from nova_core.cli.request import Request
+    from nova_core.cli.request import RunRequest
     from nova_core.files.project import Project
     from nova_core.runs.result import RunResult, Snapshot
 
 
-def write_files(request: Request, snapshot: Snapshot, result: RunResult) -> None:
+def write_files(request: RunRequest, snapshot: Snapshot, result: RunResult) -> None:
     """Write each file that was asked for; a failure to write one is said and changes nothing else."""
     if request.junit:
         write_or_tell(request.junit, junit(request, snapshot))
@@ -31,7 +31,7 @@ def write_files(request: Request, snapshot: Snapshot, result: RunResult) -> None
             note(f"nova: no trace: {clean(problem.message)}")
 
 
-def junit(request: Request, snapshot: Snapshot) -> bytes:
+def junit(request: RunRequest, snapshot: Snapshot) -> bytes:
     """The results as JUnit XML."""
     from nova_core.exports.junit import junit_xml
 
@@ -47,9 +47,9 @@ def summary(snapshot: Snapshot, result: RunResult) -> bytes:
     return readable(summary_of(snapshot, result))
 
 
-def trace(request: Request, snapshot: Snapshot) -> bytes:
+def trace(request: RunRequest, snapshot: Snapshot) -> bytes:
     """The attempts of the run, from its history. Raises `EnvironmentProblem` if that cannot be read."""
-    from nova_core.cli.trace import trace_of
+    from nova_core.exports.trace import trace_of
     from nova_core.runs.history import Run, RunSummary, runs_in
 
     own, database = snapshot.state.run.id, request.project.database

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Collection, Iterable
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -16,6 +18,32 @@ if TYPE_CHECKING:
     from nova_core.state.schema import State
 
 DEFAULT_PLAN = "CASCADE.md"
+
+
+Given = TypeVar("Given")
+
+
+def expanded(
+    options: type[Given],
+) -> Callable[[Callable[[typer.Context, Given], int]], Callable[..., int]]:
+    """Have a command take one value for all its options: each field of the struct `options` is one of them."""
+
+    def expand(command: Callable[[typer.Context, Given], int]) -> Callable[..., int]:
+        @wraps(command)
+        def expanded_command(context: typer.Context, **given: Any) -> int:
+            return command(context, options(**given))
+
+        hints = get_type_hints(options, include_extras=True)
+        fields = (
+            field.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[name])
+            for name, field in signature(options).parameters.items()
+        )
+        context = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        expanded_command.__signature__ = Signature([context, *fields])  # type: ignore[attr-defined]
+        expanded_command.__annotations__ = {"context": typer.Context, **hints}
+        return expanded_command
+
+    return expand
 
 
 def enter(directory: str | None) -> str | None:

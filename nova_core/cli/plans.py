@@ -138,15 +138,16 @@ def plan(
                nova plan --explain
     """
     from nova_core.cli.preview import preview, saved_tasks
+    from nova_core.cli.request import RunRequest
     from nova_core.cli.run import configured
     from nova_core.importers import read_plan
     from nova_core.plan.phases import with_settings
-    from nova_core.plan.selection import Selection
 
-    project, config = here(), configured({})
-    for line in changed_lines(with_settings(read_plan(plan, config.plan), config), saved_tasks(project)):
+    request = RunRequest(plan, here(), configured({}), rerun_changed=rerun_changed)
+    now = with_settings(read_plan(plan, request.config.plan), request.config)
+    for line in changed_lines(now, saved_tasks(request.project)):
         note(line)
-    return preview(plan, project, Selection(), config, fresh=False, rerun_changed=rerun_changed, reasons=explain)
+    return preview(request, reasons=explain)
 
 
 def changed_lines(cascade: Cascade, tasks: Mapping[str, TaskState]) -> list[str]:

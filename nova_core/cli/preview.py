@@ -11,29 +11,27 @@ from nova_core.importers import read_plan
 from nova_core.plan.explain import Explanation, explain
 from nova_core.plan.phases import phase_named, unknown_phases, with_settings
 from nova_core.plan.scheduler import weights
-from nova_core.plan.selection import Selection
 from nova_core.text import clean, cut, duration, number_of, size
 
 if TYPE_CHECKING:
+    from nova_core.cli.request import RunRequest
     from nova_core.config import Config
     from nova_core.files.project import Project
     from nova_core.parser import Cascade
     from nova_core.state.schema import TaskState
 
 
-def preview(
-    plan: str, project: Project, selection: Selection, config: Config, *, fresh: bool, rerun_changed: bool,
-    reasons: bool,
-) -> int:  # fmt: skip
+def preview(request: RunRequest, *, reasons: bool) -> int:
     """Print the tasks that would run, in order, and those that lack something; with `reasons` every one, and why.
 
     The limits that hold beside the number of workers are told, too: not to standard output, which programs may read.
     """
-    cascade = with_settings(read_plan(plan, config.plan), config)
-    tasks = {} if fresh else saved_tasks(project)
-    order = weights(cascade.dag, cascade.tasks, {} if fresh else saved_durations(project))
+    project, config = request.project, request.config
+    cascade = with_settings(read_plan(request.plan, config.plan), config)
+    tasks = {} if request.fresh else saved_tasks(project)
+    order = weights(cascade.dag, cascade.tasks, {} if request.fresh else saved_durations(project))
     absent = absent_inputs(cascade, project) if config.inputs == "required" else {}
-    found = explain(cascade, tasks, selection.ids(cascade), order, rerun_changed, absent)
+    found = explain(cascade, tasks, request.selection.ids(cascade), order, request.rerun_changed, absent)
     for line in unknown_phases(cascade, config):
         note(f"warning: {clean(line)}")
     if reasons:

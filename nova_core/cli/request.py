@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOT_PASSED = {"detach", "directory", "ui", "ascii_only", "theme"}  # what an engine without a face has no use for
 
 
-class Request(msgspec.Struct, frozen=True):
+class RunRequest(msgspec.Struct, frozen=True):
     """A run: `arguments` are its command line for an engine without a face; `junit`, `summary` and `trace` are paths of
     files to write when it is over."""
 
@@ -42,7 +42,7 @@ class Request(msgspec.Struct, frozen=True):
             selection=self.selection, fresh=self.fresh, rerun_changed=self.rerun_changed,
         )  # fmt: skip
 
-    def again(self) -> Request:
+    def again(self) -> RunRequest:
         """The same run, to go on with: what starting over forgot is not forgotten twice."""
         return msgspec.structs.replace(self, fresh=False, rerun_changed=False)
 

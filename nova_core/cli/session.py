@@ -9,11 +9,10 @@ import msgspec
 
 from nova_core.cli.failures import crash, show_error
 from nova_core.cli.output import note
-from nova_core.cli.request import Request
+from nova_core.cli.request import RunRequest
 from nova_core.config import Config
 from nova_core.errors import NovaError, RunLockedError, StateError
 from nova_core.files.project import Project
-from nova_core.launch.launcher import Launcher
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import TaskState, TaskStatus
@@ -30,30 +29,21 @@ _SHOWN = 8  # tasks named while their workers end
 class Engines:
     """Makes the engines of one run: the first as it was asked for, those after it to go on with it."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: RunRequest) -> None:
         self._request = request
 
     def __call__(self) -> Orchestrator:
         engine = self._request.engine()
         self._request = self._request.again()
         try:
-            require_commands(engine)
+            engine.require_commands()  # before the screen opens, not on it
         except BaseException:
             engine.close()
             raise
         return engine
 
 
-def require_commands(engine: Orchestrator) -> None:
-    """Raise `EnvironmentProblem` if nothing can run a task that is left: before the screen opens, not on it."""
-    open_ids = (i for i in engine.board.work if engine.board.state(i).status is not TaskStatus.COMPLETED)
-    tasks = [engine.cascade.tasks[i] for i in sorted(open_ids, key=engine.cascade.dag.index.__getitem__)]
-    of_each_kind = {(task.agent, bool(task.command)): task for task in reversed(tasks)}  # the same answer for all of it
-    launcher = Launcher(engine.project, engine.config, "", "", b"", ())
-    launcher.require_commands(sorted(of_each_kind.values(), key=lambda task: task.line), engine.cascade.path)
-
-
-def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> int:
+def run_interface(request: RunRequest, *, ascii_only: bool, theme: str | None) -> int:
     """Run the plan with the interface in front; returns the exit code. Raises `NovaError` before the screen opens."""
     try:
         source = LiveSource(Engines(request))
@@ -71,7 +61,7 @@ def run_interface(request: Request, *, ascii_only: bool, theme: str | None) -> i
         source.close()
 
 
-def goes_on_elsewhere(request: Request) -> bool:
+def goes_on_elsewhere(request: RunRequest) -> bool:
     """Whether the engine that is alive runs just this plan, and nobody wants that done anew."""
     try:
         runs = StateManager(request.project.state_file).load().project.cascade_file
@@ -81,7 +71,7 @@ def goes_on_elsewhere(request: Request) -> bool:
     return same and not request.fresh and not request.rerun_changed
 
 
-def joined(request: Request) -> str:
+def joined(request: RunRequest) -> str:
     """What is told to somebody who wanted to start a run that goes on already."""
     unused = " ".join(request.arguments[2:-2])
     said = "this run goes on already: you look at it and may act; leaving changes nothing"
@@ -115,7 +105,7 @@ def is_open(task: TaskState) -> bool:
     return task.is_running or (task.status is TaskStatus.PENDING and not task.is_blocked)
 
 
-def leave(source: LiveSource, ended: Ended, request: Request) -> int:
+def leave(source: LiveSource, ended: Ended, request: RunRequest) -> int:
     """Do with the run what was chosen, say so on the normal screen, and return the exit code."""
     keep_quiet_if_gone()
     if ended.failure is not None:
@@ -156,7 +146,7 @@ def running(source: LiveSource) -> list[str]:
     return [i for i, task in source.tasks.items() if task.is_running]
 
 
-def hand_over(source: LiveSource, request: Request) -> int:
+def hand_over(source: LiveSource, request: RunRequest) -> int:
     """Leave the workers running with an engine in the background to look after them; returns the exit code."""
     from nova_core.cli.detach import start_detached
 
@@ -188,7 +178,7 @@ def end_workers(source: LiveSource, signals: list[int]) -> None:
             note(f"ending {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
 
 
-def finish(source: LiveSource, request: Request, signals: list[int]) -> int:
+def finish(source: LiveSource, request: RunRequest, signals: list[int]) -> int:
     """Print the summary of `nova run`; returns the exit code, that of a signal if one ended the run."""
     from nova_core.cli.ending import finish as summarize
 

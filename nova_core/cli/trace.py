@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from nova_core.cli.options import Directory
-
-if TYPE_CHECKING:
-    from nova_core.files.project import Project
-    from nova_core.runs.history import Run
 
 
 def trace(
@@ -34,6 +30,7 @@ def trace(
     from nova_core.cli.options import here
     from nova_core.cli.output import out
     from nova_core.cli.tables import runs_here
+    from nova_core.exports.trace import trace_of
 
     data = readable(trace_of(here(), choose(runs_here(), run)))
     if output is None:
@@ -41,12 +38,3 @@ def trace(
     else:
         write(output, data)
     return 0
-
-
-def trace_of(project: Project, run: Run) -> dict[str, object]:
-    """The trace of a run of the project. Raises `EnvironmentProblem` if its history cannot be read."""
-    from nova_core.exports.trace import load_told, trace_document
-
-    aside, name = run.summary.put_aside, project.database.name
-    path = project.database if aside is None else project.old_dir / aside / name
-    return trace_document(run, load_told(path, run.summary.id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -209,15 +209,12 @@ class LinesView(Widget, can_focus=True):
 
     # mouse and size
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+    @on(events.MouseScrollDown)
+    @on(events.MouseScrollUp)
+    def _wheel(self, event: events.MouseEvent) -> None:
         """The wheel moves the view, not the cursor."""
         event.stop()
-        self._scroll_by(_WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel moves the view, not the cursor."""
-        event.stop()
-        self._scroll_by(-_WHEEL)
+        self._scroll_by(_WHEEL if isinstance(event, events.MouseScrollDown) else -_WHEEL)
 
     def on_click(self, event: events.Click) -> None:
         """Choose a line; open it with the second click."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -224,15 +224,12 @@ class TaskTree(TreeCanvas, can_focus=True):
 
     # mouse and size
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+    @on(events.MouseScrollDown)
+    @on(events.MouseScrollUp)
+    def _wheel(self, event: events.MouseEvent) -> None:
         """The wheel moves the view, not the cursor."""
         event.stop()
-        self._scroll(_WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel moves the view, not the cursor."""
-        event.stop()
-        self._scroll(-_WHEEL)
+        self._scroll(_WHEEL if isinstance(event, events.MouseScrollDown) else -_WHEEL)
 
     def _scroll(self, rows: int) -> None:
         top = min(max(0, self._top + rows), max(0, len(self._rows) - self._height))

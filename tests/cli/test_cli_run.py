@@ -22,7 +22,7 @@ from typer.main import get_command
 
 from nova_core.cli import views
 from nova_core.cli.app import alone
-from nova_core.cli.request import Request, headless_arguments
+from nova_core.cli.request import RunRequest, headless_arguments
 from nova_core.config import Config
 from nova_core.files.lock import engine_alive
 from nova_core.files.project import Project
@@ -382,7 +382,7 @@ def test_an_engine_without_a_face_gets_the_same_run(arguments: list[str], kept: 
 def test_a_takeover_starts_nothing_over() -> None:
     """What --fresh forgot is not forgotten again, and the number of workers is that of now."""
     arguments = ("run", "--no-ui", "--jobs=2", "--fresh", "--only=A", "--", "CASCADE.md")
-    request = Request("CASCADE.md", Project(), Config(), arguments=arguments)
+    request = RunRequest("CASCADE.md", Project(), Config(), arguments=arguments)
     assert request.take_over(5) == ("run", "--no-ui", "--jobs=5", "--only=A", "--", "CASCADE.md")
 
 

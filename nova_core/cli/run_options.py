@@ -1,0 +1,101 @@
+"""The options of `nova run`, each declared once."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from nova_core.cli.interface import Ascii, Theme
+from nova_core.cli.options import Directory, Plan
+from nova_core.errors import UsageError
+from nova_core.plan.selection import Selection
+
+Words = list[str] | None
+
+
+class RunOptions(msgspec.Struct, frozen=True):
+    """What `nova run` was asked for, as it was typed."""
+
+    plan: Plan
+    ui: Annotated[
+        bool | None,
+        typer.Option(
+            "--ui/--no-ui", help="Open the full-screen interface, or only print progress.", show_default=False
+        ),
+    ] = None
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Most workers at once.")] = None
+    command: Annotated[str | None, typer.Option(metavar="LINE", help="Shell line to run for every task.")] = None
+    agent: Annotated[str | None, typer.Option(metavar="NAME", help="Agent for every task (see nova doctor).")] = None
+    only: Annotated[Words, typer.Option(metavar="IDS", help="Only these tasks (comma separated, repeatable).")] = None
+    until: Annotated[Words, typer.Option(metavar="ID", help="Only this task and what it depends on.")] = None
+    branch: Annotated[Words, typer.Option(metavar="NAME", help="Only the tasks of this branch.")] = None
+    group: Annotated[Words, typer.Option(metavar="NAME", help="Only the tasks of this group.")] = None
+    phase: Annotated[
+        Words, typer.Option(metavar="NAME", help="Only the tasks of this phase: 01-analysis, or analysis.")
+    ] = None
+    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print what would run; start nothing.")] = False
+    explain: Annotated[bool, typer.Option("--explain", help="Like -n, with the reason for every task.")] = False
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing more after the first failure.")] = False
+    tick: Annotated[bool, typer.Option("--tick", help="Tick the boxes of finished tasks in a tasks.md.")] = False
+    retries: Annotated[int | None, typer.Option(min=0, metavar="N", help="Times to retry a failed task.")] = None
+    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time for a task, such as 30m.")] = None
+    idle_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time without any output.")] = None
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was done and start over.")] = False
+    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Redo tasks whose plan text changed.")] = False
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background; return once it has begun.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False
+    junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None
+    summary: Annotated[str | None, typer.Option(metavar="FILE", help="Write what came of it as JSON (docs/ci.md).")] = (
+        None
+    )
+    trace: Annotated[str | None, typer.Option(metavar="FILE", help="Write a trace for ui.perfetto.dev.")] = None
+    budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start nothing above this cost.")] = None
+    ascii_only: Ascii = False
+    theme: Theme = None
+    directory: Directory = None
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that were given, as `Config` names them. Raises `UsageError` for a value that is none."""
+        if self.budget is not None and not math.isfinite(self.budget):
+            raise UsageError("--budget: must be an amount of US dollars", hint="leave it out for no limit")
+        given = {
+            "jobs": self.jobs, "command": self.command, "agent": (self.agent,) if self.agent else None,
+            "retries": self.retries, "budget": self.budget, "timeout": seconds("--timeout", self.timeout),
+            "idle_timeout": seconds("--idle-timeout", self.idle_timeout), "fail_fast": self.fail_fast or None,
+            "tick": self.tick or None,
+        }  # fmt: skip
+        return {name: value for name, value in given.items() if value is not None}
+
+    def selection(self) -> Selection:
+        """The tasks that were asked for. Raises `UsageError` for an option that names none."""
+        return Selection(
+            only=split("--only", self.only),
+            until=split("--until", self.until),
+            branches=tuple(self.branch or ()),
+            groups=tuple(self.group or ()),
+            phases=tuple(self.phase or ()),
+        )
+
+
+def seconds(flag: str, text: str | None) -> float | None:
+    """The duration a flag was given."""
+    if text is None:
+        return None
+    from nova_core.text import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        message, _, hint = str(error).partition(": ")
+        raise UsageError(f"{flag}: {message}", hint=hint) from None
+
+
+def split(flag: str, values: Words) -> tuple[str, ...]:
+    """`--only F1,F2 --only F3` as three ids. Raises `UsageError` for no id: that must not mean every task."""
+    words = tuple(word for value in values or () for part in value.split(",") if (word := part.strip()))
+    if values and not words:
+        raise UsageError(f"{flag} names no task", hint="leave it out for all tasks")
+    return words
