@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 
 from nova_core.agents import FORMATS
 from nova_core.agents.adapters import ADAPTERS, Permissions
-from nova_core.agents.commands import GROUPS
+from nova_core.agents.commands import check_pattern
 from nova_core.agents.pricing import Price
 from nova_core.agents.template import check_argument
 from nova_core.errors import InputError, InputNotFoundError, Problem
@@ -26,13 +25,16 @@ from nova_core.files.typed_yaml import (
     fields_of,
     kind_of,
     plain,
-    read_argument,
+    read_arguments,
+    read_choice,
     read_count,
     read_duration,
+    read_lines,
     read_number,
     read_size,
     read_text,
     read_truth,
+    read_variables,
 )
 from nova_core.files.yaml_file import Document, load_yaml
 from nova_core.model import PlanOptions, Task
@@ -43,44 +45,10 @@ DEFAULT_FILE = "nova.yaml"
 def _read_command(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError('must be a list of texts, such as [claude, -p, "{prompt}"]')
-    arguments = tuple(map(read_argument, value))
+    arguments = read_arguments(value)
     for argument in arguments:
         check_argument(argument)
     return arguments
-
-
-def _read_arguments(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ValueError("must be a list of texts, such as [--effort, high]")
-    return tuple(map(read_argument, value))
-
-
-def _read_lines(value: object) -> tuple[str, ...]:
-    """One shell line, or a list of them."""
-    return tuple(map(read_text, value if isinstance(value, list) else [value]))
-
-
-def _read_line(value: object) -> str:
-    """A regular expression whose named groups mean something."""
-    text = read_text(value)
-    try:
-        names = set(re.compile(text).groupindex)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
-    if not names or names - set(GROUPS):
-        known = ", ".join(GROUPS)
-        raise ValueError(f"has {'no' if not names else 'unknown'} named groups: write (?P<step>...), known are {known}")
-    return text
-
-
-def _read_choice(*choices: str) -> Read:
-    def read(value: object) -> str:
-        text = read_text(value).strip()
-        if text not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}, not {kind_of(value)}")
-        return text
-
-    return read
 
 
 def _read_gate(value: object) -> str | None:
@@ -94,25 +62,14 @@ def _read_gate(value: object) -> str | None:
         raise ValueError(f"must be true, false or advice, not {kind_of(value)}") from None
 
 
-def _read_permissions(value: object) -> Permissions:
-    return Permissions(_read_choice(*Permissions)(value))
-
-
-def _read_variables(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
-    for name in data if isinstance(data, dict) else ():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            reader.fail((*keys, name), "not a name for an environment variable", "use letters, digits and `_`")
-    return reader.named(keys, data, plain(read_argument))
-
-
 Seconds = Annotated[float, plain(read_duration)]
 SecondsAboveZero = Annotated[float, plain(above_zero(read_duration))]
 Dollars = Annotated[float, plain(above_zero(read_number))]
 Cores = Annotated[float, plain(above_zero(read_number))]
 Bytes = Annotated[int, plain(above_zero(read_size))]
 Count = Annotated[int, plain(above_zero(read_count))]
-Variables = Annotated[Mapping[str, str], _read_variables]
-ShellLines = Annotated[tuple[str, ...], plain(_read_lines)]
+Variables = Annotated[Mapping[str, str], read_variables]
+ShellLines = Annotated[tuple[str, ...], plain(read_lines)]
 
 
 class AgentConfig(msgspec.Struct, frozen=True):
@@ -127,13 +84,13 @@ class AgentConfig(msgspec.Struct, frozen=True):
     command: Annotated[tuple[str, ...], plain(_read_command)] = ()
     env: Variables = {}
     model: str | None = None
-    use: Annotated[str, plain(_read_choice(*ADAPTERS))] | None = None
-    permissions: Annotated[Permissions, plain(_read_permissions)] = Permissions.SAFE
+    use: Annotated[str, plain(read_choice(*ADAPTERS))] | None = None
+    permissions: Permissions = Permissions.SAFE
     max_turns: Count | None = None
     budget: Dollars | None = None
-    args: Annotated[tuple[str, ...], plain(_read_arguments)] = ()
-    parser: Annotated[str, plain(_read_choice(*FORMATS))] | None = None
-    line: Annotated[str, plain(_read_line)] | None = None
+    args: Annotated[tuple[str, ...], plain(read_arguments)] = ()
+    parser: Annotated[str, plain(read_choice(*FORMATS))] | None = None
+    line: Annotated[str, plain(lambda value: check_pattern(read_text(value)))] | None = None
     provider: str | None = None
     mcp: bool = True
     cpu: Cores | None = None
@@ -223,7 +180,7 @@ class Config(msgspec.Struct, frozen=True):
     milestones: str | None = None
     plan: PlanOptions = PlanOptions()
     phases: Mapping[str, PhaseConfig] = {}
-    inputs: Annotated[str, plain(_read_choice("required", "advice"))] = "required"
+    inputs: Annotated[str, plain(read_choice("required", "advice"))] = "required"
     hooks: HooksConfig = HooksConfig()
     origins: Mapping[str, str] = {}
 

@@ -19,6 +19,18 @@ GROUPS = (
 _MOST_LINE = 2000  # characters of a line that the user's pattern is tried on
 
 
+def check_pattern(text: str) -> str:
+    """The text, if it is a regular expression whose named groups mean something. Raises `ValueError` otherwise."""
+    try:
+        names = set(re.compile(text).groupindex)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    if not names or names - set(GROUPS):
+        known = ", ".join(GROUPS)
+        raise ValueError(f"has {'no' if not names else 'unknown'} named groups: write (?P<step>...), known are {known}")
+    return text
+
+
 class CommandLog(AgentLog):
     """Any command: the lines `Token usage: input=1, output=2, cache_read=3, cache_creation=4` are summed."""
 

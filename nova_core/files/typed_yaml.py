@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import StrEnum
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -88,6 +89,30 @@ def read_names(value: object) -> tuple[str, ...]:
     if not isinstance(items, list):
         raise ValueError(f"must be a name or a list of names, not {kind_of(value)}")
     return tuple(read_text(item).strip() for item in items)
+
+
+def read_arguments(value: object) -> tuple[str, ...]:
+    """A list of any texts."""
+    if not isinstance(value, list):
+        raise ValueError("must be a list of texts, such as [--effort, high]")
+    return tuple(map(read_argument, value))
+
+
+def read_lines(value: object) -> tuple[str, ...]:
+    """One text, or a list of them."""
+    return tuple(map(read_text, value if isinstance(value, list) else [value]))
+
+
+def read_choice(*choices: str) -> Read:
+    """One of these words."""
+
+    def read(value: object) -> str:
+        text = read_text(value).strip()
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}, not {kind_of(value)}")
+        return text
+
+    return read
 
 
 def kind_of(value: object) -> str:
@@ -182,6 +207,14 @@ def map_of(field: Field) -> Field:
     return lambda reader, keys, data: reader.named(keys, data, field)
 
 
+def read_variables(reader: Reader, keys: Keys, data: object) -> Any:
+    """A mapping from names of environment variables to texts."""
+    for name in data if isinstance(data, dict) else ():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            reader.fail((*keys, name), "not a name for an environment variable", "use letters, digits and `_`")
+    return reader.named(keys, data, plain(read_argument))
+
+
 def list_of(field: Field) -> Field:
     """A list of values of one kind, as a tuple of the good ones."""
 
@@ -245,6 +278,8 @@ def field_of(kind: Any) -> Field:
         return map_of(field_of(inner[1]))
     if kind in _BY_TYPE:
         return plain(_BY_TYPE[kind])
+    if issubclass(kind, StrEnum):
+        return plain(lambda value: kind(read_choice(*kind)(value)))
     return struct(kind, fields_of(kind), *(field.name for field in msgspec.structs.fields(kind) if field.required))
 
 
