@@ -51,6 +51,10 @@ def _read_command(value: object) -> tuple[str, ...]:
     return arguments
 
 
+def _read_line(value: object) -> str:
+    return check_pattern(read_text(value))
+
+
 def _read_gate(value: object) -> str | None:
     """`true` is a barrier; `advice` is shown, and keeps nobody waiting."""
     text = read_text(value).strip()
@@ -90,7 +94,7 @@ class AgentConfig(msgspec.Struct, frozen=True):
     budget: Dollars | None = None
     args: Annotated[tuple[str, ...], plain(read_arguments)] = ()
     parser: Annotated[str, plain(read_choice(*FORMATS))] | None = None
-    line: Annotated[str, plain(lambda value: check_pattern(read_text(value)))] | None = None
+    line: Annotated[str, plain(_read_line)] | None = None
     provider: str | None = None
     mcp: bool = True
     cpu: Cores | None = None
