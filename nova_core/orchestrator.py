@@ -96,8 +96,8 @@ class Orchestrator:
         try:
             known = self._load(selection or Selection(), rerun_changed)
             project, plan, store = self.project, self.cascade, self.store
-            self._observers = usual_observers(project, self.config, plan, store, self._disk, milestones)
-            keep_status_files(self._observers, project, plan, store, known, silent=fresh)
+            self.observers = usual_observers(project, self.config, plan, store, self._disk, milestones)
+            keep_status_files(self.observers, project, plan, store, known, silent=fresh)
             self._require_disk(self.store.flush())
         except BaseException:
             self.close()
@@ -130,7 +130,7 @@ class Orchestrator:
     def _follow_plan(self, cascade: Cascade) -> None:
         """The plan was changed while it runs."""
         self.cascade = cascade
-        self._observers.take_plan(cascade)
+        self.observers.take_plan(cascade)
 
     def _require_disk(self, done: bool) -> None:
         if not done:
@@ -250,8 +250,8 @@ class Orchestrator:
         if self._executor is not None:
             self._executor.close()
             self._executor = None
-        if hasattr(self, "_observers"):
-            self._observers.close()
+        if hasattr(self, "observers"):
+            self.observers.close()
         if hasattr(self, "store"):
             self.store.close()
         self._lock.close()
@@ -275,11 +275,11 @@ class Orchestrator:
         growth = Growth(self.board, launcher, self.config, self._watch, self._latest, self._follow_plan)
         mail = Mail(Inbox(self.project.inbox_dir, self._disk), self.store, attempts, secret, self.apply)
         self._loop = Loop(
-            self.board, executor, attempts, mail, growth, self._observers, self._brakes, self._clock,
+            self.board, executor, attempts, mail, growth, self.observers, self._brakes, self._clock,
             workers=lambda: self.max_workers, obey=self._obey_posted,
         )  # fmt: skip
         if launch:
-            self._observers.begin()
+            self.observers.begin()
             self._announce(prices)
         attempts.quotas.forget_blocks()
         left = executor.recover()
@@ -330,8 +330,8 @@ class Orchestrator:
 
     def _finish(self, loop: Loop) -> RunResult:
         store = self.store
-        self._observers.turn()
-        self._observers.look()
+        self.observers.turn()
+        self.observers.look()
         result = summarize(
             self.board.counted, store.snapshot(), self._clock.monotonic() - self._started, self._clock.now(),
             stopped=bool(loop.stopping), over_budget=self._brakes.over_budget,
@@ -344,7 +344,7 @@ class Orchestrator:
             loop.turn(_PATIENCE, start=False)
         self._require_disk(not store.disk_error)
         before = self._brakes.stops, self._detached
-        self._observers.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
+        self.observers.finish(None if before[1] else result, lambda: (self._brakes.stops, self._detached) != before)
         return result
 
 

@@ -14,10 +14,10 @@ from nova_core.command import Command, CommandKind
 from nova_core.model import is_safe_id
 from nova_core.runs.rollup import Shown
 from nova_core.watch.allowed import AT_WORK, FITS, OF_THE_RUN, OVER, is_allowed
-from nova_core.watch.source import LOOKING, EngineState
+from nova_core.watch.source import EngineState
 from nova_tui import outside
 from nova_tui.choice import QuitChoice
-from nova_tui.refusals import COPIES, refusal
+from nova_tui.refusals import COPIES, LOOKING, refusal
 from nova_tui.rows import Finder
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.run_screen import RunScreen

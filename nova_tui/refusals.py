@@ -7,6 +7,7 @@ from nova_core.watch.allowed import FITS
 from nova_core.watch.view_model import ViewModel
 from nova_tui.views.line import plain
 
+LOOKING = "looking only: C takes control"
 COPIES = ("copy_id", "copy_log")
 _ALL = "; nova run --fresh runs all again"
 _NOTHING = {

@@ -63,7 +63,8 @@ def of_event(event: Event) -> Toast | None:
 
 def of_notice(notice: Notice) -> Toast:
     """The answer to a command."""
-    return Toast("", shorten(notice.text, _WIDTH), "information" if notice.ok else "warning", answer=True)
+    text = f"{notice.text}; nothing runs: p goes on" if notice.idle else notice.text
+    return Toast("", shorten(text, _WIDTH), "information" if notice.ok else "warning", answer=True)
 
 
 class Toaster:

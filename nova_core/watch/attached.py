@@ -149,10 +149,9 @@ class AttachedSource:
         try:
             alive = engine_alive(self.project.lock_file) is not None
             reply = send_command(self.project.inbox_dir, command) if alive else apply_offline(self.project, command)
-            text = reply.message if reply else "the engine did not answer"
-            if reply and reply.ok and not alive and command.kind in _TO_RUN and not self._starting:
-                text += "; nothing runs: p goes on"
-            self._notices.append(Notice(bool(reply and reply.ok), text))
+            ok, text = (reply.ok, reply.message) if reply else (False, "the engine did not answer")
+            idle = ok and not alive and command.kind in _TO_RUN and not self._starting
+            self._notices.append(Notice(ok, text, idle))
         except (NovaError, OSError) as error:
             self._notices.append(Notice(False, str(error)))
 

@@ -20,7 +20,7 @@ from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import ProjectState, RunState, TaskState
 
-LOOKING = "looking only: C takes control"
+LOOKING = "looking only"
 WAS_PAUSED = "the run was paused: it goes on"
 # Bookkeeping: not for a list that a person reads.
 QUIET = {EventKind.TASK_PROGRESS, EventKind.TASK_RUNNING, EventKind.TASK_VERIFYING, EventKind.TASK_BLOCKED}
@@ -37,10 +37,11 @@ class EngineState(StrEnum):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """The answer to a command, in one line."""
+    """The answer to a command, in one line. `idle` says that it waits for an engine, and that none is at work."""
 
     ok: bool
     text: str
+    idle: bool = False
 
 
 class Update(msgspec.Struct, frozen=True):

@@ -8,9 +8,10 @@ from nova_core.runs.rollup import Shown
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import Reason, TaskStatus
 from nova_core.text import duration
-from nova_core.watch.source import LOOKING, EngineState
+from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import chars
+from nova_tui.refusals import LOOKING
 from nova_tui.views.line import plain
 
 _INPUTS = 3  # named, at most, where there is little room
