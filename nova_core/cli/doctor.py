@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from nova_core import __version__
 from nova_core.cli.options import AsJson, Directory, here
 from nova_core.cli.output import columns, out_json, out_lines, paint
 from nova_core.errors import NovaError
@@ -67,7 +68,7 @@ def doctor(as_json: AsJson = False, directory: Directory = None) -> int:
 def all_findings() -> Iterator[Finding]:
     """Look at everything, one after the other."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        python, kernel, children, directory_of_project, disk, git, agents, surroundings,
+        python, command, kernel, children, directory_of_project, disk, git, agents, surroundings,
     )  # fmt: skip
     for check in checks:
         yield from check()
@@ -76,6 +77,20 @@ def all_findings() -> Iterator[Finding]:
 def python() -> Iterator[Finding]:
     """The interpreter, which workers' holders use too."""
     yield Finding(Level.OK, "python", f"{platform.python_version()} at {sys.executable}")
+
+
+def command() -> Iterator[Finding]:
+    """People and workers type `nova`: another project has a command of that name, and so has an older Nova."""
+    found = shutil.which("nova")
+    if found is None:
+        return
+    version = version_of([found, "--version"])
+    if version == f"nova {__version__}":
+        yield Finding(Level.OK, "command", f"{found} ({version})")
+    else:
+        own = os.path.dirname(sys.executable)
+        told = f"{found} comes first on PATH, and is another program ({version}), which workers would report to"
+        yield Finding(Level.WARNING, "command", f"{told}; put {own} before it, or remove it")
 
 
 def kernel() -> Iterator[Finding]:

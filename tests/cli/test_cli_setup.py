@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cli_process import nova
 
+from nova_core import __version__
 from nova_core.cli import doctor
 from nova_core.cli.doctor import Level
 
@@ -171,6 +172,22 @@ def test_doctor_on_a_good_day(tmp_path: Path) -> None:
     done = nova("doctor", cwd=tmp_path)
     assert done.returncode == 0
     assert "agent 1.2.3" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "level"), [(f"nova {__version__}", "ok"), ("nova 0.0.1", "warning"), ("18.13.1", "warning")]
+)
+def test_doctor_notices_another_nova(said: str, level: str, tmp_path: Path) -> None:
+    """The `nova` that comes first on PATH is named, with what to do if it is another project's or another version."""
+    program = tmp_path / "bin" / "nova"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho {said}\n")
+    program.chmod(0o755)
+    done = nova("doctor", "--json", cwd=tmp_path, env={"PATH": f"{program.parent}:{os.environ['PATH']}"})
+    found = next(finding for finding in json.loads(done.stdout) if finding["what"] == "command")
+    assert (found["level"], str(program) in found["detail"]) == (level, True)
+    assert ("put " in found["detail"]) == (level == "warning")
+    assert done.returncode == 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
