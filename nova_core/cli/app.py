@@ -109,7 +109,7 @@ def build(names: Iterable[str]) -> typer.Typer:
 
 def alone(name: str, about: str = "") -> typer.Typer:
     """A program that is nothing but this command, with help of its own."""
-    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings=CONTEXT, help=about or None)(
         getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name)
     )
