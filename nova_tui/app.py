@@ -146,6 +146,9 @@ class NovaApp(RunActions):
         """Take what is new to the screen in front; returns how much that was."""
         update = self.source.poll()
         dirty = self.model.apply(update, self.clock.now())
+        if self.front.is_gone:
+            self._to_main()
+            self.notify("the plan no longer has what was shown here", severity="warning", markup=False)
         self.front.take(dirty, tick)
         new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)
@@ -259,9 +262,12 @@ class NovaApp(RunActions):
 
     def go_to(self, task_id: str) -> None:
         """Show the task in the tree."""
+        self._to_main()
+        self.main.tasks.go_to(task_id)
+
+    def _to_main(self) -> None:
         while self.screen is not self.main and len(self.screen_stack) > 1:
             self.pop_screen()
-        self.main.tasks.go_to(task_id)
 
 
 def _collect_again() -> None:

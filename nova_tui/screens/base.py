@@ -78,8 +78,8 @@ class ViewScreen(RunScreen):
     # only while it is in front
 
     def take(self, dirty: Dirty, tick: bool) -> None:
-        """Draw anew once a second."""
-        if tick:
+        """Draw anew once a second, and for another plan."""
+        if tick or dirty.everything:
             self.redraw()
         self.renew_keys()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from nova_core.watch.view_model import ViewModel
+from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import deps
 from nova_tui.widgets.lines_view import LinesView
@@ -38,6 +38,11 @@ class DepsScreen(ViewScreen):
         """The graph has the cursor."""
         self.view.focus()
 
+    def take(self, dirty: Dirty, tick: bool) -> None:
+        if dirty.everything:
+            self._rows = deps.rows(self.model.cascade.dag)
+        super().take(dirty, tick)
+
     def redraw(self) -> None:
         """The graph with the marks of now."""
         self.say(deps.title(self.model, self.room))
@@ -49,7 +54,7 @@ class DepsScreen(ViewScreen):
         self._redraw_tree()
 
     def _redraw_tree(self) -> None:
-        if self.selected_task is not None:
+        if self.selected_task in self.model.cascade.tasks:
             self.tree_view.show(deps.tree(self.model, self.selected_task, self.tree_view.room))
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:

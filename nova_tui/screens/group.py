@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova_core.watch.view_model import ViewModel
+from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.screens import open_task
 from nova_tui.screens.base import ViewScreen
 from nova_tui.screens.leading import tell_leading
@@ -21,6 +21,18 @@ class GroupScreen(ViewScreen):
         super().__init__(model)
         self.place = Place(branch, group)
         self._members = members.members(model, self.place)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the plan has no such branch or group any more."""
+        branch, group = self.place.branch, self.place.group
+        branches = self.model.cascade.branches
+        return branch is not None and (branch not in branches or (group is not None and group not in branches[branch]))
+
+    def take(self, dirty: Dirty, tick: bool) -> None:
+        if dirty.everything:
+            self._members = members.members(self.model, self.place)
+        super().take(dirty, tick)
 
     @property
     def selected_task(self) -> str | None:

@@ -61,6 +61,11 @@ class LogScreen(RunScreen):
         """The log itself."""
         return self.pane.view
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the task is no longer in the plan."""
+        return self.task_id not in self.model.cascade.tasks
+
     def compose(self) -> ComposeResult:
         """Heading, log, keys."""
         yield self._heading

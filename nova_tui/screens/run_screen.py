@@ -36,6 +36,11 @@ class RunScreen(Screen[None]):
         """Draw what an update changed; `tick` says that a second is over, so times are others."""
         raise NotImplementedError
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the plan, which may change while it runs, no longer has what the screen is about."""
+        return False
+
     def renew_keys(self) -> None:
         """Other keys may work: only if something that decides it has changed."""
         keys = self.decides_keys()

@@ -56,6 +56,11 @@ class TaskScreen(ViewScreen):
         """The task that is shown."""
         return self.task_id
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the task is no longer in the plan."""
+        return self.task_id not in self.model.cascade.tasks
+
     def compose(self) -> ComposeResult:
         """Details and log."""
         from nova_tui.widgets.log_pane import LogPane

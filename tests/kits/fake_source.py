@@ -50,7 +50,11 @@ class FakeSource:
         self.history: list[Event] = []
         self._queued: list[Event] = []
         self._notices: list[Notice] = []
-        self._engine_changed = False
+        self._engine_changed = self._reset = False
+
+    def replan(self, cascade: Cascade) -> None:
+        """The plan was changed."""
+        self.cascade, self._reset = cascade, True
 
     def feed(self, *events: Event) -> None:
         """Queue events for the next `poll`."""
@@ -74,6 +78,7 @@ class FakeSource:
         events, self._queued = tuple(self._queued), []
         notices, self._notices = tuple(self._notices), []
         engine, self._engine_changed = self._engine_changed, False
+        reset, self._reset = self._reset, False
         changed = {event.task for event in events if event.task is not None}
         for event in events:
             self.rev = max(self.rev, event.rev)
@@ -82,7 +87,7 @@ class FakeSource:
                 self.project_state = patched(self.project_state, event.patch, True)
             elif event.patch:
                 self.tasks[event.task] = patched(self.tasks.get(event.task, TaskState()), event.patch, False)
-        return Update(frozenset(changed), events, notices, engine_changed=engine)
+        return Update(frozenset(changed), events, notices, reset, engine)
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
         """Attempts of the task that are over, oldest first."""

@@ -1,0 +1,65 @@
+"""What a screen does when the plan of a run loses what the screen shows."""
+
+from __future__ import annotations
+
+import pytest
+from app_kit import beat, opened, settled
+from fake_source import demo_source
+from look import screen_text
+
+from nova_core.parser import parse_text
+from nova_tui.screens.group import GroupScreen
+
+SMALL = """# Orbit
+
+| Task ID | Task Name | What Changes | Depends On |
+| --- | --- | --- | --- |
+| P1 | Left | what | - |
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "stays"),
+    [
+        ("enter", "MainScreen"),
+        ("L", "MainScreen"),
+        ("enter x", "MainScreen"),
+        ("d", "DepsScreen"),
+        ("t", "TimelineScreen"),
+        ("e", "EventsScreen"),
+        ("dollar_sign", "CostScreen"),
+        ("S", "SummaryScreen"),
+    ],
+)
+async def test_a_task_leaves_the_plan_while_it_is_shown(keys: str, stays: str) -> None:
+    """The screens of that task go, and say so; the others show what is left."""
+    source = demo_source()
+    async with opened(source) as (app, pilot):
+        app.go_to("E3")
+        await pilot.press(*keys.split())
+        source.replan(parse_text(SMALL, "CASCADE.md"))
+        beat(app)
+        await settled(pilot)
+        assert type(app.screen).__name__ == stays
+        told = [n.message for n in app._notifications if "no longer" in n.message]
+        assert len(told) == (stays == "MainScreen")
+        await pilot.press("j", "k")
+        assert "E3" not in screen_text(app).splitlines()[-1]
+
+
+@pytest.mark.parametrize(("of_branch", "stays"), [(False, "GroupScreen"), (True, "MainScreen")])
+async def test_a_branch_leaves_the_plan_while_it_is_shown(of_branch: bool, stays: str) -> None:
+    """A group that is still there has other members."""
+    source = demo_source()
+    async with opened(source) as (app, pilot):
+        known = next(iter(app.model.cascade.branches))
+        app.push_screen(GroupScreen(app.model, known if of_branch else None))
+        await settled(pilot)
+        source.replan(parse_text(SMALL, "CASCADE.md"))
+        beat(app)
+        await settled(pilot)
+        assert type(app.screen).__name__ == stays
+        app.clear_notifications()
+        beat(app)
+        await settled(pilot)
+        assert "P1 Left" in screen_text(app)
