@@ -287,7 +287,7 @@ USAGE = {
     ),
     "a report from nowhere": Case(nothing, r"not inside a task that Nova started", 2, ("report", "--step", "x")),
     **{
-        f"{words[0]} before any run": Case(nothing, r"nothing has been run here yet", 2, words)
+        f"{words[0]} before any run": Case(nothing, r"no plan has been run here yet", 2, words)
         for words in (
             ("status",), ("logs", "F1"), ("why", "F1"), ("retry", "F1"), ("skip", "F1"), ("approve", "F1"),
             ("reject", "F1", "--reason", "r"), ("cancel", "--all"), ("pause",), ("resume",),

@@ -63,24 +63,24 @@ def show_version(wanted: bool) -> None:
 def entry(
     directory: Directory = None,
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.", callback=show_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """`make -j` for AI coding agents: runs a plan of tasks, in order of their dependencies, as many at once as allowed.
+    """`make -j` for AI coding agents: runs the tasks of a plan in dependency order, in parallel.
 
     \b
     Try:       nova demo
     Start:     nova init; nova check; nova run
     Look:      nova attach; nova status; nova progress; nova logs F1 -f; nova why F1; nova history; nova stats
-    Go on:     nova retry F1; nova run
+    Continue:  nova retry F1; nova run
 
     Exit codes: 0 all done, 1 a task failed, 2 usage, 3 the plan is invalid, 4 work remains, 5 budget reached,
-    7 another engine holds the run, 8 environment, 70 internal error, 130 and 143 stopped by a signal.
+    7 another engine is running, 8 environment, 70 internal error, 130 and 143 stopped by a signal.
     """
 
 
 def wanted_commands(arguments: Iterable[str]) -> list[str]:
-    """The commands that may be meant: those named anywhere on the line, or all (help, completion, a mistake)."""
+    """The commands that may be meant: those named anywhere on the line, or all (help, completion, an error)."""
     named = [name for name in COMMANDS if name in arguments]
     return list(COMMANDS) if not named or "_NOVA_COMPLETE" in os.environ else named
 
@@ -136,7 +136,7 @@ def run_cli(arguments: list[str], program: str = "nova", only: str | None = None
 
 
 def call(arguments: list[str], program: str, only: str | None, about: str) -> int:
-    """Dispatch to the command; every way to end but a broken output becomes a code."""
+    """Dispatch to the command; every way to end except a broken output becomes a code."""
     try:
         app = alone(only, about) if only else build(wanted_commands(arguments))
         result = app(arguments, prog_name=program, standalone_mode=False)
@@ -156,7 +156,7 @@ def call(arguments: list[str], program: str, only: str | None, about: str) -> in
 
 
 def misuse(error: Exception) -> int:
-    """Show a command line that cannot be understood, and return 2; 0 if the error is none of typer's about that."""
+    """Report a command line that is not valid, and return 2; 0 if the error is not one of typer's usage errors."""
     if not hasattr(error, "format_message") or not hasattr(error, "exit_code"):  # typer does not export their base
         return 0
     if type(error).__name__ == "NoArgsIsHelpError":

@@ -1,4 +1,4 @@
-"""`nova attach`: the interface on a run that another engine drives, or that nobody does."""
+"""`nova attach`: the interface on a run that another engine drives, or none."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nova_core.cli.options import Directory, here, load_state
 
 
 def attach(
-    control: Annotated[bool, typer.Option("--control", help="Also act: retry, cancel, pause; not just look.")] = False,
+    control: Annotated[bool, typer.Option("--control", help="Also act: retry, cancel, pause.")] = False,
     ascii_only: Ascii = False,
     theme: Theme = None,
     directory: Directory = None,
 ) -> int:
-    """Look at a run in the full-screen interface.
+    """Watch a run in the full-screen interface.
 
-    It may run in the background, in another terminal, or be over. Leaving changes nothing, and as many can look as
-    like to.
+    It may be running in the background or in another terminal, or be finished. Leaving changes nothing, and any number
+    of people can watch.
 
     \b
     Examples:  nova attach

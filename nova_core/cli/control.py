@@ -1,4 +1,4 @@
-"""Commands that change a run: carried out by the live engine, or on the saved state when there is none."""
+"""Commands that change a run: carried out by the engine, or on the saved state when no engine is running."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SomeIds = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The 
 
 
 def carry_out(command: Command) -> int:
-    """Have the command done, print the answer; 0, or 2 when it was refused."""
+    """Send the command and print the answer; 0, or 2 when it was rejected."""
     from nova_core.text import clean
 
     project = here()
@@ -28,12 +28,12 @@ def carry_out(command: Command) -> int:
     if reply.ok:
         out(clean(reply.message))
         return 0
-    note(f"nova: {clean(reply.message)}\nhint: nova status shows where the tasks stand")
+    note(f"nova: {clean(reply.message)}\nhint: nova status shows the state of the tasks")
     return 2
 
 
 def ask_engine(project: Project, command: Command) -> Reply | None:
-    """The live engine's answer; None when there is no engine."""
+    """The engine's answer; None when no engine is running."""
     from nova_core.files.inbox import send_command
     from nova_core.files.lock import engine_alive
 
@@ -44,7 +44,7 @@ def ask_engine(project: Project, command: Command) -> Reply | None:
     if reply is None and engine_alive(project.lock_file) is not None:
         raise EnvironmentProblem(
             f"the engine (pid {engine.pid}) did not answer within 5 seconds; nothing was changed",
-            hint="it may be stopped or very busy: try again, or look with nova status",
+            hint="try again, or check it with nova status: it may be suspended or very busy",
         )
     return reply
 
@@ -83,7 +83,7 @@ def retry(
 
 
 def skip(ids: Ids, directory: Directory = None) -> int:
-    """Count tasks as done without running them.
+    """Mark tasks as done without running them.
 
     Example: nova skip F3
     """
@@ -91,7 +91,7 @@ def skip(ids: Ids, directory: Directory = None) -> int:
 
 
 def approve(ids: Ids, directory: Directory = None) -> int:
-    """Approve tasks that wait for a person.
+    """Approve tasks that need approval.
 
     Example: nova approve F3 F4
     """
@@ -100,10 +100,10 @@ def approve(ids: Ids, directory: Directory = None) -> int:
 
 def reject(
     task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the task.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason; kept with the task.")],
     directory: Directory = None,
 ) -> int:
-    """Reject a task that waits for a person.
+    """Reject a task that needs approval.
 
     It fails, with your reason.
 
@@ -115,10 +115,10 @@ def reject(
 def cancel(
     ids: SomeIds = None,
     every: Annotated[bool, typer.Option("--all", help="Every running task.")] = False,
-    kill: Annotated[bool, typer.Option("--kill", help="At once, without time to end by themselves.")] = False,
+    kill: Annotated[bool, typer.Option("--kill", help="Kill them at once, without a grace period.")] = False,
     directory: Directory = None,
 ) -> int:
-    """End running tasks.
+    """Stop running tasks.
 
     They count as failed (cancelled) and can be retried.
 
@@ -130,9 +130,9 @@ def cancel(
 
 
 def pause(directory: Directory = None) -> int:
-    """Start nothing new until nova resume.
+    """Start no new tasks until nova resume.
 
-    Running tasks go on until they end.
+    Running tasks continue.
 
     Example: nova pause
     """

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def start_detached(project: Project, arguments: Iterable[str]) -> int:
-    """Start the run and say so; 0, or the exit code if it ended already.
+    """Start the run and print its pid; 0, or the exit code if it has already ended.
 
     `arguments` are those of `request.headless_arguments`.
     """
     pid, code, said = start_engine(project, arguments)
     if code is None:
         out(f"running in the background as pid {pid}")
-        note("hint: come back with: nova attach --control; end its tasks with nova cancel --all")
+        note("hint: open it with nova attach --control; stop its tasks with nova cancel --all")
         return 0
     if said:
         note(said)

@@ -1,4 +1,4 @@
-"""`nova doctor`: whether this machine and this directory give Nova what it needs."""
+"""`nova doctor`: checks whether this machine and this directory have what Nova needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VERSION_TIMEOUT = 10.0
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -37,7 +37,7 @@ COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red", Lev
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at."""
+    """One check and its result."""
 
     level: Level
     what: str
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 def doctor(as_json: AsJson = False, directory: Directory = None) -> int:
     """Check Python, kernel, disk, git and agents.
 
-    Exit code 8 if something will not work.
+    The exit code is 8 if something will not work.
 
     Example: nova doctor -C my-project
     """
@@ -66,7 +66,7 @@ def doctor(as_json: AsJson = False, directory: Directory = None) -> int:
 
 
 def all_findings() -> Iterator[Finding]:
-    """Look at everything, one after the other."""
+    """Run all checks, one after the other."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         python, command, kernel, children, directory_of_project, disk, git, agents, surroundings,
     )  # fmt: skip
@@ -75,7 +75,7 @@ def all_findings() -> Iterator[Finding]:
 
 
 def python() -> Iterator[Finding]:
-    """The interpreter, which workers' holders use too."""
+    """The interpreter, which holders also use."""
     yield Finding(Level.OK, "python", f"{platform.python_version()} at {sys.executable}")
 
 
@@ -94,10 +94,10 @@ def command() -> Iterator[Finding]:
 
 
 def kernel() -> Iterator[Finding]:
-    """pidfd (5.3) tells of an exit without polling; a child subreaper (3.4) lets no descendant get away."""
+    """pidfd (5.3) reports an exit without polling; with a child subreaper (3.4) no descendant escapes."""
     system = f"{platform.system()} {platform.release()}"
     if sys.platform != "linux":
-        yield Finding(Level.WARNING, "kernel", f"{system}: tested on Linux; workers that fork daemons may get away")
+        yield Finding(Level.WARNING, "kernel", f"{system}: tested on Linux only; daemons of workers may escape")
         return
     yield Finding(Level.OK, "kernel", system)
     try:
@@ -129,7 +129,7 @@ def children() -> Iterator[Finding]:
     if os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
         yield Finding(Level.OK, "/proc children", "present")
     else:
-        yield Finding(Level.WARNING, "/proc children", "missing: looking for descendants reads all of /proc")
+        yield Finding(Level.WARNING, "/proc children", "missing: finding descendants reads all of /proc")
 
 
 def directory_of_project() -> Iterator[Finding]:
@@ -148,7 +148,7 @@ def directory_of_project() -> Iterator[Finding]:
 
 
 def try_lock(directory: str) -> str:
-    """Make a file, lock it, see that a second lock is refused, remove it; the problem in words, or nothing."""
+    """Create a file, lock it, check that a second lock fails, remove it; returns the problem, or None."""
     import fcntl
     import tempfile
 
@@ -160,13 +160,13 @@ def try_lock(directory: str) -> str:
                     fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     return ""
-            return "a lock does not keep others out"
+            return "locks do not exclude other processes"
     except OSError as error:
         return str(error.strerror)
 
 
 def filesystem_of(path: str) -> str:
-    """The type of the filesystem `path` is on, from /proc/mounts; empty when it cannot be told."""
+    """The type of the filesystem `path` is on, from /proc/mounts; empty when it is unknown."""
     best, kind = "", ""
     try:
         with open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
@@ -182,7 +182,7 @@ def filesystem_of(path: str) -> str:
 
 
 def disk() -> Iterator[Finding]:
-    """Logs and the state need room."""
+    """Logs and the state need space."""
     from nova_core.text import size
 
     free = shutil.disk_usage(".").free
@@ -191,7 +191,7 @@ def disk() -> Iterator[Finding]:
 
 
 def git() -> Iterator[Finding]:
-    """git tells which files a task changed."""
+    """git shows which files a task changed."""
     found = shutil.which("git")
     if found is None:
         yield Finding(Level.NOTE, "git", "not found: changed files are not recorded")
@@ -203,7 +203,7 @@ def git() -> Iterator[Finding]:
 
 
 def agents() -> Iterator[Finding]:
-    """The agents of nova.yaml must be on PATH; those that Nova knows are told where they are installed."""
+    """The agents of nova.yaml must be on PATH; known agents are listed where they are installed."""
     from nova_core.agents.adapters import ADAPTERS
     from nova_core.config import load_config
 
@@ -223,12 +223,12 @@ def agents() -> Iterator[Finding]:
 
 
 def agent_finding(name: str, config: Config) -> Finding:
-    """One agent: whether it can be found, and in a version that was tested."""
+    """One agent: whether it is installed, and in a tested version."""
     from nova_core.launch.invocation import adapter_of, agent_named, program_of
 
     agent = agent_named(config, name)
     if agent is None:
-        return Finding(Level.PROBLEM, f"agent {name}", "it is not among `agents:`, and none that Nova knows")
+        return Finding(Level.PROBLEM, f"agent {name}", "it is not in `agents:`, and Nova does not know it")
     adapter, program = adapter_of(name, agent), program_of(name, agent)
     found = shutil.which(program, path=agent.env.get("PATH"))
     if found is None:
@@ -241,7 +241,7 @@ def agent_finding(name: str, config: Config) -> Finding:
 
 
 def version_of(command: list[str]) -> str:
-    """The first line a program says about its version."""
+    """The first line a program prints about its version."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_TIMEOUT, check=False
@@ -253,12 +253,12 @@ def version_of(command: list[str]) -> str:
 
 
 def surroundings() -> Iterator[Finding]:
-    """What may end the engine before the run is over."""
+    """What may stop the engine before the run ends."""
     if "INVOCATION_ID" in os.environ:
-        yield Finding(Level.NOTE, "systemd", "stopping the unit also ends workers, unless it has KillMode=process")
+        yield Finding(Level.NOTE, "systemd", "stopping the unit also stops workers, unless it has KillMode=process")
     if "TMUX" in os.environ or "STY" in os.environ:
         yield Finding(Level.NOTE, "terminal", "inside tmux or screen: the run survives a lost connection")
     elif "SSH_CONNECTION" in os.environ:
         yield Finding(
-            Level.NOTE, "terminal", "over ssh: a lost connection ends the engine, not the workers; see --detach"
+            Level.NOTE, "terminal", "over ssh: a lost connection stops the engine, not the workers; see --detach"
         )

@@ -1,4 +1,4 @@
-"""How a command ends that could not do its work: one line, a hint and a documented code; never a traceback."""
+"""How a command fails: one line, a hint and a documented exit code; never a traceback."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def show_problems(problems: tuple[Problem, ...]) -> None:
         mark = "warning: " if problem.warning else ""
         lines.append(f"{clean(problem.place)}: {mark}{clean(problem.message)}")
         nothing_yet = problem.path == DEFAULT_PLAN and not os.path.lexists(DEFAULT_PLAN)
-        hint = "nova init writes one to start from; or give the path of a plan" if nothing_yet else problem.hint
+        hint = "write one with nova init, or give the path of a plan" if nothing_yet else problem.hint
         if hint:
             lines.append(f"  hint: {clean(hint)}")
     if lines:
@@ -42,22 +42,22 @@ def show_problems(problems: tuple[Problem, ...]) -> None:
 
 
 def show_hint(hint: str) -> None:
-    """Print what the person can do, if there is anything."""
+    """Print what the user can do, if there is anything."""
     if hint:
         note(f"hint: {hint}")
 
 
 def show_refusal(error: OSError) -> int:
-    """The system refused something that no command expected it to: a file of another kind, or of somebody else."""
+    """The system denied something unexpectedly: a file of another type, or of another owner."""
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     if os.environ.get("NOVA_DEBUG"):
         crash(error)
-    hint = "check that it is yours and of the right kind, and that the disk is not full; nova doctor looks at the rest"
+    hint = "check its owner, type and permissions, and that the disk is not full; nova doctor checks the rest"
     return show_error(EnvironmentProblem(f"{where}{error.strerror or error}", hint=hint))
 
 
 def crash(error: BaseException) -> int:
-    """Our own mistake: say so in one line, keep the traceback in `.nova/`; `NOVA_DEBUG=1` shows it."""
+    """A bug in Nova: report it in one line and keep the traceback in `.nova/`; `NOVA_DEBUG=1` shows it."""
     import traceback
 
     from nova_core.text import clean
@@ -70,7 +70,7 @@ def crash(error: BaseException) -> int:
     if os.environ.get("NOVA_DEBUG"):
         note(report.rstrip())
     elif not kept:
-        show_hint("NOVA_DEBUG=1 shows the details")
+        show_hint("set NOVA_DEBUG=1 to see the details")
     return INTERNAL
 
 

@@ -1,4 +1,4 @@
-"""`nova history`: the runs of this project, or the attempts of one, in the order they were made."""
+"""`nova history`: the runs of this project, or the attempts of one, oldest first."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 ID_LENGTH = 8
 LAST = "last"
 NUMBERS = ("#", "DONE", "FAILED", "ATTEMPTS", "TIME", "TOKENS", "COST")
-# Verdicts that say no more than that an attempt failed.
+# Verdicts that only say that an attempt failed.
 _PLAIN = (None, "done", "failed", "unknown")
 
 
 def history(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="The attempts of this run: the first letters of its id, or last."),
+        typer.Argument(metavar="RUN", help="Show the attempts of this run: the first characters of its id, or last."),
     ] = None,
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
-    """Show the runs of this project, those that were put aside too, or the attempts of one run.
+    """Show the runs of this project, including those moved aside, or the attempts of one run.
 
-    Attempts count when they are over. In costs and tokens `~` means estimated, `at least` that a part has no price,
+    Attempts count once they have ended. In costs and tokens `~` means estimated, `at least` that a part has no price,
     `?` that nothing has.
 
     \b
@@ -57,14 +57,14 @@ def history(
 
 
 def choose(runs: list[Run], wanted: str) -> Run:
-    """The run whose id begins so, or the last one. Raises `UsageError` if it is none or several."""
+    """The run whose id begins with `wanted`, or the last one. Raises `UsageError` if there is none, or several."""
     if wanted == LAST:
         return runs[-1]
     found = [run for run in runs if wanted and run.summary.id.startswith(wanted)]
     if len(found) == 1:
         return found[0]
     said = f"{len(found)} runs begin with {clean(wanted)[:80]}" if found else f"there is no run {clean(wanted)[:80]}"
-    raise UsageError(said, hint="nova history lists the runs; `last` is the newest")
+    raise UsageError(said, hint="list the runs with nova history; `last` is the newest")
 
 
 def run_lines(runs: list[RunSummary]) -> list[str]:
@@ -74,7 +74,7 @@ def run_lines(runs: list[RunSummary]) -> list[str]:
         (
             clean(run.id)[:ID_LENGTH], when(run.started_at), f"{run.done:,}", f"{run.failed:,}",
             f"{run.figures.attempts:,}", duration(run.wall_seconds), tokens_cell(run.figures), cost_cell(run.figures),
-            clean(run.name) + (" (put aside)" if run.put_aside else ""),
+            clean(run.name) + (" (moved aside)" if run.put_aside else ""),
         )
         for run in runs
     ]  # fmt: skip
@@ -82,7 +82,7 @@ def run_lines(runs: list[RunSummary]) -> list[str]:
 
 
 def title(run: RunSummary) -> str:
-    """What the run came to, in one line."""
+    """The result of the run, in one line."""
     sums = run.figures
     parts = [f"{run.done:,} done"] + ([f"{run.failed:,} failed"] if run.failed else [])
     parts += [f"{sums.attempts:,} {'attempt' if sums.attempts == 1 else 'attempts'}", duration(run.wall_seconds)]
@@ -106,7 +106,7 @@ def attempt_lines(rows: tuple[AttemptRow, ...]) -> list[str]:
 
 
 def result(row: AttemptRow) -> str:
-    """How the attempt ended: `completed`, or why not, with what its agent's log came to."""
+    """How the attempt ended: `done`, or the reason, with the verdict of its agent's log."""
     if row.status == "completed":
         return "completed"
     reason = clean(row.reason or "failed").replace("_", " ")

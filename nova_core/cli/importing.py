@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from nova_core.parser import Cascade
 
-MOST_NOTES = 200  # shown; all of them are in the JSON
+MOST_NOTES = 200  # the JSON has all of them
 
 
 class ExportFormat(StrEnum):
-    """What `nova export` can write."""
+    """The formats `nova export` writes."""
 
     CASCADE = "cascade"
     JSON = "json"
@@ -34,19 +34,19 @@ class ExportFormat(StrEnum):
 
 def import_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The plan of another tool: a file, or its folder.")],
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="PLAN", help="Write it as this plan.")] = None,
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="PLAN", help="Write it to this file.")] = None,
     form: Annotated[
-        str, typer.Option("-f", "--format", metavar="NAME", help="Its format, where that is unclear.")
+        str, typer.Option("-f", "--format", metavar="NAME", help="Its format, if the file does not show it.")
     ] = "",
     tag: Annotated[str, typer.Option(metavar="NAME", help="Which list of tasks (Taskmaster).")] = "",
-    optional: Annotated[bool, typer.Option("--optional", help="Take optional tasks as work to do.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace PLAN if it is there.")] = False,
+    optional: Annotated[bool, typer.Option("--optional", help="Also run optional tasks.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace PLAN if it exists.")] = False,
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
-    """Tell what a plan of another tool means; with -o, write it as a CASCADE.md to edit.
+    """Show how Nova understands a plan of another tool; with -o, write it as a CASCADE.md.
 
-    Nothing is changed without -o. `nova run FILE` runs such a plan as it is.
+    Without -o, nothing is written. `nova run FILE` runs such a plan as it is.
 
     \b
     Examples:  nova import .kiro/specs/search/tasks.md
@@ -67,18 +67,18 @@ def import_(
         note(f"written to {clean(output)}")
     elif not as_json:
         name = clean(shlex.quote(file))
-        note(f"next: nova run {name} runs it as it is; nova import {name} -o CASCADE.md writes a plan to edit")
+        note(f"next: run it with nova run {name}, or write a plan to edit with nova import {name} -o CASCADE.md")
     return 0
 
 
 def export(
     plan: Plan,
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write here.")] = None,
-    form: Annotated[ExportFormat, typer.Option("-f", "--format", help="What to write.")] = ExportFormat.CASCADE,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.")] = None,
+    form: Annotated[ExportFormat, typer.Option("-f", "--format", help="The format.")] = ExportFormat.CASCADE,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     directory: Directory = None,
 ) -> int:
-    """Write the plan as a CASCADE.md, or as JSON; what was completed here is done there.
+    """Write the plan as a CASCADE.md, or as JSON, with done tasks marked as done.
 
     \b
     Examples:  nova export tasks -o CASCADE.md
@@ -108,7 +108,7 @@ def export(
 
 
 def report(cascade: Cascade) -> dict[str, Any]:
-    """What the plan comes to, as data."""
+    """The plan and its counts, as data."""
     tasks = [task for task in cascade.tasks.values() if not task.gate]
     kinds = Counter(n.kind for n in cascade.notes)
     return {
@@ -123,7 +123,7 @@ def report(cascade: Cascade) -> dict[str, Any]:
 
 
 def report_lines(cascade: Cascade) -> list[str]:
-    """The same for people: each note with its place."""
+    """The same for people: each note with its file and line."""
     notes = [clean(str(found)) for found in cascade.notes[:MOST_NOTES]]
     more = len(cascade.notes) - MOST_NOTES
     return [counts_line(cascade), *notes, *([f"and {more:,} more (--json has all)"] if more > 0 else [])]
@@ -133,7 +133,7 @@ def counts_line(cascade: Cascade) -> str:
     """The counts in one line."""
     found = report(cascade)
     parts = [number_of(found["tasks"], "task"), number_of(found["edges"], "edge")]
-    names = (("gates", "gates"), ("done", "done already"), ("dropped_tasks", "not to be done"))
+    names = (("gates", "gates"), ("done", "already done"), ("dropped_tasks", "will not be done"))
     parts += [f"{found[key]:,} {word}" for key, word in names if found[key]]
     parts += [f"{number} {kind}" for kind, number in found["notes"].items() if number]
     if found["cannot_start"]:
@@ -142,7 +142,7 @@ def counts_line(cascade: Cascade) -> str:
 
 
 def with_progress(cascade: Cascade) -> Cascade:
-    """The plan in which all that was completed here is called done."""
+    """The plan, with tasks that were completed here marked as done."""
     import msgspec
 
     from nova_core.cli.options import here
@@ -163,7 +163,7 @@ def with_progress(cascade: Cascade) -> Cascade:
 
 
 def plan_data(cascade: Cascade) -> dict[str, Any]:
-    """The plan as data: what is not said is left out."""
+    """The plan as data; empty fields are omitted."""
     import msgspec
 
     fields = [msgspec.to_builtins(task) for task in cascade.tasks.values()]
@@ -179,12 +179,12 @@ def write_plan(cascade: Cascade, path: Path, *, force: bool) -> None:
 
 
 def replace(path: Path, data: bytes, *, force: bool) -> None:
-    """Write a file that is not there yet, or replace it with `force`."""
+    """Write a new file, or replace it with `force`."""
     from nova_core.files.disk import Disk
 
     if os.path.lexists(path) and not force:
-        raise UsageError(f"{clean(str(path))} is there already", hint="--force replaces it")
+        raise UsageError(f"{clean(str(path))} already exists", hint="replace it with --force")
     try:
         Disk().replace(path, data, mode=0o644)
     except OSError as error:
-        raise EnvironmentProblem(f"{clean(str(path))}: cannot be written ({error.strerror})", hint="") from None
+        raise EnvironmentProblem(f"{clean(str(path))}: cannot write it: {error.strerror}", hint="") from None

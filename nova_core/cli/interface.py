@@ -17,25 +17,25 @@ Theme = Annotated[
 
 
 def wants_interface(ui: bool | None, *, as_json: bool) -> bool:
-    """Whether to open the interface; `ui` is what was asked for, None nothing.
+    """Whether to open the interface; `ui` is the option, None if it was not given.
 
-    Raises `UsageError` if it was asked for where it cannot be.
+    Raises `UsageError` if it was requested where it cannot open.
     """
     if ui is None:
         return not as_json and "CI" not in os.environ and on_terminal()
     if ui and as_json:
-        raise UsageError("--json and the interface both want the terminal", hint="leave one of them out")
+        raise UsageError("--json and the interface both need the terminal", hint="omit one of them")
     if ui:
         require_terminal()
     return ui
 
 
 def require_terminal() -> None:
-    """Raise `UsageError` where no full-screen interface can be."""
+    """Raise `UsageError` where no full-screen interface can open."""
     if not on_terminal():
         raise UsageError(
-            "the interface needs a terminal: standard input, output and error must be one, and TERM not dumb",
-            hint="nova run --no-ui prints progress; nova status shows where the run stands",
+            "the interface needs a terminal: stdin, stdout and stderr must be terminals, and TERM must not be dumb",
+            hint="print progress with nova run --no-ui, or the state of the run with nova status",
         )
 
 

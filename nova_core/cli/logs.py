@@ -1,4 +1,4 @@
-"""`nova logs`: what a task printed, now or while it goes on."""
+"""`nova logs`: what a task printed, or is printing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ POLL = 0.2
 
 def logs(
     task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the task ends.")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until the task ends.")] = False,
     attempt: Annotated[int | None, typer.Option(min=1, metavar="N", help="An earlier attempt.")] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Unchanged, even on a terminal (escape sequences act).")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print it unchanged, even on a terminal.")] = False,
     directory: Directory = None,
 ) -> int:
     """Print what a task printed.
 
-    On a terminal it is cleaned of escape sequences; into a pipe it goes unchanged.
+    On a terminal, escape sequences are removed; into a pipe, the log is printed unchanged.
 
     \b
     Examples:  nova logs F1
@@ -55,13 +55,13 @@ def logs(
 
 
 def path_of(project: Project, state: State, task: str, attempt: int | None) -> Path:
-    """The log of the attempt, which must have been made."""
+    """The log of the attempt, which must exist."""
     from nova_core.text import clean, number_of
 
     latest = state.tasks[task].attempt
     if attempt is not None and attempt > latest:
         had = f"{clean(task)} has had {number_of(latest, 'attempt')}"
-        raise UsageError(had, hint=f"nova logs {clean(task)} shows the latest")
+        raise UsageError(had, hint=f"show the latest with nova logs {clean(task)}")
     try:
         return project.attempt_log(task, attempt or latest, latest, state.tasks)
     except ValueError:
@@ -83,7 +83,7 @@ class Writer:
             self._decoder = getincrementaldecoder("utf-8")("replace")
 
     def write(self, data: bytes) -> None:
-        """Write one piece and let it be seen."""
+        """Write one piece and flush it."""
         if self._cleaner is not None:
             data = self._cleaner.feed(self._decoder.decode(data)).encode("utf-8", "replace")
         self._stream.write(data)
@@ -97,7 +97,7 @@ class Writer:
 
 
 class Follower:
-    """Reads what is new in a log that may grow, shrink, be replaced or not be there yet."""
+    """Reads what is new in a log that may grow, shrink, be replaced or not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -105,7 +105,7 @@ class Follower:
         self._offset = 0
 
     def read(self) -> bytes:
-        """The next piece, empty when there is none now; starts over when the log was cut or replaced."""
+        """The next piece, empty if there is none; starts over when the log was cut or replaced."""
         if self._descriptor is None or self._changed():
             self._open()
         if self._descriptor is None:
@@ -134,7 +134,7 @@ class Follower:
         self._descriptor, self._offset = open_log(self._path), 0
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -147,7 +147,7 @@ def print_log(path: Path, task: str, writer: Writer) -> None:
 
     descriptor = open_log(path)
     if descriptor is None:
-        note(f"nova: {clean(task)} has printed nothing (there is no {clean(path.name)})")
+        note(f"nova: {clean(task)} has printed nothing ({clean(path.name)} does not exist)")
         return
     with os.fdopen(descriptor, "rb") as file:
         while data := file.read(CHUNK):
@@ -155,7 +155,7 @@ def print_log(path: Path, task: str, writer: Writer) -> None:
 
 
 def follow_log(project: Project, path: Path, task: str, writer: Writer) -> None:
-    """The log until the task is over: its end is looked at before the last read, so that nothing is missed."""
+    """The log until the task ends; the end is checked before the last read, so that nothing is missed."""
     follower = Follower(path)
     try:
         while True:
@@ -170,7 +170,7 @@ def follow_log(project: Project, path: Path, task: str, writer: Writer) -> None:
 
 
 def is_over(project: Project, task: str) -> bool:
-    """Whether nothing more can come: the task has ended for good, or waits and no engine is alive to start it."""
+    """Whether no more output can follow: the task has ended for good, or waits and no engine is running."""
     from nova_core.files.lock import engine_alive
     from nova_core.state.schema import TaskStatus
 

@@ -1,4 +1,4 @@
-"""What commands print: data to stdout, everything else to stderr, a little colour where a person is watching."""
+"""What commands print: data to stdout, everything else to stderr, some colour on a terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "dim": "2",
 
 
 class OutputClosedError(Exception):
-    """Whoever read our stdout went away; the command ends quietly."""
+    """The reader of stdout closed it; the command ends quietly."""
 
 
 def prepare() -> None:
-    """Make both streams usable whatever they are: closed, or in an encoding that cannot say everything."""
+    """Make both streams usable even if they are closed, or have an encoding without some characters."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
     if sys.stderr is None:
@@ -27,7 +27,7 @@ def prepare() -> None:
 
 
 def out(text: str = "") -> None:
-    """Print one piece of data; raises `OutputClosedError` when nobody reads, `EnvironmentProblem` on a full disk."""
+    """Print one piece of data. Raises `OutputClosedError` without a reader, `EnvironmentProblem` on a full disk."""
     try:
         sys.stdout.write(text + "\n")
     except BrokenPipeError as error:
@@ -53,14 +53,14 @@ def out_json(value: object, *, indent: bool = False) -> None:
 
 
 def json_text(data: bytes) -> bytes:
-    """JSON in which nothing does anything to a terminal, nor to GitHub's runner."""
+    """JSON that acts neither on a terminal nor on GitHub's runner."""
     from nova_core.text import harmless_json
 
     return harmless_json(data.replace(b"##[", b"#\\u0023["))
 
 
 def for_runner(text: str) -> str:
-    """On GitHub, the same text with nothing that its runner takes for a command: `::` first in a line, any `##[`."""
+    """On GitHub, the text without what its runner reads as a command: `::` at the start of a line, any `##[`."""
     if "GITHUB_ACTIONS" not in os.environ:
         return text
     lines = text.replace("##[", "## [").split("\n")
@@ -76,7 +76,7 @@ def flush() -> None:
 
 
 def note(text: str) -> None:
-    """Print something for the person, not for a program."""
+    """Print a message for people, not for programs."""
     tell(for_runner(text))
 
 
@@ -86,12 +86,12 @@ def tell(text: str) -> None:
         sys.stdout.flush()
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
-    except OSError:  # nobody to tell
+    except OSError:  # stderr is closed, too
         return
 
 
 def abandon_stdout() -> None:
-    """Send what is still buffered nowhere, so that the interpreter's last flush cannot complain."""
+    """Discard what is still buffered, so that the interpreter's last flush cannot fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`nova progress`: how far each phase of the plan is, and when it will probably be done."""
+"""`nova progress`: how far each phase of the plan is, and when it will be done."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NUMBERS = ("TOTAL", "COMPLETED", "RUNNING", "BLOCKED", "FAILED", "PERCENT", "ETA
 
 
 class PhaseProgress(msgspec.Struct, frozen=True):
-    """How far a phase is; `eta_seconds` is how long what can still be done will take, None if nobody knows.
+    """How far a phase is; `eta_seconds` is how long the rest that can be done will take, None if unknown.
 
     `gate` is "open", "shut" or "failed", None for a phase without one. `blocked` tasks are not among the `pending`.
     """
@@ -43,10 +43,10 @@ class PhaseProgress(msgspec.Struct, frozen=True):
 
 
 def progress(as_json: AsJson = False, directory: Directory = None) -> int:
-    """Show how far each phase (branch) of the plan is, and when it will probably be done.
+    """Show how far each phase (branch) is, and when it will be done.
 
-    The estimate plays the rest of the run through with the durations of earlier runs, else those of the plan, the
-    number of workers and the limits of nova.yaml. It counts what can still be done: not what is blocked, or failed.
+    The estimate simulates the rest of the run with the durations of earlier runs (or of the plan), the number of
+    workers and the limits of nova.yaml. It counts tasks that can still be done, not blocked or failed ones.
 
     \b
     Examples:  nova progress
@@ -56,7 +56,7 @@ def progress(as_json: AsJson = False, directory: Directory = None) -> int:
     state = load_state(project)
     plan = plan_of(state)
     if plan is None:
-        raise UsageError("the plan that was run here cannot be read any more", hint="`nova check` says what is wrong")
+        raise UsageError("the plan that was run here can no longer be read", hint="find the problem with `nova check`")
     ends = expected_ends(plan, state.tasks, project)
     phases = [
         of_tasks(branch, [i for ids in groups.values() for i in ids], state.tasks, ends)
@@ -83,7 +83,7 @@ def expected_ends(plan: Cascade, tasks: Mapping[str, TaskState], project: Projec
 
 
 def of_tasks(name: str, ids: Iterable[str], tasks: Mapping[str, TaskState], ends: Mapping[str, float]) -> PhaseProgress:
-    """What these tasks come to."""
+    """The counts of these tasks."""
     from nova_core.state.schema import NEW
 
     ids = list(ids)
@@ -96,7 +96,7 @@ def of_tasks(name: str, ids: Iterable[str], tasks: Mapping[str, TaskState], ends
 
 
 def gate_of(branch: str, plan: Cascade, tasks: Mapping[str, TaskState]) -> str | None:
-    """Where the gate of a phase stands, if the settings gave it one."""
+    """The state of a phase's gate, if the settings give it one."""
     from nova_core.plan.phases import gate_id
     from nova_core.state.schema import NEW, TaskStatus
 

@@ -19,7 +19,7 @@ def init(
 ) -> int:
     """Write a plan to start from.
 
-    With it come settings and milestones, explained. Files that are there already are left alone.
+    It comes with explained settings and milestones. Existing files are kept.
 
     \b
     Examples:  nova init
@@ -39,13 +39,13 @@ def init(
         if write_new(path, text):
             out(f"wrote {path}")
         else:
-            note(f"kept {path}: it is there already")
+            note(f"kept {path}: it already exists")
     note("hint: nova check, then nova run")
     return 0
 
 
 def write_new(path: str, text: str) -> bool:
-    """Write the file unless anything of that name is there; whether it was written."""
+    """Write the file unless the name is taken; returns whether it was written."""
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
@@ -53,7 +53,8 @@ def write_new(path: str, text: str) -> bool:
         return False
     except OSError as error:
         raise EnvironmentProblem(
-            f"cannot write {path}: {error.strerror}", hint="check that the folder is yours, writable and not full"
+            f"cannot write {path}: {error.strerror}",
+            hint="check the folder's permissions, and that the disk is not full",
         ) from None
     return True
 

@@ -34,13 +34,13 @@ NOBODY = {By.TASK: "-", By.AGENT: "(a command)", By.MODEL: "(none named)"}
 
 
 def stats(
-    by: Annotated[By | None, typer.Option("--by", help="Only this table, and all of it.")] = None,
+    by: Annotated[By | None, typer.Option("--by", help="Show only this table, with all rows.")] = None,
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
     """Show attempts, success, time, tokens and cost over all runs of this project.
 
-    The dearest come first. Attempts count when they are over; those that somebody cancelled do not count as failures.
+    The most expensive come first. Attempts count once they have ended; cancelled ones do not count as failures.
     In costs and tokens `~` means estimated, `at least` that a part has no price, `?` that nothing has.
 
     \b

@@ -1,4 +1,4 @@
-"""`nova status`: where the run stands, read from the state file without a lock, with or without an engine."""
+"""`nova status`: the state of the run, read from the state file without a lock, with or without an engine."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ ORDER = (
 
 def status(
     as_json: AsJson = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every second until the run is over.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until the run ends.")] = False,
     directory: Directory = None,
 ) -> int:
-    """Show where the run stands.
+    """Show the state of the run and its tasks.
 
     \b
     Examples:  nova status
@@ -57,7 +57,7 @@ def status(
     """
     project = here()
     if as_json and watch:
-        raise UsageError("--json and --watch exclude each other", hint="nova run --json prints every event")
+        raise UsageError("--json and --watch exclude each other", hint="print every event with nova run --json")
     if as_json:
         print_json(project)
     elif watch:
@@ -69,7 +69,7 @@ def status(
 
 
 def engine_of(project: Project) -> EngineInfo | None:
-    """The live engine, if there is one."""
+    """The running engine, if there is one."""
     from nova_core.files.lock import engine_alive
 
     return engine_alive(project.lock_file)
@@ -86,7 +86,7 @@ def print_json(project: Project) -> None:
 
 
 def follow(project: Project) -> None:
-    """Print the screen every second, on a terminal over the one before, until no engine is left."""
+    """Print the status every second, on a terminal over the previous one, until no engine is running."""
     clear = CLEAR if sys.stdout.isatty() else ""
     before: list[str] = []
     state = load_state(project)
@@ -121,7 +121,7 @@ def screen(state: State, plan: Cascade | None, engine: EngineInfo | None, now: f
 
 
 def in_plan_order(state: State, plan: Cascade | None) -> dict[str, TaskState]:
-    """The tasks of the plan with what is known of each; without a plan, what the state holds."""
+    """The tasks of the plan with their states; without a plan, the tasks of the state."""
     if plan is None:
         return state.tasks
     return {task_id: state.tasks.get(task_id, NEW) for task_id in plan.tasks}
@@ -135,7 +135,7 @@ def words_of(tasks: Mapping[str, TaskState], plan: Cascade | None) -> dict[str, 
 
 
 def approvals(tasks: Mapping[str, TaskState], plan: Cascade | None) -> Counter[tuple[str, ...]]:
-    """How many tasks wait for a person: of all, by branch, and by branch and group."""
+    """How many tasks need approval: of all, by branch, and by branch and group."""
     found: Counter[tuple[str, ...]] = Counter()
     for task_id, state in tasks.items():
         if state.awaits_approval:
@@ -145,23 +145,21 @@ def approvals(tasks: Mapping[str, TaskState], plan: Cascade | None) -> Counter[t
 
 
 def engine_line(engine: EngineInfo | None, *, paused: bool) -> str:
-    """Who runs it."""
+    """The line about the engine."""
     suffix = ", paused" if paused else ""
     if engine is None:
-        return f"engine: none{suffix} (nova run goes on)"
+        return f"no engine running{suffix} (continue with: nova run)"
     return f"engine: pid {engine.pid} on {clean(engine.host)}, since {clean(engine.since)}{suffix}"
 
 
 def hold_lines(state: State, now: float) -> list[str]:
-    """Providers that are left alone, and what can be done about it."""
-    lines = [
-        f"waiting for {clean(hold_words(name, hold, now))}" for name, hold in current_holds(state.run, now).items()
-    ]
-    return [*lines, "  nova resume tries again now, nova cancel ID gives up a task"] if lines else []
+    """Rate-limited providers, and what can be done about it."""
+    lines = [clean(hold_words(name, hold, now)) for name, hold in current_holds(state.run, now).items()]
+    return [*lines, "  try again now with nova resume; give up a task with nova cancel ID"] if lines else []
 
 
 def usage_lines(figures: Rollup) -> list[str]:
-    """Tokens and cost, if any were used; what has no price is said."""
+    """Tokens and cost, if any were used, with a mark for missing prices."""
     if not figures.tokens.total:
         return []
     cost = "unknown" if figures.cost_usd is None else costs(figures.cost_usd, estimated=bool(figures.estimated))
@@ -185,30 +183,30 @@ def group_lines(tree: RollupTree | None, plan: Cascade | None, waiting: Mapping[
 
 
 def task_lines(tasks: Mapping[str, TaskState], plan: Cascade | None, now: float) -> list[str]:
-    """Every task that is not done, the ones that matter most first; of those still to come only some."""
+    """Every task that is not done, the most important first; only some of the pending ones."""
     words = words_of(tasks, plan)
     glyphs = GLYPHS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_GLYPHS
-    gates = {i for i in tasks if plan and plan.tasks[i].gate}  # no work: worth a line only when something is wrong
+    gates = {i for i in tasks if plan and plan.tasks[i].gate}  # no work: shown only when something is wrong
     chosen = sorted(
         (i for i in tasks if words[i] in (WRONG if i in gates else ORDER)), key=lambda i: ORDER.index(words[i])
     )
-    to_come = sum(words[i] in OPEN for i in chosen)
-    shown = chosen[: len(chosen) - max(0, to_come - MAX_PENDING)]
+    pending = sum(words[i] in OPEN for i in chosen)
+    shown = chosen[: len(chosen) - max(0, pending - MAX_PENDING)]
     rows = [(glyphs[words[i]], clean(i), words[i].value, described(i, tasks[i], plan, now)) for i in shown]
     # Whole lines are coloured: escape sequences inside a cell would break the alignment.
     lines = [paint(line, COLOURS.get(words[i], "")) for i, line in zip(shown, columns(rows), strict=True)]
-    more = [f"and {to_come - MAX_PENDING:,} more to come"] if to_come > MAX_PENDING else []
+    more = [f"and {pending - MAX_PENDING:,} more pending"] if pending > MAX_PENDING else []
     return ["", *lines, *more] if lines else []
 
 
 def described(task_id: str, task: TaskState, plan: Cascade | None, now: float) -> str:
-    """The name of the task and what is to say about it."""
+    """The name of the task and its details."""
     name = cut(clean(plan.tasks[task_id].name)) if plan else ""
     return "  ".join(part for part in (name, detail(task, now)) if part)
 
 
 def detail(task: TaskState, now: float) -> str:
-    """What is to say about a task that is not done."""
+    """The details of a task that is not done."""
     if task.status is TaskStatus.FAILED:
         return f"({failure_text(task.reason, task.error)})"
     if task.is_running:

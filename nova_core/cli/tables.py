@@ -1,4 +1,4 @@
-"""Tables of what runs and attempts came to: aligned cells in which no figure claims more than is known."""
+"""Tables of runs and attempts: aligned cells in which no figure claims more than is known."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def runs_here() -> list[Run]:
 
     runs = load_runs(here(), complain=lambda text: note(f"nova: {clean(text)}"))
     if not runs:
-        raise UsageError("nothing has been run here yet", hint="nova run starts the plan in CASCADE.md")
+        raise UsageError("no plan has been run here yet", hint="run the plan in CASCADE.md with nova run")
     return runs
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str]) -> list[str]:
-    """Lines of aligned cells below their heads; the columns whose head is among the `numbers` end at their right."""
+    """Lines of aligned cells below their heads; columns whose head is in `numbers` are right-aligned."""
     cells = [[*map(str, row)] for row in (heads, *rows)]
     for column, head in enumerate(heads):
         if head in numbers:
@@ -52,14 +52,14 @@ def usage_cells(sums: Figures) -> list[str]:
 
 
 def tokens_cell(sums: Figures) -> str:
-    """`12.3k`, with `~` where it is less than certain, `-` for none."""
+    """`12.3k`, with `~` where it is uncertain, `-` for none."""
     if not sums.tokens.total:
         return "?" if sums.estimated else "-"
     return ("~" if sums.estimated else "") + tokens(sums.tokens.total)
 
 
 def cost_cell(sums: Figures) -> str:
-    """`$1.20`; `~` where it is less than certain, `at least` where a part has no price, `?` if nothing has."""
+    """`$1.20`; `~` where it is uncertain, `at least` where a part has no price, `?` if nothing has."""
     if sums.cost_usd is None:
         return "?" if sums.unpriced else "-"
     return ("at least " if sums.unpriced else "") + ("~" if sums.estimated else "") + money(sums.cost_usd)

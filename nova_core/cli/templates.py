@@ -3,7 +3,7 @@
 CASCADE = """\
 # {project}
 
-<!-- A plan: one row per task. A task starts when everything in its last column is done.
+<!-- A plan: one row per task. A task starts when everything in its Depends On column is done.
      Check it with `nova check`, see it with `nova graph`, run it with `nova run`.
      More columns: Agent, Outputs, Criteria, Timeout, Retries, Priority, Locks, Model, Approval, Duration. -->
 
@@ -14,43 +14,43 @@ CASCADE = """\
 | Task ID | Task Name | What Changes | Command | Depends On |
 | --- | --- | --- | --- | --- |
 | F1 | Say hello | Prints a greeting | `echo hello` | - |
-| F2 | Look around | Lists the project's files | `ls` | - |
+| F2 | List files | Lists the project's files | `ls` | - |
 | F3 | Finish | Runs when both are done | `echo done` | F1, F2 |
 
 #### F3
 
-Anything below a heading with a task's id is its long text: an agent gets it as part of its prompt.
-Boxes are its criteria; one that starts with a command is checked by running it.
+Text below a heading with a task's id belongs to the task: an agent gets it in its prompt.
+Boxes are criteria; one that starts with a command is checked by running it.
 
 - [ ] `true` succeeds
 """
 
 NOVA_YAML = """\
-# Settings of Nova, all optional; flags and NOVA_* variables win over them. `nova config` shows what is in force.
+# Settings of Nova, all optional; options and NOVA_* variables take precedence. `nova config` shows the result.
 
-# jobs: 3                 # most workers at once
+# jobs: 3                 # maximum number of workers
 # agent: claude           # runs the tasks that have neither a Command nor an Agent of their own
 # timeout: 1h             # longest time for a task
-# idle_timeout: 15m       # longest time a task may print nothing
-# retries: 1              # times to try a failed task again
-# budget: 20              # US dollars; nothing is started above it
-# fail_fast: false        # start nothing more after the first failure
+# idle_timeout: 15m       # longest time without output
+# retries: 1              # how often to retry a failed task
+# budget: 20              # US dollars; no task starts above it
+# fail_fast: false        # start no more tasks after the first failure
 
 # agents:                 # Nova knows claude, codex, gemini, opencode and aider: they need no entry
 #   claude:
 #     model: sonnet
-#     permissions: shell    # safe, shell or bypass: what it may do without asking
+#     permissions: shell    # safe, shell or bypass: what it may do
 
 # limits:
 #   groups:
-#     First steps: 1      # most workers at once in this group
+#     First steps: 1      # maximum number of workers in this group
 
 # hooks:
-#   failed: ./notify.sh   # also started, blocked, milestone, finished; data are in NOVA_* variables, and JSON on stdin
+#   failed: ./notify.sh   # also started, blocked, milestone, finished; data in NOVA_* variables, and JSON on stdin
 """
 
 MILESTONES_YAML = """\
-# Messages for moments of the run. Trigger types: all_tasks_completed, percentage_complete, any_task_failed,
+# Messages at points of the run. Trigger types: all_tasks_completed, percentage_complete, any_task_failed,
 # branch_completed, group_completed, cost_reached.
 
 milestones:

@@ -1,4 +1,4 @@
-"""Which view a run gets: JSON lines when asked, a live one on a terminal, plain lines everywhere else."""
+"""The view of a run: JSON lines with --json, a live view on a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class View(Protocol):
         """Take one event."""
 
     def close(self) -> None:
-        """Show what is left; the terminal is as it was before."""
+        """Show what is left and restore the terminal."""
 
 
 class StreamView:
@@ -55,7 +55,7 @@ def choose_view(engine: Orchestrator, project: Project, as_json: bool) -> View:
 
 
 def in_one_line(failure: threading.ExceptHookArgs) -> None:
-    """A mistake of ours on a view's thread is told like any other; the run goes on."""
+    """A bug on a view's thread is reported like any other; the run continues."""
     if failure.exc_value is not None:
         crash(failure.exc_value)
 

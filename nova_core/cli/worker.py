@@ -1,4 +1,4 @@
-"""`nova report` as the other commands see it; the real entry is taken before any of this is imported."""
+"""`nova report` as the other commands see it; the real entry runs before any of this is imported."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ def test_update_task_is_a_module_of_its_own(tmp_path: Path) -> None:
         (["--help"], 0, "Examples:  nova-tui\n"),
         (["--version"], 0, f"nova {__version__}"),
         ([], 2, "nova: the interface needs a terminal"),
-        (["--json"], 2, "nova: --json and the interface both want the terminal"),
+        (["--json"], 2, "nova: --json and the interface both need the terminal"),
         (["--nonsense"], 2, "nova: No such option: --nonsense"),
         (["-n"], 3, "CASCADE.md: there is no such plan"),
     ],

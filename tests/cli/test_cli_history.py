@@ -215,7 +215,7 @@ def test_history_lists_the_runs(project: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     heads, old, new = done.stdout.splitlines()
     assert heads.split() == ["RUN", "STARTED", "DONE", "FAILED", "ATTEMPTS", "TIME", "TOKENS", "COST", "PLAN"]
-    assert old.endswith("?  Demo (put aside)")
+    assert old.endswith("?  Demo (moved aside)")
     assert new.endswith("?  Demo")
     assert new.split()[3:6] == ["2", "1", "3"]
     assert "1.5k" in new
@@ -267,8 +267,8 @@ def test_where_nothing_has_run(tmp_path: Path, command: list[str]) -> None:
     """The command says so and how to begin."""
     done = nova(*command, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "nothing has been run here yet" in done.stderr
-    assert "hint: nova run" in done.stderr
+    assert "no plan has been run here yet" in done.stderr
+    assert "with nova run" in done.stderr
 
 
 def test_a_damaged_history(tmp_path: Path) -> None:

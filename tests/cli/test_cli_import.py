@@ -38,9 +38,9 @@ def test_an_import_tells_what_it_means_and_changes_nothing(tmp_path: Path, spec:
     done = nova("import", ".kiro/specs/search", cwd=tmp_path)
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert lines[0] == "search (kiro): 5 tasks, 5 edges, 1 done already, 1 not to be done, 1 resolved, 1 dropped"
+    assert lines[0] == "search (kiro): 5 tasks, 5 edges, 1 already done, 1 will not be done, 1 resolved, 1 dropped"
     assert lines[1].startswith(".kiro/specs/search/tasks.md:7: dropped: 2.2 is optional")
-    assert done.stderr.startswith("next: nova run .kiro/specs/search ")
+    assert done.stderr.startswith("next: run it with nova run .kiro/specs/search ")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".kiro"]
 
 
@@ -52,12 +52,15 @@ def test_an_import_as_json_holds_every_note(tmp_path: Path, spec: Path) -> None:
 
 
 def test_an_import_writes_a_plan_once(tmp_path: Path, spec: Path) -> None:
-    """It is the same graph; what is there already is replaced only when that is asked for."""
+    """It is the same graph; what already exists is replaced only when that is asked for."""
     assert nova("import", str(spec), "-o", "CASCADE.md", cwd=tmp_path).returncode == 0
     plan = parse_cascade(tmp_path / "CASCADE.md")
     assert {i: task.depends_on for i, task in plan.tasks.items()}["2.3"] == ("2.2", "2.1")
     refused = nova("import", str(spec), "-o", "CASCADE.md", cwd=tmp_path)
-    assert (refused.returncode, refused.stderr) == (2, "nova: CASCADE.md is there already\nhint: --force replaces it\n")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "nova: CASCADE.md already exists\nhint: replace it with --force\n",
+    )
     assert nova("import", str(spec), "-o", "CASCADE.md", "--force", cwd=tmp_path).returncode == 0
 
 
@@ -72,7 +75,7 @@ def test_a_run_ticks_what_it_finished_and_nothing_else(tmp_path: Path, spec: Pat
 
 
 def test_a_run_says_once_that_there_is_nothing_to_tick(tmp_path: Path) -> None:
-    """`--tick` is not silent where the plan has no boxes; a checklist that is done already is no such plan."""
+    """`--tick` is not silent where the plan has no boxes; a checklist that is already done is no such plan."""
     said = "nothing will be ticked: this plan has no boxes for its tasks"
     (tmp_path / "CASCADE.md").write_text("| Task ID | Depends On | Command |\n|---|---|---|\n| A | - | true |\n")
     assert nova("run", "--tick", cwd=tmp_path).stdout.count(said) == 1

@@ -89,7 +89,7 @@ def test_status_of_a_run(project: Project) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "Demo: 1/4 done, 1 failed, 2 blocked"
-    assert lines[1] == "engine: none (nova run goes on)"
+    assert lines[1] == "no engine running (continue with: nova run)"
     assert "tokens: 15  cost: $0.25" in lines
     assert "✗  F1  failed   First  (exit code 3)" in lines
     assert "■  F2  blocked  Second  (by F1)" in lines
@@ -136,14 +136,14 @@ def test_status_watch_ends_with_the_run(project: Project) -> None:
     lock.close()
     rest = watch.stdout.read()
     assert watch.wait(20) == 0
-    assert "engine: none" in rest
+    assert "no engine running" in rest
 
 
 def test_status_before_any_run(tmp_path: Path) -> None:
     """Where nothing has run the command says so and how to begin."""
     done = nova("status", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "nothing has been run here yet" in done.stderr
+    assert "no plan has been run here yet" in done.stderr
 
 
 @pytest.mark.parametrize("data", [b"{", b"\xff\xfe", b'{"version": 99}', b"[]"])
@@ -175,7 +175,7 @@ def test_many_pending_tasks_are_counted() -> None:
     """Of thousands of pending tasks some are shown and the rest counted; what matters more is shown in full."""
     tasks = {f"T{i}": TaskState() for i in range(5_000)} | {"X": TaskState(status=TaskStatus.FAILED)}
     lines = status.screen(state_of(**tasks), None, EngineInfo(1, "h", "s"), 0.0)
-    assert lines[-1] == "and 4,980 more to come"
+    assert lines[-1] == "and 4,980 more pending"
     assert len(lines) < 40
 
 

@@ -200,7 +200,7 @@ def test_a_gate_fails_without_the_outputs_it_asks_for(tmp_path: Path, monkeypatc
 
 
 def test_what_the_plan_calls_done_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It frees what depends on it; what is not to be done is shown as skipped."""
+    """It frees what depends on it; what will not be done is shown as skipped."""
     cascade = plan(task("A", settled="x"), task("B", settled="cancelled", dropped=True), task("C", "A", "B"))
     run = Run(tmp_path, cascade, monkeypatch)
     assert run.engine.run().exit_code == 0

@@ -130,7 +130,7 @@ def test_an_epic_without_parts_has_no_work() -> None:
     ],
 )
 def test_states(status: str, kind: str, state: ItemState, noted: list[str]) -> None:
-    """Closed is done; what is put off, pinned or no work is not to be done; a gate opens outside of the plan."""
+    """Closed is done; what is put off, pinned or no work will not be done; a gate opens outside of the plan."""
     draft = draft_of(issue("a", status=status, issue_type=kind))
     assert draft.items[0].state is state
     assert kinds(draft) == noted

@@ -166,7 +166,7 @@ def test_stories_named_by_their_priority() -> None:
 
 
 def test_boxes_of_a_checkpoint_are_no_tasks() -> None:
-    """What is looked at between two phases is not to be done."""
+    """What is looked at between two phases will not be done."""
     text = "# F\n## Phase 1: A\n- [ ] T001 A\n### ✅ Checkpoint 1\n**Exit Criteria**:\n- [ ] All fields are there\n"
     cascade = plan("spec-kit", text)
     assert list(cascade.tasks) == ["T001"]

@@ -74,7 +74,7 @@ def test_columns_of_state(title: str) -> None:
     ],
 )
 def test_marks_outside_of_a_column_for_them(row: str, settled: str, dropped: bool) -> None:
-    """A row that is struck out is not to be done, with a tick it is done; so is one with a tick behind its end."""
+    """A row that is struck out will not be done, with a tick it is done; so is one with a tick behind its end."""
     task = parse_text(plan(f"{HEAD} | What Changes", row), "p.md").tasks["A"]
     assert (task.settled, task.dropped) == (settled, dropped)
 
