@@ -106,14 +106,14 @@ def here() -> Project:
 
 
 def load_state(project: Project) -> State:
-    """The saved state; `UsageError` when nothing has been run here yet."""
+    """The saved state; `UsageError` when no plan has been run here yet."""
     from nova_core.errors import NewerStateError, StateError
     from nova_core.state.manager import StateManager
 
     try:
         return StateManager(project.state_file).load()
     except FileNotFoundError:
-        raise UsageError("nothing has been run here yet", hint="nova run starts the plan in CASCADE.md") from None
+        raise UsageError("no plan has been run here yet", hint="run the plan in CASCADE.md with nova run") from None
     except NewerStateError:
         raise
     except StateError as error:

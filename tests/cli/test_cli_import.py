@@ -40,7 +40,7 @@ def test_an_import_tells_what_it_means_and_changes_nothing(tmp_path: Path, spec:
     lines = done.stdout.splitlines()
     assert lines[0] == "search (kiro): 5 tasks, 5 edges, 1 already done, 1 will not be done, 1 resolved, 1 dropped"
     assert lines[1].startswith(".kiro/specs/search/tasks.md:7: dropped: 2.2 is optional")
-    assert done.stderr.startswith("next: run it with nova run .kiro/specs/search ")
+    assert done.stderr.startswith("next: run it with nova run .kiro/specs/search,")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".kiro"]
 
 
