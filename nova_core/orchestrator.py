@@ -77,12 +77,12 @@ class Orchestrator:
         state_path = Path(state_file)
         self.project = Project(state_path.parent, state_path.name)
         self.config = config or load_config(None, environ=os.environ, root=self.project.root)
+        self._clock = clock or Clock()
         self._plan = os.fspath(cascade_file)
-        self._watch = PlanWatch(self._plan, self._read_plan)
+        self._watch = PlanWatch(self._plan, self._read_plan, self._clock)
         self.cascade = self._read_plan()
         milestones = read_milestones(self.project, self.config, self.cascade)
         self.max_workers = max_workers
-        self._clock = clock or Clock()
         self._disk = disk or Disk()
         self._make_executor = make_executor
         self._lock = take_lock(self.project)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
 
+from nova_core.clock import Clock
 from nova_core.errors import InputError, NovaError, Problem
 from nova_core.parser import Cascade
 
@@ -40,9 +40,10 @@ class PlanWatch:
     `read` reads the plan; a plan of a hundred thousand lines takes a second, in which the engine has to go on.
     """
 
-    def __init__(self, path: str, read: Callable[[], Cascade]) -> None:
+    def __init__(self, path: str, read: Callable[[], Cascade], clock: Clock) -> None:
         self._path = path
         self._read = read
+        self._clock = clock
         self._known = self._seen = signature(path)
         self._pause = 0  # looks to leave out: a folder of ten thousand files takes some milliseconds
         self._thread: threading.Thread | None = None
@@ -59,9 +60,9 @@ class PlanWatch:
         if self._pause:
             self._pause -= 1
             return None
-        began = time.perf_counter()
+        began = self._clock.monotonic()
         now = signature(self._path)
-        self._pause = int((time.perf_counter() - began) * _SHARE / _LOOK)
+        self._pause = int((self._clock.monotonic() - began) * _SHARE / _LOOK)
         rests, self._seen = now == self._seen, now
         if now == self._known or not now or not rests:
             return None

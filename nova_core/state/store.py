@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Container
 from typing import Any
 
@@ -191,12 +190,13 @@ class Store:
 
     def _publish(self) -> None:
         self._commit()
-        start = time.perf_counter()
+        start = self._clock.monotonic()
         while not self.manager.publish(self.rev, self.project, self.run, self.tasks, self._changed):
             self.merge_outside()
             self._commit()
         self._changed, self._dirty, self.disk_error = set(), False, None
-        self._next_publish = self._clock.monotonic() + _SHARE * (time.perf_counter() - start)
+        now = self._clock.monotonic()
+        self._next_publish = now + _SHARE * (now - start)
         actions, self._published = self._published, []
         for action in actions:
             action()

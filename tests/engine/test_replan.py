@@ -284,7 +284,7 @@ def test_a_plan_is_read_when_it_has_come_to_rest(tmp_path: Path) -> None:
     def read() -> None:
         reads.append(path.read_text())
 
-    watch = PlanWatch(str(path), read)  # type: ignore[arg-type]
+    watch = PlanWatch(str(path), read, FakeClock())  # type: ignore[arg-type]
     for n in range(3):
         path.write_text("2" * (n + 2))
         watch.look()
