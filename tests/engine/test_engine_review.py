@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import make_engine, write_plan
+from engines import drop, make_engine, report, write_plan
 from fakes import FakeClock, FakeExecutor, exits, ok, running
 
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.errors import StateError
 from nova_core.executors.base import Ended, EndReason, Job
-from nova_core.files.inbox import attempt_token, load_secret
 from nova_core.orchestrator import Orchestrator
 from nova_core.state import StateManager
 from nova_core.state.events import Event, EventKind
@@ -49,22 +48,6 @@ def on(engine: Orchestrator, kind: EventKind, task_id: str | None, action: Calla
 
     engine.subscribe(listen)
     return seen
-
-
-def report(engine: Orchestrator, task_id: str, attempt: int = 1, **fields: Any) -> Path:
-    """A message in the inbox, as the worker of that attempt would leave it."""
-    secret = load_secret(engine.project.secret_file)
-    run = engine.store.run.id
-    token = attempt_token(secret, run, task_id, attempt)
-    body = {"kind": "report", "run": run, "task": task_id, "attempt": attempt, "token": token, **fields}
-    return drop(engine, json.dumps(body).encode())
-
-
-def drop(engine: Orchestrator, data: bytes) -> Path:
-    new = engine.project.inbox_dir / "new"
-    path = new / f"{len(list(new.iterdir())):04}.{os.urandom(4).hex()}"
-    path.write_bytes(data)
-    return path
 
 
 def killed(engine: Orchestrator) -> None:

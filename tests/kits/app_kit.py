@@ -13,6 +13,7 @@ from nova_core.clock import Clock
 from nova_core.parser import parse_text
 from nova_tui.app import NovaApp, QuitChoice
 from nova_tui.choice import Look
+from nova_tui.pump import Pump
 
 
 class StillClock(Clock):
@@ -23,6 +24,13 @@ class StillClock(Clock):
         return NOW
 
 
+class StillPump(Pump):
+    """Looks at the source when a test says so, and never by itself."""
+
+    def start(self) -> None:
+        """A test beats."""
+
+
 @asynccontextmanager
 async def opened(
     source: FakeSource,
@@ -31,6 +39,7 @@ async def opened(
 ) -> AsyncIterator[tuple[NovaApp, Pilot[QuitChoice]]]:
     """The app, after it took in what the source had queued."""
     app = NovaApp(source, look, StillClock())
+    app.pump = StillPump(app, app._look, app.clock)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         beat(app)
         await settled(pilot)
@@ -44,8 +53,7 @@ def beat(app: NovaApp) -> None:
 
 async def settled(pilot: Pilot[QuitChoice]) -> None:
     """Wait until everything that was asked for has been done and drawn."""
-    for _ in range(3):
-        await pilot.pause()
+    await pilot.pause()
 
 
 def big_source(count: int, per_group: int = 50) -> FakeSource:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from fakes import FakeClock, FakeExecutor
 from nova_core.config import Config
 from nova_core.executors.base import Ended, Job
 from nova_core.files.disk import Disk
+from nova_core.files.inbox import attempt_token, load_secret
 from nova_core.orchestrator import Orchestrator
 
 HEADER = "| Task ID | Task Name | What Changes | Depends On | Command |"
@@ -71,3 +74,20 @@ def make_engine(
         **options,
     )
     return engine, fake
+
+
+def report(engine: Orchestrator, task_id: str, attempt: int = 1, **fields: Any) -> Path:
+    """A message in the inbox, as the worker of that attempt would leave it; its path."""
+    secret = load_secret(engine.project.secret_file)
+    run = engine.store.run.id
+    token = attempt_token(secret, run, task_id, attempt)
+    body = {"kind": "report", "run": run, "task": task_id, "attempt": attempt, "token": token, **fields}
+    return drop(engine, json.dumps(body).encode())
+
+
+def drop(engine: Orchestrator, data: bytes) -> Path:
+    """A file in the inbox, as it comes; its path."""
+    new = engine.project.inbox_dir / "new"
+    path = new / f"{len(list(new.iterdir())):04}.{os.urandom(4).hex()}"
+    path.write_bytes(data)
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -21,7 +22,7 @@ import pyte
 import nova_core
 
 SOURCE = str(Path(nova_core.__file__).parents[1])
-PATIENCE = 20.0  # seconds until something that must come is given up
+PATIENCE = 60.0  # seconds until something that must come is given up
 DROPPED = ("NOVA_", "GITHUB_", "SSH_", "TMUX", "TEXTUAL", "COLUMNS", "LINES")
 KEYS = {
     "enter": "\r", "escape": "\x1b", "tab": "\t", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C",
@@ -30,6 +31,7 @@ KEYS = {
 MODES = {"alternate screen": 1049, "cursor": 25, "mouse": 1000, "any mouse": 1003, "paste": 2004, "focus": 1004}
 
 ASKS_FOR_FRAMES, HAS_FRAMES = b"\x1b[?2026$p", b"\x1b[?2026;2$y"  # synchronized output, as terminals of today have
+FRAME, END_OF_FRAME = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
 def nova(*arguments: str) -> list[str]:
@@ -63,6 +65,7 @@ class Terminal:
         env: Mapping[str, str] | None = None, drawn: bool = True,
     ) -> None:  # fmt: skip
         self.raw = bytearray()
+        self._ahead = bytearray()  # read, but of later frames
         self._drawn = drawn
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
@@ -92,27 +95,48 @@ class Terminal:
             self._fd = -1
 
     def read(self, longest: float = 0.05, most: int = 1 << 16) -> bool:
-        """Take in what has been written, waiting `longest` seconds for something; False at the end."""
-        try:
-            ready = select.select([self._fd], [], [], longest)[0] if self._fd >= 0 else []
-            data = os.read(self._fd, most) if ready else None
-        except OSError:  # EIO: nobody has the other side any more
-            return False
-        if data:
-            self.raw += data
-            if self._drawn:
-                self._stream.feed(data)
-            if ASKS_FOR_FRAMES in data:
+        """Take in what has been written, waiting `longest` seconds for something; False at the end.
+
+        What is drawn is taken in frame by frame: a notice that comes and goes is seen, however late one looks.
+        """
+        if not self._ahead:
+            try:
+                ready = select.select([self._fd], [], [], longest)[0] if self._fd >= 0 else []
+                data = os.read(self._fd, most) if ready else None
+            except OSError:  # EIO: nobody has the other side any more
+                return False
+            if not data:
+                return data is None
+            self._ahead += data
+        self._take(self._frame() if self._drawn else len(self._ahead))
+        return True
+
+    def _frame(self) -> int:
+        """How many of the bytes ahead are of this frame, whose end may have begun before them."""
+        begun = self.raw[1 - len(END_OF_FRAME) :]
+        end = (begun + self._ahead).find(END_OF_FRAME)
+        return len(self._ahead) if end < 0 else end - len(begun) + len(END_OF_FRAME)
+
+    def _take(self, count: int) -> None:
+        data = bytes(self._ahead[:count])
+        del self._ahead[:count]
+        asked = ASKS_FOR_FRAMES in self.raw[1 - len(ASKS_FOR_FRAMES) :] + data
+        self.raw += data
+        if self._drawn:
+            self._stream.feed(data)
+        if asked:
+            with contextlib.suppress(OSError):  # as above
                 os.write(self._fd, HAS_FRAMES)
-        return data != b""
 
     @property
     def whole(self) -> bool:
         """Whether the screen shows a whole frame, not the first half of the next one."""
-        return self.raw.rfind(b"\x1b[?2026h") <= self.raw.rfind(b"\x1b[?2026l")
+        return self.raw.rfind(FRAME) <= self.raw.rfind(END_OF_FRAME)
 
     def send(self, *keys: str) -> None:
-        """Press keys: names of `KEYS`, else the text itself."""
+        """Press keys: names of `KEYS`, else the text itself; what was drawn before is taken in."""
+        while self._ahead:
+            self.read(0)
         for key in keys:
             os.write(self._fd, KEYS.get(key, key).encode())
 
@@ -134,6 +158,16 @@ class Terminal:
             assert time.monotonic() < deadline, f"{sought!r} never came\n{self.text}"
             assert alive or holds(), f"it ended before {sought!r} came\n{self.text}\n{self.after_screen()}"
         return self.text
+
+    def wait_each(self, *sought: str) -> None:
+        """Read until each of the texts (regular expressions) has been on the screen, in whatever order."""
+        missing = set(sought)
+
+        def holds() -> bool:
+            missing.difference_update([text for text in missing if re.search(text, self.text)])
+            return not missing
+
+        self.wait(holds)
 
     def press(self, keys: str | Sequence[str], sought: str | Callable[[], object]) -> str:
         """Press keys and wait for what they must bring; returns the screen's text."""
@@ -168,8 +202,9 @@ class Terminal:
             if done:
                 self._code = os.waitstatus_to_exitcode(status)
             assert time.monotonic() < deadline, f"it did not end\n{self.text}\n{self.after_screen()}"
-        while self._fd >= 0 and select.select([self._fd], [], [], 0)[0] and self.read(0):
-            pass
+        while self._ahead or (self._fd >= 0 and select.select([self._fd], [], [], 0)[0]):
+            if not self.read(0):
+                break
         return self._code
 
     def modes(self) -> dict[str, bool]:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from cli_process import nova
-from engines import make_engine, write_plan
+from engines import make_engine, report, write_plan
 from fakes import exits, ok
-from test_engine_review import report
 
 from nova_core.config import AgentConfig, Config
 from nova_core.executors.base import Ended, Job

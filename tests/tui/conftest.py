@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import resting
+from look import Golden
 
 from nova_tui.glyphs import use_ascii
 
 GOLDEN = Path(__file__).with_name("golden")
-Golden = Callable[[str, str], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,7 +34,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(autouse=True)
 def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Local time is UTC, colours are on, and nothing moves by itself."""
+    """Local time is UTC, colours are on, nothing moves by itself, and pilots wait for the app, not for the machine."""
+    resting.install(monkeypatch)
     for name in ("NO_COLOR", "SSH_CONNECTION", "TEXTUAL_THEME", "NOVA_ASCII"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")

@@ -61,9 +61,7 @@ def test_every_view_of_every_task(project: Path) -> None:
 def test_a_live_run(project: Path) -> None:
     """Toasts, steps and messages of a run that goes on, and the words after it."""
     with Terminal(nova_tui("--fresh"), project, size=(100, 30)) as terminal:
-        terminal.wait("approval")
-        terminal.wait("Milestone")
-        terminal.wait("FAILED ")
+        terminal.wait_each("approval", "Milestone", "FAILED ")
         terminal.send("q")
         assert terminal.wait_exit() == 1
         check(terminal, project)

@@ -108,10 +108,7 @@ def test_the_palette_offers_what_the_footer_has_no_room_for(tmp_path: Path) -> N
     async def run() -> str:
         async with opened(demo_source(tmp_path)) as (app, pilot):
             await pilot.press("colon", *"kill")
-            for _ in range(200):  # the palette searches in a task of its own
-                await pilot.pause(0.01)
-                if "Kill  X" in screen_text(app):
-                    break
+            await settled(pilot)
             return screen_text(app)
 
     assert "Kill  X  end it at once" in asyncio.run(run())

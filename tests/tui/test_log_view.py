@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Golden
 from fake_source import FakeSource
-from look import screen_text
+from look import Golden, screen_text
 from scripted_run import NOW
 from textual import events
 from textual.app import App, SuspendNotSupported

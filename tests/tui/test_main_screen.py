@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 from app_kit import StillClock, beat, opened, settled
-from conftest import Golden
 from fake_source import FakeSource, demo_source
-from look import screen_text
+from look import Golden, screen_text
 
 from nova_core.command import Command, CommandKind
 from nova_core.errors import InputError, UsageError

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import pytest
 from fake_source import FakeSource, demo_model, demo_source
 from hypothesis import given
 from hypothesis import strategies as st
-from look import content_text
+from look import Golden, content_text
 from rich.cells import cell_len
 from scripted_run import HOSTILE, NOW
 from textual.content import Content
@@ -26,8 +26,6 @@ from nova_tui.views import cost, cuts, deps, detail, header, line, members, time
 from nova_tui.views import help as help_view
 from nova_tui.views.members import Place
 from nova_tui.views.timeline import Window
-
-Golden = Callable[[str, str], None]
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from fake_source import demo_model, hostile_source
-from look import content_text
+from look import Golden, content_text
 from view_kit import VIEWS, ascii_only
-
-Golden = Callable[[str, str], None]
 
 
 @pytest.fixture
