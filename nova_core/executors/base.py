@@ -63,14 +63,14 @@ class Ended(msgspec.Struct, frozen=True):
     reason: EndReason
     code: int | None = None
     signal: int | None = None
-    pid: int | None = None
-    started_at: float = 0.0
     ended_at: float = 0.0
     cpu_seconds: float = 0.0
     max_rss: int = 0
     detail: str = ""
     leftovers: tuple[str, ...] = ()
     survivors: tuple[str, ...] = ()
+    pid: int | None = None
+    started_at: float = 0.0
 
 
 Report = Started | Ended

@@ -6,19 +6,20 @@ import fcntl
 import os
 import sys
 import time
-from _socket import AF_UNIX, SOCK_STREAM, socket  # `socket` adds enum and selectors: 7 ms of the engine's start
 from contextlib import suppress
 from pathlib import Path
+from socket import AF_UNIX, SOCK_STREAM, socket
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Job
 from nova_core.executors.journal_reader import Facts, Hello, Record, decode_record
+from nova_core.holder.connection import Connection
+from nova_core.holder.safe_open import FOLDER_FLAGS
 
 PATIENCE = 10.0  # seconds in which a holder of an earlier engine has to answer
 _PAUSE = 0.002
 _CODE = "import sys; sys.path.append(sys.argv[1]); from nova_core.holder.holder import main; main()"
 _ROOT = str(Path(__file__).resolve().parents[2])
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _FOLDER_HINT = "it must be a folder of yours, no link"
 _leaving: set[int] = set()
@@ -52,17 +53,20 @@ class HolderLink:
         self._folder = folder
         self.name = name
         self.pid = pid
-        self.fd = -1
+        self._connection: Connection | None = None
         self.jobs: dict[str, Job | None] = {}
         self.keys: set[str] = set()
         self.released: set[str] = set()
-        self._in = b""
-        self._out = bytearray()
 
     @property
     def alive(self) -> bool:
         """Whether the engine is connected to it."""
-        return self.fd >= 0
+        return self._connection is not None
+
+    @property
+    def fd(self) -> int:
+        """The descriptor of the connection; -1 without one."""
+        return self._connection.fd if self._connection else -1
 
     def connect(self) -> bool:
         """Connect, which works as soon as the socket listens, before any holder runs; False when nobody listens."""
@@ -73,52 +77,30 @@ class HolderLink:
             connection.close()
             return False
         connection.setblocking(False)
-        self.fd = connection.detach()
+        self._connection = Connection(connection.detach())
         return True
 
     def send(self, message: bytes) -> bool:
         """Queue a message and write what the socket takes; whether all was written."""
-        self._out += len(message).to_bytes(4, "big") + message
-        return self.flush()
+        if self._connection is None:
+            return True
+        self._connection.send(message)
+        return self._connection.flush()
 
     def flush(self) -> bool:
         """Write what is queued as far as the socket takes it; whether all was written."""
-        while self._out:
-            try:
-                del self._out[: os.write(self.fd, self._out)]
-            except BlockingIOError:
-                return False
-            except OSError:  # the holder is gone: `receive` will say so
-                self._out.clear()
-        return True
+        return self._connection is None or self._connection.flush()
 
     def receive(self) -> list[Record] | None:
         """The whole messages that have arrived; None when the holder is gone."""
-        try:
-            data = os.read(self.fd, 1 << 16)
-        except BlockingIOError:
-            return []
-        except OSError:
-            return None
-        if not data:
-            return None
-        data = self._in + data
-        records = []
-        at = 0
-        while len(data) - at >= 4:
-            end = at + 4 + int.from_bytes(data[at : at + 4], "big")
-            if end > len(data):
-                break
-            records.append(decode_record(data[at + 4 : end]))
-            at = end
-        self._in = data[at:]
-        return records
+        messages = self._connection.receive() if self._connection else None
+        return None if messages is None else [decode_record(message) for message in messages]
 
     def close(self) -> None:
         """Hang up. The holder leaves once it holds no job."""
-        if self.fd >= 0:
-            os.close(self.fd)
-        self.fd = -1
+        if self._connection:
+            self._connection.close()
+        self._connection = None
         if self.pid > 0:
             _leaving.add(self.pid)
         reap_holders()
@@ -214,7 +196,7 @@ class AttemptFolder:
         self.path = make_folder(nova_dir) / "attempts"
         make_folder(self.path)
         try:
-            self._fd = os.open(self.path, _FOLDER_FLAGS)
+            self._fd = os.open(self.path, FOLDER_FLAGS)
         except OSError as error:
             raise EnvironmentProblem(f"{self.path}: cannot be used: {error.strerror}", hint=_FOLDER_HINT) from None
         self._run_id = run_id

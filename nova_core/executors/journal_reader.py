@@ -1,4 +1,7 @@
-"""What a journal says: the typed form of its lines, and the state of every job that follows from them."""
+"""What a journal says: the typed form of its lines, and the state of every job that follows from them.
+
+Fields stand in the order of the templates in `nova_core.holder.journal`.
+"""
 
 from __future__ import annotations
 
@@ -34,21 +37,8 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag="P", gc=False):
     at: float
 
 
-class End(msgspec.Struct, frozen=True, array_like=True, tag="E", gc=False):
-    """Nothing of the job runs any more, but for `survivors`."""
-
-    key: str
-    reason: EndReason
-    code: int | None
-    signal: int | None
-    at: float
-    cpu: float
-    rss: int
-    detail: str
-    leftovers: tuple[str, ...]
-    survivors: tuple[str, ...]
-    pid: int | None
-    started: float
+class End(Ended, frozen=True, array_like=True, tag="E", gc=False):
+    """Nothing of the job runs any more, but for `survivors`: the report as the holder wrote it."""
 
 
 Record = Hello | Intent | Begun | End
@@ -114,12 +104,4 @@ class Facts:
 
 def as_started(begun: Begun) -> Started:
     """The report of a running process."""
-    return Started(begun.key, begun.pid, begun.at)
-
-
-def as_ended(end: End) -> Ended:
-    """The report of an end."""
-    return Ended(
-        end.key, end.reason, end.code, end.signal, end.pid, end.started, end.at, end.cpu, end.rss, end.detail,
-        end.leftovers, end.survivors,
-    )  # fmt: skip
+    return Started(key=begun.key, pid=begun.pid, started_at=begun.at)

@@ -14,7 +14,8 @@ import msgspec
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, EndReason, Job, Report
 from nova_core.executors.holder_link import AttemptFolder, HolderLink, make_folder
-from nova_core.executors.journal_reader import Begun, End, Facts, as_ended, as_started
+from nova_core.executors.journal_reader import Begun, End, Facts, as_started
+from nova_core.holder.messages import BaseMessage, JobMessage
 
 MAX_TRIES = 3
 
@@ -24,16 +25,28 @@ def wire(text: str) -> str:
     return text if text.isascii() else os.fsencode(text).decode("latin-1")
 
 
-def _encode(job: Job) -> bytes:
-    """Raises UnicodeEncodeError for text that this system cannot pass to a process."""
-    env = {wire(name): wire(value) for name, value in job.env.items()}
-    argv = [wire(word) for word in job.argv]
-    return msgspec.json.encode(
-        (
-            "job", job.key, argv, wire(job.shell), wire(job.cwd), env, wire(job.log), job.timeout, job.idle_timeout,
-            job.grace, job.log_limit, wire(job.stdin), job.interrupt,
-        )
-    )  # fmt: skip
+def wire_env(env: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables for the channel."""
+    return {wire(name): wire(value) for name, value in env.items()}
+
+
+def encode_job(job: Job) -> bytes:
+    """The message that starts a job. Raises UnicodeEncodeError for text that this system cannot pass to a process."""
+    message: JobMessage = {
+        "key": job.key,
+        "argv": [wire(word) for word in job.argv],
+        "shell": wire(job.shell),
+        "cwd": wire(job.cwd),
+        "env": wire_env(job.env),
+        "log": wire(job.log),
+        "timeout": job.timeout,
+        "idle_timeout": job.idle_timeout,
+        "grace": job.grace,
+        "log_limit": job.log_limit,
+        "stdin": wire(job.stdin),
+        "interrupt": job.interrupt,
+    }
+    return msgspec.json.encode(("job", message))
 
 
 class LocalExecutor:
@@ -55,13 +68,12 @@ class LocalExecutor:
     ) -> None:
         self._folder = AttemptFolder(nova_dir, run_id)
         self._run_id = run_id
-        env = os.environ if base_env is None else base_env
-        self._base = msgspec.json.encode(
-            (
-                "base", {wire(name): wire(value) for name, value in env.items()}, wire(str(make_folder(log_dir))),
-                wire(os.path.abspath(cwd or ".")),
-            )
-        )  # fmt: skip
+        base: BaseMessage = {
+            "env": wire_env(os.environ if base_env is None else base_env),
+            "logs": wire(str(make_folder(log_dir))),
+            "root": wire(os.path.abspath(cwd or ".")),
+        }
+        self._base = msgspec.json.encode(("base", base))
         self._poller = poll()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -98,7 +110,7 @@ class LocalExecutor:
             facts = link.read()
             link.keys = facts.keys()
             self._link_of.update(dict.fromkeys(link.keys, link))
-            reports += map(as_ended, facts.ends.values())
+            reports += facts.ends.values()
             if link.alive:
                 self._register(link)
                 link.jobs = dict.fromkeys(facts.unended())
@@ -128,7 +140,7 @@ class LocalExecutor:
 
     def _send_job(self, job: Job) -> None:
         try:
-            message = _encode(job)
+            message = encode_job(job)
         except UnicodeEncodeError as error:
             self._refuse(job.key, EndReason.SPAWN_ERROR, f"cannot be passed to a process: {error.object!a:.200}")
             return
@@ -172,7 +184,7 @@ class LocalExecutor:
         for record in records:
             if isinstance(record, End):
                 if link.jobs.pop(record.key, self) is not self:
-                    self._reports.append(as_ended(record))
+                    self._reports.append(record)
             elif isinstance(record, Begun) and record.key in link.jobs:
                 self._reports.append(as_started(record))
         self._let_go_if_idle(link)
@@ -197,7 +209,7 @@ class LocalExecutor:
         facts = link.read()
         jobs, link.jobs = link.jobs, {}
         link.keys = facts.keys()
-        self._reports += [as_ended(facts.ends[key]) for key in jobs if key in facts.ends]
+        self._reports += [facts.ends[key] for key in jobs if key in facts.ends]
         self._reports += self._lose(link, facts, [key for key in facts.unended() if key in jobs])
         for key, job in jobs.items():
             if job and key not in link.keys:

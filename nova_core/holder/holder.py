@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from heapq import heappop, heappush
 from select import POLLIN, poll
+from signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
 from time import monotonic
 
-from nova_core.holder.channel import Channel, quote
-from nova_core.holder.job import HeldJob
-from nova_core.holder.job_setup import Setting, plain
-from nova_core.holder.journal import VERSION, Journal, boot_id, start_ticks
-from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, SpawnError, open_parent, prctl
+from nova_core.holder.channel import Channel
+from nova_core.holder.job import HolderJob
+from nova_core.holder.job_setup import JobSetup, plain
+from nova_core.holder.journal import BEGIN, HELLO, PROCESS, VERSION, Journal, boot_id, start_ticks
+from nova_core.holder.limits import watch
+from nova_core.holder.safe_open import SpawnError, open_parent
+from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
     from typing import Any
-else:  # the module under it: `signal` imports enum, 3.5 ms of a start of 9
-    from _signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
+
+    from nova_core.holder.messages import JobMessage
 
 JOURNAL_FD, LISTENER_FD, FOLDER_FD = 3, 4, 5
 QUIET = 0.02  # A job that ends sooner is reported once, with its end: half the messages, a third of the journal less.
@@ -42,14 +45,14 @@ class Holder:
         self.poller = poll()
         self.channel = Channel(LISTENER_FD, self.poller)
         self.wake = self._listen_to_children()
-        self.setting = Setting(run_id)
-        self.by_pid: dict[int, HeldJob] = {}  # while the command's own process lives
-        self.jobs: dict[str, HeldJob] = {}  # by key, while anything of the job lives
-        self.young: list[HeldJob] = []  # in order of their start, those not yet announced
-        self.timers: list[tuple[float, int, Callable[[Holder, HeldJob], None], HeldJob]] = []
+        self.setup = JobSetup(run_id)
+        self.by_pid: dict[int, HolderJob] = {}  # while the command's own process lives
+        self.jobs: dict[str, HolderJob] = {}  # by key, while anything of the job lives
+        self.young: list[HolderJob] = []  # in order of their start, those not yet announced
+        self.timers: list[tuple[float, int, Callable[[Holder, HolderJob], None], HolderJob]] = []
         self.ticket = 0
         me = os.getpid()
-        self.hello = f'["H",{VERSION},{me},{start_ticks(me)},{quote(boot_id())},{quote(self.run_id)}]'
+        self.hello = HELLO.format(version=VERSION, pid=me, start=start_ticks(me), boot=boot_id(), run_id=run_id)
         self.head = self.hello + "\n"  # written with the first job, for until then there may be no room for it
         try:
             self.children = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
@@ -81,10 +84,8 @@ class Holder:
                 greet = True
             else:
                 break
-        try:  # noqa: SIM105 - contextlib would be one more import at every start
+        with suppress(FileNotFoundError):  # the engine has released everything, and removed it
             os.unlink(f"{self.name}.sock", dir_fd=FOLDER_FD)
-        except FileNotFoundError:  # the engine has released everything, and removed it
-            pass
         self.journal.finish()
 
     def _turn(self) -> bool:
@@ -127,7 +128,7 @@ class Holder:
             if not job.over:
                 action(self, job)
 
-    def later(self, delay: float, action: Callable[[Holder, HeldJob], None], job: HeldJob) -> None:
+    def later(self, delay: float, action: Callable[[Holder, HolderJob], None], job: HolderJob) -> None:
         """Call `action(self, job)` after `delay` seconds, unless the job is over by then."""
         self.ticket += 1
         heappush(self.timers, (monotonic() + delay, self.ticket, action, job))
@@ -140,10 +141,10 @@ class Holder:
                 self._record_process(job)
         self.young = [job for job in self.young if not job.announced and not job.over]
 
-    def _record_process(self, job: HeldJob) -> None:
+    def _record_process(self, job: HolderJob) -> None:
         if not job.over and not job.announced:
             job.announced = True
-            line = f'["P","{job.key}",{job.pid},{start_ticks(job.pid)},{job.started:.6f}]'
+            line = PROCESS.format(key=job.key, pid=job.pid, start=start_ticks(job.pid), at=job.started)
             self.journal.append(line + "\n")
             self.channel.send(line)
             self.later(0.0, _load_rest, job)
@@ -151,30 +152,29 @@ class Holder:
     def _obey(self, messages: list[Any]) -> None:
         for message in messages:
             if message[0] == "job":
-                self._begin(*message[1:])
+                self._begin(message[1])
             elif message[0] == "cancel":
                 job = self.jobs.get(message[1])
                 if job:
                     self.stop(job, "cancelled", message[2])
             elif message[0] == "base":
-                self.setting.set_base(*message[1:])
+                self.setup.set_base(message[1])
 
-    def _begin(
-        self, key: str, argv: list[str], shell: str, cwd: str, env: dict[str, str], log: str, timeout: float,
-        idle: float, grace: float, limit: int, stdin: str, interrupt: bool,
-    ) -> None:  # fmt: skip
-        job = HeldJob(key, log, grace, interrupt=interrupt)
+    def _begin(self, message: JobMessage) -> None:
+        job = HolderJob(message)
+        timeout, idle, limit = message["timeout"], message["idle_timeout"], message["log_limit"]
         try:
-            self.journal.begin(f'{self.head}["B","{key}",{job.started:.6f}]\n', len(self.jobs))
+            line = BEGIN.format(key=job.key, at=job.started)
+            self.journal.begin(f"{self.head}{line}\n", len(self.jobs))
             self.head = ""
         except OSError as error:
             job.reason = "spawn_error"
             job.detail = f"cannot record the start: {plain(error)}"
             self.channel.send(job.ending([]))  # but not in the journal: for a later engine it never began
             return
-        self.jobs[key] = job
+        self.jobs[job.key] = job
         try:
-            launch = self.setting.prepare(key, argv, shell, cwd, env, log, stdin)
+            launch = self.setup.prepare(message)
             self._start(job, launch, keep_log=limit > 0 or idle > 0)
         except SpawnError as error:
             job.reason = "spawn_error"
@@ -184,11 +184,9 @@ class Holder:
         if not job.announced:
             self.young.append(job)
         if timeout or idle or limit:
-            from nova_core.holder.limits import watch
-
             watch(self, job, timeout, idle, limit)
 
-    def _start(self, job: HeldJob, launch: Launch, *, keep_log: bool) -> None:
+    def _start(self, job: HolderJob, launch: Launch, *, keep_log: bool) -> None:
         try:
             job.pid = self._spawn_gated(job, launch) if self.own else launch.spawn()
         except (OSError, ValueError) as error:
@@ -198,14 +196,14 @@ class Holder:
             os.write(launch.log, f"nova: {message}\n".encode(errors="backslashreplace"))
             raise SpawnError(message) from None
         finally:
-            self.setting.close_stdin(launch)
+            self.setup.close_stdin(launch)
             if keep_log:
                 job.log_fd = launch.log
             else:
                 os.close(launch.log)
         self.by_pid[job.pid] = job
 
-    def _spawn_gated(self, job: HeldJob, launch: Launch) -> int:
+    def _spawn_gated(self, job: HolderJob, launch: Launch) -> int:
         """Fork, put the pid on disk, only then let the command run."""
         child = GatedChild(launch)
         job.pid = child.pid
@@ -242,7 +240,7 @@ class Holder:
         if ended:
             self._settle(ended, strays=not alone and self._has_strays())
 
-    def _settle(self, ended: list[HeldJob], *, strays: bool) -> None:
+    def _settle(self, ended: list[HolderJob], *, strays: bool) -> None:
         for job in ended:
             if not strays and not job.reason:
                 self.finish(job)
@@ -259,7 +257,7 @@ class Holder:
 
         return bool(strays(self))
 
-    def stop(self, job: HeldJob, reason: str, grace: float) -> None:
+    def stop(self, job: HolderJob, reason: str, grace: float) -> None:
         """End a job for `reason`: TERM to its group, after `grace` seconds KILL to its tree. Again: only sooner."""
         from nova_core.holder.killing import stop
 
@@ -267,7 +265,7 @@ class Holder:
         if not job.over:
             stop(self, job, reason, grace)
 
-    def finish(self, job: HeldJob, survivors: tuple[str, ...] = ()) -> None:
+    def finish(self, job: HolderJob, survivors: tuple[str, ...] = ()) -> None:
         """Nothing of the job is left but `survivors`: write its end down, then report it."""
         job.over = True
         del self.jobs[job.key]
@@ -281,12 +279,12 @@ class Holder:
             print(f"the end of {job.key} may not be on disk: {error}", file=sys.stderr)
         self.channel.send(line)
         if not self.jobs:
-            self.setting.go_home()
+            self.setup.go_home()
 
-    def _close_log(self, job: HeldJob) -> None:
+    def _close_log(self, job: HolderJob) -> None:
         if job.cap:
             try:
-                folder = open_parent(self.setting.logs, job.log)
+                folder = open_parent(self.setup.logs, job.log)
                 try:
                     job.cap.cut(folder, job.log.rpartition("/")[2])
                 finally:
@@ -297,15 +295,12 @@ class Holder:
         job.log_fd = -1
 
 
-def _load_rest(holder: Holder, job: HeldJob) -> None:
+def _load_rest(holder: Holder, job: HolderJob) -> None:
     """Import what the end of a job may need, for an upgrade may replace the files while it runs; jobs that end at once
     do without.
     """
-    try:
-        import nova_core.holder.killing
-        import nova_core.holder.limits  # noqa: F401
-    except ImportError:  # replaced already: nothing is lost as long as nothing has to be ended
-        pass
+    with suppress(ImportError):  # replaced already: nothing is lost as long as nothing has to be ended
+        import nova_core.holder.killing  # noqa: F401
 
 
 def main() -> None:

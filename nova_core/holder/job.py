@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import os
 import sys
+from json import dumps
 from time import CLOCK_MONOTONIC, clock_gettime, monotonic, time
 
-from nova_core.holder.channel import quote
-from nova_core.holder.journal import E_LIMIT
+from nova_core.holder.journal import E_LIMIT, END
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # `typing` is imported for nothing else
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from resource import struct_rusage
+    from typing import Protocol
 
     from nova_core.holder.log_cap import LogCap
+    from nova_core.holder.messages import JobMessage
+
+    class JobHolder(Protocol):
+        """What limits and killing need of the holder."""
+
+        run_id: str
+        children: int  # descriptor of /proc/.../children, or -1
+        by_pid: dict[int, HolderJob]
+        jobs: dict[str, HolderJob]
+
+        def later(self, delay: float, action: Callable[[JobHolder, HolderJob], None], job: HolderJob) -> None:
+            """Call `action` after `delay` seconds, unless the job is over by then."""
+
+        def reap(self) -> None:
+            """Take the exit status of every child that ended."""
+
+        def stop(self, job: HolderJob, reason: str, grace: float) -> None:
+            """End a job: TERM, after `grace` seconds KILL."""
+
+        def finish(self, job: HolderJob, survivors: tuple[str, ...] = ()) -> None:
+            """Nothing of the job is left but `survivors`."""
+
 
 _BOOT_CLOCK = 7 if sys.platform == "linux" else CLOCK_MONOTONIC  # CLOCK_BOOTTIME: what /proc/PID/stat counts by
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2): kilobytes on Linux, bytes on macOS
 _MAX_NAMES = 20
 
 
-class HeldJob:
+class HolderJob:
     """A job that was accepted. `status` is set once its own process ended, `over` when nothing of it is left."""
 
     __slots__ = (
@@ -28,11 +52,11 @@ class HeldJob:
         "log", "log_fd", "mono", "over", "pid", "reason", "started", "status", "usage",
     )  # fmt: skip
 
-    def __init__(self, key: str, log: str, grace: float, *, interrupt: bool = False) -> None:
-        self.interrupt = interrupt
-        self.key = key
-        self.log = log
-        self.grace = grace
+    def __init__(self, job: JobMessage) -> None:
+        self.interrupt = job["interrupt"]
+        self.key = job["key"]
+        self.log = job["log"]
+        self.grace = job["grace"]
         self.log_fd = -1
         self.cap: LogCap | None = None
         self.pid = 0
@@ -52,22 +76,35 @@ class HeldJob:
     def ending(self, survivors: list[str]) -> str:
         """The E line of the journal, without its newline; shorter than what the journal keeps free for it."""
         code, number = self._outcome()
-        cpu, rss = 0.0, 0
-        if self.usage:
-            cpu = self.usage.ru_utime + self.usage.ru_stime
-            rss = self.usage.ru_maxrss * _RSS_UNIT
-        start = f'["E","{self.key}","{self.reason or "exit"}",{code},{number},{time():.6f},{cpu:.6f},{rss},'
-        end = f",{self.pid or 'null'},{self.started:.6f}]"
-        line = f"{start}{quote(self.detail)},{_names(self.leftovers)},{_names(survivors)}{end}"
-        return line if len(line) < E_LIMIT else f"{start}{quote(self.detail[:100])},[],{_names(survivors[:3])}{end}"
+        usage = self.usage
+        values = {
+            "key": self.key,
+            "reason": self.reason or "exit",
+            "code": code,
+            "signal": number,
+            "ended_at": time(),
+            "cpu_seconds": usage.ru_utime + usage.ru_stime if usage else 0.0,
+            "max_rss": usage.ru_maxrss * _RSS_UNIT if usage else 0,
+            "detail": dumps(self.detail),
+            "leftovers": _names(self.leftovers),
+            "survivors": _names(survivors),
+            "pid": self.pid or "null",
+            "started_at": self.started,
+        }
+        line = END.format_map(values)
+        if len(line) < E_LIMIT:
+            return line
+        short = {"detail": dumps(self.detail[:100]), "leftovers": "[]", "survivors": _names(survivors[:3])}
+        return END.format_map(values | short)
 
-    def _outcome(self) -> tuple[str, str]:
+    def _outcome(self) -> tuple[int | str, int | str]:
+        """Exit code and signal, as JSON."""
         if self.status is None:
             return "null", "null"
         if os.WIFSIGNALED(self.status):
-            return "null", str(os.WTERMSIG(self.status))
-        return str(os.WEXITSTATUS(self.status)), "null"
+            return "null", os.WTERMSIG(self.status)
+        return os.WEXITSTATUS(self.status), "null"
 
 
 def _names(names: list[str]) -> str:
-    return f"[{','.join(map(quote, names[:_MAX_NAMES]))}]" if names else "[]"
+    return dumps(names[:_MAX_NAMES]) if names else "[]"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 
-from nova_core.holder.spawn import FOLDER_FLAGS, Launch, SpawnError, open_log, open_stdin
+from nova_core.holder.safe_open import FOLDER_FLAGS, SpawnError, open_log, open_stdin
+from nova_core.holder.spawn import Launch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nova_core.holder.messages import BaseMessage, JobMessage
 
 _ENOTDIR = 20
 
@@ -19,7 +24,7 @@ def plain(error: Exception) -> str:
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
 
 
-class Setting:
+class JobSetup:
     """Prepares launches. Changes the directory and PATH of the process, which is the holder's and has one thread."""
 
     def __init__(self, run_id: str) -> None:
@@ -30,35 +35,32 @@ class Setting:
         self._problem = "the engine named no log folder"
         self.logs = -1
 
-    def set_base(self, env: dict[str, str], logs: str, root: str) -> None:
-        """What the engine says first: environment, log folder and project folder of all its jobs."""
-        self._env = {name.encode("latin-1"): value.encode("latin-1") for name, value in env.items()}
-        self._root = native(root)
+    def set_base(self, base: BaseMessage) -> None:
+        """What the engine says first."""
+        self._env = _encoded(base["env"])
+        self._root = native(base["root"])
+        logs = native(base["logs"])
         try:
-            self.logs = os.open(native(logs), FOLDER_FLAGS)
+            self.logs = os.open(logs, FOLDER_FLAGS)
         except OSError as error:
             reason = "it is a symbolic link or no folder" if error.errno == _ENOTDIR else plain(error)
-            self._problem = f"cannot use the log folder {os.path.basename(native(logs))}: {reason}"
+            self._problem = f"cannot use the log folder {os.path.basename(logs)}: {reason}"
 
-    def prepare(
-        self, key: str, argv: list[str], shell: str, cwd: str, env: dict[str, str], log: str, stdin: str = ""
-    ) -> Launch:  # fmt: skip
+    def prepare(self, job: JobMessage) -> Launch:
         """Enter the job's folder, open its log and what it reads. Raises SpawnError."""
         if self.logs < 0:
             raise SpawnError(self._problem)
-        folder = self._enter(cwd)
-        whole = self._env.copy()
-        for name, value in env.items():
-            whole[name.encode("latin-1")] = value.encode("latin-1")
-        whole[b"PWD"] = os.fsencode(folder)
-        whole[b"NOVA_JOB"] = f"{self._run_id}/{key}".encode()
-        path = whole.get(b"PATH")
+        folder = self._enter(job["cwd"])
+        env = self._env | _encoded(job["env"])
+        env[b"PWD"] = os.fsencode(folder)
+        env[b"NOVA_JOB"] = f"{self._run_id}/{job['key']}".encode()
+        path = env.get(b"PATH")
         if path != os.environb.get(b"PATH"):
             _set_path(path)
-        words = [native(word) for word in argv]
-        source = open_stdin(native(stdin)) if stdin else self._null
+        argv = [native(word) for word in job["argv"]]
+        source = open_stdin(native(job["stdin"])) if job["stdin"] else self._null
         try:
-            return Launch(words, native(shell), whole, open_log(self.logs, native(log)), source)
+            return Launch(argv, native(job["shell"]), env, open_log(self.logs, native(job["log"])), source)
         except SpawnError:
             if source != self._null:
                 os.close(source)
@@ -85,6 +87,10 @@ class Setting:
         if self._cwd != self._root:
             self._cwd = self._root
             os.chdir(self._root)
+
+
+def _encoded(env: dict[str, str]) -> dict[bytes, bytes]:
+    return {name.encode("latin-1"): value.encode("latin-1") for name, value in env.items()}
 
 
 def _set_path(path: bytes | None) -> None:

@@ -1,9 +1,8 @@
 """The journal of a holder: one short JSON array per fact, readable after any crash, written by one process only.
 
-`["H",version,pid,starttime,boot_id,run_id]` for the holder; `["B",key,time]` before a spawn;
-`["P",key,pid,starttime,time]` for a process that has run for a moment, or is an agent;
-`["E",key,reason,code,signal,time,cpu_s,max_rss,detail,leftovers,survivors,pid,started]` when nothing of it is left.
-Standard library only: holders import this in an isolated interpreter.
+A line is a letter and values without their names, as in the templates here: `["B","F1@1",1764489600.250000]`. Times are
+seconds since the epoch, `start` is in ticks since boot. Standard library only: holders import this in an isolated
+interpreter.
 """
 
 from __future__ import annotations
@@ -12,6 +11,13 @@ import errno
 import os
 
 VERSION = 1
+HELLO = '["H",{version},{pid},{start},"{boot}","{run_id}"]'  # the holder itself; stands before its first job
+BEGIN = '["B","{key}",{at:.6f}]'  # a job is about to be spawned
+PROCESS = '["P","{key}",{pid},{start},{at:.6f}]'  # its process has run for a moment, or is an agent
+END = (
+    '["E","{key}","{reason}",{code},{signal},{ended_at:.6f},{cpu_seconds:.6f},{max_rss},{detail},{leftovers},'
+    "{survivors},{pid},{started_at:.6f}]"
+)  # nothing of it runs any more, but for the survivors
 ROOM = 4096  # Bytes kept free for each job that began: more than its longest B, P and E together.
 E_LIMIT = 3072
 _NO_PREALLOCATION = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV}

@@ -20,8 +20,7 @@ from nova_core.holder.process_tree import (
 )
 
 if TYPE_CHECKING:
-    from nova_core.holder.holder import Holder
-    from nova_core.holder.job import HeldJob
+    from nova_core.holder.job import HolderJob, JobHolder
 
 GRACE_POLL = 0.02
 KILL_POLL = 0.002
@@ -29,7 +28,7 @@ GIVE_UP = 5.0  # seconds after which a process that KILL did not end is named as
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def stop(holder: Holder, job: HeldJob, reason: str, grace: float) -> None:
+def stop(holder: JobHolder, job: HolderJob, reason: str, grace: float) -> None:
     """Ask the job's process group to end; whatever is left `grace` seconds later is killed.
 
     Half of the grace belongs to SIGINT where that is what makes a program tell its totals.
@@ -47,7 +46,7 @@ def stop(holder: Holder, job: HeldJob, reason: str, grace: float) -> None:
     holder.later(grace, kill, job)
 
 
-def _terminate(holder: Holder, job: HeldJob) -> None:
+def _terminate(holder: JobHolder, job: HolderJob) -> None:
     if job.status is None:
         _signal_group(job.pid, SIGTERM)
 
@@ -58,7 +57,7 @@ def _signal_group(group: int, wanted: int) -> None:
             os.killpg(group, number)
 
 
-def sweep(holder: Holder, job: HeldJob) -> None:
+def sweep(holder: JobHolder, job: HolderJob) -> None:
     """The command's own process has ended: end what it left behind, after the grace if the job is being stopped."""
     if job.killing_since or job.status is None:
         return
@@ -74,7 +73,7 @@ def _group_lives(group: int) -> bool:
     return any(p.group == group and p.state not in DEAD for p in read_table().values())
 
 
-def kill(holder: Holder, job: HeldJob) -> None:
+def kill(holder: JobHolder, job: HolderJob) -> None:
     """One round of freezing and killing; further rounds follow until nothing is found, or for GIVE_UP seconds."""
     now = monotonic()
     job.killing_since = job.killing_since or now
@@ -91,7 +90,7 @@ def kill(holder: Holder, job: HeldJob) -> None:
         holder.later(KILL_POLL, kill, job)
 
 
-def _targets(holder: Holder, job: HeldJob, table: Table) -> set[int]:
+def _targets(holder: JobHolder, job: HolderJob, table: Table) -> set[int]:
     me = os.getpid()
     roots = {p.pid for p in table.values() if p.ppid == me and p.pid not in holder.by_pid and _owned(holder, job, p)}
     if job.status is None:
@@ -99,7 +98,7 @@ def _targets(holder: Holder, job: HeldJob, table: Table) -> set[int]:
     return with_descendants(table, roots)
 
 
-def strays(holder: Holder) -> list[Process]:
+def strays(holder: JobHolder) -> list[Process]:
     """Living children of the holder that are no job's own process."""
     me = os.getpid()
     if holder.children >= 0:
@@ -110,7 +109,7 @@ def strays(holder: Holder) -> list[Process]:
     return [p for p in found if p and p.state not in DEAD]
 
 
-def _owned(holder: Holder, job: HeldJob, stray: Process) -> bool:
+def _owned(holder: JobHolder, job: HolderJob, stray: Process) -> bool:
     """Whether a stray is to end with this job.
 
     The marker in its environment decides. Without one (a daemon that cleared it) it belongs to the jobs that began

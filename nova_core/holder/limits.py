@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from time import time
-from typing import TYPE_CHECKING
 
 from nova_core.holder.log_cap import LogCap
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nova_core.holder.holder import Holder
-    from nova_core.holder.job import HeldJob
+    from nova_core.holder.job import HolderJob, JobHolder
 
 LOG_CHECK = 1.0
 
 
-def watch(holder: Holder, job: HeldJob, timeout: float, idle: float, limit: int) -> None:
+def watch(holder: JobHolder, job: HolderJob, timeout: float, idle: float, limit: int) -> None:
     """Keep the limits of a job that just began; times in seconds, `limit` in bytes, 0 for none."""
     if timeout > 0:
         holder.later(timeout, lambda h, late: h.stop(late, "timeout", late.grace), job)
@@ -29,7 +28,7 @@ def watch(holder: Holder, job: HeldJob, timeout: float, idle: float, limit: int)
         holder.later(LOG_CHECK, _check_size, job)
 
 
-def _check_idle(holder: Holder, job: HeldJob, idle: float, size: int) -> None:
+def _check_idle(holder: JobHolder, job: HolderJob, idle: float, size: int) -> None:
     status = os.fstat(job.log_fd)
     if status.st_size == size:
         holder.stop(job, "idle_timeout", job.grace)
@@ -38,7 +37,7 @@ def _check_idle(holder: Holder, job: HeldJob, idle: float, size: int) -> None:
     holder.later(max(idle - silent, 0.01), lambda h, quiet: _check_idle(h, quiet, idle, status.st_size), job)
 
 
-def _check_size(holder: Holder, job: HeldJob) -> None:
+def _check_size(holder: JobHolder, job: HolderJob) -> None:
     if job.cap:
         job.cap.free_middle()
     holder.later(LOG_CHECK, _check_size, job)

@@ -15,7 +15,7 @@ import msgspec
 
 from nova_core.engine.observers.observer import Observer
 from nova_core.files.project import Project, log_name, make_dir
-from nova_core.holder.spawn import FOLDER_FLAGS, open_parent
+from nova_core.holder.safe_open import FOLDER_FLAGS, open_parent
 from nova_core.parser import Cascade
 from nova_core.state.events import Event
 from nova_core.state.schema import NEW, TaskState, TaskStatus

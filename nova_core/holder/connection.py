@@ -1,0 +1,57 @@
+"""One end of a control channel, the same for engine and holder: frames of a 4-byte length and JSON, never blocking."""
+
+from __future__ import annotations
+
+import os
+
+CHUNK = 1 << 16
+
+
+class Connection:
+    """A connected socket by its descriptor `fd`, which is non-blocking."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._in = b""
+        self._out = bytearray()
+
+    def send(self, message: bytes) -> None:
+        """Queue a message."""
+        self._out += len(message).to_bytes(4, "big") + message
+
+    def flush(self) -> bool:
+        """Write what is queued as far as the socket takes it; whether all was written."""
+        while self._out:
+            try:
+                del self._out[: os.write(self.fd, self._out)]
+            except BlockingIOError:
+                return False
+            except OSError:  # the other side is gone; its last messages are still to be read
+                self._out.clear()
+        return True
+
+    def receive(self) -> list[bytes] | None:
+        """The whole messages that have arrived; None at the end of the connection."""
+        try:
+            data = os.read(self.fd, CHUNK)
+        except BlockingIOError:
+            return []
+        except OSError:  # reset: the peer left without reading, but all it sent has been read by now
+            return None
+        if not data:
+            return None
+        data = self._in + data
+        messages = []
+        at = 0
+        while len(data) - at >= 4:
+            end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+            if end > len(data):
+                break
+            messages.append(data[at + 4 : end])
+            at = end
+        self._in = data[at:]
+        return messages
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.fd)

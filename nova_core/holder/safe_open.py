@@ -1,0 +1,99 @@
+"""Opening files that a stranger may have put in the place of ours: no links, no pipes, nothing of another user."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+
+LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class SpawnError(Exception):
+    """The command could not be started; the message is one line for the user."""
+
+
+def open_log(folder: int, name: str) -> int:
+    """A descriptor to append to `name` in the open `folder`; raises SpawnError unless it is a plain file of ours."""
+    if not name:
+        return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+    if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+        raise SpawnError(f"the log name {name!r} is not a plain file name")
+    if "/" in name:
+        return _open_below(folder, name)
+    try:
+        # A file that did not exist is ours and plain; asking for that first saves fstat and two fcntl per job.
+        return os.open(name, LOG_FLAGS | os.O_EXCL, 0o600, dir_fd=folder)
+    except FileExistsError:
+        return _open_existing(folder, name)
+    except OSError as error:
+        raise SpawnError(f"cannot create the log {name}: {error.strerror}") from None
+
+
+def _open_below(folder: int, name: str) -> int:
+    try:
+        parent = open_parent(folder, name)
+    except OSError as error:
+        raise SpawnError(f"cannot use the folder of the log {name}: {error.strerror}") from None
+    try:
+        return open_log(parent, name.rpartition("/")[2])
+    finally:
+        os.close(parent)
+
+
+def open_parent(folder: int, name: str) -> int:
+    """A descriptor of the folder that holds `name`, some levels below the open `folder`; missing ones are made.
+
+    Links are not followed: whoever may write into the project would lead us out of it. Raises OSError.
+    """
+    fd = os.dup(folder)
+    for level in name.split("/")[:-1]:
+        with suppress(FileExistsError):
+            os.mkdir(level, 0o777, dir_fd=fd)
+        try:
+            below = os.open(level, FOLDER_FLAGS, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = below
+    return fd
+
+
+def open_stdin(path: str) -> int:
+    """A descriptor to read the plain file `path`; raises SpawnError for anything else, which could block for ever."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise SpawnError(f"cannot read {path}: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise SpawnError(f"cannot read {path}: it is not a plain file")
+    os.set_blocking(fd, True)
+    return fd
+
+
+def _open_existing(folder: int, name: str) -> int:
+    try:
+        fd = os.open(name, LOG_FLAGS | os.O_NONBLOCK, 0o600, dir_fd=folder)  # a FIFO must not block
+    except OSError as error:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        kind = _kind(found) if not stat.S_ISREG(found) else error.strerror
+        raise SpawnError(f"cannot write the log {name}: it is {kind}; Nova writes only to regular files") from None
+    found_stat = os.fstat(fd)
+    problem = ""
+    if not stat.S_ISREG(found_stat.st_mode):
+        problem = _kind(found_stat.st_mode)
+    elif found_stat.st_nlink != 1:
+        problem = "a file with a second hard link"
+    elif found_stat.st_uid != os.geteuid():
+        problem = "a file of another user"
+    if problem:
+        os.close(fd)
+        raise SpawnError(f"cannot write the log {name}: it is {problem}; Nova writes only to regular files of its own")
+    os.set_blocking(fd, True)
+    return fd
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder"}
+    return kinds.get(stat.S_IFMT(mode), "a device or socket")

@@ -1,0 +1,82 @@
+"""Engine and holder mean the same by what they say to each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import string
+from typing import Any
+
+import msgspec
+import pytest
+
+from nova_core.executors.base import Ended, EndReason, Job
+from nova_core.executors.journal_reader import Begun, End, Hello, Intent, decode_record
+from nova_core.executors.local import encode_job
+from nova_core.holder.job import HolderJob
+from nova_core.holder.journal import BEGIN, E_LIMIT, END, HELLO, PROCESS
+from nova_core.holder.messages import JobMessage
+
+LINES = [(HELLO, Hello), (BEGIN, Intent), (PROCESS, Begun), (END, End)]
+
+
+def message(**fields: Any) -> JobMessage:
+    """What a holder gets for a job."""
+    word, decoded = json.loads(encode_job(Job(key="F1@1", **fields)))
+    assert word == "job"
+    result: JobMessage = decoded
+    return result
+
+
+@pytest.mark.parametrize(("template", "record"), LINES, ids="HBPE")
+def test_reader_and_writer_have_the_same_fields_in_the_same_order(template: str, record: type[msgspec.Struct]) -> None:
+    """A line of the journal is an array: the place decides."""
+    names = tuple(name for _, name, _, _ in string.Formatter().parse(template) if name)
+    assert names == record.__struct_fields__
+
+
+def test_a_job_message_has_every_field_by_its_name() -> None:
+    """What Job says of processes; the rest (`own_holder`) is for the engine."""
+    fields: dict[str, Any] = {
+        "argv": ("a",), "shell": "b", "cwd": "c", "env": {"D": "d"}, "log": "e", "timeout": 1.5, "idle_timeout": 2.5,
+        "grace": 3.5, "log_limit": 4, "stdin": "f", "interrupt": True,
+    }  # fmt: skip
+    sent = message(**fields)
+    assert sent == {"key": "F1@1", **fields, "argv": ["a"]}
+    assert sent.keys() == JobMessage.__annotations__.keys()
+    assert set(Job.__struct_fields__) - sent.keys() == {"own_holder"}
+
+
+def test_text_travels_a_byte_a_character() -> None:
+    """Names of files need not be UTF-8."""
+    odd = os.fsdecode(b"\xff\xc3\xa9")
+    sent = message(argv=(odd,), env={"A": odd})
+    assert sent["argv"] == [sent["env"]["A"]] == ["\xff\xc3\xa9"]
+
+
+@pytest.mark.parametrize(("status", "code", "number"), [(7 << 8, 7, None), (9, None, 9), (None, None, None)])
+def test_the_end_of_a_job_is_reported_as_it_was(status: int | None, code: int | None, number: int | None) -> None:
+    """Exit codes and signals are kept apart."""
+    job = HolderJob(message())
+    job.status, job.pid, job.detail, job.leftovers = status, 12, "why", ["13 sh"]
+    job.usage = resource.getrusage(resource.RUSAGE_SELF)
+    end = decode_record(job.ending(["14 x"]).encode())
+    assert isinstance(end, Ended)
+    assert (end.key, end.reason, end.code, end.signal, end.pid) == ("F1@1", EndReason.EXIT, code, number, 12)
+    assert (end.detail, end.leftovers, end.survivors) == ("why", ("13 sh",), ("14 x",))
+    assert (end.started_at, end.cpu_seconds) == pytest.approx((job.started, job.usage.ru_utime + job.usage.ru_stime))
+    assert end.started_at <= end.ended_at
+    assert end.max_rss >= job.usage.ru_maxrss
+
+
+def test_an_end_fits_the_room_that_is_reserved_for_it() -> None:
+    """However many processes it left, and however long a story it has."""
+    job = HolderJob(message())
+    job.detail = "\x00" * 5000
+    job.leftovers = ["1234567 " + "x" * 15] * 500
+    text = job.ending(job.leftovers)
+    assert len(text) < E_LIMIT
+    end = decode_record(text.encode())
+    assert isinstance(end, Ended)
+    assert len(end.survivors) == 3
