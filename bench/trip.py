@@ -21,6 +21,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 import nova_core
+from nova_core.engine.startup import Host
 from nova_core.executors.base import Report
 from nova_core.executors.local import LocalExecutor
 from nova_core.files.project import Project
@@ -89,7 +90,9 @@ def measure() -> Trip:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "CASCADE.md").write_text(PLAN)
-        engine = Orchestrator(folder / "CASCADE.md", folder / "cascade_state.json", 2, make_executor=make_executor)
+        engine = Orchestrator(
+            folder / "CASCADE.md", folder / "cascade_state.json", 2, host=Host(make_executor=make_executor)
+        )
         sys.setprofile(trip.take)
         try:
             result = engine.run()

@@ -13,6 +13,10 @@ class Clock:
         """Wall time in seconds since the epoch."""
         return time.time()
 
+    def stamp(self) -> str:
+        """Wall time as it is written down."""
+        return iso(self.now())
+
     def monotonic(self) -> float:
         """Seconds from an arbitrary start."""
         return time.monotonic()

@@ -35,11 +35,12 @@ class RunRequest(msgspec.Struct, frozen=True):
 
     def engine(self) -> Orchestrator:
         """A new engine that holds the run. Raises what `Orchestrator` raises."""
+        from nova_core.engine.startup import RunOptions
         from nova_core.orchestrator import Orchestrator
 
         return Orchestrator(
             self.plan, self.project.state_file, self.config.jobs, config=self.config,
-            selection=self.selection, fresh=self.fresh, rerun_changed=self.rerun_changed,
+            options=RunOptions(self.selection, self.fresh, self.rerun_changed),
         )  # fmt: skip
 
     def again(self) -> RunRequest:

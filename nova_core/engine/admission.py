@@ -1,99 +1,105 @@
-"""What keeps new tasks from starting: a stop, a pause, the budget, a failure, a disk that refuses."""
+"""May a task start now, and if not, what does it wait for? For a worker, the budget, a provider, an input, a person."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from enum import Enum
 
-from nova_core.clock import Clock
-from nova_core.config import Config
+from nova_core.engine.attempts.budget import Budget, Grant
+from nova_core.engine.attempts.inputs import MissingInputs
 from nova_core.engine.attempts.lifecycle import Attempts
-from nova_core.state.events import EventKind
-from nova_core.state.store import Store
-from nova_core.text import money
+from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.attempts.rate_limits import RateLimits
 
 _DISK_PATIENCE = 10.0  # seconds to wait for a disk that refuses, once nothing runs
-_CENT = 1e-6  # sums of floats
 
 
-class Grant(NamedTuple):
-    """What a task may cost at most, in US dollars; as much of the budget is set aside for it."""
+class Wait(Enum):
+    """What the task whose turn it was waits for."""
 
-    cap: float | None
+    MISSING = "an input, or a dependency the plan has not got"
+    PROVIDER = "a provider that is left alone"
+    BUDGET = "other tasks, whose share of the budget has to come free"
 
 
-class Brakes:
-    """Judges whether tasks may start. `stops` counts the requests to end the run; it may grow in a signal handler."""
+class Admission:
+    """Judges whether tasks may start. `jobs` is how many may run at once.
 
-    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
-        self._config = config
-        self._store = store
-        self._clock = clock
+    `stops` counts the requests to end the run; it may grow in a signal handler.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        jobs: int,
+        budget: Budget,
+        inputs: MissingInputs,
+        rate_limits: RateLimits,
+        attempts: Attempts,
+    ) -> None:
+        self._parts = parts
+        self._store = parts.store
+        self._running = parts.board.running
+        self._budget = budget
+        self._inputs = inputs
+        self._rate_limits = rate_limits
+        self._attempts = attempts
         self._disk_since: float | None = None
+        self.jobs = jobs
         self.stops = 0
-        self.over_budget = False
 
-    def hold(self, attempts: Attempts) -> bool:
-        """Whether nothing new may start now."""
-        if self.stops or self._reaches_budget(attempts) or self._failed_fast(attempts):
-            return True
-        return self._store.run.paused or self._store.disk_error is not None
+    @property
+    def free(self) -> int:
+        """How many more may run."""
+        return self.jobs - len(self._running)
 
-    def are_final(self, attempts: Attempts) -> bool:
+    def stop(self, kill: bool) -> None:
+        """Let nothing more start, and have the workers ended; the second time, or with `kill`, at once."""
+        self.stops += 2 if kill else 1
+
+    def is_open(self) -> bool:
+        """Whether anything may start now."""
+        if self.free <= 0 or self.stops:
+            return False
+        self.watch_budget()
+        if self._budget.is_over or self._has_failed_fast():
+            return False
+        return not self._store.run.paused and self._store.disk_error is None
+
+    def is_final(self) -> bool:
         """Whether nothing new will start any more in this run."""
-        return bool(self.stops) or self.over_budget or self._failed_fast(attempts)
+        return bool(self.stops) or self._budget.is_over or self._has_failed_fast()
 
-    def _failed_fast(self, attempts: Attempts) -> bool:
-        return self._config.fail_fast and attempts.failed > 0
+    def _has_failed_fast(self) -> bool:
+        return self._parts.config.fail_fast and self._attempts.failed > 0
 
-    def watch(self, attempts: Attempts) -> None:
-        """Look at what running tasks have cost by now."""
-        self._reaches_budget(attempts)
+    def watch_budget(self) -> None:
+        """Look at what running tasks have cost by now, and end them if that is all there is to spend."""
+        if self._budget.limit is not None and (why := self._budget.newly_reached()):
+            self._attempts.end_costly(why)
 
-    # the budget
+    def admit(self, task_id: str) -> Grant | Wait:
+        """Whether the task that was taken from the queue may start, and at what cost; if not, it is kept back."""
+        task = self._parts.board.cascade.tasks[task_id]
+        if (task.inputs or task.missing) and self._inputs.keep_back(task):
+            return Wait.MISSING
+        agents = self._parts.config.runner_of(task).agents
+        if agents and self._rate_limits.keep_back(task, agents):
+            return Wait.PROVIDER
+        if not (agents or task.model):
+            return Grant()
+        grant = self._budget.grant(task, agents, self.free + 1)
+        if grant is None:
+            self.put_back(task_id)
+        return grant or Wait.BUDGET
 
-    def grant(self, task_id: str, attempts: Attempts, workers: int) -> Grant | None:
-        """What the task may spend; None if it must not start while others run, or any more (then `over_budget`).
-
-        What runs counts with what is set aside for it. A task takes its cap, else its share of what is left for the
-        `workers` that are free, but no less than the dearest of its kind has cost; where nobody knows yet, it runs
-        alone, for then all that is left is its own.
-        """
-        costs, budget = attempts.costs, self._config.budget
-        if not costs.is_costly(task_id):
-            return Grant(None)
-        cap = costs.cap_of(task_id)
-        if budget is None:
-            return Grant(cap)
-        left = budget - costs.committed()
-        need = cap if cap is not None else costs.expected(task_id)
-        if need is not None and left > _CENT and need <= left + _CENT:
-            return Grant(max(need, left / costs.sharers(workers)) if cap is None else cap)
-        if any(attempt.cap for attempt in attempts.active.values()):
-            return None
-        if need is None and left > _CENT:
-            return Grant(left)
-        self._reach(costs.spent(), f", and {task_id} needs about {money(need)}" if need is not None else "")
-        return None
-
-    def _reaches_budget(self, attempts: Attempts) -> bool:
-        """Whether the cap is reached; looked at again only when a cost has changed."""
-        budget = self._config.budget
-        if budget is not None and not self.over_budget and attempts.costs.changed:
-            attempts.costs.changed = False
-            spent = attempts.costs.spent()
-            if spent >= budget - _CENT:
-                self._reach(spent, "")
-                attempts.end_costly(f"{money(spent)} of {money(budget)} spent")
-        return self.over_budget
-
-    def _reach(self, spent: float, why: str) -> None:
-        self.over_budget = True
-        text = f"{money(spent)} of {money(self._config.budget)} spent{why}: nothing new starts"
-        self._store.record(EventKind.BUDGET_REACHED, None, text)
+    def put_back(self, task_id: str) -> None:
+        """The task did not start: it is as it was before it was taken from the queue."""
+        self._parts.board.leave(task_id)
+        self._parts.board.offer(task_id)
 
     def disk_is_hopeless(self) -> bool:
         """Whether the disk has refused for longer than Nova waits with nothing running."""
-        now = self._clock.monotonic()
+        now = self._parts.clock.monotonic()
         if self._store.disk_error is None:
             self._disk_since = None
             return False

@@ -2,31 +2,65 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from nova_core.command import Command, CommandKind, Reply
+from nova_core.engine.admission import Admission
 from nova_core.engine.attempts.lifecycle import Attempts
-from nova_core.engine.attempts.quota import lift
-from nova_core.engine.attempts.rate_limits import release, waiting_for
-from nova_core.plan.board import Board
+from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.state.events import EventKind
 from nova_core.state.schema import RESET, Reason, TaskStatus
+from nova_core.text import number_of
+
+Answer = Callable[[Reply], object]
 
 
-class Desk:
-    """Applies commands to a board. Without `attempts` (no engine) nothing runs, so nothing can be cancelled here."""
+class CommandHandler:
+    """Applies commands to a run, whether it goes on or nobody has begun it yet. Those that other threads post are
+    carried out in the engine's own time."""
 
-    def __init__(self, board: Board, attempts: Attempts | None = None) -> None:
-        self._board = board
+    def __init__(self, parts: Parts, attempts: Attempts, rate_limits: RateLimits, admission: Admission) -> None:
+        self._board = parts.board
+        self._store = parts.store
+        self._executor = parts.executor
+        self._active = parts.active
         self._attempts = attempts
+        self._rate_limits = rate_limits
+        self._admission = admission
+        self.posted: deque[tuple[Command, Answer | None]] = deque()
+
+    def apply_posted(self) -> None:
+        """Carry out what was posted, and answer it."""
+        while self.posted:
+            command, answer = self.posted.popleft()
+            reply = self.apply(command)
+            if answer is not None:
+                answer(reply)
 
     def apply(self, command: Command) -> Reply:
         """Carry out one command; a refusal changes nothing for the tasks it names."""
+        if command.kind is CommandKind.JOBS:
+            return self._set_jobs(command.text)
+        if command.kind is CommandKind.STOP:
+            self._admission.stop(command.kill)
+            self._executor.wake()
+            return Reply(True, "stopping")
+        if command.kind in (CommandKind.PAUSE, CommandKind.RESUME):
+            return self._pause(command.kind is CommandKind.PAUSE)
+        return self._apply_to_tasks(command)
+
+    def _set_jobs(self, text: str) -> Reply:
+        if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text)):
+            return Reply(False, f"not a number of workers: {text[:80]}")
+        self._admission.jobs = int(text)
+        return Reply(True, number_of(self._admission.jobs, "worker"))
+
+    def _apply_to_tasks(self, command: Command) -> Reply:
         unknown = [i for i in command.ids if i not in self._board.cascade.tasks]
         if unknown:
             return Reply(False, f"no such task: {', '.join(unknown)}")
-        if command.kind in (CommandKind.PAUSE, CommandKind.RESUME):
-            return self._pause(command.kind is CommandKind.PAUSE)
         handlers: dict[CommandKind, Callable[[str, Command], str | None]] = {
             CommandKind.RETRY: self._retry,
             CommandKind.SKIP: self._skip,
@@ -53,25 +87,25 @@ class Desk:
             below = board.dag.descendants(chosen) if command.downstream else set()
             return [*chosen, *(i for i in board.dag.ids if i in below and self._can_reset(i))]
         if command.kind is CommandKind.CANCEL and not command.ids:
-            return list(self._attempts.active) if self._attempts else []
+            return list(self._active)
         return list(dict.fromkeys(command.ids))
 
     def _can_reset(self, task_id: str) -> bool:
         return self._board.state(task_id).status in (TaskStatus.FAILED, TaskStatus.COMPLETED)
 
     def _pause(self, paused: bool) -> Reply:
-        held = [] if paused else list(self._board.store.run.quotas)
+        held = [] if paused else list(self._store.run.quotas)
         for provider in held:
-            self._lift(provider)
+            self._rate_limits.lift(provider)
         if held:
             self._board.rebuild()
-        if self._board.store.run.paused == paused:
+        if self._store.run.paused == paused:
             if held:
                 return Reply(True, f"tried again now: {', '.join(held)}")
             return Reply(True, "the run is paused already" if paused else "the run is not paused")
         kind = EventKind.RUN_PAUSED if paused else EventKind.RUN_RESUMED
         text = "paused: running tasks go on, nothing new starts" if paused else "resumed"
-        self._board.store.record(kind, None, text, paused=paused)
+        self._store.record(kind, None, text, paused=paused)
         return Reply(True, text)
 
     def _retry(self, task_id: str, command: Command) -> str | None:
@@ -84,15 +118,9 @@ class Desk:
             causes = ", ".join(state.blocked_by)
             return f"{task_id} is blocked by {causes}; retry {causes}" if causes else f"{task_id} has not run yet"
         if state.waits_for:
-            self._lift(state.waits_for)
-        self._board.record(EventKind.TASK_RESET, task_id, f"{task_id} will run again", **RESET)
+            self._rate_limits.lift(state.waits_for)
+        self._store.record(EventKind.TASK_RESET, task_id, f"{task_id} will run again", **RESET)
         return None
-
-    def _lift(self, provider: str) -> None:
-        """Try a provider that is left alone again now, with all that wait for it."""
-        lift(self._board.store, provider)
-        for task_id in waiting_for(self._board, provider):
-            release(self._board, task_id, refusals=0, overloads=0)
 
     def _skip(self, task_id: str, command: Command) -> str | None:
         state = self._board.state(task_id)
@@ -101,14 +129,14 @@ class Desk:
         if state.status is TaskStatus.COMPLETED:
             return f"{task_id} is completed already"
         patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": True, "current_step": None}
-        self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was skipped by hand", **patch)
+        self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was skipped by hand", **patch)
         return None
 
     def _approve(self, task_id: str, command: Command) -> str | None:
         if not self._board.state(task_id).awaits_approval:
             return f"{task_id} does not wait for approval"
         patch = {"status": TaskStatus.COMPLETED, "approval": "approved", "current_step": None}
-        self._board.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was approved", **patch)
+        self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was approved", **patch)
         return None
 
     def _reject(self, task_id: str, command: Command) -> str | None:
@@ -119,7 +147,7 @@ class Desk:
 
     def _cancel(self, task_id: str, command: Command) -> str | None:
         state = self._board.state(task_id)
-        if self._attempts and task_id in self._attempts.active:
+        if task_id in self._active:
             self._attempts.cancel(task_id, kill=command.kill)
             return None
         if state.retry_at or state.waits_for or state.awaits_approval:

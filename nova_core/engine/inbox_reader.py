@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from nova_core.command import Command, Reply
+from nova_core.command import Reply
 from nova_core.engine.attempts.lifecycle import Attempts
+from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.command_handler import CommandHandler
 from nova_core.files.inbox import CommandMessage, Inbox, Message, Refused, WorkerReport, attempt_token
 from nova_core.state.events import EventKind
-from nova_core.state.store import Store
 
 
-class Mail:
-    """Applies each message once and removes it; `apply` carries out commands."""
+class InboxReader:
+    """Applies each message once and removes it. `secret` is what the tokens of attempts are made from."""
 
-    def __init__(
-        self, inbox: Inbox, store: Store, attempts: Attempts, secret: bytes, apply: Callable[[Command], Reply]
-    ) -> None:
-        self._inbox = inbox
-        self._store = store
-        self._attempts = attempts
+    def __init__(self, parts: Parts, secret: bytes, attempts: Attempts, commands: CommandHandler) -> None:
+        self._inbox = Inbox(parts.project.inbox_dir, parts.disk)
+        self._store = parts.store
+        self._active = parts.active
         self._secret = secret
-        self._apply = apply
+        self._attempts = attempts
+        self._commands = commands
         self._taken: dict[str, Reply | None] = {}  # applied, but perhaps not yet on disk
-        inbox.sweep()
+
+    def begin(self) -> None:
+        """The engine starts: drop answers that nobody fetched."""
+        self._inbox.sweep()
 
     def read(self) -> None:
         """Take in every message that waits. What it changed is on disk before it is answered and removed."""
@@ -41,7 +42,7 @@ class Mail:
 
     def _take(self, message: Message | Refused) -> Reply | None:
         if isinstance(message, CommandMessage):
-            return self._apply(message.command)
+            return self._commands.apply(message.command)
         if isinstance(message, Refused):
             self._store.record(EventKind.WARNING, None, f"a message in the inbox was refused: {message.why}")
         elif why := self._distrust(message):
@@ -52,7 +53,7 @@ class Mail:
 
     def _distrust(self, report: WorkerReport) -> str | None:
         """Why the report is not believed. One without a token is a person's, by hand; a wrong token is a stranger's."""
-        attempt = self._attempts.active.get(report.task)
+        attempt = self._active.get(report.task)
         if attempt is None or attempt.number != report.attempt or report.run != self._store.run.id:
             return "not about a running attempt"
         if report.token and report.token != attempt_token(self._secret, report.run, report.task, report.attempt):

@@ -2,137 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from nova_core.clock import Clock
-from nova_core.engine.admission import Brakes
-from nova_core.engine.attempts.lifecycle import Attempts
-from nova_core.engine.inbox_reader import Mail
-from nova_core.engine.observers.observers import Observers
-from nova_core.engine.replan import Growth
-from nova_core.executors.base import Executor
-from nova_core.plan.board import Board
+from nova_core.clock import iso
+from nova_core.engine.admission import Wait
+from nova_core.engine.attempts.budget import Grant
+from nova_core.engine.run import Run
+from nova_core.engine.startup import require_disk
+from nova_core.runs.result import RunResult, summarize
 from nova_core.state.events import EventKind
+from nova_core.state.schema import TaskStatus
 
 _LOOK = 0.1  # seconds between looks at the inbox and at the state file
 _TAIL = 1.0  # seconds between looks at the logs of running tasks
+_PATIENCE = 1.0  # seconds of a turn that waits for the disk
 
 
 class Loop:
-    """Goes on turn by turn. `workers` tells how many may run at once; `obey` carries out what was asked for inside
-    this process. `stopping` counts the requests to end the run that were obeyed."""
+    """Begins a run and goes on with it, turn by turn.
 
-    def __init__(
-        self, board: Board, executor: Executor, attempts: Attempts, mail: Mail, growth: Growth, observers: Observers,
-        brakes: Brakes, clock: Clock, *, workers: Callable[[], int], obey: Callable[[], None],
-    ) -> None:  # fmt: skip
-        self._board = board
-        self._store = board.store
-        self._executor = executor
-        self._attempts = attempts
-        self._growth = growth
-        self._observers = observers
-        self._brakes = brakes
-        self._clock = clock
-        self._workers = workers
-        self._obey = obey
+    `stopping` counts the requests to end the run that were obeyed; `detached` has it left, and may be set any time.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._board = run.parts.board
+        self._store = run.parts.store
+        self._admission = run.admission
+        self._attempts = run.attempts
         self._next_look = self._next_tail = 0.0
-        self._began_paused = board.store.run.paused
-        self.mail = mail
+        self._began_paused = False
+        self._has_begun = False
         self.stopping = 0
+        self.detached = False
+
+    def begin(self, *, announced: bool = True) -> None:
+        """Take over what an earlier engine left, once; `announced` unless this is only to end it."""
+        if self._has_begun:
+            return
+        if announced:
+            self._run.require_commands()
+            self._run.parts.launcher.prepare(self._run.open_tasks())
+        self._has_begun = True
+        self._began_paused = self._store.run.paused
+        self._run.begin(announced=announced)
+
+    def run(self, longest: float, most: int | None) -> RunResult:
+        """Turn until the run is over, but `most` times, and finish it; a turn sleeps for `longest` seconds at most."""
+        began = self._run.parts.clock.monotonic()
+        self.begin()
+        turns = 0
+        while not (self.detached or self.is_over()) and (most is None or turns < most):
+            self.turn(longest)
+            turns += 1
+        return self._finish(began)
 
     def turn(self, longest: float, *, start: bool = True) -> None:
         """Start what may start, if that is wanted, and wait up to `longest` seconds for something to happen."""
+        run = self._run
         if start:
             self._start_ready()
-        reports = self._executor.wait(self._timeout(longest))
+        reports = run.parts.executor.wait(self._timeout(longest))
         if reports:
-            self.mail.read()  # what a worker said before it ended comes before its end
+            run.inbox.read()  # what a worker said before it ended comes before its end
         for report in reports:
             self._attempts.handle(report)
-            self._attempts.needs.look()
+            self._look_for_inputs()
             if start:
                 self._start_ready()
         self._obey_stop()
-        self._attempts.read_rests()
+        if self._attempts.unread:
+            self._attempts.read_rests()
         self._look_around()
-        self._try_again()
-        self._observers.turn()
+        if run.retries.waiting:
+            run.retries.try_due()
+        run.observers.turn()
         self._store.tick()
 
     def is_over(self) -> bool:
         """Whether nothing runs and nothing more will start."""
-        if self._board.running or (self._attempts.active and not self.stopping):
+        if self._board.running or (self._run.parts.active and not self.stopping):
             return False
-        hopeless = self._brakes.disk_is_hopeless()
+        hopeless = self._admission.disk_is_hopeless()
         if self._store.disk_error:
             return hopeless
-        if self._brakes.are_final(self._attempts):
+        if self._admission.is_final():
             return True
-        self._attempts.needs.look()
-        if not self._board.queue and self._attempts.retries.next() is None:
-            return not self._growth.look(last=True)
+        self._look_for_inputs()
+        if not self._board.queue and self._run.retries.next() is None:
+            return not self._run.replanner.look(last=True)
         return self._store.run.paused and self._began_paused
 
     def _timeout(self, longest: float) -> float:
-        if self._attempts.has_unread:
+        if self._attempts.unread:
             return 0.0
-        waits = [longest, _LOOK * 2]
-        for wait in (self._store.next_tick(), self._attempts.retries.next()):
-            if wait is not None:
-                waits.append(wait)
-        return min(waits)
+        retries = self._run.retries
+        waits = (longest, _LOOK * 2, self._store.next_tick(), retries.next() if retries.waiting else None)
+        return min(wait for wait in waits if wait is not None)
 
     def _start_ready(self) -> None:
-        self._board.keep_up()
-        while self._free() > 0 and self._board.queue and not self._brakes.hold(self._attempts):
-            task_id = self._board.pop()
+        board = self._board
+        if self._store.merged:
+            board.keep_up()
+        while board.queue and self._admission.is_open():
+            task_id = board.pop()
             if task_id is None:
                 return
-            if self._board.task(task_id).gate:
-                self._attempts.open_gate(task_id)
-            elif self._attempts.may_start(task_id) and not self._start(task_id):
+            if board.cascade.tasks[task_id].gate:
+                self._run.finisher.open_gate(task_id)
+                continue
+            answer = self._admission.admit(task_id)
+            if answer is Wait.BUDGET:
                 return
+            if isinstance(answer, Grant):
+                self._start(task_id, answer)
 
-    def _start(self, task_id: str) -> bool:
-        """Start a task that was taken from the queue, or put it back: False if the budget lets nothing start now."""
-        grant = self._brakes.grant(task_id, self._attempts, self._free() + 1)
-        if grant is not None:
-            try:
-                self._attempts.start(task_id, grant.cap)
-                return True
-            except OSError as error:
-                self._store.refuse(error)
-        self._board.leave(task_id)
-        self._board.offer(task_id)
-        return grant is not None
+    def _start(self, task_id: str, grant: Grant) -> None:
+        try:
+            self._run.starter.start(task_id, grant.cap)
+        except OSError as error:
+            self._store.refuse(error)
+            self._admission.put_back(task_id)
 
-    def _free(self) -> int:
-        return self._workers() - len(self._board.running)
+    def _look_for_inputs(self) -> None:
+        if self._run.inputs.waiting:
+            self._run.inputs.look()
 
     def _obey_stop(self) -> None:
-        if self._brakes.stops > self.stopping:
-            self.stopping = self._brakes.stops
+        if self._admission.stops > self.stopping:
+            self.stopping = self._admission.stops
             self._attempts.interrupt(kill=self.stopping > 1)
 
     def _look_around(self) -> None:
         """Look at what does not wake the loop: commands, the inbox, the state file, the plan, the logs."""
-        now = self._clock.monotonic()
+        run, now = self._run, self._run.parts.clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
-            self._obey()
-            self.mail.read()
+            if run.commands.posted:
+                run.commands.apply_posted()
+            run.inbox.read()
             self._board.merge_outside()
-            self._growth.look()
-            self._observers.look()
+            run.replanner.look()
+            run.observers.look()
         if now >= self._next_tail:
-            self._attempts.needs.look()
+            self._look_for_inputs()
             more = self._attempts.read_logs()
-            self._next_tail = self._clock.monotonic() + (_LOOK if more else _TAIL)
-            self._brakes.watch(self._attempts)
+            self._next_tail = run.parts.clock.monotonic() + (_LOOK if more else _TAIL)
+            self._admission.watch_budget()
 
-    def _try_again(self) -> None:
-        for task_id in self._attempts.retries.due():
-            text = f"{task_id} is tried again"
-            self._board.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None)
-            self._board.offer(task_id)
+    def _finish(self, began: float) -> RunResult:
+        """Say what the run came to, once that is on disk; `began` is by the steady clock."""
+        parts, observers = self._run.parts, self._run.observers
+        observers.turn()
+        observers.look()
+        now = parts.clock.now()
+        result = summarize(
+            self._board.counted, self._store.snapshot(), parts.clock.monotonic() - began, now,
+            stopped=bool(self.stopping), over_budget=self._run.budget.is_over,
+        )  # fmt: skip
+        done = all(self._board.state(i).status is TaskStatus.COMPLETED for i in self._board.cascade.tasks)
+        left = {"handed_over": True} if self.detached else {}
+        over = iso(now) if done else None
+        self._store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over, **left)
+        while not self._store.flush() and not self._admission.disk_is_hopeless():
+            self.turn(_PATIENCE, start=False)
+        require_disk(self._store, not self._store.disk_error)
+        asked = self._asked_to_end()
+        observers.finish(None if self.detached else result, lambda: self._asked_to_end() > asked)
+        return result
+
+    def _asked_to_end(self) -> int:
+        """How often somebody wanted the run to end, or to be left."""
+        return self._admission.stops + self.detached

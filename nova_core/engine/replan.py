@@ -2,43 +2,121 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 
-from nova_core.config import Config
-from nova_core.engine.plan_watch import PlanWatch
-from nova_core.engine.recovery import accept_plan
+from nova_core.clock import Clock
+from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.observers.observers import Observers
 from nova_core.engine.startup import limits_of
-from nova_core.errors import NovaError
-from nova_core.launch.launcher import Launcher
+from nova_core.errors import InputError, NovaError, Problem
 from nova_core.parser import Cascade
-from nova_core.plan.board import Board
 from nova_core.plan.scheduler import weights
-from nova_core.plan.sync import grown
+from nova_core.plan.sync import accept_plan, grown
 from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
 
+_LOOK = 0.1  # seconds between two looks
+_SHARE = 50  # look at most for a fiftieth of the time
 
-class Growth:
-    """Takes a changed plan in, between two turns of the engine. One that cannot be used is told once, and left alone.
+Signature = tuple[tuple[str, int, int, int], ...]
 
-    `follow` is told of each new plan; `latest` is the one that is known now.
+
+def signature(path: str) -> Signature:
+    """What tells one version of a plan from another: name, time, size and number of its file, or of its folder's."""
+    names = [path]
+    if os.path.isdir(path):
+        found_in = ((at, name) for at, _, files in os.walk(path) for name in files)
+        names = [os.path.join(at, name) for at, name in found_in if name.endswith((".md", ".yml", ".yaml"))]
+    elif path.endswith(".jsonl"):  # Beads keeps dependencies beside the issues, if it keeps them apart
+        names.append(os.path.join(os.path.dirname(path), "dependencies.jsonl"))
+    found = []
+    for name in sorted(names):
+        try:
+            status = os.stat(name)
+        except OSError:
+            continue
+        found.append((name, status.st_mtime_ns, status.st_size, status.st_ino))
+    return tuple(found)
+
+
+class PlanWatch:
+    """Looks at the plan's file, or folder, and reads it in a thread of its own when it has changed and come to rest.
+
+    `read` reads the plan; a plan of a hundred thousand lines takes a second, in which the engine has to go on.
     """
 
-    def __init__(
-        self, board: Board, launcher: Launcher, config: Config, watch: PlanWatch, latest: Cascade,
-        follow: Callable[[Cascade], object],
-    ) -> None:  # fmt: skip
-        self._board = board
-        self._store = board.store
-        self._launcher = launcher
-        self._config = config
-        self._watch = watch
+    def __init__(self, path: str, read: Callable[[], Cascade], clock: Clock) -> None:
+        self._path = path
+        self._read = read
+        self._clock = clock
+        self._known = self._seen = signature(path)
+        self._pause = 0  # looks to leave out: a folder of ten thousand files takes some milliseconds
+        self._thread: threading.Thread | None = None
+        self._found: Cascade | NovaError | None = None
+
+    def look(self) -> Cascade | NovaError | None:
+        """The new plan, or why it cannot be used, once; None if there is nothing new. Two looks have to agree first."""
+        if self._thread is not None:
+            if self._thread.is_alive():
+                return None
+            self._thread = None
+            found, self._found = self._found, None
+            return found
+        if self._pause:
+            self._pause -= 1
+            return None
+        began = self._clock.monotonic()
+        now = signature(self._path)
+        self._pause = int((self._clock.monotonic() - began) * _SHARE / _LOOK)
+        rests, self._seen = now == self._seen, now
+        if now == self._known or not now or not rests:
+            return None
+        self._known = now
+        self._thread = threading.Thread(target=self._take, name="plan", daemon=True)
+        self._thread.start()
+        return None
+
+    def last_look(self) -> Cascade | NovaError | None:
+        """The same when the run is about to end: whatever is there now is read at once."""
+        if self._thread is not None:
+            self._thread.join()
+            return self.look()
+        now = signature(self._path)
+        if now == self._known or not now:
+            return None
+        self._known = self._seen = now
+        self._take()
+        found, self._found = self._found, None
+        return found
+
+    def _take(self) -> None:
+        try:
+            self._found = self._read()
+        except NovaError as error:
+            self._found = error
+        except (OSError, RecursionError, MemoryError) as error:
+            self._found = InputError([Problem(self._path, 0, f"cannot be read: {error}")])
+
+
+class Replanner:
+    """Takes a changed plan in, between two turns of the engine. One that cannot be used is told once, and left alone.
+
+    `latest` is the plan as it is known now.
+    """
+
+    def __init__(self, parts: Parts, observers: Observers, watch: PlanWatch, latest: Cascade) -> None:
+        self._parts = parts
+        self._board = parts.board
+        self._store = parts.store
+        self._observers = observers
         self._latest = latest
-        self._follow = follow
+        self.watch = watch
 
     def look(self, *, last: bool = False) -> bool:
         """Whether a new plan came in; `last` says that the run would end otherwise."""
-        found = self._watch.last_look() if last else self._watch.look()
+        found = self.watch.last_look() if last else self.watch.look()
         if found is None and self._has_left():
             found = self._latest
         if found is None:
@@ -65,11 +143,11 @@ class Growth:
         self._board.selection.ids(plan)  # raises before anything has changed
         known = self._store.tasks
         added = (task for task in plan.tasks.values() if task.id not in known and not task.settled)
-        self._launcher.require_commands(added, plan.path)
+        self._parts.launcher.require_commands(added, plan.path)
         accept_plan(plan, self._store)
         order = weights(plan.dag, plan.tasks, self._store.database.durations())
-        self._board.take_plan(plan, limits_of(self._config, plan), order)
+        self._board.take_plan(plan, limits_of(self._parts.config, plan), order)
         self._board.leaving = plan.tasks.keys() - new.tasks.keys()
         self._latest = new
-        self._launcher.take_plan(plan.tasks)
-        self._follow(plan)
+        self._parts.launcher.take_plan(plan.tasks)
+        self._observers.take_plan(plan)

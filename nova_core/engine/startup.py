@@ -1,20 +1,50 @@
-"""What an engine does before its loop: folders, the lock, the old run put aside, limits, the executor."""
+"""What a run is opened with and on: options, the host, folders, the lock, the old run put aside, limits."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from nova_core.clock import iso
+from nova_core.clock import Clock, iso
 from nova_core.config import Config
 from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.executors.base import Ended, Executor, Started
+from nova_core.files.disk import Disk
 from nova_core.files.lock import RunLock
 from nova_core.files.project import Project, make_dir
 from nova_core.parser import Cascade
 from nova_core.plan.phases import phase_named
 from nova_core.plan.scheduler import Limits
+from nova_core.plan.selection import Selection
 from nova_core.state.store import Store
+
+MakeExecutor = Callable[[Project, str, Mapping[str, str]], Executor]
+
+
+def local_executor(project: Project, run_id: str, environment: Mapping[str, str]) -> Executor:
+    """The executor of this machine."""
+    from nova_core.executors.local import LocalExecutor
+
+    return LocalExecutor(project.nova_dir, project.log_dir, run_id=run_id, base_env=environment, cwd=project.root)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Which tasks a run is about, whether it starts over (`fresh`), whether edited tasks that are done run again."""
+
+    selection: Selection = field(default_factory=Selection)
+    fresh: bool = False
+    rerun_changed: bool = False
+
+
+@dataclass(frozen=True)
+class Host:
+    """What an engine stands on: the time, the disk, and what runs its jobs (from project, run id and environment)."""
+
+    clock: Clock = field(default_factory=Clock)
+    disk: Disk = field(default_factory=Disk)
+    make_executor: MakeExecutor = local_executor
 
 
 def take_lock(project: Project) -> RunLock:
@@ -41,9 +71,6 @@ def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
             f"this folder holds the run of {before}, not of {plan}",
             hint="use another folder (`nova -C DIR run`), or `--fresh` to put the old run aside",
         )
-
-
-MakeExecutor = Callable[[Project, str, Mapping[str, str]], Executor]
 
 
 def put_aside(project: Project, now: float, make_executor: MakeExecutor, grace: float) -> None:
@@ -88,8 +115,8 @@ def limits_of(config: Config, cascade: Cascade) -> Limits:
     return Limits({**branches, **limits.branches}, limits.groups, limits.cpu or cores, limits.memory or memory)
 
 
-def local_executor(project: Project, run_id: str, environment: Mapping[str, str]) -> Executor:
-    """The executor of this machine."""
-    from nova_core.executors.local import LocalExecutor
-
-    return LocalExecutor(project.nova_dir, project.log_dir, run_id=run_id, base_env=environment, cwd=project.root)
+def require_disk(store: Store, done: bool) -> None:
+    """Raise `EnvironmentProblem` unless the state is on disk."""
+    if not done:
+        hint = "free some space, or see that the folder is writable"
+        raise EnvironmentProblem(f"the state cannot be written: {store.disk_error}", hint=hint)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 
+import msgspec
+
 from nova_core.agents.records import Records
 from nova_core.config import AgentConfig, Config, Runner
 from nova_core.errors import EnvironmentProblem, Problem
@@ -34,6 +36,16 @@ from nova_core.model import Criterion, Task
 # What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
 _MOST_TEMPLATE = 1 << 20  # bytes
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """Who does an attempt: an `agent`, or None for a command, whose `provider`'s quota it uses up; the `model` that is
+    billed, if it is known; the `parser` that reads what is printed, as `open_log` takes it."""
+
+    agent: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    parser: str = "shell"
 
 
 class Launcher:
@@ -102,6 +114,19 @@ class Launcher:
         usable = [name for name in names if self._agent_problem(name) is None] or list(names[:1])
         return next((name for name in usable if not held(self.provider(name))), None)
 
+    def assign(self, task: Task, held: Callable[[str], bool]) -> Assignment:
+        """Who is to do the task now; where all are held, the one that is preferred."""
+        names = self.agents_of(task)
+        return self.assignment(task, (self.choose(task, held) or names[0]) if names else None)
+
+    def assignment(self, task: Task, agent: str | None) -> Assignment:
+        """The task, as this agent does it; None for a command."""
+        if agent is None:
+            return Assignment(model=task.model)
+        found = agent_named(self._config, agent)
+        model = task.model or (found.model if found else None)
+        return Assignment(agent, self.provider(agent), model, parser_of(agent, found) if found else "shell")
+
     def provider(self, name: str) -> str:
         """Whose quota the agent uses up."""
         agent = agent_named(self._config, name)
@@ -118,16 +143,6 @@ class Launcher:
         if agent is None:
             raise EnvironmentProblem(f"nothing to run it: {self._agent_problem(name)}")
         return agent
-
-    def model_of(self, task: Task, agent: str | None) -> str | None:
-        """The model that will be billed for the task, if it is known."""
-        found = agent_named(self._config, agent) if agent else None
-        return task.model or (found.model if found else None)
-
-    def parser_of(self, agent: str | None) -> str:
-        """Who reads what the task prints, as `open_log` takes it."""
-        found = agent_named(self._config, agent) if agent else None
-        return parser_of(agent, found) if agent and found else "shell"
 
     def can_resume(self, agent: str | None) -> bool:
         """Whether the agent's command can go on with a session."""

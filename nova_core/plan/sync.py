@@ -1,4 +1,5 @@
-"""Tasks that are at work keep the words they were started with, whatever becomes of the plan meanwhile."""
+"""The plan meets the state of a run: what changed is told, what is done stays done, and tasks that are at work keep the
+words they were started with, whatever becomes of the plan meanwhile."""
 
 from __future__ import annotations
 
@@ -11,10 +12,78 @@ from nova_core.dag import DAG
 from nova_core.model import Criterion, Task
 from nova_core.parser import Cascade
 from nova_core.parser.cascade import branches_of
-from nova_core.state.schema import TaskStatus
+from nova_core.plan.changes import Changes, compare, fingerprint, same_words
+from nova_core.state.events import EventKind
+from nova_core.state.schema import RESET, TaskState, TaskStatus
 from nova_core.state.store import Store
 
 _ROW = ("branch", "group", "outputs", "approval", "retries", "timeout", "workspace")  # what an end is judged by
+
+
+def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) -> None:
+    """Bring the store up to the plan.
+
+    Finished tasks stay finished (with `rerun_changed`, edited ones and what depends on them run again); an edited task
+    that had failed is free to run; one that is running keeps the words it was started with.
+    """
+    prints = {task_id: fingerprint(task) for task_id, task in cascade.tasks.items()}
+    changes = compare(cascade.tasks, store.tasks, prints)
+    again = set(changes.edited) if rerun_changed else set()
+    again |= cascade.dag.descendants(again)
+    if changes:
+        _tell(store, changes, prints)
+    for task_id in changes.removed:
+        store.remove(task_id)
+    for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
+        _accept_edit(store, task_id, prints[task_id], task_id in again)
+    # An id that is used again goes on counting: what the old task left, records or reports, must not pass for its own.
+    used = store.database.last_attempts() if changes.added else {}
+    for task in cascade.tasks.values():
+        _settle(store, task)
+    store.add_tasks({i: _fresh(store.tasks.get(i), t, prints[i], used.get(i, 0)) for i, t in cascade.tasks.items()})
+
+
+def _tell(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
+    """Say what changed, and remember what was done of tasks that leave: one that comes back with its words is done."""
+    gone = dict(store.run.gone)
+    known = {i: gone.pop(i) for i in changes.added if i in gone}
+    back = {i: state for i, state in known.items() if same_words(state.fingerprint, prints[i])}
+    gone |= {i: store.tasks[i] for i in changes.removed if store.tasks[i].status is TaskStatus.COMPLETED}
+    patch = {"gone": gone} if gone != store.run.gone else {}
+    store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}", **patch)
+    for task_id, state in back.items():
+        known_of_it = {name: getattr(state, name) for name in TaskState.__struct_fields__}
+        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and done already", **known_of_it)
+
+
+def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
+    status = store.tasks[task_id].status if task_id in store.tasks else TaskStatus.PENDING
+    if status is TaskStatus.FAILED or (again and status is TaskStatus.COMPLETED):
+        text = f"{task_id} will run again: it, or what it depends on, was edited"
+        store.record(EventKind.TASK_RESET, task_id, text, **RESET, fingerprint=mark)
+    elif status is TaskStatus.PENDING:
+        store.record(EventKind.PLAN_CHANGED, task_id, f"{task_id} was edited", fingerprint=mark)
+
+
+def _settle(store: Store, task: Task) -> None:
+    """A task that the plan now calls done, and did not before, is done; `nova retry` runs it even so."""
+    state = store.tasks.get(task.id)
+    if state is None or not task.settled or state.settled == task.settled:
+        return
+    if state.status in (TaskStatus.PENDING, TaskStatus.FAILED):
+        patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": task.dropped, "settled": task.settled}
+        store.record(EventKind.TASK_COMPLETED, task.id, f"{task.id} is {task.settled}, says the plan", **patch)
+
+
+def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskState:
+    if state is None:
+        status = TaskStatus.COMPLETED if task.settled else TaskStatus.PENDING
+        return TaskState(status, attempt=used, skipped=task.dropped, fingerprint=mark, settled=task.settled)
+    if state.fingerprint and state.settled == task.settled:
+        return state
+    # The plan's word for a task that is at work is taken when that is over.
+    settled = task.settled if state.status is TaskStatus.COMPLETED or not task.settled else state.settled
+    return msgspec.structs.replace(state, fingerprint=state.fingerprint or mark, settled=settled)
 
 
 def row_of(task: Task) -> dict[str, Any]:

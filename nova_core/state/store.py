@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any
 
-from nova_core.clock import Clock, iso
+from nova_core.clock import Clock
 from nova_core.errors import NewerStateError, StateError
 from nova_core.files.disk import Disk
 from nova_core.files.project import Project
@@ -79,7 +79,7 @@ class Store:
 
     def _keep_aside(self) -> str:
         path = self.project_paths.state_file
-        stamp = iso(self._clock.now()).replace(":", "").replace("-", "")[:15]
+        stamp = self._clock.stamp().replace(":", "").replace("-", "")[:15]
         aside = path.with_name(f"{path.name}.corrupt-{stamp}")
         self._disk.rename(path, aside)
         return f"{path.name} was damaged: kept as {aside.name}, rebuilt from what Nova knows"
@@ -89,7 +89,7 @@ class Store:
     def record(self, kind: EventKind, task: str | None = None, message: str = "", **patch: Any) -> Event:
         """Something happened: apply its patch, remember it for the next commit, tell the listeners."""
         self.rev += 1
-        event = Event(self.rev, iso(self._clock.now()), kind, task, message, patch)
+        event = Event(self.rev, self._clock.stamp(), kind, task, message, patch)
         self._apply(event)
         self._events.append(event)
         self._mark(task)

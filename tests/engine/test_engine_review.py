@@ -14,6 +14,7 @@ from fakes import FakeClock, FakeExecutor, exits, ok, running
 
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
+from nova_core.engine.startup import Host, RunOptions
 from nova_core.errors import StateError
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.orchestrator import Orchestrator
@@ -126,8 +127,7 @@ def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
     engine._begin()
     engine.store.flush()
     path = drop(engine, json.dumps({"kind": "command", "command": {"kind": "skip", "ids": ["B"]}}).encode())
-    assert engine._loop is not None
-    engine._loop.mail.read()
+    engine._run.inbox.read()
     assert json.loads((engine.project.inbox_dir / "ack" / path.name).read_bytes())["ok"]
     killed(engine)
     engine, _ = make_engine(tmp_path)
@@ -144,8 +144,7 @@ def test_a_folder_in_the_inbox_is_told_once(tmp_path: Path) -> None:
     (engine.project.inbox_dir / "new" / "folder").mkdir()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
-        assert engine._loop is not None
-        engine._loop.mail.read()
+        engine._run.inbox.read()
     assert len([e for e in events if "refused" in e.message]) == 1
     assert len(os.listdir("/proc/self/fd")) == before
     engine.close()
@@ -372,12 +371,12 @@ def test_fresh_takes_nothing_over(tmp_path: Path) -> None:
     executor = FakeExecutor(FakeClock())
     executor.found = [Ended("A@1", EndReason.EXIT, code=0), running("B@1")]
     executor.running = {"B@1": Job("B@1", shell="x")}
-    fakes = [executor, FakeExecutor(executor.clock)]
+    second = FakeExecutor(executor.clock)
+    fakes = [executor, second]
     engine = Orchestrator(
-        tmp_path / "CASCADE.md", tmp_path / "cascade_state.json", config=Config(), clock=executor.clock, fresh=True,
-        make_executor=lambda *_: fakes.pop(0),
+        tmp_path / "CASCADE.md", tmp_path / "cascade_state.json", config=Config(),
+        options=RunOptions(fresh=True), host=Host(executor.clock, make_executor=lambda *_: fakes.pop(0)),
     )  # fmt: skip
-    second = fakes[0]
     assert engine.run().exit_code == 0
     assert executor.cancelled == ["B@1"]
     assert sorted(executor.released) == ["A@1", "B@1"]

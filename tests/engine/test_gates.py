@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 from cli_process import nova
+from engines import host
 from fakes import FakeClock, FakeExecutor, ok
 
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.console.live import counts_line
 from nova_core.engine.observers.milestones import Milestone, MilestoneTracker, Trigger, TriggerType
+from nova_core.engine.startup import RunOptions
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.exports.junit import junit_xml
 from nova_core.exports.summary_json import summary_of
@@ -55,11 +57,11 @@ class Run:
     """An engine on a made-up plan, over a fake executor."""
 
     def __init__(self, folder: Path, cascade: Cascade, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
-        monkeypatch.setattr("nova_core.orchestrator.read_plan", lambda *_: cascade)
+        monkeypatch.setattr("nova_core.engine.run.read_plan", lambda *_: cascade)
         self.executor = FakeExecutor(FakeClock(), options.pop("outcome", None))
         self.engine = Orchestrator(
             folder / "CASCADE.md", folder / "cascade_state.json", 2, config=options.pop("config", Config()),
-            clock=self.executor.clock, make_executor=lambda *_: self.executor, **options,
+            options=RunOptions(**options), host=host(self.executor),
         )  # fmt: skip
 
     @property

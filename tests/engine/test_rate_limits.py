@@ -15,7 +15,6 @@ from fakes import FakeClock, FakeExecutor, exits, ok
 from nova_core.clock import seconds
 from nova_core.command import Command, CommandKind
 from nova_core.config import AgentConfig, Config
-from nova_core.engine.attempts.quota import Quotas
 from nova_core.executors.base import Ended, Job
 from nova_core.plan.selection import Selection
 from nova_core.state.events import Event, EventKind
@@ -215,8 +214,8 @@ def test_a_moment_that_proves_wrong_is_believed_once(tmp_path: Path, build: Call
 
 def test_a_later_moment_makes_a_hold_longer(tmp_path: Path) -> None:
     """What an attempt under way is told counts, though its provider is held already; a refused key always does."""
-    engine, executor = make_engine(tmp_path, [("A", "-")])
-    quotas = Quotas(engine.store, Config(quota_delay=30.0), executor.clock)
+    engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(quota_delay=30.0))
+    quotas = engine._run.rate_limits
     start = executor.clock.now()
     guessed = quotas.strike("north", "429", None)
     assert quotas.strike("north", "429", None) == guessed

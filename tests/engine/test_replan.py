@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from engines import make_engine, write_plan
+from engines import host, make_engine, write_plan
 from fakes import FakeClock, FakeExecutor, exits, ok, running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_core.config import Config
-from nova_core.engine.plan_watch import PlanWatch, signature
+from nova_core.engine.replan import PlanWatch, signature
 from nova_core.executors.base import Ended, EndReason, Job, Started
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.events import Event, EventKind
@@ -63,7 +63,7 @@ class Run:
         else:
             write_plan(self.folder, rows)
         self.turn(2)  # it has to come to rest
-        reading = self.engine._watch._thread
+        reading = self.engine._run.replanner.watch._thread
         if reading is not None:
             reading.join()
         self.turn(2)
@@ -215,8 +215,7 @@ def test_a_file_dropped_into_a_folder_of_tasks_is_taken_in(tmp_path: Path) -> No
 
     executor = FakeExecutor(FakeClock(), drops)
     engine = Orchestrator(
-        tmp_path / "tasks", tmp_path / "cascade_state.json", config=Config(), clock=executor.clock,
-        make_executor=lambda *_: executor,
+        tmp_path / "tasks", tmp_path / "cascade_state.json", config=Config(), host=host(executor),
     )  # fmt: skip
     assert engine.run().exit_code == 0
     assert [job.key for job in executor.jobs] == ["01-one/a@1", "01-one/b@1"]

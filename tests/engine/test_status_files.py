@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cli_process import command, environment, nova
+from engines import host
 from fakes import FakeClock, FakeExecutor, exits
 from protocol_kit import (
     PHASES,
@@ -29,6 +30,7 @@ from protocol_kit import (
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.engine.observers.status_files import status_of
+from nova_core.engine.startup import RunOptions
 from nova_core.executors.base import Ended, Job
 from nova_core.files.project import Project
 from nova_core.importers.formats import read_plan
@@ -259,7 +261,7 @@ def engine(folder: Path, outcome: Callable[[Job], Ended | None] | None = None, *
     fake = FakeExecutor(FakeClock(), outcome)
     return Orchestrator(
         folder / "tasks", folder / "cascade_state.json", 2, config=options.pop("config", Config(command="true")),
-        clock=fake.clock, make_executor=lambda *_: fake, **options,
+        options=RunOptions(**options), host=host(fake),
     )  # fmt: skip
 
 

@@ -62,8 +62,7 @@ def tell(engine: Orchestrator, **fields: Any) -> None:
     body = {"kind": "report", "run": run, "task": "A", "attempt": 1, "token": token, **fields}
     new = engine.project.inbox_dir / "new"
     (new / f"{len(list(new.iterdir())):04}").write_text(json.dumps(body))
-    assert engine._loop is not None
-    engine._loop.mail.read()
+    engine._run.inbox.read()
 
 
 def finish(folder: Path, executor: FakeExecutor, **options: Any) -> TaskState:
@@ -225,9 +224,7 @@ def test_what_a_person_ends_in_a_stop_stays_ended(tmp_path: Path) -> None:
     ends: list[str] = []
     executor.cancel = lambda key, grace: ends.append(key)  # type: ignore[method-assign]
     engine._begin()
-    attempts = engine.attempts
-    assert attempts is not None
-    attempts.interrupt()
+    engine._run.attempts.interrupt()
     assert engine.store.tasks["A"].interrupted
     engine.apply(Command(CommandKind.CANCEL, ("A",)))
     assert not engine.store.tasks["A"].interrupted

@@ -11,6 +11,7 @@ from typing import Any
 from fakes import FakeClock, FakeExecutor
 
 from nova_core.config import Config
+from nova_core.engine.startup import Host, RunOptions
 from nova_core.executors.base import Ended, Job
 from nova_core.files.disk import Disk
 from nova_core.files.inbox import attempt_token, load_secret
@@ -47,6 +48,11 @@ def write_plan(
     return path
 
 
+def host(fake: FakeExecutor, disk: Disk | None = None) -> Host:
+    """A host with the fake's time, and nothing but the fake to run jobs."""
+    return Host(fake.clock, disk or Disk(), lambda *_: fake)
+
+
 def make_engine(
     folder: Path,
     rows: Iterable[tuple[str, str]] | None = None,
@@ -68,10 +74,8 @@ def make_engine(
         folder / "cascade_state.json",
         max_workers,
         config=config or Config(),
-        clock=fake.clock,
-        disk=disk,
-        make_executor=lambda *_: fake,
-        **options,
+        options=RunOptions(**options),
+        host=host(fake, disk),
     )
     return engine, fake
 

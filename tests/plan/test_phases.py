@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cli_process import nova
+from engines import host
 from fakes import FakeClock, FakeExecutor, ok
 from hypothesis import given
 from hypothesis import strategies as st
@@ -257,8 +258,8 @@ class Watched:
         self.folder, self.made = folder, made
         fake = FakeExecutor(FakeClock(), self._end)
         self.engine = Orchestrator(
-            folder / "tasks", folder / "cascade_state.json", made["jobs"], clock=fake.clock,
-            config=Config(command="true", phases=made["phases"]), make_executor=lambda *_: fake,
+            folder / "tasks", folder / "cascade_state.json", made["jobs"], host=host(fake),
+            config=Config(command="true", phases=made["phases"]),
         )  # fmt: skip
         self.events: list[Event] = []
         self.engine.subscribe(self._see)
@@ -336,8 +337,8 @@ def test_a_skipped_gate_lets_everybody_through(tmp_path: Path) -> None:
     three_phases(tmp_path)
     fake = FakeExecutor(FakeClock(), ok)
     run = Orchestrator(
-        tmp_path / "tasks", tmp_path / "cascade_state.json", 3, clock=fake.clock,
-        config=Config(command="true", phases={"p": BARRIER}), make_executor=lambda *_: fake,
+        tmp_path / "tasks", tmp_path / "cascade_state.json", 3, host=host(fake),
+        config=Config(command="true", phases={"p": BARRIER}),
     )  # fmt: skip
     assert run.apply(Command(CommandKind.SKIP, ("gate-01-p",))).ok
     assert "02-q/b" in run.get_ready_tasks()

@@ -1,143 +1,213 @@
-"""Tasks and the providers of their agents: who must wait, who goes on with another agent, and until when."""
+"""Rate limits: a provider that refuses us is left alone until it said that it will serve again; the others go on."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nova_core.agents import Verdict
 from nova_core.agents.signs import wait_in
-from nova_core.clock import Clock
+from nova_core.clock import iso
 from nova_core.engine.attempts.attempt import Attempt
-from nova_core.engine.attempts.quota import Quotas
+from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.retries import Retries
-from nova_core.engine.attempts.verdict import Failure
-from nova_core.launch.launcher import Launcher
+from nova_core.engine.attempts.verdict import Again, Failure
 from nova_core.model import Task
-from nova_core.plan.board import Board
 from nova_core.state.events import EventKind
-from nova_core.state.holds import MOST_REFUSALS, left, refused_words
+from nova_core.state.holds import MOST_REFUSALS, is_current, left, refused_words
 from nova_core.state.schema import Hold, TaskStatus
+from nova_core.text import duration
 
 WAITS = frozenset({Verdict.RATE_LIMITED, Verdict.OVERLOADED})
-_LEAVES = WAITS | {Verdict.BAD_CREDENTIALS}
+REFUSED = WAITS | {Verdict.BAD_CREDENTIALS}
 _MOST_OVERLOADS = 4  # in a row before a task fails that no other agent can do: it may be the task that causes them
-_ROUNDING = 1.0  # seconds
+_LONGEST_GUESS = 1800.0  # seconds; what a provider says itself may be longer
+_LONGEST = 8 * 86400.0  # weekly limits exist
+_SHORTEST = 1.0
+_ROUNDING = 1.0  # two who are told the same moment
 
 
-class Waiting:
-    """Lets tasks wait for the provider of their agent, or look for another agent."""
+class RateLimits:
+    """Which providers are held, and until when; which tasks wait for them, or look for another agent.
 
-    def __init__(self, board: Board, launcher: Launcher, quotas: Quotas, retries: Retries, clock: Clock) -> None:
-        self._board = board
-        self._launcher = launcher
-        self._quotas = quotas
+    The holds are part of the run, so that they survive a restart.
+    """
+
+    def __init__(self, parts: Parts, retries: Retries) -> None:
+        self._parts = parts
+        self._store = parts.store
         self._retries = retries
-        self._clock = clock
+
+    # providers
+
+    def held(self, provider: str) -> Hold | None:
+        """The hold that keeps the provider's agents from starting now, if there is one."""
+        hold = self._store.run.quotas.get(provider)
+        return hold if hold is not None and is_current(hold, self._parts.clock.now()) else None
 
     def is_held(self, provider: str) -> bool:
         """Whether the provider is left alone now."""
-        return self._quotas.held(provider) is not None
+        return self.held(provider) is not None
 
-    def must_wait(self, task_id: str) -> bool:
-        """Whether every agent that may do the task is left alone now; then it waits for the first to serve again."""
-        wait = self._wait_of(self._board.task(task_id))
+    def strike(self, provider: str, why: str, wait: float | None) -> Hold:
+        """The provider refused: hold it for `wait` seconds, if it said so, else for longer each time.
+
+        Who is refused again, right after the moment that was named, waits for longer as well. What is refused while it
+        is held already, by attempts that were under way, makes nothing longer, unless it names a later moment.
+        """
+        before = self._store.run.quotas.get(provider)
+        if before is not None and is_current(before, self._parts.clock.now()):
+            return self._extend(provider, before, why, wait)
+        tries = before.tries + 1 if before else 1
+        if wait is None or tries > 1:
+            wait = max(wait or 0.0, self._guess(tries))
+        return self._hold(provider, why, wait, tries)
+
+    def _extend(self, provider: str, before: Hold, why: str, wait: float | None) -> Hold:
+        remaining = left(before.until, self._parts.clock.now()) or 0.0
+        if before.until is None or wait is None or wait <= remaining + _ROUNDING:
+            return before
+        return self._hold(provider, why, wait, before.tries)
+
+    def _guess(self, tries: int) -> float:
+        longest = min(_LONGEST_GUESS, self._parts.config.quota_delay * 2.0 ** min(tries - 1, 20))
+        return longest * (0.75 + os.urandom(1)[0] / 510)
+
+    def _hold(self, provider: str, why: str, wait: float, tries: int) -> Hold:
+        wait = min(_LONGEST, max(_SHORTEST, wait))
+        hold = Hold(iso(self._parts.clock.now() + wait), why, tries)
+        self._set(f"{provider} is left alone for {duration(wait)}: {why}", provider, hold)
+        return hold
+
+    def _set(self, text: str, provider: str, hold: Hold | None) -> None:
+        others = {name: other for name, other in self._store.run.quotas.items() if name != provider}
+        kind = EventKind.PROVIDER_PAUSED if hold else EventKind.PROVIDER_RESUMED
+        self._store.record(kind, None, text, quotas={**others, provider: hold} if hold else others)
+
+    def worked(self, provider: str) -> None:
+        """An agent of the provider was served to its end: the next hold is a first one again."""
+        hold = self._store.run.quotas.get(provider)
+        if hold is not None and not is_current(hold, self._parts.clock.now()):
+            self._set(f"{provider} serves again", provider, None)
+
+    def lift(self, provider: str) -> None:
+        """Somebody wants the provider to be tried again now, with all that wait for it."""
+        self._forget(provider)
+        for task_id in self._waiting_for(provider):
+            self._release(task_id, refusals=0, overloads=0)
+
+    def forget_blocks(self) -> None:
+        """A new run may come with new credentials."""
+        for provider, hold in list(self._store.run.quotas.items()):
+            if hold.until is None:
+                self._forget(provider)
+
+    def _forget(self, provider: str) -> None:
+        if provider in self._store.run.quotas:
+            self._set(f"{provider} is tried again", provider, None)
+
+    # tasks
+
+    def keep_back(self, task: Task, agents: Sequence[str]) -> bool:
+        """Whether every one of these agents, which may do the task, is left alone now; then it waits for the first to
+        serve again."""
+        wait = self._wait_of(task, agents)
         if wait is None:
             return False
         until, provider = wait
-        self._board.leave(task_id)
-        text = f"{task_id} waits for {provider}"
-        self._board.record(EventKind.TASK_HELD, task_id, text, retry_at=until, waits_for=provider)
+        self._parts.board.leave(task.id)
+        text = f"{task.id} waits for {provider}"
+        self._store.record(EventKind.TASK_HELD, task.id, text, retry_at=until, waits_for=provider)
         if until is not None:
-            self._retries.plan(task_id, until, far=True)
+            self._retries.plan(task.id, until, far=True)
         return True
 
-    def _wait_of(self, task: Task) -> tuple[str | None, str] | None:
+    def _wait_of(self, task: Task, agents: Sequence[str]) -> tuple[str | None, str] | None:
         """Until when a task that cannot start has to wait (None: not in this run), and for which provider."""
-        names = self._launcher.agents_of(task)
-        if not names or self._launcher.choose(task, self.is_held) is not None:
+        launcher = self._parts.launcher
+        if not agents or launcher.choose(task, self.is_held) is not None:
             return None
-        holds = [(self._quotas.held(provider), provider) for provider in map(self._launcher.provider, names)]
+        holds = [(self.held(provider), provider) for provider in map(launcher.provider, agents)]
         timed = [(hold.until, provider) for hold, provider in holds if hold is not None and hold.until is not None]
         return min(timed, default=(None, holds[0][1]))
 
     def take_up(self, task_id: str) -> None:
         """Go on with the pause of an earlier engine, unless what it waited for is no longer so."""
-        state = self._board.state(task_id)
-        waits = state.waits_for is not None and task_id in self._board.selected
-        if waits and self._wait_of(self._board.task(task_id)) != (state.retry_at, state.waits_for):
-            release(self._board, task_id)
-        elif state.retry_at:
+        board, state = self._parts.board, self._parts.board.state(task_id)
+        if state.waits_for is not None and task_id in board.selected:
+            task = board.task(task_id)
+            if self._wait_of(task, self._parts.launcher.agents_of(task)) != (state.retry_at, state.waits_for):
+                self._release(task_id)
+                return
+        if state.retry_at:
             self._retries.plan(task_id, state.retry_at, far=state.waits_for is not None)
 
-    def leaves(self, attempt: Attempt, patch: dict[str, Any], failed: Failure) -> bool:
-        """Whether the end is its provider's doing, and the task can still be done: later, or by another agent.
+    def _waiting_for(self, provider: str) -> list[str]:
+        states = ((task_id, self._parts.board.state(task_id)) for task_id in self._parts.board.dag.ids)
+        return [i for i, state in states if state.waits_for == provider and state.status is TaskStatus.PENDING]
 
-        Then this is recorded, and uses up no retry.
+    def _release(self, task_id: str, **patch: Any) -> None:
+        """Let a task that waits for a provider be judged anew."""
+        text = f"{task_id} waits no longer for {self._parts.board.state(task_id).waits_for}"
+        self._store.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None, **patch)
+
+    # an attempt that was refused
+
+    def refused(self, attempt: Attempt, provider: str, failed: Failure) -> tuple[Again | None, Mapping[str, int]]:
+        """What becomes of a task that its provider refused, and how often that has happened in a row.
+
+        It runs again later, or at once by another agent, and this uses up no retry; None where it has happened too
+        often, or where nobody is left to wait for.
         """
-        if attempt.provider is None or attempt.verdict not in _LEAVES:
-            return False
+        counts: Mapping[str, int] = {}
         if attempt.verdict is Verdict.BAD_CREDENTIALS:
-            self._block(attempt.provider, failed[1])
+            self.block(provider, failed.error)
         else:
-            patch |= self._strike(attempt, attempt.provider, failed[1])
-        task = self._board.task(attempt.task_id)
-        wait = self._wait_of(task)
-        if self._is_out_of_patience(task, patch, alone=wait is not None) or (wait is not None and wait[0] is None):
-            return False
-        until, provider = wait or (None, None)
-        patch |= {
-            "status": TaskStatus.PENDING, "current_step": None, "reason": failed[0], "error": failed[1],
-            "waits_for": provider, "retry_at": until,
-        }  # fmt: skip
-        another = self._launcher.choose(task, self.is_held) or "its command"
-        how = f"waits for {provider}" if provider else f"goes on with {another}"
-        text = f"{task.id} {how}{refused_words(patch['refusals'])}: {failed[1]}"
-        self._board.record(EventKind.TASK_HELD, task.id, text, **patch)
-        if until is not None:
-            self._retries.plan(task.id, until, far=True)
-        self._board.pending_again(task.id)
-        return True
+            counts = self._strike(attempt, provider, failed.error)
+        task = attempt.task
+        wait = self._wait_of(task, self._parts.launcher.agents_of(task))
+        if self._is_out_of_patience(task, counts, alone=wait is not None) or (wait is not None and wait[0] is None):
+            return None, counts
+        until, waits_for = wait or (None, None)
+        another = self._parts.launcher.choose(task, self.is_held) or "its command"
+        how = f"waits for {waits_for}" if waits_for else f"goes on with {another}"
+        why = f"{task.id} {how}{refused_words(counts.get('refusals', 0))}: {failed.error}"
+        patch = {**counts, "reason": failed.reason, "error": failed.error, "waits_for": waits_for, "retry_at": until}
+        return Again(EventKind.TASK_HELD, why, until, patch), counts
 
-    def _block(self, provider: str, why: str) -> None:
-        self._quotas.block(provider, why)
-        for task_id in waiting_for(self._board, provider):
-            release(self._board, task_id)
-            self._board.offer(task_id)
+    def block(self, provider: str, why: str) -> None:
+        """No agent of the provider can work in this run, whatever it said of a moment."""
+        before = self._store.run.quotas.get(provider)
+        if before is None or before.until is not None:
+            self._set(f"{provider} is not used any more in this run: {why}", provider, Hold(None, why, 1))
+        for task_id in self._waiting_for(provider):
+            self._release(task_id)
+            self._parts.board.offer(task_id)
 
     def _strike(self, attempt: Attempt, provider: str, why: str) -> dict[str, int]:
         """Leave the provider alone for a while; how often in a row the task was refused by now."""
-        state, stated = self._board.state(attempt.task_id), self._stated_wait(attempt, why)
-        hold = self._quotas.strike(provider, why, stated)
+        state, stated = self._store.tasks[attempt.task_id], self._stated_wait(attempt, why)
+        hold = self.strike(provider, why, stated)
         overloads = state.overloads + 1 if attempt.verdict is Verdict.OVERLOADED else 0
         return {"refusals": state.refusals + self._is_guess(hold, stated), "overloads": overloads}
 
     def _is_guess(self, hold: Hold, stated: float | None) -> bool:
         """Whether the hold is not as long as the provider itself said."""
-        return stated is None or (left(hold.until, self._clock.now()) or 0.0) > stated + _ROUNDING
+        return stated is None or (left(hold.until, self._parts.clock.now()) or 0.0) > stated + _ROUNDING
 
-    def _is_out_of_patience(self, task: Task, counts: dict[str, Any], *, alone: bool) -> bool:
-        if counts["refusals"] >= MOST_REFUSALS or (alone and counts["overloads"] >= _MOST_OVERLOADS):
-            text = f"{task.id} is given up: refused {max(counts['refusals'], counts['overloads'])} times in a row"
-            self._board.record(EventKind.WARNING, task.id, text)
+    def _is_out_of_patience(self, task: Task, counts: Mapping[str, int], *, alone: bool) -> bool:
+        refusals, overloads = counts.get("refusals", 0), counts.get("overloads", 0)
+        if refusals >= MOST_REFUSALS or (alone and overloads >= _MOST_OVERLOADS):
+            text = f"{task.id} is given up: refused {max(refusals, overloads)} times in a row"
+            self._store.record(EventKind.WARNING, task.id, text)
             return True
         return False
 
     def _stated_wait(self, attempt: Attempt, words: str) -> float | None:
         """Seconds until the provider serves again, if it said so; a moment that is past says nothing."""
-        log, now = attempt.log, self._clock.now()
+        log, now = attempt.log, self._parts.clock.now()
         if log.resets_at is not None and log.resets_at > now:
             return log.resets_at - now
         wait = wait_in(words, now) if log.retry_after is None else log.retry_after
         return wait or None
-
-
-def waiting_for(board: Board, provider: str) -> list[str]:
-    """The tasks that wait for the provider."""
-    states = ((task_id, board.state(task_id)) for task_id in board.dag.ids)
-    return [i for i, state in states if state.waits_for == provider and state.status is TaskStatus.PENDING]
-
-
-def release(board: Board, task_id: str, **patch: Any) -> None:
-    """Let a task that waits for a provider be judged anew."""
-    text = f"{task_id} waits no longer for {board.state(task_id).waits_for}"
-    board.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None, **patch)

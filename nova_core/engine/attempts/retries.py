@@ -5,24 +5,24 @@ from __future__ import annotations
 import heapq
 import os
 
-from nova_core.clock import Clock
-from nova_core.config import Config
-from nova_core.plan.board import Board
+from nova_core.engine.attempts.parts import Parts
+from nova_core.state.events import EventKind
 from nova_core.state.holds import left
 
 
 class Retries:
-    """Remembers who is to be tried again when; forgets whoever was cancelled or started by hand meanwhile."""
+    """Remembers who is to be tried again when; forgets whoever was cancelled or started by hand meanwhile.
 
-    def __init__(self, board: Board, config: Config, clock: Clock) -> None:
-        self._board = board
-        self._config = config
-        self._clock = clock
-        self._waiting: list[tuple[float, str, str]] = []
+    `waiting` is a heap of the moment by the steady clock, the task, and its `retry_at`.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.waiting: list[tuple[float, str, str]] = []
 
     def delay(self, failures: int) -> float:
         """Exponential backoff with jitter, in seconds."""
-        longest = min(self._config.retry_max_delay, self._config.retry_delay * 2.0 ** min(failures - 1, 30))
+        longest = min(self._parts.config.retry_max_delay, self._parts.config.retry_delay * 2.0 ** min(failures - 1, 30))
         return longest * (0.5 + os.urandom(1)[0] / 510)
 
     def plan(self, task_id: str, retry_at: str, *, far: bool = False) -> None:
@@ -32,24 +32,25 @@ class Retries:
 
         From here on the steady clock counts, so that a step of the wall clock neither drops nor stretches the pause.
         """
-        if task_id not in self._board.selected:
+        if task_id not in self._parts.board.selected:
             return  # it is not this run's to try again
-        wait = max(0.0, left(retry_at, self._clock.now()) or 0.0)
-        wait = wait if far else min(wait, self._config.retry_max_delay)
-        heapq.heappush(self._waiting, (self._clock.monotonic() + wait, task_id, retry_at))
+        wait = max(0.0, left(retry_at, self._parts.clock.now()) or 0.0)
+        wait = wait if far else min(wait, self._parts.config.retry_max_delay)
+        heapq.heappush(self.waiting, (self._parts.clock.monotonic() + wait, task_id, retry_at))
 
-    def due(self) -> list[str]:
-        """Tasks whose pause is over; each is named once."""
-        due = []
+    def try_due(self) -> None:
+        """Let those go whose pause is over."""
         while (wait := self.next()) is not None and wait <= 0:
-            due.append(heapq.heappop(self._waiting)[1])
-        return due
+            task_id = heapq.heappop(self.waiting)[1]
+            text = f"{task_id} is tried again"
+            self._parts.store.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None)
+            self._parts.board.offer(task_id)
 
     def next(self) -> float | None:
         """Seconds until the next pause is over, None if nobody waits."""
-        while self._waiting:
-            at, task_id, retry_at = self._waiting[0]
-            if self._board.state(task_id).retry_at == retry_at:
-                return max(0.0, at - self._clock.monotonic())
-            heapq.heappop(self._waiting)
+        while self.waiting:
+            at, task_id, retry_at = self.waiting[0]
+            if self._parts.board.state(task_id).retry_at == retry_at:
+                return max(0.0, at - self._parts.clock.monotonic())
+            heapq.heappop(self.waiting)
         return None

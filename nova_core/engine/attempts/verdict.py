@@ -1,12 +1,20 @@
-"""From how a process ended, and what its log says, to whether its task failed, and why, in words. Pure."""
+"""From how a process ended, and what its log says, to whether its task failed, and why, in words. Pure.
+
+What becomes of the task then is one of four things: `Completed`, `NeedsApproval`, `Again`, `Failed`.
+"""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
 
 from nova_core.agents import Outcome, Verdict
 from nova_core.agents.outcome import Ending
 from nova_core.executors.base import Ended, EndReason
+from nova_core.state.events import EventKind
 from nova_core.state.schema import Reason
 from nova_core.text import duration
 
@@ -18,7 +26,39 @@ _REASONS = {
 }
 # Trying again would come to the same.
 FINAL = frozenset({Verdict.BAD_CREDENTIALS, Verdict.PERMISSION_DENIED, Verdict.OVER_BUDGET})
-Failure = tuple[Reason, str]
+
+
+class Failure(NamedTuple):
+    """Why an attempt failed."""
+
+    reason: Reason
+    error: str
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """The task is done."""
+
+
+class NeedsApproval(msgspec.Struct, frozen=True):
+    """The work is done, and waits for a person's word."""
+
+
+class Again(msgspec.Struct, frozen=True):
+    """The task is to run again, `when` (ISO 8601) or as soon as it may; `kind` and `why` are told, `patch` written."""
+
+    kind: EventKind
+    why: str
+    when: str | None = None
+    patch: Mapping[str, Any] = {}
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The task failed for good."""
+
+    patch: Mapping[str, Any]
+
+
+Decision = Completed | NeedsApproval | Again | Failed
 
 
 def failure(ended: Ended, limit: float) -> Failure | None:
@@ -27,12 +67,14 @@ def failure(ended: Ended, limit: float) -> Failure | None:
         return _exit_failure(ended)
     if ended.reason in _LIMITS:
         words = "no output for" if ended.reason is EndReason.IDLE_TIMEOUT else "still running after"
-        return _LIMITS[ended.reason], f"{words} {duration(limit)}; ended"
+        return Failure(_LIMITS[ended.reason], f"{words} {duration(limit)}; ended")
     if ended.reason is EndReason.CANCELLED:
-        return Reason.CANCELLED, "cancelled"
+        return Failure(Reason.CANCELLED, "cancelled")
     if ended.reason is EndReason.SPAWN_ERROR:
-        return Reason.SPAWN_ERROR, f"could not be started: {ended.detail}"
-    return Reason.LOST, f"it began, and nobody can know how it ended ({ended.detail or 'its holder was killed'})"
+        return Failure(Reason.SPAWN_ERROR, f"could not be started: {ended.detail}")
+    return Failure(
+        Reason.LOST, f"it began, and nobody can know how it ended ({ended.detail or 'its holder was killed'})"
+    )
 
 
 def agent_failure(ended: Ended, outcome: Outcome, limit: float) -> Failure | None:
@@ -50,7 +92,7 @@ def of_ending(ending: Ending) -> Failure:
     """A verdict as the reason of a failure."""
     words = ending.verdict.value.replace("_", " ")
     text = ending.reason if ending.verdict is Verdict.FAILED else f"{words}: {ending.reason}"
-    return _REASONS.get(ending.verdict, Reason.AGENT_ERROR), text
+    return Failure(_REASONS.get(ending.verdict, Reason.AGENT_ERROR), text)
 
 
 def exit_code_of(ended: Ended) -> int | None:
@@ -60,10 +102,10 @@ def exit_code_of(ended: Ended) -> int | None:
 
 def _exit_failure(ended: Ended) -> Failure | None:
     if ended.signal is not None:
-        return Reason.SIGNAL, f"killed by {_signal_name(ended.signal)}"
+        return Failure(Reason.SIGNAL, f"killed by {_signal_name(ended.signal)}")
     if ended.code:
         hint = " (command not found)" if ended.code == 127 else ""
-        return Reason.EXIT_CODE, f"exit code {ended.code}{hint}"
+        return Failure(Reason.EXIT_CODE, f"exit code {ended.code}{hint}")
     return None
 
 

@@ -1,0 +1,34 @@
+"""What a run consists of, as everything that works on it is given it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nova_core.agents.pricing import Price
+from nova_core.clock import Clock
+from nova_core.config import Config
+from nova_core.engine.attempts.attempt import Attempt
+from nova_core.executors.base import Executor
+from nova_core.files.disk import Disk
+from nova_core.files.project import Project
+from nova_core.launch.launcher import Launcher
+from nova_core.plan.board import Board
+from nova_core.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one run. `active` are the attempts in flight by task id, `logs` the names in the folder of logs."""
+
+    project: Project
+    config: Config
+    store: Store
+    board: Board
+    launcher: Launcher
+    executor: Executor
+    prices: Mapping[str, Price]
+    clock: Clock
+    disk: Disk
+    active: dict[str, Attempt]
+    logs: set[str]

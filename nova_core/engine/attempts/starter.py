@@ -1,0 +1,125 @@
+"""The start of an attempt: who does it, what it goes on from, its record, then its process."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import msgspec
+
+from nova_core.agents import Verdict
+from nova_core.clock import iso
+from nova_core.engine.attempts.attempt import Attempt
+from nova_core.engine.attempts.changed_files import ChangedFiles
+from nova_core.engine.attempts.finish import Finisher
+from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.attempts.rate_limits import RateLimits
+from nova_core.engine.attempts.verdict import Failure
+from nova_core.errors import EnvironmentProblem
+from nova_core.executors.base import Job
+from nova_core.files.project import old_log_name
+from nova_core.launch.launcher import Assignment
+from nova_core.launch.prompt import Done
+from nova_core.model import TokenUsage
+from nova_core.plan.changes import fingerprint
+from nova_core.plan.sync import row_of
+from nova_core.state.events import EventKind
+from nova_core.state.schema import CLEARED, Reason, TaskState, TaskStatus
+
+
+class Starter:
+    """Starts attempts, and takes over those that an earlier engine started."""
+
+    def __init__(self, parts: Parts, rate_limits: RateLimits, changed: ChangedFiles, finisher: Finisher) -> None:
+        self._parts = parts
+        self._store = parts.store
+        self._launcher = parts.launcher
+        self._rate_limits = rate_limits
+        self._changed = changed
+        self._finisher = finisher
+
+    def start(self, task_id: str, cap: float | None = None) -> Attempt:
+        """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown.
+
+        `cap` is the most it may cost. Raises `OSError`, with nothing recorded, when the disk refuses.
+        """
+        state = self._store.tasks[task_id]
+        task = self._parts.board.cascade.tasks[task_id]
+        by = self._launcher.assign(task, self._rate_limits.is_held)
+        session = state.session_id if self._goes_on(state, by) else None
+        attempt = Attempt(task, state.attempt + 1, self._parts.clock.now(), state, by, session)
+        attempt.cap = cap
+        job, problem = self._job(attempt, state.error or "")
+        self._rotate(attempt)
+        attempt.base_sha = self._changed.base_commit()
+        self._record(attempt, state.session_usage if session else TokenUsage())
+        self._parts.active[task_id] = attempt
+        if job is None:
+            self._finisher.finish(attempt, Failure(Reason.SPAWN_ERROR, problem))
+            return attempt
+        if job.own_holder:
+            self._store.commit()
+        self._parts.executor.submit(job)
+        return attempt
+
+    def _goes_on(self, state: TaskState, by: Assignment) -> bool:
+        """Whether the last attempt's session is worth going on with: it was cut off, and by no fault of its own."""
+        cut_off = state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED
+        if not cut_off or not (state.session_id and state.session_usage.total):
+            return False
+        same = by.agent == state.agent and by.parser == (state.parser or by.parser)
+        return same and self._launcher.can_resume(by.agent)
+
+    def _job(self, attempt: Attempt, why: str) -> tuple[Job | None, str]:
+        """Its process, or why there can be none."""
+        task, by = attempt.task, attempt.by
+        done = [self._done(task_id) for task_id in task.depends_on] if by.agent else []
+        try:
+            job = self._launcher.job(
+                task, attempt.number, agent=by.agent, done=done, session=attempt.session, why=why, budget=attempt.cap
+            )
+        except EnvironmentProblem as problem:
+            return None, problem.message
+        return job, ""
+
+    def _done(self, task_id: str) -> Done:
+        state = self._parts.board.state(task_id)
+        name = self._parts.board.task(task_id).name
+        return Done(task_id, name, state.files_changed, state.commit_sha, state.handoff)
+
+    def _rotate(self, attempt: Attempt) -> None:
+        """`logs/<id>.log` is the latest attempt's: an older one moves to its numbered name."""
+        parts, name = self._parts, attempt.log_name
+        if name in parts.logs:
+            old = old_log_name(attempt.task_id, attempt.number - 1, parts.board.cascade.tasks)
+            with contextlib.suppress(FileNotFoundError):
+                parts.disk.rename(parts.project.log_dir / name, parts.project.log_dir / old)
+        parts.logs.add(name)
+
+    def _record(self, attempt: Attempt, previous: TokenUsage) -> None:
+        """The first attempt finds the words it was accepted with; a later one may have been given new ones."""
+        task, by = attempt.task, attempt.by
+        anew: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if attempt.number > 1 else {}
+        self._store.record(
+            EventKind.TASK_STARTED, task.id, f"{task.id} started: {task.name}",
+            **{**anew, **row_of(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
+               "worker_id": attempt.key, "started_at": iso(attempt.started), "log": attempt.log_name,
+               "model": attempt.model, "agent": by.agent, "session_id": attempt.session, "session_usage": previous,
+               "waits_for": None, "missing": (), "base_sha": attempt.base_sha, "parser": by.parser,
+               "cap": attempt.cap},
+        )  # fmt: skip
+
+    def adopt(self, task_id: str, started: float) -> Attempt:
+        """Take over an attempt that an earlier engine began at `started` (seconds since the epoch)."""
+        parts, state = self._parts, self._store.tasks[task_id]
+        task = parts.board.task(task_id)
+        by = self._launcher.assignment(task, state.agent)
+        if state.parser is not None:
+            by = msgspec.structs.replace(by, parser=state.parser, model=state.model)
+        session = state.session_id if state.session_usage.total else None
+        attempt = Attempt(task, state.attempt, started, state, by, session)
+        rows = self._store.database.attempts(task_id)
+        attempt.take_up(state, [r for r in rows if r.run == self._store.run.id and r.attempt < attempt.number])
+        parts.active[task_id] = attempt
+        parts.board.take(task_id)
+        return attempt

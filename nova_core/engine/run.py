@@ -1,0 +1,198 @@
+"""A run, built whole: its parts, and all that works on them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+
+from nova_core.agents.pricing import default_prices
+from nova_core.config import Config
+from nova_core.engine.admission import Admission
+from nova_core.engine.attempts.budget import Budget
+from nova_core.engine.attempts.changed_files import ChangedFiles
+from nova_core.engine.attempts.criteria import CriteriaRunner
+from nova_core.engine.attempts.finish import Finisher
+from nova_core.engine.attempts.inputs import MissingInputs
+from nova_core.engine.attempts.judge import Judge
+from nova_core.engine.attempts.ledger import Ledger
+from nova_core.engine.attempts.lifecycle import Attempts
+from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.attempts.rate_limits import RateLimits
+from nova_core.engine.attempts.retries import Retries
+from nova_core.engine.attempts.starter import Starter
+from nova_core.engine.command_handler import CommandHandler
+from nova_core.engine.inbox_reader import InboxReader
+from nova_core.engine.observers.milestones import read_milestones
+from nova_core.engine.observers.observers import Observers, keep_status_files, usual_observers
+from nova_core.engine.recovery import recover
+from nova_core.engine.replan import PlanWatch, Replanner
+from nova_core.engine.startup import Host, RunOptions, limits_of, put_aside, require_disk, require_same_plan, take_lock
+from nova_core.files.inbox import load_secret
+from nova_core.files.project import Project
+from nova_core.importers import read_plan
+from nova_core.launch.launcher import Launcher
+from nova_core.launch.warnings import cautions
+from nova_core.model import NoteKind, Task
+from nova_core.parser import Cascade
+from nova_core.plan.board import Board
+from nova_core.plan.phases import unknown_phases, with_settings
+from nova_core.plan.scheduler import weights
+from nova_core.plan.sync import accept_plan, as_started
+from nova_core.state.events import EventKind
+from nova_core.state.schema import RunState, TaskStatus
+from nova_core.state.store import Store
+from nova_core.text import number_of
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a plan. It holds the project's lock until it is closed; nothing has begun before `begin`."""
+
+    parts: Parts
+    observers: Observers
+    budget: Budget
+    retries: Retries
+    inputs: MissingInputs
+    rate_limits: RateLimits
+    finisher: Finisher
+    criteria: CriteriaRunner
+    starter: Starter
+    attempts: Attempts
+    admission: Admission
+    commands: CommandHandler
+    inbox: InboxReader
+    replanner: Replanner
+    resources: ExitStack
+
+    def open_tasks(self) -> list[Task]:
+        """The tasks of the run that are not completed, in plan order."""
+        board = self.parts.board
+        open_ids = (i for i in board.work if board.state(i).status is not TaskStatus.COMPLETED)
+        return [board.task(i) for i in sorted(open_ids, key=board.dag.index.__getitem__)]
+
+    def require_commands(self) -> None:
+        """Raise `EnvironmentProblem` if what the tasks run that are left is not there."""
+        self.parts.launcher.require_commands(self.open_tasks(), self.parts.board.cascade.path)
+
+    def begin(self, *, announced: bool) -> None:
+        """Take over what an earlier engine left; `announced` says that the run goes on, and does not only end it."""
+        parts = self.parts
+        self.inbox.begin()
+        if announced:
+            self.observers.begin()
+            self._announce()
+        self.rate_limits.forget_blocks()
+        left = parts.executor.recover()
+        parts.executor.prepare()
+        found = recover(parts, self.starter, self.criteria, self.rate_limits, left)
+        self.inbox.read()
+        for report in found:
+            self.attempts.handle(report)
+        parts.board.rebuild()
+        require_disk(parts.store, parts.store.flush())
+
+    def _announce(self) -> None:
+        """Say that the run begins, and what to know of it."""
+        parts, store, board = self.parts, self.parts.store, self.parts.board
+        cascade, work = board.cascade, board.work
+        open_tasks = (cascade.tasks[i] for i in work)
+        lacking = (str(note) for note in cascade.notes if note.kind is NoteKind.UNRESOLVED)
+        unknown = unknown_phases(cascade, parts.config)
+        for warning in (*store.warnings, *unknown, *lacking, *cautions(parts.config, open_tasks, parts.prices)):
+            store.record(EventKind.WARNING, None, warning)
+        started = store.project.started_at or parts.clock.stamp()
+        text = f"{cascade.name}: {number_of(len(work), 'task')}, {number_of(self.admission.jobs, 'worker')}"
+        of_run = {"name": cascade.name, "started_at": started, "completed_at": None, "id": store.run.id}
+        store.record(EventKind.RUN_STARTED, None, text, **of_run)
+
+    def close(self) -> None:
+        """Let go of everything; workers that are alive go on, and the next engine takes them over."""
+        self.resources.close()
+
+
+def open_run(plan: str, project: Project, config: Config, jobs: int, options: RunOptions, host: Host) -> Run:
+    """The run of a plan in a project, locked, with its state brought up to the plan.
+
+    Raises `InputError`, `FileNotFoundError`, `RunLockedError`, `StateError` or `EnvironmentProblem`.
+    """
+    read = partial(_read, plan, config)
+    watch = PlanWatch(plan, read, host.clock)
+    latest = read()
+    milestones = read_milestones(project, config, latest)
+    resources = ExitStack()
+    try:
+        resources.callback(take_lock(project).close)
+        if options.fresh:
+            put_aside(project, host.clock.now(), host.make_executor, config.grace)
+        store = Store(project, host.disk, host.clock)
+        resources.callback(store.close)
+        known, board = _load(os.path.relpath(plan, project.root), latest, store, config, options)
+        observers = usual_observers(project, config, board.cascade, store, host.disk, milestones)
+        resources.callback(observers.close)
+        keep_status_files(observers, project, board.cascade, store, known, silent=options.fresh)
+        require_disk(store, store.flush())
+        secret = load_secret(project.secret_file)
+        parts = _parts(project, config, board, secret, host)
+        resources.callback(parts.executor.close)
+        return _assemble(parts, jobs, secret, observers, Replanner(parts, observers, watch, latest), resources)
+    except BaseException:
+        resources.close()
+        raise
+
+
+def _read(plan: str, config: Config) -> Cascade:
+    return with_settings(read_plan(plan, config.plan), config)
+
+
+def _load(
+    plan: str, latest: Cascade, store: Store, config: Config, options: RunOptions
+) -> tuple[list[str] | None, Board]:
+    """Bring store and plan together; the tasks the state had before, None for a new run, and the board."""
+    store.load()
+    require_same_plan(store, latest, plan)
+    cascade = as_started(latest, store)
+    known = list(store.tasks) if store.run.id else None
+    if known is None:
+        store.run = RunState(id=os.urandom(8).hex())
+    store.project = msgspec.structs.replace(store.project, name=cascade.name, cascade_file=plan)
+    accept_plan(cascade, store, rerun_changed=options.rerun_changed)
+    order = weights(cascade.dag, cascade.tasks, store.database.durations())
+    board = Board(cascade, store, options.selection, limits_of(config, cascade), order)
+    board.leaving = cascade.tasks.keys() - latest.tasks.keys()
+    return known, board
+
+
+def _parts(project: Project, config: Config, board: Board, secret: bytes, host: Host) -> Parts:
+    store, cascade = board.store, board.cascade
+    launcher = Launcher(project, config, cascade.name, store.run.id, secret, cascade.tasks)
+    executor = host.make_executor(project, store.run.id, launcher.base_environment(os.environ))
+    parts = Parts(
+        project=project, config=config, store=store, board=board, launcher=launcher, executor=executor,
+        prices={**default_prices(), **config.prices}, clock=host.clock, disk=host.disk, active={},
+        logs=project.log_names(),
+    )  # fmt: skip
+    store.held = parts.active
+    return parts
+
+
+def _assemble(
+    parts: Parts, jobs: int, secret: bytes, observers: Observers, replanner: Replanner, resources: ExitStack
+) -> Run:
+    retries, budget, changed, inputs = Retries(parts), Budget(parts), ChangedFiles(parts), MissingInputs(parts)
+    rate_limits = RateLimits(parts, retries)
+    ledger = Ledger(parts, budget, changed)
+    finisher = Finisher(parts, ledger, rate_limits, retries)
+    criteria = CriteriaRunner(parts, finisher)
+    attempts = Attempts(parts, Judge(parts, rate_limits), ledger, criteria, finisher)
+    admission = Admission(parts, jobs, budget, inputs, rate_limits, attempts)
+    commands = CommandHandler(parts, attempts, rate_limits, admission)
+    return Run(
+        parts=parts, observers=observers, budget=budget, retries=retries, inputs=inputs, rate_limits=rate_limits,
+        finisher=finisher, criteria=criteria, starter=Starter(parts, rate_limits, changed, finisher),
+        attempts=attempts, admission=admission, commands=commands,
+        inbox=InboxReader(parts, secret, attempts, commands), replanner=replanner, resources=resources,
+    )  # fmt: skip
