@@ -25,8 +25,8 @@ AIDER := aider-chat==0.86.2
 TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS := $(CURDIR)/.agents
 
-.PHONY: help demo test test-oldest test-newest test-pythons test-load test-agents test-trace lint lock bench bench-tui \
-	bench-agents crash orphans screenshots clean
+.PHONY: help demo test test-oldest test-newest test-pythons test-load test-agents test-trace lint lock dist bench \
+	bench-tui bench-agents crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
@@ -39,6 +39,7 @@ help:
 	@echo 'make test-trace  open a trace with the engine of DevTools (npm)'
 	@echo 'make lint        ruff and mypy --strict'
 	@echo 'make lock        renew the lock files in requirements/'
+	@echo 'make dist        build the wheel and the sdist into ./dist, and try both'
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
 	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
@@ -58,7 +59,7 @@ test-oldest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest
 test-oldest test-newest: test-%: $(VENV)/.installed-lock
 	@echo 'Installing the $* versions into .venv-$* ...'
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$*
+	@$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python .venv-$*
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --resolution $(RESOLUTION) --editable '.[dev,bench]'
 	.venv-$*/bin/python $(SUITE)
 
@@ -97,6 +98,10 @@ lock: $(VENV)/.installed-lock
 	@set -e; for set in run dev pictures bench lock; do for version in $(VERSIONS); do for platform in $(PLATFORMS); do \
 		$(BIN)/uv pip install --quiet --dry-run --target $(VENV)/lock --require-hashes --only-binary :all: \
 		--python-version $$version --python-platform $$platform --requirements requirements/$$set.txt; done; done; done
+
+dist: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m 'slow or not slow' tests/test_distribution.py
+	$(BIN)/python -m build --no-isolation
 
 bench: $(VENV)/.installed-bench
 	PATH="$(BIN):$$PATH" $(BIN)/python bench/bench.py --rounds $(or $(ROUNDS),3) $(if $(SIZES),--sizes $(SIZES))
