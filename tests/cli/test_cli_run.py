@@ -1,23 +1,18 @@
-"""`nova run` and the commands that steer it, with the real engine in real processes."""
+"""`nova run`, with the real engine in real processes."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
+from cli_plans import MIXED, state_in, task_in, wait_until, write_plan
 from cli_process import SOURCE, command, environment, nova
-from hostile import NAMES
 from typer.main import get_command
 
 from nova_core.cli import views
@@ -28,73 +23,9 @@ from nova_core.files.lock import engine_alive
 from nova_core.files.project import Project
 from nova_core.runs.result import RunResult
 from nova_core.state.events import EventKind
-from nova_core.state.schema import State, TaskState, TaskStatus
+from nova_core.state.schema import TaskStatus
 
 DOCS = Path(__file__).parents[2] / "docs"
-HEADER = "# Demo\n\n| Task ID | Task Name | Command | Depends On | Approval |\n| --- | --- | --- | --- | --- |\n"
-MIXED = """\
-| F1 | Good | `echo good` | - | |
-| F2 | Bad | `echo '##[error]oops'; exit 3` | F1 | |
-| F3 | Blocked | `echo never` | F2 | |
-"""
-DEADLINE = 30.0
-
-
-def write_plan(folder: Path, rows: str) -> Path:
-    """A plan with these rows."""
-    (folder / "CASCADE.md").write_text(HEADER + rows)
-    return folder
-
-
-def state_in(folder: Path) -> State:
-    """The saved state."""
-    return msgspec.json.decode((folder / "cascade_state.json").read_bytes(), type=State)
-
-
-def task_in(folder: Path, task_id: str) -> TaskState:
-    """The saved state of a task; a new one where there is no state yet."""
-    try:
-        return state_in(folder).tasks.get(task_id, TaskState())
-    except FileNotFoundError:
-        return TaskState()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Look until something holds; fail after a long time."""
-    deadline = time.monotonic() + DEADLINE
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `nova ARGUMENTS` in a folder; what is left of it at the end is killed."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(command(*arguments), cwd=cwd, env=environment(), stdout=pipe, stderr=pipe, text=True)
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
-def test_a_run_that_succeeds(tmp_path: Path) -> None:
-    """Events are lines on stdout, stderr stays empty, and a second run has nothing to do."""
-    write_plan(tmp_path, "| F1 | One | `echo 1` | - | |\n| F2 | Two | `echo 2` | F1 | |\n")
-    done = nova("run", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    found = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in done.stdout.splitlines()]
-    assert found.index("F1 started  One") < found.index("F2 started  Two")
-    assert "Demo: 2 completed" in found
-    again = nova("run", cwd=tmp_path)
-    assert again.returncode == 0
-    assert "F1" not in again.stdout
 
 
 def test_a_run_with_a_failure(tmp_path: Path) -> None:
@@ -106,46 +37,6 @@ def test_a_run_with_a_failure(tmp_path: Path) -> None:
     assert "  F3 by F2" in done.stdout
     assert "nova retry F2 && nova run" in done.stdout
     assert 'failures="1"' in (tmp_path / "out.xml").read_text()
-
-
-def test_a_run_on_github(tmp_path: Path) -> None:
-    """On GitHub the failure is marked at its line of the plan, and no log line is a command to the runner."""
-    summary = tmp_path / "summary.md"
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
-    done = nova("run", cwd=write_plan(tmp_path, MIXED), env=env)
-    assert "::error file=CASCADE.md,line=6,title=F2::exit code 3" in done.stderr
-    assert "##[" not in done.stdout
-    text = summary.read_text()
-    assert text.startswith("### Demo\n\n**failed**: 1 completed, 1 failed, 1 blocked\n")
-    assert "| F2 | Bad | exit code 3 | 1 | " in text
-    assert "<pre>##[error]oops</pre>" in text
-    assert "| F3 | F2 |" in text
-
-
-def test_the_plan_on_github_is_named_from_the_repository(tmp_path: Path) -> None:
-    """A project in a folder of the repository is marked at the path that GitHub knows; elsewhere at its own."""
-    project = tmp_path / "repository" / "sub" / "project"
-    project.mkdir(parents=True)
-    for workspace, file in ((tmp_path / "repository", "sub/project/CASCADE.md"), (tmp_path / "other", "CASCADE.md")):
-        env = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(workspace)}
-        done = nova("-C", str(write_plan(project, MIXED)), "run", cwd=tmp_path, env=env)
-        assert f"::error file={file},line=6,title=F2::exit code 3" in done.stderr
-
-
-def test_hostile_texts_on_github(tmp_path: Path) -> None:
-    """Of all that a hostile plan and its workers say, the runner takes nothing for a command but our own marks."""
-    rows = "".join(
-        f"| {i} | {name} | `printf '%s\\n' '::error::x' '##[group]x' '  ::set-output name=a::b'; exit 1` | - | |\n"
-        for i, (name, _) in NAMES.items()
-    )
-    summary = tmp_path / "summary.md"
-    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
-    done = nova("run", cwd=write_plan(tmp_path, rows), env=env)
-    lines = [line.lstrip() for line in (done.stdout + done.stderr).splitlines()]
-    marks = [line for line in lines if line.startswith("::") or "##[" in line]
-    assert len(marks) == 10
-    assert all(re.fullmatch(r"::error file=CASCADE.md,line=\d+,title=F\d+::exit code 1", line) for line in marks)
-    assert all(line.isprintable() for line in summary.read_text().splitlines())
 
 
 def documented_schema() -> Any:
@@ -240,53 +131,6 @@ def test_flags_win_over_settings(tmp_path: Path) -> None:
     assert task_in(tmp_path, "A").reason == "timeout"
 
 
-SLEEPER = "| F1 | Sleeper | `echo begun; exec sleep 60` | - | |\n| F2 | After | `true` | F1 | |\n"
-STUBBORN = "| F1 | Stubborn | `trap 'echo asked' TERM; echo begun; while :; do sleep 1; done` | - | |\n"
-
-
-def begun(folder: Path) -> bool:
-    """Whether the first task has printed something."""
-    log = folder / "logs" / "F1.log"
-    return log.exists() and log.stat().st_size > 0
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_the_run(
-    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], number: int, code: int
-) -> None:
-    """The first signal ends the workers; what was interrupted is pending again, not failed."""
-    process = started("run", "--json", cwd=write_plan(tmp_path, SLEEPER))
-    wait_until(lambda: begun(tmp_path))
-    process.send_signal(number)
-    out, err = process.communicate(timeout=DEADLINE)
-    assert (process.returncode, err) == (code, "")
-    assert json.loads(out.splitlines()[-1])["exit_code"] == code
-    assert task_in(tmp_path, "F1").status is TaskStatus.PENDING
-
-
-def test_the_second_signal_kills(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
-    """A worker that ignores SIGTERM is killed by the second Ctrl-C, long before its grace is over."""
-    (tmp_path / "nova.yaml").write_text("grace: 1h\n")
-    process = started("run", cwd=write_plan(tmp_path, STUBBORN))
-    wait_until(lambda: begun(tmp_path))
-    process.send_signal(signal.SIGINT)
-    wait_until(lambda: "asked" in (tmp_path / "logs" / "F1.log").read_text())
-    process.send_signal(signal.SIGINT)
-    assert process.wait(DEADLINE) == 130
-
-
-def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
-    """SIGHUP ends the engine alone; the worker goes on and the next run collects it without starting it again."""
-    rows = "| F1 | Waiter | `echo begun; while [ ! -e go ]; do sleep 0.05; done; echo x >> count` | - | |\n"
-    process = started("run", cwd=write_plan(tmp_path, rows))
-    wait_until(lambda: begun(tmp_path))
-    process.send_signal(signal.SIGHUP)
-    assert process.wait(DEADLINE) == -signal.SIGHUP
-    (tmp_path / "go").touch()
-    assert nova("run", cwd=tmp_path).returncode == 0
-    assert (tmp_path / "count").read_text() == "x\n"
-
-
 def test_a_reader_that_leaves_does_not_end_the_run(tmp_path: Path) -> None:
     """A closed pipe costs the output, not the run."""
     read, write = os.pipe()
@@ -298,17 +142,6 @@ def test_a_reader_that_leaves_does_not_end_the_run(tmp_path: Path) -> None:
     os.close(write)
     assert (done.returncode, done.stderr) == (0, "")
     assert task_in(tmp_path, "B").status is TaskStatus.COMPLETED
-
-
-def test_a_second_engine_is_refused(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
-    """While one engine runs another is refused, and the first is named."""
-    process = started("run", cwd=write_plan(tmp_path, SLEEPER))
-    wait_until(lambda: begun(tmp_path))
-    refused = nova("run", cwd=tmp_path)
-    assert (refused.returncode, refused.stdout) == (7, "")
-    assert f"pid {process.pid}" in refused.stderr
-    process.send_signal(signal.SIGINT)
-    process.wait(DEADLINE)
 
 
 def test_detached_run(tmp_path: Path) -> None:
@@ -384,67 +217,6 @@ def test_a_takeover_starts_nothing_over() -> None:
     arguments = ("run", "--no-ui", "--jobs=2", "--fresh", "--only=A", "--", "CASCADE.md")
     request = RunRequest("CASCADE.md", Project(), Config(), arguments=arguments)
     assert request.take_over(5) == ("run", "--no-ui", "--jobs=5", "--only=A", "--", "CASCADE.md")
-
-
-def test_steering_a_live_run(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
-    """Commands reach the live engine: cancel, retry and approve take effect while it runs."""
-    rows = """\
-| F1 | Once | `echo begun; [ -e again ] \\|\\| exec sleep 60` | - | |
-| F2 | Ask | `true` | - | yes |
-| F3 | Keep | `while [ ! -e go ]; do sleep 0.05; done` | - | |
-"""
-    process = started("run", cwd=write_plan(tmp_path, rows))
-    wait_until(lambda: begun(tmp_path) and task_in(tmp_path, "F2").approval == "waiting")
-    assert nova("cancel", "F1", cwd=tmp_path).stdout == "ending: F1\n"
-    wait_until(lambda: task_in(tmp_path, "F1").status is TaskStatus.FAILED)
-    (tmp_path / "again").touch()
-    assert nova("retry", "F1", cwd=tmp_path).stdout == "will run again: F1\n"
-    assert nova("approve", "F2", cwd=tmp_path).stdout == "approved: F2\n"
-    wait_until(lambda: task_in(tmp_path, "F1").status is TaskStatus.COMPLETED)
-    (tmp_path / "go").touch()
-    assert process.wait(DEADLINE) == 0
-
-
-def test_steering_without_an_engine(tmp_path: Path) -> None:
-    """The same commands work on the saved state when no engine is alive."""
-    nova("run", cwd=write_plan(tmp_path, MIXED))
-    assert nova("skip", "F2", cwd=tmp_path).returncode == 0
-    assert nova("pause", cwd=tmp_path).returncode == 0
-    assert nova("run", cwd=tmp_path).returncode == 4
-    assert nova("resume", cwd=tmp_path).returncode == 0
-    assert nova("run", cwd=tmp_path).returncode == 0
-    assert nova("retry", "F2", "--downstream", cwd=tmp_path).stdout == "will run again: F2, F3\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["retry"], "name the tasks, or give --failed"),
-        (["retry", "F1", "--failed"], "name the tasks, or give --failed"),
-        (["cancel"], "name the tasks, or give --all"),
-        (["retry", "F22"], "did you mean F2?"),
-        (["approve", "F1"], "F1 does not wait for approval"),
-        (["retry", "F3"], "F3 is blocked by F2"),
-    ],
-)
-def test_commands_that_are_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
-    """A command that cannot be carried out says why, with exit code 2, and changes nothing."""
-    nova("run", cwd=write_plan(tmp_path, MIXED))
-    before = state_in(tmp_path).tasks
-    done = nova(*arguments, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert state_in(tmp_path).tasks == before
-
-
-def test_approval_leaves_work(tmp_path: Path) -> None:
-    """A run that waits for a person ends with 4 and says what to type."""
-    done = nova("run", cwd=write_plan(tmp_path, "| F1 | Ask | `true` | - | yes |\n"))
-    assert done.returncode == 4
-    assert "next: nova approve F1" in done.stdout
-    assert nova("reject", "F1", "--reason", "not yet", cwd=tmp_path).returncode == 0
-    assert nova("run", cwd=tmp_path).returncode == 1
-    assert "rejected: not yet" in nova("why", "F1", cwd=tmp_path).stdout
 
 
 def test_a_worker_reports(tmp_path: Path) -> None:

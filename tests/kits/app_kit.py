@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -64,3 +65,24 @@ def big_source(count: int, per_group: int = 50) -> FakeSource:
         rows = "".join(f"| B{n} | Task {n} | what | - |\n" for n in range(first, min(count, first + per_group)))
         groups.append(f"### L2: group {first // per_group}\n\n{head}{rows}\n")
     return FakeSource(parse_text("# Big\n\n## L1: all\n\n" + "".join(groups), "BIG.md"))
+
+
+def at(app: NovaApp, task_id: str) -> None:
+    """Put the cursor on a task."""
+    assert app.main.tasks.go_to(task_id)
+
+
+def drive(source: FakeSource, *keys: str, start: str = "P4") -> NovaApp:
+    """Press keys with the cursor on `start`; the app as it is then."""
+
+    async def run() -> NovaApp:
+        async with opened(source) as (app, pilot):
+            at(app, start)
+            await settled(pilot)
+            for key in keys:
+                await pilot.press(key)
+                await settled(pilot)
+            app.screen_then = app.screen  # type: ignore[attr-defined]
+            return app
+
+    return asyncio.run(run())

@@ -1,0 +1,165 @@
+"""Signals, a second engine, and the commands that steer a run, while it is alive and when it is not."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cli_plans import DEADLINE, MIXED, state_in, task_in, wait_until, write_plan
+from cli_process import command, environment, nova
+
+from nova_core.state.schema import TaskStatus
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `nova ARGUMENTS` in a folder; what is left of it at the end is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command(*arguments), cwd=cwd, env=environment(), stdout=pipe, stderr=pipe, text=True)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_a_run_that_succeeds(tmp_path: Path) -> None:
+    """Events are lines on stdout, stderr stays empty, and a second run has nothing to do."""
+    write_plan(tmp_path, "| F1 | One | `echo 1` | - | |\n| F2 | Two | `echo 2` | F1 | |\n")
+    done = nova("run", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in done.stdout.splitlines()]
+    assert found.index("F1 started  One") < found.index("F2 started  Two")
+    assert "Demo: 2 completed" in found
+    again = nova("run", cwd=tmp_path)
+    assert again.returncode == 0
+    assert "F1" not in again.stdout
+
+
+SLEEPER = "| F1 | Sleeper | `echo begun; exec sleep 60` | - | |\n| F2 | After | `true` | F1 | |\n"
+STUBBORN = "| F1 | Stubborn | `trap 'echo asked' TERM; echo begun; while :; do sleep 1; done` | - | |\n"
+
+
+def begun(folder: Path) -> bool:
+    """Whether the first task has printed something."""
+    log = folder / "logs" / "F1.log"
+    return log.exists() and log.stat().st_size > 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run(
+    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], number: int, code: int
+) -> None:
+    """The first signal ends the workers; what was interrupted is pending again, not failed."""
+    process = started("run", "--json", cwd=write_plan(tmp_path, SLEEPER))
+    wait_until(lambda: begun(tmp_path))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, err) == (code, "")
+    assert json.loads(out.splitlines()[-1])["exit_code"] == code
+    assert task_in(tmp_path, "F1").status is TaskStatus.PENDING
+
+
+def test_the_second_signal_kills(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    """A worker that ignores SIGTERM is killed by the second Ctrl-C, long before its grace is over."""
+    (tmp_path / "nova.yaml").write_text("grace: 1h\n")
+    process = started("run", cwd=write_plan(tmp_path, STUBBORN))
+    wait_until(lambda: begun(tmp_path))
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: "asked" in (tmp_path / "logs" / "F1.log").read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(DEADLINE) == 130
+
+
+def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    """SIGHUP ends the engine alone; the worker goes on and the next run collects it without starting it again."""
+    rows = "| F1 | Waiter | `echo begun; while [ ! -e go ]; do sleep 0.05; done; echo x >> count` | - | |\n"
+    process = started("run", cwd=write_plan(tmp_path, rows))
+    wait_until(lambda: begun(tmp_path))
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(DEADLINE) == -signal.SIGHUP
+    (tmp_path / "go").touch()
+    assert nova("run", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "count").read_text() == "x\n"
+
+
+def test_a_second_engine_is_refused(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    """While one engine runs another is refused, and the first is named."""
+    process = started("run", cwd=write_plan(tmp_path, SLEEPER))
+    wait_until(lambda: begun(tmp_path))
+    refused = nova("run", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (7, "")
+    assert f"pid {process.pid}" in refused.stderr
+    process.send_signal(signal.SIGINT)
+    process.wait(DEADLINE)
+
+
+def test_steering_a_live_run(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+    """Commands reach the live engine: cancel, retry and approve take effect while it runs."""
+    rows = """\
+| F1 | Once | `echo begun; [ -e again ] \\|\\| exec sleep 60` | - | |
+| F2 | Ask | `true` | - | yes |
+| F3 | Keep | `while [ ! -e go ]; do sleep 0.05; done` | - | |
+"""
+    process = started("run", cwd=write_plan(tmp_path, rows))
+    wait_until(lambda: begun(tmp_path) and task_in(tmp_path, "F2").approval == "waiting")
+    assert nova("cancel", "F1", cwd=tmp_path).stdout == "ending: F1\n"
+    wait_until(lambda: task_in(tmp_path, "F1").status is TaskStatus.FAILED)
+    (tmp_path / "again").touch()
+    assert nova("retry", "F1", cwd=tmp_path).stdout == "will run again: F1\n"
+    assert nova("approve", "F2", cwd=tmp_path).stdout == "approved: F2\n"
+    wait_until(lambda: task_in(tmp_path, "F1").status is TaskStatus.COMPLETED)
+    (tmp_path / "go").touch()
+    assert process.wait(DEADLINE) == 0
+
+
+def test_steering_without_an_engine(tmp_path: Path) -> None:
+    """The same commands work on the saved state when no engine is alive."""
+    nova("run", cwd=write_plan(tmp_path, MIXED))
+    assert nova("skip", "F2", cwd=tmp_path).returncode == 0
+    assert nova("pause", cwd=tmp_path).returncode == 0
+    assert nova("run", cwd=tmp_path).returncode == 4
+    assert nova("resume", cwd=tmp_path).returncode == 0
+    assert nova("run", cwd=tmp_path).returncode == 0
+    assert nova("retry", "F2", "--downstream", cwd=tmp_path).stdout == "will run again: F2, F3\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["retry"], "name the tasks, or give --failed"),
+        (["retry", "F1", "--failed"], "name the tasks, or give --failed"),
+        (["cancel"], "name the tasks, or give --all"),
+        (["retry", "F22"], "did you mean F2?"),
+        (["approve", "F1"], "F1 does not wait for approval"),
+        (["retry", "F3"], "F3 is blocked by F2"),
+    ],
+)
+def test_commands_that_are_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """A command that cannot be carried out says why, with exit code 2, and changes nothing."""
+    nova("run", cwd=write_plan(tmp_path, MIXED))
+    before = state_in(tmp_path).tasks
+    done = nova(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert state_in(tmp_path).tasks == before
+
+
+def test_approval_leaves_work(tmp_path: Path) -> None:
+    """A run that waits for a person ends with 4 and says what to type."""
+    done = nova("run", cwd=write_plan(tmp_path, "| F1 | Ask | `true` | - | yes |\n"))
+    assert done.returncode == 4
+    assert "next: nova approve F1" in done.stdout
+    assert nova("reject", "F1", "--reason", "not yet", cwd=tmp_path).returncode == 0
+    assert nova("run", cwd=tmp_path).returncode == 1
+    assert "rejected: not yet" in nova("why", "F1", cwd=tmp_path).stdout

@@ -1,0 +1,77 @@
+"""What keys that act ask for, and when they do nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from app_kit import at, drive, opened, settled
+from fake_source import demo_source
+
+from nova_core.command import Command, CommandKind
+
+SENT = [
+    ("P4", ("r",), Command(CommandKind.RETRY, ("P4",))),
+    ("P1", ("r", "y"), Command(CommandKind.RETRY, ("P1",))),
+    ("P1", ("r", "enter"), Command(CommandKind.RETRY, ("P1",), downstream=True)),
+    ("P1", ("r", "a"), Command(CommandKind.RETRY, ("P1",), downstream=True)),
+    ("E2", ("x", "y"), Command(CommandKind.CANCEL, ("E2",))),
+    ("E2", ("X", "enter"), Command(CommandKind.CANCEL, ("E2",), kill=True)),
+    ("P4", ("s", "y"), Command(CommandKind.SKIP, ("P4",))),
+    ("D2", ("a",), Command(CommandKind.APPROVE, ("D2",))),
+    ("D2", ("R", "b", "a", "d", "enter"), Command(CommandKind.REJECT, ("D2",), text="bad")),
+    ("P4", ("p",), Command(CommandKind.PAUSE)),
+    ("P4", ("plus",), Command(CommandKind.JOBS, text="5")),
+    ("P4", ("minus",), Command(CommandKind.JOBS, text="3")),
+    ("P4", ("ctrl+c",), Command(CommandKind.STOP)),
+]
+
+
+@pytest.mark.parametrize(("task", "keys", "command"), SENT)
+def test_a_key_sends_its_command(task: str, keys: tuple[str, ...], command: Command) -> None:
+    """What cannot be undone only after a yes."""
+    source = demo_source()
+    drive(source, *keys, start=task)
+    assert source.sent == [command]
+
+
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [("E2", ("r",)), ("P1", ("x",)), ("P1", ("r", "n")), ("E2", ("x", "escape")), ("P4", ("a",)), ("E4", ("r",))],
+)
+def test_keys_that_do_not_fit_or_are_called_off_send_nothing(task: str, keys: tuple[str, ...]) -> None:
+    """Neither on a task of another status, nor after a no."""
+    source = demo_source()
+    drive(source, *keys, start=task)
+    assert source.sent == []
+
+
+def test_who_only_looks_cannot_act() -> None:
+    """No key sends anything, and none of them is offered."""
+    source = demo_source(read_only=True)
+    drive(source, "r", "s", "p", "plus", "ctrl+c")
+    assert source.sent == []
+
+    async def offered() -> set[str]:
+        async with opened(demo_source(read_only=True)) as (app, pilot):
+            at(app, "P4")
+            await settled(pilot)
+            return {active.binding.action for active in app.screen.active_bindings.values()}
+
+    assert not asyncio.run(offered()) & {"retry", "cancel", "kill", "skip", "approve", "reject", "pause", "workers(1)"}
+
+
+def test_ctrl_c_twice_kills() -> None:
+    """The second one does not wait."""
+    source = demo_source()
+    drive(source, "ctrl+c", "ctrl+c")
+    assert source.sent == [Command(CommandKind.STOP), Command(CommandKind.STOP, kill=True)]
+
+
+def test_p_resumes_a_paused_run() -> None:
+    """The same key does the opposite."""
+    source = demo_source()
+    source.change("P4")
+    source.run = source.run.__class__(id="r1", paused=True)
+    drive(source, "p")
+    assert source.sent == [Command(CommandKind.RESUME)]

@@ -1,0 +1,111 @@
+"""Filters and searches in the tree, and where the cursor stays."""
+
+from __future__ import annotations
+
+import asyncio
+
+from app_kit import at, beat, opened, settled
+from fake_source import demo_source
+from look import screen_text
+
+from nova_core.state.events import EventKind
+from nova_core.state.schema import TaskStatus
+from nova_tui.rows import Filter
+
+
+def test_the_filter_shows_only_its_kind_and_follows_changes() -> None:
+    """`!` shows failures; one that is retried leaves; escape shows all."""
+
+    async def run() -> None:
+        source = demo_source()
+        async with opened(source) as (app, pilot):
+            await pilot.press("exclamation_mark")
+            tree = app.main.tasks
+            assert [r.place.task for r in tree.rows if r.place.task] == ["P4", "E3", "A2", "A4", "W4"]
+            source.change("E3", EventKind.TASK_RESET, status=TaskStatus.PENDING, reason=None)
+            beat(app)
+            assert [r.place.task for r in tree.rows if r.place.task] == ["P4", "A2", "A4", "W4"]
+            await pilot.press("escape")
+            assert tree.only is Filter.ALL
+            assert len(tree.rows) == 30
+
+    asyncio.run(run())
+
+
+async def test_a_filter_brings_the_cursor_back_and_is_told_in_the_tree() -> None:
+    """Also through kinds of which there is no task; nothing covers the tree meanwhile."""
+    async with opened(demo_source()) as (app, pilot):
+        at(app, "P4")
+        app.clear_notifications()
+        await pilot.press("f")
+        await settled(pilot)
+        assert "TASK  only failed (esc: all)" in screen_text(app)
+        await pilot.press("f", "f")
+        await settled(pilot)
+        assert app.main.selected_task != "P4"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        assert "only" not in screen_text(app).splitlines()[1]
+
+
+async def test_who_moves_in_a_filter_stays_there() -> None:
+    """When all tasks are shown again."""
+    async with opened(demo_source()) as (app, pilot):
+        at(app, "P4")
+        await pilot.press("f", "j", "j", "escape")
+        await settled(pilot)
+        assert app.main.selected_task == "E3"
+
+
+async def test_a_search_that_finds_nothing_moves_nothing() -> None:
+    """The cursor is where it began; nothing is hidden, so nothing is offered to be shown."""
+    async with opened(demo_source(), (80, 24)) as (app, pilot):
+        at(app, "P4")
+        await pilot.press("slash", "w", "x")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        footer = screen_text(app).splitlines()[-1]
+        assert "⏎ Keep (n next, N previous)" in footer
+        assert "esc Forget" in footer
+        await pilot.press("enter")
+        await settled(pilot)
+        assert app.main.selected_task == "P4"
+        footer = screen_text(app).splitlines()[-1]
+        assert "Show all" not in footer
+        assert "End search" not in footer
+
+
+def test_the_cursor_stays_on_its_task_when_rows_come_and_go() -> None:
+    """Folding another group does not move it to another task."""
+
+    async def run() -> None:
+        async with opened(demo_source()) as (app, pilot):
+            at(app, "W1")
+            app.main.tasks._folded.add(next(r.place for r in app.main.tasks.rows if r.place.group == "parser"))
+            app.main.tasks._rebuild()
+            await settled(pilot)
+            assert app.main.selected_task == "W1"
+
+    asyncio.run(run())
+
+
+def test_searching_goes_to_the_match_and_escape_returns() -> None:
+    """While typing; enter keeps the search for n, escape forgets it and goes back."""
+
+    async def run() -> None:
+        async with opened(demo_source()) as (app, pilot):
+            at(app, "P1")
+            await pilot.press("slash", "s", "e")
+            await settled(pilot)
+            first = app.main.selected_task
+            assert first in app.main.tasks.hits
+            await pilot.press("escape")
+            await settled(pilot)
+            assert app.main.selected_task == "P1"
+            await pilot.press("slash", "s", "e", "enter", "n")
+            await settled(pilot)
+            assert app.main.selected_task in app.main.tasks.hits
+            assert app.main.selected_task != first
+
+    asyncio.run(run())
