@@ -16,6 +16,9 @@ from nova_core.executors.base import Ended, Job
 from nova_core.files.disk import Disk
 from nova_core.files.inbox import attempt_token, load_secret
 from nova_core.orchestrator import Orchestrator
+from nova_core.state import StateManager
+from nova_core.state.events import Event, EventKind
+from nova_core.state.schema import TaskState
 
 HEADER = "| Task ID | Task Name | What Changes | Depends On | Command |"
 
@@ -95,3 +98,35 @@ def drop(engine: Orchestrator, data: bytes) -> Path:
     path = new / f"{len(list(new.iterdir())):04}.{os.urandom(4).hex()}"
     path.write_bytes(data)
     return path
+
+
+def tasks_of(folder: Path) -> dict[str, TaskState]:
+    """The tasks by the state file of a project."""
+    return StateManager(folder / "cascade_state.json").load().tasks
+
+
+def add_criteria(folder: Path, task_id: str, *commands: str) -> None:
+    """Criteria of a task, at the end of the plan."""
+    lines = "".join(f"- [ ] `{command}`\n" for command in commands)
+    with (folder / "CASCADE.md").open("a") as plan:
+        plan.write(f"\n#### {task_id}\n\n{lines}")
+
+
+def on(engine: Orchestrator, kind: EventKind, task_id: str | None, action: Callable[[], object]) -> list[Event]:
+    """Run `action` at the first such event; returns the list that all events go into."""
+    seen: list[Event] = []
+    armed = [True]
+
+    def listen(event: Event) -> None:
+        seen.append(event)
+        if armed and event.kind is kind and event.task == task_id:
+            armed.clear()
+            action()
+
+    engine.subscribe(listen)
+    return seen
+
+
+def killed(engine: Orchestrator) -> None:
+    """What a kill leaves: what is on disk, and no lock."""
+    engine.close()
