@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # what type checkers know it by; importing `typing` would slow `nova report` down
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> int:
