@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import resting
+from log_kit import log_of, numbered
 from look import Golden
 
 from nova_tui.glyphs import use_ascii
@@ -62,3 +63,11 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         assert text.splitlines() == path.read_text(encoding="utf-8").splitlines(), f"{path.name} differs"
 
     return check
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log of a hundred lines."""
+    path = log_of(tmp_path)
+    path.write_bytes(numbered(1, 100))
+    return path
