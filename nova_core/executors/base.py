@@ -15,7 +15,7 @@ class Job(msgspec.Struct, frozen=True):
     Exactly one of `argv` (no shell) and `shell` (one line for `/bin/sh -c`) is set. `log` is a plain file name inside
     the executor's log folder; without one the output is dropped, and silence is not noticed. `stdin` is the path of a
     plain file that it reads, else there is nothing to read. Times are seconds; 0 means no limit. `interrupt` has it
-    asked to end by SIGINT before SIGTERM, for programs that then tell what they used. `own_holder` gives the job a
+    asked to end by SIGINT before SIGTERM, for programs that then report what they used. `own_holder` gives the job a
     holder process of its own, whose records are on disk before the command starts (agents); the rest share one.
     """
 
@@ -104,4 +104,4 @@ class Executor(Protocol):
         """The results of these keys are on disk: their records may go."""
 
     def close(self) -> None:
-        """Detach; running jobs go on."""
+        """Detach; running jobs continue."""

@@ -171,7 +171,7 @@ class HolderLink:
         pid = self.read().pid or self.pid
         return EnvironmentProblem(
             f"the process that holds running tasks (pid {pid}) does not answer",
-            hint=f"it may be stopped: `kill -CONT {pid}` lets it go on; `kill -KILL {pid}` ends it and its tasks",
+            hint=f"it may be stopped: `kill -CONT {pid}` resumes it; `kill -KILL {pid}` ends it and its tasks",
         )
 
     def last_words(self) -> str:

@@ -146,7 +146,7 @@ class LocalExecutor:
             return
         try:
             link = self._start_holder(own=True) if job.own_holder else self.prepare()
-        except EnvironmentProblem as problem:  # a full disk, no more processes: it may pass, so the run goes on
+        except EnvironmentProblem as problem:  # a full disk, no more processes: it may pass, so the run continues
             self._refuse(job.key, EndReason.SPAWN_ERROR, problem.message)
             return
         link.jobs[job.key] = job
@@ -201,7 +201,7 @@ class LocalExecutor:
         self._past.append(link)
 
     def _mourn(self, link: HolderLink) -> None:
-        """A holder is gone that had jobs, or could get some: it was killed. Its journal tells what it had done."""
+        """A holder is gone that had jobs, or could get some: it was killed. Its journal says what it had done."""
         self._hang_up(link)
         if link is self._shared:
             self._shared = None

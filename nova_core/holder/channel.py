@@ -72,7 +72,7 @@ class Channel:
         return self._next()
 
     def send(self, text: str) -> None:
-        """Queue a message; nothing without a connection, for the journal tells the next engine."""
+        """Queue a message; nothing without a connection, the next engine reads the journal."""
         if self._engine:
             self._engine.send(text.encode())
 

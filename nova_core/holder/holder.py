@@ -134,7 +134,7 @@ class Holder:
         heappush(self.timers, (monotonic() + delay, self.ticket, action, job))
 
     def _announce(self, *, everything: bool = False) -> None:
-        """Write down and report the processes that have run for a moment, all of them if `everything`."""
+        """Record and report the processes that have run for `QUIET` seconds, or all of them."""
         limit = monotonic() - QUIET
         for job in self.young:
             if everything or job.mono <= limit:

@@ -21,7 +21,7 @@ _POLL = 0.05
 
 
 class Hook:
-    """One command line and what becomes of it. Its end is the end of everything it started."""
+    """One command line and its result. Its end is the end of everything it started."""
 
     def __init__(self, line: str, timeout: float, log: int) -> None:
         self._line = line

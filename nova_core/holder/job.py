@@ -1,4 +1,4 @@
-"""One job inside a holder: its process, how far its end has come, and the line that tells of it."""
+"""One job inside a holder: its process, how far its end has come, and the line that records it."""
 
 from __future__ import annotations
 

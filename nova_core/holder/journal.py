@@ -13,7 +13,7 @@ import os
 VERSION = 1
 HELLO = '["H",{version},{pid},{start},"{boot}","{run_id}"]'  # the holder itself; stands before its first job
 BEGIN = '["B","{key}",{at:.6f}]'  # a job is about to be spawned
-PROCESS = '["P","{key}",{pid},{start},{at:.6f}]'  # its process has run for a moment, or is an agent
+PROCESS = '["P","{key}",{pid},{start},{at:.6f}]'  # its process has run for 20 ms, or is an agent
 END = (
     '["E","{key}","{reason}",{code},{signal},{ended_at:.6f},{cpu_seconds:.6f},{max_rss},{detail},{leftovers},'
     "{survivors},{pid},{started_at:.6f}]"

@@ -31,7 +31,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def stop(holder: JobHolder, job: HolderJob, reason: str, grace: float) -> None:
     """Ask the job's process group to end; whatever is left `grace` seconds later is killed.
 
-    Half of the grace belongs to SIGINT where that is what makes a program tell its totals.
+    Half of the grace belongs to SIGINT where that makes a program report its totals.
     """
     deadline = monotonic() + grace
     if not job.reason:
@@ -52,7 +52,7 @@ def _terminate(holder: JobHolder, job: HolderJob) -> None:
 
 
 def _signal_group(group: int, wanted: int) -> None:
-    for number in (wanted, SIGCONT):  # a stopped process acts on it only when it goes on
+    for number in (wanted, SIGCONT):  # a stopped process acts on it only when it continues
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
 

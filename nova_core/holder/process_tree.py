@@ -20,7 +20,7 @@ _MAX_ROUNDS = 200
 
 
 class Process(NamedTuple):
-    """One line of `/proc/PID/stat`, as far as it tells whose it is; `start` is field 22, in ticks since boot."""
+    """One line of `/proc/PID/stat`, the part that identifies the owner; `start` is field 22, in ticks since boot."""
 
     pid: int
     comm: str

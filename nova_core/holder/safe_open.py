@@ -45,7 +45,7 @@ def _open_below(folder: int, name: str) -> int:
 def open_parent(folder: int, name: str) -> int:
     """A descriptor of the folder that holds `name`, some levels below the open `folder`; missing ones are made.
 
-    Links are not followed: whoever may write into the project would lead us out of it. Raises OSError.
+    Links are not followed: they could lead out of the project. Raises OSError.
     """
     fd = os.dup(folder)
     for level in name.split("/")[:-1]:

@@ -1,4 +1,4 @@
-"""Engine and holder mean the same by what they say to each other."""
+"""Engine and holder mean the same by what they say to each other and by what stands in a journal."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nova_core.executors.base import Ended, EndReason, Job
-from nova_core.executors.journal_reader import Begun, End, Hello, Intent, decode_record
+from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Intent, decode_record
 from nova_core.executors.local import encode_job
 from nova_core.holder.job import HolderJob
 from nova_core.holder.journal import BEGIN, E_LIMIT, END, HELLO, PROCESS
@@ -80,3 +82,34 @@ def test_an_end_fits_the_room_that_is_reserved_for_it() -> None:
     end = decode_record(text.encode())
     assert isinstance(end, Ended)
     assert len(end.survivors) == 3
+
+
+WRITTEN: list[list[object]] = [
+    ["H", 1, 10, 20, "boot", "run"],
+    ["B", "F1", 1.5],
+    ["P", "F1", 11, 21, 1.5],
+    ["B", "F2", 1.6],
+    ["E", "F1", "exit", 3, None, 2.5, 0.25, 4096, "", ["12 sh"], [], 11, 1.5],
+    ["E", "F2", "spawn_error", None, None, 2.6, 0.0, 0, "cannot", [], [], None, 1.6],
+]
+JOURNAL = b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in WRITTEN)
+
+
+def test_a_journal_torn_anywhere_says_what_its_whole_lines_say() -> None:
+    """Every prefix is read without error, with or without the zeros that reserve space behind it."""
+    for length in range(len(JOURNAL) + 1):
+        whole = JOURNAL[:length].rpartition(b"\n")[0]
+        for tail in (b"", b"\0" * 8):
+            facts = Facts(JOURNAL[:length] + tail)
+            assert len(facts.intents) == whole.count(b'["B"')
+            assert len(facts.processes) == whole.count(b'["P"')
+            assert len(facts.ends) == whole.count(b'["E"')
+            assert set(facts.unended()) == facts.intents.keys() - facts.ends.keys()
+
+
+@given(st.binary(max_size=200), st.integers(0, len(JOURNAL)))
+def test_damage_in_a_journal_never_invents_an_end(junk: bytes, at: int) -> None:
+    """Bytes put anywhere may hide facts; what is read is still one of those written."""
+    facts = Facts(JOURNAL[:at] + b"\n" + junk.replace(b"[", b"") + b"\n" + JOURNAL[at:])
+    true = Facts(JOURNAL)
+    assert all(true.ends[key] == end for key, end in facts.ends.items())

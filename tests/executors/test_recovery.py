@@ -12,13 +12,10 @@ from pathlib import Path
 
 import pytest
 from executor_kit import Lab, alive, carrying, kill_engine, until
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors import holder_link as link
 from nova_core.executors.base import Ended, EndReason, Started
-from nova_core.executors.journal_reader import Facts
 from nova_core.holder.journal import start_ticks
 
 
@@ -254,37 +251,6 @@ def test_a_reused_pid_is_not_touched(lab: Lab) -> None:
         lab.reopen()
         assert stranger.poll() is None
         stranger.kill()
-
-
-WRITTEN: list[list[object]] = [
-    ["H", 1, 10, 20, "boot", "run"],
-    ["B", "F1", 1.5],
-    ["P", "F1", 11, 21, 1.5],
-    ["B", "F2", 1.6],
-    ["E", "F1", "exit", 3, None, 2.5, 0.25, 4096, "", ["12 sh"], [], 11, 1.5],
-    ["E", "F2", "spawn_error", None, None, 2.6, 0.0, 0, "cannot", [], [], None, 1.6],
-]
-JOURNAL = b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in WRITTEN)
-
-
-def test_a_journal_torn_anywhere_says_what_its_whole_lines_say() -> None:
-    """Every prefix is read without error, with or without the zeros that reserve space behind it."""
-    for length in range(len(JOURNAL) + 1):
-        whole = JOURNAL[:length].rpartition(b"\n")[0]
-        for tail in (b"", b"\0" * 8):
-            facts = Facts(JOURNAL[:length] + tail)
-            assert len(facts.intents) == whole.count(b'["B"')
-            assert len(facts.processes) == whole.count(b'["P"')
-            assert len(facts.ends) == whole.count(b'["E"')
-            assert set(facts.unended()) == facts.intents.keys() - facts.ends.keys()
-
-
-@given(st.binary(max_size=200), st.integers(0, len(JOURNAL)))
-def test_damage_in_a_journal_never_invents_an_end(junk: bytes, at: int) -> None:
-    """Bytes put anywhere may hide facts; what is read is still one of those written."""
-    facts = Facts(JOURNAL[:at] + b"\n" + junk.replace(b"[", b"") + b"\n" + JOURNAL[at:])
-    true = Facts(JOURNAL)
-    assert all(true.ends[key] == end for key, end in facts.ends.items())
 
 
 def fill(path: Path) -> None:
