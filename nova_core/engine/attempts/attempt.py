@@ -36,6 +36,7 @@ class Figures(msgspec.Struct, frozen=True):
     """What an attempt has come to: tokens, and US dollars, None if nobody knows."""
 
     usage: TokenUsage
+    tokens: int
     cost: float | None
     estimated: bool
 
@@ -110,7 +111,7 @@ class Attempt:
         self.reported, self.files = state.reported, state.files_changed
 
     @property
-    def is_wanted_ended(self) -> bool:
+    def is_asked_to_end(self) -> bool:
         """Whether a person, or the end of the run, ends it."""
         return isinstance(self.ending, EndedBy)
 
@@ -124,7 +125,8 @@ class Attempt:
     def figures(self, prices: Mapping[str, Price]) -> Figures:
         """What it has come to by now."""
         usage = self.usage
-        return Figures(usage, self._dollars(usage, prices), self._is_estimated(usage))
+        tokens = usage.total
+        return Figures(usage, tokens, self._dollars(usage, tokens, prices), self._is_estimated(tokens))
 
     @property
     def usage(self) -> TokenUsage:
@@ -136,7 +138,8 @@ class Attempt:
 
     def cost(self, prices: Mapping[str, Price]) -> float | None:
         """US dollars of this attempt, None if nobody knows."""
-        return self._dollars(self.usage, prices)
+        usage = self.usage
+        return self._dollars(usage, usage.total, prices)
 
     def cost_basis(self, prices: Mapping[str, Price]) -> CostBasis:
         """Where its cost comes from."""
@@ -147,7 +150,7 @@ class Attempt:
     @property
     def estimated(self) -> bool:
         """Whether its tokens and cost are less than certain; a command's are what it says, as far as that was read."""
-        return self._is_estimated(self.usage)
+        return self._is_estimated(self.usage.total)
 
     def _usage(self) -> TokenUsage:
         found = self._told_usage()
@@ -163,21 +166,21 @@ class Attempt:
         given = {k: self.reported[k] for k in TokenUsage.__struct_fields__ if k in self.reported}
         return msgspec.structs.replace(self.log.usage, **given)
 
-    def _dollars(self, usage: TokenUsage, prices: Mapping[str, Price]) -> float | None:
-        dollars = self.safely(lambda: self._cost(usage, prices), None)
+    def _dollars(self, usage: TokenUsage, tokens: int, prices: Mapping[str, Price]) -> float | None:
+        dollars = self.safely(lambda: self._cost(usage, tokens, prices), None)
         return dollars if dollars is not None and math.isfinite(dollars) and dollars >= 0 else None
 
-    def _cost(self, usage: TokenUsage, prices: Mapping[str, Price]) -> float | None:
+    def _cost(self, usage: TokenUsage, tokens: int, prices: Mapping[str, Price]) -> float | None:
         if self.records is not None:
             return cost(self.records.usage, self.records.model or self.model, prices)
         if self.reported and self.by.agent is None:
-            return cost(usage, self.model, prices) if usage.total else None
-        return self.log.cost(prices, self.model)[0] if usage.total else self.log.told_cost[0]
+            return cost(usage, self.model, prices) if tokens else None
+        return self.log.cost(prices, self.model)[0] if tokens else self.log.told_cost[0]
 
-    def _is_estimated(self, usage: TokenUsage) -> bool:
+    def _is_estimated(self, tokens: int) -> bool:
         if self.records is not None:
             return not self.records.exact
-        told = self.by.agent is not None or bool(usage.total)
+        told = self.by.agent is not None or bool(tokens)
         return told and (bool(self.trouble) or self.safely(lambda: self.log.estimated, True))
 
     # what it prints; a reader that fails is a fault of its own, and never the run's
@@ -204,7 +207,7 @@ class Attempt:
         self.tail.end()
         self.look(folder, clock, among)
         if self.tail.behind:
-            if self.is_wanted_ended:
+            if self.is_asked_to_end:
                 self.tail.hurry(self.log)
                 self.look(folder, clock, 1)
             if self.tail.behind:

@@ -44,7 +44,7 @@ class CriteriaRunner:
         criteria = attempt.task.criteria
         for number in range(attempt.check + 1, len(criteria) + 1):
             if criteria[number - 1].command:
-                if attempt.is_wanted_ended:  # too late for the process before this one
+                if attempt.is_asked_to_end:  # too late for the process before this one
                     self._finish(attempt, Failure(Reason.CANCELLED, "cancelled"))
                 else:
                     self._begin_one(attempt, number, criteria[number - 1])

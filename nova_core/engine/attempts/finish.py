@@ -61,7 +61,7 @@ class Finisher:
         task_id = attempt.task_id
         if failed.reason is Reason.CANCELLED and attempt.is_interrupted:
             return Again(EventKind.TASK_RESET, f"{task_id} was interrupted; it will run again")
-        if attempt.session and attempt.verdict is Verdict.FAILED and not figures.usage.total:
+        if attempt.session and attempt.verdict is Verdict.FAILED and not figures.tokens:
             anew = {"session_id": None, "reason": None}
             return Again(EventKind.TASK_RESET, f"{task_id} starts anew: its session is gone", None, anew)
         counts: Mapping[str, int] = {}

@@ -44,7 +44,7 @@ class Judge:
 
     def _ended_by_nova(self, attempt: Attempt, ended: Ended) -> Ending | None:
         """Why Nova itself ended it; of an attempt that was adopted only its log tells that."""
-        if ended.reason is not EndReason.CANCELLED or attempt.is_wanted_ended:
+        if ended.reason is not EndReason.CANCELLED or attempt.is_asked_to_end:
             return None
         if isinstance(attempt.ending, Ending):
             return attempt.ending

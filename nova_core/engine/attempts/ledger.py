@@ -41,7 +41,7 @@ class Ledger:
         }  # fmt: skip
         if self._parts.store.tasks[attempt.task_id].interrupted:
             patch["interrupted"] = False
-        if attempt.by.agent or figures.cost or figures.usage.total:
+        if attempt.by.agent or figures.cost or figures.tokens:
             patch |= self.usage_patch(attempt, figures)
         if attempt.by.agent:
             patch |= self._agent_patch(attempt, figures)
@@ -61,7 +61,7 @@ class Ledger:
         """The attempt is settled: keep it for the history, and for what is to come."""
         store, usage = self._parts.store, figures.usage
         if figures.cost is not None:
-            self._budget.remember(attempt.by.agent, attempt.task_id, figures.cost, usage.total)
+            self._budget.remember(attempt.by.agent, attempt.task_id, figures.cost, figures.tokens)
         if attempt.by.agent is not None:
             self._changed.remember(attempt)
         state = store.tasks[attempt.task_id]

@@ -102,7 +102,8 @@ class Attempts:
 
     def _tell_trouble(self, attempt: Attempt) -> None:
         """Say once that something went wrong in reading its log."""
-        if not attempt.told_trouble and (trouble := attempt.trouble):
+        trouble = attempt.trouble_of_own or attempt.log.trouble
+        if trouble and not attempt.told_trouble:
             attempt.told_trouble = True
             text = f"{attempt.task_id}: a part of its log cannot be read ({trouble}); its figures are estimated"
             self._store.record(EventKind.WARNING, attempt.task_id, text)
@@ -171,7 +172,7 @@ class Attempts:
     def interrupt(self, *, kill: bool = False) -> None:
         """The run ends: end all attempts. That they are to run again is on disk before the first one hears of it."""
         for attempt in self._active.values():
-            if not attempt.is_wanted_ended:
+            if not attempt.is_asked_to_end:
                 attempt.ending = EndedBy.STOP
                 self._record_interrupted(attempt, True)
         self._store.commit()

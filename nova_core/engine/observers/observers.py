@@ -25,12 +25,20 @@ class Observers(Observer):
     def __init__(self, store: Store) -> None:
         self._store = store
         self._all: list[Observer] = []
+        self._turning: list[Observer] = []
+        self._looking: list[Observer] = []
         self._has_begun = False
         store.listeners.append(self.see)
 
     def add(self, observer: Observer) -> None:
         """One more, which hears what happens from now on."""
         self._all.append(observer)
+        self._turning = self._those_with("turn")
+        self._looking = self._those_with("look")
+
+    def _those_with(self, verb: str) -> list[Observer]:
+        """Those that take the verb: whoever does not costs nothing, however often it comes."""
+        return [one for one in self._all if getattr(type(one), verb) is not getattr(Observer, verb)]
 
     def warn(self, text: str) -> None:
         """Tell it now, or as soon as somebody listens."""
@@ -53,11 +61,11 @@ class Observers(Observer):
             observer.take_plan(cascade)
 
     def turn(self) -> None:
-        for observer in self._all:
+        for observer in self._turning:
             observer.turn()
 
     def look(self) -> None:
-        for observer in self._all:
+        for observer in self._looking:
             observer.look()
 
     def finish(self, result: RunResult | None, hurry: Callable[[], bool]) -> None:
