@@ -46,12 +46,26 @@ def demo(
         os.chdir(folder)
     except OSError as error:
         raise EnvironmentProblem(f"{clean(folder)}: {error.strerror}", hint="nova demo FOLDER uses another") from None
-    found = os.environ.get("PATH", os.defpath)
-    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{found}"  # this nova, and a python3
+    typed = can_be_typed()
+    os.environ["PATH"] = f"{own_folder()}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # this nova, and a python3
     project = here()
     code = run_demo(project, ascii_only=ascii_only, theme=theme)
-    note("\n".join(next_steps(clean(folder), found, finished=is_finished(project))))
+    note("\n".join(next_steps(clean(folder), typed=typed, finished=is_finished(project))))
     return code
+
+
+def own_folder() -> str:
+    """Where the programs of this interpreter are."""
+    return os.path.dirname(sys.executable)
+
+
+def can_be_typed() -> bool:
+    """Whether a shell finds `nova`: uvx has it on PATH only while it runs, in an environment that is not activated."""
+    path = os.environ.get("PATH", os.defpath)
+    active = os.path.realpath(os.environ.get("VIRTUAL_ENV", "")) == os.path.realpath(sys.prefix)
+    if sys.prefix != sys.base_prefix and not active:
+        path = os.pathsep.join(folder for folder in path.split(os.pathsep) if folder != own_folder())
+    return shutil.which("nova", path=path) is not None
 
 
 def run_demo(project: Project, *, ascii_only: bool, theme: str | None) -> int:
@@ -121,10 +135,11 @@ def is_finished(project: Project) -> bool:
         return False
 
 
-def next_steps(folder: str, path: str, *, finished: bool) -> list[str]:
-    """What to look at after the run; `path` are the folders in which a shell finds programs."""
+def next_steps(folder: str, *, typed: bool, finished: bool) -> list[str]:
+    """What to look at after the run; `typed` is whether a shell finds `nova`."""
     name = shlex.quote(folder)
-    again = "nova demo" if folder == FOLDER else f"nova demo {name}"
+    program = "nova" if typed else "uvx nova-tui"
+    again = f"{program} demo" if folder == FOLDER else f"{program} demo {name}"
     at = f"nova -C {name}"
     steps = [f"result:   {folder}/out/index.html"] if finished else [f"continue: {again}"]
     steps += [
@@ -132,6 +147,4 @@ def next_steps(folder: str, path: str, *, finished: bool) -> list[str]:
         f"look:     {at} status; {at} logs PAGE; {at} history last; {at} attach",
         "your own: nova init",
     ]
-    if shutil.which("nova", path=path) is None:
-        steps.append("install:  pipx install nova-tui, or uv tool install nova-tui")
-    return steps
+    return steps if typed else ["install:  pipx install nova-tui, or uv tool install nova-tui", *steps]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from cli_process import command, environment, nova
 
-from nova_core.cli.demo import FILES, FOLDER, SCRIPT, next_steps, source_folder, write_demo
+from nova_core.cli.demo import FILES, FOLDER, SCRIPT, can_be_typed, next_steps, source_folder, write_demo
 from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.state.schema import State, TaskStatus
 
@@ -114,20 +114,38 @@ def test_what_is_missing_is_written(there: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "installed", "finished", "told", "untold"),
+    ("folder", "typed", "finished", "told", "untold"),
     [
         ("nova-demo", True, True, ["result:", "nova -C nova-demo status"], ["continue:", "install:"]),
         ("nova-demo", True, False, ["continue: nova demo\n"], ["result:"]),
         ("a b", True, False, ["continue: nova demo 'a b'\n", "nova -C 'a b' logs PAGE"], []),
         ("nova-demo", False, True, ["install:  pipx install nova-tui"], []),
+        ("nova-demo", False, False, ["continue: uvx nova-tui demo\n"], []),
     ],
 )
-def test_what_to_do_next(
-    folder: str, installed: bool, finished: bool, told: list[str], untold: list[str], tmp_path: Path
-) -> None:
+def test_what_to_do_next(folder: str, typed: bool, finished: bool, told: list[str], untold: list[str]) -> None:
     """After the end the result, before it how to continue; and how to install where there is no `nova` to type."""
-    if installed:
-        (tmp_path / "nova").touch(0o755)
-    text = "\n".join(next_steps(folder, str(tmp_path), finished=finished))
+    text = "\n".join(next_steps(folder, typed=typed, finished=finished))
     assert [words for words in told if words not in text] == []
     assert [words for words in untold if words in text] == []
+
+
+@pytest.mark.parametrize(
+    ("active", "elsewhere", "found"), [(True, False, True), (False, False, False), (False, True, True)]
+)
+def test_an_environment_that_is_not_activated_is_no_place_to_type_nova(
+    active: bool, elsewhere: bool, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What uvx puts on PATH while it runs does not count; an active environment and every other folder do."""
+    for name in ("own", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "own" / "nova").touch(0o755)
+    if elsewhere:
+        (tmp_path / "other" / "nova").touch(0o755)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "own" / "python"))
+    monkeypatch.setenv("PATH", f"{tmp_path}/own:{tmp_path}/other")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    if active:
+        monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path))
+    assert can_be_typed() is found
