@@ -42,25 +42,26 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class EndedBy(Enum):
-    """Who wants an attempt to end, if it is not Nova itself."""
+    """Who ends an attempt, if it is not Nova itself for what it has seen."""
 
     PERSON = "cancelled"
     STOP = "interrupted"  # only the run ends: the task is to run again
+    EARLIER_STOP = "interrupted before"  # an earlier engine did, for the end of its run; it may still do well
 
 
 class Attempt:
     """A task's worker at work: `task` by `by`, from its start until it is settled.
 
     Its phase: while `ended` is None its process runs; then its log is read to the end; then its criteria are proved, of
-    which `check` is the number (0 before). `ending` is why it is being ended: `EndedBy` whom, or the verdict for which
-    Nova itself does it; `was_interrupted` says that an earlier engine did, for its own end. `cap` is what it may cost
-    at most, in US dollars, and what is set aside for it; `session` one of the agent's that it goes on with.
+    which `check` is the number (0 before). In each of these it may be `ending`: by whom, or for which verdict of Nova's
+    own. `cap` is what it may cost at most, in US dollars, and what is set aside for it; `session` one of the agent's
+    that it goes on with.
     """
 
     __slots__ = (
         "base_cost", "base_estimated", "base_sha", "base_usage", "by", "cap", "check", "ended", "ending", "files",
         "key", "log", "log_name", "model", "number", "pid", "records", "reported", "session", "started", "step", "tail",
-        "task", "task_id", "told_trouble", "trouble_of_own", "verdict", "was_interrupted",
+        "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -86,7 +87,6 @@ class Attempt:
         self.ended: Ended | None = None
         self.check = 0
         self.ending: EndedBy | Ending | None = None
-        self.was_interrupted = False
         self.step: str | None = None
         self.verdict: Verdict | None = None
         self.records: Records | None = None
@@ -107,18 +107,18 @@ class Attempt:
         self.base_estimated = any(row.estimated for row in earlier)
         # Without a cap, or from an older Nova: nobody knows what it will come to, so that all that is left is its own.
         self.cap = math.inf if state.cap is None and (self.by.agent or self.model) else state.cap
-        self.was_interrupted = state.interrupted
+        self.ending = EndedBy.EARLIER_STOP if state.interrupted else None
         self.reported, self.files = state.reported, state.files_changed
 
     @property
     def is_asked_to_end(self) -> bool:
-        """Whether a person, or the end of the run, ends it."""
-        return isinstance(self.ending, EndedBy)
+        """Whether a person, or the end of this run, ends it."""
+        return self.ending is EndedBy.PERSON or self.ending is EndedBy.STOP
 
     @property
     def is_interrupted(self) -> bool:
         """Whether it ends only because a run does: then its task is to run again."""
-        return self.ending is EndedBy.STOP or self.was_interrupted
+        return self.ending is EndedBy.STOP or self.ending is EndedBy.EARLIER_STOP
 
     # what it has come to
 

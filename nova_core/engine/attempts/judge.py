@@ -48,7 +48,7 @@ class Judge:
             return None
         if isinstance(attempt.ending, Ending):
             return attempt.ending
-        return None if attempt.was_interrupted else self.hopeless(attempt)
+        return None if attempt.is_interrupted else self.hopeless(attempt)
 
     def _limit(self, attempt: Attempt, ended: Ended) -> float:
         job_limit = self._parts.config.idle_timeout

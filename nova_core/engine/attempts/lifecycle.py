@@ -164,7 +164,7 @@ class Attempts:
                 self._end_by_verdict(attempt, Ending(Verdict.OVER_BUDGET, why))
 
     def _end_by_verdict(self, attempt: Attempt, why: Ending) -> None:
-        if attempt.ending is None and attempt.ended is None:
+        if attempt.ending in (None, EndedBy.EARLIER_STOP) and attempt.ended is None:
             attempt.ending = why
             self._store.record(EventKind.WARNING, attempt.task_id, f"{attempt.task_id} is ended: {why.reason}")
             self._parts.executor.cancel(attempt.key, self._parts.config.grace)
@@ -182,8 +182,7 @@ class Attempts:
     def cancel(self, task_id: str, *, kill: bool = False) -> None:
         """End an attempt's process tree, for good; its end arrives as a report."""
         attempt = self._active[task_id]
-        if attempt.is_interrupted:
-            attempt.was_interrupted = False
+        if self._store.tasks[task_id].interrupted:
             self._record_interrupted(attempt, False)
         attempt.ending = EndedBy.PERSON
         self._end(attempt, kill=kill)
