@@ -8,6 +8,12 @@ from hypothesis import settings
 settings.register_profile("nova", deadline=None, max_examples=60)
 settings.load_profile("nova")
 
+# What programs print is checked as it is where nothing asks for anything else.
+_STEERING = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "PYTHONWARNINGS")
+for _name in [n for n in os.environ if n in _STEERING or n.startswith(("GITHUB_", "NOVA_"))]:
+    if not _name.startswith("NOVA_TEST_"):
+        del os.environ[_name]
+
 # The tests start Nova a thousand times. Where bytecode is not kept, as in many containers, each start compiles it anew,
 # which is half of what it takes.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

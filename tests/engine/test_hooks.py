@@ -203,7 +203,7 @@ def test_a_hook_does_not_hold_up_the_run(tmp_path: Path) -> None:
         HEAD + "| A | a | `exit 3` | - |\n| B | b | `sleep 0.2` | - |\n| C | c | `echo go > gate` | B |\n"
     )
     (tmp_path / "nova.yaml").write_text("hooks: {failed: read word < gate && echo $word > said}\n")
-    assert nova(tmp_path, "run", "--timeout", "20").returncode == 1
+    assert nova(tmp_path, "run", "--timeout", "60").returncode == 1
     assert (tmp_path / "said").read_text() == "go\n"
 
 
@@ -212,7 +212,7 @@ def test_a_bad_hook_is_told_while_the_run_goes_on(tmp_path: Path) -> None:
     (tmp_path / "CASCADE.md").write_text(
         HEAD + "| A | a | `exit 3` | - |\n| B | b | `until test -e go; do sleep 0.05; done` | - |\n"
     )
-    config = Config(timeout=20.0, hooks=HooksConfig(failed=("exit 9",)))
+    config = Config(timeout=60.0, hooks=HooksConfig(failed=("exit 9",)))
     engine = Orchestrator(tmp_path / "CASCADE.md", tmp_path / "cascade_state.json", config=config)
     engine.subscribe(lambda event: (tmp_path / "go").touch() if "exit code 9" in event.message else None)
     assert engine.run().completed == 1
@@ -253,8 +253,8 @@ def test_a_hook_that_fails_is_one_warning(tmp_path: Path, line: str) -> None:
 
 
 def test_a_hook_that_floods_keeps_its_log_small(tmp_path: Path) -> None:
-    """Of endless output the beginning is kept, and how much is missing is said."""
-    engine, _ = hooked(tmp_path, failed=("yes",), timeout=0.5)
+    """Of more output than is kept there is the beginning, and how much is missing is said."""
+    engine, _ = hooked(tmp_path, failed=(f"yes | head -c {9 * MOST_OUTPUT}",))
     assert engine.run().exit_code == 1
     log = (tmp_path / ".nova" / "hooks.log").read_bytes()
     assert MOST_OUTPUT < len(log) < MOST_OUTPUT + 1000
@@ -274,7 +274,7 @@ def test_too_many_hooks_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """What waits is bounded: the rest is not run, and that is said once."""
     monkeypatch.setattr(hooks, "MOST_WAITING", 2)
     rows = [(f"A{n}", "-") for n in range(9)]
-    config = Config(hooks=HooksConfig(failed=("echo x >> said; read word < gate",), timeout=0.2))
+    config = Config(hooks=HooksConfig(failed=("echo x >> said; read word < gate",), timeout=1.0))
     os.mkfifo(tmp_path / "gate")
     engine, _ = make_engine(tmp_path, rows, outcome=exits(3), config=config, max_workers=9)
     warnings = warnings_of(engine)
@@ -346,7 +346,7 @@ def test_hooks_are_not_run_again_after_a_kill(tmp_path: Path) -> None:
 def test_a_hook_does_not_outlive_its_time_when_the_engine_is_killed(tmp_path: Path) -> None:
     """The time limit is kept by a process of its own."""
     (tmp_path / "CASCADE.md").write_text(HEAD + "| A | a | `sleep 0.1` | - |\n")
-    (tmp_path / "nova.yaml").write_text("hooks: {started: touch begun; sleep 987, timeout: 1s}\n")
+    (tmp_path / "nova.yaml").write_text("hooks: {started: touch begun; sleep 987, timeout: 2s}\n")
     engine = start_nova(tmp_path, "run")
     wait_for(lambda: (tmp_path / "begun").exists(), "the hook runs")
     kill(engine.pid)

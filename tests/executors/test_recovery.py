@@ -131,7 +131,7 @@ holder.main()
 def test_an_engine_that_comes_while_the_holder_leaves_is_greeted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """It connects after the holder saw that nobody is there, and before it went."""
     monkeypatch.setattr(link, "_CODE", SLOW_TO_LEAVE)
-    monkeypatch.setattr(link, "PATIENCE", 5.0)
+    monkeypatch.setattr(link, "PATIENCE", 60.0)
     lab.run("F1", argv=("true",))
     lab.executor.close()
     until((lab.home / "leaving").exists, "the holder's last look")

@@ -106,7 +106,7 @@ def test_a_stopped_run_is_written(tmp_path: Path) -> None:
     while "F1 started" not in process.stdout.readline():
         pass
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 143
     found = read(tmp_path / "out.json")
     assert (found["exit_code"], found["outcome"], found["counts"]["pending"]) == (143, "stopped", 1)

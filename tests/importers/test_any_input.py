@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.errors import InputError, Problem
@@ -45,7 +45,6 @@ _texts = st.one_of(
 
 @pytest.mark.parametrize("name", READERS)
 @given(text=_texts)
-@settings(max_examples=200)
 def test_anything_is_read_or_refused(name: str, text: str) -> None:
     """Wrong types anywhere give a draft whose plan holds together, or an error of the user; nothing else."""
     problems: tuple[Problem, ...] = ()
@@ -65,7 +64,6 @@ def test_anything_is_read_or_refused(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("name", ["tasks.json", "issues.jsonl", "prd.json"])
 @given(data=st.binary(max_size=80))
-@settings(max_examples=50)
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, name: str, data: bytes) -> None:
     """Bytes that are no text are refused like any other plan."""
     path: Path = tmp_path_factory.getbasetemp() / name
@@ -87,7 +85,6 @@ _lines = st.sampled_from(
 
 
 @given(st.lists(_lines, max_size=12), st.integers(1, 3))
-@settings(max_examples=100)
 def test_any_file_of_a_folder(tmp_path_factory: pytest.TempPathFactory, lines: list[str], number: int) -> None:
     """Files of a folder in any state give a plan, or errors that name them."""
     top = tmp_path_factory.getbasetemp() / "backlog"

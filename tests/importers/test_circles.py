@@ -99,7 +99,7 @@ def reach(needs: dict[str, tuple[str, ...]], key: str) -> set[str]:
     return seen
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(GRAPHS)
 def test_who_is_in_a_circle(needs: dict[str, tuple[str, ...]]) -> None:
     """Whoever waits for himself, with all whom he waits for that wait for him, by plain search."""
@@ -110,7 +110,7 @@ def test_who_is_in_a_circle(needs: dict[str, tuple[str, ...]]) -> None:
             assert (found[one] == found[other]) == (other in reach(needs, one) and one in reach(needs, other))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(GRAPHS, st.sets(st.sampled_from(NODES)))
 def test_no_circle_with_settled_work_is_left(needs: dict[str, tuple[str, ...]], settled: set[str]) -> None:
     """What is refused is a circle of open tasks, each of which names the next; who is in none keeps what he has."""

@@ -101,7 +101,6 @@ def test_graph_and_headings(cascade: Cascade) -> None:
 
 
 @given(cascades("command", "agent", "model", "outputs", "inputs", "timeout", "retries", "priority"))
-@settings(max_examples=150)
 def test_columns(cascade: Cascade) -> None:
     """Every optional field comes back to the letter; a command is what is run, so it counts most."""
     back = same(cascade)
@@ -123,7 +122,7 @@ def test_more_columns(cascade: Cascade) -> None:
 
 
 @given(cascades("name", "description", "details", "criteria", "command"))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_texts(cascade: Cascade) -> None:
     """Hostile texts change neither the graph nor the criteria, and no word of them is lost."""
     back = same(cascade)

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import warm
+
 import nova_core
 
 SOURCE = str(Path(nova_core.__file__).parents[1])
+WARM = warm.Warm(SOURCE)
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -37,6 +40,12 @@ def nova(
     *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """Run `nova ARGUMENTS` in `cwd` to its end."""
-    return subprocess.run(
+    done = warm.run(WARM, arguments, cwd, environment(env), timeout) if can_be_warm(env) else None
+    return done or subprocess.run(
         command(*arguments), cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False
     )
+
+
+def can_be_warm(env: Mapping[str, str] | None) -> bool:
+    """Whether nothing is set that only an interpreter that starts takes notice of."""
+    return not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or ())

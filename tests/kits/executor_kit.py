@@ -16,7 +16,7 @@ from nova_core.executors.base import Ended, Job, Report, Started
 from nova_core.executors.local import LocalExecutor
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 _ENGINE = """
 import json, sys
@@ -40,7 +40,7 @@ def run_of(home: Path) -> str:
 
 
 def until(condition: Callable[[], Any], what: str = "condition") -> Any:
-    """Wait for a true value and return it; fail after half a minute."""
+    """Wait for a true value and return it; fail after a minute."""
     deadline = time.monotonic() + PATIENCE
     while True:
         value = condition()

@@ -11,7 +11,7 @@ import termios
 from collections.abc import Mapping
 from pathlib import Path
 
-from cli_process import command, environment
+from cli_process import WARM, can_be_warm, command, environment
 
 # What Nova and Rich themselves send: colours, cursor up, erase a line, hide and show the cursor; `status --watch`
 # goes home and erases the screen.
@@ -32,7 +32,9 @@ def on_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None
     main, side = os.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 400, 0, 0))
     variables = environment({"TERM": "xterm-256color", "COLUMNS": "400", **(env or {})})
-    process = subprocess.Popen(command(*arguments), cwd=cwd, env=variables, stdin=side, stdout=side, stderr=side)
+    process = (WARM.start(arguments, cwd, variables, [side] * 3) if can_be_warm(env) else None) or subprocess.Popen(
+        command(*arguments), cwd=cwd, env=variables, stdin=side, stdout=side, stderr=side
+    )
     os.close(side)
     parts = []
     while part := read(main):
