@@ -16,7 +16,7 @@ MIXED = """\
 | F2 | Bad | `echo '##[error]oops'; exit 3` | F1 | |
 | F3 | Blocked | `echo never` | F2 | |
 """
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 def write_plan(folder: Path, rows: str) -> Path:
