@@ -91,7 +91,7 @@ def test_a_run_from_start_to_end(trial: Path) -> None:
         terminal.send("l")
         assert terminal.wait_exit() == 0
         assert terminal.restored()
-        assert "come back with: nova attach" in terminal.after_screen()
+        assert "nova attach --control" in terminal.after_screen()
 
     with Terminal(nova("attach", "--control"), trial) as terminal:
         terminal.wait("1 running +✓ 2 completed")
