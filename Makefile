@@ -14,7 +14,8 @@ VERSIONS := 3.11 3.12 3.13 3.14
 PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version $(firstword $(VERSIONS)) --fork-strategy fewest \
 	--generate-hashes --upgrade --custom-compile-command 'make lock' pyproject.toml
-export UV_SYSTEM_CERTS := 1 # as pip does
+# As pip does.
+export UV_SYSTEM_CERTS := 1
 # What `make test-pythons` tries.
 PYTHONS ?= $(VERSIONS:%=python%)
 # A busy loop that ends with the shell that started it, however that ends.
@@ -50,7 +51,7 @@ help:
 	@echo 'make clean       remove .venv and its kin, ./demo, what was built and what the tools cached'
 
 demo: $(VENV)/.installed
-	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(BIN):$$PATH" nova demo demo
+	@PATH="$(BIN):$$PATH" nova demo demo
 	@echo 'nova is $(VENV)/bin/nova'
 
 test: $(VENV)/.installed-dev

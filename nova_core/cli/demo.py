@@ -60,10 +60,9 @@ def own_folder() -> str:
 
 
 def can_be_typed() -> bool:
-    """Whether a shell finds `nova`: uvx has it on PATH only while it runs, in an environment that is not activated."""
+    """Whether a shell finds `nova`: uv, which tells of itself in `UV`, has it on PATH only while it runs."""
     path = os.environ.get("PATH", os.defpath)
-    active = os.path.realpath(os.environ.get("VIRTUAL_ENV", "")) == os.path.realpath(sys.prefix)
-    if sys.prefix != sys.base_prefix and not active:
+    if "UV" in os.environ:
         path = os.pathsep.join(folder for folder in path.split(os.pathsep) if folder != own_folder())
     return shutil.which("nova", path=path) is not None
 

@@ -131,21 +131,20 @@ def test_what_to_do_next(folder: str, typed: bool, finished: bool, told: list[st
 
 
 @pytest.mark.parametrize(
-    ("active", "elsewhere", "found"), [(True, False, True), (False, False, False), (False, True, True)]
+    ("by_uv", "elsewhere", "found"), [(False, False, True), (True, False, False), (True, True, True)]
 )
-def test_an_environment_that_is_not_activated_is_no_place_to_type_nova(
-    active: bool, elsewhere: bool, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_uv_puts_on_path_is_no_place_to_type_nova(
+    by_uv: bool, elsewhere: bool, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What uvx puts on PATH while it runs does not count; an active environment and every other folder do."""
+    """The programs of uvx are gone when it ends, so they do not count; every other folder does."""
     for name in ("own", "other"):
         (tmp_path / name).mkdir()
     (tmp_path / "own" / "nova").touch(0o755)
     if elsewhere:
         (tmp_path / "other" / "nova").touch(0o755)
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "own" / "python"))
     monkeypatch.setenv("PATH", f"{tmp_path}/own:{tmp_path}/other")
-    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
-    if active:
-        monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path))
+    monkeypatch.delenv("UV", raising=False)
+    if by_uv:
+        monkeypatch.setenv("UV", "/somewhere/uv")
     assert can_be_typed() is found
