@@ -28,7 +28,8 @@ def trial(lab: Lab, kind: str, how: str, *, own: bool) -> None:
     tag = f"novatag{uuid.uuid4().hex}"
     natural = ["natural"] if how == "natural" else []
     argv = (sys.executable, "-I", "-S", TREES, kind, tag, *natural)
-    timeout = 0.2 if how == "timeout" else 0.0
+    ends_itself = how == "natural" or (kind == "leader_exits" and how == "timeout")  # before any limit
+    timeout = (60.0 if ends_itself else 0.2) if how == "timeout" else 0.0
     lab.submit(tag, argv=argv, own_holder=own, grace=0.1, timeout=timeout, env={"TAG": tag})
     if how == "cancel":
         lab.says(tag, "ready")
@@ -36,7 +37,7 @@ def trial(lab: Lab, kind: str, how: str, *, own: bool) -> None:
     end = lab.end(tag)
     assert carrying(tag) == []
     assert end.survivors == ()
-    if how == "natural" or (kind == "leader_exits" and how == "timeout"):
+    if ends_itself:
         assert (end.reason, end.code) == (EndReason.EXIT, 0)
         assert end.leftovers
     elif kind != "leader_exits":
