@@ -77,6 +77,7 @@ def test_a_limit_with_its_time_is_waited_for(tmp_path: Path, build: Callable[...
     """One provider is left alone until the moment it named, the other goes on, and nobody has to do anything."""
     words = "You've hit your limit, try again in 2 hours"
     script = Script(tmp_path, A=[api_error(429, words)])
+    script.executor.least = 5.0
     engine = build(script, {"A": "a", "B": "b", "C": "a"})
     events: list[Event] = []
     engine.subscribe(events.append)
@@ -245,6 +246,7 @@ def test_a_refused_key_ends_the_waits_of_others(tmp_path: Path, build: Callable[
 def test_a_limit_without_a_moment_is_not_waited_for_for_ever(tmp_path: Path, build: Callable[..., Any]) -> None:
     """After twenty refusals in a row a task fails, hours later; who watches sees the patience go."""
     script = Script(tmp_path, A=[api_error(429)] * 99)
+    script.executor.least = 5.0
     engine = build(script, {"A": "a"})
     messages = said(engine)
     assert engine.run().exit_code == 1
@@ -260,6 +262,7 @@ def test_a_limit_without_a_moment_is_not_waited_for_for_ever(tmp_path: Path, bui
 def test_a_limit_that_names_its_moment_uses_up_no_patience(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Twenty-two limits in a row, each with its moment, are waited for."""
     script = Script(tmp_path, A=[api_error(429, "try again in 40 minutes")] * 22)
+    script.executor.least = 5.0
     engine = build(script, {"A": "a"})
     assert engine.run().exit_code == 0
     assert engine.store.tasks["A"].refusals == 0
@@ -270,6 +273,7 @@ def test_who_is_served_has_all_patience_again(tmp_path: Path, build: Callable[..
     failed = {**api_error(400, "bad request"), "api_error_status": 400}
     lines = [*[api_error(429)] * 15, failed, *[api_error(429)] * 15]
     script = Script(tmp_path, A=lines)
+    script.executor.least = 5.0
     engine = build(script, {"A": "a"}, config=Config(agents=AGENTS, retries=1))
     assert engine.run().exit_code == 0
     assert engine.store.tasks["A"].refusals == 0
@@ -406,6 +410,7 @@ def test_a_session_that_is_gone_is_begun_anew(tmp_path: Path, build: Callable[..
 def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any]) -> None:
     """A plan whose only provider is held does not end: it waits."""
     script = Script(tmp_path, A=[api_error(429, "try again in 9 hours")])
+    script.executor.least = 5.0
     engine = build(script, {"A": "a", "B": "a", "C": "a"})
     assert engine.run().exit_code == 0
     assert script.starts("C")[0] - script.starts("A")[0] > 9 * 3600

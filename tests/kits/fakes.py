@@ -30,11 +30,15 @@ class FakeClock(Clock):
 class FakeExecutor:
     """Runs nothing: each job ends on the next `wait`, as `outcome(job)` says, unless it is held or `None`.
 
-    `wait` turns the clock to the timeout when nothing happens, so that backoff needs no sleeping.
+    `wait` turns the clock to the timeout when nothing happens, so that backoff needs no sleeping; where hours are to
+    pass, by `least` seconds, as on a machine that is slow to wake.
     """
 
-    def __init__(self, clock: FakeClock, outcome: Callable[[Job], Ended | None] | None = None) -> None:
+    def __init__(
+        self, clock: FakeClock, outcome: Callable[[Job], Ended | None] | None = None, least: float = 0.001
+    ) -> None:
         self.clock = clock
+        self.least = least
         self.outcome = outcome or ok
         self.jobs: list[Job] = []
         self.running: dict[str, Job] = {}
@@ -63,7 +67,7 @@ class FakeExecutor:
             if ended is not None:
                 del self.running[key]
                 reports.append(ended)
-        self.clock.advance(0.001 if reports else max(timeout or 0.0, 0.001))
+        self.clock.advance(0.001 if reports else max(timeout or 0.0, 0.001 if self.running else self.least))
         return reports
 
     def wake(self) -> None:
