@@ -1,10 +1,10 @@
-"""The entry of `nova` and of `python -m nova_core`; `nova report` comes first: agents call it often."""
+"""The entry point of `nova` and `python -m nova_core`. `nova report` comes first because agents call it often."""
 
 from __future__ import annotations
 
 import sys
 
-TYPE_CHECKING = False  # what type checkers know it by; importing `typing` would slow `nova report` down
+TYPE_CHECKING = False  # the name type checkers know; importing `typing` would slow `nova report` down
 if TYPE_CHECKING:
     from typing import NoReturn
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run the command line in `sys.argv` and return its exit code (docs/exit-codes.md)."""
     arguments = sys.argv[1:]
-    if arguments[:1] == ["report"]:  # everything else costs imports: measured 2 ms for this, 45 ms with typer
+    if arguments[:1] == ["report"]:  # all other commands import more: measured 2 ms for this one, 45 ms with typer
         from nova_core.report import main as report
 
         return report(arguments[1:])
@@ -22,9 +22,9 @@ def main() -> int:
 
 
 def enter() -> None:
-    """Run `main` and leave at once.
+    """Run `main` and exit at once.
 
-    Imports and plans make tens of thousands of objects that stay: looking for garbage among them only costs time.
+    Imports and plans create tens of thousands of objects that stay: searching them for garbage only costs time.
     """
     import gc
 
@@ -33,7 +33,7 @@ def enter() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End with the exit code; to take the interpreter apart costs 15 ms, and everything is on disk by then."""
+    """Exit with the code at once: everything is on disk by then, and a normal interpreter shutdown costs 15 ms."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The time, as a seam: pure code takes it as a parameter, tests turn it by hand."""
+"""The clock. Pure code takes the time as a parameter; tests set it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Clock:
         return time.time()
 
     def stamp(self) -> str:
-        """Wall time as it is written down."""
+        """Wall time in the format of timestamps on disk."""
         return iso(self.now())
 
     def monotonic(self) -> float:
@@ -28,6 +28,6 @@ def iso(seconds: float) -> str:
 
 
 def seconds(stamp: str) -> float:
-    """Seconds since the epoch of an ISO 8601 stamp; one without a zone is taken as UTC. Raises `ValueError`."""
+    """Seconds since the epoch of an ISO 8601 stamp; a stamp without a zone is UTC. Raises `ValueError`."""
     when = datetime.fromisoformat(stamp)
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

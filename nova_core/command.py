@@ -1,4 +1,4 @@
-"""What a person can ask of a run, whether an engine is alive or not."""
+"""The requests a person can make of a run, with or without a live engine."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class CommandKind(StrEnum):
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One request. `ids` empty means every task the verb fits (`retry`: all failed; `cancel`: all running).
+    """One request. Empty `ids` means every task the verb fits (`retry`: all failed; `cancel`: all running).
 
-    `downstream` (retry) also resets what depends on the ids; `text` is the reason (reject) or the new number of workers
+    `downstream` (retry) also resets the dependents of `ids`; `text` is the reason (reject) or the new number of workers
     (jobs); `kill` (cancel, stop) skips the grace period.
     """
 

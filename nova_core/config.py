@@ -1,4 +1,4 @@
-"""Settings: `nova.yaml`, overridden by `NOVA_*` variables, each value with the place it came from."""
+"""Settings: `nova.yaml`, overridden by `NOVA_*` variables; each value keeps its origin."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _read_line(value: object) -> str:
 
 
 def _read_gate(value: object) -> str | None:
-    """`true` is a barrier; `advice` is shown, and keeps nobody waiting."""
+    """`true` is a barrier; `advice` is shown and blocks no task."""
     text = read_text(value).strip()
     if text in ("barrier", "advice"):
         return text
@@ -79,10 +79,10 @@ ShellLines = Annotated[tuple[str, ...], plain(read_lines)]
 class AgentConfig(msgspec.Struct, frozen=True):
     """How to start one agent.
 
-    Without a `command` it is one that Nova knows: the one of its name, or the one that `use` names. `parser` (a format)
-    or `line` (a regular expression) tells how its output is read; `budget` is US dollars for one attempt; `provider`
-    is whose quota it uses up; `args` are added to the command of a known agent. `cpu` (cores) and `memory` (bytes) are
-    what one of its tasks takes up, unless the task says so itself.
+    Without a `command` it is an agent that Nova knows: the one of its name, or of `use`. `parser` (a format) or `line`
+    (a regular expression) says how its output is read; `budget` is US dollars for one attempt; `provider` names the
+    quota it uses; `args` are added to the command of a known agent. `cpu` (cores) and `memory` (bytes) are the needs of
+    each of its tasks, unless the task has its own.
     """
 
     command: Annotated[tuple[str, ...], plain(_read_command)] = ()
@@ -102,7 +102,7 @@ class AgentConfig(msgspec.Struct, frozen=True):
 
 
 def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
-    """One agent: with a command, or one that Nova knows."""
+    """Read one agent: one with a command, or one that Nova knows."""
     agent = field_of(AgentConfig)(reader, keys, data)
     name = str(keys[-1])
     if isinstance(agent, AgentConfig) and not agent.command and (agent.use or name) not in ADAPTERS:
@@ -113,7 +113,7 @@ def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> An
 
 
 class LimitsConfig(msgspec.Struct, frozen=True):
-    """Ceilings beside the number of workers; `cpu` is cores, `memory` bytes, None means what the machine has."""
+    """Limits besides the number of workers; `cpu` is cores, `memory` bytes. None means what the machine has."""
 
     branches: Mapping[str, Count] = {}
     groups: Mapping[str, Count] = {}
@@ -122,7 +122,7 @@ class LimitsConfig(msgspec.Struct, frozen=True):
 
 
 class PhaseConfig(msgspec.Struct, frozen=True):
-    """What a phase (a branch of the plan) is given: `gate` "barrier" or "advice", most workers, seconds for a task."""
+    """Settings of a phase (a branch of the plan): `gate` "barrier" or "advice", maximum workers, seconds for a task."""
 
     gate: Annotated[str, plain(_read_gate)] | None = None
     max_parallel: Count | None = None
@@ -130,14 +130,14 @@ class PhaseConfig(msgspec.Struct, frozen=True):
 
 
 class EnvConfig(msgspec.Struct, frozen=True):
-    """What workers see: variables taken away, and variables set."""
+    """The environment of workers: variables removed, and variables set."""
 
     drop: tuple[str, ...] = ()
     set: Variables = {}
 
 
 class HooksConfig(msgspec.Struct, frozen=True):
-    """Shell lines to run when something happens to the run, and the longest time in seconds one of them may take."""
+    """Shell lines to run on events of the run, and the time limit of each in seconds."""
 
     started: ShellLines = ()
     failed: ShellLines = ()
@@ -148,7 +148,7 @@ class HooksConfig(msgspec.Struct, frozen=True):
 
 
 class Runner(msgspec.Struct, frozen=True):
-    """What runs a task: a `line` for the shell, or the first of `agents` that can; neither where there is no work."""
+    """What runs a task: a shell `line`, or the first usable one of `agents`; neither if the task has no work."""
 
     line: str | None = None
     agents: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ class Runner(msgspec.Struct, frozen=True):
 class Config(msgspec.Struct, frozen=True):
     """All settings. Times are seconds (0 means no limit), sizes bytes, `budget` US dollars.
 
-    `agent` names agents in order of preference. `origins` tells where each value that is not a default came from:
+    `agent` names agents in order of preference. `origins` holds the source of each value that is not a default, such as
     `nova.yaml:3` or `NOVA_JOBS`, by setting (`jobs`, `limits.cpu`, `agents.claude`).
     """
 
@@ -189,7 +189,7 @@ class Config(msgspec.Struct, frozen=True):
     origins: Mapping[str, str] = {}
 
     def runner_of(self, task: Task) -> Runner:
-        """What runs the task: its own command, the one for all tasks, its agents, or those for all tasks."""
+        """What runs the task: its own command, the one for all tasks, its own agents, or those for all tasks."""
         if task.gate:
             return Runner()
         if line := task.command or self.command:
@@ -199,7 +199,7 @@ class Config(msgspec.Struct, frozen=True):
 
 
 def load_config(path: str | Path | None, *, environ: Mapping[str, str], root: str | Path = ".") -> Config:
-    """Read settings from `path`, or from `nova.yaml` in `root` if there is one, then from `environ`.
+    """Read settings from `path`, or from `nova.yaml` in `root` if it exists, then from `environ`.
 
     Raises `InputError` with every mistake found, `InputNotFoundError` if `path` is given and missing.
     """
@@ -219,7 +219,7 @@ def _fields() -> Mapping[str, Field]:
 
 @cache
 def _variables() -> Mapping[str, tuple[str, Read]]:
-    """What each variable sets, and how it is read: `NOVA_JOBS`, `NOVA_LIMITS_CPU`."""
+    """The setting of each variable and its reader: `NOVA_JOBS`, `NOVA_LIMITS_CPU`."""
     ceilings = {f"limits.{name}": field for name, field in fields_of(LimitsConfig).items()}
     return {
         f"NOVA_{name.upper().replace('.', '_')}": (name, field.read)

@@ -1,4 +1,4 @@
-"""The dependency graph: one pass of Kahn's algorithm, then everything else is a walk in that order. O(V + E)."""
+"""The dependency graph: one pass of Kahn's algorithm; everything else walks in that order. O(V + E)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class DAG:
         return depths
 
     def get_ready_tasks(self, statuses: Mapping[str, str]) -> list[str]:
-        """Ids that are pending (or unknown to `statuses`) and whose dependencies are all completed, in plan order."""
+        """Ids in plan order that are pending (or not in `statuses`) and whose dependencies are all completed."""
         done = [statuses.get(task_id, PENDING) == COMPLETED for task_id in self.ids]
         return [
             task_id
@@ -83,7 +83,7 @@ class DAG:
         ]
 
     def get_task_depth(self, task_id: str) -> int:
-        """Longest chain of dependencies above the task: 0 for a task without any. `KeyError` for an unknown id."""
+        """Longest chain of dependencies above the task, 0 if it has none. Raises `KeyError` for an unknown id."""
         return self._depths[self.index[task_id]]
 
     @property
@@ -123,11 +123,11 @@ class DAG:
         return path
 
     def ancestors(self, ids: Iterable[str]) -> set[str]:
-        """Every task the given ones depend on, directly or not, without themselves."""
+        """All tasks that the given tasks depend on, directly or not, without the given tasks themselves."""
         return self._closure(ids, self.dependencies)
 
     def descendants(self, ids: Iterable[str]) -> set[str]:
-        """Every task that depends on the given ones, directly or not, without themselves."""
+        """All tasks that depend on the given tasks, directly or not, without the given tasks themselves."""
         return self._closure(ids, self.dependents)
 
     def _closure(self, ids: Iterable[str], edges: Sequence[Sequence[int]]) -> set[str]:

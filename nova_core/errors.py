@@ -1,4 +1,4 @@
-"""What Nova tells a user who made a mistake: where, what, and what to do about it."""
+"""Errors a user can cause: each says where and what it is, and how to fix it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def place(self) -> str:
-        """`path:line`, or the path alone when no line is to blame."""
+        """`path:line`, or the path alone if the problem has no line."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
     def __str__(self) -> str:
@@ -41,13 +41,13 @@ class NovaError(Exception):
 
 
 class UsageError(NovaError):
-    """The command line asks for something that cannot be."""
+    """The command line is not valid."""
 
     exit_code = 2
 
 
 class InputError(NovaError, ValueError):
-    """A plan, `nova.yaml` or `milestones.yaml` that cannot be used; `problems` holds every finding, errors first."""
+    """A plan, `nova.yaml` or `milestones.yaml` cannot be used; `problems` holds every finding, errors first."""
 
     exit_code = 3
 
@@ -58,11 +58,11 @@ class InputError(NovaError, ValueError):
 
 
 class InputNotFoundError(InputError, FileNotFoundError):
-    """A plan or settings file that is not there."""
+    """A plan or settings file does not exist."""
 
 
 class EnvironmentProblem(NovaError):  # noqa: N818 - `EnvironmentError` is Python's
-    """The machine, the disk or a missing program stands in the way."""
+    """The machine, the disk or a missing program prevents the work."""
 
     exit_code = 8
 

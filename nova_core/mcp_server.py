@@ -1,7 +1,7 @@
-"""The reporting server: tools over stdio by which an agent tells Nova how its task gets on (needs `nova-tui[mcp]`).
+"""The reporting server: tools over stdio by which an agent reports the progress of its task (needs `nova-tui[mcp]`).
 
-It is started by the agent, inside the task's environment, and does what `nova report` does: each call is one message in
-the inbox, signed with the attempt's token. What it says is data; it never decides whether a task is done.
+The agent starts it, inside the task's environment. It does what `nova report` does: each call is one message in the
+inbox, signed with the attempt's token. Its reports are data; they never decide whether a task is done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NOBODY = "noted; nobody can answer now: decide yourself, and say at the end wha
 
 
 def tell(**fields: object) -> str:
-    """Hand one report to Nova; what the agent is answered. One that cannot be sent is no reason to stop working."""
+    """Send one report to Nova. Returns the answer for the agent: "ok", or why the report was not sent."""
     try:
         deliver(os.environ.get("NOVA_INBOX", ""), from_worker({k: v for k, v in fields.items() if v is not None}))
     except ReportError as error:
@@ -26,32 +26,32 @@ def tell(**fields: object) -> str:
 
 
 def report(step: str, percent: int | None = None) -> str:
-    """Tell what you are doing now, in a few words, and how much of the task is done (0 to 100)."""
+    """Report what you are doing now, in a few words, and how much of the task is done (0 to 100)."""
     return tell(step=step[:MAX_TEXT], percent=None if percent is None else max(0, min(100, percent)))
 
 
 def verify(criterion: int) -> str:
-    """Tell that a criterion of the task holds now, by its number in the prompt (from 1)."""
+    """Report that a criterion of the task holds now, by its number in the prompt (from 1)."""
     return tell(criterion=criterion) if criterion > 0 else "criteria are counted from 1"
 
 
 def log(action: str) -> str:
-    """Put something you did into the history of the task."""
+    """Add something you did to the history of the task."""
     return tell(action=action[:MAX_TEXT])
 
 
 def output(path: str) -> str:
-    """Name a file that the task was to write, when it is written; the path is from the project root."""
+    """Name an output of the task once it is written; the path is from the project root."""
     return tell(output=path[:MAX_TEXT], files=[path[:MAX_TEXT]])
 
 
 def handoff(note: str) -> str:
-    """Leave a note for whoever goes on from your work; the last one counts."""
+    """Leave a note for the agents that continue from your work; the last note counts."""
     return tell(note=note[:MAX_TEXT])
 
 
 def ask(question: str) -> str:
-    """Say what you would ask a person. Nobody answers while you work: decide yourself, and go on."""
+    """Record a question for a person. Nobody answers while you work: decide yourself, and continue."""
     answer = tell(question=question[:MAX_TEXT])
     return _NOBODY if answer == "ok" else answer
 
@@ -70,7 +70,7 @@ def make_server() -> Any:
 
 
 def main() -> int:
-    """Serve on stdin and stdout until they are closed; 8 if the package is missing."""
+    """Serve on stdin and stdout until they are closed. Returns 8 if the package is missing."""
     try:
         server = make_server()
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The words of a plan: tasks, criteria, token counts; frozen values without behaviour."""
+"""The values of a plan: tasks, criteria, token counts; frozen and without behaviour."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECAS
 
 
 def is_safe_id(task_id: str) -> bool:
-    """Whether `task_id` may become a file name on any system: no absolute path, `..`, option, device or hidden file.
+    """Returns True if `task_id` can be a file name on any system: no absolute path, `..`, option, device, hidden file.
 
-    Slashes part the levels of a folder of tasks, as in `01-analysis/03-audit`; no level but the last may be taken for a
-    log.
+    Slashes separate folder levels, as in `01-analysis/03-audit`; only the last level may end in `.log`.
     """
     if "/" not in task_id:
         return _is_safe_part(task_id)
@@ -45,7 +44,7 @@ def places_of(path: str, workspace: str) -> str:
 
 
 class Criterion(msgspec.Struct, frozen=True, gc=False):
-    """One `- [ ]` line; `command` is the backticked shell line that proves it, if it has one."""
+    """One `- [ ]` line; `command` is the shell line in backticks that proves it, or None."""
 
     text: str
     command: str | None = None
@@ -53,16 +52,16 @@ class Criterion(msgspec.Struct, frozen=True, gc=False):
 
 
 class NoteKind(StrEnum):
-    """What a reader did with a piece of somebody else's plan."""
+    """What a reader did with a part of a plan written for another tool."""
 
-    RESOLVED = "resolved"  # it had one meaning, which is not what it says word for word
+    RESOLVED = "resolved"  # it has one meaning, though not its literal one
     GUESSED = "guessed"  # it may mean something else
-    DROPPED = "dropped"  # it has no place in a plan of Nova
-    UNRESOLVED = "unresolved"  # it names something that is not there
+    DROPPED = "dropped"  # a Nova plan has no place for it
+    UNRESOLVED = "unresolved"  # it names something that does not exist
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
-    """One such piece; `line` counts from 1, 0 means the file as a whole."""
+    """A note on one part of such a plan; `line` counts from 1, 0 means the file as a whole."""
 
     kind: NoteKind
     path: str
@@ -75,9 +74,9 @@ class Note(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
-    """A checkbox in the line `line` of a file: to be ticked when all of `ids` are completed.
+    """A checkbox in line `line` of a file, ticked when all of `ids` are completed.
 
-    `text` is what stood behind it: by that it is found again in a file that was edited.
+    `text` is what followed the checkbox: it finds the line again after the file was edited.
     """
 
     path: str
@@ -87,9 +86,11 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 
 
 class PlanOptions(msgspec.Struct, frozen=True):
-    """How to read a plan: `format` names its kind where that cannot be told, `tag` picks one of several lists of tasks
-    (Taskmaster), with `optional` those that the plan calls optional are to be done too, and with `lenient` a table was
-    not written for Nova, see `parse_text`.
+    """How to read a plan.
+
+    `format` names its kind if that cannot be detected; `tag` selects one of several task lists (Taskmaster); `optional`
+    includes the tasks that the plan calls optional; `lenient` means that a table was not written for Nova, see
+    `parse_text`.
     """
 
     format: str = ""
@@ -101,12 +102,12 @@ class PlanOptions(msgspec.Struct, frozen=True):
 class Task(msgspec.Struct, frozen=True):
     """One row of the plan. Times are seconds, `memory` is bytes, `budget` US dollars, `line` counts from 1.
 
-    `inputs` are paths that must exist before it starts. `settled` says that there is nothing to do, in the plan's own
-    word: it was "done", or is not to be done. `dropped` tells the two apart. `missing` are words for dependencies that
-    are not in the plan: the task cannot start. A `gate` has no work of its own: it is completed with its dependencies.
-    `file` is where the task is written, if that is not the plan's own path. `workspace` is a folder of its own,
-    which its outputs may be in, too; they only have to exist then. An input `a|b` may be at either place.
-    `barriers` are those of `depends_on` that come from the settings, not from the plan.
+    `inputs` are paths that must exist before the task starts. `settled` is the plan's own word for a task without work:
+    it is done already, or will not be done; `dropped` is True for the latter. `missing` names dependencies that are not
+    in the plan: the task cannot start. A `gate` has no work of its own: it is completed with its dependencies. `file`
+    is where the task is written, if that is not the plan's own path. `workspace` is the task's own folder, which may
+    also hold its outputs; they only have to exist then. An input `a|b` may be at either place. `barriers` are the
+    members of `depends_on` that come from the settings, not from the plan.
     """
 
     id: str
@@ -158,7 +159,7 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
         )
 
     def __sub__(self, other: TokenUsage) -> TokenUsage:
-        """What is left of each class, never less than nothing."""
+        """The difference of each class, at least 0."""
         return TokenUsage(
             max(0, self.input_tokens - other.input_tokens),
             max(0, self.output_tokens - other.output_tokens),

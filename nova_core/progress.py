@@ -1,4 +1,4 @@
-"""The progress of tasks as a library: told by whoever executes them, or read from the history of a run."""
+"""The progress of tasks as a library: reported by the code that executes them, or read from the history of a run."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from nova_core.text import clean, cut
 
 __all__ = ["CriterionProgress", "EventType", "ExecutionEvent", "ProgressTracker", "Status", "TaskProgress"]
 
-Told = tuple[int, ExecutionEvent]  # by its number in the database
+Told = tuple[int, ExecutionEvent]  # keyed by its number in the database
 Listener = Callable[[TaskProgress], object]
 _CREATING = ("write", "create")
 _CHANGING = ("edit", "modify", "update")
 
 
 class ProgressTracker:
-    """Knows how tasks get on, and tells listeners. Safe from many threads at once.
+    """Keeps the progress of tasks and notifies listeners. Safe from many threads at once.
 
-    `db` is a `Database`, or the path of one, in which every change is on disk before it counts; None keeps all in
-    memory. In the `nova.db` of a project it also knows the tasks that runs have executed there, up to the last event
-    that is on disk. Each change is one event: `progress.last_event`. A task that was not started is left alone, and
-    the method returns None.
+    `db` is a `Database` or the path of one, and every change is on disk before it counts; None keeps everything in
+    memory. With the `nova.db` of a project, the tracker also has the tasks that runs executed there, up to the last
+    event on disk. Each change is one event: `progress.last_event`. For a task that was not started, a method changes
+    nothing and returns None.
 
-    Raises `EnvironmentProblem` if the database cannot be opened, `OSError` if it refuses a change, which then does not
-    count.
+    Raises `EnvironmentProblem` if the database cannot be opened, `OSError` if it cannot store a change; the change then
+    does not count.
     """
 
     def __init__(self, db: Database | str | os.PathLike[str] | None = None, clock: Clock | None = None) -> None:
@@ -52,25 +52,25 @@ class ProgressTracker:
         self._tasks: dict[str, TaskProgress] = {}
         self._listeners: list[Listener] = []
         self._lock = threading.Lock()
-        self._rev = self._number = 0  # of the last event of a run, and of the last of a tracker, that are in `_tasks`
+        self._rev = self._number = 0  # numbers of the last run event and the last tracker event in `_tasks`
         with self._lock:
             self._catch_up()
 
     def close(self) -> None:
-        """Let go of a database that was opened here."""
+        """Close the database if this tracker opened it."""
         if self._own is not None:
             self._own.close()
 
-    # what happens
+    # changes
 
     def start_task(
         self, task_id: str, agent_id: str = "", criteria_total: int | Sequence[str] = 0, *,
         name: str = "", description: str = "", criteria: Sequence[str] = (), acceptance_criteria: Sequence[str] = (),
         max_iterations: int = 20, max_cost: float | None = None, agent: str = "", **extra: Any,
     ) -> TaskProgress:  # fmt: skip
-        """A task begins, perhaps anew. Its criteria are so many, or these texts; `max_cost` is US dollars.
+        """Start or restart a task. `criteria_total` is a number of criteria or their texts; `max_cost` is US dollars.
 
-        What else is given is kept in the details of the event, and has to be plain values.
+        Other keyword arguments are kept in the details of the event and must be plain values.
         """
         texts = criteria or acceptance_criteria or _texts(criteria_total)
         details = {
@@ -84,7 +84,7 @@ class ProgressTracker:
         return found
 
     def update_iteration(self, task_id: str, iteration: int, max_iterations: int | None = None) -> TaskProgress | None:
-        """Another round of the agent begins."""
+        """Record that another iteration of the agent begins."""
         details = {"iteration": iteration} | ({} if max_iterations is None else {"max_iterations": max_iterations})
         return self._tell(task_id, EventType.PROGRESS, f"Iteration {iteration}", details)
 
@@ -92,7 +92,7 @@ class ProgressTracker:
         self, task_id: str, percent: float | None = None, *, progress: float | None = None, step: str | None = None,
         message: str | None = None,
     ) -> TaskProgress | None:  # fmt: skip
-        """So much of the task is done (0 to 100), and this is what is done now."""
+        """Record how much of the task is done (0 to 100) and the current step."""
         percent = progress if percent is None else percent
         details: dict[str, Any] = {}
         if percent is not None:
@@ -105,11 +105,11 @@ class ProgressTracker:
     def verify_criterion(
         self, task_id: str, criterion: int | str, verified: bool = True, evidence: str = ""
     ) -> TaskProgress | None:
-        """A criterion holds, or (`verified=False`) does not; it is named by its index from 0, or by its text.
+        """Record that a criterion, given by its index from 0 or its text, holds or (`verified=False`) does not.
 
-        Each criterion counts once, and the share of those that hold becomes the progress, whatever was told before. In
-        order, index `i` thus makes `i + 1` verified: 0 and 1 of four are 2, and 50 %. Out of order nothing is taken
-        for granted: index 2 alone makes 1 verified, and 25 %, until the others follow.
+        Each criterion counts once, and the share of those that hold becomes the progress, replacing any reported
+        before. In order, index `i` makes `i + 1` verified: 0 and 1 of four are 2, and 50 %. Out of order nothing is
+        assumed: index 2 alone makes 1 verified, and 25 %, until the others follow.
 
         Raises `ValueError` if the task has no such criterion.
         """
@@ -126,7 +126,7 @@ class ProgressTracker:
         details: Mapping[str, Any] | str | None = None, files_created: Iterable[str] = (),
         files_modified: Iterable[str] = (),
     ) -> TaskProgress | None:  # fmt: skip
-        """The agent did something to `target`; a target that it wrote or edited counts among the task's files."""
+        """Record an action of the agent on `target`; a target that it wrote or edited counts among the task's files."""
         if isinstance(target, Mapping):
             target, details = "", target
         created, modified = list(files_created), list(files_modified)
@@ -140,13 +140,13 @@ class ProgressTracker:
         return self._tell(task_id, EventType.ACTION, text, {**told, **files})
 
     def log_error(self, task_id: str, error: object) -> TaskProgress | None:
-        """Something went wrong; the task goes on."""
+        """Record an error; the task continues."""
         return self._tell(task_id, EventType.ERROR, f"ERROR: {error}", {"error": str(error)})
 
     def complete_task(
         self, task_id: str, success: bool = True, *, result: str | None = None, summary: str | None = None
     ) -> TaskProgress | None:
-        """The task is over; one that succeeded is done to 100 %."""
+        """Record the end of the task; success sets its progress to 100 %."""
         said = result or summary
         details: dict[str, Any] = {"status": (Status.COMPLETE if success else Status.FAILED).value}
         details |= {"completed_at": self._now(), "current_step": None}
@@ -155,17 +155,19 @@ class ProgressTracker:
         return self._tell(task_id, EventType.COMPLETE, text, details)
 
     def take(self, event: Event) -> None:
-        """An event of a run, from an engine in this process: `engine.subscribe(tracker.take)`. Told to the listeners,
-        and not kept: the engine does that."""
+        """Take an event of a run from an engine in this process: `engine.subscribe(tracker.take)`.
+
+        Listeners are notified. The event is not stored: the engine does that.
+        """
         with self._lock:
             told = self._take(event) if event.rev > self._rev else None
         if told is not None:
             self._notify(told)
 
-    # what is so
+    # state
 
     def get_progress(self, task_id: str) -> TaskProgress | None:
-        """What is known of a task; None if nothing started it."""
+        """The task's progress; None if the task was never started."""
         with self._lock:
             self._catch_up()
             return self._tasks.get(task_id)
@@ -176,19 +178,20 @@ class ProgressTracker:
             self._catch_up()
             return [task for task in self._tasks.values() if task.status == Status.IN_PROGRESS]
 
-    # who listens
+    # listeners
 
     def add_listener(self, callback: Listener) -> None:
-        """Call `callback` with the task after each change, on the thread that made it.
+        """Call `callback` with the task after each change, on the thread that made the change.
 
-        What it raises is logged, in one line, and changes nothing.
+        An exception from it is logged, in one line, and changes nothing.
 
-        No lock is held meanwhile: it may use the tracker, and of two changes at once may hear in any order.
+        No lock is held during the call: the callback may use the tracker, and may get two simultaneous changes in any
+        order.
         """
         self._listeners.append(callback)
 
     def remove_listener(self, callback: Listener) -> None:
-        """Stop calling it; no error if it was not there."""
+        """Stop calling `callback`; no error if it was not added."""
         if callback in self._listeners:
             self._listeners.remove(callback)
 
@@ -196,10 +199,10 @@ class ProgressTracker:
         for listener in tuple(self._listeners):
             try:
                 listener(progress)
-            except Exception as error:  # a viewer's mistake is not the task's
+            except Exception as error:  # a listener's error is not the task's
                 logging.getLogger(__name__).error("%s", _failure_of(listener, error))
 
-    # how it is kept
+    # storage
 
     def _now(self) -> str:
         return iso(self._clock.now())
@@ -224,7 +227,7 @@ class ProgressTracker:
         return found
 
     def _catch_up(self) -> None:
-        """Take in what is new on disk, also of other processes, in the order it happened."""
+        """Read new events from disk, including those of other processes, in the order they happened."""
         if self.db is None:
             return
         runs: Iterator[Event | Told] = self.db.events_since(self._rev)
@@ -249,7 +252,7 @@ class ProgressTracker:
 
 
 def _failure_of(listener: Listener, error: Exception) -> str:
-    """One line: who failed, where and why."""
+    """One line: the listener that failed, where and why."""
     name = getattr(listener, "__qualname__", type(listener).__name__)
     place = traceback.extract_tb(error.__traceback__)[-1]
     why = cut(clean(" ".join(f"{type(error).__name__}: {error}".split())))

@@ -1,7 +1,7 @@
-"""`nova report`: how a worker tells the engine where it is; it must start in the time of the interpreter.
+"""`nova report`: how a worker reports its progress to the engine. It must start as fast as the interpreter itself.
 
-Hence only `os`, `sys`, `time` and the C half of `json` are imported, and the options are read by hand. Measured with
-`-X importtime`, best of 40: this module 4.4 ms, all of `json` (with `re` and `enum`) 8.9 ms more.
+Hence it imports only `os`, `sys`, `time` and the C half of `json`, and reads the options by hand. Measured with `-X
+importtime`, best of 40: this module 4.4 ms, all of `json` (with `re` and `enum`) 8.9 ms more.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ ENVIRONMENT = ("NOVA_INBOX", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_TOKEN", "NOVA
 
 
 class ReportError(Exception):
-    """The report cannot be made or sent; `code` is the exit code, `hint` what to do about it."""
+    """The report cannot be made or sent; `code` is the exit code, `hint` says what to do."""
 
     def __init__(self, message: str, hint: str = "", code: int = 2) -> None:
         super().__init__(message)
@@ -69,7 +69,7 @@ class ReportError(Exception):
 
 
 def read_options(arguments: list[str], options: dict[str, tuple[str, int]]) -> tuple[dict[str, object], list[str]]:
-    """Return the report's fields, and the words that are no options; raise `ReportError` for a mistake."""
+    """Return the report's fields and the words that are not options. Raises `ReportError` for a mistake."""
     fields: dict[str, object] = {}
     tokens: dict[str, object] = {}
     files: list[str] = []
@@ -100,7 +100,7 @@ def read_options(arguments: list[str], options: dict[str, tuple[str, int]]) -> t
 
 
 def as_text(value: str) -> str:
-    """`value` cut to a sane length, and valid Unicode: arguments may hold any bytes."""
+    """`value` cut to `MAX_TEXT` characters and made valid Unicode: arguments may hold any bytes."""
     return value[:MAX_TEXT].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -117,7 +117,7 @@ def as_number(name: str, value: str, kind: int) -> int:
 
 
 def printable(text: str) -> str:
-    """`text` cut short and without anything a terminal would act on."""
+    """`text` cut short, without characters that a terminal would act on."""
     return "".join(c if c.isprintable() else "\ufffd" for c in as_text(text[:80]))
 
 
@@ -133,7 +133,7 @@ def to_json(value: object) -> str:
 
 
 def deliver(inbox: str, message: dict[str, object]) -> None:
-    """Put `message` into the maildir at `inbox`: written and synced beside, then renamed in. Raises `ReportError`."""
+    """Put `message` into the maildir at `inbox`: write and sync beside it, then rename. Raises `ReportError`."""
     name = f"{time.time_ns()}.{os.getpid()}.{os.urandom(6).hex()}"
     draft = os.path.join(inbox, "tmp", name)
     try:
@@ -151,7 +151,7 @@ def deliver(inbox: str, message: dict[str, object]) -> None:
 
 
 def from_worker(fields: dict[str, object]) -> dict[str, object]:
-    """The whole message: `fields` and whose they are, from the environment Nova gave the worker."""
+    """The whole message: `fields`, and the task and attempt from the environment that Nova set for the worker."""
     environ = os.environ
     missing = [name for name in ENVIRONMENT if not environ.get(name)]
     if missing:
@@ -172,7 +172,7 @@ def from_worker(fields: dict[str, object]) -> dict[str, object]:
 
 
 def send(arguments: list[str]) -> None:
-    """Read the options, write the report; `ReportError` says why not."""
+    """Read the options and write the report. Raises `ReportError`."""
     fields, words = read_options(arguments, OPTIONS)
     if words:
         raise ReportError(f"unexpected argument {printable(words[0])}", "write texts as --step TEXT or --message TEXT")

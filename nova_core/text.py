@@ -1,4 +1,4 @@
-"""Text for people: made safe for a terminal, formatted short, and the durations and sizes people write."""
+"""Text for people: made safe for a terminal, formatted short; parses the durations and sizes that people write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import fsum
 
 REPLACEMENT = "\ufffd"
 
-# Patterns stay strings until they are used: compiling all of them costs every command 2 ms at start, and `re` caches.
+# Patterns stay strings until they are used: compiling all of them costs every command 2 ms at start; `re` caches.
 #
 # ECMA-48 control sequences. Every alternative matches whatever follows its introducer: there is no backtracking, and no
 # escape survives. A control string (OSC, DCS, SOS, PM, APC) ends with its line: unterminated, it cannot hide the next.
@@ -28,8 +28,8 @@ _LINES = f"{_SEQUENCE}|(?P<crlf>\\r(?=\\n))|[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_
 def clean(text: str, *, newlines: bool = False) -> str:
     """Return `text` without anything a terminal would act on, in linear time.
 
-    Escape sequences vanish whole; other controls but tab (and newline, with `newlines`; CR LF counts as one), bidi
-    controls, zero-width characters and lone surrogates become U+FFFD.
+    Escape sequences are removed whole; other controls except tab (and newline, with `newlines`; CR LF counts as one),
+    bidi controls, zero-width characters and lone surrogates become U+FFFD.
     """
     if text.isprintable():
         return text
@@ -41,7 +41,7 @@ def _replace(match: re.Match[str]) -> str:
 
 
 class Cleaner:
-    """`clean` for a stream: chunks may cut a sequence anywhere, memory stays constant.
+    """`clean` for a stream: chunks may split a sequence anywhere; memory use is constant.
 
     The concatenated results of `feed`, and of `finish` at the end, equal `clean` of the concatenated chunks.
     """
@@ -59,7 +59,7 @@ class Cleaner:
         return self._pattern.sub(self._replace_or_hold, text)
 
     def finish(self) -> str:
-        """Return what was held back because more might have come."""
+        """Return the text held back because a sequence might have continued."""
         held, self._held = self._held, ""
         return clean(held, newlines=self._newlines)
 
@@ -69,7 +69,7 @@ class Cleaner:
         return "" if self._held else _replace(match)
 
     def _unfinished(self, match: re.Match[str]) -> str:
-        """The shortest text that puts the pattern into the same place again, or nothing if the match is complete."""
+        """The shortest text that leaves the pattern in the same state, or "" if the match is complete."""
         if match["string"]:
             return "" if match["string_end"] else match["string"]
         if match["csi"]:
@@ -105,7 +105,7 @@ def head_and_tail(text: str, limit: int) -> str:
 
 
 def cut(text: str, limit: int = 200) -> str:
-    """At most `limit` characters of `text`, with `…` for the rest: for names, which may be of any length."""
+    """At most `limit` characters of `text`, ending in `…` if it was cut: for names, which may have any length."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
@@ -133,7 +133,7 @@ def duration(seconds: float) -> str:
 
 
 def _scaled(number: float, base: int, units: str, space: str) -> str:
-    """`number` with three significant digits and the largest unit that keeps it at one or above."""
+    """`number` with three significant digits and the largest unit that keeps it at 1 or above."""
     if number < base:
         return f"{number:.0f}{space}{units[0]}".rstrip()
     for unit in units[1:]:
@@ -155,14 +155,14 @@ def size(count: int) -> str:
 
 
 def costs(usd: float | None, *, unpriced: bool = False, estimated: bool = False) -> str:
-    """A sum of dollars with what is to know of it: `~` less than certain, `+?` a part of it has no known price."""
+    """A sum in US dollars, marked `~` if it is an estimate and `+?` if part of it has no known price."""
     if usd is None:
         return money(usd)
     return f"{'~' if estimated else ''}{money(usd)}{'+?' if unpriced else ''}"
 
 
 def money(usd: float | None) -> str:
-    """Format US dollars; None (unpriced) is `?`, never `$0.00`, and so is anything above nothing and below a cent."""
+    """Format US dollars. None (unpriced) is `?`; above zero but below half a cent is `<$0.01`."""
     if usd is None:
         return "?"
     return "<$0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"
@@ -177,7 +177,7 @@ _SIZE = r"([0-9]{1,15}(?:\.[0-9]{1,9})?) *(?:([kmgt])(i?))?b?\Z"
 
 
 def parse_duration(value: str | float) -> float:
-    """Return seconds from `90`, `"90"`, `"1.5h"`, `"2h30m"` or `"10 minutes"`; a `ValueError` says what is wrong."""
+    """Return seconds from `90`, `"90"`, `"1.5h"`, `"2h30m"` or `"10 minutes"`. Raises `ValueError`."""
     if isinstance(value, str) and len(value) <= 100:
         text = re.sub(_WORDS, lambda m: m[m.lastindex or 0], value.strip().lower())
         if re.match(_NUMBER, text):
@@ -190,7 +190,7 @@ def parse_duration(value: str | float) -> float:
 
 
 def parse_size(value: str | float) -> int:
-    """Return bytes from a number, `"512MB"` (powers of 1000) or `"2GiB"` (of 1024); a `ValueError` says what is bad."""
+    """Return bytes from a number, `"512MB"` (powers of 1000) or `"2GiB"` (powers of 1024). Raises `ValueError`."""
     if isinstance(value, str) and len(value) <= 100:
         found = re.match(_SIZE, value.strip().lower())
         if found:
@@ -202,7 +202,7 @@ def parse_size(value: str | float) -> int:
 
 
 def _is_amount(value: object) -> bool:
-    """Whether `value` is a number one can count with: not negative, not endless, not a truth value."""
+    """Returns True if `value` is a finite number from 0 up, and not a boolean."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15
 
 

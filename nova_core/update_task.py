@@ -1,6 +1,7 @@
-"""`python -m nova_core.update_task TASK_ID`: a report for a task by its id, from a worker or by hand in the project.
+"""`python -m nova_core.update_task TASK_ID`: report on a task by its id, from a worker or by hand in the project.
 
-Inside a worker it is `nova report`. By hand it hands a report to the live engine, or, with none, edits the saved state.
+Inside a worker it is `nova report`. By hand, it sends the report to the live engine or, if none runs, edits the saved
+state.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ options:
 
 
 def update(task_id: str, fields: dict[str, object]) -> None:
-    """Bring the report to whoever keeps the state; `ReportError` says why that cannot be."""
+    """Send the report to the engine or write it into the saved state. Raises `ReportError`."""
     environ = os.environ
     if all(environ.get(name) for name in ENVIRONMENT) and environ["NOVA_TASK_ID"] == task_id:
         deliver(environ["NOVA_INBOX"], from_worker(fields))
@@ -61,7 +62,7 @@ def update(task_id: str, fields: dict[str, object]) -> None:
 
 
 def tell_engine(project: Project, task_id: str, fields: dict[str, object]) -> None:
-    """Hand the live engine a report without a token: it is marked as made by hand, and believed as such or refused."""
+    """Send the live engine a report without a token, marked as made by hand; the engine may accept or reject it."""
     state = manager_of(project, task_id).load()
     if "status" in fields:
         sys.stderr.write("update_task: the running engine decides how the task ends; --status is only noted\n")
@@ -76,7 +77,7 @@ def tell_engine(project: Project, task_id: str, fields: dict[str, object]) -> No
 
 
 def manager_of(project: Project, task_id: str) -> StateManager:
-    """The project's state, once it is sure that the task is in it."""
+    """The project's state. Raises `ReportError` if it does not hold the task."""
     from nova_core.state.manager import StateManager
 
     manager = StateManager(project.state_file)
@@ -90,7 +91,7 @@ def manager_of(project: Project, task_id: str) -> StateManager:
 
 
 def edit_state(project: Project, task_id: str, fields: dict[str, object]) -> None:
-    """No engine: write the given fields into the saved state."""
+    """Write the given fields into the saved state. No engine may be running."""
     import time
 
     from nova_core.clock import iso
@@ -117,7 +118,7 @@ def edit_state(project: Project, task_id: str, fields: dict[str, object]) -> Non
 
 
 def read(arguments: list[str]) -> tuple[str, dict[str, object]]:
-    """The task and the fields of the report."""
+    """The task id and the fields of the report."""
     fields, words = read_options(arguments, ALL_OPTIONS)
     if len(words) != 1:
         raise ReportError("name one task", "python -m nova_core.update_task TASK_ID --step TEXT")

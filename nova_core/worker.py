@@ -23,7 +23,7 @@ TOKEN_KEYS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creat
 
 
 class WorkerStatus(StrEnum):
-    """How far a worker is."""
+    """The states of a worker."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -32,14 +32,14 @@ class WorkerStatus(StrEnum):
 
 
 class Worker:
-    """Runs one command, once, in a session of its own, its output going to `log_path`.
+    """Runs one command, once, in its own session, with its output in `log_path`.
 
-    `log_path` is `logs/TASK_ID.log` below the directory that was current when the worker was made; set it before
-    `start` to log elsewhere. `status` is what was last found out: PENDING, RUNNING from `start` on, then COMPLETED for
-    exit code 0 and FAILED for anything else, once `is_alive`, `get_exit_code`, `wait` or `terminate` has seen the end.
+    `log_path` is `logs/TASK_ID.log` below the directory that was current when the worker was created; set it before
+    `start` to log elsewhere. `status` is the last known state: PENDING, RUNNING from `start` on, then COMPLETED for
+    exit code 0 and FAILED for any other, once `is_alive`, `get_exit_code`, `wait` or `terminate` has seen the end.
 
-    Methods may be called from any thread. The process goes on when this one ends. Raises ValueError for an id that
-    cannot be a file name.
+    Methods may be called from any thread. The process keeps running when this one ends. Raises `ValueError` for an id
+    that cannot be a file name.
     """
 
     def __init__(self, task_id: str, task_description: str = "") -> None:
@@ -59,10 +59,10 @@ class Worker:
         self._lock = threading.Lock()
 
     def start(self, command: Sequence[str] | str) -> None:
-        """Start an argument list, or one line for `/bin/sh`; returns when it runs or failed to.
+        """Start an argument list, or one line for `/bin/sh`; returns when it is running or could not start.
 
-        A command that cannot be run ends with exit code 127, and the log says why. Raises RuntimeError on a second
-        call, `EnvironmentProblem` when folders or processes cannot be made.
+        A command that cannot run ends with exit code 127, and the log says why. Raises `RuntimeError` on a second call,
+        `EnvironmentProblem` if folders or processes cannot be created.
         """
         with self._lock:
             if self._executor is not None:
@@ -100,7 +100,7 @@ class Worker:
             shutil.rmtree(home, ignore_errors=True)
 
     def _look(self) -> Ended | None:
-        """How it ended, if it has; `status` says so from now on."""
+        """How the worker ended, or None; updates `status`."""
         if not self._ended.is_set():
             return None
         done = self._end is not None and self._end.code == 0 and self._cancel is None
@@ -108,12 +108,12 @@ class Worker:
         return self._end
 
     def is_alive(self) -> bool:
-        """Whether the process, or anything it started, still runs."""
+        """Returns True while the process, or anything it started, is running."""
         self._look()
         return self.process is not None and not self._ended.is_set()
 
     def get_exit_code(self) -> int | None:
-        """None while it runs and when nobody can know; the negative signal number when a signal ended it."""
+        """The exit code; None while running or if unknown, the negative signal number if a signal ended the process."""
         end = self._look()
         if end is None:
             return None
@@ -122,16 +122,16 @@ class Worker:
         return -end.signal if end.signal is not None else end.code
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Wait at most `timeout` seconds for the end; the exit code, None when it still runs or was never started."""
+        """Wait up to `timeout` seconds for the end. Returns the exit code, None while running or if never started."""
         if self._executor is None:
             return None
         self._ended.wait(timeout)
         return self.get_exit_code()
 
     def terminate(self) -> None:
-        """TERM, 5 seconds, then KILL, to the whole tree; returns when nothing of it is left.
+        """Send TERM to the whole process tree, after 5 seconds KILL; returns when no process of it is left.
 
-        A worker that had ended by itself keeps the status of its exit code.
+        A worker that had already ended by itself keeps the status of its exit code.
         """
         with self._lock:
             if self._executor is None:
@@ -158,7 +158,7 @@ class Worker:
         return {name: getattr(counter.usage, name) for name in TOKEN_KEYS}
 
     def get_status_dict(self) -> dict[str, Any]:
-        """Everything about the worker as plain values; times are ISO 8601 UTC."""
+        """The worker's state as plain values; times are ISO 8601 UTC."""
         end = self._look()
         return {
             "task_id": self.task_id,
