@@ -1,4 +1,4 @@
-"""The engine as other programs use it: it runs a plan to its end, or step by step, and answers what is asked of it."""
+"""The engine as a library: runs a plan to its end, or step by step, and carries out commands."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _PATIENCE = 1.0  # seconds of a turn that waits for workers to end
 
 
 class Orchestrator:
-    """Runs a plan to its end, or step by step for those who drive it themselves.
+    """Runs a plan to its end, or step by step for a program that drives it.
 
-    `cascade_file` is the plan; `state_file`'s folder is the project: logs, settings and `.nova` are beside it, tasks
-    run in it. Raises `InputError` (a plan or settings that cannot be used; `FileNotFoundError` if missing),
-    `RunLockedError` (another engine is alive), `StateError` or `EnvironmentProblem`.
+    `cascade_file` is the plan. The folder of `state_file` is the project: logs, settings and `.nova` are in it, and
+    tasks run in it. Raises `InputError` (the plan or the settings cannot be used; `FileNotFoundError` if missing),
+    `RunLockedError` (another engine is running), `StateError` or `EnvironmentProblem`.
     """
 
     def __init__(
@@ -56,32 +56,32 @@ class Orchestrator:
 
     @property
     def cascade(self) -> Cascade:
-        """The plan as it is now."""
+        """The current plan."""
         return self.board.cascade
 
     @property
     def board(self) -> Board:
-        """What could start now."""
+        """The board, which knows what could start now."""
         return self._run.parts.board
 
     @property
     def store(self) -> Store:
-        """The run's memory."""
+        """The store, which holds the state of the run."""
         return self._run.parts.store
 
     @property
     def observers(self) -> Observers:
-        """Those who follow the run; more may be added."""
+        """The observers of the run; more may be added."""
         return self._run.observers
 
     @property
     def active(self) -> dict[str, Attempt]:
-        """The attempts in flight, by task id."""
+        """The running attempts, by task id."""
         return self._run.parts.active
 
     @property
     def max_workers(self) -> int:
-        """How many tasks run at once at most."""
+        """The highest number of tasks that run at once."""
         return self._run.admission.jobs
 
     @max_workers.setter
@@ -95,20 +95,20 @@ class Orchestrator:
         self.store.listeners.append(listener)
 
     def post(self, command: Command, answer: Callable[[Reply], object] | None = None) -> None:
-        """Ask the engine for something; safe from any thread. `answer` is called on the engine's thread."""
+        """Post a command to the engine; safe from any thread. `answer` is called on the engine's thread."""
         self._run.commands.posted.append((command, answer))
         self._wake()
 
     def stop(self, kill: bool = False) -> None:
-        """End the run: start nothing more and end the workers gracefully; again, or with `kill`: at once.
+        """End the run: start no tasks and end the workers gracefully; the second time, or with `kill`, immediately.
 
-        Safe in a signal handler. What was interrupted will run again in the next run.
+        Safe in a signal handler. Interrupted tasks run again in the next run.
         """
         self._run.admission.stop(kill)
         self._wake()
 
     def detach(self) -> None:
-        """Leave the run: the workers go on, and the next engine takes them over; safe from any thread."""
+        """Leave the run: workers continue, and the next engine takes them over; safe from any thread."""
         self._loop.detached = True
         self._wake()
 
@@ -117,23 +117,23 @@ class Orchestrator:
             self._run.parts.executor.wake()
 
     def snapshot(self) -> Snapshot:
-        """What is so right now, immutable; safe from any thread."""
+        """Returns the current state, immutable; safe from any thread."""
         return Snapshot.of(self.cascade, self.store.snapshot(), self.max_workers, self._host.clock.now())
 
     # step by step
 
     @property
     def active_workers(self) -> Mapping[str, ActiveWorker]:
-        """The workers in flight right now, by task id."""
+        """The running workers, by task id."""
         return {task_id: ActiveWorker(self, attempt) for task_id, attempt in self.active.copy().items()}
 
     def get_ready_tasks(self) -> list[str]:
-        """Ids that are pending with all dependencies completed, in plan order, as the state file has it now."""
+        """Returns the pending tasks whose dependencies are completed, in plan order, from the current state file."""
         self.board.merge_outside()
         return self.board.ready()
 
     def start_worker(self, task_id: str) -> ActiveWorker:
-        """Start one task now, whatever the limits. Raises `UsageError` if it is not ready."""
+        """Start one task now, regardless of limits. Raises `UsageError` if it is not ready."""
         if task_id not in self.get_ready_tasks():
             raise UsageError(f"{task_id} is not ready to start", hint=f"`nova why {task_id}` tells what it waits for")
         with self.turns.taken():
@@ -142,7 +142,7 @@ class Orchestrator:
             return ActiveWorker(self, self._run.starter.start(task_id))
 
     def monitor_workers(self, timeout: float = 0.0) -> None:
-        """Take in what happened to the running workers, waiting up to `timeout` seconds for something to happen."""
+        """Handle what happened to the running workers, waiting up to `timeout` seconds for something to happen."""
         with self.turns.taken():
             self._begin().turn(timeout, start=False)
             self.store.flush()
@@ -152,7 +152,7 @@ class Orchestrator:
         return self._loop
 
     def get_status_summary(self) -> dict[str, int]:
-        """Counts: total_tasks, completed, failed, in_progress, pending, active_workers."""
+        """Returns the counts total_tasks, completed, failed, in_progress, pending, active_workers."""
         self.board.merge_outside()
         counts = dict.fromkeys(("completed", "failed", "in_progress", "pending"), 0)
         tasks = [task for task in self.cascade.tasks.values() if not task.gate]
@@ -163,23 +163,24 @@ class Orchestrator:
     # the run
 
     def require_commands(self) -> None:
-        """Raise `EnvironmentProblem` if what the tasks run that are left is not there; `run` does so first of all."""
+        """Raise `EnvironmentProblem` if a command or agent of a remaining task is missing; `run` checks this first."""
         self._run.require_commands()
 
     def run(self, check_interval: float = 2.0, max_iterations: int | None = None) -> RunResult:
-        """Run until nothing more can start and nothing runs; never sleeps longer than `check_interval` seconds.
+        """Run until no task runs and no more can start; a turn sleeps at most `check_interval` seconds.
 
-        An exit wakes it at once. Workers go on when `max_iterations` turns are over, or Ctrl-C breaks it off.
+        The end of a worker wakes it immediately. Workers continue after `max_iterations` turns, or if Ctrl-C interrupts
+        the run.
         """
         with self.turns.taken(), closing(self):
             return self._loop.run(check_interval, max_iterations)
 
     def apply(self, command: Command) -> Reply:
-        """Carry out a command now, on the calling thread; with an engine running, `post` it instead."""
+        """Carry out a command now, on the calling thread; while an engine runs, use `post` instead."""
         return self._run.commands.apply(command)
 
     def cancel_without_engine(self, command: Command) -> Reply:
-        """End workers that an engine left behind when it died, and wait until they are gone."""
+        """End workers that a dead engine left behind, and wait until they are gone."""
         self._loop.begin(announced=False)
         reply = self.apply(command)
         while any(task_id in self.active for task_id in command.ids or self.active):
@@ -188,7 +189,7 @@ class Orchestrator:
         return reply
 
     def see_to(self, command: Command) -> None:
-        """Take a turn, for a command that was posted; once closed, end its workers with another engine on the run."""
+        """Take a turn for a posted command; once closed, end the command's workers with a second engine on the run."""
         if not self._is_closed:
             self.monitor_workers(_PATIENCE)
             return
@@ -199,12 +200,12 @@ class Orchestrator:
             self.active.pop(task_id, None)
 
     def close(self) -> None:
-        """Let go of the run; workers that are alive go on, and the next engine takes them over."""
+        """Release the run; workers continue, and the next engine takes them over."""
         self._is_closed = True
         self._run.close()
 
 
-if __name__ == "__main__":  # as a program it is a face, and may know the others: `nova run` without the interface
+if __name__ == "__main__":  # run as a program, it may import the command line: `nova run` without the interface
     from nova_core.cli.app import run_cli
 
     about = "Run the plan and print its progress, as `nova run --no-ui` does."

@@ -1,1 +1,1 @@
-"""The engine: one loop that starts tasks, hears how they ended, and decides what comes next."""
+"""The engine: one loop that starts tasks, handles how they ended, and decides what starts next."""

@@ -1,4 +1,4 @@
-"""The workers of an engine for the program that drives it: who is at work, and how to end one from any thread."""
+"""Running workers as a driving program sees them, and how to end one from any thread."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nova_core.engine.attempts.attempt import Attempt
 if TYPE_CHECKING:
     from nova_core.orchestrator import Orchestrator
 
-_PATIENCE = 0.1  # seconds until somebody who waits looks again
+_PATIENCE = 0.1  # seconds between two attempts to take the engine's turn
 
 
 class Turns:
-    """One thread at a time turns the engine; others wait until it has left."""
+    """Allows one thread at a time to turn the engine; the others wait until it has finished."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -26,12 +26,13 @@ class Turns:
 
     @property
     def are_mine(self) -> bool:
-        """Whether the calling thread is the one that turns the engine now."""
+        """True if the calling thread is turning the engine now."""
         return self._owner == threading.get_ident()
 
     @contextmanager
     def taken(self, timeout: float = -1.0) -> Iterator[bool]:
-        """Turn the engine inside; False if another thread still does so after `timeout` seconds (negative: wait)."""
+        """Turn the engine inside; yields False if another thread holds it after `timeout` seconds (negative: no
+        limit)."""
         if not self._lock.acquire(timeout=timeout):
             yield False
             return
@@ -44,7 +45,7 @@ class Turns:
 
 
 class ActiveWorker:
-    """A task's worker in flight, as `Orchestrator.active_workers` gives it. Safe from any thread."""
+    """A running worker, as returned by `Orchestrator.active_workers`. Safe to use from any thread."""
 
     __slots__ = ("_attempt", "_engine")
 
@@ -54,32 +55,32 @@ class ActiveWorker:
 
     @property
     def task_id(self) -> str:
-        """The task it works on."""
+        """The id of the worker's task."""
         return self._attempt.task_id
 
     @property
     def pid(self) -> int | None:
-        """Its process; None until the engine has heard that it runs, in a turn after `start_worker`."""
+        """The worker's process id; None until the engine, in a turn after `start_worker`, has seen it start."""
         return self._attempt.pid
 
     @property
     def log_path(self) -> Path:
-        """The absolute path of what it prints."""
+        """The absolute path of the worker's log."""
         return self._engine.project.latest_log(self.task_id)
 
     def is_alive(self) -> bool:
-        """Whether it is at work: until its processes have ended, its criteria are checked and the task is settled."""
+        """Returns True until the processes have ended, the criteria are checked and the task has its result."""
         return self._engine.active.get(self.task_id) is self._attempt
 
     def terminate(self) -> None:
-        """End its whole process tree: SIGTERM, then SIGKILL after the run's `grace`. Its task fails as cancelled.
+        """End the whole process tree: SIGTERM, then SIGKILL after the run's `grace`. The task fails as cancelled.
 
-        As with `nova cancel`, the task is not tried again until `nova retry`; a run that goes on does so without it.
-        Returns when nothing of the worker is left and the state says so. On the thread that turns the engine (in a
-        listener, a signal handler) it returns at once, and the engine sees to it in its next turns.
+        As with `nova cancel`, the task is not retried until `nova retry`; the run continues without it. Returns when no
+        process of the worker is left and the state shows it. On the thread that turns the engine (in a listener or a
+        signal handler) it returns at once, and the engine ends the worker in its next turns.
 
-        When the engine is closed, or Ctrl-C broke off its `run`, it takes the run up again for as long as this needs,
-        and may raise what `Orchestrator` raises: `RunLockedError` if another engine has taken over.
+        If the engine is closed, or Ctrl-C interrupted its `run`, this call reopens the run for as long as it needs and
+        may raise what `Orchestrator` raises: `RunLockedError` if another engine has taken over.
         """
         command = Command(CommandKind.CANCEL, (self.task_id,))
         if self.is_alive():

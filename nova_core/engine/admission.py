@@ -1,4 +1,4 @@
-"""May a task start now, and if not, what does it wait for? For a worker, the budget, a provider, an input, a person."""
+"""Decides whether a task may start now, or waits for a worker, the budget, a provider, an input or a person."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nova_core.engine.attempts.lifecycle import Attempts
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
 
-_DISK_PATIENCE = 10.0  # seconds to wait for a disk that refuses, once nothing runs
+_DISK_PATIENCE = 10.0  # seconds to wait for a disk that cannot be written, while no task runs
 
 
 class Wait(Enum):
-    """What the task whose turn it was waits for."""
+    """What the next task in the queue waits for."""
 
     MISSING = "an input, or a dependency the plan has not got"
     PROVIDER = "a provider that is left alone"
@@ -22,9 +22,9 @@ class Wait(Enum):
 
 
 class Admission:
-    """Judges whether tasks may start. `jobs` is how many may run at once.
+    """Decides whether tasks may start. At most `jobs` tasks run at once.
 
-    `stops` counts the requests to end the run; it may grow in a signal handler.
+    `stops` counts the requests to end the run; a signal handler may increase it.
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class Admission:
 
     @property
     def free(self) -> int:
-        """How many more may run."""
+        """The number of tasks that may start beside the running ones."""
         return self.jobs - len(self._running)
 
     def stop(self, kill: bool) -> None:
-        """Let nothing more start, and have the workers ended; the second time, or with `kill`, at once."""
+        """Start no more tasks and end the workers; the second time, or with `kill`, immediately."""
         self.stops += 2 if kill else 1
 
     def is_open(self) -> bool:
-        """Whether anything may start now."""
+        """Returns True if a task may start now."""
         if self.free <= 0 or self.stops:
             return False
         self.watch_budget()
@@ -66,19 +66,20 @@ class Admission:
         return not self._store.run.paused and self._store.disk_error is None
 
     def is_final(self) -> bool:
-        """Whether nothing new will start any more in this run."""
+        """Returns True if no more tasks will start in this run."""
         return bool(self.stops) or self._budget.is_over or self._has_failed_fast()
 
     def _has_failed_fast(self) -> bool:
         return self._parts.config.fail_fast and self._attempts.failed > 0
 
     def watch_budget(self) -> None:
-        """Look at what running tasks have cost by now, and end them if that is all there is to spend."""
+        """Check the cost of running tasks, and end the attempts once the budget is spent."""
         if self._budget.limit is not None and (why := self._budget.newly_reached()):
             self._attempts.end_costly(why)
 
     def admit(self, task_id: str) -> Grant | Wait:
-        """Whether the task that was taken from the queue may start, and at what cost; if not, it is kept back."""
+        """Returns a grant if the task taken from the queue may start; otherwise holds it back and returns the
+        reason."""
         task = self._parts.board.cascade.tasks[task_id]
         if (task.inputs or task.missing) and self._inputs.keep_back(task):
             return Wait.MISSING
@@ -93,12 +94,12 @@ class Admission:
         return grant or Wait.BUDGET
 
     def put_back(self, task_id: str) -> None:
-        """The task did not start: it is as it was before it was taken from the queue."""
+        """The task did not start: restore it to the state it had in the queue."""
         self._parts.board.leave(task_id)
         self._parts.board.offer(task_id)
 
     def disk_is_hopeless(self) -> bool:
-        """Whether the disk has refused for longer than Nova waits with nothing running."""
+        """Returns True if writing has failed for longer than Nova waits while no task runs."""
         now = self._parts.clock.monotonic()
         if self._store.disk_error is None:
             self._disk_since = None

@@ -1,4 +1,4 @@
-"""Carries out what a person asks: on a live engine, or on the state alone when none runs."""
+"""Carries out a person's commands: on a running engine, or on the state alone if none runs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Answer = Callable[[Reply], object]
 
 
 class CommandHandler:
-    """Applies commands to a run, whether it goes on or nobody has begun it yet. Those that other threads post are
-    carried out in the engine's own time."""
+    """Applies commands to a run, started or not. Commands posted by other threads are carried out in the engine's
+    loop."""
 
     def __init__(self, parts: Parts, attempts: Attempts, rate_limits: RateLimits, admission: Admission) -> None:
         self._board = parts.board
@@ -32,7 +32,7 @@ class CommandHandler:
         self.posted: deque[tuple[Command, Answer | None]] = deque()
 
     def apply_posted(self) -> None:
-        """Carry out what was posted, and answer it."""
+        """Carry out the posted commands, and answer each."""
         while self.posted:
             command, answer = self.posted.popleft()
             reply = self.apply(command)
@@ -40,7 +40,7 @@ class CommandHandler:
                 answer(reply)
 
     def apply(self, command: Command) -> Reply:
-        """Carry out one command; a refusal changes nothing for the tasks it names."""
+        """Carry out one command; the tasks of a rejected command stay unchanged."""
         if command.kind is CommandKind.JOBS:
             return self._set_jobs(command.text)
         if command.kind is CommandKind.STOP:

@@ -1,4 +1,4 @@
-"""The engine reads its inbox: commands are carried out and answered, reports believed only from whom they are about."""
+"""Reads the inbox; a report is accepted only for the running attempt it names; a token, if sent, must match."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nova_core.state.events import EventKind
 
 
 class InboxReader:
-    """Applies each message once and removes it. `secret` is what the tokens of attempts are made from."""
+    """Applies each message once and removes it. The tokens of attempts are derived from `secret`."""
 
     def __init__(self, parts: Parts, secret: bytes, attempts: Attempts, commands: CommandHandler) -> None:
         self._inbox = Inbox(parts.project.inbox_dir, parts.disk)
@@ -23,11 +23,11 @@ class InboxReader:
         self._taken: dict[str, Reply | None] = {}  # applied, but perhaps not yet on disk
 
     def begin(self) -> None:
-        """The engine starts: drop answers that nobody fetched."""
+        """The engine starts: delete answers that were never fetched."""
         self._inbox.sweep()
 
     def read(self) -> None:
-        """Take in every message that waits. What it changed is on disk before it is answered and removed."""
+        """Apply every message in the inbox. Its changes are on disk before it is answered and removed."""
         try:
             for name, message in self._inbox.read():
                 if name not in self._taken:
@@ -52,7 +52,8 @@ class InboxReader:
         return None
 
     def _distrust(self, report: WorkerReport) -> str | None:
-        """Why the report is not believed. One without a token is a person's, by hand; a wrong token is a stranger's."""
+        """Returns why the report is rejected, or None. A report without a token is accepted as one that a person
+        sent."""
         attempt = self._active.get(report.task)
         if attempt is None or attempt.number != report.attempt or report.run != self._store.run.id:
             return "not about a running attempt"

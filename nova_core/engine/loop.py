@@ -1,4 +1,4 @@
-"""The loop of an engine: it starts what may start, sleeps in `executor.wait`, and takes in what happened meanwhile."""
+"""The engine's loop: it starts ready tasks, sleeps in `executor.wait`, and handles what happened meanwhile."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from nova_core.runs.result import RunResult, summarize
 from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
 
-_LOOK = 0.1  # seconds between looks at the inbox and at the state file
-_TAIL = 1.0  # seconds between looks at the logs of running tasks
-_PATIENCE = 1.0  # seconds of a turn that waits for the disk
+_LOOK = 0.1  # seconds between checks of the inbox and the state file
+_TAIL = 1.0  # seconds between reads of the logs of running tasks
+_PATIENCE = 1.0  # longest turn, in seconds, that waits for the disk
 
 
 class Loop:
-    """Begins a run and goes on with it, turn by turn.
+    """Begins a run and continues it, turn by turn.
 
-    `stopping` counts the requests to end the run that were obeyed; `detached` has it left, and may be set any time.
+    `stopping` counts the requests to end the run that were carried out; setting `detached` ends the loop and leaves the
+    workers running.
     """
 
     def __init__(self, run: Run) -> None:
@@ -35,7 +36,7 @@ class Loop:
         self.detached = False
 
     def begin(self, *, announced: bool = True) -> None:
-        """Take over what an earlier engine left, once; `announced` unless this is only to end it."""
+        """Take over what an earlier engine left, once; `announced` is False if the run is only taken over to end it."""
         if self._has_begun:
             return
         if announced:
@@ -46,7 +47,7 @@ class Loop:
         self._run.begin(announced=announced)
 
     def run(self, longest: float, most: int | None) -> RunResult:
-        """Turn until the run is over, but `most` times, and finish it; a turn sleeps for `longest` seconds at most."""
+        """Turn until the run is over, at most `most` times, and finish it; a turn sleeps at most `longest` seconds."""
         began = self._run.parts.clock.monotonic()
         self.begin()
         turns = 0
@@ -56,13 +57,13 @@ class Loop:
         return self._finish(began)
 
     def turn(self, longest: float, *, start: bool = True) -> None:
-        """Start what may start, if that is wanted, and wait up to `longest` seconds for something to happen."""
+        """Start ready tasks if `start` is set, then wait up to `longest` seconds for something to happen."""
         run = self._run
         if start:
             self._start_ready()
         reports = run.parts.executor.wait(self._timeout(longest))
         if reports:
-            run.inbox.read()  # what a worker said before it ended comes before its end
+            run.inbox.read()  # a worker's messages are handled before its end
         for report in reports:
             self._attempts.handle(report)
             self._look_for_inputs()
@@ -78,7 +79,7 @@ class Loop:
         self._store.tick()
 
     def is_over(self) -> bool:
-        """Whether nothing runs and nothing more will start."""
+        """Returns True if no task runs and no more will start."""
         if self._board.running or (self._run.parts.active and not self.stopping):
             return False
         hopeless = self._admission.disk_is_hopeless()
@@ -132,7 +133,7 @@ class Loop:
             self._attempts.interrupt(kill=self.stopping > 1)
 
     def _look_around(self) -> None:
-        """Look at what does not wake the loop: commands, the inbox, the state file, the plan, the logs."""
+        """Check what does not wake the loop: commands, the inbox, the state file, the plan, the logs."""
         run, now = self._run, self._run.parts.clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
@@ -149,7 +150,7 @@ class Loop:
             self._admission.watch_budget()
 
     def _finish(self, began: float) -> RunResult:
-        """Say what the run came to, once that is on disk; `began` is by the steady clock."""
+        """Record the result of the run and return it once it is on disk; `began` is a monotonic time."""
         parts, observers = self._run.parts, self._run.observers
         observers.turn()
         observers.look()
@@ -170,5 +171,5 @@ class Loop:
         return result
 
     def _asked_to_end(self) -> int:
-        """How often somebody wanted the run to end, or to be left."""
+        """Returns the number of requests to end or leave the run."""
         return self._admission.stops + self.detached

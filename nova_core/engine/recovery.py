@@ -1,4 +1,4 @@
-"""What a new engine finds: attempts that went on, ended or never began while no engine ran."""
+"""Recovers what earlier engines left: attempts that still run, ended, or never began while no engine ran."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nova_core.state.schema import CLEARED, Reason, TaskStatus
 def recover(
     parts: Parts, starter: Starter, criteria: CriteriaRunner, rate_limits: RateLimits, reports: Iterable[Report]
 ) -> list[Report]:
-    """Settle what earlier engines left; returns reports that are now to be handled like any other.
+    """Settle what earlier engines left; returns reports to handle like any other.
 
-    Every order in which a kill can leave record, state and events is met here: an attempt the state does not know began
-    (its record says so) counts; one the state knows and no record does never began.
+    A kill can leave record, state and events in any order. An attempt with a record counts as begun, even if the state
+    does not have it; an attempt in the state without a record never began.
     """
     board = parts.board
     by_key = {report.key: report for report in reports}
@@ -55,7 +55,7 @@ def _split(key: str) -> tuple[str, int, int]:
 
 
 def _is_open(board: Board, task_id: str, number: int) -> bool:
-    """Whether the state still waits for the end of this attempt (or has not heard of its start)."""
+    """Returns True if the state still waits for the end of this attempt, or does not have its start."""
     if task_id not in board.cascade.tasks:
         return False
     state = board.state(task_id)
@@ -82,7 +82,7 @@ def _take_over(parts: Parts, starter: Starter, number: int, report: Report) -> R
             "log": log_name(task_id),
         }
     elif state.started_at:
-        with contextlib.suppress(ValueError):  # another program's words
+        with contextlib.suppress(ValueError):  # another program may have written it
             began = seconds(state.started_at)
     patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False, "criteria_met": ()}
     how = f"still running, as pid {report.pid}" if isinstance(report, Started) else "ended while no engine ran"
@@ -92,7 +92,7 @@ def _take_over(parts: Parts, starter: Starter, number: int, report: Report) -> R
 
 
 def _give_up_unknown(parts: Parts, rate_limits: RateLimits) -> None:
-    """Tasks in progress that no holder knows: they never began, if the history tells of their start, else are lost."""
+    """Tasks in progress without a holder never began if the history has their start; otherwise they are lost."""
     board, store = parts.board, parts.store
     history: dict[str, int] | None = None
     for task_id in board.cascade.tasks:

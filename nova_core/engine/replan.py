@@ -1,4 +1,4 @@
-"""A plan that changes while it runs: what is new comes in, what runs keeps its words, what is done stays done."""
+"""Plan changes during a run: new tasks are added, running tasks keep their text, done tasks stay done."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from nova_core.plan.sync import accept_plan, grown
 from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
 
-_LOOK = 0.1  # seconds between two looks
-_SHARE = 50  # look at most for a fiftieth of the time
+_LOOK = 0.1  # seconds between two checks
+_SHARE = 50  # spend at most a fiftieth of the time on checks
 
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
 def signature(path: str) -> Signature:
-    """What tells one version of a plan from another: name, time, size and number of its file, or of its folder's."""
+    """Identifies a version of a plan: name, mtime, size and inode of its file, or of each file in its folder."""
     names = [path]
     if os.path.isdir(path):
         found_in = ((at, name) for at, _, files in os.walk(path) for name in files)
         names = [os.path.join(at, name) for at, name in found_in if name.endswith((".md", ".yml", ".yaml"))]
-    elif path.endswith(".jsonl"):  # Beads keeps dependencies beside the issues, if it keeps them apart
+    elif path.endswith(".jsonl"):  # Beads may keep dependencies in a separate file
         names.append(os.path.join(os.path.dirname(path), "dependencies.jsonl"))
     found = []
     for name in sorted(names):
@@ -42,9 +42,9 @@ def signature(path: str) -> Signature:
 
 
 class PlanWatch:
-    """Looks at the plan's file, or folder, and reads it in a thread of its own when it has changed and come to rest.
+    """Watches the plan's file or folder, and reads it in a thread when it has changed and is stable.
 
-    `read` reads the plan; a plan of a hundred thousand lines takes a second, in which the engine has to go on.
+    `read` reads the plan; 100,000 lines take a second, and the engine must not stop meanwhile.
     """
 
     def __init__(self, path: str, read: Callable[[], Cascade], clock: Clock) -> None:
@@ -52,12 +52,12 @@ class PlanWatch:
         self._read = read
         self._clock = clock
         self._known = self._seen = signature(path)
-        self._pause = 0  # looks to leave out: a folder of ten thousand files takes some milliseconds
+        self._pause = 0  # checks to skip: 10,000 files take several milliseconds
         self._thread: threading.Thread | None = None
         self._found: Cascade | NovaError | None = None
 
     def look(self) -> Cascade | NovaError | None:
-        """The new plan, or why it cannot be used, once; None if there is nothing new. Two looks have to agree first."""
+        """Returns the new plan, or why it cannot be used, once; None if unchanged. Two checks must agree first."""
         if self._thread is not None:
             if self._thread.is_alive():
                 return None
@@ -79,7 +79,7 @@ class PlanWatch:
         return None
 
     def last_look(self) -> Cascade | NovaError | None:
-        """The same when the run is about to end: whatever is there now is read at once."""
+        """Returns the same when the run is about to end: the current files are read at once."""
         if self._thread is not None:
             self._thread.join()
             return self.look()
@@ -101,9 +101,9 @@ class PlanWatch:
 
 
 class Replanner:
-    """Takes a changed plan in, between two turns of the engine. One that cannot be used is told once, and left alone.
+    """Applies a changed plan between two turns of the engine. A plan that cannot be used is reported once and ignored.
 
-    `latest` is the plan as it is known now.
+    `latest` is the plan as last read.
     """
 
     def __init__(self, parts: Parts, observers: Observers, watch: PlanWatch, latest: Cascade) -> None:
@@ -115,7 +115,7 @@ class Replanner:
         self.watch = watch
 
     def look(self, *, last: bool = False) -> bool:
-        """Whether a new plan came in; `last` says that the run would end otherwise."""
+        """Returns True if a new plan was applied; set `last` if the run would end otherwise."""
         found = self.watch.last_look() if last else self.watch.look()
         if found is None and self._has_left():
             found = self._latest
@@ -133,7 +133,7 @@ class Replanner:
         return True
 
     def _has_left(self) -> bool:
-        """Whether a task that was at work when its row went has ended: then it goes, too."""
+        """Returns True if a running task that was removed from the plan has ended: it can be removed now."""
         states = self._store.tasks
         return any(states[i].status is not TaskStatus.IN_PROGRESS for i in self._board.leaving if i in states)
 

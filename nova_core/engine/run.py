@@ -1,4 +1,4 @@
-"""A run, built whole: its parts, and all that works on them."""
+"""A run: its parts, and the objects that work on them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from nova_core.text import number_of
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a plan. It holds the project's lock until it is closed; nothing has begun before `begin`."""
+    """One run of a plan. It holds the project's lock until it is closed; nothing starts before `begin`."""
 
     parts: Parts
     observers: Observers
@@ -69,17 +69,17 @@ class Run:
     resources: ExitStack
 
     def open_tasks(self) -> list[Task]:
-        """The tasks of the run that are not completed, in plan order."""
+        """Returns the selected tasks that are not completed, in plan order."""
         board = self.parts.board
         open_ids = (i for i in board.work if board.state(i).status is not TaskStatus.COMPLETED)
         return [board.task(i) for i in sorted(open_ids, key=board.dag.index.__getitem__)]
 
     def require_commands(self) -> None:
-        """Raise `EnvironmentProblem` if what the tasks run that are left is not there."""
+        """Raise `EnvironmentProblem` if a command or agent of a remaining task is missing."""
         self.parts.launcher.require_commands(self.open_tasks(), self.parts.board.cascade.path)
 
     def begin(self, *, announced: bool) -> None:
-        """Take over what an earlier engine left; `announced` says that the run goes on, and does not only end it."""
+        """Take over what an earlier engine left; `announced` is False if the run is only taken over to end it."""
         parts = self.parts
         self.inbox.begin()
         if announced:
@@ -96,7 +96,7 @@ class Run:
         require_disk(parts.store, parts.store.flush())
 
     def _announce(self) -> None:
-        """Say that the run begins, and what to know of it."""
+        """Record the start of the run and its warnings."""
         parts, store, board = self.parts, self.parts.store, self.parts.board
         cascade, work = board.cascade, board.work
         open_tasks = (cascade.tasks[i] for i in work)
@@ -110,12 +110,12 @@ class Run:
         store.record(EventKind.RUN_STARTED, None, text, **of_run)
 
     def close(self) -> None:
-        """Let go of everything; workers that are alive go on, and the next engine takes them over."""
+        """Release all resources; running workers continue, and the next engine takes them over."""
         self.resources.close()
 
 
 def open_run(plan: str, project: Project, config: Config, jobs: int, options: RunOptions, host: Host) -> Run:
-    """The run of a plan in a project, locked, with its state brought up to the plan.
+    """Open the run of a plan in a project: locked, with its state updated to the plan.
 
     Raises `InputError`, `FileNotFoundError`, `RunLockedError`, `StateError` or `EnvironmentProblem`.
     """
@@ -151,7 +151,7 @@ def _read(plan: str, config: Config) -> Cascade:
 def _load(
     plan: str, latest: Cascade, store: Store, config: Config, options: RunOptions
 ) -> tuple[list[str] | None, Board]:
-    """Bring store and plan together; the tasks the state had before, None for a new run, and the board."""
+    """Load the store and update it to the plan. Returns the ids the state had (None for a new run), and the board."""
     store.load()
     require_same_plan(store, latest, plan)
     cascade = as_started(latest, store)

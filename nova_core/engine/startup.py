@@ -1,4 +1,4 @@
-"""What a run is opened with and on: options, the host, folders, the lock, the old run put aside, limits."""
+"""What opening a run needs: options, host, folders, lock, archive of the old run, limits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MakeExecutor = Callable[[Project, str, Mapping[str, str]], Executor]
 
 
 def local_executor(project: Project, run_id: str, environment: Mapping[str, str]) -> Executor:
-    """The executor of this machine."""
+    """Returns the executor that runs jobs on this machine."""
     from nova_core.executors.local import LocalExecutor
 
     return LocalExecutor(project.nova_dir, project.log_dir, run_id=run_id, base_env=environment, cwd=project.root)
@@ -31,7 +31,7 @@ def local_executor(project: Project, run_id: str, environment: Mapping[str, str]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Which tasks a run is about, whether it starts over (`fresh`), whether edited tasks that are done run again."""
+    """Which tasks to run, whether to start over (`fresh`), and whether to rerun edited tasks that are done."""
 
     selection: Selection = field(default_factory=Selection)
     fresh: bool = False
@@ -40,7 +40,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Host:
-    """What an engine stands on: the time, the disk, and what runs its jobs (from project, run id and environment)."""
+    """What an engine needs of its host: clock, disk, and a factory (project, run id, environment) of executors."""
 
     clock: Clock = field(default_factory=Clock)
     disk: Disk = field(default_factory=Disk)
@@ -48,7 +48,8 @@ class Host:
 
 
 def take_lock(project: Project) -> RunLock:
-    """Make the project's folders and hold its run. Raises `RunLockedError`, `EnvironmentProblem` for a bad folder."""
+    """Create the project's folders and lock the run. Raises `RunLockedError`, or `EnvironmentProblem` for a bad
+    folder."""
     try:
         project.make_dirs()
         return RunLock(project.lock_file)
@@ -62,7 +63,7 @@ def take_lock(project: Project) -> RunLock:
 def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
     """Raise `UsageError` if the folder holds the run of another plan.
 
-    Another file is the same plan, moved or grown, as long as they share a task.
+    A different file counts as the same plan, moved or extended, if both have a task in common.
     """
     before = store.project.cascade_file
     same = not before or os.path.normpath(before) == os.path.normpath(plan)
@@ -74,9 +75,9 @@ def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
 
 
 def put_aside(project: Project, now: float, make_executor: MakeExecutor, grace: float) -> None:
-    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is ever deleted.
+    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is deleted.
 
-    Workers of it that are still alive, after a crash, are ended first: they would work beside their successors.
+    Workers that survived a crash are ended first: they would run beside the new ones.
     """
     _end_old_workers(project, make_executor, grace)
     make_dir(project.old_dir)
@@ -106,7 +107,7 @@ def _end_old_workers(project: Project, make_executor: MakeExecutor, grace: float
 
 
 def limits_of(config: Config, cascade: Cascade) -> Limits:
-    """The ceilings of a run: those of the settings, else what the machine has."""
+    """Returns the limits of a run: those of the settings, or what the machine has."""
     phases = ((phase_named(name, cascade.branches), phase) for name, phase in config.phases.items())
     branches = {name: phase.max_parallel for name, phase in phases if name and phase.max_parallel}
     cores = float(os.cpu_count() or 1)

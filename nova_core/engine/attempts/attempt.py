@@ -1,4 +1,4 @@
-"""One attempt in flight: who does it, how far it is, what it has printed so far, which tokens it has used."""
+"""A running attempt: its agent, its phase, what it has printed, and the tokens it has used."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from nova_core.model import Task, TokenUsage
 from nova_core.state.database import AttemptRow
 from nova_core.state.schema import TaskState
 
-_MOST_TOKENS = 10**15  # of a class; what JSON readers and SQLite hold, with room for sums
-_MOMENT = 0.05  # seconds that one look at the logs may take, of all attempts together
-_MOST_READ = 4 << 20  # bytes of one log in one look
-_MOST_OPEN = 200  # logs of commands that are held open; those of agents always are
+_MOST_TOKENS = 10**15  # per class of tokens; JSON readers and SQLite hold this, with room for sums
+_MOMENT = 0.05  # seconds that one read of the logs may take, all attempts together
+_MOST_READ = 4 << 20  # bytes of one log per read
+_MOST_OPEN = 200  # open logs of commands; those of agents always stay open
 _T = TypeVar("_T")
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What an attempt has come to: tokens, and US dollars, None if nobody knows."""
+    """The figures of an attempt: tokens, and cost in US dollars (None if unknown)."""
 
     usage: TokenUsage
     tokens: int
@@ -42,20 +42,20 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class EndedBy(Enum):
-    """Who ends an attempt, if it is not Nova itself for what it has seen."""
+    """Who asked for the attempt to end, unless Nova decided it from the log."""
 
     PERSON = "cancelled"
-    STOP = "interrupted"  # only the run ends: the task is to run again
-    EARLIER_STOP = "interrupted before"  # an earlier engine did, for the end of its run; it may still do well
+    STOP = "interrupted"  # only the run ends: the task will run again
+    EARLIER_STOP = "interrupted before"  # an earlier engine asked, to end its run; the attempt may still succeed
 
 
 class Attempt:
-    """A task's worker at work: `task` by `by`, from its start until it is settled.
+    """An attempt at `task` by the assignment `by`, from its start to its result.
 
-    Its phase: while `ended` is None its process runs; then its log is read to the end; then its criteria are proved, of
-    which `check` is the number (0 before). In each of these it may be `ending`: by whom, or for which verdict of Nova's
-    own. `cap` is what it may cost at most, in US dollars, and what is set aside for it; `session` one of the agent's
-    that it goes on with.
+    Its phases: while `ended` is None, its process runs; then its log is read to the end; then its criteria are checked,
+    and `check` is the number of the current one (0 before). In each phase, `ending` may hold who asked for its end, or
+    the verdict for which Nova ends it. `cap` is its highest cost in US dollars, which the budget reserves for it;
+    `session` is the agent's session it continues.
     """
 
     __slots__ = (
@@ -96,60 +96,60 @@ class Attempt:
         self.files: tuple[str, ...] = ()
 
     def take_up(self, state: TaskState, earlier: Sequence[AttemptRow]) -> None:
-        """Take over what an earlier engine knew: what it was started with, what it told, how it is to end.
+        """Restore what an earlier engine knew: the settings, the reports, and a request to end.
 
-        `earlier` are the attempts of the task in this run that are over.
+        `earlier` are the finished attempts of the task in this run.
         """
         counts = [TokenUsage(*(getattr(row, name) for name in TokenUsage.__struct_fields__)) for row in earlier]
         costs = [row.cost_usd for row in earlier if row.cost_usd is not None]
         self.base_usage = sum(counts, TokenUsage())
         self.base_cost = math.fsum(costs) if costs else None
         self.base_estimated = any(row.estimated for row in earlier)
-        # Without a cap, or from an older Nova: nobody knows what it will come to, so that all that is left is its own.
+        # No cap, or a state of an older Nova: the cost is unknown, so the attempt reserves the whole budget.
         self.cap = math.inf if state.cap is None and (self.by.agent or self.model) else state.cap
         self.ending = EndedBy.EARLIER_STOP if state.interrupted else None
         self.reported, self.files = state.reported, state.files_changed
 
     @property
     def is_asked_to_end(self) -> bool:
-        """Whether a person, or the end of this run, ends it."""
+        """True if a person, or the end of this run, ends the attempt."""
         return self.ending is EndedBy.PERSON or self.ending is EndedBy.STOP
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether it ends only because a run does: then its task is to run again."""
+        """True if the attempt ends only because a run ends: its task will run again."""
         return self.ending is EndedBy.STOP or self.ending is EndedBy.EARLIER_STOP
 
-    # what it has come to
+    # its figures
 
     def figures(self, prices: Mapping[str, Price]) -> Figures:
-        """What it has come to by now."""
+        """Returns the attempt's tokens and cost so far."""
         usage = self.usage
         tokens = usage.total
         return Figures(usage, tokens, self._dollars(usage, tokens, prices), self._is_estimated(tokens))
 
     @property
     def usage(self) -> TokenUsage:
-        """Tokens of this attempt, by its log, or by the agent's own records where the log stops too soon.
+        """Tokens of this attempt, from its log, or from the agent's own records if the log is incomplete.
 
-        What a command reports of itself counts before that, class by class.
+        A command's own report takes precedence, class by class.
         """
         return self.safely(self._usage, TokenUsage())
 
     def cost(self, prices: Mapping[str, Price]) -> float | None:
-        """US dollars of this attempt, None if nobody knows."""
+        """Returns the cost of this attempt in US dollars, None if unknown."""
         usage = self.usage
         return self._dollars(usage, usage.total, prices)
 
     def cost_basis(self, prices: Mapping[str, Price]) -> CostBasis:
-        """Where its cost comes from."""
+        """Returns the source of the cost."""
         if self.records is not None:
             return CostBasis.PRICE_TABLE
         return self.safely(lambda: self.log.cost(prices, self.model)[1], CostBasis.UNPRICED)
 
     @property
     def estimated(self) -> bool:
-        """Whether its tokens and cost are less than certain; a command's are what it says, as far as that was read."""
+        """True if tokens or cost are uncertain; a command's figures are as it reported them."""
         return self._is_estimated(self.usage.total)
 
     def _usage(self) -> TokenUsage:
@@ -183,15 +183,15 @@ class Attempt:
         told = self.by.agent is not None or bool(tokens)
         return told and (bool(self.trouble) or self.safely(lambda: self.log.estimated, True))
 
-    # what it prints; a reader that fails is a fault of its own, and never the run's
+    # its output; a failing parser never fails the run
 
     @property
     def trouble(self) -> str:
-        """What went wrong in reading the log, if anything did."""
+        """What went wrong in reading the log; empty if nothing."""
         return self.trouble_of_own or self.log.trouble
 
     def look(self, folder: str, clock: Clock, among: int) -> bool:
-        """Take in what it printed since the last look, one of `among` that are looked at; False if that is nothing."""
+        """Read new output; `among` attempts share the time. Returns False if there was none."""
         until = clock.monotonic() + _MOMENT / among
         path = os.path.join(folder, self.log_name)
         read = self.safely(lambda: self.tail.read(path, self.log, _MOST_READ, lambda: clock.monotonic() >= until), True)
@@ -200,9 +200,9 @@ class Attempt:
         return read
 
     def look_at_rest(self, folder: str, clock: Clock, among: int) -> bool:
-        """Go on with the log of one that has ended; whether all is read.
+        """Continue reading the log of an ended attempt; returns True once all of it is read.
 
-        Of one that somebody wants to end only the last words are still read.
+        If the attempt was asked to end, only the end of its log is read.
         """
         self.tail.end()
         self.look(folder, clock, among)
@@ -217,13 +217,13 @@ class Attempt:
         return True
 
     def outcome(self, exit_code: int | None, prices: Mapping[str, Price]) -> Outcome:
-        """What the log comes to."""
+        """Returns the outcome of the attempt according to its log."""
         return self.safely(lambda: self.log.outcome(exit_code, prices, self.model), None) or Outcome(
             Verdict.FAILED, f"what it printed cannot be judged ({self.trouble})", estimated=True
         )
 
     def take_records(self, found: Records) -> bool:
-        """Believe the agent's own records rather than its log, if they tell more."""
+        """Use the agent's own records instead of the log if they are more complete; returns True if so."""
         more = found.usage.total - self.log.usage.total
         if not self.estimated or more < 0 or (more == 0 and not self.log.unsure):
             return False
@@ -231,7 +231,7 @@ class Attempt:
         return True
 
     def safely(self, ask: Callable[[], _T], otherwise: _T) -> _T:
-        """The answer, or `otherwise` if asking fails: then that is the trouble."""
+        """Returns `ask()`, or `otherwise` if it raises; the error is kept in `trouble_of_own`."""
         try:
             return ask()
         except Exception as error:

@@ -1,4 +1,4 @@
-"""The budget of a run: what tasks have cost, will cost at most, and may cost. US dollars."""
+"""The run's budget: spent, reserved and remaining, in US dollars."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from nova_core.state.schema import TaskStatus
 from nova_core.text import money
 
 Kind = tuple[str | None, str | None]
-_CENT = 1e-6  # sums of floats
+_CENT = 1e-6  # tolerance for sums of floats
 
 
 class Grant(NamedTuple):
-    """What a task may cost at most; as much of the budget is set aside for it."""
+    """The highest cost of an attempt, in US dollars; the budget reserves this amount."""
 
     cap: float | None = None
 
 
 class Budget:
-    """Adds up the store's tasks and the attempts in flight; remembers the dearest attempt of each kind.
+    """Sums the cost of tasks and running attempts; remembers the most expensive attempt of each kind.
 
-    Attempts of earlier engines count, too. `limit` is None for no budget; once it `is_over` nothing that costs anything
-    starts any more in this run.
+    Attempts of earlier engines count. `limit` is None without a budget; once `is_over`, no task that costs money starts
+    in this run.
     """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.limit = parts.config.budget
-        self._has_changed = True  # since it was last looked at
+        self._has_changed = True  # since the last check
         self._dearest: dict[Kind, float] = {}
         past = parts.store.database.attempts() if self.limit is not None else []
         for row in past:
@@ -45,7 +45,7 @@ class Budget:
         self.is_over = False
 
     def _cost_of_gone(self, past: Sequence[AttemptRow]) -> float:
-        """What attempts of this run have cost that no task tells of: their rows have left the plan since."""
+        """Cost of attempts whose tasks have since been removed from the plan."""
         store = self._parts.store
         costs: dict[str, float] = {}
         for row in past:
@@ -54,15 +54,14 @@ class Budget:
         told = {task_id: task.cost_usd or 0.0 for task_id, task in store.tasks.items()}
         return fsum(max(0.0, cost - told.get(task_id, 0.0)) for task_id, cost in costs.items())
 
-    # may it start
+    # admission
 
     def grant(self, task: Task, agents: Sequence[str], workers: int) -> Grant | None:
-        """What a task may spend that these agents may do, or a command that names its model; None if it must not start
-        while others run, or any more (then the budget `is_over`).
+        """Reserve money for a task. None: it must wait for running tasks, or the budget is used up (`is_over`).
 
-        What runs counts with what is set aside for it. A task takes its cap, else its share of what is left for the
-        `workers` that are free, but no less than the dearest of its kind has cost; where nobody knows yet, it runs
-        alone, for then all that is left is its own.
+        Reservations of running attempts count as spent. The grant is the task's cap; without one, its share of the
+        remaining budget among the `workers` that are free, but at least what the most expensive attempt of its kind
+        cost. If that is unknown, the task runs alone and may spend the whole remaining budget.
         """
         cap = task.budget if task.budget is not None else self._parts.launcher.cap_of(task)
         if self.limit is None:
@@ -79,7 +78,8 @@ class Budget:
         return None
 
     def newly_reached(self) -> str | None:
-        """Why agents at work are to be ended, said once: the budget is spent. Counts only when a cost has changed."""
+        """Returns once, when the budget is spent, why running agents must end. Recalculates only if a cost has
+        changed."""
         if self.limit is None or self.is_over or not self._has_changed:
             return None
         self._has_changed = False
@@ -95,21 +95,22 @@ class Budget:
         self._parts.store.record(EventKind.BUDGET_REACHED, None, text)
 
     def _spent(self) -> float:
-        """What the run has cost so far, running tasks included, as far as anybody knows."""
+        """Returns the known cost of the run so far, running tasks included."""
         return self._gone + fsum(task.cost_usd or 0.0 for task in self._parts.store.tasks.values())
 
     def _committed(self) -> float:
-        """What is spent, and what else is set aside for attempts that run."""
+        """Returns what is spent plus what is reserved for running attempts."""
         prices, active = self._parts.prices, self._parts.active.values()
         return self._spent() + fsum(max(0.0, (one.cap or 0.0) - (one.cost(prices) or 0.0)) for one in active)
 
     def _expected(self, task: Task, agents: Sequence[str]) -> float | None:
-        """What the dearest attempt of its kind (agent and model) has cost so far; None if there is none."""
+        """Returns the highest cost of an attempt of this kind (agent and model); None if there is none."""
         known = [cost for name in agents or (None,) if (cost := self._dearest.get((name, task.model))) is not None]
         return max(known, default=None)
 
     def _sharers(self, most: int) -> int:
-        """How many tasks may want a part of what is left, `most` at most: those that wait and can cost anything."""
+        """Returns the number of waiting tasks that can cost money, from 1 to `most`; they share the remaining
+        budget."""
         board = self._parts.board
         states = ((i, board.state(i)) for i in board.work)
         waiting = (i for i, state in states if state.status is TaskStatus.PENDING and not state.blocked_by)
@@ -119,19 +120,20 @@ class Budget:
         task = self._parts.board.task(task_id)
         return bool(task.model or self._parts.launcher.agents_of(task))
 
-    # what attempts come to
+    # the cost of attempts
 
     def cost_so_far(self, attempt: Attempt, figures: Figures) -> float | None:
-        """What the attempt's task has cost by now; a lower bound if nobody knows what some attempt did."""
+        """Returns the cost of the attempt's task so far; a lower bound if the cost of an attempt is unknown."""
         if figures.cost is None:
             return attempt.base_cost
         self._has_changed = True
         return figures.cost + (attempt.base_cost or 0.0)
 
     def remember(self, agent: str | None, task_id: str, cost: float, tokens: int) -> None:
-        """An attempt is over. Its kind is told by the model that the plan names: more is not known of the next one.
+        """Record the cost of a finished attempt.
 
-        One that cost nothing tells something only if it did anything.
+        Kinds are keyed by agent and planned model, the only facts known before a start. An attempt without cost counts
+        only if it used tokens.
         """
         if cost or tokens:
             task = self._parts.board.cascade.tasks.get(task_id)

@@ -1,4 +1,4 @@
-"""Which files and which commit an attempt has to show, by git and by its worker's word."""
+"""The commit and the changed files of an attempt, from git and from the worker's reports."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from nova_core.git import repository as git
 
 
 class ChangedFiles:
-    """Tells the changes of attempts apart that work in the same folder at the same time."""
+    """Separates the changes of attempts that work in the same folder at the same time."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._root = parts.project.root
         self._in_git = git.find_repository(self._root) is not None
-        self._over: list[tuple[float, tuple[str, ...]]] = []  # when agents ended, and what they said they changed
+        self._over: list[tuple[float, tuple[str, ...]]] = []  # when agents ended, and the files they reported
 
     def base_commit(self) -> str | None:
-        """The commit an attempt that starts now begins from."""
+        """Returns the current commit, from which a new attempt starts."""
         return git.head(self._root) if self._in_git else None
 
     def patch(self, attempt: Attempt) -> dict[str, Any]:
-        """Commit and files, by git and by the worker's word; what others say is theirs is not this one's."""
+        """Returns the patch with commit and files; files that other agents reported as theirs are left out."""
         told = self._told(attempt)
         if not self._in_git:
             return {"files_changed": told} if told else {}
@@ -35,11 +35,11 @@ class ChangedFiles:
         return {"commit_sha": sha, "files_changed": tuple(dict.fromkeys((*own, *told)))}
 
     def remember(self, attempt: Attempt) -> None:
-        """An agent's attempt is over: what it says it changed is nobody else's who worked at the same time."""
+        """Remember the files a finished agent reported: they do not count for attempts that ran at the same time."""
         self._over.append((self._parts.clock.now(), self._told(attempt)))
 
     def _told_by_others(self, attempt: Attempt) -> set[str]:
-        """Files that agents working at the same time say they changed; the rest of a shared work tree is anybody's."""
+        """Returns files that agents running at the same time reported; any other change may belong to this attempt."""
         active = self._parts.active.values()
         oldest = min([attempt.started, *(other.started for other in active)])
         self._over = [(ended, files) for ended, files in self._over if ended >= oldest]
@@ -47,7 +47,7 @@ class ChangedFiles:
         return told.union(*(files for ended, files in self._over if ended >= attempt.started))
 
     def _told(self, attempt: Attempt) -> tuple[str, ...]:
-        """Files that the worker says it changed, from the project root where they are below it."""
+        """Returns the files the worker reported, relative to the project root if they are below it."""
         if not (attempt.files or attempt.log.files):
             return ()
         root = str(self._root) + os.sep

@@ -1,4 +1,4 @@
-"""Evidence: outputs that must exist, then criteria whose commands must succeed, one after the other."""
+"""Checks outputs, which must exist, then criteria, whose commands must succeed, one after the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nova_core.state.schema import Reason
 
 
 class CriteriaRunner:
-    """Proves that an attempt's work is there, and finishes it. `recovered` holds what earlier checks came to."""
+    """Checks an attempt's work, and finishes it. `recovered` holds reports of checks that an earlier engine started."""
 
     def __init__(self, parts: Parts, finisher: Finisher) -> None:
         self._parts = parts
@@ -22,7 +22,7 @@ class CriteriaRunner:
         self.recovered: dict[str, Report] = {}
 
     def begin(self, attempt: Attempt) -> None:
-        """The attempt's process did well: look at its outputs, then at its criteria."""
+        """The attempt's process succeeded: check its outputs, then its criteria."""
         failed = self._missing_outputs(attempt)
         if failed is not None:
             self._finish(attempt, failed)
@@ -40,11 +40,11 @@ class CriteriaRunner:
         return Failure(Reason.MISSING_OUTPUTS, "; ".join(problems)) if problems else None
 
     def _next(self, attempt: Attempt) -> None:
-        """Prove the next criterion that carries a command, or finish when all hold."""
+        """Check the next criterion that has a command, or finish if all are met."""
         criteria = attempt.task.criteria
         for number in range(attempt.check + 1, len(criteria) + 1):
             if criteria[number - 1].command:
-                if attempt.is_asked_to_end:  # too late for the process before this one
+                if attempt.is_asked_to_end:  # the request came too late for the process before
                     self._finish(attempt, Failure(Reason.CANCELLED, "cancelled"))
                 else:
                     self._begin_one(attempt, number, criteria[number - 1])
@@ -71,7 +71,7 @@ class CriteriaRunner:
         self._parts.executor.submit(job)
 
     def over(self, attempt: Attempt, ended: Ended) -> None:
-        """A criterion's command has ended."""
+        """Handle the end of a criterion's command."""
         criterion = attempt.task.criteria[attempt.check - 1]
         failed = failure(ended, self._parts.config.check_timeout or 0.0)
         if failed is None:

@@ -1,4 +1,4 @@
-"""What becomes of a task whose attempt is over: it is decided first, then written down."""
+"""Decides what to do with a task whose attempt is over, then records it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECT
 
 
 class Finisher:
-    """Finishes attempts and lets the board go on. `failed` counts the tasks that failed for good."""
+    """Finishes attempts and updates the board. `failed` counts the tasks that failed for good."""
 
     def __init__(self, parts: Parts, ledger: Ledger, rate_limits: RateLimits, retries: Retries) -> None:
         self._parts = parts
@@ -34,7 +34,7 @@ class Finisher:
         self.failed = 0
 
     def finish(self, attempt: Attempt, failed: Failure | None) -> None:
-        """The attempt is over, and failed or not: decide what becomes of its task, write it down, free what it held."""
+        """Finish an attempt, failed or not: decide what to do with its task, record it, release what it held."""
         del self._parts.active[attempt.task_id]
         self._board.leave(attempt.task_id)
         figures = attempt.figures(self._parts.prices)
@@ -57,7 +57,7 @@ class Finisher:
         return NeedsApproval() if attempt.task.approval else Completed()
 
     def _decide(self, attempt: Attempt, failed: Failure, figures: Figures) -> Decision:
-        """Whether the task of an attempt that failed is to run again, when and why."""
+        """Decides whether the task of a failed attempt runs again, when and why."""
         task_id = attempt.task_id
         if failed.reason is Reason.CANCELLED and attempt.is_interrupted:
             return Again(EventKind.TASK_RESET, f"{task_id} was interrupted; it will run again")
@@ -89,7 +89,7 @@ class Finisher:
     # write
 
     def _write(self, task_id: str, decision: Decision, patch: dict[str, Any]) -> None:
-        """Record the decision with what the attempt came to, and let the board go on."""
+        """Record the decision with the attempt's figures, and update the board."""
         record = self._store.record
         if isinstance(decision, Completed):
             record(
@@ -114,7 +114,7 @@ class Finisher:
             self._board.fail(task_id, text, **{**patch, **decision.patch, "current_step": None})
 
     def open_gate(self, task_id: str) -> None:
-        """What a gate stands for is done: let those behind it go, if the outputs of those before it are all there."""
+        """Open a gate whose tasks are done, if all their outputs exist; otherwise it fails."""
         absent = missing(self._board.task(task_id).outputs, self._parts.project.root)
         self._board.leave(task_id)
         if absent:

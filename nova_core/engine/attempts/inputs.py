@@ -1,4 +1,4 @@
-"""Tasks whose turn it is while something they need is not there: an input, or a dependency the plan has not got."""
+"""Holds back tasks that lack something they need: an input, or a dependency that the plan does not have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nova_core.state.events import EventKind
 
 
 class MissingInputs:
-    """Keeps such tasks back, and lets them go as soon as what they need is there. `waiting` are those kept back."""
+    """Holds such tasks back, and queues them as soon as what they need exists. `waiting` are the tasks held back."""
 
     def __init__(self, parts: Parts) -> None:
         self._store = parts.store
@@ -19,7 +19,7 @@ class MissingInputs:
         self.waiting: dict[str, None] = {}
 
     def keep_back(self, task: Task) -> bool:
-        """Whether something that the task needs is missing; then it waits, and its state says for what."""
+        """Returns True if something the task needs is missing; then it waits, and its state lists what is missing."""
         missing = self._missing(task)
         if not missing:
             return False
@@ -31,7 +31,7 @@ class MissingInputs:
         return True
 
     def look(self) -> None:
-        """See whether what was missing is there now."""
+        """Check again for what was missing."""
         for task_id in list(self.waiting):
             task = self._board.cascade.tasks.get(task_id)
             if task is None or not self._missing(task):

@@ -1,4 +1,4 @@
-"""Whether an attempt came to anything: by its log while it runs, by its end and its log when it is over."""
+"""Judges an attempt: by its log while it runs, by its exit and its log when it has ended."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nova_core.state.events import EventKind
 
 
 class Judge:
-    """Tells why an attempt fails, and sets its verdict."""
+    """Decides why an attempt fails, and sets its verdict."""
 
     def __init__(self, parts: Parts, rate_limits: RateLimits) -> None:
         self._parts = parts
         self._rate_limits = rate_limits
 
     def hopeless(self, attempt: Attempt) -> Ending | None:
-        """Why it cannot come to anything any more, or costs more than it may; None while there is hope."""
+        """Returns why the attempt cannot succeed or has reached its cap; None otherwise."""
         if attempt.log.hopeless is not None or attempt.cap is None:
             return attempt.log.hopeless
         spent = attempt.cost(self._parts.prices) or 0.0
@@ -28,7 +28,7 @@ class Judge:
         return reached if spent >= attempt.cap else None
 
     def failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
-        """Why it failed, all that it printed being known; None if it did well."""
+        """Returns why the attempt failed, once its whole log is read; None if it succeeded."""
         self._recover_tokens(attempt)
         limit = self._limit(attempt, ended)
         if ending := self._ended_by_nova(attempt, ended):
@@ -43,7 +43,7 @@ class Judge:
         return agent_failure(ended, outcome, limit)
 
     def _ended_by_nova(self, attempt: Attempt, ended: Ended) -> Ending | None:
-        """Why Nova itself ended it; of an attempt that was adopted only its log tells that."""
+        """Returns why Nova ended the attempt; for an adopted attempt only its log shows that."""
         if ended.reason is not EndReason.CANCELLED or attempt.is_asked_to_end:
             return None
         if isinstance(attempt.ending, Ending):
@@ -58,7 +58,7 @@ class Judge:
         return job_limit or 0.0
 
     def _recover_tokens(self, attempt: Attempt) -> None:
-        """Ask the agent's own records for what its log does not tell: tokens of a killed run, the model."""
+        """Read the agent's own records for what its log lacks: the model, or the tokens of a killed run."""
         if attempt.by.agent is None or not attempt.log.judges or not (attempt.estimated or attempt.log.model is None):
             return
         session = attempt.log.session_id or attempt.session

@@ -1,4 +1,4 @@
-"""What an attempt came to: time, tokens, cost, files, as the task's state and the history keep them."""
+"""The figures of an attempt (time, tokens, cost, files) for the task's state and the history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nova_core.state.database import AttemptRow
 
 
 class Ledger:
-    """Writes down what attempts come to, while they run and when they are over."""
+    """Records the figures of attempts, while they run and when they end."""
 
     def __init__(self, parts: Parts, budget: Budget, changed: ChangedFiles) -> None:
         self._parts = parts
@@ -22,7 +22,7 @@ class Ledger:
         self._changed = changed
 
     def usage_patch(self, attempt: Attempt, figures: Figures) -> dict[str, Any]:
-        """Tokens and cost of the task so far, all its attempts included."""
+        """Returns tokens and cost of the task so far, over all its attempts."""
         return {
             "token_usage": attempt.base_usage + figures.usage,
             "cost_usd": self._budget.cost_so_far(attempt, figures),
@@ -30,7 +30,7 @@ class Ledger:
         }
 
     def final_patch(self, attempt: Attempt, figures: Figures) -> dict[str, Any]:
-        """The fields of a task whose attempt is over, but for how it ended."""
+        """Returns the fields of a task whose attempt is over, except how it ended."""
         ended = attempt.ended
         started, over = (ended.started_at or attempt.started, ended.ended_at) if ended else (attempt.started, 0.0)
         over = over or self._parts.clock.now()
@@ -48,17 +48,17 @@ class Ledger:
         return patch | self._changed.patch(attempt)
 
     def _agent_patch(self, attempt: Attempt, figures: Figures) -> dict[str, Any]:
-        """What the agent's log says at the end."""
+        """Returns the fields that the agent's log gives at the end."""
         log, state = attempt.log, self._parts.store.tasks[attempt.task_id]
         return {
             "cost_basis": attempt.cost_basis(self._parts.prices),
             "verdict": attempt.verdict, "session_id": log.session_id or state.session_id,
             "session_usage": state.session_usage + figures.usage, "model": log.model or attempt.model,
-            "refusals": 0, "overloads": 0,  # but for those that are refused
+            "refusals": 0, "overloads": 0,  # a refused attempt sets them later
         }  # fmt: skip
 
     def close(self, attempt: Attempt, figures: Figures, failed: Failure | None) -> None:
-        """The attempt is settled: keep it for the history, and for what is to come."""
+        """Record a finished attempt in the history, the budget and the changed files."""
         store, usage = self._parts.store, figures.usage
         if figures.cost is not None:
             self._budget.remember(attempt.by.agent, attempt.task_id, figures.cost, figures.tokens)

@@ -1,4 +1,4 @@
-"""The life of an attempt between its start and its finish: its reports, its log, its end, whoever wants that."""
+"""Follows a started attempt: reports, log, exit, and requests to stop it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from nova_core.state.events import EventKind
 
 
 class Attempts:
-    """Follows the attempts in flight to their end. `unread` are those that have ended, with more in their logs than one
-    look takes in."""
+    """Follows running attempts to their end. `unread` are ended attempts whose logs are not read to the end yet."""
 
     def __init__(
         self, parts: Parts, judge: Judge, ledger: Ledger, criteria: CriteriaRunner, finisher: Finisher
@@ -40,16 +39,16 @@ class Attempts:
 
     @property
     def failed(self) -> int:
-        """How many tasks have failed for good since the engine began."""
+        """The number of tasks that have failed for good since the engine began."""
         return self._finisher.failed
 
     def handle(self, report: Report) -> None:
-        """Take in what the executor saw."""
+        """Handle a report of the executor."""
         task_id, _, rest = report.key.partition("@")
         attempt = self._active.get(task_id)
         number, _, check = rest.partition("+")
         if attempt is None or number != str(attempt.number) or int(check or 0) != attempt.check:
-            return  # of an attempt that is finished
+            return  # about a finished attempt
         if isinstance(report, Started):
             attempt.pid = report.pid
             text = f"{task_id} runs as pid {report.pid}"
@@ -61,12 +60,12 @@ class Attempts:
             attempt.pid = report.pid
             self._read_rest(attempt)
 
-    # what it prints, and tells
+    # its output and reports
 
     def read_logs(self) -> bool:
-        """Take in what running attempts have printed since the last look: tokens, steps, and signs that it is over.
+        """Read what running attempts have printed: tokens, steps, and signs that they cannot succeed.
 
-        One look takes a moment, however much they print. Whether there is more to read already.
+        The time of one call is bounded. Returns True if unread output remains.
         """
         at_work = [attempt for attempt in self._active.values() if attempt.ended is None]
         for attempt in at_work:
@@ -95,13 +94,13 @@ class Attempts:
             self._store.record(EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id}: {text}", **patch)
 
     def _watch(self, attempt: Attempt) -> None:
-        """End an attempt that cannot come to anything, before it burns minutes or money."""
+        """End an attempt that cannot succeed, before it wastes time or money."""
         hopeless = self._judge.hopeless(attempt)
         if hopeless is not None:
             self._end_by_verdict(attempt, hopeless)
 
     def _tell_trouble(self, attempt: Attempt) -> None:
-        """Say once that something went wrong in reading its log."""
+        """Warn once that a part of the attempt's log cannot be read."""
         trouble = attempt.trouble_of_own or attempt.log.trouble
         if trouble and not attempt.told_trouble:
             attempt.told_trouble = True
@@ -109,7 +108,7 @@ class Attempts:
             self._store.record(EventKind.WARNING, attempt.task_id, text)
 
     def take_report(self, report: WorkerReport) -> None:
-        """The worker told something of itself: data for the eye and the ledger, never a verdict."""
+        """Apply a worker's report: it is shown and recorded, but never decides the verdict."""
         attempt = self._active[report.task]
         if report.tokens is not None:
             attempt.reported = {**attempt.reported, **msgspec.to_builtins(report.tokens)}
@@ -126,12 +125,12 @@ class Attempts:
     # its end
 
     def read_rests(self) -> None:
-        """Go on with the logs of attempts that have ended, a piece of each."""
+        """Continue reading the logs of ended attempts, a part of each."""
         for attempt in list(self.unread.values()):
             self._read_rest(attempt)
 
     def _read_rest(self, attempt: Attempt) -> None:
-        """All that it printed is read before it is judged."""
+        """Read the rest of the log; the attempt is judged only after that."""
         self.unread[attempt.task_id] = attempt
         is_read = attempt.look_at_rest(self._folder, self._parts.clock, len(self.unread))
         self._tell_trouble(attempt)
@@ -140,7 +139,7 @@ class Attempts:
             self._over(attempt, attempt.ended)
 
     def _over(self, attempt: Attempt, ended: Ended) -> None:
-        """The command has ended, and all that it printed is known."""
+        """Judge an attempt whose command has ended and whose log is read."""
         self._tell_leftovers(attempt, ended)
         failed = self._judge.failure(attempt, ended)
         self._tell_trouble(attempt)
@@ -155,10 +154,10 @@ class Attempts:
                 text = f"{attempt.task_id}: {len(names)} process(es) {what}: {', '.join(names[:5])}"
                 self._store.record(EventKind.WARNING, attempt.task_id, text)
 
-    # somebody wants it to end
+    # requests to end it
 
     def end_costly(self, why: str) -> None:
-        """End the agents at work: the budget is reached. Their sessions can be gone on with."""
+        """End the running agents: the budget is used up. Their sessions can be resumed."""
         for attempt in list(self._active.values()):
             if attempt.by.agent is not None and not attempt.check:
                 self._end_by_verdict(attempt, Ending(Verdict.OVER_BUDGET, why))
@@ -170,7 +169,7 @@ class Attempts:
             self._parts.executor.cancel(attempt.key, self._parts.config.grace)
 
     def interrupt(self, *, kill: bool = False) -> None:
-        """The run ends: end all attempts. That they are to run again is on disk before the first one hears of it."""
+        """End all attempts because the run ends. It is on disk that they will run again before the first is ended."""
         for attempt in self._active.values():
             if not attempt.is_asked_to_end:
                 attempt.ending = EndedBy.STOP
@@ -180,7 +179,7 @@ class Attempts:
             self._end(attempt, kill=kill)
 
     def cancel(self, task_id: str, *, kill: bool = False) -> None:
-        """End an attempt's process tree, for good; its end arrives as a report."""
+        """End an attempt's process tree for good; its end arrives as a report."""
         attempt = self._active[task_id]
         if self._store.tasks[task_id].interrupted:
             self._record_interrupted(attempt, False)

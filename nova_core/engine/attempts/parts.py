@@ -1,4 +1,4 @@
-"""What a run consists of, as everything that works on it is given it."""
+"""The parts of a run, shared by the objects that work on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nova_core.state.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one run. `active` are the attempts in flight by task id, `logs` the names in the folder of logs."""
+    """The parts of one run. `active` are the running attempts by task id, `logs` the names in the log folder."""
 
     project: Project
     config: Config

@@ -1,4 +1,4 @@
-"""Rate limits: a provider that refuses us is left alone until it said that it will serve again; the others go on."""
+"""Rate limits: a provider that refuses requests is held until the time it stated; other providers continue."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from nova_core.text import duration
 
 WAITS = frozenset({Verdict.RATE_LIMITED, Verdict.OVERLOADED})
 REFUSED = WAITS | {Verdict.BAD_CREDENTIALS}
-_MOST_OVERLOADS = 4  # in a row before a task fails that no other agent can do: it may be the task that causes them
-_LONGEST_GUESS = 1800.0  # seconds; what a provider says itself may be longer
-_LONGEST = 8 * 86400.0  # weekly limits exist
+_MOST_OVERLOADS = 4  # in a row before a task that only one agent can do fails: the task may cause them
+_LONGEST_GUESS = 1800.0  # seconds; a provider may state more
+_LONGEST = 8 * 86400.0  # seconds; weekly limits exist
 _SHORTEST = 1.0
-_ROUNDING = 1.0  # two who are told the same moment
+_ROUNDING = 1.0  # seconds; two refusals may state the same time
 
 
 class RateLimits:
-    """Which providers are held, and until when; which tasks wait for them, or look for another agent.
+    """Knows which providers are held, until when, and which tasks wait for them.
 
-    The holds are part of the run, so that they survive a restart.
+    The holds are part of the run, so they survive a restart.
     """
 
     def __init__(self, parts: Parts, retries: Retries) -> None:
@@ -42,19 +42,19 @@ class RateLimits:
     # providers
 
     def held(self, provider: str) -> Hold | None:
-        """The hold that keeps the provider's agents from starting now, if there is one."""
+        """Returns the hold that keeps the provider's agents from starting now, or None."""
         hold = self._store.run.quotas.get(provider)
         return hold if hold is not None and is_current(hold, self._parts.clock.now()) else None
 
     def is_held(self, provider: str) -> bool:
-        """Whether the provider is left alone now."""
+        """Returns True if the provider is held now."""
         return self.held(provider) is not None
 
     def strike(self, provider: str, why: str, wait: float | None) -> Hold:
-        """The provider refused: hold it for `wait` seconds, if it said so, else for longer each time.
+        """The provider refused: hold it for `wait` seconds if stated, otherwise longer each time.
 
-        Who is refused again, right after the moment that was named, waits for longer as well. What is refused while it
-        is held already, by attempts that were under way, makes nothing longer, unless it names a later moment.
+        A provider that refuses again right after its stated time is held longer. Refusals of attempts that already ran
+        when the hold began do not extend it, unless they state a later time.
         """
         before = self._store.run.quotas.get(provider)
         if before is not None and is_current(before, self._parts.clock.now()):
@@ -86,19 +86,19 @@ class RateLimits:
         self._store.record(kind, None, text, quotas={**others, provider: hold} if hold else others)
 
     def worked(self, provider: str) -> None:
-        """An agent of the provider was served to its end: the next hold is a first one again."""
+        """An agent of the provider finished its work: the next hold starts from the shortest wait again."""
         hold = self._store.run.quotas.get(provider)
         if hold is not None and not is_current(hold, self._parts.clock.now()):
             self._set(f"{provider} serves again", provider, None)
 
     def lift(self, provider: str) -> None:
-        """Somebody wants the provider to be tried again now, with all that wait for it."""
+        """Try the provider again now, with all tasks that wait for it."""
         self._forget(provider)
         for task_id in self._waiting_for(provider):
             self._release(task_id, refusals=0, overloads=0)
 
     def forget_blocks(self) -> None:
-        """A new run may come with new credentials."""
+        """Lift the holds for bad credentials: a new run may have new ones."""
         for provider, hold in list(self._store.run.quotas.items()):
             if hold.until is None:
                 self._forget(provider)
@@ -110,8 +110,8 @@ class RateLimits:
     # tasks
 
     def keep_back(self, task: Task, agents: Sequence[str]) -> bool:
-        """Whether every one of these agents, which may do the task, is left alone now; then it waits for the first to
-        serve again."""
+        """Returns True if all these agents, which could do the task, are held; the task then waits for the first
+        that is free."""
         wait = self._wait_of(task, agents)
         if wait is None:
             return False
@@ -124,7 +124,8 @@ class RateLimits:
         return True
 
     def _wait_of(self, task: Task, agents: Sequence[str]) -> tuple[str | None, str] | None:
-        """Until when a task that cannot start has to wait (None: not in this run), and for which provider."""
+        """Returns until when a blocked task must wait (None: not in this run), and for which provider; None if it
+        can start."""
         launcher = self._parts.launcher
         if not agents or launcher.choose(task, self.is_held) is not None:
             return None
@@ -133,7 +134,7 @@ class RateLimits:
         return min(timed, default=(None, holds[0][1]))
 
     def take_up(self, task_id: str) -> None:
-        """Go on with the pause of an earlier engine, unless what it waited for is no longer so."""
+        """Continue a wait that an earlier engine recorded, unless its reason no longer applies."""
         board, state = self._parts.board, self._parts.board.state(task_id)
         if state.waits_for is not None and task_id in board.selected:
             task = board.task(task_id)
@@ -148,17 +149,17 @@ class RateLimits:
         return [i for i, state in states if state.waits_for == provider and state.status is TaskStatus.PENDING]
 
     def _release(self, task_id: str, **patch: Any) -> None:
-        """Let a task that waits for a provider be judged anew."""
+        """End a task's wait for its provider, so that it is judged again."""
         text = f"{task_id} waits no longer for {self._parts.board.state(task_id).waits_for}"
         self._store.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None, **patch)
 
     # an attempt that was refused
 
     def refused(self, attempt: Attempt, provider: str, failed: Failure) -> tuple[Again | None, Mapping[str, int]]:
-        """What becomes of a task that its provider refused, and how often that has happened in a row.
+        """Decides what to do with a task that its provider refused; returns also the number of refusals in a row.
 
-        It runs again later, or at once by another agent, and this uses up no retry; None where it has happened too
-        often, or where nobody is left to wait for.
+        The task runs again later, or at once with another agent, without using up a retry. The decision is None if it
+        was refused too often, or if there is no provider to wait for.
         """
         counts: Mapping[str, int] = {}
         if attempt.verdict is Verdict.BAD_CREDENTIALS:
@@ -177,7 +178,7 @@ class RateLimits:
         return Again(EventKind.TASK_HELD, why, until, patch), counts
 
     def block(self, provider: str, why: str) -> None:
-        """No agent of the provider can work in this run, whatever it said of a moment."""
+        """Stop using the provider in this run, whatever time it stated."""
         before = self._store.run.quotas.get(provider)
         if before is None or before.until is not None:
             self._set(f"{provider} is not used any more in this run: {why}", provider, Hold(None, why, 1))
@@ -186,14 +187,14 @@ class RateLimits:
             self._parts.board.offer(task_id)
 
     def _strike(self, attempt: Attempt, provider: str, why: str) -> dict[str, int]:
-        """Leave the provider alone for a while; how often in a row the task was refused by now."""
+        """Hold the provider; returns how often in a row the task has been refused."""
         state, stated = self._store.tasks[attempt.task_id], self._stated_wait(attempt, why)
         hold = self.strike(provider, why, stated)
         overloads = state.overloads + 1 if attempt.verdict is Verdict.OVERLOADED else 0
         return {"refusals": state.refusals + self._is_guess(hold, stated), "overloads": overloads}
 
     def _is_guess(self, hold: Hold, stated: float | None) -> bool:
-        """Whether the hold is not as long as the provider itself said."""
+        """Returns True if the provider stated no time, or the hold is longer than stated."""
         return stated is None or (left(hold.until, self._parts.clock.now()) or 0.0) > stated + _ROUNDING
 
     def _is_out_of_patience(self, task: Task, counts: Mapping[str, int], *, alone: bool) -> bool:
@@ -205,7 +206,7 @@ class RateLimits:
         return False
 
     def _stated_wait(self, attempt: Attempt, words: str) -> float | None:
-        """Seconds until the provider serves again, if it said so; a moment that is past says nothing."""
+        """Returns seconds until the time the provider stated; None if it stated none, or a time in the past."""
         log, now = attempt.log, self._parts.clock.now()
         if log.resets_at is not None and log.resets_at > now:
             return log.resets_at - now

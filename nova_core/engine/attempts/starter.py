@@ -1,4 +1,4 @@
-"""The start of an attempt: who does it, what it goes on from, its record, then its process."""
+"""Starts attempts: chooses the agent and the session, records the start, then submits the process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nova_core.state.schema import CLEARED, Reason, TaskState, TaskStatus
 
 
 class Starter:
-    """Starts attempts, and takes over those that an earlier engine started."""
+    """Starts attempts, and adopts those that an earlier engine started."""
 
     def __init__(self, parts: Parts, rate_limits: RateLimits, changed: ChangedFiles, finisher: Finisher) -> None:
         self._parts = parts
@@ -39,9 +39,9 @@ class Starter:
         self._finisher = finisher
 
     def start(self, task_id: str, cap: float | None = None) -> Attempt:
-        """Record a new attempt, then start its process: in this order, so that no kill can leave one unknown.
+        """Record a new attempt, then start its process; in this order, no kill can leave an unrecorded one.
 
-        `cap` is the most it may cost. Raises `OSError`, with nothing recorded, when the disk refuses.
+        `cap` is its highest cost in US dollars. Raises `OSError`, with nothing recorded, if the disk cannot be written.
         """
         state = self._store.tasks[task_id]
         task = self._parts.board.cascade.tasks[task_id]
@@ -63,7 +63,8 @@ class Starter:
         return attempt
 
     def _goes_on(self, state: TaskState, by: Assignment) -> bool:
-        """Whether the last attempt's session is worth going on with: it was cut off, and by no fault of its own."""
+        """Returns True if the last attempt's session can be resumed: it was cut off, and not by a failure of its
+        own."""
         cut_off = state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED
         if not cut_off or not (state.session_id and state.session_usage.total):
             return False
@@ -71,7 +72,7 @@ class Starter:
         return same and self._launcher.can_resume(by.agent)
 
     def _job(self, attempt: Attempt, why: str) -> tuple[Job | None, str]:
-        """Its process, or why there can be none."""
+        """Returns the job of the attempt, or None and why it cannot start."""
         task, by = attempt.task, attempt.by
         done = [self._done(task_id) for task_id in task.depends_on] if by.agent else []
         try:
@@ -88,7 +89,7 @@ class Starter:
         return Done(task_id, name, state.files_changed, state.commit_sha, state.handoff)
 
     def _rotate(self, attempt: Attempt) -> None:
-        """`logs/<id>.log` is the latest attempt's: an older one moves to its numbered name."""
+        """Rename an older log: `logs/<id>.log` always belongs to the latest attempt."""
         parts, name = self._parts, attempt.log_name
         if name in parts.logs:
             old = old_log_name(attempt.task_id, attempt.number - 1, parts.board.cascade.tasks)
@@ -97,7 +98,7 @@ class Starter:
         parts.logs.add(name)
 
     def _record(self, attempt: Attempt, previous: TokenUsage) -> None:
-        """The first attempt finds the words it was accepted with; a later one may have been given new ones."""
+        """Record the start. From the second attempt on, store the task's current fingerprint."""
         task, by = attempt.task, attempt.by
         anew: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if attempt.number > 1 else {}
         self._store.record(
@@ -110,7 +111,7 @@ class Starter:
         )  # fmt: skip
 
     def adopt(self, task_id: str, started: float) -> Attempt:
-        """Take over an attempt that an earlier engine began at `started` (seconds since the epoch)."""
+        """Adopt an attempt that an earlier engine began at `started` (seconds since the epoch)."""
         parts, state = self._parts, self._store.tasks[task_id]
         task = parts.board.task(task_id)
         by = self._launcher.assignment(task, state.agent)

@@ -1,6 +1,6 @@
-"""From how a process ended, and what its log says, to whether its task failed, and why, in words. Pure.
+"""Decides from a process's end and its log whether the task failed, and why. Pure.
 
-What becomes of the task then is one of four things: `Completed`, `NeedsApproval`, `Again`, `Failed`.
+What happens to the task is one of four decisions: `Completed`, `NeedsApproval`, `Again`, `Failed`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REASONS = {
     Verdict.OVERLOADED: Reason.RATE_LIMITED,
     Verdict.OVER_BUDGET: Reason.BUDGET,
 }
-# Trying again would come to the same.
+# A retry would fail the same way.
 FINAL = frozenset({Verdict.BAD_CREDENTIALS, Verdict.PERMISSION_DENIED, Verdict.OVER_BUDGET})
 
 
@@ -40,11 +40,11 @@ class Completed(msgspec.Struct, frozen=True):
 
 
 class NeedsApproval(msgspec.Struct, frozen=True):
-    """The work is done, and waits for a person's word."""
+    """The work is done, and needs a person's approval."""
 
 
 class Again(msgspec.Struct, frozen=True):
-    """The task is to run again, `when` (ISO 8601) or as soon as it may; `kind` and `why` are told, `patch` written."""
+    """The task will run again, at `when` (ISO 8601) or as soon as possible; `kind`, `why` and `patch` are recorded."""
 
     kind: EventKind
     why: str
@@ -62,7 +62,7 @@ Decision = Completed | NeedsApproval | Again | Failed
 
 
 def failure(ended: Ended, limit: float) -> Failure | None:
-    """Why the process failed, or None for exit code 0. `limit` is the timeout that applied, in seconds."""
+    """Returns why the process failed, None for exit code 0. `limit` is the timeout that applied, in seconds."""
     if ended.reason is EndReason.EXIT:
         return _exit_failure(ended)
     if ended.reason in _LIMITS:
@@ -78,7 +78,7 @@ def failure(ended: Ended, limit: float) -> Failure | None:
 
 
 def agent_failure(ended: Ended, outcome: Outcome, limit: float) -> Failure | None:
-    """Why an agent failed: what it printed comes before its exit code, unless it was ended from outside."""
+    """Returns why an agent failed: its output takes precedence over its exit code, unless it was ended from outside."""
     if ended.reason is not EndReason.EXIT:
         return failure(ended, limit)
     if outcome.verdict is Verdict.DONE:
@@ -89,14 +89,14 @@ def agent_failure(ended: Ended, outcome: Outcome, limit: float) -> Failure | Non
 
 
 def of_ending(ending: Ending) -> Failure:
-    """A verdict as the reason of a failure."""
+    """Returns a verdict as the reason of a failure."""
     words = ending.verdict.value.replace("_", " ")
     text = ending.reason if ending.verdict is Verdict.FAILED else f"{words}: {ending.reason}"
     return Failure(_REASONS.get(ending.verdict, Reason.AGENT_ERROR), text)
 
 
 def exit_code_of(ended: Ended) -> int | None:
-    """The code as agents' logs are judged by: -N for signal N."""
+    """Returns the exit code for judging an agent's log: -N for signal N."""
     return -ended.signal if ended.signal is not None else ended.code
 
 

@@ -1,4 +1,4 @@
-"""What a worker reports of itself, as its task's state and the history keep it. Pure."""
+"""Converts a worker's reports for the task's state and the history. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_NOTE = 4000
 
 
 def patch_of(report: WorkerReport) -> dict[str, Any]:
-    """The fields of the task that a worker's report changes, its tokens apart; `report` is for the history alone."""
+    """Returns the fields a report changes, except tokens; `report` is kept in the history only."""
     patch: dict[str, Any] = {}
     if report.step is not None:
         patch["current_step"] = report.step[:MOST_TEXT]
@@ -31,7 +31,7 @@ def patch_of(report: WorkerReport) -> dict[str, Any]:
 
 
 def _told(report: WorkerReport) -> dict[str, Any]:
-    """What a worker did or claims, as the history keeps it."""
+    """Returns what a worker did or claims, for the history."""
     texts = {name: getattr(report, name) for name in ("action", "output", "question")}
     told: dict[str, Any] = {name: text[:MOST_TEXT] for name, text in texts.items() if text}
     if report.criterion is not None:
@@ -42,7 +42,7 @@ def _told(report: WorkerReport) -> dict[str, Any]:
 
 
 def words_of(report: WorkerReport, patch: Mapping[str, Any]) -> str:
-    """A report in a few words, for the list of events."""
+    """Returns a short text of a report for the list of events."""
     wrote = f"wrote {report.output}" if report.output else None
     changed = f"changed {', '.join(report.files)}" if report.files else None
     percent = f"{patch['progress']} %" if "progress" in patch else None

@@ -1,1 +1,1 @@
-"""What follows a run without steering it: milestones, hooks, status files, ticks in the plan."""
+"""Observers follow a run without changing its tasks: milestones, hooks, status files, ticks in the plan."""

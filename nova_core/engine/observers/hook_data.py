@@ -1,4 +1,4 @@
-"""What a hook is told: a JSON object for its standard input, and variables for its environment. Pure."""
+"""The input of a hook: a JSON object on standard input, and environment variables. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nova_core.runs.result import RunResult
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import clean, harmless_json, head_and_tail
 
-MOST = 4000  # characters of a variable: one of more than 128 KiB would keep the hook from being started
+MOST = 4000  # characters of a variable: with more than 128 KiB the hook could not start
 
 
 class RunWords(msgspec.Struct, frozen=True):
-    """The run, as hooks know it."""
+    """The run, as hooks receive it."""
 
     id: str
     name: str
@@ -24,7 +24,7 @@ class RunWords(msgspec.Struct, frozen=True):
 
 
 class TaskWords(msgspec.Struct, frozen=True):
-    """A task that failed."""
+    """A failed task, as hooks receive it."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class TaskWords(msgspec.Struct, frozen=True):
 
 
 class HookData(msgspec.Struct, frozen=True):
-    """One thing that happened; what does not belong to its event is None or empty."""
+    """One event; fields that do not belong to it are None or empty."""
 
     event: str
     at: str
@@ -53,7 +53,7 @@ class HookData(msgspec.Struct, frozen=True):
 
 
 def task_words(task_id: str, task: Task | None, state: TaskState) -> TaskWords:
-    """What is told of a task."""
+    """Returns a task as hooks receive it."""
     return TaskWords(
         id=task_id, name=task.name if task else "", status=state.status, reason=state.reason, error=state.error,
         attempt=state.attempt, seconds=state.elapsed, agent=state.agent, model=state.model, cost_usd=state.cost_usd,
@@ -62,12 +62,12 @@ def task_words(task_id: str, task: Task | None, state: TaskState) -> TaskWords:
 
 
 def standard_input(data: HookData) -> bytes:
-    """One line of JSON in which nothing does anything to a terminal."""
+    """Returns one line of JSON without terminal control characters."""
     return harmless_json(msgspec.json.encode(data)) + b"\n"
 
 
 def variables(data: HookData) -> dict[str, str]:
-    """Every variable, empty where it means nothing for the event; each is one line of text."""
+    """Returns every variable, empty if it does not apply to the event; each is one line of text."""
     task, result = data.task, data.result
     values: dict[str, Any] = {
         "NOVA_EVENT": data.event,

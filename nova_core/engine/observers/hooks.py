@@ -1,4 +1,4 @@
-"""Hooks: commands of `nova.yaml` that run beside the engine when something happens to the run."""
+"""Hooks: commands of `nova.yaml` that run beside the engine when an event happens."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 MOST_WAITING = 1000
-_HANDING_OVER = 5.0  # seconds for hooks that wait when another engine is to go on with the run
-_SLACK = 10.0  # seconds more than its time that the guard of a hook gets: it ends a whole tree of processes
-_MARGIN = 2.0  # seconds in which it usually has
+_HANDING_OVER = 5.0  # seconds for waiting hooks when another engine will continue the run
+_SLACK = 10.0  # seconds beyond its timeout for a hook's guard, which ends a whole process tree
+_MARGIN = 2.0  # seconds the guard usually needs
 _LOOK = 0.1
 _ROOT = str(Path(__file__).resolve().parents[3])
 _NAMES = {EventKind.RUN_STARTED: "started", EventKind.TASK_FAILED: "failed", EventKind.MILESTONE: "milestone"}
 
 
 class Hooks(Observer):
-    """Has hooks run for the store's events one after another, in a thread of its own.
+    """Runs hooks for the store's events, one after another, in a thread.
 
-    A hook is given away once its event is on disk and never again: at most once for each event, whatever is killed
-    when. It cannot change the run: all that comes back is a warning for a line that failed, the first time it did.
+    A hook starts only after its event is on disk, and at most once per event, even after a kill. A hook cannot change
+    the run: the first failure of each hook is recorded as a warning.
     """
 
     def __init__(self, project: Project, cascade: Cascade, store: Store, config: HooksConfig) -> None:
@@ -67,7 +67,7 @@ class Hooks(Observer):
     # the engine's thread
 
     def begin(self) -> None:
-        """Hear what happens from now on, if there is a hook for anything."""
+        """Listen to events from now on, if any hook is configured."""
         self._listens = any(map(self._lines, (*_NAMES.values(), "blocked")))
 
     def take_plan(self, cascade: Cascade) -> None:
@@ -87,7 +87,7 @@ class Hooks(Observer):
         self._heard.append(self._data(event))
 
     def _is_takeover(self) -> bool:
-        """Whether the engine before this one was killed, or left the run to this one: then it goes on."""
+        """Returns True if this engine continues the run of an engine that was killed or handed it over."""
         before = self._store.database.last_of(EventKind.RUN_STARTED, EventKind.RUN_ENDED)
         return before is not None and (before.kind is EventKind.RUN_STARTED or bool(before.patch.get("handed_over")))
 
@@ -119,7 +119,7 @@ class Hooks(Observer):
                 self._offer(self._about("blocked", data.at, text, task=data.task, blocked=blocked))
 
     def _offer(self, data: HookData) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # 10 ms, and most projects have no hooks
+        from concurrent.futures import ThreadPoolExecutor  # the import takes 10 ms, and most projects have no hooks
 
         self._pool = self._pool or ThreadPoolExecutor(1, "hooks")
         self._given = self._unfinished()
@@ -133,13 +133,15 @@ class Hooks(Observer):
         return [future for future in self._given if not future.done()]
 
     def look(self) -> None:
-        """Record what went wrong with hooks since the last time."""
+        """Record the failures of hooks since the last call."""
         while self._complaints:
             self._store.record(EventKind.WARNING, None, self._complaints.popleft())
 
     def finish(self, result: RunResult | None, hurry: Callable[[], bool]) -> None:
-        """The run is over, and on disk: wait for the hooks that wait, then for those of the end; all of them together
-        get their `timeout` twice, and none once somebody is in a `hurry`. Without a result another engine goes on.
+        """Wait for pending hooks, then run and await those for the end of the run.
+
+        Each wait lasts at most the hooks' `timeout`, and ends once `hurry()` is True. Without a result, another engine
+        continues the run: then the hooks of the end do not run.
         """
         self._drain(self._config.timeout + _MARGIN if result else _HANDING_OVER, hurry)
         if result is not None and self._config.finished:
@@ -151,7 +153,7 @@ class Hooks(Observer):
             self._store.flush()
 
     def _drain(self, patience: float, hurry: Callable[[], bool]) -> None:
-        """Wait for all hooks, as long as that goes; then the one that runs is ended, and the others never begin."""
+        """Wait up to `patience` seconds for all hooks; then end the running one and cancel the others."""
         deadline = monotonic() + patience
         while self._unfinished() and monotonic() < deadline and not hurry():
             self._wait()
@@ -165,18 +167,18 @@ class Hooks(Observer):
         wait(self._unfinished(), _LOOK)
 
     def _end_all(self) -> int:
-        """End the hook that runs, and run no other; returns how many that were."""
+        """End the running hook and cancel the others; returns the number of cancelled hooks."""
         cancelled = sum(future.cancel() for future in self._unfinished())
         deadline = monotonic() + _SLACK
         while self._unfinished() and monotonic() < deadline:
-            process = self._process  # None while it is being started: then the next look finds it
+            process = self._process  # None while it starts: the next iteration finds it
             if process is not None:
                 process.terminate()
             self._wait()
         return cancelled
 
     def close(self) -> None:
-        """End the hook that runs, and run no other."""
+        """End the running hook and cancel the others."""
         self._end_all()
         if self._pool is not None:
             self._pool.shutdown(wait=False)
@@ -194,7 +196,7 @@ class Hooks(Observer):
             self._complain(f"{data.event} {line}", f"the hook for {about} {wrong}: {shown} (see .nova/hooks.log)")
 
     def _run(self, line: str, data: HookData, about: str) -> str:
-        """Run one line to its end; what was wrong with it, if anything."""
+        """Run one line to its end; returns what was wrong, empty if nothing."""
         import subprocess  # with tempfile 4 ms, and most projects have no hooks
         import tempfile
 
@@ -222,7 +224,7 @@ class Hooks(Observer):
         return words_of.get(code, f"failed with exit code {code}")
 
     def _environment(self, data: HookData) -> dict[str, str]:
-        """What the engine has, but for settings and what a git hook leaves; the data win."""
+        """Returns the engine's environment without settings and git's variables; the event's data take precedence."""
         kept = {k: v for k, v in os.environ.items() if k not in DROPPED and not k.startswith("NOVA_")}
         return {**kept, **variables(data), "NOVA_PROJECT_ROOT": str(self._project.root)}
 

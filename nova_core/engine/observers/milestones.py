@@ -1,4 +1,4 @@
-"""Milestones: what `milestones.yaml` asks to be told, and when it is due."""
+"""Milestones of `milestones.yaml`: reading them, and finding those that are due."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from nova_core.state.store import Store
 
 
 class TriggerType(StrEnum):
-    """What can be waited for."""
+    """The kinds of triggers."""
 
     ALL_TASKS_COMPLETED = "all_tasks_completed"
     PERCENTAGE_COMPLETE = "percentage_complete"
@@ -48,7 +48,7 @@ class TriggerType(StrEnum):
 
 
 class Trigger(msgspec.Struct, frozen=True):
-    """When a milestone is due; which fields mean something depends on `type`. `threshold` is percent, `usd` dollars."""
+    """When a milestone is due; `type` decides which fields apply. `threshold` is in percent, `usd` in US dollars."""
 
     type: TriggerType
     tasks: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Trigger(msgspec.Struct, frozen=True):
 
 
 class Milestone(msgspec.Struct, frozen=True):
-    """Something worth telling, once per run."""
+    """A milestone, reported once per run."""
 
     id: str
     trigger: Trigger
@@ -68,7 +68,7 @@ class Milestone(msgspec.Struct, frozen=True):
 
 
 class _HasTasks(Protocol):
-    """What is needed of a cascade."""
+    """The part of a cascade that milestones need."""
 
     @property
     def tasks(self) -> Mapping[str, Task]:
@@ -76,7 +76,7 @@ class _HasTasks(Protocol):
 
 
 class _HasRev(Protocol):
-    """What is needed of the run's state: its tasks, and the number of the last event they contain."""
+    """The part of the run's state that milestones need: its tasks, and the number of its last event."""
 
     @property
     def rev(self) -> int:
@@ -84,19 +84,19 @@ class _HasRev(Protocol):
 
     @property
     def tasks(self) -> Mapping[str, TaskState]:
-        """What is known of each task."""
+        """The state of each task."""
 
 
 def read_milestones(project: Project, config: Config, cascade: Cascade) -> tuple[Milestone, ...]:
-    """The milestones of a project. Raises `InputError`."""
+    """Read the milestones of a project. Raises `InputError`."""
     path = project.root / config.milestones if config.milestones else project.milestones_file
     return load_milestones(os.path.relpath(path), cascade, required=bool(config.milestones))
 
 
 def load_milestones(path: str | Path, cascade: _HasTasks, *, required: bool = False) -> tuple[Milestone, ...]:
-    """Read the milestones of a plan; none if there is no such file, unless it is `required`.
+    """Read the milestones of a plan; none if the file is missing, unless it is `required`.
 
-    Raises `InputError` with every mistake, among them tasks, branches and groups that the plan does not have.
+    Raises `InputError` with every mistake, including tasks, branches and groups that the plan does not have.
     """
     try:
         document = load_yaml(path)
@@ -179,10 +179,10 @@ def _refuse_duplicates(reader: Reader, data: object) -> None:
 
 
 class MilestoneTracker:
-    """Tells which milestones are due, each once; `fired` are the ids told earlier in the same run.
+    """Finds the milestones that are due, each once; `fired` are the ids already reported in this run.
 
-    Feed it the store's events with `see`, and `due` costs nothing per task; events it missed make it count anew. `rev`
-    is the number of the last event that `due` has judged.
+    If `see` gets every event of the store, `due` does not look at the tasks; after missed events it counts them again.
+    `rev` is the number of the last event that `due` has checked.
     """
 
     def __init__(
@@ -202,11 +202,11 @@ class MilestoneTracker:
         self._recount(tasks or {})
 
     def see(self, event: Event) -> None:
-        """Take the next event of the store."""
+        """Apply the next event of the store."""
         if not self._waiting:
             return
         if event.rev != self._seen + 1 or event.patch.get("removed"):
-            self._seen = -2  # something was missed: `due` will count anew
+            self._seen = -2  # an event was missed: `due` will count again
             return
         self._seen = event.rev
         if event.task is not None and event.task in self._plan:
@@ -217,7 +217,7 @@ class MilestoneTracker:
                 self._set_cost(event.task, event.patch["cost_usd"])
 
     def due(self, store: _HasRev) -> list[Milestone]:
-        """The milestones that became due, in the order of the file; they will not be due again."""
+        """Returns the milestones that became due, in file order; each is returned once."""
         if self._waiting and store.rev != self._seen:
             self._recount(store.tasks)
         self._seen = self.rev = store.rev
@@ -271,7 +271,7 @@ class MilestoneTracker:
 
 
 class Milestones(Observer):
-    """Records those of the run that became due, after each turn of the loop."""
+    """Records the milestones that became due, after each turn of the loop."""
 
     def __init__(
         self, project: Project, config: Config, cascade: Cascade, store: Store, milestones: Iterable[Milestone],
@@ -287,7 +287,7 @@ class Milestones(Observer):
         self._tracker.see(event)
 
     def take_plan(self, cascade: Cascade) -> None:
-        """Those of the file as it is now: they may name tasks that are new in the plan."""
+        """Read the file again: it may name tasks that are new in the plan."""
         try:
             milestones = read_milestones(self._project, self._config, cascade)
             self._tracker = MilestoneTracker(milestones, cascade, self._store.run.milestones, self._store.tasks)
@@ -295,7 +295,7 @@ class Milestones(Observer):
             self._tell(f"{error.message}; the milestones stay as they were")
 
     def turn(self) -> None:
-        """Tell those that became due."""
+        """Record the milestones that became due."""
         if self._store.rev == self._tracker.rev:
             return
         for milestone in self._tracker.due(self._store):
@@ -305,7 +305,7 @@ class Milestones(Observer):
 
 
 def _members(trigger: Trigger, tasks: Iterable[Task]) -> tuple[str, ...]:
-    """The tasks that must all be completed."""
+    """Returns the tasks that must all be completed."""
     if trigger.type is TriggerType.BRANCH_COMPLETED:
         return tuple(task.id for task in tasks if task.branch == trigger.branch and not task.gate)
     if trigger.type is TriggerType.GROUP_COMPLETED:

@@ -1,4 +1,4 @@
-"""What one observer of a run hears."""
+"""The interface of an observer of a run."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from nova_core.state.events import Event
 
 
 class Observer:
-    """Follows a run without steering it. All calls come on the engine's thread; each observer takes those it needs."""
+    """Follows a run without changing its tasks. All calls come on the engine's thread; override those you need."""
 
     def begin(self) -> None:
-        """The run begins, with what an earlier engine left of it already in the state."""
+        """The run begins; the state already includes what an earlier engine left."""
 
     def see(self, event: Event) -> None:
-        """Something happened; also before the run begins, when a command changes the state without a run."""
+        """An event was recorded; also before the run begins, when a command changes the state without a run."""
 
     def take_plan(self, cascade: Cascade) -> None:
-        """The plan was changed while it runs."""
+        """The plan changed during the run."""
 
     def turn(self) -> None:
-        """The engine's loop went round once: hundreds of times a second, so it must cost nothing if nothing is due."""
+        """Called after each turn of the loop, hundreds of times a second: it must be cheap if nothing is due."""
 
     def look(self) -> None:
-        """A tenth of a second is over: time for what may cost more."""
+        """Called every tenth of a second, for work that costs more."""
 
     def finish(self, result: RunResult | None, hurry: Callable[[], bool]) -> None:
-        """The run is over, and on disk; without a result another engine goes on with it.
+        """The run is over and on disk; without a result, another engine continues it.
 
-        What takes time ends early once somebody is in a `hurry`.
+        Long work must end early once `hurry()` returns True.
         """
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""

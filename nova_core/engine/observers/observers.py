@@ -1,4 +1,4 @@
-"""Who follows a run: milestones, hooks, status files for scripts, the boxes of a foreign plan."""
+"""The observers of a run: milestones, hooks, status files for scripts, boxes in an imported plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nova_core.state.store import Store
 
 
 class Observers(Observer):
-    """All of them, fed with the events of the store. They change no task."""
+    """Passes the store's events to all observers. Observers change no task."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,17 +31,17 @@ class Observers(Observer):
         store.listeners.append(self.see)
 
     def add(self, observer: Observer) -> None:
-        """One more, which hears what happens from now on."""
+        """Add an observer; it receives events from now on."""
         self._all.append(observer)
         self._turning = self._those_with("turn")
         self._looking = self._those_with("look")
 
     def _those_with(self, verb: str) -> list[Observer]:
-        """Those that take the verb: whoever does not costs nothing, however often it comes."""
+        """Returns the observers that override a method; the others cost nothing, however often it is called."""
         return [one for one in self._all if getattr(type(one), verb) is not getattr(Observer, verb)]
 
     def warn(self, text: str) -> None:
-        """Tell it now, or as soon as somebody listens."""
+        """Record a warning now, or as soon as the run begins."""
         if self._has_begun:
             self._store.record(EventKind.WARNING, None, text)
         else:
@@ -80,7 +80,7 @@ class Observers(Observer):
 def usual_observers(
     project: Project, config: Config, cascade: Cascade, store: Store, disk: Disk, milestones: Iterable[Milestone]
 ) -> Observers:
-    """Those that every run has, by its settings."""
+    """Returns the observers that every run has, according to its settings."""
     observers = Observers(store)
     observers.add(Milestones(project, config, cascade, store, milestones, observers.warn))
     if config.tick:
@@ -92,10 +92,10 @@ def usual_observers(
 def keep_status_files(
     observers: Observers, project: Project, cascade: Cascade, store: Store, known: Iterable[str] | None, *, silent: bool
 ) -> None:
-    """Status files where scripts look for them, if the plan is a folder of the Task Orchestration Protocol.
+    """Keep status files where scripts look for them, if the plan is a folder of the Task Orchestration Protocol.
 
     They follow the state from here on, also while a command changes it without a run. `known` are the tasks of the
-    state, whose files go when the plan has them no longer; None means a new run, which starts without such files.
+    state; the files of tasks that left the plan are deleted. None means a new run, which starts without such files.
     """
     if cascade.format != "protocol":
         return

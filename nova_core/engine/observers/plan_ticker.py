@@ -1,4 +1,4 @@
-"""Ticks the boxes of finished tasks in the plan they came from, while the plan runs."""
+"""Ticks the boxes of finished tasks in the imported plan while it runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from nova_core.state.store import Store
 
 
 class PlanTicker(Observer):
-    """Ticks what was completed since the last look, file by file. A file that it cannot write is told once, and tried
-    again with the next task."""
+    """Ticks tasks completed since the last call, file by file. A file that cannot be written is reported once, and
+    tried again after the next task."""
 
     def __init__(
         self, project: Project, cascade: Cascade, store: Store, disk: Disk, tell: Callable[[str], object]
@@ -27,7 +27,7 @@ class PlanTicker(Observer):
         self._store = store
         self._disk = disk
         self._tell = tell
-        self._due = True  # an engine that was killed may have left some
+        self._due = True  # a killed engine may have left boxes unticked
         self._told: set[str] = set()
 
     def begin(self) -> None:
@@ -55,7 +55,7 @@ class PlanTicker(Observer):
                 self._tell(f"{path}: not ticked: {problem}")
 
     def _tick(self, path: str, marks: Sequence[Mark], done: set[str]) -> str:
-        """Tick the boxes of one file; what was wrong with that, if anything."""
+        """Tick the boxes of one file; returns what went wrong, empty if nothing."""
         from nova_core.importers.tick import tick_file
 
         try:

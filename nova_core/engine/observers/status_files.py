@@ -23,12 +23,12 @@ from nova_core.state.store import Store
 
 _WORDS = {TaskStatus.IN_PROGRESS: "running", TaskStatus.COMPLETED: "completed", TaskStatus.FAILED: "failed"}
 _GOING = (TaskStatus.IN_PROGRESS, TaskStatus.COMPLETED)
-# Never through a link, and never into what a worker put there: a pipe of that name would stop the engine for ever.
+# Never follow a link or open what a worker created: a pipe of that name would block the engine.
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def status_of(task_id: str, state: TaskState) -> dict[str, Any] | None:
-    """What the protocol says of a task; None, which means no file, for one that waits for its turn."""
+    """Returns the status of a task as the protocol defines it; None (no file) for a task that waits for its turn."""
     word = _WORDS.get(state.status)
     if word is None:
         if not (state.blocked_by or state.missing):
@@ -48,16 +48,16 @@ def status_of(task_id: str, state: TaskState) -> dict[str, Any] | None:
 
 
 def _stamp(at: str | None) -> str | None:
-    """Whole seconds and a `Z`, as the protocol has them: jq's `fromdateiso8601` reads nothing else."""
+    """Returns the time in whole seconds with a `Z`: jq's `fromdateiso8601` reads nothing else."""
     utc = at and at.endswith("+00:00") and len(at) > 19
     return f"{at[:19]}Z" if at and utc else at
 
 
 class StatusFiles(Observer):
-    """Writes these files as events come in. `tell` is called once with the reason when that does not work.
+    """Writes the files as events arrive. `tell` is called once with the reason if that fails.
 
-    `ids` come after what they depend on. Nothing is written through links: the workers may write into the project, and
-    no engine may be led out of it.
+    `ids` must follow their dependencies. Links are never followed: workers may write into the project, and a link must
+    not lead the engine outside.
     """
 
     def __init__(self, project: Project, ids: Iterable[str], store: Store, tell: Callable[[str], object]) -> None:
@@ -69,7 +69,7 @@ class StatusFiles(Observer):
         self._broken = False
 
     def put_aside(self, name: str) -> bool:
-        """Move what another run, or another orchestrator, left to `.nova/workspace/<name>`; whether there was any."""
+        """Move files of another run or orchestrator to `.nova/workspace/<name>`; returns True if there were any."""
         found = False
         for part in ("status", "pids"):
             if not os.path.lexists(self._project.root / "workspace" / part):
@@ -89,14 +89,14 @@ class StatusFiles(Observer):
         return found
 
     def take_plan(self, cascade: Cascade) -> None:
-        """The plan was changed while it runs: keep files for its new tasks, too."""
+        """The plan changed during the run: keep files for its new tasks, too."""
         self._ids |= dict.fromkeys(i for i, task in cascade.tasks.items() if task.workspace)
 
     def catch_up(self) -> None:
-        """Bring every file up to the state, whatever an earlier engine or another program left.
+        """Update every file to the state, whatever an earlier engine or another program left.
 
-        What is taken back goes first, from the end; then the others, from the start: so that whoever reads in between
-        never sees a task at work before what it depends on.
+        First the files of tasks that have not started are updated, last to first, then all others, first to last, so
+        that no reader sees a running task before its dependencies.
         """
         for task_id in reversed(self._ids):
             if self._state(task_id).status not in _GOING:
@@ -105,7 +105,7 @@ class StatusFiles(Observer):
             self._put(task_id)
 
     def see(self, event: Event) -> None:
-        """If it was to one of the tasks, its files follow at once."""
+        """Update the files of the event's task."""
         if event.task in self._ids:
             self._put(event.task)
 
@@ -146,7 +146,7 @@ class StatusFiles(Observer):
             os.close(root)
 
     def _replace(self, name: str, data: bytes | None) -> None:
-        """Replace a file whole, or remove it."""
+        """Replace a file atomically, or delete it."""
         if data is None and not os.path.lexists(self._project.root / name):
             return
         folder, last = self._open_folder(name), name.rpartition("/")[2]
@@ -162,7 +162,7 @@ class StatusFiles(Observer):
             os.close(folder)
 
     def _link_log(self, task_id: str) -> None:
-        """A link to the log, unless something is there."""
+        """Create a link to the log, unless the name exists."""
         name = f"workspace/logs/{log_name(task_id)}"
         folder = self._open_folder(name)
         try:
