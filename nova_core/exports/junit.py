@@ -14,12 +14,12 @@ from nova_core.runs.rollup import told
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import clean
 
-# XML 1.0, production 2 (Char): no other control or surrogate may appear, not even as a character reference.
+# XML 1.0, production 2 (Char): no other control character or surrogate may appear, not even as a character reference.
 _ILLEGAL = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class Plan(Protocol):
-    """What is needed of a cascade."""
+    """The parts of a cascade that the report needs."""
 
     @property
     def name(self) -> str:
@@ -35,9 +35,10 @@ def junit_xml(
 ) -> str:
     """Return the report: a test case per task, and per gate that failed.
 
-    `tail(task_id)` gives the last log lines of a failed one. A completed task is a passed test, a failed one a failure;
-    one that did not run or was skipped is a skipped test. `started` is when the run began, without it the first of its
-    tasks. It fits Jenkins' schema, and also Ant's, which asks for more and allows no counts outside of the suite.
+    `tail(task_id)` gives the last log lines of a failed task. A completed task is a passed test, a failed one a
+    failure; a task that did not run or was skipped is a skipped test. `started` is the start of the run, by default
+    that of its first task. The report fits Jenkins' schema, and also Ant's, which requires more and allows no counts
+    outside of the suite.
     """
     told_of = told(cascade.tasks, states)
     cases = [_case(cascade.tasks[i], state, tail) for i, state in told_of.items()]
@@ -57,7 +58,7 @@ def junit_xml(
 
 
 def _timestamp(stamp: str | None) -> str:
-    """UTC without its zone, as the schema has it; another program may have written the state."""
+    """UTC without its zone, as the schema requires; another program may have written the state."""
     try:
         return iso(seconds(stamp or ""))[:19]
     except (ValueError, OverflowError, OSError):

@@ -26,7 +26,7 @@ _COLOURS = {
     TaskStatus.COMPLETED: "#bbf7d0",
     TaskStatus.FAILED: "#fecaca",
 }
-# Mermaid knows no backslash escapes: inside quotes it takes `#code;`, and reads a leading backtick as Markdown.
+# Mermaid has no backslash escapes: inside quotes it takes `#code;`, and reads a leading backtick as Markdown.
 _MERMAID = str.maketrans({char: f"#{ord(char)};" for char in '#"&<>`;\\[]{}()|'})
 _DOT = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
@@ -34,7 +34,7 @@ Statuses = Mapping[str, str]
 
 
 class Format(StrEnum):
-    """The forms a graph can be drawn in."""
+    """The output formats of a graph."""
 
     ASCII = "ascii"
     MERMAID = "mermaid"
@@ -72,7 +72,7 @@ def render(cascade: Cascade, fmt: str, statuses: Statuses | None = None) -> str:
 
 
 def render_ascii(cascade: Cascade, statuses: Statuses) -> str:
-    """One line per task in layers: everything a task waits for stands in a layer above it. At most `WIDTH` columns."""
+    """One line per task in layers: everything a task waits for is in a layer above it. At most `WIDTH` columns."""
     layers: list[list[Task]] = [[] for _ in range(cascade.dag.depth)]
     for task in cascade.tasks.values():
         layers[cascade.dag.get_task_depth(task.id)].append(task)
@@ -95,7 +95,7 @@ def _ascii_line(task: Task, statuses: Statuses, column: int) -> str:
 
 
 def _ascii_dependencies(task: Task, room: int) -> str:
-    """`<- F1, F2, +3`: as many as fit into `room` columns, and how many more there are."""
+    """`<- F1, F2, +3`: as many ids as fit into `room` columns, and the number of the others."""
     if not task.depends_on:
         return ""
     text, rest = f"<- {task.depends_on[0]}", len(task.depends_on) - 1
@@ -127,7 +127,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def render_mermaid(cascade: Cascade, statuses: Statuses) -> str:
-    """A Mermaid flowchart. Nodes are `n0`, `n1`, ...: task ids may be words of its grammar, such as `end`."""
+    """A Mermaid flowchart. Nodes are `n0`, `n1`, ...: task ids may be keywords of its grammar, such as `end`."""
     lines = ["flowchart LR"]
     index = cascade.dag.index
     for number, (title, ids) in enumerate(_groups(cascade)):
@@ -189,7 +189,7 @@ def render_json(cascade: Cascade, statuses: Statuses) -> str:
 
 
 def _groups(cascade: Cascade) -> list[tuple[str, tuple[str, ...]]]:
-    """Every group with its title, `Branch / Group`, or one of them when they are the same."""
+    """Every group with its title: `Branch / Group`, or one name if they are equal."""
     return [
         (branch if branch == group else f"{branch} / {group}", ids)
         for branch, groups in cascade.branches.items()

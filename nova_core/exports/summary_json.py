@@ -1,4 +1,4 @@
-"""`summary.json`: one run in one JSON document, for programs that come after it. Pure."""
+"""`summary.json`: one run in one JSON document, for other programs. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def summary_of(snapshot: Snapshot, result: RunResult) -> Summary:
-    """The document of a run that is over."""
+    """The document of a finished run."""
     state, plan = snapshot.state, snapshot.cascade.tasks
     return Summary(
         version=SUMMARY_VERSION, run=state.run.id, name=snapshot.cascade.name, plan=state.project.cascade_file,
@@ -93,7 +93,7 @@ def _task(task: Task, state: TaskState) -> TaskSummary:
 
 
 def summary_schema() -> dict[str, Any]:
-    """The JSON Schema of the document (docs/summary.schema.json): every field is always there."""
+    """The JSON Schema of the document (docs/summary.schema.json): every field is always present."""
     schema = schema_of(Summary, "summary.json")
     schema["$defs"]["Summary"]["properties"]["version"] = {"const": SUMMARY_VERSION}
     return schema

@@ -15,7 +15,7 @@ from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
 from nova_core.text import clean
 
-# Moments of a run as a whole: each is a mark in the lane above those of the workers.
+# Events of the run as a whole: each is a mark in the lane above those of the workers.
 MOMENTS = {
     EventKind.RUN_STARTED: "run started",
     EventKind.RUN_ENDED: "run ended",
@@ -26,14 +26,14 @@ MOMENTS = {
     EventKind.PROVIDER_PAUSED: "provider paused",
     EventKind.PROVIDER_RESUMED: "provider resumed",
 }
-_PID = 1  # a viewer groups lanes by process; all of a run are one
+_PID = 1  # a viewer groups lanes by process; all lanes of a run are one process
 _RUN_LANE = 0
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 _ARGUMENTS = ("status", "reason", "error", "agent", "verdict", "model", "cost_usd", "exit_code", "signal", "log")
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What the events of a run add to its attempts: the names of tasks, and moments of the run as a whole."""
+    """What the events of a run add to its attempts: the names of tasks, and marks for the run as a whole."""
 
     names: Mapping[str, str] = {}
     moments: tuple[Event, ...] = ()
@@ -47,7 +47,7 @@ def trace_of(project: Project, run: Run) -> dict[str, object]:
 
 
 def load_told(path: Path, run: str) -> Told:
-    """What a history tells of a run. Raises `EnvironmentProblem` if it cannot be read."""
+    """The names and marks in a run's history. Raises `EnvironmentProblem` if it cannot be read."""
     names: dict[str, str] = {}
     moments: list[Event] = []
     with reading(path) as database:
@@ -65,7 +65,7 @@ def load_told(path: Path, run: str) -> Told:
 
 
 def trace_document(run: Run, told: Told) -> dict[str, Any]:
-    """The JSON object: a complete event for each attempt that is over, in lanes in which no two overlap."""
+    """The JSON object: a complete event for each finished attempt, in lanes without overlaps."""
     spans = sorted(((*_span(row), row) for row in run.attempts), key=lambda span: (*span[:2], span[2].task))
     first = min([*(start for start, _, _ in spans), *map(_at, told.moments)], default=0)
     lanes = lanes_of((start, end) for start, end, _ in spans)
@@ -80,7 +80,7 @@ def trace_document(run: Run, told: Told) -> dict[str, Any]:
 
 
 def lanes_of(spans: Iterable[tuple[int, int]]) -> list[int]:
-    """A lane from 1 for each (start, end) of a sorted list: the lowest that is free, so there are as few as can be."""
+    """A lane from 1 for each (start, end) of a sorted list: the lowest free one, so there are as few as possible."""
     ends: list[int] = []
     lanes = []
     for start, end in spans:
@@ -91,8 +91,7 @@ def lanes_of(spans: Iterable[tuple[int, int]]) -> list[int]:
 
 
 def _span(row: AttemptRow) -> tuple[int, int]:
-    """Start and end in microseconds. Both are cut to whole milliseconds, which keeps what came after what; `elapsed` is
-    rounded, and would not."""
+    """Start and end in microseconds, both cut to whole milliseconds, which keeps their order; `elapsed` is rounded."""
     start, end = _microseconds(row.started_at), _microseconds(row.ended_at)
     if start is None:
         start = max(0, (end or 0) - round(row.elapsed * 1_000_000))

@@ -1,1 +1,1 @@
-"""Files in, files out: the disk seam, locks, the project folder, YAML, logs."""
+"""Reading and writing files: disk operations, locks, the project folder, YAML, logs."""

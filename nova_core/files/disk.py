@@ -15,22 +15,22 @@ class Disk:
         """Called before each change with its name (`write`, `rename`) and path; may raise `OSError` or not return."""
 
     def make_dir(self, path: Path) -> None:
-        """Create a private directory (0700) with its parents, unless it is there."""
+        """Create a private directory (0700) with its parents, unless it exists."""
         if not path.is_dir():
             self.step("mkdir", str(path))
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write(self, fd: int, data: bytes, path: str) -> None:
-        """Write everything: a single `write(2)` may be short without an error (seen on a nearly full disk)."""
+        """Write all of `data`: a single `write(2)` may be short without an error (seen on a nearly full disk)."""
         self.step("write", path)
         view = memoryview(data)
         while view:
             view = view[os.write(fd, view) :]
 
     def replace(self, path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True, exact: bool = False) -> None:
-        """Replace a file whole: temporary, write, fsync, rename, fsync of the directory. Readers never see a part.
+        """Replace a whole file: temporary, write, fsync, rename, fsync of the directory. Readers never see a part.
 
-        With `exact` the mode is that, whatever the umask.
+        With `exact` the file gets `mode` whatever the umask.
         """
         temp = f"{path}.tmp"
         self.step("open", temp)
@@ -53,12 +53,12 @@ class Disk:
             self.sync_dir(path.parent)
 
     def sync(self, fd: int, path: str) -> None:
-        """fsync; after an error the file is written again, never synced again."""
+        """fsync; after an error the file is written again, never just synced again."""
         self.step("fsync", path)
         os.fsync(fd)
 
     def sync_dir(self, path: Path) -> None:
-        """Make renames and new names durable: without it 68 % of new files were empty after a power cut."""
+        """Make renames and new names durable: without this, 68 % of new files were empty after a power cut."""
         self.step("fsync", str(path))
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -72,7 +72,7 @@ class Disk:
         os.rename(source, target)
 
     def unlink(self, path: str | Path) -> None:
-        """Remove a file; no error when it is gone already."""
+        """Remove a file; no error if it does not exist."""
         self.step("unlink", str(path))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)

@@ -1,4 +1,4 @@
-"""The inbox: a maildir through which workers report and people command, whether an engine is alive or not."""
+"""The inbox: a maildir for the reports of workers and the commands of people, with or without a live engine."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _POLL = 0.02
 _SECRET_BYTES = 32
 
 
-# `nova report` sends no bigger ones; SQLite and JSON readers hold them exactly.
+# `nova report` sends no larger ones; SQLite and JSON readers hold them exactly.
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 
 
 class Tokens(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Token counts of an attempt so far (totals, not increments); absent classes stay as they are."""
+    """Token counts of an attempt so far (totals, not increments); absent classes stay unchanged."""
 
     input_tokens: Count | None = None
     output_tokens: Count | None = None
@@ -35,10 +35,10 @@ class Tokens(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class WorkerReport(msgspec.Struct, tag_field="kind", tag="report"):
-    """What a worker says of itself: data, never a verdict. `token` proves which attempt speaks.
+    """A worker's report on itself: data, never a verdict. `token` proves which attempt sent it.
 
-    `note` is for those who go on from its work, `action` something it did, `output` a promised file that is written,
-    `question` what it would ask if somebody were there.
+    `note` is for the tasks that depend on it, `action` something it did, `output` a promised file that is written,
+    `question` a question for a person.
     """
 
     run: str
@@ -58,7 +58,7 @@ class WorkerReport(msgspec.Struct, tag_field="kind", tag="report"):
 
 
 class CommandMessage(msgspec.Struct, tag_field="kind", tag="command"):
-    """A command of a person, answered in `ack/`."""
+    """A person's command, answered in `ack/`."""
 
     command: Command
 
@@ -68,13 +68,13 @@ _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(WorkerReport | Co
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A file in the inbox that is no message, and why."""
+    """A file in the inbox that is not a message, and why."""
 
     why: str
 
 
 class Inbox:
-    """The engine's side. A message is applied, then removed: applying one twice must change nothing."""
+    """The engine's side. A message is applied, then removed: applying it twice must change nothing."""
 
     def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self._tmp = path / "tmp"
@@ -84,15 +84,15 @@ class Inbox:
         self._seen_mtime = -1
 
     def read(self) -> Iterator[tuple[str, Message | Refused]]:
-        """Every message waiting, oldest first, by file name. One stat(2) when nothing came.
+        """Every waiting message, oldest first, by file name. One stat(2) if nothing arrived.
 
-        Each is opened when its turn comes: until then whoever sent it can withdraw it.
+        Each is opened in its turn: until then its sender can withdraw it.
         """
         mtime = os.stat(self._new).st_mtime_ns
         if mtime == self._seen_mtime:
             return
         names = sorted(os.listdir(self._new))
-        # A file may arrive within the clock tick of the last look: only an empty folder that has rested is settled.
+        # A file may arrive within the clock tick of the last look: an empty folder is settled only after a rest.
         if not names and time.time_ns() - mtime > 50_000_000:
             self._seen_mtime = mtime
         for name in names:
@@ -115,32 +115,32 @@ class Inbox:
             return Refused(str(error))
 
     def done(self, name: str, reply: Reply | None = None) -> None:
-        """The message was applied: answer it if somebody waits, then remove it."""
+        """Remove an applied message, after answering it if its sender waits."""
         if reply is not None:
             self._disk.replace(self._ack / name, msgspec.json.encode(reply), sync=False)
         try:
             self._disk.unlink(self._new / name)
-        except (IsADirectoryError, PermissionError):  # a folder, that nobody of ours put there
+        except (IsADirectoryError, PermissionError):  # a folder that Nova did not create
             self._disk.rename(self._new / name, self._tmp / name)
 
     def sweep(self) -> None:
-        """Drop answers that nobody fetched, at the start of an engine."""
+        """Remove answers that were never fetched, at the start of an engine."""
         for path in self._ack.iterdir():
             with contextlib.suppress(OSError):
                 path.unlink()
 
 
 def send_command(inbox_dir: Path, command: Command, timeout: float = 5.0) -> Reply | None:
-    """Hand a command to the live engine and wait up to `timeout` seconds for its answer; None if none came."""
+    """Send a command to the live engine and wait up to `timeout` seconds for its answer; None if none arrived."""
     name = _deliver(inbox_dir, msgspec.json.encode(CommandMessage(command)))
     answer = inbox_dir / "ack" / name
     deadline = time.monotonic() + timeout
     try:
         while time.monotonic() < deadline and not answer.exists():
             time.sleep(_POLL)
-    finally:  # also when the person gives up waiting
+    finally:  # also when the person stops waiting
         with contextlib.suppress(FileNotFoundError):
-            (inbox_dir / "new" / name).unlink()  # not to be carried out later, by surprise
+            (inbox_dir / "new" / name).unlink()  # must not be carried out later
     with contextlib.suppress(FileNotFoundError):
         reply = msgspec.json.decode(answer.read_bytes(), type=Reply)
         answer.unlink()
@@ -149,7 +149,7 @@ def send_command(inbox_dir: Path, command: Command, timeout: float = 5.0) -> Rep
 
 
 def _deliver(inbox_dir: Path, data: bytes) -> str:
-    """Write beside, fsync, rename in: the reader never sees a part, and what was delivered survives a crash."""
+    """Write beside, fsync, rename: the reader never sees a part, and a delivered message survives a crash."""
     name = f"{time.time_ns()}.{os.getpid()}.{os.urandom(4).hex()}"
     temp = inbox_dir / "tmp" / name
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -162,7 +162,7 @@ def _deliver(inbox_dir: Path, data: bytes) -> str:
 
 
 def load_secret(path: Path) -> bytes:
-    """The project's key for attempt tokens, made on first use (0600)."""
+    """The project's key for attempt tokens, created on first use (0600)."""
     with contextlib.suppress(FileNotFoundError):
         secret = path.read_bytes()
         if len(secret) == _SECRET_BYTES:
@@ -173,6 +173,6 @@ def load_secret(path: Path) -> bytes:
 
 
 def attempt_token(secret: bytes, run: str, task: str, attempt: int) -> str:
-    """What an attempt shows to be believed: a MAC of its identity (keyed BLAKE2, RFC 7693), stored nowhere."""
+    """The token that authenticates an attempt: a MAC of its identity (keyed BLAKE2, RFC 7693), stored nowhere."""
     message = f"{run}\0{task}\0{attempt}".encode()
     return hashlib.blake2b(message, key=secret, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""One engine per project: a flock that dies with its holder, so that no stale lock can exist."""
+"""One engine per project: a flock that ends with its holder, so that no stale lock can exist."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nova_core.clock import iso
 from nova_core.errors import RunLockedError
 
 _TRIES = 10
-_PAUSE = 0.02  # someone may only be looking (`engine_alive`), which holds the lock for some microseconds
+_PAUSE = 0.02  # seconds; `engine_alive` in another process holds the lock for some microseconds
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
-    """Who holds the run: process id, machine, since when (ISO 8601 UTC), with which command line."""
+    """The engine that holds the run: process id, machine, start (ISO 8601 UTC), command line."""
 
     pid: int = 0
     host: str = ""
@@ -31,7 +31,7 @@ class RunLock:
     """Holds `run.lock` from construction to `close` or death. Raises `RunLockedError` naming the holder.
 
     flock(2), not fcntl locks: those vanish when any descriptor of the file is closed. The file is never unlinked or
-    replaced: that would give two owners.
+    replaced: that would allow two owners.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,12 +56,12 @@ class RunLock:
         os.pwrite(fd, msgspec.json.encode(info), 0)
 
     def close(self) -> None:
-        """Let the next engine in."""
+        """Release the lock."""
         self._file.close()
 
 
 def engine_alive(path: Path) -> EngineInfo | None:
-    """Who holds the lock file right now, or None. Never blocks, never creates the file."""
+    """The current holder of the lock file, or None. Never blocks, never creates the file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -76,7 +76,7 @@ def engine_alive(path: Path) -> EngineInfo | None:
 
 
 def _read(fd: int) -> EngineInfo:
-    """The holder writes after locking, so a reader may find nothing for a moment."""
+    """The holder writes after locking, so a reader may briefly find nothing."""
     try:
         return msgspec.json.decode(os.pread(fd, 4096, 0), type=EngineInfo)
     except (msgspec.MsgspecError, UnicodeDecodeError):

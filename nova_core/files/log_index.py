@@ -1,4 +1,4 @@
-"""A log file as lines: any place of it is read at once, and its lines are counted on the side, however long it is."""
+"""A log file as lines: reads any part of it at once and counts its lines step by step, whatever its length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 BLOCK = 65_536
-# A line longer than this is taken in pieces, so that no step ever reads more than two windows.
+# A longer line is read in pieces, so that no step reads more than two windows.
 WINDOW = 1 << 20
 SLICE = 1 << 20
 _CACHED_BLOCKS = 32
@@ -18,7 +18,7 @@ _END = 32
 
 
 class Change(StrEnum):
-    """What happened to a log since it was last looked at."""
+    """What happened to a log since the last look."""
 
     NONE = "none"
     GROWN = "grown"
@@ -27,13 +27,13 @@ class Change(StrEnum):
 
 
 class LogIndex:
-    """Lines of one log by byte offset, which holds nothing but a few blocks and 8 bytes per 64 KB of log.
+    """Lines of one log by byte offset; memory holds a few blocks and 8 bytes per 64 KB of log.
 
-    A line starts at offset 0, after a newline, and at each multiple of `WINDOW` before which there is none in a whole
-    window. Only regular files are opened, never through a symbolic link. Offsets stay true while the file grows; after
-    `CUT` (the same file, shorter or rewritten) they are void; after `RENEWED` (the path names another file now: the
-    log was rotated, or there is one at last) the old file stays readable until `reopen`. No method raises `OSError`:
-    `problem` tells why there is nothing to read.
+    A line starts at offset 0, after a newline, and at each multiple of `WINDOW` that no newline precedes within a whole
+    window. Only regular files are opened, never through a symbolic link. Offsets stay valid while the file grows. After
+    `CUT` (the same file, shorter or rewritten) they are void. After `RENEWED` (the path names another file: the log was
+    rotated, or now exists) the old file stays readable until `reopen`. No method raises `OSError`: `problem` says why
+    there is nothing to read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,7 +46,7 @@ class LogIndex:
         self.reopen()
 
     def _reset(self, size: int) -> None:
-        """Forget all that was counted and read; `size` bytes are there now."""
+        """Forget everything counted and read; the file now has `size` bytes."""
         self.size = size
         self.indexed = 0
         self.newlines = 0
@@ -56,11 +56,11 @@ class LogIndex:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a file to read."""
+        """Returns True if there is a file to read."""
         return self._fd >= 0
 
     def reopen(self) -> None:
-        """Read from now on what `path` names now."""
+        """Open the file that `path` names now."""
         self.close()
         self._reset(0)
         self.problem = ""
@@ -82,7 +82,7 @@ class LogIndex:
         self._set_size(status.st_size)
 
     def close(self) -> None:
-        """Let go of the file; nothing can be read then until `reopen`."""
+        """Close the file; nothing can be read until `reopen`."""
         self._close_file()
         self._identity = None
 
@@ -96,7 +96,7 @@ class LogIndex:
         self._end = self._pread(min(size, _END), size - min(size, _END))
 
     def poll(self) -> Change:
-        """Look at the file again; three system calls when nothing happened."""
+        """Check the file for changes; three system calls if nothing happened."""
         if self._is_other():
             return Change.RENEWED
         if self._fd < 0:
@@ -104,7 +104,7 @@ class LogIndex:
         size = os.fstat(self._fd).st_size
         if size == self.size:
             return Change.NONE
-        # A file that was emptied and written anew may be longer than before: its old end is then elsewhere.
+        # A file that was emptied and rewritten may be longer than before: then the bytes at its old end differ.
         if size < self.size or self._pread(len(self._end), self.size - len(self._end)) != self._end:
             self._reset(size)
             self._set_size(size)
@@ -113,7 +113,7 @@ class LogIndex:
         return Change.GROWN
 
     def _is_other(self) -> bool:
-        """Whether the path names a file that is not the one looked at; a path that names nothing is no reason."""
+        """Returns True if the path names a file other than the open one; False if it names nothing."""
         try:
             there = os.lstat(self.path)
         except OSError:
@@ -123,13 +123,13 @@ class LogIndex:
         return (there.st_dev, there.st_ino) != self._identity
 
     def advance(self, budget: int = SLICE) -> bool:
-        """Count the newlines of at most `budget` further bytes; whether more is left to count."""
+        """Count the newlines of at most `budget` further bytes. Returns True if some are left to count."""
         stop = min(self.size, self.indexed + budget)
         while self.indexed < stop:
             room = BLOCK - self.indexed % BLOCK
             data = self._pread(min(room, stop - self.indexed), self.indexed)
             if not data:
-                return False  # cut meanwhile: the next poll tells
+                return False  # shortened meanwhile: the next poll reports it
             self.newlines += data.count(b"\n")
             self.indexed += len(data)
             if self.indexed % BLOCK == 0:
@@ -137,7 +137,7 @@ class LogIndex:
         return self.indexed < self.size
 
     def line_number(self, offset: int) -> int | None:
-        """How many newlines come before `offset`; None as long as they are not counted."""
+        """The number of newlines before `offset`; None until they are counted."""
         if offset > self.indexed:
             return None
         block, skip = divmod(offset, BLOCK)
@@ -145,7 +145,7 @@ class LogIndex:
         return before + self._block(block).count(b"\n", 0, skip) if skip else before
 
     def line_start(self, offset: int) -> int:
-        """Where the line begins that holds the byte at `offset`."""
+        """The start of the line that holds the byte at `offset`."""
         window = offset - offset % WINDOW
         found = self._rfind(window, offset)
         if found < 0 and window:
@@ -155,7 +155,7 @@ class LogIndex:
         return found + 1
 
     def next_line(self, start: int) -> int:
-        """Where the line ends that begins at `start`: the start of the next, or the size when there is none."""
+        """The end of the line that begins at `start`: the start of the next line, or the size if there is none."""
         border = start - start % WINDOW + WINDOW
         found = self._find(start, border)
         if found < 0:
@@ -194,7 +194,7 @@ class LogIndex:
         return -1
 
     def _block(self, number: int) -> bytes:
-        """One block, shorter than the others at the end of the file."""
+        """One block; the block at the end of the file may be shorter."""
         wanted = max(0, min(BLOCK, self.size - number * BLOCK))
         data = self._blocks.get(number)
         if data is None or len(data) < wanted:

@@ -1,4 +1,4 @@
-"""Reading a log that somebody else writes: in pieces, never more than asked for, past what was freed in its middle."""
+"""Reads a log that another process writes: in pieces, never more than asked for, skipping holes freed in its middle."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Callable
 
 from nova_core.agents import AgentLog
 
-_PIECE = 256 << 10  # bytes; between two pieces the time is looked at
-_AT_THE_END = 1 << 20  # bytes that tell how it ended
+_PIECE = 256 << 10  # bytes; the time is checked between two pieces
+_AT_THE_END = 1 << 20  # bytes at the end that show how the attempt ended
 
 
 class LogTail:
-    """What was printed to a log since the last look.
+    """New output of a log since the last read.
 
-    The log stays open: when its holder replaces it by a shorter one, what was not read yet is still there, at its old
-    place. What was freed before it was read is told to the reader as missing, and so is what `hurry` leaves out.
+    The log stays open: when its holder replaces it by a shorter file, unread output is still there, at its old place.
+    Bytes that were freed before they were read, or that `hurry` skips, are reported to the parser as missing.
     """
 
     def __init__(self) -> None:
         self.offset = 0
-        self.size = 0  # as far as it is to be read
+        self.size = 0  # end of what will be read
         self._first_size = 0
         self._file: tuple[int, int] | None = None
         self._fd = -1
@@ -33,16 +33,16 @@ class LogTail:
 
     @property
     def behind(self) -> bool:
-        """Whether there is more to read now."""
+        """Returns True if unread output remains."""
         return self.offset < self.size
 
     @property
     def caught_up(self) -> bool:
-        """Whether all is read that was there at the first look, which an earlier engine may have read before."""
+        """Returns True if everything present at the first look, which an earlier engine may have read, is read."""
         return self.offset >= self._first_size
 
     def read(self, path: str | os.PathLike[str], log: AgentLog, most: int, is_late: Callable[[], bool]) -> bool:
-        """Feed `log` with `most` bytes or a little more, or until `is_late`; False if nothing is new."""
+        """Feed `log` with `most` bytes or a little more, or until `is_late`. Returns False if nothing is new."""
         try:
             if self._fd < 0:
                 self._open(path, log)
@@ -58,16 +58,16 @@ class LogTail:
         return self.offset > start
 
     def end(self) -> None:
-        """Its writer has ended: what others print there from now on is not waited for."""
+        """The writer has ended: stop waiting for output that other processes write later."""
         self._over = True
 
     def hurry(self, log: AgentLog) -> None:
-        """Leave out all but the end."""
+        """Skip everything but the end."""
         if self.size - self.offset > _AT_THE_END:
             self._jump(log, self.size - _AT_THE_END)
 
     def close(self) -> None:
-        """Let go of the file, until it is read again."""
+        """Close the file until the next read."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -82,7 +82,7 @@ class LogTail:
         file = status.st_dev, status.st_ino
         if self._file is None:
             self._first_size = status.st_size
-        elif self._file != file:  # it was cut while it was not held open: what is new in it cannot be told
+        elif self._file != file:  # it was cut while not open: its new part cannot be found
             self._jump(log, status.st_size)
         self._file = file
 
@@ -90,12 +90,12 @@ class LogTail:
         if self._final:
             return
         self.size = os.fstat(self._fd).st_size
-        if self.size < self.offset:  # somebody emptied it
+        if self.size < self.offset:  # another program emptied it
             self._jump(log, self.size)
         self._final = self._over
 
     def _read_piece(self, log: AgentLog) -> None:
-        """The holes are looked for after reading, so that none can come to be in between."""
+        """Read first, then look for holes: none can appear in between."""
         piece = os.pread(self._fd, min(_PIECE, self.size - self.offset), self.offset)
         if not piece:
             self.size = self.offset
@@ -106,7 +106,7 @@ class LogTail:
             return
         hole = _seek(self._fd, self.offset, "SEEK_HOLE", self.size)
         piece = piece[: max(0, hole - self.offset)]
-        self.offset += len(piece)  # before it is fed: what a reader cannot bear is not fed again
+        self.offset += len(piece)  # before it is fed: a piece that makes a reader fail is not fed again
         log.feed(piece)
 
     def _jump(self, log: AgentLog, offset: int) -> None:
@@ -115,7 +115,7 @@ class LogTail:
 
 
 def _seek(fd: int, offset: int, whence: str, otherwise: int) -> int:
-    """The next data or hole (lseek(2)); `otherwise` where system or file system knows of none."""
+    """The next data or hole (lseek(2)); `otherwise` if the system or file system does not support it."""
     number = getattr(os, whence, None)
     if number is None:
         return otherwise

@@ -1,4 +1,4 @@
-"""Whether a task left the outputs it promised: there, not empty, new, and inside the project."""
+"""Checks that a task left the outputs it promised: present, not empty, new, and inside the project."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from nova_core.model import places_of
 from nova_core.text import clean, head_and_tail
 
 MAX_ENTRIES = 100_000
-# The kernel stamps files with the time of its last tick, up to 10 ms (CONFIG_HZ=100) behind what programs read.
+# The kernel stamps files with the time of its last tick, up to 10 ms (CONFIG_HZ=100) before the time programs read.
 _TICK = 0.010
-# Some file systems keep whole seconds only (HFS+, ext3), or every second one (FAT).
+# Some file systems store whole seconds only (HFS+, ext3), or even seconds (FAT).
 _COARSE = 2.0
 
 
 def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> list[str]:
-    """What is wrong with the outputs of an attempt that began at `since` (seconds since the epoch), in words.
+    """One message for each bad output of an attempt that began at `since` (seconds since the epoch).
 
-    An output is a path below `root`, a pattern with `*`, or a directory; of the last two, one good file is enough.
+    An output is a path below `root`, a pattern with `*`, or a directory; for the last two, one good file is enough.
     """
     top = os.path.realpath(root)
     found = (_check(output, top, since) for output in outputs)
@@ -30,7 +30,7 @@ def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> lis
 
 
 def missing(paths: Iterable[str], root: str | Path, workspace: str = "") -> list[str]:
-    """The paths (or patterns) that are not there, in `root` or in its folder `workspace`; `a|b` may be at either place.
+    """The paths (or patterns) that do not exist in `root` or in its folder `workspace`; `a|b` may be at either place.
 
     Each is named by the first place where it could be.
     """
@@ -57,14 +57,14 @@ def _check(output: str, top: str, since: float) -> str | None:
 
 
 def _is_inside(output: str) -> bool:
-    """Whether it is a path at all (no NUL, no lone surrogate), and one that only leads down."""
+    """Returns True for a valid path (no NUL, no lone surrogate) that only leads down."""
     path = PurePosixPath(output)
     encodable = output.encode("utf-8", "replace") == output.encode("utf-8", "surrogatepass")
     return encodable and "\0" not in output and bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _candidates(output: str, top: str) -> Iterator[str]:
-    """The path itself, which may well hold brackets (`[id].tsx`), else what the pattern matches."""
+    """The path itself, which may hold brackets (`[id].tsx`), else the matches of the pattern."""
     literal = os.path.join(top, output)
     if os.path.lexists(literal):
         yield literal
@@ -74,7 +74,7 @@ def _candidates(output: str, top: str) -> Iterator[str]:
 
 
 def _judge(path: str, top: str, since: float) -> str | None:
-    """Why this file or directory is no good, or None."""
+    """Why this file or directory is not a good output, or None."""
     real = os.path.realpath(path)
     if os.path.commonpath((real, top)) != top:
         return "leads outside the project"
@@ -98,7 +98,7 @@ def _judge_directory(path: str, since: float) -> str | None:
 
 
 def _files_below(path: str) -> Iterator[os.stat_result]:
-    """Status of every file below `path`; links are not followed, so that there is an end."""
+    """Status of every file below `path`; links are not followed, so that the walk ends."""
     waiting = [path]
     while waiting:
         try:

@@ -1,4 +1,4 @@
-"""Small files that somebody else may have put there: plain ones only, up to a size, and no links out of the project."""
+"""Small files that other programs may have put there: only regular ones, up to a size, no links out of the project."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_plain(path: Path, most: int) -> bytes:
 
 
 def open_plain(path: Path) -> int:
-    """A descriptor to read a plain file by. Raises `OSError` for anything else."""
+    """A descriptor for reading a regular file. Raises `OSError` for anything else."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -28,7 +28,7 @@ def open_plain(path: Path) -> int:
 
 
 def read_inside(path: Path, root: Path, most: int) -> bytes:
-    """As `read_plain`, but follows links: from a path in `root` only to files that are there as well."""
+    """As `read_plain`, but follows links: from a path in `root`, only to files in `root`."""
     real = Path(os.path.realpath(path))
     named_inside = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))
     if named_inside and not real.is_relative_to(os.path.realpath(root)):
@@ -37,9 +37,9 @@ def read_inside(path: Path, root: Path, most: int) -> bytes:
 
 
 def lines_of(path: Path, most: int, longest: int) -> Iterator[bytes]:
-    """The lines of a plain file of at most `most` bytes, as long as it is now; longer ones than `longest` in parts.
+    """The lines of a regular file of at most `most` bytes, up to its current size; those over `longest` in parts.
 
-    Raises `OSError`, also for a file that is larger.
+    Raises `OSError`, also for a larger file.
     """
     with open(open_plain(path), "rb") as file:
         left = os.fstat(file.fileno()).st_size

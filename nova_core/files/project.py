@@ -1,4 +1,4 @@
-"""Where things are: every path of a project, made from its root and from checked ids only."""
+"""Every path of a project, built from its root and from checked ids only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Project:
     def make_dirs(self) -> None:
         """Create `.nova` (0700, ignored by git) and `logs`.
 
-        Raises `EnvironmentProblem` where they cannot be, or where something else has their names.
+        Raises `EnvironmentProblem` if they cannot be created, or if something else has their names.
         """
         make_dir(self.nova_dir)
         ignore = self.nova_dir / ".gitignore"
@@ -48,7 +48,7 @@ class Project:
         make_dir(self.log_dir, 0o777)
 
     def log_names(self) -> set[str]:
-        """What there is below `logs`, and has the name of a log or may be in its way."""
+        """Names below `logs` that are log names or may be in the way of one."""
         names: set[str] = set()
         for folder, folders, files in os.walk(self.log_dir):
             level = os.path.relpath(folder, self.log_dir)
@@ -57,21 +57,21 @@ class Project:
         return names
 
     def latest_log(self, task_id: str) -> Path:
-        """What the latest attempt printed."""
+        """The log of the latest attempt."""
         return self.log_dir / log_name(task_id)
 
     def prompt_file(self, task_id: str, attempt: int) -> Path:
-        """The prompt that the attempt was given. No id holds two dots: they stand for slashes, then part it off."""
+        """The prompt of the attempt. No id holds two dots: they replace slashes, then separate the attempt."""
         stem = log_name(task_id).removesuffix(".log").replace("/", "..")
         return self.prompts_dir / f"{stem}..{attempt}.md"
 
     def attempt_log(self, task_id: str, attempt: int, latest: int, ids: Collection[str]) -> Path:
-        """What attempt `attempt` printed, when the latest one is number `latest`."""
+        """The log of attempt `attempt`; `latest` is the number of the latest attempt."""
         return self.log_dir / (log_name(task_id) if attempt >= latest else old_log_name(task_id, attempt, ids))
 
 
 def make_dir(path: Path, mode: int = 0o700) -> None:
-    """Make the directory unless it is there. A link is refused: a project from elsewhere could bring it along."""
+    """Create the directory unless it exists. A link is rejected: a project from elsewhere could contain one."""
     try:
         path.mkdir(mode)
     except FileExistsError:
@@ -91,7 +91,7 @@ def log_name(task_id: str) -> str:
 
 
 def old_log_name(task_id: str, attempt: int, ids: Collection[str]) -> str:
-    """File name of an older attempt: `F1.2.log`, or `F1.attempt-2.log` when the plan has a task called `F1.2`."""
+    """File name of an older attempt: `F1.2.log`, or `F1.attempt-2.log` if the plan has a task called `F1.2`."""
     return _free_name(task_id, f"{attempt}", f"attempt-{attempt}", ids)
 
 

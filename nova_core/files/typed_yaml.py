@@ -15,19 +15,20 @@ from nova_core.errors import Problem, UsageError
 from nova_core.files.yaml_file import Document, Keys
 from nova_core.text import clean, head_and_tail, parse_duration, parse_size
 
-# Readers take what YAML held (text, None, a list or a dict) and return the setting; a `ValueError` says what is wrong.
+# Readers take a value from YAML (text, None, a list or a dict) and return the setting; a `ValueError` says what is
+# wrong.
 Read = Callable[[Any], Any]
 
 
 def read_text(value: object) -> str:
-    """Text with something in it."""
+    """Text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"must be text, not {kind_of(value)}")
     return read_argument(value)
 
 
 def read_argument(value: object) -> str:
-    """Any text, also none."""
+    """Any text, also an empty one."""
     if not isinstance(value, str | None):
         raise ValueError(f"must be text, not {kind_of(value)}")
     if "\0" in (value or ""):
@@ -62,7 +63,7 @@ def read_size(value: object) -> int:
 
 
 def above_zero(read: Read) -> Read:
-    """The same reader, without 0."""
+    """The same reader, but rejecting 0."""
 
     def read_above_zero(value: object) -> Any:
         number = read(value)
@@ -74,7 +75,7 @@ def above_zero(read: Read) -> Read:
 
 
 def read_truth(value: object) -> bool:
-    """True or false, in the words of YAML and of shells."""
+    """A boolean, in the words of YAML and of shells."""
     word = read_text(value).strip().lower()
     if word in ("true", "yes", "on", "1"):
         return True
@@ -116,7 +117,7 @@ def read_choice(*choices: str) -> Read:
 
 
 def kind_of(value: object) -> str:
-    """What `value` is, for messages."""
+    """The kind of `value`, for messages."""
     if value is None or value == "":
         return "nothing"
     if isinstance(value, str):
@@ -125,9 +126,9 @@ def kind_of(value: object) -> str:
 
 
 class Reader:
-    """Reads a document into settings and collects every mistake (`problems`) and where each setting is (`origins`).
+    """Reads a document into settings, collecting every mistake (`problems`) and the place of each setting (`origins`).
 
-    `guide` names the document that explains the file: the hint where there is no better one.
+    `guide` names the document that explains the file: the hint if there is no better one.
     """
 
     def __init__(self, document: Document, guide: str) -> None:
@@ -137,13 +138,13 @@ class Reader:
         self.origins: dict[str, str] = {}
 
     def fail(self, keys: Keys, message: str, hint: str = "") -> None:
-        """Note a mistake in the value at `keys`; it is named as in `limits.cpu: ...`."""
+        """Record a mistake in the value at `keys`; the message names it as in `limits.cpu: ...`."""
         name = _dotted(keys)
         hint = hint or f"{self._guide} tells what can be written here"
         self.problems.append(self.document.problem(keys, f"{name}: {message}" if name else message, hint))
 
     def value(self, keys: Keys, value: object, read: Read) -> Any:
-        """The setting read from `value`, or None after noting what is wrong with it."""
+        """The setting read from `value`, or None after recording a mistake."""
         try:
             setting = read(value)
         except (ValueError, UsageError) as error:
@@ -154,11 +155,11 @@ class Reader:
         return setting
 
     def found(self, keys: Keys) -> None:
-        """Note where a setting is."""
+        """Record the place of a setting."""
         self.origins[_dotted(keys)] = self.document.problem(keys, "").place
 
     def mapping(self, keys: Keys, data: object, fields: Mapping[str, Field]) -> dict[str, Any]:
-        """The settings of a mapping with known keys; a key without a value is as good as absent."""
+        """The settings of a mapping with known keys; a key without a value counts as absent."""
         values: dict[str, Any] = {}
         for key, item in self._items(keys, data):
             if key not in fields:
@@ -183,7 +184,7 @@ class Reader:
         return data.items()
 
 
-# How to read what is at a key: given the reader, the keys that lead there and the data.
+# Reads the value at a key: given the reader, the keys that lead there and the data.
 Field = Callable[[Reader, Keys, object], Any]
 
 
@@ -193,7 +194,7 @@ class Single(msgspec.Struct, frozen=True):
     read: Read
 
     def __call__(self, reader: Reader, keys: Keys, data: object) -> Any:
-        """The value, None after noting what is wrong with it."""
+        """The value, or None after recording a mistake."""
         return reader.value(keys, data, self.read)
 
 
@@ -216,7 +217,7 @@ def read_variables(reader: Reader, keys: Keys, data: object) -> Any:
 
 
 def list_of(field: Field) -> Field:
-    """A list of values of one kind, as a tuple of the good ones."""
+    """A list of values of one kind, as a tuple of the valid ones."""
 
     def read(reader: Reader, keys: Keys, data: object) -> Any:
         if not isinstance(data, list):
@@ -229,7 +230,7 @@ def list_of(field: Field) -> Field:
 
 
 def one_of(kind: str, known: Collection[str]) -> Field:
-    """A name that must be among `known`; `kind` is what it names, for the message."""
+    """A name that must be among `known`; `kind` is the kind of name, for the message."""
 
     def read(reader: Reader, keys: Keys, data: object) -> Any:
         name = reader.value(keys, data, read_text)
@@ -242,7 +243,7 @@ def one_of(kind: str, known: Collection[str]) -> Field:
 
 
 def struct(make: Callable[..., Any], fields: Mapping[str, Field], *required: str) -> Field:
-    """A mapping with known keys, made into a value by `make`; None after noting a mistake in it."""
+    """A mapping with known keys, turned into a value by `make`; None after recording a mistake."""
 
     def read(reader: Reader, keys: Keys, data: object) -> Any:
         before = len(reader.problems)
@@ -259,7 +260,7 @@ def struct(make: Callable[..., Any], fields: Mapping[str, Field], *required: str
     return read
 
 
-# How values are read whose type says all there is to know; others are `Annotated` with their field.
+# How to read values of plain types; others are `Annotated` with their field.
 _BY_TYPE: dict[Any, Read] = {
     str: read_text, int: read_count, float: read_number, bool: read_truth, tuple[str, ...]: read_names,
 }  # fmt: skip
@@ -272,7 +273,7 @@ def field_of(kind: Any) -> Field:
     if origin is Annotated:
         field: Field = inner[1]
         return field
-    if origin in (Union, UnionType):  # with None, which stands for a setting that is not there
+    if origin in (Union, UnionType):  # with None, which stands for a missing setting
         return field_of(inner[0])
     if origin is Mapping:
         return map_of(field_of(inner[1]))
@@ -300,5 +301,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _dotted(keys: Keys) -> str:
-    """`limits.cpu`; places in lists are left to the line number."""
+    """`limits.cpu`; list indexes are omitted because the line number shows them."""
     return clean(head_and_tail(".".join(key for key in keys if isinstance(key, str)), 200))

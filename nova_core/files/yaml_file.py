@@ -1,4 +1,4 @@
-"""YAML settings files, read as plain text values with their line numbers; everything clever in YAML is refused."""
+"""YAML settings files, read as plain text values with their line numbers; YAML's advanced features are rejected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 
 
 class YamlSyntaxError(InputError):
-    """Not YAML, or a mark of it that people rarely mean (`*`, `&`, `!`): in front matter it may be plain text."""
+    """Not YAML, or YAML syntax that people rarely intend (`*`, `&`, `!`): in front matter it may be plain text."""
 
 
 Value = str | None | list[Any] | dict[str, Any]
@@ -34,8 +34,8 @@ Keys = tuple[str | int, ...]
 class Document(msgspec.Struct, frozen=True):
     """The data of one file, and the line (from 1) of every value in it.
 
-    `data` holds dicts with text keys, lists, text, and None for nothing, `~` or `null`. Numbers and truth values stay
-    text, to be read by whoever knows what they mean: YAML 1.1 takes `no` for false, `012` for 10 and `12:30` for 750.
+    `data` holds dicts with text keys, lists, text, and None for an empty value, `~` or `null`. Numbers and booleans
+    stay text, for the caller to interpret: YAML 1.1 reads `no` as false, `012` as 10 and `12:30` as 750.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def load_yaml(path: str | Path, *, max_bytes: int = 1_000_000) -> Document:
-    """Read a YAML file. Raises `InputNotFoundError` if it is missing, `InputError` for all that is not plain YAML."""
+    """Read a YAML file. Raises `InputNotFoundError` if it is missing, `InputError` if it is not plain YAML."""
     return parse_yaml(read_text(path, max_bytes=max_bytes), str(path))
 
 
@@ -76,7 +76,7 @@ def read_text(path: str | Path, *, max_bytes: int = 1_000_000) -> str:
 
 
 def _read_regular_file(path: str | Path, limit: int) -> bytes:
-    """O_NONBLOCK: opening a FIFO nobody writes to would hang for ever."""
+    """O_NONBLOCK: opening a FIFO without a writer would hang for ever."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
@@ -88,7 +88,7 @@ def _read_regular_file(path: str | Path, limit: int) -> bytes:
 
 def parse_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
     """Return the data of `text`; `path` and `first_line` are for messages. Raises `InputError`."""
-    # The pure parser on purpose: the C one ends the process on deep nesting, and neither is let near its constructors.
+    # The pure parser on purpose: the C parser crashes the process on deep nesting. Neither may construct objects.
     import yaml
 
     if text.count("\n") > MAX_LINES:
@@ -120,7 +120,7 @@ def parse_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
 
 
 class _Builder:
-    """Builds values from parser events, without recursion, and stops at the first thing it does not want to see."""
+    """Builds values from parser events, without recursion, and stops at the first unsupported one."""
 
     def __init__(self, path: str, first_line: int) -> None:
         self.result: Value = None
@@ -151,7 +151,7 @@ class _Builder:
 
     def _check(self, event: yaml.NodeEvent) -> None:
         self._nodes += 1
-        if event.anchor is not None:  # an alias event has one, too
+        if event.anchor is not None:  # an alias event has an anchor, too
             message, hint = "anchors and aliases (`&`, `*`) are not supported", "write the value out, or quote it"
             raise YamlSyntaxError([Problem(self._path, self.line_of(event), message, hint)])
         if getattr(event, "tag", None) is not None:
@@ -189,7 +189,7 @@ class _Builder:
         self._open.append((self._place(event, value), value))
 
     def _place(self, event: yaml.NodeEvent, value: Any) -> Keys:
-        """Put the value where it belongs and return its keys. A mapping's value keeps the line of its key."""
+        """Store the value in its container and return its keys. A mapping's value keeps the line of its key."""
         if not self._open:
             self.result = value
             self.lines.setdefault((), self.line_of(event))

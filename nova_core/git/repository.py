@@ -1,4 +1,4 @@
-"""What a task changed in its git repository: the commit it left, and the files that differ."""
+"""What a task changed in its git repository: its commit, and the files that differ."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 MAX_FILES = 1_000
 TIMEOUT = 10.0
 _MAX_OUTPUT = 4_000_000
-_TICK = 0.010  # files are stamped with the kernel's last tick, up to 10 ms behind the clock
+_TICK = 0.010  # seconds; files are stamped with the kernel's last tick, up to 10 ms behind the clock
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
-# What Nova itself writes into a project is no task's work.
+# Files that Nova itself writes into a project are not a task's work.
 _OWN = ("cascade_state.json", "logs/", ".nova/")
-# No program of the repository's choice runs, no index is refreshed (and so locked) under a worker's feet.
+# Run no program that the repository chooses, and refresh (and so lock) no index that a worker may use.
 _OPTIONS = (
     "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}",
 )  # fmt: skip
@@ -29,27 +29,27 @@ def find_repository(root: str | Path) -> Path | None:
 
 
 def _is_repository(path: Path) -> bool:
-    """Whether git would take it for one: some sandboxes leave an empty folder of that name in /tmp."""
+    """Returns True if git would accept the folder: some sandboxes leave an empty `.git` in /tmp."""
     return os.path.isfile(path) or os.path.lexists(path / "HEAD")
 
 
 def head(root: str | Path) -> str | None:
-    """The commit checked out in the repository of `root`; None outside of git, without git or before a first commit."""
+    """The current commit in the repository of `root`; None outside of git, without git or before the first commit."""
     top = find_repository(root)
     if top is None:
         return None
-    found = _read_head(top)  # starting git costs 2 ms for every task, two small files a hundredth of that
+    found = _read_head(top)  # starting git costs 2 ms per task, reading two small files a hundredth of that
     if found is None:
         found = b"".join(_git(top, "rev-parse", "--verify", "--quiet", "HEAD")).decode("ascii", "replace").strip()
     return found if _SHA.match(found) else None
 
 
 def changes(root: str | Path, base: str | None, since: float = 0.0) -> tuple[str | None, tuple[str, ...]]:
-    """What happened since commit `base` and since the time `since` (seconds since the epoch).
+    """Changes since commit `base` and since the time `since` (seconds since the epoch).
 
-    Returns the present commit, if it is another one, and at most 1,000 files, relative to `root`: those that commits
+    Returns the current commit, if it is another one, and at most 1,000 files, relative to `root`: those that commits
     changed, and those of the work tree that differ from the last commit and changed at `since` or later. So a file that
-    was dirty before and was left alone does not count. Without git: `(None, ())`.
+    was dirty before and was not touched does not count. Without git: `(None, ())`.
     """
     top = find_repository(root)
     if top is None:
@@ -76,7 +76,7 @@ def _dirty(top: Path, since: float) -> Iterator[bytes]:
 
 
 def _changed_since(path: bytes, since: float) -> bool:
-    """By the time of the inode, which `mv` and `touch -d` cannot set back; of a deleted file, by its folder's."""
+    """By the inode's change time, which `mv` and `touch -d` cannot set back; for a deleted file, by its folder's."""
     for place in (path, os.path.dirname(path)):
         try:
             return os.lstat(place).st_ctime >= since - _TICK
@@ -91,8 +91,8 @@ def _relative(path: bytes, top: Path, root: Path) -> str:
 
 
 def _git(top: Path, *arguments: str) -> list[bytes]:
-    """The NUL-separated output of a git command, or nothing: what git refuses to read is no reason to fail a task."""
-    import subprocess  # with tempfile 4 ms at every start, and most folders are no repositories
+    """The NUL-separated output of a git command; empty if git fails, which must not fail a task."""
+    import subprocess  # with tempfile 4 ms at every start, and most folders are not repositories
     import tempfile
 
     program = _program()
@@ -116,13 +116,13 @@ def _git(top: Path, *arguments: str) -> list[bytes]:
 
 @cache
 def _program() -> str | None:
-    """git by its absolute path, found once: never one that a repository brings along."""
+    """git by its absolute path, found once: never one from inside a repository."""
     folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder)]
     return shutil.which("git", path=os.pathsep.join(folders))
 
 
 def _read_head(top: Path) -> str | None:
-    """HEAD by reading git's files; None when they are of a kind that only git can read."""
+    """HEAD, read from git's files; None if only git can read them."""
     try:
         folder = _git_folder(top)
         content = (folder / "HEAD").read_text("utf-8").strip()
@@ -138,7 +138,7 @@ def _read_head(top: Path) -> str | None:
 
 
 def _git_folder(top: Path) -> Path:
-    """`.git`, or where that file points to: a worktree or a submodule."""
+    """`.git`, or the folder that the file `.git` points to, for a worktree or a submodule."""
     place = top / ".git"
     return place if place.is_dir() else top / place.read_text("utf-8").strip().removeprefix("gitdir: ")
 

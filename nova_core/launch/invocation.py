@@ -1,4 +1,4 @@
-"""From an agent's settings to the process that runs it: arguments, environment, where the prompt goes, who reads it."""
+"""From an agent's settings to its process: arguments, environment, how it gets the prompt, how its output is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nova_core.model import Task, TokenUsage
 
 
 class AgentRequest(msgspec.Struct, frozen=True):
-    """What one attempt of a task asks of an agent. `budget` is US dollars, `session` one to go on with.
+    """One attempt of a task, as asked of an agent. `budget` is US dollars, `session` the session to continue.
 
     `server` is the argument list that starts the reporting server, empty for none.
     """
@@ -34,7 +34,7 @@ class AgentRequest(msgspec.Struct, frozen=True):
 
 
 class Invocation(msgspec.Struct, frozen=True):
-    """A process to start: no shell, and the prompt on standard input if `stdin`."""
+    """A process to start, without a shell; `stdin` is True if the prompt goes to standard input."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
@@ -43,34 +43,34 @@ class Invocation(msgspec.Struct, frozen=True):
 
 
 def agent_named(config: Config, name: str) -> AgentConfig | None:
-    """The settings of an agent: of `agents:`, or the defaults of one Nova knows."""
+    """The settings of an agent: from `agents:`, or the defaults of an agent that Nova knows."""
     return config.agents.get(name) or (AgentConfig() if name in ADAPTERS else None)
 
 
 def adapter_of(name: str, agent: AgentConfig) -> Adapter | None:
-    """What Nova knows of the agent; nothing if it has a command of its own."""
+    """What Nova knows of the agent; None if the agent has its own command."""
     return None if agent.command else ADAPTERS.get(agent.use or name)
 
 
 def program_of(name: str, agent: AgentConfig) -> str:
-    """The program that has to be installed."""
+    """The program that must be installed."""
     adapter = adapter_of(name, agent)
     return adapter.program if adapter else agent.command[0]
 
 
 def provider_of(name: str, agent: AgentConfig) -> str:
-    """Whose quota the agent uses up: all agents of one provider wait for it together."""
+    """The provider whose quota the agent uses: all agents of one provider wait for it together."""
     known = ADAPTERS.get(agent.use or name)
     return agent.provider or (known.provider if known else name)
 
 
 def parser_of(name: str, agent: AgentConfig) -> str:
-    """Who reads the agent's output: its /pattern/, its parser, the format of its name, else that of any command."""
+    """The parser of the agent's output: its /pattern/, its parser, the format of its name, or that of any command."""
     return f"/{agent.line}/" if agent.line else agent.parser or agent.use or (name if name in FORMATS else "shell")
 
 
 def open_log(parser: str, previous: TokenUsage | None = None) -> AgentLog:
-    """The reader that `parser_of` names; another program's words are read as those of any command."""
+    """The reader that `parser_of` names; an unknown name reads the output as that of any command."""
     if parser.startswith("/"):
         with contextlib.suppress(re.error):
             return PatternLog(_compiled(parser[1:-1]), previous)
@@ -85,8 +85,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def render_command(
     agent: AgentConfig, task: Task, prompt: str, model: str | None = None, prompt_file: str = ""
 ) -> tuple[str, ...]:
-    """The agent's command for one task: an argument list, for no shell, with every `{placeholder}` filled in. Raises
-    `UsageError` for an unknown placeholder.
+    """The agent's command for one task: an argument list without a shell, with every `{placeholder}` filled in.
+
+    Raises `UsageError` for an unknown placeholder.
     """
     values = {
         "id": task.id,
@@ -133,7 +134,7 @@ def invoke(name: str, agent: AgentConfig, request: AgentRequest) -> Invocation:
 
 
 def _last(adapter: Adapter, request: AgentRequest) -> tuple[str, ...]:
-    """Going on with a session is an option of some, and another end of the line for others."""
+    """Arguments that end the command line: some agents continue a session by an option, others by another ending."""
     if request.session and adapter.resume:
         return adapter.resume
     return adapter.last

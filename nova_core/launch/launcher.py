@@ -1,4 +1,4 @@
-"""From a task to the process that does it: which command or agent, with which words and environment."""
+"""From a task to the process that runs it: which command or agent, with which prompt and environment."""
 
 from __future__ import annotations
 
@@ -33,14 +33,17 @@ from nova_core.launch.mcp_config import add_gemini_settings, has_mcp
 from nova_core.launch.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
 from nova_core.model import Criterion, Task
 
-# What a git hook leaves in the environment would point a worker's git at the hook's repository (githooks(5)).
+# Variables that a git hook sets would point a worker's git at the hook's repository (githooks(5)).
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
 _MOST_TEMPLATE = 1 << 20  # bytes
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """Who does an attempt: an `agent`, or None for a command, whose `provider`'s quota it uses up; the `model` that is
-    billed, if it is known; the `parser` that reads what is printed, as `open_log` takes it."""
+    """What runs an attempt.
+
+    `agent` is None for a command; `provider` is the quota used; `model` is billed, if known; `parser` reads the output,
+    as `open_log` takes it.
+    """
 
     agent: str | None = None
     provider: str | None = None
@@ -61,19 +64,19 @@ class Launcher:
         self._secret = secret
         self._ids = ids
 
-    # which agent
+    # the agent of a task
 
     def take_plan(self, tasks: Collection[str]) -> None:
-        """The plan has these tasks now."""
+        """Set the tasks of the current plan."""
         self._ids = tasks
 
     def require_commands(self, tasks: Iterable[Task], plan: str) -> None:
-        """Raise `EnvironmentProblem` (exit 8) unless every task of `plan` has something to run it that can be found."""
+        """Raise `EnvironmentProblem` (exit 8) if the command and agents of any task of `plan` cannot be found."""
         if found := self.nothing_to_run(tasks, plan):
             raise EnvironmentProblem(str(found), hint=found.hint)
 
     def nothing_to_run(self, tasks: Iterable[Task], plan: str) -> Problem | None:
-        """The first task of `plan` that nothing can run, as a warning."""
+        """A warning for the first task of `plan` that nothing can run, or None."""
         for task in tasks:
             if not task.gate and (problem := self._problem_of(self._config.runner_of(task))):
                 message = f"task {task.id} has nothing to run it: {problem}"
@@ -82,7 +85,7 @@ class Launcher:
         return None
 
     def _problem_of(self, runner: Runner) -> str | None:
-        """Why it cannot run anything."""
+        """Why the runner cannot run anything, or None."""
         if runner.line:
             return None
         if not runner.agents:
@@ -102,25 +105,25 @@ class Launcher:
         return f"agent {name!r}: {program!r} is not installed or not on PATH{install}"
 
     def agents_of(self, task: Task) -> tuple[str, ...]:
-        """The agents that may do the task, in order of preference; none for a command, or where there is no work."""
+        """The agents that may run the task, in order of preference; empty for a command, or a task without work."""
         return self._config.runner_of(task).agents
 
     def choose(self, task: Task, held: Callable[[str], bool]) -> str | None:
         """The agent to start now: the first that is installed and whose provider is not held; None if all are held.
 
-        Where none is installed it is the first, so that its own message tells what is missing.
+        If none is installed it is the first, so that its own message says what is missing.
         """
         names = self.agents_of(task)
         usable = [name for name in names if self._agent_problem(name) is None] or list(names[:1])
         return next((name for name in usable if not held(self.provider(name))), None)
 
     def assign(self, task: Task, held: Callable[[str], bool]) -> Assignment:
-        """Who is to do the task now; where all are held, the one that is preferred."""
+        """What runs the task now; if all agents are held, the preferred one."""
         names = self.agents_of(task)
         return self.assignment(task, (self.choose(task, held) or names[0]) if names else None)
 
     def assignment(self, task: Task, agent: str | None) -> Assignment:
-        """The task, as this agent does it; None for a command."""
+        """The assignment of the task to this agent; None for a command."""
         if agent is None:
             return Assignment(model=task.model)
         found = agent_named(self._config, agent)
@@ -128,38 +131,38 @@ class Launcher:
         return Assignment(agent, self.provider(agent), model, parser_of(agent, found) if found else "shell")
 
     def provider(self, name: str) -> str:
-        """Whose quota the agent uses up."""
+        """The provider whose quota the agent uses."""
         agent = agent_named(self._config, name)
         return provider_of(name, agent) if agent else name
 
     def cap_of(self, task: Task) -> float | None:
-        """The smallest cap for an attempt among the agents that may do the task."""
+        """The smallest cap for an attempt, in US dollars, among the agents that may run the task."""
         found = (agent_named(self._config, name) for name in self.agents_of(task))
         return min((agent.budget for agent in found if agent and agent.budget is not None), default=None)
 
     def settings(self, name: str) -> AgentConfig:
-        """The agent's settings. Raises `EnvironmentProblem` for one that nobody knows."""
+        """The agent's settings. Raises `EnvironmentProblem` for an unknown agent."""
         agent = agent_named(self._config, name)
         if agent is None:
             raise EnvironmentProblem(f"nothing to run it: {self._agent_problem(name)}")
         return agent
 
     def can_resume(self, agent: str | None) -> bool:
-        """Whether the agent's command can go on with a session."""
+        """Returns True if the agent's command can continue a session."""
         found = agent_named(self._config, agent) if agent else None
         adapter = adapter_of(agent, found) if agent and found else None
         return bool(adapter and adapter.resume)
 
     def records_of(self, name: str, parser: str, session: str | None, since: float) -> Records | None:
-        """What the agent itself wrote down of the session since then (seconds since the epoch)."""
+        """The agent's own records of the session since `since` (seconds since the epoch)."""
         agent = agent_named(self._config, name)
         environ = {**self.base_environment(os.environ), **(agent.env if agent else {})}
         return find_records(parser, session, since, environ)
 
-    # what to run
+    # processes
 
     def prompt(self, task: Task, done: Sequence[Done], agent: str | None = None) -> str:
-        """The words the task's agent gets. Raises `EnvironmentProblem` if the template cannot be read."""
+        """The prompt of the task's agent. Raises `EnvironmentProblem` if the template cannot be read."""
         settings = agent_named(self._config, agent) if agent else None
         by_tool = bool(settings and agent and self._server(agent, settings))
         return build_prompt(task, self._name, done, by_tool=by_tool, template=self._template())
@@ -178,7 +181,7 @@ class Launcher:
         self, task: Task, attempt: int, *, agent: str | None = None, done: Sequence[Done] = (),
         session: str | None = None, why: str = "", budget: float | None = None,
     ) -> Job:  # fmt: skip
-        """The attempt's own process. Raises `EnvironmentProblem` for a task that nothing can run."""
+        """The process of the attempt. Raises `EnvironmentProblem` for a task that nothing can run."""
         runner = self._config.runner_of(task)
         timeout = task.timeout if task.timeout is not None else self._config.timeout
         if runner.line:
@@ -218,14 +221,14 @@ class Launcher:
         return Job(key="", argv=found.argv, stdin=stdin, interrupt=found.interrupt), found.env
 
     def _server(self, name: str, agent: AgentConfig) -> tuple[str, ...]:
-        """How the reporting server is started, for an agent that can use it, where it is installed."""
+        """The command of the reporting server, for an agent that can use it, if the server is installed."""
         adapter = adapter_of(name, agent)
         if not (adapter and adapter.mcp and agent.mcp and has_mcp()):
             return ()
         return sys.executable, "-m", "nova_core.mcp_server"
 
     def prepare(self, tasks: Iterable[Task]) -> None:
-        """Make the reporting server known to gemini, if it will do a task: in the project's settings of gemini."""
+        """Add the reporting server to the project's settings of gemini, if gemini will run a task."""
         names = {name for task in tasks for name in self.agents_of(task)}
         for name in names:
             agent = agent_named(self._config, name)
@@ -256,7 +259,7 @@ class Launcher:
         }
 
     def base_environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """What every worker of the run inherits."""
+        """The environment that every worker of the run inherits."""
         kept = {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith("NOVA_")}
         dropped = self._config.env.drop
         return {

@@ -1,7 +1,7 @@
-"""How each agent is told of the reporting server.
+"""How each agent gets to know the reporting server.
 
-Each agent takes variables from its own environment, so that no token stands in an argument, where every user of the
-machine could read it. A `server` is the argument list that starts it, empty for none.
+Each agent takes variables from its own environment, so that no token is in an argument, where every user of the machine
+could read it. A `server` is the argument list that starts it, empty for none.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _NAMES = ("NOVA_INBOX", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_TOKEN", "NOVA_RUN_
 
 
 def server_arguments(adapter: Adapter, server: tuple[str, ...]) -> tuple[str, ...]:
-    """What the agent's command line gets; `{server}` stands for `server_text`."""
+    """Arguments for the agent's command line; `{server}` stands for `server_text`."""
     if not server:
         return ()
     return {"claude": ("--mcp-config", "{server}"), "codex": ("-c", "{server}")}.get(adapter.mcp, ())
 
 
 def server_text(adapter: Adapter, server: tuple[str, ...]) -> str:
-    """The server in the words of the agent's own settings."""
+    """The server in the format of the agent's own settings."""
     if not server:
         return ""
     command, *arguments = server
@@ -38,13 +38,13 @@ def server_text(adapter: Adapter, server: tuple[str, ...]) -> str:
         fields = ",".join(f"{key}={_json(value)}" for key, value in parts.items())
         return f'mcp_servers.nova={{{fields},required=true,default_tools_approval_mode="approve"}}'
     env = {name: f"${{{name}}}" for name in _NAMES}
-    # Without alwaysLoad the tools hide behind a search.
+    # Without alwaysLoad the agent finds the tools only by a search.
     nova = {"type": "stdio", "command": command, "args": arguments, "env": env, "alwaysLoad": True}
     return _json({"mcpServers": {"nova": nova}})
 
 
 def server_environment(adapter: Adapter, server: tuple[str, ...]) -> dict[str, str]:
-    """What the agent's environment gets."""
+    """Variables for the agent's environment."""
     if adapter.mcp == "opencode" and server:
         variables = {name: f"{{env:{name}}}" for name in _NAMES}
         nova = {"type": "local", "command": list(server), "environment": variables, "enabled": True}
@@ -53,10 +53,10 @@ def server_environment(adapter: Adapter, server: tuple[str, ...]) -> dict[str, s
 
 
 def gemini_settings(server: tuple[str, ...], found: bytes | None) -> bytes | None:
-    """The project's `.gemini/settings.json` with the reporting server in it, which gemini takes from no flag.
+    """The project's `.gemini/settings.json` with the reporting server added: gemini has no option for it.
 
-    `found` is the file as it is, None if there is none. None if nothing has to be written, or if the file is not plain
-    JSON (with comments, say), which would be lost, or nested too deep.
+    `found` is the file's current content, None if there is no file. Returns None if nothing has to be written, or if
+    the file is not plain JSON (it has comments, say, which would be lost) or is nested too deeply.
     """
     command, *arguments = server
     nova = {"command": command, "args": arguments, "env": {name: f"${name}" for name in _NAMES}, "trust": True}
@@ -73,16 +73,16 @@ def gemini_settings(server: tuple[str, ...], found: bytes | None) -> bytes | Non
 
 @cache
 def has_mcp() -> bool:
-    """Whether the server's library is installed."""
+    """Returns True if the server's library is installed."""
     from importlib.util import find_spec
 
     return find_spec("mcp") is not None
 
 
 def add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
-    """Put the server into the settings that gemini keeps in `folder`. Raises `EnvironmentProblem` if that fails."""
+    """Add the server to gemini's settings in `folder`. Raises `EnvironmentProblem` if that fails."""
     path = folder / "settings.json"
-    if folder.is_symlink() or path.is_symlink():  # it would have us read, or write, elsewhere
+    if folder.is_symlink() or path.is_symlink():  # a link would read or write elsewhere
         return
     try:
         found, mode = _content(path)
@@ -96,7 +96,7 @@ def add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
 
 
 def _content(path: Path) -> tuple[bytes | None, int]:
-    """What is in the file, and who may read it."""
+    """The file's content and permissions."""
     try:
         return read_plain(path, _MOST_SETTINGS), stat.S_IMODE(path.lstat().st_mode) & 0o666
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The words an agent gets for one task: a template, which may be replaced, filled with what plan and run know."""
+"""The prompt of a task: a template, which may be replaced, filled with facts from the plan and the run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PLACEHOLDERS = (
     "report",
 )  # fmt: skip
 _PLACE = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
-_NOTES = 8000  # characters for all that dependencies left, shared out evenly; the middle of a long note goes
+_NOTES = 8000  # characters for the notes of all dependencies, shared evenly; a long note loses its middle
 _MOST_FILES = 40
 
 _BY_COMMAND = """\
@@ -56,7 +56,7 @@ goes on from your work reads what you leave with `handoff`."""
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A dependency that is completed: what it did, for those who go on from it. `note` is its own words."""
+    """A completed dependency: what it did, for the tasks that depend on it. `note` is its own text."""
 
     id: str
     name: str
@@ -70,7 +70,7 @@ def build_prompt(
 ) -> str:
     """The whole prompt for `task`: what to do, what was done before, what must exist, what is checked, how to report.
 
-    A paragraph of the template that holds nothing but empty placeholders is left out.
+    A paragraph of the template that holds only empty placeholders is left out.
     """
     values = {
         "project": project_name,
@@ -89,7 +89,7 @@ def build_prompt(
 
 
 def resumed_prompt(why: str) -> str:
-    """The words for an agent that goes on with its own session, which knows the task already."""
+    """The prompt for an agent that continues its own session, which knows the task already."""
     return (
         f"Your work on this task was interrupted ({why}). Look at what is done already, then go on with the task and\n"
         "finish it; everything you were told at its beginning still holds.\n"

@@ -1,4 +1,4 @@
-"""What people should know before agents start: who works unchecked, and which caps cannot be kept."""
+"""Warnings before agents start: agents that work unchecked, and caps that cannot be kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nova_core.model import Task
 
 
 def cautions(config: Config, tasks: Iterable[Task], prices: Mapping[str, Price]) -> list[str]:
-    """One line for each thing to know about the agents that may do these tasks, without repetition."""
+    """One line for each warning about the agents that may run these tasks, without repetition."""
     found: dict[str, None] = {}
     for task in tasks:
         for name in config.runner_of(task).agents:
@@ -38,6 +38,6 @@ def _of_agent(name: str, agent: AgentConfig, task: Task, config: Config, prices:
 
 
 def _has_price(name: str, agent: AgentConfig, task: Task, prices: Mapping[str, Price]) -> bool:
-    """Whether the cost will be known: claude and aider tell it, of the others the model must have a price."""
+    """Returns True if the cost will be known: claude and aider report it, for others the model must have a price."""
     known = agent.use or agent.parser or name
     return known in ("claude", "aider") or price_of(task.model or agent.model, prices) is not None

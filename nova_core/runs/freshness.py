@@ -1,4 +1,4 @@
-"""Whether a result, or a failure, comes from what a task was made from. Pure."""
+"""Compares a result, or a failure, with what the task was made from. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from nova_core.state.schema import NEW, TaskState, TaskStatus
 
 
 def newer(state: TaskState, depends_on: Iterable[str], tasks: Mapping[str, TaskState]) -> list[str]:
-    """The dependencies of a completed task that ran again after it began: its result may be stale.
+    """The dependencies of a completed task that ran again after it started: its result may be stale.
 
-    Stamps are compared as text: all of them have one length and zone.
+    Stamps are compared as text: all have the same length and zone.
     """
     began = state.started_at
     if state.status is not TaskStatus.COMPLETED or state.skipped or not began:
@@ -19,7 +19,7 @@ def newer(state: TaskState, depends_on: Iterable[str], tasks: Mapping[str, TaskS
 
 
 def same_failure(state: TaskState, reason: str | None, error: str | None) -> bool:
-    """Whether the task failed just as its attempt before did, by the words on record."""
+    """Returns True if the task failed exactly as its previous attempt did, by the recorded text."""
     return state.reason is not None and state.reason.value == reason and (state.error or "") == (error or "")
 
 

@@ -1,4 +1,4 @@
-"""What runs came to, read from the history of a project and of the runs that were put aside."""
+"""Figures of runs, read from the history of a project and of its archived runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from nova_core.state.schema import Reason, TaskStatus
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What a number of attempts come to; only those that are over count.
+    """Figures of a number of attempts; only finished attempts count.
 
-    `seconds` is the sum of their times. `cost_usd` is None if nothing has a price; `unpriced` attempts used tokens, or
-    were cut off before they told them, without a known price: then the cost is a lower bound. `estimated` says that
-    some tokens and costs are less than certain. `cancelled` attempts are not among the `failed`.
+    `seconds` is the sum of their times. `cost_usd` is None if nothing has a price. `unpriced` attempts used tokens
+    without a known price, or were cut off before they reported them: then the cost is a lower bound. `estimated` means
+    that some tokens and costs are estimates. `cancelled` attempts are not among the `failed`.
     """
 
     attempts: int = 0
@@ -39,16 +39,17 @@ class Figures(msgspec.Struct, frozen=True):
 
     @property
     def success(self) -> float | None:
-        """Share of completed attempts among those that nobody cancelled, 0 to 1; None if there is none."""
+        """Share of completed attempts among those not cancelled, 0 to 1; None if there are none."""
         judged = self.completed + self.failed
         return self.completed / judged if judged else None
 
 
 class RunSummary(msgspec.Struct, frozen=True):
-    """One run: everything from `nova run` on a new plan until it is done or put aside, however often it was resumed.
+    """One run: everything from `nova run` on a new plan until it is done or archived, however often it was resumed.
 
-    Times are ISO 8601 UTC; `ended_at` is None while an engine is at it, or if the last one was killed. `starts` counts
-    engines, `wall_seconds` the time during which at least one task ran. `put_aside` is the folder below `.nova/old`.
+    Times are ISO 8601 UTC; `ended_at` is None while an engine is running, or if the last one was killed. `starts`
+    counts engines, `wall_seconds` the time during which at least one task ran. `put_aside` is the folder below
+    `.nova/old`.
     """
 
     id: str
@@ -91,7 +92,7 @@ def figures(rows: Iterable[AttemptRow]) -> Figures:
 
 
 def grouped(rows: Iterable[AttemptRow], key: Callable[[AttemptRow], str | None]) -> dict[str | None, Figures]:
-    """The sums for each value of `key`, the dearest first, then what took longest."""
+    """The sums for each value of `key`, the most expensive first, then the longest."""
     groups: dict[str | None, list[AttemptRow]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
@@ -101,7 +102,7 @@ def grouped(rows: Iterable[AttemptRow], key: Callable[[AttemptRow], str | None])
 
 
 def load_runs(project: Project, complain: Callable[[str], object] = str) -> list[Run]:
-    """Every run of the project, the oldest first; what was put aside and cannot be read is told to `complain`.
+    """Every run of the project, oldest first; `complain` gets a message for each archived run that cannot be read.
 
     Raises `EnvironmentProblem` if the project's own history cannot be read.
     """
@@ -118,7 +119,7 @@ def load_runs(project: Project, complain: Callable[[str], object] = str) -> list
 
 @contextmanager
 def reading(path: Path) -> Iterator[Database]:
-    """A history to read from. Raises `EnvironmentProblem` if it cannot be opened, or not read."""
+    """Open a history for reading. Raises `EnvironmentProblem` if it cannot be opened or read."""
     import sqlite3
 
     database = Database(path, read_only=True)
@@ -133,7 +134,7 @@ def reading(path: Path) -> Iterator[Database]:
 
 
 def runs_in(path: Path, put_aside: str | None = None) -> list[Run]:
-    """The runs that a database tells of. Raises `EnvironmentProblem` if it cannot be read."""
+    """The runs in a database. Raises `EnvironmentProblem` if it cannot be read."""
     with reading(path) as database:
         told = _told(database.events_since(0))
         rows = database.attempts()
@@ -146,7 +147,7 @@ def runs_in(path: Path, put_aside: str | None = None) -> list[Run]:
 
 def _summary(told: RunSummary, rows: tuple[AttemptRow, ...], put_aside: str | None) -> RunSummary:
     time = WorkTime((row.task, row.ended_at, row.elapsed) for row in rows)
-    wall = time.wall(0.0)  # nothing runs: only attempts that are over are told
+    wall = time.wall(0.0)  # nothing runs: the events hold finished attempts only
     first = min((row.started_at for row in rows if row.started_at), default=None)
     return msgspec.structs.replace(
         told, started_at=told.started_at or first, wall_seconds=round(wall, 3), figures=figures(rows),
@@ -155,7 +156,7 @@ def _summary(told: RunSummary, rows: tuple[AttemptRow, ...], put_aside: str | No
 
 
 def _told(events: Iterable[Event]) -> dict[str, RunSummary]:
-    """What the events tell of each run; those before the first start belong to it."""
+    """What the events say of each run; events before the first start belong to it."""
     found: dict[str, RunSummary] = {}
     statuses: dict[str, dict[str, str]] = {"": {}}
     run = ""
@@ -175,7 +176,7 @@ def _told(events: Iterable[Event]) -> dict[str, RunSummary]:
 
 
 def _started(run: RunSummary, event: Event) -> RunSummary:
-    """An engine begins, or goes on with, the run."""
+    """An engine starts or resumes the run."""
     name = event.patch.get("name") or run.name
     return msgspec.structs.replace(
         run, name=name, started_at=run.started_at or event.at, ended_at=None, starts=run.starts + 1

@@ -1,4 +1,4 @@
-"""What a run shows while it lasts and what it came to: immutable values for every face. Pure."""
+"""The state of a run and its result: immutable values for every interface. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The run at one moment. `at` is UTC; `jobs` the number of workers allowed; the rest is derived on demand."""
+    """The run at one time. `at` is UTC; `jobs` the number of workers allowed; the rest is derived on demand."""
 
     cascade: Cascade
     state: State
@@ -42,7 +42,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     @property
     def rev(self) -> int:
-        """Number of the last event in it."""
+        """Number of the last event in the snapshot."""
         return self.state.rev
 
     @property
@@ -53,23 +53,25 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     @property
     def ready(self) -> tuple[str, ...]:
-        """Ids that could start but for the limits."""
+        """Ids that could start if the limits allowed it."""
         return tuple(self.cascade.dag.get_ready_tasks({i: t.status for i, t in self.state.tasks.items()}))
 
     @property
     def blocked(self) -> dict[str, tuple[str, ...]]:
-        """What is blocked, and by which failures."""
+        """Blocked tasks, each with the failures that block it."""
         return {i: t.blocked_by for i, t in self.state.tasks.items() if t.blocked_by}
 
     @property
     def lacking(self) -> dict[str, tuple[str, ...]]:
-        """What cannot start for want of something, and of what."""
+        """Tasks that cannot start because something is missing, each with what is missing."""
         return {i: t.missing for i, t in self.state.tasks.items() if t.missing and t.status is TaskStatus.PENDING}
 
     @property
     def critical_path_left(self) -> float | None:
-        """Seconds the heaviest chain of tasks that can still be done takes, if any duration is known; what a running
-        task has taken already is not counted again."""
+        """Seconds of the longest chain of tasks that can still be done, if any duration is known.
+
+        The time that a running task has already taken is not counted again.
+        """
         tasks, dag = self.state.tasks, self.cascade.dag
         history = {i: t.elapsed for i, t in tasks.items() if t.status is TaskStatus.COMPLETED and t.elapsed}
         if not history and all(t.duration is None for t in self.cascade.tasks.values()):
@@ -79,7 +81,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         return max(dag.remaining_paths(left), default=0.0)
 
     def _left(self, task: TaskState, expected: float) -> float:
-        """Seconds a task will take from now on."""
+        """Seconds a task will still take."""
         if task.is_over or task.blocked_by or task.missing:
             return 0.0
         if task.status is TaskStatus.IN_PROGRESS and task.started_at:
@@ -101,9 +103,12 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class RunResult(Counts, frozen=True):
-    """What the run came to, counted over the selected tasks. `started_at`, `ended_at` (ISO 8601 UTC) and `wall_seconds`
-    are this run's, `task_seconds` the sum of the tasks' last attempts; `cost_usd` is None when nothing is priced,
-    `unpriced` says that some tokens are not, `estimated` that some tokens and costs are less than certain."""
+    """The result of the run, counted over the selected tasks.
+
+    `started_at`, `ended_at` (ISO 8601 UTC) and `wall_seconds` are this run's, `task_seconds` is the sum of the tasks'
+    last attempts. `cost_usd` is None if nothing is priced, `unpriced` means that some tokens are not, `estimated` that
+    some tokens and costs are estimates.
+    """
 
     exit_code: int
     wall_seconds: float
@@ -132,7 +137,7 @@ class RunResult(Counts, frozen=True):
 def summarize(
     ids: Iterable[str], state: State, wall_seconds: float, now: float, *, stopped: bool, over_budget: bool
 ) -> RunResult:
-    """Count the selected tasks and choose the exit code (docs/exit-codes.md); a signal's code is the caller's.
+    """Count the selected tasks and choose the exit code (docs/exit-codes.md); the caller adds a signal's code.
 
     `now` is when the run ended, in seconds since the epoch.
     """

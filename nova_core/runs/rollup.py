@@ -18,18 +18,18 @@ Branches = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def told(plan: Mapping[str, Task], states: Mapping[str, TaskState]) -> dict[str, TaskState]:
-    """The states to tell of a run, in plan order: of every task, and of gates, which are no work, those that failed."""
+    """States to show, in plan order: all tasks, and failed gates only."""
     known = ((i, task, states.get(i, NEW)) for i, task in plan.items())
     return {i: state for i, task, state in known if not task.gate or state.status is TaskStatus.FAILED}
 
 
 class Rollup(msgspec.Struct, frozen=True, gc=False):
-    """What a number of tasks come to. Only whole numbers, so that adding and taking away again changes nothing.
+    """Sums over a number of tasks. Whole numbers only, so that adding and subtracting again changes nothing.
 
-    `ended_us` are the microseconds of tasks that have ended, `started_us` the start times of the `running` ones (since
-    the epoch, summed), `cost_nano` billionths of a dollar of the `priced` tasks; `unpriced` tasks used tokens without a
-    known price, those of `estimated` ones are less than certain. `blocked` tasks are among the pending, `skipped` ones
-    among the completed, `cancelled` ones among the failed.
+    `ended_us` is the microseconds of ended tasks, `started_us` the start times of the `running` ones (since the epoch,
+    summed), `cost_nano` billionths of a dollar of the `priced` tasks. `unpriced` tasks used tokens without a known
+    price; the tokens of `estimated` tasks are estimates. `blocked` tasks are among the pending, `skipped` ones among
+    the completed, `cancelled` ones among the failed.
     """
 
     total: int = 0
@@ -54,7 +54,7 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def status(self) -> TaskStatus:
-        """The worst of the children: failed, in progress, pending, completed; pending if there are none."""
+        """The worst state of the tasks: failed, in progress, pending, completed; pending if there are none."""
         if self.failed:
             return TaskStatus.FAILED
         if self.in_progress:
@@ -73,16 +73,16 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def cost_usd(self) -> float | None:
-        """US dollars of all tasks with a known cost, None if there is none; see `unpriced` for what is missing."""
+        """US dollars of all tasks with a known cost, None if there are none; see `unpriced` for the rest."""
         return self.cost_nano / _NANO if self.priced else None
 
     @property
     def cost(self) -> str:
-        """The same in words, with marks for what is estimated or missing."""
+        """The cost as text, with marks for estimated or missing parts."""
         return costs(self.cost_usd, unpriced=bool(self.unpriced), estimated=bool(self.estimated))
 
     def duration(self, now: float) -> float:
-        """Seconds of work so far: those of ended tasks, and of running ones up to `now` (seconds since the epoch)."""
+        """Seconds of work so far: of ended tasks, and of running tasks up to `now` (seconds since the epoch)."""
         running = self.running * round(now * _MICRO) - self.started_us
         return (self.ended_us + max(0, running)) / _MICRO
 
@@ -119,7 +119,7 @@ def _figures(state: TaskState) -> _Figures:
 
 
 def _started(state: TaskState) -> int | None:
-    """When a task that is at work began, in microseconds since the epoch."""
+    """Start of a running task in microseconds since the epoch, or None."""
     if not state.is_running or not state.started_at:
         return None
     try:
@@ -133,14 +133,14 @@ def _total(figures: Iterable[_Figures]) -> Rollup:
 
 
 def rollup(states: Iterable[TaskState]) -> Rollup:
-    """The rollup of these tasks, counted from nothing."""
+    """The rollup of these tasks, counted from zero."""
     return _total(map(_figures, states))
 
 
 class RollupTree:
     """Rollups of the project, its branches and their groups; `update` costs the depth of the tree, not its size.
 
-    `branches` maps branch -> group -> ids, as a cascade has them; tasks without a state are pending.
+    `branches` maps branch -> group -> ids, as in a cascade; tasks without a state are pending.
     """
 
     def __init__(self, branches: Branches, tasks: Mapping[str, TaskState] | None = None) -> None:
@@ -153,7 +153,7 @@ class RollupTree:
             self._add(task_id, _figures(known.get(task_id, NEW)))
 
     def update(self, task_id: str, old: TaskState, new: TaskState) -> None:
-        """The task changed from `old` to `new`; one that is not in the plan does not count."""
+        """The task changed from `old` to `new`; a task that is not in the plan does not count."""
         if task_id in self._place:
             before, after = _figures(old), _figures(new)
             self._add(task_id, [b - a for a, b in zip(before, after, strict=True)])
@@ -171,16 +171,16 @@ class RollupTree:
         return Rollup(*self._project)
 
     def branch(self, branch: str) -> Rollup:
-        """The tasks of a branch. Raises `KeyError` for an unknown one."""
+        """The tasks of a branch. Raises `KeyError` for an unknown branch."""
         return Rollup(*self._branches[branch])
 
     def group(self, branch: str, group: str) -> Rollup:
-        """The tasks of a group of a branch. Raises `KeyError` for an unknown one."""
+        """The tasks of a group of a branch. Raises `KeyError` for an unknown branch or group."""
         return Rollup(*self._groups[branch, group])
 
 
 class Shown(StrEnum):
-    """The words for what a task is doing, finer than the four states on disk."""
+    """The words for a task's state, finer than the four states on disk."""
 
     WAITING = "waiting"
     READY = "ready"
@@ -195,7 +195,7 @@ class Shown(StrEnum):
     BLOCKED = "blocked"
 
 
-# One cell each and no two alike: the meaning must not hang on a colour.
+# One cell each, no two alike: the meaning must not depend on colour.
 GLYPHS = {
     Shown.WAITING: "·", Shown.READY: "○", Shown.RUNNING: "▶", Shown.VERIFYING: "◎", Shown.APPROVAL: "◆",
     Shown.RETRYING: "↻", Shown.COMPLETED: "✓", Shown.SKIPPED: "»", Shown.FAILED: "✗", Shown.CANCELLED: "⊘",
@@ -209,7 +209,7 @@ ASCII_GLYPHS = {
 
 
 def shown_status(state: TaskState, ready: bool) -> Shown:
-    """The word for a task; `ready` says that all its dependencies are completed."""
+    """The word for a task; `ready` means that all its dependencies are completed."""
     if state.status == TaskStatus.COMPLETED:
         return Shown.SKIPPED if state.skipped else Shown.COMPLETED
     if state.status == TaskStatus.FAILED:

@@ -1,4 +1,4 @@
-"""How long a run was at work: the time during which at least one of its tasks ran. Pure."""
+"""The working time of a run: the time during which at least one of its tasks ran. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable, Mapping
 from nova_core.clock import seconds
 from nova_core.state.schema import TaskState
 
-Span = tuple[str, str | None, float]  # task, when an attempt of it ended (ISO 8601), how many seconds it took
+Span = tuple[str, str | None, float]  # task, end of an attempt (ISO 8601), seconds it took
 
 
 class WorkTime:
-    """Adds up attempts that are over, each once however often it is told, and tasks that run.
+    """Adds up finished attempts, each once however often it is reported, and running tasks.
 
-    `wall` never counts the time between two runs, so it is the same for everybody who looks, whenever they do; `work`
-    is what one worker would have needed.
+    `wall` never counts the time between two runs, so every reader gets the same figure at any time; `work` is the time
+    that one worker would have needed.
     """
 
     def __init__(self, spans: Iterable[Span] = (), tasks: Mapping[str, TaskState] | None = None) -> None:
         self._known: set[tuple[str, str]] = set()
-        self._starts: list[float] = []  # of stretches that do not touch, in order; with `_ends`
+        self._starts: list[float] = []  # of stretches that do not touch, in order; paired with `_ends`
         self._ends: list[float] = []
         self._wall = self._work = 0.0
         self._running: dict[str, float] = {}
@@ -32,7 +32,7 @@ class WorkTime:
                 self.ended(task_id, state.completed_at, state.elapsed)
 
     def see(self, task_id: str, state: TaskState) -> None:
-        """Whether the task runs, and since when."""
+        """Record whether the task runs, and since when."""
         began = None
         if state.is_running:
             began = _seconds(state.started_at)
@@ -42,7 +42,7 @@ class WorkTime:
             self._running[task_id] = began
 
     def ended(self, task_id: str, at: str | None, took: float) -> None:
-        """An attempt of the task is over."""
+        """Record a finished attempt of the task."""
         end = _seconds(at)
         if end is None or not at or took <= 0 or (task_id, at) in self._known:
             return
