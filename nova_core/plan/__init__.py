@@ -1,1 +1,1 @@
-"""A plan at work: what is ready, what blocks what, what changed, what comes when."""
+"""The plan during a run: ready tasks, blocked tasks, changes, and the order of starts."""

@@ -1,4 +1,4 @@
-"""What failures keep from starting: the tasks below a failed one, with nothing but pending ones between. Pure."""
+"""Blocked tasks: those below a failed task, reached through pending tasks only. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from nova_core.dag import DAG
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 
-BLOCKERS_SHOWN = 3  # with thousands of failures all of them would be the square of that
+BLOCKERS_SHOWN = 3  # listing all failures would take quadratic space when thousands fail
 
 States = Mapping[str, TaskState]
 
 
 def blockers(dag: DAG, states: States) -> dict[str, tuple[str, ...]]:
-    """For each blocked task up to three of the failed ones in its way, the nearest first. O(V + E)."""
+    """Returns for each blocked task up to three failed tasks that block it, the nearest first. O(V + E)."""
     statuses = [states.get(task_id, NEW).status for task_id in dag.ids]
     if TaskStatus.FAILED not in statuses:
         return {}
@@ -31,9 +31,9 @@ def blockers(dag: DAG, states: States) -> dict[str, tuple[str, ...]]:
 
 
 def newly_blocked(dag: DAG, states: States, failed: str) -> dict[str, tuple[str, ...]]:
-    """What a task that failed just now is in the way of and is not marked enough, with its new marks; near ones first.
+    """Returns the tasks that a new failure blocks and that need another mark, with their new marks, nearest first.
 
-    What is marked enough already has others in its way, and so has all that waits for it.
+    A task with enough marks is already blocked by others, and so is everything that waits for it.
     """
 
     def lacks_mark(state: TaskState) -> bool:
@@ -45,12 +45,12 @@ def newly_blocked(dag: DAG, states: States, failed: str) -> dict[str, tuple[str,
 
 
 def blocked_tasks(dag: DAG, states: States, failed: str) -> tuple[str, ...]:
-    """All pending tasks that a failed one is in the way of, near ones first; none for one that the plan has not got."""
+    """Returns all pending tasks that a failed task blocks, nearest first; none if the plan does not have it."""
     return tuple(_reached(dag, dag.dependents, states, failed, lambda state: state.status is TaskStatus.PENDING))
 
 
 def failed_above(dag: DAG, states: States, task_id: str) -> tuple[str, ...]:
-    """All failed tasks that keep a task from starting, the nearest first."""
+    """Returns all failed tasks that block a task, the nearest first."""
     pending = (task_id, *_reached(dag, dag.dependencies, states, task_id, lambda s: s.status is TaskStatus.PENDING))
     above = (dag.ids[d] for i in pending for d in dag.dependencies[dag.index[i]])
     return tuple(dict.fromkeys(i for i in above if states.get(i, NEW).status is TaskStatus.FAILED))
@@ -59,7 +59,7 @@ def failed_above(dag: DAG, states: States, task_id: str) -> tuple[str, ...]:
 def _reached(
     dag: DAG, edges: Sequence[Sequence[int]], states: States, start: str, goes_on: Callable[[TaskState], bool]
 ) -> list[str]:
-    """The tasks reached from `start` over tasks for which `goes_on` holds, near ones first, without `start`."""
+    """Returns the tasks reached from `start` over tasks for which `goes_on` is True, nearest first, without `start`."""
     todo = [dag.index[start]] if start in dag.index else []
     seen = set(todo)
     for index in todo:

@@ -1,4 +1,4 @@
-"""What could start now: the plan, the state of its tasks and the ready queue kept together."""
+"""Knows what could start now: keeps the plan, the state of its tasks and the ready queue together."""
 
 from __future__ import annotations
 
@@ -23,28 +23,29 @@ class Board:
         self.store = store
         self.selection = selection
         self.running: set[str] = set()
-        self.leaving: set[str] = set()  # at work, and no longer in the plan
+        self.leaving: set[str] = set()  # running, but removed from the plan
         self.take_plan(cascade, limits, weights)
 
     def take_plan(self, cascade: Cascade, limits: Limits, weights: list[float]) -> None:
-        """Go on with this plan; whatever runs is in it. Raises `UsageError` for a selection that it does not have."""
+        """Use this plan from now on; it includes every running task. Raises `UsageError` for a selection it does not
+        have."""
         self.selected = set(self.selection.ids(cascade))
         self.cascade = cascade
         self.dag = cascade.dag
         self._limits = limits
         self._weights = weights
         self._gates = [i for i in map(self.dag.ids.__getitem__, self.dag.order) if cascade.tasks[i].gate]
-        self.selected.update(self._gates)  # they are no work, and others wait for them
+        self.selected.update(self._gates)  # gates are always selected: other tasks wait for them
         self.rebuild()
 
     @property
     def work(self) -> list[str]:
-        """The selected tasks, without the gates between them, and without those that have left the plan."""
+        """The selected tasks, without gates and without tasks removed from the plan."""
         return [i for i in self.selected if not self.cascade.tasks[i].gate and i not in self.leaving]
 
     @property
     def counted(self) -> list[str]:
-        """What a run comes to: its work, and the gates that did not open and keep some of it waiting."""
+        """The tasks that a run's result counts: its work, and failed gates that selected tasks wait for."""
         shut = (i for i in self._gates if self.state(i).status is TaskStatus.FAILED)
         return [*self.work, *(i for i in shut if self._keeps_waiting(i))]
 
@@ -53,19 +54,19 @@ class Board:
         return any(i in self.selected for i in below)
 
     def task(self, task_id: str) -> Task:
-        """The row of the plan."""
+        """Returns the task as planned."""
         return self.cascade.tasks[task_id]
 
     def state(self, task_id: str) -> TaskState:
-        """What is known of the task."""
+        """Returns the state of the task."""
         return self.store.tasks.get(task_id, NEW)
 
     def record(self, kind: EventKind, task_id: str, message: str = "", **patch: Any) -> Event:
-        """Change a task."""
+        """Record a change of a task."""
         return self.store.record(kind, task_id, message, **patch)
 
     def rebuild(self) -> None:
-        """Derive everything anew from the store: after a start, a reset, a change by somebody else. O(V + E)."""
+        """Recompute everything from the store: after a start, a reset, or a change by another program. O(V + E)."""
         for task_id in self._gates:
             state = self.state(task_id)
             if state.status is TaskStatus.COMPLETED and not state.skipped and self.unmet(task_id):
@@ -81,13 +82,13 @@ class Board:
         self._renew_blocked()
 
     def merge_outside(self) -> None:
-        """Take in what other programs wrote into the state file."""
+        """Merge what other programs wrote into the state file."""
         if self.store.manager.changed_outside():
             self.store.merge_outside()
         self.keep_up()
 
     def keep_up(self) -> None:
-        """The store also meets other writers while it publishes; only here does the queue hear of it."""
+        """Rebuild the queue if the store merged another program's changes, which also happens while it publishes."""
         if self.store.merged:
             self.store.merged = False
             self.rebuild()
@@ -100,7 +101,7 @@ class Board:
                 self.record(EventKind.TASK_BLOCKED, task_id, _blocked_message(task_id, causes), blocked_by=causes)
 
     def offer(self, task_id: str) -> None:
-        """Queue the task if it is selected, pending, not waiting for a retry and free of dependencies."""
+        """Queue the task if it is selected, pending, not waiting for a retry, and its dependencies are completed."""
         state = self.state(task_id)
         if task_id in self.selected and state.status is TaskStatus.PENDING and not state.retry_at:
             index = self.dag.index[task_id]
@@ -108,14 +109,14 @@ class Board:
                 self.queue.push(index)
 
     def pending_again(self, task_id: str) -> None:
-        """The task ran in vain: queue it, or find out what blocks it if one of its dependencies was reset meanwhile."""
+        """The task will run again: queue it, or rebuild the board if one of its dependencies was reset meanwhile."""
         if self.frontier.is_free(self.dag.index[task_id]):
             self.offer(task_id)
         else:
             self.rebuild()
 
     def pop(self) -> str | None:
-        """The id to start next, now counted as running; None if nothing may start."""
+        """Returns the id to start next, now counted as running; None if no task may start."""
         index = self.queue.pop()
         if index is None:
             return None
@@ -123,7 +124,7 @@ class Board:
         return self.dag.ids[index]
 
     def take(self, task_id: str) -> None:
-        """Count a task as running that was found so, or that somebody starts by hand."""
+        """Count a task as running that was adopted or started by hand."""
         if task_id not in self.running:
             self.running.add(task_id)
             self.queue.take(self.dag.index[task_id])
@@ -135,14 +136,14 @@ class Board:
             self.queue.finish(self.dag.index[task_id])
 
     def completed(self, task_id: str) -> None:
-        """The task is completed: queue what it freed."""
+        """The task is completed: queue the tasks that can now start."""
         for index in self.frontier.complete(self.dag.index[task_id]):
             self.offer(self.dag.ids[index])
 
     def fail(self, task_id: str, text: str, **patch: Any) -> None:
-        """The task failed for good: say so once, with how many tasks that blocks, and mark these.
+        """The task failed for good: record it once, with the number of tasks it blocks, and mark these.
 
-        What is marked enough already, as blocked by others, is left as it is and not counted.
+        Tasks that already have enough marks are neither changed nor counted.
         """
         below = newly_blocked(self.dag, self.store.tasks, task_id)
         count = sum(not self.task(i).gate for i in below)
@@ -154,11 +155,11 @@ class Board:
             self.record(EventKind.TASK_BLOCKED, other, _blocked_message(other, causes), blocked_by=causes)
 
     def ready(self) -> list[str]:
-        """Ids that could start now but for the limits, in plan order."""
+        """Returns the ids that could start without limits, in plan order."""
         return self.dag.get_ready_tasks({i: self.state(i).status for i in self.dag.ids})
 
     def unmet(self, task_id: str) -> list[str]:
-        """Dependencies that are not completed."""
+        """Returns the dependencies that are not completed."""
         return [d for d in self.task(task_id).depends_on if self.state(d).status is not TaskStatus.COMPLETED]
 
 

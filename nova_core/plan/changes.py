@@ -1,4 +1,4 @@
-"""How a plan differs from the one a state was written for. Pure."""
+"""Compares a plan with the one the state was written for. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import msgspec
 from nova_core.model import Task
 from nova_core.state.schema import TaskState
 
-_WORDS = 12  # hexadecimal digits of a fingerprint that tell of the words; as many tell of the dependencies
+_WORDS = 12  # hexadecimal digits of a fingerprint for the task's text; as many follow for its dependencies
 _encode = msgspec.json.Encoder().encode
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """How the plan differs from the one the state knows, by task id in plan order."""
+    """The differences between the plan and the state, by task id in plan order."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ def _some(ids: tuple[str, ...]) -> str:
 
 
 def fingerprint(task: Task) -> str:
-    """A hash of what the task means: not of its place in the file, its priority, its limits, estimates or barriers."""
+    """Returns a hash of the task's meaning, without its place in the file, priority, limits, estimates or barriers."""
     depends_on = tuple(i for i in task.depends_on if i not in task.barriers) if task.barriers else task.depends_on
     words = (
         task.name, task.description, task.details, task.command, task.agent, task.model, task.outputs,
@@ -44,7 +44,7 @@ def fingerprint(task: Task) -> str:
 
 
 def same_words(one: str | None, other: str | None) -> bool:
-    """Whether two fingerprints are of tasks that say the same, whatever they depend on."""
+    """Returns True if two fingerprints are of tasks with the same text, whatever they depend on."""
     return one is not None and other is not None and one[:_WORDS] == other[:_WORDS]
 
 
@@ -53,9 +53,9 @@ def _hash(value: object) -> str:
 
 
 def compare(plan: Mapping[str, Task], tasks: Mapping[str, TaskState], prints: Mapping[str, str]) -> Changes:
-    """Tell apart what was added, removed and edited since the state was written; `prints` are those of the plan.
+    """Returns the tasks added, removed and edited since the state was written; `prints` are the plan's fingerprints.
 
-    What the plan calls done is not edited: other words for it mean nothing to do.
+    A task that the plan marks as done does not count as edited.
     """
     known = {i: t.fingerprint for i, t in tasks.items()}
     return Changes(

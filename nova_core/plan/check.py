@@ -1,4 +1,4 @@
-"""Sums up a plan, and finds what only shows when the whole graph is known. O(V + E), without I/O."""
+"""Summarizes a plan, and finds problems that need the whole graph. O(V + E), without I/O."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MAX_STEPS = 1_000_000  # edges walked in search of tasks that write the same fi
 
 
 class PlanSummary(msgspec.Struct, frozen=True):
-    """A plan in numbers. `critical_path` is one longest chain of ids; its seconds are None unless all are known.
+    """The figures of a plan. `critical_path` is one longest chain of ids; its seconds are None unless all are known.
 
-    Gates are no tasks. `depth` counts layers, `widest` is the largest number of tasks in one, `work_seconds` sums all
-    known durations.
+    Gates do not count as tasks. `depth` is the number of layers, `widest` the largest number of tasks in one layer,
+    `work_seconds` the sum of all known durations.
     """
 
     tasks: int
@@ -40,7 +40,8 @@ class PlanSummary(msgspec.Struct, frozen=True):
 
 
 def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> PlanSummary:
-    """The numbers of `cascade`. `weights` are seconds by task id (from history); a declared duration fills the gaps."""
+    """Returns the figures of `cascade`. `weights` are seconds by task id (from history); declared durations fill
+    gaps."""
     tasks, dag = [task for task in cascade.tasks.values() if not task.gate], cascade.dag
     history = weights or {}
     seconds = [0.0 if t.gate else history.get(t.id, t.duration) for t in cascade.tasks.values()]
@@ -68,7 +69,7 @@ def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> P
 
 
 def find_warnings(cascade: Cascade) -> tuple[Problem, ...]:
-    """Every warning about a valid plan in file order: its own, and outputs that two tasks may write at once."""
+    """Returns every warning about a valid plan in file order, including outputs that two tasks may write at once."""
     return tuple(sorted((*cascade.warnings, *_shared_outputs(cascade)), key=lambda p: p.line or 1 << 60))
 
 
@@ -76,7 +77,7 @@ def _shared_outputs(cascade: Cascade) -> list[Problem]:
     writers: dict[str, list[str]] = {}
     for task in cascade.tasks.values():
         for path in task.outputs:
-            if not task.workspace or "/" in path.rstrip("/"):  # a name alone goes to the task's own folder
+            if not task.workspace or "/" in path.rstrip("/"):  # a bare name is written to the task's own folder
                 writers.setdefault(path.removeprefix("./"), []).append(task.id)
     shared = {path: ids for path, ids in writers.items() if len(ids) > 1}
     if not shared:
@@ -95,7 +96,7 @@ def _shared_outputs(cascade: Cascade) -> list[Problem]:
 
 
 class _Order:
-    """Answers whether tasks can run at the same time, until `_MAX_STEPS` edges are walked; then it knows nothing."""
+    """Finds tasks that can run at the same time; gives up after `_MAX_STEPS` edges."""
 
     def __init__(self, cascade: Cascade) -> None:
         self._tasks = cascade.tasks
@@ -104,7 +105,8 @@ class _Order:
         self._steps = _MAX_STEPS
 
     def unordered_pair(self, ids: list[str]) -> tuple[str, str] | None:
-        """Two of `ids`, in plan order, that may run at once: neighbours in topological order, but not linked."""
+        """Returns two of `ids`, in plan order, that may run at once: neighbours in topological order that are not
+        linked."""
         nodes = sorted((self._dag.index[task_id] for task_id in ids), key=self._rank.__getitem__)
         for first, second in pairwise(nodes):
             if self._share_lock(first, second) or self._leads_to(first, second):
@@ -120,7 +122,8 @@ class _Order:
         return not set(one).isdisjoint(other)
 
     def _leads_to(self, first: int, second: int) -> bool:
-        """Whether `second` waits for `first`, directly or not: a walk up from `second`, down to the rank of `first`."""
+        """Returns True if `second` waits for `first`, directly or not: walks up from `second` to the rank of
+        `first`."""
         limit, seen, stack = self._rank[first], {second}, [second]
         while stack and self._steps > 0:
             dependencies = self._dag.dependencies[stack.pop()]

@@ -1,4 +1,4 @@
-"""What a run would do with each task, and why, in the order it would start them. Pure: nothing is locked or written."""
+"""Explains what a run would do with each task and why, in start order. Pure: nothing is locked or written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN = 3
 class Explanation(msgspec.Struct, frozen=True):
     """`action` is "run", "gate" (it would open), "wait" (something must happen first) or "skip" (nothing to do).
 
-    `lacking` are words for what a task cannot start without, if that is why it waits.
+    `lacking` lists what the task cannot start without, if that is why it waits.
     """
 
     task_id: str
@@ -38,10 +38,10 @@ def explain(
     rerun_changed: bool = False,
     absent: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Explanation]:
-    """One explanation per selected task: first those that would run, in order, then those that wait, then the rest.
+    """Returns one explanation per selected task: first those that would run, in order, then waiting ones, then others.
 
-    `order` holds the expected seconds of each task by index (`scheduler.weights`), `absent` the inputs of tasks that
-    are not there now. Gates that would open are among the tasks that would run; others are told if they are selected.
+    `order` holds the expected seconds of each task by index (`scheduler.weights`), `absent` the missing inputs by task.
+    Gates that would open are included; other gates only if they are selected.
     """
     changes = compare(cascade.tasks, tasks, {i: fingerprint(t) for i, t in cascade.tasks.items()})
     again = set(changes.edited) if rerun_changed else set()
@@ -58,7 +58,7 @@ def explain(
 
 
 def _state(task: Task, state: TaskState | None) -> TaskState:
-    """What a run would take the task for: one that the plan calls done is done, if it did not say so before."""
+    """Returns the state a run would start from: a task the plan newly marks as done counts as done."""
     found = state or NEW
     if task.settled and found.settled != task.settled and found.status in (TaskStatus.PENDING, TaskStatus.FAILED):
         return TaskState(TaskStatus.COMPLETED, skipped=task.dropped, settled=task.settled)
@@ -66,9 +66,9 @@ def _state(task: Task, state: TaskState | None) -> TaskState:
 
 
 class _Walk:
-    """Walks the graph as one worker would, taking every task for a success; `ids` are what would start, in order.
+    """Walks the graph like a single worker whose tasks all succeed; `ids` are the tasks that would start, in order.
 
-    `lacking` has what keeps the others of those whose turn came: words, by task.
+    `lacking` lists, by task, what the other tasks in the queue cannot start without.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class _Walk:
         self.lacking: dict[str, tuple[str, ...]] = {}
         self._tasks, self._dag, self._states, self._absent = cascade.tasks, cascade.dag, states, absent
         self._writers = Writers(cascade)
-        self._awaited: dict[str, set[str]] = {}  # who waits for a file of a task
+        self._awaited: dict[str, set[str]] = {}  # by writer, the tasks that wait for its files
         self._done = {i for i, t in states.items() if t.status is TaskStatus.COMPLETED}
         self._frontier = Frontier(self._dag, self._done)
         self._queue = ReadyQueue(self._dag, cascade.tasks, order, Limits())
@@ -124,11 +124,11 @@ class _Walk:
             self._queue.push(index)
 
     def never_there(self, task_id: str) -> tuple[str, ...]:
-        """What the task cannot start without, and nobody in the plan would bring."""
+        """Returns what the task cannot start without and no task in the plan provides."""
         return self._lacks(task_id, {*self._dag.ids} - {task_id})
 
     def _lacks(self, task_id: str, done: Collection[str] | None = None) -> tuple[str, ...]:
-        """What the task cannot start without, once all that was done is done."""
+        """Returns what the task cannot start without, given the tasks in `done` (default: those done so far)."""
         there = self._done if done is None else done
         words = [f"dependency {word}, which is not in the plan" for word in self._tasks[task_id].missing]
         for path in self._absent.get(task_id, ()):
@@ -140,9 +140,9 @@ class _Walk:
 
 
 def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, alive: bool = False) -> list[str]:
-    """What a person can do about each thing that a task cannot start without; none if nothing else keeps it.
+    """Returns what a person can do about each thing a task lacks; none if the task waits for another reason.
 
-    `alive` says that an engine is running: it sees by itself when something comes.
+    `alive` means that an engine is running, which notices a new file by itself.
     """
     state, task = tasks.get(task_id, NEW), cascade.tasks[task_id]
     if state.status is not TaskStatus.PENDING or state.blocked_by:
@@ -171,7 +171,7 @@ def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, 
 
 
 class Writers:
-    """Who writes what, by the places of outputs."""
+    """Knows which task writes which file."""
 
     def __init__(self, cascade: Cascade) -> None:
         work = [task for task in cascade.tasks.values() if not task.gate]
@@ -184,7 +184,7 @@ class Writers:
         self._patterns = {place: who for place, who in self._outputs.items() if has_magic(place)}
 
     def of(self, path: str) -> list[str]:
-        """The tasks that write an input: `a|b` may be at either place, and it may be a pattern."""
+        """Returns the tasks that write an input: `a|b` may be at either place, and it may be a pattern."""
         found: dict[str, None] = {}
         for place in path.split("|"):
             parts = place.rstrip("/").split("/")

@@ -1,4 +1,4 @@
-"""When tasks will probably be done: the rest of a run played through with the durations that are known. Pure."""
+"""Forecasts when tasks will be done, by simulating the rest of the run with the known durations. Pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def forecast(
     history: Mapping[str, float],
     now: float,
 ) -> dict[str, float]:
-    """Seconds from `now` until each task that can still be done is done, by what tasks took before or the plan says.
+    """Returns seconds from `now` until each task is done, from earlier or planned durations.
 
-    Empty if no duration at all is known. What is blocked, lacks something, or waits for a person is not in it, nor what
-    waits for that.
+    Empty if no duration is known. Tasks that are blocked, lack something or wait for a person are left out, and so are
+    those that wait for them.
     """  # fmt: skip
     took = {i: t.elapsed for i, t in tasks.items() if t.status is TaskStatus.COMPLETED and t.elapsed}
     known = {**history, **took}
@@ -35,7 +35,7 @@ def forecast(
 
 
 class _Play:
-    """The engine's own queue, with a clock that jumps from one end of a task to the next."""
+    """Simulates the run: the engine's queue with a clock that jumps from one end of a task to the next."""
 
     def __init__(
         self, cascade: Cascade, tasks: Mapping[str, TaskState], jobs: int, limits: Limits, order: list[float],

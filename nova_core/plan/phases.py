@@ -1,4 +1,4 @@
-"""What the settings add to a plan: to its phases gates and times, to the tasks of an agent what they take up. Pure."""
+"""Applies the settings to a plan: gates and timeouts to its phases, cpu and memory to the tasks of an agent. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GATE_HINT = "put the tasks in phases in the order they run, or write `gate: adv
 
 
 def phase_named(name: str, branches: Iterable[str]) -> str | None:
-    """The branch that a name means: `01-analysis`, or `analysis` where there is but one of that name."""
+    """Returns the branch a name means: `01-analysis`, or `analysis` if only one branch has that name."""
     branches = list(branches)
     if name in branches:
         return name
@@ -27,7 +27,7 @@ def phase_named(name: str, branches: Iterable[str]) -> str | None:
 
 
 def unknown_phases(cascade: Cascade, config: Config) -> list[str]:
-    """A warning for each of the `phases` in the settings that the plan does not have: it would do nothing."""
+    """Returns a warning for each of the settings' `phases` that the plan does not have, and which has no effect."""
     has = f"it has {', '.join(filter(None, cascade.branches)) or 'none'}"
     return [
         f"{config.origins.get(f'phases.{name}', 'nova.yaml')}: the plan has no phase {name!r}; {has}"
@@ -37,12 +37,12 @@ def unknown_phases(cascade: Cascade, config: Config) -> list[str]:
 
 
 def with_settings(cascade: Cascade, config: Config) -> Cascade:
-    """The plan as this project's settings have it run. Raises `InputError` for gates that could never open."""
+    """Returns the plan with the project's settings. Raises `InputError` for gates that could never open."""
     return with_phases(_with_demands(cascade, config), config.phases)
 
 
 def _with_demands(cascade: Cascade, config: Config) -> Cascade:
-    """The same with what the tasks of an agent take up, where they do not say so themselves."""
+    """Returns the plan with the cpu and memory of agents, for tasks that do not state their own."""
     if not any(agent.cpu or agent.memory for agent in config.agents.values()):
         return cascade
     tasks = dict(cascade.tasks)
@@ -55,11 +55,11 @@ def _with_demands(cascade: Cascade, config: Config) -> Cascade:
 
 
 def with_phases(cascade: Cascade, phases: Mapping[str, PhaseConfig]) -> Cascade:
-    """The plan with what its phases, which are its branches, were given.
+    """Returns the plan with the settings of its phases, which are its branches.
 
     A phase whose gate is a barrier gets a gate at its end, which opens when all its tasks are completed and all their
-    outputs are there; whatever stands in a later phase waits for it. A gate that is advice keeps nobody waiting. Raises
-    `InputError` where a task of a phase waits for one behind the barrier.
+    outputs exist; every task of a later phase waits for it. A gate that is advice blocks no task. Raises `InputError`
+    if a task of a phase waits for one behind the barrier.
     """
     wanted = {named: phase for name, phase in phases.items() if (named := phase_named(name, cascade.branches))}
     if not wanted:
@@ -83,7 +83,7 @@ def with_phases(cascade: Cascade, phases: Mapping[str, PhaseConfig]) -> Cascade:
 
 
 def gate_id(cascade: Cascade, branch: str) -> str | None:
-    """The gate that the settings gave a phase."""
+    """Returns the id of the phase's gate, None if it has none."""
     members = {task_id for ids in cascade.branches.get(branch, {}).values() for task_id in ids}
     gates = (task for task in reversed(cascade.tasks.values()) if task.gate and task.name == _gate_name(branch))
     return next((task.id for task in gates if members <= set(task.depends_on)), None)
@@ -94,7 +94,7 @@ def _gate_name(branch: str) -> str:
 
 
 def _cannot_open(cascade: Cascade, tasks: Mapping[str, Task], cycle: Iterable[str]) -> Problem:
-    """Why the gates make a cycle: a task before one of them waits for something behind it."""
+    """Returns why the gates form a cycle: a task before one of them waits for a task behind it."""
     order = dict(zip(cascade.branches, range(len(cascade.branches)), strict=True))
     path = [tasks[task_id] for task_id in cycle]
     edges = [(a, b) for a, b in pairwise(path) if not (a.gate or b.gate)]

@@ -1,4 +1,4 @@
-"""Which task starts next: ready per edge, longest remaining path first, within the limits. Pure, O(V + E) a run."""
+"""Chooses the task to start next: the ready one with the longest remaining path within the limits. Pure, O(V + E)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nova_core.model import Task
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Ceilings beside the number of workers. `cpu` is cores, `memory` bytes; 0 means no ceiling."""
+    """Limits besides the number of workers. `cpu` is in cores, `memory` in bytes; 0 means no limit."""
 
     branches: Mapping[str, int] = {}
     groups: Mapping[str, int] = {}
@@ -25,7 +25,7 @@ _Rank = tuple[int, float, int]
 
 
 class Frontier:
-    """Which selected tasks wait for how many dependencies; feeds the ready ones to the queue."""
+    """Counts how many dependencies each task still waits for."""
 
     def __init__(self, dag: DAG, completed: Collection[str]) -> None:
         self._dag = dag
@@ -33,11 +33,11 @@ class Frontier:
         self._waiting = [sum(not self._done[d] for d in deps) for deps in dag.dependencies]
 
     def is_free(self, index: int) -> bool:
-        """Whether all dependencies are completed."""
+        """Returns True if all dependencies are completed."""
         return not self._waiting[index]
 
     def complete(self, index: int) -> list[int]:
-        """Mark one task completed; returns the tasks this freed, in plan order."""
+        """Mark a task completed; returns the tasks that became ready, in plan order."""
         if self._done[index]:
             return []
         self._done[index] = True
@@ -49,7 +49,7 @@ class Frontier:
         return freed
 
     def reopen(self, index: int) -> None:
-        """Mark a completed task as not completed again."""
+        """Mark a completed task as not completed."""
         if self._done[index]:
             self._done[index] = False
             for s in self._dag.dependents[index]:
@@ -57,10 +57,10 @@ class Frontier:
 
 
 class ReadyQueue:
-    """Tasks that could start now. `pop` gives the best one the limits allow; `finish` returns what it held.
+    """The ready tasks. `pop` returns the best one that the limits allow; `finish` releases what a task held.
 
-    A task that a limit holds back is parked with that limit and looked at again when it frees up, so that thousands of
-    parked tasks cost nothing. A demand above the whole ceiling counts as the ceiling: it runs alone rather than never.
+    A task over a limit is parked with that limit and checked again when it frees up, so thousands of parked tasks cost
+    nothing. A demand above a limit counts as the whole limit: the task runs alone rather than never.
     """
 
     def __init__(self, dag: DAG, tasks: Mapping[str, Task], weights: Sequence[float], limits: Limits) -> None:
@@ -94,21 +94,21 @@ class ReadyQueue:
         return index in self._members
 
     def push(self, index: int) -> None:
-        """The task became ready. Pushing it twice is harmless."""
+        """Add a ready task. Adding it twice is harmless."""
         if index not in self._members:
             self._members.add(index)
             heapq.heappush(self._ready, self._rank[index])
 
     def discard(self, index: int) -> None:
-        """The task is not to be started any more (its entry is dropped when met)."""
+        """Remove a task from the queue (its entry is dropped when `pop` meets it)."""
         self._members.discard(index)
 
     def pop(self) -> int | None:
-        """The best task that may start now, its needs taken; None if no ready task may."""
+        """Returns the best task that may start now and takes what it needs; None if there is none."""
         while self._ready:
             item = heapq.heappop(self._ready)
             index = item[2]
-            if index not in self._members:  # discarded: whoever is parked behind it gets the look it was given
+            if index not in self._members:  # discarded: wake the task parked behind it instead
                 self._wake(name for name, _ in self._needs[index])
                 continue
             lacking = next((name for name, amount in self._needs[index] if self._free[name] < amount - 1e-9), None)
@@ -127,13 +127,13 @@ class ReadyQueue:
         self._take(index)
 
     def finish(self, index: int) -> None:
-        """The task no longer runs: what it held is free again."""
+        """The task no longer runs: release what it held."""
         for name, amount in self._needs[index]:
             self._free[name] += amount
         self._wake(name for name, _ in self._needs[index])
 
     def held_back_by(self, index: int) -> str | None:
-        """The limit a ready task waits for, in words, if it is one."""
+        """Returns the limit a ready task waits for, None if there is none."""
         for name, amount in self._needs[index]:
             if self._free[name] < amount - 1e-9:
                 return name
@@ -145,9 +145,9 @@ class ReadyQueue:
         self._wake(name for name, _ in self._needs[index])
 
     def _wake(self, names: Iterable[str]) -> None:
-        """Give the best task parked with each limit that now has room for it another look.
+        """Make the best task parked with each limit that now has room ready again.
 
-        Whatever it takes or leaves gives the next one its look, so that no small task waits behind a large one.
+        When that task is taken or parked again, the next one is woken, so no small task waits behind a large one.
         """
         for name in names:
             room = self._free[name] + 1e-9
@@ -157,9 +157,10 @@ class ReadyQueue:
 
 
 def weights(dag: DAG, tasks: Mapping[str, Task], history: Mapping[str, float]) -> list[float]:
-    """Seconds each task is expected to take, by index: its last duration, else the plan's, else the average of these.
+    """Returns the expected seconds of each task, by index: its last duration, the plan's, or the average of these.
 
-    With nothing known every task weighs the same, so the longest path is the one with most tasks. Gates weigh nothing.
+    Without any duration every task weighs the same, so the longest path is the one with most tasks. Gates weigh
+    nothing.
     """
     known = [0.0 if tasks[i].gate else history.get(i, tasks[i].duration) for i in dag.ids]
     figures = [k for k, i in zip(known, dag.ids, strict=True) if k is not None and not tasks[i].gate]

@@ -1,4 +1,4 @@
-"""Which tasks of a plan a run is about."""
+"""Selects the tasks of a plan to run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nova_core.plan.phases import phase_named
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """Which tasks a run is about; empty means all. `until` adds everything the ids depend on.
+    """The tasks to run; empty means all. `until` adds everything the ids depend on.
 
-    `phases` are branches, too, and may be called without their number.
+    `phases` are branches, too, and may be named without their number.
     """
 
     only: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Selection(msgspec.Struct, frozen=True):
     phases: tuple[str, ...] = ()
 
     def ids(self, cascade: Cascade) -> list[str]:
-        """The selected ids in plan order. Raises `UsageError` for a name the plan does not have."""
+        """Returns the selected ids in plan order. Raises `UsageError` for a name the plan does not have."""
         tasks = cascade.tasks
         _known("task", (*self.only, *self.until), tasks)
         _known("branch", self.branches, {t.branch for t in tasks.values()})

@@ -1,5 +1,5 @@
-"""The plan meets the state of a run: what changed is told, what is done stays done, and tasks that are at work keep the
-words they were started with, whatever becomes of the plan meanwhile."""
+"""Updates the state of a run to the plan: changes are recorded, done tasks stay done, and running tasks keep the
+text they were started with."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nova_core.state.events import EventKind
 from nova_core.state.schema import RESET, TaskState, TaskStatus
 from nova_core.state.store import Store
 
-_ROW = ("branch", "group", "outputs", "approval", "retries", "timeout", "workspace")  # what an end is judged by
+_ROW = ("branch", "group", "outputs", "approval", "retries", "timeout", "workspace")  # to judge an attempt by
 
 
 def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) -> None:
-    """Bring the store up to the plan.
+    """Update the store to the plan.
 
-    Finished tasks stay finished (with `rerun_changed`, edited ones and what depends on them run again); an edited task
-    that had failed is free to run; one that is running keeps the words it was started with.
+    Finished tasks stay finished (with `rerun_changed`, edited tasks and those that depend on them run again); an edited
+    task that failed can run again; a running task keeps the text it was started with.
     """
     prints = {task_id: fingerprint(task) for task_id, task in cascade.tasks.items()}
     changes = compare(cascade.tasks, store.tasks, prints)
@@ -36,7 +36,7 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
         store.remove(task_id)
     for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
         _accept_edit(store, task_id, prints[task_id], task_id in again)
-    # An id that is used again goes on counting: what the old task left, records or reports, must not pass for its own.
+    # A reused id continues its attempt numbers, so that records of the old task are not taken for the new one's.
     used = store.database.last_attempts() if changes.added else {}
     for task in cascade.tasks.values():
         _settle(store, task)
@@ -44,7 +44,7 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
 
 
 def _tell(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
-    """Say what changed, and remember what was done of tasks that leave: one that comes back with its words is done."""
+    """Record the change, and remember completed tasks that leave: one that returns with the same text is done."""
     gone = dict(store.run.gone)
     known = {i: gone.pop(i) for i in changes.added if i in gone}
     back = {i: state for i, state in known.items() if same_words(state.fingerprint, prints[i])}
@@ -66,7 +66,7 @@ def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
 
 
 def _settle(store: Store, task: Task) -> None:
-    """A task that the plan now calls done, and did not before, is done; `nova retry` runs it even so."""
+    """Mark a task done that the plan newly marks as done; `nova retry` still runs it."""
     state = store.tasks.get(task.id)
     if state is None or not task.settled or state.settled == task.settled:
         return
@@ -81,13 +81,13 @@ def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskSta
         return TaskState(status, attempt=used, skipped=task.dropped, fingerprint=mark, settled=task.settled)
     if state.fingerprint and state.settled == task.settled:
         return state
-    # The plan's word for a task that is at work is taken when that is over.
+    # The plan's mark on a running task takes effect when the task has ended.
     settled = task.settled if state.status is TaskStatus.COMPLETED or not task.settled else state.settled
     return msgspec.structs.replace(state, fingerprint=state.fingerprint or mark, settled=settled)
 
 
 def row_of(task: Task) -> dict[str, Any]:
-    """What the history keeps of a task's row: to judge its end by, and to be understood without the plan."""
+    """Returns the fields of a task for the history: enough to judge its end, and to read it without the plan."""
     row = {name: value for name in _ROW if (value := getattr(task, name)) not in ("", (), None, False)}
     words: dict[str, Any] = {"name": task.name, "row": row}
     if task.criteria:
@@ -96,7 +96,7 @@ def row_of(task: Task) -> dict[str, Any]:
 
 
 def as_started(cascade: Cascade, store: Store) -> Cascade:
-    """The plan, in which what an earlier engine left at work has the words it was started with."""
+    """Returns the plan, in which tasks that an earlier engine left running have the text they were started with."""
     going = {i for i, state in store.tasks.items() if state.status is TaskStatus.IN_PROGRESS}
     rows = store.database.started(going) if going else {}
     tasks = {i: _restored(i, patch, cascade.tasks.get(i)) for i, patch in rows.items() if "row" in patch}
@@ -104,9 +104,9 @@ def as_started(cascade: Cascade, store: Store) -> Cascade:
 
 
 def grown(old: Mapping[str, Task], new: Cascade, running: Collection[str]) -> Cascade:
-    """The new plan, in which each task that is running keeps the words it was started with, those of `old`. Pure.
+    """Returns the new plan, in which running tasks keep the text they were started with, from `old`. Pure.
 
-    One that the new plan has no longer stays until it has ended, at the end of the plan.
+    A running task that the new plan does not have stays at the end of the plan until it has ended.
     """
     kept = [i for i in old if i in running]
     if not kept:
