@@ -1,4 +1,4 @@
-"""`nova.db`: the events in order, one row per attempt, what trackers were told; the history, and viewers' feed."""
+"""`nova.db`: events in order, one row per attempt, and tracker events; used for the history and by viewers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS progress(
   details BLOB NOT NULL);
 """
 _VERSION = 3
-# What later versions added to the table of attempts; the table of progress is new with version 3.
+# Columns that later versions added to `attempts`; the table `progress` is new in version 3.
 _ADDED = ("agent TEXT", "verdict TEXT", "estimated INTEGER NOT NULL DEFAULT 0", "session_id TEXT")
 
 
@@ -43,18 +43,18 @@ def _event(row: tuple[Any, ...]) -> Event:
 
 
 def _attempt(row: tuple[Any, ...]) -> AttemptRow:
-    """A row, also of a file that an older Nova wrote and nobody has brought up."""
+    """Returns a row as a struct; also a row of an older Nova's file that was not upgraded."""
     values = dict(zip(AttemptRow.__struct_fields__, row, strict=False))
     return AttemptRow(**{**values, "estimated": bool(values.get("estimated"))})
 
 
 def _words(error: Exception) -> str:
-    """What went wrong, without the number and the path that an `OSError` adds."""
+    """Returns the message of an error, without the number and the path that an `OSError` adds."""
     return getattr(error, "strerror", None) or str(error)
 
 
 class AttemptRow(msgspec.Struct, frozen=True):
-    """One attempt that is over. Times are ISO 8601 UTC, `elapsed` is seconds."""
+    """A finished attempt. Times are ISO 8601 UTC, `elapsed` is in seconds."""
 
     run: str
     task: str
@@ -86,10 +86,10 @@ _encode = msgspec.json.Encoder(order=None).encode
 
 
 class Database:
-    """The SQLite file of one project. Committed means on disk: WAL with synchronous=FULL lost nothing in 5,212 commits
-    through simulated power cuts, NORMAL the last commits in 23 of 25.
+    """The SQLite file of a project. Committed data is on disk: WAL with synchronous=FULL lost nothing in 5,212 commits.
 
-    Raises `EnvironmentProblem` when the file cannot be opened or is damaged.
+    Measured with simulated power cuts; synchronous=NORMAL lost the last commits in 23 of 25. Raises
+    `EnvironmentProblem` if the file cannot be opened or is damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str], disk: Disk | None = None, *, read_only: bool = False) -> None:
@@ -116,7 +116,7 @@ class Database:
             raise EnvironmentProblem(f"{path}: cannot be used ({_words(error)})", hint=hint) from None
 
     def _bring_up(self) -> None:
-        """Make what is missing; a kill in between leaves something that the next opener makes whole."""
+        """Upgrade the file; after a kill in between, the next opener completes the upgrade."""
         self._connection.executescript(_SCHEMA)
         there = {row[1] for row in self._connection.execute("PRAGMA table_info(attempts)")}
         for column in _ADDED:
@@ -125,7 +125,7 @@ class Database:
         self._connection.execute(f"PRAGMA user_version={_VERSION}")
 
     def _open_for_reading(self) -> sqlite3.Connection:
-        """A viewer's connection: it can change nothing, and never blocks the engine (WAL)."""
+        """Returns a viewer's connection: it can change nothing, and never blocks the engine (WAL)."""
         try:
             uri = f"{self.path.absolute().as_uri()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
@@ -135,16 +135,16 @@ class Database:
         return connection
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     def last_rev(self) -> int:
-        """Number of the newest event, 0 for none."""
+        """Returns the number of the newest event, 0 if there is none."""
         found: int | None = self._connection.execute("SELECT max(rev) FROM events").fetchone()[0]
         return found or 0
 
     def commit(self, events: Sequence[Event], attempts: Sequence[AttemptRow]) -> None:
-        """Add everything in one transaction, on disk when this returns. Raises `OSError` when the disk refuses."""
+        """Add everything in one transaction, on disk on return. Raises `OSError` if the file cannot be written."""
 
         def add() -> None:
             rows = [(e.rev, e.at, e.kind.value, e.task, e.message, _encode(e.patch)) for e in events]
@@ -155,25 +155,25 @@ class Database:
         self._transact(add)
 
     def tell(self, event: ExecutionEvent) -> None:
-        """Add what a tracker was told, on disk when this returns. Raises `OSError` when the disk refuses."""
+        """Add a tracker's event, on disk on return. Raises `OSError` if the file cannot be written."""
         row = (event.timestamp, event.event_type, event.task_id, event.message, _encode(event.details))
         insert = "INSERT INTO progress(at, kind, task, message, details) VALUES(?,?,?,?,?)"
         self._transact(lambda: self._connection.execute(insert, row))
 
     def told_since(self, number: int) -> Iterator[tuple[int, ExecutionEvent]]:
-        """What trackers were told after `number`, in order; nothing in the file of an older Nova."""
+        """Yields the tracker events after `number`, in order; none from the file of an older Nova."""
         try:
             rows = self._connection.execute(
                 "SELECT number, at, kind, task, message, details FROM progress WHERE number > ? ORDER BY number",
                 (number,),
             )
-        except sqlite3.OperationalError:  # opened for reading only, so that it was not brought up
+        except sqlite3.OperationalError:  # opened read-only, so it was not upgraded
             return
         for own, at, kind, task, message, details in rows:
             yield own, ExecutionEvent(at, kind, message, msgspec.json.decode(details), task)
 
     def _transact(self, change: Callable[[], object]) -> None:
-        """Carry out a change as one transaction. One at a time: the connection may be shared by threads."""
+        """Run a change as one transaction. Threads may share the connection, so a lock allows one at a time."""
 
         def transaction() -> None:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -192,12 +192,12 @@ class Database:
             raise OSError(f"{self.path}: {error}") from None
 
     def events_since(self, rev: int) -> Iterator[Event]:
-        """Every event after `rev`, in order."""
+        """Yields every event after `rev`, in order."""
         rows = self._connection.execute(f"SELECT {_EVENT} FROM events WHERE rev > ? ORDER BY rev", (rev,))  # noqa: S608 - columns
         yield from map(_event, rows)
 
     def events_before(self, rev: int, most: int, without: Collection[EventKind] = ()) -> list[Event]:
-        """The last `most` events before `rev` that are of other kinds than those, in order."""
+        """Returns the last `most` events before `rev` whose kind is not in `without`, in order."""
         marks = ",".join("?" * len(without))
         rows = self._connection.execute(
             f"SELECT {_EVENT} FROM events WHERE rev < ? AND kind NOT IN ({marks}) ORDER BY rev DESC LIMIT ?",  # noqa: S608 - marks
@@ -206,7 +206,7 @@ class Database:
         return [*map(_event, rows)][::-1]
 
     def last_of(self, *kinds: EventKind) -> Event | None:
-        """The last event of these kinds."""
+        """Returns the last event of these kinds, None if there is none."""
         marks = ",".join("?" * len(kinds))
         rows = self._connection.execute(
             f"SELECT {_EVENT} FROM events WHERE kind IN ({marks}) ORDER BY rev DESC LIMIT 1",  # noqa: S608 - marks
@@ -215,24 +215,25 @@ class Database:
         return next(map(_event, rows), None)
 
     def attempts(self, task: str | None = None) -> list[AttemptRow]:
-        """Attempts that are over, oldest first; of one task, or of all."""
+        """Returns the finished attempts of one task, or of all, oldest first."""
         where, values = ("WHERE task = ?", (task,)) if task is not None else ("", ())
         rows = self._connection.execute(f"SELECT * FROM attempts {where} ORDER BY ended_at, attempt", values)  # noqa: S608 - two constants
         return [_attempt(row) for row in rows]
 
     def spans(self, run: str) -> list[tuple[str, str | None, float]]:
-        """Task, end and seconds of every attempt of a run that is over."""
+        """Returns task, end and seconds of every finished attempt of a run."""
         rows = self._connection.execute("SELECT task, ended_at, elapsed FROM attempts WHERE run = ?", (run,))
         return rows.fetchall()
 
     def started(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-        """What was recorded at the latest start of each of these tasks."""
+        """Returns what was recorded at the latest start of each of these tasks."""
         rows = self._connection.execute("SELECT task, patch FROM events WHERE kind = 'task_started' ORDER BY rev")
         latest = {task: patch for task, patch in rows if task in ids}
         return {task: msgspec.json.decode(patch) for task, patch in latest.items()}
 
     def last_attempts(self) -> dict[str, int]:
-        """Number of the latest attempt of each task whose start is on record, also of tasks no longer in the plan."""
+        """Returns the latest attempt number of each task whose start was recorded, also of tasks no longer in the
+        plan."""
         rows = self._connection.execute(
             "SELECT task, patch FROM events WHERE kind IN ('task_started', 'task_adopted') ORDER BY rev"
         )
@@ -240,7 +241,7 @@ class Database:
         return {task: patch["attempt"] for task, patch in patches if "attempt" in patch}
 
     def durations(self) -> dict[str, float]:
-        """Seconds the latest completed attempt of each task took."""
+        """Returns the seconds that the latest completed attempt of each task took."""
         rows: list[tuple[Any, ...]] = self._connection.execute(
             "SELECT task, elapsed, max(ended_at) FROM attempts WHERE status = 'completed' GROUP BY task"
         ).fetchall()

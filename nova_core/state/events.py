@@ -1,4 +1,4 @@
-"""What happened, in order: each event carries the fields it changed, so that events can rebuild the state."""
+"""The events of a run: each contains the fields it changed, so the state can be rebuilt from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class EventKind(StrEnum):
-    """The kinds of event, as they appear in `nova run --json`, `nova.db` and the events list."""
+    """The kinds of events, as they appear in `nova run --json`, `nova.db` and the events list."""
 
     RUN_STARTED = "run_started"
     RUN_ENDED = "run_ended"

@@ -1,4 +1,4 @@
-"""Which providers are left alone now, and for how long, in words. Pure."""
+"""Describes which providers are held and for how long. Pure."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from nova_core.clock import seconds
 from nova_core.state.schema import Hold, RunState, TaskState
 from nova_core.text import duration
 
-MOST_REFUSALS = 20  # in a row that Nova had to guess the end of, before a task fails: about seven hours
+MOST_REFUSALS = 20  # in a row without a stated time before a task fails: about seven hours
 
 
 def current_holds(run: RunState, now: float) -> dict[str, Hold]:
-    """The holds that are not over at `now` (seconds since the epoch), by provider."""
+    """Returns the holds that have not ended at `now` (seconds since the epoch), by provider."""
     return {name: hold for name, hold in run.quotas.items() if is_current(hold, now)}
 
 
 def is_current(hold: Hold, now: float) -> bool:
-    """Whether the hold is not over yet; one until a moment that cannot be read is."""
+    """Returns True if the hold has not ended; False if its end cannot be parsed."""
     return hold.until is None or (left(hold.until, now) or 0.0) > 0
 
 
 def left(until: str | None, now: float) -> float | None:
-    """Seconds until then; None for no moment, or for one that cannot be read."""
+    """Returns seconds until a time (ISO 8601); None if there is no time or it cannot be parsed."""
     try:
         return None if until is None else seconds(until) - now
     except ValueError:
@@ -35,12 +35,12 @@ def hold_words(provider: str, hold: Hold, now: float) -> str:
 
 
 def refused_words(refusals: int) -> str:
-    """How much of the patience with a provider a task has used up; empty at first."""
+    """Returns how often the provider refused a task, out of the allowed number; empty up to the first refusal."""
     return f" (refused {refusals} times in a row, of {MOST_REFUSALS} at most)" if refusals > 1 else ""
 
 
 def waits_words(state: TaskState, now: float) -> str:
-    """What a task that waits for a provider waits for; empty for any other."""
+    """Returns which provider a task waits for and how long; empty if it waits for none."""
     if state.waits_for is None:
         return ""
     wait = left(state.retry_at, now)

@@ -1,4 +1,4 @@
-"""`cascade_state.json`: replaced whole, locked among writers, readable by anybody at any time without a lock."""
+"""`cascade_state.json`: replaced atomically, locked among writers, readable at any time without a lock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Signature = tuple[int, int, int]
 
 
 def decode_state(data: bytes, path: Path) -> State:
-    """The state in `data`. Raises `StateError` (one clear line) if it is damaged or from a newer Nova."""
+    """Returns the state in `data`. Raises `StateError` if it is damaged or from a newer Nova."""
     try:
         version = msgspec.json.decode(data, type=_Version).version
         if version > SCHEMA_VERSION:
@@ -44,9 +44,9 @@ class _Version(msgspec.Struct):
 
 
 class StateManager:
-    """Reads and writes one state file; safe from many threads and processes at once.
+    """Reads and writes one state file; safe for concurrent threads and processes.
 
-    Writers take a flock on `<path>.lock` and reload the file if it is not the one they wrote. The JSON itself is never
+    Writers take a flock on `<path>.lock` and reload the file if another program wrote it. The JSON itself is never
     locked: a rename replaces it, and a lock on it would guard the old file (604 lost updates in 6 seconds, measured).
     """
 
@@ -62,14 +62,16 @@ class StateManager:
     # reading
 
     def read_state(self) -> dict[str, Any]:
-        """The whole file as plain dicts and lists. Raises `FileNotFoundError`, or `StateError` if it is damaged."""
+        """Returns the whole file as plain dicts and lists. Raises `FileNotFoundError`, or `StateError` if it is
+        damaged."""
         data = self._read()
         decode_state(data, self.path)
         plain: dict[str, Any] = msgspec.json.decode(data)
         return plain
 
     def load(self) -> State:
-        """The whole file as a frozen `State`. Raises `FileNotFoundError`, or `StateError` if it is damaged or newer."""
+        """Returns the file as a frozen `State`. Raises `FileNotFoundError`, or `StateError` if it is damaged or
+        newer."""
         return decode_state(self._read(), self.path)
 
     def _read(self) -> bytes:
@@ -77,7 +79,8 @@ class StateManager:
             return file.read()
 
     def _open(self) -> IO[bytes]:
-        """The file, if it is one of bearable size. O_NONBLOCK: to open a pipe nobody writes to would hang for ever."""
+        """Open the file if it is regular and not too large. O_NONBLOCK, because opening a pipe without a writer
+        would hang."""
         fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         found = os.fstat(fd)
         if stat.S_ISREG(found.st_mode) and found.st_size <= _MAX_BYTES:
@@ -86,7 +89,7 @@ class StateManager:
         raise StateError(f"{self.path}: is no plain file of at most 1 GiB", hint="move it away, it is not Nova's")
 
     def changed_outside(self) -> bool:
-        """Whether the file is not the one this manager wrote or loaded last. One stat(2)."""
+        """Returns True if the file is not the one this manager last wrote or loaded. One stat(2)."""
         return self._stat() != self._signature
 
     def _stat(self) -> Signature | None:
@@ -99,7 +102,7 @@ class StateManager:
     # writing, for library users
 
     def initialize(self, project_name: str, cascade_file: str) -> None:
-        """Start the file anew with no tasks."""
+        """Replace the file with a new one without tasks."""
         with self._exclusive():
             self._write(State(project=ProjectState(name=project_name, cascade_file=cascade_file)), None)
 
@@ -130,7 +133,7 @@ class StateManager:
         cache_read_tokens: int | None = None,
         cache_creation_tokens: int | None = None,
     ) -> None:
-        """Set the given token counts (totals so far, not increments); the others stay."""
+        """Set the given token counts (totals so far, not increments); other counts are unchanged."""
         given = {
             "input_tokens": input_tokens,
             "output_tokens": output_tokens,
@@ -165,11 +168,11 @@ class StateManager:
         self._change(task_id, patch)
 
     def fail_task(self, task_id: str, error: str, reason: Reason | None = None) -> None:
-        """Mark a task failed, with the error in words."""
+        """Mark a task failed, with an error message."""
         self._change(task_id, lambda task: {"status": TaskStatus.FAILED, "error": error, "reason": reason, "pid": None})
 
     def update_project(self, started_at: str | None = None, completed_at: str | None = None) -> None:
-        """Set the project's timestamps; None leaves one as it is."""
+        """Set the project's timestamps; None leaves a timestamp unchanged."""
         with self._exclusive():
             state = self._reload()
             given = {k: v for k, v in (("started_at", started_at), ("completed_at", completed_at)) if v is not None}
@@ -194,7 +197,7 @@ class StateManager:
     ) -> bool:
         """Write the engine's state, re-encoding only the `changed` tasks (None: all).
 
-        Returns False, and writes nothing, when somebody else changed the file: `load` it, merge, publish again.
+        Returns False without writing if another program changed the file: `load` it, merge, and publish again.
         """
         with self._exclusive():
             if not self._is_ours():
@@ -203,13 +206,13 @@ class StateManager:
             return True
 
     def adopt(self) -> State:
-        """Load the file, if there is one, as the version this manager will replace next."""
+        """Load the file, if it exists, as the version this manager will replace next."""
         with self._exclusive():
             self._signature = None
             return self._reload()
 
     def last_known(self) -> State:
-        """The state this manager wrote or loaded last."""
+        """Returns the state this manager last wrote or loaded."""
         return self._state
 
     @contextlib.contextmanager
@@ -224,16 +227,17 @@ class StateManager:
                 os.close(fd)
 
     def _reload(self) -> State:
-        """The file as it is now, under the lock; decoded only if it is not the one this manager knows."""
+        """Returns the current state, read under the lock; decodes the file only if another program wrote it."""
         if not self._is_ours():
             self._signature = self._stat()
-            empty = self._signature is None or not self._signature[2]  # absent, or made empty to be filled
+            empty = self._signature is None or not self._signature[2]  # missing, or created empty to be filled
             self._state, self._lines = State() if empty else self.load(), {}
             self._stamp = self._read_stamp()
         return self._state
 
     def _is_ours(self) -> bool:
-        """Inode and time are not enough: both can repeat within a clock tick, so the counter in the file decides."""
+        """Returns True if this manager wrote the file. Inode and mtime can repeat, so the counter in the file
+        decides."""
         return self._stat() == self._signature and self._read_stamp() == self._stamp
 
     def _read_stamp(self) -> bytes:
@@ -244,7 +248,7 @@ class StateManager:
             return b""
 
     def _write(self, state: State, changed: Iterable[str] | None) -> None:
-        """Replace the file with `state`; `changed` names the tasks to encode anew, None all of them."""
+        """Replace the file with `state`; `changed` names the tasks to encode again, None means all."""
         lines = dict(self._lines) if changed is not None and len(self._lines) == len(self._state.tasks) else {}
         for task_id in (changed or ()) if lines else state.tasks:
             lines[task_id] = b"%s:%s" % (_encode(task_id), _encode(state.tasks[task_id]))

@@ -1,4 +1,4 @@
-"""The words of a run: what is known of each task and of the project, as `cascade_state.json` holds it."""
+"""The state of each task and of the project, as stored in `cascade_state.json`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _S = TypeVar("_S", bound=msgspec.Struct)
 
 
 class TaskStatus(StrEnum):
-    """The four states on disk; everything finer (blocked, retrying, waiting for a person) is a field beside it."""
+    """The four states on disk; finer states (blocked, retrying, needs approval) follow from other fields."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -25,7 +25,7 @@ class TaskStatus(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a task failed, so that nobody has to parse `error`."""
+    """Why a task failed, so that programs need not parse `error`."""
 
     EXIT_CODE = "exit_code"
     SIGNAL = "signal"
@@ -44,7 +44,7 @@ class Reason(StrEnum):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Why a provider is left alone, and until when (ISO 8601; None: for the rest of the run)."""
+    """Why a provider is held, and until when (ISO 8601; None: for the rest of the run)."""
 
     until: str | None
     reason: str
@@ -52,18 +52,17 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 class TaskState(msgspec.Struct, frozen=True):
-    """All that is known of one task. The first eleven fields are the published schema; Nova added the others.
+    """The state of one task. The first eleven fields are the published schema; Nova added the others.
 
-    `duration_seconds` is whole seconds by that schema, `elapsed` the exact figure. `attempt` counts from 1, 0 means
+    `duration_seconds` is in whole seconds, as that schema says; `elapsed` is exact. `attempt` counts from 1, 0 means
     never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
-    `estimated` says that tokens and cost are less than certain; `session_id` is the agent's, `session_usage` what that
-    session came to before the running attempt; `waits_for` is a provider that is left alone; `refusals` counts how
-    often in a row a provider refused the task without saying for how long, `overloads` how often it was overloaded;
-    `handoff` is the note for those who go on from the task. Of the latest attempt: `parser` reads its log (a name, or a
-    /pattern/), `cap` is what it may cost in US dollars, `reported` the token classes that it told itself; `interrupted`
-    says that it is being ended only because its run is. `missing` names what a pending task needs and is not there:
-    inputs, or dependencies that the plan has not got. `settled` is the plan's own word for a task that needs no work,
-    once it was taken at it.
+    `estimated` means that tokens and cost are uncertain. `session_id` is the agent's session, `session_usage` the
+    tokens it had used before the running attempt. `waits_for` is a provider that is held; `refusals` counts how often
+    in a row a provider refused the task without stating a time, `overloads` how often it was overloaded. `handoff` is
+    the note for tasks that depend on this one. Of the latest attempt: `parser` reads its log (a name, or a /pattern/),
+    `cap` is its highest cost in US dollars, `reported` the token counts it reported itself; `interrupted` means that it
+    is ended only because the run ends. `missing` lists what a pending task lacks: inputs, or dependencies that the plan
+    does not have. `settled` is the plan's mark on a task that needs no work, once it was applied.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -114,47 +113,47 @@ class TaskState(msgspec.Struct, frozen=True):
 
     @property
     def is_running(self) -> bool:
-        """Whether a worker, or a command that proves its work, is at it."""
+        """True if a worker, or a command that checks its work, is running."""
         return self.status is TaskStatus.IN_PROGRESS and self.approval != "waiting"
 
     @property
     def awaits_approval(self) -> bool:
-        """Whether its work is done and waits for a person's word."""
+        """True if the work is done and needs a person's approval."""
         return self.status is TaskStatus.IN_PROGRESS and self.approval == "waiting"
 
     @property
     def is_blocked(self) -> bool:
-        """Whether it cannot start for a failure before it, or for want of something."""
+        """True if the task cannot start because a task before it failed, or because something is missing."""
         return self.status is TaskStatus.PENDING and bool(self.blocked_by or self.missing)
 
     @property
     def is_over(self) -> bool:
-        """Whether it completed or failed."""
+        """True if the task completed or failed."""
         return self.status is TaskStatus.COMPLETED or self.status is TaskStatus.FAILED
 
     @property
     def was_cancelled(self) -> bool:
-        """Whether it failed because somebody ended it."""
+        """True if the task failed because a person cancelled it."""
         return self.status is TaskStatus.FAILED and self.reason is Reason.CANCELLED
 
 
-NEW = TaskState()  # a task of which nothing is known yet
+NEW = TaskState()  # a task without a recorded state
 
-# What a task keeps from one attempt to the next; all else is the attempt's own. Tokens and cost are the task's.
+# Fields a task keeps between attempts; the others belong to one attempt. Tokens and cost are the task's.
 _KEPT = {
     "status", "attempt", "failures", "refusals", "overloads", "worker_id", "started_at", "log", "agent", "model",
     "token_usage", "cost_usd", "cost_basis", "estimated", "session_id", "session_usage", "base_sha", "fingerprint",
     "settled",
 }  # fmt: skip
-# Patches: the fields of one attempt as they are before the next, and a task that begins anew.
+# Patches: reset the fields of one attempt before the next, and reset a whole task.
 CLEARED: dict[str, Any] = {name: getattr(NEW, name) for name in TaskState.__struct_fields__ if name not in _KEPT}
 RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
-# How a task ended: another program's word on it does not stand against a running worker's.
+# How a task ended: another program must not change these fields while a worker runs.
 OF_THE_END = frozenset({"status", "pid", "completed_at", "duration_seconds", "elapsed", "error", "reason"})
 
 
 class ProjectState(msgspec.Struct, frozen=True):
-    """The project's own record; the first four fields are the published schema."""
+    """The state of the project; the first four fields are the published schema."""
 
     name: str = ""
     cascade_file: str = ""
@@ -165,7 +164,7 @@ class ProjectState(msgspec.Struct, frozen=True):
 class RunState(msgspec.Struct, frozen=True):
     """The run as a whole: its id, whether it is paused, which milestones have fired, which providers are held.
 
-    `gone` are completed tasks that left the plan: should one come back, it is done already.
+    `gone` holds completed tasks that left the plan: a task that returns is done already.
     """
 
     id: str = ""
@@ -176,7 +175,7 @@ class RunState(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """The whole of `cascade_state.json`. `rev` is the number of its last event, `writes` counts replacements."""
+    """The content of `cascade_state.json`. `rev` is the number of its last event, `writes` counts its replacements."""
 
     version: int = SCHEMA_VERSION
     writes: int = 0
@@ -187,7 +186,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 def patched(struct: _S, patch: Mapping[str, Any], from_json: bool) -> _S:
-    """The struct with the fields of the patch that it has; values read from JSON are converted to their types."""
+    """Returns the struct with those fields of the patch that it has; values from JSON are converted to their types."""
     known = {k: v for k, v in patch.items() if k in struct.__struct_fields__}
     if not known:
         return struct
@@ -197,14 +196,15 @@ def patched(struct: _S, patch: Mapping[str, Any], from_json: bool) -> _S:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of what this Nova writes (docs/cascade_state.schema.json): every field is always there."""
+    """Returns the JSON Schema of what this Nova writes (docs/cascade_state.schema.json): every field is always
+    present."""
     return schema_of(State, "cascade_state.json")
 
 
 def schema_of(struct: type[msgspec.Struct], title: str) -> dict[str, Any]:
-    """The JSON Schema of a document of this type, whose every field is always there.
+    """Returns the JSON Schema of a document of this type, in which every field is always present.
 
-    Descriptions are docstrings without their indentation: Python 3.13 takes it away, others and msgspec may leave it.
+    Descriptions are docstrings without indentation: Python 3.13 removes it; older versions and msgspec may keep it.
     """
     schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(struct)))
     for definition in schema["$defs"].values():

@@ -1,4 +1,5 @@
-"""The run's memory: every change is an event, applied at once, committed in groups, published as the state file."""
+"""The state of a run in memory: changes are events, applied at once, committed in groups, published as the state
+file."""
 
 from __future__ import annotations
 
@@ -14,18 +15,18 @@ from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import NEW, OF_THE_END, ProjectState, RunState, State, TaskState, patched
 
-_COMMIT_AFTER = 0.1  # seconds a shell task's events may wait for company; measured: 0.3 ms a commit, 5 us an event
-_SHARE = 20  # publish at most a twentieth of the time
-_RETRY = 1.0  # seconds between tries while the disk refuses
+_COMMIT_AFTER = 0.1  # seconds to collect events before a commit; measured: 0.3 ms per commit, 5 us per event
+_SHARE = 20  # publish for at most a twentieth of the time
+_RETRY = 1.0  # seconds between attempts while the disk cannot be written
 
 Listener = Callable[[Event], None]
 
 
 class Store:
-    """Holds tasks, project and run in memory; the engine is its only writer.
+    """Holds tasks, project and run in memory; only the engine writes to it.
 
-    Order on disk: events first, then the state file, so that whichever a crash left behind can be brought up. Both
-    carry `rev`. `disk_error` is set while the disk refuses; nothing is lost meanwhile, and nothing new should start.
+    Events are written before the state file, and both contain `rev`, so either can be updated after a crash.
+    `disk_error` is set while the disk cannot be written; nothing is lost meanwhile, and no task should start.
     """
 
     def __init__(self, project: Project, disk: Disk | None = None, clock: Clock | None = None) -> None:
@@ -41,8 +42,8 @@ class Store:
         self.listeners: list[Listener] = []
         self.warnings: list[str] = []
         self.disk_error: str | None = None
-        self.held: Container[str] = ()  # tasks whose end the engine itself will judge
-        self.merged = False  # another program's changes came in; whoever derives from the tasks resets it
+        self.held: Container[str] = ()  # tasks whose end only the engine decides
+        self.merged = False  # another program's changes were merged; what recomputes from the tasks resets it
         self._events: list[Event] = []
         self._attempts: list[AttemptRow] = []
         self._changed: set[str] | None = set()
@@ -53,9 +54,9 @@ class Store:
     # start
 
     def load(self) -> None:
-        """Read the state file, rebuild it from the events if it is damaged or behind.
+        """Read the state file; rebuild it from the events if it is damaged or behind.
 
-        Raises `StateError` when it is from a newer Nova, or damaged with no events to rebuild it from.
+        Raises `StateError` if it is from a newer Nova, or damaged without events to rebuild it from.
         """
         try:
             state = self.manager.adopt()
@@ -71,7 +72,7 @@ class Store:
         self._changed = None
 
     def _rebuild(self) -> State:
-        """Keep the damaged file aside and start from no events; `load` then folds all of them."""
+        """Rename the damaged file and return an empty state; `load` then applies all events."""
         if not self.database.last_rev():
             self.manager.load()  # raises the error again
         self.warnings.append(self._keep_aside())
@@ -87,7 +88,7 @@ class Store:
     # change
 
     def record(self, kind: EventKind, task: str | None = None, message: str = "", **patch: Any) -> Event:
-        """Something happened: apply its patch, remember it for the next commit, tell the listeners."""
+        """Record an event: apply its patch, keep it for the next commit, call the listeners."""
         self.rev += 1
         event = Event(self.rev, self._clock.stamp(), kind, task, message, patch)
         self._apply(event)
@@ -98,17 +99,17 @@ class Store:
         return event
 
     def add_attempt(self, row: AttemptRow) -> None:
-        """An attempt is over: remember it for the history."""
+        """Keep a finished attempt for the history."""
         self._attempts.append(row)
 
     def add_tasks(self, tasks: dict[str, TaskState]) -> None:
-        """Take the tasks of the plan, in its order; a task that only waits needs no event, the plan rebuilds it."""
+        """Use the plan's tasks, in its order; a task that only waits needs no event, because the plan restores it."""
         if list(tasks) != list(self.tasks) or any(tasks[i] is not t for i, t in self.tasks.items()):
             self.tasks = tasks
             self._changed, self._dirty = None, True
 
     def remove(self, task: str) -> None:
-        """The task is no longer in the plan; its history stays."""
+        """Remove a task that is no longer in the plan; its history stays."""
         self.record(EventKind.PLAN_CHANGED, task, f"{task} is no longer in the plan", removed=True)
 
     def _apply(self, event: Event, from_json: bool = False) -> None:
@@ -130,7 +131,7 @@ class Store:
     # disk
 
     def snapshot(self) -> State:
-        """Everything as it is now; safe from any thread (a dict is copied in one step, its values are frozen)."""
+        """Returns the current state; safe from any thread (copying the dict is atomic, its values are frozen)."""
         return State(rev=self.rev, project=self.project, run=self.run, tasks=self.tasks.copy())
 
     def when_published(self, action: Callable[[], None]) -> None:
@@ -150,18 +151,18 @@ class Store:
             self._try(self._commit)
 
     def next_tick(self) -> float | None:
-        """Seconds until `tick` has something to do, None if nothing waits."""
+        """Returns seconds until `tick` has work to do, None if there is none."""
         if not self._dirty:
             return None
         due = min(self._next_commit or self._next_publish, self._next_publish)
         return max(0.0, due - self._clock.monotonic())
 
     def commit(self) -> bool:
-        """Put the events recorded so far on disk now; False while the disk refuses."""
+        """Write the recorded events to disk now; returns False if the disk cannot be written."""
         return self._try(self._commit)
 
     def flush(self) -> bool:
-        """Put everything on disk now, events and state; False while the disk refuses."""
+        """Write events and state to disk now; returns False if the disk cannot be written."""
         return self._try(self._publish)
 
     def _try(self, action: Callable[[], None]) -> bool:
@@ -173,7 +174,7 @@ class Store:
         return True
 
     def refuse(self, error: OSError) -> None:
-        """The disk refused something: say so once, start nothing, try again soon."""
+        """Handle a write error: warn once, start no task, try again soon."""
         first = self.disk_error is None
         self.disk_error = str(error)
         self._dirty = True
@@ -204,7 +205,7 @@ class Store:
     # other writers
 
     def merge_outside(self) -> None:
-        """Take over what another program wrote through `StateManager`, but for the end of tasks that are `held`."""
+        """Merge what another program wrote through `StateManager`, except the end of tasks that are `held`."""
         before = self.manager.last_known().tasks
         try:
             found = self.manager.adopt()
@@ -221,7 +222,7 @@ class Store:
         self._changed, self._dirty = None, True  # whatever it wrote, the next file is ours
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self.database.close()
 
 

@@ -1,4 +1,4 @@
-"""How the execution of a task goes, folded from its events: those of a tracker, or those of a run. Pure."""
+"""The progress of a task, computed from its events: those of a tracker, or those of a run. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import msgspec
 from nova_core.model import TokenUsage
 from nova_core.state.events import Event, EventKind
 
-MOST_EVENTS = 1_000  # of a task are kept at hand; what they came to is in the fields
+MOST_EVENTS = 1_000  # kept per task; the fields include the effect of older ones
 _MOST_CRITERIA = 1_000
 _LOGS = 10
 _UI_LOGS = 5
-_MAX_COST = 10.00  # US dollars that a panel shows as the limit where nobody set one
+_MAX_COST = 10.00  # US dollars that a panel shows as the limit if none is set
 
 
 class EventType(StrEnum):
-    """The kinds of event of an execution."""
+    """The kinds of events of an execution."""
 
     START = "start"
     ACTION = "action"
@@ -28,7 +28,7 @@ class EventType(StrEnum):
 
 
 class Status(StrEnum):
-    """Where an execution stands; these words are older than Nova, whose own state says `completed`."""
+    """The status of an execution; these words predate Nova, whose state file says `completed`."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -37,8 +37,8 @@ class Status(StrEnum):
 
 
 class ExecutionEvent(msgspec.Struct, frozen=True):
-    """One thing that happened to a task. `timestamp` is ISO 8601 UTC, `event_type` one of `EventType`; `details` holds
-    the fields of `TaskProgress` that it changed, and what else there is to know."""
+    """One event of a task. `timestamp` is ISO 8601 UTC, `event_type` one of `EventType`; `details` holds the changed
+    fields of `TaskProgress` and further facts."""
 
     timestamp: str
     event_type: str
@@ -47,12 +47,13 @@ class ExecutionEvent(msgspec.Struct, frozen=True):
     task_id: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The event as plain values for JSON."""
+        """Returns the event as plain values for JSON."""
         return _plain(self)
 
 
 class CriterionProgress(msgspec.Struct, frozen=True):
-    """One criterion of a task. `evidence` says how it is known to hold; `command` is what proves it, if anything."""
+    """One criterion of a task. `evidence` says why it counts as met; `command` is the command that checks it, if
+    any."""
 
     text: str
     verified: bool = False
@@ -61,11 +62,11 @@ class CriterionProgress(msgspec.Struct, frozen=True):
 
 
 class TaskProgress(msgspec.Struct, frozen=True):
-    """What is known of the execution of one task.
+    """The progress of one task.
 
     Times are ISO 8601 UTC. `iteration` counts the rounds of an agent, or the attempts of a run; `max_iterations` is 0
-    where nobody set a limit. `cost_estimate` and `max_cost` are US dollars, None if unknown; `estimated` says that
-    cost and tokens are less than certain. Of more than 1,000 `events` the oldest are left out.
+    without a limit. `cost_estimate` and `max_cost` are in US dollars, None if unknown; `estimated` means that cost and
+    tokens are uncertain. Only the last 1,000 `events` are kept.
     """
 
     task_id: str
@@ -91,23 +92,23 @@ class TaskProgress(msgspec.Struct, frozen=True):
 
     @property
     def criteria_total(self) -> int:
-        """How many criteria the task has."""
+        """The number of criteria."""
         return len(self.criteria)
 
     @property
     def criteria_verified(self) -> int:
-        """How many of them hold."""
+        """The number of criteria that are met."""
         return sum(criterion.verified for criterion in self.criteria)
 
     @property
     def last_event(self) -> ExecutionEvent | None:
-        """What happened last."""
+        """The last event, None if there is none."""
         return self.events[-1] if self.events else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by its name as plain values, and the names that programs in a browser use.
+        """Returns every field by name as plain values, and again under the names that browser programs use.
 
-        Those programs want numbers: `cost` is 0.0 while `cost_estimate` is None, `maxCost` 10.00 without a `max_cost`.
+        Those programs need numbers: `cost` is 0.0 while `cost_estimate` is None, `maxCost` 10.00 without a `max_cost`.
         """
         fields = _plain(self)
         return {
@@ -120,7 +121,7 @@ class TaskProgress(msgspec.Struct, frozen=True):
         }  # fmt: skip
 
     def to_graph_ui(self) -> dict[str, Any]:
-        """A node of a graph (`id`, `label`, `type`, `data`) with the panel of the agent that works on it.
+        """Returns a graph node (`id`, `label`, `type`, `data`) with the panel of the agent that works on it.
 
         `cost` and `maxCost` are numbers, as in `to_dict`.
         """
@@ -147,12 +148,12 @@ class TaskProgress(msgspec.Struct, frozen=True):
 
 
 def _plain(value: msgspec.Struct) -> dict[str, Any]:
-    """As JSON gives it back: lists, not tuples."""
+    """Returns the value as decoded from JSON: lists, not tuples."""
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
     return found
 
 
-# What an event may set as it is; files and criteria are added up, with rules of their own.
+# What an event may set directly; files and criteria have rules of their own.
 _SETTABLE = {
     name: kind
     for name, kind in get_type_hints(TaskProgress).items()
@@ -161,11 +162,11 @@ _SETTABLE = {
 
 
 def applied(progress: TaskProgress | None, event: ExecutionEvent) -> TaskProgress | None:
-    """The task after the event; None while nothing is known to have started it.
+    """Returns the progress after the event; None until an event starts the task.
 
     Besides fields of `TaskProgress` the details may hold: `criterion` (an index from 0) with `verified` and `evidence`;
-    `criteria_met` and `reported` (numbers from 1: proved by their commands, and said by the worker); `files_created`
-    and `files_modified`, which are added, and `files_changed`, which is all that changed.
+    `criteria_met` and `reported` (numbers from 1: checked by a command, and claimed by the worker); `files_created` and
+    `files_modified`, which are added, and `files_changed`, which lists all changed files.
     """
     starts = event.event_type == EventType.START
     if starts or (progress is None and event.event_type == EventType.COMPLETE):
@@ -198,29 +199,29 @@ def _with_criteria(progress: TaskProgress, details: dict[str, Any]) -> TaskProgr
     for number in details.get("criteria_met", ())[:_MOST_CRITERIA]:
         progress = _marked(_padded(progress, number), number - 1, True, "its command holds")
     number = details.get("reported")
-    # What a worker says does not stand in for a command that proves it.
+    # A worker's claim does not replace the command that checks a criterion.
     if isinstance(number, int) and 0 < number <= progress.criteria_total and not progress.criteria[number - 1].command:
         progress = _marked(progress, number - 1, True, "its worker says so")
     if progress is before:
         return progress
-    # A run proves criteria when the work is done: the first one takes nothing away from what its worker told.
+    # A run checks criteria after the work: the first one must not lower the percentage the worker reported.
     return msgspec.structs.replace(progress, progress_percent=max(progress.progress_percent, _share(progress)))
 
 
 def _share(progress: TaskProgress) -> int:
-    """The percentage of the criteria that hold."""
+    """Returns the percentage of criteria that are met."""
     return 100 * progress.criteria_verified // progress.criteria_total
 
 
 def _padded(progress: TaskProgress, number: int) -> TaskProgress:
-    """Room for criterion `number`: the history of an older Nova does not tell their texts."""
+    """Adds criteria up to `number`: the history of an older Nova does not have their texts."""
     missing = range(progress.criteria_total + 1, min(number, _MOST_CRITERIA) + 1)
     more = tuple(CriterionProgress(f"Criterion {n}") for n in missing)
     return msgspec.structs.replace(progress, criteria=(*progress.criteria, *more)) if more else progress
 
 
 def _marked(progress: TaskProgress, index: int, verified: bool, evidence: str) -> TaskProgress:
-    """The task with a criterion that holds or no longer does."""
+    """Returns the progress with one criterion set to met or not met."""
     if not 0 <= index < progress.criteria_total:
         return progress
     criteria = list(progress.criteria)
@@ -244,7 +245,7 @@ _KINDS = {
     EventKind.TASK_COMPLETED: EventType.COMPLETE,
     EventKind.TASK_FAILED: EventType.COMPLETE,
 }
-# How a run calls what an execution has, by the run's word.
+# The fields of an execution by the names a run uses.
 RUN_WORDS = {
     "status": "status", "agent": "agent_id", "attempt": "iteration", "progress": "progress_percent", "name": "name",
     "criteria": "criteria", "criteria_met": "criteria_met", "files_changed": "files_changed", "model": "model",
@@ -255,7 +256,7 @@ _NEVER_NONE = ("agent_id", "progress_percent")
 
 
 def of_run(event: Event) -> ExecutionEvent | None:
-    """What an event of a run says of the execution of its task; None for bookkeeping and for the run as a whole."""
+    """Returns a run's event as an event of its task's execution; None for bookkeeping and for the run as a whole."""
     kind = _KINDS.get(event.kind)
     if event.task is None or kind is None:
         return None
@@ -279,14 +280,14 @@ def of_run(event: Event) -> ExecutionEvent | None:
 
 
 def _kind_of_change(kind: EventKind, patch: dict[str, Any]) -> EventType:
-    """Somebody else's change may be a start (an attempt that the state had not heard of) or an end."""
+    """Returns the kind of a change from outside: a start (an attempt missing from the state), an end, or progress."""
     if kind is EventKind.TASK_ADOPTED:
         return EventType.START if "attempt" in patch else EventType.PROGRESS
     return EventType.COMPLETE if patch.get("status") in ("completed", "failed") else EventType.PROGRESS
 
 
 def _of_report(report: dict[str, Any]) -> dict[str, Any]:
-    """What a worker told: an output is a file that it made, another file one that it changed."""
+    """Returns the details of a worker's report: its output is a created file, any other file a modified one."""
     told = {"action": report.get("action"), "reported": report.get("criterion"), "question": report.get("question")}
     output = report.get("output")
     told["files_created"] = [output] if output else None
