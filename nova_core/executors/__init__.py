@@ -1,1 +1,1 @@
-"""Where attempts run: one protocol, any number of executors."""
+"""Executors run attempts: one protocol, any number of implementations."""

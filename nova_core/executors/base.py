@@ -1,4 +1,4 @@
-"""The seam between the engine and whatever runs its attempts."""
+"""The interface between the engine and the executors that run its attempts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import msgspec
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One process to run. `key` names it for ever (`F1@2`, `F1@2+1` for its first check): it is started at most once.
+    """One process to run. `key` identifies it for good (`F1@2`; `F1@2+1` is its first check): it starts at most once.
 
-    Exactly one of `argv` (no shell) and `shell` (one line for `/bin/sh -c`) is set. `log` is a plain file name inside
-    the executor's log folder; without one the output is dropped, and silence is not noticed. `stdin` is the path of a
-    plain file that it reads, else there is nothing to read. Times are seconds; 0 means no limit. `interrupt` has it
-    asked to end by SIGINT before SIGTERM, for programs that then report what they used. `own_holder` gives the job a
-    holder process of its own, whose records are on disk before the command starts (agents); the rest share one.
+    Exactly one of `argv` (no shell) and `shell` (one line for `/bin/sh -c`) is set. `log` is a plain file name in the
+    executor's log folder; without it the output is discarded and `idle_timeout` has no effect. `stdin` is the path of a
+    regular file to read; without it standard input is empty. Times are in seconds; 0 means no limit. With `interrupt`
+    the job gets SIGINT before SIGTERM, for programs that then report their usage. `own_holder` gives the job a holder
+    process of its own, whose records are on disk before the command starts (agents); other jobs share one.
     """
 
     key: str
@@ -35,7 +35,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class EndReason(StrEnum):
-    """Why a job is over."""
+    """Why a job ended."""
 
     EXIT = "exit"
     TIMEOUT = "timeout"
@@ -46,7 +46,7 @@ class EndReason(StrEnum):
 
 
 class Started(msgspec.Struct, frozen=True):
-    """The job's process runs (or was found running, after a restart). `started_at` is seconds since the epoch."""
+    """The job's process runs (or was found running after a restart). `started_at` is in seconds since the epoch."""
 
     key: str
     pid: int
@@ -54,9 +54,9 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """The job is over. `code` and `signal` exclude each other; both are None for `lost` and `spawn_error`.
+    """The job has ended. At most one of `code` and `signal` is set; both are None for `lost` and `spawn_error`.
 
-    `leftovers` names the processes the command left behind and Nova ended; `survivors` those it could not.
+    `leftovers` lists processes that the command left behind and Nova ended; `survivors` those that could not be ended.
     """
 
     key: str
@@ -77,31 +77,32 @@ Report = Started | Ended
 
 
 class Executor(Protocol):
-    """Runs jobs. Only `wake` may be called from another thread than the engine's."""
+    """Runs jobs. All methods except `wake` must be called on the engine's thread."""
 
     def recover(self) -> list[Report]:
-        """What earlier engines left: every job still running (`Started`) or ended and not yet released (`Ended`).
+        """Returns what earlier engines left: jobs still running (`Started`), or ended and not released (`Ended`).
 
-        Call it once, before `submit`; afterwards the running ones report through `wait` like any other.
+        Call it once, before `submit`; afterwards the running jobs report through `wait` like any other.
         """
 
     def prepare(self) -> object:
-        """Start now whatever takes time to start and that shell jobs will need."""
+        """Start early what shell jobs will need and what takes time to start."""
 
     def submit(self, job: Job) -> None:
-        """Start the job; never blocks for its process. A key that was ever submitted is not started again."""
+        """Start the job; never blocks on its process. A key that was submitted before is not started again."""
 
     def wait(self, timeout: float | None) -> list[Report]:
-        """Sleep until there is a report, `wake` is called or `timeout` seconds passed; the one place Nova sleeps."""
+        """Sleep until there is a report, `wake` is called or `timeout` seconds have passed; Nova sleeps only here."""
 
     def wake(self) -> None:
         """Make `wait` return now; safe from any thread and from a signal handler."""
 
     def cancel(self, key: str, grace: float) -> None:
-        """Ask the whole tree to end, kill what is left after `grace` seconds; idempotent, answered by `Ended`."""
+        """Ask the whole process tree to end, and kill it after `grace` seconds; idempotent; an `Ended` report
+        follows."""
 
     def release(self, keys: Iterable[str]) -> None:
-        """The results of these keys are on disk: their records may go."""
+        """Allow the records of these keys to be deleted: their results are on disk."""
 
     def close(self) -> None:
         """Detach; running jobs continue."""

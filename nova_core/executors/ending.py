@@ -1,4 +1,4 @@
-"""`holder.killing`, by the name that holders started by Nova 0.1.0 import when they need it. Remove after 0.2."""
+"""`holder.killing` under the name that holders started by Nova 0.1.0 import when needed. Remove after 0.2."""
 
 from nova_core.holder.killing import stop, strays, sweep
 

@@ -1,4 +1,5 @@
-"""The engine's end of holders: starting them, finding those of earlier engines, talking without ever blocking."""
+"""The engine's side of holders: starts them, finds those of earlier engines, and exchanges messages without
+blocking."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from nova_core.executors.journal_reader import Facts, Hello, Record, decode_reco
 from nova_core.holder.connection import Connection
 from nova_core.holder.safe_open import FOLDER_FLAGS
 
-PATIENCE = 10.0  # seconds in which a holder of an earlier engine has to answer
+PATIENCE = 10.0  # seconds within which a holder of an earlier engine must answer
 _PAUSE = 0.002
 _CODE = "import sys; sys.path.append(sys.argv[1]); from nova_core.holder.holder import main; main()"
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -26,7 +27,7 @@ _leaving: set[int] = set()
 
 
 def make_folder(path: Path) -> Path:
-    """Create a private folder unless it is there; its absolute path. Raises EnvironmentProblem."""
+    """Create a private folder if it is missing; returns its absolute path. Raises EnvironmentProblem."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -36,7 +37,7 @@ def make_folder(path: Path) -> Path:
 
 
 def reap_holders() -> None:
-    """Take the exit status of holders that were let go, so that they do not stay as zombies."""
+    """Reap the released holders, so that they do not remain as zombies."""
     for pid in list(_leaving):
         try:
             gone = os.waitpid(pid, os.WNOHANG)[0]
@@ -47,7 +48,7 @@ def reap_holders() -> None:
 
 
 class HolderLink:
-    """One holder as the engine sees it. `jobs` are those without an end so far, `keys` all it was ever given."""
+    """One holder as the engine sees it. `jobs` are the jobs that have not ended, `keys` all jobs it was given."""
 
     def __init__(self, folder: AttemptFolder, name: str, pid: int = 0) -> None:
         self._folder = folder
@@ -60,16 +61,17 @@ class HolderLink:
 
     @property
     def alive(self) -> bool:
-        """Whether the engine is connected to it."""
+        """True if the engine is connected to the holder."""
         return self._connection is not None
 
     @property
     def fd(self) -> int:
-        """The descriptor of the connection; -1 without one."""
+        """The descriptor of the connection; -1 without a connection."""
         return self._connection.fd if self._connection else -1
 
     def connect(self) -> bool:
-        """Connect, which works as soon as the socket listens, before any holder runs; False when nobody listens."""
+        """Connect, which works as soon as the socket listens, even before the holder runs; returns False if it does
+        not."""
         connection = socket(AF_UNIX, SOCK_STREAM)
         try:
             connection.connect(self._folder.address(f"{self.name}.sock"))
@@ -81,23 +83,23 @@ class HolderLink:
         return True
 
     def send(self, message: bytes) -> bool:
-        """Queue a message and write what the socket takes; whether all was written."""
+        """Queue a message and write what the socket accepts; returns True if everything was written."""
         if self._connection is None:
             return True
         self._connection.send(message)
         return self._connection.flush()
 
     def flush(self) -> bool:
-        """Write what is queued as far as the socket takes it; whether all was written."""
+        """Write what the socket accepts of the queue; returns True if everything was written."""
         return self._connection is None or self._connection.flush()
 
     def receive(self) -> list[Record] | None:
-        """The whole messages that have arrived; None when the holder is gone."""
+        """Returns the complete messages received so far; None if the holder is gone."""
         messages = self._connection.receive() if self._connection else None
         return None if messages is None else [decode_record(message) for message in messages]
 
     def close(self) -> None:
-        """Hang up. The holder leaves once it holds no job."""
+        """Close the connection. The holder exits once it holds no job."""
         if self._connection:
             self._connection.close()
         self._connection = None
@@ -106,7 +108,7 @@ class HolderLink:
         reap_holders()
 
     def read(self) -> Facts:
-        """What its journal says now."""
+        """Returns the current contents of the holder's journal."""
         fd = self._folder.open_file(f"{self.name}.journal")
         if fd < 0:
             return Facts(b"")
@@ -114,7 +116,8 @@ class HolderLink:
             return Facts(file.read())
 
     def is_gone(self) -> bool:
-        """Whether no process has its lock any more. The kernel frees it when the holder dies, however it dies."""
+        """Returns True if no process holds the journal's lock. The kernel frees it when the holder dies, for any
+        reason."""
         fd = self._folder.open_file(f"{self.name}.journal")
         if fd < 0:
             return True
@@ -127,7 +130,7 @@ class HolderLink:
         return True
 
     def wait_for_end(self) -> None:
-        """Wait until the holder is gone. Raises EnvironmentProblem when it is not within `PATIENCE`."""
+        """Wait until the holder is gone. Raises EnvironmentProblem if it is not gone within `PATIENCE`."""
         deadline = time.monotonic() + PATIENCE
         while not self.is_gone():
             if time.monotonic() > deadline:
@@ -138,8 +141,8 @@ class HolderLink:
     def adopt(self) -> None:
         """Connect to the holder of an earlier engine and wait for its greeting, or find that it is gone.
 
-        The greeting comes after the last job of the earlier engine was taken from the socket: from then on the journal
-        knows all of them. Raises EnvironmentProblem when neither happens within `PATIENCE`.
+        The greeting follows once the holder has read the last job of the earlier engine: from then on the journal has
+        all of them. Raises EnvironmentProblem if neither happens within `PATIENCE`.
         """
         deadline = time.monotonic() + PATIENCE
         while not self.is_gone():
@@ -175,7 +178,7 @@ class HolderLink:
         )
 
     def last_words(self) -> str:
-        """The last line the holder printed (it prints only when it fails), as plain ASCII; empty if none."""
+        """Returns the last line the holder printed (it prints only if it fails), as plain ASCII; empty if none."""
         fd = self._folder.open_file(f"{self.name}.err")
         if fd < 0:
             return ""
@@ -184,13 +187,14 @@ class HolderLink:
         return next(("".join(filter(str.isprintable, line))[:200] for line in reversed(lines) if line.strip()), "")
 
     def unlink(self) -> None:
-        """Remove its files."""
+        """Remove the holder's files."""
         for kind in ("journal", "err", "sock"):
             self._folder.remove(f"{self.name}.{kind}")
 
 
 class AttemptFolder:
-    """`.nova/attempts`, held open: files are named relative to it, so that nobody can slip in another folder."""
+    """`.nova/attempts`, kept open: files are opened relative to it, so that the folder cannot be replaced by
+    another."""
 
     def __init__(self, nova_dir: Path, run_id: str) -> None:
         self.path = make_folder(nova_dir) / "attempts"
@@ -200,27 +204,27 @@ class AttemptFolder:
         except OSError as error:
             raise EnvironmentProblem(f"{self.path}: cannot be used: {error.strerror}", hint=_FOLDER_HINT) from None
         self._run_id = run_id
-        # sun_path holds 108 bytes (unix(7)); a project may lie deeper.
+        # sun_path holds 108 bytes (unix(7)), but a project's path may be longer.
         self._base = f"/proc/self/fd/{self._fd}" if os.path.isdir("/proc/self/fd") else str(self.path)
 
     def address(self, name: str) -> str:
-        """The path of a socket in the folder, short enough for the kernel."""
+        """Returns the path of a socket in the folder, short enough for the kernel."""
         return f"{self._base}/{name}"
 
     def open_file(self, name: str) -> int:
-        """A descriptor to read a file of the folder; -1 when it is not there."""
+        """Returns a descriptor to read a file of the folder; -1 if it cannot be opened."""
         try:
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._fd)
         except OSError:
             return -1
 
     def remove(self, name: str) -> None:
-        """Unlink a file if it is there."""
+        """Unlink a file if it exists."""
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._fd)
 
     def start(self, *, own: bool) -> HolderLink:
-        """Start a holder, connected to. Raises EnvironmentProblem when files or the process cannot be made."""
+        """Start a holder and connect to it. Raises EnvironmentProblem if its files or process cannot be created."""
         name = f"{'own' if own else 'shared'}-{os.urandom(6).hex()}"
         link = HolderLink(self, name)
         try:
@@ -244,14 +248,14 @@ class AttemptFolder:
         finally:
             listener.close()
             for fd in fds:
-                os.close(fd)  # the lock is the holder's alone from now on
+                os.close(fd)  # from now on only the holder has the lock
 
     def _execute(self, name: str, numbers: tuple[int, ...], *, own: bool) -> int:
         argv = [sys.executable, "-I", "-S", "-c", _CODE, _ROOT, self._run_id, name, "own" if own else "shared"]
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in numbers]  # out of the way of the targets
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in numbers]  # above the target descriptors
         try:
             actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(high)]
-            defaults = set(range(1, 65)) - {9, 19, 32, 33}  # KILL, STOP, and two that are glibc's
+            defaults = set(range(1, 65)) - {9, 19, 32, 33}  # KILL, STOP, and two reserved by glibc
             return os.posix_spawn(
                 argv[0], argv, os.environ, file_actions=actions, setsid=True, setsigmask=(), setsigdef=defaults
             )
@@ -260,7 +264,7 @@ class AttemptFolder:
                 os.close(fd)
 
     def find(self) -> list[HolderLink]:
-        """The holders of earlier engines: connected to those that live, the others to be read."""
+        """Returns the holders of earlier engines: connected if they are alive, otherwise only their journals."""
         names = sorted(os.listdir(self._fd))
         links: list[HolderLink] = []
         for name in [name.removesuffix(".journal") for name in names if name.endswith(".journal")]:

@@ -1,6 +1,6 @@
-"""What a journal says: the typed form of its lines, and the state of every job that follows from them.
+"""Reads journals: the lines as structs, and the state of each job that follows from them.
 
-Fields stand in the order of the templates in `nova_core.holder.journal`.
+Fields have the order of the templates in `nova_core.holder.journal`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from nova_core.holder.journal import boot_id
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="H", gc=False):
-    """The holder itself; `start` is field 22 of its stat, `run_id` the first part of the marker of all its jobs."""
+    """The holder; `start` is field 22 of its stat, `run_id` the first part of the marker of all its jobs."""
 
     version: int
     pid: int
@@ -38,7 +38,7 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag="P", gc=False):
 
 
 class End(Ended, frozen=True, array_like=True, tag="E", gc=False):
-    """Nothing of the job runs any more, but for `survivors`: the report as the holder wrote it."""
+    """No process of the job runs except `survivors`: the report as the holder wrote it."""
 
 
 Record = Hello | Intent | Begun | End
@@ -46,14 +46,14 @@ decode_record = msgspec.json.Decoder(Record).decode
 
 
 class Facts:
-    """A journal as a whole. Damaged lines are left out: what they said is then unknown, never guessed."""
+    """The contents of a journal. Damaged lines are ignored: what they said is unknown, never guessed."""
 
     def __init__(self, data: bytes) -> None:
         self.hello: Hello | None = None
         self.intents: dict[str, Intent] = {}
         self.processes: dict[str, Begun] = {}
         self.ends: dict[str, End] = {}
-        # Space is reserved as zeros; a last line without its newline was torn by a crash.
+        # Reserved space is filled with zeros; a last line without a newline was cut off by a crash.
         for line in data.partition(b"\0")[0].split(b"\n")[:-1]:
             try:
                 self._add(decode_record(line))
@@ -72,21 +72,21 @@ class Facts:
 
     @property
     def pid(self) -> int:
-        """The holder's pid, 0 when it never came to write it."""
+        """The holder's pid, 0 if it was never written."""
         return self.hello.pid if self.hello else 0
 
     def keys(self) -> set[str]:
-        """Every job that began."""
+        """Returns every job that began."""
         return self.intents.keys() | self.processes.keys() | self.ends.keys()
 
     def unended(self) -> list[str]:
-        """The jobs that began and have no end on record."""
+        """Returns the jobs that began and have no recorded end."""
         return [key for key in {**self.intents, **self.processes} if key not in self.ends]
 
     def end_remains(self, keys: list[str]) -> tuple[str, ...]:
-        """End what still runs of jobs whose holder is dead; what survived that, as `pid name`."""
+        """End the remaining processes of jobs whose holder is dead; returns the survivors, as `pid name`."""
         if self.hello is None or self.hello.boot != boot_id():
-            return ()  # after a reboot nothing runs, and every pid is a stranger's
+            return ()  # after a reboot no job runs, and every pid belongs to another process
         from nova_core.holder.process_tree import end_jobs
 
         markers = {f"{self.hello.run_id}/{key}" for key in keys}
@@ -94,7 +94,7 @@ class Facts:
         return tuple(map(str, end_jobs(markers, mains)[1]))
 
     def lost(self, key: str, detail: str, survivors: tuple[str, ...]) -> Ended:
-        """The end of a job whose holder died first."""
+        """Returns the end of a job whose holder died before it."""
         process = self.processes.get(key)
         intent = self.intents.get(key)
         started = process.at if process else intent.at if intent else 0.0
@@ -103,5 +103,5 @@ class Facts:
 
 
 def as_started(begun: Begun) -> Started:
-    """The report of a running process."""
+    """Returns the report of a running process."""
     return Started(key=begun.key, pid=begun.pid, started_at=begun.at)

@@ -1,4 +1,4 @@
-"""Jobs on this machine: one shared holder for shell tasks, one holder each for agents, found again after any crash."""
+"""Runs jobs on this machine: one shared holder for shell tasks, one holder per agent, recovered after any crash."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ MAX_TRIES = 3
 
 
 def wire(text: str) -> str:
-    """A string for the channel: one character a byte, so that what no encoding can express arrives unharmed."""
+    """Returns a string for the channel: one character per byte, so that bytes invalid in any encoding survive."""
     return text if text.isascii() else os.fsencode(text).decode("latin-1")
 
 
 def wire_env(env: Mapping[str, str]) -> dict[str, str]:
-    """Environment variables for the channel."""
+    """Returns environment variables for the channel."""
     return {wire(name): wire(value) for name, value in env.items()}
 
 
 def encode_job(job: Job) -> bytes:
-    """The message that starts a job. Raises UnicodeEncodeError for text that this system cannot pass to a process."""
+    """Returns the message that starts a job. Raises UnicodeEncodeError for text this system cannot pass to a
+    process."""
     message: JobMessage = {
         "key": job.key,
         "argv": [wire(word) for word in job.argv],
@@ -50,11 +51,12 @@ def encode_job(job: Job) -> bytes:
 
 
 class LocalExecutor:
-    """`Executor` for the local machine; see base.py for the contract.
+    """`Executor` for the local machine; base.py defines the contract.
 
-    `nova_dir/attempts` holds journals and sockets; logs are created inside `log_dir`. `run_id` makes the marker in each
-    job's environment unique. Folders are created 0700. Raises `EnvironmentProblem` when they cannot be used, or when a
-    holder of an earlier engine does not answer. Not thread-safe, but for `wake`; any one thread will do.
+    `nova_dir/attempts` holds journals and sockets; logs are created in `log_dir`. `run_id` makes the marker in each
+    job's environment unique. Folders are created with mode 0700. Raises `EnvironmentProblem` if they cannot be used, or
+    if a holder of an earlier engine does not answer. Not thread-safe except `wake`, but not bound to a particular
+    thread.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class LocalExecutor:
         os.set_blocking(self._wake_write, False)
         self._poller.register(self._wake_read, POLLIN)
         self._links: dict[int, HolderLink] = {}  # connected, by descriptor
-        self._past: list[HolderLink] = []  # let go or dead, their journals not yet released
+        self._past: list[HolderLink] = []  # released or dead, their journals not yet released
         self._shared: HolderLink | None = None
         self._link_of: dict[str, HolderLink | None] = {}  # every key ever seen
         self._tries: dict[str, int] = {}
@@ -88,7 +90,7 @@ class LocalExecutor:
         self._reports: list[Report] = []
 
     def prepare(self) -> HolderLink:
-        """Start the shared holder now, so that its start (10 ms) overlaps with what the engine does next."""
+        """Start the shared holder now, so that its start (10 ms) overlaps with the engine's next steps."""
         if self._shared is None:
             self._shared = self._start_holder(own=False)
         return self._shared
@@ -104,7 +106,7 @@ class LocalExecutor:
         self._poller.register(link.fd, POLLIN)
 
     def recover(self) -> list[Report]:
-        """See `Executor.recover`. Jobs released from a journal that also holds others may be reported again."""
+        """See `Executor.recover`. Released jobs may be reported again while their journal also holds others."""
         reports: list[Report] = []
         for link in self._folder.find():
             facts = link.read()
@@ -146,7 +148,7 @@ class LocalExecutor:
             return
         try:
             link = self._start_holder(own=True) if job.own_holder else self.prepare()
-        except EnvironmentProblem as problem:  # a full disk, no more processes: it may pass, so the run continues
+        except EnvironmentProblem as problem:  # a full disk or too many processes: it may pass, so the run continues
             self._refuse(job.key, EndReason.SPAWN_ERROR, problem.message)
             return
         link.jobs[job.key] = job
@@ -190,7 +192,7 @@ class LocalExecutor:
         self._let_go_if_idle(link)
 
     def _let_go_if_idle(self, link: HolderLink) -> None:
-        """Hang up on a holder that has no job and will get none."""
+        """Disconnect from a holder that has no job and will get none."""
         if not link.jobs and link is not self._shared:
             self._hang_up(link)
 
@@ -201,7 +203,7 @@ class LocalExecutor:
         self._past.append(link)
 
     def _mourn(self, link: HolderLink) -> None:
-        """A holder is gone that had jobs, or could get some: it was killed. Its journal says what it had done."""
+        """Handle the death of a holder that had or could get jobs: it was killed. Its journal says what it had done."""
         self._hang_up(link)
         if link is self._shared:
             self._shared = None
@@ -216,7 +218,8 @@ class LocalExecutor:
                 self._try_again(link, job)
 
     def _try_again(self, link: HolderLink, job: Job) -> None:
-        """The journal says that the job never began: it is safe to start, but not for ever if holders die of it."""
+        """Submit a job again that never began, according to the journal; at most `MAX_TRIES` times, as it may kill
+        holders."""
         tries = self._tries[job.key] = self._tries.get(job.key, 1) + 1
         if tries <= MAX_TRIES:
             self._send_job(job)
@@ -224,7 +227,7 @@ class LocalExecutor:
             self._refuse(job.key, EndReason.SPAWN_ERROR, f"its holder died {MAX_TRIES} times: {link.last_words()}")
 
     def _lose(self, link: HolderLink, facts: Facts, keys: list[str]) -> list[Ended]:
-        """The ends of jobs whose holder died first, after ending whatever of them still runs."""
+        """Returns the ends of jobs whose holder died before them, after ending their remaining processes."""
         if not keys:
             return []
         survivors = facts.end_remains(keys)
@@ -234,11 +237,11 @@ class LocalExecutor:
 
     def wake(self) -> None:
         """See `Executor.wake`."""
-        with suppress(BlockingIOError):  # full: `wait` has reason enough to return
+        with suppress(BlockingIOError):  # the pipe is full: `wait` returns anyway
             os.write(self._wake_write, b"x")
 
     def cancel(self, key: str, grace: float) -> None:
-        """See `Executor.cancel`. A key not yet submitted is remembered, and answered when it is."""
+        """See `Executor.cancel`. A key that is not yet submitted is cancelled when it is."""
         link = self._link_of.get(key)
         if link and link.alive and key in link.jobs:
             self._send(link, msgspec.json.encode(("cancel", key, max(0.0, grace))))
@@ -246,7 +249,8 @@ class LocalExecutor:
             self._cancelled.add(key)
 
     def release(self, keys: Iterable[str]) -> None:
-        """See `Executor.release`. A journal goes when all its keys are released and its holder can get no more."""
+        """See `Executor.release`. A journal is deleted once all its keys are released and its holder can get no
+        more."""
         for key in keys:
             link = self._link_of.get(key)
             if link:

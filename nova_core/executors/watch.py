@@ -1,4 +1,4 @@
-"""`holder.limits`, by the name that holders started by Nova 0.1.0 import when they need it. Remove after 0.2."""
+"""`holder.limits` under the name that holders started by Nova 0.1.0 import when needed. Remove after 0.2."""
 
 from nova_core.holder.limits import watch
 
