@@ -1,1 +1,1 @@
-"""The holder: a process of its own, standard library only, that runs jobs and outlives the engine."""
+"""The holder: a separate process, standard library only, that runs jobs and outlives the engine."""

@@ -1,4 +1,4 @@
-"""The holder's end of its control channel: a listening socket, and the engine that is connected."""
+"""The holder's side of its control channel: a listening socket and the connected engine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_decode = JSONDecoder().raw_decode  # without what `loads` looks at first: 2 us a job
+_decode = JSONDecoder().raw_decode  # without the checks of `loads`: 2 us per job
 
 
 class Channel:
-    """At most one connected engine; a newer one waits until the older one's last byte is read.
+    """Serves at most one engine; a newer engine waits until the older one's last byte is read.
 
-    `receive` hands out whole messages; `send` queues, `flush` writes what the socket takes.
+    `receive` returns complete messages; `send` queues a message, `flush` writes what the socket accepts.
     """
 
     def __init__(self, listener: int, poller: poll) -> None:
@@ -32,11 +32,11 @@ class Channel:
 
     @property
     def connected(self) -> bool:
-        """Whether any engine is connected, or waits to be."""
+        """True if an engine is connected, or waits to be."""
         return self._engine is not None or bool(self._waiting)
 
     def accept(self) -> bool:
-        """Take what knocks; True when a connection became the current one and is to be greeted."""
+        """Accept pending connections; returns True if one became the current one and must be greeted."""
         while True:
             try:
                 connection, _ = self._listener.accept()
@@ -54,16 +54,16 @@ class Channel:
         return True
 
     def is_current(self, fd: int) -> bool:
-        """Whether `fd` is the connection in use."""
+        """Returns True if `fd` is the current connection."""
         return self._engine is not None and fd == self._engine.fd
 
     def receive(self) -> list[Any] | None:
-        """The whole messages that have arrived; None at the end of the connection."""
+        """Returns the complete messages received so far; None at the end of the connection."""
         messages = self._engine.receive() if self._engine else None
         return None if messages is None else [_decode(message.decode())[0] for message in messages]
 
     def hang_up(self) -> bool:
-        """Drop the connection that ended; True when another takes its place and is to be greeted."""
+        """Drop the ended connection; returns True if another one replaces it and must be greeted."""
         if self._engine:
             self._poller.unregister(self._engine.fd)
             self._engine.close()
@@ -72,12 +72,12 @@ class Channel:
         return self._next()
 
     def send(self, text: str) -> None:
-        """Queue a message; nothing without a connection, the next engine reads the journal."""
+        """Queue a message; without a connection do nothing: the next engine reads the journal."""
         if self._engine:
             self._engine.send(text.encode())
 
     def flush(self) -> None:
-        """Write what is queued as far as the socket takes it."""
+        """Write what the socket accepts of the queue."""
         if self._engine:
             blocked = not self._engine.flush()
             if self._blocked != blocked:

@@ -1,4 +1,4 @@
-"""One end of a control channel, the same for engine and holder: frames of a 4-byte length and JSON, never blocking."""
+"""One side of a control channel, for engine and holder: frames of a 4-byte length and JSON, non-blocking."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CHUNK = 1 << 16
 
 
 class Connection:
-    """A connected socket by its descriptor `fd`, which is non-blocking."""
+    """A connected, non-blocking socket with the descriptor `fd`."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -20,23 +20,23 @@ class Connection:
         self._out += len(message).to_bytes(4, "big") + message
 
     def flush(self) -> bool:
-        """Write what is queued as far as the socket takes it; whether all was written."""
+        """Write what the socket accepts of the queue; returns True if everything was written."""
         while self._out:
             try:
                 del self._out[: os.write(self.fd, self._out)]
             except BlockingIOError:
                 return False
-            except OSError:  # the other side is gone; its last messages are still to be read
+            except OSError:  # the peer is gone; its last messages must still be read
                 self._out.clear()
         return True
 
     def receive(self) -> list[bytes] | None:
-        """The whole messages that have arrived; None at the end of the connection."""
+        """Returns the complete messages received so far; None at the end of the connection."""
         try:
             data = os.read(self.fd, CHUNK)
         except BlockingIOError:
             return []
-        except OSError:  # reset: the peer left without reading, but all it sent has been read by now
+        except OSError:  # reset: the peer left without reading, but everything it sent has been read
             return None
         if not data:
             return None

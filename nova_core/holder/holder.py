@@ -1,7 +1,7 @@
-"""The process that holds jobs: starts them, outlives the engine, ends what they leave, and writes down how they ended.
+"""The holder process: starts jobs, outlives the engine, ends what jobs leave behind, and records how they ended.
 
 Its arguments are the run's id, its own name, and `shared` or `own`; descriptors 3, 4 and 5 are the journal, the
-listening socket and the attempts folder. It leaves when it holds no job and no engine is connected. Standard library
+listening socket and the attempts folder. It exits once it holds no job and no engine is connected. Standard library
 only.
 """
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from nova_core.holder.messages import JobMessage
 
 JOURNAL_FD, LISTENER_FD, FOLDER_FD = 3, 4, 5
-QUIET = 0.02  # A job that ends sooner is reported once, with its end: half the messages, a third of the journal less.
+QUIET = 0.02  # seconds; a job that ends sooner is reported once, with its end: half the messages, a third less journal
 
 
 class Holder:
-    """The one loop: commands from the engine, ends of children, deadlines. Nothing in it waits for anything else."""
+    """The holder's only loop: commands of the engine, ends of children, deadlines. It blocks only in poll."""
 
     def __init__(self, run_id: str, name: str, *, own: bool) -> None:
         self.run_id = run_id
@@ -47,13 +47,13 @@ class Holder:
         self.wake = self._listen_to_children()
         self.setup = JobSetup(run_id)
         self.by_pid: dict[int, HolderJob] = {}  # while the command's own process lives
-        self.jobs: dict[str, HolderJob] = {}  # by key, while anything of the job lives
-        self.young: list[HolderJob] = []  # in order of their start, those not yet announced
+        self.jobs: dict[str, HolderJob] = {}  # by key, while any process of the job lives
+        self.young: list[HolderJob] = []  # jobs not yet announced, in the order they started
         self.timers: list[tuple[float, int, Callable[[Holder, HolderJob], None], HolderJob]] = []
         self.ticket = 0
         me = os.getpid()
         self.hello = HELLO.format(version=VERSION, pid=me, start=start_ticks(me), boot=boot_id(), run_id=run_id)
-        self.head = self.hello + "\n"  # written with the first job, for until then there may be no room for it
+        self.head = self.hello + "\n"  # written with the first job; before that there may be no space for it
         try:
             self.children = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -63,7 +63,7 @@ class Holder:
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
-        # A handler, never SIG_IGN: what is ignored stays ignored across exec.
+        # A handler, not SIG_IGN: an ignored signal stays ignored across exec.
         for number in (SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD):
             signal(number, lambda *_: None)
         set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -71,7 +71,7 @@ class Holder:
         return reader
 
     def serve(self) -> None:
-        """Run until there is nothing to hold and nobody to talk to."""
+        """Run until no job is held and no engine is connected."""
         greet = self.channel.accept()
         while True:
             if greet:
@@ -80,16 +80,16 @@ class Holder:
             self.channel.flush()
             if self.jobs or self.channel.connected:
                 greet = self._turn()
-            elif self.channel.accept():  # an engine came at the last moment
+            elif self.channel.accept():  # an engine connected just now
                 greet = True
             else:
                 break
-        with suppress(FileNotFoundError):  # the engine has released everything, and removed it
+        with suppress(FileNotFoundError):  # the engine has released everything and removed the file
             os.unlink(f"{self.name}.sock", dir_fd=FOLDER_FD)
         self.journal.finish()
 
     def _turn(self) -> bool:
-        """One wake-up; whether an engine connected that is to be greeted."""
+        """Handle one wake-up; returns True if a newly connected engine must be greeted."""
         greet = False
         for fd, _ in self.poller.poll(self._timeout()):
             if fd == self.wake:
@@ -108,7 +108,7 @@ class Holder:
         return greet
 
     def _timeout(self) -> float | None:
-        """Milliseconds to the next deadline, None when there is none."""
+        """Returns milliseconds to the next deadline, None if there is none."""
         young = self.young
         while young and (young[0].over or young[0].announced):
             del young[0]
@@ -129,7 +129,7 @@ class Holder:
                 action(self, job)
 
     def later(self, delay: float, action: Callable[[Holder, HolderJob], None], job: HolderJob) -> None:
-        """Call `action(self, job)` after `delay` seconds, unless the job is over by then."""
+        """Call `action(self, job)` after `delay` seconds, unless the job has ended by then."""
         self.ticket += 1
         heappush(self.timers, (monotonic() + delay, self.ticket, action, job))
 
@@ -170,7 +170,7 @@ class Holder:
         except OSError as error:
             job.reason = "spawn_error"
             job.detail = f"cannot record the start: {plain(error)}"
-            self.channel.send(job.ending([]))  # but not in the journal: for a later engine it never began
+            self.channel.send(job.ending([]))  # not in the journal: for a later engine the job never began
             return
         self.jobs[job.key] = job
         try:
@@ -204,7 +204,7 @@ class Holder:
         self.by_pid[job.pid] = job
 
     def _spawn_gated(self, job: HolderJob, launch: Launch) -> int:
-        """Fork, put the pid on disk, only then let the command run."""
+        """Fork, write the pid to disk, and only then let the command run."""
         child = GatedChild(launch)
         job.pid = child.pid
         opened = False
@@ -221,7 +221,7 @@ class Holder:
         return child.pid
 
     def reap(self) -> None:
-        """Take the exit status of every child that ended, jobs and strays, and finish the jobs that left nothing."""
+        """Reap every child that ended, jobs and strays, and finish the jobs that left nothing behind."""
         ended = []
         alone = False
         while True:
@@ -250,7 +250,8 @@ class Holder:
                 sweep(self, job)
 
     def _has_strays(self) -> bool:
-        """Whether some child is no job: a process whose parent ended becomes ours (PR_SET_CHILD_SUBREAPER)."""
+        """Returns True if a child is not a job: an orphan of a job becomes the holder's child
+        (PR_SET_CHILD_SUBREAPER)."""
         if self.children >= 0:
             return os.pread(self.children, 1 << 20, 0).count(b" ") != len(self.by_pid)
         from nova_core.holder.killing import strays
@@ -258,15 +259,16 @@ class Holder:
         return bool(strays(self))
 
     def stop(self, job: HolderJob, reason: str, grace: float) -> None:
-        """End a job for `reason`: TERM to its group, after `grace` seconds KILL to its tree. Again: only sooner."""
+        """End a job: TERM to its group, KILL to its tree after `grace` seconds. A second call can only shorten the
+        grace."""
         from nova_core.holder.killing import stop
 
-        self.reap()  # what ended by itself was not stopped
+        self.reap()  # a job that ended by itself was not stopped
         if not job.over:
             stop(self, job, reason, grace)
 
     def finish(self, job: HolderJob, survivors: tuple[str, ...] = ()) -> None:
-        """Nothing of the job is left but `survivors`: write its end down, then report it."""
+        """Record the end of a job of which only `survivors` remain, then report it."""
         job.over = True
         del self.jobs[job.key]
         if job.log_fd >= 0:
@@ -296,15 +298,14 @@ class Holder:
 
 
 def _load_rest(holder: Holder, job: HolderJob) -> None:
-    """Import what the end of a job may need, for an upgrade may replace the files while it runs; jobs that end at once
-    do without.
-    """
-    with suppress(ImportError):  # replaced already: nothing is lost as long as nothing has to be ended
+    """Import early what ending a job may need, because an upgrade may replace the files while it runs; jobs that end
+    at once do without."""
+    with suppress(ImportError):  # already replaced: harmless unless a job must be ended
         import nova_core.holder.killing  # noqa: F401
 
 
 def main() -> None:
-    """Become the holder that the command line names."""
+    """Run the holder that the command line names."""
     os.closerange(FOLDER_FD + 1, 1 << 20)
     for fd in (JOURNAL_FD, LISTENER_FD, FOLDER_FD):
         os.set_inheritable(fd, False)

@@ -1,4 +1,4 @@
-"""Runs one hook and sees that it ends in time, also when the engine that wanted it is killed; standard library only."""
+"""Runs one hook and ends it in time, even if the engine is killed; standard library only."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nova_core.holder.process_tree import Table, end_all, with_descendants
 from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl, shell_argv
 
 CODE = "import sys; sys.path.append(sys.argv[1]); from nova_core.holder.hook_guard import main; main()"
-TIMED_OUT = 124  # as timeout(1) has it
+TIMED_OUT = 124  # as in timeout(1)
 ENDED = 128 + SIGTERM
-MOST_OUTPUT = 65_536  # bytes of one hook that are kept
-MOST_LOG = 1_000_000  # bytes after which a new log is begun, with the old one beside it
+MOST_OUTPUT = 65_536  # bytes of output kept per hook
+MOST_LOG = 1_000_000  # bytes after which a new log starts; the old one is kept beside it
 _POLL = 0.05
 
 
 class Hook:
-    """One command line and its result. Its end is the end of everything it started."""
+    """One command line and its result. The hook ends when everything it started has ended."""
 
     def __init__(self, line: str, timeout: float, log: int) -> None:
         self._line = line
@@ -32,7 +32,7 @@ class Hook:
         self._ended = False
 
     def run(self) -> int:
-        """Run it to its end; its exit code, 128 and the signal, or `TIMED_OUT`."""
+        """Run the hook to its end; returns its exit code, 128 plus the signal, or `TIMED_OUT`."""
         source, target = os.pipe()
         signal(SIGTERM, self._end)
         pid = os.fork()
@@ -43,7 +43,7 @@ class Hook:
         status = self._follow(pid, source)
         if status is None:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, SIGKILL)  # all there is where there is no /proc
+                os.killpg(pid, SIGKILL)  # the only way on systems without /proc
         end_all(_below)
         self._read(source)
         if self._cut:
@@ -61,13 +61,13 @@ class Hook:
             os.dup2(target, 2)
             for number in (SIGTERM, SIGPIPE):
                 signal(number, SIG_DFL)
-            argv = shell_argv(self._line)  # as the user wrote it, with nothing put in
+            argv = shell_argv(self._line)  # exactly as the user wrote it
             os.execv(argv[0], argv)  # noqa: S606
         finally:
             os._exit(127)
 
     def _follow(self, pid: int, source: int) -> int | None:
-        """Its status, or None when its time is over."""
+        """Returns the exit status, None if the time is over."""
         is_open = True
         while monotonic() < self._deadline and not self._ended:
             if is_open:
@@ -84,7 +84,7 @@ class Hook:
         self._ended = True
 
     def _read(self, source: int) -> bool:
-        """Take in what there is, at most so much that time limits are kept; False if nothing will come any more."""
+        """Read available output, bounded so that time limits are kept; returns False at the end of the output."""
         for _ in range(256):
             try:
                 data = os.read(source, MOST_OUTPUT)
@@ -102,7 +102,7 @@ class Hook:
 
     def _write(self, data: bytes) -> None:
         if self._log >= 0 and data:
-            with suppress(OSError):  # a full disk
+            with suppress(OSError):  # the disk may be full
                 os.write(self._log, data)
 
 
@@ -111,11 +111,11 @@ def _below(table: Table) -> set[int]:
 
 
 def open_log(path: str) -> int:
-    """The log, for the owner only and never through a link; -1 if it cannot be opened."""
+    """Open the log, readable by the owner only and never through a link; returns -1 if it cannot be opened."""
     try:
         if os.lstat(path).st_size > MOST_LOG:
             os.rename(path, f"{path}.old")
-    except OSError:  # there is none so far
+    except OSError:  # there is no log yet
         pass
     try:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -128,7 +128,7 @@ def main() -> None:
     timeout, path, title, line = sys.argv[2:6]
     signal(SIGPIPE, SIG_IGN)
     log = open_log(path)
-    prctl(PR_SET_CHILD_SUBREAPER, 1)  # what the hook leaves behind can be found, and ended
+    prctl(PR_SET_CHILD_SUBREAPER, 1)  # to find and end what the hook leaves behind
     hook = Hook(line, float(timeout), log)
     hook._say(f"--- {strftime('%Y-%m-%d %H:%M:%S')} {title}\n")
     code = hook.run()

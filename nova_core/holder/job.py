@@ -1,4 +1,4 @@
-"""One job inside a holder: its process, how far its end has come, and the line that records it."""
+"""One job in a holder: its process, the progress of its end, and the line that records it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import CLOCK_MONOTONIC, clock_gettime, monotonic, time
 
 from nova_core.holder.journal import E_LIMIT, END
 
-TYPE_CHECKING = False  # `typing` is imported for nothing else
+TYPE_CHECKING = False  # avoids the import of `typing`
 if TYPE_CHECKING:
     from collections.abc import Callable
     from resource import struct_rusage
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nova_core.holder.messages import JobMessage
 
     class JobHolder(Protocol):
-        """What limits and killing need of the holder."""
+        """The part of the holder that limits and killing need."""
 
         run_id: str
         children: int  # descriptor of /proc/.../children, or -1
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
         jobs: dict[str, HolderJob]
 
         def later(self, delay: float, action: Callable[[JobHolder, HolderJob], None], job: HolderJob) -> None:
-            """Call `action` after `delay` seconds, unless the job is over by then."""
+            """Call `action` after `delay` seconds, unless the job has ended by then."""
 
         def reap(self) -> None:
-            """Take the exit status of every child that ended."""
+            """Reap every child that ended."""
 
         def stop(self, job: HolderJob, reason: str, grace: float) -> None:
             """End a job: TERM, after `grace` seconds KILL."""
 
         def finish(self, job: HolderJob, survivors: tuple[str, ...] = ()) -> None:
-            """Nothing of the job is left but `survivors`."""
+            """Record the end of a job of which only `survivors` remain."""
 
 
-_BOOT_CLOCK = 7 if sys.platform == "linux" else CLOCK_MONOTONIC  # CLOCK_BOOTTIME: what /proc/PID/stat counts by
+_BOOT_CLOCK = 7 if sys.platform == "linux" else CLOCK_MONOTONIC  # CLOCK_BOOTTIME, the clock of /proc/PID/stat
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2): kilobytes on Linux, bytes on macOS
 _MAX_NAMES = 20
 
 
 class HolderJob:
-    """A job that was accepted. `status` is set once its own process ended, `over` when nothing of it is left."""
+    """An accepted job. `status` is set once its own process has ended, `over` once nothing of it is left."""
 
     __slots__ = (
         "announced", "born", "cap", "deadline", "detail", "grace", "interrupt", "key", "killing_since", "leftovers",
@@ -74,7 +74,7 @@ class HolderJob:
         self.over = False
 
     def ending(self, survivors: list[str]) -> str:
-        """The E line of the journal, without its newline; shorter than what the journal keeps free for it."""
+        """Returns the E line of the journal, without its newline; shorter than the space reserved for it."""
         code, number = self._outcome()
         usage = self.usage
         values = {
@@ -98,7 +98,7 @@ class HolderJob:
         return END.format_map(values | short)
 
     def _outcome(self) -> tuple[int | str, int | str]:
-        """Exit code and signal, as JSON."""
+        """Returns exit code and signal, as JSON."""
         if self.status is None:
             return "null", "null"
         if os.WIFSIGNALED(self.status):

@@ -1,4 +1,5 @@
-"""What all jobs of one engine share: base environment, log folder, project folder; and how a job is set into it."""
+"""What all jobs of an engine share (base environment, log folder, project folder), and how a job's launch is
+prepared."""
 
 from __future__ import annotations
 
@@ -15,17 +16,17 @@ _ENOTDIR = 20
 
 
 def native(text: str) -> str:
-    """A string as it came over the channel (one character a byte) in this system's encoding."""
+    """Returns a string of the channel (one character per byte) in this system's encoding."""
     return text if text.isascii() else os.fsdecode(text.encode("latin-1"))
 
 
 def plain(error: Exception) -> str:
-    """The words of an error, without number and file name."""
+    """Returns the message of an error, without number and file name."""
     return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
 
 
 class JobSetup:
-    """Prepares launches. Changes the directory and PATH of the process, which is the holder's and has one thread."""
+    """Prepares launches. Changes the directory and PATH of its process, which has only one thread."""
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
@@ -36,7 +37,7 @@ class JobSetup:
         self.logs = -1
 
     def set_base(self, base: BaseMessage) -> None:
-        """What the engine says first."""
+        """Handle the engine's first message."""
         self._env = _encoded(base["env"])
         self._root = native(base["root"])
         logs = native(base["logs"])
@@ -47,7 +48,7 @@ class JobSetup:
             self._problem = f"cannot use the log folder {os.path.basename(logs)}: {reason}"
 
     def prepare(self, job: JobMessage) -> Launch:
-        """Enter the job's folder, open its log and what it reads. Raises SpawnError."""
+        """Enter the job's folder, open its log and its standard input. Raises SpawnError."""
         if self.logs < 0:
             raise SpawnError(self._problem)
         folder = self._enter(job["cwd"])
@@ -67,12 +68,12 @@ class JobSetup:
             raise
 
     def close_stdin(self, launch: Launch) -> None:
-        """The job has its own descriptor of what it reads."""
+        """Close the holder's descriptor of the job's standard input: the job has its own."""
         if launch.null != self._null:
             os.close(launch.null)
 
     def _enter(self, cwd: str) -> str:
-        """Change to the job's folder: posix_spawn cannot, and a shell to do it costs as much as the job."""
+        """Change to the job's folder: posix_spawn cannot, and a shell that does it costs as much as the job."""
         folder = self._root if cwd == "." else os.path.normpath(os.path.join(self._root, native(cwd)))
         if folder != self._cwd:
             try:
@@ -94,7 +95,7 @@ def _encoded(env: dict[str, str]) -> dict[bytes, bytes]:
 
 
 def _set_path(path: bytes | None) -> None:
-    """posix_spawnp searches the PATH of the process that calls it."""
+    """Set PATH: posix_spawnp searches the PATH of the calling process."""
     if path is None:
         os.environb.pop(b"PATH", None)
     elif b"\0" not in path:

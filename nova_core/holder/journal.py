@@ -1,6 +1,6 @@
 """The journal of a holder: one short JSON array per fact, readable after any crash, written by one process only.
 
-A line is a letter and values without their names, as in the templates here: `["B","F1@1",1764489600.250000]`. Times are
+A line is a letter and values without names, as in the templates here: `["B","F1@1",1764489600.250000]`. Times are in
 seconds since the epoch, `start` is in ticks since boot. Standard library only: holders import this in an isolated
 interpreter.
 """
@@ -11,20 +11,20 @@ import errno
 import os
 
 VERSION = 1
-HELLO = '["H",{version},{pid},{start},"{boot}","{run_id}"]'  # the holder itself; stands before its first job
+HELLO = '["H",{version},{pid},{start},"{boot}","{run_id}"]'  # the holder; precedes its first job
 BEGIN = '["B","{key}",{at:.6f}]'  # a job is about to be spawned
 PROCESS = '["P","{key}",{pid},{start},{at:.6f}]'  # its process has run for 20 ms, or is an agent
 END = (
     '["E","{key}","{reason}",{code},{signal},{ended_at:.6f},{cpu_seconds:.6f},{max_rss},{detail},{leftovers},'
     "{survivors},{pid},{started_at:.6f}]"
-)  # nothing of it runs any more, but for the survivors
-ROOM = 4096  # Bytes kept free for each job that began: more than its longest B, P and E together.
+)  # no process of it runs, except the survivors
+ROOM = 4096  # bytes reserved for each job that began: more than its longest B, P and E lines together
 E_LIMIT = 3072
 _NO_PREALLOCATION = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV}
 
 
 def start_ticks(pid: int) -> int:
-    """Field 22 of `/proc/PID/stat`, in clock ticks since boot; 0 when it cannot be read (no such process, no /proc).
+    """Returns field 22 of `/proc/PID/stat`, in clock ticks since boot; 0 if unreadable (no such process, no /proc).
 
     Raw, because a time computed from it moves with the wall clock (proc(5), psutil issue 2526).
     """
@@ -41,7 +41,7 @@ def start_ticks(pid: int) -> int:
 
 
 def boot_id() -> str:
-    """This boot's random id; empty where the system has none."""
+    """Returns this boot's random id; empty if the system has none."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
@@ -50,7 +50,7 @@ def boot_id() -> str:
 
 
 class Journal:
-    """Appends lines to a preallocated file: what was promised by `begin` can be written even when the disk is full.
+    """Appends lines to a preallocated file: lines of jobs that `begin` accepted can be written even to a full disk.
 
     The bytes after the last line are zeros, which readers ignore.
     """
@@ -62,9 +62,9 @@ class Journal:
         self._allocated = 0
 
     def begin(self, line: str, running: int) -> None:
-        """Append a B line, with room reserved for all that `running` jobs and this one still have to say.
+        """Append a B line, and reserve space for all further lines of the `running` jobs and this one.
 
-        Raises OSError (ENOSPC, EDQUOT, EFBIG...) when there is no room: the job must not start.
+        Raises OSError (ENOSPC, EDQUOT, EFBIG...) if there is no space: the job must not start.
         """
         needed = self._end + (running + 1) * ROOM
         if needed > self._allocated:
@@ -96,10 +96,10 @@ class Journal:
         self._end += len(data)
 
     def sync(self) -> None:
-        """Wait until everything is on disk, if this journal is a durable one."""
+        """Wait until everything is on disk, if this journal is durable."""
         if self._durable:
             os.fsync(self._fd)
 
     def finish(self) -> None:
-        """Give the reserved space back."""
+        """Release the reserved space."""
         os.ftruncate(self._fd, self._end)

@@ -1,4 +1,4 @@
-"""How a holder ends a job: TERM, grace, then everything that is left of it, also what detached itself."""
+"""How a holder ends a job: TERM, grace, then KILL to everything that is left, including detached processes."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 GRACE_POLL = 0.02
 KILL_POLL = 0.002
-GIVE_UP = 5.0  # seconds after which a process that KILL did not end is named as a survivor
+GIVE_UP = 5.0  # seconds after which a process that KILL did not end is reported as a survivor
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def stop(holder: JobHolder, job: HolderJob, reason: str, grace: float) -> None:
-    """Ask the job's process group to end; whatever is left `grace` seconds later is killed.
+    """Ask the job's process group to end; what is left after `grace` seconds is killed.
 
-    Half of the grace belongs to SIGINT where that makes a program report its totals.
+    With `interrupt`, SIGINT comes first and SIGTERM after half of the grace, so that the program can report its totals.
     """
     deadline = monotonic() + grace
     if not job.reason:
         job.reason = reason
-        if job.status is None:  # not reaped, so the number is still this job's
+        if job.status is None:  # not reaped, so the pid is still this job's
             _signal_group(job.pid, SIGINT if job.interrupt and grace else SIGTERM)
             if job.interrupt and grace:
                 holder.later(grace / 2, _terminate, job)
@@ -52,13 +52,13 @@ def _terminate(holder: JobHolder, job: HolderJob) -> None:
 
 
 def _signal_group(group: int, wanted: int) -> None:
-    for number in (wanted, SIGCONT):  # a stopped process acts on it only when it continues
+    for number in (wanted, SIGCONT):  # a stopped process handles the signal only after it continues
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
 
 
 def sweep(holder: JobHolder, job: HolderJob) -> None:
-    """The command's own process has ended: end what it left behind, after the grace if the job is being stopped."""
+    """End what an ended command left behind, after the grace if the job is being stopped."""
     if job.killing_since or job.status is None:
         return
     if job.reason and monotonic() < job.deadline and _group_lives(job.pid):
@@ -74,7 +74,7 @@ def _group_lives(group: int) -> bool:
 
 
 def kill(holder: JobHolder, job: HolderJob) -> None:
-    """One round of freezing and killing; further rounds follow until nothing is found, or for GIVE_UP seconds."""
+    """Run one round of freezing and killing; rounds repeat until no process is found, for at most GIVE_UP seconds."""
     now = monotonic()
     job.killing_since = job.killing_since or now
     alone = job.status is not None
@@ -99,7 +99,7 @@ def _targets(holder: JobHolder, job: HolderJob, table: Table) -> set[int]:
 
 
 def strays(holder: JobHolder) -> list[Process]:
-    """Living children of the holder that are no job's own process."""
+    """Returns the living children of the holder that are not a job's own process."""
     me = os.getpid()
     if holder.children >= 0:
         pids = [int(pid) for pid in os.pread(holder.children, 1 << 20, 0).split()]
@@ -110,10 +110,10 @@ def strays(holder: JobHolder) -> list[Process]:
 
 
 def _owned(holder: JobHolder, job: HolderJob, stray: Process) -> bool:
-    """Whether a stray is to end with this job.
+    """Returns True if a stray must end with this job.
 
-    The marker in its environment decides. Without one (a daemon that cleared it) it belongs to the jobs that began
-    before it: to this one if it is the last of them.
+    The marker in its environment decides. Without a marker (a daemon that cleared it) it may belong to any job that
+    began before it: it ends with the last of these.
     """
     marker = job_of(stray.pid)
     if marker:

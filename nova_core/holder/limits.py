@@ -1,4 +1,4 @@
-"""The limits a holder keeps even while no engine runs: wall time, silence and the size of the log."""
+"""The limits a holder enforces even while no engine runs: wall time, idle time and log size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOG_CHECK = 1.0
 
 
 def watch(holder: JobHolder, job: HolderJob, timeout: float, idle: float, limit: int) -> None:
-    """Keep the limits of a job that just began; times in seconds, `limit` in bytes, 0 for none."""
+    """Enforce the limits of a new job; times in seconds, `limit` in bytes, 0 for none."""
     if timeout > 0:
         holder.later(timeout, lambda h, late: h.stop(late, "timeout", late.grace), job)
     if not job.log or job.log_fd < 0:
@@ -33,7 +33,7 @@ def _check_idle(holder: JobHolder, job: HolderJob, idle: float, size: int) -> No
     if status.st_size == size:
         holder.stop(job, "idle_timeout", job.grace)
         return
-    silent = min(max(time() - status.st_mtime, 0.0), idle)  # a wall clock: it may have been set meanwhile
+    silent = min(max(time() - status.st_mtime, 0.0), idle)  # wall clock time: it may have been set meanwhile
     holder.later(max(idle - silent, 0.01), lambda h, quiet: _check_idle(h, quiet, idle, status.st_size), job)
 
 

@@ -1,4 +1,5 @@
-"""Keeping a log near its limit: the middle of a growing log is freed; a finished one becomes head, mark and tail."""
+"""Keeps a log near its limit: frees the middle while it grows, and cuts it to head, mark and tail when it is
+finished."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ _PUNCH_HOLE_KEEP_SIZE = 0x03
 
 
 class LogCap:
-    """Watches one log, held open as `fd`, whose disk use should stay near `limit` bytes; half of that at either end."""
+    """Watches one log, open as `fd`, whose disk use should stay near `limit` bytes; half of that at each end."""
 
     def __init__(self, fd: int, limit: int) -> None:
         self._fd = fd
@@ -20,15 +21,15 @@ class LogCap:
         self._freed = -(-self._half // BLOCK) * BLOCK
 
     def free_middle(self) -> None:
-        """Give back the blocks between head and tail, where the file system can; offsets stay true for readers."""
+        """Free the blocks between head and tail if the file system supports it; offsets stay valid for readers."""
         end = (os.fstat(self._fd).st_size - self._half) // BLOCK * BLOCK
         if end > self._freed and _punch(self._fd, self._freed, end - self._freed):
             self._freed = end
 
     def cut(self, folder: int, name: str) -> int:
-        """Replace a log over the limit by its head, a line telling how much is missing, and its tail; bytes cut.
+        """Cut a log over the limit to its head, a line with the number of bytes cut, and its tail; returns that number.
 
-        Call it when nobody writes any more. Raises OSError; the log is then as it was.
+        Call it after the last writer has ended. Raises OSError; the log is then unchanged.
         """
         status = os.fstat(self._fd)
         if status.st_size <= self._limit:
@@ -36,7 +37,7 @@ class LogCap:
         source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         try:
             if not os.path.samestat(status, os.fstat(source)):
-                return 0  # renamed meanwhile: the name is no longer this job's
+                return 0  # renamed meanwhile: the name no longer belongs to this job
             return self._rewrite(source, status.st_size, folder, name)
         finally:
             os.close(source)
@@ -67,7 +68,7 @@ class LogCap:
 
 
 def _punch(fd: int, offset: int, length: int) -> bool:
-    """fallocate(2) FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE; False where system or file system cannot."""
+    """fallocate(2) FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE; returns False if it is not supported."""
     import ctypes
 
     try:

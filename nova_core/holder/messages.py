@@ -1,9 +1,9 @@
-"""What the engine says to a holder: a list of a word and what goes with it.
+"""The engine's messages to a holder: a list of a word and its arguments.
 
 `["base", BaseMessage]` comes first, then `["job", JobMessage]` and `["cancel", key, grace]`. The holder answers with
-the lines of its journal. It outlives its engine, and the next engine may be of a newer Nova: that one sends `cancel`
-only, which therefore stays as it is, and reads the lines of all versions. Text travels with one character a byte
-(latin-1), so that what no encoding can express arrives unharmed.
+the lines of its journal. It outlives its engine, and the next engine may be a newer Nova, which sends only `cancel`
+(its form therefore never changes) and reads the lines of all versions. Text uses one character per byte (latin-1), so
+that bytes invalid in any encoding survive.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class BaseMessage(TypedDict):
 
 
 class JobMessage(TypedDict):
-    """One job; see `nova_core.executors.base.Job` for the meaning of the fields."""
+    """One job; see `nova_core.executors.base.Job` for the fields."""
 
     key: str
     argv: list[str]

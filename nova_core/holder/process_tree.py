@@ -1,7 +1,7 @@
-"""Finding and ending process trees through /proc; standard library only, imported by holders when there is need.
+"""Finds and ends process trees through /proc; standard library only, imported by holders when needed.
 
-A group kill missed 6 of 11 kinds of worker, and a single walk of the children 5; freezing everything found until
-nothing new appears, and only then killing, missed none.
+A group kill missed 6 of 11 kinds of workers, and a single walk of the children 5; freezing everything found until no
+new process appears, and only then killing, missed none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _MAX_ROUNDS = 200
 
 
 class Process(NamedTuple):
-    """One line of `/proc/PID/stat`, the part that identifies the owner; `start` is field 22, in ticks since boot."""
+    """The fields of `/proc/PID/stat` that identify a process and its parents; `start` is field 22, in ticks since
+    boot."""
 
     pid: int
     comm: str
@@ -38,7 +39,7 @@ Table = dict[int, Process]
 
 
 def read_table() -> Table:
-    """Every process that can be seen now; empty where there is no /proc."""
+    """Returns every visible process; empty without /proc."""
     table: Table = {}
     try:
         names = os.listdir("/proc")
@@ -53,10 +54,10 @@ def read_table() -> Table:
 
 
 def read_process(pid: int) -> Process | None:
-    """One process, or None when it is gone."""
+    """Returns one process, None if it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            head, _, tail = file.read().rpartition(b")")  # the name may itself hold blanks and brackets
+            head, _, tail = file.read().rpartition(b")")  # the name may contain blanks and parentheses
         comm = head.partition(b"(")[2].decode(errors="replace")
         fields = tail.split()
         return Process(pid, comm, fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
@@ -65,7 +66,7 @@ def read_process(pid: int) -> Process | None:
 
 
 def job_of(pid: int) -> str | None:
-    """The job named in the environment the process was started with: a whole `NOVA_JOB=` entry, or None."""
+    """Returns the job in the environment the process was started with: a whole `NOVA_JOB=` entry, or None."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             entries = file.read().split(b"\0")
@@ -78,7 +79,7 @@ def job_of(pid: int) -> str | None:
 
 
 def with_descendants(table: Table, roots: Collection[int]) -> set[int]:
-    """The roots that still exist and everything below them, without this process itself."""
+    """Returns the roots that still exist and all their descendants, without this process itself."""
     children: dict[int, list[int]] = {}
     for process in table.values():
         children.setdefault(process.ppid, []).append(process.pid)
@@ -93,15 +94,15 @@ def with_descendants(table: Table, roots: Collection[int]) -> set[int]:
 
 
 def send(pid: int, number: Signals) -> None:
-    """Signal one process; one that is gone, or that may not be signalled, is left to the caller's next look."""
+    """Signal a process; ignores a process that is gone or may not be signalled: the caller checks again."""
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
 
 def freeze_and_kill(find: Callable[[Table], set[int]]) -> list[Process]:
-    """Stop all that `find` names until it names nothing new, then kill them. Those it hit, empty when there were none.
+    """Stop all processes that `find` returns until it returns no new one, then kill them; returns those killed.
 
-    A stopped process cannot fork: whatever spawned faster than we could look is complete once everything stands.
+    A stopped process cannot fork: even a fast-forking tree is complete once all its processes are stopped.
     """
     hit: Table = {}
     for _ in range(_MAX_ROUNDS):
@@ -119,7 +120,8 @@ def freeze_and_kill(find: Callable[[Table], set[int]]) -> list[Process]:
 
 
 def end_all(find: Callable[[Table], set[int]], limit: float = 5.0) -> tuple[list[Process], list[Process]]:
-    """Freeze and kill until `find` names nothing alive, at most `limit` seconds; the ended and the surviving."""
+    """Freeze and kill until `find` returns no live process, at most `limit` seconds; returns ended and surviving
+    ones."""
     deadline = monotonic() + limit
     ended: Table = {}
     while True:
@@ -140,9 +142,9 @@ def _reap(processes: list[Process]) -> None:
 
 
 def end_jobs(jobs: Collection[str], mains: Collection[tuple[int, int]]) -> tuple[list[Process], list[Process]]:
-    """End what is left of jobs whose holder is dead: all that carry their marker, and the (pid, start) pairs named.
+    """End what is left of jobs whose holder is dead: all processes with their marker, and the given (pid, start) pairs.
 
-    A pid counts only together with its start time: the number alone may be a stranger's by now.
+    A pid counts only with its start time: the same pid may now belong to another process.
     """
 
     def find(table: Table) -> set[int]:

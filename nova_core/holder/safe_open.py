@@ -1,4 +1,4 @@
-"""Opening files that a stranger may have put in the place of ours: no links, no pipes, nothing of another user."""
+"""Opens files that another program may have replaced: no links, no pipes, no files of other users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class SpawnError(Exception):
 
 
 def open_log(folder: int, name: str) -> int:
-    """A descriptor to append to `name` in the open `folder`; raises SpawnError unless it is a plain file of ours."""
+    """Returns a descriptor to append to `name` in the open `folder`; raises SpawnError unless it is our regular
+    file."""
     if not name:
         return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
     if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
@@ -23,7 +24,7 @@ def open_log(folder: int, name: str) -> int:
     if "/" in name:
         return _open_below(folder, name)
     try:
-        # A file that did not exist is ours and plain; asking for that first saves fstat and two fcntl per job.
+        # A new file is ours and regular; trying that first saves fstat and two fcntl per job.
         return os.open(name, LOG_FLAGS | os.O_EXCL, 0o600, dir_fd=folder)
     except FileExistsError:
         return _open_existing(folder, name)
@@ -43,7 +44,7 @@ def _open_below(folder: int, name: str) -> int:
 
 
 def open_parent(folder: int, name: str) -> int:
-    """A descriptor of the folder that holds `name`, some levels below the open `folder`; missing ones are made.
+    """Returns a descriptor of the folder that holds `name`, some levels below `folder`; missing ones are created.
 
     Links are not followed: they could lead out of the project. Raises OSError.
     """
@@ -60,7 +61,7 @@ def open_parent(folder: int, name: str) -> int:
 
 
 def open_stdin(path: str) -> int:
-    """A descriptor to read the plain file `path`; raises SpawnError for anything else, which could block for ever."""
+    """Returns a descriptor to read the regular file `path`; raises SpawnError for other files, which could block."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

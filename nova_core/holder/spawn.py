@@ -1,4 +1,4 @@
-"""Starting one command for a holder: in clean surroundings, and with a shell only where a shell is needed."""
+"""Starts one command for a holder: in a clean environment, and with a shell only if it needs one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ctypes import CDLL
 from signal import SIG_DFL, SIGPIPE, SIGXFSZ, signal
 
 SAFE = dict.fromkeys(map(ord, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:@%+= "))
-# First words that mean something to a shell. true, false and sleep are left out: as programs they do the same.
+# First words that need a shell. true, false and sleep are missing: as programs they do the same.
 _SHELL_WORDS = """
 . : alias bg break builtin caller case cd chdir command compgen complete compopt continue coproc declare dirs
 disown do done echo elif else enable esac eval exec exit export fc fg fi for function getopts hash help
@@ -16,7 +16,7 @@ select set shift shopt source suspend test then time times trap type typeset uli
 wait while
 """
 SHELL_WORDS = frozenset(_SHELL_WORDS.split())
-# Python ignores these two, and what is ignored stays so across exec; handlers do not.
+# Python ignores these two, and ignored signals stay ignored across exec; handlers do not.
 DEFAULTED = (SIGPIPE, SIGXFSZ)
 _DUP2 = os.POSIX_SPAWN_DUP2
 PR_SET_PDEATHSIG = 1
@@ -24,15 +24,16 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def prctl(option: int, value: int) -> bool:
-    """Linux prctl(2) with one argument; whether it worked."""
+    """Linux prctl(2) with one argument; returns True on success."""
     try:
         return bool(CDLL(None).prctl(option, value, 0, 0, 0) == 0)
-    except (OSError, AttributeError):  # another system
+    except (OSError, AttributeError):  # not Linux
         return False
 
 
 def simple_argv(line: str) -> list[str] | None:
-    """The words of a line that needs no shell (GNU make's rule: only plain characters, no builtin), else None."""
+    """Returns the words of a line that needs no shell (GNU make's rule: only plain characters, no builtin), else
+    None."""
     if line.translate(SAFE):
         return None
     words = line.split()
@@ -42,15 +43,15 @@ def simple_argv(line: str) -> list[str] | None:
 
 
 def shell_argv(line: str) -> list[str]:
-    """`/bin/sh` with the line, which `--` keeps from being an option (as system() does since POSIX.1-2024)."""
+    """Returns `/bin/sh` with the line; `--` keeps the line from being an option (as system() does since
+    POSIX.1-2024)."""
     return ["/bin/sh", "-c", "--", line]
 
 
 class Launch:
-    """What one start needs: `argv` or `shell`, the whole environment as bytes, the log's descriptor, and `null`: that
-    of what it reads, mostly nothing.
+    """What one start needs: `argv` or `shell`, the environment as bytes, and the descriptors `log` and `null` (stdin).
 
-    The working directory is the process's own: a holder has one thread and may change it before each start.
+    The working directory is that of the process: a holder has one thread and may change it before each start.
     """
 
     __slots__ = ("argv", "env", "log", "null", "shell")
@@ -63,7 +64,7 @@ class Launch:
         self.null = null
 
     def spawn(self) -> int:
-        """posix_spawn the command in its own session; its pid. Raises OSError or ValueError as posix_spawn does."""
+        """Start the command in its own session with posix_spawn; returns its pid. Raises OSError or ValueError."""
         if not self.shell:
             return self._posix_spawn(self.argv)
         argv = simple_argv(self.shell)
@@ -71,7 +72,7 @@ class Launch:
             try:
                 return self._posix_spawn(argv)
             except OSError:
-                pass  # the shell says better than we could what is wrong, and with its own exit code
+                pass  # the shell gives a better error message and its own exit code
         return self._posix_spawn(shell_argv(self.shell))
 
     def _posix_spawn(self, argv: list[str]) -> int:
@@ -82,7 +83,7 @@ class Launch:
 
 
 class GatedChild:
-    """A forked child that dies with its holder and executes nothing before `open_gate`; `pid` is known before."""
+    """A forked child that dies with its holder and executes nothing before `open_gate`; its `pid` is known before."""
 
     def __init__(self, launch: Launch) -> None:
         self._argv = launch.argv or simple_argv(launch.shell) or shell_argv(launch.shell)
@@ -104,14 +105,14 @@ class GatedChild:
         """Let the child execute its command; raises OSError with the errno of a failed exec."""
         os.write(self._gate, b"x")
         os.close(self._gate)
-        failure = os.read(self._errors, 16)  # exec closes the other end: nothing to read is success
+        failure = os.read(self._errors, 16)  # exec closes the other end: no data means success
         os.close(self._errors)
         if failure:
             code = int(failure)
             raise OSError(code, os.strerror(code))
 
     def shut(self) -> None:
-        """Leave the gate shut for good: the child ends without having executed anything."""
+        """Keep the gate shut for good: the child ends without executing anything."""
         os.close(self._gate)
         os.close(self._errors)
 
@@ -120,7 +121,7 @@ class GatedChild:
             os.setsid()
             os.close(self._gate)
             prctl(PR_SET_PDEATHSIG, 9)
-            if os.read(gate, 1) == b"x":  # otherwise the holder is gone or could not write the pid down
+            if os.read(gate, 1) == b"x":  # otherwise the holder is gone or could not record the pid
                 for source, target in ((launch.null, 0), (launch.log, 1), (launch.log, 2)):
                     os.dup2(source, target)
                 for number in DEFAULTED:
@@ -129,7 +130,7 @@ class GatedChild:
                 self._execute(launch.env)
         except OSError as error:
             os.write(errors, str(error.errno or 5).encode())
-        except BaseException:  # whatever it is, a copy of the holder must not live on
+        except BaseException:  # in any case, a copy of the holder must not survive
             os.write(errors, b"22")
         finally:
             os._exit(127)
@@ -145,7 +146,7 @@ class GatedChild:
 
 
 def _offer_to_oom_killer() -> None:
-    """Let the kernel take the agent before engine or holder when memory runs out; best effort."""
+    """Let the kernel kill the agent before engine or holder when memory runs out; best effort."""
     try:
         with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
             score = min(1000, int(file.read()) + 500)
