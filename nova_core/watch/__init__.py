@@ -1,1 +1,1 @@
-"""The seam of every face: what a run shows, and what may be asked of it."""
+"""The interface of all faces to a run: what they show, and what they may ask of it."""

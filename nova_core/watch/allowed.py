@@ -1,4 +1,4 @@
-"""What may be asked of a run and of its tasks now: the same on every face."""
+"""The actions allowed on a run and its tasks now: the same on every face."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FITS: dict[str, tuple[Shown, ...]] = {
     "approve": (Shown.APPROVAL,),
     "reject": (Shown.APPROVAL,),
 }
-"""What may be asked of a task, and of which tasks."""
+"""The actions on a task, and the statuses in which each is allowed."""
 WHEN = {
     "retry": "one that is over",
     "cancel": "one at work",
@@ -26,11 +26,12 @@ WHEN = {
     "reject": "one that asks",
 }
 OF_THE_RUN = ("pause", "resume", "go_on", "workers")
-"""What may be asked of the run."""
+"""The actions on the run."""
 
 
 def is_allowed(model: ViewModel, action: str, task_id: str | None = None) -> bool:
-    """Whether one of `FITS` (of that task) or of `OF_THE_RUN` would do something now. Raises `KeyError` for another."""
+    """Returns True if an action of `FITS` (on that task) or of `OF_THE_RUN` has an effect now. Raises `KeyError` for
+    others."""
     source = model.source
     if source.read_only:
         return False

@@ -1,4 +1,4 @@
-"""A run that is followed by its files, whoever's engine drives it."""
+"""A run followed through its files, whatever process runs its engine."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from nova_core.state.schema import NEW, ProjectState, RunState, State, TaskState
 from nova_core.watch.history_reader import HistoryReader
 from nova_core.watch.source import LOOKING, WAS_PAUSED, EngineState, Notice, Update, drain
 
-_LOOK = 1.0  # seconds between looks at the lock and at the state file of a run without an engine
+_LOOK = 1.0  # seconds between checks of the lock, and of the state file of a run without an engine
 _TO_RUN = (CommandKind.RETRY, CommandKind.SKIP, CommandKind.APPROVE)
 
 
 class AttachedSource:
-    """Follows a run by its files: the state once, then the events. With `control`, commands go to its engine's inbox.
+    """Follows a run by its files: the state once, then the events. With `control`, it can send commands to the engine.
 
-    Raises `EnvironmentProblem` if nothing has run in the project, `InputError` if its plan cannot be read.
+    Raises `EnvironmentProblem` if the project has no run, `InputError` if its plan cannot be read.
     """
 
     owns_engine = False
@@ -99,13 +99,14 @@ class AttachedSource:
         for event in events:
             self._apply(event)
         if any(event.kind is EventKind.PLAN_CHANGED for event in events):
-            with contextlib.suppress(NovaError):  # somebody writes it just now: the next change is seen again
+            with contextlib.suppress(NovaError):  # the plan is being written: the next change is noticed again
                 self.cascade = self._read_plan()
         ids = frozenset(e.task for e in events if e.task is not None)
         return Update(ids, events, drain(self._notices), reset, self.engine != before)
 
     def _look(self) -> bool:
-        """See whether an engine is there and, if none is, whether somebody edited the state; True if all is new."""
+        """Check whether an engine runs and, if not, whether the state was edited; returns True if everything may
+        have changed."""
         self._next_look = time.monotonic() + _LOOK
         alive = engine_alive(self.project.lock_file) is not None
         self.engine = EngineState.RUNNING if alive else EngineState.GONE
@@ -133,7 +134,7 @@ class AttachedSource:
         return False
 
     def say(self, text: str) -> None:
-        """Tell the person something with the next `poll`."""
+        """Show a text with the next `poll`."""
         self._notices.append(Notice(True, text))
 
     def send(self, command: Command) -> None:
@@ -163,7 +164,7 @@ class AttachedSource:
             threading.Thread(target=self._start_engine, daemon=True).start()
 
     def _start_engine(self) -> None:
-        """An engine in the background, as `nova run --detach` starts it."""
+        """Start an engine in the background, as `nova run --detach` does."""
         from nova_core.watch.background import start_engine
         from nova_core.watch.offline import apply_offline
 

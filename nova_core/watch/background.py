@@ -1,4 +1,4 @@
-"""An engine in the background: started in a session of its own, with proof that it has begun."""
+"""Starts an engine in the background: in its own session, and confirmed to have begun."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ POLL = 0.02
 
 
 def start_engine(project: Project, arguments: Iterable[str]) -> tuple[int, int | None, str]:
-    """Start an engine in a session of its own, wait until it holds the lock or has ended.
+    """Start an engine in its own session, and wait until it holds the lock or has ended.
 
-    Returns its process id and, if it ended already, its exit code and what it said.
+    Returns its process id and, if it has ended, its exit code and output.
     """
     project.make_dirs()
     start = log_size(project.engine_log)
@@ -40,12 +40,12 @@ def start_engine(project: Project, arguments: Iterable[str]) -> tuple[int, int |
 
 
 def private(path: str, flags: int) -> int:
-    """Open for the owner only, and never through a symbolic link."""
+    """Open a file for the owner only, and never through a symbolic link."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def log_size(path: Path) -> int:
-    """Bytes in the log so far."""
+    """Returns the size of the log in bytes."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def log_size(path: Path) -> int:
 
 
 def read_from(path: Path, start: int) -> str:
-    """What the engine has said since `start`, safe to show."""
+    """Returns the engine's output since `start`, safe to display."""
     from nova_core.text import clean
 
     with open(path, "rb") as file:
@@ -62,7 +62,7 @@ def read_from(path: Path, start: int) -> str:
 
 
 def engine_command(arguments: Iterable[str]) -> list[str]:
-    """The same `nova` in the same interpreter; `-P`: a file of the project must not pass for one of our modules."""
+    """Returns the command of the same `nova` and interpreter; `-P` keeps project files from shadowing our modules."""
     package_root = str(Path(__file__).resolve().parents[2])
     program = (
         f"import sys; sys.argv[0] = 'nova'; sys.path.append({package_root!r});"
@@ -72,7 +72,7 @@ def engine_command(arguments: Iterable[str]) -> list[str]:
 
 
 def wait_for_lock(process: subprocess.Popen[bytes], project: Project) -> int | None:
-    """None once the run holds the lock; the exit code if it ended before anybody could see that."""
+    """Returns None once the run holds the lock; the exit code if it ended before."""
     deadline = time.monotonic() + BEGIN_WITHIN
     while time.monotonic() < deadline:
         engine = engine_alive(project.lock_file)

@@ -1,4 +1,4 @@
-"""What a project's database remembers, read while others write it."""
+"""Reads a project's database while other processes write to it."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from nova_core.watch.source import QUIET
 
 
 class HistoryReader:
-    """Opens the database when there is one; until then, nothing has been."""
+    """Opens the database once it exists; until then the history is empty."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
         self._opened: Database | None = None
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
-        """The attempts of a task that are over, oldest first."""
+        """Returns the finished attempts of a task, oldest first."""
         return found.attempts(task_id) if (found := self._database()) else []
 
     def spans(self, run: str) -> list[Span]:
-        """Task, end and seconds of every attempt of a run that is over."""
+        """Returns task, end and seconds of every finished attempt of a run."""
         return found.spans(run) if (found := self._database()) else []
 
     def events_before(self, before: int, most: int) -> list[Event]:
-        """The last notable events before number `before`, oldest first."""
+        """Returns the last `most` notable events before number `before`, oldest first."""
         return found.events_before(before, most, QUIET) if (found := self._database()) else []
 
     def events_since(self, rev: int) -> tuple[Event, ...]:
-        """The events after number `rev`, oldest first."""
-        with contextlib.suppress(Exception):  # one that was put aside is opened anew at the next look
+        """Returns the events after number `rev`, oldest first."""
+        with contextlib.suppress(Exception):  # the next call opens a database that replaced this one
             return tuple(found.events_since(rev)) if (found := self._database()) else ()
         self.close()
         return ()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the database."""
         if self._opened:
             self._opened.close()
         self._opened = None

@@ -1,4 +1,4 @@
-"""A run whose engine works in a thread of this process."""
+"""A run whose engine runs in a thread of this process."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from nova_core.watch.source import WAS_PAUSED, EngineState, Notice, Update, drai
 
 
 class LiveSource:
-    """Runs the engine in a thread of this process. `make` builds one: at once, and again when a command revives an
-    ended run. Raises what `make` raises. `result` is what the last run came to, `failure` what it ended with instead,
-    `stopped` whether somebody here ended it.
+    """Runs the engine in a thread of this process.
+
+    `make` builds an engine: immediately, and again if a command reopens an ended run. Raises what `make` raises.
+    `result` is the result of the last run, or `failure` its error; `stopped` is True if a person ended it here.
     """
 
     read_only = False
@@ -101,7 +102,7 @@ class LiveSource:
         self._engine_changed = True
 
     def _unpause(self) -> None:
-        """Whoever starts an engine here wants it to run: a pause that is older than the engine is over."""
+        """Resume a paused run: starting an engine here means that it should run."""
         if self._orchestrator.store.run.paused:
             self._orchestrator.apply(Command(CommandKind.RESUME))
             if self._orchestrator.get_ready_tasks():
@@ -142,21 +143,21 @@ class LiveSource:
         return self._past.events_before(before, most)
 
     def snapshot(self) -> Snapshot:
-        """What is so right now; safe from any thread."""
+        """Returns the current state; safe from any thread."""
         return self._orchestrator.snapshot()
 
     def stop(self, *, kill: bool = False) -> None:
-        """End the workers gracefully, or at once; the engine ends when they have."""
+        """End the workers gracefully, or immediately with `kill`; the engine ends after them."""
         self.stopped = True
         self._orchestrator.stop(kill)
 
     def detach(self) -> None:
-        """Let the engine go while its workers live on, and wait until it has written everything down."""
+        """End the engine without its workers, and wait until it has written its state."""
         self._orchestrator.detach()
         self.join(10.0)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the engine's thread; True if it is over."""
+        """Wait up to `timeout` seconds for the engine's thread; returns True if it has ended."""
         if self._thread is not None:
             self._thread.join(timeout)
         return self._thread is None or not self._thread.is_alive()

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def apply_offline(project: Project, command: Command) -> Reply:
-    """Carry out a command while no engine runs: on the state, under the run lock; workers left behind can be ended.
+    """Carry out a command on the state while no engine runs, under the run lock; can end workers left behind.
 
-    Raises `RunLockedError` if an engine is alive after all, `UsageError` if nothing was ever run here.
+    Raises `RunLockedError` if an engine is running after all, `UsageError` if the folder has no run.
     """
     try:
         plan = StateManager(project.state_file).load().project.cascade_file

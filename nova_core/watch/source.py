@@ -1,4 +1,4 @@
-"""Where faces get a run from, and whom they tell what to do: an engine in this process, or any run's files."""
+"""The sources of a run for faces, and the receivers of commands: an engine in this process, or any run's files."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from nova_core.state.schema import ProjectState, RunState, TaskState
 
 LOOKING = "looking only"
 WAS_PAUSED = "the run was paused: it goes on"
-# Bookkeeping: not for a list that a person reads.
+# Bookkeeping events, which are not listed for people.
 QUIET = {EventKind.TASK_PROGRESS, EventKind.TASK_RUNNING, EventKind.TASK_VERIFYING, EventKind.TASK_BLOCKED}
 _T = TypeVar("_T")
 
 
 class EngineState(StrEnum):
-    """What drives the run."""
+    """The state of the run's engine."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -37,7 +37,7 @@ class EngineState(StrEnum):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """The answer to a command, in one line. `idle` says that it waits for an engine, and that none is at work."""
+    """The answer to a command, in one line. `idle` means that the command needs an engine and none is running."""
 
     ok: bool
     text: str
@@ -45,7 +45,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Update(msgspec.Struct, frozen=True):
-    """What is new since the last look; `changed` are ids of tasks, `reset` says that everything may have changed."""
+    """Changes since the last `poll`; `changed` holds task ids, `reset` means that everything may have changed."""
 
     changed: frozenset[str] = frozenset()
     events: tuple[Event, ...] = ()
@@ -55,9 +55,9 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Source(Protocol):
-    """A run to look at. All calls are made on one thread, the face's, and return at once; values are frozen.
+    """A run to display. All calls come from one thread, the face's, and return at once; values are frozen.
 
-    `read_only` says that nothing may be asked of it, `owns_engine` that its engine ends with this process.
+    `read_only` means that commands are not allowed, `owns_engine` that the engine ends with this process.
     """
 
     cascade: Cascade
@@ -70,60 +70,60 @@ class Source(Protocol):
 
     @property
     def tasks(self) -> Mapping[str, TaskState]:
-        """What is known of each task, by id."""
+        """The state of each task, by id."""
 
     @property
     def run(self) -> RunState:
-        """The run's own record."""
+        """The state of the run."""
 
     @property
     def project_state(self) -> ProjectState:
-        """The project's own record."""
+        """The state of the project."""
 
     @property
     def jobs(self) -> int:
-        """Most workers at once; 0 if that is not known."""
+        """The highest number of workers at once; 0 if unknown."""
 
     @property
     def rev(self) -> int:
-        """Number of the last event taken in."""
+        """The number of the last event applied."""
 
     def start(self) -> None:
-        """Begin to run, or to follow."""
+        """Start the run, or start following it."""
 
     def poll(self) -> Update:
-        """What is new since the last call."""
+        """Returns the changes since the last call."""
 
     @property
     def was_stopped(self) -> bool:
-        """Whether somebody here ended the run."""
+        """True if a person ended the run here."""
 
     def send(self, command: Command) -> None:
-        """Ask for something; the answer is a notice of a later `poll`."""
+        """Send a command; its answer is a notice of a later `poll`."""
 
     def go_on(self) -> None:
-        """Have an engine run what is left, where none is at work."""
+        """Start an engine for the remaining tasks, if none is running."""
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
-        """The attempts of a task that are over, oldest first."""
+        """Returns the finished attempts of a task, oldest first."""
 
     def spans(self) -> list[Span]:
-        """Task, end and seconds of every attempt of the run that is over."""
+        """Returns task, end and seconds of every finished attempt of the run."""
 
     def past(self, before: int, most: int) -> list[Event]:
-        """The last notable events before number `before`, oldest first."""
+        """Returns the last `most` notable events before number `before`, oldest first."""
 
     def close(self) -> None:
-        """Let go of the run without changing it."""
+        """Release the run without changing it."""
 
 
 def go_on_line(plan: str) -> str:
-    """What to type to go on with the run of a plan."""
+    """Returns the command that continues the run of a plan."""
     return "nova run" if plan in ("", "CASCADE.md") else f"nova run {shlex.quote(plan)}"
 
 
 def drain(queue: deque[_T]) -> tuple[_T, ...]:
-    """Take everything out of a queue that other threads fill."""
+    """Remove and return all items of a queue that other threads fill."""
     items = []
     with contextlib.suppress(IndexError):
         while True:
@@ -132,5 +132,5 @@ def drain(queue: deque[_T]) -> tuple[_T, ...]:
 
 
 def notable(events: Iterable[Event]) -> list[Event]:
-    """The events a person wants in a list: not the bookkeeping."""
+    """Returns the events to list for people, without bookkeeping."""
     return [e for e in events if e.kind not in QUIET]

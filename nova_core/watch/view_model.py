@@ -1,4 +1,4 @@
-"""What faces show, kept in step with the source: every update costs its own tasks, never all of them."""
+"""The data that faces show, kept in step with the source; an update costs only the tasks it changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MINUTES_KEPT = 60
 
 
 class Dirty(msgspec.Struct, frozen=True):
-    """What must be drawn again: rows of `tasks`, everything, or only what changes with each update (header)."""
+    """What to redraw: rows of `tasks`, everything, or only what changes with every update (the header)."""
 
     tasks: frozenset[str] = frozenset()
     everything: bool = False
@@ -32,10 +32,10 @@ class Dirty(msgspec.Struct, frozen=True):
 
 
 class ViewModel:
-    """The run as the thread of a face sees it. `now` is seconds since the epoch, set by whoever draws.
+    """The run as a face's thread sees it. `now` is in seconds since the epoch, set by the face.
 
-    `counts` says how many tasks are shown as what; `tokens_per_minute` is the history of the run, oldest first.
-    `stopping` is set by whoever asks the run to end, and holds until it has.
+    `counts` holds the number of tasks per status shown; `tokens_per_minute` is the history of the run, oldest first. A
+    face sets `stopping` when it asks the run to end; it stays True until the run has ended.
     """
 
     def __init__(self, source: Source, now: float) -> None:
@@ -54,7 +54,7 @@ class ViewModel:
         self._reload()
 
     def _reload(self) -> None:
-        """Take everything from the source: O(tasks)."""
+        """Reload everything from the source: O(tasks)."""
         self.cascade = self.source.cascade
         tasks = self.source.tasks
         dag = self.cascade.dag
@@ -72,27 +72,27 @@ class ViewModel:
     # reading
 
     def task(self, task_id: str) -> TaskState:
-        """What is known of a task, as of the last update."""
+        """Returns the state of a task, as of the last update."""
         return self._seen.get(task_id, NEW)
 
     def shown(self, task_id: str) -> Shown:
-        """The word for a task."""
+        """Returns the status shown for a task."""
         return self._shown[task_id]
 
     def ready(self, task_id: str) -> bool:
-        """Whether all dependencies are completed."""
+        """Returns True if all dependencies are completed."""
         return self._frontier.is_free(self.cascade.dag.index[task_id])
 
     def unmet(self, task_id: str) -> list[str]:
-        """Dependencies that are not completed."""
+        """Returns the dependencies that are not completed."""
         return [d for d in self.cascade.tasks[task_id].depends_on if self._seen[d].status != COMPLETED]
 
     def newer(self, task_id: str) -> list[str]:
-        """Dependencies that ran again after the task, which is completed: its result may be stale."""
+        """Returns the dependencies that ran again after a completed task: its result may be stale."""
         return newer(self._seen[task_id], self.cascade.tasks[task_id].depends_on, self._seen)
 
     def failed_alike(self, task_id: str) -> bool:
-        """Whether the latest attempt failed just as the one before it; asks the history once per attempt."""
+        """Returns True if the latest attempt failed like the one before; reads the history once per attempt."""
         state = self._seen[task_id]
         if state.attempt < 2 or state.status != TaskStatus.FAILED or state.was_cancelled:
             return False
@@ -105,7 +105,7 @@ class ViewModel:
         return known[1]
 
     def elapsed(self, task_id: str) -> float | None:
-        """Seconds the task has been running, or took; None if it never ran."""
+        """Returns the seconds the task has been running, or took; None if it never ran."""
         state = self._seen.get(task_id, NEW)
         if state.is_running and state.started_at:
             try:
@@ -116,37 +116,37 @@ class ViewModel:
 
     @property
     def could_go_on(self) -> bool:
-        """Whether something could run, if an engine did."""
+        """True if a task could run, if an engine were running."""
         return self.source.engine is not EngineState.RUNNING and any(self.counts[shown] for shown in _STARTABLE)
 
     @property
     def budget(self) -> float | None:
-        """The cap in US dollars, if there is one."""
+        """The budget in US dollars, None if there is none."""
         return self.source.config.budget
 
     @property
     def wall_seconds(self) -> float:
-        """Seconds during which at least one task ran: the same for everybody who looks, whenever they do."""
+        """Seconds during which at least one task ran; the same for all viewers, at any time."""
         return self._time.wall(self.now)
 
     @property
     def work_seconds(self) -> float:
-        """Seconds of work of all attempts."""
+        """Seconds of work, summed over all attempts."""
         return self._time.work(self.now)
 
     @property
     def run_seconds(self) -> float:
-        """Seconds since the run began, with all its pauses; frozen when nothing is at work any more."""
+        """Seconds since the run began, including pauses; frozen once no task is running."""
         project = self.source.project_state
         try:
             began = seconds(project.started_at) if project.started_at else self.began
-            ended = self._last_end() or project.completed_at  # which is renewed when a finished run is opened again
+            ended = self._last_end() or project.completed_at  # renewed when a finished run is reopened
             return max(0.0, (seconds(ended) if ended else self.now) - began)
         except ValueError:  # another program may have written the state
             return 0.0
 
     def _last_end(self) -> str | None:
-        """When the last task ended, if nobody goes on with the run."""
+        """Returns when the last task ended; None while the run continues."""
         if self.source.engine is EngineState.RUNNING or self.rollups.project.running:
             return None
         if self._ended[0] != self.source.rev:
@@ -154,21 +154,21 @@ class ViewModel:
         return self._ended[1] or None
 
     def eta(self) -> float | None:
-        """Seconds the heaviest chain of unfinished tasks needs at least; O(tasks), so ask seldom."""
+        """Returns the least seconds that the longest chain of unfinished tasks needs; O(tasks), so call it rarely."""
         state = State(run=self.source.run, project=self.source.project_state, tasks=self._seen)
         return Snapshot.of(self.cascade, state, self.source.jobs, self.now).critical_path_left
 
     def recall(self) -> None:
-        """Put what happened before we looked in front of the events, as far as it is on record; once."""
+        """Insert recorded events from before this view started in front of the others; once."""
         if not self._recalled:
             self._recalled = True
             before = self.events[0].rev if self.events else self.source.rev + 1
             self.events.extendleft(reversed(self.source.past(before, _EVENTS_KEPT - len(self.events))))
 
-    # taking in
+    # applying updates
 
     def apply(self, update: Update, now: float) -> Dirty:
-        """Take in an update; returns what must be drawn again."""
+        """Apply an update; returns what must be redrawn."""
         self.now = now
         self.stopping &= self.source.engine is EngineState.RUNNING
         self._count_minute()
@@ -185,7 +185,7 @@ class ViewModel:
         return Dirty(frozenset(dirty), header=bool(dirty or update.events or update.engine_changed))
 
     def _add_ended(self, events: Iterable[Event]) -> None:
-        """Attempts that ended: an event tells each of them, a state only the last one."""
+        """Add the times of ended attempts: events contain every one of them, the state only the last."""
         for event in events:
             if event.task is not None and (ended := event.patch.get("completed_at")):
                 self._time.ended(event.task, ended, event.patch.get("elapsed") or 0.0)
