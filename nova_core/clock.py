@@ -31,3 +31,13 @@ def seconds(stamp: str) -> float:
     """Seconds since the epoch of an ISO 8601 stamp; a stamp without a zone is UTC. Raises `ValueError`."""
     when = datetime.fromisoformat(stamp)
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def local_time(stamp: str, now: float) -> str:
+    """`15:00` in the local zone, with the date on another day than `now` (seconds since the epoch); "" for no stamp."""
+    try:
+        when = datetime.fromtimestamp(seconds(stamp)).astimezone()
+    except (ValueError, OverflowError, OSError):  # another program may have written it
+        return ""
+    today = datetime.fromtimestamp(now).astimezone().date()
+    return when.strftime("%H:%M" if when.date() == today else "%Y-%m-%d %H:%M")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-ABOUT = """Open the full-screen interface on a plan and run it: its tasks start at once.
+ABOUT = """Run a plan in the full-screen interface. Its tasks start at once.
 
-Every task starts when its dependencies are done, as many at once as allowed. Done tasks are not run again.
-A run of the plan that goes on already, in the background or elsewhere, is joined. q leaves, ? shows the keys.
+Tasks start when their dependencies are done, in parallel. Done tasks do not run again. If an engine is already
+running the plan, the interface opens on that run. q leaves, ? shows the keys.
 
 \b
 Examples:  nova-tui
@@ -16,7 +16,7 @@ Examples:  nova-tui
            nova-tui -n                       what would run; starts nothing
            nova-tui demo                     a small plan that needs no keys, in ./nova-demo (nova-tui demo --help)
 
-To look without starting anything: nova check PLAN shows what is in a plan, nova attach opens the interface on a run.
+To look without starting anything, use nova check PLAN for a plan, or nova attach for a run.
 """
 
 
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def enter() -> None:
-    """Run `main` and leave at once, as `nova` does."""
+    """Run `main` and exit at once, as `nova` does."""
     from nova_core.__main__ import leave
 
     leave(main())

@@ -1,4 +1,4 @@
-"""What keys do to tasks and to the run: each asks first if it cannot be undone, and sends one command."""
+"""What keys do to tasks and to the run: each confirms first if it cannot be undone, and sends one command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from nova_core.command import Command, CommandKind
 from nova_core.model import is_safe_id
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.watch.allowed import AT_WORK, FITS, OF_THE_RUN, OVER, is_allowed
 from nova_core.watch.source import EngineState
 from nova_tui import outside
@@ -42,7 +42,7 @@ class RunActions(App[QuitChoice]):
         Binding("R", "reject", "Reject", id="task.reject"),
         Binding("p", "pause", "Pause", id="run.pause"),
         Binding("p", "resume", "Resume", id="run.resume"),
-        Binding("p", "go_on", "Go on", id="run.go_on"),
+        Binding("p", "go_on", "Continue", id="run.go_on"),
         Binding("C", "control", "Take control", id="run.control"),
         Binding("r,x,X,s,a,R,p,plus,minus", "only_looking", "", show=False, id="run.looking"),
         Binding("plus", "workers(1)", "More workers", show=False, id="run.more"),
@@ -59,7 +59,7 @@ class RunActions(App[QuitChoice]):
 
     @property
     def front(self) -> RunScreen:
-        """The screen of the run in front, or behind the question that is asked."""
+        """The screen of the run in front, or behind a question."""
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, RunScreen))
 
     @property
@@ -105,7 +105,7 @@ class RunActions(App[QuitChoice]):
         self.model.source.send(Command(kind, ids, text=text, kill=kill))
 
     def action_retry(self) -> None:
-        """Try again; what was completed only after a question, as its result is thrown away."""
+        """Retry; a done task only after a question, as its result is discarded."""
         task_id = self.target
         if task_id is None or not self.can("retry"):
             return
@@ -114,7 +114,7 @@ class RunActions(App[QuitChoice]):
         elif fed := self._fed(task_id):
             self._ask_rerun(task_id, fed)
         else:
-            self._confirm(f"Run {self._label(task_id)} again?", "it is completed already", CommandKind.RETRY, task_id)
+            self._confirm(f"Run {self._label(task_id)} again?", "it is already done", CommandKind.RETRY, task_id)
 
     def _fed(self, task_id: str) -> list[str]:
         """What depends on the task, directly or not, and is over; in the order of the plan."""
@@ -132,24 +132,24 @@ class RunActions(App[QuitChoice]):
         self.push_screen(RerunScreen(task_id, self.model.cascade.tasks[task_id].name, fed), answer)
 
     def action_cancel(self) -> None:
-        """End the worker, with time to tidy up."""
+        """Stop the worker, with a grace period."""
         self._end(kill=False)
 
     def action_kill(self) -> None:
-        """End the worker at once."""
+        """Kill the worker at once."""
         self._end(kill=True)
 
     def _end(self, *, kill: bool) -> None:
         task_id = self.target
         if task_id is None or not self.can("kill" if kill else "cancel"):
             return
-        state, how = self.model.task(task_id), "killed at once" if kill else "asked to end, then killed"
-        worker = f"its worker (pid {state.pid}) and all it started are {how}" if state.pid else "it does not run again"
+        state, how = self.model.task(task_id), "killed at once" if kill else "stopped, then killed"
+        worker = f"its worker (pid {state.pid}) and all its processes are {how}" if state.pid else "it will not run"
         question = f"{'Kill' if kill else 'Cancel'} {self._label(task_id)}?"
         self._confirm(question, worker, CommandKind.CANCEL, task_id, kill=kill)
 
     def action_skip(self) -> None:
-        """Count the task as done without running it."""
+        """Mark the task as done without running it."""
         task_id = self.target
         if task_id is not None and self.can("skip"):
             dag = self.model.cascade.dag
@@ -163,7 +163,7 @@ class RunActions(App[QuitChoice]):
             self.send(CommandKind.APPROVE, task_id)
 
     def action_reject(self) -> None:
-        """Refuse the work of the task, with a reason."""
+        """Reject the work of the task, with a reason."""
         task_id = self.target
         if task_id is None or not self.can("reject"):
             return
@@ -173,7 +173,7 @@ class RunActions(App[QuitChoice]):
             if reason is not None:
                 self.send(CommandKind.REJECT, task_id, text=reason)
 
-        self.push_screen(AskScreen(f"Why is {self._label(task_id)} rejected?", hint="may be left empty"), answer)
+        self.push_screen(AskScreen(f"Why is {self._label(task_id)} rejected?", hint="optional"), answer)
 
     def _confirm(self, question: str, told: str, kind: CommandKind, task_id: str, *, kill: bool = False) -> None:
         from nova_tui.screens.confirm import ConfirmScreen
@@ -190,29 +190,29 @@ class RunActions(App[QuitChoice]):
     # the run
 
     def action_control(self) -> None:
-        """From looking to acting."""
+        """Take control."""
         self.model.source.read_only = False
         self.refresh_bindings()
-        self.notify("in control: the keys act on this run now", markup=False)
+        self.notify("in control: keys now act on this run", markup=False)
 
     def action_only_looking(self) -> None:
-        """A key that would act: say how it can."""
+        """Say how to take control, for a key that acts."""
         self.notify(LOOKING, markup=False)
 
     def action_pause(self) -> None:
-        """Start nothing new."""
+        """Start no new tasks."""
         self.send(CommandKind.PAUSE)
 
     def action_resume(self) -> None:
-        """Go on."""
+        """Start tasks again."""
         self.send(CommandKind.RESUME)
 
     def action_go_on(self) -> None:
-        """Run what is left."""
+        """Run the remaining tasks."""
         self.model.source.go_on()
 
     def action_workers(self, step: int) -> None:
-        """One worker more or less; who only follows a run does not know how many there are, and is asked."""
+        """One worker more or less; a viewer does not know their number, and is asked."""
         jobs = self.model.source.jobs
         if jobs:
             self.send(CommandKind.JOBS, text=str(max(1, jobs + step)))
@@ -226,7 +226,7 @@ class RunActions(App[QuitChoice]):
         self.push_screen(AskScreen("How many workers?", check=_is_count), answer)
 
     def action_interrupt(self) -> None:
-        """Copy what is selected with the mouse; else stop the run gracefully, and once more, kill what is left."""
+        """Copy the selection of the mouse, or stop the run gracefully; pressed again, kill the remaining workers."""
         if selected := self.screen.get_selected_text():
             self._copy(selected)
             self.screen.clear_selection()
@@ -234,11 +234,11 @@ class RunActions(App[QuitChoice]):
         source = self.model.source
         if source.engine is not EngineState.RUNNING or source.read_only:
             here = "quits" if self.screen is self.screen_stack[0] else "goes back"
-            self.notify(f"nothing is running here: q {here}", markup=False)
+            self.notify(f"no task is running here: q {here}", markup=False)
             return
         running = ", ".join(self.at_work()[:6]) or "no worker"
         again = self.model.stopping
-        said = f"stopping: killing {running}" if again else f"stopping: ending {running}; ctrl+c again kills"
+        said = f"killing {running}" if again else f"stopping {running}; ctrl+c again kills"
         self.send(CommandKind.STOP, kill=again)
         self.model.stopping = True
         self.notify(said, severity="warning", markup=False)
@@ -275,7 +275,7 @@ class RunActions(App[QuitChoice]):
         if task_id is None or not is_safe_id(task_id):
             return
         path = self.model.source.project.latest_log(task_id)
-        problem = outside.open_in_pager(self, path) if path.is_file() else "there is no log yet"
+        problem = outside.open_in_pager(self, path) if path.is_file() else "no log yet"
         if problem:
             self.notify(problem, severity="warning", markup=False)
 
@@ -284,7 +284,7 @@ class RunActions(App[QuitChoice]):
         return not self.model.source.read_only and (self.target is not None or self.front.STANDS_FOR)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only keys that do something now are shown and work; those that are for other tasks are told apart (None)."""
+        """Only keys that do something now are shown and work; None for those that fit other tasks."""
         if action in COPIES and hasattr(self, "model") and not self.can(action) and self.front.STANDS_FOR:
             return None
         if action in FITS and hasattr(self, "model") and not self.can(action) and self._on_tasks():

@@ -66,7 +66,7 @@ def split_sgr(text: str) -> list[Segment]:
 def line_segments(raw: bytes, length: int) -> list[Segment]:
     """The line that `raw` holds, or begins: at most `MAX_LINE` bytes of it, and how many of its `length` are missing.
 
-    Where the log's limit has freed its middle there are NULs: they are told, not shown.
+    Where the log's limit has freed its middle there are NULs: their number is shown instead.
     """
     if raw and not raw.strip(b"\0"):
         return [Segment(f"[{length:,} empty bytes: cut by the log limit]", _DIM)]

@@ -21,6 +21,7 @@ from textual.screen import Screen
 
 from nova_core.clock import Clock
 from nova_core.console.summary import counts_text
+from nova_core.runs.words import RunWord
 from nova_core.state.events import EventKind
 from nova_core.watch.source import EngineState, Source, go_on_line
 from nova_core.watch.view_model import ViewModel
@@ -32,6 +33,7 @@ from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
 from nova_tui.screens.main import MainScreen
 from nova_tui.toasts import Toast, Toaster, Weight
+from nova_tui.views.header import state_of
 from nova_tui.views.line import plain, shorten
 
 __all__ = ["NovaApp", "QuitChoice"]
@@ -45,8 +47,8 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 class NovaApp(RunActions):
     """Shows `source`. Its return value is a `QuitChoice`, or None where there was nothing to choose.
 
-    `ended_by` is the signal that ended it, if one did. Raises `UsageError` for an unknown theme, `InputError` for keys
-    of one's own that cannot be read.
+    `ended_by` is the signal that ended it, if one did. Raises `UsageError` for an unknown theme, `InputError` for a
+    file of keys that is not valid.
     """
 
     TITLE = "Nova"
@@ -100,11 +102,11 @@ class NovaApp(RunActions):
         return self.main
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """The last line of defence comes last; always the same instance, as strips are kept by it."""
+        """The last line of defence comes last; always the same instance, as strips are cached by it."""
         return [*super().get_line_filters(), SAFE]
 
     def get_driver_class(self) -> type[Driver]:
-        """The one that outlives its terminal."""
+        """The driver that outlives its terminal."""
         return compat.lasting(super().get_driver_class())
 
     @property
@@ -115,29 +117,29 @@ class NovaApp(RunActions):
     # from start to end
 
     def on_mount(self) -> None:
-        """Begin to run, or to follow; end as asked by a signal."""
+        """Start the run, or follow it; end on a signal."""
         loop = asyncio.get_running_loop()
         for number in _ENDING:
             with suppress(NotImplementedError, ValueError, RuntimeError):  # not the main thread
                 loop.add_signal_handler(number, self.end_by, number)
         self.source.start()
         if self.model.could_go_on:
-            self.show(Toast("Not running", self._way_on(), "warning"))
+            self.show(Toast(RunWord.NO_ENGINE.capitalize(), self._way_on(), "warning"))
         self.pump.start()
         self.call_after_refresh(_collect_again)
 
     def end_by(self, number: int) -> None:
-        """A signal asks to end: Textual alone would leave the terminal as it is."""
+        """A signal ends the app: Textual alone would not restore the terminal."""
         self.ended_by = self.ended_by or number
         self.exit()
 
     @property
     def failure(self) -> Exception | None:
-        """The mistake of ours that ended the app, if one did."""
+        """The bug that ended the app, if one did."""
         return compat.failure(self)
 
     def _print_error_renderables(self) -> None:
-        """Whoever ran the app says what happened, in a line; a traceback goes to a file."""
+        """The caller reports what happened, in one line; a traceback goes to a file."""
         compat.keep_quiet(self)
 
     # what is new
@@ -148,12 +150,12 @@ class NovaApp(RunActions):
         dirty = self.model.apply(update, self.clock.now())
         if self.front.is_gone:
             self._to_main()
-            self.notify("the plan no longer has what was shown here", severity="warning", markup=False)
+            self.notify("what was shown here is no longer in the plan", severity="warning", markup=False)
         self.front.take(dirty, tick)
         new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)
         if update.engine_changed:
-            compat.forget_toasts(self, compat.shown_toasts(self))  # what they say of the run may not be true any more
+            compat.forget_toasts(self, compat.shown_toasts(self))  # they may no longer be true
             new += self._engine_news()
         shown = self._toaster.take(new, self.clock.monotonic(), 1 if self._is_small else toasts.SHOWN)
         for toast in [*shown, *map(toasts.of_notice, update.notices)]:
@@ -161,7 +163,7 @@ class NovaApp(RunActions):
         return len(dirty.tasks) + len(update.notices) + (1 if dirty.everything else 0)
 
     def _engine_news(self) -> list[Toast]:
-        """The engine ended: the summary comes up, once, if nothing else is in front."""
+        """The toast for an engine that has ended."""
         source = self.source
         if source.engine is EngineState.CRASHED:
             return [Toast("The engine failed", shorten(source.error, 300), "error")]
@@ -171,23 +173,23 @@ class NovaApp(RunActions):
         self._ran = False
         if not ran and project.completed == project.total:  # it was over before
             return []
-        told = f"{counts_text(project)}; "
+        told = f"{counts_text(self.model.counts)}; "
         if self.model.could_go_on:
-            title = "Stopped" if source.was_stopped else "Not running any more"
+            title = state_of(self.model).capitalize()
             return [Toast(title, told + self._way_on(), "warning")]
         if not ran:
-            return [Toast("Nothing to start", told + "r on a failed task tries it again", "warning")]
-        ways = "! shows what failed, S the summary" if project.failed else "S shows the summary"
+            return [Toast("Nothing to start", told + "r retries a failed task", "warning")]
+        ways = "! shows failed tasks, S the summary" if project.failed else "S shows the summary"
         severity: toasts.Severity = "error" if project.failed else "information"
-        return [Toast("The run is over", told + ways, severity)]
+        return [Toast(state_of(self.model).capitalize(), told + ways, severity)]
 
     def _way_on(self) -> str:
-        """How to have an engine run what is left."""
-        keys = "C takes control, then p goes on" if self.source.read_only else "p goes on"
+        """How to run the remaining tasks."""
+        keys = "C takes control, then p continues" if self.source.read_only else "p continues"
         return f"{keys}; in a shell: {plain(go_on_line(self.source.project_state.cascade_file))}"
 
     def show(self, toast: Toast) -> None:
-        """Show it, unless the screen says it already, and tell the terminal if that is wanted."""
+        """Show it, unless the screen already says it, and notify the terminal if that is wanted."""
         in_view = toast.severity == "error" and toast.task is not None and toast.task == self.target
         if not in_view:
             self.notify(toast.text, title=toast.title, severity=toast.severity, markup=False)
@@ -199,7 +201,7 @@ class NovaApp(RunActions):
         return self.size.width < _NARROW or self.size.height < _LOW
 
     def on_notify(self, event: Notify) -> None:
-        """A toast comes: others make way for it; on a small screen it is all there is, in one line."""
+        """Show a toast; others make way for it. A small screen has one, in one line."""
         new, shown = event.notification, compat.shown_toasts(self)
         if not self._is_small:
             compat.forget_toasts(self, toasts.making_way(new, shown))
@@ -227,20 +229,20 @@ class NovaApp(RunActions):
         self.push_screen(HelpScreen.of(self.screen))
 
     def action_command_palette(self) -> None:
-        """What can be done and where one can go, by words."""
+        """Actions and places, by name."""
         from textual.command import CommandPalette
 
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="actions, tasks, themes", id="--command-palette"))
 
     def action_stay_awake(self) -> None:
-        """A stopped interface would stop its engine: say how to get the shell back instead."""
+        """A suspended interface would suspend its engine: say how to get the shell back instead."""
         engine = self.source.owns_engine and self.source.engine is EngineState.RUNNING
-        way = "q, then l, leaves the workers running" if engine else "q leaves"
+        way = "q, then l, keeps the workers running" if engine else "q leaves"
         self.notify(f"not ctrl+z: {way}", markup=False)
 
     async def action_quit(self) -> None:
-        """Leave; while workers depend on this process, ask what is to become of them."""
+        """Leave; while workers depend on this process, ask what to do with them."""
         alive = self.source.owns_engine and self.source.engine is EngineState.RUNNING
         if not alive:
             self.exit()
@@ -271,7 +273,7 @@ class NovaApp(RunActions):
 
 
 def _collect_again() -> None:
-    """After the first paint: what is there stays, so the collector need not look at it again."""
+    """After the first paint, exclude everything from garbage collection: it stays."""
     gc.freeze()
     gc.enable()
 

@@ -1,4 +1,4 @@
-"""What is chosen before the interface opens and when it is left."""
+"""The choices before the interface opens and when it is left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class QuitChoice(StrEnum):
-    """What is to become of the workers when the interface is left."""
+    """What to do with the workers when the interface is left."""
 
     LEAVE = "leave"
     STOP = "stop"

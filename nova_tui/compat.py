@@ -1,4 +1,4 @@
-"""The private parts of Textual that Nova leans on, in one place, with a test that tells when they move."""
+"""The private parts of Textual that Nova leans on, in one place, with a test that fails when they change."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def failure(app: App[Any]) -> Exception | None:
 
 
 def keep_quiet(app: App[Any]) -> None:
-    """Textual would print a traceback with every local variable on exit: whoever runs the app reports what happened."""
+    """Textual would print a traceback with all local variables on exit: the caller of the app reports the error."""
     app._exit_renderables.clear()
 
 
@@ -60,7 +60,7 @@ async def hand_out(app: App[Any], event: events.Key) -> None:
     """Give a key to the screen in front, and return when all it does is done.
 
     Textual queues it with the widget that has the keys when it arrives: of keys typed in a burst, those after one that
-    opens or closes a screen would be lost, or act where nobody meant them.
+    opens or closes a screen would be lost, or act on the wrong screen.
     """
     app.app_focus = True
     front = app.screen
@@ -90,7 +90,7 @@ def strips(app: App[Any]) -> list[Strip]:
 
 
 class LastingFile:
-    """A terminal to write to that may go away: then words go nowhere.
+    """A terminal that may go away: then output is discarded.
 
     Textual's writer thread would end with the first error; its queue would fill, and the event loop wait for ever.
     """
@@ -99,12 +99,12 @@ class LastingFile:
         self._file = file
 
     def write(self, text: str) -> None:
-        """Write, if there is still somebody."""
+        """Write, if the terminal is still there."""
         with suppress(OSError):
             self._file.write(text)
 
     def flush(self) -> None:
-        """Bring it there, if there is still somebody."""
+        """Flush, if the terminal is still there."""
         with suppress(OSError):
             self._file.flush()
 
@@ -115,10 +115,10 @@ class LastingFile:
 
 @cache
 def lasting(driver: type[Driver]) -> type[Driver]:
-    """The driver, with a terminal that may go away, and that starts anew only after it was suspended.
+    """The driver, with a terminal that may go away, and that starts again only after it was suspended.
 
-    The kernel sends SIGCONT along with SIGHUP, and anybody may send it: Textual would then take the modes of its own
-    screen for those to restore at the end.
+    The kernel sends SIGCONT along with SIGHUP, and any process may send it: Textual would then restore the modes of its
+    own screen at the end.
     """
 
     class Lasting(driver):  # type: ignore[misc, valid-type]

@@ -1,4 +1,4 @@
-"""Marks, bars and sparklines, each with an ASCII form; what a mark means is never told by its colour alone."""
+"""Marks, bars and sparklines, each with an ASCII form; a colour never carries the meaning alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 from textual.content import Content
 
-from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Shown
+from nova_core.runs.words import ASCII_GLYPHS, GLYPHS, Shown
 
 
 class Chars(msgspec.Struct, frozen=True):
@@ -90,7 +90,7 @@ def glyph(shown: Shown) -> str:
 
 
 def style_of(shown: Shown) -> str:
-    """The style of a status, in the words of the theme."""
+    """The style of a status, in the terms of the theme."""
     return _STYLES[shown]
 
 

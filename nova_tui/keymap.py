@@ -1,4 +1,4 @@
-"""Keys of one's own: `keys.yaml` gives bindings, by their id, other keys."""
+"""Your own keys: `keys.yaml` assigns other keys to the ids of bindings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def bindings() -> dict[str, list[Binding]]:
 def load_keys(path: Path, *, must_exist: bool) -> dict[str, str]:
     """Keys by id of binding: `task.retry: R,f5`. A file that is missing changes nothing, unless it must exist.
 
-    Raises `InputError` with file, line and hint for what is no such file.
+    Raises `InputError` with file, line and hint for a file that is not valid.
     """
     if not must_exist and not path.exists():
         return {}
@@ -52,9 +52,9 @@ def load_keys(path: Path, *, must_exist: bool) -> dict[str, str]:
     for name, keys in document.data.items():
         if name not in known:
             near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "`?` in the interface and docs/tui.md list them"
-            raise InputError([document.problem((name,), f"nothing is called {name}", hint)])
+            hint = f"did you mean {near[0]}?" if near else "find the ids in docs/tui.md, or with `?` in the interface"
+            raise InputError([document.problem((name,), f"no binding has the id {name}", hint)])
         if not isinstance(keys, str) or not keys.strip(" ,"):
-            raise InputError([document.problem((name,), f"{name} needs keys", "such as r, ctrl+r or f5")])
+            raise InputError([document.problem((name,), f"{name} needs keys", "write keys such as r, ctrl+r or f5")])
         keymap[name] = ",".join(key.strip() for key in keys.split(",") if key.strip())
     return keymap

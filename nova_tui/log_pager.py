@@ -24,14 +24,14 @@ class Place(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row as text; `part` above 0 goes on with the line of the row before."""
+    """One row as text; `part` above 0 continues the line of the row before."""
 
     place: Place
     segments: list[Segment]
 
 
 class LogPager:
-    """Rows of an index for a window `width` cells wide. Rows are cached; a line that grows is made anew."""
+    """Rows of an index for a window `width` cells wide. Rows are cached; a line that grows is drawn again."""
 
     def __init__(self, index: LogIndex) -> None:
         self.index = index
@@ -138,7 +138,7 @@ class SeenTimes:
         self.start(0)
 
     def start(self, size: int) -> None:
-        """Begin with a log of `size` bytes of which nobody knows since when they are there."""
+        """Begin with a log of `size` bytes whose times are unknown."""
         self._first = size
         self._sizes: list[int] = []
         self._times: list[float] = []

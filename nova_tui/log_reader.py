@@ -61,7 +61,7 @@ class LogReader:
         self._to_end()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.index.close()
 
     # what comes
@@ -81,7 +81,7 @@ class LogReader:
         return True
 
     def _renew(self) -> bool:
-        """Another file has the log's name: go there if nobody is reading the old one."""
+        """Another file has the log's name: go there unless the old one is being read."""
         if not self.following and self.index.is_open:
             changed = not self.renewed
             self.renewed = True

@@ -1,4 +1,4 @@
-"""Searching a log of any size in slices, so that whoever asks stays awake between them."""
+"""Searching a log of any size in slices, so that the caller can do other work in between."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Needle:
 
 
 class Tally:
-    """The lines of a log that hold a text, in order, found one step after the other; `advance` goes on where the log
+    """The lines of a log that hold a text, in order, found one step after the other; `advance` continues where the log
     has grown. There is none of a log that is too long to be read for it, and it ends at `MOST` lines.
     """
 

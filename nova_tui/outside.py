@@ -1,4 +1,4 @@
-"""What leaves the app: text to the clipboard, a log to the person's pager."""
+"""What leaves the app: text to the clipboard, a log to the user's pager."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nova_core.text import clean
 
 
 def copy(app: App[Any], text: str, file: Path | None, kind: str = "") -> str:
-    """Copy `text` through the terminal (OSC 52) and into `file`, for terminals that refuse; a line that says so, and
-    what `kind` of text it is."""
+    """Copy `text` through the terminal (OSC 52) and, as not every terminal supports that, into `file`; returns a line
+    about it, with the `kind` of text."""
     if not text:
         return "there is nothing to copy"
     count = text.count("\n") + 1
@@ -27,7 +27,7 @@ def copy(app: App[Any], text: str, file: Path | None, kind: str = "") -> str:
     try:
         _write(file, text)
     except OSError as error:
-        return f"copied {what}; {file.name} could not be written: {error.strerror}"
+        return f"copied {what}; cannot write {file.name}: {error.strerror}"
     return f"copied {what}; also in {clean(str(Path(file.parent.name, file.name)))}"
 
 
@@ -50,13 +50,13 @@ def pager_command(path: Path, pager: str) -> list[str]:
 
 
 def open_in_pager(app: App[Any], path: Path) -> str:
-    """Show a file in `$PAGER` while the app waits; empty, or one line telling why it could not be done."""
+    """Show a file in `$PAGER` while the app waits; empty, or one line with the reason why not."""
     import subprocess
 
     try:
         command = pager_command(path, os.environ.get("PAGER", ""))
     except ValueError as error:
-        return f"$PAGER cannot be understood: {error}"
+        return f"$PAGER is not valid: {error}"
     # ctrl+c belongs to the pager. A handler, since an ignored signal would stay ignored in the pager.
     try:
         with app.suspend():
@@ -66,7 +66,7 @@ def open_in_pager(app: App[Any], path: Path) -> str:
             finally:
                 signal.signal(signal.SIGINT, before)
     except SuspendNotSupported:
-        return "this terminal cannot be handed to a pager"
+        return "this terminal cannot run a pager"
     except OSError as error:
         return f"{clean(command[0])}: {error.strerror}; set PAGER to a program that is installed"
     return ""

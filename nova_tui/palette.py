@@ -18,7 +18,7 @@ _MOST = 50  # hits; a longer list would only be scrolled
 
 
 class NovaCommands(Provider):
-    """Finds by words, all of which must be there; names are shown as they are, never read as markup."""
+    """Finds entries that have all words; names are shown unchanged, never read as markup."""
 
     async def discover(self) -> Hits:
         """What there is before anything is typed: the actions."""
@@ -65,5 +65,5 @@ class NovaCommands(Provider):
 
 
 def _offered(name: str) -> bool:
-    """Whether one would look for it: not what moves the cursor, nor the palette itself."""
+    """Whether it is worth an entry: not what moves the cursor, nor the palette itself."""
     return bool(name) and not name.startswith("move.") and name != "app.palette"

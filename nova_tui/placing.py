@@ -1,28 +1,28 @@
-"""Where the cursor goes by itself: to what is at work when a run begins, to the first failure when it is over."""
+"""Where the cursor goes by itself: to a running task when a run begins, to the first failure when it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.watch.allowed import AT_WORK
 from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 
 
 class Placing:
-    """Tells once per begin and once per end of a run where the cursor should go; never to who has moved it."""
+    """Says once per start and once per end of a run where the cursor should go; never after a key was pressed."""
 
     def __init__(self, model: ViewModel) -> None:
         self._model = model
         self._begun = self._ended = self._touched = False
 
     def moved(self) -> None:
-        """Somebody moved the cursor, or pressed another key: it is theirs from now on."""
+        """The user moved the cursor or pressed another key: it stays from now on."""
         self._begun = self._touched = True
 
     def returned(self) -> None:
-        """Somebody comes back from another screen: the cursor is where it was left."""
+        """Back from another screen: the cursor stays where it was."""
         self._ended = self._is_over
 
     def wanted(self, ids: Callable[[], Sequence[str]], selected: str | None) -> str | None:

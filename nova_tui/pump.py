@@ -1,4 +1,4 @@
-"""The one timer: takes news from the source to the screens, as often as the machine and the terminal can bear."""
+"""The one timer: takes changes from the source to the screens, as often as the machine and the terminal allow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pace:
 class Pump:
     """Calls `look(tick)` again and again; `tick` says that a second is over. `look` returns how much changed.
 
-    While frames wait for a slow terminal nothing is looked at: each would make the queue longer, and a full queue stops
+    While frames wait for a slow terminal nothing is polled: each would make the queue longer, and a full queue stops
     the keys.
     """
 

@@ -1,17 +1,17 @@
-"""Which key fits which task, and what to say where one does not: a key that does nothing must not be silent."""
+"""What to say where a key does not fit a task: a key that does nothing must not be silent."""
 
 from __future__ import annotations
 
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.watch.allowed import FITS
 from nova_core.watch.view_model import ViewModel
 from nova_tui.views.line import plain
 
-LOOKING = "looking only: C takes control"
+LOOKING = "view only: C takes control"
 COPIES = ("copy_id", "copy_log")
-_ALL = "; nova run --fresh runs all again"
+_ALL = "; nova run --fresh runs everything again"
 _NOTHING = {
-    "retry": "nothing to try again",
+    "retry": "nothing to retry",
     "cancel": "nothing to cancel",
     "kill": "nothing to kill",
     "skip": "nothing to skip",
@@ -30,26 +30,25 @@ _INSTEAD = {
     ("kill", Shown.APPROVAL): "R rejects it",
 }
 _WORDS = {
-    Shown.COMPLETED: "is done",
-    Shown.APPROVAL: "waits for approval",
+    Shown.APPROVAL: "needs approval",
     Shown.VERIFYING: "is being checked",
     Shown.FAILED: "has failed",
     Shown.CANCELLED: "was cancelled",
-    Shown.RETRYING: "is about to be tried again",
+    Shown.RETRYING: "is retrying",
 }
 
 
 def refusal(model: ViewModel, action: str, task_id: str | None) -> str:
-    """Why the key of an action does nothing to the task, and which one would; empty if it is none of these keys."""
+    """Why a key does not apply to the task, and which one does; empty for other keys."""
     if action in COPIES and task_id is None:
-        return "nothing to copy here: choose a task, and y copies its id, Y the path of its log"
+        return "choose a task first: y copies its id, Y the path of its log"
     if action not in FITS:
         return ""
     if task_id is None:
-        return "choose a task: this key is for one of them" + (_ALL if action == "retry" else "")
+        return "choose a task first" + (_ALL if action == "retry" else "")
     shown = model.shown(task_id)
     instead = _INSTEAD.get((action, shown), _NOTHING[action])
     if action == "retry" and shown is Shown.BLOCKED:
         causes = model.task(task_id).blocked_by
-        instead = f"r on {plain(causes[0])} frees it" if causes else f"it lacks {plain(model.task(task_id).missing[0])}"
+        instead = f"press r on {plain(causes[0])}" if causes else f"missing: {plain(model.task(task_id).missing[0])}"
     return f"{plain(task_id)} {_WORDS.get(shown, f'is {shown.value}')}: {instead}"

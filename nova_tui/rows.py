@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from nova_core.parser import Cascade
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_tui.views.members import Place, named
 
 Keep = Callable[[str], bool]
@@ -33,7 +33,7 @@ _KEPT = {
 
 
 def kept(shown: Filter) -> frozenset[Shown]:
-    """The words of tasks that a filter keeps."""
+    """The states of tasks that a filter keeps."""
     return frozenset(_KEPT.get(shown, Shown))
 
 
@@ -106,7 +106,7 @@ class Outline:
         return [branch.row, *rows] if rows or keep is None else []
 
     def parents(self) -> list[Row]:
-        """Every row that others can be below, but the root."""
+        """Every row that can have rows below it, except the root."""
         found = []
         for branch in self._branches:
             found += [row for row in (branch.row, *(group.row for group in branch.groups)) if row is not None]
@@ -135,7 +135,7 @@ def find_row(rows: Sequence[Row], place: Place) -> int | None:
 
 
 class Finder:
-    """Searches tasks by the words of their ids and names; all words must be there, whatever their case."""
+    """Searches tasks by words of their ids and names; all words must match, in any case."""
 
     def __init__(self, ids: Sequence[str], names: Iterable[str]) -> None:
         self._ids = ids

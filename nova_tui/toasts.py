@@ -1,4 +1,4 @@
-"""What is worth a word on the screen: milestones, failures and what needs a person; many at once become one."""
+"""Notices: milestones, failures and tasks that need approval; many at once become one."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ def of_event(event: Event) -> Toast | None:
     text = event.message
     if event.kind is EventKind.TASK_FAILED and event.task:
         if event.patch.get("reason") == "cancelled":
-            return None  # somebody asked for it
+            return None  # it was asked for
         said = shorten(failure_text(event.patch.get("reason"), event.patch.get("error")), _WIDTH // 2)
         text = f"{event.task}: {said}{blocks_text(event)}"
     if event.kind is EventKind.TASK_WAITING and event.task:
-        text = f"{event.task} is done and waits for your approval: go to it, then a approves, R rejects"
+        text = f"{event.task} needs approval: go to it, then a approves, R rejects"
     return Toast(title, shorten(text, _WIDTH), severity, event.task)
 
 
 def of_notice(notice: Notice) -> Toast:
     """The answer to a command."""
-    text = f"{notice.text}; nothing runs: p goes on" if notice.idle else notice.text
+    text = f"{notice.text}; no engine running: p continues" if notice.idle else notice.text
     return Toast("", shorten(text, _WIDTH), "information" if notice.ok else "warning", answer=True)
 
 
 class Toaster:
-    """Lets so many toasts of a moment through as fit on the screen, and gathers the others until the moment is over:
-    each is seen, for a moment at least. Pure.
+    """Lets through as many toasts at once as fit on the screen, and gathers the others for a short time, so that
+    each is seen. Pure.
 
     `now` is seconds of a clock that never goes back.
     """
@@ -80,7 +80,7 @@ class Toaster:
         self._held: list[Toast] = []
 
     def take(self, toasts: Iterable[Toast], now: float, most: int = SHOWN) -> list[Toast]:
-        """What to show now, `most` of them; call it also without toasts, as time brings those held back."""
+        """What to show now, `most` of them; call it also without toasts, as delayed ones become due."""
         kinds = _alike([*self._held, *toasts]) if self._held else [[toast] for toast in toasts]
         self._held = []
         if now - self._began >= WINDOW:
@@ -115,7 +115,7 @@ def _one(found: list[Toast]) -> Toast:
 
 
 class Weight(IntEnum):
-    """What a notice is worth: an answer to a key, which has no title; news; what waits for a person or has failed."""
+    """The rank of a notice: an answer to a key, which has no title; news; a task that needs approval or has failed."""
 
     ANSWER = 0
     NEWS = 1
@@ -123,7 +123,7 @@ class Weight(IntEnum):
 
 
 def weight(notice: Notification) -> Weight:
-    """What a notice is worth."""
+    """The rank of a notice."""
     if not notice.title:
         return Weight.ANSWER
     lasting = notice.severity == "error" or notice.title.startswith(_NEEDS_YOU)
@@ -131,8 +131,8 @@ def weight(notice: Notification) -> Weight:
 
 
 def making_way(new: Notification, shown: Sequence[Notification]) -> list[Notification]:
-    """What is shown (oldest first) and goes when `new` comes: the same text, an answer for an answer, and the oldest
-    of the news that are too many."""
+    """The shown toasts (oldest first) that `new` replaces: the same text, an answer for an answer, and the oldest
+    of too much news."""
     gone = [
         n
         for n in shown
@@ -145,7 +145,7 @@ def making_way(new: Notification, shown: Sequence[Notification]) -> list[Notific
 
 
 def sequence(how: str, toast: Toast, *, tmux: bool = False) -> str:
-    """The control sequence that tells the terminal, as `NOVA_NOTIFY` asks for; nothing for other words.
+    """The control sequence that notifies the terminal, as `NOVA_NOTIFY` says; empty for other values.
 
     tmux keeps such a sequence for itself unless it is wrapped (tmux(1), allow-passthrough).
     """

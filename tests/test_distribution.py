@@ -45,7 +45,7 @@ def test_a_distribution_runs_the_demo(kind: str, built: dict[str, Path], tmp_pat
     assert Path(where.strip()).is_relative_to(site)
     assert run(str(site / "bin/nova"), "--version", cwd=tmp_path, paths=str(site)) == f"nova {__version__}\n"
     told = run(str(site / "bin/nova-tui"), "demo", cwd=tmp_path, paths=str(site))
-    assert "14 completed" in told
+    assert "14/14 done" in told
     assert (tmp_path / "nova-demo/out/index.html").exists()
 
 

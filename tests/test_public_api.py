@@ -102,7 +102,7 @@ def test_the_orchestrator_is_a_program(
     assert done.returncode == code, done.stderr
     tasks = StateManager(tmp_path / "cascade_state.json").read_state()["tasks"]
     assert [tasks[task_id]["status"] for task_id in "AB"] == ["completed", "failed" if code else "completed"]
-    assert "A completed in" in done.stdout + done.stderr
+    assert "A done in" in done.stdout + done.stderr
     assert f"Test plan: {2 - code} completed" in done.stdout + done.stderr
 
 

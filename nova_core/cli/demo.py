@@ -33,7 +33,7 @@ def demo(
     """Run a small plan that needs no keys.
 
     14 tasks build a weather almanac in FOLDER, which is created. Run it again to continue an interrupted demo, or to
-    start a finished one over. A folder with other files in it is refused, and no file that is there is overwritten.
+    start a finished one over. A folder with other files is not accepted, and no existing file is overwritten.
 
     \b
     Examples:  nova demo
@@ -45,7 +45,9 @@ def demo(
     try:
         os.chdir(folder)
     except OSError as error:
-        raise EnvironmentProblem(f"{clean(folder)}: {error.strerror}", hint="nova demo FOLDER uses another") from None
+        raise EnvironmentProblem(
+            f"{clean(folder)}: {error.strerror}", hint="choose another with nova demo FOLDER"
+        ) from None
     typed = can_be_typed()
     os.environ["PATH"] = f"{own_folder()}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # this nova, and a python3
     project = here()
@@ -60,7 +62,7 @@ def own_folder() -> str:
 
 
 def can_be_typed() -> bool:
-    """Whether a shell finds `nova`: uv, which tells of itself in `UV`, has it on PATH only while it runs."""
+    """Whether a shell finds `nova`: uv, which sets `UV`, has it on PATH only while it runs."""
     path = os.environ.get("PATH", os.defpath)
     if "UV" in os.environ:
         path = os.pathsep.join(folder for folder in path.split(os.pathsep) if folder != own_folder())
@@ -87,7 +89,7 @@ def source_folder() -> Path:
 
 
 def write_demo(folder: Path) -> None:
-    """Make the folder a demo, writing what is missing; what is there stays.
+    """Make the folder a demo: write missing files, keep existing ones.
 
     Raises `UsageError` for a folder with other files, `EnvironmentProblem` where nothing can be written.
     """
@@ -95,7 +97,7 @@ def write_demo(folder: Path) -> None:
     try:
         if folder.exists() and not (is_demo(folder) or is_empty(folder)):
             raise UsageError(
-                f"{folder}: there is something else", hint="nova demo FOLDER uses another folder, and creates it"
+                f"{folder}: it has other files", hint="choose another with nova demo FOLDER folder, and creates it"
             )
         for name in FILES:
             path = folder / name
@@ -105,7 +107,7 @@ def write_demo(folder: Path) -> None:
                     file.write((source / name).read_bytes())
     except OSError as error:
         raise EnvironmentProblem(
-            f"{error.filename or folder}: {error.strerror}", hint="nova demo FOLDER uses another folder"
+            f"{error.filename or folder}: {error.strerror}", hint="choose another with nova demo FOLDER folder"
         ) from None
 
 

@@ -80,7 +80,7 @@ def python() -> Iterator[Finding]:
 
 
 def command() -> Iterator[Finding]:
-    """People and workers type `nova`: another project has a command of that name, and so has an older Nova."""
+    """`nova` on PATH must be this one: another project has a command of that name, and so has an older Nova."""
     found = shutil.which("nova")
     if found is None:
         return

@@ -1,4 +1,4 @@
-"""One run as it was asked for, from which the console and the interface make its engine."""
+"""One requested run, from which the console and the interface make its engine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from nova_core.orchestrator import Orchestrator
 
-NOT_PASSED = {"detach", "directory", "ui", "ascii_only", "theme"}  # what an engine without a face has no use for
+NOT_PASSED = {"detach", "directory", "ui", "ascii_only", "theme"}  # what an engine without an interface does not need
 
 
 class RunRequest(msgspec.Struct, frozen=True):
-    """A run: `arguments` are its command line for an engine without a face; `junit`, `summary` and `trace` are paths of
-    files to write when it is over."""
+    """A run: `arguments` are its command line for an engine without an interface; `junit`, `summary` and `trace` are
+    paths of files to write when it ends."""
 
     plan: str
     project: Project
@@ -44,18 +44,18 @@ class RunRequest(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
     def again(self) -> RunRequest:
-        """The same run, to go on with: what starting over forgot is not forgotten twice."""
+        """The same run, to continue: `--fresh` does not apply twice."""
         return msgspec.structs.replace(self, fresh=False, rerun_changed=False)
 
     def take_over(self, jobs: int) -> tuple[str, ...]:
-        """The command line of the engine that goes on with this run, which has begun, with `jobs` workers."""
+        """The command line of the engine that continues this run with `jobs` workers."""
         once = ("--fresh", "--rerun-changed", "--jobs=")
         kept = [word for word in self.arguments[2:] if not word.startswith(once)]
         return (*self.arguments[:2], f"--jobs={jobs}", *kept)
 
 
 def headless_arguments(context: typer.Context) -> tuple[str, ...]:
-    """The command line of this run for an engine without a face: it starts inside the directory already."""
+    """The command line of this run for an engine without an interface, started inside the directory."""
     words = ["run", "--no-ui"]
     plan = []
     for parameter in context.command.params:

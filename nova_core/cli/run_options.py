@@ -17,7 +17,7 @@ Words = list[str] | None
 
 
 class RunOptions(msgspec.Struct, frozen=True):
-    """What `nova run` was asked for, as it was typed."""
+    """The options of `nova run`, as typed."""
 
     plan: Plan
     ui: Annotated[
@@ -26,7 +26,9 @@ class RunOptions(msgspec.Struct, frozen=True):
             "--ui/--no-ui", help="Open the full-screen interface, or only print progress.", show_default=False
         ),
     ] = None
-    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Most workers at once.")] = None
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Maximum number of workers.")] = (
+        None
+    )
     command: Annotated[str | None, typer.Option(metavar="LINE", help="Shell line to run for every task.")] = None
     agent: Annotated[str | None, typer.Option(metavar="NAME", help="Agent for every task (see nova doctor).")] = None
     only: Annotated[Words, typer.Option(metavar="IDS", help="Only these tasks (comma separated, repeatable).")] = None
@@ -36,31 +38,29 @@ class RunOptions(msgspec.Struct, frozen=True):
     phase: Annotated[
         Words, typer.Option(metavar="NAME", help="Only the tasks of this phase: 01-analysis, or analysis.")
     ] = None
-    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print what would run; start nothing.")] = False
+    dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print what would run, without starting it.")] = False
     explain: Annotated[bool, typer.Option("--explain", help="Like -n, with the reason for every task.")] = False
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing more after the first failure.")] = False
-    tick: Annotated[bool, typer.Option("--tick", help="Tick the boxes of finished tasks in a tasks.md.")] = False
-    retries: Annotated[int | None, typer.Option(min=0, metavar="N", help="Times to retry a failed task.")] = None
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start no more tasks after the first failure.")] = False
+    tick: Annotated[bool, typer.Option("--tick", help="Tick the boxes of done tasks in a tasks.md.")] = False
+    retries: Annotated[int | None, typer.Option(min=0, metavar="N", help="How often to retry a failed task.")] = None
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time for a task, such as 30m.")] = None
     idle_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time without any output.")] = None
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was done and start over.")] = False
-    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Redo tasks whose plan text changed.")] = False
-    detach: Annotated[bool, typer.Option("--detach", help="Run in the background; return once it has begun.")] = False
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; move the old run aside.")] = False
+    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Run edited tasks again.")] = False
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False
     junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None
-    summary: Annotated[str | None, typer.Option(metavar="FILE", help="Write what came of it as JSON (docs/ci.md).")] = (
-        None
-    )
+    summary: Annotated[str | None, typer.Option(metavar="FILE", help="Write a summary as JSON (docs/ci.md).")] = None
     trace: Annotated[str | None, typer.Option(metavar="FILE", help="Write a trace for ui.perfetto.dev.")] = None
-    budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start nothing above this cost.")] = None
+    budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start no tasks above this cost.")] = None
     ascii_only: Ascii = False
     theme: Theme = None
     directory: Directory = None
 
     def settings(self) -> dict[str, Any]:
-        """The settings that were given, as `Config` names them. Raises `UsageError` for a value that is none."""
+        """The settings that were given, as `Config` names them. Raises `UsageError` for a value that is not valid."""
         if self.budget is not None and not math.isfinite(self.budget):
-            raise UsageError("--budget: must be an amount of US dollars", hint="leave it out for no limit")
+            raise UsageError("--budget must be an amount of US dollars", hint="omit it for no limit")
         given = {
             "jobs": self.jobs, "command": self.command, "agent": (self.agent,) if self.agent else None,
             "retries": self.retries, "budget": self.budget, "timeout": seconds("--timeout", self.timeout),
@@ -70,7 +70,7 @@ class RunOptions(msgspec.Struct, frozen=True):
         return {name: value for name, value in given.items() if value is not None}
 
     def selection(self) -> Selection:
-        """The tasks that were asked for. Raises `UsageError` for an option that names none."""
+        """The selected tasks. Raises `UsageError` for an option that names none."""
         return Selection(
             only=split("--only", self.only),
             until=split("--until", self.until),
@@ -81,7 +81,7 @@ class RunOptions(msgspec.Struct, frozen=True):
 
 
 def seconds(flag: str, text: str | None) -> float | None:
-    """The duration a flag was given."""
+    """The duration of an option."""
     if text is None:
         return None
     from nova_core.text import parse_duration
@@ -94,8 +94,8 @@ def seconds(flag: str, text: str | None) -> float | None:
 
 
 def split(flag: str, values: Words) -> tuple[str, ...]:
-    """`--only F1,F2 --only F3` as three ids. Raises `UsageError` for no id: that must not mean every task."""
+    """`--only F1,F2 --only F3` as three ids. Raises `UsageError` for no id, which must not mean every task."""
     words = tuple(word for value in values or () for part in value.split(",") if (word := part.strip()))
     if values and not words:
-        raise UsageError(f"{flag} names no task", hint="leave it out for all tasks")
+        raise UsageError(f"{flag} names no task", hint="omit it for all tasks")
     return words

@@ -1,4 +1,4 @@
-"""Into the interface and out again: what the engine promises its workers holds however the screen ends."""
+"""Opens and leaves the interface: the engine's guarantees hold however the screen ends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN = 8  # tasks named while their workers end
 
 
 class Engines:
-    """Makes the engines of one run: the first as it was asked for, those after it to go on with it."""
+    """Makes the engines of one run: the first as requested, later ones to continue it."""
 
     def __init__(self, request: RunRequest) -> None:
         self._request = request
@@ -62,7 +62,7 @@ def run_interface(request: RunRequest, *, ascii_only: bool, theme: str | None) -
 
 
 def goes_on_elsewhere(request: RunRequest) -> bool:
-    """Whether the engine that is alive runs just this plan, and nobody wants that done anew."""
+    """Whether the running engine runs this plan, and it should not start over."""
     try:
         runs = StateManager(request.project.state_file).load().project.cascade_file
     except (OSError, StateError):
@@ -72,16 +72,16 @@ def goes_on_elsewhere(request: RunRequest) -> bool:
 
 
 def joined(request: RunRequest) -> str:
-    """What is told to somebody who wanted to start a run that goes on already."""
+    """The message when the run to start is already running."""
     unused = " ".join(request.arguments[2:-2])
-    said = "this run goes on already: you look at it and may act; leaving changes nothing"
+    said = "this run is already running: keys act on it, leaving changes nothing"
     return f"{said}; not used: {unused}" if unused else said
 
 
 def run_attached(
     project: Project, config: Config, *, control: bool, ascii_only: bool, theme: str | None, said: str = ""
 ) -> int:
-    """Look at a run, which begins with what is `said`; returns the exit code. Raises `NovaError` before the screen
+    """Watch a run, with `said` as the first notice; returns the exit code. Raises `NovaError` before the screen
     opens."""
     source = AttachedSource(project, config, control=control)
     if said:
@@ -94,25 +94,25 @@ def run_attached(
     if ended.signal is not None:
         return 128 + ended.signal
     if source.engine is EngineState.RUNNING:
-        note("the run goes on; come back with: nova attach --control")
+        note("the run continues (return with: nova attach --control)")
     elif any(is_open(task) for task in source.tasks.values()):
-        note(f"nothing runs; go on with: {clean(go_on_line(source.project_state.cascade_file))}")
+        note(f"no engine running (continue with: {clean(go_on_line(source.project_state.cascade_file))}")
     return 0
 
 
 def is_open(task: TaskState) -> bool:
-    """Whether an engine would find something to do with the task, sooner or later."""
+    """Whether an engine could still do something with the task."""
     return task.is_running or (task.status is TaskStatus.PENDING and not task.is_blocked)
 
 
 def leave(source: LiveSource, ended: Ended, request: RunRequest) -> int:
-    """Do with the run what was chosen, say so on the normal screen, and return the exit code."""
+    """Do with the run what was chosen, report it, and return the exit code."""
     keep_quiet_if_gone()
     if ended.failure is not None:
         source.detach()
         code = crash(ended.failure)
         if running(source):
-            note("hint: the workers go on; nova run takes them over")
+            note("hint: take the running workers over with nova run")
         return code
     if source.engine is EngineState.RUNNING and ended.choice is QuitChoice.LEAVE:
         return hand_over(source, request)
@@ -128,7 +128,7 @@ def leave(source: LiveSource, ended: Ended, request: RunRequest) -> int:
 
 
 def keep_quiet_if_gone() -> None:
-    """A terminal that went away answers every word with an error (EIO): say the rest to nobody."""
+    """A closed terminal answers with an error (EIO): discard the rest of the output."""
     for number in (1, 2):
         if not os.isatty(number):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -137,7 +137,7 @@ def keep_quiet_if_gone() -> None:
 
 
 def tell(failure: Exception) -> int:
-    """Why the engine ended before the run did; returns the exit code."""
+    """Report why the engine ended before the run; returns the exit code."""
     return show_error(failure) if isinstance(failure, NovaError) else crash(failure)
 
 
@@ -153,14 +153,14 @@ def hand_over(source: LiveSource, request: RunRequest) -> int:
     jobs = source.jobs
     source.detach()
     if source.engine is EngineState.RUNNING:
-        note("nova: the engine did not let go within 10 seconds; it ends with this program, the workers go on")
-        note("hint: nova run takes them over")
+        note("nova: the engine did not hand over within 10 seconds; it ends with this program, the workers continue")
+        note("hint: take them over with nova run")
         return 8
     return start_detached(request.project, request.take_over(jobs))
 
 
 def end_workers(source: LiveSource, signals: list[int]) -> None:
-    """Stop the engine and wait for it, naming what still ends; another signal, or ctrl+c, kills the workers."""
+    """Stop the engine and wait for it, listing tasks that are stopping; another signal or ctrl+c kills the workers."""
 
     def handle(number: int, frame: object) -> None:
         signals.append(number)
@@ -175,7 +175,7 @@ def end_workers(source: LiveSource, signals: list[int]) -> None:
         if left and left != said:
             said = left
             more = f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else ""
-            note(f"ending {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
+            note(f"stopping {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
 
 
 def finish(source: LiveSource, request: RunRequest, signals: list[int]) -> int:

@@ -15,8 +15,9 @@ from nova_core.cli.output import columns, flush, for_runner, out, out_json, out_
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
-from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Rollup, RollupTree, Shown, rollup, shown_status
-from nova_core.state.holds import current_holds, hold_words, waits_words
+from nova_core.runs.rollup import Rollup, rollup
+from nova_core.runs.words import ASCII_GLYPHS, GLYPHS, RunWord, Shown, phrase, run_word, shown_status
+from nova_core.state.holds import current_holds, hold_words
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, costs, cut, duration, tokens
 
@@ -81,7 +82,7 @@ def print_json(project: Project) -> None:
     plan = plan_of(state)
     words = words_of(in_plan_order(state, plan), plan)
     counts = Counter(word for i, word in words.items() if not (plan and plan.tasks[i].gate))
-    value = {"engine": engine_of(project), "counts": {word: counts[word] for word in Shown}, "state": state}
+    value = {"engine": engine_of(project), "counts": {word.key: counts[word] for word in Shown}, "state": state}
     out_json(value)
 
 
@@ -107,16 +108,15 @@ def follow(project: Project) -> None:
 def screen(state: State, plan: Cascade | None, engine: EngineInfo | None, now: float) -> list[str]:
     """All lines of the status; `now` is seconds since the epoch."""
     tasks = in_plan_order(state, plan)
-    tree = RollupTree(plan.branches, tasks) if plan else None
-    whole = tree.project if tree else rollup(tasks.values())
-    waiting = approvals(tasks, plan)
+    words = words_of(tasks, plan)
+    numbers = counted(words, plan)
     return [
-        f"{clean(state.project.name or 'run')}: {counts_text(whole, waiting[()])}",
-        engine_line(engine, paused=state.run.paused),
+        f"{clean(state.project.name or 'run')}: {counts_text(numbers[()])}",
+        engine_line(engine, run_state(numbers[()], engine, paused=state.run.paused)),
         *hold_lines(state, now),
-        *usage_lines(whole),
-        *group_lines(tree, plan, waiting),
-        *task_lines(tasks, plan, now),
+        *usage_lines(rollup(tasks.values())),
+        *group_lines(plan, numbers),
+        *task_lines(tasks, words, plan, now),
     ]
 
 
@@ -134,22 +134,31 @@ def words_of(tasks: Mapping[str, TaskState], plan: Cascade | None) -> dict[str, 
     return {task_id: shown_status(task, task_id in ready) for task_id, task in tasks.items()}
 
 
-def approvals(tasks: Mapping[str, TaskState], plan: Cascade | None) -> Counter[tuple[str, ...]]:
-    """How many tasks need approval: of all, by branch, and by branch and group."""
-    found: Counter[tuple[str, ...]] = Counter()
-    for task_id, state in tasks.items():
-        if state.awaits_approval:
-            task = plan.tasks[task_id] if plan else None
-            found.update([(), (task.branch,), (task.branch, task.group)] if task else [()])
+def counted(words: Mapping[str, Shown], plan: Cascade | None) -> dict[tuple[str, ...], Counter[Shown]]:
+    """How many tasks are in which state: of all, by branch, by branch and group. A gate counts when it has failed."""
+    found: dict[tuple[str, ...], Counter[Shown]] = {(): Counter()}
+    for task_id, word in words.items():
+        task = plan.tasks[task_id] if plan else None
+        if task and task.gate and word not in WRONG:
+            continue
+        for place in [(), (task.branch,), (task.branch, task.group)] if task else [()]:
+            found.setdefault(place, Counter())[word] += 1
     return found
 
 
-def engine_line(engine: EngineInfo | None, *, paused: bool) -> str:
-    """The line about the engine."""
-    suffix = ", paused" if paused else ""
-    if engine is None:
-        return f"no engine running{suffix} (continue with: nova run)"
-    return f"engine: pid {engine.pid} on {clean(engine.host)}, since {clean(engine.since)}{suffix}"
+def run_state(numbers: Mapping[Shown, int], engine: EngineInfo | None, *, paused: bool) -> RunWord:
+    """What the run is doing."""
+    over = {Shown.COMPLETED, Shown.SKIPPED}
+    left = {shown for shown, number in numbers.items() if number} - over
+    stuck = not left - {Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED}
+    return run_word(engine=engine is not None, paused=paused, finished=not left, failed=bool(left) and stuck)
+
+
+def engine_line(engine: EngineInfo | None, word: RunWord) -> str:
+    """The state of the run, and its engine or what to do."""
+    if engine is not None:
+        return f"{word}: engine pid {engine.pid} on {clean(engine.host)}, since {clean(engine.since)}"
+    return f"{word} (continue with: nova run)" if word is RunWord.NO_ENGINE else word.value
 
 
 def hold_lines(state: State, now: float) -> list[str]:
@@ -167,24 +176,22 @@ def usage_lines(figures: Rollup) -> list[str]:
     return [f"tokens: {tokens(figures.tokens.total)}  cost: {least}{cost}"]
 
 
-def group_lines(tree: RollupTree | None, plan: Cascade | None, waiting: Mapping[tuple[str, ...], int]) -> list[str]:
+def group_lines(plan: Cascade | None, numbers: Mapping[tuple[str, ...], Mapping[Shown, int]]) -> list[str]:
     """One line per branch and group, when there is more than one."""
-    if tree is None or plan is None or sum(map(len, plan.branches.values())) < 2:
+    if plan is None or sum(map(len, plan.branches.values())) < 2:
         return []
     rows = []
     for branch, groups in plan.branches.items():
-        rows.append((clean(branch), counts_text(tree.branch(branch), waiting.get((branch,), 0))))
+        rows.append((clean(branch), counts_text(numbers.get((branch,), {}))))
         if len(groups) > 1 or branch not in groups:
-            rows += [
-                (f"  {clean(group)}", counts_text(tree.group(branch, group), waiting.get((branch, group), 0)))
-                for group in groups
-            ]
+            rows += [(f"  {clean(group)}", counts_text(numbers.get((branch, group), {}))) for group in groups]
     return ["", *columns(rows)]
 
 
-def task_lines(tasks: Mapping[str, TaskState], plan: Cascade | None, now: float) -> list[str]:
+def task_lines(
+    tasks: Mapping[str, TaskState], words: Mapping[str, Shown], plan: Cascade | None, now: float
+) -> list[str]:
     """Every task that is not done, the most important first; only some of the pending ones."""
-    words = words_of(tasks, plan)
     glyphs = GLYPHS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_GLYPHS
     gates = {i for i in tasks if plan and plan.tasks[i].gate}  # no work: shown only when something is wrong
     chosen = sorted(
@@ -192,7 +199,9 @@ def task_lines(tasks: Mapping[str, TaskState], plan: Cascade | None, now: float)
     )
     pending = sum(words[i] in OPEN for i in chosen)
     shown = chosen[: len(chosen) - max(0, pending - MAX_PENDING)]
-    rows = [(glyphs[words[i]], clean(i), words[i].value, described(i, tasks[i], plan, now)) for i in shown]
+    rows = [
+        (glyphs[words[i]], clean(i), phrase(tasks[i], words[i], now), described(i, tasks[i], plan, now)) for i in shown
+    ]
     # Whole lines are coloured: escape sequences inside a cell would break the alignment.
     lines = [paint(line, COLOURS.get(words[i], "")) for i, line in zip(shown, columns(rows), strict=True)]
     more = [f"and {pending - MAX_PENDING:,} more pending"] if pending > MAX_PENDING else []
@@ -212,13 +221,7 @@ def detail(task: TaskState, now: float) -> str:
     if task.is_running:
         percent = f"{task.progress}%" if task.progress is not None else ""
         return " ".join(part for part in (elapsed(task, now), percent, clean(task.current_step or "")) if part)
-    if task.blocked_by:
-        return f"(by {clean(', '.join(task.blocked_by))})"
-    if task.missing:
-        return f"(without {clean(', '.join(task.missing))})"
-    if task.waits_for:
-        return f"(waits for {clean(waits_words(task, now))})"
-    return f"(at {clean(task.retry_at)})" if task.retry_at else ""
+    return ""
 
 
 def elapsed(task: TaskState, now: float) -> str:

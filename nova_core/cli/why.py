@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.plan.blocked import blocked_tasks, failed_above
 from nova_core.plan.explain import remedies
 from nova_core.runs.freshness import newer, same_failure
+from nova_core.runs.words import Shown, by, limited, phrase, shown_status
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, cut, duration, number_of
@@ -34,7 +36,7 @@ def why(
     task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
     directory: Directory = None,
 ) -> int:
-    """Explain where a task stands.
+    """Explain the state of a task.
 
     What it waits for, what blocks it, why it failed, and what to do about it.
 
@@ -52,12 +54,13 @@ def why(
     advice = remedies(task, plan, state.tasks, alive=alive) if plan and planned else []
     state = with_all_causes(state, plan, task) if plan and planned else state
     log = log_lines(project, task)
-    out_lines(explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice))
+    now = time.time()
+    out_lines(explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=now))
     return 0
 
 
 def failed_alike(project: Project, task_id: str, state: State) -> bool:
-    """Whether the latest attempt failed just as the one before it; what the history cannot tell is not so."""
+    """Whether the latest attempt failed just as the one before it; False if the history does not say."""
     task = state.tasks.get(task_id, NEW)
     if task.attempt < 2 or task.status is not TaskStatus.FAILED or not project.database.exists():
         return False
@@ -101,22 +104,22 @@ def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:
 
 def explanation(
     task_id: str, state: State, planned: Task | None, *, alive: bool, log: list[str], again: bool = False,
-    advice: Sequence[str] = (),
+    advice: Sequence[str] = (), now: float = 0.0,
 ) -> list[str]:  # fmt: skip
-    """All there is to say, and the next steps at the end; `again` says that it failed as it did before.
+    """The whole explanation, with the next steps at the end; `again` says that it failed as it did before.
 
-    `advice` is what brings what the task cannot start without.
+    `advice` says how to provide what is missing.
     """
     task = state.tasks.get(task_id, NEW)
     title = (
         f"{clean(task_id)}  {cut(clean(planned.name))}" if planned else f"{clean(task_id)} (not in the plan any more)"
     )
-    said, steps = verdict(task_id, task, state, planned, alive=alive)
+    said, steps = verdict(task_id, task, state, planned, alive=alive, now=now)
     steps = [clean(line) for line in advice] or steps
     if again and planned and planned.depends_on:
-        said.append("it failed again the same way: its input may be wrong")
+        said.append("it failed again in the same way: its input may be wrong")
         needs = clean(" ".join(planned.depends_on))
-        steps.append(f"nova retry {needs} --downstream (to run again what it needs)")
+        steps.append(f"nova retry {needs} --downstream (to run its dependencies again)")
     blocked = [clean(i) for i, other in state.tasks.items() if task_id in other.blocked_by]
     if blocked:
         said.append(f"blocks {', '.join(blocked[:MOST_BLOCKED])}" + (", ..." if len(blocked) > MOST_BLOCKED else ""))
@@ -126,72 +129,71 @@ def explanation(
 Verdict = tuple[list[str], list[str]]
 
 
-def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *, alive: bool) -> Verdict:
-    """What is the case with the task, and what can be typed."""
+def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *, alive: bool, now: float) -> Verdict:
+    """The state of the task, and what to type next."""
     name = clean(task_id)
     if task.status is TaskStatus.COMPLETED:
-        how = "skipped by hand" if task.skipped else f"took {duration(task.elapsed or task.duration_seconds)}"
+        word = Shown.SKIPPED if task.skipped else Shown.COMPLETED
+        how = "counts as done" if task.skipped else f"took {duration(task.elapsed or task.duration_seconds)}"
         if task.settled and not task.started_at:
             how = f"the plan says {clean(task.settled)}"
         stale = newer(task, planned.depends_on, state.tasks) if planned else []
         later = [f"its result may be stale: {clean(', '.join(stale))} ran again later"] if stale else []
-        below = "; --downstream: and what it feeds"
-        return [f"completed: {how}", *later], [f"nova retry {name} (to run it again{below})"]
+        below = "; --downstream: and what depends on it"
+        return [f"{word}: {how}", *later], [f"nova retry {name} (to run it again{below})"]
     if task.status is TaskStatus.FAILED:
         again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
         return [how_it_failed(task)], [f"nova logs {name}", again]
     if task.awaits_approval:
-        return ["waits for a person's approval"], [f"nova approve {name}", f"nova reject {name} --reason TEXT"]
+        return [Shown.APPROVAL.value], [f"nova approve {name}", f"nova reject {name} --reason TEXT"]
     if task.status is TaskStatus.IN_PROGRESS:
         return running(name, task, alive=alive)
-    return pending(name, task, state, planned, alive=alive)
+    return pending(name, task, state, planned, alive=alive, now=now)
 
 
 def running(name: str, task: TaskState, *, alive: bool) -> Verdict:
     """A task that has a worker."""
     step = f": {clean(task.current_step)}" if task.current_step else ""
-    doing = "its checks are running" if task.verifying else f"running{step}"
+    doing = f"{Shown.VERIFYING}: its outputs and criteria" if task.verifying else f"{Shown.RUNNING}{step}"
     if not alive:
-        return [f"{doing}, as far as is known; no engine is watching"], ["nova run (takes it over)"]
+        return [f"{doing}, as far as known: no engine running"], ["nova run (takes it over)"]
     return [f"{doing} (pid {task.pid}, since {clean(task.started_at or '?')})"], [f"nova logs {name} -f"]
 
 
-def pending(name: str, task: TaskState, state: State, planned: Task | None, *, alive: bool) -> Verdict:
-    """A task that has not begun, or begins again."""
+def pending(name: str, task: TaskState, state: State, planned: Task | None, *, alive: bool, now: float) -> Verdict:
+    """A task that has not started, or will start again."""
     go_on = [] if alive else ["nova run"]
     if task.blocked_by:
         cause = clean(task.blocked_by[0])
-        more = f" and {len(task.blocked_by) - MOST_CAUSES:,} more" if len(task.blocked_by) > MOST_CAUSES else ""
-        return [f"blocked by {clean(', '.join(task.blocked_by[:MOST_CAUSES]))}{more}"], [
+        return [f"{Shown.BLOCKED} {by(task.blocked_by, MOST_CAUSES)}"], [
             f"nova why {cause}",
             f"nova retry {cause}" if alive else f"nova retry {cause} && nova run",
         ]
     if task.missing:
         where = f" ({clean(planned.file)}:{planned.line})" if planned and planned.file else ""
-        return [f"cannot start without {clean(', '.join(task.missing))}{where}"], go_on
+        return [f"{Shown.BLOCKED}: {clean(', '.join(task.missing))} missing{where}"], go_on
     if task.waits_for:
-        when = f"until {clean(task.retry_at)}" if task.retry_at else "for the rest of this run"
-        said = [f"waits for {clean(task.waits_for)}, which is left alone {when}{refused_words(task.refusals)}"]
+        said = [f"{clean(task.waits_for)}: {limited(task.retry_at, now)}{refused_words(task.refusals)}"]
         said += [f"last time: {failure_text(task.reason, task.error)}"] if task.reason else []
         return said, ["nova resume (tries again now)", f"nova cancel {name} (gives it up)", *go_on]
     if task.retry_at:
-        again = f"failed {number_of(task.failures, 'time')}, is tried again at {clean(task.retry_at)}"
+        again = f"failed {number_of(task.failures, 'time')}; {phrase(task, Shown.RETRYING, now)}"
         return [again, f"last time: {failure_text(task.reason, task.error)}"], go_on
-    unmet = [d for d in planned.depends_on if not is_completed(state, d)] if planned else []
+    needs = [(d, state.tasks.get(d, NEW)) for d in planned.depends_on] if planned else []
+    unmet = [(d, found) for d, found in needs if found.status is not TaskStatus.COMPLETED]
     if unmet:
-        waits = [f"  {clean(d)}: {clean(state.tasks.get(d, NEW).status.value)}" for d in unmet]
-        return ["waits for what it depends on:", *waits], go_on
+        return [f"{Shown.WAITING} after", *(f"  {clean(d)}{_state_of(found, now)}" for d, found in unmet)], go_on
     if state.run.paused:
         return ["ready, but the run is paused"], ["nova resume"]
-    return ["ready: it starts when a worker is free" if alive else "ready: no engine is running"], go_on
+    return ["ready: starts when a worker is free" if alive else "ready, but no engine running"], go_on
 
 
-def is_completed(state: State, task_id: str) -> bool:
-    """Whether a dependency is done."""
-    found = state.tasks.get(task_id)
-    return found is not None and found.status is TaskStatus.COMPLETED
+def _state_of(dependency: TaskState, now: float) -> str:
+    """`: running`; nothing for a dependency that has not started."""
+    shown = shown_status(dependency, ready=True)
+    return "" if shown is Shown.READY else f": {phrase(dependency, shown, now)}"
 
 
 def attempts_line(task: TaskState) -> list[str]:
-    """How often it was tried, when that is more than once."""
+    """The number of attempts, if there was more than one."""
     return [f"attempts: {task.attempt}"] if task.attempt > 1 else []

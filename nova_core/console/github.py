@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from nova_core.console.lines import failure_text
-from nova_core.console.summary import Tail, cost_text, counts, failed_tasks
+from nova_core.console.summary import Tail, cost_text, counts, failed_tasks, outcome_word
 from nova_core.state.schema import TaskState
 from nova_core.text import clean, duration, head_and_tail, tokens
 
@@ -34,7 +34,7 @@ def step_summary(snapshot: Snapshot, result: RunResult, tail: Tail) -> str:
     failed = failed_tasks(snapshot.state.tasks)
     blocks = [
         [f"### {cell(snapshot.cascade.name)}"],
-        [f"**{cell(result.outcome.replace('_', ' '))}**: {cell(counts(result))}"],
+        [f"**{cell(outcome_word(result, snapshot))}**: {cell(counts(result, snapshot))}"],
         figures(result),
         failures(failed, snapshot),
         *(last_words(task_id, tail(task_id)) for task_id in list(failed)[:MAX_TAILS]),

@@ -1,4 +1,4 @@
-"""One event in one line of plain text; pure."""
+"""One event in one line of plain text. Pure."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from nova_core.model import Task
+from nova_core.runs.words import LOST, RATE_LIMITED, RunWord, Shown, by
 from nova_core.state.events import Event, EventKind
-from nova_core.text import clean, cut, duration
+from nova_core.state.schema import Reason
+from nova_core.text import clean, cut, duration, number_of
 
 WORDS = {
     EventKind.RUN_STARTED: "run started",
     EventKind.RUN_ENDED: "run ended",
-    EventKind.RUN_PAUSED: "paused: nothing new is started",
+    EventKind.RUN_PAUSED: f"{RunWord.PAUSED}: running tasks continue; no new tasks will start",
     EventKind.RUN_RESUMED: "resumed",
     EventKind.PLAN_CHANGED: "plan changed",
     EventKind.TASK_STARTED: "started",
     EventKind.TASK_ADOPTED: "taken over",
     EventKind.TASK_PROGRESS: "step",
-    EventKind.TASK_VERIFYING: "verifying",
-    EventKind.TASK_WAITING: "waiting",
-    EventKind.TASK_HELD: "held",
-    EventKind.TASK_COMPLETED: "completed",
-    EventKind.TASK_FAILED: "FAILED",
-    EventKind.TASK_RETRYING: "retrying",
-    EventKind.TASK_BLOCKED: "blocked",
+    EventKind.TASK_VERIFYING: Shown.VERIFYING.value,
+    EventKind.TASK_WAITING: Shown.APPROVAL.value,
+    EventKind.TASK_HELD: Shown.BLOCKED.value,
+    EventKind.TASK_COMPLETED: Shown.COMPLETED.value,
+    EventKind.TASK_FAILED: Shown.FAILED.value,
+    EventKind.TASK_RETRYING: Shown.RETRYING.value,
+    EventKind.TASK_BLOCKED: Shown.BLOCKED.value,
     EventKind.TASK_RESET: "reset",
     EventKind.MILESTONE: "milestone",
     EventKind.BUDGET_REACHED: "budget reached",
-    EventKind.PROVIDER_PAUSED: "provider paused",
-    EventKind.PROVIDER_RESUMED: "provider resumed",
+    EventKind.PROVIDER_PAUSED: RATE_LIMITED,
+    EventKind.PROVIDER_RESUMED: "no longer rate limited",
     EventKind.WARNING: "warning",
 }
+_ENDS = {Reason.CANCELLED: Shown.CANCELLED.value, Reason.LOST: LOST}
 FINISHED = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.TASK_BLOCKED})
 
 
@@ -55,7 +58,7 @@ class LocalClock:
 
 
 def event_line(event: Event, tasks: Mapping[str, Task], clock: LocalClock) -> str | None:
-    """The line for `event`, safe for a terminal; None for events that are of no interest to a reader."""
+    """The line for `event`, safe for a terminal; None for events that are not worth a line."""
     word = word_of(event)
     if word is None:
         return None
@@ -70,8 +73,12 @@ def word_of(event: Event) -> str | None:
     """What happened, in a word or two."""
     if event.kind is EventKind.TASK_BLOCKED and not event.patch.get("blocked_by"):
         return "no longer blocked"
-    if event.kind is EventKind.TASK_FAILED and event.patch.get("reason") == "cancelled":
-        return "cancelled"
+    if event.kind is EventKind.TASK_FAILED and event.patch.get("reason") in _ENDS:
+        return _ENDS[event.patch["reason"]]
+    if event.kind is EventKind.TASK_COMPLETED and event.patch.get("skipped"):
+        return Shown.SKIPPED.value
+    if event.kind is EventKind.TASK_HELD and not event.patch.get("missing"):
+        return RATE_LIMITED if event.patch.get("waits_for") else Shown.RETRYING.value
     return WORDS.get(event.kind)
 
 
@@ -92,40 +99,44 @@ def detail_of(event: Event, tasks: Mapping[str, Task]) -> str | None:
         return f": {clean(str(step))}" if step else None
     if event.kind is EventKind.TASK_BLOCKED:
         causes = patch.get("blocked_by")
-        return " by " + clean(", ".join(map(str, causes))) if causes else ""
+        return f" {by(list(map(str, causes)))}" if causes else ""
     return said(event)
 
 
 def completed_detail(event: Event) -> str:
-    """How long the task took, or that nobody ran it."""
+    """How long the task took."""
     if event.patch.get("skipped"):
-        return " (skipped)"
+        return ""
     elapsed = event.patch.get("elapsed")
     return f" in {duration(elapsed)}" if isinstance(elapsed, int | float) else said(event)
 
 
 def said(event: Event) -> str:
-    """The event's own message; the task or the word it begins with is on the line already."""
+    """The event's own message without the task and the word, which are on the line already."""
     text = event.message.removeprefix(f"{event.task} ").removeprefix("the plan changed: ")
+    word = word_of(event) or ""
+    if text.startswith(word):
+        return clean(text.removeprefix(word))
     return f": {clean(text)}" if text else ""
 
 
 def failed_detail(event: Event) -> str:
-    """The reason and the error of a failure, each once; that it was cancelled is on the line already."""
-    if event.patch.get("reason") == "cancelled":
+    """The reason and the error of a failure, each once; `cancelled` and `lost` are on the line already."""
+    if event.patch.get("reason") == Reason.CANCELLED:
         return ""
-    said = failure_text(event.patch.get("reason"), event.patch.get("error") or event.message)
+    reason = None if event.patch.get("reason") == Reason.LOST else event.patch.get("reason")
+    said = failure_text(reason, event.patch.get("error") or event.message)
     return (f": {said}" if said else "") + blocks_text(event)
 
 
 def blocks_text(event: Event) -> str:
-    """How many tasks wait in vain for the one that failed."""
+    """How many tasks the failed one blocks."""
     count = event.patch.get("blocks")
-    return f"; blocks {count:,} task{'s' if count > 1 else ''}" if isinstance(count, int) and count > 0 else ""
+    return f"; blocks {number_of(count, 'task')}" if isinstance(count, int) and count > 0 else ""
 
 
 def failure_text(reason: Any, error: Any) -> str:
-    """`reason: error` in one clean line, without saying the same twice."""
+    """`reason: error` in one clean line, without repetition."""
     words, text = clean(str(reason or "")).replace("_", " "), clean(str(error or ""))
     if not words or words in text.lower():
         return text

@@ -16,7 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nova_core.console.lines import LocalClock, event_line
+from nova_core.runs import words
 from nova_core.runs.rollup import told
+from nova_core.runs.words import Shown, shown_status
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.text import clean, duration
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 REFRESH = 0.2
 LEFT_EVERY = 2.0
 MAX_RUNNING = 12
+_COUNTED = (
+    Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED, Shown.RETRYING,
+)  # fmt: skip
 STYLES = {
     EventKind.TASK_COMPLETED: "green",
     EventKind.TASK_FAILED: "red",
@@ -68,7 +73,7 @@ class LiveView:
         self._events.append(event)
 
     def close(self) -> None:
-        """Print what is left and take the lower part off the screen."""
+        """Print what is left and remove the lower part from the screen."""
         self._closing.set()
         self._thread.join()
         self._live.stop()
@@ -83,7 +88,7 @@ class LiveView:
         self._live.update(lower_part(snapshot, self._time_left(snapshot), self._console.width), refresh=True)
 
     def _time_left(self, snapshot: Snapshot) -> float | None:
-        """Seconds left at least; looked at seldom, as it walks the whole graph."""
+        """Seconds left at least; computed seldom, as it walks the whole graph."""
         if time.monotonic() >= self._left_at:
             self._left, self._left_at = snapshot.critical_path_left, time.monotonic() + LEFT_EVERY
         return self._left
@@ -132,13 +137,13 @@ def running_row(task_id: str, snapshot: Snapshot) -> tuple[str, str, str, str]:
     """The cells of one running task."""
     task = snapshot.state.tasks.get(task_id, NEW)
     plan = snapshot.cascade.tasks.get(task_id)
-    step = "verifying" if task.verifying else clean(task.current_step or "")
+    step = Shown.VERIFYING.value if task.verifying else clean(task.current_step or "")
     percent = f"{task.progress}% " if task.progress is not None else ""
     return clean(task_id), elapsed(task, snapshot.at), clean(plan.name) if plan else "", percent + step
 
 
 def elapsed(task: TaskState, now: datetime) -> str:
-    """How long a running task has been at it."""
+    """How long a task has been running."""
     if not task.started_at:
         return ""
     try:
@@ -149,18 +154,12 @@ def elapsed(task: TaskState, now: datetime) -> str:
 
 def counts_line(snapshot: Snapshot, tasks: Collection[TaskState], left: float | None) -> str:
     """The run in one line."""
-    counts = Counter(task.status for task in tasks)
-    blocked = sum(task.is_blocked for task in tasks)
-    parts = [f"{counts[TaskStatus.COMPLETED]:,}/{len(tasks):,} done", f"{len(snapshot.running)} running"]
-    cancelled = sum(t.was_cancelled for t in tasks)
-    if failed := counts[TaskStatus.FAILED] - cancelled:
-        parts.append(f"{failed:,} failed")
-    if cancelled:
-        parts.append(f"{cancelled:,} cancelled")
-    if blocked:
-        parts.append(f"{blocked:,} blocked")
+    numbers = Counter(shown_status(task, ready=False) for task in tasks)
+    done = numbers[Shown.COMPLETED] + numbers[Shown.SKIPPED]
+    parts = [f"{done:,}/{len(tasks):,} done"]
+    parts += words.counts({shown: numbers[shown] for shown in _COUNTED})
     if snapshot.state.run.paused:
-        parts.append("paused")
+        parts.append(words.RunWord.PAUSED.value)
     if left and left >= 1:
         parts.append(f"at least {duration(left)} left")
     return "  ".join([clean(snapshot.cascade.name), *parts])

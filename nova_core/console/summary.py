@@ -1,4 +1,4 @@
-"""What is said when a run is over: counts, time, cost, every failure with its last words, and what to type next."""
+"""The summary at the end of a run: counts, time, cost, every failure with the end of its log, and what to type next."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 from nova_core.console.lines import failure_text
 from nova_core.plan.explain import remedies
+from nova_core.runs import words
+from nova_core.runs.words import RunWord, Shown
 from nova_core.state.schema import Reason, TaskState, TaskStatus
-from nova_core.text import clean, duration, money, tokens
+from nova_core.text import clean, duration, money, number_of, tokens
 
 if TYPE_CHECKING:
     from nova_core.runs.result import RunResult, Snapshot
-    from nova_core.runs.rollup import Rollup
     from nova_core.runs.worktime import WorkTime
 
 MAX_SHOWN = 20
 MAX_REMEDIES = 5
 TAIL_LINES = 5
-PAUSED = "the run is paused: nova resume"
+PAUSED = "the run is paused (continue with: nova resume)"
 Tail = Callable[[str], list[str]]
 
 
 def summary(result: RunResult, snapshot: Snapshot, time: WorkTime, tail: Tail) -> list[str]:
-    """The lines of the final summary; `tail(task_id)` gives the last lines of a task's log."""
+    """The lines of the summary; `tail(task_id)` gives the last lines of a task's log."""
     failed = failed_tasks(snapshot.state.tasks)
     now = snapshot.at.timestamp()
     return [
         "",
-        f"{clean(snapshot.cascade.name)}: {counts(result)}",
+        f"{clean(snapshot.cascade.name)}: {outcome_word(result, snapshot)}, {counts(result, snapshot)}",
         time_line(time.wall(now), time.work(now)),
         *token_lines(result),
         *failure_lines(failed, tail, blocking(snapshot)),
-        *listed("blocked:", "by", snapshot.blocked),
+        *listed(f"{Shown.BLOCKED}:", "by", snapshot.blocked),
         *listed("cannot start:", "without", snapshot.lacking),
         *(["", PAUSED] if snapshot.state.run.paused and result.exit_code else []),
         *next_lines(result, failed, snapshot),
@@ -46,31 +47,36 @@ def failed_tasks(tasks: Mapping[str, TaskState]) -> dict[str, TaskState]:
     return {task_id: task for task_id, task in tasks.items() if task.status is TaskStatus.FAILED}
 
 
-def counts(result: RunResult) -> str:
-    """How many tasks ended which way; words of zero are left out."""
-    parts = (
-        (result.completed, "completed"),
-        (result.failed - result.cancelled, "failed"),
-        (result.cancelled, "cancelled"),
-        (result.blocked, "blocked"),
-        (result.waiting_approval, "waiting for approval"),
-        (result.pending, "pending"),
-    )
-    return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "nothing to do"
+OUTCOMES = {"completed": RunWord.FINISHED.value, "over_budget": "budget reached", "incomplete": "work remains"}
 
 
-def counts_text(figures: Rollup, waiting: int = 0) -> str:
-    """`3/10 done, 1 failed, 2 blocked`; of those in progress `waiting` have no worker, but wait for a person."""
-    parts = (
-        (figures.in_progress - waiting, "in progress"),
-        (waiting, "waiting for approval"),
-        (figures.failed - figures.cancelled, "failed"),
-        (figures.cancelled, "cancelled"),
-        (figures.blocked, "blocked"),
-        (figures.pending - figures.blocked, "pending"),
-    )
-    others = [f"{number:,} {word}" for number, word in parts if number]
-    return ", ".join([f"{figures.completed:,}/{figures.total:,} done", *others])
+def outcome_word(result: RunResult, snapshot: Snapshot) -> str:
+    """How the run ended: `finished`, `failed`, `stopped`, `paused`, `budget reached` or `work remains`."""
+    if snapshot.state.run.paused and result.outcome == "incomplete":
+        return RunWord.PAUSED.value
+    return OUTCOMES.get(result.outcome, result.outcome.value)
+
+
+def counts(result: RunResult, snapshot: Snapshot | None = None) -> str:
+    """How many of the selected tasks are in which state; of pending ones the `snapshot` knows which are ready."""
+    ready = min(result.pending, len(snapshot.ready)) if snapshot and result.pending else 0
+    numbers = {
+        Shown.FAILED: result.failed - result.cancelled,
+        Shown.CANCELLED: result.cancelled,
+        Shown.BLOCKED: result.blocked,
+        Shown.APPROVAL: result.waiting_approval,
+        Shown.READY: ready,
+        Shown.WAITING: result.pending - ready,
+    }
+    return ", ".join([f"{result.completed:,}/{result.total:,} done", *words.counts(numbers)])
+
+
+def counts_text(numbers: Mapping[Shown, int]) -> str:
+    """`3/10 done, 2 running, needs you 1, 1 failed`; skipped tasks are done as well."""
+    done = numbers.get(Shown.COMPLETED, 0) + numbers.get(Shown.SKIPPED, 0)
+    over = (Shown.COMPLETED, Shown.SKIPPED)
+    others: dict[Shown, int] = {shown: number for shown, number in numbers.items() if shown not in over}
+    return ", ".join([f"{done:,}/{sum(numbers.values()):,} done", *words.counts(others)])
 
 
 def time_line(wall: float, work: float) -> str:
@@ -84,7 +90,7 @@ def time_line(wall: float, work: float) -> str:
 
 
 def token_lines(result: RunResult) -> list[str]:
-    """Tokens of the four kinds and what they cost; what has no price is said."""
+    """Tokens of the four classes and their cost, with a mark for missing prices."""
     usage = result.tokens
     if not usage.total:
         return []
@@ -108,7 +114,7 @@ def cost_text(usd: float | None, unpriced: bool) -> str:
 
 
 def blocking(snapshot: Snapshot) -> Counter[str]:
-    """How many tasks each failed one keeps from starting."""
+    """How many tasks each failed one blocks."""
     tasks = snapshot.cascade.tasks
     work = (causes for i, causes in snapshot.blocked.items() if i in tasks and not tasks[i].gate)
     return Counter(cause for causes in work for cause in causes)
@@ -121,7 +127,7 @@ def failure_lines(
     lines = []
     for task_id, task in list(failed.items())[:MAX_SHOWN]:
         count = blocks.get(task_id, 0)
-        more = f"; blocks {count:,} task{'s' if count > 1 else ''}" if count else ""
+        more = f"; blocks {number_of(count, 'task')}" if count else ""
         lines += ["", f"{clean(task_id)} {how_it_failed(task)}{more}"]
         lines += [f"    | {line}" for line in tail(task_id)]
     if len(failed) > MAX_SHOWN:
@@ -130,12 +136,15 @@ def failure_lines(
 
 
 def how_it_failed(task: TaskState) -> str:
-    """`failed: exit code 3`; what a person ended did not fail."""
-    return "was cancelled" if task.reason is Reason.CANCELLED else f"failed: {failure_text(task.reason, task.error)}"
+    """`failed: exit code 3`, `lost: ...` or `cancelled`."""
+    word = words.word(task, words.shown_status(task, ready=False))
+    if task.reason is Reason.CANCELLED:
+        return word
+    return f"{word}: {failure_text(None if task.reason is Reason.LOST else task.reason, task.error)}"
 
 
 def listed(title: str, word: str, tasks: Mapping[str, Iterable[str]]) -> list[str]:
-    """Each of these tasks with what keeps it."""
+    """Each of these tasks with what it waits for."""
     if not tasks:
         return []
     shown = [f"  {clean(i)} {word} {clean(', '.join(causes))}" for i, causes in list(tasks.items())[:MAX_SHOWN]]
@@ -144,7 +153,7 @@ def listed(title: str, word: str, tasks: Mapping[str, Iterable[str]]) -> list[st
 
 
 def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Snapshot) -> list[str]:
-    """What the person can type now."""
+    """What the user can type now."""
     steps = []
     if failed:
         first = clean(next(iter(failed)))
@@ -159,7 +168,7 @@ def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Sna
 
 
 def remedy_lines(snapshot: Snapshot) -> list[str]:
-    """What to do for the first of those that cannot start for want of something, each thing once."""
+    """What to do for the first tasks that miss something, each thing once."""
     tasks = snapshot.cascade.tasks
     lacking = [i for i in snapshot.lacking if i in tasks][:MAX_REMEDIES]
     found = (clean(line) for i in lacking for line in remedies(i, snapshot.cascade, snapshot.state.tasks))

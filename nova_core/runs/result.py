@@ -14,6 +14,7 @@ from nova_core.clock import iso, seconds
 from nova_core.model import TokenUsage
 from nova_core.parser import Cascade
 from nova_core.plan.scheduler import weights
+from nova_core.runs.words import Shown, counts
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 
 
@@ -123,15 +124,11 @@ class RunResult(Counts, frozen=True):
 
     def line(self) -> str:
         """One line for the log of events."""
-        words = (
-            (self.failed - self.cancelled, "failed"),
-            (self.cancelled, "cancelled"),
-            (self.blocked, "blocked"),
-            (self.waiting_approval, "waiting for approval"),
-        )
-        parts = [f"{self.completed}/{self.total} completed"]
-        parts += [f"{n} {word}" for n, word in words if n]
-        return ", ".join(parts)
+        numbers = {
+            Shown.FAILED: self.failed - self.cancelled, Shown.CANCELLED: self.cancelled, Shown.BLOCKED: self.blocked,
+            Shown.APPROVAL: self.waiting_approval,
+        }  # fmt: skip
+        return ", ".join([f"{self.completed:,}/{self.total:,} done", *counts(numbers)])
 
 
 def summarize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 
 import msgspec
 
@@ -177,49 +176,3 @@ class RollupTree:
     def group(self, branch: str, group: str) -> Rollup:
         """The tasks of a group of a branch. Raises `KeyError` for an unknown branch or group."""
         return Rollup(*self._groups[branch, group])
-
-
-class Shown(StrEnum):
-    """The words for a task's state, finer than the four states on disk."""
-
-    WAITING = "waiting"
-    READY = "ready"
-    RUNNING = "running"
-    VERIFYING = "verifying"
-    APPROVAL = "approval"
-    RETRYING = "retrying"
-    COMPLETED = "completed"
-    SKIPPED = "skipped"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    BLOCKED = "blocked"
-
-
-# One cell each, no two alike: the meaning must not depend on colour.
-GLYPHS = {
-    Shown.WAITING: "·", Shown.READY: "○", Shown.RUNNING: "▶", Shown.VERIFYING: "◎", Shown.APPROVAL: "◆",
-    Shown.RETRYING: "↻", Shown.COMPLETED: "✓", Shown.SKIPPED: "»", Shown.FAILED: "✗", Shown.CANCELLED: "⊘",
-    Shown.BLOCKED: "■",
-}  # fmt: skip
-ASCII_GLYPHS = {
-    Shown.WAITING: ".", Shown.READY: "o", Shown.RUNNING: ">", Shown.VERIFYING: "=", Shown.APPROVAL: "?",
-    Shown.RETRYING: "~", Shown.COMPLETED: "+", Shown.SKIPPED: "-", Shown.FAILED: "x", Shown.CANCELLED: "/",
-    Shown.BLOCKED: "#",
-}  # fmt: skip
-
-
-def shown_status(state: TaskState, ready: bool) -> Shown:
-    """The word for a task; `ready` means that all its dependencies are completed."""
-    if state.status == TaskStatus.COMPLETED:
-        return Shown.SKIPPED if state.skipped else Shown.COMPLETED
-    if state.status == TaskStatus.FAILED:
-        return Shown.CANCELLED if state.was_cancelled else Shown.FAILED
-    if state.status == TaskStatus.IN_PROGRESS:
-        if state.awaits_approval:
-            return Shown.APPROVAL
-        return Shown.VERIFYING if state.verifying else Shown.RUNNING
-    if state.blocked_by or state.missing:
-        return Shown.BLOCKED
-    if state.retry_at:
-        return Shown.RETRYING
-    return Shown.READY if ready else Shown.WAITING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 

@@ -20,8 +20,8 @@ from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import ProjectState, RunState, TaskState
 
-LOOKING = "looking only"
-WAS_PAUSED = "the run was paused: it goes on"
+LOOKING = "view only"
+WAS_PAUSED = "the run was paused; it continues"
 # Bookkeeping events, which are not listed for people.
 QUIET = {EventKind.TASK_PROGRESS, EventKind.TASK_RUNNING, EventKind.TASK_VERIFYING, EventKind.TASK_BLOCKED}
 _T = TypeVar("_T")

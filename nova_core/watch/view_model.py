@@ -12,7 +12,8 @@ from nova_core.dag import COMPLETED
 from nova_core.plan.scheduler import Frontier
 from nova_core.runs.freshness import newer, same_failure
 from nova_core.runs.result import Snapshot
-from nova_core.runs.rollup import RollupTree, Shown, shown_status
+from nova_core.runs.rollup import RollupTree
+from nova_core.runs.words import Shown, shown_status
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus

@@ -111,7 +111,7 @@ class ViewScreen(RunScreen):
     def action_search_again(self, step: int) -> None:
         """The next or the previous line with the text."""
         if self._wanted and not self.view.find(self._wanted, step):
-            self.notify(f"nothing holds {plain(self._wanted)}", severity="warning", markup=False)
+            self.notify(f"nothing contains {plain(self._wanted)}", severity="warning", markup=False)
 
     def action_view(self, name: str) -> None:
         """Go to another view of the same run; `escape` leads back from there to where this one was opened."""

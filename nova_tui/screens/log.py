@@ -32,8 +32,8 @@ class LogScreen(RunScreen):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012 - as in Screen
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", id="app.back"),
-        Binding("left_square_bracket", "attempt(-1)", "Older attempt", id="log.older"),
-        Binding("right_square_bracket", "attempt(1)", "Newer attempt", id="log.newer"),
+        Binding("left_square_bracket", "attempt(-1)", "Earlier attempt", id="log.older"),
+        Binding("right_square_bracket", "attempt(1)", "Later attempt", id="log.newer"),
     ]
 
     def __init__(self, model: ViewModel, task_id: str, clock: Clock | None = None) -> None:

@@ -54,7 +54,7 @@ class QuitScreen(Dialog[QuitChoice | None]):
             return [line(("The run has ended.", "bold"))]
         head = [line((_question(running), "bold"))]
         if self._asked_again:
-            head.append(line(("q alone does not say which: l, s or esc", "$text-warning")))
+            head.append(line(("press l, s or esc", "$text-warning")))
         return fitting(lambda count: [*head, *_named(running, count)], _MOST, width, rows)
 
     def answers(self, width: int, rows: int) -> Sequence[Content]:
@@ -79,15 +79,15 @@ class QuitScreen(Dialog[QuitChoice | None]):
 
 
 _WAYS = (
-    ("l", "leave them running; nova attach --control comes back"),
-    ("s", "stop them, and end the run"),
+    ("l", "leave them running; return with nova attach --control"),
+    ("s", "stop them and the run"),
     ("esc", "stay"),
 )
 
 
 def _question(running: Sequence[str]) -> str:
     count = len(running)
-    what = f"{count} worker{'s are' if count != 1 else ' is'} running" if count else "The run is not over"
+    what = f"{count} worker{'s are' if count != 1 else ' is'} running" if count else "The run is not finished"
     return f"{what}. Quit?"
 
 

@@ -21,7 +21,7 @@ class RerunScreen(Dialog[bool | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(False)", "Only this task", id="app.only"),
-        Binding("a,enter", "answer(True)", "And what it feeds", id="app.fed"),
+        Binding("a,enter", "answer(True)", "And its dependents", id="app.fed"),
         Binding("n,escape,q", "give_up", "No", id="app.no"),
     ]
 
@@ -32,7 +32,7 @@ class RerunScreen(Dialog[bool | None]):
 
     def said(self, width: int, rows: int) -> Sequence[Content]:
         """The question."""
-        return [line((f"Run {self._label} again?", "bold")), line("  it is completed, and others have run after it")]
+        return [line((f"Run {self._label} again?", "bold")), line("  it is done, and others have run after it")]
 
     def answers(self, width: int, rows: int) -> Sequence[Content]:
         """The three ways."""
@@ -44,7 +44,7 @@ class RerunScreen(Dialog[bool | None]):
         fed = ", ".join(shorten(i, width // 2) for i in self._fed[:count]) + more
         only = shorten(self._task_id, width - 20)
         return [
-            line(("a", "bold"), ", ", ("enter", "bold"), f"  and what it feeds: {fed}"),
+            line(("a", "bold"), ", ", ("enter", "bold"), f"  and its dependents: {fed}"),
             line(("y", "bold"), f"         only {only}; what was made from its old result stays"),
             line(("n", "bold"), ", ", ("esc", "bold"), "    nothing"),
         ]

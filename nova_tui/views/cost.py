@@ -23,7 +23,7 @@ _NAMED = 60  # cells below which only totals are shown
 class Spent(msgspec.Struct, frozen=True):
     """Tokens and dollars under one name; `cost` is None when nothing is priced.
 
-    `unpriced` counts the tasks without a price, `estimated` those whose figures are less than certain.
+    `unpriced` counts the tasks without a price, `estimated` those whose figures are uncertain.
     """
 
     name: str
@@ -73,7 +73,7 @@ def lines(model: ViewModel, width: int) -> list[Content]:
     """The whole screen."""
     project = of_rollup(model.cascade.name, model.rollups.project)
     if not project.tokens.total:
-        told = " No tokens are reported yet: shell commands use none, agents tell what they used."
+        told = " No tokens reported yet. Shell commands use none; agents report what they used."
         cap = [line(f" budget {money(model.budget)}", width=width)] if model.budget is not None else []
         return [*cap, line((told, MUTED), width=width)]
     return [
@@ -81,7 +81,7 @@ def lines(model: ViewModel, width: int) -> list[Content]:
         *_rate(model, width),
         *_section("By branch", by_branch(model), project, width),
         *_section("By model", by_model(model), project, width),
-        *_section("Dearest tasks", by_task(model), project, width),
+        *_section("Most expensive tasks", by_task(model), project, width),
     ]
 
 

@@ -8,7 +8,7 @@ import msgspec
 from textual.content import Content
 
 from nova_core.dag import DAG
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import MUTED, TITLE, WARNING, chars, glyph, is_ascii, status, style_of
 from nova_tui.views.line import Lazy, Piece, fit, line, plain, shorten
@@ -135,7 +135,7 @@ def draw(model: ViewModel, row: Row, width: int, rails: int) -> Content:
     pieces.append(" " * (rails - len(text) + 2))
     task = model.cascade.tasks[row.task_id]
     names = max(10, min(44, (width - rails - 4) // 2))
-    pieces += [fit(f"{task.id} {task.name}", names), "  ", (fit(shown.value, 10), style_of(shown))]
+    pieces += [fit(f"{task.id} {task.name}", names), "  ", (fit(shown.value, 14), style_of(shown))]
     if task.depends_on:
         pieces.append((f" {chars().arrow_left} {plain(', '.join(task.depends_on))}", MUTED))
     return line(*pieces, width=width)
@@ -169,7 +169,7 @@ def title(model: ViewModel, width: int) -> Content:
 def legend(found: Sequence[Row], width: int) -> Content:
     """What kind of drawing it is, above it."""
     waves = any(row.task_id is None for row in found)
-    told = "needed tasks are in waves above" if waves else "a line leads to what needs the task"
+    told = "dependencies are in waves above" if waves else "a line leads to what depends on the task"
     return line((shorten(f" {told}", width), MUTED), width=width)
 
 

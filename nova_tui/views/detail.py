@@ -1,4 +1,4 @@
-"""All there is to know of one task, as lines."""
+"""All details of one task, as lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textual.content import Content
 
 from nova_core.console.lines import LocalClock, failure_text
 from nova_core.model import Task
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.state.database import AttemptRow
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens
@@ -74,7 +74,7 @@ def _folded(label: str, text: str, width: int, style: str = "") -> list[Content]
 
 
 def _facts(model: ViewModel, task: Task, state: TaskState, width: int) -> list[Content]:
-    """Times, worker, log and commit; what is not known is left out."""
+    """Times, worker, log and commit; unknown ones are omitted."""
     at = LocalClock()
     times = f"started {at(state.started_at)}" if state.started_at else ""
     if state.completed_at:
@@ -140,7 +140,7 @@ def _ended_as(row: AttemptRow) -> Shown:
 
 
 def _outcome(row: AttemptRow) -> str:
-    """How the attempt ended, with its exit code or signal where the words do not say it."""
+    """How the attempt ended, with its exit code or signal where the text does not say it."""
     if row.status == TaskStatus.COMPLETED:
         return "completed"
     text = failure_text(row.reason, row.error)
@@ -174,17 +174,17 @@ def _tally(share: float, width: int) -> str:
 
 
 def _cost(state: TaskState, width: int) -> Content:
-    """What is known of it: the agent's own figure, or list prices, or no price; exact or estimated."""
+    """The basis of the cost: the agent's own figure, list prices, or no price; exact or estimated."""
     if state.cost_usd is None:
         model = plain(state.model) or "the model"
-        return _field("cost", (f"? no price is known for {model}", MUTED), width=width)
+        return _field("cost", (f"? no known price for {model}", MUTED), width=width)
     basis = _BASIS.get(state.cost_basis or "", "at list prices")
-    certain = "estimated: it was ended before it told all" if state.estimated else "exact tokens"
+    certain = "estimated: stopped before it reported all" if state.estimated else "exact tokens"
     told = f"  {basis}; {certain}" if state.agent else f"  {basis}"
     return _field("cost", costs(state.cost_usd, estimated=state.estimated), (told, MUTED), width=width)
 
 
-_BASIS = {"agent": "as the agent tells", "agent_guess": "as the agent guesses: it does not know the model"}
+_BASIS = {"agent": "reported by the agent", "agent_guess": "guessed by the agent: it does not know the model"}
 
 
 def _checks(task: Task, state: TaskState, width: int) -> list[Content]:

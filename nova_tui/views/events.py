@@ -9,7 +9,7 @@ from textual.content import Content
 
 from nova_core.console.lines import LocalClock, detail_of, word_of
 from nova_core.model import Task
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.state.events import Event, EventKind
 from nova_tui.glyphs import MUTED, TITLE, WARNING, chars, glyph, style_of
 from nova_tui.views.line import Lazy, fit, line, plain

@@ -1,4 +1,4 @@
-"""The line above everything: how the run stands, in as many words as fit."""
+"""The line above everything: the state of the run, in as many words as fit."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import COUNTED, RunWord, Shown, count, limited, run_word
 from nova_core.state.holds import current_holds, left
 from nova_core.text import duration, money, tokens
-from nova_core.watch.source import EngineState
+from nova_core.watch.source import LOOKING, EngineState
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ERROR, MUTED, SUCCESS, TITLE, WARNING, chars, glyph, style_of
 from nova_tui.views.line import Piece, line, plain, shorten
 
-_ORDER = (
-    Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED, Shown.RETRYING,
-    Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
-)  # fmt: skip
-_SHORT = {
-    Shown.RUNNING: "run", Shown.VERIFYING: "check", Shown.APPROVAL: "asks", Shown.RETRYING: "retry",
-    Shown.WAITING: "wait", Shown.COMPLETED: "done", Shown.SKIPPED: "skip", Shown.CANCELLED: "cancel",
-    Shown.BLOCKED: "block", Shown.FAILED: "fail",
-}  # fmt: skip
 # Where there is no room for words, what is nearly the same is counted together.
 _ALIKE = {
     Shown.VERIFYING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED,
@@ -37,7 +28,7 @@ _NEAR = 0.8  # of the budget, from where on it is marked
 
 
 def header(model: ViewModel, width: int, eta: float | None = None) -> Content:
-    """The fullest form that fits; `eta` is how many seconds there are to go at least, None if nobody knows."""
+    """The fullest form that fits; `eta` is the least number of seconds left, None if unknown."""
     content = Content()
     for words, parts, estimate in _FORMS:
         content = _form(model, words, parts, eta if estimate else None)
@@ -60,55 +51,60 @@ def _form(model: ViewModel, words: int, parts: int, eta: float | None) -> Conten
 
 def banner(model: ViewModel) -> list[Piece]:
     """The word that must not be missed, if there is one."""
-    source, project = model.source, model.rollups.project
+    source = model.source
     if source.engine is EngineState.CRASHED:
         return [(" ENGINE FAILED ", f"bold reverse {ERROR}")]
     if model.stopping and source.engine is EngineState.RUNNING:
         return [(" STOPPING ", f"bold reverse {WARNING}")]
-    holds = current_holds(source.run, model.now)
-    if source.engine is EngineState.RUNNING and holds and not source.run.paused:
-        name, hold = min(holds.items(), key=lambda item: left(item[1].until, model.now) or 1e12)
-        wait = left(hold.until, model.now)
-        when = f" in {duration(wait)}" if wait is not None else " not used"
-        return [(f" {plain(name)}{when} ", f"bold reverse {WARNING}")]
-    if source.engine is EngineState.RUNNING:
-        told = "" if source.read_only else " p resumes "
-        return [(" PAUSED ", f"bold reverse {WARNING}"), (told, WARNING)] if source.run.paused else []
-    if project.completed == project.total:
-        return [(" COMPLETE ", f"bold reverse {SUCCESS}")]
-    paused: list[Piece] = [" ", (" PAUSED ", f"bold reverse {WARNING}")] if source.run.paused else []
-    return [_halted(model), *paused]
+    word = state_of(model)
+    if word is RunWord.RUNNING:
+        return _limits(model)
+    style = SUCCESS if word is RunWord.FINISHED else ERROR if word is RunWord.FAILED else WARNING
+    pieces: list[Piece] = [(f" {word.upper()} ", f"bold reverse {style}")]
+    if word is RunWord.PAUSED:
+        pieces.append(("" if source.read_only else " p resumes ", WARNING))
+    elif source.run.paused and word is not RunWord.FINISHED:
+        pieces += [" ", (f" {RunWord.PAUSED.upper()} ", f"bold reverse {WARNING}")]
+    return pieces
 
 
-def _halted(model: ViewModel) -> Piece:
-    """The word for a run that is not at work, and not completed."""
-    source = model.source
-    if source.was_stopped:
-        return " STOPPED ", f"bold reverse {WARNING}"
-    if model.counts[Shown.FAILED] and (source.engine is EngineState.FINISHED or not model.could_go_on):
-        return " FAILED ", f"bold reverse {ERROR}"
-    word = " ENDED " if source.engine is EngineState.FINISHED else " NOT RUNNING "
-    return word, f"bold reverse {WARNING}"
+def state_of(model: ViewModel) -> RunWord:
+    """What the run is doing."""
+    source, project = model.source, model.rollups.project
+    failed = bool(model.counts[Shown.FAILED]) and (source.engine is EngineState.FINISHED or not model.could_go_on)
+    return run_word(
+        engine=source.engine is EngineState.RUNNING, paused=source.run.paused, stopped=source.was_stopped,
+        finished=project.completed == project.total, failed=failed,
+    )  # fmt: skip
+
+
+def _limits(model: ViewModel) -> list[Piece]:
+    """The rate-limited provider that is free again first."""
+    holds = current_holds(model.source.run, model.now)
+    if not holds:
+        return []
+    name, hold = min(holds.items(), key=lambda item: left(item[1].until, model.now) or 1e12)
+    return [(f" {plain(name)} {limited(hold.until, model.now)} ", f"bold reverse {WARNING}")]
 
 
 def _counts(model: ViewModel, words: int) -> list[Piece]:
-    """How many tasks are what; with words, or by their marks alone."""
+    """How many tasks are in which state; with words, or by their marks alone."""
     pieces: list[Piece] = []
     counts = dict(model.counts)
     if words < 3:
         for shown, into in _ALIKE.items():
             counts[into] += counts[shown]
             counts[shown] = 0
-    for shown in _ORDER:
+    for shown in COUNTED:
         if number := counts[shown]:
-            word = {3: f" {shown.value}", 2: f" {_SHORT.get(shown, shown.value)}"}.get(words, "")
-            pieces.append((f" {glyph(shown)} {number:,}{word}", style_of(shown)))
+            said = count(number, shown) if words > 1 else f"{number:,}"
+            pieces.append((f" {glyph(shown)} {said}", style_of(shown)))
             pieces.append(" " if words == 3 else "")
     return pieces
 
 
 def _spent(model: ViewModel, words: int) -> list[Piece]:
-    """Tokens, and dollars against the budget; what has no price is told by a question mark."""
+    """Tokens, and dollars against the budget, with a question mark for missing prices."""
     project = model.rollups.project
     if not project.tokens.total:
         return [(f"budget {money(model.budget)}", MUTED)] if model.budget is not None and words > 1 else []
@@ -134,7 +130,7 @@ def _time(model: ViewModel, words: int, eta: float | None) -> list[Piece]:
 
 def _workers(model: ViewModel, words: int) -> list[Piece]:
     busy = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING]
-    looking: list[Piece] = [("looking only", MUTED)] if model.source.read_only and words else []
+    looking: list[Piece] = [(LOOKING, MUTED)] if model.source.read_only and words else []
     over = model.rollups.project.completed == model.rollups.project.total
     if over or model.source.engine is not EngineState.RUNNING:
         return looking

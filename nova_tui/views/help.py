@@ -25,16 +25,16 @@ _GROUPS = {
     "move": "Move", "view": "Views", "task": "The task", "run": "The run", "log": "The log", "copy": "Copy",
     "time": "Time", "app": "The program",
 }  # fmt: skip
-# What the name of an action does not tell, in words that fit half a screen beside it.
+# What the name of an action does not say; must fit half a screen beside it.
 _TOLD = {
-    "move.open": "go deeper", "task.retry": "run it again", "task.cancel": "ask it to end",
-    "task.kill": "end it at once", "task.skip": "count it as done", "task.approve": "accept its work",
-    "task.reject": "refuse its work", "run.pause": "start nothing new", "run.resume": "start again",
-    "run.stop": "twice kills", "view.log": "on the whole screen", "view.why": "all about the task",
-    "view.timeline": "what ran when", "view.deps": "needs and frees", "view.events": "what happened",
-    "view.cost": "tokens and dollars", "view.summary": "what it came to", "view.filter": "failed, running, ...",
-    "copy.log": "for the shell", "copy.pager": "less, or yours", "app.palette": "any action by name",
-    "app.help": "these keys", "log.follow": "show what comes", "log.times": "when lines came",
+    "move.open": "go deeper", "task.retry": "run it again", "task.cancel": "with a grace period",
+    "task.kill": "at once", "task.skip": "mark it as done", "task.approve": "its work",
+    "task.reject": "its work", "run.pause": "no new tasks start", "run.resume": "start tasks again",
+    "run.stop": "twice: kill", "view.log": "on the whole screen", "view.why": "all about the task",
+    "view.timeline": "what ran when", "view.deps": "what needs what", "view.events": "what happened",
+    "view.cost": "tokens and dollars", "view.summary": "result of the run", "view.filter": "failed, running, ...",
+    "copy.log": "of its file", "copy.pager": "$PAGER, or less", "app.palette": "any action by name",
+    "app.help": "these keys", "log.follow": "show new lines", "log.times": "when lines appeared",
 }  # fmt: skip
 _OTHER = "Here"
 

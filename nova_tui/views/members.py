@@ -1,4 +1,4 @@
-"""A project, a branch or a group with what it comes to, and its members."""
+"""A project, a branch or a group with its totals, and its members."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 import msgspec
 from textual.content import Content
 
-from nova_core.runs.rollup import Rollup, Shown
+from nova_core.runs.rollup import Rollup
+from nova_core.runs.words import Shown
 from nova_core.state.schema import TaskStatus
 from nova_core.text import costs, duration, tokens
 from nova_core.watch.view_model import ViewModel
@@ -62,7 +63,7 @@ def rollup(model: ViewModel, place: Place) -> Rollup:
 
 
 def shown(sums: Rollup) -> Shown:
-    """The mark of a node: the worst of its children; blocked if nothing that is left can start."""
+    """The mark of a node: the worst of its children; blocked if no remaining task can start."""
     if 0 < sums.failed == sums.cancelled:
         return Shown.CANCELLED
     return Shown.BLOCKED if _is_stuck(sums) else _SHOWN[sums.status]
@@ -73,7 +74,7 @@ def _is_stuck(sums: Rollup) -> bool:
 
 
 def leading(model: ViewModel, place: Place) -> tuple[str, str] | None:
-    """The task that stands for a node, and why: its first failed one, else its first running one. O(tasks below)."""
+    """The task that represents a node, and why: its first failed one, or its first running one. O(tasks below)."""
     sums = rollup(model, place)
     if not sums.failed and not sums.in_progress:
         return None
@@ -93,7 +94,7 @@ _LEADING = (
 
 
 def title(model: ViewModel, place: Place, width: int) -> Content:
-    """Where one is, and what it comes to."""
+    """The name of the place, and its totals."""
     sums = rollup(model, place)
     names = dict.fromkeys([model.cascade.name, *(n for n in (place.branch, place.group) if n)])
     mark = (f" {glyph(shown(sums))} ", style_of(shown(sums)))

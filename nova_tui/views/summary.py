@@ -1,31 +1,27 @@
-"""What the run came to, at its end or so far: counts, time, tokens, cost, and every failure with its reason."""
+"""The result of the run, final or so far: counts, time, tokens, cost, and every failure with its reason."""
 
 from __future__ import annotations
 
 from textual.content import Content
 
 from nova_core.console.summary import cost_text, time_line
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.text import tokens
 from nova_core.watch.source import EngineState, go_on_line
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import MUTED, TITLE, bar, glyph, status, style_of
+from nova_tui.views.header import state_of
 from nova_tui.views.line import heading, line, plain, wrapped
 from nova_tui.views.why import inputs_first, reason
 
 _MOST = 50
-_WORDS = {
-    EngineState.RUNNING: "goes on",
-    EngineState.FINISHED: "is over",
-    EngineState.GONE: "is not running",
-    EngineState.CRASHED: "stopped: the engine failed",
-}
 
 
 def title(model: ViewModel, width: int) -> Content:
-    """The project, and how the run stands."""
-    word = _WORDS[model.source.engine]
-    return line((f" {plain(model.cascade.name)}", TITLE), f"  the run {word}", width=width)
+    """The project and the state of the run."""
+    failed = model.source.engine is EngineState.CRASHED
+    word = "stopped: the engine failed" if failed else state_of(model)
+    return line((f" {plain(model.cascade.name)}", TITLE), f"  {word}", width=width)
 
 
 def lines(model: ViewModel, width: int) -> list[Content]:
@@ -43,8 +39,8 @@ def lines(model: ViewModel, width: int) -> list[Content]:
 
 
 def _counts(model: ViewModel, width: int) -> list[Content]:
-    """Every status that occurs, side by side."""
-    room = 18
+    """Every state that occurs, side by side."""
+    room = 22
     cells = [
         Content.assemble(f" {number:>5,} ", status(shown)).pad_right(max(0, room - 9 - len(shown.value)))
         for shown, number in model.counts.items()
@@ -75,7 +71,7 @@ def _of(model: ViewModel, *shown: Shown) -> list[str]:
 
 
 def _failures(model: ViewModel, width: int) -> list[Content]:
-    """Each failed task with its reason, then what a person ended."""
+    """Each failed task with its reason, then cancelled ones."""
     rows = _named(model, "Failed", Shown.FAILED, width)
     return rows + _named(model, "Cancelled", Shown.CANCELLED, width)
 
@@ -92,9 +88,9 @@ def _named(model: ViewModel, word: str, kind: Shown, width: int) -> list[Content
 
 
 def _held_up(model: ViewModel, width: int) -> list[Content]:
-    """What is blocked, and what waits for a person."""
+    """Blocked tasks, and tasks that need approval."""
     ids = _of(model, Shown.BLOCKED, Shown.APPROVAL)
-    rows = [heading(f"Held up ({len(ids)})", width)] if ids else []
+    rows = [heading(f"Blocked, or needs approval ({len(ids)})", width)] if ids else []
     for task_id in ids[:_MOST]:
         shown = model.shown(task_id)
         name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
@@ -108,16 +104,16 @@ def _and_more(count: int, width: int) -> list[Content]:
 
 
 def _next(model: ViewModel, width: int) -> list[Content]:
-    """What can be done now."""
+    """The next steps."""
     steps = []
     if model.could_go_on:
         plan = model.source.project_state.cascade_file
-        steps.append(f"p goes on with the run; in a shell: {plain(go_on_line(plan))}")
+        steps.append(f"p continues the run; in a shell: {plain(go_on_line(plan))}")
     again = ((i, inputs_first(model, i)) for i in _of(model, Shown.FAILED)[:_MOST])
     steps += [f"{plain(i)} failed again the same way: {advice}" for i, advice in again if advice]
     if model.counts[Shown.FAILED] or model.counts[Shown.CANCELLED]:
-        steps.append("esc goes back: choose a failed task (! shows only those), L reads its log, r tries it again")
+        steps.append("esc goes back: choose a failed task (! shows only those), L opens its log, r retries it")
     if model.counts[Shown.APPROVAL]:
-        steps.append("esc goes back: a approves the task that waits for you, R rejects it")
+        steps.append("esc goes back: a approves the task, R rejects it")
     rows = [row for step in steps for row in wrapped(step, width, " ")]
     return [heading("Next", width), *rows] if rows else []

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from nova_core.clock import seconds
 from nova_core.plan.scheduler import weights
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.state.database import AttemptRow
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import duration
@@ -27,7 +27,7 @@ Attempts = Callable[[str], Sequence[AttemptRow]]
 
 
 class Window(msgspec.Struct, frozen=True):
-    """What part of the run is looked at: `span` seconds (None: all of it) that end `back` seconds before now."""
+    """The part of the run that is shown: `span` seconds (None: all of it) that end `back` seconds before now."""
 
     span: float | None = None
     back: float = 0.0
@@ -134,7 +134,7 @@ def chart(
 
 
 def header(drawn: Chart, width: int) -> Content:
-    """The axis: when what is below happened, counted from the start of the run."""
+    """The axis: when an event happened, counted from the start of the run."""
     labels = [" "] * drawn.cells
     free = 0
     for cell, at in _ticks(drawn):

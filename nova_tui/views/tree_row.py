@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 from rich.cells import cell_len
 
-from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
-from nova_core.runs.rollup import Shown
-from nova_core.state.holds import waits_words
-from nova_core.state.schema import Reason, TaskState, TaskStatus
+from nova_core.runs.words import Shown, phrase
+from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import bar_cells, chars, glyph
@@ -21,11 +17,11 @@ from nova_tui.views.line import fit, plain, shorten
 
 Pieces = list[tuple[str, str]]
 TITLE, MUTED, HIT, DONE, BAR, REST = "title", "muted", "hit", "done", "bar", "rest"
-STYLES = (TITLE, MUTED, HIT, DONE, BAR, REST, *(shown.value for shown in Shown))
+STYLES = (TITLE, MUTED, HIT, DONE, BAR, REST, *(shown.key for shown in Shown))
 
 _TIME, _BAR, _SHORT_BAR, _PERCENT, _TOKENS, _COST, _STEP = 8, 11, 8, 5, 8, 10, 24
 _LEAST_NAME, _LEAST_NOTE = 24, 12
-_SHARE_OF_NAME, _SHARE_BESIDE_COST = 0.56, 0.45
+_SHARE_OF_NAME, _SHARE_BESIDE_COST = 0.56, 0.4
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -59,7 +55,7 @@ class Columns(msgspec.Struct, frozen=True):
 
 
 def head(columns: Columns, said: str = "") -> str:
-    """The names of the columns; beside the first one, what is to be said of the rows."""
+    """The names of the columns; beside the first one, a note about the rows."""
     done = "  PROGRESS " if columns.bar == _BAR else "   DONE "
     cells = ("    WORK", done, "    %", "  TOKENS", "      COST")
     step = fit("  NOW", columns.step) if columns.step else ""
@@ -79,7 +75,7 @@ def is_live(shown: Shown) -> bool:
 
 
 def _node(model: ViewModel, row: Row, columns: Columns, is_open: bool) -> Pieces:
-    """The project, a branch or a group with what it comes to."""
+    """The project, a branch or a group with its totals."""
     place, sums = row.place, members.rollup(model, row.place)
     shown = members.shown(sums)
     fold = chars().open if is_open else chars().closed
@@ -90,7 +86,7 @@ def _node(model: ViewModel, row: Row, columns: Columns, is_open: bool) -> Pieces
     used = sums.tokens.total
     took = sums.duration(model.now)
     return [
-        (lead, MUTED), (f"{glyph(shown)} ", shown.value), (fit(text, columns.name - len(lead) - 2), TITLE),
+        (lead, MUTED), (f"{glyph(shown)} ", shown.key), (fit(text, columns.name - len(lead) - 2), TITLE),
         *_figures(columns, duration(took) if took else "", sums.progress, tokens(used) if used else "",
                   sums.cost if used else "", TITLE),
         *_step(columns, ""),
@@ -111,7 +107,7 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     here = "" if instead or columns.step else said
     there = said if instead else ""  # the name has little room, the bar nothing to say
     return [
-        (lead, ""), (f"{glyph(shown)} ", shown.value), *_named(name, here, room, hit),
+        (lead, ""), (f"{glyph(shown)} ", shown.key), *_named(name, here, room, hit),
         *_figures(columns, "" if elapsed is None else duration(elapsed), _share(state), tokens(used) if used else "",
                   costs(state.cost_usd, estimated=state.estimated) if used else "", quiet, there),
         *_step(columns, said),
@@ -124,7 +120,7 @@ def _goes_on(shown: Shown) -> bool:
 
 
 def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
-    """Id and name, and behind them what is to be said, if a good part of it fits."""
+    """Id and name, and behind them the note, if a good part of it fits."""
     style = HIT if hit else ""
     rest = room - cell_len(name)
     if said and (rest >= _LEAST_NOTE or cell_len(said) + 2 <= rest):
@@ -135,7 +131,7 @@ def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
 def _figures(
     columns: Columns, time: str, share: float | None, used: str, cost: str, style: str, instead: str = ""
 ) -> Pieces:
-    """The columns at the right, as many as there are; what is to be said `instead` takes the place of the bar."""
+    """The columns at the right, as many as there are; the note `instead` takes the place of the bar."""
     pieces: Pieces = [(fit(time, _TIME, right=True), style)]
     if instead:
         pieces.append((fit(f" {instead}", columns.instead), MUTED))
@@ -156,7 +152,7 @@ def _step(columns: Columns, said: str) -> Pieces:
 
 
 def _share(state: TaskState) -> float | None:
-    """How much is done, 0 to 1; None if nobody knows."""
+    """How much is done, 0 to 1; None if unknown."""
     if state.status is TaskStatus.COMPLETED:
         return 1.0
     return None if state.progress is None else min(0.99, max(0, state.progress) / 100)
@@ -167,39 +163,8 @@ def note(model: ViewModel, task_id: str) -> str:
     state, shown = model.task(task_id), model.shown(task_id)
     if shown is Shown.FAILED:
         return failure_text(state.reason, state.error)
-    if shown is Shown.BLOCKED:
-        return how_blocked(model, state.blocked_by[:3]) or f"no {', '.join(map(plain, state.missing[:3]))}"
-    if shown is Shown.RETRYING:
-        return _again(state, model.now)
     if shown is Shown.RUNNING:
         return plain(state.current_step)
     if shown is Shown.WAITING:
         return f"after {', '.join(map(plain, model.unmet(task_id)[:4]))}"
-    return _WORDS.get(shown, "")
-
-
-def how_blocked(model: ViewModel, causes: Sequence[str]) -> str:
-    """What failed, and what a person ended: `lint failed, orders cancelled`."""
-    ended = [i for i in causes if model.task(i).reason is Reason.CANCELLED]
-    failed = [i for i in causes if i not in ended]
-    kinds = ((failed, "failed"), (ended, "cancelled"))
-    return ", ".join(f"{', '.join(map(plain, ids))} {word}" for ids, word in kinds if ids)
-
-
-_WORDS = {
-    Shown.APPROVAL: "a approves",
-    Shown.VERIFYING: "checking",
-    Shown.CANCELLED: "cancelled",
-    Shown.SKIPPED: "skipped",
-    Shown.READY: "ready",
-}
-
-
-def _again(state: TaskState, now: float) -> str:
-    if state.waits_for:
-        return plain(waits_words(state, now))
-    try:
-        left = seconds(state.retry_at or "") - now
-    except ValueError:  # another program may have written the state
-        left = 0.0
-    return f"again in {duration(left)}" if left > 0 else "about to run again"
+    return "" if shown is Shown.COMPLETED else plain(phrase(state, shown, model.now))

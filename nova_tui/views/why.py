@@ -1,10 +1,9 @@
-"""Where a task stands, in words, and which key to press next."""
+"""The state of a task in a sentence, and which key to press next."""
 
 from __future__ import annotations
 
-from nova_core.clock import seconds
 from nova_core.console.lines import failure_text
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown, limited, phrase
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import Reason, TaskStatus
 from nova_core.text import duration
@@ -19,7 +18,7 @@ Reasons = tuple[list[str], list[str]]
 
 
 def why(model: ViewModel, task_id: str) -> Reasons:
-    """What is the case with the task, and what can be done about it; both as lines of clean text."""
+    """The state of the task, and what can be done about it; both as lines of clean text."""
     said, steps = _CASES.get(model.shown(task_id), _waiting)(model, task_id)
     if model.source.read_only and any("press" in step for step in steps):
         steps = [LOOKING]
@@ -42,7 +41,7 @@ def hint(model: ViewModel, task_id: str) -> str:
 
 
 def reason(model: ViewModel, task_id: str) -> str:
-    """One line: why the task is not simply waiting for its turn; empty if it is."""
+    """One line: why the task is not simply waiting; empty if it is."""
     state = model.task(task_id)
     if state.status is TaskStatus.FAILED:
         return plain(failure_text(state.reason, state.error))
@@ -51,12 +50,12 @@ def reason(model: ViewModel, task_id: str) -> str:
 
 
 def inputs_first(model: ViewModel, task_id: str) -> str:
-    """What to run again before a task that failed twice the same way: what it needs; empty if that is no advice."""
+    """Which dependencies to run again before a task that failed twice the same way; empty if that does not apply."""
     needs = [plain(i) for i in model.cascade.tasks[task_id].depends_on]
     if not needs or not model.failed_alike(task_id):
         return ""
     if len(needs) > _INPUTS:
-        return "r on what it needs first (d shows it)"
+        return "r on its dependencies first (d shows them)"
     listed = " or ".join(filter(None, (", ".join(needs[:-1]), needs[-1])))
     return f"r on {listed} first: its input{'s' if len(needs) > 1 else ''}"
 
@@ -67,72 +66,63 @@ def _failed(model: ViewModel, task_id: str) -> Reasons:
     again = model.failed_alike(task_id)
     said = [f"failed{' again the same way' if again else ''}: {reason(model, task_id)}"]
     if again and needs:
-        said.append(f"if its input was wrong, run again {_listed(needs)}")
+        said.append(f"if its input was wrong, retry {_listed(needs)}")
     if below:
         said.append(f"it blocks {_listed(sorted(below, key=model.cascade.dag.index.__getitem__))}")
-    return said, ["press L to read its log", "press r to try it again, s to go on without it"]
+    return said, ["press L to read its log", "press r to retry it, s to continue without it"]
 
 
 def _cancelled(model: ViewModel, task_id: str) -> Reasons:
     said, _ = _failed(model, task_id)
-    return ["cancelled by hand", *said[1:]], ["press r to run it again, s to go on without it"]
+    return ["cancelled by a person", *said[1:]], ["press r to run it again, s to continue without it"]
 
 
 def _blocked(model: ViewModel, task_id: str) -> Reasons:
     causes = model.task(task_id).blocked_by
     if not causes:
         lacks = _listed(model.task(task_id).missing)
-        return [f"cannot start without {lacks}"], ["it starts when that is there; press s to count it as done"]
+        return [f"blocked: {lacks} missing"], ["it starts when that exists; press s to mark it as done"]
     said = [f"blocked by {_listed(causes)}"]
     for cause in causes:
         if cause in model.cascade.tasks and model.task(cause).status is TaskStatus.FAILED:
             said.append(f"  {plain(cause)} {_how_it_failed(model, cause)}")
-    return said, [f"go to {plain(causes[0])} and press r to try it again, or s to go on without it"]
+    return said, [f"go to {plain(causes[0])} and press r to retry it, or s to continue without it"]
 
 
 def _how_it_failed(model: ViewModel, task_id: str) -> str:
     cancelled = model.task(task_id).reason is Reason.CANCELLED
-    return "was cancelled" if cancelled else f"failed: {reason(model, task_id)}"
+    return Shown.CANCELLED.value if cancelled else f"failed: {reason(model, task_id)}"
 
 
 def _retrying(model: ViewModel, task_id: str) -> Reasons:
     state = model.task(task_id)
     if state.waits_for:
-        again = f"again {_in(state.retry_at, model.now)}{refused_words(state.refusals)}"
-        said = [f"waits for {plain(state.waits_for)}, which is left alone: {again}"]
+        said = [f"{plain(state.waits_for)}: {limited(state.retry_at, model.now)}{refused_words(state.refusals)}"]
         said += [f"last time: {plain(failure_text(state.reason, state.error))}"] if state.reason else []
-        return said, ["press r to try it again now, x to give it up"]
+        return said, ["press r to retry it now, x to give it up"]
     times = "once" if state.failures == 1 else f"{state.failures} times"
-    said = [f"failed {times}, is tried again {_in(state.retry_at, model.now)}"]
-    return [*said, f"last time: {plain(failure_text(state.reason, state.error))}"], ["press r to try it again now"]
-
-
-def _in(stamp: str | None, now: float) -> str:
-    try:
-        left = seconds(stamp or "") - now
-    except ValueError:
-        return "later"
-    return f"in {duration(left)}" if left > 0 else "as soon as a worker is free"
+    said = [f"failed {times}; {phrase(state, Shown.RETRYING, model.now)}"]
+    return [*said, f"last time: {plain(failure_text(state.reason, state.error))}"], ["press r to retry it now"]
 
 
 def _approval(model: ViewModel, task_id: str) -> Reasons:
-    return ["its work is done and waits for your approval"], ["press a to approve it, R to reject it"]
+    return ["needs approval: its work is done"], ["press a to approve it, R to reject it"]
 
 
 def _running(model: ViewModel, task_id: str) -> Reasons:
     state = model.task(task_id)
     if state.verifying:
-        doing = "its outputs and criteria are being checked"
+        doing = f"{Shown.VERIFYING}: its outputs and criteria"
     else:
-        doing = f"at work: {plain(state.current_step)}" if state.current_step else "at work"
+        doing = f"{Shown.RUNNING}: {plain(state.current_step)}" if state.current_step else Shown.RUNNING.value
     if model.source.engine is not EngineState.RUNNING:
-        return [f"{doing}, as far as is known: nobody watches it"], ["press p to go on, which takes it over"]
+        return [f"{doing}, as far as known: no engine running"], ["press p to continue, which takes it over"]
     return [doing], ["press L to follow its log, x to cancel it"]
 
 
 def _done(model: ViewModel, task_id: str) -> Reasons:
     state = model.task(task_id)
-    said = [f"completed in {duration(model.elapsed(task_id) or 0.0)}"]
+    said = [f"done in {duration(model.elapsed(task_id) or 0.0)}"]
     if state.settled and not state.started_at:
         said = [f"the plan says {plain(state.settled)}"]
     if again := model.newer(task_id):
@@ -141,21 +131,21 @@ def _done(model: ViewModel, task_id: str) -> Reasons:
 
 
 def _skipped(model: ViewModel, task_id: str) -> Reasons:
-    return ["skipped by hand: counts as done"], ["press r to run it after all"]
+    return ["skipped: counts as done"], ["press r to run it"]
 
 
 def _ready(model: ViewModel, task_id: str) -> Reasons:
     source = model.source
     if source.engine is not EngineState.RUNNING:
-        return ["ready, but nothing runs"], ["press p to go on"]
+        return ["ready, but no engine running"], ["press p to continue"]
     if source.run.paused:
-        return ["ready, but the run is paused"], ["press p to go on"]
+        return ["ready, but the run is paused"], ["press p to resume"]
     if holder := _lock_holder(model, task_id):
-        return [f"ready: waits for a lock that {plain(holder)} holds"], []
+        return [f"ready: waits for a lock of {plain(holder)}"], []
     busy = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING]
     if source.jobs and busy >= source.jobs:
-        return [f"ready: waits for a free worker, {busy} of {source.jobs} are busy"], ["press + for one more worker"]
-    return ["ready: it starts as soon as the limits allow"], []
+        return [f"ready: waits for a free worker ({busy} of {source.jobs} are busy)"], ["press + to add a worker"]
+    return ["ready: starts as soon as the limits allow"], []
 
 
 def _lock_holder(model: ViewModel, task_id: str) -> str | None:
@@ -163,14 +153,14 @@ def _lock_holder(model: ViewModel, task_id: str) -> str | None:
     wanted = set(model.cascade.tasks[task_id].locks)
     if not wanted:
         return None
-    at_work = (Shown.RUNNING, Shown.VERIFYING)
+    busy = (Shown.RUNNING, Shown.VERIFYING)
     others = (t for t in model.cascade.tasks.values() if wanted & set(t.locks) and t.id != task_id)
-    return next((t.id for t in others if model.shown(t.id) in at_work), None)
+    return next((t.id for t in others if model.shown(t.id) in busy), None)
 
 
 def _waiting(model: ViewModel, task_id: str) -> Reasons:
     unmet = model.unmet(task_id)
-    return [f"waits for {_listed(unmet)}"] if unmet else ["waits for its turn"], []
+    return [f"waiting after {_listed(unmet)}"] if unmet else ["waiting"], []
 
 
 def _listed(ids: list[str] | tuple[str, ...], most: int = 6) -> str:

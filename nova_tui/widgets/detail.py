@@ -43,7 +43,7 @@ class Detail(Vertical):
         width = self.size.width or self.app.size.width
         if place.task is None:
             self._title.show(members.title(self.model, place, width))
-            self._why.show(line((" enter lists what is in it, h closes it", MUTED), width=width))
+            self._why.show(line((" enter lists its members, h closes it", MUTED), width=width))
         else:
             self._title.show(_title(self.model, place.task, width))
             self._why.show(_why(self.model, place.task, width))

@@ -144,7 +144,7 @@ class LogSearching(LogCanvas):
         if step.found is None or self.reader is None:
             return False
         self.reader.show(step)
-        self._say("the match is in the part not shown" if step.hidden else "")
+        self._say("the match is in a hidden part" if step.hidden else "")
         return True
 
     def _say(self, progress: str) -> None:

@@ -238,7 +238,7 @@ class LogView(LogSearching, can_focus=True):
         """Open the log in the person's pager."""
         if self.path is None:
             return
-        problem = outside.open_in_pager(self.app, self.path) if self.path.is_file() else "there is no log yet"
+        problem = outside.open_in_pager(self.app, self.path) if self.path.is_file() else "no log yet"
         if problem:
             self.notify(problem, severity="warning", markup=False)
         self.refresh()

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import chars
 from nova_tui.rows import Filter, Outline, Row

@@ -18,7 +18,7 @@ def test_a_run_on_github(tmp_path: Path) -> None:
     assert "::error file=CASCADE.md,line=6,title=F2::exit code 3" in done.stderr
     assert "##[" not in done.stdout
     text = summary.read_text()
-    assert text.startswith("### Demo\n\n**failed**: 1 completed, 1 failed, 1 blocked\n")
+    assert text.startswith("### Demo\n\n**failed**: 1/3 done, 1 failed, 1 blocked\n")
     assert "| F2 | Bad | exit code 3 | 1 | " in text
     assert "<pre>##[error]oops</pre>" in text
     assert "| F3 | F2 |" in text

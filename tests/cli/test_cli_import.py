@@ -70,7 +70,7 @@ def test_a_run_ticks_what_it_finished_and_nothing_else(tmp_path: Path, spec: Pat
     assert done.returncode == 0, done.stderr
     ticked = KIRO.replace("[ ] 2.", "[x] 2.").replace("[-] 2.3", "[x] 2.3").replace("[ ] 3.", "[x] 3.")
     assert spec.read_text() == ticked
-    assert "5/5 completed" in nova("run", "--tick", str(spec), "--command", "true", cwd=tmp_path).stdout
+    assert "5/5 done" in nova("run", "--tick", str(spec), "--command", "true", cwd=tmp_path).stdout
     assert spec.read_text() == ticked
 
 

@@ -89,23 +89,23 @@ def test_status_of_a_run(project: Project) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "Demo: 1/4 done, 1 failed, 2 blocked"
-    assert lines[1] == "no engine running (continue with: nova run)"
+    assert lines[1] == "failed"  # nothing else can start
     assert "tokens: 15  cost: $0.25" in lines
-    assert "✗  F1  failed   First  (exit code 3)" in lines
-    assert "■  F2  blocked  Second  (by F1)" in lines
+    assert "✗  F1  failed         First  (exit code 3)" in lines
+    assert "■  F2  blocked by F1  Second" in lines
     assert any(line.split() == ["Two", "1/2", "done,", "1", "blocked"] for line in lines)
 
 
 def test_status_tells_who_waits_for_a_person_apart(project: Project) -> None:
-    """What waits for approval is not at work: over all, and in its branch and group."""
+    """A task that needs approval is not running: over all, and in its branch and group."""
     running = TaskState(status=TaskStatus.IN_PROGRESS)
     tasks = {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"), "G2": running}
     plan = parse_text(PLAN, "CASCADE.md")
     lines = status.screen(state_of(**tasks), plan, None, 0)
-    assert lines[0] == "Demo: 0/4 done, 1 in progress, 1 waiting for approval, 2 pending"
-    assert "  One  0/2 done, 1 waiting for approval, 1 pending" in lines
-    assert "  Two  0/2 done, 1 in progress, 1 pending" in lines
-    assert status.screen(state_of(**tasks), None, None, 0)[0] == "Demo: 0/2 done, 1 in progress, 1 waiting for approval"
+    assert lines[0] == "Demo: 0/4 done, 1 running, needs you 1, 2 waiting"
+    assert "  One  0/2 done, needs you 1, 1 waiting" in lines
+    assert "  Two  0/2 done, 1 running, 1 waiting" in lines
+    assert status.screen(state_of(**tasks), None, None, 0)[0] == "Demo: 0/2 done, 1 running, needs you 1"
 
 
 def test_status_as_json(project: Project) -> None:
@@ -120,7 +120,7 @@ def test_status_names_the_engine(project: Project) -> None:
     """A live engine is named."""
     lock = RunLock(project.lock_file)
     try:
-        assert f"engine: pid {os.getpid()} on " in nova("status", cwd=project.root).stdout
+        assert f"running: engine pid {os.getpid()} on " in nova("status", cwd=project.root).stdout
     finally:
         lock.close()
 
@@ -136,7 +136,7 @@ def test_status_watch_ends_with_the_run(project: Project) -> None:
     lock.close()
     rest = watch.stdout.read()
     assert watch.wait(20) == 0
-    assert "no engine running" in rest
+    assert "\nfailed\n" in rest
 
 
 def test_status_before_any_run(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_many_pending_tasks_are_counted() -> None:
 def test_status_in_a_poor_encoding(project: Project) -> None:
     """Where the terminal has no symbols the marks are ASCII."""
     env = {"PYTHONIOENCODING": "ascii"}
-    assert "x  F1  failed   First  (exit code 3)" in nova("status", cwd=project.root, env=env).stdout.splitlines()
+    assert "x  F1  failed         First  (exit code 3)" in nova("status", cwd=project.root, env=env).stdout.splitlines()
 
 
 # logs
@@ -336,9 +336,9 @@ def test_why_a_task_failed(project: Project) -> None:
 @pytest.mark.parametrize(
     ("task_id", "tasks", "alive", "said"),
     [
-        ("F1", {}, False, "ready: no engine is running"),
-        ("F1", {}, True, "ready: it starts when a worker is free"),
-        ("F2", {}, True, "  F1: pending"),
+        ("F1", {}, False, "ready, but no engine running"),
+        ("F1", {}, True, "ready: starts when a worker is free"),
+        ("F2", {}, True, "  F1"),
         ("F2", {"F2": TaskState(blocked_by=("F1",))}, True, "blocked by F1"),
         (
             "F1",
@@ -348,9 +348,9 @@ def test_why_a_task_failed(project: Project) -> None:
         ),
         ("F1", {"F1": TaskState(status=TaskStatus.IN_PROGRESS)}, False, "next: nova run (takes it over)"),
         ("F1", {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")}, True, "next: nova approve F1"),
-        ("F1", {"F1": TaskState(retry_at="t", failures=1, error="x")}, True, "failed 1 time, is tried again at t"),
-        ("F1", {"F1": TaskState(retry_at="t", failures=2, error="x")}, True, "failed 2 times, is tried again at t"),
-        ("F1", {"F1": TaskState(status=TaskStatus.COMPLETED, skipped=True)}, False, "completed: skipped by hand"),
+        ("F1", {"F1": TaskState(retry_at="t", failures=1, error="x")}, True, "failed 1 time; retrying now"),
+        ("F1", {"F1": TaskState(retry_at="t", failures=2, error="x")}, True, "failed 2 times; retrying now"),
+        ("F1", {"F1": TaskState(status=TaskStatus.COMPLETED, skipped=True)}, False, "skipped: counts as done"),
         (
             "F2",
             {
@@ -375,7 +375,7 @@ def test_why_points_at_the_input_of_what_fails_again(tmp_path: Path) -> None:
     (tmp_path / "CASCADE.md").write_text(
         f"# Demo\n\n| Task ID | Task Name | Command | Depends On |\n| --- | --- | --- | --- |\n{rows}"
     )
-    hint = "next: nova retry F1 --downstream (to run again what it needs)"
+    hint = "next: nova retry F1 --downstream (to run its dependencies again)"
     assert nova("run", "--no-ui", cwd=tmp_path).returncode == 1
     assert hint not in nova("why", "F2", cwd=tmp_path).stdout
     nova("retry", "F2", cwd=tmp_path)

@@ -32,7 +32,7 @@ def test_a_run_with_a_failure(tmp_path: Path) -> None:
     """The summary tells the failure, its last words, what it blocks and what to type; exit code 1."""
     done = nova("run", "--junit", "out.xml", cwd=write_plan(tmp_path, MIXED))
     assert done.returncode == 1
-    assert "Demo: 1 completed, 1 failed, 1 blocked" in done.stdout
+    assert "Demo: failed, 1/3 done, 1 failed, 1 blocked" in done.stdout
     assert "F2 failed: exit code 3; blocks 1 task\n    | ##[error]oops\n" in done.stdout
     assert "  F3 by F2" in done.stdout
     assert "nova retry F2 && nova run" in done.stdout
@@ -156,7 +156,7 @@ def test_detached_run(tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     wait_until(lambda: engine_alive(tmp_path / ".nova" / "run.lock") is None)
     assert task_in(tmp_path, "F1").status is TaskStatus.COMPLETED
-    wait_until(lambda: "F1 completed" in (tmp_path / ".nova" / "engine.log").read_text())  # written after the lock
+    wait_until(lambda: "F1 done" in (tmp_path / ".nova" / "engine.log").read_text())  # written after the lock
 
 
 def test_detached_run_that_is_over_at_once(tmp_path: Path) -> None:
@@ -249,8 +249,8 @@ def test_the_live_view_on_a_terminal(tmp_path: Path) -> None:
             shown += data
     os.close(main)
     assert process.returncode == 0
-    assert b"F1 completed" in shown
-    assert b"Demo: 1 completed" in shown
+    assert b"F1 done" in shown
+    assert b"Demo: finished, 1/1 done" in shown
     assert b"Traceback" not in shown
 
 

@@ -40,7 +40,7 @@ def test_a_run_that_succeeds(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     found = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in done.stdout.splitlines()]
     assert found.index("F1 started  One") < found.index("F2 started  Two")
-    assert "Demo: 2 completed" in found
+    assert "Demo: finished, 2/2 done" in found
     again = nova("run", cwd=tmp_path)
     assert again.returncode == 0
     assert "F1" not in again.stdout

@@ -82,21 +82,21 @@ def result(**changes: Any) -> RunResult:
     [
         (event(EventKind.TASK_STARTED, attempt=1), "03:04:05 F1 started  First [bold]one[/]"),
         (event(EventKind.TASK_STARTED, attempt=2), "03:04:05 F1 started (attempt 2)  First [bold]one[/]"),
-        (event(EventKind.TASK_COMPLETED, elapsed=65.0), "03:04:05 F1 completed in 1m 05s"),
-        (event(EventKind.TASK_COMPLETED, skipped=True), "03:04:05 F1 completed (skipped)"),
-        (event(EventKind.TASK_COMPLETED, message="F1 was approved"), "03:04:05 F1 completed: was approved"),
-        (event(EventKind.TASK_FAILED, reason="exit_code", error="exit code 3"), "03:04:05 F1 FAILED: exit code 3"),
+        (event(EventKind.TASK_COMPLETED, elapsed=65.0), "03:04:05 F1 done in 1m 05s"),
+        (event(EventKind.TASK_COMPLETED, skipped=True), "03:04:05 F1 skipped"),
+        (event(EventKind.TASK_COMPLETED, message="F1 was approved"), "03:04:05 F1 done: was approved"),
+        (event(EventKind.TASK_FAILED, reason="exit_code", error="exit code 3"), "03:04:05 F1 failed: exit code 3"),
         (
             event(EventKind.TASK_ADOPTED, message="F1 still running, as pid 7"),
             "03:04:05 F1 taken over: still running, as pid 7",
         ),
-        (event(EventKind.TASK_FAILED, reason="timeout", error="after 3 s"), "03:04:05 F1 FAILED: timeout: after 3 s"),
+        (event(EventKind.TASK_FAILED, reason="timeout", error="after 3 s"), "03:04:05 F1 failed: timeout: after 3 s"),
         (event(EventKind.TASK_BLOCKED, "F2", "x", blocked_by=("F1", "F9")), "03:04:05 F2 blocked by F1, F9"),
         (event(EventKind.TASK_BLOCKED, "F2", "x", blocked_by=()), "03:04:05 F2 no longer blocked"),
         (event(EventKind.TASK_PROGRESS, current_step="testing"), "03:04:05 F1 step: testing"),
         (
-            event(EventKind.TASK_RETRYING, message="F1 is tried again in 2s"),
-            "03:04:05 F1 retrying: is tried again in 2s",
+            event(EventKind.TASK_RETRYING, message="F1 retrying in 2.0s: exit code 3"),
+            "03:04:05 F1 retrying in 2.0s: exit code 3",
         ),
         (event(EventKind.MILESTONE, None, "Half: way"), "03:04:05 milestone: Half: way"),
         (event(EventKind.RUN_ENDED, None), "03:04:05 run ended"),
@@ -250,12 +250,12 @@ def test_summary_of_a_failure() -> None:
         F3=TaskState(status=TaskStatus.COMPLETED, completed_at=iso(1110), elapsed=100.0),
     )
     ended = result(
-        exit_code=1, completed=3, failed=1, blocked=1, wall_seconds=60.0, task_seconds=250.0,
-        tokens=TokenUsage(1200, 30), cost_usd=0.5, unpriced=True,
+        exit_code=1, total=5, completed=3, failed=1, blocked=1, outcome=Outcome.FAILED, wall_seconds=60.0,
+        task_seconds=250.0, tokens=TokenUsage(1200, 30), cost_usd=0.5, unpriced=True,
     )  # fmt: skip
     time = WorkTime(tasks=state.state.tasks)
     text = "\n".join(summary.summary(ended, state, time, lambda task_id: [f"last words of {task_id}"]))
-    assert "Demo: 3 completed, 1 failed, 1 blocked" in text
+    assert "Demo: failed, 3/5 done, 1 failed, 1 blocked" in text
     assert "time: 2m 30s for 4m 10s of work (1m 40s saved" in text
     assert "tokens: 1.2k in, 30 out" in text
     assert "cost: at least $0.50 (some models have no price)" in text
@@ -295,10 +295,10 @@ def test_many_failures_are_cut() -> None:
 def test_what_a_person_cancelled_did_not_fail() -> None:
     """It is counted and named apart, in the summary and in the lines of a run."""
     ended = TaskState(status=TaskStatus.FAILED, reason=Reason.CANCELLED, error="cancelled")
-    told = result(completed=1, failed=3, cancelled=2)
-    assert summary.counts(told) == "1 completed, 1 failed, 2 cancelled"
-    assert told.line().startswith("1/0 completed, 1 failed, 2 cancelled")
-    assert summary.failure_lines({"F1": ended}, lambda _: [])[1] == "F1 was cancelled"
+    told = result(total=4, completed=1, failed=3, cancelled=2)
+    assert summary.counts(told) == "1/4 done, 1 failed, 2 cancelled"
+    assert told.line().startswith("1/4 done, 1 failed, 2 cancelled")
+    assert summary.failure_lines({"F1": ended}, lambda _: [])[1] == "F1 cancelled"
     line = event_line(event(EventKind.TASK_FAILED, reason="cancelled", error="cancelled"), {}, LocalClock())
     assert line is not None
     assert line.endswith("F1 cancelled")
@@ -351,9 +351,9 @@ def test_live_view_prints_finished_lines_and_leaves_a_clean_screen() -> None:
     view.event(event(EventKind.TASK_FAILED, "F2", error="[red]boom"))
     view.close()
     text = out.getvalue()
-    assert text.index("F1 completed in 1.0s") < text.index("F2 FAILED: [red]boom")
+    assert text.index("F1 done in 1.0s") < text.index("F2 failed: [red]boom")
     assert "started" not in text
-    assert text.count("F1 completed") == 1
+    assert text.count("F1 done") == 1
 
 
 # github
@@ -390,7 +390,7 @@ def test_step_summary_tells_what_matters() -> None:
     assert text.splitlines() == [
         "### Demo",
         "",
-        "**failed**: 1 failed, 1 blocked",
+        "**failed**: 0/2 done, 1 failed, 1 blocked",
         "",
         "| Time | Work | Tokens in | out | cache read | cache written | Cost |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -415,7 +415,7 @@ def test_step_summary_tells_what_matters() -> None:
 def test_step_summary_of_a_run_that_succeeds_is_short() -> None:
     """Without failures and without tokens there is the title, the counts and the time."""
     text = step({}, total=3, completed=3)
-    assert text.splitlines()[:3] == ["### Demo", "", "**completed**: 3 completed"]
+    assert text.splitlines()[:3] == ["### Demo", "", "**finished**: 3/3 done"]
     assert "Failed" not in text
     assert "Cost" not in text
 

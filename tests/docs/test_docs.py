@@ -24,7 +24,7 @@ from nova_core.parser import columns as parser_columns
 from nova_core.parser import parse_cascade, parse_text
 from nova_core.parser.criteria import read_criterion
 from nova_core.progress import ProgressTracker
-from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Shown
+from nova_core.runs.words import ASCII_GLYPHS, GLYPHS, Shown
 from nova_core.state.schema import Reason
 from nova_tui.keymap import bindings, load_keys
 

@@ -425,6 +425,6 @@ def test_the_wait_is_told_where_people_look(tmp_path: Path, build: Callable[...,
     engine.run(max_iterations=6)
     now = seconds(engine.store.run.quotas["north"].until) - 252
     text = "\n".join(screen(engine.store.snapshot(), engine.cascade, None, now))
-    assert "north: again in 4m 12s" in text
-    assert "nova resume tries again now" in text
-    assert "(waits for north in 4m 12s)" in text
+    assert "north: rate limited until " in text
+    assert "try again now with nova resume" in text
+    assert "rate limited until" in text.splitlines()[-2]

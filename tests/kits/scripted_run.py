@@ -159,7 +159,7 @@ class Script:
             "failures": self.tasks[task].failures + 1, **patch,
         }  # fmt: skip
         if "retry_at" in patch:
-            text = f"{task} failed ({error}); retry {patch['failures']} in 30.0 s"
+            text = f"{task} retrying in 30s: {error}"
             self.say(EventKind.TASK_RETRYING, task, text, **patch, status=TaskStatus.PENDING)
         else:
             self.say(EventKind.TASK_FAILED, task, f"{task} failed: {error}", **patch, status=TaskStatus.FAILED)
@@ -168,7 +168,7 @@ class Script:
     def await_approval(self, task: str, usage: TokenUsage, files: Sequence[str] = ()) -> None:
         """The attempt ended well, and a person must look at it."""
         over = {**self._over(task, usage), "exit_code": 0, "files_changed": tuple(files), "approval": "waiting"}
-        text = f"{task} waits for approval: `nova approve {task}`"
+        text = f"{task} needs approval: `nova approve {task}`"
         self.say(EventKind.TASK_WAITING, task, text, **over, current_step="waiting for approval")
         self._keep(task)
 

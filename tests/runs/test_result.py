@@ -44,7 +44,7 @@ def test_the_last_line_tells_who_waits_for_a_person() -> None:
     waiting = TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")
     state = State(tasks={"A": DONE, "B": waiting, "C": TaskState(status=TaskStatus.FAILED)})
     result = summarize("ABC", state, 1.0, NOW, stopped=False, over_budget=False)
-    assert result.line() == "1/3 completed, 1 failed, 1 waiting for approval"
+    assert result.line() == "1/3 done, needs you 1, 1 failed"
 
 
 def test_dollars_and_seconds_are_summed_exactly() -> None:

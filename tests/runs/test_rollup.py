@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from nova_core.clock import iso
 from nova_core.model import TokenUsage
-from nova_core.runs.rollup import ASCII_GLYPHS, GLYPHS, Branches, Rollup, RollupTree, Shown, rollup, shown_status
+from nova_core.runs.rollup import Branches, Rollup, RollupTree, rollup
+from nova_core.runs.words import ASCII_GLYPHS, GLYPHS, Shown, shown_status
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 
 P, I, C, F = TaskStatus  # noqa: E741 - pending, in progress, completed, failed

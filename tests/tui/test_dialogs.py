@@ -23,9 +23,9 @@ QUESTIONS: dict[str, Callable[[], Dialog[Any]]] = {
     "nine workers": lambda: QuitScreen(lambda: THREE * 3),
     "a long id": lambda: QuitScreen(lambda: [f"{LONG} ({LONG} {LONG})"]),
     "no worker": lambda: QuitScreen(list),
-    "confirm": lambda: ConfirmScreen(f"Cancel {LONG}?", [f"{name} is asked to end, then killed" for name in THREE]),
+    "confirm": lambda: ConfirmScreen(f"Cancel {LONG}?", [f"{name} is stopped, then killed" for name in THREE]),
     "rerun": lambda: RerunScreen(LONG, "Build", [LONG, *THREE]),
-    "ask": lambda: AskScreen(f"Why is {LONG} {LONG} {LONG} {LONG} rejected?", hint="may be left empty"),
+    "ask": lambda: AskScreen(f"Why is {LONG} {LONG} {LONG} {LONG} rejected?", hint="optional"),
 }
 ANSWERS = {
     "confirm": ["y or enter", "n or esc"],

@@ -85,7 +85,7 @@ def test_a_run_from_start_to_end(trial: Path) -> None:
         terminal.wait("a needle in the log")
         (trial / "mended").touch()
         terminal.press("r", "Bridge is open|cars may pass")
-        terminal.wait("2 completed")
+        terminal.wait("2 done")
 
         terminal.press("q", "leave them running")
         terminal.send("l")
@@ -94,9 +94,9 @@ def test_a_run_from_start_to_end(trial: Path) -> None:
         assert "nova attach --control" in terminal.after_screen()
 
     with Terminal(nova("attach", "--control"), trial) as terminal:
-        terminal.wait("1 running +✓ 2 completed")
+        terminal.wait("1 running +✓ 2 done")
         (trial / "go").touch()
-        terminal.wait("COMPLETE")
+        terminal.wait("FINISHED")
         terminal.press("e", "Bridge is open")
         terminal.press("escape", r"TASK .*WORK")
         terminal.send("q")
@@ -125,7 +125,7 @@ def test_five_shapes_of_failure(tmp_path: Path) -> None:
     fine = "".join(f"| F{n} | Fine {n} | `echo {n}` | - | | | |\n" for n in range(10))
     write_plan(tmp_path, FAILING + more + fine)
     with Terminal(nova_tui("-j", "6"), tmp_path) as terminal:
-        terminal.wait("10 completed")
+        terminal.wait("10 done")
         terminal.press(["/", "cancelled", "enter"], r"E5 Is cancelled +▶ running")
         terminal.press("x", "Cancel E5 Is cancelled")
         terminal.press("y", r"✗ 4 failed +⊘ 1 cancelled|⊘ 1 cancelled")
@@ -180,8 +180,8 @@ def test_sighup_hands_the_run_over(window: str, trial: Path) -> None:
     with Terminal(nova("attach"), trial) as terminal:
         terminal.wait("1 running +✗ 1 failed")
         (trial / "go").touch()
-        terminal.wait("1 completed")
-        terminal.press(["/", "A1", "enter", "enter"], r"(?s)Attempts ─.*1 +✓ .*completed")
+        terminal.wait("1 done")
+        terminal.press(["/", "A1", "enter", "enter"], r"(?s)Attempts ─.*1 +✓ .*done")
     assert (trial / "order").read_text().split() == ["A1"]
 
 
@@ -190,19 +190,19 @@ def test_killed_and_started_again(trial: Path) -> None:
     (trial / "mended").touch()
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait("page 3")
-        terminal.wait("2 completed")
+        terminal.wait("2 done")
         pid = worker_of(terminal, trial)
         terminal.kill(9)
         assert terminal.wait_exit() == -9
     assert Path(f"/proc/{pid}").exists()
     with Terminal(nova_tui(), trial) as terminal:
-        terminal.wait("1 running +✓ 2 completed")
+        terminal.wait("1 running +✓ 2 done")
         terminal.wait("▶ A1 Read the pages")
         (trial / "go").touch()
-        terminal.wait("COMPLETE")
+        terminal.wait("FINISHED")
         terminal.send("q")
         assert terminal.wait_exit() == 0
-        assert "Trial: 3 completed" in terminal.after_screen()
+        assert "Trial: finished, 3/3 done" in terminal.after_screen()
     assert Counter((trial / "order").read_text().split()) == {"A1": 1, "A2": 1, "A3": 1}
 
 
@@ -231,7 +231,7 @@ def test_a_crash_of_the_interface_leaves_the_workers_alone(trial: Path) -> None:
         assert terminal.restored()
         said = terminal.after_screen()
     assert "nova: internal error: RuntimeError: the screen broke; details are in .nova/crash-" in said
-    assert "hint: the workers go on; nova run takes them over" in said
+    assert "hint: take the running workers over with nova run" in said
     assert "Traceback" not in said
     assert Path(f"/proc/{pid}").exists()
     (trial / "go").touch()
@@ -265,8 +265,8 @@ def test_a_stopped_run_goes_on_with_a_key(trial: Path) -> None:
         terminal.send("q")
         assert terminal.wait_exit() == 130
     with Terminal(nova("attach"), trial) as terminal:
-        terminal.wait("NOT RUNNING")
-        terminal.press("C", "p Go on")
+        terminal.wait("NO ENGINE RUNNING")
+        terminal.press("C", "p Continue")
         terminal.press("p", r"1 running")
         (trial / "go").touch()
         terminal.wait(" FAILED ")
@@ -289,7 +289,7 @@ def test_a_paused_run_goes_on_when_it_is_opened(trial: Path) -> None:
     (trial / "mended").touch()
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait("the run was paused: it goes on")
-        terminal.wait("COMPLETE")
+        terminal.wait("FINISHED")
         terminal.send("q")
         assert terminal.wait_exit() == 0
 
@@ -329,7 +329,7 @@ def test_a_second_interface_joins_the_run(trial: Path) -> None:
             second.wait("goes on already")
             assert "--jobs=9" in second.text
             second.wait("page 3")
-            assert "looking only" not in second.text
+            assert "view only" not in second.text
             second.send("q")
             assert second.wait_exit() == 0
             assert "come back with: nova attach --control" in second.after_screen()
@@ -339,7 +339,7 @@ def test_a_second_interface_joins_the_run(trial: Path) -> None:
                 assert "nova attach --control" in second.after_screen()
         with Terminal(nova("attach"), trial, size=(80, 24)) as viewer:
             viewer.wait("page 3")
-            viewer.press("x", "looking only: C takes control")
+            viewer.press("x", "view only: C takes control")
             viewer.send("q")
             assert viewer.wait_exit() == 0
             assert viewer.restored()

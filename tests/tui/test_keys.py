@@ -13,7 +13,7 @@ from look import screen_text
 from textual.events import Key
 
 from nova_core.command import Command, CommandKind
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.state.events import EventKind
 from nova_core.state.schema import RunState, TaskStatus
 from nova_core.watch.source import EngineState
@@ -111,7 +111,7 @@ def test_the_palette_offers_what_the_footer_has_no_room_for(tmp_path: Path) -> N
             await settled(pilot)
             return screen_text(app)
 
-    assert "Kill  X  end it at once" in asyncio.run(run())
+    assert "Kill  X  at once" in asyncio.run(run())
 
 
 def test_the_log_knows_its_task_and_older_attempts(tmp_path: Path) -> None:
@@ -159,13 +159,13 @@ def test_who_only_looks_can_take_control(tmp_path: Path) -> None:
             await pilot.press("r")
             await settled(pilot)
             assert source.sent == []
-            assert "looking only: C takes control" in [n.message for n in app._notifications]
+            assert "view only: C takes control" in [n.message for n in app._notifications]
             await pilot.press("C", "r")
             beat(app)
             await settled(pilot)
             assert [c.kind for c in source.sent] == [CommandKind.RETRY]
             assert "Take control" not in screen_text(app).splitlines()[-1]
-            assert "looking only" not in screen_text(app).splitlines()[0]
+            assert "view only" not in screen_text(app).splitlines()[0]
 
     asyncio.run(run())
 
@@ -180,9 +180,9 @@ def test_p_goes_on_where_nothing_runs(tmp_path: Path) -> None:
             source.turn(EngineState.GONE)
             beat(app)
             await settled(pilot)
-            assert "NOT RUNNING" in screen_text(app)
-            assert "p goes on" in app._engine_news()[0].text  # the notice itself waits behind many others
-            assert "p Go on" in screen_text(app).splitlines()[-1]
+            assert "NO ENGINE RUNNING" in screen_text(app)
+            assert "p continues" in app._engine_news()[0].text  # the notice itself waits behind many others
+            assert "p Continue" in screen_text(app).splitlines()[-1]
             await pilot.press("p")
             assert source.went_on == 1
 
@@ -194,14 +194,14 @@ def test_p_goes_on_where_nothing_runs(tmp_path: Path) -> None:
     [
         (EngineState.FINISHED, False, False, "FAILED"),
         (EngineState.FINISHED, True, True, "STOPPED"),
-        (EngineState.GONE, False, True, "NOT RUNNING"),
+        (EngineState.GONE, False, True, "NO ENGINE RUNNING"),
         (EngineState.GONE, False, False, "FAILED"),
     ],
 )
 def test_the_header_says_how_a_run_stands_that_is_not_at_work(
     engine: EngineState, stopped: bool, left: bool, word: str
 ) -> None:
-    """A failed one is told from one that somebody ended, and from one that nobody goes on with."""
+    """A failed run differs from one that was stopped, and from one without an engine."""
     source = demo_source()
     model = demo_model(source)
     source.engine, source.was_stopped = engine, stopped
@@ -215,7 +215,7 @@ def test_the_header_tells_of_a_pause_also_when_nothing_runs() -> None:
     source = demo_source()
     model = demo_model(source)
     source.engine, source.run = EngineState.GONE, RunState(id="r1", paused=True)
-    assert "NOT RUNNING   PAUSED" in header(model, 120).plain
+    assert "NO ENGINE RUNNING   PAUSED" in header(model, 120).plain
 
 
 def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:
                 source.change(task, EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED)
             beat(app)
             source.engine = EngineState.FINISHED
-            assert [toast.title for toast in app._engine_news()] == ["The run is over"]
+            assert [toast.title for toast in app._engine_news()] == ["Finished"]
             assert app._engine_news() == []
             source.change("B0", EventKind.TASK_FAILED, status=TaskStatus.FAILED)
             beat(app)
@@ -246,10 +246,10 @@ def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:
         ("E2", "r", "E2 is running: x cancels it"),
         ("P1", "x", "P1 is done: nothing to cancel"),
         ("P1", "X", "P1 is done: nothing to kill"),
-        ("E4", "r", "E4 is blocked: r on E3 frees it"),
+        ("E4", "r", "E4 is blocked: press r on E3"),
         ("P4", "a", "P4 has failed: nothing to approve"),
         ("E2", "s", "E2 is running: x cancels it first"),
-        ("D2", "r", "D2 waits for approval: a approves it, R rejects it"),
+        ("D2", "r", "D2 needs approval: a approves it, R rejects it"),
     ],
 )
 async def test_a_key_that_does_not_fit_says_why(task: str, key: str, said: str, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ async def test_keys_for_tasks_ask_for_one_on_a_branch(tmp_path: Path) -> None:
         await pilot.press("g", "r")
         await settled(pilot)
         assert [n.message for n in app._notifications] == [
-            "choose a task: this key is for one of them; nova run --fresh runs all again"
+            "choose a task first; nova run --fresh runs everything again"
         ]
 
 
@@ -284,7 +284,7 @@ async def test_ctrl_c_after_the_end_says_what_q_does(before: tuple[str, ...], sa
         app.clear_notifications()
         await pilot.press(*before, "ctrl+c")
         await settled(pilot)
-        assert [n.message for n in app._notifications] == [f"nothing is running here: {said}"]
+        assert [n.message for n in app._notifications] == [f"no task is running here: {said}"]
 
 
 async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ async def test_the_footer_follows_the_run_on_every_screen(keys: tuple[str, ...],
         beat(app)
         await settled(pilot)
         last = screen_text(app).splitlines()[-1]
-        assert "p Go on" in last
+        assert "p Continue" in last
         assert "x Cancel" not in last
 
 
@@ -337,7 +337,7 @@ async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("engine", "way"),
-    [(EngineState.RUNNING, "q, then l, leaves the workers running"), (EngineState.FINISHED, "q leaves")],
+    [(EngineState.RUNNING, "q, then l, keeps the workers running"), (EngineState.FINISHED, "q leaves")],
 )
 async def test_ctrl_z_says_what_to_press_instead(engine: EngineState, way: str, tmp_path: Path) -> None:
     """A stopped interface would stop the engine in it."""
@@ -357,7 +357,7 @@ async def test_copying_without_a_task_says_what_can_be_copied(key: str, tmp_path
         app.clear_notifications()
         await pilot.press("g", key)
         await settled(pilot)
-        said = ["nothing to copy here: choose a task, and y copies its id, Y the path of its log"]
+        said = ["choose a task first: y copies its id, Y the path of its log"]
         assert [n.message for n in app._notifications] == said
 
 

@@ -59,7 +59,7 @@ async def test_a_second_q_neither_leaves_nor_stays() -> None:
         await pilot.press("q", "q")
         await settled(pilot)
         assert isinstance(app.screen, QuitScreen)
-        assert "q alone does not say which: l, s or esc" in screen_text(app)
+        assert "press l, s or esc" in screen_text(app)
 
 
 def test_quitting_does_not_ask_when_it_is_over() -> None:

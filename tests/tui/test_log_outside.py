@@ -50,7 +50,7 @@ def test_the_clipboard_file_is_no_trap(tmp_path: Path) -> None:
     app: App[None] = App()
     assert outside.copy(app, "a\nb", trap) == f"copied 2 lines; also in {tmp_path.name}/clipboard.txt"
     assert (victim.read_text(), trap.read_text(), trap.is_symlink()) == ("precious", "a\nb", False)
-    assert "could not be written: No such file" in outside.copy(app, "a", tmp_path / "none" / "clipboard.txt")
+    assert "cannot write clipboard.txt: No such file" in outside.copy(app, "a", tmp_path / "none" / "clipboard.txt")
     assert outside.copy(app, "", trap) == "there is nothing to copy"
 
 
@@ -89,7 +89,7 @@ def test_the_pager_gets_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyP
             "nova-no-such-pager",
             "nova-no-such-pager: No such file or directory; set PAGER to a program that is installed",
         ),
-        ("less '", "$PAGER cannot be understood: No closing quotation"),
+        ("less '", "$PAGER is not valid: No closing quotation"),
     ):
         monkeypatch.setenv("PAGER", pager)
         assert outside.open_in_pager(Suspended(), path) == expected
@@ -102,4 +102,4 @@ def test_the_pager_gets_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PAGER", "")
     app = Suspended()
     monkeypatch.setattr(app, "suspend", refuse)
-    assert "cannot be handed" in outside.open_in_pager(app, path)
+    assert "cannot run a pager" in outside.open_in_pager(app, path)

@@ -105,12 +105,12 @@ async def test_answers_push_out_no_failure_and_replace_each_other() -> None:
             source.notify(True, f"{number} workers")
             beat(app)
             await settled(pilot)
-        shown = [n.message.split(":")[0].split(" is ")[0] for n in app._notifications]
+        shown = [n.message.split(":")[0].split(" needs ")[0] for n in app._notifications]
         assert shown == ["E1", "E2", "7 workers"]
         for _ in range(2):
             app.notify("said", title="Milestone")
             await settled(pilot)
-        assert [n.message.split(" is ")[0] for n in app._notifications if n.title] == ["E2", "said"]
+        assert [n.message.split(" needs ")[0] for n in app._notifications if n.title] == ["E2", "said"]
 
 
 async def test_a_long_notice_is_cut_to_a_few_lines_and_never_shown_twice() -> None:

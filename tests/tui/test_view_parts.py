@@ -16,7 +16,7 @@ from textual.content import Content
 from view_kit import ascii_only, draw_timeline, keyed
 
 from nova_core.dag import DAG
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.state.schema import TaskStatus
 from nova_core.text import clean
 from nova_core.watch.source import EngineState
@@ -83,18 +83,18 @@ def test_every_status_has_a_mark_of_its_own_in_both_modes(ascii_mode: None) -> N
 @pytest.mark.parametrize(
     ("task", "said", "step"),
     [
-        ("P4", "failed: exit code 1", "r to try it again"),
-        ("E3", "it blocks E4", "r to try it again"),
+        ("P4", "failed: exit code 1", "r to retry it"),
+        ("E3", "it blocks E4", "r to retry it"),
         ("E4", "blocked by E3", "go to E3 and press r"),
-        ("W4", "cancelled by hand", "press r"),
-        ("D2", "waits for your approval", "a to approve"),
-        ("D3", "is tried again in 40s", "again now"),
-        ("W2", "ready: it starts as soon", ""),
-        ("W3", "waits for W1", ""),
-        ("E2", "at work: tests of the pool", "L to follow"),
-        ("E5", "being checked", "L to follow"),
-        ("P3", "skipped by hand", "press r"),
-        ("P1", "completed in 3m 00s", "press r"),
+        ("W4", "cancelled by a person", "press r"),
+        ("D2", "needs approval", "a to approve"),
+        ("D3", "retrying in 40s", "r to retry it now"),
+        ("W2", "ready: starts as soon", ""),
+        ("W3", "waiting after W1", ""),
+        ("E2", "running: tests of the pool", "L to follow"),
+        ("E5", "checking", "L to follow"),
+        ("P3", "skipped: counts as done", "press r"),
+        ("P1", "done in 3m 00s", "press r"),
     ],
 )
 def test_why_says_what_is_the_case_and_what_to_press(task: str, said: str, step: str) -> None:
@@ -125,7 +125,7 @@ def test_a_task_that_fails_again_the_same_way_points_at_its_input() -> None:
     source.rows[:] = [msgspec.structs.replace(last, attempt=task.attempt - 1, reason=task.reason, error=task.error)]
     said, _ = why.why(demo_model(rerun(source)), "P4")
     assert said[0].startswith("failed again the same way: ")
-    assert said[1] == "if its input was wrong, run again P2"
+    assert said[1] == "if its input was wrong, retry P2"
     source.rows[:] = [msgspec.structs.replace(last, attempt=task.attempt - 1, error="exit code 9")]
     said, _ = why.why(demo_model(rerun(source)), "P4")
     assert said[0].startswith("failed: ")
@@ -141,7 +141,7 @@ def rerun(source: FakeSource) -> FakeSource:
 def test_why_offers_no_keys_to_who_only_looks() -> None:
     """A view without control says how to get it."""
     _, steps = why.why(demo_model(demo_source(read_only=True)), "P4")
-    assert steps == ["looking only: C takes control"]
+    assert steps == ["view only: C takes control"]
 
 
 def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
@@ -149,11 +149,11 @@ def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
     source = demo_source()
     model = demo_model(source)
     source.jobs = 2
-    assert "free worker, 3 of 2 are busy" in why.reason(model, "W2")
+    assert "free worker (3 of 2 are busy)" in why.reason(model, "W2")
     source.run = type(source.run)(id="r1", paused=True)
     assert "paused" in why.reason(model, "W2")
     source.turn(EngineState.GONE)
-    assert "nothing runs" in why.reason(model, "W2")
+    assert "no engine running" in why.reason(model, "W2")
 
 
 def test_an_output_or_criterion_has_the_verdict_that_is_known() -> None:
@@ -303,7 +303,7 @@ def test_the_hint_of_a_task_is_its_keys(task: str, keys: str) -> None:
     """Short enough for a line that also tells the reason; who only looks reads how to act."""
     assert why.hint(demo_model(), task) == keys
     looking = why.hint(demo_model(demo_source(read_only=True)), task)
-    assert looking == ("looking only: C takes control" if keys else "")
+    assert looking == ("view only: C takes control" if keys else "")
 
 
 @pytest.mark.parametrize("width", [60, 59, 50, 48])
@@ -341,7 +341,7 @@ def test_the_header_of_a_paused_run_tells_how_to_go_on() -> None:
     assert "p resumes" not in header.header(model, 100).plain
 
 
-@pytest.mark.parametrize(("width", "told"), [(150, "ETA at least 10s"), (110, "ETA at least 10s"), (84, ">10s")])
+@pytest.mark.parametrize(("width", "told"), [(180, "ETA at least 10s"), (110, "ETA at least 10s"), (84, ">10s")])
 def test_the_estimate_is_what_it_takes_at_least(width: int, told: str) -> None:
     """In words where there is room."""
     assert told in header.header(demo_model(), width, 10.0).plain

@@ -177,7 +177,7 @@ async def test_search_goes_from_match_to_match() -> None:
         assert found == ["E4", "A3", "E4", "A3"]
         await pilot.press("slash", *"[/nope]", "enter")
         await settle(pilot)
-        assert "nothing holds [/nope]" in screen_text(pilot.app)
+        assert "nothing contains [/nope]" in screen_text(pilot.app)
 
 
 async def test_the_timeline_zooms_and_moves() -> None:

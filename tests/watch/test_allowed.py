@@ -6,7 +6,7 @@ import pytest
 from fake_source import FakeSource, demo_source
 from scripted_run import NOW
 
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.state.schema import Reason, RunState, TaskState, TaskStatus
 from nova_core.watch.allowed import FITS, OF_THE_RUN, WHEN, is_allowed
 from nova_core.watch.source import EngineState

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scripted_run import NOW
 
 from nova_core.clock import iso
-from nova_core.runs.rollup import Shown
+from nova_core.runs.words import Shown
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import ProjectState, TaskState, TaskStatus
 from nova_core.watch.source import EngineState, Update

@@ -16,6 +16,7 @@ from nova_core.engine.attempts.verdict import FINAL, Again, Completed, Decision,
 from nova_core.files.outputs import missing
 from nova_core.state.events import EventKind
 from nova_core.state.schema import CLEARED, Reason, TaskStatus
+from nova_core.text import duration
 
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
 
@@ -75,7 +76,7 @@ class Finisher:
             return Failed(patch)
         delay = self._retries.delay(failures)
         retry_at = iso(self._parts.clock.now() + delay)
-        why = f"{task_id} failed ({failed.error}); retry {failures} in {delay:.1f} s"
+        why = f"{task_id} retrying in {duration(delay)}: {failed.error}"
         return Again(EventKind.TASK_RETRYING, why, retry_at, {**patch, "retry_at": retry_at})
 
     def _may_retry(self, attempt: Attempt, failed: Failure, failures: int) -> bool:
@@ -99,7 +100,7 @@ class Finisher:
             self._board.completed(task_id)
         elif isinstance(decision, NeedsApproval):
             record(
-                EventKind.TASK_WAITING, task_id, f"{task_id} waits for approval: `nova approve {task_id}`",
+                EventKind.TASK_WAITING, task_id, f"{task_id} needs approval: `nova approve {task_id}`",
                 **patch, approval="waiting", current_step="waiting for approval",
             )  # fmt: skip
         elif isinstance(decision, Again):

@@ -1,0 +1,145 @@
+"""The words for what a task and a run are doing. Every face takes them from here, so that no two differ. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from nova_core.clock import local_time
+from nova_core.state.holds import left
+from nova_core.state.schema import Reason, TaskState, TaskStatus
+from nova_core.text import clean, duration
+
+LOST = "lost"
+RATE_LIMITED = "rate limited"
+MOST_CAUSES = 3
+
+
+class Shown(StrEnum):
+    """What a task is doing: one word for each state, finer than the four on disk."""
+
+    @property
+    def key(self) -> str:
+        """The name of the state in JSON and in styles, which stays when the word changes."""
+        return self.name.lower()
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    VERIFYING = "checking"
+    APPROVAL = "needs approval"
+    RETRYING = "retrying"
+    COMPLETED = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    BLOCKED = "blocked"
+
+
+class RunWord(StrEnum):
+    """What a run is doing."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    NO_ENGINE = "no engine running"
+
+
+# One cell each and no two alike: the meaning must not depend on a colour.
+GLYPHS = {
+    Shown.WAITING: "·", Shown.READY: "○", Shown.RUNNING: "▶", Shown.VERIFYING: "◎", Shown.APPROVAL: "◆",
+    Shown.RETRYING: "↻", Shown.COMPLETED: "✓", Shown.SKIPPED: "»", Shown.FAILED: "✗", Shown.CANCELLED: "⊘",
+    Shown.BLOCKED: "■",
+}  # fmt: skip
+ASCII_GLYPHS = {
+    Shown.WAITING: ".", Shown.READY: "o", Shown.RUNNING: ">", Shown.VERIFYING: "=", Shown.APPROVAL: "?",
+    Shown.RETRYING: "~", Shown.COMPLETED: "+", Shown.SKIPPED: "-", Shown.FAILED: "x", Shown.CANCELLED: "/",
+    Shown.BLOCKED: "#",
+}  # fmt: skip
+COUNTED = (
+    Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED, Shown.RETRYING,
+    Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
+)  # fmt: skip
+"""The order in which tasks are counted."""
+
+
+def shown_status(state: TaskState, ready: bool) -> Shown:
+    """What a task is doing; `ready` says that all its dependencies are completed."""
+    if state.status == TaskStatus.COMPLETED:
+        return Shown.SKIPPED if state.skipped else Shown.COMPLETED
+    if state.status == TaskStatus.FAILED:
+        return Shown.CANCELLED if state.reason == Reason.CANCELLED else Shown.FAILED
+    if state.status == TaskStatus.IN_PROGRESS:
+        if state.approval == "waiting":
+            return Shown.APPROVAL
+        return Shown.VERIFYING if state.verifying else Shown.RUNNING
+    if state.blocked_by or state.missing:
+        return Shown.BLOCKED
+    if state.retry_at or state.waits_for:
+        return Shown.RETRYING
+    return Shown.READY if ready else Shown.WAITING
+
+
+def word(state: TaskState, shown: Shown) -> str:
+    """The word for a task: that of `shown`, or `lost`, or `rate limited`."""
+    if shown is Shown.FAILED and state.reason == Reason.LOST:
+        return LOST
+    return RATE_LIMITED if shown is Shown.RETRYING and state.waits_for else shown.value
+
+
+def phrase(state: TaskState, shown: Shown, now: float) -> str:
+    """The word with what belongs to it: `blocked by F3`, `retrying in 40s`, `rate limited until 15:00`.
+
+    `now` is seconds since the epoch.
+    """
+    said = word(state, shown)
+    if shown is Shown.BLOCKED:
+        if state.blocked_by:
+            return f"{said} {by(state.blocked_by)}"
+        return f"{said}: {clean(', '.join(state.missing[:MOST_CAUSES]))} missing"
+    if shown is Shown.RETRYING:
+        return limited(state.retry_at, now) if state.waits_for else f"{said} {wait(state.retry_at, now)}"
+    return said
+
+
+def limited(until: str | None, now: float) -> str:
+    """`rate limited until 15:00`; without a time, for the rest of the run."""
+    shown = local_time(until, now) if until else ""
+    return f"{RATE_LIMITED} until {shown}" if shown else f"{RATE_LIMITED} for this run"
+
+
+def wait(until: str | None, now: float) -> str:
+    """`in 40s`; `now` when the time is past or cannot be read."""
+    seconds = left(until, now) or 0.0
+    return f"in {duration(seconds)}" if seconds > 0 else "now"
+
+
+def by(causes: Sequence[str], most: int = MOST_CAUSES) -> str:
+    """`by F1, F2 and 3 more`."""
+    more = f" and {len(causes) - most:,} more" if len(causes) > most else ""
+    return f"by {clean(', '.join(causes[:most]))}{more}"
+
+
+def count(number: int, shown: Shown) -> str:
+    """`3 running`, `needs you 2`."""
+    return f"needs you {number:,}" if shown is Shown.APPROVAL else f"{number:,} {shown.value}"
+
+
+def counts(numbers: Mapping[Shown, int]) -> list[str]:
+    """The counts that are not 0, in the order of `COUNTED`."""
+    return [count(number, shown) for shown in COUNTED if (number := numbers.get(shown, 0))]
+
+
+def run_word(
+    *, engine: bool, paused: bool = False, finished: bool = False, failed: bool = False, stopped: bool = False
+) -> RunWord:
+    """What a run is doing. `finished`: all tasks are done. `failed`: some failed, and nothing else can start."""
+    if engine:
+        return RunWord.PAUSED if paused else RunWord.RUNNING
+    if finished:
+        return RunWord.FINISHED
+    if stopped:
+        return RunWord.STOPPED
+    return RunWord.FAILED if failed else RunWord.NO_ENGINE
