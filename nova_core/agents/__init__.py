@@ -1,4 +1,4 @@
-"""What is known of each coding agent: how it is started, and how its output is read. Pure: no files, no processes."""
+"""Facts on each coding agent: how it is started, and how its output is read. Pure: no files, no processes."""
 
 from nova_core.agents.formats import FORMATS as FORMATS
 from nova_core.agents.log import AgentLog as AgentLog

@@ -1,4 +1,4 @@
-"""How each agent is started: data, as measured with the versions named here; `invocation` fills it in."""
+"""How each agent is started, as data: measured with the versions named here; `invocation` fills it in."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import msgspec
 
 
 class Permissions(StrEnum):
-    """What an agent may do without asking; nobody is there to be asked."""
+    """What an agent may do without asking: while it runs, there is no person to ask."""
 
-    SAFE = "safe"  # edit files of the project, and run what the agent itself holds for harmless
+    SAFE = "safe"  # edit project files, and run commands that the agent itself considers harmless
     SHELL = "shell"  # also run any command
-    BYPASS = "bypass"  # no check at all: dangerous outside a container
+    BYPASS = "bypass"  # no checks: dangerous outside a container
 
 
 class Adapter(msgspec.Struct, frozen=True):
-    """The command line of one agent. Each group of arguments is used when there is a value for its placeholder.
+    """The command line of one agent. A group of arguments is used if its placeholder has a value.
 
     `prompt` is where the prompt goes: "stdin" or "file" (the arguments hold `{prompt_file}`). `last` ends the line,
-    `resume` takes its place when a session is gone on with. `interrupt`: SIGINT makes it tell its totals. `live`: it
-    tells tokens while it works, so that a cap can be watched. `mcp` names the way in which the reporting server is made
-    known to it. `tested` is the version these facts are of, `package` how it is installed.
+    `resume` replaces it when a session is continued. `interrupt`: on SIGINT the agent reports its totals. `live`: it
+    reports tokens while it works, so that a cap can be enforced. `mcp` names the way the agent gets the reporting
+    server. `tested` is the version of these facts, `package` the package to install.
     """
 
     program: str
@@ -47,7 +47,7 @@ class Adapter(msgspec.Struct, frozen=True):
 ADAPTERS: dict[str, Adapter] = {
     "claude": Adapter(
         program="claude",
-        # stream-json needs --verbose; without forwarded text the words of sub-agents, and their tokens, come late.
+        # stream-json needs --verbose; without forwarded text, the text of sub-agents and their tokens come late.
         arguments=("-p", "--output-format", "stream-json", "--verbose", "--forward-subagent-text"),
         permissions={
             Permissions.SAFE: (
@@ -56,7 +56,7 @@ ADAPTERS: dict[str, Adapter] = {
             Permissions.SHELL: ("--permission-mode", "acceptEdits", "--allowedTools", "Bash,mcp__nova"),
             Permissions.BYPASS: ("--dangerously-skip-permissions",),
         },
-        bypass_env={"IS_SANDBOX": "1"},  # else root is refused
+        bypass_env={"IS_SANDBOX": "1"},  # else it refuses to run as root
         model=("--model", "{model}"),
         max_turns=("--max-turns", "{max_turns}"),
         budget=("--max-budget-usd", "{budget}"),
@@ -72,7 +72,7 @@ ADAPTERS: dict[str, Adapter] = {
     ),
     "codex": Adapter(
         program="codex",
-        # With analytics it lingers 5 s at its end where the network is not to be reached.
+        # With analytics it lingers 5 s at its end if the network is unreachable.
         arguments=("exec", "--skip-git-repo-check", "-c", "analytics.enabled=false"),
         permissions={
             Permissions.SAFE: ("--sandbox", "workspace-write"),
@@ -97,7 +97,7 @@ ADAPTERS: dict[str, Adapter] = {
         },
         model=("-m", "{model}"),
         resume=("--resume", "{session}"),
-        # Exit code 55 without the first; without the second it starts itself once more, and takes no signals.
+        # Exit code 55 without the first; without the second it restarts itself and ignores signals.
         env={"GEMINI_CLI_TRUST_WORKSPACE": "true", "GEMINI_CLI_NO_RELAUNCH": "true"},
         mcp="gemini",
         provider="google",
@@ -106,7 +106,7 @@ ADAPTERS: dict[str, Adapter] = {
     ),
     "opencode": Adapter(
         program="opencode",
-        # A title of its own would cost one more call to the model, which it does not tell.
+        # A title of its own would cost one more call to the model, which it does not report.
         arguments=("run", "--format", "json", "--title", "{id}"),
         permissions={Permissions.SAFE: (), Permissions.SHELL: ("--auto",), Permissions.BYPASS: ("--auto",)},
         model=("-m", "{model}"),
@@ -124,7 +124,7 @@ ADAPTERS: dict[str, Adapter] = {
             "--message-file", "{prompt_file}", "--yes-always", "--no-stream", "--no-pretty", "--no-fancy-input",
             "--no-check-update", "--no-show-release-notes", "--no-show-model-warnings", "--no-auto-commits",
             "--no-dirty-commits", "--no-gitignore", "--no-suggest-shell-commands", "--analytics-disable",
-            # Its exact numbers go into the log, between its words.
+            # It writes its exact numbers into the log, between its text.
             "--analytics-log", "/dev/stdout",
             "--chat-history-file", "/dev/null", "--input-history-file", "/dev/null",
         ),

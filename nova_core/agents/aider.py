@@ -1,4 +1,4 @@
-"""aider: its words, and the lines of its analytics log where they are mixed in."""
+"""aider: its text output, with the lines of its analytics log mixed in."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TOKENS = re.compile(r"Tokens: ([\d.,]+[kM]?) sent(?:, .*?)?, ([\d.,]+[kM]?) rec
 _CACHED = re.compile(r", ([\d.,]+[kM]?) cache (write|hit)")
 _ROUGH = re.compile(r"(Input|Output) tokens: ~([\d.,]+[kM]?) of")
 _SESSION = re.compile(r"\$([\d.,]+) session")
-# At the start of a line: anywhere else it is code that the model writes, or talks about.
+# At the start of a line: anywhere else it is code that the model writes or discusses.
 _ERROR = re.compile(r"litellm\.(?:\w+\.)?(\w*(?:Error|Exceeded|Timeout|Unavailable)): ?(.*)")
-_KEY_REFUSED = "The API provider is not able to authenticate you."  # aider's own words, after the error
+_KEY_REFUSED = "The API provider is not able to authenticate you."  # aider's own message, after the error
 _OWN = re.compile(r"Tokens: |Cost: |litellm\.|The API |Applied edit |Main model: |Model: |Input |Output ")
 _HEADER = re.compile(
     r"(?:Weak model|Editor model|Git repo|Repo-map): |HTTPSConnectionPool\(|Added .{1,100} to the chat"
@@ -43,24 +43,26 @@ _ERRORS = {
     "APIError": Verdict.OVERLOADED,
     "Timeout": Verdict.OVERLOADED,
 }
-_MOST_LINE = 2000  # characters of a line that are looked at
+_MOST_LINE = 2000  # characters read of a line
 _MOST_WRAPPED = 5
 _MOST_SPEECH = 100_000
 
 
 class AiderLog(AgentLog):
-    """Its exit code is 0 in every case: whether a message was answered is the verdict. Its words round the tokens; the
-    analytics log has the exact sums. Both count the cache as sent, of which the words alone tell, for some providers.
+    """aider's output. Its exit code is always 0, so the verdict is whether a message was answered.
+
+    Its text rounds the token counts; the analytics log has the exact sums. Both count cached tokens as sent; only the
+    text lists them, and only for some providers.
     """
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
         self._told = TokenUsage()  # rounded
-        self._rough = TokenUsage()  # of answers that are in neither
+        self._rough = TokenUsage()  # of answers that neither has
         self._cache = TokenUsage()  # of the last message, rounded
-        self._rounded = False  # figures of the analytics had to be taken apart by it
-        self._wrapped = 0  # lines that may belong to the last error
-        self._untold = False  # the one that hit the limit is such an answer
+        self._rounded = False  # the rounded cache count was used to split analytics figures
+        self._wrapped = 0  # lines that may continue the last error
+        self._untold = False  # the answer that hit the limit is one of those
         self._exact = TokenUsage()
         self._asked_model = self._answered = 0
         self._analytics = False
@@ -91,7 +93,7 @@ class AiderLog(AgentLog):
         return True
 
     def _served(self) -> None:
-        """The model answered: what looked like the end of it was none."""
+        """The model answered: forget an error that looked final."""
         self._error = self.problem = self.hopeless = None
 
     def plain(self, line: str) -> None:
@@ -117,7 +119,7 @@ class AiderLog(AgentLog):
             self._speech_size += len(line) + 1
 
     def _own(self, line: str) -> None:
-        """A line that may be aider's own rather than the model's."""
+        """Read a line that may be aider's own rather than the model's."""
         if found := _TOKENS.match(line):
             self.began = True
             self._served()
@@ -171,7 +173,7 @@ class AiderLog(AgentLog):
         return super()._by_exit(exit_code)
 
     def _error_words(self) -> str:
-        """Its lines are the model's own words: only those of `litellm` tell of errors."""
+        """Only lines of `litellm` report errors: the others are the model's text."""
         return ""
 
     @property
@@ -203,12 +205,12 @@ class AiderLog(AgentLog):
 
 
 def _cached(line: str) -> TokenUsage:
-    """What a line of tokens says of the cache."""
+    """The cache counts in a line of tokens."""
     told = {kind: whole(figure) for figure, kind in _CACHED.findall(line)}
     return TokenUsage(0, 0, told.get("hit", 0), told.get("write", 0))
 
 
 def _apart(told: TokenUsage, cache: TokenUsage) -> TokenUsage:
-    """The classes of what was sent: it holds what came from a cache, and twice what was written into one."""
+    """Split the tokens sent into classes: they include cache reads once and cache writes twice."""
     uncached = told.input_tokens - cache.cache_read_tokens - 2 * cache.cache_creation_tokens
     return TokenUsage(max(0, uncached), told.output_tokens) + cache

@@ -29,17 +29,18 @@ _OF_RESULT = ("subtype", "terminal_reason", "is_error", "api_error_status")
 _TERMINAL = {"prompt_too_long": Verdict.LIMIT_REACHED, "max_turns": Verdict.MAX_TURNS}
 _NOT_WHOLE = ("error_max_budget_usd", "error_during_execution")  # their `usage` may lack the last message
 _EDITS = ("Edit", "Write", "NotebookEdit", "MultiEdit")
-_INTERRUPTED = "Execution error"  # all that `--output-format text` says of it
+_INTERRUPTED = "Execution error"  # the whole text that `--output-format text` prints
 _NOT_RUN = "<tool_use_error>"
-_MOST_MESSAGES = 1000  # between two results; the usage of older ones is only summed
+_MOST_MESSAGES = 1000  # between two results; older usage is only summed
 _MOST_CALLS = 1000  # without a result so far
 _MOST_MODELS = 100
 
 
 class ClaudeLog(AgentLog):
-    """Live: usage per message id, the last word for each counts, for every content block repeats it. Settled: what each
-    result says of the time since the last one; `usage` of a result leaves out sub-agents, and its `modelUsage` and
-    `total_cost_usd` go on counting when a session is resumed.
+    """Claude Code's output. Live: usage per message id; the last value wins, because every content block repeats it.
+
+    Settled: each result's usage since the previous one. `usage` of a result leaves out sub-agents; its `modelUsage` and
+    `total_cost_usd` keep counting when a session is resumed.
     """
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
@@ -48,16 +49,16 @@ class ClaudeLog(AgentLog):
         self._model_of: dict[str, str] = {}
         self._exact: set[str] = set()  # messages whose output is final, from the partial stream
         self._characters: dict[str, int] = {}
-        self._older: dict[str | None, TokenUsage] = {}  # of messages that are not kept one by one
+        self._older: dict[str | None, TokenUsage] = {}  # of messages that are not kept separately
         self._settled: dict[str | None, TokenUsage] = {}
-        self._told = TokenUsage()  # by `usage` of the results: the main thread, with what broke off
-        self._resumed = False  # perhaps: the totals are a session's, and what is new in them is a guess
+        self._told = TokenUsage()  # by `usage` of the results: the main thread, with interrupted messages
+        self._resumed = False  # perhaps: the totals are the session's, and the new part is an estimate
         self._dollars: float | None = None
         self._guessed = False
         self._result: dict[str, Any] | None = None
         self._error = ""
         self._stop = ""
-        self._paths: dict[str, str] = {}  # by tool call: what it is about to write
+        self._paths: dict[str, str] = {}  # by tool call: the file it will write
         self._streamed = ""
 
     def event(self, event: dict[str, Any]) -> bool:
@@ -217,8 +218,10 @@ class ClaudeLog(AgentLog):
             self._dollars = self._dollars or 0.0
 
     def _settle_whole(self, event: dict[str, Any]) -> None:
-        """Other versions, and `--output-format json`: the session's totals, less what earlier runs of it came to. Where
-        that is not known `usage` is, which has all of a run of one turn, without sub-agents, not stopped in a message.
+        """Other versions, and `--output-format json`: the session's totals less those of its earlier runs.
+
+        If those are unknown, use `usage`: it is complete for a run of one turn, without sub-agents, not stopped in a
+        message.
         """
         models = table(event.get("modelUsage"))
         total = sum((_of_model(table(told)) for told in models.values()), TokenUsage())
@@ -245,7 +248,7 @@ class ClaudeLog(AgentLog):
         "rate_limit_event": _rate_limit,
     }
 
-    # what it comes to
+    # results
 
     @property
     def usage(self) -> TokenUsage:
@@ -263,7 +266,7 @@ class ClaudeLog(AgentLog):
         return found
 
     def _live(self, name: str) -> TokenUsage:
-        """A message's usage; until it is final its output is what its length tells, for the stream says 1."""
+        """A message's usage; until it is final, its output is estimated from its length, because the stream says 1."""
         told = self._messages[name]
         if name in self._exact:
             return told
@@ -273,7 +276,7 @@ class ClaudeLog(AgentLog):
     @property
     def unsure(self) -> bool:
         if self._result is not None and self._result.get("terminal_reason") == "aborted_streaming":
-            return True  # a request was under way, which the provider may bill all the same
+            return True  # a request was running, which the provider may bill anyway
         settled = sum(self._settled.values(), TokenUsage())
         if self._resumed or (self._told - settled).total:
             return True
@@ -303,13 +306,13 @@ class ClaudeLog(AgentLog):
             _STOPS.get(self._stop), _TERMINAL.get(terminal), verdict_of_status(count(result.get("api_error_status"))),
             _ERRORS.get(self._error), verdict_of_words(words),
         )  # fmt: skip
-        # Any of them may say no more than that it failed: 400 is also an account without credit.
+        # Any of these may only mean failure: 400 is also an account without credit.
         verdict = next((verdict for verdict in told if verdict not in (None, Verdict.FAILED)), None)
         return Ending(verdict or Verdict.FAILED, words or subtype or "it ended with an error")
 
 
 def _key(model: str | None, known: Mapping[str | None, TokenUsage]) -> str | None:
-    """The model as a key of a table that does not grow for ever."""
+    """The model as a key of a table whose size is limited."""
     return model if model in known or (len(known) < _MOST_MODELS and word(model)) else None
 
 
@@ -330,7 +333,7 @@ def _of_model(told: dict[str, Any]) -> TokenUsage:
 
 
 def _step(tool: str, given: dict[str, Any]) -> str:
-    """What a tool call is about, in a few words."""
+    """A short description of a tool call."""
     if tool.startswith("mcp__nova__"):
         return text(given.get("step")) or tool.removeprefix("mcp__nova__")
     path = text(given.get("file_path") or given.get("notebook_path"))

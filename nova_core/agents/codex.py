@@ -18,8 +18,9 @@ _REJECTED = "rejected: "
 
 
 class CodexLog(AgentLog):
-    """Usage comes once, at the end of a turn, and counts the whole thread: what earlier runs of it used is taken off. A
-    run that fails or is killed tells nothing, so that what it used is unknown.
+    """Codex's output. Usage comes once, at the end of a turn, for the whole thread; that of earlier runs is subtracted.
+
+    A run that fails or is killed reports no usage, so it is unknown.
     """
 
     noise = re.compile(r"Reading additional input from stdin|WARNING: proceeding, even though|warning: Codex could not")
@@ -27,11 +28,11 @@ class CodexLog(AgentLog):
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
         self._total: TokenUsage | None = None
-        self._open = False  # a turn is under way
+        self._open = False  # a turn is running
         self._failed: str | None = None
-        self._unknown = False  # work was done in a turn that told no usage
+        self._unknown = False  # work was done in a turn that reported no usage
         self._text = CodexText(self)
-        self._torn = False  # an answer broke off, which was asked for again
+        self._torn = False  # an answer broke off and was requested again
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
@@ -54,7 +55,7 @@ class CodexLog(AgentLog):
         return True
 
     def _error(self, message: str) -> None:
-        """Not the end: it tries again."""
+        """An error is not the end: codex retries."""
         self._torn |= "stream disconnected" in message
         verdict = verdict_of_words(message)
         if verdict is not None:
@@ -117,7 +118,7 @@ class CodexLog(AgentLog):
             self.deny(text(item.get("tool")) or "a tool")
 
     def plain(self, line: str) -> None:
-        """Its own log on stderr is noise, but for the one place where tools are told that failed without an event."""
+        """Ignore codex's own log on stderr, except where it reports tools that failed without an event."""
         if "codex_core" in line and "patch " + _REJECTED in line:
             self.deny("a file change: " + line.partition("patch " + _REJECTED)[2][:100])
         elif "codex_core::tools" in line and " error=" in line:

@@ -1,4 +1,4 @@
-"""What codex prints without `--json`, on standard error: sections, each under a heading that is alone on its line."""
+"""The output of codex without `--json`, on standard error: sections, each under a heading alone on its line."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from nova_core.agents.log import AgentLog
 
 _HEADINGS = ("user", "codex", "thinking", "exec", "apply patch", "tokens used")
-_OWN = re.compile(r"ERROR: |warning: |\d{4}-\d\d-\d\dT\S+\s+(?:ERROR|WARN)")  # may stand in any section
+_OWN = re.compile(r"ERROR: |warning: |\d{4}-\d\d-\d\dT\S+\s+(?:ERROR|WARN)")  # may be in any section
 _ENDED = re.compile(r" (?:succeeded|exited|failed)\b")
 
 
 def command_of(line: str) -> str:
-    """The words of a command as codex runs it."""
+    """The text of a command as codex runs it."""
     return first_line(line.removeprefix("/bin/bash -lc ").strip("'\""))
 
 
 class CodexText:
-    """The sections so far. `began`: it told who it is. `tokens`: all but those from a cache, in one number."""
+    """The sections so far. `began`: it printed its header. `tokens`: one number for all tokens except cached ones."""
 
     def __init__(self, log: AgentLog) -> None:
         self.began = False
@@ -33,7 +33,7 @@ class CodexText:
         self._first = self._paths = False
 
     def take(self, line: str) -> None:
-        """Take one line."""
+        """Read one line."""
         log = self._log
         if line.startswith("session id: ") and log.session_id is None:
             log.session_id = word(line.removeprefix("session id: ").strip()) or None
@@ -65,7 +65,7 @@ class CodexText:
             self._patch(line)
 
     def _patch(self, line: str) -> None:
-        """The paths stand between how it ended and the changes."""
+        """The paths are between the result of the patch and the changes."""
         if line == "patch: completed":
             self._log.tools_run += 1
             self._paths = True

@@ -1,4 +1,4 @@
-"""Commands without a format of their own: the exit code is the verdict, and lines that match a pattern are data."""
+"""Commands without their own format: the exit code is the verdict, and lines that match a pattern are data."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nova_core.agents.signs import verdict_of_words
 from nova_core.agents.tokens import TokenCounter
 from nova_core.model import TokenUsage
 
-# What a named group of a line pattern means; `docs/agents.md` explains them.
+# The meaning of each named group of a line pattern; `docs/agents.md` explains them.
 GROUPS = (
     "step", "input", "output", "cache_read", "cache_creation", "cost", "model", "session", "file", "text", "error",
 )  # fmt: skip
-_MOST_LINE = 2000  # characters of a line that the user's pattern is tried on
+_MOST_LINE = 2000  # characters of a line that the user's pattern sees
 
 
 def check_pattern(text: str) -> str:
-    """The text, if it is a regular expression whose named groups mean something. Raises `ValueError` otherwise."""
+    """The text, if it is a regular expression whose named groups are known. Raises `ValueError` otherwise."""
     try:
         names = set(re.compile(text).groupindex)
     except (re.error, OverflowError, RecursionError) as error:
@@ -41,7 +41,7 @@ class CommandLog(AgentLog):
         self._counter = TokenCounter()
 
     def feed(self, data: bytes) -> None:
-        """Only token lines matter; a build's megabytes are not looked at line by line."""
+        """Look for token lines only: a build's megabytes are not searched line by line."""
         self._counter.feed(data)
         end = data[-4000:].decode("utf-8", "replace").splitlines()
         self.tail.extend(line for line in end if line.strip())
@@ -67,16 +67,16 @@ class CommandLog(AgentLog):
         return None if exit_code is None else self._by_exit(exit_code)
 
     def _doubt(self) -> Ending | None:
-        """A command that says nothing and leaves with 0 has done what it should."""
+        """None: a command that prints nothing and exits with 0 succeeded."""
         return None
 
     def _by_words(self, fallback: str) -> Ending:
-        """The words of a build are its own: only the exit code counts."""
+        """Use the exit code only: a build's output may contain any words."""
         return Ending(Verdict.FAILED, fallback)
 
 
 class PatternLog(AgentLog):
-    """An agent of the user's own: lines that match `pattern` give a step, tokens, a file and so on by group name."""
+    """A custom agent: lines that match `pattern` give a step, tokens, a file and so on by group name."""
 
     def __init__(self, pattern: re.Pattern[str], previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
@@ -85,7 +85,7 @@ class PatternLog(AgentLog):
         self._matched = TokenUsage()
         self._dollars: float | None = None
         self._error: str | None = None
-        self._unsure = False  # a cost that is none
+        self._unsure = False  # a cost was not a number
 
     def feed(self, data: bytes) -> None:
         self._counter.feed(data)
@@ -100,7 +100,7 @@ class PatternLog(AgentLog):
         super().finish()
 
     def event(self, event: dict[str, Any]) -> bool:
-        """JSON is text like any other here."""
+        """Always False: JSON is text like any other here."""
         return False
 
     def plain(self, line: str) -> None:
@@ -142,5 +142,5 @@ class PatternLog(AgentLog):
         return Ending(Verdict.DONE, "exit code 0") if exit_code == 0 else None
 
     def _error_words(self) -> str:
-        """What it prints is about its work; only what the pattern calls an error tells of one."""
+        """Only the text that the pattern marks as an error; the rest is about the agent's work."""
         return ""

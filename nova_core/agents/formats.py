@@ -1,4 +1,4 @@
-"""The formats Nova reads, by the name that `parser:` and `nova parse-log --agent` take; imported when they are used."""
+"""The formats Nova reads, by the name that `parser:` and `nova parse-log --agent` take; imported on use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _load(name: str) -> type[AgentLog]:
 
 
 class _Formats(Mapping[str, type[AgentLog]]):
-    """A run of shell commands needs none of the others, and starts sooner without them."""
+    """Imports each format on use: a run of shell commands needs only one, and starts sooner."""
 
     def __getitem__(self, name: str) -> type[AgentLog]:
         return _load(name)

@@ -13,7 +13,7 @@ from nova_core.agents.outcome import Ending, Verdict
 from nova_core.agents.signs import verdict_of_status, verdict_of_words
 from nova_core.model import TokenUsage
 
-# Its exit code is the HTTP status modulo 256; these are not killed by signals. The others are its own.
+# Its exit code is the HTTP status modulo 256; these do not mean death by a signal. The others are its own.
 _STATUS_OF = {status % 256: status for status in (400, 401, 403, 404, 429, 500, 502, 503, 504, 529)}
 _OWN_CODES = {
     41: Ending(Verdict.BAD_CREDENTIALS, "no way to log in is configured"),
@@ -21,19 +21,20 @@ _OWN_CODES = {
     55: Ending(Verdict.PERMISSION_DENIED, "the folder is not trusted"),
 }
 _EDITS = ("write_file", "replace", "edit")
-_MOST_HEAD = 4000  # characters of a message by which it is known
+_MOST_HEAD = 4000  # characters of a message that are examined
 _MOST_TOOLS = 1000  # calls without a result so far
 _MOST_MODELS = 100
 _CODE = re.compile(r'"code"\s*:\s*(\d{3})')
 _STATUS = re.compile(r"failed with status (\d{3})")
-_TORN = re.compile(r"stream ended|loop detected", re.IGNORECASE)  # an answer that broke off, and is not counted
+_TORN = re.compile(r"stream ended|loop detected", re.IGNORECASE)  # an answer that broke off and is not counted
 _ROUND = re.compile(r"loop detected", re.IGNORECASE)
 _NO_ANSWER = re.compile(r"model returned (?:an empty|reasoning thoughts)", re.IGNORECASE)
 
 
 class GeminiLog(AgentLog):
-    """Usage comes with the result, per run, by model; `output_tokens` leaves the thoughts out, `total_tokens` does not.
-    Retries are told on stderr only.
+    """Gemini's output. Usage comes with the result, per run and model; retries are reported on stderr only.
+
+    `output_tokens` leaves out thoughts, `total_tokens` includes them.
     """
 
     noise = re.compile(
@@ -45,11 +46,11 @@ class GeminiLog(AgentLog):
         super().__init__(previous)
         self._models: dict[str | None, TokenUsage] = {}
         self._result: dict[str, Any] | None = None
-        self._head = ""  # of the message so far
+        self._head = ""  # of the current message
         self._error = ""
         self._characters = 0
         self._tools: dict[str, tuple[str, str]] = {}
-        self._untold = False  # some of what was used is in no figure
+        self._untold = False  # some usage is in no figure
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
@@ -122,7 +123,7 @@ class GeminiLog(AgentLog):
         self._name_model()
 
     def _whole(self, event: dict[str, Any]) -> None:
-        """The one document of `-o json`."""
+        """Read the single document of `-o json`."""
         self.session_id = word(event.get("session_id")) or self.session_id
         self.said(text(event.get("response")))
         error = event.get("error")
@@ -137,13 +138,13 @@ class GeminiLog(AgentLog):
         self.tools_failed = count(table(stats.get("tools")).get("totalFail"))
 
     def _name_model(self) -> None:
-        """The model that used most is the one to show; `auto` is none."""
+        """Show the model that used the most tokens; `auto` is not a model."""
         used = [(usage.total, name) for name, usage in self._models.items() if name]
         if used and self.model in (None, "auto"):
             self.model = max(used)[1]
 
     def plain(self, line: str) -> None:
-        """Retries are told on stderr alone; so are errors, where it prints no events."""
+        """Retries are reported on stderr only; so are errors, if it prints no events."""
         if line.startswith("[ERROR] "):
             self._error = line.removeprefix("[ERROR] ")[:_MOST_HEAD]
         if found := _STATUS.search(line):

@@ -1,4 +1,4 @@
-"""Lines out of the pieces of a log, and events out of its lines: JSON whole, torn, over many lines or among words."""
+"""Splits the pieces of a log into lines, and finds events in them: JSON whole, torn, over many lines or inside text."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from nova_core.agents.mending import BROKEN, decode, documents, is_half, is_json
 from nova_core.agents.tokens import is_cut
 from nova_core.text import clean
 
-_LONGEST = 8 << 20  # bytes of one line; a longer one is dropped
-_MOST_ODD = 1 << 20  # bytes of a line that is no plain JSON and still looked into
-_LOOSE = 4 << 20  # bytes of lines that are no events, kept in case all of them together are one document
-_MOST_WORDS = 100_000  # bytes of a line that is no event
+_LONGEST = 8 << 20  # bytes of one line; a longer line is dropped
+_MOST_ODD = 1 << 20  # bytes of a line that is not plain JSON but still searched
+_LOOSE = 4 << 20  # bytes of lines that are not events, kept in case they form one document together
+_MOST_WORDS = 100_000  # bytes of a line that is not an event
 
 
 class LineReader:
-    """Reads a log in pieces of any size. What events and other lines mean, a subclass says: `event` and `plain`.
+    """Reads a log in pieces of any size. Subclasses interpret events (`event`) and other lines (`plain`).
 
-    `began`: an event was found. `tail` holds the last lines that are none, without those that match `noise`. `gap`: a
-    part of the log was never read. `trouble`: what went wrong with reading a line, which is then left out.
+    `began`: an event was found. `tail` holds the last lines that are not events, without those that match `noise`.
+    `gap`: a part of the log was never read. `trouble`: the error from a line that could not be read and is left out.
     """
 
-    noise: re.Pattern[str] | None = None  # lines of standard error that say nothing
+    noise: re.Pattern[str] | None = None  # lines of standard error without information
 
     def __init__(self) -> None:
         self.began = False
@@ -39,14 +39,14 @@ class LineReader:
         self._loose_size = 0
 
     def event(self, event: dict[str, Any]) -> bool:
-        """Take one JSON object; False if it is none of this format's."""
+        """Read one JSON object. Returns False if it is not of this format."""
         return False
 
     def plain(self, line: str) -> None:
-        """Take one line that is no event."""
+        """Read one line that is not an event."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next piece of the log."""
+        """Read the next piece of the log."""
         if self._skipping:
             end = data.find(b"\n")
             if end < 0:
@@ -69,7 +69,7 @@ class LineReader:
                 self._skipping = True
 
     def skip(self) -> None:
-        """A part of the log is missing here: what it told is not known."""
+        """A part of the log is missing here: its content is unknown."""
         self._take_rest()
         self.gap = self._skipping = True
 
@@ -79,11 +79,11 @@ class LineReader:
         return rest
 
     def finish(self) -> None:
-        """The log is over: take a last line without its line break, and a document that spans lines, if whole."""
+        """The log has ended: read a last line without a line break, and a complete document that spans lines."""
         if rest := self._take_rest():
             self._safely(self._line, rest)
             torn = rest.startswith((b'{"', b'[{"')) and not is_json(rest)
-            self.began, self.gap = self.began or torn, self.gap or torn  # an event written in part is no final text
+            self.began, self.gap = self.began or torn, self.gap or torn  # a partly written event is not final text
         document = b""
         for document in () if self.began else documents(self._loose):
             self._safely(self._try, document)
@@ -97,7 +97,7 @@ class LineReader:
             self._stumble(error)
 
     def _stumble(self, error: Exception) -> None:
-        """A line that a format does not survive costs itself, not the run: others wrote it."""
+        """Record the error: a line that a format cannot read loses that line, not the run."""
         self.trouble = self.trouble or f"{type(error).__name__}: {first_line(str(error), 200)}"
 
     def _line(self, line: bytes) -> None:
@@ -115,7 +115,7 @@ class LineReader:
             return
         if not self.began and self._loose_size < _LOOSE:
             self._loose.append(line)
-            self._loose_size += len(line) + 64  # what a short line takes in memory
+            self._loose_size += len(line) + 64  # memory that a short line takes
         words = line[:_MOST_WORDS].decode("utf-8", "replace").rstrip()
         words = clean(words).strip() if "\x1b" in words else words
         if not words:
@@ -125,7 +125,7 @@ class LineReader:
         self.plain(words)
 
     def _try(self, data: bytes) -> bool:
-        """One event, or a list of them, as `claude --output-format json --verbose` prints."""
+        """Read one event, or a list of them, as `claude --output-format json --verbose` prints."""
         try:
             found = decode(data)
         except BROKEN:
@@ -136,11 +136,11 @@ class LineReader:
         return taken > 0
 
     def _try_mended(self, data: bytes) -> bool:
-        """An event with half a character in it, as JavaScript writes text that was cut in the middle of a pair."""
+        """Read an event with half a character in it: JavaScript cuts text in the middle of a surrogate pair."""
         return len(data) <= _MOST_ODD and is_half(data) and self._try(mended(data))
 
     def _try_inside(self, line: bytes) -> bool:
-        """An event with text of another stream before or after it on the same line."""
+        """Read an event with text of another stream before or after it on the same line."""
         start = line.find(b'{"')
         if start < 0 or (start == 0 and line.rstrip().endswith(b"}")) or b'"type"' not in line:
             return False

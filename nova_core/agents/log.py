@@ -1,4 +1,4 @@
-"""The base of all formats: the verdict, the cost and the words out of what the lines of a log say."""
+"""The base of all formats: verdict, cost and final text from the lines of a log."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _MOST_PATH = 4096
 _MOST_IDS = 10_000
 _MOST_DENIED = 100
 _MOST_DENIED_WORDS = 200
-CHARACTERS = 4  # a token, roughly, where no count is told
+CHARACTERS = 4  # per token, roughly, if no count is reported
 
 
 class AgentLog(LineReader):
-    """Reads one attempt's log in pieces of any size; every attribute is what is known so far.
+    """Reads one attempt's log in pieces of any size; every attribute is the current value.
 
-    A format says what events mean (`event`), what other lines mean (`plain`), how it ended (`ending`) and what was
-    used (`usage`, `unsure`, `told_cost`). `previous` is what earlier runs of the same session came to, for agents
-    whose totals go on counting when a session is resumed. `judges`: the verdict is worth more than the exit code.
+    A format defines the meaning of events (`event`) and other lines (`plain`), the ending (`ending`) and the usage
+    (`usage`, `unsure`, `told_cost`). `previous` is the usage of earlier runs of the same session, for agents whose
+    totals keep counting when a session is resumed. `judges`: the verdict overrides the exit code.
     """
 
     judges = True
@@ -38,7 +38,7 @@ class AgentLog(LineReader):
         self.session_id: str | None = None
         self.model: str | None = None
         self._final = ""
-        self._more: list[str] = []  # of the last words, not joined yet
+        self._more: list[str] = []  # pieces of the last text, not joined yet
         self._length = 0
         self.step: str | None = None
         self.steps: list[str] = []
@@ -47,36 +47,36 @@ class AgentLog(LineReader):
         self.asked: str | None = None
         self.tools_run = 0
         self.tools_failed = 0
-        self.problem: Ending | None = None  # of the model server; the agent may still get over it
-        self.hopeless: Ending | None = None  # no use in waiting for the agent to find out
-        self.retry_after: float | None = None  # seconds, as the server said
+        self.problem: Ending | None = None  # from the model server; the agent may still recover
+        self.hopeless: Ending | None = None  # waiting for the agent to notice is useless
+        self.retry_after: float | None = None  # seconds, as the server stated
         self.resets_at: float | None = None  # seconds since the epoch
         self._told_ids: set[str] = set()
 
     # for formats to define
 
     def ending(self, exit_code: int | None) -> Ending | None:
-        """How it ended by what was printed, None if that says nothing."""
+        """The ending by the printed output; None if the output does not show it."""
         return None
 
     @property
     def usage(self) -> TokenUsage:
-        """Tokens of this run, its earlier ones taken off."""
+        """Tokens of this run, without those of earlier runs."""
         return TokenUsage()
 
     @property
     def unsure(self) -> bool:
-        """Whether `usage` is less than certain, by what was read."""
+        """Returns True if `usage` is an estimate by what was read."""
         return False
 
     @property
     def estimated(self) -> bool:
-        """Whether `usage` is less than certain."""
+        """Returns True if `usage` is an estimate."""
         return self.gap or bool(self.trouble) or self.unsure
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
-        """US dollars by the agent's own word, and how good that is."""
+        """US dollars as the agent reports them, and how reliable that is."""
         return None, CostBasis.UNPRICED
 
     @property
@@ -87,7 +87,7 @@ class AgentLog(LineReader):
     # for formats to use
 
     def say(self, step: str) -> None:
-        """The agent turned to something else."""
+        """Set the current step."""
         step = first_line(step, 200)
         if step and step != self.step:
             self.step = step
@@ -95,12 +95,12 @@ class AgentLog(LineReader):
                 self.steps.append(step)
 
     def changed(self, path: str) -> None:
-        """The agent changed a file."""
+        """Record a file that the agent changed."""
         if path and len(path) <= _MOST_PATH and len(self.files) < _MOST_FILES:
             self.files[path] = None
 
     def again(self, name: str) -> bool:
-        """Whether a figure with this id was told before: a log may hold a line twice."""
+        """Returns True if a figure with this id was read before: a log may hold a line twice."""
         if not name or name in self._told_ids:
             return bool(name)
         if len(self._told_ids) < _MOST_IDS:
@@ -108,36 +108,36 @@ class AgentLog(LineReader):
         return False
 
     def deny(self, what: str) -> None:
-        """The agent was not allowed to use something."""
+        """Record that the agent was not allowed to use something."""
         if len(self.denied) < _MOST_DENIED:
             self.denied[what[:_MOST_DENIED_WORDS]] = None
 
     def said(self, text: str) -> None:
-        """The agent's last words so far."""
+        """Set the agent's last text."""
         self._final = text[:_MOST_FINAL]
         self._length = len(self._final)
         if self._more:
             self._more = []
 
     def said_more(self, piece: str) -> None:
-        """The agent's last words go on; pieces are put together when they are asked for, for there may be many."""
+        """Append to the agent's last text; pieces are joined on demand, because there may be many."""
         if self._length < _MOST_FINAL:
             self._more.append(piece[:_MOST_FINAL])
             self._length += len(piece)
 
     @property
     def final_text(self) -> str:
-        """The last words, up to a limit."""
+        """The last text, up to a limit."""
         if self._more:
             self.said("".join((self._final, *self._more)))
         return self._final
 
-    # what it comes to
+    # results
 
     def outcome(
         self, exit_code: int | None = None, prices: Mapping[str, Price] | None = None, model: str | None = None
     ) -> Outcome:
-        """What Nova makes of the log; `model` is the one it was started with, where the log does not tell."""
+        """The outcome of the log; `model` is the one the agent was started with, used if the log names none."""
         verdict, reason = self._judge(exit_code)
         dollars, basis = self.cost(prices or {}, model)
         return Outcome(
@@ -146,7 +146,7 @@ class AgentLog(LineReader):
         )  # fmt: skip
 
     def cost(self, prices: Mapping[str, Price], model: str | None = None) -> tuple[float | None, CostBasis]:
-        """US dollars and where they come from: the agent, else the price table, else None."""
+        """US dollars and their source: the agent, else the price table, else None."""
         told, basis = self.told_cost
         if told is not None:
             return told, basis
@@ -167,7 +167,7 @@ class AgentLog(LineReader):
         return self._doubt() or found
 
     def _doubt(self) -> Ending | None:
-        """Why an agent that stopped of its own accord has not done its work, as far as that can be seen."""
+        """Why an agent that stopped by itself may not have done its work, or None."""
         if self.asked:
             return Ending(Verdict.ASKED, f"it asked: {self.asked}")
         if self.denied:
@@ -184,7 +184,7 @@ class AgentLog(LineReader):
         return None
 
     def _without_end(self, exit_code: int | None) -> Ending:
-        """The log has no event that ends it."""
+        """The ending if the log has no final event."""
         if not self.began:
             return self._by_exit(exit_code)
         if self.problem and exit_code:
@@ -196,7 +196,7 @@ class AgentLog(LineReader):
         return found if found.verdict is not Verdict.FAILED else Ending(Verdict.INTERRUPTED, found.reason)
 
     def _by_exit(self, exit_code: int | None) -> Ending:
-        """Nothing of this format was printed: all that is left is the exit code, and the words."""
+        """The ending if nothing of this format was printed: by the exit code and the last lines."""
         if exit_code is None:
             return Ending(Verdict.UNKNOWN, "nothing in the log says how it ended, and no exit code is given")
         if exit_code == 0:
@@ -209,7 +209,7 @@ class AgentLog(LineReader):
         return self._by_words(exit_words(exit_code))
 
     def _error_words(self) -> str:
-        """What its last lines say of an error."""
+        """The error text in the last lines."""
         return error_lines(self.tail)
 
     def _by_words(self, fallback: str) -> Ending:

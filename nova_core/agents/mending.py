@@ -1,4 +1,4 @@
-"""JSON that is not written as one whole line: with half a character in it, or over many lines between others."""
+"""JSON that is not one whole line: with half a character in it, or spread over many lines between others."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 
 decode = msgspec.json.Decoder().decode
 BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
-# Pairs, halves and all other escapes, one after the other, so that a half is none that belongs to one of them.
+# Pairs, halves and all other escapes, in this order, so that no half is taken from a pair.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def is_json(data: bytes) -> bool:
-    """Whether it is whole."""
+    """Returns True if `data` is complete JSON."""
     try:
         decode(data)
     except BROKEN:
@@ -24,19 +24,19 @@ def is_json(data: bytes) -> bool:
 
 
 def is_half(data: bytes) -> bool:
-    """Whether there may be half a character in it, as JavaScript writes text that was cut in the middle of a pair."""
+    """Returns True if `data` may hold half a character: JavaScript cuts text in the middle of a surrogate pair."""
     return _HALF.search(data) is not None
 
 
 def mended(data: bytes) -> bytes:
-    """JSON with the replacement character for each half of a pair that has no other half."""
+    """JSON with the replacement character for each unpaired half."""
     if not is_half(data):
         return data
     return _ESCAPE.sub(lambda found: b"\\ufffd" if len(found[0]) == 6 and _HALF.match(found[0]) else found[0], data)
 
 
 def documents(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """What may be documents: each from a bracket alone on its line to the next that closes; the last may lack it."""
+    """Possible documents: each from a bracket alone on its line to the next closing one, which the last may lack."""
     found: list[bytes] = []
     for line in lines:
         bracket = line.rstrip()
@@ -50,5 +50,5 @@ def documents(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def is_torn(document: bytes) -> bool:
-    """Whether it is the beginning of an object that never ends."""
+    """Returns True for the beginning of an object that never ends."""
     return re.match(rb'\{\s*(?:"|\Z)', document) is not None and not document.rstrip().endswith(b"\n}")

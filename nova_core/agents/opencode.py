@@ -17,7 +17,7 @@ _REASONS = {
     "content-filter": Ending(Verdict.REFUSED, "the model refused"),
 }
 _MOST_BROKEN = 12
-_MOST_WORDS = 4000  # characters of a message that are looked at
+_MOST_WORDS = 4000  # characters of a message that are examined
 _EDITS = ("write", "edit", "patch", "multiedit", "apply_patch")
 _DENIED = re.compile(
     r"reject\w{0,10} permission|permission.{0,20}(?:denied|reject)|prevents you from using", re.IGNORECASE
@@ -25,19 +25,20 @@ _DENIED = re.compile(
 
 
 class OpencodeLog(AgentLog):
-    """Usage and cost come per step and add up; input leaves the cache out, output the reasoning. A step that an error
-    or a kill interrupts is not told, nor are those of a sub-agent. There is no last event: it ended well if its last
-    step ended with `stop`.
+    """opencode's output. Usage and cost come per step and are summed; it ended well if its last step ended with `stop`.
+
+    Input leaves out the cache, output the reasoning. Steps that an error or a kill interrupts, and those of a
+    sub-agent, are not reported. There is no final event.
     """
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
         self._used = TokenUsage()
         self._dollars = 0.0
-        self._open = False  # a step is under way, or the next one will begin
+        self._open = False  # a step is running, or the next one will begin
         self._last = ""
-        self._broken = 0  # steps in a row that came to nothing
-        self._helped = False  # by a sub-agent, a session of its own
+        self._broken = 0  # failed steps in a row
+        self._helped = False  # by a sub-agent, in its own session
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
@@ -71,7 +72,7 @@ class OpencodeLog(AgentLog):
         if tool == "question":
             self.asked = first_line(str(given.get("questions") or given.get("question") or "")) or "a question"
         self._helped |= tool == "task"
-        if state.get("status") == "completed" and tool != "invalid":  # which stands for one that it does not have
+        if state.get("status") == "completed" and tool != "invalid":  # `invalid` stands for a tool that does not exist
             self.tools_run += 1
             if tool in _EDITS:
                 self.changed(path)
@@ -94,7 +95,7 @@ class OpencodeLog(AgentLog):
         self._open = False
         self._last = word(part.get("reason"))
         self._broken = self._broken + 1 if self._last == "unknown" and not count(tokens.get("output")) else 0
-        if self._broken >= _MOST_BROKEN:  # it tries again for ever, and each try may be billed
+        if self._broken >= _MOST_BROKEN:  # it retries for ever, and each try may be billed
             words = "the model's answer breaks off again and again"
             self.hopeless = self.problem = Ending(Verdict.OVERLOADED, words)
 
@@ -109,7 +110,7 @@ class OpencodeLog(AgentLog):
         self.problem = Ending(verdict, f"{said} ({status})" if status else said or "an error without words")
 
     def plain(self, line: str) -> None:
-        """A refused permission is told on stderr, before the run ends for it."""
+        """A refused permission is reported on stderr before it ends the run."""
         if "permission requested:" in line and "auto-rejecting" in line:
             what = line.partition("permission requested:")[2].partition(";")[0].strip()
             if not self.denied:
@@ -126,7 +127,7 @@ class OpencodeLog(AgentLog):
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
-        """It says 0 for a model whose price it does not know."""
+        """opencode reports 0 for a model of unknown price."""
         return (self._dollars, CostBasis.AGENT) if self._dollars else (None, CostBasis.UNPRICED)
 
     def ending(self, exit_code: int | None) -> Ending | None:

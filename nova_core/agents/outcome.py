@@ -1,4 +1,4 @@
-"""What Nova makes of an agent's log: verdict, tokens, cost, files."""
+"""The outcome of an agent's log: verdict, tokens, cost, files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nova_core.model import TokenUsage
 
 
 class Verdict(StrEnum):
-    """How an agent's work ended, by what it printed and its exit code."""
+    """How an agent's work ended, by its output and exit code."""
 
     DONE = "done"
     FAILED = "failed"
@@ -31,10 +31,10 @@ class Verdict(StrEnum):
 
 
 class CostBasis(StrEnum):
-    """Where a cost comes from."""
+    """The source of a cost."""
 
     AGENT = "agent"
-    AGENT_GUESS = "agent_guess"  # the agent did not know the model and took the price of another
+    AGENT_GUESS = "agent_guess"  # the agent did not know the model and used another's price
     PRICE_TABLE = "price_table"
     UNPRICED = "unpriced"
 
@@ -48,7 +48,7 @@ class _Ending(NamedTuple):
 
 
 class Ending(_Ending):
-    """A verdict and its reason in words, which somebody else may have written: a long one is cut."""
+    """A verdict and its reason, which another program may have written: a long reason is cut."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ class Ending(_Ending):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What one attempt of an agent came to. `cost_usd` is US dollars, None if unpriced; `estimated` covers both.
+    """The outcome of one attempt of an agent. `cost_usd` is US dollars, None if unpriced; `estimated` covers both.
 
     The fields are the keys of `nova parse-log --json`.
     """
@@ -77,12 +77,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def was_killed(exit_code: int) -> bool:
-    """Whether the code says that a signal ended it: negative as in Python, or 128 + n as in shells, for the usual n."""
+    """Returns True if a signal ended the process: negative as in Python, or 128 + n for the usual n, as in shells."""
     return exit_code < 0 or exit_code in (129, 130, 131, 134, 137, 143)
 
 
 def exit_words(exit_code: int) -> str:
-    """The exit code in words."""
+    """The exit code as text."""
     if not was_killed(exit_code):
         return f"exit code {exit_code}"
     number = -exit_code if exit_code < 0 else exit_code - 128

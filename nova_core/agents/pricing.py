@@ -1,4 +1,4 @@
-"""What tokens cost: list prices with their dates, and None for whatever has no known price."""
+"""Token prices: list prices with their dates, and None for an unknown price."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def default_prices() -> Mapping[str, Price]:
 
 
 def price_of(model: str | None, prices: Mapping[str, Price]) -> Price | None:
-    """The price of `model`, of the model it is a dated snapshot of, or None.
+    """The price of `model`, or of the model it is a dated snapshot of, or None.
 
     `claude-sonnet-4-5-20250929` has the price of `claude-sonnet-4-5`; `gpt-5-new` does not have that of `gpt-5`. A
-    provider in front (`anthropic/claude-opus-5`) needs a price of its own: resellers set theirs.
+    provider in front (`anthropic/claude-opus-5`) needs its own price: resellers set theirs.
     """
     if model is None:
         return None
@@ -66,7 +66,7 @@ def price_of(model: str | None, prices: Mapping[str, Price]) -> Price | None:
 
 
 def cost(usage: TokenUsage, model: str | None, prices: Mapping[str, Price]) -> float | None:
-    """US dollars for `usage`, or None if the model, or a class of tokens that was used, has no known price."""
+    """US dollars for `usage`, or None if the model, or a class of tokens used, has no known price."""
     if not usage.total:
         return 0.0
     price = price_of(model, prices)

@@ -1,4 +1,4 @@
-"""What agents write down for themselves of a session: tokens of runs that were killed before they told them."""
+"""Agents' own records of a session: tokens of runs that were killed before they reported them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Records(msgspec.Struct, frozen=True):
-    """What a session used since a moment. `exact`: no request was under way when the records end."""
+    """The usage of a session since a time. `exact`: no request was running when the records end."""
 
     usage: TokenUsage = TokenUsage()
     exact: bool = False
@@ -25,7 +25,8 @@ class Records(msgspec.Struct, frozen=True):
 def claude_records(lines: Iterable[bytes], since: float) -> Records:
     """Claude Code's transcript, `projects/<folder>/<session>.jsonl`: its messages have their final counts.
 
-    `since` is seconds since the epoch. What sub-agents used stands elsewhere: with one, the sum is not exact.
+    `since` is seconds since the epoch. The usage of sub-agents is in other files: with a sub-agent, the sum is not
+    exact.
     """
     messages: dict[str, TokenUsage] = {}
     model: str | None = None
@@ -68,7 +69,7 @@ def codex_usage(told: dict[str, Any]) -> TokenUsage:
 
 
 def claude_usage(told: dict[str, Any]) -> TokenUsage:
-    """Four classes that do not overlap, as Nova has them."""
+    """Four disjoint classes, as in `TokenUsage`."""
     return TokenUsage(
         count(told.get("input_tokens")), count(told.get("output_tokens")),
         count(told.get("cache_read_input_tokens")), count(told.get("cache_creation_input_tokens")),
@@ -85,7 +86,7 @@ def _since(lines: Iterable[bytes], since: float) -> Iterable[dict[str, Any]]:
             continue
 
 
-# By format: where the file is, below the agent's own folder; the variable that names the folder; its usual place.
+# By format: where the file is below the agent's own folder, the variable that names the folder, its usual place.
 Place = tuple[str, str, str, Callable[[Iterable[bytes], float], Records]]
 RECORDS: dict[str, Place] = {
     "claude": ("projects/*/{session}.jsonl", "CLAUDE_CONFIG_DIR", ".claude", claude_records),

@@ -1,4 +1,4 @@
-"""The words and numbers by which model servers and agents say what went wrong, and when to come back."""
+"""The words and numbers by which model servers and agents report errors, and when to retry."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _BY_WORDS = (
     (Verdict.MAX_TURNS, r"reached max(?:imum number of)?(?: session)? turns"),
     (Verdict.OVER_BUDGET, r"exceeded usd budget|reached maximum budget"),
 )
-# A line that tells of an error, by its beginning: any other may be about the work, which may be on limits and keys.
+# The start of a line that reports an error. Other lines may be about the work, which may concern limits and keys.
 _ERROR_LINE = re.compile(
     r"(?:\d{4}-\d\d-\d\d\S{0,30}\s+)?[\W_]{0,20}(?:(?:\w{1,20}\s){0,2}\w{0,40}(?:error|exception)\b|fatal\b"
     r"|invalid (?:x-)?api[ -]key|failed to authenticate|credit balance|not logged in|please set an auth method"
@@ -63,7 +63,7 @@ _MOST_TEXT = 4000
 
 
 def verdict_of_status(status: int) -> Verdict | None:
-    """What an HTTP status means for the run; None for a status that is no failure."""
+    """The meaning of an HTTP status for the run; None for a status that is not a failure."""
     if status < 400:
         return None
     if status in _BY_STATUS:
@@ -72,20 +72,20 @@ def verdict_of_status(status: int) -> Verdict | None:
 
 
 def verdict_of_words(text: str) -> Verdict | None:
-    """What a message of failure means, None if it says nothing known."""
+    """The meaning of a failure message, None if it is unknown."""
     text = text[:_MOST_TEXT]
     return next((verdict for verdict, pattern in _BY_WORDS if re.search(pattern, text, re.IGNORECASE)), None)
 
 
 def error_lines(lines: Iterable[str]) -> str:
-    """Those of the lines that tell of an error."""
+    """The lines that report an error."""
     return "\n".join(line for line in lines if _ERROR_LINE.match(line))
 
 
 def wait_in(text: str, now: float) -> float | None:
-    """Seconds until the moment a message names ("try again in 2 h 5 min", "resets 3pm (UTC)"); None if it names none.
+    """Seconds until the time a message names ("try again in 2 h 5 min", "resets 3pm (UTC)"); None if it names none.
 
-    `now` is seconds since the epoch. A time of day without a zone is taken as UTC.
+    `now` is seconds since the epoch. A time of day without a zone is UTC.
     """
     text = text[:_MOST_TEXT]
     if found := re.search(_AFTER, text, re.IGNORECASE):

@@ -19,10 +19,10 @@ def check_argument(argument: str) -> None:
 def fill(argument: str, values: Mapping[str, str]) -> str:
     """One argument of a command line with every `{placeholder}` filled in from `values`; `{{` and `}}` are braces.
 
-    Values are not searched for placeholders again, and none becomes an option: an argument that begins with a
+    Values are not searched for placeholders again, and no value becomes an option: an argument that begins with a
     placeholder gets a space before a leading `-`. Raises `UsageError` for a placeholder without a value.
     """
-    # No argument can hold a NUL, nor a lone surrogate.
+    # No argument can hold a NUL or a lone surrogate.
     safe = {key: text.replace("\0", "").encode("utf-8", "replace").decode() for key, text in values.items()}
     return _substitute(argument, safe)
 

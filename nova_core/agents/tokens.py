@@ -1,4 +1,4 @@
-"""Counting the tokens that workers print as `Token usage: input=1, output=2, cache_read=3, cache_creation=4` lines."""
+"""Counts the tokens that workers print as `Token usage: input=1, output=2, cache_read=3, cache_creation=4` lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from nova_core.model import TokenUsage
 
 _MARK = b"Token usage:"
-# Twelve digits are a trillion tokens: more is noise, and sums stay far below what JSON readers and SQLite hold.
+# Twelve digits are a trillion tokens: more is noise, and sums stay far below the limits of JSON readers and SQLite.
 _LINE = (
     rb"[ \t]{0,80}Token usage:[ \t]{0,80}input=(\d{1,12}),[ \t]{0,80}output=(\d{1,12})"
     rb"(?:,[ \t]{0,80}cache_read=(\d{1,12}))?(?:,[ \t]{0,80}cache_creation=(\d{1,12}))?[ \t]{0,80}\r?(?:\n|\Z)"
@@ -18,12 +18,12 @@ _CUT = re.compile(rb"(?:\A|\n)\[nova: \d{1,20}" + re.escape(_CUT_WORDS) + rb"\s*
 
 
 def is_cut(line: bytes) -> bool:
-    """Whether the line is the one that stands for what was cut out of a log over its limit."""
+    """Returns True for the line that replaces what was cut out of a log over its limit."""
     return _CUT.match(line) is not None
 
 
 class TokenCounter:
-    """Sums the token lines of a log that is fed in pieces; `usage` is the sum so far, `gap` whether a part is missing.
+    """Sums the token lines of a log fed in pieces; `usage` is the sum so far, `gap` is True if a part is missing.
 
     A line counts when it has ended, or at `finish`. Memory stays below the size of one piece, however long a line is.
     """
@@ -36,7 +36,7 @@ class TokenCounter:
         self._skipping = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next piece of the log."""
+        """Read the next piece of the log."""
         if self._skipping:  # inside a line that is too long to count
             end = data.find(b"\n")
             if end < 0:
@@ -54,12 +54,12 @@ class TokenCounter:
         self.gap, self._rest, self._skipping = True, b"", True
 
     def finish(self) -> None:
-        """The log is over: count a last line without a line break."""
+        """The log has ended: count a last line without a line break."""
         self._count(self._rest, len(self._rest))
         self._rest = b""
 
     def _count(self, data: bytes, end: int) -> None:
-        """Add up the lines of `data[:end]`; each is looked at once, so that no line makes this quadratic."""
+        """Sum the lines of `data[:end]`; each is read once, so that no line makes this quadratic."""
         if not self.gap and data.find(_CUT_WORDS, 0, end) >= 0:
             self.gap = _CUT.search(data, 0, end) is not None
         mark = data.find(_MARK, 0, end)

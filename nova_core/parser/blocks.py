@@ -10,7 +10,7 @@ import msgspec
 from nova_core.parser.cells import MAX_CELLS, split_row
 
 # GFM: a fence is three or more backticks or tildes, indented at most three spaces; after backticks no backtick follows.
-# Patterns stay strings until they are used: few plans need them, and compiling costs every start.
+# Patterns stay strings until they are used: few plans need them, and compiling costs time at every start.
 _FENCE = r" {0,3}(?:(`{3,})[^`]*|(~{3,}).*)\Z"
 _OTHER_BLOCK = r"#{1,6}(?:[ \t]|\Z)|>|[-+*][ \t]|\d{1,9}[.)][ \t]|```|~~~"
 
@@ -26,8 +26,8 @@ class Heading(msgspec.Struct, frozen=True, gc=False):
 class Table(msgspec.Struct, frozen=True):
     """A GFM table. `line` is its first line, counting from 1; `rows` are indexes (from 0) of the lines of its body.
 
-    `header` holds stripped cells. It is empty for rows that stand below no header: `width` is then 0.
-    `width` is the number of cells in the line of dashes.
+    `header` holds stripped cells. It is empty for rows without a header: `width` is then 0. `width` is the number of
+    cells in the line of dashes.
     """
 
     line: int
@@ -54,7 +54,7 @@ def opening_fence(line: str) -> str | None:
 
 
 def end_of_fence(lines: list[str], start: int, fence: str) -> int:
-    """Index of the line that closes the `fence` opened at `start`; `len(lines)` when nothing does."""
+    """Index of the line that closes the `fence` opened at `start`; `len(lines)` if none does."""
     for at in range(start + 1, len(lines)):
         line = lines[at]
         if fence in line and not line.startswith("    "):
@@ -67,7 +67,7 @@ def end_of_fence(lines: list[str], start: int, fence: str) -> int:
 def hide_comments(lines: list[str], on_unclosed: OnUnclosed) -> set[int]:
     """Empty the lines of HTML comments in place, and return their indexes.
 
-    As in GFM a comment block starts where a line starts with `<!--`, and takes whole lines until one holds `-->`.
+    As in GFM, a comment block starts where a line starts with `<!--`, and takes whole lines until one holds `-->`.
     """
     hidden: set[int] = set()
     at, end = 0, len(lines)
@@ -120,13 +120,13 @@ def after_front_matter(lines: list[str]) -> int:
 
 
 def read_heading(number: int, text: str) -> Heading | None:
-    """The heading in the stripped line `text`, if it is one."""
+    """The heading in the stripped line `text`, or None."""
     level = len(text) - len(text.lstrip("#"))
     if level > 6 or text[level : level + 1] not in ("", " ", "\t"):
         return None
     title = text[level:].strip()
     opened = title.rstrip("#")
-    if opened[-1:] in ("", " ", "\t"):  # a closing row of hashes counts only after a space
+    if opened[-1:] in ("", " ", "\t"):  # closing hashes count only after a space
         title = opened.rstrip()
     return Heading(number, level, title)
 
@@ -145,7 +145,7 @@ def _table(lines: list[str], at: int, hidden: set[int]) -> Table | None:
 
 
 def _width_of_dashes(line: str) -> int:
-    """How many cells a line of dashes (`| :--- | ---: |`) has; 0 for any other line."""
+    """Number of cells in a line of dashes (`| :--- | ---: |`); 0 for any other line."""
     text = line.strip()
     if "-" not in text or text.strip("|:- \t") or line.startswith("    "):
         return 0
@@ -156,7 +156,7 @@ def _width_of_dashes(line: str) -> int:
 
 
 def _is_dashes(cell: str) -> bool:
-    """Whether a cell is `---`, `:---`, `---:` or `:---:`."""
+    """Returns True if a cell is `---`, `:---`, `---:` or `:---:`."""
     dashes = cell.strip().removeprefix(":").removesuffix(":")
     return bool(dashes) and not dashes.strip("-")
 

@@ -1,4 +1,4 @@
-"""Reads CASCADE.md: from text to tasks, a graph, and every problem on the way."""
+"""Reads CASCADE.md: from text to tasks, a graph, and every problem found."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Cascade(msgspec.Struct, frozen=True):
     """A plan: its tasks in plan order, their graph, and its branches (branch -> group -> ids, in plan order).
 
     Every dependency of every task is a key of `tasks`, and there is no cycle. `warnings` are in file order. A plan that
-    another tool wrote has its `format`, `notes` on what became of its parts, and `marks`: the boxes of finished tasks.
+    another tool wrote has its `format`, `notes` on how its parts were read, and `marks`: the boxes of finished tasks.
     """
 
     name: str
@@ -56,11 +56,11 @@ def parse_cascade(path: str | os.PathLike[str]) -> Cascade:
 
 
 def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
-    """The plan written in `text`; `path` only names it. Raises `InputError` with every problem at once.
+    """The plan in `text`; `path` only names it. Raises `InputError` with every problem at once.
 
-    With `lenient` it is a plan that was not written for Nova. A dependency that is not there is kept in the task's
-    `missing`, a row or a cell that makes no sense is left out, and `notes` tell of these and of all that was taken for
-    something. What is left to be an error is a plan without tasks, an id with two meanings, a cycle, half a command.
+    `lenient` is for a plan that was not written for Nova. A missing dependency is kept in the task's `missing`, an
+    unusable row or cell is left out, and `notes` report these and every interpretation. The remaining errors are a plan
+    without tasks, an id with two meanings, a cycle, half a command.
     """
     findings = Findings(path, lenient=lenient)
     lines = split_lines(text)
@@ -91,7 +91,7 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
 def _read(
     text: str, lines: list[str], findings: Findings
 ) -> tuple[Outline, list[list[Row]], list[Section], frozenset[str]]:
-    """What the file holds; the last are the ids of the rows whose table says how far they are."""
+    """The contents of the file; the last value holds the ids of rows whose table has a column for their state."""
 
     def report_unclosed(line: int, what: str) -> None:
         findings.warn(line, f"the {what} is never closed: everything below it is ignored")
@@ -106,7 +106,7 @@ def _read(
     stated: set[str] = set()
     states = False
     for at, rows in by_table.items():
-        states = tables[at].states if at in tables else states  # rows behind an empty line belong to the table above
+        states = tables[at].states if at in tables else states  # rows after an empty line belong to the table above
         stated.update(row.id for row in rows if states)
     return outline, list(by_table.values()), sections, frozenset(stated)
 
@@ -177,7 +177,7 @@ def _tasks(
 
 
 def _with_sections(fields: dict[str, Any], sections: Sequence[Section], lines: Sequence[str]) -> dict[str, Any]:
-    """The fields of a task with the text of its sections, and the criteria listed there."""
+    """The fields of a task with the text of its sections and the criteria listed there."""
     bodies = [lines[section.start : section.end] for section in sections]
     starts = [section.start + 1 for section in sections]
     criteria = [item for start, body in zip(starts, bodies, strict=True) for item in checklist(body, start)]

@@ -1,4 +1,4 @@
-"""Decides by its header whether a table holds tasks, and which column means what."""
+"""Decides by its header whether a table holds tasks, and what each column means."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from nova_core.parser.cells import MAX_CELLS, undecorated
 
-# What the field calls its columns, the surest name first.
+# Column names in common use, the surest first.
 _SURE_IDS = ("task id", "taskid", "task-id", "task_id", "task #", "task no", "id", "#", "no", "nr", "key", "ticket")
 _WEAK_IDS = ("task", "step", "pr", "phase", "milestone", "batch")
 _IDS = frozenset(_SURE_IDS + _WEAK_IDS)
@@ -37,22 +37,22 @@ _OPTIONAL = {
     "cpu": ("cpu", "cpus", "cores"),
     "memory": ("memory", "mem", "ram"),
 }  # fmt: skip
-# The same, of columns that other tables have too: they do not make a table one of tasks.
+# The same for names that other tables use too: they do not make a table a task table.
 _COMMON = {
     "inputs": ("inputs", "input", "input files", "consumes"),
     "gate": ("gate",),
 }
-# Several of them may say how far a task is: `Done` with boxes beside `Status`; a column of boxes often has no name.
+# Several columns may hold a state: `Done` with boxes beside `Status`; a column of boxes often has no name.
 _STATES = frozenset(
     ("status", "state", "done", "done?", "completed", "complete", "progress", "✓", "✔", "✅", "☑", "☐", "[ ]", "")
 )
 
 
 class Columns(msgspec.Struct, frozen=True, gc=False):
-    """Where a task table keeps what; indexes count from 0, -1 means it has no such column.
+    """The columns of a task table; indexes count from 0, -1 means that the table has no such column.
 
-    `sure` tells an id column by a name that means nothing else. `extras` are (index, field of Task, folded header),
-    `text` is the column most likely to hold a stray pipe.
+    `sure` is True for an id column whose name has only that meaning. `extras` are (index, field of Task, folded
+    header), `text` is the column most likely to hold a stray pipe.
     """
 
     width: int
@@ -67,17 +67,17 @@ class Columns(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def states(self) -> bool:
-        """Whether some column is there to say how far the tasks are."""
+        """Returns True if a column holds the state of the tasks."""
         return any(field == "state" and title for _, field, title in self.extras)
 
     @property
     def commands(self) -> bool:
-        """Whether some column holds text that will be run."""
+        """Returns True if a column holds commands."""
         return any(field == "command" for _, field, _ in self.extras)
 
 
 def read_header(header: Sequence[str]) -> Columns | None:
-    """The columns of a task table; None when the table holds something else.
+    """The columns of a task table; None if the table holds something else.
 
     A task table has an id column and either a dependency column, or (with an id column of a sure name) a name and one
     more column Nova knows; a column named `Task ID` and a name are enough.
@@ -97,7 +97,7 @@ def read_header(header: Sequence[str]) -> Columns | None:
     common = [(at, field, titles[at]) for field, names in _COMMON.items() if (at := free.take(names)) >= 0]
     common += [(at, "state", titles[at]) for at in free.take_all(_STATES)]
     if not sure and depends_on and depends_on[0] < task_id:
-        return None  # `Dependency | Phase | Blocks`: a table of dependencies, each in its phase
+        return None  # `Dependency | Phase | Blocks`: a table of dependencies by phase
     if task_id < 0 or not (depends_on or (sure and _is_plain_task_table(titles[task_id], name, description, extras))):
         return None
     unused = tuple(header[at] for at in free.left if titles[at])
@@ -106,7 +106,7 @@ def read_header(header: Sequence[str]) -> Columns | None:
 
 
 def _is_plain_task_table(title: str, name: int, description: int, extras: Sequence[object]) -> bool:
-    """Whether a table without a dependency column holds tasks: `ID | Name | Description` alone may be anything."""
+    """Returns True if a table without dependencies holds tasks: `ID | Name | Description` alone may be anything."""
     return name >= 0 and (title.startswith("task") or bool(extras and (description >= 0 or len(extras) > 1)))
 
 
@@ -115,14 +115,14 @@ def _title(cell: str) -> str:
 
 
 class _Free:
-    """The columns no meaning was found for yet."""
+    """The columns that have no meaning yet."""
 
     def __init__(self, titles: Sequence[str]) -> None:
         self._titles = titles
         self.left = list(range(len(titles)))
 
     def take(self, names: Sequence[str]) -> int:
-        """The column with the first of `names` that is there, -1 if none is."""
+        """The column with the first of `names` that exists, -1 if none does."""
         for name in names:
             for at in self.left:
                 if self._titles[at] == name:

@@ -21,7 +21,7 @@ from nova_core.parser.cells import code_of, spans
 _CUES = frozenset(
     ("run", "runs", "run:", "running", "execute", "executes", "command", "command:", "check:", "verify:", "test:", "$")
 )
-# Patterns stay strings until they are used: few plans need them, and compiling costs every start.
+# Patterns stay strings until they are used: few plans need them, and compiling costs time at every start.
 _SUCCESS = r"(?:pass(?:es)?|succeeds?|exits?|completes?|finishes|is (?:green|clean|ok)|returns (?:0|zero|success))\b"
 _VARIABLES = r"(?:[A-Z_][A-Z0-9_]*=\S* )*"
 _SOURCE_CODE = (
@@ -34,12 +34,12 @@ _BULLET = r"\s*(?:[-*+]|\d{1,9}[.)])[ \t]"
 
 
 def read_criterion(text: str, line: int) -> Criterion:
-    """The criterion `text` of the line `line`, with its command if it has one."""
+    """The criterion in `text` on line `line`, with its command if it has one."""
     return Criterion(text, _command_in(text) if "`" in text else None, line)
 
 
 def has_empty_code(text: str) -> bool:
-    """Whether a pair of backticks in `text` holds nothing."""
+    """Returns True if a pair of backticks in `text` is empty."""
     return any(
         (is_code and not code_of(piece).strip()) or (not is_code and piece.strip(" .,;:") == "``")
         for piece, is_code in spans(text)

@@ -1,4 +1,4 @@
-"""Merges rows that tell of one task twice: in the table of its phase, and in a summary of all phases."""
+"""Merges two rows of one task: in the table of its phase, and in a summary of all phases."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from nova_core.parser.wording import plain
 
 
 def distinct(tables: Iterable[Sequence[Row]], findings: Findings) -> list[Row]:
-    """The rows of all tables, each id once; files of tasks must not collide where case does not count.
+    """The rows of all tables, each id once; file names of tasks must differ by more than case.
 
-    A row of another table that says the same, or less, adds what the first one does not say. Any other repetition is an
-    error.
+    A row of another table that says the same, or less, adds what the first row lacks. Any other repetition is an error.
     """
     first: dict[str, Row] = {}
     kept = []
@@ -35,7 +34,7 @@ def distinct(tables: Iterable[Sequence[Row]], findings: Findings) -> list[Row]:
 
 
 def _merged(first: Row, again: Row) -> bool:
-    """Whether two rows tell of the same task; then the first has what both say."""
+    """Merge the second row into the first. Returns False if they describe different tasks."""
     ours, theirs = first.fields or {}, again.fields or {}
     if first.id != again.id or not all(_agree(field, ours[field], theirs[field]) for field in ours.keys() & theirs):
         return False

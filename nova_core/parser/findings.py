@@ -1,4 +1,4 @@
-"""Collects what is wrong with one input file, so that a user hears of everything at once."""
+"""Collects the problems of one input file, so that the user sees all of them at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_QUOTED = 60
 
 
 def shown(value: str) -> str:
-    """`value` cut to a line's worth and made safe to print: no control, escape or direction characters."""
+    """`value` cut to a line's length and made safe to print: no control, escape or direction characters."""
     text = value if len(value) <= MAX_QUOTED else value[: MAX_QUOTED - 1] + "…"
     if text.isprintable():
         return text
@@ -20,12 +20,12 @@ def shown(value: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """`shown(value)` in single quotes, as messages name a piece of the plan."""
+    """`shown(value)` in single quotes, for a part of the plan in a message."""
     return f"'{shown(value)}'"
 
 
 def shown_path(path: str) -> str:
-    """A path as messages show it: whole, but without control characters."""
+    """A path for messages: whole, but without control characters."""
     if path.isprintable():
         return path
     from nova_core.text import clean
@@ -36,7 +36,7 @@ def shown_path(path: str) -> str:
 class Findings:
     """The problems of one file. Keeps the first `MAX_SHOWN` errors and warnings each, and counts the rest.
 
-    With `lenient` the file is somebody else's: what can be left out or taken for something becomes a note.
+    With `lenient` another tool wrote the file: what can be left out or interpreted becomes a note.
     """
 
     def __init__(self, path: str, *, lenient: bool = False) -> None:
@@ -50,42 +50,42 @@ class Findings:
 
     @property
     def failed(self) -> bool:
-        """Whether any error was found."""
+        """Returns True if an error was found."""
         return bool(self._errors)
 
     @property
     def full(self) -> bool:
-        """Whether further errors are only counted, so that costly hints can be saved."""
+        """Returns True if further errors are only counted, so that costly hints can be skipped."""
         return len(self._errors) >= MAX_SHOWN
 
     def error(self, line: int, message: str, hint: str = "", path: str = "") -> None:
-        """Note what makes the file unusable; `path` names one file of several."""
+        """Record an error, which makes the file unusable; `path` names one file of several."""
         self._add(self._errors, Problem(path or self.path, line, message, hint))
 
     def warn(self, line: int, message: str, hint: str = "", path: str = "") -> None:
-        """Note what is odd, but has one sensible meaning; `path` names one file of several."""
+        """Record something odd with one sensible meaning; `path` names one file of several."""
         self._add(self._warnings, Problem(path or self.path, line, message, hint, warning=True))
 
     def refuse(self, line: int, message: str, hint: str = "", kind: NoteKind = NoteKind.DROPPED) -> None:
-        """Note what the plan can do without: an error in a plan of Nova, a note on somebody else's."""
+        """Record something the plan can do without: an error in a Nova plan, a note in another tool's."""
         if self.lenient:
             self.note(kind, line, message)
         else:
             self.error(line, message, hint)
 
     def note(self, kind: NoteKind, line: int, text: str) -> None:
-        """Remember how a piece of somebody else's plan was taken."""
+        """Record how a part of another tool's plan was interpreted."""
         if self.lenient:
             self.notes.append(Note(kind, self.path, line, text))
 
     def warn_once(self, key: str, line: int, message: str, hint: str = "") -> None:
-        """The same, but only the first time for `key`."""
+        """Record a warning, but only once for `key`."""
         if key not in self._said:
             self._said.add(key)
             self.warn(line, message, hint)
 
     def warnings(self) -> tuple[Problem, ...]:
-        """Every warning in file order; the last one tells how many more there are, if there are."""
+        """Every warning in file order; the last one counts the others, if there are more."""
         return self._listed(self._warnings, warning=True)
 
     def raise_errors(self) -> None:

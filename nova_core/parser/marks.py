@@ -1,4 +1,4 @@
-"""Reads the ticks, boxes and strokes that rows bear outside of a column for their state."""
+"""Reads ticks, boxes and strike-through in rows outside of a state column."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SIGNS = (*TICKS, *_EMPTY_BOXES, "~~", "[x]", "[X]", "[ ]", "[~]", "[-]")
 
 
 def may_be_marked(line: str) -> bool:
-    """Whether a row has any such sign; most rows have none, and need no closer look."""
+    """Returns True if a row has any such sign; most rows have none and need no closer look."""
     return any(sign in line for sign in _SIGNS)
 
 
 def unmarked(cell: str) -> tuple[str, str]:
-    """A cell without the box and the ticks around it, and the mark of done work: `[x]`, a tick, or empty for none."""
+    """A cell without the box and the ticks around it, and its mark of done work: `[x]`, a tick, or "" for none."""
     text = cell.strip()
     box = re.match(_BOX, text)
     if box:
@@ -33,21 +33,21 @@ def unmarked(cell: str) -> tuple[str, str]:
 
 
 def ends_with_done(name: str) -> bool:
-    """Whether a word for done stands behind a name: `Schema (done)`, `Schema — **Done 2026-07-15**`."""
+    """Returns True if a word for done follows a name: `Schema (done)`, `Schema — **Done 2026-07-15**`."""
     return any(word in name for word in _DONE_WORDS) and re.search(_DONE_BEHIND, name, re.IGNORECASE) is not None
 
 
 def is_struck(text: str) -> bool:
-    """Whether all of a text is struck through."""
+    """Returns True if the whole text is struck through."""
     return len(text) > 4 and text.startswith("~~") and text.endswith("~~") and "~~" not in text[2:-2]
 
 
 def tick_in(cells: Sequence[str]) -> str:
-    """The tick that makes a row that is struck out a finished one."""
+    """The tick that marks a struck-out row as finished, or ""."""
     ends = (end for cell in cells if (text := cell.strip("\ufe0f ")) for end in (text[0], text[-1]))
     return next((end for end in ends if end in TICKS), "")
 
 
 def bears_tick(cell: str) -> bool:
-    """Whether a cell holds a ticked box, or starts or ends with a tick."""
+    """Returns True if a cell holds a ticked box, or starts or ends with a tick."""
     return "[x]" in cell or "[X]" in cell or bool(tick_in((cell,)))

@@ -1,4 +1,4 @@
-"""Resolves what people write in dependency cells: ids, lists, ranges, groups, `All above`."""
+"""Resolves the contents of dependency cells: ids, lists, ranges, groups, `All above`."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from nova_core.parser.rows import Row
 from nova_core.parser.wording import NOUNS, folded_name, named, numbered, plain, range_ends, trimmed, variants
 
 MAX_EDGES = 1_000_000
-_MAX_PARTS = 100_000  # of one cell
+_MAX_PARTS = 100_000  # in one cell
 _MAX_GUESSES = 10
 _MAX_CANDIDATES = 2_000
-_MOST_TOLD = 5  # ids of a range or group
-_MAX_WORD = 200  # longer references are not tried as ranges or names
+_MOST_TOLD = 5  # ids shown of a range or group
+_MAX_WORD = 200  # characters; longer references are not tried as ranges or names
 _ABOVE = ("above", "previous", "prior", "preceding", "earlier")
 _ALL_ABOVE = frozenset(
     f"all {of}{above}{tasks}" for of in ("", "of the ") for above in _ABOVE for tasks in ("", " tasks")
 )
 _ALL_GROUPS_ABOVE = frozenset(f"all {above} {what}" for above in _ABOVE for what in ("phases", "groups"))
-# A sentence with one of these may name a task without waiting for it.
+# A sentence with one of these words may name a task without depending on it.
 _SAYS_ELSE = r"\b(?:parallel|not|no|optional(?:ly)?|independent(?:ly)?|without|unless|blocks?|before|soft|except|or)\b"
 _JOINTS = (" and ", " & ", " + ", "+", "&", " plus ", " / ", "/")
 
 
 class _UnresolvedError(Exception):
-    """What a reference cannot mean; `args` are the message and the hint."""
+    """A reference that cannot be resolved; `args` are the message and the hint."""
 
 
 class References:
-    """Every id, group and branch of one plan, to resolve its dependency cells against.
+    """Every id, group and branch of one plan; resolves its dependency cells.
 
     Ids match exactly, else in any case if that is unambiguous, else without the prefix that the task's own id has; the
-    last two with a warning. Whatever cannot be resolved is an error: it never becomes a dependency nobody can meet.
-    In a plan that was not written for Nova it is put down in `missing` instead, by the id of the task.
+    last two with a warning. An unresolved reference is an error: it never becomes a dependency that cannot be met. In a
+    plan that was not written for Nova it goes to `missing` instead, by the id of the task.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class References:
         self._edges = 0
         self._refused = False
         self._guesses = 0
-        self._told = False  # whether there is a note on the reference at hand already
+        self._told = False  # True if the current reference already has a note
 
     def resolve(self, row: Row) -> tuple[str, ...]:
         """The ids a row depends on, each once, in the order they are named (groups and ranges in plan order)."""
@@ -75,7 +75,7 @@ class References:
         return found
 
     def _refuse(self, row: Row) -> None:
-        """Say once that a few groups named by many tasks have become a graph too large to hold."""
+        """Report once that a few groups named by many tasks make a graph too large to hold."""
         if not self._refused:
             self._refused = True
             self._findings.error(
@@ -94,7 +94,7 @@ class References:
         try:
             whole = self._lookup(row, text)
         except _UnresolvedError:
-            whole = None  # its only part says the same below
+            whole = None  # its only part gives the same message below
         if whole is not None:
             self._tell(row, text, whole)
             return list(whole)
@@ -125,7 +125,7 @@ class References:
         return found
 
     def _lookup_some(self, row: Row, part: str) -> Sequence[str] | None:
-        """`F1 and the design`, `F1 or F2`: what is known of it, if anything is; the rest is missing."""
+        """`F1 and the design`, `F1 or F2`: the known part, if any; the rest is missing."""
         pieces = _pieces(part.replace(" or ", " and ")) if len(part) <= 50 * _MAX_WORD else []
         found: list[str] = []
         unknown = []
@@ -143,7 +143,7 @@ class References:
         return found
 
     def _named_in(self, row: Row, part: str) -> Sequence[str] | None:
-        """The tasks that a sentence names, as `A-1 must be merged first` does; None if it may mean the contrary."""
+        """The tasks that a sentence names, as in `A-1 must be merged first`; None if it may mean the opposite."""
         if len(part) > _MAX_WORD or re.search(_SAYS_ELSE, part, re.IGNORECASE):
             return None
         words = [trimmed(word) for word in re.split(r"[\s,:;()\[\]→]+", part)]
@@ -157,7 +157,7 @@ class References:
         return found
 
     def _miss(self, row: Row, word: str, message: str, hint: str) -> None:
-        """What a row depends on is not there: an error, or a note and a warning on somebody else's plan."""
+        """A dependency is missing: an error, or a note and a warning for another tool's plan."""
         if not self._findings.lenient:
             self._findings.error(row.line, message, hint)
         elif row.fields and row.fields.get("settled"):
@@ -168,7 +168,7 @@ class References:
             self._findings.warn(row.line, message, hint)
 
     def _tell(self, row: Row, word: str, found: Sequence[str]) -> None:
-        """Tell what a range, a group or `All above` stands for in somebody else's plan."""
+        """Report how a range, a group or `All above` was resolved in another tool's plan."""
         told, self._told = self._told, False
         if self._findings.lenient and not told and (len(found) != 1 or found[0] not in word):
             ids = ", ".join(found[:_MOST_TOLD]) or "nothing"
@@ -179,7 +179,7 @@ class References:
         """`F1 and F2`, `F1 + F2`, `Phase 1 & 2`."""
         if len(part) > 50 * _MAX_WORD:
             return None
-        *_, bare = variants(trimmed(part))  # `All Phase 1 & 2 tasks`: what stands around it belongs to each of them
+        *_, bare = variants(trimmed(part))  # `All Phase 1 & 2 tasks`: the words around belong to each of them
         pieces = _pieces(bare)
         found: list[str] = []
         noun = ""
@@ -195,7 +195,7 @@ class References:
         return found or None
 
     def _lookup(self, row: Row, text: str) -> Sequence[str] | None:
-        """The ids one reference stands for; None if it stands for nothing known."""
+        """The ids of one reference; None if it is unknown."""
         if len(text) > _MAX_WORD:
             return None
         for word in variants(trimmed(text)):
@@ -216,7 +216,7 @@ class References:
         return self._by_range(row, word) or self._by_short_id(row, word) or self._by_noun(row, word)
 
     def _by_noun(self, row: Row, word: str) -> Sequence[str] | None:
-        """`Phase 1.1` where no group is called so, but a task is `1.1`: in somebody else's plan."""
+        """`Phase 1.1` without a group of that name, but with a task `1.1`: in another tool's plan."""
         noun, _, task_id = word.partition(" ")
         task_id = task_id.partition(":")[0]
         if not self._findings.lenient or noun.casefold() not in NOUNS or task_id not in self._position:
@@ -276,7 +276,7 @@ class References:
         return None
 
     def _end_of_range(self, row: Row, word: str, first: str = "") -> str | None:
-        """An end of a range as an id; the last may go without what it shares with the first (`F1-4`, `A-1.1-1.5`)."""
+        """An end of a range as an id; the last may omit what it shares with the first (`F1-4`, `A-1.1-1.5`)."""
         for form in variants(trimmed(word)):
             if form in self._position:
                 return form
@@ -290,7 +290,7 @@ class References:
         return None
 
     def _between(self, row: Row, first: str, last: str) -> Sequence[str]:
-        """The ids of a range: by number if all of them exist, else as the plan lists them."""
+        """The ids of a range: by number if all of them exist, else in plan order."""
         prefix, start = numbered(first)
         other, stop = numbered(last)
         if start and stop and prefix == other and int(start) <= int(stop) < int(start) + len(self._position):
@@ -324,7 +324,7 @@ class References:
     def _hint(self, word: str) -> str:
         if len(word) <= 64 and self._guesses < _MAX_GUESSES and not self._findings.full:
             self._guesses += 1
-            from difflib import get_close_matches  # only for mistakes: it costs 10 ms to import
+            from difflib import get_close_matches  # only for mistakes: importing it costs 10 ms
 
             near = [i for i in self._position if abs(len(i) - len(word)) < 4][:_MAX_CANDIDATES]
             matches = get_close_matches(word, near, n=1)

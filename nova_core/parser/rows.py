@@ -29,12 +29,12 @@ from nova_core.parser.wording import DASHES, NOUNS
 _ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit); `/` parts levels"
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
 _BREAK_HINT = "a row must stay on one line; use <br> for a break"
-_OWN = ("criteria", "state")  # fields that need more than their cell, or are more than one
+_OWN = ("criteria", "state")  # fields that need more than their cell, or set several fields
 _TRAITS = frozenset("`*~[_\\<")
 
 
 class Row(msgspec.Struct, gc=False):
-    """One task before its dependencies are known; `fields` are the optional fields of Task, read."""
+    """One task before its dependencies are resolved; `fields` are the optional fields of Task, already read."""
 
     id: str
     name: str
@@ -47,13 +47,13 @@ class Row(msgspec.Struct, gc=False):
 
 
 class RowReader:
-    """Reads the rows of one task table, noting what is wrong with them."""
+    """Reads the rows of one task table and reports their problems."""
 
     def __init__(self, columns: Columns, findings: Findings) -> None:
         self._columns = columns
         self._findings = findings
-        self._mark = ""  # of the row at hand: how far it is, said outside of a column for that
-        self._told = False  # of a tick that may mean anything
+        self._mark = ""  # the current row's state, given outside of a state column
+        self._told = False  # about a tick that may mean anything
         self._extras: list[tuple[int, str, Callable[[str], object] | None]] = [
             (at, field, None if field in _OWN else reader_of(field, title)) for at, field, title in columns.extras
         ]
@@ -91,7 +91,7 @@ class RowReader:
                 self._mark = ""
 
     def _marked_name(self, name: str, cells: Sequence[str], line: int) -> str:
-        """The name without the marks that say that its row is settled; other ticks may mean anything, and are told."""
+        """The name without marks that settle its row; other ticks may mean anything, and are reported."""
         bare, mark = unmarked(name)
         if is_struck(bare):
             mark = mark or tick_in(cells) or STRUCK
@@ -116,7 +116,7 @@ class RowReader:
         return ", ".join(found)
 
     def _fitted(self, cells: list[str], line: int) -> list[str]:
-        """The cells of a row that has more or fewer than its header; none if it cannot be understood."""
+        """The cells of a row that has more or fewer than its header; empty if it cannot be understood."""
         width = self._columns.width
         if len(cells) > MAX_CELLS:
             self._findings.error(line, f"the row has more than {MAX_CELLS} cells", _PIPE_HINT)
@@ -128,7 +128,7 @@ class RowReader:
         return self._repaired(cells, line)
 
     def _repaired(self, cells: list[str], line: int) -> list[str]:
-        """Cells joined again that a stray pipe split: by code spans, else counted from both ends of the row."""
+        """Cells that a stray pipe split, joined again: by code spans, else counted from both ends of the row."""
         width, text = self._columns.width, self._columns.text
         message = f"the row has {len(cells)} cells, its table has {width}"
         joined = join_code_spans(cells)
@@ -146,7 +146,7 @@ class RowReader:
         return [*cells[:text], "|".join(cells[text : text + surplus + 1]), *cells[text + surplus + 1 :]]
 
     def _cleaned_id(self, written: str, name: str, cells: Sequence[str], line: int) -> tuple[str, str]:
-        """The id (and name) behind decoration, or an empty id after saying what is wrong with it."""
+        """The id (and name) without formatting, or an empty id after a report."""
         if not any(cell.strip(" \t:-") for cell in cells):
             return "", ""
         written, mark = unmarked(written)
@@ -191,7 +191,7 @@ class RowReader:
         return fields or None
 
     def _own_fields(self, field: str, cell: str, line: int, fields: dict[str, Any]) -> object:
-        """The value of a field that needs its line; None for a state, which settles `fields` themselves."""
+        """The value of a field that needs its line; None for a state, which sets several `fields` itself."""
         if field == "criteria":
             return read_criteria(cell, line)
         fields.update(_settled(cell))
@@ -199,7 +199,7 @@ class RowReader:
 
 
 def read_id(cell: str) -> str:
-    """The id in a decorated cell: `**F1**`, `` `F1` ``, `[F1](f1.md)`, `~~F1~~`, `#1`, `4b (new)`."""
+    """The id in a formatted cell: `**F1**`, `` `F1` ``, `[F1](f1.md)`, `~~F1~~`, `#1`, `4b (new)`."""
     text = undecorated(cell)
     if text.endswith(")") and " (" in text:
         text = text[: text.index(" (")]
@@ -207,7 +207,7 @@ def read_id(cell: str) -> str:
 
 
 def _foreign_id(text: str) -> str:
-    """The id in `Task 1`, `Phase 2: Api`, `[A-1]` and `T‑01`, whose dash does not break; empty if there is none."""
+    """The id in `Task 1`, `Phase 2: Api`, `[A-1]` and `T‑01` (with a non-breaking hyphen); "" if there is none."""
     text = text.translate(DASHES)
     if text[:1] == "[" and "]" in text:
         text = text[1 : text.index("]")]
@@ -218,7 +218,7 @@ def _foreign_id(text: str) -> str:
 
 
 def _settled(cell: str) -> dict[str, Any]:
-    """What a word of state says of a task."""
+    """The fields that a state word sets."""
     if cell == STRUCK:
         return {"settled": cell, "dropped": True}
     state = read_state(cell)
@@ -228,11 +228,11 @@ def _settled(cell: str) -> dict[str, Any]:
 
 
 def _is_mark(cell: str) -> bool:
-    """Whether a surplus cell at the end of a row is empty or a mark of its state, such as `✓ COMPLETE`."""
+    """Returns True if an extra cell at the end of a row is empty or a state mark, such as `✓ COMPLETE`."""
     word = undecorated(cell).lstrip("✓✔✅⬜🟡 []x").casefold()
     return word in ("", "complete", "completed", "done", "pending", "in progress", "planned", "blocked", "not started")
 
 
 def plain_name(name: str) -> str:
-    """A name without the decoration around it, and without links."""
+    """A name without formatting around it, and without links."""
     return undecorated(without_links(name) if "](" in name else name)

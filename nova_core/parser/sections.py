@@ -1,4 +1,4 @@
-"""Walks the blocks of a plan: which table stands below which heading, and which text belongs to which task."""
+"""Walks the blocks of a plan: finds the heading of each table, and the text of each task."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Section(msgspec.Struct, gc=False):
 class Outline:
     """Names the branch and the group at every point of a file.
 
-    The first H1 is the project; H2 is a branch, H3 a group, and an `L1:` or `L2:` in front of the title decides against
-    the number of hashes. A table directly below H2 has the branch as its group; directly below H1 the project as both.
+    The first H1 is the project; H2 is a branch, H3 a group; an `L1:` or `L2:` before the title overrides the number of
+    hashes. A table directly below H2 has the branch as its group; directly below H1 the project as both.
     """
 
     def __init__(self, default_name: str) -> None:
@@ -39,7 +39,7 @@ class Outline:
         self._named = False
 
     def enter(self, heading: Heading) -> None:
-        """Move on to the part of the plan below `heading`."""
+        """Enter the part of the plan below `heading`."""
         level, title = level_and_title(heading)
         if level == 1 and not self._named:
             self._named = True
@@ -51,7 +51,7 @@ class Outline:
 
     @property
     def place(self) -> tuple[str, str]:
-        """Branch and group of a table that stands here."""
+        """Branch and group of a table at this point."""
         branch = self.branch or self.project
         return branch, self.group or branch
 
@@ -121,14 +121,14 @@ def _report_stray(block: Table, lines: Sequence[str], findings: Findings) -> Non
 def place_rows(
     blocks: Sequence[Block], rows: Mapping[int, list[Row]], end: int, outline: Outline, findings: Findings
 ) -> list[Section]:
-    """Give every row the branch and group its table stands in, and find the sections of single tasks.
+    """Give every row the branch and group of its table, and find the sections of single tasks.
 
-    A section is headed by a task's id (H3 or deeper; an H3 above a table is a group even so). It ends at a heading of
-    its level or above, at another task's section or at a task table. `end` is the number of lines of the file.
+    A section is headed by a task's id (H3 or deeper; an H3 above a table is still a group). It ends at a heading of its
+    level or above, at another task's section or at a task table. `end` is the number of lines of the file.
     """
     ids = {row.id.casefold(): row.id for table in rows.values() for row in table}
     sections: list[Section] = []
-    level = 0  # of the open section; 0 when none is open
+    level = 0  # of the open section; 0 if none is open
     for at, block in enumerate(blocks):
         task_id = headed_task(block, ids, findings) if isinstance(block, Heading) else ""
         if task_id and isinstance(block, Heading) and block.level == 3 and at + 1 in rows:
@@ -149,7 +149,7 @@ def place_rows(
 
 
 def headed_task(heading: Heading, ids: Mapping[str, str], findings: Findings) -> str:
-    """The id of the task whose section this heading starts; empty if it starts none."""
+    """The id of the task whose section this heading starts, or ""."""
     if heading.level < 3 or not heading.text:
         return ""
     words = without_links(unmarked(heading.text[:200])[0]).split(maxsplit=2)
@@ -167,7 +167,7 @@ def headed_task(heading: Heading, ids: Mapping[str, str], findings: Findings) ->
 
 
 def level_and_title(heading: Heading) -> tuple[int, str]:
-    """What a heading says: its level, for which `L1:` in front of the title stands too, and the title without it."""
+    """A heading's level, which `L1:` before the title overrides, and the title without it."""
     title = undecorated(without_links(heading.text) if "](" in heading.text else heading.text)
     if title[:1] in ("L", "l") and title[1:2] in ("0", "1", "2", "3") and title[2:3] in (":", " ", "."):
         rest = title[2:].lstrip(" :.-–—")

@@ -1,4 +1,4 @@
-"""Reads the bytes of a plan, and refuses what is not a text file of bearable size."""
+"""Reads the bytes of a plan, and rejects anything but a text file of limited size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FILE_HINT = "it must be a file that you may read"
 
 
 def read_source(path: str | os.PathLike[str]) -> str:
-    """The text of the file `path`, with its line ends as they are.
+    """The text of the file `path`, with its line ends unchanged.
 
     Raises `InputNotFoundError` if there is none, `InputError` for a folder, an unreadable file, one of more than
     `MAX_BYTES` or one that is not UTF-8.
@@ -35,7 +35,7 @@ def read_source(path: str | os.PathLike[str]) -> str:
 
 
 def _read_plain(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file or device; a pipe that somebody put in its place must not be waited for."""
+    """The bytes of a file or device; never waits for a pipe in its place."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         kind = os.fstat(descriptor).st_mode

@@ -1,4 +1,4 @@
-"""Reads the words plans use for how far a task is: done, not to be done, or still open."""
+"""Reads the words plans use for the state of a task: done, dropped or open."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _DROPPED = frozenset(
 )  # fmt: skip
 _TICKS = "✓✔✅☑"
 _MARKS = _TICKS + "☐⬜🔲⏳⏸🚧🟡🟢🔴🔵🟠⚪📋🔄❌✗✘⏭🚫❓🎉\ufe0f "
-# What may stand behind the word without taking anything back, as `done except for tests` does.
+# Text that may follow the word without weakening it, as `except for tests` does.
 _HARMLESS = r"[0-9(✓✔✅☑🎉—–|/-]|(?:in|by|on|via|with|at|as|pr|#|see|yesterday|today)\b"
 _TAKEN_BACK = r"\b(?:except|but|not|partial\w*|missing|fail\w*|to-?do|pending|remain\w*|needs?|almost|mostly|wip)\b"
 _LONGEST = 60
 
 
 class State(StrEnum):
-    """What a plan says of a task; DONE and DROPPED are both settled: nothing is left to do."""
+    """A task's state in the plan; DONE and DROPPED are both settled: nothing is left to do."""
 
     OPEN = "open"
     DONE = "done"
     DROPPED = "dropped"
 
 
-@lru_cache(1024)  # a plan has few words of state, and many rows
+@lru_cache(1024)  # a plan has few state words and many rows
 def read_state(cell: str) -> State:
-    """The meaning of a word of state: `x`, `✅`, `Done`, `[x]`, `Completed in PR 5`, `Won't Do`, `🟡 in progress`.
+    """The meaning of a state word: `x`, `✅`, `Done`, `[x]`, `Completed in PR 5`, `Won't Do`, `🟡 in progress`.
 
-    What is not surely done or dropped is open, also `done except for tests`: work done twice is better than none.
+    Anything not surely done or dropped is open, also `done except for tests`: work done twice is better than none.
     """
     text = undecorated(without_links(cell) if "](" in cell else cell)
     ticked = text[:1] != "" and text[0] in _TICKS
@@ -53,7 +53,7 @@ def read_state(cell: str) -> State:
 
 
 def shown_state(cell: str) -> str:
-    """The word of a cell as the plan has it, without links and decoration, short."""
+    """The word of a cell as the plan has it, without links and formatting, short."""
     text = undecorated(without_links(cell) if "](" in cell else cell).strip()
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
@@ -66,7 +66,7 @@ def _known(word: str) -> State:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """A word of state and what follows it; `won't do: too dear` has two words of it."""
+    """A state word and the text after it; the state word of `won't do: too dear` has two words."""
     for at, char in enumerate(text[:_LONGEST]):
         if char in ":;,(—–|" or text.startswith(" - ", at):
             return text[:at].strip(), "-" if char != "," else text[at + 1 :].strip()

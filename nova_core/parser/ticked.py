@@ -1,4 +1,4 @@
-"""Finds done work that a plan marks away from its table: `- [x] F1` in a list, `**Status**: Done` in a section."""
+"""Finds done work that a plan marks outside of its table: `- [x] F1` in a list, `**Status**: Done` in a section."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ _HINT = "say it in a column Status"
 def take_ticks(
     rows: Sequence[Row], sections: Sequence[Section], lines: Sequence[str], stated: frozenset[str], findings: Findings
 ) -> None:
-    """Settle the rows that are done by what stands elsewhere; those whose row says otherwise get a note.
+    """Settle the rows that are marked as done elsewhere; a row with another state gets a note.
 
-    `stated` are the ids of rows that say themselves how far they are. A box in the section of a task is a criterion,
-    and tells nothing of the task.
+    `stated` are the ids of rows that have their own state. A box in the section of a task is a criterion, not a state.
     """
     open_rows = {row.id.casefold(): row for row in rows if not (row.fields and row.fields.get("settled"))}
     inside = {at for section in sections for at in range(section.start, section.end)}
@@ -54,7 +53,7 @@ def _settle(row: Row, line: int, stated: frozenset[str], findings: Findings) -> 
 
 
 def _said_done(section: Section, lines: Sequence[str]) -> int:
-    """The line in which a section says that its task is done: its heading, or a status; 0 if none does."""
+    """The line in which a section marks its task as done: its heading, or a status; 0 if none does."""
     title = lines[section.start - 1].lstrip("# ")
     behind = max(map(title.rfind, TICKS))  # `F1: Schema ✅ COMPLETE`
     if bears_tick(title) or (behind > 0 and read_state(title[behind:]) is State.DONE):

@@ -53,7 +53,7 @@ def read_duration(cell: str) -> float:
 def read_estimate(cell: str) -> float | None:
     """Seconds if the estimate is a span of time (`4 hours`, `0.25d (1 pt)`); None for points, sizes and ranges."""
     text = without_remarks(undecorated(cell)).strip()
-    if text[-1:].isdigit():  # `3` in an estimate means points far oftener than seconds
+    if text[-1:].isdigit():  # `3` in an estimate means points far more often than seconds
         return None
     try:
         return read_duration(text)
@@ -78,7 +78,7 @@ def read_cpu(cell: str) -> float:
 
 
 def read_retries(cell: str) -> int:
-    """How often to try again after a failure, 0 to 1000."""
+    """Number of retries after a failure, 0 to 1000."""
     text = undecorated(cell)
     if text.isascii() and text.isdigit() and len(text) < 5 and int(text) <= 1000:
         return int(text)
@@ -105,7 +105,7 @@ def read_budget(cell: str) -> float:
 
 
 def read_approval(cell: str) -> bool:
-    """Yes or no: whether a person must approve."""
+    """Returns True if a person must approve."""
     text = undecorated(cell).casefold()
     if text in _YES or text in _NO:
         return text in _YES
@@ -113,7 +113,7 @@ def read_approval(cell: str) -> bool:
 
 
 def read_gate(cell: str) -> bool:
-    """Whether a row is a gate; a column of that name holds prose as often, which makes no gate."""
+    """Returns True if a row is a gate; prose in a column of that name does not make one."""
     return undecorated(cell).casefold() in _YES
 
 
@@ -135,7 +135,7 @@ def read_command(cell: str) -> str | None:
     if len(pieces) == 1 and pieces[0][1]:
         return code_of(cell)
     raise BadValueError(
-        f"the command {quoted(cell)} is not one code span",  # a shell would run each span and execute what it prints
+        f"the command {quoted(cell)} is not one code span",  # a shell would run each span and execute its output
         hint="write the whole command in one pair of backticks, or in none",
     )
 
@@ -147,12 +147,12 @@ def read_names(cell: str) -> tuple[str, ...]:
 
 
 def read_outputs(cell: str) -> tuple[str, ...]:
-    """A comma separated list of paths inside the project; a path with a space stands in backticks."""
+    """A comma separated list of paths inside the project; a path with a space is in backticks."""
     return _inside(_paths(cell, "output"), "output")
 
 
 def read_inputs(cell: str) -> tuple[str, ...]:
-    """The same, of what a task needs."""
+    """The same for the inputs of a task."""
     return _inside(_paths(cell, "input"), "input")
 
 
@@ -170,7 +170,7 @@ def _paths(cell: str, noun: str) -> list[str]:
 
 
 def read_files(cell: str) -> tuple[str, ...]:
-    """The paths among what a `Files` column names; people also write prose there."""
+    """The paths in a `Files` column, which may also hold prose."""
     parts = [without_remarks(part).strip() for part in split_outside_code(cell, _LIST)]
     return _inside((undecorated(part) for part in parts if _is_path(part) and "*" not in part), "output")
 
@@ -191,7 +191,7 @@ def _inside(paths: Iterable[str], noun: str) -> tuple[str, ...]:
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path, on any system, stays below the folder it is relative to."""
+    """Returns True if a path, on any system, stays below the folder it is relative to."""
     parts = path.replace("\\", "/").split("/")
     return path.isprintable() and bool(parts[0]) and parts[0][0] != "~" and ":" not in parts[0] and ".." not in parts
 
@@ -221,7 +221,7 @@ _READERS: dict[str, Callable[[str], object]] = {
 }
 
 
-# Columns of these names hold more than Nova can use; what it cannot read there is no mistake.
+# Columns of these names hold more than Nova can use; an unreadable cell is not a mistake.
 _LENIENT_READERS: dict[str, Callable[[str], object]] = {
     "estimate": read_estimate,
     "estimated duration": read_estimate,
@@ -232,7 +232,7 @@ _LENIENT_READERS: dict[str, Callable[[str], object]] = {
 
 
 def reader_of(field: str, title: str) -> Callable[[str], object]:
-    """How the cells of a column are read, given the field of Task it fills and its folded header."""
+    """The reader for the cells of a column, given the field of Task it fills and its folded header."""
     return _LENIENT_READERS.get(title) or _READERS[field]
 
 

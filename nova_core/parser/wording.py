@@ -1,4 +1,4 @@
-"""The words around a reference: decoration, remarks, nouns, the two ends of a range, the names of groups."""
+"""The text around a reference: formatting, remarks, nouns, the two ends of a range, the names of groups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from nova_core.parser.cells import undecorated, unescaped, without_links, without_remarks
 
-_MAX_CELL = 20_000  # characters; in longer cells a parenthesis is no remark
+_MAX_CELL = 20_000  # characters; in longer cells a parenthesis is not a remark
 _LEADING = (
     "and ",
     "after ",
@@ -22,19 +22,19 @@ _LEADING = (
     "l2:",
     "#",
 )
-# What people call the rows of a table that has no ids but `Phase 1`.
+# Names for the rows of a table that has no ids but `Phase 1`.
 NOUNS = frozenset(
     ("phase", "step", "milestone", "pr", "batch", "item", "issue", "story", "feature", "stage", "task", "ticket",
      "sprint", "wave", "epic")
 )  # fmt: skip
-# Dashes that do not break are part of an id; those of the width of a digit or a minus stand for a range.
+# Non-breaking hyphens are part of an id; figure dashes and minus signs mark a range.
 DASHES = {0x2010: "-", 0x2011: "-", 0x2012: "–", 0x2212: "–"}
 _TRAILING = (" complete", " completed", " done", " approved", " merged", " finished", " tasks")
 _RANGES = ("...", "..", "…", "–", "—", " through ", " thru ", " to ", " until ", " - ")
 
 
 def plain(cell: str) -> str:
-    """A dependency cell without Markdown: breaks become commas, remarks in parentheses vanish unless they are all."""
+    """A dependency cell without Markdown: breaks become commas; remarks in parentheses go unless they are all."""
     text = cell
     if "<" in text:
         for tag in ("<br>", "<br/>", "<br />"):
@@ -51,7 +51,7 @@ def plain(cell: str) -> str:
 
 
 def trimmed(word: str) -> str:
-    """`word` without what surrounds it: spaces, full stops, quotes, emoji."""
+    """`word` without surrounding spaces, full stops, quotes and emoji."""
     start, end = 0, len(word)
     while start < end and not (word[start].isalnum() or word[start] == "#"):
         start += 1
@@ -61,7 +61,7 @@ def trimmed(word: str) -> str:
 
 
 def variants(word: str) -> Iterator[str]:
-    """`word`, and what is left of it without a leading `Task` and a trailing `complete`."""
+    """`word`, and the rest of it without a leading `Task` and a trailing `complete`."""
     yield word
     folded = word.casefold()
     for leading in _LEADING:
@@ -89,7 +89,7 @@ def range_ends(text: str) -> Iterator[tuple[str, str]]:
 
 
 def numbered(task_id: str) -> tuple[str, str]:
-    """An id as its prefix and the digits it ends with: `M2-T011` is `M2-T` and `011`."""
+    """An id as its prefix and its final digits: `M2-T011` is `M2-T` and `011`."""
     prefix = task_id.rstrip("0123456789")
     return prefix, task_id[len(prefix) :]
 
@@ -99,7 +99,7 @@ def folded_name(name: str) -> str:
 
 
 def named(branches: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, list[tuple[str, ...]]]:
-    """The tasks behind each name of a group or branch; also behind `Phase 2` of `Phase 2: Data layer`."""
+    """The tasks of each name of a group or branch; also of `Phase 2` for `Phase 2: Data layer`."""
     names: dict[str, list[tuple[str, ...]]] = {}
 
     def add(title: str, ids: tuple[str, ...]) -> None:
