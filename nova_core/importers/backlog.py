@@ -31,12 +31,12 @@ Number = tuple[int, ...]
 
 
 def suits(path: str, _text: str) -> bool:
-    """Whether this is such a folder, or a project that has one."""
+    """Returns True for such a folder, or a project that contains one."""
     return _home(path) is not None
 
 
 def read(path: str, _text: str, _options: PlanOptions) -> Draft:
-    """The tasks of `tasks/`, and those of `completed/`, which are done. Archive and drafts are only named."""
+    """The tasks of `tasks/`, and those of `completed/`, which are done. Notes name archive and drafts."""
     home = _home(path)
     if home is None:
         hint = "it holds `config.yml` and the folder `tasks`"
@@ -55,20 +55,20 @@ def _home(path: str) -> str | None:
 
 
 class _Reader:
-    """Makes items of the files of one folder."""
+    """Turns the files of one folder into items."""
 
     def __init__(self, draft: Draft, home: str) -> None:
         self._draft, self._home = draft, home
         self._keys = Keys()
         self._problems: list[Problem] = []
-        self._texts: dict[str, str] = {}  # what a task says, for its parts
+        self._texts: dict[str, str] = {}  # text of a task, for its parts
         self._by_number: dict[Number, list[Item]] = {}
         self._by_id: dict[str, Item] = {}
         self._fields: list[tuple[Item, FrontMatter]] = []
         self._last_status = ""
 
     def read(self) -> Draft:
-        """All tasks by their number, then what each waits for."""
+        """All tasks in number order, then the dependencies of each."""
         self._read_config()
         for folder in ("tasks", "completed"):
             for file in self._files(folder):
@@ -85,7 +85,7 @@ class _Reader:
         return self._draft
 
     def _read_config(self) -> None:
-        """The name of the project, and the state that comes last."""
+        """Read the project's name and the last state."""
         paths = [os.path.join(self._home, name) for name in _CONFIGS]
         path = next(filter(os.path.isfile, paths), paths[0])
         try:
@@ -137,7 +137,7 @@ class _Reader:
         self._fields.append((item, found))
 
     def _set_state(self, item: Item, word: str, *, done: bool) -> None:
-        """Whatever is in `completed/` is done, and so is the last of the states that the settings list."""
+        """Tasks in `completed/` are done, and so is the last state in the settings."""
         last = word and word.casefold() == self._last_status.casefold()
         if not done and not last:
             set_state(self._draft, item, word)
@@ -158,7 +158,7 @@ class _Reader:
             item.fields["priority"] = priority
 
     def _skipped(self) -> Iterator[tuple[Number, str]]:
-        """The numbers of tasks that are put away, with why."""
+        """The numbers of tasks that are skipped, with the reason."""
         for folder, why in _SKIPPED.items():
             files = self._files(os.path.join("archive", "tasks") if folder == "archive" else folder)
             if files:
@@ -170,7 +170,7 @@ class _Reader:
                     yield number, why
 
     def _found(self, word: str) -> Item | None:
-        """The task a word names: as it is written, else by its number whatever the prefix (`task-5` is `BACK-5`)."""
+        """The task a word names: exactly, else by its number whatever the prefix (`task-5` is `BACK-5`)."""
         if (item := self._by_id.get(word.casefold())) is not None:
             return item
         number = _number(word)
@@ -203,7 +203,7 @@ class _Reader:
             miss(self._draft, item, word)
 
     def _place(self) -> None:
-        """Give parts their group, and what is known of the whole."""
+        """Give parts their group and their parent's text."""
         contexts: dict[str, str] = {}
         items = {item.key: item for item, _ in self._fields}
         for item, _ in self._fields:
@@ -221,7 +221,7 @@ class _Reader:
 
 
 def _number(task_id: str) -> Number | None:
-    """`BACK-24.02` as (24, 2): prefixes get renamed, and old references keep the old one."""
+    """`BACK-24.02` as (24, 2): prefixes are renamed, and old references keep the old one."""
     match = _ID.match(task_id.strip()) if len(task_id) < 100 else None
     return tuple(map(int, match["number"].split("."))) if match else None
 
@@ -256,7 +256,7 @@ def _parted(lines: list[str], first: int) -> tuple[str, tuple[Criterion, ...]]:
 
 
 def _end_of_section(lines: list[str], at: int) -> int:
-    """The index of the next heading outside of code; the end of marked criteria does not end their section."""
+    """The index of the next heading outside of code; the end marker of criteria does not end their section."""
     end = at + 1
     while end < len(lines) and not re.match(r"#{1,6}\s", lines[end]):
         fence = opening_fence(lines[end])

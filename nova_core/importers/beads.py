@@ -1,4 +1,4 @@
-"""Reads issues.jsonl of Beads: one issue on each line, with its links to others."""
+"""Reads issues.jsonl of Beads: one issue per line, with its links to others."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from nova_core.parser.findings import Findings, quoted, shown_path
 from nova_core.parser.source import MAX_BYTES, read_source
 
 _NAMES = ("issues.jsonl", "beads.jsonl")
-_LINKS = "dependencies.jsonl"  # where a backup of Beads keeps what an export has in its issues
+_LINKS = "dependencies.jsonl"  # a backup of Beads keeps here the links that an export has in its issues
 _BLOCKING = ("blocks", "waits-for", "")
 _PARENT = "parent-child"
-_ALSO_PARENT = "parent"  # any word is legal in a link, and some write this one for the same
+_ALSO_PARENT = "parent"  # a link may hold any word, and some tools write this for the same
 _ON_FAILURE = "conditional-blocks"
 _CONTAINERS = frozenset(("epic", "convoy", "molecule", "milestone"))
 _NO_WORK = frozenset(("message", "event", "agent", "role", "rig", "slot"))
 _MOST_MINUTES = 5_256_000  # ten years
 _EMPTY_HINT = "newer versions of Beads keep the issues in a database: export them first"
 
-Link = tuple[str, str, str, int]  # who waits, for whom, kind, line
+Link = tuple[str, str, str, int]  # the waiting issue, the needed issue, kind, line
 
 
 def suits(path: str, text: str) -> bool:
-    """Whether these are issues of Beads; a file of that name is one also when it is empty."""
+    """Returns True for issues of Beads; a file of that name counts even if it is empty."""
     if not text.strip():
         return os.path.basename(path) in _NAMES
     first = next(line for line in text.split("\n") if line.strip())
@@ -67,7 +67,7 @@ def _name(path: str) -> str:
 
 
 def _objects(text: str, path: str) -> list[tuple[int, dict[str, Any]]]:
-    """The object of each line with its number. Raises `InputError` with all the lines that hold none."""
+    """The object of each line with its number. Raises `InputError` with all lines that hold none."""
     findings = Findings(path)
     if len(text) > MAX_BYTES:
         findings.error(0, f"the plan is larger than {MAX_BYTES >> 20} MiB")
@@ -90,7 +90,7 @@ def _objects(text: str, path: str) -> list[tuple[int, dict[str, Any]]]:
 
 
 def _links_beside(path: str) -> list[tuple[int, dict[str, Any]]]:
-    """The links of a backup, which has a file of its own for them."""
+    """The links of a backup, which keeps them in a separate file."""
     beside = os.path.join(os.path.dirname(path), _LINKS)
     if os.path.basename(path) == _LINKS or not os.path.isfile(beside):
         return []
@@ -98,7 +98,7 @@ def _links_beside(path: str) -> list[tuple[int, dict[str, Any]]]:
 
 
 class _Reader:
-    """Makes items of issues."""
+    """Turns issues into items."""
 
     def __init__(self, draft: Draft, issues: list[tuple[int, dict[str, Any]]]) -> None:
         self._draft = draft
@@ -160,7 +160,7 @@ class _Reader:
             item.missing.append(item.title)
 
     def _link(self, link: dict[str, Any], line: int, own: str) -> Link | None:
-        """Who waits for whom. Where the second is missing, a writer by hand has mixed the two up."""
+        """The waiting and the needed issue. If the second is missing, the link was written by hand in reverse."""
         waiting, needed = text_of(link.get("issue_id")) or own, text_of(link.get("depends_on_id"))
         kind = text_of(link.get("type")).casefold()
         if not needed and waiting != own and own:
@@ -227,7 +227,7 @@ class _Reader:
             self._draft.note(NoteKind.DROPPED, item.line, text)
 
     def _finish(self) -> None:
-        """Give parts their place and what is known of the whole, and tell of containers that hold work of their own."""
+        """Give parts their place and their parent's text, and note containers with work of their own."""
         for item in self._draft.items:
             dotted = item.key.rpartition(".")[0]
             if not item.parent and dotted in self._items and item.key != dotted:
@@ -249,7 +249,7 @@ class _Reader:
                 self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} is an epic without parts: nothing to do")
 
     def _set_branches(self) -> None:
-        """The branch of an issue is the outermost thing it is a part of, else the plan."""
+        """Set each issue's branch: its outermost parent, else the plan."""
         branches: dict[str, str] = {}
         for item in self._draft.items:
             chain: dict[str, Item] = {}

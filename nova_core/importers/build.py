@@ -1,4 +1,4 @@
-"""Makes a cascade of a draft: safe ids, containers taken apart, one graph."""
+"""Turns a draft into a cascade: safe ids, containers resolved, one graph."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from nova_core.parser.cascade import Cascade, branches_of, graph_of
 from nova_core.parser.findings import Findings, shown_path
 from nova_core.parser.references import MAX_EDGES
 
-# So many edges may stand between those who wait for a container or set and what is in it. Where there would be more, a
-# gate stands between them: a thousand tasks that wait for a thousand are two thousand edges then, not a million.
+# The most edges between the tasks that wait for a container or set and its contents. Above it, a gate connects them:
+# a thousand tasks that wait for a thousand are then two thousand edges, not a million.
 MOST_EDGES = 64
 _MISSING_HINT = "correct it, or take it out: until it is there the task cannot start"
 
 
 def build(draft: Draft) -> Cascade:
-    """The plan that the draft describes. Items lose parents that are none; the draft gains notes.
+    """The plan that the draft describes. Items lose parents that do not exist; the draft gains notes.
 
-    Raises `InputError` for one without tasks, with a cycle, or with more than a million dependencies.
+    Raises `InputError` for a draft without tasks, with a cycle, or with more than a million dependencies.
     """
     findings = Findings(draft.path)
     tree = Tree(draft)
@@ -56,10 +56,10 @@ def build(draft: Draft) -> Cascade:
 
 
 def safe_ids(draft: Draft) -> dict[str, str]:
-    """An id for each key: the key itself where it can be one."""
+    """An id for each key: the key itself if it is a valid id."""
     ids: dict[str, str] = {}
     used: set[str] = set()
-    numbers: dict[str, int] = {}  # the last one of each id, so that a thousand of the same are not counted again
+    numbers: dict[str, int] = {}  # the last one of each id, so that a thousand equal ids are not counted again
     for item in draft.items:
         wanted = item.key if is_safe_id(item.key) else _safe(item.key)
         found, number = wanted, numbers.get(wanted, 1)
@@ -75,13 +75,13 @@ def safe_ids(draft: Draft) -> dict[str, str]:
 
 
 def _safe(text: str) -> str:
-    """An id as like to `text` as it can be."""
+    """A valid id as similar to `text` as possible."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", text[:200]).strip("-")[:60].rstrip("-")
     return plain if is_safe_id(plain) else f"t-{plain}"[:60].rstrip("-")
 
 
 class _Edges:
-    """What each leaf waits for, with gates where that takes fewer edges."""
+    """The dependencies of each leaf, with gates if they save edges."""
 
     def __init__(self, draft: Draft, tree: Tree, ids: Mapping[str, str]) -> None:
         self._draft, self._tree, self._ids = draft, tree, ids
@@ -93,26 +93,26 @@ class _Edges:
                     self._users[need] = self._users.get(need, 0) + self._size(item.key)
         self._ends: dict[str, tuple[str, ...]] = {}
         self._starts: dict[str, tuple[str, ...]] = {}
-        # Whoever waits for a task that is not to be done waits for what that would have waited for.
+        # Dependents of a dropped task wait for the tasks that it would have waited for.
         self._through: dict[str, tuple[str, ...]] = {}
         self._dropped = {ids[item.key] for item in draft.items if item.state is ItemState.DROPPED}
-        self.said: set[Edge] = set()  # between two tasks, as the plan has it word for word
+        self.said: set[Edge] = set()  # between two tasks, as the plan states it word for word
         self._gates: list[Task] = []
         self._taken = set(ids.values())
         self._count = 0
 
     @property
     def too_many(self) -> bool:
-        """Whether the graph is too large to hold; what was asked for after that is incomplete."""
+        """Returns True if the graph is too large to hold; dependencies requested after that are incomplete."""
         return self._count > MAX_EDGES
 
     def new_gates(self) -> list[Task]:
-        """The gates that were made since the last call."""
+        """The gates created since the last call."""
         made, self._gates = self._gates, []
         return made
 
     def of_leaf(self, item: Item) -> tuple[str, ...]:
-        """The ids a task waits for: what it names, and what its containers wait for."""
+        """The ids a task waits for: those it names, and those its containers wait for."""
         found = dict.fromkeys((*self._start(item.parent), *self._needed_by(item)))
         found.pop(self._ids[item.key], None)
         self.said.update((self._ids[item.key], self._ids[need]) for need in item.needs if need not in self._sizes)
@@ -125,7 +125,7 @@ class _Edges:
         return self._tree.sizes.get(key, 1)
 
     def _start(self, container: str) -> tuple[str, ...]:
-        """What everything inside of a container waits for."""
+        """The ids that everything inside a container waits for."""
         if not container:
             return ()
         if container not in self._starts:
@@ -148,7 +148,7 @@ class _Edges:
             yield from self._end(need)
 
     def _end(self, key: str) -> tuple[str, ...]:
-        """What is to be waited for by whoever waits for a task, a container or a set."""
+        """The ids to wait for in place of a task, a container or a set."""
         if key not in self._sizes:
             return self._ids[key], *self._through.get(key, ())
         if key not in self._ends:
@@ -156,7 +156,7 @@ class _Edges:
             ends = tuple(dict.fromkeys(i for member in members for i in self._end(member)))
             self._count += len(ends)
             item = self._tree.items.get(key)
-            if item is not None and not ends:  # an epic without tasks still passes on what it waits for
+            if item is not None and not ends:  # an epic without tasks still passes on its dependencies
                 ends = (self._gate(self._ids[key], item.title, item, self._start(key)),)
             elif len(ends) > 1 and len(ends) * self._users.get(key, 0) > MOST_EDGES:
                 place = item or self._tree.items[members[-1]]
@@ -191,7 +191,7 @@ def _task(item: Item, task_id: str, depends_on: tuple[str, ...], missing: tuple[
 
 
 def _marks(draft: Draft, tree: Tree, ids: Mapping[str, str]) -> tuple[Mark, ...]:
-    """The boxes, each with the tasks that have to be completed before it is ticked: those that are still to be done."""
+    """The boxes, each with the tasks still to be completed before it is ticked."""
     inside: dict[str, list[str]] = {}
     for item in tree.leaves:
         inside[item.key] = [ids[item.key]] if item.state is ItemState.OPEN else []

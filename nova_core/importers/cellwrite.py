@@ -23,7 +23,7 @@ from nova_core.parser.values import (
     read_word,
 )
 
-# A backslash that stands for itself is never doubled: the parser leaves it alone where no mark follows it.
+# A literal backslash is never doubled: the parser keeps it if no mark follows.
 _SPECIAL = re.compile(r"(?<=\\)[!-/:-@\[\]-`{-~]|[`*~_\[\](<>!#|]")
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 _BREAK = re.compile(r"\s*(?:\r\n|\r|\n)\s*")
@@ -31,7 +31,7 @@ _COMMENT = "<!--"
 
 
 def plain_text(text: str) -> str:
-    """`text` without what no plan can hold: NUL characters, halves of surrogate pairs, the line ends of Windows."""
+    """`text` without what no plan can hold: NUL characters, surrogate halves, Windows line ends."""
     return _UNWRITABLE.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -41,7 +41,7 @@ def one_line(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""`text` with a backslash before every mark that means something, and before what follows a backslash."""
+    r"""`text` with a backslash before every mark that has a meaning, and before a mark that follows a backslash."""
     return _SPECIAL.sub(r"\\\g<0>", text)
 
 
@@ -51,10 +51,10 @@ def row(cells: Iterable[str]) -> str:
 
 
 def title(text: str, level: int) -> str:
-    """A heading that is read as this title, or nothing if there is none."""
+    """A heading that is read as this title, or "" if there is none."""
     text = one_line(text)
     for shown in (text, escaped(text), f"L{level - 1}: {escaped(text)}"):
-        closed = re.search(r"(?:^|[ \t])#+$", shown)  # a row of hashes at the end is no part of a title
+        closed = re.search(r"(?:^|[ \t])#+$", shown)  # hashes at the end are not part of a title
         if text and not closed and level_and_title(Heading(0, level, shown)) == (level, text):
             return f"{'#' * level} {shown}"
     return f"{'#' * level} {escaped(text)}" if text else ""
@@ -67,12 +67,12 @@ def name(text: str) -> str:
 
 
 def description(text: str) -> str:
-    """The cell of a description, which is read as it is: breaks become `<br>`, comments are shown as text."""
+    """The cell of a description, in plain Markdown: breaks become `<br>`, comments are shown as text."""
     return _BREAK.sub("<br>", plain_text(text).strip()).replace(_COMMENT, "&lt;!--")
 
 
 def status(task: Task) -> str:
-    """A word that settles a task as it is settled: its own, if that is understood; a word where its name would."""
+    """A word that settles a task the same way: its own if the parser understands it, else a standard one."""
     if not task.settled:
         return "open" if may_be_marked(task.name) or "tatus" in task.details else ""
     wanted = State.DROPPED if task.dropped else State.DONE
@@ -90,15 +90,15 @@ def word(text: str) -> str:
 
 
 def names(values: Sequence[str], reader: Callable[[str], tuple[str, ...]] = read_names) -> str:
-    """The cell of a list of names; one that no cell can hold is left out."""
+    """The cell of a list of names; a name that no cell can hold is left out."""
     cells = [cell for value in values if (cell := _name_in_list(one_line(value), reader))]
     if len(cells) == 1 and is_nothing(cells[0]):
-        cells *= 2  # a file named `none` is none, unless it is there twice
+        cells *= 2  # a file named `none` means nothing, unless it is listed twice
     return ", ".join(cells)
 
 
 def outputs(values: Sequence[str]) -> str:
-    """The cell of outputs; a path that leads out of the project is left out."""
+    """The cell of outputs; a path out of the project is left out."""
     return names(values, read_outputs)
 
 
@@ -113,7 +113,7 @@ def _name_in_list(value: str, reader: Callable[[str], tuple[str, ...]]) -> str:
 
 
 def command(text: str) -> str:
-    """The cell of a command, in backticks; several lines become one that a shell takes for the same."""
+    """The cell of a command, in backticks; several lines become one equivalent shell line."""
     text = plain_text(text).strip()
     if "\n" in text:
         inside = text.replace("\\", "\\\\").replace("%", "%%").replace("'", "'\\''").replace("\n", "\\n")
@@ -141,12 +141,12 @@ def boxes(found: Sequence[Criterion]) -> list[str]:
 
 
 def boxes_in(lines: Sequence[str]) -> list[str]:
-    """The texts of the criteria that are read from these lines of a section."""
+    """The texts of the criteria in these lines of a section."""
     return [criterion.text for criterion in checklist(lines, 0)]
 
 
 def criterion_text(criterion: Criterion) -> str:
-    """One line that is read as this criterion, with its command or without any."""
+    """One line that is read as this criterion, with or without its command."""
     text = one_line(criterion.text)
     if read_criterion(text, 0).command == criterion.command:
         return text
@@ -158,7 +158,7 @@ def criterion_text(criterion: Criterion) -> str:
 
 
 def number(value: float) -> str:
-    """A number to the millionth, without zeros at its end."""
+    """A number rounded to the millionth, without trailing zeros."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 

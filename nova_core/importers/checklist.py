@@ -1,4 +1,4 @@
-"""Reads a Markdown checklist: its headings, its boxes and what belongs to each, without fences and comments."""
+"""Reads a Markdown checklist: its headings, its boxes and the content of each, without fences and comments."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from nova_core.parser.blocks import (
 )
 from nova_core.parser.cells import without_comments
 
-# A box is a bullet and one mark in brackets; `[]` is written by mistake for `[ ]`. After it come `*` or `\*` (Kiro:
-# optional; Prettier escapes it) and a space. `[P]` and `[link](url)` are no boxes.
+# A box is a bullet and one mark in brackets; `[]` is a common mistake for `[ ]`. After it come `*` or `\*` (Kiro:
+# optional; Prettier escapes it) and a space. `[P]` and `[link](url)` are not boxes.
 _BOX = re.compile(
     r"\s*(?:#{1,6}[ \t]+)?(?:[-*+]|\d{1,9}[.)])[ \t\u3000\xa0]+"
     r"\[(?P<mark>[ \u3000\xa0xX~/>!✓✔√✅-]?)\](?P<star>\\?\*(?!\*))?(?=[\s*~]|\Z)"
 )
 _BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t\u3000]")
-_NO_CONTINUATION = ("*", "_", "|", "<", ">", "---", "===")  # a field or another block, not the rest of a sentence
-_LONGEST = 4_000  # characters that continue an item: more is no sentence
+_NO_CONTINUATION = ("*", "_", "|", "<", ">", "---", "===")  # a field or another block, not a continued sentence
+_LONGEST = 4_000  # characters that continue an item: more is not a sentence
 DONE_MARKS = frozenset("xX✓✔√✅")
 
 
 class Box(msgspec.Struct, gc=False):
-    """A checkbox; `line` counts from 1, `head` is what stands behind it there, `text` also the `more` lines that go on.
+    """A checkbox; `line` counts from 1, `head` is the text after it on that line, `text` adds the `more` lines after.
 
-    `heading` is the index of the heading it stands below, `inside` of the box around it, both -1 for none. `body` holds
-    the indexes of the lines of its details.
+    `heading` is the index of its heading, `inside` of the box around it, both -1 for none. `body` holds the indexes of
+    the lines of its details.
     """
 
     line: int
@@ -50,7 +50,7 @@ class Box(msgspec.Struct, gc=False):
 
 
 class Loose(msgspec.Struct, frozen=True, gc=False):
-    """A line that belongs to no box; `text` is without its bullet."""
+    """A line outside of every box; `text` is without its bullet."""
 
     line: int
     text: str
@@ -59,7 +59,7 @@ class Loose(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fence(msgspec.Struct, frozen=True, gc=False):
-    """A code fence: the indexes of its first line and of the one that closes it."""
+    """A code fence: the indexes of its first and closing lines."""
 
     start: int
     end: int
@@ -67,7 +67,7 @@ class Fence(msgspec.Struct, frozen=True, gc=False):
 
 
 class Checklist(msgspec.Struct):
-    """A file taken apart. `above` names for each heading the one it is a part of, -1 for none.
+    """A file split into parts. `above` is the parent of each heading, -1 for none.
 
     `fenced` are the indexes of the lines of fences that belong to a box, `unclosed` the fences and comments that never
     end: line and kind.
@@ -83,13 +83,13 @@ class Checklist(msgspec.Struct):
     unclosed: list[tuple[int, str]] = []
 
     def titles(self, heading: int) -> Iterator[Heading]:
-        """A heading and those around it, the innermost first."""
+        """A heading and those around it, innermost first."""
         while heading >= 0:
             yield self.headings[heading]
             heading = self.above[heading]
 
     def details(self, box: Box) -> str:
-        """The lines of its body, as they are but for their common indent; gaps stay as one empty line."""
+        """The lines of its body, without their common indent; gaps stay as one empty line."""
         return dedented(self.lines, box.body)
 
 
@@ -99,7 +99,7 @@ def match_box(line: str) -> re.Match[str] | None:
 
 
 def read_checklist(text: str) -> Checklist:
-    """Take the file apart, in linear time."""
+    """Split the file into parts, in linear time."""
     found = Checklist(split_lines(text))
     if "<!--" in text:
         hide_comments(found.lines, lambda line, what: found.unclosed.append((line, what)))
@@ -122,7 +122,7 @@ def dedented(lines: list[str], indexes: list[int]) -> str:
 
 
 def _indent(line: str) -> int:
-    """How far a line is indented; a tab reaches the next multiple of four, a full-width space counts two."""
+    """The indent of a line in columns; a tab reaches the next multiple of four, a full-width space counts two."""
     space = line[: len(line) - len(line.lstrip())]
     if not space.strip(" "):
         return len(space)
@@ -130,17 +130,17 @@ def _indent(line: str) -> int:
 
 
 class _Reader:
-    """Goes through the lines once. `_open` are the boxes and bullets that the next line may be a part of."""
+    """Reads the lines once. `_open` are the boxes and bullets that the next line may be a part of."""
 
     def __init__(self, found: Checklist) -> None:
         self._found = found
-        self._open: list[tuple[int, int]] = []  # indent, index of the box (of the one around it for a bullet)
-        self._levels: list[int] = []  # indexes of the headings around
-        self._continues = False  # whether the last line was text of the innermost box
+        self._open: list[tuple[int, int]] = []  # indent, index of the box (for a bullet: of the box around it)
+        self._levels: list[int] = []  # indexes of the enclosing headings
+        self._continues = False  # True if the last line was text of the innermost box
 
     def read(self) -> None:
         lines = self._found.lines
-        flush = [line.lstrip() for line in lines]  # a fence inside of an item is indented with it
+        flush = [line.lstrip() for line in lines]  # a fence inside an item is indented with it
         at, end = _start(lines), len(lines)
         while at < end:
             text = flush[at].rstrip()
@@ -208,7 +208,7 @@ class _Reader:
             self._found.loose.append(Loose(at + 1, text, self._place, bullet))
 
     def _fence(self, at: int, closed: int) -> int:
-        """Pass over a fence: part of the box whose text it is indented below, else on its own."""
+        """Skip a fence: part of the box under whose text it is indented, else separate."""
         end = len(self._found.lines)
         self._continues = False
         if closed == end:
@@ -250,7 +250,7 @@ class _Reader:
 
 
 def _start(lines: list[str]) -> int:
-    """Where the front matter ends. Two rules with headings or boxes between them are none."""
+    """The end of the front matter. Two rules with headings or boxes between them are not front matter."""
     start = after_front_matter(lines)
     if any((line.startswith("#") and read_heading(0, line)) or _BOX.match(line) for line in lines[:start]):
         return 0

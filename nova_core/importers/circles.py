@@ -1,4 +1,4 @@
-"""Opens circles that nobody wrote: they come of taking containers apart, or stand between tasks that are done."""
+"""Opens cycles that the plan does not state: they come from resolving containers, or connect finished tasks."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from nova_core.dag import DAG, CycleError
 from nova_core.importers.draft import Draft
 from nova_core.model import NoteKind, Task
 
-_MOST_WORK = 2_000_000  # tasks looked at while circles of open tasks are opened one by one
+_MOST_WORK = 2_000_000  # tasks examined while cycles of open tasks are opened one by one
 _CLOSED = 1 << 62  # above every number
 
-Edge = tuple[str, str]  # who waits, for whom
+Edge = tuple[str, str]  # the waiting task, the needed task
 Needs = dict[str, tuple[str, ...]]
 
 
 def without_circles(draft: Draft, tasks: dict[str, Task], said: Collection[Edge]) -> dict[str, Task]:
-    """The tasks, in circles of which the edge is left out that matters least, with a note.
+    """The tasks; from each cycle the least important edge is removed, with a note.
 
-    Work that is settled waits for nothing. And whoever waits for a whole does not wait for those of its parts that wait
-    for him: tools that let a whole be closed before its parts have such plans. What was said word for word between
-    open tasks (`said`) is never left out, so that a true circle stays.
+    Settled work waits for nothing. A task that waits for a container does not wait for those of its parts that wait for
+    the task: tools that allow a container to be closed before its parts have such plans. Edges that the plan states
+    word for word between open tasks (`said`) are never removed, so a true cycle stays.
     """
     needs = {task.id: task.depends_on for task in tasks.values()}
     if _circle(needs):
@@ -45,7 +45,7 @@ def _circle(needs: Needs) -> Sequence[str]:
 
 
 def _settle(draft: Draft, tasks: dict[str, Task], needs: Needs, kept: Collection[Edge]) -> None:
-    """Let settled tasks wait for nobody whom a circle leads back to, but for the edges that are kept."""
+    """Remove the dependencies of settled tasks that are part of a cycle, except the edges in `kept`."""
     circle = circles_of(needs)
     for key, found in needs.items():
         if key in circle and tasks[key].settled:
@@ -57,7 +57,7 @@ def _settle(draft: Draft, tasks: dict[str, Task], needs: Needs, kept: Collection
 
 
 def _open(draft: Draft, tasks: dict[str, Task], needs: Needs, said: Collection[Edge]) -> None:
-    """Cut edges that nobody said, one by one, until no circle is left, or one in which each was said."""
+    """Remove unstated edges, one by one, until no cycle is left, or one whose edges are all stated."""
     inside = circles_of(needs)
     rest = {key: tuple(need for need in needs[key] if need in inside) for key in inside}
     for _ in range(_MOST_WORK // max(1, len(rest))):
@@ -67,7 +67,7 @@ def _open(draft: Draft, tasks: dict[str, Task], needs: Needs, said: Collection[E
             return
         first, second = edge
         for known in (needs, rest):
-            instead = known[second] if tasks[second].gate else ()  # one by one, so that only one of them is left out
+            instead = known[second] if tasks[second].gate else ()  # one by one, so that only one of them is removed
             left = (need for need in known[first] if need != second)
             known[first] = tuple(dict.fromkeys((*left, *instead)))
         if not tasks[second].gate:
@@ -75,13 +75,13 @@ def _open(draft: Draft, tasks: dict[str, Task], needs: Needs, said: Collection[E
 
 
 def circles_of(needs: Needs) -> dict[str, str]:
-    """Who is in a circle, and a name of it: the strongly connected components of more than one task.
+    """The tasks in cycles, each with the name of its cycle: the strongly connected components of more than one task.
 
     R. Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1 (1972), without recursion.
     """
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
-    path: list[str] = []  # whose component is not known yet
+    path: list[str] = []  # component not known yet
     found: dict[str, str] = {}
     for root in needs:
         walk = [] if root in number else [(root, iter(needs[root]))]
@@ -105,7 +105,7 @@ def circles_of(needs: Needs) -> dict[str, str]:
 
 
 def _close(key: str, path: list[str], lowest: dict[str, int], found: dict[str, str]) -> None:
-    """All that came after `key` is one component with it; nobody joins it any more."""
+    """Everything after `key` forms one component with it, which is now complete."""
     alone = path[-1] == key
     while True:
         last = path.pop()

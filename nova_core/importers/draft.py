@@ -1,4 +1,4 @@
-"""What a reader of somebody else's plan finds, in that plan's own words, before it becomes a cascade."""
+"""The contents of another tool's plan, in its own words, before they become a cascade."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nova_core.model import Note, NoteKind
 
 
 class ItemState(StrEnum):
-    """What a plan says of an item: to be done, done, or not to be done (cancelled, optional, somebody else's)."""
+    """An item's state in the plan: open, done, or dropped (cancelled, optional, somebody else's)."""
 
     OPEN = "open"
     DONE = "done"
@@ -21,11 +21,11 @@ class ItemState(StrEnum):
 class Item(msgspec.Struct):
     """A task of a foreign plan, or a container of tasks.
 
-    `key` is what the plan calls it, unique in its draft; `parent` the key of its container. `needs` are keys of items,
-    or names of sets, that come before it; `missing` are words for something that comes before it and is not there.
-    `word` is its state as the plan writes it. `fields` are further fields of `Task`. `box` is the line of its checkbox,
-    0 if it has none, and `mark` what stands behind it there. An item that is the parent of another is a container too,
-    whatever `container` says.
+    `key` is the plan's own name for it, unique in its draft; `parent` is the key of its container. `needs` are keys of
+    items, or names of sets, that come before it; `missing` are words for such things that do not exist. `word` is its
+    state as the plan writes it. `fields` are further fields of `Task`. `box` is the line of its checkbox, 0 if it has
+    none, and `mark` the text after the checkbox. An item that is another's parent is a container too, whatever
+    `container` says.
     """
 
     key: str
@@ -50,7 +50,7 @@ class Item(msgspec.Struct):
 class Draft(msgspec.Struct):
     """A foreign plan: its items in order, and named sets of items (a phase, a wave) that others may need as a whole.
 
-    `path` names the file or folder it came from, `format` the kind of plan.
+    `path` names the file or folder it was read from, `format` the kind of plan.
     """
 
     name: str
@@ -61,5 +61,5 @@ class Draft(msgspec.Struct):
     notes: list[Note] = []
 
     def note(self, kind: NoteKind, line: int, text: str, file: str = "") -> None:
-        """Remember what was done with a piece of the plan."""
+        """Record how a part of the plan was handled."""
         self.notes.append(Note(kind, file or self.path, line, text))

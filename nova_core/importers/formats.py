@@ -1,4 +1,4 @@
-"""The kinds of plans there are, how to tell them apart, and how to read any of them."""
+"""The kinds of plans, how to tell them apart, and how to read each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TABLE = "table"
 _MARKDOWN = (".md", ".markdown", "")
 _CHECKLIST = "tasks.md"
 _BOX = re.compile(r"^[ \t]*[-*+] \[[ xX~-]\][ \t]", re.MULTILINE)
-# The boxes of checklists that have ids: `- [x] **T001** Text`, `- [ ] 1.2 Text`.
+# Boxes of checklists with ids: `- [x] **T001** Text`, `- [ ] 1.2 Text`.
 _BOX_WITH_ID = re.compile(
     r"^[ \t]*[-*+] \[[ xX~/-]\](?:\\?\*)?[ \t]+(?:\*\*|~~|[`\[])*(?:T-?\d{2,6}[a-z]?|\d{1,6}\.\d{1,6})(?![\w-])",
     re.MULTILINE,
@@ -40,8 +40,9 @@ _BOX_WITH_ID = re.compile(
 class Format(msgspec.Struct, frozen=True):
     """A kind of plan, read by a module of this package that has two functions.
 
-    `suits(path, text)` tells whether a file or folder is one; `read(path, text, options)` gives its `Draft`, or raises
-    `InputError`. `text` is what the file holds, empty for a folder. `suffixes` are what a file of it ends with.
+    `suits(path, text)` returns True for a file or folder of this kind; `read(path, text, options)` returns its `Draft`,
+    or raises `InputError`. `text` is the content of a file, empty for a folder. `suffixes` are the endings of its file
+    names.
     """
 
     name: str
@@ -50,21 +51,21 @@ class Format(msgspec.Struct, frozen=True):
 
     @property
     def module(self) -> str:
-        """Where it is read."""
+        """The name of the module that reads it."""
         return f"nova_core.importers.{self.name.replace('-', '')}"
 
     def suits(self, path: str, text: str) -> bool:
-        """Whether this is such a plan."""
+        """Returns True for a plan of this kind."""
         suits: Callable[[str, str], bool] = import_module(self.module).suits
         return suits(path, text)
 
     def read(self, path: str, text: str, options: PlanOptions) -> Draft:
-        """What is in it. Raises `InputError`."""
+        """The draft of the plan. Raises `InputError`."""
         read: Callable[[str, str, PlanOptions], Draft] = import_module(self.module).read
         return read(path, text, options)
 
 
-# In the order in which they are tried: the surest marks first.
+# In the order in which they are tried: the most certain signs first.
 FORMATS = (
     Format("backlog", folder=True),
     Format("protocol", folder=True),
@@ -75,7 +76,7 @@ FORMATS = (
     Format("spec-kit", _MARKDOWN),
     Format("openspec", _MARKDOWN),
 )
-# What a folder is asked for, if it is no plan itself.
+# Files to look for in a folder that is not a plan itself.
 _IN_FOLDER = (
     "tasks.md", "tasks/tasks.json", "tasks.json", "issues.jsonl", "beads.jsonl", "backup/issues.jsonl", "prd.json",
     "CASCADE.md",
@@ -83,7 +84,7 @@ _IN_FOLDER = (
 
 
 def read_plan(path: str | os.PathLike[str], options: PlanOptions | None = None, *, root: str | Path = ".") -> Cascade:
-    """The plan in a file or folder, whatever its format. Without `options`, those of the settings in `root` hold.
+    """The plan in a file or folder, in any format. Without `options`, those of the settings in `root` apply.
 
     Raises `InputNotFoundError` (a `FileNotFoundError`) if there is nothing, `InputError` (a `ValueError`) with every
     problem at once, `UsageError` for a format that does not exist.
@@ -106,7 +107,7 @@ def read_plan(path: str | os.PathLike[str], options: PlanOptions | None = None, 
 
 @contextmanager
 def _no_collections() -> Iterator[None]:
-    """Reading makes many objects and no rubbish; looking for some took longer than the rest (2.3s, without it 1.0s)."""
+    """Reading creates many objects and no garbage; searching for it more than doubled the time (1.0 s to 2.3 s)."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -117,7 +118,7 @@ def _no_collections() -> Iterator[None]:
 
 
 def find_format(path: str, text: str) -> Format | None:
-    """The format of a foreign plan that is no table of tasks; None for what is no plan known here.
+    """The format of a foreign plan that is not a table of tasks; None if no known format fits.
 
     Raises `InputError` for a folder that holds no plan.
     """
@@ -135,9 +136,9 @@ def find_format(path: str, text: str) -> Format | None:
 
 
 def _is_cascade(path: str, text: str) -> bool:
-    """Whether this is the usual kind of plan, which needs no options.
+    """Returns True for Nova's own kind of plan, which needs no options.
 
-    A checklist may sum up its phases in a table of a few rows: the tasks are its boxes then.
+    A checklist may summarize its phases in a table of a few rows: then the boxes are its tasks.
     """
     if Path(path).suffix.lower() not in _MARKDOWN or not has_task_table(text):
         return False
@@ -146,12 +147,12 @@ def _is_cascade(path: str, text: str) -> bool:
 
 
 def has_task_table(text: str) -> bool:
-    """Whether there is a table of tasks that name their dependencies."""
+    """Returns True if there is a table of tasks with dependencies."""
     return next(_task_tables(text), None) is not None
 
 
 def _task_tables(text: str) -> Iterator[int]:
-    """How many rows each table of tasks has that name their dependencies."""
+    """The number of rows of each table of tasks with dependencies."""
     lines = split_lines(text)
     for at, line in enumerate(lines):
         if (

@@ -1,4 +1,4 @@
-"""Reads the front matter of Markdown files, also where it is not quite YAML."""
+"""Reads the front matter of Markdown files, even if it is not quite YAML."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nova_core.parser.blocks import split_lines
 from nova_core.parser.findings import quoted, shown_path
 
 _HINT = "write `name: value`, or `name:` and below it lines such as `- item`"
-_DEEPEST = 4  # levels of what is not YAML
-_MOST_LINES = 5_000  # of what is not YAML
+_DEEPEST = 4  # levels outside of YAML
+_MOST_LINES = 5_000  # lines outside of YAML
 _KEY = re.compile(r"(?P<name>[^\W\d][\w .-]{0,99}?) *:(?: +(?P<rest>.*))?\Z")
 _QUOTED = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?P<rest>.*)\Z""")
 _REMARK = re.compile(r"(?P<value>.*?\S)\s+\((?P<remark>[^()]*)\)\Z")
@@ -28,12 +28,13 @@ _NULLS = ("null", "Null", "NULL")
 
 
 class FrontMatter(msgspec.Struct, frozen=True):
-    """The fields between the `---` at the head of a file, and the text below them.
+    """The fields between the `---` lines at the head of a file, and the text below them.
 
-    All scalars are text, `""` for nothing (`~`, `null`); a field is text, a list or a dict, as in YAML. `lines` has the
-    line of every value by its keys, such as `("outputs", 2)`. `remarks` has, by the same keys, what stood behind a
-    quoted value: `modified` for `- "a.rs" (modified)`. `notes` (GUESSED) tell what was no YAML and how it was taken.
-    `body_line` is the line of the file on which `body` begins. Without front matter `found` is false, and `body` all.
+    All scalars are text, `""` for an empty value (`~`, `null`); a field is text, a list or a dict, as in YAML. `lines`
+    has the line of every value by its keys, such as `("outputs", 2)`. `remarks` has, by the same keys, the text after a
+    quoted value: `modified` for `- "a.rs" (modified)`. `notes` (GUESSED) report invalid YAML and how it was read.
+    `body_line` is the line of the file on which `body` begins. Without front matter `found` is False, and `body`
+    everything.
     """
 
     fields: dict[str, Any]
@@ -45,7 +46,7 @@ class FrontMatter(msgspec.Struct, frozen=True):
     notes: list[Note] = []
 
     def text(self, *names: str) -> str:
-        """The first of these fields that is there, if it is text and not empty; else `""`."""
+        """The first existing field of these, if it is text and not empty; else `""`."""
         for name in names:
             value = self.fields.get(name)
             if value and isinstance(value, str):
@@ -53,7 +54,7 @@ class FrontMatter(msgspec.Struct, frozen=True):
         return ""
 
     def texts(self, *names: str) -> list[str]:
-        """The first of these fields that is there as a list of texts: text is a list of one; what is no text is out."""
+        """The first existing field of these as a list of texts: text is a list of one; other values are left out."""
         for name in names:
             value = self.fields.get(name)
             if value:
@@ -62,12 +63,12 @@ class FrontMatter(msgspec.Struct, frozen=True):
         return []
 
     def notes_on(self, *names: str) -> list[Note]:
-        """The notes on these fields: what was made of a field that is of no use is of no use either."""
+        """The notes on these fields: notes on unused fields are not needed."""
         lines = {line for keys, line in self.lines.items() if keys and keys[0] in names}
         return [note for note in self.notes if note.line in lines]
 
     def line_of(self, *keys: str | int) -> int:
-        """The line of a field, or of an item of it; of its nearest parent if there is no such thing."""
+        """The line of a field, or of an item of it; of its nearest parent if it does not exist."""
         while keys and keys not in self.lines:
             keys = keys[:-1]
         return self.lines.get(keys, 1)
@@ -76,10 +77,10 @@ class FrontMatter(msgspec.Struct, frozen=True):
 def read_front_matter(text: str, path: str) -> FrontMatter:
     """The front matter of the Markdown file `text`; `path` is for messages.
 
-    A file that does not start with `---`, has no second one, or has no fields between them, has none. Valid YAML is
-    read as YAML. Where it is not (a third of real files: `- "a.rs" (modified)`, `- @user`, `title: Fix: this`), each
-    field and each item of a list is read on its own, and one that is no YAML is taken as text. Raises `InputError` for
-    what makes no sense even so, for a field that is there twice, and for what `parse_yaml` refuses for its size.
+    A file that does not start with `---`, has no second such line, or has no fields between them, has no front matter.
+    Valid YAML is read as YAML. Otherwise (a third of real files: `- "a.rs" (modified)`, `- @user`, `title: Fix: this`),
+    each field and each list item is read separately, and invalid ones become text. Raises `InputError` for what still
+    makes no sense, for a repeated field, and for what `parse_yaml` rejects for its size.
     """
     lines = split_lines(text)
     end = _end(lines)
@@ -100,7 +101,7 @@ def read_front_matter(text: str, path: str) -> FrontMatter:
 
 
 def _anchor(lines: Sequence[str]) -> int:
-    """The line of the first anchor that is used further down; 0 if there is none: `title: &co` is only a title."""
+    """The line of the first anchor that is used later; 0 if there is none: `title: &co` is only a title."""
     names = {match["name"]: at for at, line in enumerate(lines, 2) if (match := _ANCHOR.match(line))}
     used = set(re.findall(r"\*(\w+)", "\n".join(lines))) if names else set()
     return min((at for name, at in names.items() if name in used), default=0)
@@ -120,14 +121,14 @@ def _end(lines: Sequence[str]) -> int:
 
 
 def _simple(lines: Sequence[str], places: dict[Keys, int]) -> dict[str, Any] | None:
-    """The fields if all are plain words and lists of them: the same as YAML, fifty times faster. None if they are not.
+    """The fields, if all are plain words and lists of them; equal to YAML, fifty times faster. None otherwise.
 
-    A folder may hold ten thousand tasks, and the parser of YAML takes two milliseconds for each.
+    A folder may hold ten thousand tasks, and the YAML parser takes two milliseconds for each.
     """
     fields: dict[str, Any] = {}
     name, indent = "", ""
-    items: list[str] | None = None  # of the list that the next line may go on with
-    empty = False  # whether the line before is a field without a value
+    items: list[str] | None = None  # of the list that the next line may continue
+    empty = False  # True if the line before is a field without a value
     places[()] = 2
     for number, line in enumerate(lines, 2):
         if not line.isprintable():
@@ -160,7 +161,7 @@ def _plain_value(text: str) -> Any:
 
 
 class _Reader:
-    """Reads one front matter from the whole to its parts, as far down as something is no YAML."""
+    """Reads one front matter, splitting it where a part is not valid YAML."""
 
     def __init__(self, path: str) -> None:
         self.lines: dict[Keys, int] = {}
@@ -169,11 +170,11 @@ class _Reader:
         self._path = path
 
     def refusal(self, line: int, message: str) -> InputError:
-        """What to raise for a line that makes no sense."""
+        """The error for a line that makes no sense."""
         return InputError([Problem(self._path, line, message, _HINT)])
 
     def block(self, lines: Sequence[str], first: int, keys: Keys) -> Any:
-        """The fields or the list in these lines, the first of which has the number `first`."""
+        """The fields or the list in these lines; `first` is the number of the first line."""
         try:
             document = parse_yaml("\n".join(lines), self._path, first_line=first)
         except YamlSyntaxError as error:
@@ -188,7 +189,7 @@ class _Reader:
         return _texts(document.data)
 
     def _parts(self, lines: Sequence[str], first: int, keys: Keys, blamed: int) -> Any:
-        """The same, each part on its own. `blamed` is the line that the parser of YAML did not understand."""
+        """The same, each part separately. `blamed` is the line that the YAML parser did not understand."""
         lines = [_spaced(line) for line in lines]
         starts = _starts(lines)
         if not starts:
@@ -201,7 +202,7 @@ class _Reader:
         return self._fields(parts, keys)
 
     def _is_stray(self, part: Sequence[str], line: int, keys: Keys) -> bool:
-        """Whether a part of a list is a field: it belongs to nothing that can be told, and is left out."""
+        """Returns True if a part of a list is a field: it has no clear owner, and is left out."""
         text = part[0].strip()
         if _is_item(part[0]) or not _KEY.match(text):
             return False
@@ -233,7 +234,7 @@ class _Reader:
         return found[keys[-1]] if isinstance(found, dict) and keys[-1] in found else rest
 
     def _item(self, lines: Sequence[str], first: int, keys: Keys) -> Any:
-        """The item of a list. Its dash is made a space, so that what is in it can be read like a block of its own."""
+        """The item of a list. Its dash becomes a space, so that its content can be read like a block."""
         self.lines[keys] = first
         if not _is_item(lines[0]):
             raise self.refusal(first, f"{quoted(lines[0].strip())} is no item of the list above it")
@@ -246,7 +247,7 @@ class _Reader:
         return self._plain(inside, first, keys)
 
     def _plain(self, lines: Sequence[str], first: int, keys: Keys) -> Any:
-        """What is no YAML, as the text it looks like."""
+        """Invalid YAML, as text."""
         text = " ".join(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
         where = ".".join(map(str, keys))
         if text.startswith(("[", "{")) and text[:2] != "{{" and (inner := _inside_brackets(text)) is not None:
@@ -265,7 +266,7 @@ class _Reader:
         return found
 
     def _word(self, text: str, keys: Keys) -> str:
-        """A text without its quotes; what follows them in parentheses or after a dash is a remark."""
+        """A text without its quotes; a part after them in parentheses or after a dash is a remark."""
         text = text.strip()
         match = _QUOTED.match(text)
         if match is None:
@@ -281,13 +282,13 @@ class _Reader:
 def _unquoted(text: str) -> str:
     try:
         data = parse_yaml(text, "").data
-    except InputError:  # an escape that is none, such as "\d"
+    except InputError:  # an invalid escape, such as "\d"
         return text[1:-1]
     return data if isinstance(data, str) else text[1:-1]
 
 
 def _inside_brackets(text: str) -> str | None:
-    """What is between the bracket that `text` starts with and the one that it ends with; None if they are no pair."""
+    """The text between the bracket at the start of `text` and the one at its end; None if they are not a pair."""
     depth, last = 0, len(text) - 1
     for at, char in enumerate(text):
         depth += (char in "[{") - (char in "]}")
@@ -319,11 +320,11 @@ def _spaced(line: str) -> str:
 
 
 def _starts(lines: Sequence[str]) -> list[int]:
-    """Where the parts of a block start: at the lines with the least indentation, that of its first line."""
+    """Indexes where the parts of a block start: lines with the smallest indentation, that of its first line."""
     indents = [(at, len(line) - len(line.lstrip(" "))) for at, line in enumerate(lines) if line.strip()]
     indents = [(at, indent) for at, indent in indents if lines[at][indent] != "#"]
     found = [at for at, indent in indents if indent <= indents[0][1]]
-    if found and not _is_item(lines[found[0]]):  # a list may stand below its field without indentation
+    if found and not _is_item(lines[found[0]]):  # a list may follow its field without indentation
         found = [at for at in found if not _is_item(lines[at])]
     return found
 
@@ -333,7 +334,7 @@ def _is_item(line: str) -> bool:
 
 
 def _texts(data: Any) -> Any:
-    """The same data with `""` for nothing."""
+    """The same data with `""` for None."""
     if isinstance(data, dict):
         return {name: _texts(value) for name, value in data.items()}
     if isinstance(data, list):

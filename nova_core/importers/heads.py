@@ -1,4 +1,4 @@
-"""Reads what stands at the head of a task: its id, its labels, its title."""
+"""Reads the head of a task: its id, its labels, its title."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 import msgspec
 
 _OPEN = re.compile(r"(?:\*\*|__|~~|`|\s)*")
-# `T001`, `T-001`, `T001a` and `1.2` are ids wherever they stand first; `1` and `API-3` need something behind them that
+# `T001`, `T-001`, `T001a` and `1.2` are ids wherever they come first; `1` and `API-3` need something after them that
 # says so, because a task may begin with "3 retries" or "SHA-256". `\d` takes full-width digits too.
 _SURE = re.compile(
     r"(?:(?:task|step)\s+)?\[?(?P<id>T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6}){0,12}|\d{1,6}[a-z]?(?:[.．]\d{1,6}){1,12}[a-z]?)\]?"
@@ -27,11 +27,11 @@ _LABEL = re.compile(r"(?:\*\*|`)?(?:\[(?P<label>[^\W\d_][^\[\]\n]{0,30})\](?!\()
 _KNOWN = re.compile(r"P\d?|US ?-?\d{1,4}(?: ?, ?US ?-?\d{1,4})*|parallel", re.IGNORECASE)
 _TRAILING = re.compile(r"\s*[(\[](P|US ?-?\d{1,4})[)\]]\Z")
 _SEPARATOR = re.compile(r"(?:\*\*|__|`)?\s*[:：]?(?:\*\*|__|`)?\s*(?:[-–—|]\s+)?")
-_WINDOW = 400  # characters: what comes later is no head
+_WINDOW = 400  # characters: a head does not reach further
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """The head of a task. `labels` are in upper case; those that say nothing known here stay in the title."""
+    """The head of a task. `labels` are in upper case; unknown labels stay in the title."""
 
     id: str
     labels: tuple[str, ...]
@@ -40,12 +40,12 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def parallel(self) -> bool:
-        """Whether it is marked as independent of its neighbours."""
+        """Returns True if it is marked as independent of its neighbours."""
         return "P" in self.labels or "PARALLEL" in self.labels
 
 
 def read_head(text: str) -> Head:
-    """Take apart what stands behind a box, or in a heading."""
+    """Split the text after a box, or of a heading."""
     window, rest = text[:_WINDOW], text[_WINDOW:]
     labels: list[str] = []
     kept: list[str] = []

@@ -1,4 +1,4 @@
-"""Reads JSON of other tools: every value as what it is or as text, with the line of each object."""
+"""Reads other tools' JSON: each value in its own type or as text, with the line of each object."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=str)
 
 
 class Json(msgspec.Struct, frozen=True):
-    """The data of a JSON text; `line_of` knows where its objects start."""
+    """The data of a JSON text; `line_of` gives the lines of its objects."""
 
     data: Any
     lines: dict[int, int]
 
     def line_of(self, value: object) -> int:
-        """The line on which an object of `data` starts; 0 if that is not known."""
+        """The line on which an object of `data` starts; 0 if it is unknown."""
         return self.lines.get(id(value), 0)
 
 
 def load_json(text: str, path: str) -> Json:
-    """Read the JSON file `text`. Raises `InputError` with the line for what is no JSON, too large or too deep."""
+    """Read the JSON file `text`. Raises `InputError` with the line if it is not JSON, too large or too deep."""
     data = decode(text, path)
     starts = []
     line = 1
@@ -39,13 +39,13 @@ def load_json(text: str, path: str) -> Json:
         elif token[0] == "{":
             starts.append(line)
     objects = _objects(data)
-    if len(objects) != len(starts):  # a key was there twice, and an object got lost
+    if len(objects) != len(starts):  # a key was repeated, and an object was lost
         return Json(data, {})
     return Json(data, {id(value): line for value, line in zip(objects, starts, strict=True)})
 
 
 def decode(text: str, path: str, line: int = 0) -> Any:
-    """The data of one JSON text, which is the line `line` of its file if that is not 0. Raises `InputError`."""
+    """The data of one JSON text, which is line `line` of its file if that is not 0. Raises `InputError`."""
     try:
         raw = text.removeprefix("\ufeff").encode()
         if len(raw) > MAX_BYTES:
@@ -63,7 +63,7 @@ def decode(text: str, path: str, line: int = 0) -> Any:
 
 
 def _objects(data: Any) -> list[dict[str, Any]]:
-    """All objects in the order in which they start."""
+    """All objects in order of their start."""
     found, todo = [], [data]
     while todo:
         value = todo.pop()
@@ -76,7 +76,7 @@ def _objects(data: Any) -> list[dict[str, Any]]:
 
 
 def text_of(value: object) -> str:
-    """What a value says: text and numbers as they are, a list of them line by line, nothing for anything else."""
+    """A value as text: text and numbers unchanged, a list line by line, "" for anything else."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool) or value is None or isinstance(value, dict):
@@ -87,14 +87,14 @@ def text_of(value: object) -> str:
 
 
 def list_of(value: object) -> list[Any]:
-    """The items of a list, one for a single value, none for nothing."""
+    """The items of a list, one item for a single value, none for an empty value."""
     if isinstance(value, list):
         return value
     return [] if value is None or value == "" else [value]
 
 
 def objects_of(value: object) -> list[dict[str, Any]]:
-    """The objects of a list; what else is in it is out."""
+    """The objects of a list; other items are left out."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

@@ -23,7 +23,7 @@ _NUMBERED = re.compile(r"^[ \t]*[-*+] \[[ xX~-]\](?:\\?\*)? (?:\*\*)?\d{1,6}\.",
 
 
 def suits(path: str, text: str) -> bool:
-    """Whether it is the file of a spec, or has boxes and the annotations that only such a file has."""
+    """Returns True for the file of a spec, or for boxes with annotations that only such a file has."""
     if not _BOX.search(text):
         return False
     folders = path.replace("\\", "/")
@@ -33,7 +33,7 @@ def suits(path: str, text: str) -> bool:
 
 
 def read(path: str, text: str, options: PlanOptions) -> Draft:
-    """Every box in its order, `(P)` beside its neighbours; or in the order of its waves, if it has a graph."""
+    """Every box in file order, `(P)` beside its neighbours; or in the order of its waves, if it has a graph."""
     found = read_checklist(text)
     draft = draft_of(path, "kiro", found, text)
     plan = Nested(draft, found, options, marks=True)

@@ -1,4 +1,4 @@
-"""What the readers of checklists share: from a box to an item with its state, its texts and what it asks for."""
+"""Shared by the readers of checklists: from a box to an item with its state, texts and dependencies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SLUG = re.compile(r"[^a-z0-9]+")
 
 
 class Todo(msgspec.Struct):
-    """A task on its way into the draft: `asked` is what it waits for, `blocks` what waits for it."""
+    """A task not yet in the draft: `asked` is what it waits for, `blocks` what waits for it."""
 
     item: Item
     head: Head
@@ -64,7 +64,7 @@ class Todo(msgspec.Struct):
 
 
 class Keys:
-    """Gives every task a key: its own id, or one from its words, which neither a tick nor a line above changes."""
+    """Gives every task a key: its own id, or one from its text, which neither a tick nor a line above changes."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
@@ -74,7 +74,7 @@ class Keys:
         self._number = 0
 
     def own(self, written: str, line: int) -> str:
-        """The id as it is, or with a number behind it if it is used already."""
+        """The id itself, or with a number after it if it is used already."""
         key = written
         while key in self._used:
             self._counts[written] = self._counts.get(written, 1) + 1
@@ -85,7 +85,7 @@ class Keys:
         return key
 
     def made(self, text: str, line: int) -> str:
-        """A key from the words of a task: its place would be that of another one after the next edit of the file."""
+        """A key from the text of a task: a key from its line would belong to another task after the next edit."""
         words = _SLUG.sub(" ", text.casefold()[:200]).split()
         stem = "-".join(words[:5])[:36].strip("-")
         if stem != "-".join(words) or not stem or len(text) > 200:
@@ -100,7 +100,7 @@ class Keys:
         return key
 
     def tell(self) -> None:
-        """Say once that keys were made."""
+        """Report once that keys were generated."""
         if self._made:
             line, first = self._made
             tasks = "1 task has" if self._number == 1 else f"{self._number:,} tasks have"
@@ -109,7 +109,7 @@ class Keys:
 
 
 def draft_of(path: str, kind: str, found: Checklist, text: str) -> Draft:
-    """An empty draft, named after the feature, with a note for everything that is never closed."""
+    """An empty draft, named after the feature, with a note for everything left unclosed."""
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise InputError([Problem(shown_path(path), line, "the file is not text: there is a NUL character")])
@@ -120,7 +120,7 @@ def draft_of(path: str, kind: str, found: Checklist, text: str) -> Draft:
 
 
 def feature(found: Checklist, path: str) -> str:
-    """What the plan is for: the first H1 without words such as `Tasks:`, else the folder it is in."""
+    """The plan's subject: the first H1 without words such as `Tasks:`, else the name of its folder."""
     title = next((undecorated(heading.text) for heading in found.headings if heading.level == 1), "")
     title = _KIND_OF_FILE.sub("", title, count=1).strip() if len(title) < 500 else title[:500]
     if title.casefold() not in _GENERIC:
@@ -132,7 +132,7 @@ def feature(found: Checklist, path: str) -> str:
 
 
 def todo_of(draft: Draft, found: Checklist, box: Box, head: Head, key: str) -> Todo:
-    """The task of a box, with its texts, its state, and what its details ask for."""
+    """The task of a box, with its texts, its state, and the dependencies in its details."""
     title, description = texts(head.title or key)
     item = Item(key, title, box.line, branch=draft.name, box=box.line, mark=box.head, description=description)
     todo = Todo(item, head, box)
@@ -148,7 +148,7 @@ def todo_of(draft: Draft, found: Checklist, box: Box, head: Head, key: str) -> T
 
 
 def texts(title: str) -> tuple[str, str]:
-    """A title of bearable length, and the whole text if it was cut."""
+    """A title of limited length, and the whole text if it was cut."""
     if len(title) <= _LONGEST_TITLE:
         return title, ""
     cut = title[:_LONGEST_TITLE].rpartition(" ")[0] or title[:_LONGEST_TITLE]
@@ -156,7 +156,7 @@ def texts(title: str) -> tuple[str, str]:
 
 
 def read_fields(todo: Todo, lines: Iterable[tuple[int, str]]) -> None:
-    """Take up `- Dependencies: T002`, `_Depends: 1.2_`, `- Blocks: T003`, `- Status: Done` and `_Boundary: Api_`."""
+    """Read `- Dependencies: T002`, `_Depends: 1.2_`, `- Blocks: T003`, `- Status: Done` and `_Boundary: Api_`."""
     for number, line in lines:
         if len(line) > 2_000 or not (":" in line or "：" in line):
             continue
@@ -183,7 +183,7 @@ def _field(todo: Todo, line: int, key: str, value: str) -> None:
 
 
 def set_state(draft: Draft, todo: Todo) -> None:
-    """What the box says, else the status in words."""
+    """Set the state from the box, else from the status in words."""
     item, box = todo.item, todo.box
     mark = box.mark.strip() if box else ""
     if mark in DONE_MARKS:
@@ -209,14 +209,14 @@ def _set_status(draft: Draft, item: Item, status: str) -> None:
 
 
 def drop_optional(draft: Draft, todo: Todo, options: PlanOptions) -> None:
-    """A task with a star is only done when it is asked for."""
+    """Drop a task with a star unless the options include optional tasks."""
     if todo.item.state is ItemState.OPEN and not options.optional:
         todo.item.state, todo.item.word = ItemState.DROPPED, "optional"
         draft.note(NoteKind.DROPPED, todo.item.line, f"{todo.key} is optional: it is left out")
 
 
 def resolve(draft: Draft, todos: Sequence[Todo], names: Names) -> None:
-    """Let the tasks need what they ask for."""
+    """Add the dependencies that the tasks name."""
     items = {todo.key: todo.item for todo in todos}
     for todo in todos:
         for asked in todo.asked:
@@ -236,7 +236,7 @@ def _block(draft: Draft, todo: Todo, asked: Asked, names: Names, items: Mapping[
 
 
 def put_late(draft: Draft, todos: Sequence[Todo], steps: list[Step]) -> None:
-    """Put tasks behind those they wait for, if these come later: what a task says wins over its place."""
+    """Move tasks behind later ones that they wait for: a task's own dependencies override its place."""
     keys = [todo.key for todo in todos]
     inside: dict[str, list[str]] = {}
     for todo in todos:

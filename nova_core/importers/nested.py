@@ -1,4 +1,4 @@
-"""Numbered lists of boxes in several levels (Kiro, OpenSpec): what is a task, what holds tasks, and their order."""
+"""Numbered lists of boxes with several levels (Kiro, OpenSpec): which are tasks or containers, and their order."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nova_core.importers.refs import Names
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
 
-_DEEPEST = 32  # levels; what is deeper stands beside
-_MOST_CONTEXT = 2_000  # characters of a parent's details that go to each of its tasks
+_DEEPEST = 32  # levels; deeper boxes stay at the last level
+_MOST_CONTEXT = 2_000  # characters of a parent's details copied to each of its tasks
 _MOST_TASKS = 50
 _PLAIN_HEADINGS = frozenset(("tasks", "task list", "implementation tasks", "implementation plan", "タスク", "任务"))
 
@@ -21,7 +21,7 @@ class Nested:
     """The boxes of a file as a tree.
 
     A box with a number is a part of the box with the number before its last dot, else of the one it is indented below.
-    A box without an id inside of another is one of its steps. `marks` says whether `(P)` and `*` mean something.
+    A box without an id inside another is one of its steps. `marks` is True if `(P)` and `*` have a meaning.
     """
 
     def __init__(self, draft: Draft, found: Checklist, options: PlanOptions, *, marks: bool) -> None:
@@ -43,12 +43,12 @@ class Nested:
         self.names = self._names()
 
     def follow(self) -> None:
-        """Let the order of the file be the order of the tasks."""
+        """Order the tasks as in the file."""
         self.arranged().follow(self.steps, [])
 
     def arranged(self, *, moving: bool = True) -> Order:
-        """Resolve what the tasks say of one another, and put late who waits for later ones."""
-        for at in self._containers:  # what a parent waits for, all of its tasks wait for
+        """Resolve the dependencies between the tasks, and move tasks behind later ones that they wait for."""
+        for at in self._containers:  # all tasks of a parent inherit its dependencies
             for asked in self.todos[at].asked:
                 self.names.ask(self.todos[at].item, asked)
         resolve(self.draft, self.leaves, self.names)
@@ -57,11 +57,11 @@ class Nested:
         return Order(self.draft)
 
     def _choose(self) -> None:
-        """Find the boxes that are tasks, and the box that each is a part of."""
+        """Find the boxes that are tasks, and the parent of each box."""
         boxes = self._found.boxes
         depths: dict[int, int] = {}
         latest: dict[str, int] = {}
-        holders: list[int] = []  # for each box the task that it is indented below
+        holders: list[int] = []  # for each box the task it is indented below
         place = -1
         for at, box in enumerate(boxes):
             enclosing = box.inside if box.inside in self._heads else holders[box.inside] if box.inside >= 0 else -1
@@ -86,7 +86,7 @@ class Nested:
             boxes[at].body.sort()
 
     def _top(self, box: Box) -> int:
-        """The chapter that a box is in: numbers may begin anew in the next one."""
+        """The chapter of a box: numbers may start again in the next one."""
         last = -1
         for heading in self._found.titles(box.heading):
             if heading.level <= 2:
@@ -126,7 +126,7 @@ class Nested:
         return "" if plain.casefold() in _PLAIN_HEADINGS else plain
 
     def _share_details(self) -> None:
-        """Give what is written below a parent to its tasks, who would not see it otherwise."""
+        """Copy the text below a parent to its tasks, which would not show it otherwise."""
         users: dict[str, list[Todo]] = {}
         for todo in self.leaves:
             if todo.item.parent:
@@ -145,7 +145,7 @@ class Nested:
                 todo.item.details = f"{todo.item.details}\n\n{head}".strip()
 
     def _steps(self) -> list[Step]:
-        """The tasks in order; each heading is a group of its own."""
+        """The tasks in order; each heading is a separate group."""
         top: list[Step] = []
         made: dict[int, Step] = {}
         heading = -2
@@ -180,13 +180,13 @@ class Nested:
 
 
 def _are_siblings(number: str, other: str) -> bool:
-    """Whether two numbers stand side by side, as `1.7` and `1.8` do."""
+    """Returns True if two numbers are siblings, such as `1.7` and `1.8`."""
     stem = number.rpartition(".")[0]
     return bool(stem) and stem == other.rpartition(".")[0]
 
 
 def _by_number(number: str, latest: dict[str, int], enclosing: int) -> int:
-    """The task that holds `number`: `2.3` of `2.3.1`, else `2`, else the one around it."""
+    """The parent of `number`: `2.3` for `2.3.1`, else `2`, else the enclosing task."""
     stem = number
     while "." in stem:
         stem = stem.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""Reads the tasks.md of an OpenSpec change: numbered boxes below numbered headings, done one after the other."""
+"""Reads the tasks.md of an OpenSpec change: numbered boxes below numbered headings, in sequence."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NUMBERED_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX]\][ \t]+(?:\*\*)?\d{1,6}\.\d", 
 
 
 def suits(path: str, text: str) -> bool:
-    """Whether it is the file of a change, or has boxes numbered as there."""
+    """Returns True for the file of a change, or for boxes numbered as in one."""
     return _NUMBERED_BOX.search(text) is not None or ("openspec/changes/" in path.replace("\\", "/") and "- [" in text)
 
 
 def read(path: str, text: str, options: PlanOptions) -> Draft:
-    """Every box in its order; the format has no word for what may be done at the same time."""
+    """Every box in file order; the format cannot mark parallel tasks."""
     found = read_checklist(text)
     draft = draft_of(path, "openspec", found, text)
     if "/archive/" in path.replace("\\", "/"):

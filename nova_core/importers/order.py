@@ -1,4 +1,4 @@
-"""Turns the order of a list into dependencies: one after the other, but for those that are marked as parallel."""
+"""Turns the order of a list into dependencies: one after the other, except steps marked as parallel."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from nova_core.importers.draft import Draft, Item
 class Step(msgspec.Struct):
     """A task, or a group of steps.
 
-    A `parallel` one does not wait for its neighbours that are parallel too. A `free` one says itself what it waits for,
-    and is waited for by what comes next.
+    A `parallel` step does not wait for parallel neighbours. A `free` step names its own dependencies, and the next step
+    waits for it.
     """
 
     item: Item | None = None
@@ -24,7 +24,7 @@ class Step(msgspec.Struct):
 
 
 class Order:
-    """Makes items need one another. Several that are needed together become a named set of the draft."""
+    """Adds dependencies to items. Several needed together become a named set of the draft."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
@@ -32,10 +32,10 @@ class Order:
         self._names: dict[int, tuple[list[str], str]] = {}
 
     def follow(self, steps: Iterable[Step], start: list[str]) -> list[str]:
-        """Let each step wait for those before it, the first ones for `start`; the result is what is last of all.
+        """Make each step wait for those before it, the first for `start`. Returns the keys at the end.
 
-        A run of parallel steps starts after the last one before them that is not; the next one that is not waits for
-        the whole run.
+        A run of parallel steps starts after the last step before them that is not parallel; the next such step waits
+        for the whole run.
         """
         base, loose = start, False
         run: list[str] = []
@@ -55,7 +55,7 @@ class Order:
         return run or base
 
     def wait(self, item: Item, before: list[str]) -> None:
-        """Let an item need all of `before`."""
+        """Make an item need all of `before`."""
         needs = before if len(before) < 2 else [self._named(before)]
         item.needs += [need for need in needs if need != item.key and need not in item.needs]
 
@@ -67,7 +67,7 @@ class Order:
         return [] if ends is before else ends
 
     def _named(self, keys: list[str]) -> str:
-        """The set of those keys. The same list is asked for again and again: it is known by its identity."""
+        """The set of these keys. The same list is requested repeatedly, so it is recognized by identity."""
         known = self._names.get(id(keys))
         if known is not None and known[0] is keys:
             return known[1]
@@ -82,9 +82,9 @@ class Order:
 
 
 def late(keys: Sequence[str], needs: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
-    """Where those belong that wait for something further down: the position of that, and how many steps after it.
+    """New places for tasks that wait for a later one: the position of the later one, and the number of steps after it.
 
-    `needs` are what keys (and sets) wait for (and hold). What is part of a cycle stays where it is.
+    `needs` are the dependencies of keys, and the members of sets. Tasks in a cycle stay in place.
     """
     position = {key: at for at, key in enumerate(keys)}
     waiting = {key: len(wanted) for key, wanted in needs.items()}
@@ -128,7 +128,7 @@ def circling(needs: Mapping[str, Sequence[str]]) -> set[str]:
 
 
 def moved(steps: list[Step], places: Mapping[str, tuple[int, int]], keys: Sequence[str]) -> None:
-    """Put those steps behind what they wait for, and free them of their neighbours there."""
+    """Move these steps behind their dependencies, and remove the order with their neighbours there."""
     if not places:
         return
     behind: dict[str, list[tuple[int, Step]]] = {}

@@ -1,4 +1,4 @@
-"""Where the outputs of task files are written, and which of them an input means."""
+"""The places of task outputs, and the output that an input means."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _SHOWN = 3
 class Paths:
     """The places of all outputs of a folder of tasks, relative to the project.
 
-    An output stands below `workspace/outputs/<id>`, or in the project. People write inputs from several roots: the
-    folder of the task's own outputs, that of its phase, the project, the folder of all outputs.
+    An output is below `workspace/outputs/<id>`, or in the project. People write inputs from several roots: the folder
+    of the task's own outputs, that of its phase, the project, the folder of all outputs.
     """
 
     def __init__(self, project: str, tasks: str) -> None:
@@ -31,7 +31,7 @@ class Paths:
         self._tasks_seen: set[str] = set()
 
     def add_output(self, task: str, path: str) -> bool:
-        """Remember where the task may write an output; False if that is outside of the project."""
+        """Record where the task may write an output. Returns False if that is outside of the project."""
         if not is_inside(path):
             return False
         self._tasks_seen.add(task)
@@ -47,9 +47,9 @@ class Paths:
     def find_input(self, task: str, path: str, needs: Iterable[str] = ()) -> tuple[str, str]:
         """The input as a path from the project (`a|b` if it may be at either), and the task that writes it.
 
-        A path that leads nowhere else may also be from the folder of one of the tasks that this one `needs`.
-        The task is empty for what is there already or is a pattern; both are empty if nobody writes it and it is not
-        there, or if it is outside of the project.
+        A path that leads nowhere else may also start at the folder of a task that this task `needs`. The task is "" for
+        an existing file or a pattern; both are "" if no task writes the file and it does not exist, or if it is outside
+        of the project.
         """
         places = self._places(task, path)
         inside = (normpath(f"{WORKSPACE}/{need}/{path}") for need in needs)
@@ -65,23 +65,23 @@ class Paths:
         return next(there, ""), ""
 
     def _by_pattern(self, place: str) -> str:
-        """The task whose output fits the pattern `place`, or whose pattern it fits."""
+        """The task whose output matches the pattern `place`, or whose pattern matches it."""
         if has_magic(place):
             return next((self._writer[path][0] for path in self._writer if fnmatchcase(path, place)), "")
         return next((self._writer[pattern][0] for pattern in self._patterns if fnmatchcase(place, pattern)), "")
 
     def guess(self, task: str, path: str) -> str:
-        """Where an input would be, if it were there; empty if that is outside of the project."""
+        """The expected place of a missing input; "" if that is outside of the project."""
         places = self._places(task, path)
         beside = (place for place in places if any(place.startswith(f"{WORKSPACE}/{i}/") for i in self._tasks_seen))
         return next(beside, places[0] if places else "")
 
     def like(self, task: str, path: str) -> str:
-        """An output with nearly the same name as this input, and who else writes it; empty if there is none.
+        """An output with a similar name to this input, and the task that writes it; "" if there is none.
 
-        Where the path names a task, it is one of that task's.
+        If the path names a task, it is one of that task's outputs.
         """
-        from difflib import get_close_matches  # only for mistakes: it costs 10 ms to import
+        from difflib import get_close_matches  # only for mistakes: importing it costs 10 ms
 
         name = path.rpartition("/")[2]
         named = self._task_in(task, path)
@@ -93,7 +93,7 @@ class Paths:
         return f"{next(w for w in self._names[near[0]] if w != task)} writes {near[0]}" if near else ""
 
     def _task_in(self, task: str, path: str) -> str:
-        """The other task in whose folder of outputs the path leads."""
+        """The other task whose folder of outputs holds the path."""
         for place in self._places(task, path):
             below = place.removeprefix(f"{WORKSPACE}/") if place.startswith(f"{WORKSPACE}/") else ""
             found = next((name for name in _parents(below) if name in self._tasks_seen), "")
@@ -107,11 +107,11 @@ class Paths:
         if path.startswith("."):
             bases = (*bases[1:], "")
         places = dict.fromkeys(normpath(f"{base}/{path}" if base else path) for base in bases)
-        own = f"{WORKSPACE}/{task}/"  # nothing reads what it has yet to write, unless it says just that
+        own = f"{WORKSPACE}/{task}/"  # a task does not read what it has yet to write, unless the path says exactly that
         return [p for p in places if is_inside(p) and (not p.startswith(own) or path.startswith(own))]
 
 
 def _parents(path: str) -> list[str]:
-    """The folders a path is in, from the nearest on."""
+    """The folders of a path, nearest first."""
     parts = path.split("/")
     return ["/".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)]

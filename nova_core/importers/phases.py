@@ -1,4 +1,4 @@
-"""The phases of a spec-kit plan: which headings they are, and which of them wait for which."""
+"""The phases of a spec-kit plan: which headings they are, and how they depend on each other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PRIORITY = re.compile(r"\((?:priority|优先级|優先度|prioridad(?:e)?)?\s*[:
 class Phase(msgspec.Struct):
     """Tasks between two barriers, or those of one story (`stories`), which runs beside the other stories.
 
-    `after` are indexes of phases of the same block of stories that it waits for; `needs` is what else.
+    `after` are indexes of phases in the same block of stories that it waits for; `needs` are its other dependencies.
     """
 
     index: int
@@ -51,25 +51,25 @@ class Phase(msgspec.Struct):
 
     @property
     def name(self) -> str:
-        """What it is called without number and remarks: `Setup`, `Tests First`."""
+        """Its name without number and remarks: `Setup`, `Tests First`."""
         plain = self.title.partition(":")[2] if ":" in self.title and is_phase(self.title) else self.title
         return without_remarks(plain[:500]).partition(" - ")[0].strip(" ⚠️🎯-–—:")
 
 
 def rank(word: str) -> int:
-    """The priority of P0 to P9: read as everywhere, and what is less than P4 as P4."""
+    """The priority of P0 to P9: as everywhere, with lower ones than P4 read as P4."""
     return read_priority(f"P{min(int(word[1:]), 4)}")
 
 
 def is_phase(title: str) -> bool:
-    """Whether a heading says that it is a phase."""
+    """Returns True if a heading marks a phase."""
     return _PHASE.match(title) is not None
 
 
 def phase_heading(found: Checklist, heading: int) -> int:
-    """The index of the heading that is the phase around a place: what says so, a story, else the outermost.
+    """The index of the heading of the phase around a place: one that says so, a story, else the outermost.
 
-    It is -1 for none; the title of the file is none.
+    It is -1 for none; the title of the file does not count.
     """
     around = []
     at = heading
@@ -87,14 +87,14 @@ def phase_heading(found: Checklist, heading: int) -> int:
 
 
 def make_phase(index: int, title: str, line: int) -> Phase:
-    """A phase from its heading."""
+    """The phase of a heading."""
     stories = frozenset(int(number) for number in STORY.findall(title[:500]))
     priority = PRIORITY.search(title[:500])
     return Phase(index, title, line, stories, rank(priority[1]) if priority else 0)
 
 
 def number_blocks(phases: Iterable[Phase]) -> None:
-    """Stories that stand together are a block, every other phase is one alone."""
+    """Number the blocks: adjacent stories form a block, every other phase is its own block."""
     block, stories = 0, False
     for phase in phases:
         if not (phase.stories and stories):
@@ -104,7 +104,7 @@ def number_blocks(phases: Iterable[Phase]) -> None:
 
 
 def name_phases(names: Names, phases: Iterable[Phase]) -> None:
-    """Let phases and stories be named in what tasks wait for."""
+    """Let dependencies name phases and stories."""
     for phase in phases:
         if phase.number:
             names.call(f"Phase {phase.number}", phase.keys)
@@ -114,7 +114,7 @@ def name_phases(names: Names, phases: Iterable[Phase]) -> None:
 
 
 def follow(order: Order, phases: list[Phase]) -> None:
-    """Let each phase wait for all before it, but stories not for one another unless they say so."""
+    """Make each phase wait for all before it; stories wait for one another only if they say so."""
     barrier: list[str] = []
     at = 0
     while at < len(phases):
@@ -126,7 +126,7 @@ def follow(order: Order, phases: list[Phase]) -> None:
 
 
 def _block(order: Order, phases: list[Phase], barrier: list[str]) -> list[str]:
-    """The tasks that end a block."""
+    """Order the phases of a block. Returns the tasks that end it."""
     ends: dict[int, list[str]] = {}
     latest: dict[int, int] = {}
     for phase in phases:  # the second phase of a story waits for the first
@@ -145,7 +145,7 @@ def _block(order: Order, phases: list[Phase], barrier: list[str]) -> list[str]:
 
 
 def _sorted(phases: list[Phase]) -> list[Phase]:
-    """The phases of a block, each behind those it waits for; what would go in a circle is left out."""
+    """The phases of a block, each after its dependencies; dependencies that form a cycle are left out."""
     by_index = {phase.index: phase for phase in phases}
     done: dict[int, bool] = {}
     out: list[Phase] = []

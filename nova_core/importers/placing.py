@@ -1,4 +1,4 @@
-"""Orders the tasks of a list by its graph: wave after wave, and what is in no wave by its place in the file."""
+"""Orders the tasks of a list by its graph: wave after wave; tasks outside of it by their place in the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nova_core.parser.findings import quoted
 
 
 class Placing:
-    """Puts every task of a plan where its graph says."""
+    """Places every task of a plan by its graph."""
 
     def __init__(self, plan: Nested, graph: Graph) -> None:
         self._plan, self._draft, self._graph = plan, plan.draft, graph
@@ -30,7 +30,7 @@ class Placing:
                 parent = parents[parent]
 
     def place(self) -> None:
-        """Add the dependencies, and notes on what had to be guessed."""
+        """Add the dependencies, and notes on guesses."""
         known = self._waves() if self._graph.waves else self._arrows()
         if not known:
             text = "the graph names no task of this file; the order of the file is used"
@@ -61,7 +61,7 @@ class Placing:
     def _start(
         self, wave: Wave, before: list[str], ends: dict[str, list[str]], levels: dict[str, int], level: int
     ) -> tuple[list[str], int]:
-        """The waves that a wave waits for, and how deep it is in the graph."""
+        """The end of the waves that a wave waits for, and its depth in the graph."""
         if wave.after is None:
             return before, level + 1
         known = [name for name in wave.after if name in ends]
@@ -75,7 +75,7 @@ class Placing:
         return known, 1 + max((levels[name] for name in known), default=0)
 
     def _members(self, wave: Wave, *, quiet: bool = False) -> list[str]:
-        """The tasks of a wave, each once; a parent stands for all of its tasks, one after the other."""
+        """The tasks of a wave, each once; a parent stands for all of its tasks, in sequence."""
         found: dict[str, None] = {}
         for word in wave.tasks:
             key = self._plan.names.key(word)
@@ -99,7 +99,7 @@ class Placing:
             self._order.wait(self._items[second], [first])
 
     def _arrows(self) -> bool:
-        """Dependencies from arrows; how deep each task is follows from them."""
+        """Add dependencies from arrows; they define the depth of each task."""
         after: dict[str, list[str]] = {}
         for line, left, right in self._graph.arrows:
             firsts, unknown = self._plan.names.read(left)
@@ -115,12 +115,12 @@ class Placing:
         return bool(after)
 
     def _spread(self, needs: list[str]) -> list[str]:
-        """The tasks behind keys, parents and sets."""
+        """The tasks of keys, parents and sets."""
         keys = [key for need in needs for key in self._draft.sets.get(need, [need])]
         return [leaf for key in keys for leaf in ([key] if key in self._items else self._leaves.get(key, []))]
 
     def _sound(self, after: dict[str, list[str]]) -> None:
-        """How many arrows lead to each task at most."""
+        """Compute the longest chain of arrows to each task."""
         left = dict.fromkeys(after, 0)
         for users in after.values():
             for key in users:
@@ -136,9 +136,9 @@ class Placing:
                     ready.append(user)
 
     def _place_others(self) -> None:
-        """A task outside of the graph comes after all above it, and before what is below it in later waves.
+        """A task outside of the graph comes after all above it, and before tasks below it in later waves.
 
-        Not before all that is below: a wave may hold tasks from both sides of a checkpoint.
+        Not before all below it: a wave may hold tasks from both sides of a checkpoint.
         """
         highest = 0
         since: list[str] = []

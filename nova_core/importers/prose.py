@@ -1,4 +1,4 @@
-"""Makes the fields of a task of what other tools keep as prose."""
+"""Turns the prose of other tools into fields of a task."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nova_core.text import head_and_tail
 _BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+(?=\S)")
 _BLOCK = re.compile(r"\s*(?:#{1,6}\s|[-*+]\s|\d{1,9}[.)]\s|>|\||```|~~~|<)")
 _LONGEST_DESCRIPTION = 500
-_LONGEST_CONTEXT = 2_000  # characters of what a container says, which each of its tasks is told
+_LONGEST_CONTEXT = 2_000  # characters of a container's text, copied to each of its tasks
 
 
 def one_line(text: str) -> str:
@@ -45,12 +45,12 @@ def with_parts(details: str, parts: Iterable[tuple[str, str]]) -> str:
 
 
 def context_of(key: str, title: str, text: str) -> str:
-    """What a task is told of the container it is in, shortened: a thousand tasks may be in one."""
+    """A container's text for its tasks, shortened: it may hold a thousand of them."""
     return head_and_tail(f"Part of {key}: {title}\n\n{text.strip()}".strip(), _LONGEST_CONTEXT)
 
 
 def criteria_of(text: str, line: int) -> tuple[Criterion, ...]:
-    """The criteria in a text: its boxes; without those its bullets; without those its lines.
+    """The criteria in a text: its boxes; without boxes its bullets; without bullets its lines.
 
     A command in backticks is run as a check under the rules for criteria of CASCADE.md, see `parser.criteria`.
     """
@@ -70,7 +70,7 @@ def listed_criteria(texts: Sequence[str], line: int) -> tuple[Criterion, ...]:
 
 
 def priority_of(draft: Draft, item: Item, word: str) -> int:
-    """The priority a word stands for; 0, with a note, for one that is not known."""
+    """The priority of a word; 0, with a note, for an unknown word."""
     if not word:
         return 0
     try:
@@ -88,7 +88,7 @@ _OPEN = (
 
 
 def state_of(word: str) -> ItemState:
-    """What a word of state means. Work that is put off is not to be done in this run; all that is unclear is open."""
+    """The meaning of a state word. Deferred work is not done in this run; anything unclear is open."""
     state = read_state(word)
     if state is State.OPEN and _bare(word) in _POSTPONED:
         return ItemState.DROPPED
@@ -96,10 +96,10 @@ def state_of(word: str) -> ItemState:
 
 
 def set_state(draft: Draft, item: Item, word: str) -> None:
-    """Set what a word of state means for an item, with a note where that is a choice.
+    """Set an item's state from its word, with a note if there is a choice.
 
-    Work that is put off (`deferred`) is not done, and nobody waits for it. Work that is `blocked` or in `review` is
-    open: what it waits for are its dependencies, and looking at finished work again is cheaper than to lack it.
+    Deferred work (`deferred`) is not done, and no task waits for it. Work that is `blocked` or in `review` is open: its
+    dependencies decide when it can start, and checking finished work again costs less than missing it.
     """
     item.word, item.state = word, state_of(word)
     bare = _bare(word)
@@ -110,13 +110,13 @@ def set_state(draft: Draft, item: Item, word: str) -> None:
         draft.note(NoteKind.GUESSED, item.line, f"{item.key} is {quoted(word)}: it was taken as open", item.file)
 
 
-@lru_cache(1024)  # a plan has few words of state, and many tasks
+@lru_cache(1024)  # a plan has few state words and many tasks
 def _bare(word: str) -> str:
     return " ".join(word.casefold().replace("_", " ").replace("-", " ").split())
 
 
 def miss(draft: Draft, item: Item, word: str, why: str = "") -> None:
-    """Note that what an item waits for is not in the plan; for settled work that does not matter."""
+    """Note that a dependency of an item is not in the plan; for settled work that does not matter."""
     if item.state is ItemState.OPEN:
         item.missing.append(word)
         text = f"{item.key} depends on {quoted(word)}, which is not in the plan{why}"
@@ -124,7 +124,7 @@ def miss(draft: Draft, item: Item, word: str, why: str = "") -> None:
 
 
 class Keys:
-    """Gives out keys, each once: one that is taken gets a number behind it."""
+    """Assigns unique keys: a key in use gets a number after it."""
 
     def __init__(self) -> None:
         self._used: dict[str, int] = {}

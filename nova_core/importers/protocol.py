@@ -1,4 +1,4 @@
-"""Reads folders of task files, as the Task Orchestration Protocol has them: one Markdown file for each task."""
+"""Reads folders of task files in the Task Orchestration Protocol: one Markdown file per task."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _NAME_HINT = "rename the file: letters, digits, `.`, `_` and `-`"
 
 
 def suits(path: str, _text: str) -> bool:
-    """Whether some file in the folder, or in a folder of it, has the front matter of a task."""
+    """Returns True if a file in the folder, or in a folder below it, has the front matter of a task."""
     return any(_looks_like_task(file) for file in _files(path, most=200) if not _skipped(file))
 
 
 def read(path: str, _text: str, _options: PlanOptions) -> Draft:
-    """The tasks of all files. A file without front matter, a README or a template is none, and is named in a note.
+    """The tasks of all files. A file without front matter, a README or a template is not a task; a note names it.
 
     Raises `InputError` with every file that cannot be read.
     """
@@ -52,7 +52,7 @@ def read(path: str, _text: str, _options: PlanOptions) -> Draft:
 
 
 def _files(folder: str, most: int = _MOST_FILES) -> Iterator[str]:
-    """The Markdown files of a folder and of those in it, by name; links to folders are not followed."""
+    """The Markdown files of a folder and its subfolders, by name; links to folders are not followed."""
     for at, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name[0] != ".")
         for name in sorted(files):
@@ -76,7 +76,7 @@ def _skipped(file: str) -> bool:
 
 
 def _has_own_folder(file: str) -> bool:
-    """Whether it is the README of a folder that is named like the task in it, `0001E/README.md` with `id: 0001E`."""
+    """Returns True for the README of a folder named like its task: `0001E/README.md` with `id: 0001E`."""
     if os.path.basename(file) != "README.md":
         return False
     try:
@@ -87,11 +87,11 @@ def _has_own_folder(file: str) -> bool:
 
 
 def _looks_like_task(file: str) -> bool:
-    """Whether it has the fields of a task, or would have if its front matter could be read."""
+    """Returns True if the file has the fields of a task, or would if its front matter were valid."""
     try:
         return _is_task(read_front_matter(_head(file), file))
     except InputError:
-        return True  # whatever else it is, its mistakes are to be told
+        return True  # its mistakes must be reported in any case
 
 
 def _is_task(found: FrontMatter) -> bool:
@@ -99,7 +99,7 @@ def _is_task(found: FrontMatter) -> bool:
 
 
 class _Reader:
-    """Makes items of the files of one folder."""
+    """Turns the files of one folder into items."""
 
     def __init__(self, folder: str) -> None:
         home = os.path.dirname(os.path.abspath(folder))
@@ -109,11 +109,11 @@ class _Reader:
         self._problems: list[Problem] = []
         self._paths = Paths(home, os.path.basename(os.path.abspath(folder)))
         self._by_name: dict[str, list[str]] = {}
-        self._by_id: dict[str, list[str]] = {}  # what files call themselves
-        self._by_number: dict[str, list[str]] = {}  # what their names begin with
+        self._by_id: dict[str, list[str]] = {}  # ids in the files
+        self._by_number: dict[str, list[str]] = {}  # numbers that begin file names
 
     def read(self) -> Draft:
-        """All there is. What each task needs is resolved when all of them are known."""
+        """The draft of all files. Dependencies are resolved once all tasks are known."""
         for file in _files(self._folder):
             try:
                 self._add(file)
@@ -139,7 +139,7 @@ class _Reader:
         return self._draft
 
     def _name(self, item: Item, found: FrontMatter) -> None:
-        """Remember how others may call a task."""
+        """Record the names others may use for a task."""
         name = item.key.rpartition("/")[2]
         self._by_name.setdefault(name, []).append(item.key)
         if own := found.text("task_id", "id"):
@@ -202,7 +202,7 @@ class _Reader:
         return fields
 
     def _criterion(self, item: Item, criterion: Criterion) -> Criterion:
-        """A criterion of prose: what stands in backticks may be code, and is run only if it can be a command."""
+        """A criterion of prose: text in backticks may be code, and runs only if it can be a command."""
         if criterion.command is None or _is_command(criterion.command):
             return criterion
         text = f"{quoted(criterion.command)} is no program here: the agent is told, nothing is run to check it"
@@ -224,7 +224,7 @@ class _Reader:
             self._note(NoteKind.UNRESOLVED, item, line, text)
 
     def _named(self, word: str, item: Item) -> list[str]:
-        """The tasks that a word may stand for: a file name, an id a file gives itself, the number before a name."""
+        """The tasks a word may mean: by file name, by id in the file, by the number before a name."""
         if found := self._by_name.get(word.rpartition("/")[2]) or self._by_id.get(word):
             return found
         numbered = self._by_number.get(word, [])
@@ -245,7 +245,7 @@ class _Reader:
         return tuple(outputs)
 
     def _input(self, item: Item, path: str, line: int, after: _Ancestors) -> str:
-        """An input as a path from the project; empty for one that is outside of it."""
+        """An input as a path from the project; "" if it is outside of it."""
         if is_nothing(path):
             return ""
         found, writer = self._paths.find_input(item.key, path, item.needs)
@@ -269,26 +269,26 @@ class _Reader:
 
 
 class _Ancestors:
-    """Whether a task comes after another one."""
+    """Tells whether a task comes after another one."""
 
     def __init__(self, needs: dict[str, list[str]]) -> None:
         self._needs = needs
         self._known: dict[str, set[str]] = {}
 
     def has(self, task: str, before: str) -> bool:
-        """Whether `task` waits for `before`, or is it."""
+        """Returns True if `task` waits for `before`, or is the same task."""
         if task not in self._known:
             found, todo = {task}, [task]
             while todo:
                 new = [i for i in self._needs.get(todo.pop(), ()) if i not in found]
                 found.update(new)
                 todo += new
-            self._known = {task: found}  # asked for one task after the other
+            self._known = {task: found}  # requested for one task after the other
         return before in self._known[task]
 
 
 def _is_command(line: str) -> bool:
-    """Whether a shell line begins with a program of this machine, of the project, or of the shell itself."""
+    """Returns True if a shell line begins with a program of this machine, of the project, or of the shell itself."""
     words = (word for word in line.split() if not _ASSIGNMENT.match(word))
     first = next(words, "").lstrip("(")
     return first in _BUILTINS or first.startswith(("./", "/", "$", "~")) or shutil.which(first) is not None

@@ -1,4 +1,4 @@
-"""Reads prd.json of Ralph: user stories that are done one after the other."""
+"""Reads prd.json of Ralph: user stories in sequence."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ Story = dict[str, Any]
 
 
 def suits(path: str, text: str) -> bool:
-    """Whether this is a prd.json of Ralph, or a list of things that pass or do not."""
+    """Returns True for a prd.json of Ralph, or a list of items that pass or do not."""
     if '"userStories"' not in text and '"passes"' not in text:
         return False
     try:
         data = decode(text, path)
     except InputError:
-        return '"userStories"' in text  # damaged, but meant to be one: reading it says where
+        return '"userStories"' in text  # damaged, but meant to be one: reading it reports where
     return bool(_stories(data)) or (isinstance(data, dict) and isinstance(data.get("userStories"), list))
 
 
 def read(path: str, text: str, _options: PlanOptions) -> Draft:
-    """The stories in the order of their priority, each waiting for what it names, else for the one before it."""
+    """The stories in order of priority, each after those it names, else after the one before it."""
     source = load_json(text, path)
     data = source.data
     stories = _stories(data)
@@ -63,7 +63,7 @@ def read(path: str, text: str, _options: PlanOptions) -> Draft:
 
 
 def _stories(data: Any) -> list[Story]:
-    """The stories of the file; where they are called otherwise, each has to say whether it passes."""
+    """The stories of the file; under another key, each must say whether it passes."""
     if isinstance(data, dict) and isinstance(data.get("userStories"), list):
         return objects_of(data["userStories"])
     found = objects_of(data.get("stories") if isinstance(data, dict) else data)
@@ -78,7 +78,7 @@ def _name(data: Any) -> str:
 
 
 def _order(draft: Draft, story: Story, source: Json) -> int:
-    """The priority of a story; those without one come last, in the order of the file."""
+    """The priority of a story; stories without one come last, in file order."""
     word = text_of(story.get("priority"))
     if re.fullmatch(r"-?[0-9]{1,9}", word, re.ASCII):
         return int(word)
@@ -88,7 +88,7 @@ def _order(draft: Draft, story: Story, source: Json) -> int:
 
 
 def _link(draft: Draft, stories: list[tuple[Item, Story]]) -> None:
-    """Let each story wait for those it names. One that has no field for them waits for the one before it."""
+    """Add the dependencies each story names. A story without that field waits for the one before it."""
     keys = {text_of(story.get("id")): item.key for item, story in reversed(stories)}
     in_order = False
     before = ""
@@ -127,7 +127,7 @@ def _item(draft: Draft, story: Story, source: Json, keys: Keys, number: int) -> 
 
 
 def _set_state(draft: Draft, item: Item, story: Story) -> None:
-    """A story that passes is done, whatever its status says; one that says nothing of it has that of its status."""
+    """A story that passes is done, whatever its status; without that field its status decides."""
     status = text_of(story.get("status"))
     if "passes" not in story:
         set_state(draft, item, status)

@@ -1,4 +1,4 @@
-"""Resolves what a checklist says of the order of its tasks: ids, lists, ranges, stories, phases."""
+"""Resolves the references in a checklist: ids, lists, ranges, stories, phases."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SURE = re.compile(r"\bdepend|依", re.IGNORECASE)
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
-    """Words that name what a task waits for; `field` says that they stand where nothing else may stand."""
+    """Words that name dependencies of a task; `field` is True if they are in a field for dependencies only."""
 
     line: int
     words: str
@@ -49,7 +49,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 def inline(text: str, line: int) -> tuple[list[Asked], list[str]]:
-    """The references in the sentences of a task, and the pieces that look like one and name nothing."""
+    """The references in the sentences of a task, and the parts that look like references but name nothing."""
     asked: list[Asked] = []
     prose: list[str] = []
     if not _MAY_SAY.search(text):
@@ -64,7 +64,7 @@ def inline(text: str, line: int) -> tuple[list[Asked], list[str]]:
 
 
 def alike(word: str) -> str:
-    """What is the same for `T001`, `T-1` and `t1`: an id without dashes, zeros and case."""
+    """The common form of `T001`, `T-1` and `t1`: an id without dashes, zeros and case."""
     match = _ID.match(word)
     if not match:
         return word.casefold()
@@ -72,7 +72,7 @@ def alike(word: str) -> str:
 
 
 class Names:
-    """Everything that a reference can name: the keys of a draft in order, and groups of them by name."""
+    """Everything a reference can name: the keys of a draft in order, and groups of them by name."""
 
     def __init__(self, draft: Draft, keys: Sequence[str]) -> None:
         self._draft = draft
@@ -83,7 +83,7 @@ class Names:
         for key in keys:
             like = alike(key)
             self._alike[like] = "" if like in self._alike else key
-        for key in keys:  # `T1` for the task 1, and the other way round
+        for key in keys:  # `T1` for the task 1, and the reverse
             like = alike(key)
             other = like[1:] if like[:1] == "t" and like[1:].isdigit() else f"t{like}" if like[:1].isdigit() else ""
             if other:
@@ -94,11 +94,11 @@ class Names:
         self._large: dict[str, frozenset[str]] = {}
 
     def call(self, name: str, keys: Iterable[str]) -> None:
-        """Let a name stand for some of the keys; a name that is used again stands for all of them."""
+        """Let a name mean these keys; a repeated name means all of them."""
         self._groups.setdefault(folded_name(name), []).extend(keys)
 
     def ask(self, item: Item, asked: Asked) -> list[str]:
-        """Let an item wait for what is asked for, and return it; what is not there is missing and noted."""
+        """Add the requested dependencies to an item and return them; unknown ones are missing and noted."""
         found, unknown = self.read(asked.words, item.key)
         for need in found:
             if need == item.key:
@@ -117,11 +117,11 @@ class Names:
         return [need for need in found if need != item.key]
 
     def is_id(self, word: str) -> bool:
-        """Whether a word that names nothing is like the ids of this file, so that it ought to name something."""
+        """Returns True if an unknown word looks like the ids of this file, so that it should name something."""
         return (word[:1] in "Tt" or self._dotted or not word[:1].isdigit()) and _ID.match(word) is not None
 
     def read(self, words: str, but: str = "") -> tuple[list[str], list[str]]:
-        """What a list of references needs (keys, or names of sets without the key `but`), and the words left over."""
+        """The dependencies in a list of references (keys, or names of sets without the key `but`), and words left."""
         text = words if words.isascii() else unicodedata.normalize("NFKC", words)
         if is_nothing(text):
             return [], []
@@ -149,7 +149,7 @@ class Names:
         return list(dict.fromkeys(found)), unknown
 
     def find(self, word: str, but: str = "") -> list[str] | None:
-        """What one reference needs; None if it names nothing."""
+        """The dependencies of one reference; None if it names nothing."""
         if len(word) > 200:
             return None
         for form in variants(trimmed(word)):
@@ -160,7 +160,7 @@ class Names:
         return self._range(trimmed(word), but)
 
     def key(self, word: str) -> str:
-        """The key that a word names exactly, or but for case, dashes and zeros; empty if there is none."""
+        """The key that a word names exactly, or apart from case, dashes and zeros; "" if there is none."""
         if word in self._position:
             return word
         return self._alike.get(alike(word.rstrip(".")), "")
@@ -178,7 +178,7 @@ class Names:
         return None
 
     def _between(self, first: str, last: str, but: str) -> list[str] | None:
-        """The tasks of a range: as the file lists them; a range that runs backwards names nothing."""
+        """The tasks of a range in file order; a range that runs backwards names nothing."""
         begin, end = self._position[first], self._position[last]
         if begin > end:
             return None
@@ -206,7 +206,7 @@ class Names:
         return found
 
     def _set(self, name: str, keys: Sequence[str], but: str) -> list[str]:
-        """A name for many keys, the key itself for one."""
+        """A name for several keys, the key itself for one."""
         if len(keys) < 2:
             return [key for key in keys if key != but]
         if but and but in self._members(name, keys):
@@ -220,7 +220,7 @@ class Names:
         return [name]
 
     def _spend(self, count: int) -> None:
-        """Give up on a file whose ranges hold more than a graph may."""
+        """Reject a file whose ranges hold more than a graph may."""
         self._spent += count
         if self._spent > MAX_EDGES:
             raise InputError(

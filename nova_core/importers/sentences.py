@@ -1,4 +1,4 @@
-"""Reads what a spec-kit plan says in sentences about its order: `US3 (Phase 5): Depends on US1`, `T008 blocks T009`."""
+"""Reads sentences about the order of a spec-kit plan: `US3 (Phase 5): Depends on US1`, `T008 blocks T009`."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ _NUMBER = r"\d{1,4}(?:\.\d{1,4})?"
 _JOINT = r"\s*(?:,\s*and\b|,|\band\b|&|\+|/)\s*"
 _SPAN = r"\s*(?:[-–—]|\bto\b|\bthrough\b)\s*"
 _PHASES = re.compile(rf"\bphases?\s+({_NUMBER}(?:(?:{_JOINT}|{_SPAN}){_NUMBER}(?!\w))*)(\+)?", re.IGNORECASE)
-# `US2 → Can start after US1` is a label and a sentence; the arrow says nothing of the order.
+# `US2 → Can start after US1` is a label and a sentence; the arrow does not mean order.
 _ARROW_OF_LABEL = re.compile(
     r"\s*→\s*(?=(?:can|may|must|should|will|no|none|requires?|depends?|needs?|blocks?|after|before|starts?|independent)\b)",
     re.IGNORECASE,
 )
 _REMARK = re.compile(r"\([^()]*\)")
-# What is named behind these words is what it does not wait for.
+# A task does not wait for the items after these words.
 _BESIDE = re.compile(r"\b(?:independent(?:ly)?|in parallel|parallel (?:to|with)|alongside)\b", re.IGNORECASE)
 _TASKS = re.compile(r"\bT-?\d{1,6}[a-z]{0,2}\b", re.IGNORECASE)
-# Sentences of the template itself: its phases keep them, or they are for whoever writes the list.
+# Sentences of the template: its phases already follow them, or they address the author of the list.
 _TEMPLATE = frozenset(
     ("tests must be written and fail before implementation", "models before services", "services before endpoints",
      "core implementation before integration", "story complete before moving to next priority",
@@ -76,7 +76,7 @@ _MOST_LINKS = 100_000  # pairs of phases, and of tasks and phases
 
 
 class _Subject(msgspec.Struct):
-    """What a piece of a sentence names: phases by index, and words for tasks."""
+    """The things a part of a sentence names: phases by index, and words for tasks."""
 
     phases: list[int] = []
     tasks: list[str] = []
@@ -86,12 +86,12 @@ class _Subject(msgspec.Struct):
 
 
 def is_about_order(title: str) -> bool:
-    """Whether a heading stands over text about the order of tasks, which holds no tasks."""
+    """Returns True for the heading of a text about the order of tasks, which holds no tasks."""
     return _ABOUT_ORDER.search(title[:300]) is not None
 
 
 class Sentences:
-    """Adds what the section about dependencies says; every sentence that is not understood gets a note."""
+    """Adds the dependencies in the section about order; every sentence that is not understood gets a note."""
 
     def __init__(
         self, draft: Draft, found: Checklist, names: Names, phases: Sequence[Phase], todos: Sequence[Todo]
@@ -113,7 +113,7 @@ class Sentences:
                 self._by_name[word] = -1 if word in self._by_name else phase.index
 
     def read(self) -> None:
-        """Go through the sections."""
+        """Read the sections."""
         count = kept = 0
         for line, text in self._lines():
             if not (_SOUNDS.search(text) or _FREE.search(text)):
@@ -156,7 +156,7 @@ class Sentences:
         return False
 
     def _sentence(self, line: int, text: str) -> bool:
-        """Take up one sentence; whether all of it was understood."""
+        """Apply one sentence. Returns True if all of it was understood."""
         text = _ARROW_OF_LABEL.sub(": ", text, count=1)
         text = _REMARK.sub(lambda remark: _CLAUSES.sub(", ", remark[0]), text)
         head, colon, tail = text.partition(":")
@@ -176,7 +176,7 @@ class Sentences:
         return whole and (understood or bool(subject and not _SOUNDS.search(without_remarks(tail))))
 
     def _clause(self, line: int, clause: str, subject: _Subject) -> bool | None:
-        """Whether a clause was understood; None if it says nothing of the order."""
+        """Returns True if a clause was understood; None if it says nothing about order."""
         for pattern, turned in ((_AFTER, False), (_BLOCKS, True), (_BEFORE, True)):
             if match := pattern.search(clause):
                 left = self._named(_BESIDE.split(clause[: match.start()], maxsplit=1)[0]) or subject
@@ -190,7 +190,7 @@ class Sentences:
         return None
 
     def _is_free(self, line: int, subject: _Subject, clause: str) -> bool:
-        """What is said to be independent is so already: stories, and tasks with `[P]`; nothing else is made so."""
+        """Items called independent are so already: stories, and tasks with `[P]`; no others become so."""
         bound = [self._phases[at].name for at in subject.phases if at and not self._phases[at].stories]
         if bound and "no " not in clause.casefold() and "immediately" not in clause.casefold():
             text = f"{bound[0] or 'it'} stays behind the phases above it, though {quoted(clause)}"
@@ -198,7 +198,7 @@ class Sentences:
         return True
 
     def _named(self, text: str) -> _Subject:
-        """What a piece names; what stands in brackets only counts where nothing else is named."""
+        """The things a part names; those in brackets count only if nothing else is named."""
         outside = without_remarks(text)
         return self._scan(outside) or (self._scan(text) if outside != text else _Subject())
 
@@ -224,7 +224,7 @@ class Sentences:
         return found
 
     def _stories(self, text: str) -> list[int]:
-        """All stories, or those of the priorities that are named."""
+        """All stories, or those of the named priorities."""
         ranks = {match[1].upper() for match in _RANKED_STORIES.finditer(text)}
         stories = [(phase.index, PRIORITY.search(phase.title[:500])) for phase in self._phases if phase.stories]
         return [index for index, rank in stories if not ranks or (rank and rank[1].upper() in ranks)]
@@ -239,11 +239,11 @@ class Sentences:
         return list(range(begin, end + 1))
 
     def _add(self, line: int, users: _Subject, needed: _Subject) -> bool:
-        """Let some wait for others, where the order of the phases does not have it so already."""
+        """Make some wait for others, unless the order of the phases does so already."""
         understood = True
         for user in users.phases:
             if user in needed.phases and len(users.phases) > len(needed.phases):
-                continue  # `US1 before all stories`: before all others
+                continue  # `US1 before all stories`: before all other stories
             self._links += len(needed.phases)
             if self._links > _MOST_LINKS:
                 return False
@@ -277,7 +277,7 @@ class Sentences:
         return not unknown
 
     def _tasks_after(self, line: int, users: Sequence[str], needed: _Subject) -> bool:
-        """Let tasks wait, all for the same; whether that can be."""
+        """Make tasks wait for the same things. Returns False if that is impossible."""
         for words in needed.tasks:
             keys, unknown = self._names.read(words)
             members = self._members(keys)
@@ -309,7 +309,7 @@ class Sentences:
         self._added += [(line, item, need) for need in new]
 
     def _drop_circles(self) -> None:
-        """Take back what sentences say against each other, or against the tasks: `T020-T027 before T023-T029`."""
+        """Remove contradictions between sentences, or with the tasks: `T020-T027 before T023-T029`."""
         needs = {todo.key: todo.item.needs for todo in self._todos.values()}
         circle = circling({**self._draft.sets, **needs}) if self._added else set()
         told: set[int] = set()

@@ -46,7 +46,7 @@ _LABEL = re.compile(r"\*\*(?:(?:independent tests?(?: criteria)?|checkpoint)\s*[
 
 
 def suits(path: str, text: str) -> bool:
-    """Whether there are tasks with ids such as T001, or the lines of the template."""
+    """Returns True if there are tasks with ids such as T001, or the lines of the template."""
     return _TASK.search(text) is not None or (_TEMPLATE.search(text) is not None and "- [" in text)
 
 
@@ -70,7 +70,7 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
 
 
 class _Plan:
-    """The tasks of a file in its order, and for each of them the index of the heading it stands below."""
+    """The tasks of a file in order, and for each the index of its heading."""
 
     def __init__(self, draft: Draft, found: Checklist) -> None:
         self._draft, self._found = draft, found
@@ -106,7 +106,7 @@ class _Plan:
                 todo.item.fields["priority"] = rank(label)
 
     def _read_headings(self) -> None:
-        """`## T001: Title`, with what stands below it up to the next heading of its level."""
+        """Read `## T001: Title` with the text up to the next heading of its level."""
         for at, head in self._tasks.items():
             heading = self._found.headings[at]
             key = self._keys.own(head.id, heading.line)
@@ -127,7 +127,7 @@ class _Plan:
         return self._loose.get(at, [])
 
     def _end(self, at: int, heading: Heading) -> int:
-        """The line before the next heading that is not a part of this one."""
+        """The line before the next heading that is not part of this one."""
         following = at + 1
         headings = self._found.headings
         while following < len(headings) and headings[following].level > heading.level and following not in self._tasks:
@@ -148,7 +148,7 @@ class _Plan:
             elif around >= 0:
                 self._found.boxes[around].body += [*range(box.line - 1, box.line + box.more), *box.body]
             elif any(title in self._tasks for title in self._indexes(box.heading)):
-                pass  # a step of the task in the heading: it is in its details
+                pass  # a step of the task in the heading, already in its details
             elif self._is_no_task(box, head):
                 passed[box.heading] += 1
             else:
@@ -162,7 +162,7 @@ class _Plan:
             self._draft.note(NoteKind.DROPPED, title.line, f"{boxes}: they stand below {quoted(title.text)}")
 
     def _is_id(self, head: Head) -> bool:
-        """Whether a box is a task by its id. Where there are ids like T001, plain numbers are steps."""
+        """Returns True if a box is a task by its id. In a file with ids like T001, plain numbers are steps."""
         return bool(_ID.match(head.id)) or (bool(head.id) and not self._own_ids and not _NO_ID.match(head.id))
 
     def _is_no_task(self, box: Box, head: Head) -> bool:
@@ -191,7 +191,7 @@ class _Plan:
         self._add(todo, box.heading, head.id if self._is_id(head) else "")
 
     def _again(self, known: Todo, box: Box, head: Head) -> None:
-        """A task that has a box further down: in a list of all tasks at the end."""
+        """Read a second box of a known task: in a list of all tasks at the end."""
         if known.box is not None:
             self._draft.note(NoteKind.DROPPED, box.line, f"{known.key} is there already, in line {known.item.line}")
             return
@@ -203,7 +203,7 @@ class _Plan:
             set_state(self._draft, known)
 
     def _read_paragraphs(self) -> None:
-        """`T001 [P] Title` without a box, with the bullets below it."""
+        """Read `T001 [P] Title` without a box, with the bullets below it."""
         todo: Todo | None = None
         heading = -2
         for line in self._found.loose:
@@ -252,16 +252,16 @@ def _phases(found: Checklist, todos: list[Todo], places: dict[str, int]) -> list
         phase.keys.append(todo.key)
         labels.setdefault(at, []).append({int(label.strip("US -")) for label in todo.head.labels if label[0] == "U"})
     for at, phase in phases.items():
-        if not phase.stories and is_phase(phase.title) and all(labels[at]):  # whatever its title says
+        if not phase.stories and is_phase(phase.title) and all(labels[at]):  # whatever its title
             phase.stories = frozenset().union(*labels[at]) if len(set().union(*labels[at])) == 1 else phase.stories
     return list(phases.values())
 
 
 def _prove(found: Checklist, todos: list[Todo], places: dict[str, int]) -> None:
-    """Give Independent Test and Checkpoint to the last task of their phase, to be looked at by whoever does it.
+    """Give Independent Test and Checkpoint to the last task of their phase, as criteria for its agent.
 
-    Also where that is done already: a tick would edit another task. They have no commands: one that was taken from
-    prose by mistake would make a good task fail.
+    Also if that task is already done: a tick would edit another task. They have no commands: a command wrongly taken
+    from prose would make a good task fail.
     """
     last: dict[int, Todo] = {}
     around = [phase_heading(found, at) for at in range(len(found.headings))]

@@ -1,4 +1,4 @@
-"""Reads tasks.json of Taskmaster: one of its tags, with tasks, subtasks and what they wait for."""
+"""Reads tasks.json of Taskmaster: one of its tags, with tasks, subtasks and dependencies."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.source import read_source
 
-_FLAT = "master"  # what Taskmaster calls the tasks of a file without tags
+_FLAT = "master"  # Taskmaster's name for the tasks of a file without tags
 _MARKS = ('"title"', '"dependencies"', '"status"', '"subtasks"')
 
 Tags = dict[str, dict[str, Any]]
 
 
 def suits(path: str, text: str) -> bool:
-    """Whether this is a tasks.json of Taskmaster; other programs have files of that name, with other tasks."""
+    """Returns True for a tasks.json of Taskmaster; other programs use that file name for other tasks."""
     if '"tasks"' not in text and not all(mark in text for mark in _MARKS):
         return False
     try:
         tags = _tags(decode(text, path))
     except InputError:
-        return sum(mark in text for mark in _MARKS) > 1  # damaged, but meant to be one: reading it says where
+        return sum(mark in text for mark in _MARKS) > 1  # damaged, but meant to be one: reading it reports where
     tasks = [task for tag in tags.values() for task in objects_of(tag.get("tasks"))]
     return bool(tags) and all("id" in task and "title" in task for task in tasks[:100])
 
 
 def read(path: str, text: str, options: PlanOptions) -> Draft:
-    """The tasks of one tag: `options.tag`, else the current one of Taskmaster, else `master`, else the first."""
+    """The tasks of one tag: `options.tag`, else Taskmaster's current tag, else `master`, else the first."""
     source = load_json(text, path)
     tags = _tags(source.data)
     if not tags:
@@ -66,7 +66,7 @@ def _tags(data: Any) -> Tags:
 
 
 def _are_tasks(value: Any) -> bool:
-    """Whether it is a list of tasks: who writes a file by hand may leave out what Taskmaster puts around it."""
+    """Returns True for a list of tasks: hand-written files may omit Taskmaster's outer object."""
     return bool(objects_of(value)) and all("id" in task and "title" in task for task in objects_of(value))
 
 
@@ -85,7 +85,7 @@ def _chosen_tag(draft: Draft, tags: Tags, options: PlanOptions) -> str:
 
 
 def _current_tag(path: str) -> str:
-    """What Taskmaster works on at the moment, as state.json beside the folder of tasks.json says."""
+    """Taskmaster's current tag, from state.json beside the folder of tasks.json."""
     state = os.path.join(os.path.dirname(path), "..", "state.json")
     try:
         data = decode(read_source(state), state)
@@ -105,18 +105,18 @@ def _name(path: str, tag: dict[str, Any]) -> str:
 
 
 class _Reader:
-    """Makes items of the tasks of one tag."""
+    """Turns the tasks of one tag into items."""
 
     def __init__(self, draft: Draft, source: Json, tags: Tags, tag: str) -> None:
         self._draft, self._source, self._tags, self._tag = draft, source, tags, tag
         self._keys = Keys()
         self._tasks: dict[str, Item] = {}
-        self._subtasks: dict[str, Item] = {}  # by the absolute id
-        self._siblings: dict[tuple[str, str], Item] = {}  # by the key of the parent and the id as it is written
+        self._subtasks: dict[str, Item] = {}  # by absolute id
+        self._siblings: dict[tuple[str, str], Item] = {}  # by the key of the parent and the id as written
         self._elsewhere: dict[str, str] | None = None
 
     def read(self) -> Draft:
-        """All tasks of the tag in their order, each before its subtasks."""
+        """All tasks of the tag in order, each before its subtasks."""
         found: list[tuple[Item, Item | None, Any]] = []
         self._tell_odd(self._tags[self._tag])
         for data in objects_of(self._tags[self._tag].get("tasks")):
@@ -178,7 +178,7 @@ class _Reader:
         return item
 
     def _set_state(self, item: Item, word: str, parent: Item | None) -> None:
-        """A subtask without a state has that of its task, and so has an open one of a task that is settled."""
+        """A subtask without a state takes its task's, and so does an open subtask of a settled task."""
         settled = parent is not None and parent.state is not ItemState.OPEN
         if parent is not None and (not word or (settled and state_of(word) is ItemState.OPEN)):
             item.state, item.word = parent.state, parent.word
@@ -215,7 +215,7 @@ class _Reader:
         return task
 
     def _where(self, word: str) -> str:
-        """Which other tag has a task of that id."""
+        """The other tag that has a task of that id."""
         if self._elsewhere is None:
             self._elsewhere = {}
             for name, tag in self._tags.items():

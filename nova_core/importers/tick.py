@@ -1,4 +1,4 @@
-"""Ticks the boxes of finished tasks in the file they came from, and changes nothing else there."""
+"""Ticks the boxes of finished tasks in their source file, and changes nothing else there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ATTEMPTS = 3
 
 
 class Ticked(msgspec.Struct, frozen=True):
-    """The text with its boxes ticked: `lines` are those that changed, `missed` the marks whose box was not found."""
+    """The text with its boxes ticked: `lines` are the changed lines, `missed` the marks whose box was not found."""
 
     text: str
     lines: tuple[int, ...] = ()
@@ -28,14 +28,14 @@ class Ticked(msgspec.Struct, frozen=True):
 
 
 class TickError(OSError):
-    """A file whose boxes cannot be ticked."""
+    """The boxes of a file cannot be ticked."""
 
 
 def tick(text: str, marks: Iterable[Mark], completed: Collection[str]) -> Ticked:
     """Tick the boxes of `marks` whose tasks are all completed.
 
-    A box is found by its line and its words, else by its words alone, else by its id: the file may have been edited
-    since it was read. What cannot be told apart is left alone. Nothing is ever unticked.
+    A box is found by its line and text, else by its text, else by its id: the file may have been edited since it was
+    read. Ambiguous boxes are not changed. Nothing is ever unticked.
     """
     done = [mark for mark in marks if all(task_id in completed for task_id in mark.ids)]
     if not done:
@@ -58,8 +58,8 @@ def tick_file(
 ) -> Ticked:
     """Tick boxes in a file, which is replaced whole and keeps its mode.
 
-    Raises `OSError`, as a `TickError` for a link that leads out of the project `root`, for a file that is no text, and
-    for one that somebody else writes all the time.
+    Raises `OSError`; `TickError` for a link out of the project `root`, for a file that is not text, and for a file that
+    another program keeps writing.
     """
     disk = disk or Disk()
     target = path.resolve(strict=True)
@@ -73,7 +73,7 @@ def tick_file(
         ticked = tick(text, marks, completed)
         if not ticked.lines:
             return ticked
-        if _stamp(target) == before:  # nobody saved the file while it was looked at
+        if _stamp(target) == before:  # the file was not saved in the meantime
             mode = target.stat().st_mode & 0o7777
             disk.replace(target, ticked.text.encode(), mode=mode, exact=True)
             return ticked
@@ -97,7 +97,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 class _Finder:
-    """The boxes of a file by line, words and id."""
+    """The boxes of a file by line, text and id."""
 
     def __init__(self, boxes: Sequence[Box]) -> None:
         self._by_line = {box.line: box for box in boxes}
@@ -109,7 +109,7 @@ class _Finder:
                 self._by_id.setdefault(task_id, []).append(box)
 
     def find(self, mark: Mark) -> Box | None:
-        """The box of a mark; None if there is none, or if several could be it."""
+        """The box of a mark; None if there is none, or if several match."""
         same = self._by_words.get(mark.text, [])
         here = self._by_line.get(mark.line)
         if here is not None and here.head == mark.text:
@@ -124,13 +124,13 @@ class _Finder:
 
 
 def _habit(boxes: Iterable[Box]) -> str:
-    """How this file ticks: `X` if it does so oftener than `x`."""
+    """The file's usual tick: `X` if it is more frequent than `x`."""
     marks = [box.mark for box in boxes]
     return "X" if marks.count("X") > marks.count("x") else "x"
 
 
 def _changed(text: str, boxes: Collection[int], habit: str) -> str:
-    """The text with the boxes of those lines ticked."""
+    """The text with the boxes on those lines ticked."""
     out = []
     start, number = 0, 1
     for end in _LINE_END.finditer(text):

@@ -1,15 +1,15 @@
-"""Which items of a draft are inside of which."""
+"""Which items of a draft are inside which containers."""
 
 from __future__ import annotations
 
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.model import NoteKind
 
-_DEEPEST = 64  # levels; what is deeper stands on its own
+_DEEPEST = 64  # levels; deeper items become top-level
 
 
 class Tree:
-    """The containers of a draft: every item has a parent that exists, and no item is inside of itself."""
+    """The containers of a draft: every item has a parent that exists, and no item is inside itself."""
 
     def __init__(self, draft: Draft) -> None:
         self.items = {item.key: item for item in draft.items}
@@ -20,7 +20,7 @@ class Tree:
         self.outermost_first = sorted(self.containers, key=self._depth.__getitem__)
         self.children: dict[str, list[str]] = {key: [] for key in self.containers}
         self.leaves = [item for item in draft.items if item.key not in self.containers]
-        self.sizes = dict.fromkeys(self.containers, 0)  # how many leaves
+        self.sizes = dict.fromkeys(self.containers, 0)  # number of leaves
         for item in draft.items:
             if item.parent:
                 self.children[item.parent].append(item.key)
@@ -32,7 +32,7 @@ class Tree:
                 self.sizes[parent] += self.sizes[key]
 
     def _place(self, draft: Draft, item: Item) -> None:
-        """Find out how deep the item is, from the outermost one down; cut it free where that cannot be."""
+        """Compute the item's depth, from the outermost container down; detach it if it is in a cycle or too deep."""
         chain: dict[str, Item] = {}
         at: Item | None = item
         while at is not None and at.key not in self._depth:
@@ -50,7 +50,7 @@ class Tree:
             self._depth[found.key] = depth
 
     def missing(self, item: Item) -> tuple[str, ...]:
-        """What an item lacks, and what those lack that it is a part of: what is settled lacks only what it says."""
+        """The missing dependencies of an item and of its containers; a settled item has only its own."""
         found = list(item.missing)
         while item.parent and item.state is ItemState.OPEN:
             item = self.items[item.parent]
@@ -58,7 +58,7 @@ class Tree:
         return tuple(dict.fromkeys(found))
 
     def is_inside(self, key: str, container: str) -> bool:
-        """Whether an item is a container itself, or somewhere inside of it."""
+        """Returns True if an item is the container itself, or somewhere inside it."""
         while key and key != container:
             key = self.items[key].parent if key in self.items else ""
         return bool(key)

@@ -20,7 +20,7 @@ _GRAPH = re.compile(r"dependency graph|task graph|dependencies|execution (?:orde
 
 
 class Wave(msgspec.Struct):
-    """Words for tasks that may be done together. `after` names the waves before it; None means the one just above."""
+    """Words for tasks that may run together. `after` names the waves before it; None means the one just above."""
 
     line: int
     name: str
@@ -29,7 +29,7 @@ class Wave(msgspec.Struct):
 
 
 class Graph(msgspec.Struct):
-    """What a file says of the order of its tasks apart from their places. `broken` says why a graph is not one."""
+    """The order of tasks that a file states apart from their places. `broken` says why a graph is invalid."""
 
     line: int = 0
     waves: list[Wave] = []
@@ -38,7 +38,7 @@ class Graph(msgspec.Struct):
 
 
 def read_graph(found: Checklist) -> Graph | None:
-    """The graph of a file; None if it has none. Of several, the first that holds something."""
+    """The graph of a file; None if it has none. Of several, the first with content."""
     last: Graph | None = None
     for fence in found.fences:
         text = "\n".join(found.lines[fence.start + 1 : fence.end])[:_MOST]
@@ -98,7 +98,7 @@ def _words(value: Any) -> list[str]:
 
 
 def _read_arrows(found: Checklist, fence: Fence) -> Iterator[tuple[int, str, str]]:
-    """Each `A --> B`. A line that begins with an arrow goes on from the line above."""
+    """Each `A --> B`. A line that begins with an arrow continues the line above."""
     before = ""
     for at in range(fence.start + 1, min(fence.end, len(found.lines))):
         pairs, before = _pairs(at + 1, found.lines[at], before)

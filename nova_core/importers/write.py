@@ -15,10 +15,10 @@ from nova_core.parser.references import References
 from nova_core.parser.rows import Row
 from nova_core.parser.sections import headed_task
 
-_SECTION = 4  # hashes of the heading of a task's section
+_SECTION = 4  # hashes in the heading of a task's section
 _MISSING = "missing: "
 
-# Title, and the cell of a task; empty if there is nothing to say. The first four are always there.
+# Title, and the cell of a task; "" for an empty cell. The first four are always present.
 _COLUMNS: tuple[tuple[str, Callable[[Task], str]], ...] = (
     ("Command", lambda task: write.command(task.command) if task.command else ""),
     ("Agent", lambda task: write.word(task.agent) if task.agent else ""),
@@ -42,10 +42,10 @@ _COLUMNS: tuple[tuple[str, Callable[[Task], str]], ...] = (
 def to_markdown(cascade: Cascade) -> str:
     """The plan as tables of tasks, which `parse_text` reads back as the same tasks with the same graph.
 
-    Tasks stay in plan order, so that a group stands twice where its tasks are apart. Details stand as they are where
-    they are no danger to the plan, else in a code fence: headings, task tables, comments and boxes that are no criteria
-    would be read as such. Criteria that no cell can hold are boxes above the details. What a task misses is
-    named among its dependencies, so that it is an error until somebody mends it.
+    Tasks stay in plan order, so a group appears twice if its tasks are apart. Details are written unchanged if they are
+    harmless, else in a code fence: headings, task tables, comments and boxes that are not criteria would be read as
+    such. Criteria that no cell can hold are boxes above the details. A task's missing dependencies are named among its
+    dependencies, so that they are errors until somebody fixes them.
     """
     return "\n".join(_Writer(cascade).lines()).rstrip("\n") + "\n"
 
@@ -105,7 +105,7 @@ class _Writer:
 
 
 def _headings(old: tuple[str, str], new: tuple[str, str]) -> Iterator[str]:
-    """The headings that lead from one branch and group to another."""
+    """The headings between one branch and group and the next."""
     if old == new:
         return
     if old[0] != new[0] or new[0] == new[1]:
@@ -115,7 +115,7 @@ def _headings(old: tuple[str, str], new: tuple[str, str]) -> Iterator[str]:
 
 
 class _Texts:
-    """The cell of the criteria of a task, and the lines of its section."""
+    """The cell of a task's criteria, and the lines of its section."""
 
     def __init__(self, task: Task, ids: Mapping[str, str]) -> None:
         lines = write.plain_text(task.details).strip().split("\n") if task.details.strip() else []
@@ -133,9 +133,9 @@ class _Texts:
 
 
 def _is_harmless(lines: Sequence[str], ids: Mapping[str, str]) -> bool:
-    """Whether these lines stay the text of a section: no heading that ends it, no task table, nothing left open."""
+    """Returns True if the lines can be a section's text: no heading that ends it, no task table, nothing left open."""
     unclosed: list[int] = []
-    text = ["", *lines]  # what looks like front matter is some only at the head of a file
+    text = ["", *lines]  # front matter counts only at the head of a file
 
     def note(line: int, _what: str) -> None:
         unclosed.append(line)
@@ -152,14 +152,14 @@ def _is_harmless(lines: Sequence[str], ids: Mapping[str, str]) -> bool:
 
 
 def _fenced(lines: Sequence[str]) -> list[str]:
-    """The lines as a block of code, between longer rows of backticks than they hold."""
+    """The lines as a code block, between longer runs of backticks than they hold."""
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}text", *lines, fence]
 
 
 class _Missing:
-    """Writes what tasks wait for that is not in the plan, so that it is not taken for something that is."""
+    """Writes dependencies that are not in the plan so that they do not resolve to anything that is."""
 
     def __init__(self, cascade: Cascade) -> None:
         rows = [Row(t.id, "", "", "", 0, None, t.group, t.branch) for t in cascade.tasks.values()]
@@ -167,7 +167,7 @@ class _Missing:
         self._references = References(rows, cascade.branches, Findings("", lenient=True))
 
     def words_of(self, task: Task) -> list[str]:
-        """The words as they are; marked where they would be resolved."""
+        """The words unchanged; marked if they would be resolved."""
         words = (write.one_line(word).replace("<!--", "<! --").replace("`", "'") for word in task.missing)
         return [self._marked(task, word) for word in words if word]
 
