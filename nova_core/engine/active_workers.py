@@ -31,8 +31,7 @@ class Turns:
 
     @contextmanager
     def taken(self, timeout: float = -1.0) -> Iterator[bool]:
-        """Turn the engine inside; yields False if another thread holds it after `timeout` seconds (negative: no
-        limit)."""
+        """Turn the engine inside; yields False if another thread holds it for `timeout` seconds (negative: wait)."""
         if not self._lock.acquire(timeout=timeout):
             yield False
             return

@@ -78,8 +78,7 @@ class Admission:
             self._attempts.end_costly(why)
 
     def admit(self, task_id: str) -> Grant | Wait:
-        """Returns a grant if the task taken from the queue may start; otherwise holds it back and returns the
-        reason."""
+        """Returns a grant if the task from the queue may start; otherwise holds it back and returns the reason."""
         task = self._parts.board.cascade.tasks[task_id]
         if (task.inputs or task.missing) and self._inputs.keep_back(task):
             return Wait.MISSING

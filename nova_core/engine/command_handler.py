@@ -18,8 +18,7 @@ Answer = Callable[[Reply], object]
 
 
 class CommandHandler:
-    """Applies commands to a run, started or not. Commands posted by other threads are carried out in the engine's
-    loop."""
+    """Applies commands to a run, started or not. The engine's loop carries out those that other threads post."""
 
     def __init__(self, parts: Parts, attempts: Attempts, rate_limits: RateLimits, admission: Admission) -> None:
         self._board = parts.board
@@ -40,7 +39,7 @@ class CommandHandler:
                 answer(reply)
 
     def apply(self, command: Command) -> Reply:
-        """Carry out one command; the tasks of a rejected command stay unchanged."""
+        """Carry out one command; tasks for which it is rejected stay unchanged."""
         if command.kind is CommandKind.JOBS:
             return self._set_jobs(command.text)
         if command.kind is CommandKind.STOP:

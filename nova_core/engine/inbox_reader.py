@@ -52,8 +52,7 @@ class InboxReader:
         return None
 
     def _distrust(self, report: WorkerReport) -> str | None:
-        """Returns why the report is rejected, or None. A report without a token is accepted as one that a person
-        sent."""
+        """Returns why the report is rejected, or None. A report without a token counts as sent by a person."""
         attempt = self._active.get(report.task)
         if attempt is None or attempt.number != report.attempt or report.run != self._store.run.id:
             return "not about a running attempt"

@@ -48,8 +48,7 @@ class Host:
 
 
 def take_lock(project: Project) -> RunLock:
-    """Create the project's folders and lock the run. Raises `RunLockedError`, or `EnvironmentProblem` for a bad
-    folder."""
+    """Create the project's folders and lock its run. Raises `RunLockedError` or `EnvironmentProblem` (bad folder)."""
     try:
         project.make_dirs()
         return RunLock(project.lock_file)

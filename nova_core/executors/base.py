@@ -98,8 +98,7 @@ class Executor(Protocol):
         """Make `wait` return now; safe from any thread and from a signal handler."""
 
     def cancel(self, key: str, grace: float) -> None:
-        """Ask the whole process tree to end, and kill it after `grace` seconds; idempotent; an `Ended` report
-        follows."""
+        """Ask the process tree to end, and kill it after `grace` seconds; idempotent; an `Ended` report follows."""
 
     def release(self, keys: Iterable[str]) -> None:
         """Allow the records of these keys to be deleted: their results are on disk."""

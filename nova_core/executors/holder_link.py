@@ -1,5 +1,4 @@
-"""The engine's side of holders: starts them, finds those of earlier engines, and exchanges messages without
-blocking."""
+"""The engine's side of holders: starts them, finds those of earlier engines, and never blocks on messages."""
 
 from __future__ import annotations
 
@@ -70,8 +69,7 @@ class HolderLink:
         return self._connection.fd if self._connection else -1
 
     def connect(self) -> bool:
-        """Connect, which works as soon as the socket listens, even before the holder runs; returns False if it does
-        not."""
+        """Connect; works as soon as the socket listens, even before the holder runs. Returns False on failure."""
         connection = socket(AF_UNIX, SOCK_STREAM)
         try:
             connection.connect(self._folder.address(f"{self.name}.sock"))
@@ -116,8 +114,7 @@ class HolderLink:
             return Facts(file.read())
 
     def is_gone(self) -> bool:
-        """Returns True if no process holds the journal's lock. The kernel frees it when the holder dies, for any
-        reason."""
+        """Returns True if no process holds the journal's lock. The kernel frees it however the holder dies."""
         fd = self._folder.open_file(f"{self.name}.journal")
         if fd < 0:
             return True
@@ -193,8 +190,7 @@ class HolderLink:
 
 
 class AttemptFolder:
-    """`.nova/attempts`, kept open: files are opened relative to it, so that the folder cannot be replaced by
-    another."""
+    """`.nova/attempts`, kept open: files are opened relative to it, so that the folder cannot be swapped."""
 
     def __init__(self, nova_dir: Path, run_id: str) -> None:
         self.path = make_folder(nova_dir) / "attempts"

@@ -31,8 +31,7 @@ def wire_env(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def encode_job(job: Job) -> bytes:
-    """Returns the message that starts a job. Raises UnicodeEncodeError for text this system cannot pass to a
-    process."""
+    """Returns the message that starts a job. Raises UnicodeEncodeError for text that no process can receive."""
     message: JobMessage = {
         "key": job.key,
         "argv": [wire(word) for word in job.argv],
@@ -218,8 +217,7 @@ class LocalExecutor:
                 self._try_again(link, job)
 
     def _try_again(self, link: HolderLink, job: Job) -> None:
-        """Submit a job again that never began, according to the journal; at most `MAX_TRIES` times, as it may kill
-        holders."""
+        """Submit a job again that never began; at most `MAX_TRIES` times, as it may be what kills holders."""
         tries = self._tries[job.key] = self._tries.get(job.key, 1) + 1
         if tries <= MAX_TRIES:
             self._send_job(job)
@@ -249,8 +247,7 @@ class LocalExecutor:
             self._cancelled.add(key)
 
     def release(self, keys: Iterable[str]) -> None:
-        """See `Executor.release`. A journal is deleted once all its keys are released and its holder can get no
-        more."""
+        """See `Executor.release`. A journal is deleted with its last key, if its holder can get no more jobs."""
         for key in keys:
             link = self._link_of.get(key)
             if link:

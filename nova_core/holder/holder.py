@@ -250,8 +250,7 @@ class Holder:
                 sweep(self, job)
 
     def _has_strays(self) -> bool:
-        """Returns True if a child is not a job: an orphan of a job becomes the holder's child
-        (PR_SET_CHILD_SUBREAPER)."""
+        """Returns True if a child is no job, but an orphan of one (PR_SET_CHILD_SUBREAPER)."""
         if self.children >= 0:
             return os.pread(self.children, 1 << 20, 0).count(b" ") != len(self.by_pid)
         from nova_core.holder.killing import strays
@@ -259,8 +258,7 @@ class Holder:
         return bool(strays(self))
 
     def stop(self, job: HolderJob, reason: str, grace: float) -> None:
-        """End a job: TERM to its group, KILL to its tree after `grace` seconds. A second call can only shorten the
-        grace."""
+        """End a job: TERM to its group, KILL to its tree after `grace` seconds. Another call can only shorten it."""
         from nova_core.holder.killing import stop
 
         self.reap()  # a job that ended by itself was not stopped
@@ -298,8 +296,7 @@ class Holder:
 
 
 def _load_rest(holder: Holder, job: HolderJob) -> None:
-    """Import early what ending a job may need, because an upgrade may replace the files while it runs; jobs that end
-    at once do without."""
+    """Import what ending a job may need: an upgrade may replace the files. Jobs that end at once do without."""
     with suppress(ImportError):  # already replaced: harmless unless a job must be ended
         import nova_core.holder.killing  # noqa: F401
 

@@ -1,5 +1,4 @@
-"""What all jobs of an engine share (base environment, log folder, project folder), and how a job's launch is
-prepared."""
+"""What all jobs of an engine share (environment, log folder, project folder), and how a launch is prepared."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Keeps a log near its limit: frees the middle while it grows, and cuts it to head, mark and tail when it is
-finished."""
+"""Keeps a log near its limit: frees the middle while it grows; cuts a finished log to head, mark and tail."""
 
 from __future__ import annotations
 

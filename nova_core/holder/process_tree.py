@@ -20,8 +20,7 @@ _MAX_ROUNDS = 200
 
 
 class Process(NamedTuple):
-    """The fields of `/proc/PID/stat` that identify a process and its parents; `start` is field 22, in ticks since
-    boot."""
+    """The fields of `/proc/PID/stat` that identify a process and its parents; `start` is in ticks since boot."""
 
     pid: int
     comm: str
@@ -120,8 +119,7 @@ def freeze_and_kill(find: Callable[[Table], set[int]]) -> list[Process]:
 
 
 def end_all(find: Callable[[Table], set[int]], limit: float = 5.0) -> tuple[list[Process], list[Process]]:
-    """Freeze and kill until `find` returns no live process, at most `limit` seconds; returns ended and surviving
-    ones."""
+    """Freeze and kill until `find` returns no live process, or for `limit` seconds; returns ended and survivors."""
     deadline = monotonic() + limit
     ended: Table = {}
     while True:

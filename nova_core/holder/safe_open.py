@@ -15,8 +15,7 @@ class SpawnError(Exception):
 
 
 def open_log(folder: int, name: str) -> int:
-    """Returns a descriptor to append to `name` in the open `folder`; raises SpawnError unless it is our regular
-    file."""
+    """Returns a descriptor to append to `name` in `folder`; raises SpawnError unless it is our regular file."""
     if not name:
         return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
     if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):

@@ -32,8 +32,7 @@ def prctl(option: int, value: int) -> bool:
 
 
 def simple_argv(line: str) -> list[str] | None:
-    """Returns the words of a line that needs no shell (GNU make's rule: only plain characters, no builtin), else
-    None."""
+    """Returns the words of a line that needs no shell (GNU make's rule: plain characters, no builtin), or None."""
     if line.translate(SAFE):
         return None
     words = line.split()
@@ -43,8 +42,7 @@ def simple_argv(line: str) -> list[str] | None:
 
 
 def shell_argv(line: str) -> list[str]:
-    """Returns `/bin/sh` with the line; `--` keeps the line from being an option (as system() does since
-    POSIX.1-2024)."""
+    """Returns the `/bin/sh` command of a line; `--` keeps the line from being an option (POSIX.1-2024 system())."""
     return ["/bin/sh", "-c", "--", line]
 
 

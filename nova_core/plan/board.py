@@ -27,8 +27,7 @@ class Board:
         self.take_plan(cascade, limits, weights)
 
     def take_plan(self, cascade: Cascade, limits: Limits, weights: list[float]) -> None:
-        """Use this plan from now on; it includes every running task. Raises `UsageError` for a selection it does not
-        have."""
+        """Use this plan, which has every running task. Raises `UsageError` for a selection it does not have."""
         self.selected = set(self.selection.ids(cascade))
         self.cascade = cascade
         self.dag = cascade.dag

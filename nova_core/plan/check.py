@@ -40,8 +40,7 @@ class PlanSummary(msgspec.Struct, frozen=True):
 
 
 def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> PlanSummary:
-    """Returns the figures of `cascade`. `weights` are seconds by task id (from history); declared durations fill
-    gaps."""
+    """Returns the figures of `cascade`. `weights` are past seconds by task id; declared durations fill gaps."""
     tasks, dag = [task for task in cascade.tasks.values() if not task.gate], cascade.dag
     history = weights or {}
     seconds = [0.0 if t.gate else history.get(t.id, t.duration) for t in cascade.tasks.values()]
@@ -105,8 +104,7 @@ class _Order:
         self._steps = _MAX_STEPS
 
     def unordered_pair(self, ids: list[str]) -> tuple[str, str] | None:
-        """Returns two of `ids`, in plan order, that may run at once: neighbours in topological order that are not
-        linked."""
+        """Returns two of `ids`, in plan order, that may run at once: topological neighbours without a link."""
         nodes = sorted((self._dag.index[task_id] for task_id in ids), key=self._rank.__getitem__)
         for first, second in pairwise(nodes):
             if self._share_lock(first, second) or self._leads_to(first, second):
@@ -122,8 +120,7 @@ class _Order:
         return not set(one).isdisjoint(other)
 
     def _leads_to(self, first: int, second: int) -> bool:
-        """Returns True if `second` waits for `first`, directly or not: walks up from `second` to the rank of
-        `first`."""
+        """Returns True if `second` waits for `first`, directly or not: walks up to the rank of `first`."""
         limit, seen, stack = self._rank[first], {second}, [second]
         while stack and self._steps > 0:
             dependencies = self._dag.dependencies[stack.pop()]

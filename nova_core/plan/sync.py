@@ -1,5 +1,4 @@
-"""Updates the state of a run to the plan: changes are recorded, done tasks stay done, and running tasks keep the
-text they were started with."""
+"""Updates a run to its plan: records changes, keeps done tasks done, and keeps the text of running tasks."""
 
 from __future__ import annotations
 

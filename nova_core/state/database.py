@@ -232,8 +232,7 @@ class Database:
         return {task: msgspec.json.decode(patch) for task, patch in latest.items()}
 
     def last_attempts(self) -> dict[str, int]:
-        """Returns the latest attempt number of each task whose start was recorded, also of tasks no longer in the
-        plan."""
+        """Returns the number of each task's latest recorded start, also of tasks no longer in the plan."""
         rows = self._connection.execute(
             "SELECT task, patch FROM events WHERE kind IN ('task_started', 'task_adopted') ORDER BY rev"
         )

@@ -62,16 +62,14 @@ class StateManager:
     # reading
 
     def read_state(self) -> dict[str, Any]:
-        """Returns the whole file as plain dicts and lists. Raises `FileNotFoundError`, or `StateError` if it is
-        damaged."""
+        """Returns the file as plain dicts and lists. Raises `FileNotFoundError`, or `StateError` if damaged."""
         data = self._read()
         decode_state(data, self.path)
         plain: dict[str, Any] = msgspec.json.decode(data)
         return plain
 
     def load(self) -> State:
-        """Returns the file as a frozen `State`. Raises `FileNotFoundError`, or `StateError` if it is damaged or
-        newer."""
+        """Returns the file as a frozen `State`. Raises `FileNotFoundError`, or `StateError` if damaged or newer."""
         return decode_state(self._read(), self.path)
 
     def _read(self) -> bytes:
@@ -79,8 +77,7 @@ class StateManager:
             return file.read()
 
     def _open(self) -> IO[bytes]:
-        """Open the file if it is regular and not too large. O_NONBLOCK, because opening a pipe without a writer
-        would hang."""
+        """Open the file if it is regular and not too large. O_NONBLOCK: a pipe without a writer would hang."""
         fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         found = os.fstat(fd)
         if stat.S_ISREG(found.st_mode) and found.st_size <= _MAX_BYTES:
@@ -236,8 +233,7 @@ class StateManager:
         return self._state
 
     def _is_ours(self) -> bool:
-        """Returns True if this manager wrote the file. Inode and mtime can repeat, so the counter in the file
-        decides."""
+        """Returns True if this manager wrote the file. The file's counter decides: inode and mtime can repeat."""
         return self._stat() == self._signature and self._read_stamp() == self._stamp
 
     def _read_stamp(self) -> bytes:

@@ -196,8 +196,7 @@ def patched(struct: _S, patch: Mapping[str, Any], from_json: bool) -> _S:
 
 
 def json_schema() -> dict[str, Any]:
-    """Returns the JSON Schema of what this Nova writes (docs/cascade_state.schema.json): every field is always
-    present."""
+    """Returns the JSON Schema of the state file (docs/cascade_state.schema.json): every field is always present."""
     return schema_of(State, "cascade_state.json")
 
 

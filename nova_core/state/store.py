@@ -1,5 +1,4 @@
-"""The state of a run in memory: changes are events, applied at once, committed in groups, published as the state
-file."""
+"""The state of a run in memory: changes are events, committed in groups and published as the state file."""
 
 from __future__ import annotations
 

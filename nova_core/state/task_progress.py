@@ -37,8 +37,11 @@ class Status(StrEnum):
 
 
 class ExecutionEvent(msgspec.Struct, frozen=True):
-    """One event of a task. `timestamp` is ISO 8601 UTC, `event_type` one of `EventType`; `details` holds the changed
-    fields of `TaskProgress` and further facts."""
+    """One event of a task.
+
+    `timestamp` is ISO 8601 UTC, `event_type` one of `EventType`; `details` holds changed fields of `TaskProgress` and
+    more.
+    """
 
     timestamp: str
     event_type: str
@@ -52,8 +55,7 @@ class ExecutionEvent(msgspec.Struct, frozen=True):
 
 
 class CriterionProgress(msgspec.Struct, frozen=True):
-    """One criterion of a task. `evidence` says why it counts as met; `command` is the command that checks it, if
-    any."""
+    """One criterion of a task. `evidence` says why it counts as met; `command` checks it, if there is one."""
 
     text: str
     verified: bool = False

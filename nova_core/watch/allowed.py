@@ -30,8 +30,7 @@ OF_THE_RUN = ("pause", "resume", "go_on", "workers")
 
 
 def is_allowed(model: ViewModel, action: str, task_id: str | None = None) -> bool:
-    """Returns True if an action of `FITS` (on that task) or of `OF_THE_RUN` has an effect now. Raises `KeyError` for
-    others."""
+    """Returns True if an action of `FITS` (on that task) or `OF_THE_RUN` has an effect. Others raise `KeyError`."""
     source = model.source
     if source.read_only:
         return False

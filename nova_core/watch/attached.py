@@ -105,8 +105,7 @@ class AttachedSource:
         return Update(ids, events, drain(self._notices), reset, self.engine != before)
 
     def _look(self) -> bool:
-        """Check whether an engine runs and, if not, whether the state was edited; returns True if everything may
-        have changed."""
+        """Check for an engine and, without one, for an edited state; returns True if everything may have changed."""
         self._next_look = time.monotonic() + _LOOK
         alive = engine_alive(self.project.lock_file) is not None
         self.engine = EngineState.RUNNING if alive else EngineState.GONE

@@ -78,8 +78,7 @@ class Budget:
         return None
 
     def newly_reached(self) -> str | None:
-        """Returns once, when the budget is spent, why running agents must end. Recalculates only if a cost has
-        changed."""
+        """Returns once, when the budget is spent, why agents must end. Recalculates only after a change of cost."""
         if self.limit is None or self.is_over or not self._has_changed:
             return None
         self._has_changed = False
@@ -109,8 +108,7 @@ class Budget:
         return max(known, default=None)
 
     def _sharers(self, most: int) -> int:
-        """Returns the number of waiting tasks that can cost money, from 1 to `most`; they share the remaining
-        budget."""
+        """Returns the number of waiting tasks that can cost money and share the rest of the budget: 1 to `most`."""
         board = self._parts.board
         states = ((i, board.state(i)) for i in board.work)
         waiting = (i for i, state in states if state.status is TaskStatus.PENDING and not state.blocked_by)

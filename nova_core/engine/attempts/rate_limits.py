@@ -110,8 +110,7 @@ class RateLimits:
     # tasks
 
     def keep_back(self, task: Task, agents: Sequence[str]) -> bool:
-        """Returns True if all these agents, which could do the task, are held; the task then waits for the first
-        that is free."""
+        """Returns True if all these agents are held; the task then waits for the first that is free."""
         wait = self._wait_of(task, agents)
         if wait is None:
             return False
@@ -124,8 +123,7 @@ class RateLimits:
         return True
 
     def _wait_of(self, task: Task, agents: Sequence[str]) -> tuple[str | None, str] | None:
-        """Returns until when a blocked task must wait (None: not in this run), and for which provider; None if it
-        can start."""
+        """Returns the end of the wait (None: not in this run) and its provider; None if the task can start."""
         launcher = self._parts.launcher
         if not agents or launcher.choose(task, self.is_held) is not None:
             return None

@@ -63,8 +63,7 @@ class Starter:
         return attempt
 
     def _goes_on(self, state: TaskState, by: Assignment) -> bool:
-        """Returns True if the last attempt's session can be resumed: it was cut off, and not by a failure of its
-        own."""
+        """Returns True if the last attempt's session can be resumed: it was cut off without a failure of its own."""
         cut_off = state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED
         if not cut_off or not (state.session_id and state.session_usage.total):
             return False

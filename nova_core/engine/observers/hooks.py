@@ -140,8 +140,8 @@ class Hooks(Observer):
     def finish(self, result: RunResult | None, hurry: Callable[[], bool]) -> None:
         """Wait for pending hooks, then run and await those for the end of the run.
 
-        Each wait lasts at most the hooks' `timeout`, and ends once `hurry()` is True. Without a result, another engine
-        continues the run: then the hooks of the end do not run.
+        Each wait lasts at most about `timeout` seconds, and ends once `hurry()` is True. Without a result, another
+        engine continues the run: then the hooks of the end do not run.
         """
         self._drain(self._config.timeout + _MARGIN if result else _HANDING_OVER, hurry)
         if result is not None and self._config.finished:

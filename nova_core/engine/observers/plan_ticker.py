@@ -16,8 +16,7 @@ from nova_core.state.store import Store
 
 
 class PlanTicker(Observer):
-    """Ticks tasks completed since the last call, file by file. A file that cannot be written is reported once, and
-    tried again after the next task."""
+    """Ticks completed tasks, file by file. A failed write is reported once, and retried after the next task."""
 
     def __init__(
         self, project: Project, cascade: Cascade, store: Store, disk: Disk, tell: Callable[[str], object]

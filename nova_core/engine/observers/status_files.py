@@ -95,8 +95,8 @@ class StatusFiles(Observer):
     def catch_up(self) -> None:
         """Update every file to the state, whatever an earlier engine or another program left.
 
-        First the files of tasks that have not started are updated, last to first, then all others, first to last, so
-        that no reader sees a running task before its dependencies.
+        Tasks that are neither running nor completed come first, last to first, then all tasks, first to last, so that
+        no reader sees a running task before its dependencies.
         """
         for task_id in reversed(self._ids):
             if self._state(task_id).status not in _GOING:
