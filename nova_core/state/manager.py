@@ -253,6 +253,15 @@ class StateManager:
         state = msgspec.structs.replace(state, writes=self._state.writes + 1)
         head = _encode(msgspec.structs.replace(state, tasks={})).removesuffix(b'"tasks":{}}')
         data = b'%s\n"tasks":{\n%s\n}}\n' % (head, b",\n".join(lines.values()))
-        self._disk.replace(self.path, data)
+        stamp = data[:_STAMP_BYTES]
+        try:
+            self._disk.replace(self.path, data)
+        except OSError:
+            if self._read_stamp() == stamp:  # it is in place, only not safely: no other program wrote it
+                self._remember(state, lines, stamp)
+            raise
+        self._remember(state, lines, stamp)
+
+    def _remember(self, state: State, lines: dict[str, bytes], stamp: bytes) -> None:
         self._state, self._lines = state, lines
-        self._signature, self._stamp = self._stat(), data[:_STAMP_BYTES]
+        self._signature, self._stamp = self._stat(), stamp

@@ -184,7 +184,8 @@ def test_publish_encodes_only_what_changed(manager: StateManager) -> None:
 
 
 def test_a_failed_write_leaves_the_old_state(tmp_path: Path) -> None:
-    """Whatever call of a write fails, the file is the old or the new state, and no temporary file stays."""
+    """Whatever call of a write fails, the file is the old or the new state, known as one's own, and no temporary file
+    stays."""
     path = tmp_path / "s.json"
     StateManager(path).initialize("old", "c")
     n = 0
@@ -196,6 +197,7 @@ def test_a_failed_write_leaves_the_old_state(tmp_path: Path) -> None:
             manager.update_project(started_at=str(n))
         except OSError:
             assert StateManager(path).load().project.name == "old"
+            assert not manager.changed_outside()
             assert sorted(p.name for p in tmp_path.iterdir()) == ["s.json", "s.json.lock"]
         if disk.calls < n:
             break
