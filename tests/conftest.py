@@ -1,6 +1,7 @@
-"""Shared by all tests: hypothesis without deadlines, because the machine may be busy, and one compilation of Nova."""
+"""Shared by all tests: hypothesis without deadlines, as the machine may be busy, and the same surroundings anywhere."""
 
 import os
+import signal
 import sys
 
 from hypothesis import settings
@@ -13,6 +14,11 @@ _STEERING = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS",
 for _name in [n for n in os.environ if n in _STEERING or n.startswith(("GITHUB_", "NOVA_"))]:
     if not _name.startswith("NOVA_TEST_"):
         del os.environ[_name]
+
+# Under nohup, or in the background of a script, these are ignored, also by all that the tests start.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
 # The tests start Nova a thousand times. Where bytecode is not kept, as in many containers, each start compiles it anew,
 # which is half of what it takes.

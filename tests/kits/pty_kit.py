@@ -133,6 +133,11 @@ class Terminal:
         """Whether the screen shows a whole frame, not the first half of the next one."""
         return self.raw.rfind(FRAME) <= self.raw.rfind(END_OF_FRAME)
 
+    @property
+    def frame(self) -> bytes:
+        """The last frame, as it was written."""
+        return bytes(self.raw[self.raw.rfind(FRAME) :])
+
     def send(self, *keys: str) -> None:
         """Press keys: names of `KEYS`, else the text itself; what was drawn before is taken in."""
         while self._ahead:
