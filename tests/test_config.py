@@ -172,7 +172,7 @@ def test_mistakes_have_place_and_hint(tmp_path: Path, text: str, line: int, mess
     assert str(problem).isprintable()
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     """Mistakes are collected in the order of the file, those of variables last."""
     with pytest.raises(InputError) as caught:
         load(tmp_path, "timeout: x\njobs: 0\nfoo: 1", NOVA_RETRIES="many")

@@ -118,7 +118,7 @@ def test_failures_fail_as_described(example: Example) -> None:
 
 
 @pytest.mark.parametrize("example", ["failures"], indirect=True)
-def test_a_mended_command_runs_again(example: Example) -> None:
+def test_a_fixed_command_runs_again(example: Example) -> None:
     """A failed task whose row is edited needs no retry."""
     assert example.nova("run", "--only", "A1,A2").returncode == 1
     plan = example.folder / "CASCADE.md"
@@ -156,7 +156,7 @@ def test_a_folder_of_tasks_runs_phase_by_phase(example: Example) -> None:
 
 
 @pytest.mark.parametrize("example", ["agents"], indirect=True)
-def test_an_agent_that_is_not_installed_is_named(example: Example) -> None:
+def test_an_agent_that_is_not_installed_is_reported(example: Example) -> None:
     """Before anything starts, with exit code 8."""
     example.environ["PATH"] = str(example.folder.parent / "bin")
     refused = example.nova("run", "--agent", "codex")

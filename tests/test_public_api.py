@@ -229,7 +229,7 @@ def test_ctrl_c_as_the_documents_handle_it(tmp_path: Path, tag: str) -> None:
     assert ends(tmp_path) == {"A": CANCELLED, "B": CANCELLED}
 
 
-def test_a_run_that_another_engine_has_taken_over_is_its_own(tmp_path: Path, tag: str) -> None:
+def test_workers_adopted_by_another_engine_are_not_stopped(tmp_path: Path, tag: str) -> None:
     """Nobody ends the workers of another engine behind its back."""
     plan = sleepers(tmp_path, tag, "A")
     engine = Orchestrator(plan, tmp_path / "cascade_state.json")

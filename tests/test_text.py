@@ -157,7 +157,7 @@ def test_parse_duration(value: str | float, seconds: float) -> None:
     ],
     ids=repr_short,
 )
-def test_parse_duration_refuses(value: object) -> None:
+def test_parse_duration_rejects(value: object) -> None:
     """Whatever is not a duration is named, with what to write instead."""
     with pytest.raises(ValueError, match="is not a duration: write seconds"):
         text.parse_duration(value)  # type: ignore[arg-type]
@@ -173,7 +173,7 @@ def test_parse_size(value: str | float, count: int) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "MB", "-1", "1.5.2", "1XB", 1.5, -1, False, None])
-def test_parse_size_refuses(value: object) -> None:
+def test_parse_size_rejects(value: object) -> None:
     """Whatever is not a size is named, with what to write instead."""
     with pytest.raises(ValueError, match="is not a size: write bytes"):
         text.parse_size(value)  # type: ignore[arg-type]

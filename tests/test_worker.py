@@ -151,7 +151,7 @@ def test_status_of_a_pending_worker_is_plain(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("task_id", ["../x", "a//b", "", "-rf", "CON", "A1\n"])
-def test_an_id_that_could_be_a_path_is_refused(task_id: str) -> None:
+def test_an_id_that_could_be_a_path_is_rejected(task_id: str) -> None:
     """Ids become file names."""
     with pytest.raises(ValueError, match="task id"):
         Worker(task_id, "")

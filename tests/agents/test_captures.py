@@ -211,7 +211,7 @@ def test_a_long_line_is_read() -> None:
     assert read("claude/tool", b"\n".join(lines)) == read("claude/tool")
 
 
-def test_an_event_with_other_words_on_its_line_is_found() -> None:
+def test_an_event_with_other_text_on_its_line_is_found() -> None:
     """Standard error without its line break before an event, or after it."""
     data = path_of("codex/tool").read_bytes()
     mixed = b"Reading additional input from stdin..." + data.replace(b"\n", b"warning: late\n", 1)

@@ -52,7 +52,7 @@ def test_aider_at_its_limit_of_output_leaves_a_doubt() -> None:
     assert read("aider", *HEAD, "This is cut of", *LIMIT).token_usage == TokenUsage(2406, 4)
 
 
-def test_aider_at_its_limit_of_input_tells_it_twice() -> None:
+def test_aider_reports_its_input_limit_twice() -> None:
     """Once as sent, once as rough counts; the provider refused it, so that it is a guess in any case."""
     sent = "Tokens: 2.4k sent, 0 received. Cost: $0.0060 message, $0.0060 session."
     assert read("aider", *HEAD, sent, *LIMIT).token_usage == TokenUsage(2400, 0)

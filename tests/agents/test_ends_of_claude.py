@@ -74,7 +74,7 @@ def test_what_was_not_allowed_outweighs_the_exit_code(code: int | None) -> None:
     assert read("claude", INIT, result(model_usage_since_last_result={}), code=1).verdict == "failed"
 
 
-def test_a_result_of_claude_that_is_told_twice_counts_once() -> None:
+def test_a_result_that_claude_reports_twice_counts_once() -> None:
     """A line that a log holds twice has the same id."""
     end = result(uuid="u1", usage=used(101, 11), model_usage_since_last_result=of_model(101, 11))
     other = {**end, "uuid": "u2"}

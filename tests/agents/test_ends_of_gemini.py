@@ -43,7 +43,7 @@ def test_gemini_that_goes_round_in_circles_is_not_done() -> None:
         ("Reached max session turns for this session.", "max_turns", False),
     ],
 )  # fmt: skip
-def test_gemini_says_in_words_why_there_is_no_answer(words: str, verdict: str, estimated: bool) -> None:
+def test_gemini_says_in_text_why_there_is_no_answer(words: str, verdict: str, estimated: bool) -> None:
     """Its exit code is 0, and its result has no reason."""
     found = read("gemini", BEGUN, problem(words), ended("error"))
     assert (found.verdict, found.estimated) == (verdict, estimated)
@@ -95,7 +95,7 @@ def test_gemini_that_printed_nothing_but_noise_did_nothing() -> None:
     assert read("gemini", *NOISE, "NOVA-FINAL: wrote.").final_text == "NOVA-FINAL: wrote."
 
 
-def test_the_text_of_gemini_tells_errors_on_standard_error() -> None:
+def test_gemini_text_mode_reports_errors_on_standard_error() -> None:
     """Its default output: exit code 0 without an answer, and 1 for whatever its model server said."""
     empty = read("gemini", *NOISE, "[ERROR] Model stream ended without a finish reason.")
     assert (empty.verdict, empty.reason) == ("overloaded", "Model stream ended without a finish reason.")

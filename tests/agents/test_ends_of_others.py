@@ -23,7 +23,7 @@ def test_opencode_does_not_count_its_sub_agents() -> None:
 
 
 @pytest.mark.parametrize("error", ["apply_patch verification failed: Failed to read", "unsupported call: update_plan"])
-def test_codex_tells_of_a_tool_that_failed_on_standard_error(error: str) -> None:
+def test_codex_reports_a_failed_tool_on_standard_error(error: str) -> None:
     """No event is printed for it; work that consists of such calls is none."""
     line = f"2026-11-21T13:34:49.655608Z ERROR codex_core::tools::router: error={error}"
     said = {"type": "item.completed", "item": {"type": "agent_message", "text": "NOVA-FINAL: could not."}}
@@ -51,13 +51,13 @@ def test_codex_without_its_key() -> None:
     assert read("codex", {"type": "turn.started"}, failed, code=1).verdict == "bad_credentials"
 
 
-def test_codex_that_never_began_a_turn_tells_nothing() -> None:
+def test_codex_that_never_started_a_turn_reports_nothing() -> None:
     """It was started and killed: no figure is no zero."""
     found = read("codex", {"type": "thread.started", "thread_id": "t1"}, code=-9)
     assert (found.verdict, found.estimated, found.cost_usd) == ("interrupted", True, None)
 
 
-def test_a_step_of_opencode_that_is_told_twice_counts_once() -> None:
+def test_a_step_that_opencode_reports_twice_counts_once() -> None:
     """A line that a log holds twice has the same id."""
     steps = step("stop")
     steps[-1]["part"]["id"] = "p1"

@@ -60,7 +60,7 @@ def test_a_question_and_nothing_else_is_asked(text: str) -> None:
     assert log_of("codex", {"type": "turn.started"}, item, done).outcome(0).verdict == "asked"
 
 
-def test_an_answer_without_words_or_work_is_nothing_done() -> None:
+def test_an_answer_without_text_or_work_is_nothing_done() -> None:
     """It ended well, and did nothing at all."""
     done = {"type": "turn.completed", "usage": {"input_tokens": 1, "output_tokens": 1}}
     assert log_of("codex", {"type": "turn.started"}, done).outcome(0).verdict == "nothing_done"
@@ -106,14 +106,14 @@ def test_opencode_that_tries_for_ever_is_hopeless() -> None:
     assert log_of("opencode", *step("unknown", 0), *step("stop")).hopeless is None
 
 
-def test_an_interrupt_in_the_middle_is_told_as_one() -> None:
+def test_an_interrupt_is_reported_as_one() -> None:
     """codex ends with 1 on SIGINT, without a last event."""
     command = {"type": "command_execution", "command": "sleep 60", "status": "in_progress"}
     found = log_of("codex", {"type": "turn.started"}, {"type": "item.started", "item": command}).outcome(1)
     assert (found.verdict, found.estimated) == ("interrupted", True)
 
 
-def test_aider_tells_rough_counts_at_its_limit() -> None:
+def test_aider_reports_rough_counts_at_its_limit() -> None:
     """What was used on the way into the limit is not lost."""
     words = ("Main model: openai/gpt-4o with diff edit format", "Model openai/gpt-4o has hit a token limit!",
              "Input tokens: ~2,406 of 128,000", "Output tokens: ~4 of 16,384")  # fmt: skip
@@ -121,7 +121,7 @@ def test_aider_tells_rough_counts_at_its_limit() -> None:
     assert (found.verdict, found.token_usage, found.estimated) == ("limit_reached", TokenUsage(2406, 4), True)
 
 
-def test_a_message_that_is_told_again_counts_once() -> None:
+def test_a_repeated_message_counts_once() -> None:
     """Each block of a message repeats its usage: the last word for an id counts."""
     usage = {"input_tokens": 100, "output_tokens": 1}
     lines = [{"type": "assistant", "message": {"id": "m1", "model": "m", "content": [], "usage": usage}}] * 3

@@ -214,7 +214,7 @@ def pattern_log(data: bytes) -> AgentLog:
 
 
 @pytest.mark.parametrize("words", ["write the rate limiter", "the authentication page", "429 tests", "api key: login"])
-def test_words_about_the_work_are_no_words_of_a_provider(words: str) -> None:
+def test_text_about_the_work_is_not_a_provider_error(words: str) -> None:
     """An agent that works on limits and keys, and fails, was neither limited nor refused."""
     readers: list[Callable[[bytes], AgentLog]] = [
         pattern_log, *(lambda data, name=name: read(name, data) for name in FORMATS)
@@ -224,7 +224,7 @@ def test_words_about_the_work_are_no_words_of_a_provider(words: str) -> None:
         assert (found.verdict, found.reason.partition(":")[0]) == (Verdict.FAILED, "exit code 1")
 
 
-def test_what_a_pattern_calls_an_error_is_judged_by_its_words() -> None:
+def test_what_a_pattern_calls_an_error_is_judged_by_its_text() -> None:
     """The user's pattern says which lines are errors; what they say then counts."""
     found = pattern_log(b"STEP write the login page\nERROR 429 too many requests\n").outcome(1)
     assert (found.verdict, found.reason) == ("rate_limited", "it said: 429 too many requests")
@@ -243,7 +243,7 @@ def test_what_a_pattern_calls_an_error_is_judged_by_its_words() -> None:
         ("I added a test for the error of an invalid API key", "failed"),
     ],
 )
-def test_a_line_that_tells_of_an_error_is_believed(line: str, verdict: str) -> None:
+def test_a_line_that_reports_an_error_is_believed(line: str, verdict: str) -> None:
     """What the known agents print when they cannot even begin."""
     assert read("claude", f"hello\n{line}\nbye\n".encode()).outcome(1).verdict == verdict
 

@@ -60,7 +60,7 @@ def test_people_get_lines(tmp_path: Path) -> None:
         (("none.log",), 2, "--agent"),
     ],
 )
-def test_mistakes_are_told_in_one_line(arguments: tuple[str, ...], code: int, words: str, tmp_path: Path) -> None:
+def test_mistakes_are_reported_in_one_line(arguments: tuple[str, ...], code: int, words: str, tmp_path: Path) -> None:
     """A wrong name, a missing file, a folder, no agent."""
     done = nova("parse-log", *arguments, cwd=tmp_path)
     assert done.returncode == code

@@ -193,7 +193,7 @@ def test_what_is_not_done_says_why(
     assert lab.usage("T1") == lab.served(scenario)
 
 
-def test_cancelling_tells_the_totals(lab: AgentLab) -> None:
+def test_cancelling_keeps_the_totals(lab: AgentLab) -> None:
     """SIGINT first: claude ends its tools and tells what it used."""
     require("claude")
     lab.settings()
@@ -233,7 +233,7 @@ def test_an_engine_that_is_killed_loses_nothing(agent: str, lab: AgentLab) -> No
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
-def test_an_agent_that_is_killed_is_told_so(agent: str, lab: AgentLab) -> None:
+def test_a_killed_agent_is_reported_as_killed(agent: str, lab: AgentLab) -> None:
     """Its tokens are recovered from its own records, or marked estimated; never lost, never taken for exact."""
     require(agent)
     lab.settings()

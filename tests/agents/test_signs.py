@@ -37,7 +37,7 @@ def test_a_status_has_a_verdict(status: int, verdict: str | None) -> None:
         ("", None),
     ],
 )
-def test_words_have_a_verdict(words: str, verdict: str | None) -> None:
+def test_messages_have_a_verdict(words: str, verdict: str | None) -> None:
     """Messages as real agents print them."""
     assert verdict_of_words(words) == verdict
 
@@ -61,6 +61,6 @@ def test_words_have_a_verdict(words: str, verdict: str | None) -> None:
         ("try again in " + "9" * 5000, None),
     ],
 )
-def test_words_name_a_moment(words: str, seconds: float | None) -> None:
+def test_messages_name_a_reset_time(words: str, seconds: float | None) -> None:
     """When to come back, in the forms the providers use."""
     assert wait_in(words, NOW) == seconds

@@ -11,7 +11,7 @@ from nova_core.agents import FORMATS
 from nova_core.model import TokenUsage
 
 
-def test_words_in_colour_are_read_without_it() -> None:
+def test_coloured_text_is_read_without_colour() -> None:
     """opencode's default output: its errors come in red and bold."""
     error = "\x1b[91m\x1b[1mError: \x1b[0mmock: invalid api key"
     found = read("opencode", "\x1b[0m", "> build · m1", "\x1b[0m", error, code=1)
@@ -33,7 +33,7 @@ def test_what_was_not_allowed_is_missing_without_events_too(agent: str, line: st
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode"])
-def test_words_that_end_with_a_question_ask(agent: str) -> None:
+def test_text_that_ends_with_a_question_is_a_question(agent: str) -> None:
     """Nothing shows that a tool was used, and the last words are a question."""
     found = read(agent, "There are two ways to do this.", "Which database shall I use?")
     assert (found.verdict, found.reason) == ("asked", "it asked: Which database shall I use?")
@@ -50,7 +50,7 @@ def test_words_that_end_with_a_question_ask(agent: str) -> None:
         ("I looked at the execution.\nThere was an Execution error", 0, "done"),
     ],
 )
-def test_the_text_of_claude_tells_its_end(words: str, code: int, verdict: str) -> None:
+def test_claude_text_mode_shows_how_it_ended(words: str, code: int, verdict: str) -> None:
     """`--output-format text`: an interrupted run ends with 0, a failed one says why on standard output."""
     assert read("claude", words, code=code).verdict == verdict
 
@@ -87,7 +87,7 @@ def test_codex_that_only_warned_did_nothing() -> None:
     assert read("codex", *noise, "NOVA-FINAL: done.").final_text == "NOVA-FINAL: done."
 
 
-def test_a_prompt_that_is_too_long_is_told_in_words() -> None:
+def test_a_prompt_that_is_too_long_is_reported_in_text() -> None:
     """claude's default output names no error."""
     words = "Prompt is too long · the request is ~208310 tokens (limit 200000) but this conversation is only ~2784."
     assert read("claude", words, code=1).verdict == "limit_reached"
@@ -99,7 +99,7 @@ RUN = ("exec", "/bin/bash -lc 'echo ok' in /p", " succeeded in 0ms:", "ok")
 PATCH = ("apply patch", "patch: completed", "/p/hello.txt", "diff --git a/hello.txt b/hello.txt", "+hello")
 
 
-def test_codex_without_json_tells_its_work_on_standard_error() -> None:
+def test_codex_without_json_reports_its_work_on_standard_error() -> None:
     """Sections under a heading each; its tokens are one number, without those from a cache; its answer comes twice."""
     words = ("codex", "I will look.", *RUN, "codex", "Now I write.", *PATCH, "codex", "NOVA-FINAL: wrote", "it.")
     found = read("codex", *BANNER, *words, "tokens used", "3,122", "NOVA-FINAL: wrote", "it.")
@@ -121,7 +121,7 @@ def test_codex_without_json_may_be_interrupted_or_do_nothing() -> None:
     assert read("codex", *BANNER, "tokens used", "2,112").verdict == "nothing_done"
 
 
-def test_codex_without_json_goes_on_counting_in_a_resumed_session() -> None:
+def test_codex_without_json_continues_counting_in_a_resumed_session() -> None:
     """What earlier runs used is taken off, as far as this number has it."""
     log = FORMATS["codex"](TokenUsage(606, 66, 9000, 2450))
     log.feed("\n".join((*BANNER, "codex", "Hi.", "tokens used", "5,234")).encode())

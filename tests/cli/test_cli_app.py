@@ -58,7 +58,7 @@ def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["retry", "skip", "approve", "cancel"])
-def test_help_tells_where_several_tasks_are_taken(name: str, tmp_path: Path) -> None:
+def test_help_says_where_several_tasks_are_accepted(name: str, tmp_path: Path) -> None:
     """An argument that may be repeated says so."""
     assert "..." in nova(name, "--help", cwd=tmp_path).stdout.splitlines()[0]
 
@@ -120,7 +120,7 @@ def test_error_and_hint_are_one_clean_line_each(
     assert capsys.readouterr().err.splitlines() == ["nova: bad \ufffdname", "hint: use \ufffd another"]
 
 
-def test_all_problems_of_a_plan_are_told(
+def test_all_problems_of_a_plan_are_reported(
     broken: Callable[[BaseException], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every problem is printed with its place and hint; warnings are marked."""
@@ -173,7 +173,7 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_a_full_disk_behind_stdout_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_behind_stdout_is_reported(tmp_path: Path) -> None:
     """Output that cannot be written is an environment problem, told in one line."""
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -107,7 +107,7 @@ def test_a_run_that_was_gone_on_with_is_one_run(tmp_path: Path) -> None:
     assert summary.ended_at is not None
 
 
-def test_a_task_that_nobody_ran_counts_as_it_stands(tmp_path: Path) -> None:
+def test_a_task_that_never_ran_counts_by_its_current_status(tmp_path: Path) -> None:
     """A skipped task is done without an attempt; one that left the plan counts no more."""
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "-"), ("C", "-")], outcome=exits(1))
     assert engine.run().exit_code == 1

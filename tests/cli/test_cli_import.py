@@ -33,7 +33,7 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_import_tells_what_it_means_and_changes_nothing(tmp_path: Path, spec: Path) -> None:
+def test_an_import_shows_what_it_understood_and_changes_nothing(tmp_path: Path, spec: Path) -> None:
     """Counts, then each note with its place, then what can be typed next."""
     done = nova("import", ".kiro/specs/search", cwd=tmp_path)
     assert done.returncode == 0
@@ -121,7 +121,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "said", "code"), BAD, ids=[" ".join(case[0]) for case in BAD])
-def test_what_is_no_plan_is_refused_in_a_line(tmp_path: Path, arguments: tuple[str, ...], said: str, code: int) -> None:
+def test_input_that_is_not_a_plan_is_rejected_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], said: str, code: int
+) -> None:
     """With a hint, and the exit code of its kind."""
     (tmp_path / "notes.md").write_text("# Notes\n\nNothing to do.\n")
     (tmp_path / "bad.json").write_text("{" * 100_000)

@@ -96,7 +96,7 @@ def test_status_of_a_run(project: Project) -> None:
     assert any(line.split() == ["Two", "1/2", "done,", "1", "blocked"] for line in lines)
 
 
-def test_status_tells_who_waits_for_a_person_apart(project: Project) -> None:
+def test_status_lists_tasks_that_need_approval_separately(project: Project) -> None:
     """A task that needs approval is not running: over all, and in its branch and group."""
     running = TaskState(status=TaskStatus.IN_PROGRESS)
     tasks = {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"), "G2": running}
@@ -419,7 +419,7 @@ def test_what_to_do_about_a_dependency_that_is_not_in_the_plan(tmp_path: Path) -
     assert "the plan has no gone, then nova run" in shown
 
 
-def test_why_a_paused_run_does_not_go_on() -> None:
+def test_why_a_paused_run_does_not_continue() -> None:
     """A ready task in a paused run waits for `nova resume`."""
     state = msgspec.structs.replace(state_of(), run=RunState(paused=True))
     planned = parse_text(PLAN, "CASCADE.md").tasks["F1"]

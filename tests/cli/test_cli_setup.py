@@ -51,7 +51,7 @@ def test_settings_in_the_template_are_all_known(tmp_path: Path) -> None:
     assert rows["limits.groups"]["value"] == {"First steps": 1}
 
 
-def test_config_tells_where_a_value_is_from(tmp_path: Path) -> None:
+def test_config_shows_where_a_value_is_from(tmp_path: Path) -> None:
     """Each setting is shown with its value and its origin: default, file and line, or variable."""
     (tmp_path / "nova.yaml").write_text("retries: 2\n")
     lines = nova("config", cwd=tmp_path, env={"NOVA_JOBS": "8"}).stdout.splitlines()
@@ -73,7 +73,7 @@ def test_config_with_a_mistake(tmp_path: Path) -> None:
 BAD = "# P\n\n| Task ID | Task Name | Depends On |\n| --- | --- | --- |\n| F1 | a | F9 |\n| F1 | b | - |\n"
 
 
-def test_check_tells_every_problem(tmp_path: Path) -> None:
+def test_check_reports_every_problem(tmp_path: Path) -> None:
     """All problems of a plan are told at once, each with its line."""
     (tmp_path / "CASCADE.md").write_text(BAD)
     done = nova("check", cwd=tmp_path)
@@ -98,7 +98,7 @@ GOOD = BAD.replace("F9", "-").replace("F1 | b", "F2 | b")
 UNKNOWN = "milestones:\n  - id: m\n    trigger: {type: task_complete, target: F9}\n"
 
 
-def test_check_tells_what_a_run_would_refuse(tmp_path: Path) -> None:
+def test_check_reports_what_a_run_would_reject(tmp_path: Path) -> None:
     """Settings and milestones that cannot be used are told with their lines, and what is in the plan all the same."""
     (tmp_path / "CASCADE.md").write_text(GOOD)
     (tmp_path / "nova.yaml").write_text("budget: 1\njobs: many\ncolour: red\n")
@@ -112,7 +112,7 @@ def test_check_tells_what_a_run_would_refuse(tmp_path: Path) -> None:
     assert {p["path"] for p in found["problems"]} == {"nova.yaml", "milestones.yaml"}
 
 
-def test_check_tells_problems_of_plan_and_settings_at_once(tmp_path: Path) -> None:
+def test_check_reports_problems_of_plan_and_settings_at_once(tmp_path: Path) -> None:
     """A plan that is wrong does not hide settings that are."""
     (tmp_path / "CASCADE.md").write_text(BAD)
     (tmp_path / "nova.yaml").write_text("jobs: many\n")
@@ -121,7 +121,7 @@ def test_check_tells_problems_of_plan_and_settings_at_once(tmp_path: Path) -> No
     assert all(place in done.stderr for place in ("CASCADE.md:5: ", "nova.yaml:1: "))
 
 
-def test_check_warns_of_tasks_that_nobody_does(tmp_path: Path) -> None:
+def test_check_warns_of_tasks_without_a_command_or_agent(tmp_path: Path) -> None:
     """A plan without a command or an agent is valid; that a run would end with 8 is told in the words of that run."""
     (tmp_path / "CASCADE.md").write_text(GOOD)
     done, run = (nova(*arguments, cwd=tmp_path) for arguments in (["check"], ["run"]))

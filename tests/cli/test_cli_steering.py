@@ -93,7 +93,7 @@ def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[.
     assert (tmp_path / "count").read_text() == "x\n"
 
 
-def test_a_second_engine_is_refused(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_a_second_engine_is_rejected(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
     """While one engine runs another is refused, and the first is named."""
     process = started("run", cwd=write_plan(tmp_path, SLEEPER))
     wait_until(lambda: begun(tmp_path))
@@ -145,7 +145,7 @@ def test_steering_without_an_engine(tmp_path: Path) -> None:
         (["retry", "F3"], "F3 is blocked by F2"),
     ],
 )
-def test_commands_that_are_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_commands_that_are_rejected(tmp_path: Path, arguments: list[str], said: str) -> None:
     """A command that cannot be carried out says why, with exit code 2, and changes nothing."""
     nova("run", cwd=write_plan(tmp_path, MIXED))
     before = state_in(tmp_path).tasks

@@ -376,7 +376,7 @@ def step(states: dict[str, TaskState], name: str = "Demo", log: str = "", **chan
     return github.step_summary(found, result(**changes), lambda _: [log] if log else [])
 
 
-def test_step_summary_tells_what_matters() -> None:
+def test_step_summary_shows_what_matters() -> None:
     """What became of the tasks, time, tokens and cost, each failure with its end, and what it blocks."""
     tasks = {
         "F1": TaskState(status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="exit code 3", attempt=2, elapsed=61),

@@ -69,7 +69,7 @@ def test_workers_of_the_demo_use_this_nova(tmp_path: Path) -> None:
     assert not (tmp_path / "used").exists()
 
 
-def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
     """One line and a hint, exit code 2, and nothing is written; so for a file in the place of the folder."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "CASCADE.md").write_text("my plan\n")
@@ -91,7 +91,7 @@ def test_a_script_of_somebody_else_makes_no_demo(tmp_path: Path) -> None:
         write_demo(tmp_path / "mine")
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     """A link that leads nowhere is an error with a hint, and stays."""
     link = tmp_path / "demo"
     link.symlink_to(tmp_path / "nowhere")

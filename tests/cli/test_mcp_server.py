@@ -82,7 +82,7 @@ def test_each_tool_is_a_message_in_the_inbox(inbox: Path) -> None:
     assert (merged["files"], merged["note"], merged["question"]) == (["a.txt"], "mind the gap", "tabs or spaces?")
 
 
-def test_outside_a_task_it_says_so_and_goes_on(inbox: Path) -> None:
+def test_outside_a_task_it_says_so_and_continues(inbox: Path) -> None:
     """An agent that somebody starts by hand is not stopped by it."""
     env = {k: v for k, v in worker_environment(inbox).items() if not k.startswith("NOVA_")}
     _, answers = asyncio.run(calling(env, ("report", {"step": "x"})))

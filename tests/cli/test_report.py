@@ -87,7 +87,7 @@ def test_tokens_and_criterion(worker: Path) -> None:
         (["--input-tokens", "x\x1b[2J"], "not a whole number"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
+def test_mistakes_are_reported_in_one_line(
     worker: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     """A mistake exits with 2, one line that is safe to print, and sends nothing."""

@@ -94,7 +94,7 @@ def test_the_cap_holds_after_a_resume(tmp_path: Path) -> None:
     assert result.cost_usd == pytest.approx(4.0)
 
 
-def test_agents_at_work_are_ended_when_the_budget_is_used_up(tmp_path: Path) -> None:
+def test_running_agents_are_stopped_when_the_budget_is_used_up(tmp_path: Path) -> None:
     """A cap that is reached by what runs is not passed by minutes of more work; the session can be gone on with."""
     executor = FakeExecutor(FakeClock())
     usage = {"input_tokens": 5_000_000, "output_tokens": 1}
@@ -116,7 +116,7 @@ def test_agents_at_work_are_ended_when_the_budget_is_used_up(tmp_path: Path) -> 
     assert "spent" in (state.error or "")
 
 
-def test_a_share_is_told_to_who_takes_one(tmp_path: Path) -> None:
+def test_an_agent_with_a_cost_option_gets_its_share(tmp_path: Path) -> None:
     """claude stops by itself: it is told the task's cap, else what is left of the budget."""
     program = tmp_path / "claude"
     program.write_text("#!/bin/sh\n")
@@ -134,7 +134,7 @@ def told(job: Job) -> float:
     return float(job.argv[job.argv.index("--max-budget-usd") + 1])
 
 
-def test_shares_come_to_no_more_than_the_budget(tmp_path: Path) -> None:
+def test_shares_never_exceed_the_budget(tmp_path: Path) -> None:
     """Three that spend all they are told, at the same time, leave the budget whole."""
     program = tmp_path / "claude"
     program.write_text("#!/bin/sh\n")
@@ -158,7 +158,7 @@ def test_shares_come_to_no_more_than_the_budget(tmp_path: Path) -> None:
     assert result.cost_usd <= 1.0001
 
 
-def test_the_last_task_may_have_all_that_is_left(tmp_path: Path) -> None:
+def test_the_last_task_may_have_the_remaining_budget(tmp_path: Path) -> None:
     """Workers that are free, but have nothing to do, keep no share."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 1.0)

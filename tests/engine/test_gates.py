@@ -84,7 +84,7 @@ def test_a_gate_is_passed_when_all_before_it_is_done(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("asked", [(), ("a.txt",)], ids=["opens", "fails"])
-def test_a_gate_is_told_only_where_it_failed(
+def test_a_gate_is_reported_only_if_it_failed(
     asked: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line of a live run, JUnit and `summary.json` count as many as the result does."""

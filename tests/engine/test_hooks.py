@@ -207,7 +207,7 @@ def test_a_hook_does_not_hold_up_the_run(tmp_path: Path) -> None:
     assert (tmp_path / "said").read_text() == "go\n"
 
 
-def test_a_bad_hook_is_told_while_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_bad_hook_is_reported_while_the_run_continues(tmp_path: Path) -> None:
     """The warning does not wait for the end: here a task ends only because of it."""
     (tmp_path / "CASCADE.md").write_text(
         HEAD + "| A | a | `exit 3` | - |\n| B | b | `until test -e go; do sleep 0.05; done` | - |\n"
@@ -355,7 +355,7 @@ def test_a_hook_does_not_outlive_its_time_when_the_engine_is_killed(tmp_path: Pa
     assert "--- ended: too long" in (tmp_path / ".nova" / "hooks.log").read_text()
 
 
-def test_a_run_that_is_handed_over_goes_on(tmp_path: Path) -> None:
+def test_a_run_that_is_handed_over_continues(tmp_path: Path) -> None:
     """Leaving a run to another engine is no end, and the other one's beginning no start."""
     lines = {"started": ("echo started >> said",), "finished": ("echo finished >> said",)}
     engine, _ = hooked(tmp_path, **lines)
@@ -368,7 +368,7 @@ def test_a_run_that_is_handed_over_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("leave", [Orchestrator.stop, Orchestrator.detach])
-def test_who_leaves_does_not_wait_for_hooks(tmp_path: Path, leave: Callable[[Orchestrator], None]) -> None:
+def test_leaving_does_not_wait_for_hooks(tmp_path: Path, leave: Callable[[Orchestrator], None]) -> None:
     """Whoever stops or leaves the run while the engine waits for a hook has it ended at once."""
     engine, warnings = hooked(tmp_path, failed=("touch begun; sleep 987",), timeout=900.0)
     source = LiveSource(lambda: engine)

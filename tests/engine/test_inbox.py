@@ -94,7 +94,7 @@ def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_a_folder_in_the_inbox_is_told_once(tmp_path: Path) -> None:
+def test_a_folder_in_the_inbox_is_reported_once(tmp_path: Path) -> None:
     """What cannot be removed is moved out of the way, and no descriptor stays open."""
     engine, _executor = make_engine(tmp_path, ONE, outcome=lambda job: None)
     events: list[Event] = []

@@ -51,7 +51,7 @@ def ended(events: list[Event]) -> list[str | None]:
     return [event.task for event in events if event.kind in (EventKind.TASK_COMPLETED, EventKind.TASK_FAILED)]
 
 
-def test_the_rest_of_a_long_log_is_read_while_the_run_goes_on(tmp_path: Path) -> None:
+def test_the_rest_of_a_long_log_is_read_while_the_run_continues(tmp_path: Path) -> None:
     """An agent that printed forty megabytes before its end is judged by all of it; others do not wait for that."""
     engine, _, events = engine_for(tmp_path, {"A": [NOISE] * 400 + [json.dumps(DONE)]})
     assert engine.run().exit_code == 0

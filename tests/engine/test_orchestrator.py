@@ -177,7 +177,7 @@ def test_skip_counts_as_done_for_dependents(tmp_path: Path) -> None:
     assert state_of(tmp_path)["A"]["skipped"] is True
 
 
-def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_stopped_run_continues_where_it_was(tmp_path: Path) -> None:
     """`stop` ends what runs; it is pending again, not failed, and the next run finishes."""
     held = FakeExecutor(FakeClock(), lambda job: None if job.key == "B@1" else ok(job))
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "-"), ("C", "A")], executor=held)
@@ -229,7 +229,7 @@ def test_an_outside_writer_is_heard(tmp_path: Path) -> None:
     assert started(executor) == ["B", "C", "D"]
 
 
-def test_a_second_engine_is_refused(tmp_path: Path) -> None:
+def test_a_second_engine_is_rejected(tmp_path: Path) -> None:
     """While one engine holds the run another cannot be made, and the error names the holder's pid."""
     engine, _ = make_engine(tmp_path, DIAMOND)
     with pytest.raises(RunLockedError, match="pid"):
@@ -276,14 +276,14 @@ def test_a_selection_limits_the_run(tmp_path: Path, selection: Selection, expect
     assert code == (0 if expected else 4)
 
 
-def test_an_unknown_name_in_a_selection_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_name_in_a_selection_is_rejected(tmp_path: Path) -> None:
     """A misspelt id says what was probably meant."""
     with pytest.raises(UsageError) as caught:
         make_engine(tmp_path, [("Alpha", "-")], selection=Selection(only=("Alhpa",)))
     assert "Alpha" in caught.value.hint
 
 
-def test_a_changed_plan_is_told_apart(tmp_path: Path) -> None:
+def test_a_changed_plan_is_compared_with_the_state(tmp_path: Path) -> None:
     """Added tasks run, removed ones go, finished edited ones stay unless asked, failed edited ones run again."""
 
     def outcome(job: Job) -> Ended:
@@ -344,7 +344,7 @@ def test_fresh_puts_the_old_run_aside(tmp_path: Path) -> None:
     assert list((tmp_path / ".nova" / "old").glob("*/cascade_state.json"))
 
 
-def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+def test_another_plan_in_the_same_folder_is_rejected(tmp_path: Path) -> None:
     """A run of a plan that shares no task is not overwritten by accident."""
     make_engine(tmp_path, DIAMOND)[0].run()
     other = tmp_path / "OTHER.md"
@@ -380,7 +380,7 @@ def test_budget_stops_dispatch(tmp_path: Path) -> None:
     assert len(executor.jobs) == 1
 
 
-def test_pause_before_a_run_is_exit_code_4_and_resume_goes_on(tmp_path: Path) -> None:
+def test_pause_before_a_run_is_exit_code_4_and_resume_continues(tmp_path: Path) -> None:
     """A paused run starts nothing; `resume` lets the next one finish."""
     engine, _ = make_engine(tmp_path, DIAMOND)
     assert engine.apply(Command(CommandKind.PAUSE)).ok

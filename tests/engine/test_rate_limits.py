@@ -169,7 +169,9 @@ def test_bad_credentials_stop_the_provider(tmp_path: Path, build: Callable[..., 
 
 
 @pytest.mark.parametrize("status", [401, 429])
-def test_a_task_with_two_agents_goes_on_with_the_other(status: int, tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_task_with_two_agents_continues_with_the_other(
+    status: int, tmp_path: Path, build: Callable[..., Any]
+) -> None:
     """The fallback is used at once, and again the first when it serves."""
     script = Script(tmp_path, A=[api_error(status, "try again in 1 hour")])
     engine = build(script, {"A": "a, b"})
@@ -191,7 +193,7 @@ def limited(at: float) -> list[Any]:
     return [limit, api_error(429)]
 
 
-def test_a_moment_that_is_past_names_none(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_reset_time_in_the_past_counts_as_none(tmp_path: Path, build: Callable[..., Any]) -> None:
     """A provider whose reset is a minute ago is not started upon every second: the pauses grow as without a moment."""
     script = Script(tmp_path)
     at = script.executor.clock.now() - 60
@@ -203,7 +205,7 @@ def test_a_moment_that_is_past_names_none(tmp_path: Path, build: Callable[..., A
     )
 
 
-def test_a_moment_that_proves_wrong_is_believed_once(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_wrong_reset_time_is_believed_once(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Who says "in 1 s" and refuses again after it is left alone for longer."""
     script = Script(tmp_path, A=[api_error(429, "try again in 1 s")] * 3)
     assert build(script, {"A": "a"}).run().exit_code == 0
@@ -213,7 +215,7 @@ def test_a_moment_that_proves_wrong_is_believed_once(tmp_path: Path, build: Call
     assert third > 80
 
 
-def test_a_later_moment_makes_a_hold_longer(tmp_path: Path) -> None:
+def test_a_later_reset_time_extends_the_limit(tmp_path: Path) -> None:
     """What an attempt under way is told counts, though its provider is held already; a refused key always does."""
     engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(quota_delay=30.0))
     quotas = engine._run.rate_limits
@@ -232,7 +234,7 @@ def test_a_later_moment_makes_a_hold_longer(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_a_refused_key_ends_the_waits_of_others(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_rejected_key_ends_the_waits_of_others(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Nobody waits for hours for a provider whose key turned out to be refused: the run ends."""
     script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")], B=[api_error(401, "invalid key")])
     engine = build(script, {"A": "a", "B": "a"})
@@ -243,7 +245,7 @@ def test_a_refused_key_ends_the_waits_of_others(tmp_path: Path, build: Callable[
     assert (engine.store.tasks["A"].waits_for, engine.store.tasks["A"].retry_at) == ("north", None)
 
 
-def test_a_limit_without_a_moment_is_not_waited_for_for_ever(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_limit_without_a_reset_time_is_not_waited_for_forever(tmp_path: Path, build: Callable[..., Any]) -> None:
     """After twenty refusals in a row a task fails, hours later; who watches sees the patience go."""
     script = Script(tmp_path, A=[api_error(429)] * 99)
     script.executor.least = 5.0
@@ -259,7 +261,7 @@ def test_a_limit_without_a_moment_is_not_waited_for_for_ever(tmp_path: Path, bui
     assert "A is given up: refused 20 times in a row" in messages
 
 
-def test_a_limit_that_names_its_moment_uses_up_no_patience(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_limit_with_a_reset_time_uses_no_patience(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Twenty-two limits in a row, each with its moment, are waited for."""
     script = Script(tmp_path, A=[api_error(429, "try again in 40 minutes")] * 22)
     script.executor.least = 5.0
@@ -268,7 +270,7 @@ def test_a_limit_that_names_its_moment_uses_up_no_patience(tmp_path: Path, build
     assert engine.store.tasks["A"].refusals == 0
 
 
-def test_who_is_served_has_all_patience_again(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_served_request_restores_all_patience(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Refusals count in a row: an attempt that came to an end of its own, even a bad one, is served."""
     failed = {**api_error(400, "bad request"), "api_error_status": 400}
     lines = [*[api_error(429)] * 15, failed, *[api_error(429)] * 15]
@@ -321,7 +323,7 @@ def test_a_run_does_not_wait_for_what_it_is_not_about(tmp_path: Path, build: Cal
 
 
 @pytest.mark.parametrize("holds", [{}, {"north": {"until": "soon", "reason": "x", "tries": 1}}])
-def test_a_moment_nobody_can_read_is_now(holds: dict[str, Any], tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_an_unreadable_time_is_now(holds: dict[str, Any], tmp_path: Path, build: Callable[..., Any]) -> None:
     """Another program wrote the moments in its own words: the task runs."""
     script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
     build(script, {"A": "a"}).run(max_iterations=6)
@@ -336,7 +338,7 @@ def test_a_moment_nobody_can_read_is_now(holds: dict[str, Any], tmp_path: Path, 
     assert script.executor.clock.now() - start < 60
 
 
-def test_a_refused_key_leaves_the_other_agent_to_wait_for(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_after_a_rejected_key_the_task_waits_for_the_other_agent(tmp_path: Path, build: Callable[..., Any]) -> None:
     """The second agent serves later, so the task waits for it, though the key of the first is refused."""
     script = Script(tmp_path, A=[api_error(429, "try again in 1 hour"), api_error(401, "invalid key")])
     engine = build(script, {"A": "b, a"})
@@ -364,7 +366,7 @@ def claude_in(folder: Path) -> dict[str, AgentConfig]:
     return {"a": AgentConfig(use="claude", env={"PATH": str(folder)})}
 
 
-def test_a_command_that_cannot_resume_begins_anew(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_command_that_cannot_resume_starts_again(tmp_path: Path, build: Callable[..., Any]) -> None:
     """A command of one's own gets the whole prompt again after a limit, and all its tokens and dollars count."""
     end = {"type": "result", "subtype": "success", "is_error": False, "result": "done", "total_cost_usd": 0.5,
            "modelUsage": {"m": {"inputTokens": 1000, "outputTokens": 500, "costUSD": 0.5}}}  # fmt: skip
@@ -378,7 +380,7 @@ def test_a_command_that_cannot_resume_begins_anew(tmp_path: Path, build: Callabl
     assert (state.token_usage.input_tokens, state.token_usage.output_tokens, state.cost_usd) == (2000, 1000, 1.0)
 
 
-def test_an_agent_that_was_cut_off_goes_on_with_its_session(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_an_agent_that_was_cut_off_resumes_its_session(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Work that was paid for is not done again: the session is resumed, its tokens count once."""
     used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
     cut = {**api_error(429), "model_usage_since_last_result": used}
@@ -393,7 +395,7 @@ def test_an_agent_that_was_cut_off_goes_on_with_its_session(tmp_path: Path, buil
     assert (state.token_usage.input_tokens, state.cost_usd, state.estimated) == (110, 1.5, False)
 
 
-def test_a_session_that_is_gone_is_begun_anew(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_a_session_that_is_gone_is_started_again(tmp_path: Path, build: Callable[..., Any]) -> None:
     """What cannot be resumed costs no retry."""
     used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
     cut = {**api_error(429), "model_usage_since_last_result": used}
@@ -416,7 +418,7 @@ def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any
     assert script.starts("C")[0] - script.starts("A")[0] > 9 * 3600
 
 
-def test_the_wait_is_told_where_people_look(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_the_wait_is_shown_in_the_status(tmp_path: Path, build: Callable[..., Any]) -> None:
     """`nova status` counts down, and says what can be done."""
     from nova_core.cli.status import screen
 

@@ -104,7 +104,7 @@ def test_a_task_that_is_taken_out_does_not_run(tmp_path: Path) -> None:
     assert run.status("B") is None
 
 
-def test_a_running_task_keeps_its_words(tmp_path: Path) -> None:
+def test_a_running_task_keeps_its_text(tmp_path: Path) -> None:
     """The new ones are for the next attempt; when its row is gone it goes on to its end, and is forgotten then."""
     run = Run(tmp_path, [("A", "-"), ("B", "-"), ("C", "A, B")])
     text = (tmp_path / "CASCADE.md").read_text().replace("does it", "does more")
@@ -164,7 +164,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("edit", "said"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_a_bad_edit_is_refused_with_its_line(tmp_path: Path, edit: Rows | str, said: str) -> None:
+def test_a_bad_edit_is_rejected_with_its_line(tmp_path: Path, edit: Rows | str, said: str) -> None:
     """The run goes on with the plan as it was, and takes the next good one."""
     run = Run(tmp_path, [("A", "-"), ("B", "A")])
     run.edit(edit)
@@ -179,7 +179,7 @@ def test_a_bad_edit_is_refused_with_its_line(tmp_path: Path, edit: Rows | str, s
     assert run.started == ["A", "B", "C"]
 
 
-def test_milestones_that_do_not_fit_the_new_plan_are_told(tmp_path: Path) -> None:
+def test_milestones_that_do_not_fit_the_new_plan_are_reported(tmp_path: Path) -> None:
     """The old ones stay."""
     text = "milestones: [{id: m, name: M, trigger: {type: all_tasks_completed, tasks: [B]}, message: done}]\n"
     (tmp_path / "milestones.yaml").write_text(text)
@@ -274,7 +274,7 @@ def test_no_edit_runs_anything_twice_or_against_its_order(
     assert run.engine.board.running == set()
 
 
-def test_a_plan_is_read_when_it_has_come_to_rest(tmp_path: Path) -> None:
+def test_a_plan_is_read_when_it_has_stopped_changing(tmp_path: Path) -> None:
     """A file that grows from look to look is not read; one that is gone is no new plan."""
     path = tmp_path / "plan.md"
     path.write_text("1")
@@ -317,7 +317,7 @@ def adopting(folder: Path, *reports: Ended | Started) -> Run:
     return run
 
 
-def test_a_task_that_is_taken_over_is_judged_by_the_words_it_was_started_with(tmp_path: Path) -> None:
+def test_an_adopted_task_is_judged_by_the_text_it_was_started_with(tmp_path: Path) -> None:
     """The plan was edited while no engine ran: its new outputs are for the next attempt."""
     (tmp_path / "old.txt").write_text("x")
     extra = {"Outputs": {"A": "old.txt"}}
@@ -331,7 +331,7 @@ def test_a_task_that_is_taken_over_is_judged_by_the_words_it_was_started_with(tm
     assert run.status("A") is TaskStatus.COMPLETED
 
 
-def test_a_task_whose_row_is_gone_is_taken_over_and_ends(tmp_path: Path) -> None:
+def test_a_task_whose_row_is_gone_is_adopted_and_ends(tmp_path: Path) -> None:
     """It is neither killed nor run twice, should its row come back; then it is done."""
     rows = [("A", "-"), ("B", "-")]
     first = Run(tmp_path, rows, workers=1)

@@ -130,7 +130,7 @@ def test_an_edited_task_that_ran_again_is_not_edited_any_more(tmp_path: Path) ->
     assert not executor.jobs
 
 
-def test_a_stamp_nobody_can_read_does_not_stop_a_resume(tmp_path: Path) -> None:
+def test_an_unreadable_time_does_not_stop_a_resume(tmp_path: Path) -> None:
     """Another program wrote `started_at` in its own words: the worker is taken over all the same."""
     engine, _ = make_engine(tmp_path, ONE, outcome=lambda job: None)
     engine.start_worker("A")
@@ -174,7 +174,7 @@ def test_whatever_is_in_the_state_file_it_is_kept_and_rebuilt(tmp_path: Path, te
     assert kept.read_text() == text
 
 
-def test_a_state_from_a_newer_nova_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_state_from_a_newer_nova_is_rejected_and_unchanged(tmp_path: Path) -> None:
     """Also when there are events to rebuild it from."""
     make_engine(tmp_path, PAIR)[0].run()
     path = tmp_path / "cascade_state.json"

@@ -296,7 +296,7 @@ def test_a_fresh_run_starts_without_files(tmp_path: Path) -> None:
     assert (tmp_path / "workspace" / "outputs" / "a" / "kept.txt").exists()
 
 
-def test_files_of_another_orchestrator_are_put_aside_and_told(tmp_path: Path) -> None:
+def test_files_of_another_orchestrator_are_put_aside_and_reported(tmp_path: Path) -> None:
     """Nova never takes its word for anything, and destroys nothing."""
     task_file(tmp_path, "a")
     (tmp_path / "workspace" / "status").mkdir(parents=True)
@@ -425,7 +425,7 @@ def test_times_are_those_that_jq_reads() -> None:
     assert (ours["started_at"], theirs["started_at"]) == ("2026-01-02T03:04:05Z", "yesterday")
 
 
-def test_the_scripts_of_the_protocol_go_on_working(tmp_path: Path) -> None:
+def test_the_scripts_of_the_protocol_still_work(tmp_path: Path) -> None:
     """Counting with find and grep, as its dashboard does."""
     for name in ("01-p/a", "01-p/b", "02-q/c"):
         task_file(tmp_path, name)

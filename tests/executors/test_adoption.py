@@ -102,7 +102,7 @@ def test_a_pattern_stays_the_attempts_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("parser", ["/(/", "no such", "/", ""])
-def test_a_parser_nobody_knows_stops_no_engine(parser: str, tmp_path: Path) -> None:
+def test_an_unknown_parser_stops_no_engine(parser: str, tmp_path: Path) -> None:
     """Another program wrote its own words into the state: the exit code decides."""
     executor = begin(tmp_path, agents={"A": "mine"}, config=Config(agents={"mine": agent(parser="codex")}))
     path = tmp_path / "cascade_state.json"
@@ -155,7 +155,7 @@ def claude(folder: Path) -> dict[str, AgentConfig]:
     return {"a": AgentConfig(use="claude", env={"PATH": str(folder)})}
 
 
-def test_a_session_that_is_gone_is_begun_anew_after_a_kill(tmp_path: Path) -> None:
+def test_a_session_that_is_gone_is_started_again_after_a_kill(tmp_path: Path) -> None:
     """That an attempt goes on with a session is known to the next engine: what is gone costs no retry there either."""
     config = Config(agents=claude(tmp_path), quota_delay=1.0)
     used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}

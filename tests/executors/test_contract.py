@@ -54,7 +54,7 @@ OUTCOMES: list[tuple[str, dict[str, Any], EndReason, int | None, int | None, str
 
 
 @pytest.mark.parametrize(("key", "fields", "reason", "code", "number", "text"), OUTCOMES, ids=[o[0] for o in OUTCOMES])
-def test_the_end_tells_exactly_what_happened(
+def test_the_reported_end_is_exact(
     lab: Lab,
     own: bool,
     key: str,
@@ -273,7 +273,7 @@ def test_five_hundred_jobs_at_once_are_all_reported(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("key", ["", 'a"b', "a\\b", "a\nb", "é", "x" * 129])
-def test_a_key_that_could_upset_the_journal_is_refused(lab: Lab, key: str) -> None:
+def test_a_key_that_could_corrupt_the_journal_is_rejected(lab: Lab, key: str) -> None:
     """Keys are plain and short."""
     with pytest.raises(ValueError, match="key"):
         lab.executor.submit(Job(key=key, argv=("true",)))

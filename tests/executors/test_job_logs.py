@@ -95,7 +95,7 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize(("name", "prepare", "words"), ATTACKS, ids=[f"{at}:{a[0]}" for at, a in enumerate(ATTACKS)])
-def test_a_log_that_is_no_plain_file_is_refused(lab: Lab, own: bool, name: str, prepare: Any, words: str) -> None:
+def test_a_log_that_is_not_a_regular_file_is_rejected(lab: Lab, own: bool, name: str, prepare: Any, words: str) -> None:
     """Nothing is written through links, nothing blocks, nothing leaves the log folder."""
     victim = lab.home / "victim"
     victim.write_text("authorized\n")
@@ -119,7 +119,7 @@ def test_a_log_folder_swapped_for_a_link_is_not_followed(lab: Lab) -> None:
     assert list((lab.home / "evil").iterdir()) == []
 
 
-def test_a_log_folder_that_is_a_link_is_refused(lab: Lab, own: bool) -> None:
+def test_a_log_folder_that_is_a_link_is_rejected(lab: Lab, own: bool) -> None:
     """The user gets a message, nothing is started."""
     (lab.home / "logs").rename(lab.home / "real")
     (lab.home / "logs").symlink_to(lab.home / "real")

@@ -62,7 +62,7 @@ def test_nothing_of_the_tree_is_left_in_twenty_trials(lab: Lab, kind: str, how: 
         trial(lab, kind, how, own=own)
 
 
-def test_a_daemon_of_a_running_job_is_left_alone_when_another_job_ends(lab: Lab) -> None:
+def test_a_daemon_of_a_running_job_survives_the_end_of_another_job(lab: Lab) -> None:
     """A stray belongs to the job whose marker it carries, and ends with that job only."""
     tag = f"novatag{uuid.uuid4().hex}"
     lab.submit("first", shell=f"(setsid sh -c 'sleep 60; : {tag}' &) ; echo up; sleep 60")

@@ -175,7 +175,7 @@ def test_killing_engine_and_holder_means_lost_and_nothing_left(lab: Lab, own: bo
     assert lab.reopen() == []
 
 
-def test_a_job_that_its_killed_holder_never_began_is_started_in_another(lab: Lab) -> None:
+def test_a_job_that_its_killed_holder_never_started_starts_in_another(lab: Lab) -> None:
     """The journal proves that it never began: nothing is lost, nothing runs twice."""
     lab.run("warm", argv=("true",))
     (holder,) = until(lab.holder_pids)
@@ -187,7 +187,7 @@ def test_a_job_that_its_killed_holder_never_began_is_started_in_another(lab: Lab
     assert lab.reports[-1].key == "F1"
 
 
-def test_a_holder_that_cannot_start_is_told_not_retried_for_ever(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_holder_that_cannot_start_is_reported_not_retried_forever(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it printed last is part of the message."""
     monkeypatch.setattr(link, "_CODE", "raise SystemExit('no such luck')")
     end = lab.run("F1", argv=("true",))
@@ -195,7 +195,7 @@ def test_a_holder_that_cannot_start_is_told_not_retried_for_ever(lab: Lab, monke
     assert "no such luck" in end.detail
 
 
-def test_a_stopped_holder_is_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_holder_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it holds cannot be known, so the engine refuses to go on."""
     engine = lab.engine({"key": "F1", "shell": "echo up; exec sleep 60"})
     lab.says("F1", "up")
@@ -276,7 +276,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", disk], check=True)
 
 
-def test_a_full_disk_refuses_new_jobs_and_keeps_the_ends_of_old_ones(small_disk: Path, own: bool) -> None:
+def test_a_full_disk_rejects_new_jobs_and_keeps_the_ends_of_old_ones(small_disk: Path, own: bool) -> None:
     """What began can always be recorded, for its room was reserved; what cannot be recorded does not begin."""
     home = small_disk.parent
     (small_disk / ".nova").mkdir()

@@ -111,7 +111,7 @@ def test_times_that_are_missing_lose_no_attempt(damage: dict[str, Any]) -> None:
     assert sorted(found.args["task"] for found in trace.slices) == ["F1", "F2"]
 
 
-def test_moments_and_names_are_those_of_the_run(tmp_path: Path) -> None:
+def test_times_and_names_are_those_of_the_run(tmp_path: Path) -> None:
     """Where a history tells of several runs, each has its own milestones and names."""
     events = [
         Event(1, iso(EPOCH), EventKind.RUN_STARTED, None, "", {"id": "old"}),

@@ -120,7 +120,7 @@ def test_a_rotated_log_stays_readable(log: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"short\n", b"another text that is longer than the first\n"])
-def test_a_log_written_anew_is_cut(log: Path, data: bytes) -> None:
+def test_a_rewritten_log_is_cut(log: Path, data: bytes) -> None:
     """The same file with other bytes is told, even if it has grown meanwhile, and counted from its start."""
     log.write_bytes(b"one line\nand another\n")
     index = LogIndex(log)

@@ -88,7 +88,7 @@ def test_check_outputs(tmp_path: Path, arrange: Callable[[Path], None], output: 
     assert (problem or "") in "".join(problems)
 
 
-def test_every_problem_is_told(tmp_path: Path) -> None:
+def test_every_problem_is_reported(tmp_path: Path) -> None:
     """All outputs are looked at, in order."""
     write(tmp_path / "b")
     assert check_outputs(("a", "b", "c"), tmp_path, START) == ["output `a` does not exist", "output `c` does not exist"]

@@ -87,7 +87,7 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Non
     return lambda: launcher_for(tmp_path).prepare([TASK])
 
 
-def test_settings_that_are_a_link_are_left_alone(tmp_path: Path, prepare: Callable[[], None]) -> None:
+def test_settings_that_are_a_link_are_unchanged(tmp_path: Path, prepare: Callable[[], None]) -> None:
     """What it leads to is not copied into the project, and not written."""
     secret = tmp_path / "secret.json"
     secret.write_text('{"apiKey": "SECRET"}')
@@ -98,7 +98,7 @@ def test_settings_that_are_a_link_are_left_alone(tmp_path: Path, prepare: Callab
     assert secret.read_text() == '{"apiKey": "SECRET"}'
 
 
-def test_settings_keep_who_may_read_them(tmp_path: Path, prepare: Callable[[], None]) -> None:
+def test_settings_keep_their_permissions(tmp_path: Path, prepare: Callable[[], None]) -> None:
     """A private file stays private with the server in it."""
     path = tmp_path / ".gemini" / "settings.json"
     path.write_text('{"apiKey": "SECRET"}')
@@ -124,7 +124,7 @@ def test_settings_that_are_no_small_file_are_a_problem_of_the_user(
 @pytest.mark.parametrize(
     "deep", [b"[" * 200_000, b'{"a":' * 900 + b"1" + b"}" * 900, b'{"mcpServers": {"a": "\\ud800"}}']
 )
-def test_settings_nested_without_end_are_left_alone(deep: bytes) -> None:
+def test_settings_nested_too_deeply_are_unchanged(deep: bytes) -> None:
     """They are not what anybody wrote by hand."""
     made = gemini_settings(SERVER, deep)
     assert made is None or json.loads(made)["mcpServers"]["nova"]

@@ -93,7 +93,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "line", "message"), REFUSED.values(), ids=REFUSED)
-def test_refusals_name_the_line(text: str, line: int, message: str) -> None:
+def test_errors_name_the_line(text: str, line: int, message: str) -> None:
     """Everything dangerous or broken is refused with its line, and the message is safe to print."""
     with pytest.raises(InputError, match=message) as caught:
         parse_yaml(text, "x")
@@ -102,7 +102,7 @@ def test_refusals_name_the_line(text: str, line: int, message: str) -> None:
 
 
 @given(st.text(st.sampled_from("ab:-[]{}#&*!|>'\"%@`?,<=\n\t \\xU9"), max_size=60) | st.text(max_size=40))
-def test_any_text_is_accepted_or_refused(text: str) -> None:
+def test_any_text_is_accepted_or_rejected(text: str) -> None:
     """No text makes the reader fail with anything but an `InputError`."""
     try:
         document = parse_yaml(text, "x")

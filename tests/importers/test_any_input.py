@@ -45,7 +45,7 @@ _texts = st.one_of(
 
 @pytest.mark.parametrize("name", READERS)
 @given(text=_texts)
-def test_anything_is_read_or_refused(name: str, text: str) -> None:
+def test_anything_is_read_or_rejected(name: str, text: str) -> None:
     """Wrong types anywhere give a draft whose plan holds together, or an error of the user; nothing else."""
     problems: tuple[Problem, ...] = ()
     draft = Draft("", "", "")

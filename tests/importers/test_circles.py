@@ -66,7 +66,7 @@ def test_a_true_circle_stays_a_mistake() -> None:
         build(Draft("p", "issues.jsonl", "beads", items))
 
 
-def test_a_true_circle_is_told_where_it_is_written() -> None:
+def test_a_true_cycle_is_reported_where_it_is_written() -> None:
     """In a folder of files that is one of them."""
     items = [Item("a", "A", 3, needs=["b"], file="t/a.md"), Item("b", "B", 2, needs=["a"], file="t/b.md")]
     with pytest.raises(InputError, match=r"^t/a\.md:3: cyclic"):
@@ -101,7 +101,7 @@ def reach(needs: dict[str, tuple[str, ...]], key: str) -> set[str]:
 
 @settings(max_examples=100)
 @given(GRAPHS)
-def test_who_is_in_a_circle(needs: dict[str, tuple[str, ...]]) -> None:
+def test_which_tasks_are_in_a_cycle(needs: dict[str, tuple[str, ...]]) -> None:
     """Whoever waits for himself, with all whom he waits for that wait for him, by plain search."""
     found = circles_of(needs)
     assert found.keys() == {key for key in NODES if key in reach(needs, key)}

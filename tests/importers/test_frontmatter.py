@@ -105,7 +105,7 @@ def test_what_is_no_yaml(
         (["a:", "  - &a x", "b: [*a]"], 3, "anchors"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_its_line(lines: list[str], line: int, said: str) -> None:
+def test_what_makes_no_sense_is_rejected_with_its_line(lines: list[str], line: int, said: str) -> None:
     """A field twice, what even line by line is nothing, and bombs are errors with file and line."""
     with pytest.raises(InputError) as raised:
         read(*lines)
@@ -202,7 +202,7 @@ def test_the_quick_way_is_the_same_as_yaml(lines: list[str]) -> None:
 
 
 @given(st.lists(_line, max_size=8))
-def test_anything_is_read_or_refused(lines: list[str]) -> None:
+def test_anything_is_read_or_rejected(lines: list[str]) -> None:
     """Any text gives front matter or an error with its place, and the body is never lost."""
     text = "\n".join(("---", *lines, "---", "Body"))
     try:

@@ -201,7 +201,7 @@ def test_a_parent_in_a_wave_stands_for_its_tasks() -> None:
         ('{"waves": [', NoteKind.GUESSED),
     ],
 )
-def test_waves_with_mistakes_are_told(graph: str, kind: NoteKind) -> None:
+def test_waves_with_mistakes_are_reported(graph: str, kind: NoteKind) -> None:
     """Nothing is passed over in silence, and the plan can still be read."""
     cascade = plan("kiro", f"- [ ] 1. A\n- [ ] 2. B\n```json\n{graph}\n```\n")
     assert notes(cascade, kind)
@@ -245,7 +245,7 @@ def test_an_openspec_change_is_done_in_order() -> None:
     assert len(notes(cascade, NoteKind.GUESSED)) == 2
 
 
-def test_an_archived_change_is_told() -> None:
+def test_an_archived_change_is_reported() -> None:
     """Who names one can read it."""
     cascade = plan("openspec", OPENSPEC, "openspec/changes/archive/2025-add-shop/tasks.md")
     assert "archived" in notes(cascade, NoteKind.GUESSED)[0]

@@ -42,7 +42,7 @@ def test_a_folder_with_all_faults_is_read(here: Path) -> None:
     assert sorted(dropped) == ["00-TASK-GRAPH.md", "PROTOCOL.md", "README.md", "TEMPLATE-build.md", "notes.md"]
 
 
-def test_what_is_no_yaml_is_read_and_told(here: Path) -> None:
+def test_what_is_not_yaml_is_read_and_reported(here: Path) -> None:
     """A remark behind a quoted path is no part of it; the file and line are named."""
     weather_station(here)
     cascade = plan_of()
@@ -99,7 +99,7 @@ def test_inputs_are_found_from_every_root(here: Path, written: str, found: str) 
     assert cascade.warnings == ()
 
 
-def test_an_input_that_nobody_writes_is_told(here: Path) -> None:
+def test_an_input_that_no_task_writes_is_reported(here: Path) -> None:
     """With its line, and with what the task that it names writes instead."""
     weather_station(here)
     cascade = plan_of()
@@ -122,7 +122,7 @@ def test_a_suggestion_never_names_the_task_itself(here: Path) -> None:
     ]
 
 
-def test_a_hidden_dependency_is_told(here: Path) -> None:
+def test_a_hidden_dependency_is_reported(here: Path) -> None:
     """The task waits for the file; that it does not depend on its writer is said."""
     weather_station(here)
     cascade = plan_of()
@@ -150,7 +150,7 @@ def test_dependencies_are_found_by_their_last_name(here: Path) -> None:
         ("task_id: a\noutputs: " + "[" * 3000 + "\n", ""),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_refused_with_its_place(here: Path, text: str, said: str) -> None:
+def test_what_makes_no_sense_is_rejected_with_its_place(here: Path, text: str, said: str) -> None:
     """All mistakes of all files at once, also a bomb."""
     for name in ("a", "b"):
         path = task_file(here, name)

@@ -148,7 +148,7 @@ def test_a_regular_sentence_is_taken_up(sentence: str, changed: dict[str, str]) 
         "US3 depends on the design review",
     ],
 )  # fmt: skip
-def test_another_sentence_is_told(sentence: str) -> None:
+def test_another_sentence_is_reported(sentence: str) -> None:
     """One that looks like a dependency and is not understood, or is the template's, adds nothing and gets a note."""
     cascade = plan("spec-kit", story(sentence))
     assert edges(cascade) == PLAIN
@@ -341,7 +341,7 @@ def test_ids_that_are_made_survive_ticking() -> None:
     assert [note.kind for note in draft.notes] == [NoteKind.GUESSED]
 
 
-def test_an_id_twice_is_told() -> None:
+def test_a_repeated_id_is_reported() -> None:
     """The second task gets another name."""
     cascade = plan("spec-kit", "- [ ] T001 A\n- [ ] T001 B\n")
     assert list(cascade.tasks) == ["T001", "T001-2"]

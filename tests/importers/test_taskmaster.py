@@ -222,7 +222,7 @@ def test_the_same_id_twice() -> None:
     assert list(build(draft).tasks) == ["1", "1-2", "2"]
 
 
-def test_what_is_left_out_is_told() -> None:
+def test_what_is_left_out_is_reported() -> None:
     """Entries that are no tasks, and subtasks of subtasks, which Taskmaster does not have, cost a note each."""
     deep = {"id": 1, "title": "a", "subtasks": [{"id": 1, "title": "b"}]}
     draft = draft_of({"tasks": ["x", task(1, subtasks=[deep])]})

@@ -84,7 +84,7 @@ def test_a_box_is_found_in_an_edited_file(now: str, expected: str) -> None:
         "",
     ],
 )
-def test_what_is_not_found_is_left_alone(now: str) -> None:
+def test_what_is_not_found_is_unchanged(now: str) -> None:
     """A line that holds another task by now, no box, or two that could be it: nothing changes, and the mark is told."""
     found = ticked(now, "T001", was="- [ ] T001 A\n- [ ] T002 B\n")
     assert found.text == now
@@ -238,7 +238,7 @@ def test_a_failing_disk_leaves_the_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["tasks.md"]
 
 
-def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_text_is_rejected(tmp_path: Path) -> None:
     """Bytes that are not UTF-8 would not survive."""
     path = tmp_path / "tasks.md"
     path.write_bytes(b"- [ ] T001 A\n\xff\n")

@@ -188,7 +188,7 @@ def test_groups_in_plan_order() -> None:
     assert back.branches == {"b": {"g": ("A", "C"), "h": ("B",), "b": ("D",)}}
 
 
-def test_what_is_missing_is_an_error_until_somebody_mends_it() -> None:
+def test_what_is_missing_is_an_error_until_it_is_fixed() -> None:
     """An unresolved word stands where it was, and never becomes a dependency on something else."""
     plan = cascade_of(Task("A-1", "a"), Task("A-2", "b", depends_on=("A-1",), missing=("design doc", "1", "the a|b")))
     text = to_markdown(plan)

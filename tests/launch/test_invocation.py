@@ -75,7 +75,7 @@ def test_options_without_a_value_are_left_out() -> None:
     assert not {"--model", "--max-turns", "--max-budget-usd", "--resume", "--mcp-config"} & set(argv)
 
 
-def test_the_reporting_server_is_told_to_each_in_its_way() -> None:
+def test_each_agent_gets_the_reporting_server_in_its_own_form() -> None:
     """JSON for claude and opencode, TOML for codex, a file for gemini; the token by name only."""
     claude = invoke("claude", AgentConfig(), request(server=SERVER)).argv
     config = json.loads(claude[claude.index("--mcp-config") + 1])["mcpServers"]["nova"]
@@ -106,7 +106,7 @@ def test_gemini_settings_keep_what_is_there(found: bytes | None, kept: dict[str,
 
 
 @pytest.mark.parametrize("found", [b"// note\n{}", b"[]", b'{"mcpServers": 3}'])
-def test_gemini_settings_that_are_not_plain_json_are_left_alone(found: bytes) -> None:
+def test_gemini_settings_that_are_not_plain_json_are_unchanged(found: bytes) -> None:
     """Comments would be lost."""
     assert gemini_settings(SERVER, found) is None
 

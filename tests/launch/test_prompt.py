@@ -21,7 +21,7 @@ FULL = Task(
 )
 
 
-def test_everything_is_told_in_order() -> None:
+def test_the_prompt_has_its_parts_in_order() -> None:
     """Task, description, details, outputs, criteria and how to report come one after the other."""
     prompt = build_prompt(FULL, "Shop")
     words = [
@@ -32,7 +32,7 @@ def test_everything_is_told_in_order() -> None:
     assert places == sorted(places)
 
 
-def test_a_task_of_a_folder_is_told_where_to_read_and_to_write() -> None:
+def test_the_prompt_of_a_folder_task_names_inputs_and_outputs() -> None:
     """Inputs by their place in the project; outputs in its own folder first, those with a place of their own there."""
     task = Task(
         "p/a", "A", inputs=("workspace/outputs/p/b/x.json|x.json",), workspace="workspace/outputs/p/a",
@@ -61,7 +61,7 @@ def test_texts_come_through_unchanged(task: Task, project: str) -> None:
     assert all(text.strip() in prompt for text in (task.name, task.description, task.details, project))
 
 
-def test_what_dependencies_did_is_told() -> None:
+def test_the_prompt_says_what_dependencies_did() -> None:
     """Commit, files and note of each, within a budget of characters: long notes keep head and tail."""
     note = "start " + "x" * 50_000 + " end"
     done = [
@@ -81,7 +81,7 @@ def test_a_template_of_ones_own() -> None:
     assert build_prompt(Task("F1", "N"), "Shop", template=template) == "Task F1 of Shop.\n\n{unknown} {x}\n\nEnd.\n"
 
 
-def test_an_agent_with_tools_is_told_of_them() -> None:
+def test_the_prompt_names_the_reporting_tools() -> None:
     """Whoever has the reporting server hears of its tools, not of a command."""
     prompt = build_prompt(FULL, "Shop", by_tool=True)
     assert "the tool `report` of the server `nova`" in prompt

@@ -272,7 +272,7 @@ def test_criteria_of_a_cell_are_split_outside_of_code() -> None:
         ("`` is empty", None),
     ],
 )
-def test_only_code_that_is_meant_to_run_becomes_a_command(text: str, command: str | None) -> None:
+def test_only_code_that_should_run_becomes_a_command(text: str, command: str | None) -> None:
     """A file name, an identifier or a signature in backticks is never run."""
     task = plan(f"| A | a | x | - |\n\n#### A\n- [ ] {text}\n").tasks["A"]
     assert [(c.text, c.command, c.line) for c in task.criteria] == [(text, command, 8)]
@@ -347,7 +347,7 @@ def test_rows_with_stray_pipes_are_repaired(row: str, expected: tuple[str, str, 
     assert (task.name, task.description, task.depends_on) == expected
 
 
-def test_a_repaired_row_is_told() -> None:
+def test_a_repaired_row_is_reported() -> None:
     """Whoever wrote the pipe learns that it was taken as text."""
     (warning,) = plan("| B | name | one|two | - |").warnings
     assert (warning.line, "5 cells" in warning.message, "\\|" in warning.hint) == (5, True, True)
@@ -360,7 +360,7 @@ def test_rows_after_an_empty_line_still_count() -> None:
     assert [w.line for w in cascade.warnings] == [7, 10]
 
 
-def test_each_unused_column_is_told_once() -> None:
+def test_each_unused_column_is_reported_once() -> None:
     """A column Nova does not use is named once, however many tables have it."""
     table = "| Task ID | Depends On | Owner | Week |\n|---|---|---|---|\n"
     cascade = parse_text(f"# P\n{table}| A | - | me | 1 |\n\n{table}| B | - | me | 1 |", "p")

@@ -214,7 +214,7 @@ def test_two_dependency_columns_count_both() -> None:
         ("| A | a | x | - |\n| B | b | x | D |\n| C | c | x | B |\n| D | d | x | C, A |", "B -> D -> C -> B"),
     ],
 )
-def test_a_cycle_is_told_at_its_first_task(rows: str, cycle: str) -> None:
+def test_a_cycle_is_reported_at_its_first_task(rows: str, cycle: str) -> None:
     """The message shows the loop, the place is the row where it starts."""
     with pytest.raises(ValueError, match=cycle) as raised:
         parse_text(f"{HEAD}{rows}", "p.md")
@@ -223,7 +223,7 @@ def test_a_cycle_is_told_at_its_first_task(rows: str, cycle: str) -> None:
     assert problem.line == 3 + rows.split("\n").index(next(r for r in rows.split("\n") if r[2] == cycle[0]))
 
 
-def test_every_cycle_is_told() -> None:
+def test_every_cycle_is_reported() -> None:
     """Two loops are two problems."""
     rows = "".join(f"| {a} | n | x | {b} |\n" for a, b in ("AB", "BA", "CD", "DC"))
     with pytest.raises(InputError) as raised:
@@ -242,7 +242,7 @@ def test_a_long_cycle_is_cut() -> None:
     assert len(raised.value.message) < 300
 
 
-def test_a_graph_too_large_to_hold_is_refused() -> None:
+def test_a_graph_too_large_to_hold_is_rejected() -> None:
     """A few words can name millions of edges; that is one error, not a machine out of memory."""
     rows = "".join(f"| T{i} | n | x | All above |\n" for i in range(3000))
     with pytest.raises(InputError, match="more than 1,000,000 dependencies") as raised:
@@ -252,7 +252,7 @@ def test_a_graph_too_large_to_hold_is_refused() -> None:
 
 @given(st.lists(st.sampled_from(["F1", "f2", "001", "-", "–", "and", ",", "(", ")", "..", "Phase", "2", "all", "above",
                                  "`", "[", "](", "#", "x", "\\", "<br>", " "]), max_size=12))  # fmt: skip
-def test_any_cell_resolves_or_is_told(parts: list[str]) -> None:
+def test_any_cell_resolves_or_is_reported(parts: list[str]) -> None:
     """Whatever a cell holds, the result is tasks of the plan, or an error at that row."""
     cell = " ".join(parts)
     ids: set[str] = set()

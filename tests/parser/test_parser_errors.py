@@ -95,7 +95,7 @@ def test_empty_backticks_are_warned_of() -> None:
     assert [w.line for w in cascade.warnings] == [3]
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_is_reported_at_once() -> None:
     """Errors come first, then warnings, each in file order; the message is that of the first error."""
     error = error_of("| Task ID | Depends On | Who |\n|---|---|---|\n| A | Z | me |\n| A | - | me |\n| B | B | me |\n")
     assert [(p.line, p.warning) for p in error.problems] == [(3, False), (4, False), (5, False), (1, True)]
@@ -128,7 +128,7 @@ def test_plans_without_tasks(text: str, message: str) -> None:
     assert "|" in error.hint
 
 
-def test_an_open_fence_that_hides_tasks_is_told() -> None:
+def test_an_open_fence_that_hides_tasks_is_reported() -> None:
     """Tasks below a fence that is never closed are not lost without a word."""
     cascade = parse_text(f"{HEAD}| A | a | x | - |\n\n```\n\n{HEAD}| B | b | x | - |", "p")
     assert list(cascade.tasks) == ["A"]
@@ -161,7 +161,7 @@ def test_files_that_are_no_text(tmp_path: Path, content: bytes, message: str, li
     assert raised.value.problems[0].line == line
 
 
-def test_a_folder_and_a_bad_path_are_refused(tmp_path: Path) -> None:
+def test_a_folder_and_a_bad_path_are_rejected(tmp_path: Path) -> None:
     """What cannot be opened as a file is one clear line."""
     with pytest.raises(InputError, match="a folder, not a plan"):
         parse_cascade(tmp_path)
@@ -171,7 +171,7 @@ def test_a_folder_and_a_bad_path_are_refused(tmp_path: Path) -> None:
         parse_cascade(tmp_path / ("x" * 5000))
 
 
-def test_a_plan_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_too_large_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not more than the limit is ever read, whatever the file claims to be."""
     monkeypatch.setattr(source_module, "MAX_BYTES", 1000)
     path = tmp_path / "p.md"

@@ -45,7 +45,7 @@ def notes(cascade: Cascade) -> list[tuple[str, int]]:
         "50%", "complete rewrite", "deferred", "(done)" * 50,
     )],
 )  # fmt: skip
-def test_words_of_state(cell: str, state: State) -> None:
+def test_state_words(cell: str, state: State) -> None:
     """What is surely done or dropped is settled; all else is open, for work done twice is better than none."""
     assert read_state(cell) is state
 
@@ -125,7 +125,7 @@ PHASES = (
         plan(f"{HEAD} | Criteria", "A | Schema | none | `make a`"),
     ],
 )
-def test_a_summary_tells_of_the_same_tasks(summary: str) -> None:
+def test_a_summary_lists_the_same_tasks(summary: str) -> None:
     """A second table that says the same or less is merged with the first."""
     cascade = parse_text(PHASES + summary, "p.md")
     assert [(task.id, task.name, task.line) for task in cascade.tasks.values()] == [

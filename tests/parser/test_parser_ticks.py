@@ -79,7 +79,7 @@ def test_status_over_the_marks_at_a_name() -> None:
     assert settled(cascade) == {}
 
 
-def test_ticks_in_another_column_are_told_once() -> None:
+def test_ticks_in_another_column_are_reported_once() -> None:
     """`Safe? | ✅` says nothing of the work, `Notes | ✅ merged` does: a person has to look."""
     head = "| ID | Task | Depends On | Notes |\n|---|---|---|---|\n"
     text = f"{head}| A | a | - | ✅ merged |\n| B | b | A | ✅ |\n| C | c | B (✅) | - |\n"
@@ -135,7 +135,7 @@ def test_a_section_that_says_that_its_task_is_done(text: str) -> None:
     assert [kind for kind, _ in notes(cascade)] == ["resolved"]
 
 
-def test_a_row_that_says_otherwise_is_to_be_done() -> None:
+def test_a_row_that_says_otherwise_is_open() -> None:
     """The table is what counts, but the contradiction is told."""
     text = "| ID | Task | Depends On | Status |\n|---|---|---|---|\n| A-1 | a | - | todo |\n\n- [x] A-1 a\n"
     cascade = lenient(text)

@@ -59,7 +59,7 @@ def test_what_cannot_be_done_is_not_counted() -> None:
     assert ends(cascade, states=states) == {"e": 1.0}
 
 
-def test_nothing_known_is_nothing_told() -> None:
+def test_nothing_known_gives_no_forecast() -> None:
     """With one figure known the others are taken to be like it."""
     assert ends(plan(a=("", None), b=("", None))) == {}
     assert ends(plan(a=("", 3.0), b=("a", None))) == {"a": 3.0, "b": 6.0}

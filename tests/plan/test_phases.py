@@ -89,7 +89,7 @@ def test_a_gate_changes_no_task(tmp_path: Path) -> None:
     assert all(fingerprint(plain.tasks[i]) == fingerprint(gated.tasks[i]) for i in plain.tasks)
 
 
-def test_a_gate_that_could_never_open_is_refused(tmp_path: Path) -> None:
+def test_a_gate_that_could_never_open_is_rejected(tmp_path: Path) -> None:
     """With the task before it that waits for one behind it; as advice it is fine."""
     task_file(tmp_path, "01-p/a", needs=["02-q/b"])
     task_file(tmp_path, "02-q/b")
@@ -114,7 +114,7 @@ def test_timeouts_limits_and_demands(tmp_path: Path) -> None:
     assert unknown_phases(cascade, config) == ["nova.yaml: the plan has no phase 'q'; it has 01-p"]
 
 
-def test_an_unknown_phase_of_the_settings_is_told_once(tmp_path: Path) -> None:
+def test_an_unknown_phase_in_the_settings_is_reported_once(tmp_path: Path) -> None:
     """With its line, when the run starts."""
     task_file(tmp_path, "01-p/a")
     settings(tmp_path, "command: 'true'\nphases:\n  analysis: {gate: true}\n")
@@ -314,7 +314,7 @@ def test_any_folder_runs_as_its_phases_say(made: dict[str, Any]) -> None:
     assert sum(event.patch.get("blocks", 0) for event in alerts) >= len([i for i in blocked if not tasks[i].gate])
 
 
-def test_a_shut_gate_tells_what_is_missing_and_opens_when_tried_again(tmp_path: Path) -> None:
+def test_a_shut_gate_names_what_is_missing_and_opens_when_tried_again(tmp_path: Path) -> None:
     """Outputs that went away after their task was completed keep the next phase waiting."""
     task_file(tmp_path, "01-p/a", outputs=["out.txt"])
     task_file(tmp_path, "02-q/b", outputs=["out.txt"])

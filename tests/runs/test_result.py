@@ -39,7 +39,7 @@ def test_what_is_left_of_the_critical_path(tasks: dict[str, TaskState], left: fl
     assert snapshot.critical_path_left == pytest.approx(left)
 
 
-def test_the_last_line_tells_who_waits_for_a_person() -> None:
+def test_the_last_line_counts_tasks_that_need_approval() -> None:
     """What waits for approval is neither completed nor blocked, and is not left out."""
     waiting = TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")
     state = State(tasks={"A": DONE, "B": waiting, "C": TaskState(status=TaskStatus.FAILED)})

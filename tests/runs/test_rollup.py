@@ -92,7 +92,7 @@ states = st.builds(
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), states), max_size=20))
-def test_kept_up_to_date_equals_counted_anew(changes: list[tuple[str, TaskState]]) -> None:
+def test_kept_up_to_date_equals_counted_again(changes: list[tuple[str, TaskState]]) -> None:
     """After any changes each node is exactly what its tasks come to."""
     tree, tasks = RollupTree(BRANCHES), dict.fromkeys("abcde", TaskState())
     for task_id, new in changes:

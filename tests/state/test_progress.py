@@ -131,7 +131,7 @@ def test_a_criterion_that_is_none(tracker: ProgressTracker, criterion: int | str
     assert len(known(tracker, "T").events) == 1
 
 
-def test_criteria_outdo_what_was_told(tracker: ProgressTracker) -> None:
+def test_criteria_override_a_reported_percentage(tracker: ProgressTracker) -> None:
     """Who said 60 % and then verifies the first of four criteria is at 25 %: criteria are known, not estimated."""
     tracker.start_task("T", "a", 4)
     tracker.update_progress("T", 60, step="writing")
@@ -173,7 +173,7 @@ def test_iterations_and_errors(tracker: ProgressTracker) -> None:
     assert known(tracker, "T").error is None
 
 
-def test_a_task_that_nobody_started(tracker: ProgressTracker) -> None:
+def test_a_task_that_was_not_started(tracker: ProgressTracker) -> None:
     """Whatever is said of it, nothing happens and nobody is told."""
     heard: list[TaskProgress] = []
     tracker.add_listener(heard.append)
@@ -345,7 +345,7 @@ def test_reopening_finds_everything(tmp_path: Path, kind: Any) -> None:
     again.close()
 
 
-def test_a_change_that_the_disk_refuses_does_not_count(tmp_path: Path) -> None:
+def test_a_change_that_cannot_be_written_does_not_count(tmp_path: Path) -> None:
     """The caller gets an `OSError`, nobody is told, and the task is as it was."""
 
     class Full(Disk):
@@ -420,7 +420,7 @@ def test_an_older_file_is_brought_up(tmp_path: Path, version: int, columns: str)
     again.close()
 
 
-def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+def test_a_newer_file_is_unchanged(tmp_path: Path) -> None:
     """A file from a newer Nova is not opened for writing."""
     path = old_file(tmp_path / "nova.db", 99, _SECOND)
     with pytest.raises(EnvironmentProblem, match="newer Nova"):

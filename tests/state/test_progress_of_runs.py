@@ -192,7 +192,7 @@ def test_a_tracker_follows_a_run_elsewhere(tmp_path: Path) -> None:
     assert known(tracker).status == "complete"
 
 
-def test_telling_and_running_in_one_database(tmp_path: Path) -> None:
+def test_calls_and_a_run_in_one_database(tmp_path: Path) -> None:
     """What a tracker is told of a task that a run executed follows what the run did, also when read again."""
     engine, _ = make_engine(tmp_path, ONE)
     assert engine.run().exit_code == 0

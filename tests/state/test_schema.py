@@ -54,7 +54,7 @@ def test_the_fields_of_an_end_are_those_that_an_attempt_leaves() -> None:
     assert CLEARED.keys() | {"status"} >= OF_THE_END
 
 
-def test_the_words_of_a_run_are_fields_on_both_sides() -> None:
+def test_the_fields_of_a_run_exist_on_both_sides() -> None:
     """What a task's progress takes from a run's events is known to both."""
     row = row_of(Task("A", "A", criteria=(Criterion("it works"),)))
     assert RUN_WORDS.keys() <= FIELDS | row.keys()

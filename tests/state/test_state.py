@@ -101,7 +101,7 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
         (b'{"version":99}', "newer"),
     ],
 )
-def test_bad_files_are_refused_in_one_line(tmp_path: Path, content: bytes, word: str) -> None:
+def test_bad_files_are_rejected_in_one_line(tmp_path: Path, content: bytes, word: str) -> None:
     """A damaged or newer file raises one clear error and stays as it is."""
     path = tmp_path / "cascade_state.json"
     path.write_bytes(content)
@@ -111,7 +111,7 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path, content: bytes, word:
     assert path.read_bytes() == content
 
 
-def test_every_prefix_of_a_state_is_refused_or_whole(manager: StateManager) -> None:
+def test_every_prefix_of_a_state_is_rejected_or_whole(manager: StateManager) -> None:
     """A file cut at any byte is refused, never half read."""
     manager.update_task("F1", status=TaskStatus.PENDING)
     whole = manager.path.read_bytes()

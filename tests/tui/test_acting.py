@@ -46,7 +46,7 @@ def test_keys_that_do_not_fit_or_are_called_off_send_nothing(task: str, keys: tu
     assert source.sent == []
 
 
-def test_who_only_looks_cannot_act() -> None:
+def test_a_view_without_control_cannot_act() -> None:
     """No key sends anything, and none of them is offered."""
     source = demo_source(read_only=True)
     drive(source, "r", "s", "p", "plus", "ctrl+c")

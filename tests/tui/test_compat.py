@@ -32,7 +32,7 @@ def test_a_writer_whose_terminal_is_gone_takes_everything() -> None:
     assert not writer.is_alive()
 
 
-def test_it_starts_anew_only_after_it_was_suspended() -> None:
+def test_it_restarts_only_after_it_was_suspended() -> None:
     """The names are Textual's own."""
     driver = lasting(LinuxDriver)
     assert lasting(LinuxDriver) is driver

@@ -256,7 +256,7 @@ def test_ctrl_c_stops_the_run_and_once_more_kills(tmp_path: Path) -> None:
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_a_stopped_run_goes_on_with_a_key(trial: Path) -> None:
+def test_a_stopped_run_continues_with_a_key(trial: Path) -> None:
     """In the interface that stopped it, and in one that only looked, with an engine in the background."""
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait(r"page \d")
@@ -276,7 +276,7 @@ def test_a_stopped_run_goes_on_with_a_key(trial: Path) -> None:
     assert state_of(trial).tasks["A1"].status is TaskStatus.COMPLETED
 
 
-def test_a_paused_run_goes_on_when_it_is_opened(trial: Path) -> None:
+def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
     """A pause outlives its engine: without the interface that is said, and with it the run goes on."""
     (trial / "go").touch()
     assert subprocess.run(nova("run", "--no-ui"), cwd=trial, env=environment(), check=False).returncode == 1
@@ -304,7 +304,7 @@ def test_a_paused_run_goes_on_when_it_is_opened(trial: Path) -> None:
         ("ok", ("--agent", "nobody"), "nobody", 8),
     ],
 )
-def test_bad_input_is_told_before_the_screen_opens(
+def test_bad_input_is_reported_before_the_screen_opens(
     plan: str | None, arguments: tuple[str, ...], said: str, code: int, tmp_path: Path
 ) -> None:
     """One line and a hint on the normal screen; the alternate one is never entered."""

@@ -32,7 +32,7 @@ def test_the_filter_shows_only_its_kind_and_follows_changes() -> None:
     asyncio.run(run())
 
 
-async def test_a_filter_brings_the_cursor_back_and_is_told_in_the_tree() -> None:
+async def test_a_filter_brings_the_cursor_back_and_is_shown_in_the_tree() -> None:
     """Also through kinds of which there is no task; nothing covers the tree meanwhile."""
     async with opened(demo_source()) as (app, pilot):
         at(app, "P4")
@@ -49,7 +49,7 @@ async def test_a_filter_brings_the_cursor_back_and_is_told_in_the_tree() -> None
         assert "only" not in screen_text(app).splitlines()[1]
 
 
-async def test_who_moves_in_a_filter_stays_there() -> None:
+async def test_a_cursor_moved_in_a_filter_stays_there() -> None:
     """When all tasks are shown again."""
     async with opened(demo_source()) as (app, pilot):
         at(app, "P4")

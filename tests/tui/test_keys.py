@@ -147,7 +147,7 @@ def test_every_screen_can_be_drawn_in_ascii(key: str, tmp_path: Path) -> None:
     assert text.isascii(), {c for c in text if not c.isascii()}
 
 
-def test_who_only_looks_can_take_control(tmp_path: Path) -> None:
+def test_a_view_without_control_can_take_control(tmp_path: Path) -> None:
     """Keys that would act say how; after `C`, which the footer names, they do."""
 
     async def run() -> None:
@@ -170,7 +170,7 @@ def test_who_only_looks_can_take_control(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_p_goes_on_where_nothing_runs(tmp_path: Path) -> None:
+def test_p_continues_a_run_without_an_engine(tmp_path: Path) -> None:
     """Only then: the line at the top, a notice and the footer say so."""
 
     async def run() -> None:
@@ -198,7 +198,7 @@ def test_p_goes_on_where_nothing_runs(tmp_path: Path) -> None:
         (EngineState.GONE, False, False, "FAILED"),
     ],
 )
-def test_the_header_says_how_a_run_stands_that_is_not_at_work(
+def test_the_header_shows_the_state_of_a_run_that_is_not_running(
     engine: EngineState, stopped: bool, left: bool, word: str
 ) -> None:
     """A failed run differs from one that was stopped, and from one without an engine."""
@@ -210,7 +210,7 @@ def test_the_header_says_how_a_run_stands_that_is_not_at_work(
     assert header(model, 120).plain.strip().removeprefix(model.cascade.name).strip().startswith(word)
 
 
-def test_the_header_tells_of_a_pause_also_when_nothing_runs() -> None:
+def test_the_header_shows_a_pause_even_when_nothing_runs() -> None:
     """Else nobody would know why nothing starts."""
     source = demo_source()
     model = demo_model(source)
@@ -218,7 +218,7 @@ def test_the_header_tells_of_a_pause_also_when_nothing_runs() -> None:
     assert "NO ENGINE RUNNING   PAUSED" in header(model, 120).plain
 
 
-def test_only_what_ran_is_told_to_be_over(tmp_path: Path) -> None:
+def test_only_a_run_that_ran_is_reported_as_over(tmp_path: Path) -> None:
     """A finished run that is opened again brings no notice; where nothing could start, that is said."""
 
     async def run() -> None:

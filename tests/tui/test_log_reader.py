@@ -141,7 +141,7 @@ def test_a_resize_keeps_the_line(log: Path) -> None:
     assert (shown(reader)[0], reader.following) == (first, False)
 
 
-def test_a_new_attempt_waits_for_who_reads_the_old_one(log: Path) -> None:
+def test_a_new_attempt_waits_while_the_old_log_is_being_read(log: Path) -> None:
     """A rotated log is followed at once, but not taken from under somebody who has paused."""
     reader = reader_of(log)
     reader.move(-20)
@@ -181,7 +181,7 @@ def test_a_missing_log_appears(log: Path) -> None:
     assert (shown(reader), reader.seen.at(0)) == (["first"], 1000.0)
 
 
-def test_only_lines_that_were_seen_to_come_have_times(log: Path) -> None:
+def test_only_lines_that_were_seen_arriving_have_times(log: Path) -> None:
     """What was there has no time; what replaced a log may be old and has none either."""
     reader = reader_of(log)
     size = log.stat().st_size

@@ -90,7 +90,7 @@ def test_a_long_line_is_cut_and_says_so() -> None:
     assert len(text) < MAX_LINE
 
 
-def test_a_freed_middle_is_told() -> None:
+def test_a_freed_middle_is_reported() -> None:
     """NULs where the log's limit freed its middle are one short sentence."""
     assert plain(line_segments(b"\0" * MAX_LINE, 1_048_576)) == "[1,048,576 empty bytes: cut by the log limit]"
 

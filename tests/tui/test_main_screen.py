@@ -78,7 +78,7 @@ def test_other_sizes_do_not_crash(size: tuple[int, int], tmp_path: Path) -> None
     asyncio.run(run())
 
 
-async def test_the_edges_of_the_tree_tell_how_many_rows_are_beyond(tmp_path: Path) -> None:
+async def test_the_edges_of_the_tree_show_how_many_rows_are_beyond(tmp_path: Path) -> None:
     """Above and below what is in view."""
     async with opened(demo_source(tmp_path), (80, 24)) as (app, pilot):
         tree = app.main.tasks

@@ -54,7 +54,7 @@ def test_the_cursor_stays_on_a_failure() -> None:
     assert placing.wanted(ids, "P1") is None
 
 
-def test_who_has_moved_the_cursor_keeps_it() -> None:
+def test_a_moved_cursor_stays() -> None:
     """However long ago; as does who comes back from another screen."""
     placing, ids, _ = over()
     placing.moved()
@@ -76,7 +76,7 @@ async def test_the_cursor_does_not_move_below_a_question() -> None:
         assert app.main.selected_task == before
 
 
-def test_a_run_that_goes_on_can_end_again() -> None:
+def test_a_run_that_continues_can_end_again() -> None:
     """After a retry the next end leads to what failed then."""
     placing, ids, model = over()
     assert placing.wanted(ids, "P1") == "P4"

@@ -36,7 +36,7 @@ def test_keys_that_cannot_be_read_name_file_and_line(
         NovaApp(demo_source())
 
 
-def test_an_unknown_theme_is_refused() -> None:
+def test_an_unknown_theme_is_rejected() -> None:
     """With the names of some that exist."""
     with pytest.raises(UsageError, match="no theme"):
         NovaApp(demo_source(), Look(theme="mauve"))

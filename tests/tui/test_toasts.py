@@ -12,7 +12,7 @@ from nova_core.state.schema import TaskStatus
 from nova_tui.toasts import WINDOW, Toast, Toaster, of_event
 
 
-def test_many_failures_become_one_toast() -> None:
+def test_many_failures_share_one_toast() -> None:
     """The first two are shown at once, the others together when the moment is over: none goes before it was seen."""
     toaster = Toaster()
     failed = [Toast("Failed", "boom", "error", f"T{n}") for n in range(6)]
@@ -23,7 +23,7 @@ def test_many_failures_become_one_toast() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2])
-def test_each_kind_of_news_has_its_moment(most: int) -> None:
+def test_each_kind_of_news_has_its_own_interval(most: int) -> None:
     """However many come at once, no more are let through in a moment than the screen shows; all of them come."""
     toaster = Toaster()
     kinds = [Toast(title, "text") for title in ("Failed", "Needs you", "Milestone", "Provider", "Complete")]

@@ -138,7 +138,7 @@ def rerun(source: FakeSource) -> FakeSource:
     return again
 
 
-def test_why_offers_no_keys_to_who_only_looks() -> None:
+def test_why_offers_no_keys_without_control() -> None:
     """A view without control says how to get it."""
     _, steps = why.why(demo_model(demo_source(read_only=True)), "P4")
     assert steps == ["view only: C takes control"]
@@ -240,7 +240,7 @@ def test_help_puts_keys_of_one_action_together_and_fits_its_height() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_help_cuts_no_words(width: int) -> None:
+def test_help_cuts_no_text(width: int) -> None:
     """It scrolls instead; what does not work now says when it would."""
     found = help_view.groups([(b, b.key != "x") for b in keyed()])
     text = content_text(help_view.lines(found, width, 3))
@@ -331,7 +331,7 @@ def test_a_group_whose_rest_is_blocked_is_blocked() -> None:
     assert members.shown(members.rollup(model, Place("web", "pages"))) is Shown.WAITING
 
 
-def test_the_header_of_a_paused_run_tells_how_to_go_on() -> None:
+def test_the_header_of_a_paused_run_says_how_to_continue() -> None:
     """Unless one only looks."""
     source = demo_source()
     model = demo_model(source)

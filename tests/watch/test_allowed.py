@@ -65,7 +65,7 @@ def test_a_run_allows_what_its_engine_can_do(engine: EngineState, paused: bool, 
     assert not any(is_allowed(model, action) for action in OF_THE_RUN)
 
 
-def test_a_finished_run_has_nothing_to_go_on_with() -> None:
+def test_a_finished_run_has_nothing_to_continue() -> None:
     """Where every task is done no engine would find anything."""
     source = FakeSource(demo_source().cascade)
     source.tasks = {i: TaskState(status=TaskStatus.COMPLETED) for i in source.cascade.dag.ids}

@@ -29,7 +29,7 @@ STATES = (
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(STATES)), max_size=40))
-def test_steps_come_to_the_same_as_counting_anew(changes: list[tuple[str, TaskState]]) -> None:
+def test_updates_step_by_step_equal_a_full_count(changes: list[tuple[str, TaskState]]) -> None:
     """Counts, words and sums after any changes equal those of a model made from the end."""
     source = FakeSource(demo_source().cascade)
     model = ViewModel(source, NOW)
@@ -65,7 +65,7 @@ def test_a_task_that_is_not_in_the_plan_changes_nothing() -> None:
     assert model.apply(Update(frozenset(["no-such-task"])), NOW).tasks == frozenset()
 
 
-def test_time_stands_still_when_nobody_goes_on() -> None:
+def test_time_stands_still_when_no_engine_runs() -> None:
     """A run that ended with a failure took until its last task ended, however long one looks at it."""
     source = FakeSource(demo_source().cascade)
     source.project_state = ProjectState("Orbit", "CASCADE.md", iso(NOW - 100))
