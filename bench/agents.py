@@ -1,7 +1,7 @@
-"""What reading agents costs the engine: eight workers, each printing a thousand stream lines a second.
+"""What reading agents' output costs the engine: eight workers, each printing a thousand stream lines a second.
 
-The lines are those a real agent printed. Prints the share of one core that the engine took, beside that of an engine
-with eight workers that print nothing, and the time per line of each format, read alone.
+The lines were printed by real agents. Prints the share of one core that the engine used, next to that of an engine with
+eight workers that print nothing, and the time per line of each format, read alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Races Nova against ninja, make and doit on the same graphs, and prints ratios of medians.
 
-Ratios above 1 mean that Nova takes more. The tools take turns, in another order each round, so that a busy machine
-disturbs them alike; still, trust no single run. Nova also keeps a log for each task, a state file and a history, all
-synced to disk; `--logged` makes the others at least write the logs.
+Ratios above 1 mean that Nova takes longer or needs more. The tools take turns, in a different order each round, so that
+a busy machine disturbs all of them equally; still, do not trust a single run. Nova also keeps a log for each task, a
+state file and a history, all synced to disk; `--logged` makes the others at least write the logs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ LIMIT = 1800.0  # seconds for one run
 
 
 class Run(NamedTuple):
-    """One measured process: wall seconds, and the peak resident memory (bytes) of it and what it waited for."""
+    """One measured process: wall seconds, and the peak resident memory (bytes) of the process and its children."""
 
     seconds: float
     memory: int
 
 
 class Racer(NamedTuple):
-    """A tool: how it is started, and how a folder is made ready for it."""
+    """A tool: how to start it, and how to prepare a folder for it."""
 
     name: str
     command: Sequence[str]
@@ -44,7 +44,7 @@ class Racer(NamedTuple):
 
 
 def nova() -> list[str]:
-    """The command `nova`, or this checkout of it."""
+    """The command `nova` of this checkout, or the installed one."""
     found = shutil.which("nova")
     return [found] if found else [sys.executable, "-m", "nova_core"]
 
@@ -55,13 +55,13 @@ def doit() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """As it is, with this checkout on the path, and nothing that make told its children."""
+    """The current environment with this checkout on the path, without the variables that make sets for its children."""
     kept = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 def measure(command: Sequence[str], folder: Path, extra: dict[str, str] | None = None) -> Run:
-    """Run a command to its end; leaves the program if it fails, for then there is nothing to compare."""
+    """Run a command to its end; exit if it fails, because there is nothing to compare."""
     with open(folder / "output", "wb") as output:
         start = time.perf_counter()
         process = subprocess.Popen(
@@ -82,7 +82,7 @@ def measure(command: Sequence[str], folder: Path, extra: dict[str, str] | None =
 
 
 def race(racers: Sequence[Racer], rounds: int) -> dict[str, list[Run]]:
-    """Every racer once a round, each time in a fresh folder."""
+    """Run every racer once per round, each time in a fresh folder."""
     runs: dict[str, list[Run]] = {racer.name: [] for racer in racers}
     for number in range(rounds):
         shift = number % len(racers)
@@ -100,7 +100,7 @@ def seconds(runs: Iterable[Run]) -> float:
 
 
 def entrants(graph: Graph, jobs: int, *, logged: bool, names: Iterable[str] = ()) -> list[Racer]:
-    """Nova and those of the others that are installed."""
+    """Nova and those of the other tools that are installed."""
 
     def prepare(write: Callable[..., None]) -> Callable[[Path], None]:
         def into(folder: Path) -> None:
@@ -120,7 +120,7 @@ def entrants(graph: Graph, jobs: int, *, logged: bool, names: Iterable[str] = ()
 
 
 def race_tasks(sizes: Sequence[int], rounds: int, logged: bool) -> None:
-    """Tasks that do nothing: the cost of starting, watching and remembering."""
+    """Tasks that do nothing: the cost of starting, watching and recording."""
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     print(
         f"\nTasks that do nothing: ms a task, ratio of medians of {rounds}, peak memory (below {floor:.0f} MB unseen)"
@@ -141,7 +141,7 @@ def race_tasks(sizes: Sequence[int], rounds: int, logged: bool) -> None:
 
 
 def race_makespan(rounds: int, jobs: int = 4) -> None:
-    """Sleeps listed in a bad order: wall time over what no schedule can beat."""
+    """Sleeps listed in a bad order: wall time divided by the lower bound of any schedule."""
     print(f"\nMakespan over the lower bound, -j{jobs} (median of {rounds})")
     plans = {"Graham's worst case": graphs.graham(), "one long task last": graphs.long_last()}
     for title, graph in {**plans, "heavy tails": graphs.heavy_tails()}.items():
@@ -157,7 +157,7 @@ def race_makespan(rounds: int, jobs: int = 4) -> None:
 
 
 def race_check(sizes: Sequence[int], rounds: int) -> None:
-    """Reading a plan: `nova check` beside `ninja -n`, and how it grows."""
+    """Reading a plan: `nova check` next to `ninja -n`, and how it grows."""
     print(f"\nReading a plan in 20 layers: seconds (median of {rounds})")
     first = 0.0
     for n in sizes:
@@ -175,7 +175,7 @@ def race_check(sizes: Sequence[int], rounds: int) -> None:
 
 
 def race_report(rounds: int) -> None:
-    """What a worker pays to tell where it is."""
+    """What a report of its progress costs a worker."""
     print(f"\nnova report beside an empty Python program: ms (median of {10 * rounds})")
 
     def prepare(folder: Path) -> None:
@@ -196,7 +196,7 @@ def numbers(text: str) -> list[int]:
 
 
 def main() -> None:
-    """Run the races that are asked for."""
+    """Run the requested races."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each tool on each graph")
     parser.add_argument("--sizes", type=numbers, default=[1_000, 10_000], help="tasks, such as 1000,10000")

@@ -14,7 +14,7 @@ from nova_core.model import PlanOptions
 
 
 def plans(lines: int) -> dict[str, str]:
-    """A plan of each format with about so many lines."""
+    """A plan of each format with about `lines` lines."""
     return {
         "spec-kit": "# Tasks: Shop\n"
         + "".join(

@@ -1,4 +1,4 @@
-"""Graphs to race on, and the same graph in the words of each tool."""
+"""Graphs to race on, and the same graph in the format of each tool."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """One task: what it waits for by index, and how many seconds it sleeps (0: it does nothing)."""
+    """One task: its dependencies by index, and how many seconds it sleeps (0: it does nothing)."""
 
     depends_on: tuple[int, ...] = ()
     seconds: float = 0.0
@@ -52,7 +52,8 @@ def long_last(jobs: int = 4, length: int = 40, unit: float = 0.1) -> Graph:
 
 
 def heavy_tails(n: int = 120, streams: int = 6, total: float = 20.0) -> Graph:
-    """As agents take: many short, some very long, in streams of unequal length, the longest stream listed last."""
+    """Like agents' work: many short tasks, some very long, in streams of unequal length, the longest stream listed
+    last."""
     chance = random.Random(8)
     weights = [1 / (streams - s) for s in range(streams)]
     members = sorted(chance.choices(range(streams), weights, k=n))
@@ -67,7 +68,7 @@ def heavy_tails(n: int = 120, streams: int = 6, total: float = 20.0) -> Graph:
 
 
 def lower_bound(graph: Graph, jobs: int) -> float:
-    """Seconds no schedule can beat: the longest path, or the work shared out evenly."""
+    """The lower bound in seconds of any schedule: the longest path, or the total work divided evenly."""
     ends: list[float] = []
     for step in graph:
         ends.append(step.seconds + max((ends[d] for d in step.depends_on), default=0.0))
@@ -75,7 +76,7 @@ def lower_bound(graph: Graph, jobs: int) -> float:
 
 
 def command_of(step: Step) -> str:
-    """What the task runs: a program, so that no tool can save itself the process."""
+    """What the task runs: a program, so that no tool can avoid starting a process."""
     return f"sleep {step.seconds}" if step.seconds else "/bin/true"
 
 
@@ -84,7 +85,7 @@ def _logged(command: str, i: int, logged: bool) -> str:
 
 
 def write_cascade(graph: Graph, folder: Path, *, durations: bool = False) -> None:
-    """CASCADE.md; with `durations` it tells how long each task will take."""
+    """CASCADE.md; with `durations` it states how long each task will take."""
     lines = ["| Task ID | Task Name | Command | Duration | Depends On |", "|---|---|---|---|---|"]
     for i, step in enumerate(graph):
         above = ", ".join(f"t{d}" for d in step.depends_on) or "-"
@@ -95,7 +96,7 @@ def write_cascade(graph: Graph, folder: Path, *, durations: bool = False) -> Non
 
 
 def write_ninja(graph: Graph, folder: Path, *, logged: bool = False) -> None:
-    """build.ninja; no output is ever made, so everything is always to do."""
+    """build.ninja; no output is ever created, so every edge is always out of date."""
     lines = ["rule run", "  command = $cmd"]
     for i, step in enumerate(graph):
         above = " ".join(f"t{d}" for d in step.depends_on)

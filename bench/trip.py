@@ -31,7 +31,8 @@ PLAN = "# Trip\n\n| Task ID | Task Name | Depends On | Command |\n|---|---|---|-
 
 
 class Trip:
-    """Counts while it is open: from the return of the ready queue's `pop` to the return of the event's record."""
+    """Counts while it is open: from the return of the ready queue's `pop` to the return of the call that records the
+    event."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -40,7 +41,7 @@ class Trip:
         self.open = False
 
     def take(self, frame: FrameType, event: str, argument: object) -> None:
-        """One event of `sys.setprofile`."""
+        """Handle one event of `sys.setprofile`."""
         code = frame.f_code
         if not code.co_filename.startswith(ROOT):
             return
@@ -69,7 +70,7 @@ class Trip:
 
 
 class Woken(LocalExecutor):
-    """Has nothing to tell at first, and then waits for the end of the task, however busy the machine is."""
+    """Reports nothing at first, then waits for the end of the task, however busy the machine is."""
 
     calls = 0
 
@@ -79,7 +80,7 @@ class Woken(LocalExecutor):
 
 
 def make_executor(project: Project, run: str, environment: Mapping[str, str]) -> Woken:
-    """As the engine makes it, but for that."""
+    """The executor that the engine makes, except for that."""
     return Woken(project.nova_dir, project.log_dir, run_id=run, base_env=environment, cwd=project.root)
 
 

@@ -1,6 +1,6 @@
-"""Measures the interface on a real pseudo terminal and prints the figures beside their targets.
+"""Measures the interface on a real pseudo terminal and prints the figures next to their targets.
 
-Times are wall time of a machine that may be busy: read them as upper bounds. CPU is of one core.
+Times are wall time and the machine may be busy: read them as upper bounds. CPU is in percent of one core.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tui_load import plan, prepare  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 KEYS = 60
-ROWS = 7  # the cursor moves among so many tasks of the first group: nothing scrolls
+ROWS = 7  # the cursor moves among this number of tasks of the first group: nothing scrolls
 WATCH = 5.0  # seconds over which CPU and output are taken
 CURSOR = b"48;2;10;92;173"  # the background of the row under the cursor
 GIGABYTE = 1 << 30
@@ -34,7 +34,7 @@ SLICE = 2_000  # bytes the slow link carries at once
 
 
 class Figure(NamedTuple):
-    """One measurement beside what it should be at most."""
+    """One measurement next to its upper limit."""
 
     what: str
     value: float
@@ -49,7 +49,7 @@ class Figure(NamedTuple):
 
 
 def main() -> None:
-    """Measure what was asked for and print the table."""
+    """Run the requested measurements and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--no-log", action="store_true", help="leave the log of one gigabyte out")
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def show(figures: Iterator[Figure]) -> None:
-    """Print each as it comes."""
+    """Print each result as it arrives."""
     for figure in figures:
         print(figure.line(), flush=True)
 
@@ -72,7 +72,7 @@ def show(figures: Iterator[Figure]) -> None:
 
 
 def of_size(size: int) -> Iterator[Figure]:
-    """First paint, keys, CPU, memory and output, idle and at work."""
+    """First paint, keys, CPU, memory and output, idle and while running."""
     name, large = f"{size:,} tasks", size >= 100_000
     paint = {1_000: 350, 10_000: 400}.get(size, 900)
     with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +146,8 @@ def opened(argv: Sequence[str], folder: Path | None = None) -> Iterator[Terminal
 
 
 def first_paint(argv: Sequence[str], folder: Path) -> float:
-    """Milliseconds from the start to the first task: the least of three, what it takes when nobody else is at work."""
+    """Milliseconds from the start to the first task: the least of three runs, because other processes only add to
+    it."""
     times = []
     for _ in range(3):
         with opened(argv, folder) as terminal:
@@ -155,14 +156,14 @@ def first_paint(argv: Sequence[str], folder: Path) -> float:
 
 
 def run_for(terminal: Terminal, seconds: float, speed: float | None = None) -> None:
-    """Take in what comes for a time, at most at this speed."""
+    """Read output for a time, at most at this speed."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         take(terminal, speed)
 
 
 def take(terminal: Terminal, speed: float | None) -> None:
-    """Take in what is there; over a slow link a little, and then it is busy."""
+    """Read the available output; over a slow link a little at a time."""
     if speed is None:
         terminal.read(0.005)
         return
@@ -172,7 +173,7 @@ def take(terminal: Terminal, speed: float | None) -> None:
 
 
 def keys(terminal: Terminal, speed: float | None = None) -> tuple[list[float], float]:
-    """Milliseconds from each key to the row it leads to, and bytes for each."""
+    """Milliseconds from each key to the row it selects, and bytes for each."""
     terminal.send("g", "j", "j", "j")
     run_for(terminal, 1.0, speed)
     times, before, row = [], len(terminal.raw), 0
@@ -185,7 +186,7 @@ def keys(terminal: Terminal, speed: float | None = None) -> tuple[list[float], f
 
 
 def answer(terminal: Terminal, key: str, *wanted: bytes, speed: float | None = None) -> float:
-    """Milliseconds from a key until these texts came, the last of them close behind the one before."""
+    """Milliseconds from a key until these texts arrived, the last of them close behind the one before."""
     start = len(terminal.raw)
     began = time.perf_counter()
     terminal.send(key)
@@ -196,7 +197,7 @@ def answer(terminal: Terminal, key: str, *wanted: bytes, speed: float | None = N
 
 
 def came(written: bytes, wanted: Sequence[bytes]) -> bool:
-    """Whether the texts are there; the cursor's colour counts only right before its row."""
+    """Returns True if the texts are there; the cursor's colour counts only right before its row."""
     if len(wanted) == 1:
         return wanted[0] in written
     return any(wanted[1] in part[:120].partition(b"\x1b")[0] for part in written.split(wanted[0])[1:])
@@ -222,7 +223,7 @@ def memory(terminal: Terminal) -> float:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """The value below which so many percent are."""
+    """The value below which this percentage of the values lies."""
     return sorted(values)[min(len(values) - 1, round(percent / 100 * (len(values) - 1)))]
 
 

@@ -82,7 +82,7 @@ class LoadSource:
             self.project.latest_log(task).hardlink_to(self._log)
 
     def start(self) -> None:
-        """Begin to change things."""
+        """Start the changes."""
         if any(self._rates):
             threading.Thread(target=self._work, daemon=True).start()
 
@@ -120,25 +120,25 @@ class LoadSource:
         return Update(frozenset(e.task for e in events if e.task), tuple(events))
 
     def send(self, command: Command) -> None:
-        """Nothing obeys."""
+        """Accept no command."""
 
     def past(self, before: int, most: int) -> list[Event]:
-        """Nothing happened before."""
+        """There are no earlier events."""
         return []
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
-        """There are none that are over."""
+        """There are no finished attempts."""
         return []
 
     def spans(self) -> list[Span]:
-        """No attempt is over."""
+        """No attempt has finished."""
         return []
 
     def go_on(self) -> None:
-        """It goes on already."""
+        """The run is already running."""
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """There is nothing to release."""
 
 
 def main() -> None:

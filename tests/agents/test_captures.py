@@ -1,4 +1,4 @@
-"""Every capture of a real agent comes to what its server really served, with the right verdict, cost and files."""
+"""Every capture of a real agent yields what its server really served, with the right verdict, cost and files."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ CASES: list[tuple[str, str, tuple[int, int, int, int], bool, float | None, str, 
     ("opencode/toolfail", "done", (2703, 33, 4000, 0), False, 0.009804, "agent", []),
 ]
 # fmt: on
-# Where the stream has less than the truth, and why; everything else is to be what was served, class by class.
+# Where the stream has less than the truth, and why; everything else must equal what was served, class by class.
 CANNOT_KNOW = {
     "claude/outtext": "the final text alone tells no tokens",
     "codex/plain": "the final text alone tells no tokens",
@@ -88,7 +88,7 @@ RESUMED = {"codex/resume": "codex/tool"}
 
 
 def previous_of(case: str) -> TokenUsage | None:
-    """What the earlier run of a resumed session came to."""
+    """What the earlier run of a resumed session used."""
     return read(RESUMED[case]).token_usage if case in RESUMED else None
 
 
@@ -123,7 +123,7 @@ def test_a_capture_reads_as_it_was(
 
 @pytest.mark.parametrize("case", [case for case in SERVED if case not in CANNOT_KNOW])
 def test_tokens_are_those_the_server_served(case: str) -> None:
-    """Exact totals: gemini counts its thoughts and its side calls, other protocols tell cache writes as input."""
+    """Exact totals: gemini counts its thoughts and its side calls, other protocols report cache writes as input."""
     agent = case.partition("/")[0]
     usage = read(case, previous=previous_of(case)).token_usage
     truth = served(case) + (served(case, "side") if agent == "gemini" else TokenUsage())
@@ -140,7 +140,7 @@ def test_tokens_are_those_the_server_served(case: str) -> None:
 
 @pytest.mark.parametrize("case", CANNOT_KNOW)
 def test_what_the_stream_cannot_know_is_marked(case: str) -> None:
-    """No figure that is less than certain passes for exact."""
+    """No incomplete figure is marked exact."""
     assert read(case).estimated
 
 
@@ -164,7 +164,7 @@ def test_noise_changes_nothing(case: str, seed: int) -> None:
 
 
 def noisy(data: bytes, dice: random.Random) -> bytes:
-    """The same events with their keys in another order, and lines between them that are none."""
+    """The same events with their keys in another order, with lines that are not events between them."""
     lines = []
     for line in data.splitlines():
         event = json.loads(line)
@@ -192,7 +192,7 @@ NOISE = [
 
 @pytest.mark.parametrize("case", [case for case in SERVED if path_of(case).suffix == ".jsonl"])
 def test_a_log_cut_anywhere_is_read_without_complaint(case: str) -> None:
-    """A last line written in part is no event, and a run whose end is missing is not done."""
+    """A last line written in part is not an event, and a run without an end is not done."""
     data = path_of(case).read_bytes()
     whole = read(case)
     last = data.rstrip().rfind(b"\n") + 1
@@ -222,7 +222,7 @@ def test_an_event_with_other_text_on_its_line_is_found() -> None:
 @given(st.lists(st.one_of(st.binary(max_size=200), st.just(b"\n")), max_size=20))
 @settings(max_examples=40, deadline=None)
 def test_garbage_never_breaks_a_format(agent: str, pieces: list[bytes]) -> None:
-    """Any bytes at all give an outcome."""
+    """Any bytes at all yield an outcome."""
     log = FORMATS[agent]()
     for piece in pieces:
         log.feed(piece)

@@ -24,14 +24,14 @@ def analytics(name: str, **properties: Any) -> dict[str, Any]:
 
 
 def test_an_empty_answer_to_aider_is_no_question() -> None:
-    """The question is its own, and nobody did anything."""
+    """aider asks the question itself, and no work was done."""
     words = "Empty response received from LLM. Check your provider account?"
     found = read("aider", *HEAD, words, TOKENS)
     assert (found.verdict, found.final_text) == ("nothing_done", None)
 
 
 def test_aider_whose_edits_all_failed_did_nothing() -> None:
-    """Three answers whose edits match nothing: it gives up and leaves with 0."""
+    """Three answers whose edits match nothing: aider gives up and exits with 0."""
     failed = ("The LLM did not conform to the edit format.", "# 1 SEARCH/REPLACE block failed to match!")
     found = read("aider", *HEAD, "Edit.", TOKENS, *failed, "Edit.", TOKENS)
     assert (found.verdict, found.token_usage.input_tokens) == ("nothing_done", 6200)
@@ -39,13 +39,13 @@ def test_aider_whose_edits_all_failed_did_nothing() -> None:
 
 
 def test_what_aider_prints_of_itself_is_not_what_the_model_said() -> None:
-    """Its head, and its complaints about a price list that it cannot fetch."""
+    """aider prints its header, and complaints about a price list that it cannot fetch."""
     noise = "HTTPSConnectionPool(host='raw.githubusercontent.com', port=443): Max retries exceeded with url: /x"
     assert read("aider", noise, *HEAD, noise, "NOVA-FINAL: done.", TOKENS).final_text == "NOVA-FINAL: done."
 
 
 def test_aider_at_its_limit_of_output_leaves_a_doubt() -> None:
-    """Its analytics tell nothing of an answer that was cut; what it tells in words is rough."""
+    """Its analytics show nothing of an answer that was cut; its text has a rough count."""
     start, end = analytics("message_send_starting"), analytics("exit", reason="Completed --message")
     found = read("aider", *HEAD, start, "This is cut of", *LIMIT, end)
     assert (found.verdict, found.token_usage, found.estimated) == ("limit_reached", TokenUsage(2406, 4), True)
@@ -53,7 +53,7 @@ def test_aider_at_its_limit_of_output_leaves_a_doubt() -> None:
 
 
 def test_aider_reports_its_input_limit_twice() -> None:
-    """Once as sent, once as rough counts; the provider refused it, so that it is a guess in any case."""
+    """Once as sent, once as rough counts; the provider rejected the request, so it is an estimate in either case."""
     sent = "Tokens: 2.4k sent, 0 received. Cost: $0.0060 message, $0.0060 session."
     assert read("aider", *HEAD, sent, *LIMIT).token_usage == TokenUsage(2400, 0)
     told = analytics("message_send", prompt_tokens=2398, completion_tokens=0, total_cost=0.005995)
@@ -62,7 +62,7 @@ def test_aider_reports_its_input_limit_twice() -> None:
 
 
 def test_aider_that_runs_out_of_tries_is_not_done() -> None:
-    """A test or an edit that fails again and again: it stops, and leaves with 0."""
+    """A test or an edit that fails repeatedly: aider stops and exits with 0."""
     last = "Only 3 reflections allowed, stopping."
     found = read("aider", *HEAD, "Edit.", TOKENS, "Applied edit to a.py", "Added 2 lines of output to the chat.",
                  "Edit again.", TOKENS, "Applied edit to a.py", last)  # fmt: skip
@@ -71,12 +71,12 @@ def test_aider_that_runs_out_of_tries_is_not_done() -> None:
 
 
 def test_aider_that_never_asked_a_model_did_nothing() -> None:
-    """It leaves with 0 in every case."""
+    """aider exits with 0 in every case."""
     assert read("aider", "Analytics have been permanently disabled.", "Aider v0.86.2").verdict == "nothing_done"
 
 
 def test_aider_that_was_interrupted_says_so() -> None:
-    """Its analytics go on to tell of an end."""
+    """Its analytics still report an end."""
     found = read("aider", *HEAD, analytics("message_send_starting"), "^C again to exit", analytics("exit"))
     assert (found.verdict, found.estimated) == ("interrupted", True)
 
@@ -88,7 +88,7 @@ CACHED = (
 
 
 def test_what_aider_writes_into_a_cache_is_sent_once() -> None:
-    """It adds what was written to what was sent, which has it already; its cost is on a line of its own then."""
+    """aider adds cache writes to what was sent, which already includes them; its cost is on a line of its own then."""
     found = read("aider", *HEAD, "Done.", *CACHED)
     assert (found.token_usage, found.estimated) == (TokenUsage(100, 11, 1000, 2000), True)
     assert found.cost_usd == 0.0083
@@ -100,7 +100,7 @@ def test_what_aider_writes_into_a_cache_is_sent_once() -> None:
 
 
 def test_an_error_of_aider_may_be_wrapped() -> None:
-    """Its lines are 80 wide; what matters may be in the second."""
+    """Lines of aider are 80 columns wide; what matters may be in the second."""
     words = ('litellm.BadRequestError: AnthropicException - {"type": "error", "error": ',
              '{"type": "invalid_request_error", "message": "Your credit balance is too low to ',
              'access the Anthropic API. Please go to Plans & Billing to upgrade or purchase ')  # fmt: skip

@@ -28,7 +28,7 @@ def test_claude_prints_its_events_as_one_list() -> None:
 
 
 def test_claude_without_credit_has_no_use_of_its_key() -> None:
-    """It is told with status 400, which says nothing; the words do."""
+    """claude reports it with status 400, which is ambiguous; the text identifies it."""
     words = "Credit balance is too low"
     text = {"id": "x", "model": "<synthetic>", "content": [{"type": "text", "text": words}]}
     error = {"type": "assistant", "message": text, "error": "billing_error", "api_error_status": 400}
@@ -41,7 +41,7 @@ def test_claude_without_credit_has_no_use_of_its_key() -> None:
 
 
 def test_a_message_that_broke_off_leaves_a_doubt() -> None:
-    """claude asks again in silence: `usage` holds what the first stream told, the settled figures do not."""
+    """claude retries silently: `usage` holds what the first stream reported, the settled figures do not."""
     end = result(usage=used(202, 12, 2000, 4000), model_usage_since_last_result=of_model(101, 11, 1000, 2000))
     found = read("claude", INIT, end)
     assert (found.token_usage, found.estimated) == (TokenUsage(101, 11, 1000, 2000), True)
@@ -51,7 +51,7 @@ def test_a_message_that_broke_off_leaves_a_doubt() -> None:
 
 
 def test_one_document_of_a_resumed_session_counts_this_run() -> None:
-    """`--output-format json --resume`: its totals are the session's, and nothing says what is new but `usage`."""
+    """`--output-format json --resume`: its totals are the session's; only `usage` shows what is new."""
     resumed = {"usage": used(101, 11, 1000, 2000), "modelUsage": of_model(1717, 187, 24000, 11300), "total_cost_usd": 1}
     alone = result(subagent_stats={"spawned": 0}, **resumed)
     found = read("claude", alone)
@@ -68,7 +68,7 @@ def test_one_document_of_a_resumed_session_counts_this_run() -> None:
 
 @pytest.mark.parametrize("code", [0, 1, None])
 def test_what_was_not_allowed_outweighs_the_exit_code(code: int | None) -> None:
-    """In auto mode claude ends well in its own words, and leaves with 1 for what it could not check."""
+    """In auto mode claude ends normally with a text, and exits with 1 for what it could not check."""
     end = result(permission_denials=[{"tool_name": "Bash"}], model_usage_since_last_result={})
     assert read("claude", INIT, end, code=code).verdict == "permission_denied"
     assert read("claude", INIT, result(model_usage_since_last_result={}), code=1).verdict == "failed"

@@ -23,7 +23,7 @@ def problem(words: str) -> dict[str, Any]:
 
 
 def test_gemini_that_goes_round_in_circles_is_not_done() -> None:
-    """It stops itself in the middle of an answer, and calls that success; the answer is in no figure."""
+    """gemini stops itself in the middle of an answer and reports success; no figure includes the answer."""
     found = read("gemini", BEGUN, problem("Loop detected, stopping execution"), ended("success", 5))
     assert (found.verdict, found.reason, found.estimated) == ("failed", "Loop detected, stopping execution", True)
 
@@ -58,7 +58,7 @@ def test_gemini_says_in_text_why_there_is_no_answer(words: str, verdict: str, es
     ],
 )
 def test_status_400_of_gemini_is_more_than_one_thing(message: str, verdict: str) -> None:
-    """The provider answers so to a wrong key as well; the words tell them apart."""
+    """The provider sends the same status for a wrong key; the text tells the two apart."""
     error = {"message": f'[API Error: {{"error":{{"code":400,"message":"{message}","status":"INVALID_ARGUMENT"}}}}]'}
     assert read("gemini", BEGUN, ended("error", error=error), code=144).verdict == verdict
 
@@ -82,7 +82,7 @@ def test_the_document_of_gemini_is_found_between_other_lines() -> None:
 
 
 def test_the_document_of_gemini_may_be_an_error() -> None:
-    """It is on standard error then, after a stack trace, and tells no tokens."""
+    """The error is on standard error then, after a stack trace, without tokens."""
     error = {"type": "Error", "message": '{"error":{"code":401,"message":"mock: invalid api key"}}', "code": 401}
     document = json.dumps({"session_id": "s1", "error": error}, indent=2)
     found = read("gemini", *NOISE, "Error when talking to Gemini API {", "  status: 401", "}", document, code=None)
@@ -90,13 +90,13 @@ def test_the_document_of_gemini_may_be_an_error() -> None:
 
 
 def test_gemini_that_printed_nothing_but_noise_did_nothing() -> None:
-    """It leaves with 0 when it is ended by a signal, too."""
+    """gemini also exits with 0 when a signal ends it."""
     assert read("gemini", *NOISE).verdict == "nothing_done"
     assert read("gemini", *NOISE, "NOVA-FINAL: wrote.").final_text == "NOVA-FINAL: wrote."
 
 
 def test_gemini_text_mode_reports_errors_on_standard_error() -> None:
-    """Its default output: exit code 0 without an answer, and 1 for whatever its model server said."""
+    """Its default output: exit code 0 without an answer, and 1 for any error of its model server."""
     empty = read("gemini", *NOISE, "[ERROR] Model stream ended without a finish reason.")
     assert (empty.verdict, empty.reason) == ("overloaded", "Model stream ended without a finish reason.")
     retry = 'Attempt 1 failed with status 503. Retrying with backoff... _ApiError: {"error":{"code":503}}'

@@ -7,7 +7,7 @@ from printed import read, step
 
 
 def test_opencode_completes_a_tool_that_it_does_not_have() -> None:
-    """A tool that is unknown, or taken away by its permissions, is a call of `invalid`, which succeeds."""
+    """A tool that is unknown, or disallowed by permissions, appears as a call of `invalid`, which succeeds."""
     given = {"tool": "Write", "error": "Model tried to call unavailable tool 'Write'. Available tools: bash, read."}
     call = {"tool": "invalid", "state": {"status": "completed", "input": given, "title": "Invalid Tool"}}
     found = read("opencode", *step("tool-calls", call), *step("stop"))
@@ -15,7 +15,7 @@ def test_opencode_completes_a_tool_that_it_does_not_have() -> None:
 
 
 def test_opencode_does_not_count_its_sub_agents() -> None:
-    """The steps of a task that it gives away are those of another session, and not printed."""
+    """The steps of a delegated task belong to another session and are not printed."""
     done = {"status": "completed", "input": {"description": "write"}, "title": "write", "metadata": {"sessionId": "s2"}}
     found = read("opencode", *step("tool-calls", {"tool": "task", "state": done}), *step("stop"))
     assert (found.verdict, found.estimated, found.token_usage.input_tokens) == ("done", True, 202)
@@ -24,7 +24,7 @@ def test_opencode_does_not_count_its_sub_agents() -> None:
 
 @pytest.mark.parametrize("error", ["apply_patch verification failed: Failed to read", "unsupported call: update_plan"])
 def test_codex_reports_a_failed_tool_on_standard_error(error: str) -> None:
-    """No event is printed for it; work that consists of such calls is none."""
+    """No event is printed for such a call; work that consists only of them counts as none."""
     line = f"2026-11-21T13:34:49.655608Z ERROR codex_core::tools::router: error={error}"
     said = {"type": "item.completed", "item": {"type": "agent_message", "text": "NOVA-FINAL: could not."}}
     done = {"type": "turn.completed", "usage": {"input_tokens": 1, "output_tokens": 1}}
@@ -33,7 +33,7 @@ def test_codex_reports_a_failed_tool_on_standard_error(error: str) -> None:
 
 
 def test_a_stream_of_codex_that_broke_off_leaves_a_doubt() -> None:
-    """What was served before it broke is in no figure, whether it got over it or not."""
+    """Tokens served before the stream broke are in no figure, whether or not it recovered."""
     error = "stream disconnected before completion: stream closed before response.completed"
     lines = [{"type": "turn.started"}, {"type": "error", "message": f"Reconnecting... 1/5 ({error})"}]
     failed = read("codex", *lines, {"type": "turn.failed", "error": {"message": error}}, code=1)
@@ -45,14 +45,14 @@ def test_a_stream_of_codex_that_broke_off_leaves_a_doubt() -> None:
 
 
 def test_codex_without_its_key() -> None:
-    """The variable that should hold it is named."""
+    """The message names the variable that should hold the key."""
     words = "Missing environment variable: `OPENAI_API_KEY`."
     failed = {"type": "turn.failed", "error": {"message": words}}
     assert read("codex", {"type": "turn.started"}, failed, code=1).verdict == "bad_credentials"
 
 
 def test_codex_that_never_started_a_turn_reports_nothing() -> None:
-    """It was started and killed: no figure is no zero."""
+    """It was started and killed: a missing figure is not zero."""
     found = read("codex", {"type": "thread.started", "thread_id": "t1"}, code=-9)
     assert (found.verdict, found.estimated, found.cost_usd) == ("interrupted", True, None)
 

@@ -29,7 +29,8 @@ def model_usage(tokens: int, dollars: float) -> dict[str, Any]:
 
 
 def test_claude_without_what_is_new_takes_off_what_is_known() -> None:
-    """Other versions tell the whole session: earlier runs of it are taken off, and their cost is not billed again."""
+    """Other versions report the whole session: earlier runs of it are subtracted, and their cost is not billed
+    again."""
     told = result(modelUsage=model_usage(100, 1.0), total_cost_usd=1.0)
     assert log_of("claude", told).outcome(0).token_usage == TokenUsage(100, 1)
     assert log_of("claude", told).outcome(0).cost_usd == 1.0
@@ -45,7 +46,7 @@ def test_claude_without_model_usage_takes_usage() -> None:
 
 
 def test_claude_asks() -> None:
-    """A question to a person who is not there is no work done."""
+    """A question to an absent person is not work done."""
     ask = {"type": "tool_use", "id": "t1", "name": "AskUserQuestion", "input": {"questions": [{"question": "Which?"}]}}
     message = {"type": "assistant", "message": {"id": "m1", "content": [ask], "usage": {}}}
     found = log_of("claude", message, result(permission_denials=[{"tool_name": "AskUserQuestion"}])).outcome(0)
@@ -54,14 +55,14 @@ def test_claude_asks() -> None:
 
 @pytest.mark.parametrize("text", ["Shall I use tabs?", "I see two ways.\nWhich one do you want?"])
 def test_a_question_and_nothing_else_is_asked(text: str) -> None:
-    """Whoever ends with a question, without a tool used or a file changed, has asked."""
+    """An agent that ends with a question, without a tool used or a file changed, has asked."""
     item = {"type": "item.completed", "item": {"type": "agent_message", "text": text}}
     done = {"type": "turn.completed", "usage": {"input_tokens": 1, "output_tokens": 1}}
     assert log_of("codex", {"type": "turn.started"}, item, done).outcome(0).verdict == "asked"
 
 
 def test_an_answer_without_text_or_work_is_nothing_done() -> None:
-    """It ended well, and did nothing at all."""
+    """The agent ended normally and did nothing."""
     done = {"type": "turn.completed", "usage": {"input_tokens": 1, "output_tokens": 1}}
     assert log_of("codex", {"type": "turn.started"}, done).outcome(0).verdict == "nothing_done"
 
@@ -72,12 +73,12 @@ def test_an_answer_without_text_or_work_is_nothing_done() -> None:
      (147, "bad_credentials"), (173, "rate_limited"), (244, "overloaded"), (247, "overloaded"), (130, "interrupted")],
 )  # fmt: skip
 def test_gemini_has_codes_of_its_own(code: int, verdict: str) -> None:
-    """Its exit code is the HTTP status modulo 256, or one of its own: 144 to 147 are no signals."""
+    """Its exit code is the HTTP status modulo 256, or one of its own: 144 to 147 are not signals."""
     assert log_of("gemini", {"type": "init", "session_id": "s", "model": "m"}).outcome(code).verdict == verdict
 
 
 def test_gemini_without_its_tools_has_done_nothing() -> None:
-    """In its default mode it is offered no tool that changes anything, and ends with 0."""
+    """In its default mode it has no tool that changes anything, and exits with 0."""
     use = {"type": "tool_use", "tool_name": "write_file", "tool_id": "1", "parameters": {"file_path": "a"}}
     refused = {"type": "tool_result", "tool_id": "1", "status": "error", "error": {"type": "tool_not_registered"}}
     end = {"type": "result", "status": "success", "stats": {"input_tokens": 1}}
@@ -93,12 +94,12 @@ def step(reason: str, output: int = 5) -> list[dict[str, Any]]:
     ("reason", "verdict"), [("stop", "nothing_done"), ("length", "limit_reached"), ("content-filter", "refused")]
 )
 def test_opencode_says_why_its_last_step_ended(reason: str, verdict: str) -> None:
-    """The last step is all the end there is."""
+    """There is no end event after the last step."""
     assert log_of("opencode", *step(reason)).outcome(0).verdict == verdict
 
 
 def test_opencode_that_tries_for_ever_is_hopeless() -> None:
-    """A stream that breaks off is asked for again without end, and may be billed each time."""
+    """A stream that breaks off is requested again without end, and may be billed each time."""
     log = log_of("opencode", *(event for _ in range(12) for event in step("unknown", 0)))
     assert log.hopeless is not None
     assert log.hopeless.verdict == "overloaded"
@@ -122,14 +123,14 @@ def test_aider_reports_rough_counts_at_its_limit() -> None:
 
 
 def test_a_repeated_message_counts_once() -> None:
-    """Each block of a message repeats its usage: the last word for an id counts."""
+    """Each block of a message repeats its usage: the last value for an id counts."""
     usage = {"input_tokens": 100, "output_tokens": 1}
     lines = [{"type": "assistant", "message": {"id": "m1", "model": "m", "content": [], "usage": usage}}] * 3
     assert log_of("claude", *lines).usage.input_tokens == 100
 
 
 def test_bad_credentials_show_before_the_agent_gives_up() -> None:
-    """Nobody waits three minutes for eleven tries with a wrong key."""
+    """A wrong key fails at once instead of after eleven attempts in three minutes."""
     retry = {"type": "system", "subtype": "api_retry", "attempt": 1, "max_retries": 10, "error_status": 401,
              "error": "authentication_failed", "retry_delay_ms": 500}  # fmt: skip
     log = log_of("claude", retry)

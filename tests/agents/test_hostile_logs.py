@@ -1,4 +1,4 @@
-"""Logs that nobody promised anything about: half characters, endless numbers, huge lines, missing parts, odd words."""
+"""Malformed logs: half characters, endless numbers, huge lines, missing parts, odd text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def message(name: str, tokens: int = 1, **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("before", ["", "words of another stream "])
 @pytest.mark.parametrize("half", ["\\ud83d", "\\uDE00", "\\ude00\\ud83d", "x\\\\\\ud83dx"])
 def test_half_a_character_costs_itself_and_not_its_event(half: str, before: str) -> None:
-    """JavaScript writes text that was cut in the middle of a pair as one half; the rest of the event counts."""
+    """JavaScript writes text that was cut in the middle of a surrogate pair as one half; the rest of the event
+    counts."""
     event = json.dumps(message("m1", 7, content=[{"type": "text", "text": "HALF"}])).replace("HALF", f"a{half}b")
     log = read("claude", f"{before}{event}\n".encode())
     assert log.usage.input_tokens == 7
@@ -56,7 +57,7 @@ def test_half_a_character_costs_itself_and_not_its_event(half: str, before: str)
 
 @pytest.mark.parametrize("text", ["\\ud83d\\ude00", "\\\\ud83d", "\\u00e4"])
 def test_whole_characters_stay_as_they_are(text: str) -> None:
-    """Pairs, escaped backslashes and plain escapes beside a half are none of its business."""
+    """Pairs, escaped backslashes and plain escapes next to a half stay as they are."""
     event = json.dumps(message("m1", content=[{"type": "text", "text": "TEXT"}])).replace("TEXT", f"{text}|\\ud800")
     assert read("claude", event.encode()).final_text == json.loads(f'"{text}"') + "|\ufffd"
 
@@ -68,13 +69,13 @@ def test_whole_characters_stay_as_they_are(text: str) -> None:
      ("k", None), ("9" * 400 + "k", None), ("0." + "1" * 400, None)],
 )  # fmt: skip
 def test_a_number_is_finite_and_not_below_nothing(words: str, value: float | None) -> None:
-    """One reader of numbers in words, whoever wrote them."""
+    """One reader handles numbers in text, whatever wrote them."""
     assert number(words) == value
     assert whole(words) == round(value or 0)
 
 
 def test_sums_end_somewhere() -> None:
-    """Many large amounts are no endless one, which nobody could write down."""
+    """Many large amounts do not add up to infinity, which cannot be written down."""
     total = 0.0
     for _ in range(5):
         total = added(total, 1e15)
@@ -83,7 +84,7 @@ def test_sums_end_somewhere() -> None:
 
 @pytest.mark.parametrize("figure", ["1.2.3", "9" * 400, "9" * 400 + "k", ",", "..."])
 def test_aider_survives_figures_that_are_none(figure: str) -> None:
-    """A line of its own kind with an odd number is worth nothing, and the next one counts."""
+    """A line in the known form with an odd number counts as nothing, and the next one counts."""
     odd = f"Tokens: {figure} sent, {figure} received. Cost: ${figure} message, ${figure} session."
     good = "Tokens: 2k sent, 10 received. Cost: $0.5 message, $0.5 session."
     log = read("aider", lines("Main model: m", odd, good))
@@ -92,7 +93,7 @@ def test_aider_survives_figures_that_are_none(figure: str) -> None:
 
 @pytest.mark.parametrize("cost", ["-100", "nan", "inf", "1e308", "9" * 400, "1.2.3"])
 def test_a_cost_by_pattern_is_a_cost_or_nothing(cost: str) -> None:
-    """What is no amount of money changes no sum, and leaves a doubt."""
+    """An invalid amount of money changes no sum, and marks it as estimated."""
     log = PatternLog(re.compile(r"cost (?P<cost>\S+)"))
     log.feed(f"cost 2\ncost {cost}\n".encode())
     assert log.told_cost[0] == 2.0
@@ -104,7 +105,7 @@ def test_a_cost_by_pattern_is_a_cost_or_nothing(cost: str) -> None:
 
 @pytest.mark.parametrize("agent", [name for name in FORMATS if name != "shell"])
 def test_a_line_that_breaks_a_reader_costs_only_itself(agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault of ours in one line is told, and makes figures estimated; the lines after it are read."""
+    """An internal error in one line is reported and makes figures estimated; the lines after it are read."""
     log = FORMATS[agent]()
     seen: list[str] = []
 
@@ -127,7 +128,7 @@ def test_a_line_that_breaks_a_reader_costs_only_itself(agent: str, monkeypatch: 
 @pytest.mark.parametrize("agent", FORMATS)
 @pytest.mark.parametrize("piece", [7, 1 << 18])
 def test_figures_of_a_log_that_was_cut_are_estimated(agent: str, piece: int) -> None:
-    """The line that stands for what is missing is understood by every reader, in pieces of any size."""
+    """Every reader understands the line that stands for what is missing, in pieces of any size."""
     words = b"Token usage: input=1, output=1\n"
     assert read(agent, words + CUT + words, piece).estimated
     said = read(agent, words + b"he said: " + CUT + words, piece)
@@ -136,7 +137,7 @@ def test_figures_of_a_log_that_was_cut_are_estimated(agent: str, piece: int) -> 
 
 @pytest.mark.parametrize("agent", ["claude", "shell"])
 def test_a_part_that_is_missing_takes_its_torn_lines_with_it(agent: str) -> None:
-    """The line before the gap and the one after it do not become one."""
+    """The line before the gap and the one after it are not joined."""
     line = lines(message("m1", 5)) if agent == "claude" else b"Token usage: input=5, output=0\n"
     log = FORMATS[agent]()
     log.feed(line + line[:20])
@@ -149,7 +150,7 @@ def test_a_part_that_is_missing_takes_its_torn_lines_with_it(agent: str) -> None
 
 @pytest.mark.parametrize("agent", ["claude", "gemini"])
 def test_a_line_too_long_to_read_leaves_figures_estimated(agent: str) -> None:
-    """It may have been an event with figures; as plain text it was none."""
+    """The missing part may have been an event with figures; in plain text it was not."""
     kinds = {True: b'{"type":"result","x":"' + b"y" * (9 << 20) + b'"}\n', False: b"y" * (9 << 20) + b"\n"}
     end = {"type": "result", "subtype": "success", "status": "success", "result": "ok", "stats": {"input_tokens": 1},
            "modelUsage": {"m": {"inputTokens": 1}}}  # fmt: skip
@@ -162,7 +163,7 @@ def test_a_line_too_long_to_read_leaves_figures_estimated(agent: str) -> None:
 
 
 def test_what_enters_has_a_size() -> None:
-    """Reasons, ids, models, steps, paths and tools of megabytes are cut, or are none."""
+    """Reasons, ids, models, steps, paths and tools of megabytes are cut or dropped."""
     big = "z" * 1_000_000
     codex = read(
         "codex", lines({"type": "thread.started", "thread_id": big}, {"type": "turn.started"},
@@ -179,7 +180,7 @@ def test_what_enters_has_a_size() -> None:
 
 
 def test_messages_without_end_are_summed_up() -> None:
-    """A hundred thousand messages are counted exactly, by model, without being kept one by one."""
+    """A hundred thousand messages are counted exactly, by model, without keeping each one."""
     log = read("claude", lines(BEGIN, *(message(f"m{i}", 3, model=f"x{i % 2}") for i in range(20_000))))
     assert log.usage.input_tokens == 60_000
     assert {name: usage.input_tokens for name, usage in log.models.items()} == {"x0": 30_000, "x1": 30_000}
@@ -187,7 +188,7 @@ def test_messages_without_end_are_summed_up() -> None:
 
 
 def test_a_message_in_many_pieces_is_one() -> None:
-    """gemini's pieces make up the last words, up to a limit, and the step is its first line."""
+    """gemini's pieces make up the last text, up to a limit, and the step is its first line."""
     pieces = [{"type": "message", "role": "assistant", "content": f"{i}\n"} for i in range(30_000)]
     log = read("gemini", lines(*pieces))
     assert log.final_text == "".join(f"{i}\n" for i in range(30_000))[:100_000]
@@ -196,14 +197,14 @@ def test_a_message_in_many_pieces_is_one() -> None:
 
 
 def test_what_waits_for_a_result_does_not_pile_up() -> None:
-    """Tools that are refused or never answer take a bounded place."""
+    """Tools that are rejected or never answer take bounded space."""
     denied = [{"tool_name": f"t{i}"} for i in range(5000)]
     assert len(read("claude", lines({"type": "result", "permission_denials": denied})).denied) == 100
     calls = ({"type": "tool_use", "tool_name": "x", "tool_id": f"{i}", "parameters": {}} for i in range(5000))
     assert len(read("gemini", lines(*calls))._tools) == 1000  # type: ignore[attr-defined]
 
 
-# words
+# text
 
 
 def pattern_log(data: bytes) -> AgentLog:
@@ -215,7 +216,7 @@ def pattern_log(data: bytes) -> AgentLog:
 
 @pytest.mark.parametrize("words", ["write the rate limiter", "the authentication page", "429 tests", "api key: login"])
 def test_text_about_the_work_is_not_a_provider_error(words: str) -> None:
-    """An agent that works on limits and keys, and fails, was neither limited nor refused."""
+    """An agent that works on limits and keys, and fails, was neither rate limited nor rejected."""
     readers: list[Callable[[bytes], AgentLog]] = [
         pattern_log, *(lambda data, name=name: read(name, data) for name in FORMATS)
     ]  # fmt: skip
@@ -225,7 +226,7 @@ def test_text_about_the_work_is_not_a_provider_error(words: str) -> None:
 
 
 def test_what_a_pattern_calls_an_error_is_judged_by_its_text() -> None:
-    """The user's pattern says which lines are errors; what they say then counts."""
+    """The user's pattern says which lines are errors; then their text counts."""
     found = pattern_log(b"STEP write the login page\nERROR 429 too many requests\n").outcome(1)
     assert (found.verdict, found.reason) == ("rate_limited", "it said: 429 too many requests")
 
@@ -244,7 +245,7 @@ def test_what_a_pattern_calls_an_error_is_judged_by_its_text() -> None:
     ],
 )
 def test_a_line_that_reports_an_error_is_believed(line: str, verdict: str) -> None:
-    """What the known agents print when they cannot even begin."""
+    """What the known agents print when they cannot start."""
     assert read("claude", f"hello\n{line}\nbye\n".encode()).outcome(1).verdict == verdict
 
 
@@ -270,7 +271,7 @@ def test_aider_may_write_about_errors_of_litellm(code: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("code", [("     except litellm.AuthenticationError as error:",), REFUSED[:1]])
 def test_aider_is_not_ended_for_what_it_writes(code: tuple[str, ...]) -> None:
-    """Before it is answered, too, only aider's own two lines together say that the key is refused."""
+    """Before an answer, too, only aider's own two lines together mean that the key was rejected."""
     assert read("aider", lines("Main model: m", SENT, *code)).hopeless is None
     refused = read("aider", lines("Main model: m", SENT, *REFUSED))
     assert refused.hopeless is not None
@@ -278,6 +279,6 @@ def test_aider_is_not_ended_for_what_it_writes(code: tuple[str, ...]) -> None:
 
 
 def test_tokens_of_aider_stand_at_the_start_of_a_line() -> None:
-    """A line that quotes them often is looked at once, and is none."""
+    """A line that quotes such errors often is examined once, and is not an error."""
     log = read("aider", lines("Main model: m", "it says " + "Tokens: 1 sent, 1 received. " * 5000))
     assert log.usage == TokenUsage()

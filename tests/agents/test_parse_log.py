@@ -1,4 +1,4 @@
-"""`nova parse-log`: the same reading as the engine's, for people and for scripts."""
+"""`nova parse-log` reads a log as the engine does, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cli_process import nova
 
 
 def test_json_has_the_documented_keys(tmp_path: Path) -> None:
-    """One object with what Nova makes of a log."""
+    """One object with the outcome of a log."""
     done = nova(
         "parse-log", "--agent", "claude", str(path_of("claude/tool")), "--exit-code", "0", "--json", cwd=tmp_path
     )
@@ -28,7 +28,7 @@ def test_json_has_the_documented_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", ["claude/err429-r2", "codex/err401", "gemini/sigTERMgroup", "opencode/outside"])
 def test_it_says_what_the_engine_says(case: str, tmp_path: Path) -> None:
-    """The command adds nothing of its own to the reading."""
+    """The command adds nothing of its own to the outcome."""
     code = str(SERVED[case]["exit_code"])
     done = nova("parse-log", "-a", case.partition("/")[0], str(path_of(case)), "-e", code, "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["verdict"] == read(case).verdict
@@ -36,7 +36,7 @@ def test_it_says_what_the_engine_says(case: str, tmp_path: Path) -> None:
 
 
 def test_a_resumed_session_needs_the_log_before_it(tmp_path: Path) -> None:
-    """`--after` takes off what the earlier run of the session used."""
+    """`--after` subtracts what the earlier run of the session used."""
     logs = [str(FOLDER / "codex" / f"{name}.jsonl") for name in ("resume", "tool")]
     done = nova("parse-log", "-a", "codex", logs[0], "--after", logs[1], "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["token_usage"]["input_tokens"] == 101

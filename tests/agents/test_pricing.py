@@ -1,4 +1,4 @@
-"""Prices: the shipped lists are sound, snapshots find their model, and what is unknown is never free."""
+"""Prices: the shipped lists are sound, snapshots find their model, and an unknown price is never zero."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ONE_OF_EACH = TokenUsage(1_000_000, 1_000_000, 1_000_000, 1_000_000)
     ],
 )
 def test_cost(usage: TokenUsage, model: str | None, expected: float | None) -> None:
-    """Each class has its rate; an unknown model or class is None, and no tokens cost nothing."""
+    """Each class has its rate; an unknown model or class is None, and no tokens cost 0."""
     assert cost(usage, model, PRICES) == expected
 
 

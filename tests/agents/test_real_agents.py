@@ -45,7 +45,7 @@ def lab(make_lab: Callable[..., AgentLab]) -> AgentLab:
 
 
 def left_over(lab: AgentLab) -> list[str]:
-    """Processes that still carry this project in their environment."""
+    """Processes that still have this project in their environment."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -73,7 +73,8 @@ def test_an_agent_does_its_task(agent: str, lab: AgentLab) -> None:
 
 
 def check_total(lab: AgentLab, agent: str, task: str, scenario: str) -> None:
-    """Input of all kinds and output are what was served; gemini adds its thoughts, which the server tells apart."""
+    """Input of all kinds and output equal what was served; gemini adds its thoughts, which the server reports
+    separately."""
     mine, truth = lab.usage(task), lab.served(scenario)
     thoughts = 3 * truth.output_tokens // 11 if agent == "gemini" else 0
     assert whole_input(mine) == whole_input(truth)
@@ -100,7 +101,7 @@ def test_an_agent_reports_through_the_server(agent: str, lab: AgentLab) -> None:
 
 
 def test_six_tasks_of_many_agents(lab: AgentLab) -> None:
-    """A plan of all installed agents at once, with what each did handed to the last."""
+    """A plan of all installed agents at once; each hands its work to the last."""
     require("claude", "codex")
     agents = [agent for agent in WORK if agent in ("claude", "codex") or installed(agent)]
     lab.settings()
@@ -128,7 +129,7 @@ def installed(agent: str) -> bool:
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
 def test_bad_credentials_end_at_once(agent: str, lab: AgentLab) -> None:
-    """No minutes are burnt, no retry is used, and no other task of the provider is started."""
+    """No minutes are lost, no retry is used, and no other task of the provider starts."""
     require(agent)
     lab.settings({"retries": 2})
     lab.plan(f"T1 | @mock:err401 do it | - | {agent} | ", f"T2 | @mock:err401 again | - | {agent} | ")
@@ -143,7 +144,7 @@ def test_bad_credentials_end_at_once(agent: str, lab: AgentLab) -> None:
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
 def test_a_limited_provider_is_waited_for(agent: str, lab: AgentLab) -> None:
-    """429, then service: the task waits and is done, without having used up a retry."""
+    """429, then service: the task waits and completes without using a retry."""
     require(agent)
     fast = ["-c", "model_providers.mock.request_max_retries=0", "-c", "model_providers.mock.stream_max_retries=0"]
     lab.settings({"quota_delay": "1s"}, claude={"env": {"CLAUDE_CODE_MAX_RETRIES": "0"}}, codex={"args": fast})
@@ -157,7 +158,7 @@ def test_a_limited_provider_is_waited_for(agent: str, lab: AgentLab) -> None:
 
 
 def test_a_server_in_trouble_fails_the_task_in_the_end(lab: AgentLab) -> None:
-    """500 for ever: a few pauses, then a failure that says so; what was served before it counts."""
+    """500 every time: a few pauses, then a failure that says so; what was served before it counts."""
     require("claude")
     lab.settings({"quota_delay": "0.1s"}, claude={"env": {"CLAUDE_CODE_MAX_RETRIES": "0"}})
     lab.plan("T1 | @mock:tool_then_500 do it | - | claude | ")
@@ -182,7 +183,7 @@ def test_a_server_in_trouble_fails_the_task_in_the_end(lab: AgentLab) -> None:
 def test_what_is_not_done_says_why(
     scenario: str, settings: dict[str, Any], verdict: str, reason: str, lab: AgentLab
 ) -> None:
-    """Refused, not allowed, out of turns, money or tokens, no such model: exact totals all the same."""
+    """Rejected, not allowed, out of turns, money or tokens, no such model: totals are exact nevertheless."""
     require("claude")
     lab.settings(claude=settings)
     lab.plan(f"T1 | @mock:{scenario} do it | - | claude | ")
@@ -194,7 +195,7 @@ def test_what_is_not_done_says_why(
 
 
 def test_cancelling_keeps_the_totals(lab: AgentLab) -> None:
-    """SIGINT first: claude ends its tools and tells what it used."""
+    """SIGINT first: claude ends its tools and reports what it used."""
     require("claude")
     lab.settings()
     lab.plan("T1 | @mock:slowtool do it | - | claude | ")
@@ -209,7 +210,7 @@ def test_cancelling_keeps_the_totals(lab: AgentLab) -> None:
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
 def test_an_engine_that_is_killed_loses_nothing(agent: str, lab: AgentLab) -> None:
-    """The agent goes on, the next engine takes it over, and totals are exact."""
+    """The agent continues, the next engine adopts it, and totals are exact."""
     require(agent)
     short = {
         "short": [
@@ -234,7 +235,7 @@ def test_an_engine_that_is_killed_loses_nothing(agent: str, lab: AgentLab) -> No
 
 @pytest.mark.parametrize("agent", ["claude", "codex"])
 def test_a_killed_agent_is_reported_as_killed(agent: str, lab: AgentLab) -> None:
-    """Its tokens are recovered from its own records, or marked estimated; never lost, never taken for exact."""
+    """Its tokens are recovered from its own records, or marked estimated; never lost, never reported as exact."""
     require(agent)
     lab.settings()
     lab.plan(f"T1 | @mock:slowtool do it | - | {agent} | ")

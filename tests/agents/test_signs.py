@@ -1,4 +1,4 @@
-"""What model servers say when they refuse: which kind of refusal, and when to come back."""
+"""Errors of model servers: what kind of error, and when to try again."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def test_messages_have_a_verdict(words: str, verdict: str | None) -> None:
     ],
 )
 def test_messages_name_a_reset_time(words: str, seconds: float | None) -> None:
-    """When to come back, in the forms the providers use."""
+    """When to try again, in the forms the providers use."""
     assert wait_in(words, NOW) == seconds

@@ -1,4 +1,4 @@
-"""Token lines: counted exactly, however the log is cut, and only where they are lines of their own."""
+"""Token lines count exactly, wherever the log is cut, and only as lines of their own."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_count_does_not_depend_on_the_cuts(parts: list[bytes], sizes: list[int])
 
 
 def test_an_unfinished_line_waits() -> None:
-    """A number that may still grow is not counted before its line has ended."""
+    """A number that may still grow is not counted before its line ends."""
     counter = TokenCounter()
     counter.feed(b"Token usage: input=1, output=2")
     assert counter.usage == TokenUsage()
@@ -71,7 +71,7 @@ def test_an_unfinished_line_waits() -> None:
 
 
 def test_memory_is_bounded_for_an_endless_line() -> None:
-    """A line without end is not collected, and the next one counts again."""
+    """A line without an end is not collected, and the next one counts."""
     counter = TokenCounter()
     for _ in range(100):
         counter.feed(b"x" * 65536)

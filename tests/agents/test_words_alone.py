@@ -1,4 +1,4 @@
-"""Agents that print words alone, or were killed before they printed one whole line."""
+"""Agents that print only text, or were killed before they printed one whole line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nova_core.model import TokenUsage
 
 
 def test_coloured_text_is_read_without_colour() -> None:
-    """opencode's default output: its errors come in red and bold."""
+    """opencode's default output prints errors in red and bold."""
     error = "\x1b[91m\x1b[1mError: \x1b[0mmock: invalid api key"
     found = read("opencode", "\x1b[0m", "> build · m1", "\x1b[0m", error, code=1)
     assert (found.verdict, found.reason) == ("bad_credentials", "exit code 1: Error: mock: invalid api key")
@@ -27,14 +27,14 @@ def test_coloured_text_is_read_without_colour() -> None:
     ],
 )  # fmt: skip
 def test_what_was_not_allowed_is_missing_without_events_too(agent: str, line: str) -> None:
-    """Its standard error tells, and exit code 0 does not make up for it."""
+    """Its standard error shows what was not allowed, and exit code 0 does not override it."""
     assert read(agent, line, "NOVA-FINAL: wrote it.").verdict == "permission_denied"
     assert read(agent, "NOVA-FINAL: wrote it.").verdict == "done"
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode"])
 def test_text_that_ends_with_a_question_is_a_question(agent: str) -> None:
-    """Nothing shows that a tool was used, and the last words are a question."""
+    """Nothing shows that a tool was used, and the last text is a question."""
     found = read(agent, "There are two ways to do this.", "Which database shall I use?")
     assert (found.verdict, found.reason) == ("asked", "it asked: Which database shall I use?")
 
@@ -51,12 +51,12 @@ def test_text_that_ends_with_a_question_is_a_question(agent: str) -> None:
     ],
 )
 def test_claude_text_mode_shows_how_it_ended(words: str, code: int, verdict: str) -> None:
-    """`--output-format text`: an interrupted run ends with 0, a failed one says why on standard output."""
+    """`--output-format text`: an interrupted run exits with 0, a failed one gives the reason on standard output."""
     assert read("claude", words, code=code).verdict == verdict
 
 
 def test_a_first_line_written_in_part_is_no_text() -> None:
-    """Wherever it is cut, also behind a closing brace: it was killed, and what it used is not known."""
+    """Wherever the text is cut, even after a closing brace: claude was killed, and its usage is unknown."""
     start = json.dumps({"type": "thread.started", "thread_id": "t1", "more": {"a": {}}})
     for cut in range(2, len(start)):
         found = FORMATS["codex"]()
@@ -73,7 +73,7 @@ def test_a_first_line_written_in_part_is_no_text() -> None:
     [("claude", '[{"type":"system","subtype":"init","tools":["a'), ("gemini", "{"), ("gemini", '{\n  "session_id"')],
 )
 def test_a_document_written_in_part_is_no_text(agent: str, data: str) -> None:
-    """It began one and was killed; exit code 0 makes nothing of it."""
+    """The agent started a document and was killed; exit code 0 does not make it a success."""
     log = FORMATS[agent]()
     log.feed(data.encode())
     log.finish()
@@ -81,7 +81,7 @@ def test_a_document_written_in_part_is_no_text(agent: str, data: str) -> None:
 
 
 def test_codex_that_only_warned_did_nothing() -> None:
-    """What it always prints on standard error is no answer."""
+    """The warnings it always prints on standard error are not an answer."""
     noise = ("Reading additional input from stdin...", "WARNING: proceeding, even though we could not create PATH")
     assert read("codex", *noise).verdict == "nothing_done"
     assert read("codex", *noise, "NOVA-FINAL: done.").final_text == "NOVA-FINAL: done."
@@ -100,7 +100,7 @@ PATCH = ("apply patch", "patch: completed", "/p/hello.txt", "diff --git a/hello.
 
 
 def test_codex_without_json_reports_its_work_on_standard_error() -> None:
-    """Sections under a heading each; its tokens are one number, without those from a cache; its answer comes twice."""
+    """Sections each have a heading; its tokens are one number, without cached ones; its answer appears twice."""
     words = ("codex", "I will look.", *RUN, "codex", "Now I write.", *PATCH, "codex", "NOVA-FINAL: wrote", "it.")
     found = read("codex", *BANNER, *words, "tokens used", "3,122", "NOVA-FINAL: wrote", "it.")
     assert (found.verdict, found.final_text) == ("done", "NOVA-FINAL: wrote\nit.")
@@ -112,7 +112,7 @@ def test_codex_without_json_reports_its_work_on_standard_error() -> None:
 
 
 def test_codex_without_json_may_be_interrupted_or_do_nothing() -> None:
-    """What it says of an interrupt, a question after work, and no answer at all."""
+    """What it prints for an interrupt, a question after work, and no answer at all."""
     assert read("codex", *BANNER, "codex", "Slow.", "exec", "/bin/bash -lc 'sleep 60' in /p", "turn interrupted",
                 "tokens used", "2,112", code=1).verdict == "interrupted"  # fmt: skip
     question = ("codex", "Anything else?", "tokens used", "9")
@@ -122,7 +122,7 @@ def test_codex_without_json_may_be_interrupted_or_do_nothing() -> None:
 
 
 def test_codex_without_json_continues_counting_in_a_resumed_session() -> None:
-    """What earlier runs used is taken off, as far as this number has it."""
+    """What earlier runs used is subtracted, as far as this number includes it."""
     log = FORMATS["codex"](TokenUsage(606, 66, 9000, 2450))
     log.feed("\n".join((*BANNER, "codex", "Hi.", "tokens used", "5,234")).encode())
     log.finish()
