@@ -1,4 +1,4 @@
-"""What GitHub Actions understands: an `::error` line per failure and a summary of the step in Markdown."""
+"""Output for GitHub Actions: an `::error` line per failure and a step summary in Markdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nova_core.text import clean, duration, head_and_tail, tokens
 if TYPE_CHECKING:
     from nova_core.runs.result import RunResult, Snapshot
 
-MAX_ANNOTATIONS = 10  # GitHub shows ten a step
+MAX_ANNOTATIONS = 10  # GitHub shows ten per step
 MAX_ROWS = 50  # a summary may have 1 MiB
 MAX_TAILS = 10
 MAX_TEXT = 500
@@ -44,7 +44,7 @@ def step_summary(snapshot: Snapshot, result: RunResult, tail: Tail) -> str:
 
 
 def figures(result: RunResult) -> list[str]:
-    """Time, tokens and cost, as far as there are any."""
+    """Time, tokens and cost, each only if known."""
     usage = result.tokens
     cells = [("Time", duration(result.wall_seconds)), ("Work", duration(result.task_seconds))]
     if usage.total:
@@ -61,7 +61,7 @@ def figures(result: RunResult) -> list[str]:
 
 
 def failures(failed: Mapping[str, TaskState], snapshot: Snapshot) -> list[str]:
-    """Why each task failed, how often it was tried, how long it took."""
+    """Each failed task with its reason, number of attempts and duration."""
     if not failed:
         return []
     plan = snapshot.cascade.tasks
@@ -76,7 +76,7 @@ def failures(failed: Mapping[str, TaskState], snapshot: Snapshot) -> list[str]:
 
 
 def last_words(task_id: str, lines: list[str]) -> list[str]:
-    """The end of a log, folded; inside of `pre` nothing is Markdown."""
+    """The end of a log, collapsed; Markdown has no effect inside `pre`."""
     if not lines:
         return []
     text = "\n".join(escape(line) for line in lines)
@@ -84,7 +84,7 @@ def last_words(task_id: str, lines: list[str]) -> list[str]:
 
 
 def blocked(causes: Mapping[str, Iterable[str]]) -> list[str]:
-    """What did not run because of a failure."""
+    """The tasks blocked by a failure."""
     if not causes:
         return []
     rows = [[task_id, ", ".join(by)] for task_id, by in list(causes.items())[:MAX_ROWS]]
@@ -92,7 +92,7 @@ def blocked(causes: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def more(number: int, word: str) -> list[str]:
-    """How many rows there would have been."""
+    """The number of rows left out beyond `MAX_ROWS`."""
     return ["", f"and {number - MAX_ROWS:,} more {word}"] if number > MAX_ROWS else []
 
 
@@ -103,16 +103,16 @@ def table(heads: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def escape_data(text: str) -> str:
-    """A value after `::`, where `%`, CR and LF would end the command."""
+    """Escape a value after `::`, where `%`, CR and LF are special."""
     return clean(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def escape_property(text: str) -> str:
-    """A value before `::`, where `:` and `,` have a meaning too."""
+    """Escape a value before `::`, where `:` and `,` are special too."""
     return escape_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def cell(text: str) -> str:
-    """Text inside a Markdown table, with nothing that is markup or HTML."""
+    """Text for a cell of a Markdown table, with markup and HTML escaped."""
     safe = clean(head_and_tail(text, MAX_TEXT)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_[]|#!~$" else c for c in safe)

@@ -1,4 +1,4 @@
-"""One event in one line of plain text. Pure."""
+"""Formats an event as one line of plain text. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FINISHED = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind
 
 
 class LocalClock:
-    """Turns ISO 8601 UTC into `HH:MM:SS` of the local zone; most events share their second with the one before."""
+    """Converts ISO 8601 UTC to local `HH:MM:SS`; cached, as most events share a second with the previous event."""
 
     def __init__(self) -> None:
         self._second = ""
@@ -58,7 +58,7 @@ class LocalClock:
 
 
 def event_line(event: Event, tasks: Mapping[str, Task], clock: LocalClock) -> str | None:
-    """The line for `event`, safe for a terminal; None for events that are not worth a line."""
+    """The line for `event`, safe for a terminal; None if the event is not shown."""
     word = word_of(event)
     if word is None:
         return None
@@ -70,7 +70,7 @@ def event_line(event: Event, tasks: Mapping[str, Task], clock: LocalClock) -> st
 
 
 def word_of(event: Event) -> str | None:
-    """What happened, in a word or two."""
+    """One or two words for the event."""
     if event.kind is EventKind.TASK_BLOCKED and not event.patch.get("blocked_by"):
         return "no longer blocked"
     if event.kind is EventKind.TASK_FAILED and event.patch.get("reason") in _ENDS:
@@ -83,7 +83,7 @@ def word_of(event: Event) -> str | None:
 
 
 def detail_of(event: Event, tasks: Mapping[str, Task]) -> str | None:
-    """What follows the word, with its separator; None when the whole line is not worth printing."""
+    """The text after the word, with its separator; None if the event is not shown."""
     patch = event.patch
     if event.kind is EventKind.TASK_STARTED:
         task = tasks.get(event.task or "")
@@ -112,7 +112,7 @@ def completed_detail(event: Event) -> str:
 
 
 def said(event: Event) -> str:
-    """The event's own message without the task and the word, which are on the line already."""
+    """The event's message without the task and the word, which the line already shows."""
     text = event.message.removeprefix(f"{event.task} ").removeprefix("the plan changed: ")
     word = word_of(event) or ""
     if text.startswith(word):
@@ -121,7 +121,7 @@ def said(event: Event) -> str:
 
 
 def failed_detail(event: Event) -> str:
-    """The reason and the error of a failure, each once; `cancelled` and `lost` are on the line already."""
+    """The reason and error of a failure, each once; `cancelled` and `lost` are already in the line's word."""
     if event.patch.get("reason") == Reason.CANCELLED:
         return ""
     reason = None if event.patch.get("reason") == Reason.LOST else event.patch.get("reason")

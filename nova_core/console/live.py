@@ -1,4 +1,4 @@
-"""The live view of a headless run on a terminal: progress and running tasks below, finished lines scrolling above."""
+"""The live view of a headless run on a terminal: running tasks and progress below, finished tasks scrolling above."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ STYLES = {
 
 
 class LiveView:
-    """Pulls snapshots a few times a second and redraws; the engine only appends events and never waits.
+    """Takes snapshots a few times a second and redraws; the engine only appends events and never waits.
 
-    Every text is a `Text`, never markup: names and steps come from plans and workers.
+    Every text is a `Text`, never markup: names and steps come from plans and workers and are not trusted.
     """
 
     def __init__(self, snapshot: Callable[[], Snapshot], console: Console | None = None) -> None:
@@ -69,11 +69,11 @@ class LiveView:
         self._thread.start()
 
     def event(self, event: Event) -> None:
-        """Take one event; returns at once."""
+        """Queue one event; returns immediately."""
         self._events.append(event)
 
     def close(self) -> None:
-        """Print what is left and remove the lower part from the screen."""
+        """Print the remaining events and remove the lower part from the screen."""
         self._closing.set()
         self._thread.join()
         self._live.stop()
@@ -88,13 +88,13 @@ class LiveView:
         self._live.update(lower_part(snapshot, self._time_left(snapshot), self._console.width), refresh=True)
 
     def _time_left(self, snapshot: Snapshot) -> float | None:
-        """Seconds left at least; computed seldom, as it walks the whole graph."""
+        """Minimum seconds remaining; computed rarely, because it walks the whole graph."""
         if time.monotonic() >= self._left_at:
             self._left, self._left_at = snapshot.critical_path_left, time.monotonic() + LEFT_EVERY
         return self._left
 
     def _print_events(self, snapshot: Snapshot) -> None:
-        """One print for all of them: each costs a redraw of the lower part."""
+        """Print all events with one call: each call redraws the lower part."""
         lines = []
         while self._events:
             event = self._events.popleft()
@@ -148,7 +148,7 @@ def elapsed(task: TaskState, now: datetime) -> str:
         return ""
     try:
         return duration((now - datetime.fromisoformat(task.started_at)).total_seconds())
-    except (ValueError, TypeError):  # a stamp that another program wrote
+    except (ValueError, TypeError):  # a timestamp that another program wrote
         return ""
 
 

@@ -1,4 +1,4 @@
-"""Writes the events of a run, one line each, without ever making the engine wait."""
+"""Writes the events of a run, one line each, without blocking the engine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FLUSH_EVERY = 0.2
 class EventStream:
     """Formats and writes events in batches on a thread of its own.
 
-    The engine's part is one append: a slow pipe or a stopped terminal holds up the output, not the run. The first line
-    of a quiet time is written at once, later ones `FLUSH_EVERY` seconds after. A reader that went away is no error: the
-    rest is dropped, `broken` tells.
+    The engine only appends: a slow pipe or a stopped terminal delays the output, not the run. The first line after a
+    quiet period is written immediately, later lines `FLUSH_EVERY` seconds after it. A closed reader is not an error:
+    the remaining output is dropped and `broken` is set.
     """
 
     def __init__(self, stream: IO[bytes], form: Callable[[Event], bytes | None]) -> None:
@@ -31,13 +31,13 @@ class EventStream:
         self._thread.start()
 
     def __call__(self, event: Event) -> None:
-        """Take one event; returns at once."""
+        """Queue one event; returns immediately."""
         self._events.append(event)
         if not self._wanted.is_set():
             self._wanted.set()
 
     def close(self) -> None:
-        """Write what is left and end the thread."""
+        """Write the remaining events and end the thread."""
         self._closing.set()
         self._wanted.set()
         self._thread.join()

@@ -1,4 +1,4 @@
-"""The summary at the end of a run: counts, time, cost, every failure with the end of its log, and what to type next."""
+"""The summary at the end of a run: counts, time, cost, each failure with the end of its log, and the next commands."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def outcome_word(result: RunResult, snapshot: Snapshot) -> str:
 
 
 def counts(result: RunResult, snapshot: Snapshot | None = None) -> str:
-    """How many of the selected tasks are in which state; of pending ones the `snapshot` knows which are ready."""
+    """The number of selected tasks per state; `snapshot` separates ready tasks from waiting ones."""
     ready = min(result.pending, len(snapshot.ready)) if snapshot and result.pending else 0
     numbers = {
         Shown.FAILED: result.failed - result.cancelled,
@@ -72,7 +72,7 @@ def counts(result: RunResult, snapshot: Snapshot | None = None) -> str:
 
 
 def counts_text(numbers: Mapping[Shown, int]) -> str:
-    """`3/10 done, 2 running, needs you 1, 1 failed`; skipped tasks are done as well."""
+    """`3/10 done, 2 running, needs you 1, 1 failed`; skipped tasks count as done."""
     done = numbers.get(Shown.COMPLETED, 0) + numbers.get(Shown.SKIPPED, 0)
     over = (Shown.COMPLETED, Shown.SKIPPED)
     others: dict[Shown, int] = {shown: number for shown, number in numbers.items() if shown not in over}
@@ -80,7 +80,7 @@ def counts_text(numbers: Mapping[Shown, int]) -> str:
 
 
 def time_line(wall: float, work: float) -> str:
-    """The time during which tasks ran against the time they took."""
+    """Wall-clock time and the sum of the tasks' times, both in seconds."""
     line = f"time: {duration(wall)}"
     if work >= 1:
         line += f" for {duration(work)} of work"
@@ -90,7 +90,7 @@ def time_line(wall: float, work: float) -> str:
 
 
 def token_lines(result: RunResult) -> list[str]:
-    """Tokens of the four classes and their cost, with a mark for missing prices."""
+    """Tokens by class and their cost; missing prices are marked."""
     usage = result.tokens
     if not usage.total:
         return []
@@ -107,14 +107,14 @@ def token_lines(result: RunResult) -> list[str]:
 
 
 def cost_text(usd: float | None, unpriced: bool) -> str:
-    """A sum of money that never hides what could not be priced."""
+    """A cost in US dollars, marked if part of it has no price."""
     if usd is None:
         return "unknown (no price for the model; set prices in nova.yaml)"
     return f"at least {money(usd)} (some models have no price)" if unpriced else money(usd)
 
 
 def blocking(snapshot: Snapshot) -> Counter[str]:
-    """How many tasks each failed one blocks."""
+    """The number of tasks that each failed task blocks."""
     tasks = snapshot.cascade.tasks
     work = (causes for i, causes in snapshot.blocked.items() if i in tasks and not tasks[i].gate)
     return Counter(cause for causes in work for cause in causes)
@@ -123,7 +123,7 @@ def blocking(snapshot: Snapshot) -> Counter[str]:
 def failure_lines(
     failed: Mapping[str, TaskState], tail: Tail, blocks: Mapping[str, int] = MappingProxyType({})
 ) -> list[str]:
-    """Each failed task with its reason, how many it blocks, and the end of its log."""
+    """Each failed task with its reason, the number of tasks it blocks, and the end of its log."""
     lines = []
     for task_id, task in list(failed.items())[:MAX_SHOWN]:
         count = blocks.get(task_id, 0)
@@ -144,7 +144,7 @@ def how_it_failed(task: TaskState) -> str:
 
 
 def listed(title: str, word: str, tasks: Mapping[str, Iterable[str]]) -> list[str]:
-    """Each of these tasks with what it waits for."""
+    """Each task with the ids it waits for."""
     if not tasks:
         return []
     shown = [f"  {clean(i)} {word} {clean(', '.join(causes))}" for i, causes in list(tasks.items())[:MAX_SHOWN]]
@@ -153,7 +153,7 @@ def listed(title: str, word: str, tasks: Mapping[str, Iterable[str]]) -> list[st
 
 
 def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Snapshot) -> list[str]:
-    """What the user can type now."""
+    """The commands the user can run next."""
     steps = []
     if failed:
         first = clean(next(iter(failed)))
@@ -168,7 +168,7 @@ def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Sna
 
 
 def remedy_lines(snapshot: Snapshot) -> list[str]:
-    """What to do for the first tasks that miss something, each thing once."""
+    """How to provide what the first tasks lack, each remedy once."""
     tasks = snapshot.cascade.tasks
     lacking = [i for i in snapshot.lacking if i in tasks][:MAX_REMEDIES]
     found = (clean(line) for i in lacking for line in remedies(i, snapshot.cascade, snapshot.state.tasks))
@@ -176,7 +176,7 @@ def remedy_lines(snapshot: Snapshot) -> list[str]:
 
 
 def summary_object(result: RunResult) -> dict[str, Any]:
-    """The last object of `nova run --json`."""
+    """The final object of `nova run --json`."""
     import msgspec
 
     return {"kind": "summary", **msgspec.to_builtins(result)}

@@ -1,4 +1,4 @@
-"""The last lines of a log, safe to show: logs hold whatever a worker printed."""
+"""The last lines of a log, safe to show: a worker may print anything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_WIDTH = 300
 
 
 def open_log(path: Path) -> int | None:
-    """A descriptor of the log, or None if there is none; symbolic links, pipes and devices are no logs."""
+    """Open the log. None if there is none; symbolic links, pipes and devices are not accepted."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -25,7 +25,7 @@ def open_log(path: Path) -> int | None:
 
 
 def tail(path: Path, count: int) -> list[str]:
-    """The last `count` lines that are not empty, cleaned and cut to a sane width; none when there is no log."""
+    """The last `count` lines that are not empty, cleaned and cut to `MAX_WIDTH`; empty if there is no log."""
     descriptor = open_log(path)
     if descriptor is None:
         return []
@@ -36,12 +36,12 @@ def tail(path: Path, count: int) -> list[str]:
         text = file.read(MAX_BYTES).decode("utf-8", "replace")
     lines = text.split("\n")
     if start:
-        lines = lines[1:] or lines  # the first one is only a part
+        lines = lines[1:] or lines  # the first line is incomplete
     shown = (shown_line(line) for line in reversed(lines))
     return [line for line, _ in zip((line for line in shown if line), range(count), strict=False)][::-1]
 
 
 def shown_line(line: str) -> str:
-    """What a terminal would show of one line: a carriage return starts it over (progress bars)."""
+    """The text a terminal would show for one line: a carriage return restarts it (progress bars)."""
     parts = [part for part in line.split("\r") if part.strip()]
     return head_and_tail(clean(parts[-1]), MAX_WIDTH).rstrip() if parts else ""
