@@ -1,1 +1,1 @@
-"""The `nova` command: one module per group of commands, each imported only when it is needed."""
+"""The `nova` command: one module per group of commands, each imported only when needed."""

@@ -1,4 +1,4 @@
-"""`nova prompt` and `nova parse-log`: what an agent is told, and what Nova makes of its log, as in a run."""
+"""`nova prompt` and `nova parse-log`: an agent's prompt, and its log as a run reads it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def prompt(
     attempt: Annotated[int | None, typer.Option("--attempt", help="The prompt that this attempt was given.")] = None,
     directory: Directory = None,
 ) -> int:
-    """Print the words an agent gets for a task, as things are now.
+    """Print the prompt an agent would get for a task now.
 
     \b
     Examples:  nova prompt F1
@@ -39,7 +39,7 @@ def prompt(
 
 
 def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
-    """What the task's agent would be told now. Raises `UsageError` for an unknown task, `InputError` for a bad plan."""
+    """The prompt the agent would get now. Raises `UsageError` for an unknown task, `InputError` for a bad plan."""
     from nova_core.importers import read_plan
     from nova_core.launch.launcher import Launcher
     from nova_core.launch.prompt import Done
@@ -65,7 +65,7 @@ def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
 
 
 def kept_prompt(project: Project, task_id: str, attempt: int) -> str:
-    """What an attempt was told. Raises `UsageError` if it was told nothing: it was a command, or never was."""
+    """The prompt of an attempt. Raises `UsageError` if there is none: it ran a command, or never started."""
     try:
         if not is_safe_id(task_id) or attempt < 1:
             raise FileNotFoundError
@@ -91,10 +91,10 @@ def parse_log(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     directory: Directory = None,
 ) -> int:
-    """Say how an agent's work ended and what it cost, by its log.
+    """Show how an agent's work ended and what it cost, according to its log.
 
-    It is the same reading by which a run judges its workers: verdict and reason, tokens in four classes, exact or
-    estimated, cost, files.
+    A run reads its workers' logs in the same way: verdict and reason, tokens in four classes, exact or estimated,
+    cost, files.
 
     \b
     Examples:  nova parse-log --agent claude logs/F1.log
@@ -111,7 +111,7 @@ def parse_log(
 
 
 def read_session(agent: str, paths: Iterable[Path]) -> AgentLog:
-    """The last of these logs, of which each goes on with the session of those before it. Raises as `read_log`."""
+    """The last of these logs; each continues the session of the previous ones. Raises the errors of `read_log`."""
     before = None
     for path in paths:
         log = FORMATS[agent](before)
@@ -121,7 +121,7 @@ def read_session(agent: str, paths: Iterable[Path]) -> AgentLog:
 
 
 def read_log(log: AgentLog, path: Path) -> None:
-    """Feed the whole file. Raises `InputNotFoundError`, or `UsageError` for a folder or a file that may not be read."""
+    """Feed the whole file. Raises `InputNotFoundError`, or `UsageError` for a folder or an unreadable file."""
     try:
         with open("/dev/stdin" if str(path) == "-" else path, "rb") as file:
             while piece := file.read(_PIECE):
@@ -135,7 +135,7 @@ def read_log(log: AgentLog, path: Path) -> None:
 
 
 def show(outcome: Outcome) -> None:
-    """Print it for a person."""
+    """Print the outcome as text for people."""
     usage = outcome.token_usage
     about = " (estimated)" if outcome.estimated else ""
     read, made = tokens(usage.cache_read_tokens), tokens(usage.cache_creation_tokens)

@@ -1,4 +1,4 @@
-"""Builds the command line and ends every command the same way; only the commands named on the line are imported."""
+"""Builds the command line and handles the end of every command; imports only the commands named on the line."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ COMMANDS = {
     "report": "worker",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"]}
-PIPE_CLOSED = 141  # 128 + SIGPIPE, what a shell reports for a program that a closed pipe ended
+PIPE_CLOSED = 141  # 128 + SIGPIPE, the code a shell reports for a program ended by a closed pipe
 INTERRUPTED = 130
 
 
 def show_version(wanted: bool) -> None:
-    """Print the version and leave."""
+    """Print the version and exit."""
     if wanted:
         from nova_core import __version__
 
@@ -80,13 +80,13 @@ def entry(
 
 
 def wanted_commands(arguments: Iterable[str]) -> list[str]:
-    """The commands that may be meant: those named anywhere on the line, or all (help, completion, an error)."""
+    """The commands to load: those named anywhere on the line, or all (help, completion, an error)."""
     named = [name for name in COMMANDS if name in arguments]
     return list(COMMANDS) if not named or "_NOVA_COMPLETE" in os.environ else named
 
 
 def function_name(command: str) -> str:
-    """What the function of a command is called."""
+    """The name of a command's function."""
     return f"{command}_" if iskeyword(command) else command.replace("-", "_")
 
 
@@ -108,7 +108,7 @@ def build(names: Iterable[str]) -> typer.Typer:
 
 
 def alone(name: str, about: str = "") -> typer.Typer:
-    """A program that is nothing but this command, with help of its own."""
+    """A program with only this command and its own help."""
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(context_settings=CONTEXT, help=about or None)(
         getattr(import_module(f"nova_core.cli.{COMMANDS[name]}"), name)
@@ -117,9 +117,9 @@ def alone(name: str, about: str = "") -> typer.Typer:
 
 
 def run_cli(arguments: list[str], program: str = "nova", only: str | None = None, about: str = "") -> int:
-    """Run `nova` with these arguments and return its exit code; nothing is raised.
+    """Run `nova` with these arguments and return its exit code; raises nothing.
 
-    With `only`, `program` is nothing but that command, and `about` is its help.
+    With `only`, `program` has only that command, and `about` is its help.
     """
     prepare()
     try:
@@ -128,7 +128,7 @@ def run_cli(arguments: list[str], program: str = "nova", only: str | None = None
     except (OutputClosedError, BrokenPipeError):
         abandon_stdout()
         return PIPE_CLOSED
-    except OSError as error:  # a full disk behind stdout
+    except OSError as error:  # stdout is on a full disk
         abandon_stdout()
         note(f"nova: cannot write the output: {error.strerror}")
         return 8
@@ -136,7 +136,7 @@ def run_cli(arguments: list[str], program: str = "nova", only: str | None = None
 
 
 def call(arguments: list[str], program: str, only: str | None, about: str) -> int:
-    """Dispatch to the command; every way to end except a broken output becomes a code."""
+    """Run the command and return its exit code. Raises only the errors of a broken output."""
     try:
         app = alone(only, about) if only else build(wanted_commands(arguments))
         result = app(arguments, prog_name=program, standalone_mode=False)
@@ -146,7 +146,7 @@ def call(arguments: list[str], program: str, only: str | None, about: str) -> in
         raise
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except SystemExit as error:  # typer's own answer to a closed pipe
+    except SystemExit as error:  # raised by typer for a closed pipe
         return PIPE_CLOSED if error.code == 1 else int(error.code or 0)
     except OSError as error:
         return show_refusal(error)
@@ -156,8 +156,8 @@ def call(arguments: list[str], program: str, only: str | None, about: str) -> in
 
 
 def misuse(error: Exception) -> int:
-    """Report a command line that is not valid, and return 2; 0 if the error is not one of typer's usage errors."""
-    if not hasattr(error, "format_message") or not hasattr(error, "exit_code"):  # typer does not export their base
+    """Report an invalid command line and return 2; 0 if the error is not a usage error of typer."""
+    if not hasattr(error, "format_message") or not hasattr(error, "exit_code"):  # typer does not export the base
         return 0
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""`nova attach`: the interface on a run that another engine drives, or none."""
+"""`nova attach`: the interface on a run of another engine, or on a finished run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def attach(
 ) -> int:
     """Watch a run in the full-screen interface.
 
-    It may be running in the background or in another terminal, or be finished. Leaving changes nothing, and any number
-    of people can watch.
+    It may be running in the background or in another terminal, or be finished. Leaving changes nothing. Any number of
+    people can watch.
 
     \b
     Examples:  nova attach

@@ -19,7 +19,7 @@ SomeIds = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The 
 
 
 def carry_out(command: Command) -> int:
-    """Send the command and print the answer; 0, or 2 when it was rejected."""
+    """Send the command and print the answer; returns 0, or 2 if it was rejected."""
     from nova_core.text import clean
 
     project = here()
@@ -50,14 +50,14 @@ def ask_engine(project: Project, command: Command) -> Reply | None:
 
 
 def apply_offline(project: Project, command: Command) -> Reply:
-    """Change the saved state, with the lock of the run."""
+    """Change the saved state while holding the run lock."""
     from nova_core.watch.offline import apply_offline as apply
 
     return apply(project, command)
 
 
 def some_or_all(ids: list[str] | None, every: bool, flag: str) -> tuple[str, ...]:
-    """The ids, or none of them for the flag that means all; `UsageError` for both and for neither."""
+    """The ids, or empty for the flag that means all. Raises `UsageError` if both or neither are given."""
     if bool(ids) == every:
         raise UsageError(f"name the tasks, or give {flag}", hint="nova status lists the tasks")
     return tuple(ids or ())
@@ -71,7 +71,7 @@ def retry(
 ) -> int:
     """Let tasks run again.
 
-    With --downstream also everything that depends on them, and so on.
+    With --downstream, everything that depends on them, directly or not, runs again too.
 
     \b
     Examples:  nova retry F3

@@ -1,4 +1,4 @@
-"""`nova demo`: the quickstart plan, which comes with the package, run in a folder of its own."""
+"""`nova demo`: runs the quickstart plan of the package in its own folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = "nova-demo"
 SCRIPT = "tools/weather.py"
-FILES = (SCRIPT, "milestones.yaml", "README.md", DEFAULT_PLAN)  # the first makes a folder a demo, the last makes it run
+FILES = (SCRIPT, "milestones.yaml", "README.md", DEFAULT_PLAN)  # the first marks a demo, the last makes it runnable
 
 
 def demo(
@@ -33,7 +33,7 @@ def demo(
     """Run a small plan that needs no keys.
 
     14 tasks build a weather almanac in FOLDER, which is created. Run it again to continue an interrupted demo, or to
-    start a finished one over. A folder with other files is not accepted, and no existing file is overwritten.
+    restart a finished one. A folder with other files is not accepted, and no existing file is overwritten.
 
     \b
     Examples:  nova demo
@@ -49,7 +49,7 @@ def demo(
             f"{clean(folder)}: {error.strerror}", hint="choose another with nova demo FOLDER"
         ) from None
     typed = can_be_typed()
-    os.environ["PATH"] = f"{own_folder()}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # this nova, and a python3
+    os.environ["PATH"] = f"{own_folder()}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # this nova and its python3
     project = here()
     code = run_demo(project, ascii_only=ascii_only, theme=theme)
     note("\n".join(next_steps(clean(folder), typed=typed, finished=is_finished(project))))
@@ -57,12 +57,12 @@ def demo(
 
 
 def own_folder() -> str:
-    """Where the programs of this interpreter are."""
+    """The folder of this interpreter's programs."""
     return os.path.dirname(sys.executable)
 
 
 def can_be_typed() -> bool:
-    """Whether a shell finds `nova`: uv, which sets `UV`, has it on PATH only while it runs."""
+    """Returns True if a shell finds `nova`; uv, which sets `UV`, puts it on PATH only while it runs."""
     path = os.environ.get("PATH", os.defpath)
     if "UV" in os.environ:
         path = os.pathsep.join(folder for folder in path.split(os.pathsep) if folder != own_folder())
@@ -82,7 +82,7 @@ def run_demo(project: Project, *, ascii_only: bool, theme: str | None) -> int:
 
 
 def source_folder() -> Path:
-    """The quickstart: inside the package where Nova was installed, among the examples in a checkout."""
+    """The quickstart folder: in the package if Nova is installed, among the examples in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "quickstart"
     return inside if inside.is_dir() else package.parent / "examples" / "quickstart"
@@ -91,7 +91,7 @@ def source_folder() -> Path:
 def write_demo(folder: Path) -> None:
     """Make the folder a demo: write missing files, keep existing ones.
 
-    Raises `UsageError` for a folder with other files, `EnvironmentProblem` where nothing can be written.
+    Raises `UsageError` for a folder with other files, `EnvironmentProblem` if it cannot be written.
     """
     source = source_folder()
     try:
@@ -112,7 +112,7 @@ def write_demo(folder: Path) -> None:
 
 
 def is_demo(folder: Path) -> bool:
-    """Whether the script of the demo is there, as written or changed below its first line."""
+    """Returns True if the demo script exists, unchanged or changed only below its first line."""
     try:
         with open(folder / SCRIPT, "rb") as script, open(source_folder() / SCRIPT, "rb") as ours:
             line = ours.readline()
@@ -122,12 +122,12 @@ def is_demo(folder: Path) -> bool:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether it is a folder with nothing in it."""
+    """Returns True if it is an empty folder."""
     return folder.is_dir() and next(folder.iterdir(), None) is None
 
 
 def is_finished(project: Project) -> bool:
-    """Whether every task of the run in the project is done."""
+    """Returns True if every task of the project's run is done."""
     from nova_core.state.manager import StateManager
 
     try:
@@ -137,7 +137,7 @@ def is_finished(project: Project) -> bool:
 
 
 def next_steps(folder: str, *, typed: bool, finished: bool) -> list[str]:
-    """What to look at after the run; `typed` is whether a shell finds `nova`."""
+    """The commands to try after the run; `typed`: a shell finds `nova`."""
     name = shlex.quote(folder)
     program = "nova" if typed else "uvx nova-tui"
     again = f"{program} demo" if folder == FOLDER else f"{program} demo {name}"

@@ -1,4 +1,4 @@
-"""`nova run --detach`: the same run, driven by an engine in the background."""
+"""`nova run --detach`: the same run with an engine in the background."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def start_detached(project: Project, arguments: Iterable[str]) -> int:
-    """Start the run and print its pid; 0, or the exit code if it has already ended.
+    """Start the run and print its pid; returns 0, or the exit code if the run has already ended.
 
-    `arguments` are those of `request.headless_arguments`.
+    `arguments` come from `request.headless_arguments`.
     """
     pid, code, said = start_engine(project, arguments)
     if code is None:

@@ -66,7 +66,7 @@ def doctor(as_json: AsJson = False, directory: Directory = None) -> int:
 
 
 def all_findings() -> Iterator[Finding]:
-    """Run all checks, one after the other."""
+    """Run all checks in order."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         python, command, kernel, children, directory_of_project, disk, git, agents, surroundings,
     )  # fmt: skip
@@ -75,12 +75,12 @@ def all_findings() -> Iterator[Finding]:
 
 
 def python() -> Iterator[Finding]:
-    """The interpreter, which holders also use."""
+    """Check the interpreter, which holders also use."""
     yield Finding(Level.OK, "python", f"{platform.python_version()} at {sys.executable}")
 
 
 def command() -> Iterator[Finding]:
-    """`nova` on PATH must be this one: another project has a command of that name, and so has an older Nova."""
+    """`nova` on PATH must be this program: another project and older Novas use the same name."""
     found = shutil.which("nova")
     if found is None:
         return
@@ -112,7 +112,7 @@ def kernel() -> Iterator[Finding]:
 
 
 def has_subreaper() -> bool:
-    """Whether prctl(PR_GET_CHILD_SUBREAPER) is known here; nothing is changed."""
+    """Returns True if the kernel supports prctl(PR_GET_CHILD_SUBREAPER); changes nothing."""
     import ctypes
 
     flag = ctypes.c_int()
@@ -133,7 +133,7 @@ def children() -> Iterator[Finding]:
 
 
 def directory_of_project() -> Iterator[Finding]:
-    """Locks and private files must work where the project is."""
+    """Locks and private files must work in the project's directory."""
     root = here().root
     kind = filesystem_of(str(root))
     if kind in NETWORK_FILESYSTEMS:
@@ -166,7 +166,7 @@ def try_lock(directory: str) -> str:
 
 
 def filesystem_of(path: str) -> str:
-    """The type of the filesystem `path` is on, from /proc/mounts; empty when it is unknown."""
+    """The type of the filesystem that holds `path`, from /proc/mounts; empty if unknown."""
     best, kind = "", ""
     try:
         with open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
@@ -182,7 +182,7 @@ def filesystem_of(path: str) -> str:
 
 
 def disk() -> Iterator[Finding]:
-    """Logs and the state need space."""
+    """Check the free space for logs and the state."""
     from nova_core.text import size
 
     free = shutil.disk_usage(".").free
@@ -191,7 +191,7 @@ def disk() -> Iterator[Finding]:
 
 
 def git() -> Iterator[Finding]:
-    """git shows which files a task changed."""
+    """Check git, which shows the files a task changed."""
     found = shutil.which("git")
     if found is None:
         yield Finding(Level.NOTE, "git", "not found: changed files are not recorded")
@@ -203,7 +203,7 @@ def git() -> Iterator[Finding]:
 
 
 def agents() -> Iterator[Finding]:
-    """The agents of nova.yaml must be on PATH; known agents are listed where they are installed."""
+    """The agents of nova.yaml must be on PATH; other known agents are listed if installed."""
     from nova_core.agents.adapters import ADAPTERS
     from nova_core.config import load_config
 
@@ -223,7 +223,7 @@ def agents() -> Iterator[Finding]:
 
 
 def agent_finding(name: str, config: Config) -> Finding:
-    """One agent: whether it is installed, and in a tested version."""
+    """Check that an agent is installed, in a tested version."""
     from nova_core.launch.invocation import adapter_of, agent_named, program_of
 
     agent = agent_named(config, name)
@@ -241,7 +241,7 @@ def agent_finding(name: str, config: Config) -> Finding:
 
 
 def version_of(command: list[str]) -> str:
-    """The first line a program prints about its version."""
+    """The first line of a program's version output."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_TIMEOUT, check=False
@@ -253,7 +253,7 @@ def version_of(command: list[str]) -> str:
 
 
 def surroundings() -> Iterator[Finding]:
-    """What may stop the engine before the run ends."""
+    """Check for things that may stop the engine before the run ends."""
     if "INVOCATION_ID" in os.environ:
         yield Finding(Level.NOTE, "systemd", "stopping the unit also stops workers, unless it has KillMode=process")
     if "TMUX" in os.environ or "STY" in os.environ:

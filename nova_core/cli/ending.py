@@ -1,4 +1,4 @@
-"""What happens when a run is over: the summary, the files that were asked for, and what GitHub Actions is told."""
+"""The end of a run: the summary, the requested files, and the output for GitHub Actions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def finish(snapshot: Snapshot, result: RunResult, request: RunRequest, *, as_json: bool) -> None:
-    """Say how it ended, everywhere it was asked for.
+    """Report the result in every requested form.
 
-    A reader that went away does not change how the run ended.
+    A closed reader does not change the result of the run.
     """
     try:
         if as_json:
@@ -43,7 +43,7 @@ def finish(snapshot: Snapshot, result: RunResult, request: RunRequest, *, as_jso
 
 
 def work_time(project: Project, state: State) -> WorkTime:
-    """How long the run was at work, from its history; what of it cannot be read is missing."""
+    """The time the run spent working, from its history; without a readable history, from the state alone."""
     from nova_core.runs.worktime import WorkTime
     from nova_core.state.database import Database
 
@@ -73,7 +73,7 @@ def tell_github(snapshot: Snapshot, result: RunResult, request: RunRequest) -> N
 
 
 def from_workspace(plan: str) -> str:
-    """The plan's path as GitHub knows it: from the folder of the repository, which may be above the project's."""
+    """The plan's path relative to the repository, whose folder may be above the project's."""
     workspace = os.environ.get("GITHUB_WORKSPACE")
     path = os.path.relpath(os.path.realpath(plan), os.path.realpath(workspace)) if workspace else plan
     return plan if path.startswith("..") else path

@@ -1,4 +1,4 @@
-"""How a command fails: one line, a hint and a documented exit code; never a traceback."""
+"""Reports a failed command: one line, a hint and a documented exit code; never a traceback."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def show_problems(problems: tuple[Problem, ...]) -> None:
 
 
 def show_hint(hint: str) -> None:
-    """Print what the user can do, if there is anything."""
+    """Print the hint, unless it is empty."""
     if hint:
         note(f"hint: {hint}")
 
 
 def show_refusal(error: OSError) -> int:
-    """The system denied something unexpectedly: a file of another type, or of another owner."""
+    """Report an unexpected refusal of the system, such as a file of another type or owner."""
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     if os.environ.get("NOVA_DEBUG"):
         crash(error)
@@ -75,7 +75,7 @@ def crash(error: BaseException) -> int:
 
 
 def keep_crash_report(report: str) -> str | None:
-    """Write the traceback into an existing `.nova/`; return its path, or None where that is impossible."""
+    """Write the traceback into an existing `.nova/`; returns its path, or None if that is impossible."""
     path = os.path.join(".nova", f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

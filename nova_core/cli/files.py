@@ -1,4 +1,4 @@
-"""The files that `nova run` was asked for: JUnit XML, the summary, the trace."""
+"""The files requested from `nova run`: JUnit XML, the summary, the trace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def write_files(request: RunRequest, snapshot: Snapshot, result: RunResult) -> None:
-    """Write each file that was asked for; a failure to write one is said and changes nothing else."""
+    """Write each requested file; a failure to write a file is reported and affects nothing else."""
     if request.junit:
         write_or_tell(request.junit, junit(request, snapshot))
     if request.summary:
@@ -48,7 +48,7 @@ def summary(snapshot: Snapshot, result: RunResult) -> bytes:
 
 
 def trace(request: RunRequest, snapshot: Snapshot) -> bytes:
-    """The attempts of the run, from its history. Raises `EnvironmentProblem` if that cannot be read."""
+    """The attempts of the run, from its history. Raises `EnvironmentProblem` if the history cannot be read."""
     from nova_core.exports.trace import trace_of
     from nova_core.runs.history import Run, RunSummary, runs_in
 
@@ -63,14 +63,14 @@ def log_tail(project: Project, task_id: str) -> list[str]:
 
 
 def readable(value: object) -> bytes:
-    """Any of our values as indented JSON that is safe to print."""
+    """A value of Nova's as indented JSON that is safe to print."""
     import msgspec
 
     return json_text(msgspec.json.format(msgspec.json.encode(value), indent=2)) + b"\n"
 
 
 def write_or_tell(path: str, data: bytes) -> None:
-    """Write a file, or say why not."""
+    """Write a file, or report why it cannot be written."""
     try:
         write(path, data)
     except OSError as error:
@@ -78,7 +78,7 @@ def write_or_tell(path: str, data: bytes) -> None:
 
 
 def write(path: str, data: bytes) -> None:
-    """Write a file that is whole at any moment; what is no regular file, such as a pipe, is written to as it is."""
+    """Replace a file atomically; write directly to anything but a regular file, such as a pipe."""
     from pathlib import Path
 
     from nova_core.files.disk import Disk
@@ -87,4 +87,4 @@ def write(path: str, data: bytes) -> None:
     if target.exists() and not target.is_file():
         target.write_bytes(data)
     else:
-        Disk().replace(target, data, mode=0o666)  # less the umask: what comes next may be somebody else's
+        Disk().replace(target, data, mode=0o666)  # less the umask: another user may read it next

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ID_LENGTH = 8
 LAST = "last"
 NUMBERS = ("#", "DONE", "FAILED", "ATTEMPTS", "TIME", "TOKENS", "COST")
-# Verdicts that only say that an attempt failed.
+# Verdicts that say nothing beyond "failed".
 _PLAIN = (None, "done", "failed", "unknown")
 
 
@@ -33,8 +33,8 @@ def history(
 ) -> int:
     """Show the runs of this project, including those moved aside, or the attempts of one run.
 
-    Attempts count once they have ended. In costs and tokens `~` means estimated, `at least` that a part has no price,
-    `?` that nothing has.
+    Attempts count once they have ended. In costs and tokens, `~` means estimated, `at least` means that a part has
+    no price, `?` means that nothing has a price.
 
     \b
     Examples:  nova history
@@ -57,7 +57,7 @@ def history(
 
 
 def choose(runs: list[Run], wanted: str) -> Run:
-    """The run whose id begins with `wanted`, or the last one. Raises `UsageError` if there is none, or several."""
+    """The run whose id begins with `wanted`, or the last run. Raises `UsageError` if none or several match."""
     if wanted == LAST:
         return runs[-1]
     found = [run for run in runs if wanted and run.summary.id.startswith(wanted)]
@@ -68,7 +68,7 @@ def choose(runs: list[Run], wanted: str) -> Run:
 
 
 def run_lines(runs: list[RunSummary]) -> list[str]:
-    """One line for each run."""
+    """The table of runs."""
     heads = ("RUN", "STARTED", "DONE", "FAILED", "ATTEMPTS", "TIME", "TOKENS", "COST", "PLAN")
     rows = [
         (
@@ -91,7 +91,7 @@ def title(run: RunSummary) -> str:
 
 
 def attempt_lines(rows: tuple[AttemptRow, ...]) -> list[str]:
-    """One line for each attempt."""
+    """The table of attempts."""
     from nova_core.runs.history import figures
 
     heads = ("ENDED", "TASK", "#", "AGENT", "MODEL", "RESULT", "TIME", "TOKENS", "COST")

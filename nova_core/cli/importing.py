@@ -1,4 +1,4 @@
-"""Commands for plans of other tools: import, export."""
+"""Commands that import plans of other tools and export plans."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from nova_core.parser import Cascade
 
-MOST_NOTES = 200  # the JSON has all of them
+MOST_NOTES = 200  # the JSON contains all
 
 
 class ExportFormat(StrEnum):
@@ -108,7 +108,7 @@ def export(
 
 
 def report(cascade: Cascade) -> dict[str, Any]:
-    """The plan and its counts, as data."""
+    """The plan's counts and notes, as data."""
     tasks = [task for task in cascade.tasks.values() if not task.gate]
     kinds = Counter(n.kind for n in cascade.notes)
     return {
@@ -123,7 +123,7 @@ def report(cascade: Cascade) -> dict[str, Any]:
 
 
 def report_lines(cascade: Cascade) -> list[str]:
-    """The same for people: each note with its file and line."""
+    """The same as text for people: each note with its file and line."""
     notes = [clean(str(found)) for found in cascade.notes[:MOST_NOTES]]
     more = len(cascade.notes) - MOST_NOTES
     return [counts_line(cascade), *notes, *([f"and {more:,} more (--json has all)"] if more > 0 else [])]
@@ -142,7 +142,7 @@ def counts_line(cascade: Cascade) -> str:
 
 
 def with_progress(cascade: Cascade) -> Cascade:
-    """The plan, with tasks that were completed here marked as done."""
+    """The plan, with the tasks completed in this project marked as done."""
     import msgspec
 
     from nova_core.cli.options import here
@@ -179,7 +179,7 @@ def write_plan(cascade: Cascade, path: Path, *, force: bool) -> None:
 
 
 def replace(path: Path, data: bytes, *, force: bool) -> None:
-    """Write a new file, or replace it with `force`."""
+    """Write a new file; replace an existing one only with `force`."""
     from nova_core.files.disk import Disk
 
     if os.path.lexists(path) and not force:

@@ -1,4 +1,4 @@
-"""When the full-screen interface opens, and the options it shares between `nova run` and `nova attach`."""
+"""Decides when the full-screen interface opens; its options for `nova run` and `nova attach`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Theme = Annotated[
 
 
 def wants_interface(ui: bool | None, *, as_json: bool) -> bool:
-    """Whether to open the interface; `ui` is the option, None if it was not given.
+    """Returns True if the interface should open; `ui` is the option, None if not given.
 
-    Raises `UsageError` if it was requested where it cannot open.
+    Raises `UsageError` if it was requested but cannot open.
     """
     if ui is None:
         return not as_json and "CI" not in os.environ and on_terminal()
@@ -31,7 +31,7 @@ def wants_interface(ui: bool | None, *, as_json: bool) -> bool:
 
 
 def require_terminal() -> None:
-    """Raise `UsageError` where no full-screen interface can open."""
+    """Raise `UsageError` if no full-screen interface can open."""
     if not on_terminal():
         raise UsageError(
             "the interface needs a terminal: stdin, stdout and stderr must be terminals, and TERM must not be dumb",
@@ -40,6 +40,6 @@ def require_terminal() -> None:
 
 
 def on_terminal() -> bool:
-    """Whether all three streams are terminals (the interface draws on standard error) that can move a cursor."""
+    """Returns True if all three streams (the interface draws on stderr) are terminals that can move a cursor."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     return os.environ.get("TERM", "dumb") != "dumb" and all(s is not None and s.isatty() for s in streams)

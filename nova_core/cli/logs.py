@@ -1,4 +1,4 @@
-"""`nova logs`: what a task printed, or is printing."""
+"""`nova logs`: prints or follows the output of a task."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def logs(
     raw: Annotated[bool, typer.Option("--raw", help="Print it unchanged, even on a terminal.")] = False,
     directory: Directory = None,
 ) -> int:
-    """Print what a task printed.
+    """Print the output of a task.
 
-    On a terminal, escape sequences are removed; into a pipe, the log is printed unchanged.
+    On a terminal, escape sequences are removed; to a pipe, the log is printed unchanged.
 
     \b
     Examples:  nova logs F1
@@ -55,7 +55,7 @@ def logs(
 
 
 def path_of(project: Project, state: State, task: str, attempt: int | None) -> Path:
-    """The log of the attempt, which must exist."""
+    """The path of an attempt's log. Raises an error if it does not exist."""
     from nova_core.text import clean, number_of
 
     latest = state.tasks[task].attempt
@@ -69,7 +69,7 @@ def path_of(project: Project, state: State, task: str, attempt: int | None) -> P
 
 
 class Writer:
-    """Writes a log's bytes to stdout, through the cleaner if a terminal would act on them."""
+    """Writes a log's bytes to stdout, cleaned if stdout is a terminal."""
 
     def __init__(self, *, cleaned: bool) -> None:
         self._stream = sys.stdout.buffer
@@ -90,14 +90,14 @@ class Writer:
         self._stream.flush()
 
     def finish(self) -> None:
-        """Write what was held back."""
+        """Write the bytes held back so far."""
         if self._cleaner is not None:
             self._stream.write(self._cleaner.finish().encode("utf-8", "replace"))
             self._stream.flush()
 
 
 class Follower:
-    """Reads what is new in a log that may grow, shrink, be replaced or not exist yet."""
+    """Reads new output of a log that may grow, shrink, be replaced or not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -105,7 +105,7 @@ class Follower:
         self._offset = 0
 
     def read(self) -> bytes:
-        """The next piece, empty if there is none; starts over when the log was cut or replaced."""
+        """The next piece, empty if there is none; restarts from the beginning if the log was truncated or replaced."""
         if self._descriptor is None or self._changed():
             self._open()
         if self._descriptor is None:
@@ -119,7 +119,7 @@ class Follower:
         mine = os.fstat(self._descriptor)
         if mine.st_size < self._offset:
             return True
-        if mine.st_size > self._offset:  # read the old one to its end first
+        if mine.st_size > self._offset:  # finish the old file before a new one
             return False
         try:
             there = os.lstat(self._path)
@@ -141,7 +141,7 @@ class Follower:
 
 
 def print_log(path: Path, task: str, writer: Writer) -> None:
-    """The whole log, once."""
+    """Print the whole log once."""
     from nova_core.console.tails import open_log
     from nova_core.text import clean
 
@@ -155,7 +155,7 @@ def print_log(path: Path, task: str, writer: Writer) -> None:
 
 
 def follow_log(project: Project, path: Path, task: str, writer: Writer) -> None:
-    """The log until the task ends; the end is checked before the last read, so that nothing is missed."""
+    """Print the log until the task ends; the end is checked before the last read, so that no output is missed."""
     follower = Follower(path)
     try:
         while True:
@@ -170,7 +170,7 @@ def follow_log(project: Project, path: Path, task: str, writer: Writer) -> None:
 
 
 def is_over(project: Project, task: str) -> bool:
-    """Whether no more output can follow: the task has ended for good, or waits and no engine is running."""
+    """Returns True if no more output can follow: the task has ended, or it waits and no engine is running."""
     from nova_core.files.lock import engine_alive
     from nova_core.state.schema import TaskStatus
 

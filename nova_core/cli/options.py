@@ -26,7 +26,7 @@ Given = TypeVar("Given")
 def expanded(
     options: type[Given],
 ) -> Callable[[Callable[[typer.Context, Given], int]], Callable[..., int]]:
-    """Have a command take one value for all its options: each field of the struct `options` is one of them."""
+    """Let a command take all its options as one struct; each field of `options` is one option."""
 
     def expand(command: Callable[[typer.Context, Given], int]) -> Callable[..., int]:
         @wraps(command)
@@ -47,7 +47,7 @@ def expanded(
 
 
 def enter(directory: str | None) -> str | None:
-    """Change into `directory` before anything else is looked at, as `make -C` does."""
+    """Change into `directory` before anything is read, like `make -C`."""
     if directory:
         try:
             os.chdir(directory)
@@ -70,14 +70,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 
 def usual_plan() -> str:
-    """The plan that is meant when none is named: `CASCADE.md`; where there is none, the one that was run here."""
+    """The default plan: `CASCADE.md` if it exists, else the plan that was run here."""
     if os.path.exists(DEFAULT_PLAN):
         return DEFAULT_PLAN
     from nova_core.state.manager import StateManager
 
     try:
         ran = StateManager(here().state_file).load().project.cascade_file
-    except (OSError, NovaError):  # whoever needs the state says what is wrong with it
+    except (OSError, NovaError):  # the command that needs the state reports the problem
         return DEFAULT_PLAN
     return ran if ran and os.path.exists(ran) else DEFAULT_PLAN
 
@@ -106,7 +106,7 @@ def here() -> Project:
 
 
 def load_state(project: Project) -> State:
-    """The saved state; `UsageError` when no plan has been run here yet."""
+    """The saved state. Raises `UsageError` if no plan has been run here yet."""
     from nova_core.errors import NewerStateError, StateError
     from nova_core.state.manager import StateManager
 
@@ -124,7 +124,7 @@ def load_state(project: Project) -> State:
 
 
 def has_events(project: Project) -> bool:
-    """Whether there is a history from which the state can be built again."""
+    """Returns True if there is a history from which the state can be rebuilt."""
     from nova_core.state.database import Database
 
     try:
@@ -138,7 +138,7 @@ def has_events(project: Project) -> bool:
 
 
 def plan_of(state: State) -> Cascade | None:
-    """The plan the state belongs to, as the settings have it run; None when it cannot be read any more."""
+    """The plan of the state, with the settings applied; None if it can no longer be read."""
     from nova_core.config import load_config
     from nova_core.errors import InputError
     from nova_core.importers import read_plan
@@ -161,7 +161,7 @@ def check_ids(ids: Iterable[str], known: Collection[str]) -> None:
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """Which of the `known` ids was probably meant."""
+    """A hint naming the `known` id that was probably meant."""
     from difflib import get_close_matches
 
     from nova_core.text import clean

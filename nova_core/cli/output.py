@@ -1,4 +1,4 @@
-"""What commands print: data to stdout, everything else to stderr, some colour on a terminal."""
+"""Output of commands: data to stdout, everything else to stderr, with colours on a terminal."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class OutputClosedError(Exception):
 
 
 def prepare() -> None:
-    """Make both streams usable even if they are closed, or have an encoding without some characters."""
+    """Make both streams usable even if they are closed or their encoding lacks characters."""
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - stays open until the process ends
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -27,7 +27,7 @@ def prepare() -> None:
 
 
 def out(text: str = "") -> None:
-    """Print one piece of data. Raises `OutputClosedError` without a reader, `EnvironmentProblem` on a full disk."""
+    """Print one piece of data. Raises `OutputClosedError` if stdout is closed, `EnvironmentProblem` on a full disk."""
     try:
         sys.stdout.write(text + "\n")
     except BrokenPipeError as error:
@@ -45,7 +45,7 @@ def out_lines(lines: Iterable[str]) -> None:
 
 
 def out_json(value: object, *, indent: bool = False) -> None:
-    """Print any of our values as JSON, on one line or with `indent` on many."""
+    """Print a value of Nova's as JSON on one line, or on several with `indent`."""
     import msgspec
 
     data = msgspec.json.encode(value)
@@ -53,14 +53,14 @@ def out_json(value: object, *, indent: bool = False) -> None:
 
 
 def json_text(data: bytes) -> bytes:
-    """JSON that acts neither on a terminal nor on GitHub's runner."""
+    """JSON escaped so that it controls neither a terminal nor GitHub's runner."""
     from nova_core.text import harmless_json
 
     return harmless_json(data.replace(b"##[", b"#\\u0023["))
 
 
 def for_runner(text: str) -> str:
-    """On GitHub, the text without what its runner reads as a command: `::` at the start of a line, any `##[`."""
+    """On GitHub, the text without the commands of its runner: `::` at the start of a line, any `##[`."""
     if "GITHUB_ACTIONS" not in os.environ:
         return text
     lines = text.replace("##[", "## [").split("\n")
@@ -68,7 +68,7 @@ def for_runner(text: str) -> str:
 
 
 def flush() -> None:
-    """Bring everything printed so far to its reader."""
+    """Flush everything printed so far."""
     try:
         sys.stdout.flush()
     except BrokenPipeError as error:
@@ -81,29 +81,29 @@ def note(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a line to stderr as it is, also a command for GitHub's runner."""
+    """Print a line to stderr unchanged, even if it is a command for GitHub's runner."""
     try:
         sys.stdout.flush()
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
-    except OSError:  # stderr is closed, too
+    except OSError:  # stderr is closed too
         return
 
 
 def abandon_stdout() -> None:
-    """Discard what is still buffered, so that the interpreter's last flush cannot fail."""
+    """Discard buffered output, so that the interpreter's final flush cannot fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
 
 
 def coloured() -> bool:
-    """Whether stdout is a terminal whose user wants colours (no-color.org: any value that is not empty means no)."""
+    """Returns True if stdout is a terminal and `NO_COLOR` is empty or unset (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, colour: str) -> str:
-    """`text` in a colour of `COLOURS` if colours are wanted; an empty name means none."""
+    """`text` in a colour of `COLOURS` if colours are on; an empty name means no colour."""
     return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and coloured() else text
 
 

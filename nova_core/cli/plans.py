@@ -35,9 +35,9 @@ class GraphFormat(StrEnum):
 
 
 def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> int:
-    """Check the plan and say what is in it.
+    """Check the plan and summarize it.
 
-    Every problem of the plan, nova.yaml and milestones.yaml is told with its line; exit code 3 if there is one.
+    Every problem of the plan, nova.yaml and milestones.yaml is shown with its line; exit code 3 if there is one.
 
     \b
     Examples:  nova check
@@ -72,7 +72,7 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
 
 
 def read_or_tell(read: Callable[[], T], problems: list[Problem]) -> T | None:
-    """What was read; None when it cannot be used, and why is added to `problems`."""
+    """The result of `read`; None if it is not valid, with the reasons added to `problems`."""
     from nova_core.errors import InputError
 
     try:
@@ -83,7 +83,7 @@ def read_or_tell(read: Callable[[], T], problems: list[Problem]) -> T | None:
 
 
 def tasks_nobody_does(cascade: Cascade, config: Config) -> list[Problem]:
-    """A warning for the first task of the plan that a run would not find a command or an agent for."""
+    """A warning for the first task for which a run would find neither a command nor an agent."""
     from nova_core.launch.launcher import Launcher
 
     launcher = Launcher(here(), config, cascade.name, "", b"", cascade.tasks)
@@ -92,7 +92,7 @@ def tasks_nobody_does(cascade: Cascade, config: Config) -> list[Problem]:
 
 
 def settings_cautions(cascade: Cascade, config: Config) -> list[str]:
-    """What to know of agents and phases, by these settings."""
+    """Warnings about agents and phases under these settings."""
     from nova_core.agents.pricing import default_prices
     from nova_core.launch.warnings import cautions
     from nova_core.plan.phases import unknown_phases
@@ -102,7 +102,7 @@ def settings_cautions(cascade: Cascade, config: Config) -> list[str]:
 
 
 def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
-    """What is in the plan, for a person."""
+    """A summary of the plan for people."""
     from nova_core.text import duration, number_of
 
     path = " -> ".join(found.critical_path[:MAX_PATH_SHOWN])
@@ -131,7 +131,7 @@ def plan(
     rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="As if edited tasks ran again.")] = False,
     directory: Directory = None,
 ) -> int:
-    """Tell what changed in the plan since it ran, and what the next run would do; nothing is started.
+    """Show what changed in the plan since it ran, and what the next run would do; nothing starts.
 
     \b
     Examples:  nova plan
@@ -151,7 +151,7 @@ def plan(
 
 
 def changed_lines(cascade: Cascade, tasks: Mapping[str, TaskState]) -> list[str]:
-    """What was added, removed and edited since the state was written, and which of it is finished and stays so."""
+    """Tasks added, removed and edited since the state was written, and the finished ones that will not run again."""
     from nova_core.plan.changes import compare, fingerprint
     from nova_core.state.schema import TaskStatus
 

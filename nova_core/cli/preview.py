@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def preview(request: RunRequest, *, reasons: bool) -> int:
-    """Print the tasks that would run, in order, and those that lack something; with `reasons` every one, and why.
+    """Print the tasks that would run, in order, and those that lack something; with `reasons`, all tasks and why.
 
-    The limits that hold beside the number of workers are told, too: not to standard output, which programs may read.
+    Limits other than the number of workers go to stderr: programs may read stdout.
     """
     project, config = request.project, request.config
     cascade = with_settings(read_plan(request.plan, config.plan), config)
@@ -55,9 +55,9 @@ def row(explanation: Explanation, cascade: Cascade) -> tuple[str, str]:
 
 
 def command_lines(explanation: Explanation, cascade: Cascade, config: Config) -> list[str]:
-    """What will be run for a task that is not done: its command or agent, and the commands that prove its criteria.
+    """What a task that is not done will run: its command or agent, and the commands of its criteria.
 
-    They are told whole, however long: people look here before they run what somebody else wrote.
+    Commands are shown in full: people read them here before they run a plan from somebody else.
     """
     if explanation.action in ("gate", "skip"):
         return []
@@ -70,7 +70,7 @@ def command_lines(explanation: Explanation, cascade: Cascade, config: Config) ->
 
 
 def absent_inputs(cascade: Cascade, project: Project) -> dict[str, list[str]]:
-    """The inputs of each task that are not there now."""
+    """The inputs of each task that do not exist now."""
     found = {}
     for task in cascade.tasks.values():
         absent = [path for path in task.inputs if missing([path], project.root)]
@@ -80,7 +80,7 @@ def absent_inputs(cascade: Cascade, project: Project) -> dict[str, list[str]]:
 
 
 def limit_lines(cascade: Cascade, config: Config) -> list[str]:
-    """The limits that this plan meets: all over, then of its phases and groups; nothing where there is none."""
+    """The limits that apply to this plan: overall, then of its phases and groups; empty if there are none."""
     limits, tasks = limits_of(config, cascade), cascade.tasks.values()
     words = [f"{limits.cpu:g} cpu"] if any(task.cpu for task in tasks) else []
     words += [f"{size(limits.memory)} memory"] if any(task.memory for task in tasks) else []
@@ -98,7 +98,7 @@ def limit_lines(cascade: Cascade, config: Config) -> list[str]:
 
 
 def saved_tasks(project: Project) -> dict[str, TaskState]:
-    """What earlier runs left of each task."""
+    """The saved state of each task; empty before the first run."""
     from nova_core.state.manager import StateManager
 
     try:
@@ -108,7 +108,7 @@ def saved_tasks(project: Project) -> dict[str, TaskState]:
 
 
 def saved_durations(project: Project) -> dict[str, float]:
-    """Seconds each task took last time; they decide the order."""
+    """Seconds each task took last time, which decide the order."""
     if not project.database.exists():
         return {}
     from nova_core.state.database import Database

@@ -1,4 +1,4 @@
-"""`nova progress`: how far each phase of the plan is, and when it will be done."""
+"""`nova progress`: the progress of each phase of the plan, and when it will be done."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NUMBERS = ("TOTAL", "COMPLETED", "RUNNING", "BLOCKED", "FAILED", "PERCENT", "ETA
 
 
 class PhaseProgress(msgspec.Struct, frozen=True):
-    """How far a phase is; `eta_seconds` is how long the rest that can be done will take, None if unknown.
+    """The progress of a phase; `eta_seconds` is the time until all tasks that can still be done are, None if unknown.
 
     `gate` is "open", "shut" or "failed", None for a phase without one. `blocked` tasks are not among the `pending`.
     """
@@ -43,7 +43,7 @@ class PhaseProgress(msgspec.Struct, frozen=True):
 
 
 def progress(as_json: AsJson = False, directory: Directory = None) -> int:
-    """Show how far each phase (branch) is, and when it will be done.
+    """Show the progress of each phase (branch), and when it will be done.
 
     The estimate simulates the rest of the run with the durations of earlier runs (or of the plan), the number of
     workers and the limits of nova.yaml. It counts tasks that can still be done, not blocked or failed ones.
@@ -72,7 +72,7 @@ def progress(as_json: AsJson = False, directory: Directory = None) -> int:
 
 
 def expected_ends(plan: Cascade, tasks: Mapping[str, TaskState], project: Project) -> dict[str, float]:
-    """Seconds until each task that can still be done is done."""
+    """Seconds until the end of each task that can still be done."""
     from nova_core.cli.preview import saved_durations
     from nova_core.config import load_config
     from nova_core.engine.startup import limits_of
@@ -108,7 +108,7 @@ def gate_of(branch: str, plan: Cascade, tasks: Mapping[str, TaskState]) -> str |
 
 
 def lines(phases: Iterable[PhaseProgress], whole: PhaseProgress) -> list[str]:
-    """The table, with the sum below; the gates only where there are any."""
+    """The table with totals below; gates are shown only if the plan has any."""
     rows = [*phases, whole]
     gates = any(row.gate for row in rows)
     heads = ("PHASE", *NUMBERS, *(["GATE"] if gates else []))
@@ -116,7 +116,7 @@ def lines(phases: Iterable[PhaseProgress], whole: PhaseProgress) -> list[str]:
 
 
 def cells(row: PhaseProgress) -> list[str]:
-    """The cells of a phase."""
+    """The cells of a phase's row."""
     eta = "-" if row.eta_seconds is None else duration(row.eta_seconds)
     counts = (row.total, row.completed, row.running, row.blocked, row.failed)
     return [clean(row.phase) or "-", *(f"{count:,}" for count in counts), f"{row.percent}%", eta]

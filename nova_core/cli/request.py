@@ -1,4 +1,4 @@
-"""One requested run, from which the console and the interface make its engine."""
+"""A requested run, from which the console and the interface create its engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nova_core.orchestrator import Orchestrator
 
-NOT_PASSED = {"detach", "directory", "ui", "ascii_only", "theme"}  # what an engine without an interface does not need
+NOT_PASSED = {"detach", "directory", "ui", "ascii_only", "theme"}  # not needed by an engine without an interface
 
 
 class RunRequest(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     arguments: tuple[str, ...] = ()
 
     def engine(self) -> Orchestrator:
-        """A new engine that holds the run. Raises what `Orchestrator` raises."""
+        """A new engine that holds the run lock. Raises the errors of `Orchestrator`."""
         from nova_core.engine.startup import RunOptions
         from nova_core.orchestrator import Orchestrator
 
@@ -44,7 +44,7 @@ class RunRequest(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
     def again(self) -> RunRequest:
-        """The same run, to continue: `--fresh` does not apply twice."""
+        """The same run, to be continued: `--fresh` does not apply twice."""
         return msgspec.structs.replace(self, fresh=False, rerun_changed=False)
 
     def take_over(self, jobs: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`nova run`: the interface on a terminal, else the engine on this thread with a view that fits the output."""
+"""`nova run`: opens the interface on a terminal, else runs the engine on this thread with a suitable view."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def run(context: typer.Context, given: RunOptions) -> int:
     """Run the plan.
 
-    Every task starts when its dependencies are done, as many at once as allowed. Done tasks are not run again.
-    On a terminal the full-screen interface opens; everywhere else progress is printed.
+    Each task starts when its dependencies are done, in parallel up to the limits. Done tasks do not run again.
+    On a terminal the full-screen interface opens; elsewhere progress is printed.
 
     \b
     Examples:  nova run
@@ -37,8 +37,8 @@ def run(context: typer.Context, given: RunOptions) -> int:
                nova run --no-ui --json > events.jsonl
                nova run -n --explain
 
-    The first Ctrl-C stops starting tasks and ends the workers; the second kills them. A lost terminal (SIGHUP)
-    or a kill leaves the workers running: the next nova run takes them over.
+    The first Ctrl-C starts no more tasks and stops the workers; the second kills them. If the terminal is lost
+    (SIGHUP) or nova is killed, the workers continue, and the next nova run takes them over.
     """
     project, settings = here(), given.settings()
     from nova_core.cli.request import RunRequest, headless_arguments
@@ -61,7 +61,7 @@ def run(context: typer.Context, given: RunOptions) -> int:
 
 
 def configured(settings: Mapping[str, Any]) -> Config:
-    """`nova.yaml` and the environment, with the given settings on top."""
+    """`nova.yaml` and the environment, overridden by the given settings."""
     import msgspec
 
     from nova_core.config import load_config
@@ -77,7 +77,7 @@ def carry_out(
     ascii_only: bool = False,
     theme: str | None = None,
 ) -> int:
-    """Run it in the interface, or with a view that prints; `ui` as in `wants_interface`. Returns the exit code."""
+    """Run in the interface, or with a printing view; `ui` as in `wants_interface`. Returns the exit code."""
     if wants_interface(ui, as_json=as_json):
         from nova_core.cli.session import run_interface
 
@@ -87,7 +87,7 @@ def carry_out(
 
 
 def print_run(engine: Orchestrator, request: RunRequest, as_json: bool) -> int:
-    """Run to the end and print what happens; returns the exit code."""
+    """Run to the end and print the progress; returns the exit code."""
     import msgspec
 
     from nova_core.cli.views import choose_view
@@ -109,7 +109,7 @@ def print_run(engine: Orchestrator, request: RunRequest, as_json: bool) -> int:
 
 @contextmanager
 def stopping(engine: Orchestrator) -> Iterator[list[int]]:
-    """While it lasts, the first SIGINT or SIGTERM stops the run, the second kills the workers; yields the signals seen.
+    """In this context the first SIGINT or SIGTERM stops the run, the second kills the workers; yields the signals seen.
 
     SIGHUP keeps its default: it ends the engine as a crash would, and workers outlive a crash.
     """

@@ -58,7 +58,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     directory: Directory = None
 
     def settings(self) -> dict[str, Any]:
-        """The settings that were given, as `Config` names them. Raises `UsageError` for a value that is not valid."""
+        """The given settings, by their names in `Config`. Raises `UsageError` for an invalid value."""
         if self.budget is not None and not math.isfinite(self.budget):
             raise UsageError("--budget must be an amount of US dollars", hint="omit it for no limit")
         given = {
@@ -70,7 +70,7 @@ class RunOptions(msgspec.Struct, frozen=True):
         return {name: value for name, value in given.items() if value is not None}
 
     def selection(self) -> Selection:
-        """The selected tasks. Raises `UsageError` for an option that names none."""
+        """The selected tasks. Raises `UsageError` for an option that selects none."""
         return Selection(
             only=split("--only", self.only),
             until=split("--until", self.until),
@@ -81,7 +81,7 @@ class RunOptions(msgspec.Struct, frozen=True):
 
 
 def seconds(flag: str, text: str | None) -> float | None:
-    """The duration of an option."""
+    """The duration of an option, in seconds."""
     if text is None:
         return None
     from nova_core.text import parse_duration
@@ -94,7 +94,7 @@ def seconds(flag: str, text: str | None) -> float | None:
 
 
 def split(flag: str, values: Words) -> tuple[str, ...]:
-    """`--only F1,F2 --only F3` as three ids. Raises `UsageError` for no id, which must not mean every task."""
+    """`--only F1,F2 --only F3` as three ids. Raises `UsageError` if there is no id: that must not mean every task."""
     words = tuple(word for value in values or () for part in value.split(",") if (word := part.strip()))
     if values and not words:
         raise UsageError(f"{flag} names no task", hint="omit it for all tasks")

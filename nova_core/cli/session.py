@@ -1,4 +1,4 @@
-"""Opens and leaves the interface: the engine's guarantees hold however the screen ends."""
+"""Opens and closes the interface: the engine's guarantees hold however the screen ends."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from nova_core.watch.source import EngineState, go_on_line
 from nova_tui.choice import Look, QuitChoice
 from nova_tui.start import Ended, show
 
-_SHOWN = 8  # tasks named while their workers end
+_SHOWN = 8  # tasks listed while their workers stop
 
 
 class Engines:
-    """Makes the engines of one run: the first as requested, later ones to continue it."""
+    """Creates the engines of one run: the first as requested, later ones to continue it."""
 
     def __init__(self, request: RunRequest) -> None:
         self._request = request
@@ -36,7 +36,7 @@ class Engines:
         engine = self._request.engine()
         self._request = self._request.again()
         try:
-            engine.require_commands()  # before the screen opens, not on it
+            engine.require_commands()  # report a missing command before the screen opens
         except BaseException:
             engine.close()
             raise
@@ -44,7 +44,7 @@ class Engines:
 
 
 def run_interface(request: RunRequest, *, ascii_only: bool, theme: str | None) -> int:
-    """Run the plan with the interface in front; returns the exit code. Raises `NovaError` before the screen opens."""
+    """Run the plan in the interface; returns the exit code. Raises `NovaError` before the screen opens."""
     try:
         source = LiveSource(Engines(request))
     except RunLockedError:
@@ -62,7 +62,7 @@ def run_interface(request: RunRequest, *, ascii_only: bool, theme: str | None) -
 
 
 def goes_on_elsewhere(request: RunRequest) -> bool:
-    """Whether the running engine runs this plan, and it should not start over."""
+    """Returns True if the running engine runs this plan and no restart was requested."""
     try:
         runs = StateManager(request.project.state_file).load().project.cascade_file
     except (OSError, StateError):
@@ -72,7 +72,7 @@ def goes_on_elsewhere(request: RunRequest) -> bool:
 
 
 def joined(request: RunRequest) -> str:
-    """The message when the run to start is already running."""
+    """The message if the requested run is already running."""
     unused = " ".join(request.arguments[2:-2])
     said = "this run is already running: keys act on it, leaving changes nothing"
     return f"{said}; not used: {unused}" if unused else said
@@ -81,7 +81,7 @@ def joined(request: RunRequest) -> str:
 def run_attached(
     project: Project, config: Config, *, control: bool, ascii_only: bool, theme: str | None, said: str = ""
 ) -> int:
-    """Watch a run, with `said` as the first notice; returns the exit code. Raises `NovaError` before the screen
+    """Watch a run; `said` is the first notice; returns the exit code. Raises `NovaError` before the screen
     opens."""
     source = AttachedSource(project, config, control=control)
     if said:
@@ -101,12 +101,12 @@ def run_attached(
 
 
 def is_open(task: TaskState) -> bool:
-    """Whether an engine could still do something with the task."""
+    """Returns True if an engine could still act on the task."""
     return task.is_running or (task.status is TaskStatus.PENDING and not task.is_blocked)
 
 
 def leave(source: LiveSource, ended: Ended, request: RunRequest) -> int:
-    """Do with the run what was chosen, report it, and return the exit code."""
+    """Carry out the choice made on leaving, report it, and return the exit code."""
     keep_quiet_if_gone()
     if ended.failure is not None:
         source.detach()
@@ -128,7 +128,7 @@ def leave(source: LiveSource, ended: Ended, request: RunRequest) -> int:
 
 
 def keep_quiet_if_gone() -> None:
-    """A closed terminal answers with an error (EIO): discard the rest of the output."""
+    """Discard the remaining output if the terminal is closed (EIO)."""
     for number in (1, 2):
         if not os.isatty(number):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -137,7 +137,7 @@ def keep_quiet_if_gone() -> None:
 
 
 def tell(failure: Exception) -> int:
-    """Report why the engine ended before the run; returns the exit code."""
+    """Report why the engine ended before the run was over; returns the exit code."""
     return show_error(failure) if isinstance(failure, NovaError) else crash(failure)
 
 
@@ -147,7 +147,7 @@ def running(source: LiveSource) -> list[str]:
 
 
 def hand_over(source: LiveSource, request: RunRequest) -> int:
-    """Leave the workers running with an engine in the background to look after them; returns the exit code."""
+    """Hand the running workers to an engine in the background; returns the exit code."""
     from nova_core.cli.detach import start_detached
 
     jobs = source.jobs
@@ -160,7 +160,7 @@ def hand_over(source: LiveSource, request: RunRequest) -> int:
 
 
 def end_workers(source: LiveSource, signals: list[int]) -> None:
-    """Stop the engine and wait for it, listing tasks that are stopping; another signal or ctrl+c kills the workers."""
+    """Stop the engine and wait for it, listing stopping tasks; another signal or Ctrl-C kills the workers."""
 
     def handle(number: int, frame: object) -> None:
         signals.append(number)
@@ -179,11 +179,11 @@ def end_workers(source: LiveSource, signals: list[int]) -> None:
 
 
 def finish(source: LiveSource, request: RunRequest, signals: list[int]) -> int:
-    """Print the summary of `nova run`; returns the exit code, that of a signal if one ended the run."""
+    """Print the summary of `nova run`; returns the exit code, of the signal if a signal ended the run."""
     from nova_core.cli.ending import finish as summarize
 
     result = source.result
-    if result is None:  # never started
+    if result is None:  # the run never started
         return 128 + signals[0] if signals else 4
     if signals and result.exit_code:
         result = msgspec.structs.replace(result, exit_code=128 + signals[0])

@@ -1,4 +1,4 @@
-"""Commands that come before a run: init and config."""
+"""Commands used before a run: init and config."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def init(
 ) -> int:
     """Write a plan to start from.
 
-    It comes with explained settings and milestones. Existing files are kept.
+    Also writes commented settings and milestones. Existing files are kept.
 
     \b
     Examples:  nova init
@@ -45,7 +45,7 @@ def init(
 
 
 def write_new(path: str, text: str) -> bool:
-    """Write the file unless the name is taken; returns whether it was written."""
+    """Write the file unless the name is taken; returns True if it was written."""
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
@@ -103,7 +103,7 @@ def origin_of(name: str, origins: Mapping[str, str]) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """A value as one clean line; None means the setting has none."""
+    """A value as one clean line; None means that the setting has no value."""
     from nova_core.text import clean
 
     if value is None:

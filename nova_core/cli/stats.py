@@ -1,4 +1,4 @@
-"""`nova stats`: what all runs of this project cost and how long they took, by task, agent and model."""
+"""`nova stats`: cost and time of all runs of this project, by task, agent and model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def stats(
     """Show attempts, success, time, tokens and cost over all runs of this project.
 
     The most expensive come first. Attempts count once they have ended; cancelled ones do not count as failures.
-    In costs and tokens `~` means estimated, `at least` that a part has no price, `?` that nothing has.
+    In costs and tokens, `~` means estimated, `at least` means that a part has no price, `?` means that nothing has
+    a price.
 
     \b
     Examples:  nova stats
@@ -68,7 +69,7 @@ def entries(kind: By, groups: Mapping[str | None, Figures]) -> list[dict[str, An
 
 
 def lines(kind: By, groups: Mapping[str | None, Figures], rows: list[AttemptRow], most: int | None) -> list[str]:
-    """The table of a kind with its sum; beyond `most` groups the others are only counted."""
+    """The table of a kind with its totals; groups beyond `most` are only counted."""
     from nova_core.runs.history import figures
 
     heads = (kind.value.upper(), *NUMBERS)
@@ -79,6 +80,6 @@ def lines(kind: By, groups: Mapping[str | None, Figures], rows: list[AttemptRow]
 
 
 def row_of(name: str, sums: Figures) -> list[str]:
-    """The cells of a group."""
+    """The cells of a group's row."""
     success = "-" if sums.success is None else f"{100 * sums.success:.0f}%"
     return [name, f"{sums.attempts:,}", success, *usage_cells(sums)]

@@ -87,7 +87,7 @@ def print_json(project: Project) -> None:
 
 
 def follow(project: Project) -> None:
-    """Print the status every second, on a terminal over the previous one, until no engine is running."""
+    """Print the status every second until no engine is running; on a terminal it replaces the previous one."""
     clear = CLEAR if sys.stdout.isatty() else ""
     before: list[str] = []
     state = load_state(project)
@@ -135,7 +135,7 @@ def words_of(tasks: Mapping[str, TaskState], plan: Cascade | None) -> dict[str, 
 
 
 def counted(words: Mapping[str, Shown], plan: Cascade | None) -> dict[tuple[str, ...], Counter[Shown]]:
-    """How many tasks are in which state: of all, by branch, by branch and group. A gate counts when it has failed."""
+    """Tasks per state: in total, by branch, by branch and group. A gate counts only if it has failed."""
     found: dict[tuple[str, ...], Counter[Shown]] = {(): Counter()}
     for task_id, word in words.items():
         task = plan.tasks[task_id] if plan else None
@@ -155,20 +155,20 @@ def run_state(numbers: Mapping[Shown, int], engine: EngineInfo | None, *, paused
 
 
 def engine_line(engine: EngineInfo | None, word: RunWord) -> str:
-    """The state of the run, and its engine or what to do."""
+    """The state of the run, with its engine or the next command."""
     if engine is not None:
         return f"{word}: engine pid {engine.pid} on {clean(engine.host)}, since {clean(engine.since)}"
     return f"{word} (continue with: nova run)" if word is RunWord.NO_ENGINE else word.value
 
 
 def hold_lines(state: State, now: float) -> list[str]:
-    """Rate-limited providers, and what can be done about it."""
+    """Rate-limited providers, and what the user can do; empty if there are none."""
     lines = [clean(hold_words(name, hold, now)) for name, hold in current_holds(state.run, now).items()]
     return [*lines, "  try again now with nova resume; give up a task with nova cancel ID"] if lines else []
 
 
 def usage_lines(figures: Rollup) -> list[str]:
-    """Tokens and cost, if any were used, with a mark for missing prices."""
+    """Tokens and cost, if any were used; missing prices are marked."""
     if not figures.tokens.total:
         return []
     cost = "unknown" if figures.cost_usd is None else costs(figures.cost_usd, estimated=bool(figures.estimated))
@@ -177,7 +177,7 @@ def usage_lines(figures: Rollup) -> list[str]:
 
 
 def group_lines(plan: Cascade | None, numbers: Mapping[tuple[str, ...], Mapping[Shown, int]]) -> list[str]:
-    """One line per branch and group, when there is more than one."""
+    """One line per branch and group, if there is more than one."""
     if plan is None or sum(map(len, plan.branches.values())) < 2:
         return []
     rows = []
@@ -193,7 +193,7 @@ def task_lines(
 ) -> list[str]:
     """Every task that is not done, the most important first; only some of the pending ones."""
     glyphs = GLYPHS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_GLYPHS
-    gates = {i for i in tasks if plan and plan.tasks[i].gate}  # no work: shown only when something is wrong
+    gates = {i for i in tasks if plan and plan.tasks[i].gate}  # gates do no work: shown only if something is wrong
     chosen = sorted(
         (i for i in tasks if words[i] in (WRONG if i in gates else ORDER)), key=lambda i: ORDER.index(words[i])
     )
@@ -202,7 +202,7 @@ def task_lines(
     rows = [
         (glyphs[words[i]], clean(i), phrase(tasks[i], words[i], now), described(i, tasks[i], plan, now)) for i in shown
     ]
-    # Whole lines are coloured: escape sequences inside a cell would break the alignment.
+    # Colour whole lines: escape sequences inside a cell would break the alignment.
     lines = [paint(line, COLOURS.get(words[i], "")) for i, line in zip(shown, columns(rows), strict=True)]
     more = [f"and {pending - MAX_PENDING:,} more pending"] if pending > MAX_PENDING else []
     return ["", *lines, *more] if lines else []
@@ -225,7 +225,7 @@ def detail(task: TaskState, now: float) -> str:
 
 
 def elapsed(task: TaskState, now: float) -> str:
-    """How long a task has been running; nothing when the stamp cannot be read."""
+    """How long a task has been running; empty if the timestamp cannot be read."""
     from nova_core.clock import seconds
 
     try:

@@ -1,4 +1,4 @@
-"""Tables of runs and attempts: aligned cells in which no figure claims more than is known."""
+"""Tables of runs and attempts: aligned cells whose figures mark what is estimated or unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def runs_here() -> list[Run]:
-    """Every run of the project in the current directory, the oldest first; `UsageError` if there is none."""
+    """Every run of the project in the current directory, oldest first. Raises `UsageError` if there is none."""
     from nova_core.cli.options import here
     from nova_core.runs.history import load_runs
 
@@ -25,7 +25,7 @@ def runs_here() -> list[Run]:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[str]) -> list[str]:
-    """Lines of aligned cells below their heads; columns whose head is in `numbers` are right-aligned."""
+    """Lines of aligned cells below their headings; columns whose heading is in `numbers` are right-aligned."""
     cells = [[*map(str, row)] for row in (heads, *rows)]
     for column, head in enumerate(heads):
         if head in numbers:
@@ -37,7 +37,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collecti
 
 
 def when(stamp: str | None) -> str:
-    """An ISO 8601 stamp as local date and minute; `-` for none."""
+    """An ISO 8601 timestamp as local date, hours and minutes; `-` for None."""
     from datetime import datetime
 
     try:
@@ -52,14 +52,14 @@ def usage_cells(sums: Figures) -> list[str]:
 
 
 def tokens_cell(sums: Figures) -> str:
-    """`12.3k`, with `~` where it is uncertain, `-` for none."""
+    """`12.3k`; `~` if estimated, `-` if there are none."""
     if not sums.tokens.total:
         return "?" if sums.estimated else "-"
     return ("~" if sums.estimated else "") + tokens(sums.tokens.total)
 
 
 def cost_cell(sums: Figures) -> str:
-    """`$1.20`; `~` where it is uncertain, `at least` where a part has no price, `?` if nothing has."""
+    """`$1.20`; `~` if estimated, `at least` if a part has no price, `?` if nothing has a price."""
     if sums.cost_usd is None:
         return "?" if sums.unpriced else "-"
     return ("at least " if sums.unpriced else "") + ("~" if sums.estimated else "") + money(sums.cost_usd)

@@ -1,4 +1,4 @@
-"""`nova trace`: a run of this project for a viewer of traces."""
+"""`nova trace`: writes a run of this project for a trace viewer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def trace(
 ) -> int:
     """Write a run as a trace that ui.perfetto.dev and chrome://tracing open.
 
-    Each attempt that is over is a bar, in as many lanes as there were workers; milestones are marks above them. Without
-    -o the trace is printed.
+    Each attempt that has ended is a bar, in one lane per worker; milestones are marks above. Without -o, the trace is
+    printed.
 
     \b
     Examples:  nova trace -o trace.json

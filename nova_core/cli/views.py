@@ -26,23 +26,23 @@ class View(Protocol):
         """Take one event."""
 
     def close(self) -> None:
-        """Show what is left and restore the terminal."""
+        """Show the remaining events and restore the terminal."""
 
 
 class StreamView:
-    """One line per event, into any stream of bytes."""
+    """Writes one line per event to a binary stream."""
 
     def __init__(self, stream: IO[bytes], form: Callable[[Event], bytes | None]) -> None:
         self._stream = EventStream(stream, form)
         self.event = self._stream.__call__
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining events."""
         self._stream.close()
 
 
 def choose_view(engine: Orchestrator, project: Project, as_json: bool) -> View:
-    """The view for this stdout."""
+    """Choose the view that suits stdout."""
     sys.stdout.flush()
     threading.excepthook = in_one_line
     if as_json:
@@ -55,7 +55,7 @@ def choose_view(engine: Orchestrator, project: Project, as_json: bool) -> View:
 
 
 def in_one_line(failure: threading.ExceptHookArgs) -> None:
-    """A bug on a view's thread is reported like any other; the run continues."""
+    """Report a bug on a view's thread in one line; the run continues."""
     if failure.exc_value is not None:
         crash(failure.exc_value)
 

@@ -1,4 +1,4 @@
-"""`nova why`: what a task waits for, what blocks it or why it failed, and what to type next."""
+"""`nova why`: what a task waits for, what blocks it or why it failed, and the next commands."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def why(
 
 
 def failed_alike(project: Project, task_id: str, state: State) -> bool:
-    """Whether the latest attempt failed just as the one before it; False if the history does not say."""
+    """Returns True if the latest two attempts failed in the same way; False if the history does not show it."""
     task = state.tasks.get(task_id, NEW)
     if task.attempt < 2 or task.status is not TaskStatus.FAILED or not project.database.exists():
         return False
@@ -76,7 +76,7 @@ def failed_alike(project: Project, task_id: str, state: State) -> bool:
 
 
 def log_lines(project: Project, task: str) -> list[str]:
-    """Where the log is, and its last lines."""
+    """The path of the log, and its last lines."""
     from nova_core.console.tails import tail
     from nova_core.model import is_safe_id
 
@@ -88,9 +88,9 @@ def log_lines(project: Project, task: str) -> list[str]:
 
 
 def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:
-    """The state, in which a task names all failed ones in its way, and each that it is in the way of names it.
+    """The state with all causes filled in: every failed task that blocks this task, and this task where it blocks others.
 
-    The engine writes down three at most: with thousands of failures all of them would be the square of that.
+    The engine saves at most three causes per task: with thousands of failures, all of them would grow quadratically.
     """
     dag, tasks = plan.dag, dict(state.tasks)
     own = tasks.get(task_id, NEW)
@@ -106,7 +106,7 @@ def explanation(
     task_id: str, state: State, planned: Task | None, *, alive: bool, log: list[str], again: bool = False,
     advice: Sequence[str] = (), now: float = 0.0,
 ) -> list[str]:  # fmt: skip
-    """The whole explanation, with the next steps at the end; `again` says that it failed as it did before.
+    """The whole explanation, with the next steps at the end; `again`: it failed in the same way as before.
 
     `advice` says how to provide what is missing.
     """
@@ -130,7 +130,7 @@ Verdict = tuple[list[str], list[str]]
 
 
 def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *, alive: bool, now: float) -> Verdict:
-    """The state of the task, and what to type next."""
+    """The state of the task, and the next commands."""
     name = clean(task_id)
     if task.status is TaskStatus.COMPLETED:
         word = Shown.SKIPPED if task.skipped else Shown.COMPLETED

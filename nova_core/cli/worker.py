@@ -1,4 +1,4 @@
-"""`nova report` as the other commands see it; the real entry runs before any of this is imported."""
+"""`nova report` for the help of the command line; the real entry runs before this module is imported."""
 
 from __future__ import annotations
 
