@@ -88,7 +88,7 @@ def log_lines(project: Project, task: str) -> list[str]:
 
 
 def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:
-    """The state with all causes filled in: every failed task that blocks this task, and this task where it blocks others.
+    """The state with all causes: every failed task that blocks this task, and this task where it blocks others.
 
     The engine saves at most three causes per task: with thousands of failures, all of them would grow quadratically.
     """
