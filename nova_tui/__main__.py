@@ -1,4 +1,4 @@
-"""The entry of `nova-tui`: `nova run` that always opens the interface."""
+"""The entry point of `nova-tui`: `nova run` that always opens the interface."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def enter() -> None:
-    """Run `main` and exit at once, as `nova` does."""
+    """Run `main` and exit immediately, as `nova` does."""
     from nova_core.__main__ import leave
 
     leave(main())

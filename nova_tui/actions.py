@@ -1,4 +1,4 @@
-"""What keys do to tasks and to the run: each confirms first if it cannot be undone, and sends one command."""
+"""Key actions on tasks and on the run: each sends one command, after a confirmation if it cannot be undone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NEEDS_TASK = {"copy_id", "copy_log", "pager"}
 
 
 class RunActions(App[QuitChoice]):
-    """The keys that act, on whatever screen is in front: they mean the task it `acts_on`."""
+    """The key actions of all screens; they apply to the task the front screen `acts_on`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retry", "Retry", id="task.retry"),
@@ -55,16 +55,16 @@ class RunActions(App[QuitChoice]):
     ]
     model: ViewModel
 
-    # which keys work
+    # available keys
 
     @property
     def front(self) -> RunScreen:
-        """The screen of the run in front, or behind a question."""
+        """The topmost screen of the run, which may be behind a dialog."""
         return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, RunScreen))
 
     @property
     def finder(self) -> Finder:
-        """Finds tasks."""
+        """The search for tasks."""
         raise NotImplementedError
 
     def go_to(self, task_id: str) -> None:
@@ -73,12 +73,12 @@ class RunActions(App[QuitChoice]):
 
     @property
     def target(self) -> str | None:
-        """The task that keys act on; the palette acts on what is behind it."""
+        """The task that keys act on, also when the command palette is open; None if there is none."""
         found = self.front.acts_on
         return found if found in self.model.cascade.tasks else None
 
     def can(self, action: str) -> bool:
-        """Whether the key would do something now."""
+        """Returns True if the action is available now."""
         model, task_id = self.model, self.target
         if action == "full_log":
             return (task_id is not None or self.front.STANDS_FOR) and not isinstance(self.screen, LogScreen)
@@ -88,12 +88,12 @@ class RunActions(App[QuitChoice]):
             return is_allowed(model, action, task_id)
         if action in ("control", "only_looking"):
             return model.source.read_only
-        if action == "interrupt":  # dialogs and lines to type into have a meaning of their own for it
+        if action == "interrupt":  # dialogs and text inputs handle this key themselves
             return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
         return True
 
     def on_key(self, event: events.Key) -> None:
-        """Say why a key for tasks does nothing here."""
+        """Explain why a key for tasks does nothing here."""
         found = self.screen.active_bindings.get(event.key)
         if found is not None and not found.enabled and (said := refusal(self.model, found.binding.action, self.target)):
             self.notify(said, severity="warning", markup=False)
@@ -101,11 +101,11 @@ class RunActions(App[QuitChoice]):
     # tasks
 
     def send(self, kind: CommandKind, *ids: str, text: str = "", kill: bool = False) -> None:
-        """Ask for it; the answer comes as a toast."""
+        """Send a command to the engine; its reply is shown as a toast."""
         self.model.source.send(Command(kind, ids, text=text, kill=kill))
 
     def action_retry(self) -> None:
-        """Retry; a done task only after a question, as its result is discarded."""
+        """Retry the task; ask first if it is done, as its result is discarded."""
         task_id = self.target
         if task_id is None or not self.can("retry"):
             return
@@ -117,7 +117,7 @@ class RunActions(App[QuitChoice]):
             self._confirm(f"Run {self._label(task_id)} again?", "it is already done", CommandKind.RETRY, task_id)
 
     def _fed(self, task_id: str) -> list[str]:
-        """What depends on the task, directly or not, and is over; in the order of the plan."""
+        """The ended tasks that depend on the task, directly or not, in plan order."""
         dag = self.model.cascade.dag
         below = dag.descendants([task_id])
         return [i for i in dag.ids if i in below and self.model.shown(i) in OVER]
@@ -196,7 +196,7 @@ class RunActions(App[QuitChoice]):
         self.notify("in control: keys now act on this run", markup=False)
 
     def action_only_looking(self) -> None:
-        """Say how to take control, for a key that acts."""
+        """Explain how to take control when a key acts in a read-only view."""
         self.notify(LOOKING, markup=False)
 
     def action_pause(self) -> None:
@@ -212,7 +212,7 @@ class RunActions(App[QuitChoice]):
         self.model.source.go_on()
 
     def action_workers(self, step: int) -> None:
-        """One worker more or less; a viewer does not know their number, and is asked."""
+        """Add or remove one worker; a viewer, which does not know the number of workers, asks for it."""
         jobs = self.model.source.jobs
         if jobs:
             self.send(CommandKind.JOBS, text=str(max(1, jobs + step)))
@@ -226,7 +226,7 @@ class RunActions(App[QuitChoice]):
         self.push_screen(AskScreen("How many workers?", check=_is_count), answer)
 
     def action_interrupt(self) -> None:
-        """Copy the selection of the mouse, or stop the run gracefully; pressed again, kill the remaining workers."""
+        """Copy the mouse selection, or stop the run gracefully; pressed again, kill the remaining workers."""
         if selected := self.screen.get_selected_text():
             self._copy(selected)
             self.screen.clear_selection()
@@ -244,24 +244,24 @@ class RunActions(App[QuitChoice]):
         self.notify(said, severity="warning", markup=False)
 
     def at_work(self) -> list[str]:
-        """The tasks that have a worker, by id and name."""
+        """The running tasks, by id and name."""
         tasks = self.model.cascade.tasks.items()
         return [plain(f"{i} ({task.name})") for i, task in tasks if self.model.shown(i) in AT_WORK]
 
     # logs and copying
 
     def action_full_log(self) -> None:
-        """The log of the task on the whole screen; on a branch, of the one that stands for it."""
+        """Open the task's log full screen; on a branch, the log of its representative task."""
         task_id = self.front.look_at() if self.front.STANDS_FOR else self.target
         if task_id is not None and is_safe_id(task_id):
             self.push_screen(LogScreen(self.model, task_id))
 
     def action_copy_id(self) -> None:
-        """The id of the task to the clipboard."""
+        """Copy the task's id to the clipboard."""
         self._copy(self.target or "", "the id ")
 
     def action_copy_log(self) -> None:
-        """The path of the log to the clipboard."""
+        """Copy the path of the task's log to the clipboard."""
         if (task_id := self.target) is not None and is_safe_id(task_id):
             self._copy(str(self.model.source.project.latest_log(task_id).absolute()), "the path ")
 
@@ -270,7 +270,7 @@ class RunActions(App[QuitChoice]):
         self.notify(outside.copy(self, text, file, what), markup=False)
 
     def action_pager(self) -> None:
-        """The log of the task in `$PAGER`."""
+        """Open the task's log in `$PAGER`."""
         task_id = self.target
         if task_id is None or not is_safe_id(task_id):
             return
@@ -280,11 +280,11 @@ class RunActions(App[QuitChoice]):
             self.notify(problem, severity="warning", markup=False)
 
     def _on_tasks(self) -> bool:
-        """Whether the screen is one where keys for tasks could work."""
+        """Returns True if keys for tasks can work on this screen."""
         return not self.model.source.read_only and (self.target is not None or self.front.STANDS_FOR)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only keys that do something now are shown and work; None for those that fit other tasks."""
+        """True if the key works now, False to hide it, None if it applies only to other tasks."""
         if action in COPIES and hasattr(self, "model") and not self.can(action) and self.front.STANDS_FOR:
             return None
         if action in FITS and hasattr(self, "model") and not self.can(action) and self._on_tasks():

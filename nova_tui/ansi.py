@@ -1,4 +1,4 @@
-"""Lines of logs as styled text: colours survive, and nothing else a terminal would act on."""
+"""Lines of logs as styled text: colours are kept, all other control sequences removed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from nova_core.text import clean
 
 MAX_LINE = 8192
 TAB = 8
-# Select Graphic Rendition (ECMA-48 8.3.117), with the colons of ISO 8613-6; a longer list is no colour.
+# Select Graphic Rendition (ECMA-48 8.3.117), with the colons of ISO 8613-6; a longer list is not a colour.
 _SGR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
 _PLAIN = Style.null()
 _DIM = Style(dim=True)
 
 
 class Pen(NamedTuple):
-    """What SGR has set: colours as SGR numbers them, and attributes. Blinking and concealing are never done."""
+    """The state set by SGR: colours by their SGR numbers, and attributes. Blink and conceal are ignored."""
 
     color: str = ""
     background: str = ""
     attributes: frozenset[str] = frozenset()
 
     def with_color(self, background: bool, color: str) -> Pen:
-        """The pen with another colour; none is the default one."""
+        """The pen with another colour; an empty one is the default."""
         return self._replace(background=color) if background else self._replace(color=color)
 
 
@@ -37,10 +37,10 @@ _OFF = {22: {"bold", "dim"}, 23: {"italic"}, 24: {"underline"}, 27: {"reverse"},
 
 
 def split_sgr(text: str) -> list[Segment]:
-    """Return one line as segments without any control character.
+    """Convert one line to segments without control characters.
 
-    Each line begins without colours, since a log is read from any place. Of what a carriage return starts over, only
-    the last part that is not empty is kept (progress bars). Tabs become spaces.
+    Each line begins without colours, because reading may start anywhere. Of parts separated by carriage returns
+    (progress bars), only the last one that is not empty is kept. Tabs become spaces.
     """
     if text.isprintable():
         return [Segment(text, _PLAIN)] if text else []
@@ -64,9 +64,9 @@ def split_sgr(text: str) -> list[Segment]:
 
 
 def line_segments(raw: bytes, length: int) -> list[Segment]:
-    """The line that `raw` holds, or begins: at most `MAX_LINE` bytes of it, and how many of its `length` are missing.
+    """The line in `raw`: at most `MAX_LINE` bytes of it, and the number of its `length` bytes left out.
 
-    Where the log's limit has freed its middle there are NULs: their number is shown instead.
+    The log's size limit leaves NULs in the middle of a log: their number is shown instead.
     """
     if raw and not raw.strip(b"\0"):
         return [Segment(f"[{length:,} empty bytes: cut by the log limit]", _DIM)]
@@ -83,7 +83,7 @@ def plain(segments: list[Segment]) -> str:
 
 
 def restyle(segments: list[Segment], spans: list[tuple[int, int]], style: Style) -> list[Segment]:
-    """Lay `style` over spans of characters, which are in order and do not overlap."""
+    """Apply `style` over spans of characters, which are sorted and do not overlap."""
     result: list[Segment] = []
     position = 0
     cuts = iter([*spans, (1 << 62, 1 << 62)])
@@ -100,7 +100,7 @@ def restyle(segments: list[Segment], spans: list[tuple[int, int]], style: Style)
 
 
 def _spaced(text: str, column: int) -> str:
-    """Tabs as spaces, up to the next tab stop of a text that begins in `column`."""
+    """Expand tabs in a text that begins in `column`."""
     if "\t" not in text:
         return text
     lead = column % TAB
@@ -109,7 +109,7 @@ def _spaced(text: str, column: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _apply(pen: Pen, parameters: str) -> Pen:
-    """The pen after `ESC [ parameters m`; what is unknown changes nothing."""
+    """The pen after `ESC [ parameters m`; unknown parameters are ignored."""
     fields = parameters.split(";")
     while fields:
         first, _, rest = fields.pop(0).partition(":")
@@ -140,13 +140,13 @@ def _simple(pen: Pen, code: int) -> Pen:
 
 
 def _colons(text: str) -> list[str]:
-    """The fields of a colour written with colons: before red there may be a colour space, often an empty one."""
+    """The fields of a colour written with colons; a colour space, often empty, may precede red."""
     kind, *numbers = [field for field in text.split(":") if field] or [""]
     return [kind, *numbers[-3:]]
 
 
 def _extended(fields: list[str]) -> str:
-    """Take `5;n` or `2;r;g;b` off the front of `fields`; a name for the colour, or nothing."""
+    """Remove `5;n` or `2;r;g;b` from the front of `fields`; returns a name for the colour, or an empty text."""
     count = {"5": 1, "2": 3}.get(fields.pop(0) if fields else "", 0)
     numbers = [int(field.partition(":")[0] or 0) for field in fields[:count]]
     del fields[:count]
@@ -157,7 +157,7 @@ def _extended(fields: list[str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _style(pen: Pen) -> Style:
-    # Nothing is switched off: what lies below (a selection, a match) may have set it.
+    # Never switch an attribute off: a style below (a selection, a match) may have set it.
     colors = Style(color=_color(pen.color), bgcolor=_color(pen.background))
     return Style.parse(" ".join(sorted(pen.attributes))) + colors
 

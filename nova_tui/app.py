@@ -1,4 +1,4 @@
-"""The application: it holds the run, the model and the screens, and looks after signals, themes and keys."""
+"""The application: holds the run, the model and the screens, and handles signals, themes and keys."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ from nova_tui.views.line import plain, shorten
 __all__ = ["NovaApp", "QuitChoice"]
 
 _WORK = {EventKind.TASK_STARTED, EventKind.TASK_ADOPTED, EventKind.TASK_COMPLETED}
-_NARROW, _LOW = 60, 16  # a screen with less has room for one notice of one line
-_TOAST_EDGES = 5  # cells beside its text
+_NARROW, _LOW = 60, 16  # cells and rows; a smaller screen shows one notice of one line
+_TOAST_EDGES = 5  # cells around a toast's text
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class NovaApp(RunActions):
-    """Shows `source`. Its return value is a `QuitChoice`, or None where there was nothing to choose.
+    """Shows `source`. Its return value is a `QuitChoice`, or None if there was nothing to choose.
 
-    `ended_by` is the signal that ended it, if one did. Raises `UsageError` for an unknown theme, `InputError` for a
-    file of keys that is not valid.
+    `ended_by` is the signal that ended the app, if any. Raises `UsageError` for an unknown theme, `InputError` for an
+    invalid file of keys.
     """
 
     TITLE = "Nova"
@@ -76,7 +76,7 @@ class NovaApp(RunActions):
 
     def __init__(self, source: Source, look: Look = Look(), clock: Clock | None = None) -> None:  # noqa: B008 - frozen
         chosen = themes.choose(look.theme, os.environ)
-        if chosen not in themes.OURS:  # what NO_COLOR does is decided while the app is made
+        if chosen not in themes.OURS:  # Textual applies NO_COLOR while the app is constructed
             self.set_reactive(App.theme, chosen)
         super().__init__()
         for theme in themes.OURS.values():
@@ -95,29 +95,29 @@ class NovaApp(RunActions):
         self._notify_how = os.environ.get("NOVA_NOTIFY", "")
         self.set_keymap(keymap.load_keys(keymap.keys_file(os.environ), must_exist="NOVA_KEYS" in os.environ))
 
-    # textual asks
+    # hooks of Textual
 
     def get_default_screen(self) -> Screen[Any]:
-        """The main screen: there is no blank one before it."""
+        """Open the main screen first instead of a blank one."""
         return self.main
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """The last line of defence comes last; always the same instance, as strips are cached by it."""
+        """Add the safety filter last; always the same instance, because strips are cached by filter."""
         return [*super().get_line_filters(), SAFE]
 
     def get_driver_class(self) -> type[Driver]:
-        """The driver that outlives its terminal."""
+        """The driver that survives the loss of its terminal."""
         return compat.lasting(super().get_driver_class())
 
     @property
     def finder(self) -> Finder:
-        """Finds tasks."""
+        """The search for tasks."""
         return self.main.finder
 
-    # from start to end
+    # start and end
 
     def on_mount(self) -> None:
-        """Start the run, or follow it; end on a signal."""
+        """Start or follow the run, and handle signals."""
         loop = asyncio.get_running_loop()
         for number in _ENDING:
             with suppress(NotImplementedError, ValueError, RuntimeError):  # not the main thread
@@ -129,23 +129,23 @@ class NovaApp(RunActions):
         self.call_after_refresh(_collect_again)
 
     def end_by(self, number: int) -> None:
-        """A signal ends the app: Textual alone would not restore the terminal."""
+        """End the app on a signal: Textual alone would not restore the terminal."""
         self.ended_by = self.ended_by or number
         self.exit()
 
     @property
     def failure(self) -> Exception | None:
-        """The bug that ended the app, if one did."""
+        """The exception that ended the app, if any."""
         return compat.failure(self)
 
     def _print_error_renderables(self) -> None:
-        """The caller reports what happened, in one line; a traceback goes to a file."""
+        """Print nothing: the caller reports the error in one line and writes the traceback to a file."""
         compat.keep_quiet(self)
 
-    # what is new
+    # updates
 
     def _look(self, tick: bool) -> int:
-        """Take what is new to the screen in front; returns how much that was."""
+        """Pass updates to the front screen; returns the number of changes."""
         update = self.source.poll()
         dirty = self.model.apply(update, self.clock.now())
         if self.front.is_gone:
@@ -155,7 +155,7 @@ class NovaApp(RunActions):
         new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)
         if update.engine_changed:
-            compat.forget_toasts(self, compat.shown_toasts(self))  # they may no longer be true
+            compat.forget_toasts(self, compat.shown_toasts(self))  # they may be out of date
             new += self._engine_news()
         shown = self._toaster.take(new, self.clock.monotonic(), 1 if self._is_small else toasts.SHOWN)
         for toast in [*shown, *map(toasts.of_notice, update.notices)]:
@@ -171,7 +171,7 @@ class NovaApp(RunActions):
             return []
         project, ran = self.model.rollups.project, self._ran
         self._ran = False
-        if not ran and project.completed == project.total:  # it was over before
+        if not ran and project.completed == project.total:  # the run was already finished
             return []
         told = f"{counts_text(self.model.counts)}; "
         if self.model.could_go_on:
@@ -189,7 +189,7 @@ class NovaApp(RunActions):
         return f"{keys}; in a shell: {plain(go_on_line(self.source.project_state.cascade_file))}"
 
     def show(self, toast: Toast) -> None:
-        """Show it, unless the screen already says it, and notify the terminal if that is wanted."""
+        """Show a toast unless the screen already shows its text, and notify the terminal if configured."""
         in_view = toast.severity == "error" and toast.task is not None and toast.task == self.target
         if not in_view:
             self.notify(toast.text, title=toast.title, severity=toast.severity, markup=False)
@@ -201,7 +201,7 @@ class NovaApp(RunActions):
         return self.size.width < _NARROW or self.size.height < _LOW
 
     def on_notify(self, event: Notify) -> None:
-        """Show a toast; others make way for it. A small screen has one, in one line."""
+        """Show a toast and remove those it replaces. A small screen shows only one, on one line."""
         new, shown = event.notification, compat.shown_toasts(self)
         if not self._is_small:
             compat.forget_toasts(self, toasts.making_way(new, shown))
@@ -216,27 +216,27 @@ class NovaApp(RunActions):
     # keys
 
     async def on_event(self, event: events.Event) -> None:
-        """One key after the other: the next one is for the screen that this one leads to."""
+        """Handle keys one at a time: the next key goes to the screen that this key opens."""
         if isinstance(event, events.Key) and not event.is_forwarded:
             await compat.hand_out(self, event)
         else:
             await super().on_event(event)
 
     def action_keys(self) -> None:
-        """The keys that work here and now."""
+        """Show the keys that work now."""
         from nova_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen.of(self.screen))
 
     def action_command_palette(self) -> None:
-        """Actions and places, by name."""
+        """Open the command palette."""
         from textual.command import CommandPalette
 
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="actions, tasks, themes", id="--command-palette"))
 
     def action_stay_awake(self) -> None:
-        """A suspended interface would suspend its engine: say how to get the shell back instead."""
+        """Do not suspend, as that would suspend the engine: explain how to get the shell back instead."""
         engine = self.source.owns_engine and self.source.engine is EngineState.RUNNING
         way = "q, then l, keeps the workers running" if engine else "q leaves"
         self.notify(f"not ctrl+z: {way}", markup=False)
@@ -259,7 +259,7 @@ class NovaApp(RunActions):
         self.push_screen(QuitScreen(self._still_running), answer)
 
     def _still_running(self) -> list[str] | None:
-        """What has a worker, by id and name; None when the run is over."""
+        """The running tasks, by id and name; None if the run is over."""
         return self.at_work() if self.source.engine is EngineState.RUNNING else None
 
     def go_to(self, task_id: str) -> None:
@@ -273,7 +273,7 @@ class NovaApp(RunActions):
 
 
 def _collect_again() -> None:
-    """After the first paint, exclude everything from garbage collection: it stays."""
+    """Enable garbage collection after the first paint, without the objects created so far: they stay."""
     gc.freeze()
     gc.enable()
 

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Look(msgspec.Struct, frozen=True):
-    """How the interface is drawn: with ASCII characters only, and in which theme (None: the one that fits)."""
+    """How the interface is drawn: with ASCII characters only, and in which theme (None: chosen for the terminal)."""
 
     ascii: bool = False
     theme: str | None = None

@@ -1,4 +1,4 @@
-"""The private parts of Textual that Nova leans on, in one place, with a test that fails when they change."""
+"""All uses of Textual's private parts, with a test that fails if they change."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _READY = 2.0  # seconds
 
 
 def backlog(app: App[Any]) -> int:
-    """Frames that wait to be written to a slow terminal; a full queue of them would block the event loop."""
+    """The number of frames waiting for a slow terminal; a full queue would block the event loop."""
     writer = getattr(app._driver, "_writer_thread", None)
     return writer._queue.qsize() if writer is not None else 0
 
 
 def emit(app: App[Any], sequence: str) -> None:
-    """Write a control sequence of ours to the terminal, in order with what is drawn."""
+    """Write a control sequence to the terminal, in order with the drawing."""
     if app._driver is not None and not app.is_headless:
         app._driver.write(sequence)
         app._driver.flush()
 
 
 def failure(app: App[Any]) -> Exception | None:
-    """The exception that ended the app, if one did."""
+    """The exception that ended the app, if any."""
     return app._exception
 
 
 def keep_quiet(app: App[Any]) -> None:
-    """Textual would print a traceback with all local variables on exit: the caller of the app reports the error."""
+    """Keep Textual from printing a traceback with all local variables on exit: the caller reports the error."""
     app._exit_renderables.clear()
 
 
@@ -50,17 +50,17 @@ def shown_toasts(app: App[Any]) -> list[Notification]:
 
 
 def forget_toasts(app: App[Any], gone: Iterable[Notification]) -> None:
-    """Take toasts off the screen, with their holders: empty ones would take up a line each."""
+    """Remove toasts with their containers: an empty container would occupy a line."""
     for toast in gone:
         app._unnotify(toast, refresh=False)
         app.screen.query(f"#{ToastRack._toast_id(toast)}").remove()
 
 
 async def hand_out(app: App[Any], event: events.Key) -> None:
-    """Give a key to the screen in front, and return when all it does is done.
+    """Pass a key to the front screen, and return when it is fully handled.
 
-    Textual queues it with the widget that has the keys when it arrives: of keys typed in a burst, those after one that
-    opens or closes a screen would be lost, or act on the wrong screen.
+    Textual queues a key with the widget focused on its arrival: in a burst of keys, those after a key that opens or
+    closes a screen would be lost, or act on the wrong screen.
     """
     app.app_focus = True
     front = app.screen
@@ -77,7 +77,7 @@ async def hand_out(app: App[Any], event: events.Key) -> None:
 
 
 async def _ready(screen: Screen[Any]) -> None:
-    """Wait until a screen that came in front has taken the keys; not for ever, should it fail."""
+    """Wait until a new front screen has the focus, for at most `_READY` seconds."""
     done = asyncio.Event()
     if screen.call_later(done.set):
         with suppress(TimeoutError):
@@ -85,40 +85,40 @@ async def _ready(screen: Screen[Any]) -> None:
 
 
 def strips(app: App[Any]) -> list[Strip]:
-    """The composed screen, a strip a line."""
+    """The composed screen, one strip per line."""
     return app.screen._compositor.render_strips()
 
 
 class LastingFile:
-    """A terminal that may go away: then output is discarded.
+    """A terminal that may disappear; its output is then discarded.
 
-    Textual's writer thread would end with the first error; its queue would fill, and the event loop wait for ever.
+    Textual's writer thread would end at the first error; its queue would fill and block the event loop forever.
     """
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
     def write(self, text: str) -> None:
-        """Write, if the terminal is still there."""
+        """Write if the terminal still exists."""
         with suppress(OSError):
             self._file.write(text)
 
     def flush(self) -> None:
-        """Flush, if the terminal is still there."""
+        """Flush if the terminal still exists."""
         with suppress(OSError):
             self._file.flush()
 
     def fileno(self) -> int:
-        """Number of the descriptor."""
+        """The file descriptor."""
         return self._file.fileno()
 
 
 @cache
 def lasting(driver: type[Driver]) -> type[Driver]:
-    """The driver, with a terminal that may go away, and that starts again only after it was suspended.
+    """A driver whose terminal may disappear, and which resumes only after it was suspended.
 
-    The kernel sends SIGCONT along with SIGHUP, and any process may send it: Textual would then restore the modes of its
-    own screen at the end.
+    The kernel sends SIGCONT along with SIGHUP, and any process may send it: Textual would then switch the terminal back
+    to its screen modes at exit.
     """
 
     class Lasting(driver):  # type: ignore[misc, valid-type]

@@ -1,4 +1,4 @@
-"""Marks, bars and sparklines, each with an ASCII form; a colour never carries the meaning alone."""
+"""Marks, bars and sparklines, each with an ASCII form; colour alone never carries meaning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nova_core.runs.words import ASCII_GLYPHS, GLYPHS, Shown
 
 
 class Chars(msgspec.Struct, frozen=True):
-    """The drawing characters of one mode; every one takes a single cell."""
+    """The drawing characters of one mode, each one cell wide."""
 
     full: str = "━"
     left: str = "╸"  # the left half of a cell
@@ -69,18 +69,18 @@ _mode = _UNICODE
 
 
 def use_ascii(on: bool) -> None:
-    """Choose the mode, once, before anything is drawn."""
+    """Choose the mode; call it once, before anything is drawn."""
     global _mode
     _mode = _ASCII if on else _UNICODE
 
 
 def is_ascii() -> bool:
-    """Whether only ASCII may be drawn."""
+    """Returns True if only ASCII may be drawn."""
     return _mode is _ASCII
 
 
 def chars() -> Chars:
-    """The drawing characters of the mode."""
+    """The drawing characters of the current mode."""
     return _mode
 
 
@@ -90,17 +90,17 @@ def glyph(shown: Shown) -> str:
 
 
 def style_of(shown: Shown) -> str:
-    """The style of a status, in the terms of the theme."""
+    """The theme style of a status."""
     return _STYLES[shown]
 
 
 def status(shown: Shown) -> Content:
-    """Mark and word."""
+    """The mark and the word of a status."""
     return Content.styled(f"{glyph(shown)} {shown.value}", style_of(shown))
 
 
 def halves(first: int, last: int, width: int) -> str:
-    """`width` cells with a thin bar over the half cells `first` up to but without `last`; spaces elsewhere."""
+    """`width` cells with a thin bar over the half cells from `first` up to, not including, `last`."""
     c = _mode
     marks = {(True, True): c.full, (True, False): c.left, (False, True): c.right, (False, False): " "}
     inside = [first <= i < last for i in range(2 * width)]
@@ -108,7 +108,7 @@ def halves(first: int, last: int, width: int) -> str:
 
 
 def bar(share: float, width: int, style: str = ACTIVE) -> Content:
-    """A thin bar, `share` (0 to 1) of it filled in half cells: anything begun shows, and full means all."""
+    """A thin bar filled to `share` (0 to 1) in half cells; any progress shows, and only 1 fills it."""
     done, rest = bar_cells(share, width)
     return Content.assemble((done, style), (rest, MUTED))
 
@@ -125,7 +125,7 @@ def bar_cells(share: float, width: int) -> tuple[str, str]:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """The last `width` values as levels of the largest; nothing at all is a blank, so that a pause shows."""
+    """The last `width` values as levels relative to the largest; zero is a blank, so that pauses show."""
     shown = list(values)[-width:] if width > 0 else []
     top = max(shown, default=0)
     levels = _mode.levels

@@ -1,4 +1,4 @@
-"""Your own keys: `keys.yaml` assigns other keys to the ids of bindings."""
+"""User-defined keys: `keys.yaml` assigns keys to the ids of bindings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nova_core.errors import InputError
 
 
 def keys_file(environ: Mapping[str, str]) -> Path:
-    """`NOVA_KEYS`, else `nova/keys.yaml` below `XDG_CONFIG_HOME`, else below `~/.config`."""
+    """The path in `NOVA_KEYS`, else `nova/keys.yaml` in `XDG_CONFIG_HOME`, else in `~/.config`."""
     if chosen := environ.get("NOVA_KEYS"):
         return Path(chosen)
     base = environ.get("XDG_CONFIG_HOME")
@@ -23,7 +23,7 @@ def keys_file(environ: Mapping[str, str]) -> Path:
 
 
 def bindings() -> dict[str, list[Binding]]:
-    """Every binding of every screen and widget, by its id; many screens may share one. Loads all of them."""
+    """All bindings of all screens and widgets by id; screens may share an id. Imports all of them."""
     found: dict[str, list[Binding]] = {}
     for name in (m.name for m in walk_packages(nova_tui.__path__, "nova_tui.") if not m.name.endswith("__main__")):
         for owner in vars(import_module(name)).values():
@@ -34,9 +34,9 @@ def bindings() -> dict[str, list[Binding]]:
 
 
 def load_keys(path: Path, *, must_exist: bool) -> dict[str, str]:
-    """Keys by id of binding: `task.retry: R,f5`. A file that is missing changes nothing, unless it must exist.
+    """Keys by binding id: `task.retry: R,f5`. A missing file changes nothing, unless `must_exist`.
 
-    Raises `InputError` with file, line and hint for a file that is not valid.
+    Raises `InputError` with file, line and hint for an invalid file.
     """
     if not must_exist and not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""Pages of a log: which rows a window of some size shows from some place, wrapped or not, without counting lines."""
+"""Pages of a log: the rows a window shows from a given place, wrapped or not, without counting lines."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _MARKS = 20_000
 
 
 class Place(NamedTuple):
-    """A row of a log: the byte offset of its line, and which row of the wrapped line it is."""
+    """A row of a log: the byte offset of its line, and its number in the wrapped line."""
 
     start: int = 0
     part: int = 0
 
 
 class Row(NamedTuple):
-    """One row as text; `part` above 0 continues the line of the row before."""
+    """One row as text; `part` above 0 continues the line of the previous row."""
 
     place: Place
     segments: list[Segment]
 
 
 class LogPager:
-    """Rows of an index for a window `width` cells wide. Rows are cached; a line that grows is drawn again."""
+    """Rows of a log index for a window `width` cells wide. Rows are cached; a growing line is drawn again."""
 
     def __init__(self, index: LogIndex) -> None:
         self.index = index
@@ -41,11 +41,11 @@ class LogPager:
         self._cache: OrderedDict[int, tuple[tuple[int, int], list[list[Segment]]]] = OrderedDict()
 
     def clear(self) -> None:
-        """Forget rows whose offsets are void."""
+        """Clear the cache when offsets become invalid."""
         self._cache.clear()
 
     def rows(self, start: int) -> tuple[int, list[list[Segment]]]:
-        """Where the next line starts, and the rows of the line at `start`: at least one."""
+        """The start of the next line, and the rows (at least one) of the line at `start`."""
         end = self.index.next_line(start)
         key = (end, self.width if self.wrap else 0)
         found = self._cache.get(start)
@@ -74,7 +74,7 @@ class LogPager:
         return page[:height]
 
     def shift(self, place: Place, by: int) -> Place:
-        """The place `by` rows further down (up, if negative), as far as there are rows."""
+        """The place `by` rows further down (up if negative), limited to the log's ends."""
         start, part = place
         if by < 0:
             return self._up(start, part, -by)
@@ -103,7 +103,7 @@ class LogPager:
         return self._up(start, len(self.rows(start)[1]) - 1, height - 1)
 
     def fit(self, place: Place) -> Place:
-        """The same line after the width has changed, or the nearest there is."""
+        """The place of the same line after a change of width, or the nearest one."""
         if not self.index.size:
             return Place()
         start = self.index.line_start(min(place.start, self.index.size - 1))
@@ -111,7 +111,7 @@ class LogPager:
 
 
 def wrapped(segments: list[Segment], width: int) -> list[list[Segment]]:
-    """The segments cut into rows of at most `width` cells; one row, maybe an empty one, at least."""
+    """The segments split into rows of at most `width` cells; at least one row, which may be empty."""
     rows: list[list[Segment]] = []
     rest = list(reversed(segments))
     for text in chop_cells(plain(segments), max(1, width)):
@@ -129,9 +129,9 @@ def wrapped(segments: list[Segment], width: int) -> list[list[Segment]]:
 
 
 class SeenTimes:
-    """When bytes of a log were first seen, in seconds since the epoch: logs hold no times of their own.
+    """When bytes of a log were first seen, in seconds since the epoch: logs contain no times.
 
-    What was there at the first look has no time.
+    Bytes present at the first look have no time.
     """
 
     def __init__(self) -> None:
@@ -144,16 +144,16 @@ class SeenTimes:
         self._times: list[float] = []
 
     def grown(self, size: int, now: float) -> None:
-        """The log was seen to have `size` bytes at `now`."""
+        """Record that the log had `size` bytes at `now`."""
         self._sizes.append(size)
         self._times.append(now)
         if len(self._sizes) > _MARKS:
-            # The older half loses its times, rather than every line some of its precision.
+            # Drop the times of the older half instead of reducing the precision of all.
             self._first = self._sizes[_MARKS // 2 - 1]
             del self._sizes[: _MARKS // 2], self._times[: _MARKS // 2]
 
     def at(self, offset: int) -> float | None:
-        """When the byte at `offset` was first seen; None if it was there before."""
+        """When the byte at `offset` was first seen; None if unknown."""
         if offset < self._first:
             return None
         found = bisect_right(self._sizes, offset)

@@ -1,4 +1,4 @@
-"""Reading one log: where the window stands, whether it follows, what was searched; no widget, no drawing."""
+"""Reads one log: position of the window, following, searching; no widget, no drawing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nova_tui.views.log_rows import TIME_WIDTH
 
 
 class Gutter(IntEnum):
-    """What stands left of the lines."""
+    """The content of the column left of the lines."""
 
     NONE = 0
     TIMES = 1
@@ -27,7 +27,7 @@ class Gutter(IntEnum):
 
 
 class Mark(NamedTuple):
-    """Where a window stands."""
+    """The position of a window."""
 
     top: Place
     following: bool
@@ -36,9 +36,9 @@ class Mark(NamedTuple):
 class LogReader:
     """A window of `width` by `height` cells over one log.
 
-    While it follows, it shows the end of what the path names. Else it stays on its lines: what is new is only counted,
-    and a log that was rotated away stays until `follow`. `poll`, which the owner calls a few times a second, and every
-    move read the pages they need and no more; `count` reads on towards line numbers.
+    While following, it shows the end of the file at the path. Otherwise it stays on its lines: new output is only
+    counted, and a rotated log stays until `follow`. `poll`, which the owner calls a few times a second, and moves
+    read only the pages they need; `count` reads the rest of the log to number its lines.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -64,10 +64,10 @@ class LogReader:
         """Close the file."""
         self.index.close()
 
-    # what comes
+    # new output
 
     def poll(self) -> bool:
-        """Look at the file; whether something that is shown may have changed."""
+        """Check the file; returns True if the shown content may have changed."""
         change = self.index.poll()
         if change is Change.NONE:
             return False
@@ -81,14 +81,14 @@ class LogReader:
         return True
 
     def _renew(self) -> bool:
-        """Another file has the log's name: go there unless the old one is being read."""
+        """Another file has the log's name: open it if following, else stay on the old one."""
         if not self.following and self.index.is_open:
             changed = not self.renewed
             self.renewed = True
             return changed
         was_open = self.index.is_open
         self.index.reopen()
-        # Where no log was, all is new; but what replaces one may be old: a log that was cut to its limit.
+        # If there was no log, everything is new; a replacement may be old: a log cut to its limit.
         self._void(known_since=self.index.size if was_open else 0)
         if not was_open:
             self.seen.grown(self.index.size, self._clock.now())
@@ -96,7 +96,7 @@ class LogReader:
         return True
 
     def _void(self, *, known_since: int) -> None:
-        """All offsets are void."""
+        """Invalidate all offsets."""
         self.renewed = False
         self.match = None
         self.epoch += 1
@@ -106,26 +106,26 @@ class LogReader:
         self.top = self.pager.fit(self.top)
 
     def count(self) -> bool:
-        """Count a slice of the newlines; whether more is left."""
+        """Count some of the newlines; returns True if more remain."""
         return self.index.advance()
 
-    # where it stands
+    # position
 
     @property
     def text_width(self) -> int:
-        """Cells for the text: without gutter and thumb."""
+        """Cells for the text, without gutter and scroll thumb."""
         return max(1, self.width - self.gutter_width - 1)
 
     @property
     def gutter_width(self) -> int:
-        """Cells of the gutter; line numbers take what the last one needs, once it is known."""
+        """Cells of the gutter; wide enough for the last line number, once known."""
         if self.gutter is Gutter.TIMES:
             return TIME_WIDTH
         return max(5, len(str(self.index.newlines + 1))) + 1 if self.gutter is Gutter.NUMBERS else 0
 
     @property
     def gutter_note(self) -> str:
-        """What the gutter's times are: logs hold none of their own."""
+        """Explains the gutter's times, as logs contain none."""
         return "times: when Nova saw the line" if self.gutter is Gutter.TIMES else ""
 
     def page(self) -> list[Row]:
@@ -134,12 +134,12 @@ class LogReader:
         return self.pager.page(self.top, self.height)
 
     def resize(self, width: int, height: int) -> None:
-        """The window has another size."""
+        """Change the size of the window."""
         self.width, self.height = width, max(1, height)
         self._refit()
 
     def _refit(self) -> None:
-        """Stay on the same line, or at the end, after the rows have changed."""
+        """Stay on the same line, or at the end, after a change of the rows."""
         self.pager.width = self.text_width
         if self.following:
             self._to_end()
@@ -154,7 +154,7 @@ class LogReader:
         self.top = self._last()
 
     def follow(self, on: bool) -> None:
-        """Follow the end from now on, or stay."""
+        """Start or stop following the end."""
         if on == self.following and not (on and self.renewed):
             return
         self.following = on
@@ -166,26 +166,26 @@ class LogReader:
         self._to_end()
 
     def move(self, rows: int) -> None:
-        """Move by rows; at the end it follows again."""
+        """Move by rows; reaching the end resumes following."""
         self.pager.width = self.text_width
         self._go(self.pager.shift(self.top, rows))
 
     def mark(self) -> Mark:
-        """Where the window stands, for `back_to`."""
+        """The position of the window, for `back_to`."""
         return Mark(self.top, self.following)
 
     def back_to(self, mark: Mark) -> None:
-        """To where it stood; what has come since is shown if it followed."""
+        """Return to a mark; if it was following, show the new end."""
         self.follow(mark.following)
         if not mark.following:
             self.top = min(self.pager.fit(mark.top), self._last())
 
     def home(self) -> None:
-        """To the first line."""
+        """Go to the first line."""
         self._go(Place())
 
     def seek(self, share: float) -> None:
-        """To a share (0 to 1) of the bytes."""
+        """Go to a share (0 to 1) of the bytes."""
         if self.index.size:
             self._go(Place(self.index.line_start(int(min(max(share, 0.0), 1.0) * (self.index.size - 1)))))
 
@@ -195,32 +195,32 @@ class LogReader:
         self.top = min(place, last)
 
     def sideways(self, cells: int) -> None:
-        """Move to the right or, if negative, to the left; a wrapped log has nothing there."""
+        """Move right or, if negative, left; does nothing if lines are wrapped."""
         widest = max((cell_len(plain(row.segments)) for row in self.page()), default=0)
         self.left = 0 if self.pager.wrap else max(0, min(self.left + cells, widest - self.text_width // 2))
 
     def toggle_wrap(self) -> None:
-        """Wrap long lines, or cut them."""
+        """Toggle between wrapping and cutting long lines."""
         self.pager.wrap = not self.pager.wrap
         self.left = 0
         self.top = Place(self.top.start)
         self._refit()
 
     def next_gutter(self) -> None:
-        """Nothing, times, numbers, nothing."""
+        """Switch the gutter: nothing, times, numbers, nothing."""
         self.gutter = Gutter((self.gutter + 1) % len(Gutter))
         self._refit()
 
     # searching
 
     def begin(self, text: str) -> Iterator[Step]:
-        """Look for another text: upwards from the end while it follows, else downwards from the top of the window."""
+        """Search for a new text: upwards from the end while following, else downwards from the top of the window."""
         self.needle = Needle(text) if text else None
         self.match = None
         return self.find(down=not self.following)
 
     def find(self, *, down: bool) -> Iterator[Step]:
-        """Slices of the search for the next match; it ends at either end of the log, or when the log is another."""
+        """Steps of the search for the next match; they end at the end of the log, or if the log is replaced."""
         if self.needle is None:
             return
         epoch = self.epoch
@@ -231,13 +231,13 @@ class LogReader:
             yield step
 
     def _origin(self, down: bool) -> int:
-        """Next to the last match if that is in the window, else at the window."""
+        """Where to search from: next to the last match if it is in the window, else at the window."""
         if self.match is not None and any(row.place.start == self.match for row in self.page()):
             return self.index.next_line(self.match) if down else self.match
         return self.index.size if self.following and not down else self.top.start
 
     def show(self, step: Step) -> None:
-        """Move the window so that the line that was found stands in its upper third, and the match in its width."""
+        """Move the window so that the found line is in its upper third and the match is within its width."""
         if step.found is None or self.needle is None:
             return
         self.match = step.found
@@ -249,7 +249,7 @@ class LogReader:
             self.left = max(0, cell - self.text_width // 2) if cell >= self.text_width else 0
 
     def _match_at(self, start: int) -> tuple[int, int]:
-        """Which row of the line at `start` holds its first match, and in which cell of that."""
+        """The row and cell of the first match in the line at `start`."""
         assert self.needle is not None
         rows = self.pager.rows(start)[1]
         for part, segments in enumerate(rows):
@@ -258,29 +258,29 @@ class LogReader:
                 return part, cell_len(plain(segments)[: spans[0][0]])
         return 0, 0
 
-    # what to say
+    # status
 
     def new_lines(self) -> tuple[int | None, int]:
-        """What came since it stopped following: lines, once they are counted, and bytes."""
+        """New output since it stopped following: lines (None until counted) and bytes."""
         more = max(0, self.index.size - self._paused_at)
         before = self.index.line_number(self._paused_at)
         counted = before is not None and self.index.indexed >= self.index.size
         return (self.index.newlines - (before or 0) if counted else None), more
 
     def line_of_top(self) -> int | None:
-        """The number of the first line of the window, from 1; None as long as it is not counted."""
+        """The number of the first line of the window, from 1; None until counted."""
         number = self.index.line_number(self.top.start)
         return None if number is None else number + 1
 
     def lines(self) -> int | None:
-        """How many lines there are; None as long as they are not counted."""
+        """The number of lines; None until counted."""
         if self.index.indexed < self.index.size:
             return None
         unfinished = self.index.size > 0 and self.index.read(self.index.size - 1, self.index.size) != b"\n"
         return self.index.newlines + unfinished
 
     def position(self) -> str:
-        """Where the window stands, in words."""
+        """The position of the window, in words."""
         total = self.lines()
         if total is None:
             return f"{self.top.start * 100 // max(1, self.index.size)}% of {size(self.index.size)}"

@@ -1,4 +1,4 @@
-"""Searching a log of any size in slices, so that the caller can do other work in between."""
+"""Searches a log of any size in steps, so that the caller can do other work in between."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 
 
 class Step(NamedTuple):
-    """How far a search has come: the offset looked up to, and the line found, if one was.
+    """Progress of a search: the offset reached, and the start of the line found, if any.
 
-    `hidden` says that the text is in the part of a long line that is not shown.
+    `hidden`: the text is in the part of a long line that is not shown.
     """
 
     position: int
@@ -28,9 +28,9 @@ class Step(NamedTuple):
 
 
 class Needle:
-    """A text to look for: as it is written, or without regard to the case of ASCII letters if it has no capital.
+    """A text to search for; the case of ASCII letters is ignored unless the text has a capital.
 
-    Colours inside of a word do not hide it. A text without any character matches nothing.
+    Colour codes inside a word do not prevent a match. An empty text matches nothing.
     """
 
     def __init__(self, text: str) -> None:
@@ -40,11 +40,11 @@ class Needle:
         self._pattern = re.compile(re.escape(text), re.ASCII | re.IGNORECASE if self._fold else 0)
 
     def spans(self, segments: list[Segment]) -> list[tuple[int, int]]:
-        """Where the text stands in a line that is shown, in characters."""
+        """The spans of the text in a shown line, in characters."""
         return [match.span() for match in self._pattern.finditer(plain(segments))] if self.text else []
 
     def forward(self, index: LogIndex, start: int) -> Iterator[Step]:
-        """Look at the lines from `start`, which begins one, to the end of the log. The last step may be a find."""
+        """Search the lines from `start`, the beginning of a line, to the log's end. The last step may be a match."""
         while start < index.size:
             stop = index.line_start(min(start + SLICE, index.size))
             if stop <= start or start + SLICE >= index.size:
@@ -53,14 +53,14 @@ class Needle:
             start = stop
 
     def backward(self, index: LogIndex, stop: int) -> Iterator[Step]:
-        """Look at the lines before `stop`, which begins one or ends the log, from the last to the first."""
+        """Search backwards the lines before `stop`, which is the beginning of a line or the end of the log."""
         while stop > 0:
             start = index.line_start(max(0, stop - SLICE))
             yield from self._verified(index, reversed(self._candidates(index, start, stop)), start)
             stop = start
 
     def _candidates(self, index: LogIndex, start: int, stop: int) -> list[int]:
-        """Starts of the lines whose bytes hold the text; some show it nowhere (an overwritten progress bar)."""
+        """Starts of the lines whose bytes contain the text; some do not show it (an overwritten progress bar)."""
         data = index.read(start, stop)
         searched = _SGR.sub(b"", data) if b"\x1b[" in data else data
         searched = searched.lower() if self._fold else searched
@@ -83,8 +83,8 @@ class Needle:
 
 
 class Tally:
-    """The lines of a log that hold a text, in order, found one step after the other; `advance` continues where the log
-    has grown. There is none of a log that is too long to be read for it, and it ends at `MOST` lines.
+    """Counts the lines of a log that contain a text, step by step; `advance` continues where the log has grown. It
+    stops at `MOST` lines, and does not read a log longer than `LONGEST` bytes.
     """
 
     MOST = 1_000
@@ -99,16 +99,16 @@ class Tally:
 
     @property
     def is_done(self) -> bool:
-        """Whether all is counted that will be."""
+        """True if counting is finished."""
         return self.is_cut or (self._is_over and self._size == self._index.size)
 
     @property
     def is_cut(self) -> bool:
-        """Whether there may be more than were counted."""
+        """True if there may be more matches than were counted."""
         return len(self.starts) >= self.MOST or self._index.size > self.LONGEST
 
     def advance(self, steps: int = 64) -> bool:
-        """Take a few steps; whether more is left."""
+        """Take a few steps; returns True if more remain."""
         for _ in range(steps):
             if self.is_done:
                 return False
@@ -122,7 +122,7 @@ class Tally:
         return not self.is_done
 
     def _go_on(self) -> None:
-        """The log has grown, its last line maybe too."""
+        """Continue after the log, perhaps also its last line, has grown."""
         last = self._index.line_start(self._size)
         while self.starts and self.starts[-1] >= last:
             self.starts.pop()
@@ -130,7 +130,7 @@ class Tally:
         self._steps = self._needle.forward(self._index, last)
 
     def place(self, match: int | None) -> str:
-        """`2 of 3` for the line that begins at `match`, else `3 found`; empty if too little is known."""
+        """`2 of 3` for the line that begins at `match`, else `3 found`; empty if not yet known."""
         count = f"{len(self.starts):,}{'+' if self.is_cut else ''}"
         here = bisect_left(self.starts, match) if match is not None else len(self.starts)
         if here < len(self.starts) and self.starts[here] == match:

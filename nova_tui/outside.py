@@ -1,4 +1,4 @@
-"""What leaves the app: text to the clipboard, a log to the user's pager."""
+"""Output outside the app: text to the clipboard, a log to the user's pager."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nova_core.text import clean
 
 
 def copy(app: App[Any], text: str, file: Path | None, kind: str = "") -> str:
-    """Copy `text` through the terminal (OSC 52) and, as not every terminal supports that, into `file`; returns a line
-    about it, with the `kind` of text."""
+    """Copy `text` through the terminal (OSC 52) and, as not every terminal supports that, into `file`; returns a
+    message that names the `kind` of text."""
     if not text:
         return "there is nothing to copy"
     count = text.count("\n") + 1
@@ -32,7 +32,7 @@ def copy(app: App[Any], text: str, file: Path | None, kind: str = "") -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    """Only the owner may read it, as logs may hold secrets; a file that is there is replaced, never followed."""
+    """Write a file that only its owner may read, as logs may hold secrets; replace an existing file, follow no link."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     with suppress(FileNotFoundError):
         temporary.unlink()
@@ -43,21 +43,21 @@ def _write(file: Path, text: str) -> None:
 
 
 def pager_command(path: Path, pager: str) -> list[str]:
-    """`$PAGER path`, or less; less starts at the end. Raises `ValueError` for quotes that do not match."""
+    """The command `$PAGER path`, or less, which starts at the end. Raises `ValueError` for unbalanced quotes."""
     words = shlex.split(pager) or ["less"]
     end = ["+G"] if Path(words[0]).name == "less" else []
     return [*words, *end, str(path.absolute())]
 
 
 def open_in_pager(app: App[Any], path: Path) -> str:
-    """Show a file in `$PAGER` while the app waits; empty, or one line with the reason why not."""
+    """Show a file in `$PAGER` while the app is suspended; returns the error in one line, or an empty text."""
     import subprocess
 
     try:
         command = pager_command(path, os.environ.get("PAGER", ""))
     except ValueError as error:
         return f"$PAGER is not valid: {error}"
-    # ctrl+c belongs to the pager. A handler, since an ignored signal would stay ignored in the pager.
+    # Leave ctrl+c to the pager. Install a handler, because an ignored signal would stay ignored in the pager.
     try:
         with app.suspend():
             before = signal.signal(signal.SIGINT, lambda *_: None)

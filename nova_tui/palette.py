@@ -1,4 +1,4 @@
-"""What the command palette offers: keys that work now, tasks to go to, themes."""
+"""Entries of the command palette: available actions, tasks to go to, themes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from nova_tui.actions import RunActions
 from nova_tui.views.help import key_name, told
 from nova_tui.views.line import plain
 
-SearchIcon.icon = "/"  # type: ignore[assignment]  # Textual's is an emoji, which not every terminal can draw
-_MOST = 50  # hits; a longer list would only be scrolled
+SearchIcon.icon = "/"  # type: ignore[assignment]  # not every terminal can draw Textual's emoji
+_MOST = 50  # hits
 
 
 class NovaCommands(Provider):
-    """Finds entries that have all words; names are shown unchanged, never read as markup."""
+    """Finds entries that contain all words; names are shown unchanged, never as markup."""
 
     async def discover(self) -> Hits:
-        """What there is before anything is typed: the actions."""
+        """Offer the actions before anything is typed."""
         for words, run in self._actions():
             yield DiscoveryHit(Content(words), run, words)
 
     async def search(self, query: str) -> Hits:
-        """Actions first, then tasks, then themes."""
+        """Find actions, then tasks, then themes."""
         words = query.casefold().split()
         found = 0
         for text, run in (*self._actions(), *self._tasks(query), *self._themes()):
@@ -42,7 +42,7 @@ class NovaCommands(Provider):
         return cast(RunActions, self.app)
 
     def _actions(self) -> list[tuple[str, Callable[[], Any]]]:
-        """Every binding that would do something now."""
+        """The actions of all bindings that work now."""
         seen: dict[str, tuple[str, Callable[[], Any]]] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
@@ -65,5 +65,5 @@ class NovaCommands(Provider):
 
 
 def _offered(name: str) -> bool:
-    """Whether it is worth an entry: not what moves the cursor, nor the palette itself."""
+    """Returns True if the action deserves an entry: not cursor movements, nor the palette itself."""
     return bool(name) and not name.startswith("move.") and name != "app.palette"

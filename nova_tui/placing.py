@@ -1,4 +1,4 @@
-"""Where the cursor goes by itself: to a running task when a run begins, to the first failure when it ends."""
+"""Automatic cursor moves: to a running task when a run begins, to the first failure when it ends."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from nova_core.watch.view_model import ViewModel
 
 
 class Placing:
-    """Says once per start and once per end of a run where the cursor should go; never after a key was pressed."""
+    """Chooses a task for the cursor once per start and once per end of a run; never after a key press."""
 
     def __init__(self, model: ViewModel) -> None:
         self._model = model
         self._begun = self._ended = self._touched = False
 
     def moved(self) -> None:
-        """The user moved the cursor or pressed another key: it stays from now on."""
+        """Stop automatic moves: the user moved the cursor or pressed another key."""
         self._begun = self._touched = True
 
     def returned(self) -> None:
-        """Back from another screen: the cursor stays where it was."""
+        """Keep the cursor where it is after a return from another screen."""
         self._ended = self._is_over
 
     def wanted(self, ids: Callable[[], Sequence[str]], selected: str | None) -> str | None:
-        """The task to go to now, out of what `ids` returns, in the order of the rows; None to stay."""
+        """The task to go to now, among `ids()` in row order; None to stay."""
         if not self._is_over:
             self._ended = False
             return self._first_at_work(ids)

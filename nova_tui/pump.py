@@ -1,4 +1,4 @@
-"""The one timer: takes changes from the source to the screens, as often as the machine and the terminal allow."""
+"""The refresh timer: passes changes from the source to the screens, as often as machine and terminal allow."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from textual.app import App
 from nova_core.clock import Clock
 from nova_tui import compat
 
-FASTEST, USUAL, IDLE, SLOWEST = 0.1, 0.2, 0.25, 1.0  # seconds between two looks
-_FEW = 20  # changes that are drawn at once
-_PART = 10  # drawing takes at most this part of the time
-_CLOCK = 1.0  # seconds between two looks at running times
+FASTEST, USUAL, IDLE, SLOWEST = 0.1, 0.2, 0.25, 1.0  # seconds between two polls
+_FEW = 20  # up to this many changes are drawn at the fastest pace
+_PART = 10  # drawing takes at most 1/10 of the time
+_CLOCK = 1.0  # seconds between two updates of running times
 
 
 class Pace:
-    """How long to wait until the next look. Pure."""
+    """The wait until the next poll. Pure."""
 
     def __init__(self) -> None:
         self.wait = USUAL
 
     def after(self, took: float, changes: int) -> float:
-        """The wait after a look that took `took` seconds and found `changes`."""
+        """Seconds to wait after a poll that took `took` seconds and found `changes`."""
         wanted = IDLE if not changes else FASTEST if changes <= _FEW else USUAL
         self.wait = min(SLOWEST, max(wanted, took * _PART))
         return self.wait
 
 
 class Pump:
-    """Calls `look(tick)` again and again; `tick` says that a second is over. `look` returns how much changed.
+    """Calls `look(tick)` repeatedly; `tick` is True once a second. `look` returns the number of changes.
 
-    While frames wait for a slow terminal nothing is polled: each would make the queue longer, and a full queue stops
+    It does not poll while frames wait for a slow terminal: each poll would lengthen the queue, and a full queue blocks
     the keys.
     """
 
@@ -43,11 +43,11 @@ class Pump:
         self.skipped = 0
 
     def start(self) -> None:
-        """Begin."""
+        """Start the timer."""
         self._app.set_timer(FASTEST, self.beat)
 
     def beat(self) -> None:
-        """One look, and the next one is arranged."""
+        """Poll once and schedule the next poll."""
         if not self._app.screen_stack:  # the app is ending
             return
         if compat.backlog(self._app):
@@ -59,7 +59,7 @@ class Pump:
         self._app.set_timer(self._pace.after(self._clock.monotonic() - began, changes), self.beat)
 
     def look_now(self, *, tick: bool) -> int:
-        """Look once; returns how much changed."""
+        """Poll once; returns the number of changes."""
         if tick:
             self._next_tick = self._clock.monotonic() + _CLOCK
         return self._look(tick)

@@ -1,4 +1,4 @@
-"""What to say where a key does not fit a task: a key that does nothing must not be silent."""
+"""Messages for keys that do not apply to a task: a key that does nothing must not be silent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WORDS = {
 
 
 def refusal(model: ViewModel, action: str, task_id: str | None) -> str:
-    """Why a key does not apply to the task, and which one does; empty for other keys."""
+    """Why a key does not apply to the task, and which key does; empty for other keys."""
     if action in COPIES and task_id is None:
         return "choose a task first: y copies its id, Y the path of its log"
     if action not in FITS:

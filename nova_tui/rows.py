@@ -1,4 +1,4 @@
-"""The rows of the tree as a flat list: what is open, what the filter keeps, what a search finds. Pure."""
+"""The rows of the tree as a flat list: open nodes, filter, search. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Keep = Callable[[str], bool]
 
 
 class Filter(StrEnum):
-    """Which tasks are shown, in the order `f` goes through them."""
+    """The tasks to show, in the order of the key `f`."""
 
     ALL = "all"
     FAILED = "failed"
@@ -38,7 +38,7 @@ def kept(shown: Filter) -> frozenset[Shown]:
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One row: a place of the plan, how deep it is indented, and whether others can be below it."""
+    """One row: a place of the plan, its depth, and whether it can have rows below it."""
 
     place: Place
     depth: int
@@ -56,9 +56,9 @@ class _Branch(msgspec.Struct):
 
 
 class Outline:
-    """All rows of a plan, made once: the project, its branches, their groups, their tasks, in the order of the plan.
+    """All rows of a plan, built once: the project, its branches, their groups and tasks, in plan order.
 
-    A level with a single member that has no name, or that of the level above, has no row of its own.
+    A level has no row if its only member has no name, or the name of the level above.
     """
 
     def __init__(self, cascade: Cascade) -> None:
@@ -79,8 +79,8 @@ class Outline:
         return _Group(row, [Row(Place(branch, name, i), below) for i in ids])
 
     def visible(self, closed: frozenset[Place] | set[Place], keep: Keep | None = None) -> list[Row]:
-        """The rows to show: nothing below what is `closed`; with `keep`, only tasks it keeps and what is above them,
-        open or not."""
+        """The rows to show, without those below `closed` places; with `keep`, only the tasks it accepts and the places
+        above them, open or not."""
         rows = [self.root]
         if keep is None and self.root.place in closed:
             return rows
@@ -113,12 +113,12 @@ class Outline:
         return found
 
     def tasks(self) -> list[str]:
-        """All ids in the order of the rows."""
+        """All task ids in row order."""
         return [r.place.task or "" for b in self._branches for g in b.groups for r in g.tasks]
 
 
 def above(place: Place) -> list[Place]:
-    """The places that hold this one, the nearest first."""
+    """The places that contain this place, nearest first."""
     found = [Place(place.branch, place.group)] if place.task is not None else []
     if place.group is not None:
         found.append(Place(place.branch))
@@ -126,7 +126,7 @@ def above(place: Place) -> list[Place]:
 
 
 def find_row(rows: Sequence[Row], place: Place) -> int | None:
-    """Where the place is, or else the nearest place that holds it and has a row."""
+    """The index of the place's row, else of the nearest containing place that has a row."""
     for wanted in (place, *above(place)):
         for index, row in enumerate(rows):
             if row.place == wanted:
@@ -142,7 +142,7 @@ class Finder:
         self._texts = [f"{i} {name}".casefold() for i, name in zip(ids, names, strict=True)]
 
     def find(self, text: str) -> list[str]:
-        """The ids that hold every word of `text`, in order; none for an empty text."""
+        """The ids of tasks that contain every word of `text`, in order; empty for an empty text."""
         words = text.casefold().split()
         if not words:
             return []
@@ -152,7 +152,7 @@ class Finder:
 
 
 def step(hits: Sequence[str], order: dict[str, int], current: str | None, way: int) -> str | None:
-    """The hit after (-1: before) the current task in the order of the rows, and round at the ends."""
+    """The hit after (-1: before) the current task in row order, wrapping at the ends."""
     if not hits:
         return None
     here = order.get(current or "", -1)

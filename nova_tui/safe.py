@@ -1,4 +1,4 @@
-"""The last line of defence: nothing a terminal would act on is drawn, wherever it came from."""
+"""The last line of defence: no control character is drawn, whatever its source."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from nova_core.text import clean
 
 
 class SafeText(LineFilter):
-    """Cleans the text of every line that is drawn; what it changes keeps its width, so that nothing else moves.
+    """Cleans the text of every drawn line; replacements keep their width, so that nothing else moves.
 
     Views clean what they show; Textual's own widgets do not (an escape in a title or a toast reaches the terminal).
-    Strips are kept by the identity of their filters: make one instance only.
+    Textual caches strips by the identity of their filters: create only one instance.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:

@@ -1,4 +1,4 @@
-"""Opens the screen on a run and tells how it was left; the terminal is put back whatever happens."""
+"""Opens the interface on a run and returns how it was left; always restores the terminal."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import msgspec
 from nova_core.watch.source import Source
 from nova_tui.choice import Look, QuitChoice
 
-# Two threads share the interpreter: with the usual 5 ms an engine that computes makes keys wait 186 ms (p95), with 1 ms
-# 57 ms.
+# Two threads share the interpreter: while the engine computes, keys wait 186 ms (p95) at the default 5 ms, and 57 ms
+# at 1 ms.
 _SWITCH = 0.001
-_FRAMES = "120"  # 60 adds up to 16 ms to each key; over a network that is lost anyway
+_FRAMES = "120"  # 60 would add up to 16 ms to each key; networks add more than that anyway
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How the screen was left: as was chosen, by a signal, by a mistake of ours, or, with none of these, because there
-    was nothing to choose or the terminal went away."""
+    """How the interface was left: by a choice, a signal or a bug; with none of these, there was nothing to choose or
+    the terminal disappeared."""
 
     choice: QuitChoice | None = None
     signal: int | None = None
@@ -27,11 +27,11 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 def show(source: Source, look: Look) -> Ended:
-    """Show the run until the person leaves. Raises `NovaError` before it opens: no such look, or no such keys."""
+    """Show the run until the user leaves. Raises `NovaError` before it opens, for an invalid theme or keys."""
     if "SSH_CONNECTION" not in os.environ:
-        os.environ.setdefault("TEXTUAL_FPS", _FRAMES)  # read when textual is imported
+        os.environ.setdefault("TEXTUAL_FPS", _FRAMES)  # textual reads it on import
     sys.setswitchinterval(_SWITCH)
-    gc.disable()  # saves 25 to 50 ms until the first paint; the app turns it on again
+    gc.disable()  # saves 25 to 50 ms before the first paint; the app enables it again
     from nova_tui.app import NovaApp
 
     app = NovaApp(source, look)

@@ -1,4 +1,4 @@
-"""The colours: a dark and a light theme of our own, and the terminal's palette where that is the better guest."""
+"""The colours: Nova's dark and light themes, and the terminal's own palette."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ SHORT = {"dark": "nova-dark", "light": "nova-light", "ansi": "ansi-dark"}
 
 
 def choose(name: str | None, environ: Mapping[str, str]) -> str:
-    """The name of the theme to use: as asked for, else what fits the terminal.
+    """The name of the theme to use: the requested one, else one that suits the terminal.
 
-    Over SSH every cell costs bytes, and NO_COLOR means no colours of ours: both get the terminal's own palette.
-    Raises `UsageError` for a theme that does not exist.
+    SSH (colours cost bytes) and NO_COLOR use the terminal's own palette.
+    Raises `UsageError` for an unknown theme.
     """
     wanted = name or environ.get("NOVA_THEME") or ""
     if wanted:

@@ -1,4 +1,4 @@
-"""Notices: milestones, failures and tasks that need approval; many at once become one."""
+"""Toasts for milestones, failures and tasks that need approval; many at once are merged."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from nova_core.watch.source import Notice
 from nova_tui.views.line import plain, shorten
 
 Severity = Literal["information", "warning", "error"]
-WINDOW = 2.0  # seconds in which no more come than are shown at once; the others become one of each kind
-SHOWN = 2  # news at once; the newest
+WINDOW = 2.0  # seconds in which at most `SHOWN` toasts appear; further ones are merged by kind
+SHOWN = 2  # most news toasts on the screen
 _NAMED = 6
-_WIDTH = 120  # three lines; events show the whole
+_WIDTH = 120  # about three lines; the events view shows the full text
 _NEEDS_YOU = "Needs you"
 
 
 class Toast(msgspec.Struct, frozen=True):
-    """One short message; `text` and `title` are clean, and never markup. `answer`: it answers a key press; only such
-    ones have no title."""
+    """One short message; `text` and `title` are clean, and never markup. `answer`: it replies to a key press; only
+    answers have no title."""
 
     title: str
     text: str
@@ -45,7 +45,7 @@ _TITLES: dict[EventKind, tuple[str, Severity]] = {
 
 
 def of_event(event: Event) -> Toast | None:
-    """The toast of an event; most have none."""
+    """The toast for an event; None for most events."""
     found = _TITLES.get(event.kind)
     if found is None:
         return None
@@ -53,7 +53,7 @@ def of_event(event: Event) -> Toast | None:
     text = event.message
     if event.kind is EventKind.TASK_FAILED and event.task:
         if event.patch.get("reason") == "cancelled":
-            return None  # it was asked for
+            return None  # the user cancelled it
         said = shorten(failure_text(event.patch.get("reason"), event.patch.get("error")), _WIDTH // 2)
         text = f"{event.task}: {said}{blocks_text(event)}"
     if event.kind is EventKind.TASK_WAITING and event.task:
@@ -62,16 +62,16 @@ def of_event(event: Event) -> Toast | None:
 
 
 def of_notice(notice: Notice) -> Toast:
-    """The answer to a command."""
+    """The toast for the reply to a command."""
     text = f"{notice.text}; no engine running: p continues" if notice.idle else notice.text
     return Toast("", shorten(text, _WIDTH), "information" if notice.ok else "warning", answer=True)
 
 
 class Toaster:
-    """Lets through as many toasts at once as fit on the screen, and gathers the others for a short time, so that
-    each is seen. Pure.
+    """Releases as many toasts at once as fit on the screen, and delays and merges the others, so that each is seen.
+    Pure.
 
-    `now` is seconds of a clock that never goes back.
+    `now` is in seconds of a monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Toaster:
         self._held: list[Toast] = []
 
     def take(self, toasts: Iterable[Toast], now: float, most: int = SHOWN) -> list[Toast]:
-        """What to show now, `most` of them; call it also without toasts, as delayed ones become due."""
+        """The toasts to show now, at most `most`; call it also without new toasts, as delayed ones become due."""
         kinds = _alike([*self._held, *toasts]) if self._held else [[toast] for toast in toasts]
         self._held = []
         if now - self._began >= WINDOW:
@@ -105,7 +105,7 @@ def _alike(toasts: Iterable[Toast]) -> list[list[Toast]]:
 
 
 def _one(found: list[Toast]) -> Toast:
-    """One toast for all of a kind."""
+    """Merge toasts of one kind."""
     if len(found) == 1:
         return found[0]
     names = [plain(toast.task) or toast.text for toast in found]
@@ -115,7 +115,7 @@ def _one(found: list[Toast]) -> Toast:
 
 
 class Weight(IntEnum):
-    """The rank of a notice: an answer to a key, which has no title; news; a task that needs approval or has failed."""
+    """The rank of a notice: an answer to a key, news, or a task that needs approval or has failed."""
 
     ANSWER = 0
     NEWS = 1
@@ -131,8 +131,8 @@ def weight(notice: Notification) -> Weight:
 
 
 def making_way(new: Notification, shown: Sequence[Notification]) -> list[Notification]:
-    """The shown toasts (oldest first) that `new` replaces: the same text, an answer for an answer, and the oldest
-    of too much news."""
+    """The shown toasts (oldest first) that `new` replaces: the same text, an older answer, and the oldest news if there
+    is too much."""
     gone = [
         n
         for n in shown
@@ -147,7 +147,7 @@ def making_way(new: Notification, shown: Sequence[Notification]) -> list[Notific
 def sequence(how: str, toast: Toast, *, tmux: bool = False) -> str:
     """The control sequence that notifies the terminal, as `NOVA_NOTIFY` says; empty for other values.
 
-    tmux keeps such a sequence for itself unless it is wrapped (tmux(1), allow-passthrough).
+    tmux does not pass the sequence on unless it is wrapped (tmux(1), allow-passthrough).
     """
     text = shorten(f"{toast.title}: {toast.text}", 120).replace(";", ",")
     if how == "bell":
