@@ -44,7 +44,7 @@ class Racer(NamedTuple):
 
 
 def nova() -> list[str]:
-    """The command `nova` of this checkout, or the installed one."""
+    """The installed command `nova`, or else this checkout."""
     found = shutil.which("nova")
     return [found] if found else [sys.executable, "-m", "nova_core"]
 

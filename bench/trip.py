@@ -3,9 +3,9 @@
     python bench/trip.py [--pairs]
 
 Runs a plan of one shell task (`true`) in a folder of its own, with the real engine, holder and disk, and profiles the
-engine's thread from the moment the ready queue gives the task until its `task_completed` event is recorded. A call
+engine's thread from when the ready queue returns the task until its `task_completed` event is recorded. A call
 counts when it enters code of `nova_core`; it crosses if the nearest code of `nova_core` that is waiting for it stands
-in another file. The engine is woken once before the task has ended, and looks round: at its inbox, the plan, the logs.
+in another file. The engine is woken once before the task ends, and checks its inbox, the plan and the logs.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Woken(LocalExecutor):
 
 
 def make_executor(project: Project, run: str, environment: Mapping[str, str]) -> Woken:
-    """The executor that the engine makes, except for that."""
+    """The executor as the engine makes it, but of class `Woken`."""
     return Woken(project.nova_dir, project.log_dir, run_id=run, base_env=environment, cwd=project.root)
 
 

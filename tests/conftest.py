@@ -9,7 +9,7 @@ from hypothesis import settings
 settings.register_profile("nova", deadline=None, max_examples=60)
 settings.load_profile("nova")
 
-# What programs print is checked as it is where nothing asks for anything else.
+# The output of programs is checked in its default form, without variables that change it.
 _STEERING = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "PYTHONWARNINGS")
 for _name in [n for n in os.environ if n in _STEERING or n.startswith(("GITHUB_", "NOVA_"))]:
     if not _name.startswith("NOVA_TEST_"):
@@ -20,7 +20,7 @@ for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL)
 
-# The tests start Nova a thousand times. Where bytecode is not kept, as in many containers, each start compiles it anew,
-# which is half of what it takes.
+# The tests start Nova a thousand times. Where bytecode is not kept, as in many containers, each start compiles it
+# again, which is half of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

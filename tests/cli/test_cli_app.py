@@ -81,7 +81,7 @@ def test_version(tmp_path: Path) -> None:
     [["bogus"], ["run", "--bogus"], ["logs"], ["run", "-j", "0"], ["run", "--timeout", "soon"], ["reject", "F1"]],
 )
 def test_usage_mistakes_exit_with_2(arguments: list[str], tmp_path: Path) -> None:
-    """A command line that cannot be understood is told on stderr, with exit code 2 and nothing on stdout."""
+    """An invalid command line is reported on stderr, with exit code 2 and nothing on stdout."""
     done = nova(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
@@ -89,7 +89,7 @@ def test_usage_mistakes_exit_with_2(arguments: list[str], tmp_path: Path) -> Non
 
 
 def test_only_named_commands_are_built() -> None:
-    """Commands named on the line are all that is imported; without one, all are."""
+    """Only the commands named on the line are imported; without one, all are."""
     assert wanted_commands(["-C", "run", "check"]) == ["check", "run"]
     assert wanted_commands(["--help"]) == list(COMMANDS)
 
@@ -145,7 +145,7 @@ def test_a_bug_is_one_line_and_a_report(
 def test_nova_debug_shows_the_traceback(
     broken: Callable[[BaseException], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NOVA_DEBUG=1 prints the traceback; no `.nova` is made for it."""
+    """NOVA_DEBUG=1 prints the traceback; no `.nova` is created for it."""
     monkeypatch.setenv("NOVA_DEBUG", "1")
     assert broken(ZeroDivisionError("oops")) == 70
     assert "Traceback" in capsys.readouterr().err
@@ -163,7 +163,7 @@ def test_directory_is_entered_first(tmp_path: Path) -> None:
 
 
 def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
-    """A reader that goes away ends the command without a word."""
+    """If the reader of its output goes away, the command ends silently."""
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
@@ -174,7 +174,7 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_behind_stdout_is_reported(tmp_path: Path) -> None:
-    """Output that cannot be written is an environment problem, told in one line."""
+    """Output that cannot be written is an environment problem, reported in one line."""
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             command("config"),
@@ -189,7 +189,7 @@ def test_a_full_disk_behind_stdout_is_reported(tmp_path: Path) -> None:
 
 
 def test_no_stdout_at_all(tmp_path: Path) -> None:
-    """A closed stdout is as good as /dev/null."""
+    """A closed stdout is treated like /dev/null."""
     line = " ".join(f"'{word}'" for word in command("config"))
     done = subprocess.run(
         ["/bin/sh", "-c", f"exec {line} >&-"],
@@ -203,14 +203,14 @@ def test_no_stdout_at_all(tmp_path: Path) -> None:
 
 
 def test_output_in_a_poor_encoding(tmp_path: Path) -> None:
-    """A terminal that cannot say everything gets question marks, not a crash."""
+    """A terminal with a limited encoding gets question marks, not a crash."""
     done = nova("init", "--name", "Größe ✓", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert nova("check", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"}).stdout.startswith("Gr??e ?: 3 tasks")
 
 
 def test_update_task_is_a_module_of_its_own(tmp_path: Path) -> None:
-    """`python -m nova_core.update_task` explains itself."""
+    """`python -m nova_core.update_task` shows its help."""
     done = subprocess.run(
         [sys.executable, "-m", "nova_core.update_task", "--help"],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True,
@@ -256,7 +256,8 @@ def test_nova_tui_without_a_terminal(arguments: list[str], code: int, said: str,
 def test_when_the_interface_opens(
     ui: bool | None, as_json: bool, environ: dict[str, str], wanted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a terminal, unless something else is asked for or nobody can be there; all three streams must be one."""
+    """The interface opens on a terminal, unless another output is requested or no person can be there; all three
+    streams must be the same terminal."""
     for stream in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, stream, SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr(os, "environ", environ)

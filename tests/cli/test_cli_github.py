@@ -1,4 +1,4 @@
-"""What a run tells GitHub."""
+"""What a run reports to GitHub."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hostile import NAMES
 
 
 def test_a_run_on_github(tmp_path: Path) -> None:
-    """On GitHub the failure is marked at its line of the plan, and no log line is a command to the runner."""
+    """On GitHub a failure is marked at its line of the plan, and no log line is a command to the runner."""
     summary = tmp_path / "summary.md"
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     done = nova("run", cwd=write_plan(tmp_path, MIXED), env=env)
@@ -25,7 +25,7 @@ def test_a_run_on_github(tmp_path: Path) -> None:
 
 
 def test_the_plan_on_github_is_named_from_the_repository(tmp_path: Path) -> None:
-    """A project in a folder of the repository is marked at the path that GitHub knows; elsewhere at its own."""
+    """A project in a folder of the repository is marked at the path that GitHub uses; elsewhere at its own path."""
     project = tmp_path / "repository" / "sub" / "project"
     project.mkdir(parents=True)
     for workspace, file in ((tmp_path / "repository", "sub/project/CASCADE.md"), (tmp_path / "other", "CASCADE.md")):
@@ -35,7 +35,7 @@ def test_the_plan_on_github_is_named_from_the_repository(tmp_path: Path) -> None
 
 
 def test_hostile_texts_on_github(tmp_path: Path) -> None:
-    """Of all that a hostile plan and its workers say, the runner takes nothing for a command but our own marks."""
+    """Whatever a hostile plan and its workers print, the runner accepts only Nova's own annotations as commands."""
     rows = "".join(
         f"| {i} | {name} | `printf '%s\\n' '::error::x' '##[group]x' '  ::set-output name=a::b'; exit 1` | - | |\n"
         for i, (name, _) in NAMES.items()

@@ -1,4 +1,4 @@
-"""`nova history` and `nova stats`: what runs came to, without claiming more than is known."""
+"""`nova history` and `nova stats`: the results of runs, without claiming more than is known."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PLAN = """\
 
 
 def row(task: str = "A", **fields: object) -> AttemptRow:
-    """An attempt of one second that completed and used nothing, but for the given fields."""
+    """An attempt of one second that completed and used nothing, except for the given fields."""
     usual: dict[str, object] = {
         "run": "r", "attempt": 1, "started_at": "2026-01-01T00:00:00+00:00", "ended_at": "2026-01-01T00:00:01+00:00",
         "elapsed": 1.0, "status": "completed", "reason": None, "exit_code": 0, "signal": None, "error": None,
@@ -51,7 +51,8 @@ CANCELLED = {"status": "failed", "reason": "cancelled"}
 
 
 def test_sums_over_attempts() -> None:
-    """Counts, times, tokens and costs add up; what was cancelled is no failure and does not lower success."""
+    """Counts, times, tokens and costs add up; a cancelled attempt is not a failure and does not lower the success
+    rate."""
     found = figures(
         [row(cost_usd=0.5, input_tokens=10), row(cost_usd=0.25, output_tokens=5), row(**FAILED), row(**CANCELLED)]
     )
@@ -76,12 +77,12 @@ def test_sums_over_attempts() -> None:
     ],
 )
 def test_figures_claim_no_more_than_is_known(rows: list[AttemptRow], tokens: str, cost: str) -> None:
-    """An estimate is marked, a lower bound is called one, and what nobody knows is `?`, never nothing."""
+    """An estimate is marked, a lower bound is marked as one, and an unknown value is `?`, never empty or 0."""
     assert (tokens_cell(figures(rows)), cost_cell(figures(rows))) == (tokens, cost)
 
 
 def test_groups_are_in_order_of_their_cost() -> None:
-    """The dearest first, then what took longest; attempts without an agent are a group, too."""
+    """The most expensive first, then the longest; attempts without an agent form a group, too."""
     rows = [row(agent="a", cost_usd=1.0), row(elapsed=9.0), row(agent="b", cost_usd=2.0), row(agent="a", cost_usd=0.5)]
     found = grouped(rows, lambda attempt: attempt.agent)
     assert list(found) == ["b", "a", None]
@@ -92,7 +93,8 @@ def test_groups_are_in_order_of_their_cost() -> None:
 
 
 def test_a_run_that_was_gone_on_with_is_one_run(tmp_path: Path) -> None:
-    """Every start of an engine counts, tasks count once by how they ended, time is that during which tasks ran."""
+    """Every start of an engine counts, each task counts once by how it ended, and time is that during which tasks
+    ran."""
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "A")], outcome=lambda job: exits(int(job.key == "B@1"))(job))
     assert engine.run().exit_code == 1
     engine, _ = make_engine(tmp_path, executor=FakeExecutor(FakeClock(1_700_000_100.0)))
@@ -108,7 +110,7 @@ def test_a_run_that_was_gone_on_with_is_one_run(tmp_path: Path) -> None:
 
 
 def test_a_task_that_never_ran_counts_by_its_current_status(tmp_path: Path) -> None:
-    """A skipped task is done without an attempt; one that left the plan counts no more."""
+    """A skipped task is done without an attempt; one that left the plan no longer counts."""
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "-"), ("C", "-")], outcome=exits(1))
     assert engine.run().exit_code == 1
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "-")])
@@ -120,7 +122,7 @@ def test_a_task_that_never_ran_counts_by_its_current_status(tmp_path: Path) -> N
 
 
 def test_runs_that_were_put_aside_come_first(tmp_path: Path) -> None:
-    """What `--fresh` put aside is still told, before the run of now; what of it is damaged is only complained of."""
+    """What `--fresh` put aside is still shown, before the current run; damaged parts of it only cause a warning."""
     for _ in range(2):
         engine, _ = make_engine(tmp_path, [("A", "-")], fresh=True)
         assert engine.run().exit_code == 0
@@ -170,12 +172,12 @@ def test_two_runs_in_one_database(tmp_path: Path) -> None:
     ],
 )
 def test_how_an_attempt_ended(attempt: AttemptRow, said: str) -> None:
-    """Its reason in words, and the verdict on its agent where that says more."""
+    """Its reason in plain text, and the verdict on its agent if that says more."""
     assert history_module.result(attempt) == said
 
 
 def test_hostile_names_are_harmless() -> None:
-    """Ids, agents, models and names from a database act on no terminal."""
+    """Ids, agents, models and names from a database cannot act on a terminal."""
     bad = "\x1b[2J\u202eX"
     summary = RunSummary(bad, bad, started_at=bad)
     shown = [
@@ -201,7 +203,7 @@ def test_a_long_table_is_cut() -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a run put aside, and a run with a failure."""
+    """A project with a run that was put aside, and a run with a failure."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "CASCADE.md").write_text(PLAN)
     for arguments in (["run", "--no-ui"], ["run", "--no-ui", "--fresh"]):
@@ -210,7 +212,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_history_lists_the_runs(project: Path) -> None:
-    """One line for each run, the newest last, with figures at the right of their columns."""
+    """One line for each run, the newest last, with right-aligned figures."""
     done = nova("history", cwd=project)
     assert (done.returncode, done.stderr) == (0, "")
     heads, old, new = done.stdout.splitlines()
@@ -239,7 +241,7 @@ def test_history_of_one_run(project: Path) -> None:
 
 
 def test_a_run_that_is_none_or_several() -> None:
-    """An id that no run has, or letters that several begin with, is a usage mistake."""
+    """An id that no run has, or a prefix that several runs share, is a usage error."""
     runs = [Run(RunSummary(name), ()) for name in ("abc", "abd")]
     assert history_module.choose(runs, "abd") is runs[1]
     for wanted, said in (("x", "there is no run x"), ("ab", "2 runs begin with ab"), ("", "there is no run")):
@@ -248,7 +250,7 @@ def test_a_run_that_is_none_or_several() -> None:
 
 
 def test_stats_over_all_runs(project: Path) -> None:
-    """Three tables over both runs, each with its sum; `--by` gives one, `--json` the same for programs."""
+    """Three tables over both runs, each with its sum; `--by` selects one, `--json` gives the same for programs."""
     done = nova("stats", cwd=project)
     assert (done.returncode, done.stderr) == (0, "")
     heads = [line.split()[0] for line in done.stdout.splitlines() if "ATTEMPTS" in line]
@@ -264,7 +266,7 @@ def test_stats_over_all_runs(project: Path) -> None:
 
 @pytest.mark.parametrize("command", [["history"], ["history", "last"], ["stats"], ["stats", "--json"]])
 def test_where_nothing_has_run(tmp_path: Path, command: list[str]) -> None:
-    """The command says so and how to begin."""
+    """The command says so and how to start a run."""
     done = nova(*command, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "no plan has been run here yet" in done.stderr
@@ -272,7 +274,7 @@ def test_where_nothing_has_run(tmp_path: Path, command: list[str]) -> None:
 
 
 def test_a_damaged_history(tmp_path: Path) -> None:
-    """A history that cannot be read is an environment problem, told in one line."""
+    """A history that cannot be read is an environment problem, reported in one line."""
     (tmp_path / ".nova").mkdir()
     (tmp_path / ".nova" / "nova.db").write_text("no database" * 99)
     done = nova("stats", cwd=tmp_path)

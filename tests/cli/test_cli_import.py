@@ -1,4 +1,4 @@
-"""`nova import`, `nova export` and `nova run --tick`, as a person uses them."""
+"""`nova import`, `nova export` and `nova run --tick`, used as a person would."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def spec(tmp_path: Path) -> Path:
 
 
 def test_an_import_shows_what_it_understood_and_changes_nothing(tmp_path: Path, spec: Path) -> None:
-    """Counts, then each note with its place, then what can be typed next."""
+    """Counts, then each note with its place, then the next commands."""
     done = nova("import", ".kiro/specs/search", cwd=tmp_path)
     assert done.returncode == 0
     lines = done.stdout.splitlines()
@@ -45,14 +45,14 @@ def test_an_import_shows_what_it_understood_and_changes_nothing(tmp_path: Path, 
 
 
 def test_an_import_as_json_holds_every_note(tmp_path: Path, spec: Path) -> None:
-    """For programs."""
+    """`--json` prints the same for programs."""
     data = json.loads(nova("import", str(spec), "--json", "--optional", cwd=tmp_path).stdout)
     assert (data["format"], data["tasks"], data["done"], data["dropped_tasks"]) == ("kiro", 5, 1, 0)
     assert [note["line"] for note in data["details"]] == [8]
 
 
 def test_an_import_writes_a_plan_once(tmp_path: Path, spec: Path) -> None:
-    """It is the same graph; what already exists is replaced only when that is asked for."""
+    """The exported plan has the same graph; an existing file is replaced only on request."""
     assert nova("import", str(spec), "-o", "CASCADE.md", cwd=tmp_path).returncode == 0
     plan = parse_cascade(tmp_path / "CASCADE.md")
     assert {i: task.depends_on for i, task in plan.tasks.items()}["2.3"] == ("2.2", "2.1")
@@ -65,7 +65,7 @@ def test_an_import_writes_a_plan_once(tmp_path: Path, spec: Path) -> None:
 
 
 def test_a_run_ticks_what_it_finished_and_nothing_else(tmp_path: Path, spec: Path) -> None:
-    """Boxes of optional tasks stay; the box of a parent follows its parts; a second run has nothing to do."""
+    """Boxes of optional tasks stay open; the box of a parent follows its parts; a second run has nothing to do."""
     done = nova("run", "--tick", str(spec), "--command", "true", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     ticked = KIRO.replace("[ ] 2.", "[x] 2.").replace("[-] 2.3", "[x] 2.3").replace("[ ] 3.", "[x] 3.")
@@ -75,7 +75,7 @@ def test_a_run_ticks_what_it_finished_and_nothing_else(tmp_path: Path, spec: Pat
 
 
 def test_a_run_says_once_that_there_is_nothing_to_tick(tmp_path: Path) -> None:
-    """`--tick` is not silent where the plan has no boxes; a checklist that is already done is no such plan."""
+    """`--tick` reports a plan without boxes; a checklist that is already done is not reported."""
     said = "nothing will be ticked: this plan has no boxes for its tasks"
     (tmp_path / "CASCADE.md").write_text("| Task ID | Depends On | Command |\n|---|---|---|\n| A | - | true |\n")
     assert nova("run", "--tick", cwd=tmp_path).stdout.count(said) == 1
@@ -87,7 +87,7 @@ def test_a_run_says_once_that_there_is_nothing_to_tick(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_not_ticked(tmp_path: Path, spec: Path) -> None:
-    """Nor is what it blocks, nor its parent."""
+    """A failed task is not ticked, nor what it blocks, nor its parent."""
     done = nova("run", "--tick", str(spec), "--command", 'test "$NOVA_TASK_ID" != 2.3', cwd=tmp_path)
     assert done.returncode == 1
     assert spec.read_text() == KIRO.replace("[ ] 2.1", "[x] 2.1")
@@ -124,7 +124,7 @@ BAD = [
 def test_input_that_is_not_a_plan_is_rejected_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], said: str, code: int
 ) -> None:
-    """With a hint, and the exit code of its kind."""
+    """The error has a hint and the documented exit code."""
     (tmp_path / "notes.md").write_text("# Notes\n\nNothing to do.\n")
     (tmp_path / "bad.json").write_text("{" * 100_000)
     (tmp_path / "empty").mkdir()

@@ -1,4 +1,4 @@
-"""`nova status`, `logs` and `why`: looking at a run without an engine."""
+"""`nova status`, `logs` and `why`: inspecting a run without an engine."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_colours_are_for_terminals_that_want_them(project: Project, variables: d
 
 
 def test_status_of_a_run(project: Project) -> None:
-    """The status shows counts, groups, what is not done and why, and that no engine runs."""
+    """The status shows counts, groups, what is not done and why, and that no engine is running."""
     done = nova("status", cwd=project.root)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -97,7 +97,7 @@ def test_status_of_a_run(project: Project) -> None:
 
 
 def test_status_lists_tasks_that_need_approval_separately(project: Project) -> None:
-    """A task that needs approval is not running: over all, and in its branch and group."""
+    """A task that needs approval does not count as running: in total, in its branch and in its group."""
     running = TaskState(status=TaskStatus.IN_PROGRESS)
     tasks = {"F1": TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"), "G2": running}
     plan = parse_text(PLAN, "CASCADE.md")
@@ -117,7 +117,7 @@ def test_status_as_json(project: Project) -> None:
 
 
 def test_status_names_the_engine(project: Project) -> None:
-    """A live engine is named."""
+    """A running engine is named."""
     lock = RunLock(project.lock_file)
     try:
         assert f"running: engine pid {os.getpid()} on " in nova("status", cwd=project.root).stdout
@@ -126,7 +126,7 @@ def test_status_names_the_engine(project: Project) -> None:
 
 
 def test_status_watch_ends_with_the_run(project: Project) -> None:
-    """`--watch` shows what changes and ends when no engine is left."""
+    """`--watch` shows changes and ends when no engine is left."""
     lock = RunLock(project.lock_file)
     watch = subprocess.Popen(
         command("status", "--watch"), cwd=project.root, env=environment(), stdout=subprocess.PIPE, text=True
@@ -140,7 +140,7 @@ def test_status_watch_ends_with_the_run(project: Project) -> None:
 
 
 def test_status_before_any_run(tmp_path: Path) -> None:
-    """Where nothing has run the command says so and how to begin."""
+    """Where nothing has run, the command says so and how to start a run."""
     done = nova("status", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "no plan has been run here yet" in done.stderr
@@ -148,7 +148,7 @@ def test_status_before_any_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"{", b"\xff\xfe", b'{"version": 99}', b"[]"])
 def test_status_of_a_damaged_state(tmp_path: Path, data: bytes) -> None:
-    """A state that cannot be read is an environment problem, told in one line."""
+    """A state that cannot be read is an environment problem, reported in one line."""
     (tmp_path / "cascade_state.json").write_bytes(data)
     done = nova("status", cwd=tmp_path)
     assert done.returncode == 8
@@ -156,7 +156,7 @@ def test_status_of_a_damaged_state(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_damaged_state_that_can_be_built_again(tmp_path: Path) -> None:
-    """Where the events are there, the next run builds the state anew, as the hint says."""
+    """If the events exist, the next run rebuilds the state, as the hint says."""
     (tmp_path / "CASCADE.md").write_text("| Task ID | Depends On | Command |\n|---|---|---|\n| A | - | true |\n")
     assert nova("run", cwd=tmp_path).returncode == 0
     (tmp_path / "cascade_state.json").write_bytes(b"{")
@@ -166,13 +166,13 @@ def test_a_damaged_state_that_can_be_built_again(tmp_path: Path) -> None:
 
 
 def test_status_without_the_plan(project: Project) -> None:
-    """The state can be shown when the plan is gone."""
+    """The state can be shown when the plan no longer exists."""
     (project.root / "CASCADE.md").unlink()
     assert nova("status", cwd=project.root).stdout.startswith("Demo: 1/4 done")
 
 
 def test_many_pending_tasks_are_counted() -> None:
-    """Of thousands of pending tasks some are shown and the rest counted; what matters more is shown in full."""
+    """Of thousands of pending tasks some are shown and the rest counted; more important tasks are shown in full."""
     tasks = {f"T{i}": TaskState() for i in range(5_000)} | {"X": TaskState(status=TaskStatus.FAILED)}
     lines = status.screen(state_of(**tasks), None, EngineInfo(1, "h", "s"), 0.0)
     assert lines[-1] == "and 4,980 more pending"
@@ -180,7 +180,7 @@ def test_many_pending_tasks_are_counted() -> None:
 
 
 def test_status_in_a_poor_encoding(project: Project) -> None:
-    """Where the terminal has no symbols the marks are ASCII."""
+    """On a terminal without symbols the marks are ASCII."""
     env = {"PYTHONIOENCODING": "ascii"}
     assert "x  F1  failed         First  (exit code 3)" in nova("status", cwd=project.root, env=env).stdout.splitlines()
 
@@ -198,14 +198,14 @@ def test_status_in_a_poor_encoding(project: Project) -> None:
     ],
 )
 def test_logs_into_a_pipe_are_unchanged(project: Project, arguments: list[str], data: str) -> None:
-    """Into a pipe a log goes byte for byte; following a task that has ended ends too."""
+    """Into a pipe a log is copied byte for byte; following a task that has ended ends too."""
     done = nova("logs", *arguments, cwd=project.root)
     assert (done.returncode, done.stdout) == (0, data)
 
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_logs_on_a_terminal_are_cleaned(project: Project, raw: bool) -> None:
-    """On a terminal escape sequences are taken out, unless they are asked for."""
+    """On a terminal escape sequences are removed, unless requested."""
     main, side = os.openpty()
     with subprocess.Popen(
         command("logs", "F1", *(["--raw"] if raw else [])), cwd=project.root, env=environment(), stdout=side
@@ -228,14 +228,14 @@ def test_logs_on_a_terminal_are_cleaned(project: Project, raw: bool) -> None:
     ],
 )
 def test_logs_of_what_is_not_there(project: Project, arguments: list[str], said: str) -> None:
-    """An unknown id or attempt is a usage mistake with a suggestion."""
+    """An unknown id or attempt is a usage error with a suggestion."""
     done = nova("logs", *arguments, cwd=project.root)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
 
 
 def test_an_id_from_a_forged_state_is_no_path(project: Project) -> None:
-    """Even an id that is in the state never becomes a path outside the log folder."""
+    """Even an id from the state never becomes a path outside the log folder."""
     (project.root / "secret.log").write_text("secret")
     project.state_file.write_bytes(msgspec.json.encode(state_of(**{"../secret": TaskState()})))
     done = nova("logs", "../secret", cwd=project.root)
@@ -244,14 +244,14 @@ def test_an_id_from_a_forged_state_is_no_path(project: Project) -> None:
 
 
 def test_a_log_that_was_never_written(project: Project) -> None:
-    """A task that printed nothing is no error."""
+    """A task that printed nothing is not an error."""
     done = nova("logs", "F2", cwd=project.root)
     assert (done.returncode, done.stdout) == (0, "")
     assert "F2 has printed nothing" in done.stderr
 
 
 def test_follower_survives_truncation_and_replacement(tmp_path: Path) -> None:
-    """Following goes on from the start when the log is cut, and in the new file when it is replaced."""
+    """Following continues from the start when the log is cut, and in the new file when it is replaced."""
     path = tmp_path / "F1.log"
     follower = logs.Follower(path)
     assert follower.read() == b""
@@ -303,7 +303,7 @@ def test_following_ends_with_the_task(project: Project, monkeypatch: pytest.Monk
     ],
 )
 def test_when_following_is_over(project: Project, task: TaskState, engine: bool, over: bool) -> None:
-    """A task that ended, or one that no engine is going to start, has nothing more to print."""
+    """A task that ended, or that no engine will start, has nothing more to print."""
     project.state_file.write_bytes(msgspec.json.encode(state_of(F1=task)))
     lock = RunLock(project.lock_file) if engine else None
     try:
@@ -317,7 +317,7 @@ def test_when_following_is_over(project: Project, task: TaskState, engine: bool,
 
 
 def test_why_a_task_failed(project: Project) -> None:
-    """The reason, the log with its last lines, and what to type are told."""
+    """The reason, the log with its last lines, and the next commands are shown."""
     done = nova("why", "F1", cwd=project.root)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
@@ -364,13 +364,13 @@ def test_why_a_task_failed(project: Project) -> None:
     ],
 )
 def test_why(task_id: str, tasks: dict[str, TaskState], alive: bool, said: str) -> None:
-    """Every place a task can be in has its own answer."""
+    """Every situation of a task has its own answer."""
     planned = parse_text(PLAN, "CASCADE.md").tasks.get(task_id)
     assert said in why_module.explanation(task_id, state_of(**tasks), planned, alive=alive, log=[])
 
 
 def test_why_points_at_the_input_of_what_fails_again(tmp_path: Path) -> None:
-    """A second failure with the same words names what the task needs; a first one does not."""
+    """A second failure with the same text names what the task needs; a first one does not."""
     rows = "| F1 | First | `true` | - |\n| F2 | Second | `exit 3` | F1 |\n"
     (tmp_path / "CASCADE.md").write_text(
         f"# Demo\n\n| Task ID | Task Name | Command | Depends On |\n| --- | --- | --- | --- |\n{rows}"
@@ -393,7 +393,8 @@ MISSING = """\
 
 
 def test_what_to_do_about_missing_inputs(tmp_path: Path) -> None:
-    """Running again would end the same way: the task that writes an input is named, or that the file has to come."""
+    """Running again would fail the same way: the task that writes the input is named, or that the file must be
+    provided."""
     (tmp_path / "CASCADE.md").write_text(MISSING)
     assert nova("run", "--no-ui", "--only", "A", cwd=tmp_path).returncode == 0
     (tmp_path / "a.txt").unlink()
@@ -408,7 +409,7 @@ def test_what_to_do_about_missing_inputs(tmp_path: Path) -> None:
 
 
 def test_what_to_do_about_a_dependency_that_is_not_in_the_plan(tmp_path: Path) -> None:
-    """The place of the plan that has to be corrected is told."""
+    """The place of the plan to correct is shown."""
     (tmp_path / "nova.yaml").write_text("command: 'true'\n")
     folder = tmp_path / "tasks" / "01-p"
     folder.mkdir(parents=True)
@@ -427,7 +428,7 @@ def test_why_a_paused_run_does_not_continue() -> None:
 
 
 def test_why_names_all_that_is_in_the_way(tmp_path: Path) -> None:
-    """Also more than the state remembers, through what waits itself; and each of these tells what it blocks."""
+    """Also more than the state stores, through tasks that wait themselves; and each of these names what it blocks."""
     head = "# D\n\n| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n"
     rows = "".join(f"| A{n} | fails | `false` | |\n" for n in range(1, 6))
     rows += "| B | waits | `true` | A1-A5 |\n| C | waits, too | `true` | B |\n"

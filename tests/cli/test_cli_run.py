@@ -29,7 +29,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_a_run_with_a_failure(tmp_path: Path) -> None:
-    """The summary tells the failure, its last words, what it blocks and what to type; exit code 1."""
+    """The summary shows the failure, its last lines, what it blocks and what to type; exit code 1."""
     done = nova("run", "--junit", "out.xml", cwd=write_plan(tmp_path, MIXED))
     assert done.returncode == 1
     assert "Demo: failed, 1/3 done, 1 failed, 1 blocked" in done.stdout
@@ -78,7 +78,7 @@ def test_the_documentation_names_every_kind_and_field() -> None:
     ],
 )
 def test_selection(tmp_path: Path, flags: list[str], ran: set[str]) -> None:
-    """Only what is selected runs, and its completion is success."""
+    """Only selected tasks run, and the exit code depends on them alone."""
     write_plan(tmp_path, "| A | a | `true` | - | |\n| B | b | `true` | A | |\n| C | c | `true` | - | |\n")
     assert nova("run", *flags, cwd=tmp_path).returncode == 0
     assert {i for i, task in state_in(tmp_path).tasks.items() if task.status is TaskStatus.COMPLETED} == ran
@@ -86,7 +86,7 @@ def test_selection(tmp_path: Path, flags: list[str], ran: set[str]) -> None:
 
 @pytest.mark.parametrize("flags", [["-n"], ["--explain"]])
 def test_a_dry_run_starts_nothing(tmp_path: Path, flags: list[str]) -> None:
-    """The tasks are named in the order they would start, and nothing runs."""
+    """The tasks are listed in the order they would start, and nothing runs."""
     write_plan(tmp_path, "| B | b | `touch ran` | A | |\n| A | a | `touch ran` | - | |\n")
     done = nova("run", *flags, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -95,13 +95,13 @@ def test_a_dry_run_starts_nothing(tmp_path: Path, flags: list[str]) -> None:
 
 
 def test_one_task_is_no_tasks(tmp_path: Path) -> None:
-    """A run of one task by one worker is told in the singular."""
+    """A run of one task with one worker is described in the singular."""
     write_plan(tmp_path, "| A | a | `true` | - | |\n")
     assert ": 1 task, 1 worker\n" in nova("run", "-j", "1", cwd=tmp_path).stdout
 
 
 def test_explain_shows_every_command(tmp_path: Path) -> None:
-    """What would be run for each task that is not done is told whole and harmless: its command or agent, its checks."""
+    """For each task that is not done, the command or agent and its checks are shown in full and safe to print."""
     long = "echo " + "x" * 5000
     rows = [
         f"| F1 | - | `{long}` | | `grep -q \x1b[2Ja out` |",
@@ -123,7 +123,7 @@ def test_explain_shows_every_command(tmp_path: Path) -> None:
 
 
 def test_flags_win_over_settings(tmp_path: Path) -> None:
-    """A flag is stronger than a variable, and that than the file."""
+    """A flag overrides a variable, and a variable overrides the file."""
     write_plan(tmp_path, "| A | a | `exec sleep 60` | - | |\n")
     (tmp_path / "nova.yaml").write_text("timeout: 1h\n")
     done = nova("run", "--timeout", "200ms", cwd=tmp_path, env={"NOVA_TIMEOUT": "2h"})
@@ -132,7 +132,7 @@ def test_flags_win_over_settings(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_does_not_end_the_run(tmp_path: Path) -> None:
-    """A closed pipe costs the output, not the run."""
+    """A closed pipe loses the output, not the run."""
     read, write = os.pipe()
     os.close(read)
     write_plan(tmp_path, "| A | a | `true` | - | |\n| B | b | `true` | A | |\n")
@@ -145,7 +145,7 @@ def test_a_reader_that_leaves_does_not_end_the_run(tmp_path: Path) -> None:
 
 
 def test_detached_run(tmp_path: Path) -> None:
-    """--detach returns once the run has begun and names its pid; the run goes on without us."""
+    """--detach returns once the run has started and prints its pid; the run continues without the caller."""
     write_plan(tmp_path, "| F1 | Waiter | `echo begun; while [ ! -e go ]; do sleep 0.05; done` | - | |\n")
     done = nova("-C", str(tmp_path), "run", "--detach", cwd=tmp_path.parent)
     assert done.returncode == 0, done.stderr
@@ -160,7 +160,7 @@ def test_detached_run(tmp_path: Path) -> None:
 
 
 def test_detached_run_that_is_over_at_once(tmp_path: Path) -> None:
-    """A detached run that has nothing to do says how it ended rather than that it runs."""
+    """A detached run that has nothing to do says how it ended rather than that it is running."""
     write_plan(tmp_path, "| F1 | One | `true` | - | |\n")
     assert nova("run", cwd=tmp_path).returncode == 0
     done = nova("run", "--detach", "-n", cwd=tmp_path)
@@ -170,7 +170,7 @@ def test_detached_run_that_is_over_at_once(tmp_path: Path) -> None:
 def test_a_bug_in_a_view_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A mistake on a view's thread is no traceback on the terminal."""
+    """An error on a view's thread prints no traceback on the terminal."""
     monkeypatch.chdir(tmp_path)
     views.in_one_line(SimpleNamespace(exc_value=ZeroDivisionError("oops")))  # type: ignore[arg-type]
     lines = capsys.readouterr().err.splitlines()
@@ -179,14 +179,14 @@ def test_a_bug_in_a_view_is_one_line(
 
 
 def test_detached_run_that_cannot_begin(tmp_path: Path) -> None:
-    """What keeps a detached run from beginning is shown at once, with its exit code."""
+    """What keeps a detached run from starting is shown at once, with its exit code."""
     done = nova("run", "--detach", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert "CASCADE.md" in done.stderr
 
 
 def test_without_a_name_the_plan_that_ran_here_is_meant(tmp_path: Path) -> None:
-    """`CASCADE.md` comes first; where there is none the folder's run tells, also to `nova -C`."""
+    """`CASCADE.md` comes first; without one the folder's last run decides, also for `nova -C`."""
     write_plan(tmp_path, MIXED)
     other = tmp_path / "PLAN.md"
     (tmp_path / "CASCADE.md").rename(other)
@@ -206,14 +206,14 @@ def test_without_a_name_the_plan_that_ran_here_is_meant(tmp_path: Path) -> None:
     ],
 )
 def test_an_engine_without_a_face_gets_the_same_run(arguments: list[str], kept: list[str]) -> None:
-    """What is about the terminal or the directory, which is entered once, is left out."""
+    """Options about the terminal, and the directory, which is entered once, are left out."""
     command = get_command(alone("run"))
     context = command.make_context("nova", arguments)
     assert headless_arguments(context) == ("run", "--no-ui", *kept)  # type: ignore[arg-type]
 
 
 def test_a_takeover_starts_nothing_over() -> None:
-    """What --fresh forgot is not forgotten again, and the number of workers is that of now."""
+    """What --fresh put aside is not put aside again, and the number of workers is the current one."""
     arguments = ("run", "--no-ui", "--jobs=2", "--fresh", "--only=A", "--", "CASCADE.md")
     request = RunRequest("CASCADE.md", Project(), Config(), arguments=arguments)
     assert request.take_over(5) == ("run", "--no-ui", "--jobs=5", "--only=A", "--", "CASCADE.md")
@@ -231,7 +231,7 @@ def test_a_worker_reports(tmp_path: Path) -> None:
 
 
 def test_the_live_view_on_a_terminal(tmp_path: Path) -> None:
-    """On a terminal the run is drawn live and ends with the summary; names are no markup."""
+    """On a terminal the run is drawn live and ends with the summary; names are not read as markup."""
     main, side = os.openpty()
     write_plan(tmp_path, "| F1 | [bold]One | `true` | - | |\n")
     with subprocess.Popen(
@@ -255,7 +255,7 @@ def test_the_live_view_on_a_terminal(tmp_path: Path) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    """The documentation names every command and every exit code."""
+    """The documentation lists every command and every exit code."""
     from nova_core.cli.app import COMMANDS
 
     text = (DOCS / "cli.md").read_text()
@@ -265,7 +265,7 @@ def test_every_command_is_documented() -> None:
 
 
 def test_ids_with_slashes_have_their_logs_in_folders(tmp_path: Path) -> None:
-    """Of every attempt, and of the commands that check a criterion."""
+    """Logs of every attempt, and of commands that check a criterion, lie in the folder of the id."""
     tries = 'echo "attempt $NOVA_ATTEMPT"; test $NOVA_ATTEMPT -eq 2'
     (tmp_path / "nova.yaml").write_text("retry_delay: 0\n")
     (tmp_path / "CASCADE.md").write_text(

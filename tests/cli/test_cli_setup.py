@@ -1,4 +1,4 @@
-"""`nova init`, `config`, `check`, `graph` and `doctor`: what comes before a run."""
+"""`nova init`, `config`, `check`, `graph` and `doctor`: the steps before a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nova_core.cli.doctor import Level
 
 
 def test_init_gives_a_plan_that_is_valid(tmp_path: Path) -> None:
-    """The files that are written can be used as they are."""
+    """The files that are written can be used unchanged."""
     done = nova("init", "--name", "My demo", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["wrote CASCADE.md", "wrote nova.yaml", "wrote milestones.yaml"]
@@ -26,7 +26,7 @@ def test_init_gives_a_plan_that_is_valid(tmp_path: Path) -> None:
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
-    """What is there stays, also a link that leads nowhere; the rest is written."""
+    """Existing files stay, even a dangling link; the others are written."""
     (tmp_path / "CASCADE.md").write_text("mine")
     (tmp_path / "nova.yaml").symlink_to(tmp_path / "elsewhere")
     done = nova("init", cwd=tmp_path)
@@ -37,7 +37,7 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
 
 
 def test_settings_in_the_template_are_all_known(tmp_path: Path) -> None:
-    """Every commented setting of the template is valid once it is taken in."""
+    """Every commented setting of the template is valid once it is uncommented."""
     nova("init", cwd=tmp_path)
     path = tmp_path / "nova.yaml"
     lines = path.read_text().splitlines()[1:]
@@ -62,7 +62,7 @@ def test_config_shows_where_a_value_is_from(tmp_path: Path) -> None:
 
 
 def test_config_with_a_mistake(tmp_path: Path) -> None:
-    """A wrong setting is told with its line, exit code 3."""
+    """A wrong setting is reported with its line, exit code 3."""
     (tmp_path / "nova.yaml").write_text("jbos: 3\n")
     done = nova("config", cwd=tmp_path)
     assert done.returncode == 3
@@ -74,7 +74,7 @@ BAD = "# P\n\n| Task ID | Task Name | Depends On |\n| --- | --- | --- |\n| F1 | 
 
 
 def test_check_reports_every_problem(tmp_path: Path) -> None:
-    """All problems of a plan are told at once, each with its line."""
+    """All problems of a plan are reported at once, each with its line."""
     (tmp_path / "CASCADE.md").write_text(BAD)
     done = nova("check", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
@@ -99,7 +99,7 @@ UNKNOWN = "milestones:\n  - id: m\n    trigger: {type: task_complete, target: F9
 
 
 def test_check_reports_what_a_run_would_reject(tmp_path: Path) -> None:
-    """Settings and milestones that cannot be used are told with their lines, and what is in the plan all the same."""
+    """Invalid settings and milestones are reported with their lines, and the plan is shown nevertheless."""
     (tmp_path / "CASCADE.md").write_text(GOOD)
     (tmp_path / "nova.yaml").write_text("budget: 1\njobs: many\ncolour: red\n")
     (tmp_path / "milestones.yaml").write_text(UNKNOWN)
@@ -113,7 +113,7 @@ def test_check_reports_what_a_run_would_reject(tmp_path: Path) -> None:
 
 
 def test_check_reports_problems_of_plan_and_settings_at_once(tmp_path: Path) -> None:
-    """A plan that is wrong does not hide settings that are."""
+    """An invalid plan does not hide invalid settings."""
     (tmp_path / "CASCADE.md").write_text(BAD)
     (tmp_path / "nova.yaml").write_text("jobs: many\n")
     done = nova("check", cwd=tmp_path)
@@ -122,7 +122,8 @@ def test_check_reports_problems_of_plan_and_settings_at_once(tmp_path: Path) -> 
 
 
 def test_check_warns_of_tasks_without_a_command_or_agent(tmp_path: Path) -> None:
-    """A plan without a command or an agent is valid; that a run would end with 8 is told in the words of that run."""
+    """A plan without a command or an agent is valid; a note says that a run would exit with 8, in the text of that
+    error."""
     (tmp_path / "CASCADE.md").write_text(GOOD)
     done, run = (nova(*arguments, cwd=tmp_path) for arguments in (["check"], ["run"]))
     said = "task F1 has nothing to run it: no command and no agent is configured"
@@ -135,7 +136,7 @@ def test_check_warns_of_tasks_without_a_command_or_agent(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("arguments", [["check"], ["graph"], ["run"]])
 def test_a_plan_that_is_not_there(arguments: list[str], tmp_path: Path) -> None:
-    """A missing plan is named, exit code 3."""
+    """A missing plan is reported, exit code 3."""
     done = nova(*arguments, cwd=tmp_path)
     assert done.returncode == 3
     assert "CASCADE.md" in done.stderr
@@ -164,7 +165,7 @@ def test_doctor_finds_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_doctor_on_a_good_day(tmp_path: Path) -> None:
-    """With an agent that works, nothing is a problem and its version is told."""
+    """With a working agent there is no problem, and its version is shown."""
     agent = tmp_path / "agent"
     agent.write_text("#!/bin/sh\necho agent 1.2.3\n")
     agent.chmod(0o755)
@@ -178,7 +179,7 @@ def test_doctor_on_a_good_day(tmp_path: Path) -> None:
     ("said", "level"), [(f"nova {__version__}", "ok"), ("nova 0.0.1", "warning"), ("18.13.1", "warning")]
 )
 def test_doctor_notices_another_nova(said: str, level: str, tmp_path: Path) -> None:
-    """The `nova` that comes first on PATH is named, with what to do if it is another project's or another version."""
+    """The first `nova` on PATH is shown, with what to do if it is another project's or another version."""
     program = tmp_path / "bin" / "nova"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\necho {said}\n")
@@ -201,7 +202,7 @@ def test_doctor_in_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     ("variable", "what"), [("SSH_CONNECTION", "terminal"), ("TMUX", "terminal"), ("INVOCATION_ID", "systemd")]
 )
 def test_doctor_knows_its_surroundings(monkeypatch: pytest.MonkeyPatch, variable: str, what: str) -> None:
-    """What may end the engine early is noted."""
+    """What may end the engine early, such as an SSH session, is noted."""
     for name in ("SSH_CONNECTION", "TMUX", "STY", "INVOCATION_ID"):
         monkeypatch.delenv(name, raising=False)
     assert list(doctor.surroundings()) == []

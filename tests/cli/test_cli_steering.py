@@ -1,4 +1,4 @@
-"""Signals, a second engine, and the commands that steer a run, while it is alive and when it is not."""
+"""Signals, a second engine, and the commands that control a run, with and without a running engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nova_core.state.schema import TaskStatus
 
 @pytest.fixture
 def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `nova ARGUMENTS` in a folder; what is left of it at the end is killed."""
+    """Starts `nova ARGUMENTS` in a folder; kills what is left of it at the end."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
@@ -51,7 +51,7 @@ STUBBORN = "| F1 | Stubborn | `trap 'echo asked' TERM; echo begun; while :; do s
 
 
 def begun(folder: Path) -> bool:
-    """Whether the first task has printed something."""
+    """Returns True if the first task has printed something."""
     log = folder / "logs" / "F1.log"
     return log.exists() and log.stat().st_size > 0
 
@@ -82,7 +82,8 @@ def test_the_second_signal_kills(tmp_path: Path, started: Callable[..., subproce
 
 
 def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
-    """SIGHUP ends the engine alone; the worker goes on and the next run collects it without starting it again."""
+    """SIGHUP ends the engine alone; the worker continues and the next run collects its result without starting it
+    again."""
     rows = "| F1 | Waiter | `echo begun; while [ ! -e go ]; do sleep 0.05; done; echo x >> count` | - | |\n"
     process = started("run", cwd=write_plan(tmp_path, rows))
     wait_until(lambda: begun(tmp_path))
@@ -94,7 +95,7 @@ def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[.
 
 
 def test_a_second_engine_is_rejected(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
-    """While one engine runs another is refused, and the first is named."""
+    """While one engine runs another is rejected, and the message names the first."""
     process = started("run", cwd=write_plan(tmp_path, SLEEPER))
     wait_until(lambda: begun(tmp_path))
     refused = nova("run", cwd=tmp_path)
@@ -124,7 +125,7 @@ def test_steering_a_live_run(tmp_path: Path, started: Callable[..., subprocess.P
 
 
 def test_steering_without_an_engine(tmp_path: Path) -> None:
-    """The same commands work on the saved state when no engine is alive."""
+    """The same commands change the saved state when no engine is running."""
     nova("run", cwd=write_plan(tmp_path, MIXED))
     assert nova("skip", "F2", cwd=tmp_path).returncode == 0
     assert nova("pause", cwd=tmp_path).returncode == 0
@@ -156,7 +157,7 @@ def test_commands_that_are_rejected(tmp_path: Path, arguments: list[str], said: 
 
 
 def test_approval_leaves_work(tmp_path: Path) -> None:
-    """A run that waits for a person ends with 4 and says what to type."""
+    """A run that waits for approval exits with 4 and says what to type."""
     done = nova("run", cwd=write_plan(tmp_path, "| F1 | Ask | `true` | - | yes |\n"))
     assert done.returncode == 4
     assert "next: nova approve F1" in done.stdout

@@ -1,4 +1,4 @@
-"""Shells complete commands, options and plans: each test takes the script as a user's shell does."""
+"""Shells complete commands, options and plans: each test loads the script as a user's shell does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def said_by(shell: str, script: str, folder: Path) -> list[str]:
     [("nova st", ["stats", "status"]), ("nova -C . doc", ["doctor"]), ("nova run --deta", ["--detach"])],
 )
 def test_commands_and_options_are_completed(shell: str, line: str, found: list[str], tmp_path: Path) -> None:
-    """What was begun ends as one of the commands or options that there are."""
+    """A prefix is completed to the commands or options that exist."""
     assert sorted(said_by(shell, SCRIPTS[shell].format(line=line), tmp_path)) == found
 
 

@@ -1,4 +1,4 @@
-"""What a headless run prints: lines, batches, the live part, the summary, and what GitHub is told."""
+"""What a headless run prints: lines, batches, the live part, the summary, and the output for GitHub."""
 
 from __future__ import annotations
 
@@ -109,12 +109,12 @@ def result(**changes: Any) -> RunResult:
     ],
 )
 def test_event_line(happened: Event, line: str | None) -> None:
-    """Every event is one line of time, task, word and detail; what interests nobody is none."""
+    """Every event is one line of time, task, word and detail; irrelevant events have none."""
     assert event_line(happened, plan().tasks, LocalClock()) == line
 
 
 def test_event_lines_cut_long_names() -> None:
-    """A name of any length leaves the line readable, and says that it was cut."""
+    """A name of any length leaves the line readable, and the cut is marked."""
     tasks = {"F1": Task("F1", "x" * 100_000)}
     line = event_line(event(EventKind.TASK_STARTED, attempt=1), tasks, LocalClock())
     assert line == f"03:04:05 F1 started  {'x' * 199}…"
@@ -131,12 +131,12 @@ def test_event_lines_are_safe(kind: EventKind) -> None:
 
 
 def test_clock_with_a_stamp_that_is_none() -> None:
-    """A stamp nobody can read is shown as such."""
+    """An unreadable time is shown as it is."""
     assert LocalClock()("yesterday") == "--:--:--"
 
 
 def test_failure_text_says_nothing_twice() -> None:
-    """The reason is left out where the error begins with it or holds it."""
+    """The reason is left out if the error begins with it or contains it."""
     assert failure_text(Reason.EXIT_CODE, "exit code 1") == "exit code 1"
     assert failure_text(Reason.LOST, "") == "lost"
     assert failure_text(None, "odd") == "odd"
@@ -146,7 +146,7 @@ def test_failure_text_says_nothing_twice() -> None:
 
 
 class SlowStream(io.BytesIO):
-    """Takes nothing until it is let; counts its writes."""
+    """Blocks until it is released; counts its writes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ def form(happened: Event) -> bytes:
 
 
 def test_stream_keeps_order_and_batches_while_the_reader_sleeps() -> None:
-    """A reader that takes nothing does not hold up the engine; later it gets every line, in order, in few writes."""
+    """A reader that blocks does not delay the engine; later it gets every line, in order, in few writes."""
     stream = SlowStream()
     events = EventStream(stream, form)
     events(Event(0, "", EventKind.WARNING))
@@ -208,14 +208,14 @@ def test_stream_survives_a_reader_that_left() -> None:
     ],
 )
 def test_tail(tmp_path: Path, data: bytes, lines: list[str]) -> None:
-    """The last lines of a log come cleaned, without empty ones, whatever its size."""
+    """The last lines of a log are cleaned, without empty ones, whatever its size."""
     path = tmp_path / "F1.log"
     path.write_bytes(data)
     assert tails.tail(path, 2)[-len(lines) or 2 :] == lines
 
 
 def test_tail_reads_only_regular_files(tmp_path: Path) -> None:
-    """A link or a pipe in place of the log is no log."""
+    """A link or a pipe in place of the log is not read."""
     (tmp_path / "secret").write_text("secret\n")
     (tmp_path / "link.log").symlink_to(tmp_path / "secret")
     import os
@@ -228,7 +228,7 @@ def test_tail_reads_only_regular_files(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=300))
 def test_shown_line_is_safe(data: bytes) -> None:
-    """No bytes of a log reach the terminal unclean."""
+    """No raw bytes of a log reach the terminal."""
     line = tails.shown_line(data.decode("utf-8", "replace").replace("\n", ""))
     assert clean(line) == line
 
@@ -237,7 +237,7 @@ def test_shown_line_is_safe(data: bytes) -> None:
 
 
 def test_summary_of_a_failure() -> None:
-    """The summary names the failure with its last words, what it blocks, the time that was saved, the next step."""
+    """The summary shows the failure with its last lines, what it blocks, the time that was saved, the next step."""
     state = snapshot(
         F1=TaskState(
             status=TaskStatus.FAILED,
@@ -273,19 +273,19 @@ def test_summary_of_a_failure() -> None:
     ],
 )
 def test_next_step(state: Snapshot, code: int, line: str | None) -> None:
-    """What to type next fits how the run ended; after success there is nothing."""
+    """What to type next depends on how the run ended; after success there is nothing."""
     lines = summary.summary(result(exit_code=code), state, WorkTime(), lambda _: [])
     assert next((text for text in lines if text.startswith("next:")), None) == line
 
 
 def test_unpriced_is_never_free() -> None:
-    """Tokens without a price cost an unknown sum, not nothing."""
+    """Tokens without a price cost an unknown amount, not 0."""
     lines = summary.token_lines(result(tokens=TokenUsage(5), cost_usd=None, unpriced=True))
     assert lines[1].startswith("cost: unknown")
 
 
 def test_many_failures_are_cut() -> None:
-    """A thousand failures are counted, twenty are told."""
+    """Of a thousand failures all are counted and twenty are shown."""
     failed = {f"F{i}": TaskState(status=TaskStatus.FAILED, error="x") for i in range(1000)}
     lines = summary.failure_lines(failed, lambda _: [])
     assert sum(" failed: " in line for line in lines) == summary.MAX_SHOWN
@@ -293,7 +293,7 @@ def test_many_failures_are_cut() -> None:
 
 
 def test_what_a_person_cancelled_did_not_fail() -> None:
-    """It is counted and named apart, in the summary and in the lines of a run."""
+    """A cancelled task is counted and listed separately, in the summary and in the lines of a run."""
     ended = TaskState(status=TaskStatus.FAILED, reason=Reason.CANCELLED, error="cancelled")
     told = result(total=4, completed=1, failed=3, cancelled=2)
     assert summary.counts(told) == "1/4 done, 1 failed, 2 cancelled"
@@ -343,7 +343,7 @@ def test_live_counts_what_does_not_fit() -> None:
 
 
 def test_live_view_prints_finished_lines_and_leaves_a_clean_screen() -> None:
-    """Events come out in order above the live part, each once; starts are not among them."""
+    """Events are printed in order above the live part, each once; starts are not among them."""
     out = io.StringIO()
     view = live.LiveView(snapshot, Console(file=out, width=80, force_terminal=True, color_system=None, markup=False))
     view.event(event(EventKind.TASK_STARTED))
@@ -360,7 +360,7 @@ def test_live_view_prints_finished_lines_and_leaves_a_clean_screen() -> None:
 
 
 def test_github_lines_cannot_be_forged() -> None:
-    """What a task says never becomes a workflow command or a property of one."""
+    """Task output never becomes a workflow command or a property of one."""
     failed = {"F1": TaskState(status=TaskStatus.FAILED, error="100%\n::set-output name=x::y")}
     lines = github.error_commands(failed, "a,b:c.md", {"F1": 5})
     assert lines[0].startswith("::error file=a%2Cb%3Ac.md,line=5,title=F1::100%25")
@@ -377,7 +377,7 @@ def step(states: dict[str, TaskState], name: str = "Demo", log: str = "", **chan
 
 
 def test_step_summary_shows_what_matters() -> None:
-    """What became of the tasks, time, tokens and cost, each failure with its end, and what it blocks."""
+    """The status of the tasks, time, tokens and cost, each failure with the end of its log, and what it blocks."""
     tasks = {
         "F1": TaskState(status=TaskStatus.FAILED, reason=Reason.EXIT_CODE, error="exit code 3", attempt=2, elapsed=61),
         "F2": TaskState(blocked_by=("F1",)),
@@ -413,7 +413,7 @@ def test_step_summary_shows_what_matters() -> None:
 
 
 def test_step_summary_of_a_run_that_succeeds_is_short() -> None:
-    """Without failures and without tokens there is the title, the counts and the time."""
+    """Without failures and tokens the summary has the title, the counts and the time."""
     text = step({}, total=3, completed=3)
     assert text.splitlines()[:3] == ["### Demo", "", "**finished**: 3/3 done"]
     assert "Failed" not in text
@@ -421,7 +421,7 @@ def test_step_summary_of_a_run_that_succeeds_is_short() -> None:
 
 
 def test_step_summary_of_many_failures_is_cut() -> None:
-    """A thousand failures with long texts stay far below what GitHub takes, and say how many there are."""
+    """A thousand failures with long texts stay far below GitHub's limit, and the summary says how many there are."""
     failed = {f"F{n}": TaskState(status=TaskStatus.FAILED, error="<" * 100_000) for n in range(1000)}
     text = step(failed, log="x" * 300)
     assert len(text.encode()) < 200_000
@@ -440,7 +440,7 @@ markup = (
 @given(markup, markup, markup)
 @example("![x](y) <img src=x>", "| --- |\n# x", "</pre>\n\n<script>x</script>")
 def test_step_summary_is_plain_markdown(name: str, error: str, log: str) -> None:
-    """Whatever a plan, a failure or a log says, a reader of Markdown finds text, the tables, and the folded log."""
+    """Whatever a plan, a failure or a log contains, a reader of Markdown finds text, the tables, and the folded log."""
     failed = {"F1": TaskState(status=TaskStatus.FAILED, error=error)}
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(step(failed, name, clean(log), failed=1))
     assert [token.tag for token in tokens if token.type == "heading_open"] == ["h3"]

@@ -1,4 +1,4 @@
-"""`nova demo`: the quickstart, run in a folder that is made for it and holds nobody's files."""
+"""`nova demo`: the quickstart, run in a new folder without any user's files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_demo_runs_and_a_finished_one_starts_over(tmp_path: Path) -> None:
-    """It ends with the page and what to look at; again, it is another run, and a changed file is as it was left."""
+    """The demo ends with the page and what to look at; a second demo is another run, and a changed file keeps its
+    changes."""
     done = nova("demo", cwd=tmp_path, env=AT_ONCE)
     assert (done.returncode, done.stderr.count("nova-demo/out/index.html")) == (0, 1), done.stderr
     first = state_in(tmp_path / FOLDER)
@@ -44,7 +45,7 @@ def test_the_demo_runs_and_a_finished_one_starts_over(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_demo_continues(tmp_path: Path) -> None:
-    """`nova-tui demo FOLDER` is the same command; what an earlier run finished is not run again."""
+    """`nova-tui demo FOLDER` is the same command; tasks that an earlier run finished do not run again."""
     write_demo(tmp_path / "almanac")
     assert nova("run", "--only", "R-north", cwd=tmp_path / "almanac", env=AT_ONCE).returncode == 0
     first = state_in(tmp_path / "almanac")
@@ -58,7 +59,7 @@ def test_an_interrupted_demo_continues(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path(sys.executable).with_name("nova").exists(), reason="Nova is not installed")
 def test_workers_of_the_demo_use_this_nova(tmp_path: Path) -> None:
-    """A program of another project that is called nova too, and comes first on PATH, is not run."""
+    """Another project's program called nova that comes first on PATH is not run."""
     other = tmp_path / "bin" / "nova"
     other.parent.mkdir()
     other.write_text(f"#!/bin/sh\ntouch {tmp_path}/used\n")
@@ -70,7 +71,7 @@ def test_workers_of_the_demo_use_this_nova(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
-    """One line and a hint, exit code 2, and nothing is written; so for a file in the place of the folder."""
+    """One line and a hint, exit code 2, and nothing is written; the same for a file in the place of the folder."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "CASCADE.md").write_text("my plan\n")
     (tmp_path / "file").write_text("mine\n")
@@ -83,7 +84,7 @@ def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
 
 
 def test_a_script_of_somebody_else_makes_no_demo(tmp_path: Path) -> None:
-    """The name of the script alone is not taken for a demo."""
+    """The name of the script alone does not identify a demo."""
     script = tmp_path / "mine" / SCRIPT
     script.parent.mkdir(parents=True)
     script.write_text("print('sunny')\n")
@@ -92,7 +93,7 @@ def test_a_script_of_somebody_else_makes_no_demo(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
-    """A link that leads nowhere is an error with a hint, and stays."""
+    """A dangling link is an error with a hint, and stays."""
     link = tmp_path / "demo"
     link.symlink_to(tmp_path / "nowhere")
     with pytest.raises(EnvironmentProblem) as caught:
@@ -103,7 +104,7 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("there", range(len(FILES) + 1))
 def test_what_is_missing_is_written(there: int, tmp_path: Path) -> None:
-    """However many files an interrupted copy has written, the next one brings the rest."""
+    """However many files an interrupted copy has written, the next one writes the rest."""
     source = contents(source_folder())
     for name in FILES[:there]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -124,7 +125,8 @@ def test_what_is_missing_is_written(there: int, tmp_path: Path) -> None:
     ],
 )
 def test_what_to_do_next(folder: str, typed: bool, finished: bool, told: list[str], untold: list[str]) -> None:
-    """After the end the result, before it how to continue; and how to install where there is no `nova` to type."""
+    """After the end the result is shown, before it how to continue; and how to install if there is no `nova` to
+    type."""
     text = "\n".join(next_steps(folder, typed=typed, finished=finished))
     assert [words for words in told if words not in text] == []
     assert [words for words in untold if words in text] == []
@@ -136,7 +138,7 @@ def test_what_to_do_next(folder: str, typed: bool, finished: bool, told: list[st
 def test_what_uv_puts_on_path_is_no_place_to_type_nova(
     by_uv: bool, elsewhere: bool, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The programs of uvx are gone when it ends, so they do not count; every other folder does."""
+    """The programs of uvx are removed when it ends, so they do not count; every other folder does."""
     for name in ("own", "other"):
         (tmp_path / name).mkdir()
     (tmp_path / "own" / "nova").touch(0o755)

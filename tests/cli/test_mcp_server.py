@@ -1,4 +1,4 @@
-"""The reporting server over stdio: a real client, a real inbox; what is stale or foreign is refused by the engine."""
+"""The reporting server over stdio: a real client, a real inbox; the engine rejects stale or foreign messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOOLS = {"report", "verify", "log", "output", "handoff", "ask"}
 
 
 def worker_environment(inbox: Path) -> dict[str, str]:
-    """What a task has in its environment."""
+    """The environment of a task."""
     return environment(
         {
             "NOVA_INBOX": str(inbox), "NOVA_TASK_ID": "F1", "NOVA_ATTEMPT": "2", "NOVA_TOKEN": "secret",
@@ -40,7 +40,7 @@ def messages(inbox: Path) -> list[dict[str, Any]]:
 
 
 def text_of(answer: Any) -> str:
-    """What a tool said: one text."""
+    """The text of a tool's result."""
     (content,) = answer.content
     assert content.type == "text"
     return str(content.text)
@@ -60,7 +60,7 @@ async def calling(env: dict[str, str], *calls: tuple[str, dict[str, Any]]) -> tu
 
 
 def test_each_tool_is_a_message_in_the_inbox(inbox: Path) -> None:
-    """What the agent says arrives signed with the attempt's token, as `nova report` would send it."""
+    """The agent's report arrives signed with the attempt's token, as `nova report` would send it."""
     calls: list[tuple[str, dict[str, Any]]] = [
         ("report", {"step": "compiling", "percent": 140}),
         ("verify", {"criterion": 2}),
@@ -83,7 +83,7 @@ def test_each_tool_is_a_message_in_the_inbox(inbox: Path) -> None:
 
 
 def test_outside_a_task_it_says_so_and_continues(inbox: Path) -> None:
-    """An agent that somebody starts by hand is not stopped by it."""
+    """The server does not stop an agent that a person starts by hand."""
     env = {k: v for k, v in worker_environment(inbox).items() if not k.startswith("NOVA_")}
     _, answers = asyncio.run(calling(env, ("report", {"step": "x"})))
     assert "not reported: not inside a task" in answers[0]

@@ -1,4 +1,4 @@
-"""`nova report` and `update_task`: what workers say reaches the inbox whole, and cheaply."""
+"""`nova report` and `update_task`: workers' reports reach the inbox intact and cheaply."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def delivered(inbox: Path) -> list[dict[str, Any]]:
 
 
 def test_report_holds_only_what_was_given(worker: Path) -> None:
-    """A report carries whose it is and exactly the given fields, in the types of the protocol."""
+    """A report carries the attempt it belongs to and exactly the given fields, in the types of the protocol."""
     assert report.main(["--step", "writing", "--percent=50", "--file", "a.py", "--file", "b.py"]) == 0
     assert delivered(worker) == [
         {
@@ -90,7 +90,7 @@ def test_tokens_and_criterion(worker: Path) -> None:
 def test_mistakes_are_reported_in_one_line(
     worker: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    """A mistake exits with 2, one line that is safe to print, and sends nothing."""
+    """An invalid report exits with 2, one line that is safe to print, and sends nothing."""
     assert report.main(arguments) == 2
     error = capsys.readouterr().err
     assert said in error.splitlines()[0]
@@ -116,7 +116,7 @@ def test_missing_inbox_is_an_environment_problem(worker: Path, capsys: pytest.Ca
 
 
 def test_report_imports_next_to_nothing(tmp_path: Path) -> None:
-    """The entry of `nova report` stays free of every import that would slow agents down."""
+    """The entry point of `nova report` has no import that would slow agents down."""
     inbox = make_inbox(tmp_path / "inbox")
     program = (
         "import sys; sys.argv = ['nova', 'report', '--step', 'x']; from nova_core.__main__ import main; code = main();"
@@ -135,7 +135,7 @@ def test_report_imports_next_to_nothing(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_text_arrive_as_text(tmp_path: Path) -> None:
-    """Arguments may hold any bytes; the message is valid JSON in valid Unicode all the same."""
+    """Arguments may hold any bytes; the message is nevertheless valid JSON in valid Unicode."""
     inbox = make_inbox(tmp_path / "inbox")
     subprocess.run(
         [sys.executable.encode(), b"-m", b"nova_core", b"report", b"--step", b"caf\xc3\xa9 \xff"],
@@ -148,7 +148,7 @@ def test_bytes_that_are_no_text_arrive_as_text(tmp_path: Path) -> None:
 
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_to_json_agrees_with_json(value: object) -> None:
-    """Whatever a report is made of, the hand-made JSON means the same as the library's."""
+    """Whatever a report contains, the hand-written JSON means the same as the library's."""
     assert json.loads(report.to_json(value)) == value
 
 
@@ -182,7 +182,7 @@ def test_update_by_hand_without_engine(project: Project) -> None:
 
 
 def test_update_by_hand_with_a_live_engine(project: Project) -> None:
-    """With an engine alive the state is left to it, and the report goes to its inbox without a token."""
+    """With an engine running the state is unchanged, and the report goes to its inbox without a token."""
     lock = RunLock(project.lock_file)
     try:
         assert update_task.main(["F1", "--step", "x"]) == 0
@@ -212,7 +212,7 @@ def test_update_in_a_worker_is_a_report(worker: Path) -> None:
     ],
 )
 def test_update_mistakes(project: Project, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
-    """A mistake exits with 2 and one line, and changes nothing."""
+    """An invalid update exits with 2 and one line, and changes nothing."""
     before = project.state_file.read_bytes()
     assert update_task.main(arguments) == 2
     assert said in capsys.readouterr().err
@@ -220,7 +220,7 @@ def test_update_mistakes(project: Project, capsys: pytest.CaptureFixture[str], a
 
 
 def test_stamps_are_utc(project: Project) -> None:
-    """A task completed by hand gets a stamp in the form of all others."""
+    """A task completed by hand gets a time in the standard form."""
     update_task.main(["F1", "--status", "completed"])
     stamp = StateManager(project.state_file).load().tasks["F1"].completed_at
     assert stamp is not None

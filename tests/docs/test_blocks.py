@@ -1,4 +1,4 @@
-"""Every code block of the documents is run, or checked against what it claims; a block nobody checks is a failure."""
+"""Every code block of the documents is run, or checked against what it claims; an unchecked block is a failure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from nova_tui.keymap import load_keys
 
 BLOCKS = all_blocks()
 SHELL = [block for block in BLOCKS if block.language in ("sh", "console")]
-# Blocks that need a network, real agents or a terminal; their command lines are read by the parser all the same.
+# Blocks that need a network, real agents or a terminal; the parser still reads their command lines.
 ONLY_PARSED = {"README.md-0-sh", "README.md-1-sh", "CONTRIBUTING.md-0-sh", "docs/tui.md-0-sh"}
 LANGUAGES = {"sh", "console", "markdown", "yaml", "json", "python", "text"}
 
@@ -44,7 +44,7 @@ PROJECT = tomllib.loads(text_of("pyproject.toml"))["project"]
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_every_block_names_a_language_with_a_check(block: Block) -> None:
-    """Each language has a test below, which takes all of its blocks."""
+    """Each language has a test below, which checks all of its blocks."""
     assert block.language in LANGUAGES
 
 
@@ -58,7 +58,7 @@ def lines_of(block: Block) -> list[str]:
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_command_lines_are_accepted(block: Block) -> None:
-    """The program's own parser takes each `nova` line, make has the targets, files that are run exist."""
+    """The program's own parser accepts each `nova` line, make has the targets, files that are run exist."""
     for line in lines_of(block):
         for words in simple_commands(line):
             assert problem_with(words) is None
@@ -71,7 +71,7 @@ def test_command_lines_are_accepted(block: Block) -> None:
 
 
 def plan(folder: Path) -> None:
-    """A plan that runs in no time, in which both agents are commands, and a folder of tasks with a phase."""
+    """A plan that takes no time, in which both agents are commands, and a folder of tasks with a phase."""
     folder.joinpath("CASCADE.md").write_text(FOUR)
     folder.joinpath("nova.yaml").write_text("agents: {claude: {command: ['true']}}\n")
     task_folder(folder / "tasks")
@@ -121,7 +121,7 @@ def worker(folder: Path) -> None:
 
 
 def examples(folder: Path) -> None:
-    """The examples as they are in the repository."""
+    """The examples of the repository."""
     shutil.copytree(ROOT / "examples", folder / "examples")
 
 
@@ -149,7 +149,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("page", sorted({block.page for block in RUN}))
 def test_shell_blocks_run(page: str, tmp_path: Path, shell: dict[str, str]) -> None:
-    """The blocks of a page run one after the other in one folder; each line ends with 0, or the exit code it names."""
+    """The blocks of a page run one after the other in one folder; each line exits with 0, or the exit code it names."""
     folder = tmp_path / "project"
     folder.mkdir()
     SCENES.get(page, examples if page.startswith("examples/") else plan)(folder)
@@ -162,7 +162,7 @@ def test_shell_blocks_run(page: str, tmp_path: Path, shell: dict[str, str]) -> N
 
 
 def run_line(line: str, folder: Path, environ: dict[str, str]) -> None:
-    """Run one line in a shell, with the newest run's id in place of the example's."""
+    """Run a line in a shell, with the newest run's id in place of the example's."""
     if any(words[0] in ("jq", "sqlite3") and not shutil.which(words[0]) for words in simple_commands(line)):
         return
     if " 4f2a" in line:
@@ -194,7 +194,7 @@ def run_inside_a_task(block: Block, folder: Path, environ: dict[str, str]) -> No
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "markdown"], ids=str)
 def test_plans_parse(block: Block, tmp_path: Path) -> None:
-    """Every Markdown block is a plan, or a task file, without so much as a warning."""
+    """Every Markdown block is a plan, or a task file, without any warning."""
     if block.text.startswith("---\n"):
         task_folder(tmp_path / "tasks")
         draft = read(str(tmp_path / "tasks"), "", PlanOptions())
@@ -217,7 +217,7 @@ def a_config(path: Path) -> None:
 
 
 def a_workflow(path: Path) -> None:
-    """A workflow of GitHub Actions whose steps run lines that the parser of `nova` takes."""
+    """A workflow of GitHub Actions whose steps run lines that the parser of `nova` accepts."""
     workflow: dict[Any, Any] = yaml.safe_load(path.read_text())
     assert {"name", True, "jobs"} == set(workflow)  # YAML 1.1 reads the key `on` as true
     for job in workflow["jobs"].values():
@@ -245,7 +245,7 @@ YAML = {"docs/ci.md": a_workflow, "docs/milestones.md": some_milestones, "docs/t
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "yaml"], ids=str)
 def test_settings_load(block: Block, tmp_path: Path) -> None:
-    """Every YAML block is the file its page is about; on most pages that is nova.yaml."""
+    """Every YAML block is the file that its page describes; on most pages that is nova.yaml."""
     path = tmp_path / "block.yaml"
     path.write_text(block.text)
     YAML.get(block.page, a_config)(path)
@@ -255,7 +255,7 @@ def test_settings_load(block: Block, tmp_path: Path) -> None:
 
 
 def is_a_state(found: Any) -> None:
-    """As the state file is, by its schema and by the code that reads it."""
+    """The state file, as its schema and the code that reads it require."""
     state = decode_state(json.dumps(found).encode(), Path("docs/state.md"))
     assert all(task.duration_seconds for task in state.tasks.values())
 
@@ -277,7 +277,7 @@ def is_a_schema(found: Any) -> None:
 
 
 def is_a_hooks_input(found: Any) -> None:
-    """What a hook reads; tests/docs/test_docs.py compares its keys with what a hook really got."""
+    """The input of a hook; tests/docs/test_docs.py compares its keys with those of a real hook."""
     assert found["event"] == "blocked"
 
 
@@ -311,7 +311,7 @@ def test_programs_run(block: Block, tmp_path: Path, shell: dict[str, str]) -> No
 
 
 def test_the_layout_of_a_project_is_what_runs_leave(tmp_path: Path, shell: dict[str, str]) -> None:
-    """After runs with milestones, hooks, a second attempt and `--fresh`, each path of docs/state.md is there."""
+    """After runs with milestones, hooks, a second attempt and `--fresh`, each path of docs/state.md exists."""
     tmp_path.joinpath("nova.yaml").write_text("hooks: {finished: 'echo over'}\nretries: 1\nretry_delay: 0s\n")
     tmp_path.joinpath("milestones.yaml").write_text(blocks("docs/milestones.md", "yaml")[0])
     twice = f"{FOUR}| F5 | e | `test $NOVA_ATTEMPT = 2` | - |\n\n#### F5\n\n- [ ] `true` succeeds\n"
@@ -328,7 +328,7 @@ def test_the_layout_of_a_project_is_what_runs_leave(tmp_path: Path, shell: dict[
         patterns = re.sub(r"<[^>]+>", "*", names).split(", ") + re.findall(r"logs/<id>\.[^,\s]+log", line)
         patterns = [p for pattern in patterns for p in expanded(re.sub(r"<[^>]+>", "*", pattern.rstrip("/")))]
         missing += [pattern for pattern in patterns if not list(folder.glob(pattern))]
-    assert missing == ["crash-*.txt"]  # there is no bug to make one with
+    assert missing == ["crash-*.txt"]  # without an internal error this file cannot exist
 
 
 def expanded(pattern: str) -> list[str]:

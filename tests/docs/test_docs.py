@@ -1,4 +1,4 @@
-"""What the documents say is true: options, keys, columns and variables exist, links lead somewhere."""
+"""The documents are true: options, keys, columns and variables exist, and links work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def slug(title: str) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_links_lead_somewhere(name: str) -> None:
-    """Every relative link names a file that is there, and an anchor that it has."""
+    """Every relative link names an existing file, and an anchor in it."""
     broken = []
     for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", prose(name))):
         path, _, anchor = target.partition("#")
@@ -57,7 +57,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_columns_are_documented() -> None:
-    """The names of columns in docs/plan.md are those the parser knows."""
+    """The column names in docs/plan.md are those the parser recognises."""
     table = [row for row in rows("docs/plan.md") if len(row) == 3 and row[0].startswith("`")]
     documented = {name.casefold() for row in table for name in re.findall(r"`([^`]+)`", row[0] + row[1])}
     known = {
@@ -101,7 +101,7 @@ DEPENDENCY_PLAN = """
 
 
 def dependency_forms() -> dict[str, int]:
-    """Every way docs/plan.md says a dependency can be written, and how many tasks of the plan above it means."""
+    """Every form of a dependency in docs/plan.md, and how many tasks of the plan above it means."""
     section = text_of("docs/plan.md").partition("\n## Dependencies\n")[2].partition("\n## ")[0]
     cells = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("|"))
     forms = [form for form in re.findall(r"`([^`]+)`", cells) if form not in SEPARATORS | {"M2-T011"}]
@@ -114,13 +114,13 @@ def dependency_forms() -> dict[str, int]:
 
 @pytest.mark.parametrize(("form", "count"), dependency_forms().items())
 def test_dependencies_can_be_written_as_documented(form: str, count: int) -> None:
-    """Each form of the table resolves, to as many tasks as it says."""
+    """Each form in the table resolves, to the stated number of tasks."""
     plan = parse_text(DEPENDENCY_PLAN.format(form), "CASCADE.md")
     assert len(plan.tasks["M2-T011"].depends_on) == count
 
 
 def test_examples_of_criteria_are_commands() -> None:
-    """Each example in the table of criteria has a command, and the words around tell Nova so."""
+    """Each example in the table of criteria has a command, which Nova recognises by the text around it."""
     examples = [found for row in rows("docs/plan.md") if len(row) == 2 for found in re.findall(r"`` (.+?) ``", row[1])]
     assert len(examples) >= 6
     assert [text for text in examples if read_criterion(text, 1).command is None] == []
@@ -137,14 +137,14 @@ def config_keys() -> set[str]:
 
 
 def test_settings_are_documented() -> None:
-    """docs/configuration.md has every key of nova.yaml, and no other."""
+    """docs/configuration.md has every key of nova.yaml, and no others."""
     documented = first_words("docs/configuration.md", r"[\w.]+")
     prices = {f"prices.MODEL.{f}" for f in Price.__struct_fields__ if f"`{f}`" in text_of("docs/configuration.md")}
     assert documented | prices == config_keys()
 
 
 def test_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
-    """A nova.yaml that writes every documented default out changes nothing."""
+    """A nova.yaml that states every documented default changes nothing."""
     table = {row[0].strip("`"): row[1] for row in rows("docs/configuration.md") if len(row) == 3 and "`" in row[0]}
     lines = [f"{key}: {default.strip('`')}" for key, default in table.items() if default != "none"]
     assert len(lines) >= 10
@@ -167,7 +167,7 @@ def test_variables_in_documents_exist(tmp_path: Path) -> None:
 
 
 def test_milestones_in_documents_load(tmp_path: Path) -> None:
-    """The example loads for a plan that has its tasks, and every trigger has its row."""
+    """The example loads for a plan with its tasks, and every trigger has its row."""
     plan = tmp_path / "CASCADE.md"
     plan.write_text("| Task ID | Task Name | Depends On |\n|---|---|---|\n| F1 | a | - |\n| F2 | b | - |\n")
     path = tmp_path / "milestones.yaml"
@@ -177,7 +177,7 @@ def test_milestones_in_documents_load(tmp_path: Path) -> None:
 
 
 def test_the_table_of_keys_is_that_of_the_bindings() -> None:
-    """Every binding is there by its id, beside the keys it has."""
+    """Every binding is listed by its id, next to its keys."""
     told: dict[str, set[str]] = {}
     for keys, ids in (row[:2] for row in rows("docs/tui.md") if len(row) == 3):
         for name in re.findall(r"`(\w+\.\w+)`", ids):
@@ -209,7 +209,7 @@ def test_keys_of_ones_own_in_documents_load(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_in_documents_exist(name: str) -> None:
-    """Each `nova COMMAND --option` in code names a command and options that it has."""
+    """Each `nova COMMAND --option` in code names an existing command and its options."""
     known, wrong = options(), []
     code = re.findall(r"`([^`\n]+)`", text_of(name)) + re.findall(r"^(?:\$ )?(nova .*)$", text_of(name), re.M)
     for line in (part for text in code for part in re.split(r"[;#]|\s&&\s|\\?\|", text)):
@@ -226,7 +226,7 @@ def test_commands_in_documents_exist(name: str) -> None:
 
 
 def test_options_in_the_table_of_commands_exist() -> None:
-    """The options docs/cli.md names beside a command are that command's, and every command has a row."""
+    """The options next to a command in docs/cli.md are that command's, and every command has a row."""
     table = {re.findall(r"nova ([\w-]+)", row[0])[0]: row[1] for row in rows("docs/cli.md") if "nova " in row[0]}
     assert set(COMMANDS) - set(table) <= {"resume"}
     for command, words in table.items():
@@ -234,7 +234,7 @@ def test_options_in_the_table_of_commands_exist() -> None:
 
 
 def test_the_example_of_the_graph_has_its_keys() -> None:
-    """The node of docs/state.md has exactly the keys of `to_graph_ui`, down to those of its parts."""
+    """The node of docs/state.md has exactly the keys of `to_graph_ui`, including those of its parts."""
     tracker = ProgressTracker()
     tracker.start_task("T1", criteria_total=1)
     progress = tracker.get_progress("T1")
@@ -247,7 +247,7 @@ def test_the_example_of_the_graph_has_its_keys() -> None:
 
 
 def test_workers_get_the_documented_variables(tmp_path: Path, shell: dict[str, str]) -> None:
-    """The NOVA_ variables a worker finds are exactly those of docs/workers.md; one is of folders of tasks only."""
+    """The NOVA_ variables of a worker are exactly those of docs/workers.md; one is only for folders of tasks."""
     plan = "| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n| E | env | `env > env.txt` | - |\n"
     tmp_path.joinpath("CASCADE.md").write_text(plan)
     environ = {**shell, **dict.fromkeys(DROPPED, "/nowhere"), "NOVA_JOBS": "2"}
@@ -260,7 +260,7 @@ def test_workers_get_the_documented_variables(tmp_path: Path, shell: dict[str, s
 
 
 def test_hooks_get_the_documented_variables(tmp_path: Path, shell: dict[str, str]) -> None:
-    """The NOVA_ variables a hook finds are exactly those of docs/hooks.md, whose JSON has the keys it gets."""
+    """The NOVA_ variables of a hook are exactly those of docs/hooks.md, whose JSON has the keys of the input."""
     head = "| Task ID | Task Name | Depends On |\n|---|---|---|\n"
     tmp_path.joinpath("CASCADE.md").write_text(f"{head}| E | e | - |\n| F | f | E |\n")
     tmp_path.joinpath("nova.yaml").write_text("command: exit 1\nhooks: {blocked: [env > env.txt, cat > data.json]}\n")
@@ -281,7 +281,7 @@ def hook_example() -> str:
 
 
 def test_reasons_in_documents_exist() -> None:
-    """The reasons docs/workers.md explains are words of the state file."""
+    """The reasons that docs/workers.md explains are values of the state file."""
     words = first_words("docs/workers.md", r"[a-z_]+") - {"reason"}
     assert len(words) > 8
     assert words <= set(Reason)
@@ -295,6 +295,6 @@ def subclasses(kind: type[NovaError]) -> Iterator[type[NovaError]]:
 
 
 def test_exit_codes_of_errors_are_documented() -> None:
-    """docs/exit-codes.md has a row for the exit code of every error a user can cause."""
+    """docs/exit-codes.md has a row for the exit code of every user error."""
     documented = {int(row[0]) for row in rows("docs/exit-codes.md") if row[0].isdigit()}
     assert {kind.exit_code for kind in subclasses(NovaError)} <= documented
