@@ -1,4 +1,4 @@
-"""The screens of the interface, each thin: keys and refreshing; what they show is drawn by `views`."""
+"""The screens of the interface, which handle keys and refresh; `views` draws their content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def open_view(name: str, model: ViewModel, task_id: str | None) -> ViewScreen:
     """The screen of a view: `timeline`, `deps`, `events`, `cost` or `summary`. Raises `KeyError` for another name.
 
-    Each is imported when it is first asked for: the first paint waits for none of them.
+    Screens are imported on first use, so that they do not delay the first paint.
     """
     from importlib import import_module
 

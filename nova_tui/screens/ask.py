@@ -1,4 +1,4 @@
-"""Asks for one line of text: the reason of a rejection, a number of workers, what to search for."""
+"""Asks for one line of text: the reason for a rejection, a number of workers, a text to find."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Check = Callable[[str], str]
 
 
 class _Line(Input):
-    """Calls back in the very key press that ends it: with a message, keys typed ahead would still come here."""
+    """An input that calls back within the final key press: with a message, keys typed ahead would arrive here."""
 
     def __init__(self, text: str, on_enter: Callable[[str], None]) -> None:
         super().__init__(text, select_on_focus=True)
@@ -25,13 +25,13 @@ class _Line(Input):
         self._answer = on_enter
 
     async def action_submit(self) -> None:
-        """Enter."""
+        """Submit the text on enter."""
         self._answer(self.value)
 
 
 class AskScreen(Dialog[str | None]):
-    """The text that was entered, None for escape. `check` says what is wrong with a text, in words; nothing if it is
-    fine."""
+    """Returns the entered text, None on escape. `check` returns what is wrong with a text, or an empty text if it is
+    valid."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Cancel", id="app.cancel")]
 
@@ -47,15 +47,15 @@ class AskScreen(Dialog[str | None]):
         return [line((question, "bold")), *([told] if told else [])]
 
     def entry(self) -> Iterable[Widget]:
-        """The line."""
+        """The input."""
         return [_Line(self._text, self._answer)]
 
     def answers(self, width: int, rows: int) -> Sequence[Content]:
-        """Done or not."""
+        """The keys that accept or leave."""
         return [line(("enter", "bold"), " done   ", ("esc", "bold"), " cancel")]
 
     def _answer(self, text: str) -> None:
-        """Leave with the text, unless something is wrong with it."""
+        """Close with the text if it is valid."""
         self._wrong = self._check(text) if self._check else ""
         if self._wrong:
             self.say()
@@ -63,5 +63,5 @@ class AskScreen(Dialog[str | None]):
             self.dismiss(text)
 
     def action_give_up(self) -> None:
-        """Leave without a text."""
+        """Close without a text."""
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""What the view screens share: a title, lines, a footer; keys to go back, to search and to the other views."""
+"""The base of view screens: a title, lines, a footer; keys to go back, to search and to open other views."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from nova_tui.widgets.one_line import KeyLine, OneLine
 
 
 class ViewScreen(RunScreen):
-    """A screen that shows lines of the model, drawn anew once a second while it is in front.
+    """A screen that shows lines of the model, redrawn once a second while in front.
 
-    Say what to show in `redraw`.
+    Subclasses draw their content in `redraw`.
     """
 
     DEFAULT_CSS = """
@@ -40,7 +40,7 @@ class ViewScreen(RunScreen):
         Binding("dollar_sign", "view('cost')", "Cost", key_display="$", id="view.cost"),
         Binding("question_mark", "keys", "Help", key_display="?", id="app.help"),
     ]
-    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - declared so
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - as in Screen
     FOLLOW: ClassVar[bool] = False
     AXIS: ClassVar[bool] = False
     VIEW: ClassVar[str] = ""
@@ -54,7 +54,7 @@ class ViewScreen(RunScreen):
         self._wanted = ""
 
     def compose(self) -> ComposeResult:
-        """Title, column heads if there are any, lines, keys."""
+        """Title, column headings if any, lines, keys."""
         yield self.heading
         if self.AXIS:
             yield self.axis
@@ -62,43 +62,43 @@ class ViewScreen(RunScreen):
         yield KeyLine()
 
     def redraw(self) -> None:
-        """Draw what the model holds now; each screen says how."""
+        """Draw the current model; each screen implements it."""
         raise NotImplementedError
 
     @property
     def selected_task(self) -> str | None:
-        """The task other views open with."""
+        """The task with which other views open."""
         return _as_task(self.view.key) or self.given_task
 
     @property
     def acts_on(self) -> str | None:
-        """The task keys act on: only one that the cursor shows."""
+        """The task keys act on; only a task under a visible cursor."""
         return _as_task(self.view.key)
 
-    # only while it is in front
+    # updates while in front
 
     def take(self, dirty: Dirty, tick: bool) -> None:
-        """Draw anew once a second, and for another plan."""
+        """Redraw once a second, and when the plan changes."""
         if tick or dirty.everything:
             self.redraw()
         self.renew_keys()
 
     def on_screen_resume(self) -> None:
-        """In front again."""
+        """Redraw when in front again."""
         self.call_after_refresh(self.redraw)
 
     def on_resize(self) -> None:
-        """Draw for the new width."""
+        """Redraw for the new width."""
         self.call_after_refresh(self.redraw)
 
     # keys
 
     def action_back(self) -> None:
-        """One step back."""
+        """Go back one screen."""
         self.app.pop_screen()
 
     def action_search(self) -> None:
-        """Ask for a text, and go to its next line."""
+        """Ask for a text, and go to the next line that contains it."""
         from nova_tui.screens.ask import AskScreen
 
         self.app.push_screen(AskScreen("Search", self._wanted), self._search)
@@ -109,39 +109,39 @@ class ViewScreen(RunScreen):
             self.action_search_again(1)
 
     def action_search_again(self, step: int) -> None:
-        """The next or the previous line with the text."""
+        """Go to the next or the previous line that contains the text."""
         if self._wanted and not self.view.find(self._wanted, step):
             self.notify(f"nothing contains {plain(self._wanted)}", severity="warning", markup=False)
 
     def action_view(self, name: str) -> None:
-        """Go to another view of the same run; `escape` leads back from there to where this one was opened."""
+        """Replace this view with another view of the run; `escape` then returns to where this view was opened."""
         self.app.switch_screen(open_view(name, self.model, self.selected_task))
 
     def action_keys(self) -> None:
-        """The keys that work here."""
+        """Show the keys that work here."""
         from nova_tui.screens.help import HelpScreen
 
         self.app.push_screen(HelpScreen.of(self))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only keys that do something: not the view one is in, no next match before a search."""
+        """Disable keys that do nothing: for this view itself, and for the next match before a search."""
         if action == "view":
             return parameters != (self.VIEW,)
         return bool(self._wanted) if action == "search_again" else True
 
     def on_lines_view_opened(self, message: LinesView.Opened) -> None:
-        """A task opens as a screen of its own."""
+        """Open a task on its own screen."""
         task_id = _as_task(message.key)
         if task_id is not None:
             self.app.push_screen(open_task(self.model, task_id))
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
-        """Other keys may work on another line."""
+        """Update the keys for the new line."""
         self.refresh_bindings()
 
     @property
     def room(self) -> int:
-        """Cells of the title and of other lines across the screen."""
+        """Cells of the title and of other full-width lines."""
         return self.size.width or self.app.size.width
 
     def say(self, title: Content) -> None:
@@ -150,7 +150,7 @@ class ViewScreen(RunScreen):
 
 
 def _as_task(key: Hashable | None) -> str | None:
-    """Keys of lines are tasks, or tuples that begin with one; anything else stands for no task."""
+    """The task of a line's key: the key itself, or the first item of a tuple; None for other keys."""
     if isinstance(key, tuple) and key:
         key = key[0]
     return key if isinstance(key, str) else None

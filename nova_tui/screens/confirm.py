@@ -1,4 +1,4 @@
-"""Asks before something is done that cannot be undone, and names what it does."""
+"""Asks before an action that cannot be undone, and lists its consequences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 8
 
 
 class ConfirmScreen(Dialog[bool]):
-    """True for yes. `consequences` name what dies or happens, a line each."""
+    """Returns True for yes. `consequences` are shown one per line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "answer(True)", "Yes", id="app.yes"),
@@ -28,21 +28,21 @@ class ConfirmScreen(Dialog[bool]):
         self._yes, self._no = yes, no
 
     def said(self, width: int, rows: int) -> Sequence[Content]:
-        """Question and consequences."""
+        """The question and the consequences."""
         return fitting(self._first, _MOST, width, rows)
 
     def _first(self, count: int) -> list[Content]:
-        """The question with the first of the consequences."""
+        """The question with the first `count` consequences."""
         shown = [line((plain(self._question), "bold")), *(line(f"  {plain(c)}") for c in self._consequences[:count])]
         more = len(self._consequences) - count
         return [*shown, line(f"  and {more:,} more")] if more > 0 else shown
 
     def answers(self, width: int, rows: int) -> Sequence[Content]:
-        """Yes and no."""
+        """The keys for yes and no."""
         keys = line(("y", "bold"), " or ", ("enter", "bold"), f"  {plain(self._yes)}     ",
                     ("n", "bold"), " or ", ("esc", "bold"), f"  {plain(self._no)}")  # fmt: skip
         return [keys]
 
     def action_answer(self, yes: bool) -> None:
-        """Leave with the answer."""
+        """Close with the answer."""
         self.dismiss(yes)

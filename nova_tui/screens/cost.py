@@ -1,4 +1,4 @@
-"""Tokens and money as a screen."""
+"""The screen of tokens and cost."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from nova_tui.views import cost
 
 
 class CostScreen(ViewScreen):
-    """What the run costs, by branch, model and task."""
+    """Shows the cost of the run, by branch, model and task."""
 
     VIEW = "cost"
 
     def redraw(self) -> None:
-        """The sums of now."""
+        """Draw the current totals."""
         self.say(cost.title(self.room))
         self.view.show(cost.lines(self.model, self.view.room))

@@ -1,4 +1,4 @@
-"""The graph as a screen: the whole of it, and what is above and below the task under the cursor."""
+"""The screen of the dependency graph, and of the tasks above and below the selected task."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from nova_tui.widgets.one_line import OneLine
 
 
 class DepsScreen(ViewScreen):
-    """The tree of the chosen task above, rails or waves of all tasks, with the cursor, below; `tab` goes from one to
-    the other."""
+    """Shows the tree of the selected task above, and rails or waves of all tasks, with the cursor, below; `tab`
+    switches between them."""
 
     DEFAULT_CSS = """
     DepsScreen > #tree { height: 1fr; }
@@ -30,12 +30,12 @@ class DepsScreen(ViewScreen):
         self._placed = False
 
     def compose(self) -> ComposeResult:
-        """The tree stands above the graph."""
+        """Place the tree above the graph."""
         heading, graph, keys = super().compose()
         yield from [heading, self.tree_view, self.legend, graph, keys]
 
     def on_mount(self) -> None:
-        """The graph has the cursor."""
+        """Focus the graph."""
         self.view.focus()
 
     def take(self, dirty: Dirty, tick: bool) -> None:
@@ -44,7 +44,7 @@ class DepsScreen(ViewScreen):
         super().take(dirty, tick)
 
     def redraw(self) -> None:
-        """The graph with the marks of now."""
+        """Draw the graph with the current marks."""
         self.say(deps.title(self.model, self.room))
         self.legend.show(deps.legend(self._rows, self.room))
         self.view.show(deps.lines(self.model, self.view.room, self._rows), [row.task_id for row in self._rows])
@@ -58,5 +58,5 @@ class DepsScreen(ViewScreen):
             self.tree_view.show(deps.tree(self.model, self.selected_task, self.tree_view.room))
 
     def on_lines_view_chosen(self, message: LinesView.Chosen) -> None:
-        """The tree is that of the chosen task."""
+        """Draw the tree of the selected task."""
         self._redraw_tree()

@@ -1,4 +1,4 @@
-"""What the small dialogs share: a box in the middle, drawn over the screen they were opened from."""
+"""The base of small dialogs: a centred box over the screen that opened them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nova_tui.widgets.one_line import KeyLine
 
 Answer = TypeVar("Answer")
 _WIDTH, _EDGES = 72, 4  # cells of the box, and of its border and padding
-_SHORT = 16  # rows of a screen where an empty one is too dear
+_SHORT = 16  # rows; a lower screen has no room for empty rows
 
 
 class Dialog(ModalScreen[Answer], Generic[Answer]):
-    """A box in the middle of the screen that gives an answer when it is left.
+    """A centred box that returns an answer when it closes.
 
-    Say in `said` what is the case and in `answers` which keys there are. The answers are always shown in full; what is
-    said above them gets the rows that are left.
+    Subclasses return the message from `said` and the keys from `answers`. Answers are always shown in full; the message
+    gets the remaining rows.
     """
 
     DEFAULT_CSS = """
@@ -46,19 +46,19 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         super().__init__(classes="-ascii" if is_ascii() else None)
 
     def said(self, width: int, rows: int) -> Sequence[Content]:
-        """What is the case, in at most so many rows of so many cells if that can be; what is more is cut off."""
+        """The message, if possible in at most `rows` rows of `width` cells; the rest is cut off."""
         raise NotImplementedError
 
     def answers(self, width: int, rows: int) -> Sequence[Content]:
-        """The keys, a line each."""
+        """The keys, one per line."""
         raise NotImplementedError
 
     def entry(self) -> Iterable[Widget]:
-        """A line to type into, if there is one."""
+        """The text input, if there is one."""
         return ()
 
     def compose(self) -> ComposeResult:
-        """What is said, a line to type into, the answers."""
+        """The message, the text input, the answers."""
         said, answers = self._texts(0)
         with Vertical(id="box"):
             yield Static(said, id="text", markup=False)
@@ -66,11 +66,11 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
             yield Static(answers, id="foot", markup=False)
 
     def on_resize(self) -> None:
-        """Other rows are left."""
+        """Redraw for the new size."""
         self.say()
 
     def say(self) -> None:
-        """Write it all again."""
+        """Redraw all texts."""
         typed = len(self.query("#box > Input"))
         for name, text in zip(("#text", "#foot"), self._texts(typed), strict=True):
             self.query_one(name, Static).update(text)
@@ -84,11 +84,11 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         return Content("\n").join(said), Content("\n").join(answers)
 
     def on_screen_resume(self) -> None:
-        """The keys of the screen behind do not work while this one is in front."""
+        """Update the footer behind: its keys do not work now."""
         self._renew_keys()
 
     def on_unmount(self) -> None:
-        """They work again."""
+        """Update the footer behind: its keys work again."""
         self._renew_keys()
 
     def _renew_keys(self) -> None:
@@ -98,8 +98,8 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
 
 
 def fitting(draw: Callable[[int], Sequence[Content]], most: int, width: int, rows: int) -> list[Content]:
-    """What `draw` says of as many things as fit, at most `most`: lines of at most `width` cells. If not even one fits,
-    the end of it is cut off."""
+    """The lines of `draw(count)`, of at most `width` cells, for the largest `count` up to `most` that fits in `rows`.
+    If not even 1 fits, its end is cut off."""
     for count in range(most, 0, -1):
         lines = [part for content in draw(count) for part in content.wrap(width)]
         if len(lines) <= rows:

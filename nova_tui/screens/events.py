@@ -1,4 +1,4 @@
-"""The events as a screen: milestones, failures, starts and ends, the newest at the bottom."""
+"""The screen of events: milestones, failures, starts and ends, the newest at the bottom."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nova_tui.views.events import Only
 
 
 class EventsScreen(ViewScreen):
-    """What happened, in order."""
+    """Shows the events in order."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f", "filter", "Filter", id="view.filter")]
     FOLLOW = True
@@ -26,19 +26,19 @@ class EventsScreen(ViewScreen):
 
     @property
     def selected_task(self) -> str | None:
-        """The task the event is about."""
+        """The task of the selected event."""
         key = self.view.key
         return key[0] if isinstance(key, tuple) and key[0] in self.model.cascade.tasks else None
 
     def redraw(self) -> None:
-        """The events that are kept."""
+        """Draw the events that pass the filter."""
         chosen = events.chosen(self.model.events, self.only)
         self.say(events.title(len(chosen), self.only, self.room))
         lines = events.lines(chosen, self.model.cascade.tasks, self.view.room)
         self.view.show(lines, [(event.task, event.rev) for event in chosen])
 
     def action_filter(self) -> None:
-        """All, milestones only, problems only, all again."""
+        """Switch the filter: all, milestones only, problems only."""
         kinds = list(Only)
         self.only = kinds[(kinds.index(self.only) + 1) % len(kinds)]
         self.redraw()

@@ -1,4 +1,4 @@
-"""Drilling down: the project, a branch or a group with its members; enter opens one, escape goes back up."""
+"""The screen of a project, a branch or a group; enter opens a member, escape goes back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nova_tui.widgets.lines_view import LinesView
 
 
 class GroupScreen(ViewScreen):
-    """The members of the project (no branch given), of a branch, or of a group of it, and what they come to."""
+    """Shows the members of the project (no branch given), of a branch or of its group, with totals."""
 
     AXIS = True
     STANDS_FOR = True
@@ -24,7 +24,7 @@ class GroupScreen(ViewScreen):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the plan has no such branch or group any more."""
+        """True if the branch or group is no longer in the plan."""
         branch, group = self.place.branch, self.place.group
         branches = self.model.cascade.branches
         return branch is not None and (branch not in branches or (group is not None and group not in branches[branch]))
@@ -45,19 +45,19 @@ class GroupScreen(ViewScreen):
         return self.selected_task
 
     def look_at(self) -> str | None:
-        """The task to look at; the one that stands for a group is named, and where there is none that is said."""
+        """The task to open; for a group, its representative task, named in a toast, or a toast that there is none."""
         place = self.view.key if isinstance(self.view.key, Place) else self.place
         return place.task if place.task is not None else tell_leading(self, place)
 
     def redraw(self) -> None:
-        """The sums of now."""
+        """Draw the current totals."""
         width = self.view.room
         self.say(members.title(self.model, self.place, self.room))
         self.axis.show(members.header(width))
         self.view.show(members.lines(self.model, self._members, width), self._members)
 
     def on_lines_view_opened(self, message: LinesView.Opened) -> None:
-        """One level down."""
+        """Open a member."""
         if not isinstance(message.key, Place):
             return
         if message.key.task is None:

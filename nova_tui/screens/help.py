@@ -1,4 +1,4 @@
-"""The keys that work now, made from the bindings of the screen it was opened from."""
+"""The help screen: the keys of the screen that opened it, from its bindings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nova_tui.widgets.one_line import OneLine
 
 
 class HelpScreen(ModalScreen[None]):
-    """Shows groups of keys in as many columns as it takes to fit; each comes with whether it works now."""
+    """Shows groups of keys in as many columns as needed, and whether each key works now."""
 
     DEFAULT_CSS = """
     HelpScreen { layout: vertical; background: $background; }
@@ -32,7 +32,7 @@ class HelpScreen(ModalScreen[None]):
 
     @classmethod
     def of(cls, screen: Screen[Any]) -> HelpScreen:
-        """The help for a screen, as it is now."""
+        """The help for the current state of a screen."""
         return cls(help_view.listed(screen.active_bindings.values()))
 
     def compose(self) -> ComposeResult:
@@ -53,5 +53,5 @@ class HelpScreen(ModalScreen[None]):
         self._lines.show(help_view.lines(self._groups, self._lines.room, self._lines.size.height))
 
     def action_close(self) -> None:
-        """Back."""
+        """Close the help."""
         self.dismiss()

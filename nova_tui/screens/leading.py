@@ -1,4 +1,4 @@
-"""What keys for a task mean on a branch or a group: they go to the task that stands for it, and say which."""
+"""The representative task of a branch or a group, on which keys for tasks act."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Screen(Protocol):
 
 
 def tell_leading(screen: _Screen, place: Place) -> str | None:
-    """The first failed, else the first running task of a place, with a toast that names it, or that there is none."""
+    """The first failed, else the first running task of a place; shows a toast that names it, or that there is none."""
     found = members.leading(screen.model, place)
     if found is None:
         screen.notify("choose a task: none of these has failed or is running", markup=False)

@@ -1,4 +1,4 @@
-"""One task's log on the whole screen, of its latest attempt or of an older one."""
+"""A task's log full screen, of its latest attempt or of an older one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nova_tui.widgets.one_line import KeyLine, OneLine
 
 
 class LogScreen(RunScreen):
-    """Shows the log of the latest attempt at first. A new attempt is followed by whoever looks at the latest one."""
+    """Shows the log of the latest attempt, and switches to each new one, unless an older attempt was chosen."""
 
     DEFAULT_CSS = """
     LogScreen.-short KeyLine { display: none; }
@@ -63,7 +63,7 @@ class LogScreen(RunScreen):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the task is no longer in the plan."""
+        """True if the task is no longer in the plan."""
         return self.task_id not in self.model.cascade.tasks
 
     def compose(self) -> ComposeResult:
@@ -73,12 +73,12 @@ class LogScreen(RunScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Keys go to the log."""
+        """Focus the log."""
         self.view.focus()
         self.say()
 
     def take(self, dirty: Dirty, tick: bool) -> None:
-        """Look at the log and at the task."""
+        """Update the log and the heading."""
         if self.task_id in dirty.tasks:
             self._renew_attempts()
         self.view.tell_over(self.model.shown(self.task_id) in OVER)
@@ -89,11 +89,11 @@ class LogScreen(RunScreen):
     @on(LogView.Changed)
     @on(LogView.FollowChanged)
     def say(self) -> None:
-        """Write the heading again, if it says something else."""
+        """Redraw the heading."""
         self._heading.show(self._text())
 
     def _text(self) -> Content:
-        """The task at the left, where the log stands at the right."""
+        """The heading: the task on the left, the status of the log on the right."""
         width = max(10, self.size.width)
         status = shorten(self.view.status(), width - min(cell_len(self.task_id), width // 3) - 4)
         about = line(plain(self.model.cascade.tasks[self.task_id].name), "  ", word(self.model.shown(self.task_id)))
@@ -103,25 +103,25 @@ class LogScreen(RunScreen):
         return Content.assemble(task, " " * max(1, room + 2 - task.cell_length), (status, MUTED), " ")
 
     def _renew_attempts(self) -> None:
-        """Another attempt may have begun; who looks at the latest one stays there."""
+        """Reload the attempts; if the latest was shown, show the new latest."""
         latest = self._chosen == len(self._logs) - 1
         self._logs = self._files()
         self._chosen = len(self._logs) - 1 if latest else min(self._chosen, len(self._logs) - 1)
         self.refresh_bindings()
 
     def action_attempt(self, by: int) -> None:
-        """To an older or a newer attempt."""
+        """Go to an older or a newer attempt."""
         self._chosen = min(max(self._chosen + by, 0), len(self._logs) - 1)
         self.view.set_path(self._logs[self._chosen])
         self.refresh_bindings()
         self.say()
 
     def action_back(self) -> None:
-        """To where one came from."""
+        """Return to the previous screen."""
         self.dismiss()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Attempts can be chosen where there are several."""
+        """Enable the keys for attempts only if there are several."""
         if action == "attempt":
             return 0 <= self._chosen + (-1 if parameters == (-1,) else 1) < len(self._logs)
         return True

@@ -30,11 +30,11 @@ from nova_tui.widgets.one_line import KeyLine
 from nova_tui.widgets.summary_bar import SummaryBar
 from nova_tui.widgets.task_tree import TaskTree
 
-_REST = 0.06  # seconds the cursor rests on a task before its log and keys are shown: not while a key is held
+_REST = 0.06  # seconds the cursor must rest on a task before its log and keys are drawn, as a key may be held
 
 
 class MainScreen(RunScreen):
-    """Shows the run; each update goes to `take`, which draws what changed and nothing else."""
+    """Shows the run; `take` receives each update and redraws only what changed."""
 
     DEFAULT_CSS = """
     MainScreen { layout: vertical; background: $background; }
@@ -92,26 +92,26 @@ class MainScreen(RunScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """The tree has the keys."""
+        """Focus the tree."""
         self.tasks.focus()
         self.call_after_refresh(self.draw_all)
 
     def on_screen_suspend(self) -> None:
-        """Another screen is in front."""
+        """Remember that another screen was in front."""
         self._left = True
 
     def on_screen_resume(self) -> None:
-        """In front again: everything may be old."""
+        """Redraw everything when in front again."""
         if self._left:
             self._placing.returned()
         self.call_after_refresh(self.draw_all)
 
     def on_resize(self) -> None:
-        """Other widths."""
+        """Redraw for the new size."""
         self.call_after_refresh(self.draw_all)
 
     def on_key(self) -> None:
-        """Somebody is at the keys: the cursor stays."""
+        """Stop automatic cursor moves after a key press."""
         self._placing.moved()
 
     # drawing
@@ -127,28 +127,28 @@ class MainScreen(RunScreen):
         return self.tasks.place.task
 
     def look_at(self) -> str | None:
-        """The task to look at; the one that stands for a branch is named, and where there is none that is said."""
+        """The task to open; for a branch, its representative task, named in a toast, or a toast that there is none."""
         if (task_id := self.selected_task) is not None:
             return task_id
         return tell_leading(self, self.tasks.place)
 
     @property
     def finder(self) -> Finder:
-        """Finds tasks; made at the first search."""
+        """The search for tasks, created on first use."""
         if self._finder is None:
             ids = self.tasks.task_ids
             self._finder = Finder(ids, [self.model.cascade.tasks[i].name for i in ids])
         return self._finder
 
     def draw_all(self) -> None:
-        """Draw everything anew."""
+        """Redraw everything."""
         self.tasks.take(Dirty(everything=True))
         self.summary.draw()
         self._draw_detail()
         self._open_log()
 
     def take(self, dirty: Dirty, tick: bool) -> None:
-        """Draw what an update changed; everything in one go, so that the terminal gets one frame."""
+        """Draw what an update changed, all at once, so that the terminal gets one frame."""
         self.tasks.take(dirty, tick=tick)
         self._place()
         if dirty.header or tick:
@@ -159,13 +159,13 @@ class MainScreen(RunScreen):
                 self._draw_detail()
             if (
                 tick and self.selected_task is None
-            ) or self.selected_task in dirty.tasks:  # its log is over, or another one
+            ) or self.selected_task in dirty.tasks:  # its log ended, or there is a new log
                 self._open_log()
         if dirty.header:
             self.renew_keys()
 
     def _place(self) -> None:
-        """Take the cursor to where it is needed, unless somebody is at it."""
+        """Move the cursor automatically, unless the user has moved it."""
         if self.bar.display or self.app.screen is not self:
             return
         wanted = self._placing.wanted(lambda: self.tasks.task_ids, self.selected_task)
@@ -178,7 +178,7 @@ class MainScreen(RunScreen):
         self.detail.draw(self.tasks.place, self.pane.view.status())
 
     def _moved(self, place: Place) -> None:
-        """The cursor came to another row: said in the same frame; its log and its keys come when it rests there."""
+        """Show the new row's details in the same frame; its log and keys follow when the cursor rests there."""
         if not self._going:
             self._placing.moved()
         self.detail.draw(place, "")
@@ -208,13 +208,13 @@ class MainScreen(RunScreen):
         self.detail.draw_rule(self.pane.view.status())
 
     def decides_keys(self) -> Hashable:
-        """Also whether there is something to find again."""
+        """Includes whether a search can be repeated."""
         return super().decides_keys(), bool(self._wanted)
 
     # searching and filtering
 
     def action_search(self) -> None:
-        """Ask for words; the cursor goes to the first task that holds them, while they are typed."""
+        """Open the search line; the cursor moves to the first match while words are typed."""
         self._start = self.tasks.place
         self.bar.open(self._wanted)
 
@@ -232,7 +232,7 @@ class MainScreen(RunScreen):
             self._go(step(self._matches, self._order, start, 1))
 
     def _close_search(self, keep: bool) -> None:
-        self._search(self.bar.text)  # the message with the last letters may still be on its way
+        self._search(self.bar.text)  # the message with the last letters may still be queued
         self.bar.display = False
         self.set_focus(self.tasks)
         if not keep or not self._matches:
@@ -241,7 +241,7 @@ class MainScreen(RunScreen):
         self.renew_keys()
 
     def _return(self) -> None:
-        """Back to where the search began."""
+        """Return the cursor to where the search began."""
         if self._start is not None:
             self.tasks.go_back(self._start)
 
@@ -258,16 +258,16 @@ class MainScreen(RunScreen):
         self.tasks.mark(frozenset())
 
     def action_next_match(self, way: int) -> None:
-        """The next or the previous task that was found."""
+        """Go to the next or the previous match."""
         self._go(step(self._matches, self._order, self.selected_task, way))
 
     def action_filter(self) -> None:
-        """Failed only, running only, and so on, all again."""
+        """Switch to the next filter."""
         kinds = list(Filter)
         self._filter(kinds[(kinds.index(self.tasks.only) + 1) % len(kinds)])
 
     def action_only_failed(self) -> None:
-        """What failed, or all again."""
+        """Show only failed tasks, or all again."""
         self._filter(Filter.ALL if self.tasks.only is Filter.FAILED else Filter.FAILED)
 
     def _filter(self, only: Filter) -> None:
@@ -280,21 +280,21 @@ class MainScreen(RunScreen):
         self.action_forget()
 
     def action_forget(self) -> None:
-        """End the search: no more marks."""
+        """End the search and remove its marks."""
         self._forget()
         self.refresh_bindings()
 
     # other screens
 
     def action_view(self, name: str) -> None:
-        """Another view of the run."""
+        """Open another view of the run."""
         task_id = self.selected_task
         if name == "deps" and task_id is None and members.leading(self.model, self.tasks.place):
             task_id = self.look_at()
         self.app.push_screen(open_view(name, self.model, task_id))
 
     def action_open_task(self) -> None:
-        """All about the task under the cursor, or about the one that stands for the branch."""
+        """Open the task under the cursor, or the representative task of the branch."""
         if (task_id := self.look_at()) is not None:
             self._open(Place(task=task_id))
 
@@ -312,7 +312,7 @@ class MainScreen(RunScreen):
             self.app.push_screen(open_task(self.model, place.task))
 
     def action_pane(self) -> None:
-        """From the tree to the log and back; the log of the tree follows again."""
+        """Switch between the tree and the log; on return to the tree the log follows again."""
         if self.focused is not self.tasks:
             self.pane.view.action_forget()
             self.pane.view.following = True
@@ -320,7 +320,7 @@ class MainScreen(RunScreen):
             self.set_focus(self.pane.view if self.focused is self.tasks else self.tasks)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No next match before a search, nothing to clear before a filter."""
+        """Disable the next match without a search, and clearing without a filter."""
         if action == "next_match":
             return bool(self._matches)
         if action == "forget":

@@ -1,4 +1,4 @@
-"""Asks what is to become of the workers when the interface is left."""
+"""Asks what to do with the workers when the interface is left."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nova_tui.screens.dialog import Dialog, fitting
 from nova_tui.views.line import line, plain
 
 _MOST = 6
-_EVERY = 0.25  # seconds between two looks at the run
+_EVERY = 0.25  # seconds between two checks of the run
 
 
 class QuitScreen(Dialog[QuitChoice | None]):
-    """Leave the workers running, stop them, or stay (None).
+    """Returns the choice: leave the workers running or stop them; None to stay.
 
-    `running` names what has a worker now; None says that the run has ended meanwhile: then every key that leaves quits.
-    `q` then does too; before, a second one, which may be meant either way, only says which keys there are.
+    `running` returns the running tasks; None means that the run has ended, and then every choice, and `q`, quits.
+    Before that, `q` is ambiguous and only shows the keys.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,18 +37,18 @@ class QuitScreen(Dialog[QuitChoice | None]):
         self._asked_again = False
 
     def on_mount(self) -> None:
-        """Keep in step with the run."""
+        """Check the run regularly."""
         self.set_interval(_EVERY, self.renew)
 
     def renew(self) -> None:
-        """Say what is so now."""
+        """Redraw if the running tasks have changed."""
         now = self._ask()
         if now != self._shown:
             self._shown = now
             self.say()
 
     def said(self, width: int, rows: int) -> Sequence[Content]:
-        """What runs."""
+        """The running tasks."""
         running = self._shown
         if running is None:
             return [line(("The run has ended.", "bold"))]
@@ -58,19 +58,19 @@ class QuitScreen(Dialog[QuitChoice | None]):
         return fitting(lambda count: [*head, *_named(running, count)], _MOST, width, rows)
 
     def answers(self, width: int, rows: int) -> Sequence[Content]:
-        """The three ways, or the two."""
+        """The three choices, or two after the run has ended."""
         ways = _WAYS if self._shown is not None else (("q", "quit"), ("esc", "stay"))
         return [line((f"{key:<5}", "bold"), told) for key, told in ways]
 
     def action_answer(self, word: str) -> None:
-        """Leave with the choice; after the end, which may come while the finger is on its way, simply leave."""
+        """Close with the choice; if the run has just ended, quit without one."""
         if word and self._ask() is None:
             self.app.exit()
         else:
             self.dismiss(QuitChoice(word) if word else None)
 
     def action_quit(self) -> None:
-        """Leave, if nothing is left to choose."""
+        """Quit if there is nothing to choose."""
         if self._ask() is None:
             self.app.exit()
             return

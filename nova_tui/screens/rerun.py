@@ -1,4 +1,4 @@
-"""Asks before a completed task runs again: alone, or with everything that was made from its result."""
+"""Asks before a done task runs again: alone, or with everything made from its result."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from nova_tui.screens.dialog import Dialog, fitting
 from nova_tui.views.line import line, plain, shorten
 
 _MOST = 8
-_SAID = 2  # rows that the question has at least
+_SAID = 2  # minimum rows of the question
 
 
 class RerunScreen(Dialog[bool | None]):
-    """True for the task with what it feeds, False for it alone, None for nothing. `fed` are the ids of what has run
-    after it."""
+    """Returns True for the task with its dependents, False for the task alone, None for neither. `fed`: the ids of
+    dependents that have run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(False)", "Only this task", id="app.only"),
@@ -35,11 +35,11 @@ class RerunScreen(Dialog[bool | None]):
         return [line((f"Run {self._label} again?", "bold")), line("  it is done, and others have run after it")]
 
     def answers(self, width: int, rows: int) -> Sequence[Content]:
-        """The three ways."""
+        """The three choices."""
         return fitting(lambda count: self._ways(count, width), _MOST, width, rows - _SAID)
 
     def _ways(self, count: int, width: int) -> list[Content]:
-        """The ways, with the first of what the task feeds."""
+        """The choices, with the first `count` dependents."""
         more = f" and {len(self._fed) - count:,} more" if len(self._fed) > count else ""
         fed = ", ".join(shorten(i, width // 2) for i in self._fed[:count]) + more
         only = shorten(self._task_id, width - 20)
@@ -50,9 +50,9 @@ class RerunScreen(Dialog[bool | None]):
         ]
 
     def action_answer(self, fed: bool) -> None:
-        """Leave with the answer."""
+        """Close with the answer."""
         self.dismiss(fed)
 
     def action_give_up(self) -> None:
-        """Leave without one."""
+        """Close without an answer."""
         self.dismiss(None)

@@ -1,4 +1,4 @@
-"""What every screen of the run is: something the app takes news to, with a task that keys act on."""
+"""The base of all screens of a run: receives updates from the app, and names the task that keys act on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nova_core.watch.view_model import Dirty, ViewModel
 
 
 class RunScreen(Screen[None]):
-    """Shows something of the run in `model`. The app takes news to the screen in front, also behind a question.
+    """Shows a part of the run in `model`. The app sends updates to the front screen, also behind a dialog.
 
-    `STANDS_FOR` says that it has rows of more than one task, for which one task then stands: see `look_at`.
+    `STANDS_FOR`: the screen has rows of several tasks, which one task represents (see `look_at`).
     """
 
     STANDS_FOR: ClassVar[bool] = False
@@ -29,27 +29,27 @@ class RunScreen(Screen[None]):
         raise NotImplementedError
 
     def look_at(self) -> str | None:
-        """The task to look at."""
+        """The task to open."""
         return self.acts_on
 
     def take(self, dirty: Dirty, tick: bool) -> None:
-        """Draw what an update changed; `tick` says that a second is over, so times are others."""
+        """Draw what an update changed; `tick` is True once a second, when times change."""
         raise NotImplementedError
 
     @property
     def is_gone(self) -> bool:
-        """Whether the plan, which may change while it runs, no longer has what the screen is about."""
+        """True if the subject of the screen is no longer in the plan, which may change during a run."""
         return False
 
     def renew_keys(self) -> None:
-        """Other keys may work: only if something that decides it has changed."""
+        """Update the keys if `decides_keys` has changed."""
         keys = self.decides_keys()
         if keys != self._keys:
             self._keys = keys
             self.refresh_bindings()
 
     def decides_keys(self) -> Hashable:
-        """What decides which keys work."""
+        """The values that decide which keys work."""
         model, task_id = self.model, self.acts_on
         shown = model.shown(task_id) if task_id in model.cascade.tasks else None
         return shown, model.source.engine, model.source.run.paused, model.could_go_on

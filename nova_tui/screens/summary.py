@@ -1,4 +1,4 @@
-"""The summary as a screen, which also comes up when the run is over."""
+"""The screen of the summary."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from nova_tui.views import summary
 
 
 class SummaryScreen(ViewScreen):
-    """What the run came to."""
+    """Shows the result of the run."""
 
     VIEW = "summary"
 
     def redraw(self) -> None:
-        """The sums of now."""
+        """Draw the current totals."""
         self.say(summary.title(self.model, self.room))
         self.view.show(summary.lines(self.model, self.view.room))

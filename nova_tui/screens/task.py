@@ -1,4 +1,4 @@
-"""One task as a screen: all that is known of it, and its log."""
+"""The screen of one task: its details and its log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TaskScreen(ViewScreen):
-    """The details of a task beside its log (below it where there is no room); `tab` goes from one to the other."""
+    """Shows a task's details beside its log (one above the other on a narrow screen); `tab` switches between them."""
 
     DEFAULT_CSS = """
     TaskScreen { layout: grid; grid-size: 1 4; grid-rows: 1 3fr 2fr 1; }
@@ -58,7 +58,7 @@ class TaskScreen(ViewScreen):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the task is no longer in the plan."""
+        """True if the task is no longer in the plan."""
         return self.task_id not in self.model.cascade.tasks
 
     def compose(self) -> ComposeResult:
@@ -70,13 +70,13 @@ class TaskScreen(ViewScreen):
         yield from [*widgets[:-1], self._log, widgets[-1]]
 
     def take(self, dirty: Dirty, tick: bool) -> None:
-        """Look at the log more often than at the model."""
+        """Update the log more often than the details."""
         if self._log is not None:
             self._log.view.poll()
         super().take(dirty, tick)
 
     def redraw(self) -> None:
-        """The details of now."""
+        """Draw the current details."""
         self.say(detail.title(self.model, self.task_id, self.room))
         self.view.show(detail.lines(self.model, self.task_id, self.view.room, self._history()))
         if self._log is not None and is_safe_id(self.task_id):
@@ -84,7 +84,7 @@ class TaskScreen(ViewScreen):
             self._log.view.tell_over(self.model.shown(self.task_id) in OVER)
 
     def _history(self) -> Sequence[AttemptRow]:
-        """Attempts that are over; asked for again when another one began or ended."""
+        """The ended attempts; read again when an attempt begins or ends."""
         state = self.model.task(self.task_id)
         key = self.task_id, state.attempt, state.status.value
         if self._attempts is None or self._attempts[0] != key:
@@ -92,12 +92,12 @@ class TaskScreen(ViewScreen):
         return self._attempts[1]
 
     def action_other_pane(self) -> None:
-        """From the details to the log and back."""
+        """Switch between the details and the log."""
         if self._log is not None and self._log.display:
             self.set_focus(self._log.view if self.focused is self.view else self.view)
 
     def action_step(self, way: int) -> None:
-        """The task before or after this one in the plan."""
+        """Go to the previous or the next task of the plan."""
         ids = self.model.cascade.dag.ids
         index = self.model.cascade.dag.index[self.task_id] + way
         if 0 <= index < len(ids):

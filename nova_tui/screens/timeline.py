@@ -1,4 +1,4 @@
-"""The timeline as a screen: zoom and move in time, open the task of a bar."""
+"""The screen of the timeline: zoom, move in time, open the task of a bar."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nova_tui.views.timeline import Window
 
 _ZOOM = 0.5
 _STEP = 0.25
-_PATH_EVERY = 10  # looks between two computations of the critical path, which cost the whole plan
+_PATH_EVERY = 10  # redraws between two computations of the critical path, which walks the whole plan
 
 
 class TimelineScreen(ViewScreen):
-    """What ran when."""
+    """Shows when each attempt ran."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "zoom(True)", "Closer", key_display="]", id="time.closer"),
@@ -41,7 +41,7 @@ class TimelineScreen(ViewScreen):
         self._placed = False
 
     def redraw(self) -> None:
-        """Axis and bars, up to now."""
+        """Draw the axis and the bars up to now."""
         if self._looks % _PATH_EVERY == 0:
             self._critical = timeline.critical_path(self.model)
             self._cuts = timeline.idle(self.model, self._attempts)
@@ -57,27 +57,27 @@ class TimelineScreen(ViewScreen):
             self.view.choose((self.given_task, self.model.task(self.given_task or "").attempt))
 
     def _attempts(self, task_id: str) -> Sequence[AttemptRow]:
-        """History is asked for once per attempt, and only for rows in view."""
+        """The attempts of a task; history is read once per attempt, and only for rows in view."""
         key = task_id, self.model.task(task_id).attempt
         if key not in self._history:
             found = self.model.source.attempts(task_id)
-            if len(found) < key[1] - 1:  # not written yet: ask again
+            if len(found) < key[1] - 1:  # not saved yet: read again next time
                 return found
             self._history[key] = found
         return self._history[key]
 
     def action_zoom(self, closer: bool) -> None:
-        """Half of the time that is shown, or twice as much."""
+        """Show half or twice the time."""
         self.window = self.window.zoomed(_ZOOM if closer else 1 / _ZOOM, self.model.run_seconds)
         self._moved()
 
     def action_pan(self, way: int) -> None:
-        """A quarter of the window earlier or later."""
+        """Move a quarter of the window earlier or later."""
         self.window = self.window.moved(_STEP * way, self.model.run_seconds)
         self._moved()
 
     def action_whole(self) -> None:
-        """The whole run again."""
+        """Show the whole run."""
         self.window = Window()
         self._moved()
 
@@ -86,7 +86,7 @@ class TimelineScreen(ViewScreen):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """One can move only within what is larger than the window."""
+        """Enable moving only if the window shows a part of the run."""
         if action in ("pan", "whole") or (action == "zoom" and parameters == (False,)):
             return self.window.span is not None
         return super().check_action(action, parameters)
