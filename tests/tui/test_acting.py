@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from app_kit import at, drive, opened, settled
 from fake_source import demo_source
 
@@ -27,23 +26,20 @@ SENT = [
 ]
 
 
-@pytest.mark.parametrize(("task", "keys", "command"), SENT)
-def test_a_key_sends_its_command(task: str, keys: tuple[str, ...], command: Command) -> None:
-    """What cannot be undone only after a yes."""
-    source = demo_source()
-    drive(source, *keys, start=task)
-    assert source.sent == [command]
+NOTHING = [("E2", ("r",)), ("P1", ("x",)), ("P1", ("r", "n")), ("E2", ("x", "escape")), ("P4", ("a",)), ("E4", ("r",))]
 
 
-@pytest.mark.parametrize(
-    ("task", "keys"),
-    [("E2", ("r",)), ("P1", ("x",)), ("P1", ("r", "n")), ("E2", ("x", "escape")), ("P4", ("a",)), ("E4", ("r",))],
-)
-def test_keys_that_do_not_fit_or_are_called_off_send_nothing(task: str, keys: tuple[str, ...]) -> None:
-    """Neither on a task of another status, nor after a no."""
+async def test_keys_send_their_commands() -> None:
+    """What cannot be undone only after a yes; nothing on a task of another status, nor after a no."""
     source = demo_source()
-    drive(source, *keys, start=task)
-    assert source.sent == []
+    async with opened(source) as (app, pilot):
+        for task, keys, commands in [*((t, k, []) for t, k in NOTHING), *((t, k, [c]) for t, k, c in SENT)]:
+            at(app, task)
+            await settled(pilot)
+            await pilot.press(*keys)
+            await settled(pilot)
+            assert (task, keys, source.sent) == (task, keys, commands)
+            source.sent.clear()
 
 
 def test_a_view_without_control_cannot_act() -> None:
