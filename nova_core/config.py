@@ -44,7 +44,7 @@ DEFAULT_FILE = "nova.yaml"
 
 def _read_command(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError('must be a list of texts, such as [claude, -p, "{prompt}"]')
+        raise ValueError('must be a list of strings, such as [claude, -p, "{prompt}"]')
     arguments = read_arguments(value)
     for argument in arguments:
         check_argument(argument)
@@ -107,7 +107,7 @@ def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> An
     name = str(keys[-1])
     if isinstance(agent, AgentConfig) and not agent.command and (agent.use or name) not in ADAPTERS:
         known = ", ".join(ADAPTERS)
-        reader.fail(keys, "has no command", f"write `command: [...]`, or `use:` one that Nova knows ({known})")
+        reader.fail(keys, "has no command", f"write `command: [...]`, or `use:` a known agent ({known})")
         return None
     return agent
 

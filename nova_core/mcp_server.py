@@ -13,7 +13,7 @@ from typing import Any
 from nova_core.report import MAX_TEXT, ReportError, deliver, from_worker
 
 NAME = "nova"
-_NOBODY = "noted; nobody can answer now: decide yourself, and say at the end what you decided"
+_NOBODY = "noted; no answer is possible now: decide yourself, and say at the end what you decided"
 
 
 def tell(**fields: object) -> str:

@@ -135,7 +135,7 @@ class Orchestrator:
     def start_worker(self, task_id: str) -> ActiveWorker:
         """Start one task now, regardless of limits. Raises `UsageError` if it is not ready."""
         if task_id not in self.get_ready_tasks():
-            raise UsageError(f"{task_id} is not ready to start", hint=f"`nova why {task_id}` tells what it waits for")
+            raise UsageError(f"{task_id} is not ready to start", hint=f"see `nova why {task_id}`")
         with self.turns.taken():
             self._begin()
             self.board.take(task_id)

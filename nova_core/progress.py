@@ -117,7 +117,7 @@ class ProgressTracker:
         if known is None:
             return None
         index = _index_of(criterion, known)
-        text = f"Criterion {index + 1} {'verified' if verified else 'does not hold'}"
+        text = f"Criterion {index + 1} {'verified' if verified else 'failed'}"
         details = {"criterion": index, "verified": verified, "evidence": evidence}
         return self._tell(task_id, EventType.PROGRESS, text, details)
 
@@ -273,4 +273,4 @@ def _index_of(criterion: int | str, progress: TaskProgress) -> int:
         return criterion
     if isinstance(criterion, str) and criterion in texts:
         return texts.index(criterion)
-    raise ValueError(f"{progress.task_id} has {len(texts)} criteria, and {criterion!r} is none of them")
+    raise ValueError(f"{progress.task_id} has {len(texts)} criteria, but not {criterion!r}")

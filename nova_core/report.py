@@ -18,23 +18,23 @@ MAX_FILES = 1_000
 HELP = """\
 usage: nova report [OPTIONS]
 
-Tell Nova how the task is getting on. For workers: the task is known from the environment.
+Report the task's progress to Nova. For workers: the environment says which task it is.
 
 options:
-  --step TEXT                 what is being done now
+  --step TEXT                 the current step
   --percent N                 how much of the task is done, 0 to 100
   --criterion N               the N-th criterion of the task is met, counting from 1
-  --input-tokens N            tokens used so far, each kind counted once
+  --input-tokens N            tokens used so far; no token counts twice
   --output-tokens N
   --cache-read-tokens N
   --cache-creation-tokens N
   --file PATH                 a file that was changed; may be repeated
   --message TEXT              a line for the log of events
-  --note TEXT                 what those should know who go on from this task; the last one counts
+  --note TEXT                 a note for the tasks that depend on this one; the last one counts
   --action TEXT               something that was done, for the history
-  --output PATH               a promised file that is written
-  --ask TEXT                  what you would ask a person
-  -h, --help                  show this and leave
+  --output PATH               an output that is written
+  --ask TEXT                  a question for a person
+  -h, --help                  show this and exit
 
 example:
   nova report --step "writing tests" --percent 60
@@ -81,7 +81,7 @@ def read_options(arguments: list[str], options: dict[str, tuple[str, int]]) -> t
             continue
         name, equals, text = argument.partition("=")
         if name not in options:
-            raise ReportError(f"unknown option {printable(name)}", "`--help` lists the options")
+            raise ReportError(f"unknown option {printable(name)}", "list the options with `--help`")
         key, kind = options[name]
         value = text if equals else next(rest, None)
         if value is None:
@@ -147,7 +147,7 @@ def deliver(inbox: str, message: dict[str, object]) -> None:
             os.close(descriptor)
         os.rename(draft, os.path.join(inbox, "new", name))
     except OSError as error:
-        raise ReportError(f"cannot write the report into {printable(inbox)}: {error.strerror}", code=8) from None
+        raise ReportError(f"cannot write to {printable(inbox)}: {error.strerror}", code=8) from None
 
 
 def from_worker(fields: dict[str, object]) -> dict[str, object]:
@@ -157,7 +157,7 @@ def from_worker(fields: dict[str, object]) -> dict[str, object]:
     if missing:
         raise ReportError(
             f"not inside a task that Nova started ({missing[0]} is not set)",
-            "by hand: python -m nova_core.update_task TASK_ID --step TEXT",
+            "use python -m nova_core.update_task TASK_ID --step TEXT by hand",
         )
     if not environ["NOVA_ATTEMPT"].isdecimal():
         raise ReportError("NOVA_ATTEMPT is not a number")
@@ -177,7 +177,7 @@ def send(arguments: list[str]) -> None:
     if words:
         raise ReportError(f"unexpected argument {printable(words[0])}", "write texts as --step TEXT or --message TEXT")
     if not fields:
-        raise ReportError("nothing to report", 'for example: nova report --step "writing tests" --percent 60')
+        raise ReportError("nothing to report", 'try nova report --step "writing tests" --percent 60')
     deliver(os.environ.get("NOVA_INBOX", ""), from_worker(fields))
 
 

@@ -86,7 +86,7 @@ def manager_of(project: Project, task_id: str) -> StateManager:
     except FileNotFoundError:
         raise ReportError("there is no cascade_state.json here", "run it in the project's directory") from None
     if not known:
-        raise ReportError(f"there is no task {printable(task_id)}", "nova status lists the tasks")
+        raise ReportError(f"there is no task {printable(task_id)}", "list the tasks with nova status")
     return manager
 
 
@@ -125,7 +125,7 @@ def read(arguments: list[str]) -> tuple[str, dict[str, object]]:
     if fields.get("status") not in (None, *STATUSES):
         raise ReportError(f"--status: {printable(str(fields['status']))} is none of {', '.join(STATUSES)}")
     if not fields:
-        raise ReportError("nothing to report", "`--help` lists the options")
+        raise ReportError("nothing to report", "list the options with `--help`")
     return words[0], fields
 
 

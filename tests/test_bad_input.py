@@ -131,7 +131,7 @@ ANCHORS = "a: &a [x, x]\n" + "".join(f"b{i}: &b{i} [*{'b%d' % (i - 1) if i else 
 PLANS = {
     "no plan": Case(lambda root: (root / "CASCADE.md").unlink(), r"CASCADE\.md: there is no such plan"),
     "another plan that is not there": Case(nothing, r"x/y\.md: there is no such plan", 3, ("check", "x/y.md")),
-    "a directory as plan": Case(empty_folder, r"nothing-here: this folder holds no plan", 3, ("run", "nothing-here")),
+    "a directory as plan": Case(empty_folder, r"nothing-here: this folder has no plan", 3, ("run", "nothing-here")),
     "a task file that cannot be read": Case(
         within("tasks/a.md", "---\ntask_id: a\ntask_id: b\n---\n"), r"tasks/a\.md:3: .*task_id.*", 3, ("run", "tasks")
     ),
@@ -155,9 +155,9 @@ PLANS = {
     "a cycle": Case(
         rows("| F1 | a | F2 | `true` |\n| F2 | b | F1 | `true` |\n"), r"CASCADE\.md:5: .*: F1 -> F2 -> F1$"
     ),
-    "a task that waits for itself": Case(rows("| F1 | a | F1 | `true` |\n"), r"CASCADE\.md:5: F1 depends on itself"),
+    "a task that depends on itself": Case(rows("| F1 | a | F1 | `true` |\n"), r"CASCADE\.md:5: F1 depends on itself"),
     "an unknown dependency": Case(
-        rows(GOOD_ROWS + "| F3 | c | F9 | `true` |\n"), r"CASCADE\.md:7: F3 depends on 'F9', which is no task"
+        rows(GOOD_ROWS + "| F3 | c | F9 | `true` |\n"), r"CASCADE\.md:7: F3 depends on 'F9', which is not a task"
     ),
     "a duplicate id": Case(rows(GOOD_ROWS + "| F1 | c | - | `true` |\n"), r"CASCADE\.md:7: duplicate task id F1"),
     "ids that differ by case": Case(rows(GOOD_ROWS + "| f1 | c | - | `true` |\n"), r":7: duplicate task id f1"),
@@ -171,7 +171,7 @@ PLANS = {
     "an id that is a device": Case(task_id("CON"), rf":5: 'CON' {NOT_AN_ID}"),
     "a hidden id": Case(task_id(".nova"), rf":5: '\.nova' {NOT_AN_ID}"),
     "an id of 5,000 characters": Case(task_id("x" * 5000), rf":5: 'x{{59}}…' {NOT_AN_ID}"),
-    "an id with an escape": Case(task_id("F\x1b[2J1"), rf":5: 'F1' {NOT_AN_ID}: it holds characters that are not seen"),
+    "an id with an escape": Case(task_id("F\x1b[2J1"), rf":5: 'F1' {NOT_AN_ID}: it contains invisible characters"),
     "an id with a direction mark": Case(task_id("F\u202e1"), rf":5: 'F\ufffd1' {NOT_AN_ID}"),
     "an id with a line separator": Case(task_id("F\u20281"), rf":5: 'F\ufffd1' {NOT_AN_ID}"),
     "an id with a newline": Case(task_id("F\n1"), r":5: task F has nothing to run it", 8),
@@ -181,7 +181,7 @@ PLANS = {
     "approval": Case(cell("Approval", "perhaps"), r":5: 'perhaps' is neither yes nor no"),
     "retries": Case(cell("Retries", "-1"), r":5: '-1' is not a number of retries"),
     "memory": Case(cell("Memory", "lots"), r":5: 'lots' is not a size"),
-    "an output outside": Case(cell("Outputs", "../../x"), r":5: the output '\.\./\.\./x' is outside of the project"),
+    "an output outside": Case(cell("Outputs", "../../x"), r":5: the output '\.\./\.\./x' is outside the project"),
     "an absolute output": Case(cell("Outputs", "/etc/passwd"), r":5: the output '/etc/passwd' is outside"),
     "an agent nobody knows": Case(agent("ghost"), r"CASCADE\.md:5: task F1 .*agent 'ghost' is not among", 8),
     "no agent": Case(agent("-"), r"CASCADE\.md:5: task F1 has nothing to run it: no command and no agent", 8),
@@ -192,7 +192,7 @@ PLANS = {
 SETTINGS = {
     "merge keys": Case(settings("jobs: 2\nenv:\n  <<: {set: {A: b}}\n"), r"nova\.yaml:3: merge keys"),
     "a tag": Case(settings("jobs: !!python/object/apply:os.system ['touch pwned']"), r"nova\.yaml:1: tags"),
-    "a key twice": Case(settings("jobs: 2\nretries: 1\njobs: 3\n"), r"nova\.yaml:3: `jobs` is given twice"),
+    "a key twice": Case(settings("jobs: 2\nretries: 1\njobs: 3\n"), r"nova\.yaml:3: `jobs` is used twice"),
     "jobs: many": Case(settings("\njobs: many\n"), r"nova\.yaml:2: jobs: must be a whole number"),
     "jobs: 0": Case(settings("jobs: 0\n"), r"nova\.yaml:1: jobs: must be more than 0"),
     "agents: [a]": Case(settings("agents: [a]\n"), r"nova\.yaml:1: agents: must be a mapping"),
@@ -207,13 +207,13 @@ SETTINGS = {
     "binary settings": Case(settings(bytes(range(256))), r"nova\.yaml:\d+: is not UTF-8"),
     "half a character": Case(settings('agent: "\\ud83d"'), r"nova\.yaml:1: half of a surrogate pair"),
     "a control character": Case(settings("jobs: 1\n# \x07\n"), r"nova\.yaml:2: character U\+0007 is not allowed"),
-    "a directory as settings": Case(folder("nova.yaml"), r"nova\.yaml: cannot be read: Is a directory"),
+    "a directory as settings": Case(folder("nova.yaml"), r"nova\.yaml: Is a directory"),
     "a pipe as settings": Case(lambda root: os.mkfifo(root / "nova.yaml"), r"nova\.yaml: cannot be read"),
     "milestones that are not there": Case(settings("milestones: no.yaml\n"), r"no\.yaml: there is no such file"),
     "a milestone for an unknown task": Case(
-        trigger("{type: all_tasks_completed, tasks: [F9]}"), r"milestones\.yaml:4: .*there is no task `F9`"
+        trigger("{type: all_tasks_completed, tasks: [F9]}"), r"milestones\.yaml:4: .*unknown task `F9`"
     ),
-    "an unknown trigger": Case(trigger("{type: all_done}"), r"milestones\.yaml:4: .*there is no trigger `all_done`"),
+    "an unknown trigger": Case(trigger("{type: all_done}"), r"milestones\.yaml:4: .*unknown trigger `all_done`"),
     "a threshold of 300": Case(
         trigger("{type: percentage_complete, threshold: 300}"), r"milestones\.yaml:4: .*must not be more than 100"
     ),
@@ -245,10 +245,10 @@ SITUATIONS = {
     "a damaged state": Case(file(STATE, '{"tasks": {"F1"'), rf"/{STATE}: damaged state", 8),
     "a damaged state, looked at": Case(file(STATE, b"\xff\xfe"), rf"/{STATE}: damaged state", 8, ("status",)),
     "a state of another shape": Case(file(STATE, '{"tasks": {"F1": 3}}'), rf"/{STATE}: damaged state", 8),
-    "a state of a newer Nova": Case(file(STATE, '{"version": 99}'), rf"/{STATE}: written by a newer Nova", 8),
-    "a directory as state": Case(folder(STATE), rf"/{STATE}: is no plain file", 8),
-    "a directory as state, looked at": Case(folder(STATE), rf"/{STATE}: is no plain file", 8, ("status",)),
-    "a pipe as state": Case(lambda root: os.mkfifo(root / STATE), rf"/{STATE}: is no plain file", 8, ("status",)),
+    "a state of a newer Nova": Case(file(STATE, '{"version": 99}'), rf"/{STATE}: written by a newer version", 8),
+    "a directory as state": Case(folder(STATE), rf"/{STATE}: not a regular file", 8),
+    "a directory as state, looked at": Case(folder(STATE), rf"/{STATE}: not a regular file", 8, ("status",)),
+    "a pipe as state": Case(lambda root: os.mkfifo(root / STATE), rf"/{STATE}: not a regular file", 8, ("status",)),
     "a directory as the state's lock": Case(folder(f"{STATE}.lock"), r"\.lock: Is a directory", 8),
     "a directory as secret": Case(folder(".nova/secret"), r"/secret: Is a directory", 8),
     "a link as the state's draft": Case(link(f"{STATE}.tmp", "../victim"), "the state cannot be written", 8),
@@ -277,10 +277,10 @@ USAGE = {  # what a word or a value is called is the parser's affair: only that 
     "why unknown": Case(ran, r"there is no task unknown", 2, ("why", "unknown")),
     "retry unknown": Case(ran, r"there is no task unknown", 2, ("retry", "unknown")),
     "retry nothing": Case(ran, r"name the tasks, or give --failed", 2, ("retry",)),
-    "approve when nothing waits": Case(ran, r"F1 does not wait for approval", 2, ("approve", "F1")),
-    "reject when nothing waits": Case(ran, r"F1 does not wait for approval", 2, ("reject", "F1", "--reason", "r")),
+    "approve when nothing waits": Case(ran, r"F1 does not need approval", 2, ("approve", "F1")),
+    "reject when nothing waits": Case(ran, r"F1 does not need approval", 2, ("reject", "F1", "--reason", "r")),
     "cancel what does not run": Case(ran, r"F1 is not running", 2, ("cancel", "F1")),
-    "skip what is done": Case(ran, r"F1 is completed already", 2, ("skip", "F1")),
+    "skip what is done": Case(ran, r"F1 is already done", 2, ("skip", "F1")),
     "another plan in the same folder": Case(
         ran_with_another,
         r"this folder holds the run of CASCADE\.md, not of b\.md", 2, ("run", "b.md"),

@@ -169,7 +169,7 @@ class AiderLog(AgentLog):
 
     def _by_exit(self, exit_code: int | None) -> Ending:
         if exit_code == 0:
-            return Ending(Verdict.NOTHING_DONE, "it never asked a model")
+            return Ending(Verdict.NOTHING_DONE, "it never called a model")
         return super()._by_exit(exit_code)
 
     def _error_words(self) -> str:

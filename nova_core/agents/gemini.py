@@ -16,7 +16,7 @@ from nova_core.model import TokenUsage
 # Its exit code is the HTTP status modulo 256; these do not mean death by a signal. The others are its own.
 _STATUS_OF = {status % 256: status for status in (400, 401, 403, 404, 429, 500, 502, 503, 504, 529)}
 _OWN_CODES = {
-    41: Ending(Verdict.BAD_CREDENTIALS, "no way to log in is configured"),
+    41: Ending(Verdict.BAD_CREDENTIALS, "no login is configured"),
     53: Ending(Verdict.MAX_TURNS, "it reached its limit of turns"),
     55: Ending(Verdict.PERMISSION_DENIED, "the folder is not trusted"),
 }
@@ -151,7 +151,7 @@ class GeminiLog(AgentLog):
             verdict = verdict_of_status(int(found[1]))
             if verdict is not None:
                 self.problem = Ending(verdict, first_line(line, 200))
-                self.say(f"the model server said {found[1]}; it tries again")
+                self.say(f"the model server said {found[1]}; it is retrying")
 
     @property
     def models(self) -> Mapping[str | None, TokenUsage]:

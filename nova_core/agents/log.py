@@ -174,7 +174,7 @@ class AgentLog(LineReader):
             names = ", ".join(self.denied)
             return Ending(Verdict.PERMISSION_DENIED, f"it was not allowed to use {names}")
         if self.tools_failed and not self.tools_run and not self.files:
-            return Ending(Verdict.NOTHING_DONE, "every tool it called was refused or unknown")
+            return Ending(Verdict.NOTHING_DONE, "every tool it called was denied or unknown")
         if not self.files and not self.tools_run:
             last = self.final_text.rstrip()
             if not last:
@@ -198,7 +198,7 @@ class AgentLog(LineReader):
     def _by_exit(self, exit_code: int | None) -> Ending:
         """The ending if nothing of this format was printed: by the exit code and the last lines."""
         if exit_code is None:
-            return Ending(Verdict.UNKNOWN, "nothing in the log says how it ended, and no exit code is given")
+            return Ending(Verdict.UNKNOWN, "the log does not say how it ended, and there is no exit code")
         if exit_code == 0:
             if self.tail:
                 self.said(self.final_text or "\n".join(self.tail))

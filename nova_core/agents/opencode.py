@@ -96,7 +96,7 @@ class OpencodeLog(AgentLog):
         self._last = word(part.get("reason"))
         self._broken = self._broken + 1 if self._last == "unknown" and not count(tokens.get("output")) else 0
         if self._broken >= _MOST_BROKEN:  # it retries for ever, and each try may be billed
-            words = "the model's answer breaks off again and again"
+            words = "the model's answer broke off repeatedly"
             self.hopeless = self.problem = Ending(Verdict.OVERLOADED, words)
 
     def _error(self, error: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ class OpencodeLog(AgentLog):
         verdict = verdict_of_status(status) or verdict_of_words(f"{text(error.get('name'))} {said}") or Verdict.FAILED
         if text(error.get("name")) == "MessageOutputLengthError":
             verdict = Verdict.LIMIT_REACHED
-        self.problem = Ending(verdict, f"{said} ({status})" if status else said or "an error without words")
+        self.problem = Ending(verdict, f"{said} ({status})" if status else said or "an error without a message")
 
     def plain(self, line: str) -> None:
         """A refused permission is reported on stderr before it ends the run."""

@@ -33,7 +33,7 @@ def _substitute(argument: str, values: Mapping[str, str]) -> str:
             return match[0][0]
         if match[1] not in values:
             shown = clean(head_and_tail(match[0], 60))
-            hint = "write {{ and }} for braces; known are " + " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+            hint = "write {{ and }} for braces; choose from " + " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
             raise UsageError(f"unknown placeholder `{shown}`", hint=hint)
         return values[match[1]]
 

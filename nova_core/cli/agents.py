@@ -23,8 +23,8 @@ _PIECE = 1 << 20
 
 def prompt(
     task: Annotated[str, typer.Argument(metavar="ID", help="A task.")],
-    plan: Annotated[Path | None, typer.Option("--plan", help="The plan; else the one that was run here.")] = None,
-    attempt: Annotated[int | None, typer.Option("--attempt", help="The prompt that this attempt was given.")] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="The plan; by default the one that was run here.")] = None,
+    attempt: Annotated[int | None, typer.Option("--attempt", help="Print the prompt of this attempt instead.")] = None,
     directory: Directory = None,
 ) -> int:
     """Print the prompt an agent would get for a task now.
@@ -53,7 +53,7 @@ def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
         tasks, known = {}, ""
     cascade = read_plan(plan or project.root / (known or DEFAULT_PLAN), root=project.root)
     if task_id not in cascade.tasks:
-        raise UsageError(f"the plan has no task {task_id!r}", hint="`nova graph` shows what it has")
+        raise UsageError(f"the plan has no task {task_id!r}", hint="list its tasks with `nova graph`")
     task = cascade.tasks[task_id]
     config = load_config(None, environ=os.environ, root=project.root)
     launcher = Launcher(project, config, cascade.name, "", b"", cascade.tasks)
@@ -71,22 +71,22 @@ def kept_prompt(project: Project, task_id: str, attempt: int) -> str:
             raise FileNotFoundError
         return project.prompt_file(task_id, attempt).read_text("utf-8", "replace")
     except FileNotFoundError:
-        text = f"no prompt of attempt {attempt} of {task_id} was kept"
-        raise UsageError(text, hint=f"`nova logs {task_id}` lists its attempts") from None
+        text = f"there is no prompt of attempt {attempt} of {task_id}"
+        raise UsageError(text, hint=f"see its attempts with `nova logs {task_id}`") from None
 
 
 def parse_log(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The log; `-` reads standard input.")],
     agent: Annotated[str, typer.Option("--agent", "-a", help="Its format: " + ", ".join(FORMATS) + ".")],
     exit_code: Annotated[
-        int | None, typer.Option("--exit-code", "-e", help="What the agent ended with; -N for signal N.")
+        int | None, typer.Option("--exit-code", "-e", help="The agent's exit code; -N for signal N.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="The model, for prices, where the log does not tell it.")
+        str | None, typer.Option("--model", help="The model, for prices, if the log does not name it.")
     ] = None,
     after: Annotated[
         list[Path] | None,
-        typer.Option("--after", help="The log of an earlier run of the same session, whose tokens are taken off."),
+        typer.Option("--after", help="The log of an earlier run of the same session; its tokens are subtracted."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     directory: Directory = None,
@@ -127,10 +127,10 @@ def read_log(log: AgentLog, path: Path) -> None:
             while piece := file.read(_PIECE):
                 log.feed(piece)
     except FileNotFoundError:
-        problem = Problem(clean(str(path)), 0, "there is no such log", "logs are in logs/, as <task>.log")
+        problem = Problem(clean(str(path)), 0, "there is no such log", "look in logs/<task>.log")
         raise InputNotFoundError([problem]) from None
     except OSError as error:
-        raise UsageError(f"{clean(str(path))}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"cannot read {clean(str(path))}: {error.strerror}") from None
     log.finish()
 
 

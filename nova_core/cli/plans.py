@@ -112,13 +112,13 @@ def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
         (found.with_command, "a command"),
         (found.with_outputs, "outputs"),
         (found.with_criteria, "criteria"),
-        (found.with_approval, "approval by a person"),
+        (found.with_approval, "approval"),
     )
     parts = ", ".join(f"{number:,} with {word}" for number, word in having if number)
     return [
         f"{clean(cascade.name)}: {number_of(found.tasks, 'task')}, {number_of(found.groups, 'group')}, "
         f"{number_of(found.branches, 'branch', 'branches')}",
-        f"dependencies: {found.edges:,}; {number_of(found.roots, 'task')} can start at once",
+        f"dependencies: {found.edges:,}; {number_of(found.roots, 'task')} can start now",
         f"shape: {found.depth:,} deep, at most {found.widest:,} wide",
         f"longest path{long}: {clean(path)}{more}",
         *([f"tasks: {parts}"] if parts else []),
@@ -128,7 +128,7 @@ def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
 def plan(
     plan: Plan,
     explain: Annotated[bool, typer.Option("--explain", help="Every task, with the reason.")] = False,
-    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="As if edited tasks ran again.")] = False,
+    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Assume that edited tasks run again.")] = False,
     directory: Directory = None,
 ) -> int:
     """Show what changed in the plan since it ran, and what the next run would do; nothing starts.
@@ -158,12 +158,12 @@ def changed_lines(cascade: Cascade, tasks: Mapping[str, TaskState]) -> list[str]
     changes = compare(cascade.tasks, tasks, {i: fingerprint(task) for i, task in cascade.tasks.items()})
     done = [i for i in changes.edited if tasks[i].status is TaskStatus.COMPLETED]
     lines = [f"the plan changed: {clean(str(changes))}"] if changes else []
-    return lines + ([f"finished, and stay so without --rerun-changed: {clean(', '.join(done))}"] if done else [])
+    return lines + ([f"stay finished without --rerun-changed: {clean(', '.join(done))}"] if done else [])
 
 
 def graph(
     plan: Plan,
-    form: Annotated[GraphFormat, typer.Option("-f", "--format", help="How to draw it.")] = GraphFormat.ASCII,
+    form: Annotated[GraphFormat, typer.Option("-f", "--format", help="The format.")] = GraphFormat.ASCII,
     directory: Directory = None,
 ) -> int:
     """Draw the dependencies.

@@ -11,7 +11,7 @@ from nova_core.cli.options import Directory
 
 def trace(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="The first letters of a run's id (nova history), or last.")
+        str, typer.Argument(metavar="RUN", help="The first characters of a run's id (nova history), or last.")
     ] = "last",
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to this file.")] = None,
     directory: Directory = None,

@@ -171,7 +171,7 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
         ]
     if task.missing:
         where = f" ({clean(planned.file)}:{planned.line})" if planned and planned.file else ""
-        return [f"{Shown.BLOCKED}: {clean(', '.join(task.missing))} missing{where}"], go_on
+        return [f"{Shown.BLOCKED}: missing {clean(', '.join(task.missing))}{where}"], go_on
     if task.waits_for:
         said = [f"{clean(task.waits_for)}: {limited(task.retry_at, now)}{refused_words(task.refusals)}"]
         said += [f"last time: {failure_text(task.reason, task.error)}"] if task.reason else []

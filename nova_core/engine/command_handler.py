@@ -100,10 +100,10 @@ class CommandHandler:
             self._board.rebuild()
         if self._store.run.paused == paused:
             if held:
-                return Reply(True, f"tried again now: {', '.join(held)}")
-            return Reply(True, "the run is paused already" if paused else "the run is not paused")
+                return Reply(True, f"no longer waiting for: {', '.join(held)}")
+            return Reply(True, "the run is already paused" if paused else "the run is not paused")
         kind = EventKind.RUN_PAUSED if paused else EventKind.RUN_RESUMED
-        text = "paused: running tasks go on, nothing new starts" if paused else "resumed"
+        text = "paused: running tasks continue; no new tasks will start" if paused else "resumed"
         self._store.record(kind, None, text, paused=paused)
         return Reply(True, text)
 
@@ -113,7 +113,7 @@ class CommandHandler:
             return f"{task_id} is running; cancel it first"
         if state.status is TaskStatus.PENDING and not state.retry_at and not state.waits_for:
             if state.missing:
-                return f"{task_id} cannot start without {', '.join(state.missing)}"
+                return f"{task_id} is blocked: missing {', '.join(state.missing)}"
             causes = ", ".join(state.blocked_by)
             return f"{task_id} is blocked by {causes}; retry {causes}" if causes else f"{task_id} has not run yet"
         if state.waits_for:
@@ -126,21 +126,21 @@ class CommandHandler:
         if state.is_running:
             return f"{task_id} is running; cancel it first"
         if state.status is TaskStatus.COMPLETED:
-            return f"{task_id} is completed already"
+            return f"{task_id} is already done"
         patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": True, "current_step": None}
-        self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was skipped by hand", **patch)
+        self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} skipped", **patch)
         return None
 
     def _approve(self, task_id: str, command: Command) -> str | None:
         if not self._board.state(task_id).awaits_approval:
-            return f"{task_id} does not wait for approval"
+            return f"{task_id} does not need approval"
         patch = {"status": TaskStatus.COMPLETED, "approval": "approved", "current_step": None}
-        self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} was approved", **patch)
+        self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} approved", **patch)
         return None
 
     def _reject(self, task_id: str, command: Command) -> str | None:
         if not self._board.state(task_id).awaits_approval:
-            return f"{task_id} does not wait for approval"
+            return f"{task_id} does not need approval"
         self._fail(task_id, Reason.REJECTED, f"rejected: {command.text or 'no reason given'}")
         return None
 
@@ -164,5 +164,5 @@ _DONE = {
     CommandKind.SKIP: "skipped",
     CommandKind.APPROVE: "approved",
     CommandKind.REJECT: "rejected",
-    CommandKind.CANCEL: "ending",
+    CommandKind.CANCEL: "stopping",
 }

@@ -44,9 +44,9 @@ class InboxReader:
         if isinstance(message, CommandMessage):
             return self._commands.apply(message.command)
         if isinstance(message, Refused):
-            self._store.record(EventKind.WARNING, None, f"a message in the inbox was refused: {message.why}")
+            self._store.record(EventKind.WARNING, None, f"a message in the inbox was rejected: {message.why}")
         elif why := self._distrust(message):
-            self._store.record(EventKind.WARNING, None, f"a report for {message.task} was refused: {why}")
+            self._store.record(EventKind.WARNING, None, f"a report for {message.task} was rejected: {why}")
         else:
             self._attempts.take_report(message)
         return None

@@ -85,7 +85,8 @@ def _take_over(parts: Parts, starter: Starter, number: int, report: Report) -> R
         with contextlib.suppress(ValueError):  # another program may have written it
             began = seconds(state.started_at)
     patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False, "criteria_met": ()}
-    how = f"still running, as pid {report.pid}" if isinstance(report, Started) else "ended while no engine ran"
+    finished = "finished while no engine was running"
+    how = f"still running as pid {report.pid}" if isinstance(report, Started) else finished
     parts.store.record(EventKind.TASK_ADOPTED, task_id, f"{task_id} {how}", **patch)
     starter.adopt(task_id, began)
     return report
@@ -103,8 +104,8 @@ def _give_up_unknown(parts: Parts, rate_limits: RateLimits) -> None:
             continue
         history = store.database.last_attempts() if history is None else history
         if history.get(task_id) != state.attempt:
-            text = f"{task_id} is lost: it was running, and Nova's records of it are gone"
+            text = f"{task_id} lost: it started, but how it ended is unknown (its records are gone)"
             board.fail(task_id, text, reason=Reason.LOST, error=text, pid=None)
         else:
-            text = f"{task_id} never began; it will run"
+            text = f"{task_id} never started; will run"
             store.record(EventKind.TASK_RESET, task_id, text, **CLEARED, status=TaskStatus.PENDING)

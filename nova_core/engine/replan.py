@@ -127,7 +127,7 @@ class Replanner:
             self._take(found)
         except NovaError as error:
             hint = f" ({error.hint})" if error.hint else ""
-            text = f"{error.message}{hint}; the run goes on with the plan as it was"
+            text = f"{error.message}{hint}; the run continues with the previous plan"
             self._store.record(EventKind.WARNING, None, text)
             return False
         return True

@@ -54,8 +54,8 @@ def take_lock(project: Project) -> RunLock:
         return RunLock(project.lock_file)
     except OSError as error:
         raise EnvironmentProblem(
-            f"{error.filename or project.root}: cannot keep a run here ({error.strerror})",
-            hint="check that the folder is yours, writable and not full",
+            f"cannot write {error.filename or project.root}: {error.strerror}",
+            hint="check its owner and permissions, and that the disk is not full",
         ) from None
 
 
@@ -69,7 +69,7 @@ def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
     if not same and store.tasks and not any(i in cascade.tasks for i in store.tasks):
         raise UsageError(
             f"this folder holds the run of {before}, not of {plan}",
-            hint="use another folder (`nova -C DIR run`), or `--fresh` to put the old run aside",
+            hint="use another folder (`nova -C DIR run`), or `--fresh` to move the old run aside",
         )
 
 
@@ -118,5 +118,5 @@ def limits_of(config: Config, cascade: Cascade) -> Limits:
 def require_disk(store: Store, done: bool) -> None:
     """Raise `EnvironmentProblem` unless the state is on disk."""
     if not done:
-        hint = "free some space, or see that the folder is writable"
-        raise EnvironmentProblem(f"the state cannot be written: {store.disk_error}", hint=hint)
+        hint = "free some space, or make the folder writable"
+        raise EnvironmentProblem(f"cannot write the state: {store.disk_error}", hint=hint)

@@ -21,7 +21,7 @@ _PAUSE = 0.002
 _CODE = "import sys; sys.path.append(sys.argv[1]); from nova_core.holder.holder import main; main()"
 _ROOT = str(Path(__file__).resolve().parents[2])
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_FOLDER_HINT = "it must be a folder of yours, no link"
+_FOLDER_HINT = "use a folder that you own, not a link"
 _leaving: set[int] = set()
 
 
@@ -171,7 +171,7 @@ class HolderLink:
         pid = self.read().pid or self.pid
         return EnvironmentProblem(
             f"the process that holds running tasks (pid {pid}) does not answer",
-            hint=f"it may be stopped: `kill -CONT {pid}` resumes it; `kill -KILL {pid}` ends it and its tasks",
+            hint=f"resume it with `kill -CONT {pid}`, or end it and its tasks with `kill -KILL {pid}`",
         )
 
     def last_words(self) -> str:
@@ -198,7 +198,7 @@ class AttemptFolder:
         try:
             self._fd = os.open(self.path, FOLDER_FLAGS)
         except OSError as error:
-            raise EnvironmentProblem(f"{self.path}: cannot be used: {error.strerror}", hint=_FOLDER_HINT) from None
+            raise EnvironmentProblem(f"cannot use {self.path}: {error.strerror}", hint=_FOLDER_HINT) from None
         self._run_id = run_id
         # sun_path holds 108 bytes (unix(7)), but a project's path may be longer.
         self._base = f"/proc/self/fd/{self._fd}" if os.path.isdir("/proc/self/fd") else str(self.path)
@@ -227,7 +227,7 @@ class AttemptFolder:
             link.pid = self._spawn(link, own=own)
         except OSError as error:
             link.unlink()
-            raise EnvironmentProblem(f"{self.path}: cannot start a holder: {error.strerror or error}") from None
+            raise EnvironmentProblem(f"cannot start a holder for {self.path}: {error.strerror or error}") from None
         return link
 
     def _spawn(self, link: HolderLink, *, own: bool) -> int:

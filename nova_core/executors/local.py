@@ -132,7 +132,7 @@ class LocalExecutor:
             raise ValueError(f"job key {key!r} is not plain ASCII of 1 to 128 characters")
         self._link_of[key] = None
         if key in self._cancelled:
-            self._refuse(key, EndReason.CANCELLED, "cancelled before it began")
+            self._refuse(key, EndReason.CANCELLED, "cancelled before it started")
         else:
             self._send_job(job)
 

@@ -88,13 +88,13 @@ def _is_skipped(state: TaskState) -> bool:
 
 def _why_skipped(state: TaskState) -> str:
     if state.skipped:
-        return state.settled or "skipped by hand"
+        return state.settled or "skipped"
     if state.blocked_by:
         return f"blocked by {', '.join(state.blocked_by)}"
     if state.missing:
-        return f"cannot start without {', '.join(state.missing)}"
+        return f"blocked: missing {', '.join(state.missing)}"
     if state.awaits_approval:
-        return "waiting for approval"
+        return "needs approval"
     return "still running" if state.status is TaskStatus.IN_PROGRESS else "not started"
 
 

@@ -11,7 +11,7 @@ from nova_core.errors import UsageError
 from nova_core.model import Task
 from nova_core.parser.cascade import Cascade
 from nova_core.state.schema import TaskStatus
-from nova_core.text import clean
+from nova_core.text import clean, number_of
 
 WIDTH = 80
 _MARKS = {
@@ -79,7 +79,7 @@ def render_ascii(cascade: Cascade, statuses: Statuses) -> str:
     column = min(24, max(map(len, cascade.tasks), default=0))
     lines = [_cut(_one_line(cascade.name), WIDTH)]
     for depth, layer in enumerate(layers):
-        lines += ["", f"layer {depth} ({len(layer)} task{'s' if len(layer) > 1 else ''})"]
+        lines += ["", f"layer {depth} ({number_of(len(layer), 'task')})"]
         lines += [_ascii_line(task, statuses, column) for task in layer]
     return "\n".join(lines)
 

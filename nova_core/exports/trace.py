@@ -23,8 +23,8 @@ MOMENTS = {
     EventKind.RUN_RESUMED: "resumed",
     EventKind.MILESTONE: "milestone",
     EventKind.BUDGET_REACHED: "budget reached",
-    EventKind.PROVIDER_PAUSED: "provider paused",
-    EventKind.PROVIDER_RESUMED: "provider resumed",
+    EventKind.PROVIDER_PAUSED: "rate limited",
+    EventKind.PROVIDER_RESUMED: "no longer rate limited",
 }
 _PID = 1  # a viewer groups lanes by process; all lanes of a run are one process
 _RUN_LANE = 0

@@ -48,8 +48,8 @@ class RunLock:
             self._file.close()
             raise RunLockedError(
                 f"another nova engine runs this project: pid {holder.pid} on {holder.host or 'this machine'}, "
-                f"since {holder.since or 'a moment ago'} ({holder.command or 'nova run'})",
-                hint="`nova attach --control` looks at it and may act, `nova cancel --all` ends its tasks",
+                f"since {holder.since or 'just now'} ({holder.command or 'nova run'})",
+                hint="open it with `nova attach --control`, or stop its tasks with `nova cancel --all`",
             )
         info = EngineInfo(os.getpid(), os.uname().nodename, iso(time.time()), " ".join(sys.argv)[:200])
         os.ftruncate(fd, 0)

@@ -71,13 +71,13 @@ class LogIndex:
             return
         except OSError as error:
             self.problem = (
-                "it is not a plain file" if self.path.is_symlink() else (error.strerror or "it is unreadable")
+                "it is not a regular file" if self.path.is_symlink() else (error.strerror or "it is unreadable")
             )
             return
         self._identity = (status.st_dev, status.st_ino)
         if not stat.S_ISREG(status.st_mode):
             self._close_file()
-            self.problem = "it is not a plain file"
+            self.problem = "it is not a regular file"
             return
         self._set_size(status.st_size)
 

@@ -78,7 +78,7 @@ class LogTail:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()
-            raise OSError(errno.ENOTSUP, "not a plain file")
+            raise OSError(errno.ENOTSUP, "not a regular file")
         file = status.st_dev, status.st_ino
         if self._file is None:
             self._first_size = status.st_size

@@ -81,7 +81,7 @@ def _judge(path: str, top: str, since: float) -> str | None:
     try:
         status = os.stat(real)
     except OSError as error:
-        return f"cannot be looked at: {error.strerror}" if os.path.lexists(real) else "does not exist"
+        return f"cannot be read: {error.strerror}" if os.path.lexists(real) else "does not exist"
     if stat.S_ISDIR(status.st_mode):
         return _judge_directory(real, since)
     return _judge_file(status, since)
@@ -93,7 +93,7 @@ def _judge_directory(path: str, since: float) -> str | None:
         worse = _judge_file(status, since)
         if worse is None:
             return None
-        complaint = f"is a directory in which no file is good: the last {worse}"
+        complaint = f"is a directory without a valid file: the last one {worse}"
     return complaint
 
 
@@ -117,7 +117,7 @@ def _files_below(path: str) -> Iterator[os.stat_result]:
 
 def _judge_file(status: os.stat_result, since: float) -> str | None:
     if not stat.S_ISREG(status.st_mode):
-        return "is not a plain file"
+        return "is not a regular file"
     if not status.st_size:
         return "is empty"
     slack = _TICK if status.st_mtime_ns % 1_000_000_000 else _COARSE

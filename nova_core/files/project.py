@@ -78,9 +78,9 @@ def make_dir(path: Path, mode: int = 0o700) -> None:
         found = path.lstat().st_mode
         if not stat.S_ISDIR(found):
             kind = "a symbolic link" if stat.S_ISLNK(found) else "a file"
-            raise EnvironmentProblem(f"{path}: is {kind}, not a folder", hint="move it away; Nova makes one") from None
+            raise EnvironmentProblem(f"{path}: is {kind}, not a folder", hint="move it away") from None
         if not os.access(path, os.W_OK | os.X_OK):
-            raise EnvironmentProblem(f"{path}: cannot be written", hint="check who owns it and its mode") from None
+            raise EnvironmentProblem(f"cannot write {path}", hint="check its owner and permissions") from None
 
 
 def log_name(task_id: str) -> str:

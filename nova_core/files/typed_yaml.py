@@ -95,7 +95,7 @@ def read_names(value: object) -> tuple[str, ...]:
 def read_arguments(value: object) -> tuple[str, ...]:
     """A list of any texts."""
     if not isinstance(value, list):
-        raise ValueError("must be a list of texts, such as [--effort, high]")
+        raise ValueError("must be a list of strings, such as [--effort, high]")
     return tuple(map(read_argument, value))
 
 
@@ -140,7 +140,7 @@ class Reader:
     def fail(self, keys: Keys, message: str, hint: str = "") -> None:
         """Record a mistake in the value at `keys`; the message names it as in `limits.cpu: ...`."""
         name = _dotted(keys)
-        hint = hint or f"{self._guide} tells what can be written here"
+        hint = hint or f"see {self._guide}"
         self.problems.append(self.document.problem(keys, f"{name}: {message}" if name else message, hint))
 
     def value(self, keys: Keys, value: object, read: Read) -> Any:
@@ -235,7 +235,7 @@ def one_of(kind: str, known: Collection[str]) -> Field:
     def read(reader: Reader, keys: Keys, data: object) -> Any:
         name = reader.value(keys, data, read_text)
         if name is not None and name not in known:
-            reader.fail(keys, f"there is no {kind} {kind_of(name)}", did_you_mean(name, known))
+            reader.fail(keys, f"unknown {kind} {kind_of(name)}", did_you_mean(name, known))
             return None
         return name
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 20
 MAX_NODES = 20_000
 MAX_LINES = 50_000
-_FILE_HINT = "it must be a plain file that you may read"
+_FILE_HINT = "name a regular file that you may read"
 _NULLS = ("", "~", "null", "Null", "NULL")
 
 
@@ -67,7 +67,7 @@ def read_text(path: str | Path, *, max_bytes: int = 1_000_000) -> str:
     except OSError as error:
         raise _input_error(path, 0, f"cannot be read: {os.strerror(error.errno or errno.EIO)}", _FILE_HINT) from None
     if len(raw) > max_bytes:
-        raise _input_error(path, 0, f"larger than {max_bytes:,} bytes", "is this the right file?")
+        raise _input_error(path, 0, f"larger than {max_bytes:,} bytes", "check that this is the right file")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -92,7 +92,8 @@ def parse_yaml(text: str, path: str, *, first_line: int = 1) -> Document:
     import yaml
 
     if text.count("\n") > MAX_LINES:
-        raise _input_error(path, first_line + MAX_LINES, f"more than {MAX_LINES:,} lines", "is this the right file?")
+        text = f"more than {MAX_LINES:,} lines"
+        raise _input_error(path, first_line + MAX_LINES, text, "check that this is the right file")
     builder = _Builder(path, first_line)
     line = first_line
     try:
@@ -160,7 +161,7 @@ class _Builder:
         if not (value := getattr(event, "value", "")).isascii() and any("\ud800" <= c <= "\udfff" for c in value):
             raise self._refuse(event, "half of a surrogate pair is no character", "write \\U and eight digits")
         if self._nodes > MAX_NODES:
-            raise self._refuse(event, f"more than {MAX_NODES:,} values", "is this the right file?")
+            raise self._refuse(event, f"more than {MAX_NODES:,} values", "check that this is the right file")
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         if self._open and isinstance(self._open[-1][1], dict) and self._key is None:
@@ -176,7 +177,7 @@ class _Builder:
         if event.value in mapping:
             first = self.lines[(*keys, event.value)]
             name = clean(head_and_tail(event.value, 60))
-            raise self._refuse(event, f"`{name}` is given twice, first on line {first}", "remove one of them")
+            raise self._refuse(event, f"`{name}` is used twice, first on line {first}", "remove one of them")
         self._key = event.value
         self.lines[(*keys, event.value)] = self.line_of(event)
 
@@ -185,7 +186,7 @@ class _Builder:
             message, hint = "a key must be text", "quote text that begins with `{` or `[`"
             raise YamlSyntaxError([Problem(self._path, self.line_of(event), message, hint)])
         if len(self._open) >= MAX_DEPTH:
-            raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels", "no setting is")
+            raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels", "write it with fewer levels")
         self._open.append((self._place(event, value), value))
 
     def _place(self, event: yaml.NodeEvent, value: Any) -> Keys:

@@ -276,7 +276,7 @@ class Holder:
         try:
             self.journal.sync()
         except OSError as error:
-            print(f"the end of {job.key} may not be on disk: {error}", file=sys.stderr)
+            print(f"the exit code of {job.key} may not be on disk: {error}", file=sys.stderr)
         self.channel.send(line)
         if not self.jobs:
             self.setup.go_home()

@@ -67,7 +67,7 @@ def open_stdin(path: str) -> int:
         raise SpawnError(f"cannot read {path}: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise SpawnError(f"cannot read {path}: it is not a plain file")
+        raise SpawnError(f"cannot read {path}: it is not a regular file")
     os.set_blocking(fd, True)
     return fd
 

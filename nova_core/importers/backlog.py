@@ -39,8 +39,8 @@ def read(path: str, _text: str, _options: PlanOptions) -> Draft:
     """The tasks of `tasks/`, and those of `completed/`, which are done. Notes name archive and drafts."""
     home = _home(path)
     if home is None:
-        hint = "it holds `config.yml` and the folder `tasks`"
-        raise InputError([Problem(shown_path(path), 0, "this is no folder of Backlog.md", hint)])
+        hint = "choose one with `config.yml` and the folder `tasks`"
+        raise InputError([Problem(shown_path(path), 0, "this is not a folder of Backlog.md", hint)])
     draft = Draft(os.path.basename(os.path.abspath(os.path.dirname(home))), path, "backlog")
     return _Reader(draft, home).read()
 
@@ -114,7 +114,7 @@ class _Reader:
         written = _FILE.match(os.path.basename(file))
         task_id = found.text("id") or (written["id"] if written else "")
         if not found.found or not task_id:
-            self._draft.note(NoteKind.DROPPED, 0, "this file was passed over: it has no id of a task", file)
+            self._draft.note(NoteKind.DROPPED, 0, "this file was skipped: it has no task id", file)
             return
         title = one_line(found.text("title"))
         if (other := self._by_id.get(task_id.casefold())) is not None and done and other.title == title:
@@ -125,7 +125,7 @@ class _Reader:
             return
         key = self._keys.free(task_id)
         if key != task_id:
-            text = f"there are several tasks {task_id}: who depends on it means the first"
+            text = f"there are several tasks {task_id}: a dependency on it means the first"
             self._draft.note(NoteKind.GUESSED, found.line_of("id"), text, file)
         item = Item(key, title or key, found.line_of("id"), file, branch=self._draft.name)
         self._draft.notes += found.notes_on(*_FIELDS)
@@ -162,7 +162,7 @@ class _Reader:
         for folder, why in _SKIPPED.items():
             files = self._files(os.path.join("archive", "tasks") if folder == "archive" else folder)
             if files:
-                text = f"{len(files)} {'file' if len(files) == 1 else 'files'} in `{folder}` passed over"
+                text = f"{len(files)} {'file' if len(files) == 1 else 'files'} in `{folder}` skipped"
                 self._draft.note(NoteKind.DROPPED, 0, text)
             for file in files:
                 written = _FILE.match(os.path.basename(file))
@@ -183,9 +183,7 @@ class _Reader:
             item.parent = parent.key
         elif word:
             line = found.line_of("parent_task_id")
-            self._draft.note(
-                NoteKind.DROPPED, line, f"{item.key} is not taken as a part: there is no {quoted(word)}", item.file
-            )
+            self._draft.note(NoteKind.DROPPED, line, f"{item.key} is not a part: there is no {quoted(word)}", item.file)
 
     def _need(self, item: Item, word: str, line: int, skipped: dict[Number, str]) -> None:
         needed = self._found(word)
@@ -195,9 +193,9 @@ class _Reader:
         elif needed is not None:
             item.needs.append(needed.key)
             if needed.key.casefold() != word.casefold():
-                self._draft.note(NoteKind.RESOLVED, line, f"{quoted(word)} was taken for {needed.key}", item.file)
+                self._draft.note(NoteKind.RESOLVED, line, f"{quoted(word)} was read as {needed.key}", item.file)
         elif number is not None and number in skipped:
-            text = f"{item.key} does not wait for {quoted(word)}, which {skipped[number]}"
+            text = f"{item.key} does not depend on {quoted(word)}, which {skipped[number]}"
             self._draft.note(NoteKind.RESOLVED, line, text, item.file)
         else:
             miss(self._draft, item, word)

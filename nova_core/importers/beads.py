@@ -33,7 +33,7 @@ _ON_FAILURE = "conditional-blocks"
 _CONTAINERS = frozenset(("epic", "convoy", "molecule", "milestone"))
 _NO_WORK = frozenset(("message", "event", "agent", "role", "rig", "slot"))
 _MOST_MINUTES = 5_256_000  # ten years
-_EMPTY_HINT = "newer versions of Beads keep the issues in a database: export them first"
+_EMPTY_HINT = "export the issues first: newer versions of Beads keep them in a database"
 
 Link = tuple[str, str, str, int]  # the waiting issue, the needed issue, kind, line
 
@@ -79,12 +79,12 @@ def _objects(text: str, path: str) -> list[tuple[int, dict[str, Any]]]:
         try:
             data = decode(line, path, number)
         except InputError as error:
-            findings.error(number, error.problems[0].message, "each line holds one object in braces")
+            findings.error(number, error.problems[0].message, "write one object in braces per line")
             continue
         if isinstance(data, dict):
             found.append((number, data))
         else:
-            findings.error(number, "this line holds no issue", "each line holds one object in braces")
+            findings.error(number, "this line has no issue", "write one object in braces per line")
     findings.raise_errors()
     return found
 
@@ -151,11 +151,11 @@ class _Reader:
         idle = "pinned" if word == "pinned" else f"a {kind}" if kind in _NO_WORK else ""
         if idle and state_of(word) is ItemState.OPEN:
             item.state, item.word = ItemState.DROPPED, word
-            self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} is {idle}, which is no work to be done")
+            self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} is {idle}, which is not work")
             return
         set_state(self._draft, item, word)
         if kind == "gate" and item.state is ItemState.OPEN:
-            text = f"{item.key} is a gate of Beads, which opens outside of the plan: whoever waits for it cannot start"
+            text = f"{item.key} is a gate of Beads, which opens outside the plan: tasks that depend on it cannot start"
             self._draft.note(NoteKind.UNRESOLVED, item.line, text)
             item.missing.append(item.title)
 
@@ -164,14 +164,14 @@ class _Reader:
         waiting, needed = text_of(link.get("issue_id")) or own, text_of(link.get("depends_on_id"))
         kind = text_of(link.get("type")).casefold()
         if not needed and waiting != own and own:
-            text = f"{own} was taken to depend on {waiting}: the link names that as the one that waits, and no other"
+            text = f"{own} was read as depending on {waiting}: the link names no other issue"
             self._draft.note(NoteKind.GUESSED, line, text)
             waiting, needed = own, waiting
         if not needed or not waiting:
             self._draft.note(NoteKind.DROPPED, line, f"a link of {waiting or 'no issue'} names no other issue")
             return None
         if "any-children" in text_of(link.get("metadata")):
-            self._draft.note(NoteKind.GUESSED, line, f"{waiting} waits for all parts of {needed}, not for any one")
+            self._draft.note(NoteKind.GUESSED, line, f"{waiting} depends on all parts of {needed}, not on any one")
         return waiting, needed, kind, line
 
     def _apply(self, links: list[Link]) -> None:
@@ -181,7 +181,7 @@ class _Reader:
             item = self._items.get(waiting)
             if item is None:
                 if waiting not in self._tombstones:
-                    self._draft.note(NoteKind.DROPPED, line, f"a link of {waiting}, which is no issue here")
+                    self._draft.note(NoteKind.DROPPED, line, f"a link of {waiting}, which is not an issue here")
             elif kind in (_PARENT, _ALSO_PARENT):
                 taken += kind != _PARENT
                 self._set_parent(item, needed)
@@ -192,10 +192,10 @@ class _Reader:
             else:
                 unused[kind] += 1
         if taken:
-            text = f"links of the kind {quoted(_ALSO_PARENT)} were taken for {quoted(_PARENT)}: {taken}"
+            text = f"links of the kind {quoted(_ALSO_PARENT)} were read as {quoted(_PARENT)}: {taken}"
             self._draft.note(NoteKind.GUESSED, 0, text)
         for kind, count in unused.items():
-            self._draft.note(NoteKind.DROPPED, 0, f"links of the kind {quoted(kind)} make nobody wait: {count}")
+            self._draft.note(NoteKind.DROPPED, 0, f"links of the kind {quoted(kind)} are no dependencies: {count}")
 
     def _need(self, item: Item, needed: str) -> None:
         if needed == item.key:
@@ -203,14 +203,14 @@ class _Reader:
         elif needed in self._items:
             item.needs.append(needed)
         elif needed in self._tombstones:
-            text = f"{item.key} does not wait for {needed}, which was deleted"
+            text = f"{item.key} does not depend on {needed}, which was deleted"
             self._draft.note(NoteKind.RESOLVED, item.line, text)
         else:
             miss(self._draft, item, needed)
 
     def _drop_fallback(self, item: Item, needed: str) -> None:
         if item.state is ItemState.OPEN:
-            text = f"{item.key} is to be done only if {needed} fails, which no plan of Nova can say: it is not done"
+            text = f"{item.key} should run only if {needed} fails, which a plan of Nova cannot express: it will not run"
             self._draft.note(NoteKind.DROPPED, item.line, text)
             item.state, item.word = ItemState.DROPPED, _ON_FAILURE
 
@@ -218,12 +218,12 @@ class _Reader:
         if parent in self._tombstones or parent == item.key:
             return
         if item.parent and item.parent != parent:
-            text = f"{item.key} is a part of {item.parent}, and not of {parent} too"
+            text = f"{item.key} is a part of {item.parent}, not also of {parent}"
             self._draft.note(NoteKind.DROPPED, item.line, text)
         elif parent in self._items:
             item.parent = parent
         else:
-            text = f"{item.key} is not taken as a part: there is no {parent}"
+            text = f"{item.key} is not a part: there is no {parent}"
             self._draft.note(NoteKind.DROPPED, item.line, text)
 
     def _finish(self) -> None:
@@ -232,7 +232,7 @@ class _Reader:
             dotted = item.key.rpartition(".")[0]
             if not item.parent and dotted in self._items and item.key != dotted:
                 item.parent = dotted
-                text = f"{item.key} was taken as a part of {dotted}: its id says so, though no link does"
+                text = f"{item.key} was read as a part of {dotted} because of its id; there is no link"
                 self._draft.note(NoteKind.GUESSED, item.line, text)
         self._set_branches()
         parents = {item.parent for item in self._draft.items if item.parent}
@@ -243,7 +243,7 @@ class _Reader:
             if item.state is not ItemState.OPEN:
                 continue
             if item.key in parents and not item.container:
-                text = f"{item.key} has parts, and is done when they are; what it says itself is told to each of them"
+                text = f"{item.key} has parts, and is done when they are; each part gets its text"
                 self._draft.note(NoteKind.GUESSED, item.line, text)
             elif item.container and item.key not in parents:
                 self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} is an epic without parts: nothing to do")

@@ -16,7 +16,7 @@ from nova_core.parser.references import MAX_EDGES
 # The most edges between the tasks that wait for a container or set and its contents. Above it, a gate connects them:
 # a thousand tasks that wait for a thousand are then two thousand edges, not a million.
 MOST_EDGES = 64
-_MISSING_HINT = "correct it, or take it out: until it is there the task cannot start"
+_MISSING_HINT = "correct or remove it: the task cannot start without it"
 
 
 def build(draft: Draft) -> Cascade:
@@ -142,7 +142,7 @@ class _Edges:
                 return
             if self._tree.is_inside(need, item.key) or self._tree.is_inside(item.key, need):
                 if need != item.parent:
-                    text = f"{item.key} does not wait for {need}: one is a part of the other"
+                    text = f"{item.key} does not depend on {need}: one is a part of the other"
                     self._draft.note(NoteKind.DROPPED, item.line, text, item.file)
                 continue
             yield from self._end(need)

@@ -118,8 +118,8 @@ def _close(key: str, path: list[str], lowest: dict[str, int], found: dict[str, s
 
 def _tell(draft: Draft, task: Task, need: str) -> None:
     if task.settled:
-        text = f"{task.id} is settled: it does not wait for {need}, which would go in a circle"
+        text = f"{task.id} is settled: it does not depend on {need}, which would be a cycle"
         draft.note(NoteKind.RESOLVED, task.line, text, task.file)
     else:
-        text = f"{task.id} does not wait for {need}, a part of what it waits for: that would go in a circle"
+        text = f"{task.id} does not depend on {need}, a part of its dependency: that would be a cycle"
         draft.note(NoteKind.GUESSED, task.line, text, task.file)

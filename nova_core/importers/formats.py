@@ -130,8 +130,8 @@ def find_format(path: str, text: str) -> Format | None:
     if Path(path).name.lower() == _CHECKLIST and _BOX.search(text):
         return _named("spec-kit")
     if folder:
-        hint = "a folder of tasks holds Markdown files with a front matter; or name the file of the plan"
-        raise InputError([Problem(shown_path(path), 0, "this folder holds no plan", hint)])
+        hint = "name the file of the plan; a folder of tasks has Markdown files with a front matter"
+        raise InputError([Problem(shown_path(path), 0, "this folder has no plan", hint)])
     return None
 
 
@@ -181,7 +181,5 @@ def _named(name: str) -> Format | None:
     names = [TABLE, *(known.name for known in FORMATS)]
     if name not in names:
         near = get_close_matches(name, names, 1)
-        raise UsageError(
-            f"there is no format {name!r}", hint=f"did you mean {near[0]!r}?" if near else ", ".join(names)
-        )
+        raise UsageError(f"unknown format {name!r}", hint=f"did you mean {near[0]!r}?" if near else ", ".join(names))
     return next((known for known in FORMATS if known.name == name), None)

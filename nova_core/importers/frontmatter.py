@@ -95,7 +95,7 @@ def read_front_matter(text: str, path: str) -> FrontMatter:
         reader.lines.clear()
         fields = reader.block(inside, 2, ())
     if not isinstance(fields, dict):
-        raise reader.refusal(2, "the front matter holds no fields")
+        raise reader.refusal(2, "the front matter has no fields")
     body = "\n".join(lines[end + 1 :])
     return FrontMatter(fields, body, end + 2, True, reader.lines, reader.remarks, reader.notes)
 
@@ -193,7 +193,7 @@ class _Reader:
         lines = [_spaced(line) for line in lines]
         starts = _starts(lines)
         if not starts:
-            raise self.refusal(blamed, "this cannot be read as a part of the front matter")
+            raise self.refusal(blamed, "this is not valid front matter")
         self.lines.setdefault(keys, first + starts[0])
         parts = [(lines[at:end], first + at) for at, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
         if _is_item(lines[starts[0]]):
@@ -206,7 +206,7 @@ class _Reader:
         text = part[0].strip()
         if _is_item(part[0]) or not _KEY.match(text):
             return False
-        said = f"{quoted(text)} stands in the list `{'.'.join(map(str, keys))}` and is no item of it"
+        said = f"{quoted(text)} is in the list `{'.'.join(map(str, keys))}` but is not an item"
         self.notes.append(Note(NoteKind.DROPPED, self._path, line, said))
         return True
 
@@ -215,10 +215,10 @@ class _Reader:
         for part, line in parts:
             match = _KEY.match(part[0].strip())
             if match is None:
-                raise self.refusal(line, f"{quoted(part[0].strip())} is no field of the front matter")
+                raise self.refusal(line, f"{quoted(part[0].strip())} is not a field of the front matter")
             name, rest = match["name"], match["rest"] or ""
             if name in fields:
-                raise self.refusal(line, f"`{name}` is given twice")
+                raise self.refusal(line, f"`{name}` is used twice")
             self.lines[(*keys, name)] = line
             fields[name] = self._field(part, line, (*keys, name), "" if rest.startswith("#") else rest.strip())
         return fields
@@ -237,7 +237,7 @@ class _Reader:
         """The item of a list. Its dash becomes a space, so that its content can be read like a block."""
         self.lines[keys] = first
         if not _is_item(lines[0]):
-            raise self.refusal(first, f"{quoted(lines[0].strip())} is no item of the list above it")
+            raise self.refusal(first, f"{quoted(lines[0].strip())} is not an item of the list above it")
         inside = [lines[0].replace("-", " ", 1), *lines[1:]]
         try:
             return self._taken(parse_yaml("\n".join(inside), self._path, first_line=first), keys)

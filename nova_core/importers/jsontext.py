@@ -57,9 +57,9 @@ def decode(text: str, path: str, line: int = 0) -> Any:
             line = raw.count(b"\n", 0, int(at[1])) + 1 if at else raw.count(b"\n") + 1
         raise _refusal(path, line, f"not valid JSON: {_BYTE.sub('', str(error))}") from None
     except RecursionError:
-        raise _refusal(path, line, "not valid JSON for a plan: it is nested too deep") from None
+        raise _refusal(path, line, "not valid JSON for a plan: it is nested too deeply") from None
     except UnicodeEncodeError:
-        raise _refusal(path, line, "half of a surrogate pair is no character") from None
+        raise _refusal(path, line, "half of a surrogate pair is not a character") from None
 
 
 def _objects(data: Any) -> list[dict[str, Any]]:

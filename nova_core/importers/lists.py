@@ -80,7 +80,7 @@ class Keys:
             self._counts[written] = self._counts.get(written, 1) + 1
             key = f"{written}-{self._counts[written]}"
         if key != written:
-            self._draft.note(NoteKind.GUESSED, line, f"{written} is there twice: the second one is called {key}")
+            self._draft.note(NoteKind.GUESSED, line, f"{written} is used twice: the second one is called {key}")
         self._used.add(key)
         return key
 
@@ -104,7 +104,7 @@ class Keys:
         if self._made:
             line, first = self._made
             tasks = "1 task has" if self._number == 1 else f"{self._number:,} tasks have"
-            text = f"{tasks} no id; called after the words, as {first}"
+            text = f"{tasks} no id; named after its text, as {first}"
             self._draft.note(NoteKind.GUESSED, line, text)
 
 
@@ -143,7 +143,7 @@ def todo_of(draft: Draft, found: Checklist, box: Box, head: Head, key: str) -> T
         asked, prose = inline(box.text, box.line)
         todo.asked += asked
         for piece in prose:
-            draft.note(NoteKind.DROPPED, box.line, f"{quoted(piece)} names no task: not taken for a dependency")
+            draft.note(NoteKind.DROPPED, box.line, f"{quoted(piece)} names no task: not read as a dependency")
     return todo
 
 
@@ -190,11 +190,11 @@ def set_state(draft: Draft, todo: Todo) -> None:
         item.state, item.word = ItemState.DONE, mark
     elif todo.head.struck:
         item.state, item.word = ItemState.DROPPED, "struck through"
-        draft.note(NoteKind.DROPPED, item.line, f"{item.key} is struck through: it is not done")
+        draft.note(NoteKind.DROPPED, item.line, f"{item.key} is struck out: it will not run")
     elif mark in _IN_PROGRESS:
-        draft.note(NoteKind.RESOLVED, item.line, f"{item.key} was begun, says [{mark}]: it is to be done")
+        draft.note(NoteKind.RESOLVED, item.line, f"{item.key} was started, says [{mark}]: it will run")
     elif mark:
-        draft.note(NoteKind.GUESSED, item.line, f"{item.key} has the mark [{mark}]: taken as to be done")
+        draft.note(NoteKind.GUESSED, item.line, f"{item.key} has the mark [{mark}]: it will run")
     elif todo.status:
         _set_status(draft, item, todo.status)
 
@@ -203,7 +203,7 @@ def _set_status(draft: Draft, item: Item, status: str) -> None:
     word = status[:60]
     if _DROPPED_WORDS.match(status):
         item.state, item.word = ItemState.DROPPED, word
-        draft.note(NoteKind.DROPPED, item.line, f"{item.key} is not done: its status is {quoted(word)}")
+        draft.note(NoteKind.DROPPED, item.line, f"{item.key} will not run: its status is {quoted(word)}")
     elif _DONE_WORDS.match(status):
         item.state, item.word = ItemState.DONE, word
 
@@ -212,7 +212,7 @@ def drop_optional(draft: Draft, todo: Todo, options: PlanOptions) -> None:
     """Drop a task with a star unless the options include optional tasks."""
     if todo.item.state is ItemState.OPEN and not options.optional:
         todo.item.state, todo.item.word = ItemState.DROPPED, "optional"
-        draft.note(NoteKind.DROPPED, todo.item.line, f"{todo.key} is optional: it is left out")
+        draft.note(NoteKind.DROPPED, todo.item.line, f"{todo.key} is optional: it was left out")
 
 
 def resolve(draft: Draft, todos: Sequence[Todo], names: Names) -> None:

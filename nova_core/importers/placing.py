@@ -67,7 +67,7 @@ class Placing:
         known = [name for name in wave.after if name in ends]
         for name in wave.after:
             if name not in ends:
-                text = f"wave {quoted(wave.name)} waits for wave {quoted(name)}, and there is none above it"
+                text = f"wave {quoted(wave.name)} depends on wave {quoted(name)}, which is not above it"
                 self._draft.note(NoteKind.UNRESOLVED, wave.line, text)
                 wave.tasks = list(wave.tasks)
                 for key in self._members(wave, quiet=True):
@@ -156,5 +156,5 @@ class Placing:
             others.append(todo)
             levels.append(highest)
             since = []
-            text = f"{todo.key} is in no wave: it comes after all above it, and before what is below it in later waves"
+            text = f"{todo.key} is in no wave: it comes after all tasks above, and before those below in later waves"
             self._draft.note(NoteKind.GUESSED, todo.item.line, text)

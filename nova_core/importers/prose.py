@@ -104,10 +104,10 @@ def set_state(draft: Draft, item: Item, word: str) -> None:
     item.word, item.state = word, state_of(word)
     bare = _bare(word)
     if bare in _POSTPONED:
-        text = f"{item.key} is {bare}: it is not done, and nobody waits for it"
+        text = f"{item.key} is {bare}: it will not run, and nothing waits for it"
         draft.note(NoteKind.GUESSED, item.line, text, item.file)
     elif item.state is ItemState.OPEN and bare not in _OPEN:
-        draft.note(NoteKind.GUESSED, item.line, f"{item.key} is {quoted(word)}: it was taken as open", item.file)
+        draft.note(NoteKind.GUESSED, item.line, f"{item.key} is {quoted(word)}: it will run", item.file)
 
 
 @lru_cache(1024)  # a plan has few state words and many tasks

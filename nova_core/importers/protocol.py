@@ -159,13 +159,13 @@ class _Reader:
         shown = shown_path(file)
         found = None if _skipped(file) else read_front_matter(read_source(file), file)
         if found is None or not _is_task(found):
-            why = "its name says so" if found is None else "it has no front matter of one"
-            self._draft.note(NoteKind.DROPPED, 0, f"is no task: {why}", shown)
+            why = "its name says so" if found is None else "it has no front matter of a task"
+            self._draft.note(NoteKind.DROPPED, 0, f"is not a task: {why}", shown)
             return
         if (companion := _COMPANION.match(os.path.basename(file))) and os.path.isfile(
             os.path.join(os.path.dirname(file), f"{companion['task']}.md")
         ):
-            self._draft.note(NoteKind.DROPPED, 0, f"is no task: it is about {companion['task']}.md", shown)
+            self._draft.note(NoteKind.DROPPED, 0, f"is not a task: it is about {companion['task']}.md", shown)
             return
         if not is_safe_id(key):
             self._fail(shown, 0, f"{quoted(key)} cannot be the id of a task", _NAME_HINT)
@@ -176,7 +176,7 @@ class _Reader:
         own = found.text("task_id", "id")
         if own and own != key:
             line = found.line_of("task_id" if found.text("task_id") else "id")
-            self._note(NoteKind.GUESSED, item, line, f"calls itself {own}; its id is that of its file, {key}")
+            self._note(NoteKind.GUESSED, item, line, f"has the id {own}; its id here is that of its file, {key}")
         if word := found.text("status"):
             set_state(self._draft, item, word)
         item.details = found.body.strip()
@@ -205,7 +205,7 @@ class _Reader:
         """A criterion of prose: text in backticks may be code, and runs only if it can be a command."""
         if criterion.command is None or _is_command(criterion.command):
             return criterion
-        text = f"{quoted(criterion.command)} is no program here: the agent is told, nothing is run to check it"
+        text = f"{quoted(criterion.command)} is not a program here: it is in the prompt, but will not be checked"
         self._note(NoteKind.GUESSED, item, criterion.line, text)
         return msgspec.structs.replace(criterion, command=None)
 
@@ -217,10 +217,10 @@ class _Reader:
             item.needs.append(key)
         elif len(named := self._named(key, item)) == 1:
             item.needs += named
-            self._note(NoteKind.GUESSED, item, line, f"{quoted(word)} was taken for {named[0]}")
+            self._note(NoteKind.GUESSED, item, line, f"{quoted(word)} was read as {named[0]}")
         elif item.state is ItemState.OPEN:
             item.missing.append(word)
-            text = f"{item.key} depends on {quoted(word)}, which is no task of this folder"
+            text = f"{item.key} depends on {quoted(word)}, which is not a task of this folder"
             self._note(NoteKind.UNRESOLVED, item, line, text)
 
     def _named(self, word: str, item: Item) -> list[str]:
@@ -239,7 +239,7 @@ class _Reader:
                 self._fail(
                     item.file,
                     found.line_of("outputs", at),
-                    f"the output {quoted(path)} is outside of the project",
+                    f"the output {quoted(path)} is outside the project",
                     hint,
                 )
         return tuple(outputs)
@@ -259,9 +259,9 @@ class _Reader:
         guess = self._paths.guess(item.key, path)
         near = self._paths.like(item.key, path)
         why = (
-            "is outside of the project"
+            "is outside the project"
             if not guess
-            else "is not there, and no task writes it" + (f" ({near})" if near else "")
+            else "does not exist, and no task writes it" + (f" ({near})" if near else "")
         )
         kind = NoteKind.UNRESOLVED if guess else NoteKind.DROPPED
         self._note(kind, item, line, f"{item.key} reads {shown_path(path)}, which {why}")

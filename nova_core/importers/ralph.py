@@ -47,8 +47,8 @@ def read(path: str, text: str, _options: PlanOptions) -> Draft:
     data = source.data
     stories = _stories(data)
     if not stories:
-        hint = "it holds a list `userStories`"
-        raise InputError([Problem(shown_path(path), 0, "this is no prd.json of Ralph, or it has no stories", hint)])
+        hint = "choose one with a list `userStories`"
+        raise InputError([Problem(shown_path(path), 0, "this is not a prd.json of Ralph, or it has no stories", hint)])
     draft = Draft(_name(data), path, "ralph")
     keys = Keys()
     ranked = any(text_of(story.get("priority")) for story in stories)
@@ -105,7 +105,7 @@ def _link(draft: Draft, stories: list[tuple[Item, Story]]) -> None:
     if in_order:
         named = any(field in story for _, story in stories for field in _DEPENDS)
         who = "each story that does not say what it depends on" if named else "each story"
-        draft.note(NoteKind.RESOLVED, 0, f"{who} waits for the one before it: Ralph does them by their priority")
+        draft.note(NoteKind.RESOLVED, 0, f"{who} depends on the one before it: Ralph runs them by priority")
 
 
 def _item(draft: Draft, story: Story, source: Json, keys: Keys, number: int) -> Item:

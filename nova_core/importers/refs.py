@@ -102,18 +102,20 @@ class Names:
         found, unknown = self.read(asked.words, item.key)
         for need in found:
             if need == item.key:
-                self._draft.note(NoteKind.DROPPED, asked.line, f"{item.key} waits for itself")
+                self._draft.note(NoteKind.DROPPED, asked.line, f"{item.key} depends on itself")
             elif need not in item.needs:
                 item.needs.append(need)
         for word in unknown:
             if item.state is not ItemState.OPEN:
-                text = f"{item.key} does not wait for {quoted(word)}, which is not there: it is settled"
+                text = f"{item.key} does not depend on {quoted(word)}, which does not exist: it is settled"
                 self._draft.note(NoteKind.RESOLVED, asked.line, text)
             elif asked.field or self.is_id(word):
                 item.missing.append(word[:100])
-                self._draft.note(NoteKind.UNRESOLVED, asked.line, f"{item.key} waits for {quoted(word)}: there is none")
+                self._draft.note(
+                    NoteKind.UNRESOLVED, asked.line, f"{item.key} depends on {quoted(word)}, which does not exist"
+                )
             else:
-                self._draft.note(NoteKind.DROPPED, asked.line, f"{quoted(word)} is not taken for a task")
+                self._draft.note(NoteKind.DROPPED, asked.line, f"{quoted(word)} is not read as a task")
         return [need for need in found if need != item.key]
 
     def is_id(self, word: str) -> bool:

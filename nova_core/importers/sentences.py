@@ -124,11 +124,11 @@ class Sentences:
             count += 1
             if count > _MOST:
                 self._draft.note(
-                    NoteKind.DROPPED, line, f"sentences about the order after the first {_MOST} are not read"
+                    NoteKind.DROPPED, line, f"sentences about the order after the first {_MOST} were not read"
                 )
                 break
             if not self._sentence(line, text):
-                self._draft.note(NoteKind.DROPPED, line, f"not understood, or not as a whole: {quoted(text)}")
+                self._draft.note(NoteKind.DROPPED, line, f"not fully understood: {quoted(text)}")
         self._drop_circles()
         if kept:
             self._draft.note(
@@ -137,7 +137,7 @@ class Sentences:
         for fence in self._found.fences:
             body = self._found.lines[fence.start + 1 : fence.end]
             if self._is_section(fence.heading) and any("→" in row or "->" in row for row in body):
-                self._draft.note(NoteKind.DROPPED, fence.start + 1, "the graph in the code fence is not read")
+                self._draft.note(NoteKind.DROPPED, fence.start + 1, "the graph in the code fence was not read")
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         for line in self._found.loose:
@@ -318,14 +318,14 @@ class Sentences:
                 item.needs.remove(need)
                 if line not in told:
                     told.add(line)
-                    self._draft.note(NoteKind.DROPPED, line, "what is said here goes in a circle: it is not used")
+                    self._draft.note(NoteKind.DROPPED, line, "this would be a cycle: it was not used")
 
     def _members(self, needs: Sequence[str]) -> list[str]:
         return [key for need in needs for key in self._draft.sets.get(need, [need])]
 
     def _unknown(self, line: int, words: Sequence[str], key: str = "") -> None:
         for word in words:
-            what = f"{key} waits for {quoted(word)}" if key else f"the order names {quoted(word)}"
+            what = f"{key} depends on {quoted(word)}" if key else f"the order names {quoted(word)}"
             self._draft.note(NoteKind.UNRESOLVED, line, f"{what}: there is none")
 
 

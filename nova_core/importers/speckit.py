@@ -142,7 +142,7 @@ class _Plan:
             around = box.inside if box.inside in chosen else holders[box.inside] if box.inside >= 0 else -1
             holders.append(around)
             if not box.text:
-                self._draft.note(NoteKind.DROPPED, box.line, "an empty box is no task")
+                self._draft.note(NoteKind.DROPPED, box.line, "an empty box is not a task")
             elif self._is_id(head):
                 chosen.add(at)
             elif around >= 0:
@@ -158,8 +158,8 @@ class _Plan:
             self._read_box(self._found.boxes[at], self._heads[at])
         for heading, count in passed.items():
             title = self._found.headings[heading]
-            boxes = "1 box is no task" if count == 1 else f"{count:,} boxes are no tasks"
-            self._draft.note(NoteKind.DROPPED, title.line, f"{boxes}: they stand below {quoted(title.text)}")
+            boxes = "1 box is not a task" if count == 1 else f"{count:,} boxes are not tasks"
+            self._draft.note(NoteKind.DROPPED, title.line, f"{boxes}: below {quoted(title.text)}")
 
     def _is_id(self, head: Head) -> bool:
         """Returns True if a box is a task by its id. In a file with ids like T001, plain numbers are steps."""
@@ -193,7 +193,7 @@ class _Plan:
     def _again(self, known: Todo, box: Box, head: Head) -> None:
         """Read a second box of a known task: in a list of all tasks at the end."""
         if known.box is not None:
-            self._draft.note(NoteKind.DROPPED, box.line, f"{known.key} is there already, in line {known.item.line}")
+            self._draft.note(NoteKind.DROPPED, box.line, f"{known.key} is already in line {known.item.line}")
             return
         known.box, known.item.box, known.item.mark = box, box.line, box.head
         known.head = known.head if known.head.parallel else Head(head.id, head.labels, known.head.title, head.struck)

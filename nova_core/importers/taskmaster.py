@@ -49,7 +49,7 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
     source = load_json(text, path)
     tags = _tags(source.data)
     if not tags:
-        raise _refusal(path, "this is no tasks.json of Taskmaster", "it holds tags, each with a list `tasks`")
+        raise _refusal(path, "this is not a tasks.json of Taskmaster", "choose one with tags, each with a list `tasks`")
     draft = Draft("", path, "taskmaster")
     tag = _chosen_tag(draft, tags, options)
     draft.name = _name(path, tags[tag])
@@ -74,7 +74,7 @@ def _chosen_tag(draft: Draft, tags: Tags, options: PlanOptions) -> str:
     others = ", ".join(tags)
     if options.tag:
         if options.tag not in tags:
-            raise _refusal(draft.path, f"there is no tag {quoted(options.tag)}", f"it has the tags {others}")
+            raise _refusal(draft.path, f"unknown tag {quoted(options.tag)}", f"it has the tags {others}")
         return options.tag
     current = _current_tag(draft.path)
     tag = next((name for name in (current, _FLAT) if name in tags), next(iter(tags)))
@@ -137,7 +137,7 @@ class _Reader:
             key = written if re.match(rf"{re.escape(task.key)}[.-]", written) else f"{task.key}.{written}"
             item = self._item(data, self._free(key, data), task)
             if objects_of(data.get("subtasks")):
-                self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} has subtasks of its own, which are left out")
+                self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} has subtasks of its own: left out")
             item.parent, item.group = task.key, task.title
             item.details = with_parts(item.details, [("Context", context)])
             self._siblings.setdefault((task.key, written), item)
@@ -147,7 +147,7 @@ class _Reader:
     def _tell_odd(self, tag: dict[str, Any]) -> None:
         for number, data in enumerate(list_of(tag.get("tasks")), 1):
             if not isinstance(data, dict):
-                self._draft.note(NoteKind.DROPPED, 0, f"the entry {number} of the list of tasks is no task")
+                self._draft.note(NoteKind.DROPPED, 0, f"the entry {number} of the list of tasks is not a task")
 
     def _id(self, data: dict[str, Any], number: int) -> str:
         return self._free(_bare(data, str(number)), data)
@@ -156,7 +156,7 @@ class _Reader:
         free = self._keys.free(key)
         if free != key:
             line = self._source.line_of(data)
-            text = f"there are several tasks {key}: who depends on it means the first"
+            text = f"there are several tasks {key}: a dependency on it means the first"
             self._draft.note(NoteKind.GUESSED, line, text)
         return free
 
@@ -210,7 +210,7 @@ class _Reader:
         if (task := self._subtasks.get(word)) is not None:
             return task
         if (task := self._tasks.get(word)) is not None and task is not parent:
-            text = f"{word} was taken for the task: {parent.key} has no such subtask"
+            text = f"{word} was read as the task: {parent.key} has no such subtask"
             self._draft.note(NoteKind.GUESSED, item.line, f"{item.key}: {text}")
         return task
 

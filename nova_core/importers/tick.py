@@ -65,7 +65,7 @@ def tick_file(
     target = path.resolve(strict=True)
     named_inside = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)) or path.is_symlink()
     if named_inside and not target.is_relative_to(root.resolve()):
-        raise TickError(f"{path} is a link to a file outside of the project")
+        raise TickError(f"{path} is a link to a file outside the project")
     marks = tuple(marks)
     for _ in range(_ATTEMPTS):
         before = _stamp(target)
@@ -77,7 +77,7 @@ def tick_file(
             mode = target.stat().st_mode & 0o7777
             disk.replace(target, ticked.text.encode(), mode=mode, exact=True)
             return ticked
-    raise TickError(f"{path} is being written by somebody else")
+    raise TickError(f"{path} is being written by another program")
 
 
 def _read(path: Path) -> str:

@@ -38,14 +38,14 @@ class Tree:
         while at is not None and at.key not in self._depth:
             chain[at.key] = at
             if at.parent and (at.parent not in self.items or at.parent in chain):
-                why = "it is inside of itself, by way of" if at.parent in chain else "there is no"
-                draft.note(NoteKind.DROPPED, at.line, f"{at.key} is not taken as a part: {why} {at.parent}", at.file)
+                why = "it is inside itself, through" if at.parent in chain else "there is no"
+                draft.note(NoteKind.DROPPED, at.line, f"{at.key} is not a part: {why} {at.parent}", at.file)
                 at.parent = ""
             at = self.items.get(at.parent)
         for found in reversed(chain.values()):
             depth = self._depth[found.parent] + 1 if found.parent else 0
             if depth > _DEEPEST:
-                draft.note(NoteKind.DROPPED, found.line, f"{found.key} is nested too deep to be a part", found.file)
+                draft.note(NoteKind.DROPPED, found.line, f"{found.key} is nested too deeply to be a part", found.file)
                 found.parent, depth = "", 0
             self._depth[found.key] = depth
 

@@ -66,13 +66,13 @@ def _read_waves(text: str, fence: Fence) -> Graph:
     try:
         data = json.loads(text, parse_float=str, parse_int=str)  # 1.10 is an id, not a number
     except (ValueError, RecursionError) as error:
-        why = getattr(error, "msg", None) or "it is nested too deep"
-        return Graph(line, broken=f"the waves are no JSON: {why}")
+        why = getattr(error, "msg", None) or "it is nested too deeply"
+        return Graph(line, broken=f"the waves are not JSON: {why}")
     listed = data.get("waves") if isinstance(data, dict) else None
     if isinstance(listed, dict):
         listed = [{"id": name, "tasks": tasks} for name, tasks in listed.items()]
     if not isinstance(listed, list):
-        return Graph(line, broken="the waves are no list")
+        return Graph(line, broken="the waves are not a list")
     return Graph(line, [wave for at, part in enumerate(listed) if (wave := _wave(part, at, line))])
 
 

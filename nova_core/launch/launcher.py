@@ -96,7 +96,7 @@ class Launcher:
     def _agent_problem(self, name: str) -> str | None:
         agent = agent_named(self._config, name)
         if agent is None:
-            return f"agent {name!r} is not among `agents:` in nova.yaml, and none that Nova knows"
+            return f"agent {name!r} is not in `agents:` of nova.yaml, and Nova does not know it"
         program = program_of(name, agent)
         if _which(program, agent.env.get("PATH") or os.environ.get("PATH")):
             return None
@@ -174,8 +174,8 @@ class Launcher:
             path = self._project.root / self._config.prompt
             return read_inside(path, self._project.root, _MOST_TEMPLATE).decode("utf-8", "replace")
         except OSError as error:
-            text = f"{self._config.prompt}: the template of prompts cannot be read: {error.strerror}"
-            raise EnvironmentProblem(text, hint="correct `prompt:` in nova.yaml, or take it out") from None
+            text = f"{self._config.prompt}: cannot read the template of prompts: {error.strerror}"
+            raise EnvironmentProblem(text, hint="correct `prompt:` in nova.yaml, or remove it") from None
 
     def job(
         self, task: Task, attempt: int, *, agent: str | None = None, done: Sequence[Done] = (),

@@ -91,8 +91,8 @@ def add_gemini_settings(folder: Path, server: tuple[str, ...]) -> None:
             folder.mkdir(exist_ok=True)
             Disk().replace(path, data, mode=mode, sync=False)
     except OSError as error:
-        text = f"{path}: the reporting server cannot be added ({error.strerror})"
-        raise EnvironmentProblem(text, hint="`mcp: false` for gemini in nova.yaml goes without it") from None
+        text = f"cannot write {path}: {error.strerror}"
+        raise EnvironmentProblem(text, hint="set `mcp: false` for gemini to run without the reporting server") from None
 
 
 def _content(path: Path) -> tuple[bytes | None, int]:

@@ -12,7 +12,7 @@ from nova_core.text import head_and_tail
 
 TEMPLATE = """\
 You are working on one task of the project "{project}". Do this task and nothing else: other workers do the other tasks,
-perhaps at this moment and in this same directory.
+perhaps at the same time and in the same directory.
 
 # Task {id}: {name}
 
@@ -32,7 +32,7 @@ perhaps at this moment and in this same directory.
 
 {report}
 
-Nobody can answer questions: decide yourself, and say in your last message what you decided. When you cannot do the
+Nobody can answer questions. Decide yourself, and say in your last message what you decided. If you cannot do the
 task, say why and end with an error instead of pretending.
 """
 PLACEHOLDERS = (
@@ -44,15 +44,15 @@ _NOTES = 8000  # characters for the notes of all dependencies, shared evenly; a 
 _MOST_FILES = 40
 
 _BY_COMMAND = """\
-Tell the person who watches what you are doing, at each larger step (the command is there for you, and cheap):
+Report what you are doing at each larger step (the command is available and fast):
 
     nova report --step "what you are doing now" --percent 40
 
-Whoever goes on from your work reads what you leave here: `nova report --note "what to know"`."""
+Tasks that depend on yours read the note you leave: `nova report --note "what to know"`."""
 _BY_TOOL = """\
-Tell the person who watches what you are doing, at each larger step: call the tool `report` of the server `nova` with a
-step and a percentage. Tell each criterion that is met with `verify`, each file that you promised with `output`. Whoever
-goes on from your work reads what you leave with `handoff`."""
+Report what you are doing at each larger step: call the tool `report` of the server `nova` with a step and a
+percentage. Report each criterion that is met with `verify`, and each required file with `output`. Tasks that depend on
+yours read the note you leave with `handoff`."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -91,8 +91,8 @@ def build_prompt(
 def resumed_prompt(why: str) -> str:
     """The prompt for an agent that continues its own session, which knows the task already."""
     return (
-        f"Your work on this task was interrupted ({why}). Look at what is done already, then go on with the task and\n"
-        "finish it; everything you were told at its beginning still holds.\n"
+        f"Your work on this task was interrupted ({why}). Check what is already done, then continue the task and\n"
+        "finish it; your first instructions still apply.\n"
     )
 
 
@@ -132,15 +132,15 @@ def _outputs(task: Task) -> str:
         return _list("Outputs", "you have written these files (paths from the project root)", lines)
     places = (places_of(output, task.workspace).split("|") for output in task.outputs)
     lines = [f"- `{first}`" + "".join(f", or `{other}` in the project" for other in rest) for first, *rest in places]
-    where = f"these files or folders are there. Your folder for what you write is `{task.workspace}`"
+    where = f"these files or folders exist. Your folder for outputs is `{task.workspace}`"
     return _list(
-        "Outputs", f"{where} (`$NOVA_OUTPUT_DIR`); what is a part of the project goes to its place there", lines
+        "Outputs", f"{where} (`$NOVA_OUTPUT_DIR`); files that are part of the project go to their place in it", lines
     )
 
 
 def _criteria(criteria: tuple[Criterion, ...], by_tool: bool) -> str:
     how = "`verify`" if by_tool else "`nova report --criterion 1`"
-    intro = f"all of this holds; tell each one that does by its number, as in {how}"
+    intro = f"all of these hold; report each one that does by its number, as in {how}"
     return _list("Criteria", intro, [_criterion(i, c) for i, c in enumerate(criteria, 1)])
 
 

@@ -29,7 +29,7 @@ def distinct(tables: Iterable[Sequence[Row]], findings: Findings) -> list[Row]:
                 message = f"duplicate task id {row.id}: {same} is used in line {other.line}"
                 findings.error(row.line, message, "rename one of them")
             else:
-                findings.note(NoteKind.RESOLVED, row.line, f"{row.id} was taken for the one of line {other.line}")
+                findings.note(NoteKind.RESOLVED, row.line, f"{row.id} was read as the one in line {other.line}")
     return kept
 
 

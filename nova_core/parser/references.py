@@ -81,7 +81,7 @@ class References:
             self._findings.error(
                 row.line,
                 f"the plan has more than {MAX_EDGES:,} dependencies",
-                "let one task wait for the whole group, and the others for that task",
+                "let one task depend on the whole group, and the others on that task",
             )
 
     def _resolve_cell(self, row: Row, cell: str) -> list[str]:
@@ -118,7 +118,7 @@ class References:
         if found is None and self._findings.lenient:
             found = self._lookup_some(row, part)
         if found is None:
-            message = f"{row.id} depends on {quoted(part)}, which is no task, group or branch"
+            message = f"{row.id} depends on {quoted(part)}, which is not a task, group or branch"
             self._miss(row, part, message, self._hint(part))
             return ()
         self._tell(row, part, found)
@@ -137,9 +137,9 @@ class References:
         if not found:
             return self._named_in(row, part)
         for piece in unknown:
-            self._miss(row, piece, f"{row.id} depends on {quoted(piece)}, which is no task, group or branch", "")
+            self._miss(row, piece, f"{row.id} depends on {quoted(piece)}, which is not a task, group or branch", "")
         if " or " in part:
-            self._findings.note(NoteKind.GUESSED, row.line, f"{row.id} waits for all of {quoted(part)}")
+            self._findings.note(NoteKind.GUESSED, row.line, f"{row.id} depends on all of {quoted(part)}")
         return found
 
     def _named_in(self, row: Row, part: str) -> Sequence[str] | None:
@@ -152,7 +152,7 @@ class References:
         like = {numbered(word)[0] for word in found}
         if not found or any(word not in self._position and numbered(word)[0] in like for word in words):
             return None
-        self._findings.note(NoteKind.GUESSED, row.line, f"{quoted(part)} was taken for {', '.join(found[:_MOST_TOLD])}")
+        self._findings.note(NoteKind.GUESSED, row.line, f"{quoted(part)} was read as {', '.join(found[:_MOST_TOLD])}")
         self._told = True
         return found
 
@@ -161,7 +161,7 @@ class References:
         if not self._findings.lenient:
             self._findings.error(row.line, message, hint)
         elif row.fields and row.fields.get("settled"):
-            self._findings.note(NoteKind.RESOLVED, row.line, f"{message}; it is settled and waits for nothing")
+            self._findings.note(NoteKind.RESOLVED, row.line, f"{message}; it is settled and depends on nothing")
         else:
             self.missing.setdefault(row.id, []).append(word)
             self._findings.note(NoteKind.UNRESOLVED, row.line, message)
@@ -173,7 +173,7 @@ class References:
         if self._findings.lenient and not told and (len(found) != 1 or found[0] not in word):
             ids = ", ".join(found[:_MOST_TOLD]) or "nothing"
             more = f" and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-            self._findings.note(NoteKind.RESOLVED, row.line, f"{quoted(word)} was taken for {ids}{more}")
+            self._findings.note(NoteKind.RESOLVED, row.line, f"{quoted(word)} was read as {ids}{more}")
 
     def _lookup_joined(self, row: Row, part: str) -> Sequence[str] | None:
         """`F1 and F2`, `F1 + F2`, `Phase 1 & 2`."""
@@ -236,7 +236,7 @@ class References:
         return (task_id,)
 
     def _take(self, kind: NoteKind, row: Row, word: str, task_id: str) -> None:
-        text = f"{quoted(word)} was taken for {task_id}"
+        text = f"{quoted(word)} was read as {task_id}"
         if self._findings.lenient:
             self._findings.note(kind, row.line, text)
             self._told = True
@@ -301,7 +301,7 @@ class References:
         begin, end = self._position[first], self._position[last]
         if begin > end:
             raise _UnresolvedError(
-                f"{row.id} depends on a range from {first} to {last}, but {last} comes first", "turn the range around"
+                f"{row.id} depends on a range from {first} to {last}, but {last} comes first", "reverse the range"
             )
         return [other.id for other in self._rows[begin : end + 1]]
 

@@ -26,7 +26,7 @@ from nova_core.parser.status import State, read_state, shown_state
 from nova_core.parser.values import BadValueError, read_criteria, reader_of
 from nova_core.parser.wording import DASHES, NOUNS
 
-_ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit); `/` parts levels"
+_ID_HINT = "use letters, digits, `.`, `_` and `-` (at most 64, the first a letter or digit); `/` separates levels"
 _PIPE_HINT = "write a pipe inside a cell as `\\|`"
 _BREAK_HINT = "a row must stay on one line; use <br> for a break"
 _OWN = ("criteria", "state")  # fields that need more than their cell, or set several fields
@@ -99,17 +99,17 @@ class RowReader:
         columns = self._columns
         own = (columns.id, columns.name, *columns.depends_on, *(at for at, _, _ in columns.extras))
         if not self._mark and ends_with_done(name):
-            self._tell(line, "the name says that the task is done, but no column does: it is to be done")
+            self._tell(line, "the name says that the task is done, but no column does: it will run")
         elif not self._mark and not self._told:
             at = next((at for at, cell in enumerate(cells) if at not in own and bears_tick(cell)), -1)
             if at >= 0:
                 self._told = True
-                self._tell(line, "a tick in a column that does not say how far a task is: its row is to be done")
+                self._tell(line, "a tick in a column that is no status: its row will run")
         return bare
 
     def _tell(self, line: int, text: str) -> None:
         self._findings.note(NoteKind.GUESSED, line, text)
-        self._findings.warn(line, text, "say it in a column Status")
+        self._findings.warn(line, text, "add a column Status")
 
     def _joined_dependencies(self, cells: Sequence[str]) -> str:
         found = [cell for at in self._columns.depends_on if not is_nothing(cell := cells[at].strip())]
@@ -142,7 +142,7 @@ class RowReader:
         if self._columns.commands:  # half a command must never run
             self._findings.error(line, message, _PIPE_HINT)
             return []
-        self._findings.warn(line, f"{message}; the surplus was taken as part of one text", _PIPE_HINT)
+        self._findings.warn(line, f"{message}; the surplus was read as part of one text", _PIPE_HINT)
         return [*cells[:text], "|".join(cells[text : text + surplus + 1]), *cells[text + surplus + 1 :]]
 
     def _cleaned_id(self, written: str, name: str, cells: Sequence[str], line: int) -> tuple[str, str]:
@@ -164,10 +164,10 @@ class RowReader:
             if is_safe_id(first) and any(map(str.isdigit, first)):
                 return first, name or rest.strip(" :-–—")
         elif self._findings.lenient and (found := _foreign_id(task_id)):
-            self._findings.note(NoteKind.RESOLVED, line, f"{quoted(written)} was taken for the id {found}")
+            self._findings.note(NoteKind.RESOLVED, line, f"{quoted(written)} was read as the id {found}")
             return found, name
         if written:
-            unseen = "" if written.isprintable() else ": it holds characters that are not seen"
+            unseen = "" if written.isprintable() else ": it contains invisible characters"
             self._findings.refuse(line, f"{quoted(written)} cannot be a task id{unseen}", _ID_HINT)
         else:
             self._findings.refuse(line, "the row has no task id", _BREAK_HINT)

@@ -100,7 +100,11 @@ def read_rows(
         elif block.header:
             reader = None
         elif reader and not any(map(str.strip, lines[end : block.line - 1])):
-            findings.warn(block.line, "an empty line inside the table was passed over", "other programs end it there")
+            findings.warn(
+                block.line,
+                "an empty line inside the table was ignored",
+                "other programs end the table there",
+            )
         else:
             reader = None
             _report_stray(block, lines, findings)

@@ -10,7 +10,7 @@ from nova_core.errors import InputError, InputNotFoundError, Problem
 from nova_core.parser.findings import shown_path
 
 MAX_BYTES = 32 * 1024 * 1024
-_FILE_HINT = "it must be a file that you may read"
+_FILE_HINT = "name a file that you may read"
 
 
 def read_source(path: str | os.PathLike[str]) -> str:

@@ -15,7 +15,7 @@ from nova_core.parser.status import State, read_state
 
 _BOX = r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\[([ xX])\][ \t]+(?:task[ \t]+)?(\S+)"
 _STATUS = r"[ \t]*(?:[-*+][ \t]+)?\**status\**[ \t]*:\**[ \t]*(\S.*)"
-_HINT = "say it in a column Status"
+_HINT = "add a column Status"
 
 
 def take_ticks(
@@ -43,10 +43,10 @@ def take_ticks(
 
 def _settle(row: Row, line: int, stated: frozenset[str], findings: Findings) -> None:
     if row.id in stated:
-        text = f"{row.id} is done here, but not in line {row.line}: it is to be done"
+        text = f"{row.id} is done here, but not in line {row.line}: it will run"
         findings.note(NoteKind.GUESSED, line, text)
     else:
-        text = f"{row.id} is done here: it is not done again"
+        text = f"{row.id} is done here: it will not run again"
         findings.note(NoteKind.RESOLVED, line, text)
         row.fields = {**(row.fields or {}), "settled": "[x]", "dropped": False}
     findings.warn(line, text, _HINT)

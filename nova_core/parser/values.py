@@ -184,7 +184,7 @@ def _inside(paths: Iterable[str], noun: str) -> tuple[str, ...]:
     for path in outputs:
         if not is_inside(path):
             raise BadValueError(
-                f"the {noun} {quoted(path)} is outside of the project",
+                f"the {noun} {quoted(path)} is outside the project",
                 hint="write paths relative to the project folder, without `..`",
             )
     return outputs

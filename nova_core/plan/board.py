@@ -12,6 +12,7 @@ from nova_core.plan.selection import Selection
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.state.store import Store
+from nova_core.text import number_of
 
 
 class Board:
@@ -69,7 +70,7 @@ class Board:
         for task_id in self._gates:
             state = self.state(task_id)
             if state.status is TaskStatus.COMPLETED and not state.skipped and self.unmet(task_id):
-                self.record(EventKind.TASK_RESET, task_id, f"{task_id} is shut again", status=TaskStatus.PENDING)
+                self.record(EventKind.TASK_RESET, task_id, f"{task_id} is closed again", status=TaskStatus.PENDING)
         done = {i for i in self.dag.ids if self.state(i).status is TaskStatus.COMPLETED}
         self.frontier = Frontier(self.dag, done)
         self.queue = ReadyQueue(self.dag, self.cascade.tasks, self._weights, self._limits)
@@ -147,7 +148,7 @@ class Board:
         below = newly_blocked(self.dag, self.store.tasks, task_id)
         count = sum(not self.task(i).gate for i in below)
         if count:
-            text += f"; blocks {count} task{'s' if count > 1 else ''}"
+            text += f"; blocks {number_of(count, 'task')}"
             patch["blocks"] = count
         self.record(EventKind.TASK_FAILED, task_id, text, **patch, status=TaskStatus.FAILED)
         for other, causes in below.items():
@@ -163,4 +164,4 @@ class Board:
 
 
 def _blocked_message(task_id: str, causes: tuple[str, ...]) -> str:
-    return f"{task_id} is blocked by {', '.join(causes)}" if causes else f"{task_id} is no longer blocked"
+    return f"{task_id} blocked by {', '.join(causes)}" if causes else f"{task_id} no longer blocked"

@@ -87,7 +87,7 @@ def _shared_outputs(cascade: Cascade) -> list[Problem]:
         pair = order.unordered_pair(ids)
         if pair:
             first, second = pair
-            message = f"{second} and {first} both write {quoted(path)}, and neither waits for the other"
+            message = f"{second} and {first} both write {quoted(path)}, and neither depends on the other"
             hint = f"let {second} depend on {first}, or give both the same lock"
             place = cascade.tasks[second].file or shown_path(cascade.path)
             found.append(Problem(place, cascade.tasks[second].line, message, hint, warning=True))

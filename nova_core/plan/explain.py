@@ -156,7 +156,7 @@ def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, 
     for word in state.missing:
         kind, _, what = word.partition(" ")
         if kind == "dependency":
-            found.append(f"correct what {task_id} depends on in {place}, the plan has no {what}{then}")
+            found.append(f"correct the dependencies of {task_id} in {place}: the plan has no {what}{then}")
             continue
         path = next((path for path in task.inputs if path.split("|")[0] == what), what)
         by = {i: tasks.get(i, NEW).status for i in writers.of(path) if i != task_id}
@@ -166,7 +166,7 @@ def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, 
         elif by:
             found.append(f"nova why {next(iter(by))} (it would write {what})")
         else:
-            found.append(f"put {what} there, no task writes it{then}")
+            found.append(f"create {what}, which no task writes{then}")
     return found
 
 
@@ -202,20 +202,20 @@ def _going(
 ) -> Explanation:
     if cascade.tasks[task_id].gate:
         count = len(cascade.tasks[task_id].depends_on)
-        return Explanation(task_id, "gate", f"opens when the {count} before it are done, and their outputs are there")
+        return Explanation(task_id, "gate", f"opens when the {count} before it are done and their outputs exist")
     return Explanation(task_id, "run", _why_run(task_id, cascade, tasks, changes, again))
 
 
 def _why_run(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], changes: Changes, again: set[str]) -> str:
     state = tasks.get(task_id)
     if state is not None and task_id in again:
-        return "it was edited" if task_id in changes.edited else "something it depends on was edited and runs again"
+        return "it was edited" if task_id in changes.edited else "a dependency was edited and runs again"
     if state is not None and state.status is TaskStatus.FAILED:
         return "it failed, and was edited since"
     if state is not None and state.status is TaskStatus.IN_PROGRESS:
-        return "it was running: it is taken over if alive, collected if ended"
+        return "it was running: taken over if still running, collected if finished"
     after = cascade.tasks[task_id].depends_on
-    first = "never run" if state is None or not state.attempt else f"attempt {state.attempt + 1}"
+    first = "never started" if state is None or not state.attempt else f"attempt {state.attempt + 1}"
     return f"{first}; after {', '.join(after)}" if after else f"{first}; depends on nothing"
 
 
@@ -228,11 +228,11 @@ def _why_not(
     if state.status is TaskStatus.FAILED:
         return Explanation(task_id, "wait", f"failed: {state.error}; `nova retry {task_id}`")
     if state.awaits_approval:
-        return Explanation(task_id, "wait", f"waits for a person: `nova approve {task_id}`")
+        return Explanation(task_id, "wait", f"needs approval: `nova approve {task_id}`")
     if blocked:
         return Explanation(task_id, "wait", f"blocked by {', '.join(blocked)}")
     if lacking := walk.lacking.get(task_id) or walk.never_there(task_id):
-        return Explanation(task_id, "wait", f"cannot start without {'; '.join(lacking)}", lacking)
+        return Explanation(task_id, "wait", f"blocked: missing {'; '.join(lacking)}", lacking)
     done = {*walk.ids, *(i for i, t in states.items() if t.status is TaskStatus.COMPLETED)}
     unmet = [d for d in cascade.tasks[task_id].depends_on if d not in done]
     outside = [d for d in unmet if d not in walk.chosen]
@@ -244,5 +244,5 @@ def _why_done(task_id: str, state: TaskState, cascade: Cascade, changes: Changes
         return "the gate is open"
     if state.settled and not state.started_at:
         return f"the plan says {state.settled}"
-    why = "skipped by hand" if state.skipped else f"completed {state.completed_at or 'earlier'}"
+    why = "skipped" if state.skipped else f"done {state.completed_at or 'earlier'}"
     return why + ("; edited since (--rerun-changed runs it again)" if task_id in changes.edited else "")

@@ -14,7 +14,7 @@ from nova_core.model import Task, places_of
 from nova_core.parser.cascade import Cascade
 from nova_core.parser.findings import shown_path
 
-_GATE_HINT = "put the tasks in phases in the order they run, or write `gate: advice`, which keeps nobody waiting"
+_GATE_HINT = "put the tasks in phases in the order they run, or write `gate: advice`, for which nothing waits"
 
 
 def phase_named(name: str, branches: Iterable[str]) -> str | None:

@@ -51,5 +51,5 @@ def _known(kind: str, names: Iterable[str], existing: Collection[str]) -> None:
             near = [n for n in existing if n.casefold() == name.casefold()] or get_close_matches(name, existing, 1)
             raise UsageError(
                 f"the plan has no {kind} {name!r}",
-                hint=f"did you mean {near[0]!r}?" if near else "`nova graph` shows what it has",
+                hint=f"did you mean {near[0]!r}?" if near else "list them with `nova graph`",
             )

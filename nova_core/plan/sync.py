@@ -52,13 +52,13 @@ def _tell(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
     store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}", **patch)
     for task_id, state in back.items():
         known_of_it = {name: getattr(state, name) for name in TaskState.__struct_fields__}
-        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and done already", **known_of_it)
+        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and already done", **known_of_it)
 
 
 def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
     status = store.tasks[task_id].status if task_id in store.tasks else TaskStatus.PENDING
     if status is TaskStatus.FAILED or (again and status is TaskStatus.COMPLETED):
-        text = f"{task_id} will run again: it, or what it depends on, was edited"
+        text = f"{task_id} will run again: it or a dependency was edited"
         store.record(EventKind.TASK_RESET, task_id, text, **RESET, fingerprint=mark)
     elif status is TaskStatus.PENDING:
         store.record(EventKind.PLAN_CHANGED, task_id, f"{task_id} was edited", fingerprint=mark)
@@ -71,7 +71,7 @@ def _settle(store: Store, task: Task) -> None:
         return
     if state.status in (TaskStatus.PENDING, TaskStatus.FAILED):
         patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": task.dropped, "settled": task.settled}
-        store.record(EventKind.TASK_COMPLETED, task.id, f"{task.id} is {task.settled}, says the plan", **patch)
+        store.record(EventKind.TASK_COMPLETED, task.id, f"the plan says that {task.id} is {task.settled}", **patch)
 
 
 def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskState:

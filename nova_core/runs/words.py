@@ -98,7 +98,7 @@ def phrase(state: TaskState, shown: Shown, now: float) -> str:
     if shown is Shown.BLOCKED:
         if state.blocked_by:
             return f"{said} {by(state.blocked_by)}"
-        return f"{said}: {clean(', '.join(state.missing[:MOST_CAUSES]))} missing"
+        return f"{said}: missing {clean(', '.join(state.missing[:MOST_CAUSES]))}"
     if shown is Shown.RETRYING:
         return limited(state.retry_at, now) if state.waits_for else f"{said} {wait(state.retry_at, now)}"
     return said

@@ -107,13 +107,13 @@ class Database:
             self._connection.execute("PRAGMA synchronous=FULL")
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
             if version > _VERSION:
-                raise EnvironmentProblem(f"{path}: written by a newer Nova", hint="upgrade Nova")
+                raise EnvironmentProblem(f"{path}: written by a newer version of Nova", hint="upgrade Nova")
             if version < _VERSION:
                 self._bring_up()
         except (sqlite3.Error, OSError) as error:
             full = "full" in str(error) or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
-            hint = "free some space" if full else "move it aside; the state file holds the run"
-            raise EnvironmentProblem(f"{path}: cannot be used ({_words(error)})", hint=hint) from None
+            hint = "free some space" if full else "move it aside; the state file has the run"
+            raise EnvironmentProblem(f"cannot use {path}: {_words(error)}", hint=hint) from None
 
     def _bring_up(self) -> None:
         """Upgrade the file; after a kill in between, the next opener completes the upgrade."""
@@ -131,7 +131,7 @@ class Database:
             connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             connection.execute("SELECT 1 FROM events LIMIT 1")
         except sqlite3.Error as error:
-            raise EnvironmentProblem(f"{self.path}: cannot be read ({error})", hint="has a plan run here?") from None
+            raise EnvironmentProblem(f"cannot read {self.path}: {error}", hint="run a plan here first") from None
         return connection
 
     def close(self) -> None:

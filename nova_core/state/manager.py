@@ -31,12 +31,12 @@ def decode_state(data: bytes, path: Path) -> State:
         version = msgspec.json.decode(data, type=_Version).version
         if version > SCHEMA_VERSION:
             raise NewerStateError(
-                f"{path}: written by a newer Nova (schema {version}, this one knows {SCHEMA_VERSION})",
-                hint="upgrade Nova, or start over with `nova run --fresh` (the file is kept aside)",
+                f"{path}: written by a newer version of Nova (schema {version}, this one knows {SCHEMA_VERSION})",
+                hint="upgrade Nova, or start over with `nova run --fresh` (the file is kept)",
             )
         return msgspec.json.decode(data, type=State)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise StateError(f"{path}: damaged state ({error})", hint="it is left as it is; see docs/recovery.md") from None
+        raise StateError(f"{path}: damaged state ({error})", hint="see docs/recovery.md") from None
 
 
 class _Version(msgspec.Struct):
@@ -83,7 +83,7 @@ class StateManager:
         if stat.S_ISREG(found.st_mode) and found.st_size <= _MAX_BYTES:
             return os.fdopen(fd, "rb")
         os.close(fd)
-        raise StateError(f"{self.path}: is no plain file of at most 1 GiB", hint="move it away, it is not Nova's")
+        raise StateError(f"{self.path}: not a regular file of at most 1 GiB", hint="move it away")
 
     def changed_outside(self) -> bool:
         """Returns True if the file is not the one this manager last wrote or loaded. One stat(2)."""

@@ -82,7 +82,7 @@ class Store:
         stamp = self._clock.stamp().replace(":", "").replace("-", "")[:15]
         aside = path.with_name(f"{path.name}.corrupt-{stamp}")
         self._disk.rename(path, aside)
-        return f"{path.name} was damaged: kept as {aside.name}, rebuilt from what Nova knows"
+        return f"{path.name} was damaged: kept as {aside.name}, rebuilt from the events"
 
     # change
 
@@ -179,7 +179,7 @@ class Store:
         self._dirty = True
         self._next_commit = self._next_publish = self._clock.monotonic() + _RETRY
         if first:
-            text = f"the disk refuses: {error}; nothing new starts until it works again"
+            text = f"cannot write the state: {error}; no new tasks will start until this works again"
             self.record(EventKind.WARNING, None, text)
 
     def _commit(self) -> None:

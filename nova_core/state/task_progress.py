@@ -199,11 +199,11 @@ def _with_criteria(progress: TaskProgress, details: dict[str, Any]) -> TaskProgr
         return told if told is progress else msgspec.structs.replace(told, progress_percent=_share(told))
     before = progress
     for number in details.get("criteria_met", ())[:_MOST_CRITERIA]:
-        progress = _marked(_padded(progress, number), number - 1, True, "its command holds")
+        progress = _marked(_padded(progress, number), number - 1, True, "its command succeeds")
     number = details.get("reported")
     # A worker's claim does not replace the command that checks a criterion.
     if isinstance(number, int) and 0 < number <= progress.criteria_total and not progress.criteria[number - 1].command:
-        progress = _marked(progress, number - 1, True, "its worker says so")
+        progress = _marked(progress, number - 1, True, "reported by its worker")
     if progress is before:
         return progress
     # A run checks criteria after the work: the first one must not lower the percentage the worker reported.

@@ -18,12 +18,12 @@ FITS: dict[str, tuple[Shown, ...]] = {
 }
 """The actions on a task, and the statuses in which each is allowed."""
 WHEN = {
-    "retry": "one that is over",
-    "cancel": "one at work",
-    "kill": "one at work",
-    "skip": "one not done",
-    "approve": "one that asks",
-    "reject": "one that asks",
+    "retry": "a finished task",
+    "cancel": "a running task",
+    "kill": "a running task",
+    "skip": "a task not done",
+    "approve": "needs approval",
+    "reject": "needs approval",
 }
 OF_THE_RUN = ("pause", "resume", "go_on", "workers")
 """The actions on the run."""

@@ -57,7 +57,7 @@ class AttachedSource:
             return self._manager.adopt()
         except FileNotFoundError:
             raise EnvironmentProblem(
-                f"{self.project.root}: nothing has run here", hint="`nova run` starts a plan"
+                f"{self.project.root}: no plan has been run here", hint="start a plan with `nova run`"
             ) from None
 
     def _read_plan(self) -> Cascade:
@@ -168,11 +168,11 @@ class AttachedSource:
         from nova_core.watch.offline import apply_offline
 
         try:
-            goes_on = WAS_PAUSED if self._run.paused else "goes on"
+            goes_on = WAS_PAUSED if self._run.paused else "the run continues"
             if self._run.paused:
                 apply_offline(self.project, Command(CommandKind.RESUME))
             _, _, said = start_engine(self.project, ("run", "--no-ui", "--", self._project_state.cascade_file))
-            self._notices.append(Notice(not said, said.partition("\n")[0] or f"{goes_on}, in the background"))
+            self._notices.append(Notice(not said, said.partition("\n")[0] or f"{goes_on} in the background"))
         except (NovaError, OSError) as error:
             self._notices.append(Notice(False, str(error)))
         self._next_look, self._starting = 0.0, False

@@ -125,7 +125,7 @@ class LiveSource:
             self.stopped |= command.kind is CommandKind.STOP
             self._orchestrator.post(command, self._answer)
         elif command.kind in (CommandKind.STOP, CommandKind.JOBS, CommandKind.CANCEL, CommandKind.PAUSE):
-            self._notices.append(Notice(False, "nothing is running"))
+            self._notices.append(Notice(False, "no engine running"))
         else:
             self._launch(command)
 

@@ -21,14 +21,14 @@ def apply_offline(project: Project, command: Command) -> Reply:
     try:
         plan = StateManager(project.state_file).load().project.cascade_file
     except FileNotFoundError:
-        raise UsageError(f"{project.root}: nothing has run here", hint="`nova run` starts a plan") from None
+        raise UsageError(f"{project.root}: no plan has been run here", hint="start a plan with `nova run`") from None
     engine = Orchestrator(project.root / plan, project.state_file)
     try:
         if command.kind is CommandKind.CANCEL:
             return engine.cancel_without_engine(command)
         if command.kind in (CommandKind.JOBS, CommandKind.STOP):
-            return Reply(False, "no engine is running")
+            return Reply(False, "no engine running")
         reply = engine.apply(command)
-        return reply if engine.store.flush() else Reply(False, f"not saved: {engine.store.disk_error}")
+        return reply if engine.store.flush() else Reply(False, f"cannot write the state: {engine.store.disk_error}")
     finally:
         engine.close()

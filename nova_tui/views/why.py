@@ -81,7 +81,7 @@ def _blocked(model: ViewModel, task_id: str) -> Reasons:
     causes = model.task(task_id).blocked_by
     if not causes:
         lacks = _listed(model.task(task_id).missing)
-        return [f"blocked: {lacks} missing"], ["it starts when that exists; press s to mark it as done"]
+        return [f"blocked: missing {lacks}"], ["it starts when that exists; press s to mark it as done"]
     said = [f"blocked by {_listed(causes)}"]
     for cause in causes:
         if cause in model.cascade.tasks and model.task(cause).status is TaskStatus.FAILED:

@@ -11,7 +11,7 @@ def test_opencode_completes_a_tool_that_it_does_not_have() -> None:
     given = {"tool": "Write", "error": "Model tried to call unavailable tool 'Write'. Available tools: bash, read."}
     call = {"tool": "invalid", "state": {"status": "completed", "input": given, "title": "Invalid Tool"}}
     found = read("opencode", *step("tool-calls", call), *step("stop"))
-    assert (found.verdict, found.reason) == ("nothing_done", "every tool it called was refused or unknown")
+    assert (found.verdict, found.reason) == ("nothing_done", "every tool it called was denied or unknown")
 
 
 def test_opencode_does_not_count_its_sub_agents() -> None:
@@ -29,7 +29,7 @@ def test_codex_reports_a_failed_tool_on_standard_error(error: str) -> None:
     said = {"type": "item.completed", "item": {"type": "agent_message", "text": "NOVA-FINAL: could not."}}
     done = {"type": "turn.completed", "usage": {"input_tokens": 1, "output_tokens": 1}}
     found = read("codex", {"type": "turn.started"}, line, said, done)
-    assert (found.verdict, found.reason) == ("nothing_done", "every tool it called was refused or unknown")
+    assert (found.verdict, found.reason) == ("nothing_done", "every tool it called was denied or unknown")
 
 
 def test_a_stream_of_codex_that_broke_off_leaves_a_doubt() -> None:

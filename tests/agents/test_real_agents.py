@@ -153,7 +153,7 @@ def test_a_limited_provider_is_waited_for(agent: str, lab: AgentLab) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     task = lab.tasks()["T1"]
     assert (task["status"], task["attempt"], task["failures"]) == ("completed", 2, 0)
-    assert "is left alone for" in done.stdout
+    assert "rate limited for" in done.stdout
     check_total(lab, agent, "T1", "limited")
 
 

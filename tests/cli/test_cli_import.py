@@ -76,7 +76,7 @@ def test_a_run_ticks_what_it_finished_and_nothing_else(tmp_path: Path, spec: Pat
 
 def test_a_run_says_once_that_there_is_nothing_to_tick(tmp_path: Path) -> None:
     """`--tick` reports a plan without boxes; a checklist that is already done is not reported."""
-    said = "nothing will be ticked: this plan has no boxes for its tasks"
+    said = "no boxes will be ticked: this plan has none for its tasks"
     (tmp_path / "CASCADE.md").write_text("| Task ID | Depends On | Command |\n|---|---|---|\n| A | - | true |\n")
     assert nova("run", "--tick", cwd=tmp_path).stdout.count(said) == 1
     assert said not in nova("run", cwd=tmp_path).stdout
@@ -113,10 +113,10 @@ def test_an_export_says_what_was_done_here(tmp_path: Path) -> None:
 BAD = [
     (("import", "gone.md"), "gone.md: there is no such plan", 3),
     (("import", "notes.md"), "notes.md: no tasks found", 3),
-    (("import", "notes.md", "-f", "kirro"), "there is no format 'kirro'", 2),
+    (("import", "notes.md", "-f", "kirro"), "unknown format 'kirro'", 2),
     (("import", "bad.json"), "bad.json", 3),
     (("import", "pipe.md"), "pipe.md: cannot be read", 3),
-    (("import", "empty"), "empty: this folder holds no plan", 3),
+    (("import", "empty"), "empty: this folder has no plan", 3),
 ]
 
 

@@ -399,7 +399,7 @@ def test_what_to_do_about_missing_inputs(tmp_path: Path) -> None:
     assert nova("run", "--no-ui", "--only", "A", cwd=tmp_path).returncode == 0
     (tmp_path / "a.txt").unlink()
     shown = nova("run", "--no-ui", cwd=tmp_path).stdout
-    advice = ["nova retry A && nova run (it writes a.txt)", "put given.csv there, no task writes it, then nova run"]
+    advice = ["nova retry A && nova run (it writes a.txt)", "create given.csv, which no task writes, then nova run"]
     assert shown.splitlines()[-2:] == [f"next: {advice[0]}", f"      {advice[1]}"]
     for task_id, line in zip("BC", advice, strict=True):
         assert nova("why", task_id, cwd=tmp_path).stdout.splitlines()[-1] == f"next: {line}"

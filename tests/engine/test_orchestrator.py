@@ -80,7 +80,7 @@ def test_fail_fast_starts_nothing_more(tmp_path: Path) -> None:
         ({"reason": EndReason.TIMEOUT, "signal": 15}, Reason.TIMEOUT, "still running after 1m"),
         ({"reason": EndReason.IDLE_TIMEOUT, "signal": 15}, Reason.IDLE_TIMEOUT, "no output for 30s"),
         ({"reason": EndReason.SPAWN_ERROR, "detail": "no such file"}, Reason.SPAWN_ERROR, "no such file"),
-        ({"reason": EndReason.LOST}, Reason.LOST, "nobody can know"),
+        ({"reason": EndReason.LOST}, Reason.LOST, "how it ended is unknown"),
         ({"reason": EndReason.CANCELLED, "signal": 15}, Reason.CANCELLED, "cancelled"),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_limit_with_its_time_is_waited_for(tmp_path: Path, build: Callable[...
     state = engine.store.tasks["A"]
     assert (state.attempt, state.failures, state.waits_for, state.retry_at) == (2, 0, None, None)
     paused = next(event for event in events if event.kind is EventKind.PROVIDER_PAUSED)
-    assert paused.message.startswith("north is left alone for 2h")
+    assert paused.message.startswith("north rate limited for 2h")
     assert engine.store.run.quotas == {}
 
 
@@ -258,7 +258,7 @@ def test_a_limit_without_a_reset_time_is_not_waited_for_forever(tmp_path: Path, 
     assert len(starts) == 20
     assert 5 * 3600 < starts[-1] - starts[0] < 12 * 3600
     assert any("(19 times in a row, of at most 20)" in message for message in messages)
-    assert "A is given up: refused 20 times in a row" in messages
+    assert "A given up: rate limited 20 times in a row" in messages
 
 
 def test_a_limit_with_a_reset_time_uses_no_patience(tmp_path: Path, build: Callable[..., Any]) -> None:

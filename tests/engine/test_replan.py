@@ -186,7 +186,7 @@ def test_milestones_that_do_not_fit_the_new_plan_are_reported(tmp_path: Path) ->
     run = Run(tmp_path, [("A", "-"), ("B", "A")])
     run.edit([("A", "-"), ("C", "A")])
     assert len(run.warnings) == 1
-    assert run.warnings[0].endswith("the milestones stay as they were")
+    assert run.warnings[0].endswith("the milestones are unchanged")
 
 
 def test_a_plan_that_grows_at_the_very_end_is_taken_in(tmp_path: Path) -> None:

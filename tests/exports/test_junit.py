@@ -57,9 +57,9 @@ def test_a_failed_task() -> None:
     [
         (None, "not started"),
         (TaskState(blocked_by=("F0", "F9")), "blocked by F0, F9"),
-        (TaskState(status=TaskStatus.COMPLETED, skipped=True), "skipped by hand"),
+        (TaskState(status=TaskStatus.COMPLETED, skipped=True), "skipped"),
         (TaskState(status=TaskStatus.IN_PROGRESS), "still running"),
-        (TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"), "waiting for approval"),
+        (TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting"), "needs approval"),
         (TaskState(status=TaskStatus.COMPLETED), None),
     ],
 )

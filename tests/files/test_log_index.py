@@ -143,7 +143,7 @@ def test_only_plain_files_are_read(log: Path, kind: str) -> None:
     }  # fmt: skip
     make[kind]()
     index = LogIndex(log)
-    assert (index.is_open, index.size, index.read(0, 9), index.problem) == (False, 0, b"", "it is not a plain file")
+    assert (index.is_open, index.size, index.read(0, 9), index.problem) == (False, 0, b"", "it is not a regular file")
     assert index.poll() is Change.NONE
 
 

@@ -42,9 +42,9 @@ def test_only_small_plain_files_are_read(kind: str, tmp_path: Path) -> None:
     """Nothing else is opened for more than a look, and nothing endless is begun."""
     (tmp_path / "other").write_bytes(b"secret")
     ODD[kind](tmp_path / "file")
-    with pytest.raises(OSError, match=r"symbolic links|no plain file|larger than"):
+    with pytest.raises(OSError, match=r"symbolic links|not a regular file|larger than"):
         read_plain(tmp_path / "file", 100)
-    with pytest.raises(OSError, match=r"symbolic links|no plain file|larger than"):
+    with pytest.raises(OSError, match=r"symbolic links|not a regular file|larger than"):
         list(lines_of(tmp_path / "file", 100, 10))
 
 
@@ -117,7 +117,7 @@ def test_settings_that_are_no_small_file_are_a_problem_of_the_user(
     ODD[kind](path)
     if kind == "large":
         path.write_bytes(b" " * 2_000_000)
-    with pytest.raises(EnvironmentProblem, match=r"settings\.json: the reporting server cannot be added"):
+    with pytest.raises(EnvironmentProblem, match=r"cannot write .*settings\.json"):
         prepare()
 
 
@@ -137,7 +137,7 @@ def test_a_template_that_is_no_small_file_is_a_problem_of_the_user(kind: str, tm
         ODD[kind](tmp_path / "template")
     if kind == "large":
         (tmp_path / "template").write_bytes(b" " * 2_000_000)
-    with pytest.raises(EnvironmentProblem, match="template: the template of prompts cannot be read"):
+    with pytest.raises(EnvironmentProblem, match="template: cannot read the template of prompts"):
         launcher_for(tmp_path, "template").prompt(TASK, [])
 
 

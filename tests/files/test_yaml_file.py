@@ -57,7 +57,7 @@ def test_line_of(keys: tuple[str | int, ...], line: int) -> None:
 def test_first_line_moves_every_place() -> None:
     """YAML inside another file reports that file's lines."""
     assert parse_yaml("a: 1\nb: 2", "x", first_line=10).line_of(("b",)) == 11
-    with pytest.raises(InputError, match=r"^x:11: `a` is given twice, first on line 10$"):
+    with pytest.raises(InputError, match=r"^x:11: `a` is used twice, first on line 10$"):
         parse_yaml("a: 1\na: 2", "x", first_line=10)
 
 
@@ -74,7 +74,7 @@ REFUSED = {
     "merge": ("a: 1\nb: {<<: 1}", 2, "merge keys"),
     "tag": ("- 1\n- !!python/object/apply:os.system [id]", 2, "tags"),
     "local tag": ("a: !x 1", 1, "tags"),
-    "duplicate": ("a: 1\nb: 2\na: 3", 3, "`a` is given twice, first on line 1"),
+    "duplicate": ("a: 1\nb: 2\na: 3", 3, "`a` is used twice, first on line 1"),
     "depth": ("[" * 100_000, 1, "nested deeper than 20"),
     "depth in blocks": ("".join(" " * i + "a:\n" for i in range(500)), 21, "nested deeper than 20"),
     "nodes": ("\n".join(f"- {i}" for i in range(40_000)), 20_000, "more than 20,000 values"),
@@ -88,7 +88,7 @@ REFUSED = {
     "escape": ("a: \x1b[2J", 1, r"character U\+001B"),
     "impossible character": ('a: 1\nb: "\\UFFFFFFFF"', 2, "not valid YAML: an impossible"),
     "impossible version": ("%YAML " + "9" * 5000 + ".1\n---\na", 1, "not valid YAML"),
-    "escape in a duplicate key": ('"\\x1b[2Ja": 1\n"\\x1b[2Ja": 2', 2, "`a` is given twice"),
+    "escape in a duplicate key": ('"\\x1b[2Ja": 1\n"\\x1b[2Ja": 2', 2, "`a` is used twice"),
 }
 
 

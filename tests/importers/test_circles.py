@@ -22,7 +22,7 @@ DONE, OPEN = ItemState.DONE, ItemState.OPEN
 
 
 def late_part(inner: ItemState, outer: ItemState) -> Cascade:
-    """`b` waits for all of `a`, of which `a.2` was added later, and waits for `b`."""
+    """`b` depends on all of `a`, of which `a.2` was added later, and waits for `b`."""
     items = [
         Item("a", "A", 1, state=DONE),
         Item("a.1", "A1", 2, parent="a", state=DONE),
@@ -36,9 +36,7 @@ def test_what_is_settled_waits_for_nothing() -> None:
     """A circle of finished tasks keeps no plan from being read; the rest of the graph stays."""
     cascade = late_part(DONE, DONE)
     assert edges(cascade) == {"a.1": "", "b": "a.1", "a.2": "b"}
-    assert notes(cascade, NoteKind.RESOLVED) == [
-        "3: b is settled: it does not wait for a.2, which would go in a circle"
-    ]
+    assert notes(cascade, NoteKind.RESOLVED) == ["3: b is settled: it does not depend on a.2, which would be a cycle"]
 
 
 def test_a_whole_does_not_keep_up_what_its_part_waits_for() -> None:
@@ -46,7 +44,7 @@ def test_a_whole_does_not_keep_up_what_its_part_waits_for() -> None:
     cascade = late_part(OPEN, OPEN)
     assert edges(cascade) == {"a.1": "", "b": "a.1", "a.2": "b"}
     assert notes(cascade, NoteKind.GUESSED) == [
-        "3: b does not wait for a.2, a part of what it waits for: that would go in a circle"
+        "3: b does not depend on a.2, a part of its dependency: that would be a cycle"
     ]
 
 

@@ -93,10 +93,10 @@ def test_what_is_no_yaml(
     [
         (["a: b", "a: c"], 3, "twice"),
         (["a: @b", "a: c"], 3, "twice"),
-        (["a: @b", "what is this"], 3, "no field"),
+        (["a: @b", "what is this"], 3, "not a field"),
         (["c: [[@a]]"], 2, "cannot be read"),
-        (["c:", "  - @a", "  what"], 4, "no item"),
-        (["c:", "  - a", "  b: c", "  what"], 5, "no item"),
+        (["c:", "  - @a", "  what"], 4, "not an item"),
+        (["c:", "  - a", "  b: c", "  what"], 5, "not an item"),
         (["a: " + "[" * 50], 2, "nested"),
         (["a: b", "c: d\x07"], 3, "not allowed"),
         (["a: [" + "x," * 30_000 + "]"], 2, "values"),

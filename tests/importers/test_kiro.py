@@ -44,8 +44,8 @@ def test_the_order_of_a_spec_is_its_graph() -> None:
     assert (cascade.name, cascade.tasks["1.1"].branch) == ("Sign in", "Sign in")
     assert cascade.tasks["1.1"].details == "- Tables\n- _Requirements: 1.1, 2.3_"
     assert "What all of it needs" in cascade.tasks["2.1"].details
-    assert notes(cascade, NoteKind.DROPPED) == ["10: 1.2 is optional: it is left out"]
-    assert notes(cascade, NoteKind.GUESSED) == ["15: 2.2 has the mark [~]: taken as to be done"]
+    assert notes(cascade, NoteKind.DROPPED) == ["10: 1.2 is optional: it was left out"]
+    assert notes(cascade, NoteKind.GUESSED) == ["15: 2.2 has the mark [~]: it will run"]
 
 
 def test_the_boxes_of_parents_wait_for_their_tasks() -> None:
@@ -102,14 +102,14 @@ CC_SDD = """\
 
 
 def test_parallel_marks_and_annotations() -> None:
-    """`(P)` does not wait for its neighbours, `_Depends:_` is waited for, a `_Boundary:_` is held by one at a time."""
+    """`(P)` does not depend on its neighbours, `_Depends:_` is waited for, a `_Boundary:_` is held by one at a time."""
     cascade = plan("kiro", CC_SDD)
     assert edges(cascade) == {
         "1.1": "", "2.1": "1.1", "2.2": "1.1", "2.3": "1.1 2.1", "3.1": "2.1 2.2 2.3",
     }  # fmt: skip
     assert cascade.tasks["2.1"].locks == ("Api", "Store")
     assert cascade.tasks["3.1"].missing == ("9.9",)
-    assert notes(cascade, NoteKind.UNRESOLVED) == ["14: 3.1 waits for '9.9': there is none"]
+    assert notes(cascade, NoteKind.UNRESOLVED) == ["14: 3.1 depends on '9.9', which does not exist"]
 
 
 def test_a_parent_may_be_parallel() -> None:
@@ -297,7 +297,7 @@ def test_what_a_finished_task_waited_for() -> None:
     assert cascade.tasks["1"].missing == ()
     assert notes(cascade, NoteKind.UNRESOLVED) == []
     assert notes(cascade, NoteKind.RESOLVED) == [
-        "3: 1 does not wait for 'other-spec 9.9', which is not there: it is settled"
+        "3: 1 does not depend on 'other-spec 9.9', which does not exist: it is settled"
     ]
 
 

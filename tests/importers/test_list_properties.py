@@ -64,7 +64,7 @@ def order_of(parallel: list[bool]) -> list[set[int]]:
 
 @given(st.lists(st.booleans(), min_size=1, max_size=25))
 def test_parallel_marks(parallel: list[bool]) -> None:
-    """A run of parallel tasks starts after all before the run; what follows waits for all of the run."""
+    """A run of parallel tasks starts after all before the run; what follows depends on all of the run."""
     expected = order_of(parallel)
     kiro = "".join(f"- [ ] {at}. {'(P) ' * beside}Do it\n" for at, beside in enumerate(parallel))
     spec = "".join(f"- [ ] T{at:03} {'[P] ' * beside}Do it\n" for at, beside in enumerate(parallel))
@@ -97,7 +97,7 @@ def test_phases_and_stories(phases: list[tuple[bool, int]]) -> None:
 
 @given(st.permutations(range(1, 9)), st.lists(st.integers(1, 3), min_size=1, max_size=8), st.sets(st.integers(1, 8)))
 def test_waves(order: list[int], sizes: list[int], checks: set[int]) -> None:
-    """Each wave waits for all of the one before it; what is in no wave waits for all above it; there is no cycle."""
+    """Each wave depends on all of the one before it; what is in no wave waits for all above it; there is no cycle."""
     inside = [number for number in order if number not in checks]
     waves: list[list[int]] = []
     for size in sizes:

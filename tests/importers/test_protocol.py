@@ -105,8 +105,8 @@ def test_an_input_that_no_task_writes_is_reported(here: Path) -> None:
     cascade = plan_of()
     told = [(w.path, w.line, w.message) for w in cascade.warnings]
     text = (
-        "02-design/01-rank reads ../01-survey/05-usage/usage-frequency.json, which is not there, and no task writes it "
-        "(01-survey/05-usage writes feature-frequency-analysis.json)"
+        "02-design/01-rank reads ../01-survey/05-usage/usage-frequency.json, which does not exist, and no task writes "
+        "it (01-survey/05-usage writes feature-frequency-analysis.json)"
     )
     assert told == [("tasks/02-design/01-rank.md", 11, text)]
     assert cascade.tasks["02-design/01-rank"].inputs[1] == UNWRITTEN
@@ -118,7 +118,7 @@ def test_a_suggestion_never_names_the_task_itself(here: Path) -> None:
     cascade = plan_of()
     assert cascade.tasks["01-p/01-x"].inputs == ("src/lex/mod.rs",)
     assert notes(cascade, NoteKind.UNRESOLVED) == [
-        "01-p/01-x reads src/lex/mod.rs, which is not there, and no task writes it"
+        "01-p/01-x reads src/lex/mod.rs, which does not exist, and no task writes it"
     ]
 
 
@@ -146,7 +146,7 @@ def test_dependencies_are_found_by_their_last_name(here: Path) -> None:
     [
         ('task_id: a\ntask_id: b\n', "task_id"),
         ("task_id: a\ntimeout: soon\n", "soon"),
-        ('task_id: a\noutputs: ["../../etc/passwd"]\n', "outside of the project"),
+        ('task_id: a\noutputs: ["../../etc/passwd"]\n', "outside the project"),
         ("task_id: a\noutputs: " + "[" * 3000 + "\n", ""),
     ],
 )  # fmt: skip
@@ -212,7 +212,7 @@ def test_an_unknown_status_is_open(here: Path) -> None:
     """Work is rather done twice than never, and that is told."""
     cascade = write(n1="name: A\nstatus: PASS")
     assert not cascade.tasks["1"].settled
-    assert notes(cascade, NoteKind.GUESSED) == ["1 is 'PASS': it was taken as open"]
+    assert notes(cascade, NoteKind.GUESSED) == ["1 is 'PASS': it will run"]
 
 
 @pytest.mark.parametrize(("word", "needs"), [("001", "001-make"), ("TASK-1", "001-make"), ("001-make", "001-make")])
@@ -248,7 +248,7 @@ def test_what_is_about_a_task(here: Path) -> None:
     """An analysis beside its task is told, and not done; a name with a number alone is a task."""
     cascade = write(n001="name: A", n001_analysis="name: Analysis of 001", n002_analysis="name: Analysis")
     assert list(cascade.tasks) == ["001", "002-analysis"]
-    assert notes(cascade, NoteKind.DROPPED) == ["is no task: it is about 001.md"]
+    assert notes(cascade, NoteKind.DROPPED) == ["is not a task: it is about 001.md"]
 
 
 def test_a_task_with_a_folder_of_its_own(here: Path) -> None:

@@ -170,7 +170,7 @@ def test_boxes_of_a_checkpoint_are_no_tasks() -> None:
     text = "# F\n## Phase 1: A\n- [ ] T001 A\n### ✅ Checkpoint 1\n**Exit Criteria**:\n- [ ] All fields are there\n"
     cascade = plan("spec-kit", text)
     assert list(cascade.tasks) == ["T001"]
-    assert notes(cascade, NoteKind.DROPPED) == ["4: 1 box is no task: they stand below '✅ Checkpoint 1'"]
+    assert notes(cascade, NoteKind.DROPPED) == ["4: 1 box is not a task: below '✅ Checkpoint 1'"]
 
 
 def test_sentences_that_go_in_a_circle_are_taken_back() -> None:
@@ -186,7 +186,7 @@ def test_a_task_that_is_not_there_is_missing() -> None:
     cascade = plan("spec-kit", "- [ ] T001 A (depends on T099)\n- [ ] T002 [P] B\n")
     assert cascade.tasks["T001"].missing == ("T099",)
     assert cascade.tasks["T002"].missing == ()
-    assert notes(cascade, NoteKind.UNRESOLVED) == ["1: T001 waits for 'T099': there is none"]
+    assert notes(cascade, NoteKind.UNRESOLVED) == ["1: T001 depends on 'T099', which does not exist"]
 
 
 @pytest.mark.parametrize(
@@ -304,8 +304,8 @@ def test_legends_steps_and_checklists_are_no_tasks() -> None:
     assert list(cascade.tasks) == ["T001"]
     assert cascade.tasks["T001"].details == "- [ ] a step\n- [ ] 1. another step"
     assert notes(cascade, NoteKind.DROPPED) == [
-        "10: 1 box is no task: they stand below 'Acceptance Criteria (AC)'",
-        "12: 2 boxes are no tasks: they stand below 'Validation Checklist'",
+        "10: 1 box is not a task: below 'Acceptance Criteria (AC)'",
+        "12: 2 boxes are not tasks: below 'Validation Checklist'",
     ]
 
 

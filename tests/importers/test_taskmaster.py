@@ -68,7 +68,7 @@ def test_which_tag(tmp_path: Path, current: str | None, tag: str, expected: str,
 def test_a_tag_that_is_not_there() -> None:
     """The error names the tags there are; without master the first one is taken, and that is told."""
     data = {"x": {"tasks": [task(1)]}, "y": {"tasks": [task(2)]}}
-    with pytest.raises(InputError, match="no tag 'z'") as raised:
+    with pytest.raises(InputError, match="unknown tag 'z'") as raised:
         draft_of(data, PlanOptions(tag="z"))
     assert "x, y" in raised.value.hint
     assert [(item.key, item.branch) for item in draft_of(data).items] == [("1", "x")]
@@ -257,8 +257,8 @@ def test_suits(name: str, text: str, suits: bool) -> None:
         ('{"tasks": [\n{"id": 1,', 2, "not valid JSON"),
         ("[" * 100_000, 0, "JSON"),
         ('{"a":' * 100_000, 0, "JSON"),
-        ("[]", 0, "no tasks.json"),
-        ('{"tasks": {}}', 0, "no tasks.json"),
+        ("[]", 0, "not a tasks.json"),
+        ('{"tasks": {}}', 0, "not a tasks.json"),
         ('{"tasks": ["\ud800"]}', 0, "surrogate"),
         ("", 0, "JSON"),
     ],

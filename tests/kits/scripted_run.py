@@ -226,7 +226,7 @@ def script() -> Script:
     s.at(181).start("E1", "One loop")
     s.start("P2", "Resolve references")
     s.start("A1", "Routes")
-    s.at(182).say(EventKind.TASK_COMPLETED, "P3", "P3 was skipped by hand", status=TaskStatus.COMPLETED, skipped=True)
+    s.at(182).say(EventKind.TASK_COMPLETED, "P3", "P3 skipped", status=TaskStatus.COMPLETED, skipped=True)
     s.at(183).start("D3", "Tutorial")
     s.at(300).fail("P2", Reason.EXIT_CODE, "exit code 1", used(9), exit_code=1, retry_at=iso(s.now + 30))
     s.at(330).start("P2", "Resolve references")

@@ -42,7 +42,7 @@ def test_the_prompt_of_a_folder_task_names_inputs_and_outputs() -> None:
     assert "\n- workspace/outputs/p/b/x.json, or x.json\n" in prompt
     assert "\n- `workspace/outputs/p/a/gaps.json`, or `gaps.json` in the project\n" in prompt
     assert "\n- `workspace/outputs/shared.md`\n" in prompt
-    assert "Your folder for what you write is `workspace/outputs/p/a` (`$NOVA_OUTPUT_DIR`)" in prompt
+    assert "Your folder for outputs is `workspace/outputs/p/a` (`$NOVA_OUTPUT_DIR`)" in prompt
     assert "NOVA_OUTPUT_DIR" not in build_prompt(FULL, "Shop")
 
 
@@ -102,5 +102,5 @@ def test_the_prompt_command_and_what_an_attempt_was_given(tmp_path: Path) -> Non
     kept = nova("prompt", "A", "--attempt", "1", cwd=tmp_path)
     assert kept.stdout == (tmp_path / "logs" / "A.log").read_text(), "the agent got it on standard input"
     missing = nova("prompt", "A", "--attempt", "7", cwd=tmp_path)
-    assert (missing.returncode, "no prompt of attempt 7" in missing.stderr) == (2, True)
+    assert (missing.returncode, "there is no prompt of attempt 7" in missing.stderr) == (2, True)
     assert nova("prompt", "nope", cwd=tmp_path).returncode == 2

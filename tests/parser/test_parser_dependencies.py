@@ -52,10 +52,10 @@ def problems(cell: str, task_id: str = LAST) -> tuple[Problem, ...]:
 @pytest.mark.parametrize(
     "cell",
     ["", "-", "--", "—", "–", "None", "none.", "NONE", "n/a", "N/A", "Nothing", "`-`", "**None**", "(none)", "*none*",
-     "None (can start at once)", "no dependencies"],
+     "None (can start now)", "no dependencies"],
 )  # fmt: skip
 def test_nothing_in_all_its_forms(cell: str) -> None:
-    """Every way to say "nothing" makes a task that can start at once, without a warning."""
+    """Every way to say "nothing" makes a task that can start now, without a warning."""
     cascade = with_cell(cell)
     assert cascade.tasks[LAST].depends_on == ()
     assert cascade.warnings == ()
@@ -152,21 +152,21 @@ def test_guesses_are_made_with_a_warning(cell: str, task_id: str, expected: tupl
 @pytest.mark.parametrize(
     ("cell", "message", "hint"),
     [
-        ("AA-1.9", "END-1 depends on 'AA-1.9', which is no task", "did you mean AA-1."),
+        ("AA-1.9", "END-1 depends on 'AA-1.9', which is not a task", "did you mean AA-1."),
         ("F1, Z", "'Z'", "name a task id"),
         ("design doc", "'design doc'", "write `-`"),
         ("F1 or F2", "'F1 or F2'", ""),
         ("All others", "'All others'", ""),
         ("T001", "'T001'", ""),
         ("F1-F9", "'F1-F9'", ""),
-        ("002 to F1", "range from 002 to F1", "turn the range"),
+        ("002 to F1", "range from 002 to F1", "reverse the range"),
         ("Phase 9", "'Phase 9'", ""),
         ("Phases 2-9", "'Phases 2-9'", ""),
         ("?", "'?'", ""),
         ("TBD", "'TBD'", ""),
         ("END-1", "END-1 depends on itself", "remove"),
         ("F1 to END-1", "END-1 depends on itself", "remove"),
-        ("\x1b[2J\u202eF9", "which is no task", ""),
+        ("\x1b[2J\u202eF9", "which is not a task", ""),
     ],
 )
 def test_what_cannot_be_resolved_is_an_error(cell: str, message: str, hint: str) -> None:

@@ -175,7 +175,7 @@ def test_the_reasons_of_a_dry_run(tmp_path: Path) -> None:
     done = nova("run", "tasks", "--explain", cwd=tmp_path)
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()}
     assert [rows[i][0] for i in ("01-p/a", "01-p/b", "01-p/c", "gate-01-p")] == ["run", "run", "wait", "wait"]
-    assert rows["01-p/c"][1] == "blocked: dependency gone, which is not in the plan"
+    assert rows["01-p/c"][1] == "blocked: missing dependency gone, which is not in the plan"
     only = nova("run", "tasks", "-n", "--only", "01-p/b", cwd=tmp_path)
     assert only.stdout.splitlines()[-1].endswith("a.txt (01-p/a would write it)")
 

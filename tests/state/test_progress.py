@@ -423,5 +423,5 @@ def test_an_older_file_is_brought_up(tmp_path: Path, version: int, columns: str)
 def test_a_newer_file_is_unchanged(tmp_path: Path) -> None:
     """A file from a newer Nova is not opened for writing."""
     path = old_file(tmp_path / "nova.db", 99, _SECOND)
-    with pytest.raises(EnvironmentProblem, match="newer Nova"):
+    with pytest.raises(EnvironmentProblem, match="newer version"):
         ProgressTracker(path)

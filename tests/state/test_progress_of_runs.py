@@ -81,7 +81,7 @@ def test_a_real_run_fills_the_tracker(tmp_path: Path) -> None:
     assert (done.name, done.status, done.progress_percent, done.iteration) == ("Build", "complete", 100, 1)
     assert (done.files_created, done.files_modified) == (("made.txt",), ("old.txt",))
     assert [(c.verified, c.evidence) for c in done.criteria] == [
-        (True, "its command holds"), (True, "its worker says so"), (False, ""), (True, "its command holds"),
+        (True, "its command succeeds"), (True, "reported by its worker"), (False, ""), (True, "its command succeeds"),
     ]  # fmt: skip
     assert done.criteria[1].text == "it is pretty"
     assert done.started_at is not None
@@ -89,7 +89,7 @@ def test_a_real_run_fills_the_tracker(tmp_path: Path) -> None:
     assert done.started_at <= done.completed_at
     told = [(event.event_type, event.message) for event in done.events]
     assert told[0] == ("start", "A started: Build")
-    assert told[-1] == ("complete", "A completed")
+    assert told[-1] == ("complete", "A done")
     for event in (
         ("progress", "A: writing"), ("action", "A: chose the colour"), ("action", "A: wrote made.txt"),
         ("action", "A: changed old.txt"), ("progress", "A: one too many"), ("progress", "A: left a note"),

@@ -289,7 +289,7 @@ def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
     assert "the run is paused: nova resume" in headless.stdout
     (trial / "mended").touch()
     with Terminal(nova_tui(), trial) as terminal:
-        terminal.wait("the run was paused: it goes on")
+        terminal.wait("the run was paused; it continues")
         terminal.wait("FINISHED")
         terminal.send("q")
         assert terminal.wait_exit() == 0
@@ -327,7 +327,7 @@ def test_a_second_interface_joins_the_run(trial: Path) -> None:
     with Terminal(nova_tui(), trial) as first:
         first.wait(r"page \d")
         with Terminal(nova_tui("-j", "9"), trial) as second:
-            second.wait("goes on already")
+            second.wait("already running")
             assert "--jobs=9" in second.text
             second.wait(r"page \d")
             assert "view only" not in second.text

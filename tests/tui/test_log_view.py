@@ -174,7 +174,7 @@ def test_there_is_no_output_yet(tmp_path: Path) -> None:
         app.view.set_path(tmp_path / "other.log")
         app.view.set_path(path)
         await pilot.pause()
-        assert rows(app)[0].startswith("cannot show T002.log: it is not a plain file")
+        assert rows(app)[0].startswith("cannot show T002.log: it is not a regular file")
 
     drive(LogApp(path), check)
 

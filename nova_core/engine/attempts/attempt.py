@@ -219,7 +219,7 @@ class Attempt:
     def outcome(self, exit_code: int | None, prices: Mapping[str, Price]) -> Outcome:
         """Returns the outcome of the attempt according to its log."""
         return self.safely(lambda: self.log.outcome(exit_code, prices, self.model), None) or Outcome(
-            Verdict.FAILED, f"what it printed cannot be judged ({self.trouble})", estimated=True
+            Verdict.FAILED, f"its output cannot be judged ({self.trouble})", estimated=True
         )
 
     def take_records(self, found: Records) -> bool:

@@ -90,7 +90,7 @@ class Budget:
 
     def _reach(self, spent: float, why: str) -> None:
         self.is_over = True
-        text = f"{money(spent)} of {money(self.limit)} spent{why}: nothing new starts"
+        text = f"{money(spent)} of {money(self.limit)} spent{why}: no new tasks will start"
         self._parts.store.record(EventKind.BUDGET_REACHED, None, text)
 
     def _spent(self) -> float:

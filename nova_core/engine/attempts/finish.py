@@ -61,10 +61,10 @@ class Finisher:
         """Decides whether the task of a failed attempt runs again, when and why."""
         task_id = attempt.task_id
         if failed.reason is Reason.CANCELLED and attempt.is_interrupted:
-            return Again(EventKind.TASK_RESET, f"{task_id} was interrupted; it will run again")
+            return Again(EventKind.TASK_RESET, f"{task_id} interrupted; will run again")
         if attempt.session and attempt.verdict is Verdict.FAILED and not figures.tokens:
             anew = {"session_id": None, "reason": None}
-            return Again(EventKind.TASK_RESET, f"{task_id} starts anew: its session is gone", None, anew)
+            return Again(EventKind.TASK_RESET, f"{task_id} starts again: its session is gone", None, anew)
         counts: Mapping[str, int] = {}
         if attempt.by.provider is not None and attempt.verdict in REFUSED:
             again, counts = self._rate_limits.refused(attempt, attempt.by.provider, failed)
@@ -94,7 +94,7 @@ class Finisher:
         record = self._store.record
         if isinstance(decision, Completed):
             record(
-                EventKind.TASK_COMPLETED, task_id, f"{task_id} completed", **patch, status=TaskStatus.COMPLETED,
+                EventKind.TASK_COMPLETED, task_id, f"{task_id} done", **patch, status=TaskStatus.COMPLETED,
                 current_step=None, error=None, reason=None,
             )  # fmt: skip
             self._board.completed(task_id)

@@ -26,7 +26,7 @@ class MissingInputs:
         self._board.leave(task.id)
         self.waiting[task.id] = None
         if self._store.tasks[task.id].missing != missing:
-            text = f"{task.id} cannot start without {', '.join(missing)}"
+            text = f"{task.id} blocked: missing {', '.join(missing)}"
             self._store.record(EventKind.TASK_HELD, task.id, text, missing=missing)
         return True
 
@@ -38,7 +38,7 @@ class MissingInputs:
                 del self.waiting[task_id]
             if task is not None and task_id not in self.waiting:
                 if self._store.tasks[task_id].missing:
-                    text = f"{task_id} has what it needs now"
+                    text = f"{task_id} no longer blocked: nothing is missing"
                     self._store.record(EventKind.TASK_RESET, task_id, text, missing=())
                 self._board.offer(task_id)
 

@@ -69,5 +69,5 @@ class Judge:
         attempt.model = attempt.model or found.model
         if attempt.safely(lambda: attempt.take_records(found), False):
             how = "exact" if found.exact else "estimated"
-            text = f"{attempt.task_id}: tokens taken from the agent's own records ({how}: {found.usage.total})"
+            text = f"{attempt.task_id}: tokens read from the agent's own records ({how}: {found.usage.total})"
             self._parts.store.record(EventKind.WARNING, attempt.task_id, text)

@@ -19,6 +19,7 @@ from nova_core.engine.attempts.worker_report import MOST_FILES, MOST_TEXT, patch
 from nova_core.executors.base import Ended, Report, Started
 from nova_core.files.inbox import WorkerReport
 from nova_core.state.events import EventKind
+from nova_core.text import number_of
 
 
 class Attempts:
@@ -51,7 +52,7 @@ class Attempts:
             return  # about a finished attempt
         if isinstance(report, Started):
             attempt.pid = report.pid
-            text = f"{task_id} runs as pid {report.pid}"
+            text = f"{task_id} running as pid {report.pid}"
             self._store.record(EventKind.TASK_RUNNING, task_id, text, pid=report.pid)
         elif attempt.check:
             self._criteria.over(attempt, report)
@@ -104,7 +105,7 @@ class Attempts:
         trouble = attempt.trouble_of_own or attempt.log.trouble
         if trouble and not attempt.told_trouble:
             attempt.told_trouble = True
-            text = f"{attempt.task_id}: a part of its log cannot be read ({trouble}); its figures are estimated"
+            text = f"{attempt.task_id}: part of its log cannot be read ({trouble}); its figures are estimated"
             self._store.record(EventKind.WARNING, attempt.task_id, text)
 
     def take_report(self, report: WorkerReport) -> None:
@@ -149,9 +150,10 @@ class Attempts:
             self._finisher.finish(attempt, failed)
 
     def _tell_leftovers(self, attempt: Attempt, ended: Ended) -> None:
-        for what, names in (("left behind and ended", ended.leftovers), ("could not be ended", ended.survivors)):
+        for what, names in (("left behind, stopped", ended.leftovers), ("could not be stopped", ended.survivors)):
             if names:
-                text = f"{attempt.task_id}: {len(names)} process(es) {what}: {', '.join(names[:5])}"
+                number = number_of(len(names), "process", "processes")
+                text = f"{attempt.task_id}: {number} {what}: {', '.join(names[:5])}"
                 self._store.record(EventKind.WARNING, attempt.task_id, text)
 
     # requests to end it
@@ -165,7 +167,7 @@ class Attempts:
     def _end_by_verdict(self, attempt: Attempt, why: Ending) -> None:
         if attempt.ending in (None, EndedBy.EARLIER_STOP) and attempt.ended is None:
             attempt.ending = why
-            self._store.record(EventKind.WARNING, attempt.task_id, f"{attempt.task_id} is ended: {why.reason}")
+            self._store.record(EventKind.WARNING, attempt.task_id, f"{attempt.task_id} stopped: {why.reason}")
             self._parts.executor.cancel(attempt.key, self._parts.config.grace)
 
     def interrupt(self, *, kill: bool = False) -> None:
@@ -187,7 +189,7 @@ class Attempts:
         self._end(attempt, kill=kill)
 
     def _record_interrupted(self, attempt: Attempt, interrupted: bool) -> None:
-        text = f"{attempt.task_id} is {'interrupted' if interrupted else 'cancelled'}"
+        text = f"{attempt.task_id} {'interrupted' if interrupted else 'cancelled'}"
         self._store.record(EventKind.TASK_PROGRESS, attempt.task_id, text, interrupted=interrupted)
 
     def _end(self, attempt: Attempt, *, kill: bool) -> None:

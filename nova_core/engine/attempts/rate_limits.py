@@ -77,7 +77,7 @@ class RateLimits:
     def _hold(self, provider: str, why: str, wait: float, tries: int) -> Hold:
         wait = min(_LONGEST, max(_SHORTEST, wait))
         hold = Hold(iso(self._parts.clock.now() + wait), why, tries)
-        self._set(f"{provider} is left alone for {duration(wait)}: {why}", provider, hold)
+        self._set(f"{provider} rate limited for {duration(wait)}: {why}", provider, hold)
         return hold
 
     def _set(self, text: str, provider: str, hold: Hold | None) -> None:
@@ -89,7 +89,7 @@ class RateLimits:
         """An agent of the provider finished its work: the next hold starts from the shortest wait again."""
         hold = self._store.run.quotas.get(provider)
         if hold is not None and not is_current(hold, self._parts.clock.now()):
-            self._set(f"{provider} serves again", provider, None)
+            self._set(f"{provider} no longer rate limited", provider, None)
 
     def lift(self, provider: str) -> None:
         """Try the provider again now, with all tasks that wait for it."""
@@ -105,7 +105,7 @@ class RateLimits:
 
     def _forget(self, provider: str) -> None:
         if provider in self._store.run.quotas:
-            self._set(f"{provider} is tried again", provider, None)
+            self._set(f"{provider} will be tried again now", provider, None)
 
     # tasks
 
@@ -116,7 +116,7 @@ class RateLimits:
             return False
         until, provider = wait
         self._parts.board.leave(task.id)
-        text = f"{task.id} waits for {provider}"
+        text = f"{task.id} rate limited by {provider}"
         self._store.record(EventKind.TASK_HELD, task.id, text, retry_at=until, waits_for=provider)
         if until is not None:
             self._retries.plan(task.id, until, far=True)
@@ -148,7 +148,7 @@ class RateLimits:
 
     def _release(self, task_id: str, **patch: Any) -> None:
         """End a task's wait for its provider, so that it is judged again."""
-        text = f"{task_id} waits no longer for {self._parts.board.state(task_id).waits_for}"
+        text = f"{task_id} no longer rate limited by {self._parts.board.state(task_id).waits_for}"
         self._store.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None, **patch)
 
     # an attempt that was refused
@@ -170,7 +170,7 @@ class RateLimits:
             return None, counts
         until, waits_for = wait or (None, None)
         another = self._parts.launcher.choose(task, self.is_held) or "its command"
-        how = f"waits for {waits_for}" if waits_for else f"goes on with {another}"
+        how = f"rate limited by {waits_for}" if waits_for else f"continues with {another}"
         why = f"{task.id} {how}{refused_words(counts.get('refusals', 0))}: {failed.error}"
         patch = {**counts, "reason": failed.reason, "error": failed.error, "waits_for": waits_for, "retry_at": until}
         return Again(EventKind.TASK_HELD, why, until, patch), counts
@@ -179,7 +179,7 @@ class RateLimits:
         """Stop using the provider in this run, whatever time it stated."""
         before = self._store.run.quotas.get(provider)
         if before is None or before.until is not None:
-            self._set(f"{provider} is not used any more in this run: {why}", provider, Hold(None, why, 1))
+            self._set(f"{provider} not used again in this run: {why}", provider, Hold(None, why, 1))
         for task_id in self._waiting_for(provider):
             self._release(task_id)
             self._parts.board.offer(task_id)
@@ -198,7 +198,7 @@ class RateLimits:
     def _is_out_of_patience(self, task: Task, counts: Mapping[str, int], *, alone: bool) -> bool:
         refusals, overloads = counts.get("refusals", 0), counts.get("overloads", 0)
         if refusals >= MOST_REFUSALS or (alone and overloads >= _MOST_OVERLOADS):
-            text = f"{task.id} is given up: refused {max(refusals, overloads)} times in a row"
+            text = f"{task.id} given up: rate limited {max(refusals, overloads)} times in a row"
             self._store.record(EventKind.WARNING, task.id, text)
             return True
         return False

@@ -41,7 +41,7 @@ class Retries:
         """Queue the tasks whose delay is over."""
         while (wait := self.next()) is not None and wait <= 0:
             task_id = heapq.heappop(self.waiting)[1]
-            text = f"{task_id} is tried again"
+            text = f"{task_id} retrying now"
             self._parts.store.record(EventKind.TASK_RESET, task_id, text, retry_at=None, waits_for=None)
             self._parts.board.offer(task_id)
 

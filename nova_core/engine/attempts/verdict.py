@@ -67,14 +67,12 @@ def failure(ended: Ended, limit: float) -> Failure | None:
         return _exit_failure(ended)
     if ended.reason in _LIMITS:
         words = "no output for" if ended.reason is EndReason.IDLE_TIMEOUT else "still running after"
-        return Failure(_LIMITS[ended.reason], f"{words} {duration(limit)}; ended")
+        return Failure(_LIMITS[ended.reason], f"{words} {duration(limit)}; stopped")
     if ended.reason is EndReason.CANCELLED:
         return Failure(Reason.CANCELLED, "cancelled")
     if ended.reason is EndReason.SPAWN_ERROR:
-        return Failure(Reason.SPAWN_ERROR, f"could not be started: {ended.detail}")
-    return Failure(
-        Reason.LOST, f"it began, and nobody can know how it ended ({ended.detail or 'its holder was killed'})"
-    )
+        return Failure(Reason.SPAWN_ERROR, f"could not start: {ended.detail}")
+    return Failure(Reason.LOST, f"it started, but how it ended is unknown ({ended.detail or 'its holder was killed'})")
 
 
 def agent_failure(ended: Ended, outcome: Outcome, limit: float) -> Failure | None:

@@ -127,7 +127,7 @@ class Hooks(Observer):
             if len(self._given) <= MOST_WAITING:  # one of them runs
                 self._given.append(self._pool.submit(self._carry_out, line, data))
             else:
-                self._complain("", f"more than {MOST_WAITING:,} hooks wait: some are not run")
+                self._complain("", f"more than {MOST_WAITING:,} hooks are waiting: some will not run")
 
     def _unfinished(self) -> list[Future[None]]:
         return [future for future in self._given if not future.done()]
@@ -159,7 +159,7 @@ class Hooks(Observer):
             self._wait()
         number = self._end_all()
         if number:
-            self._complain("", f"{number:,} {'hook was' if number == 1 else 'hooks were'} not run: no time was left")
+            self._complain("", f"{number:,} {'hook was' if number == 1 else 'hooks were'} not run: out of time")
 
     def _wait(self) -> None:
         from concurrent.futures import wait
@@ -190,7 +190,7 @@ class Hooks(Observer):
         try:
             wrong = self._run(line, data, about)
         except OSError as error:
-            wrong = f"could not be started ({error.strerror})"
+            wrong = f"could not start: {error.strerror}"
         if wrong:
             shown = clean(head_and_tail(line, 60))
             self._complain(f"{data.event} {line}", f"the hook for {about} {wrong}: {shown} (see .nova/hooks.log)")
@@ -220,7 +220,7 @@ class Hooks(Observer):
             code = process.wait()
         finally:
             self._process = None
-        words_of = {0: "", TIMED_OUT: f"took longer than {timeout:g} s", ENDED: "was ended"}
+        words_of = {0: "", TIMED_OUT: f"took longer than {timeout:g} s", ENDED: "was stopped"}
         return words_of.get(code, f"failed with exit code {code}")
 
     def _environment(self, data: HookData) -> dict[str, str]:

@@ -143,11 +143,11 @@ def _fields(tasks: Iterable[Task]) -> dict[str, Field]:
 
 def _read_trigger(reader: Reader, keys: Keys, data: object, triggers: Mapping[str, Mapping[str, Field]]) -> Any:
     if not isinstance(data, dict) or "type" not in data:
-        reader.fail(keys, "`type` is missing", f"known: {', '.join(triggers)}")
+        reader.fail(keys, "`type` is missing", f"choose one of {', '.join(triggers)}")
         return None
     kind = data["type"]
     if not isinstance(kind, str) or kind not in triggers:
-        reader.fail((*keys, "type"), f"there is no trigger {kind_of(kind)}", did_you_mean(str(kind), triggers))
+        reader.fail((*keys, "type"), f"unknown trigger {kind_of(kind)}", did_you_mean(str(kind), triggers))
         return None
     fields = triggers[kind]
     trigger = struct(Trigger, {"type": plain(TriggerType), **fields}, *fields)(reader, keys, data)
@@ -175,7 +175,7 @@ def _refuse_duplicates(reader: Reader, data: object) -> None:
         keys: Keys = ("milestones", i, "id")
         line = first.setdefault(name, reader.document.line_of(keys))
         if i and line != reader.document.line_of(keys):
-            reader.fail(keys, f"{kind_of(name)} is given twice, first on line {line}", "give each milestone its own id")
+            reader.fail(keys, f"{kind_of(name)} is used twice, first on line {line}", "give each milestone its own id")
 
 
 class MilestoneTracker:
@@ -292,7 +292,7 @@ class Milestones(Observer):
             milestones = read_milestones(self._project, self._config, cascade)
             self._tracker = MilestoneTracker(milestones, cascade, self._store.run.milestones, self._store.tasks)
         except InputError as error:
-            self._tell(f"{error.message}; the milestones stay as they were")
+            self._tell(f"{error.message}; the milestones are unchanged")
 
     def turn(self) -> None:
         """Record the milestones that became due."""

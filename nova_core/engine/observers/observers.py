@@ -104,6 +104,6 @@ def keep_status_files(
     gone = [i for i in known or () if i not in tasks and is_safe_id(i)]
     files = StatusFiles(project, [*gone, *ids], store, observers.warn)
     if known is None and files.put_aside(run) and not silent:
-        observers.warn(f"workspace: there were status files before; they are in .nova/workspace/{run}")
+        observers.warn(f"workspace: earlier status files were moved to .nova/workspace/{run}")
     files.catch_up()
     observers.add(files)

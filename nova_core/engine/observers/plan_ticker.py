@@ -32,7 +32,7 @@ class PlanTicker(Observer):
     def begin(self) -> None:
         to_do = any(not task.settled for task in self._cascade.tasks.values())
         if to_do and not self._cascade.marks:
-            self._tell("nothing will be ticked: this plan has no boxes for its tasks")
+            self._tell("no boxes will be ticked: this plan has none for its tasks")
 
     def see(self, event: Event) -> None:
         self._due |= event.kind is EventKind.TASK_COMPLETED
@@ -61,4 +61,4 @@ class PlanTicker(Observer):
             ticked = tick_file(Path(path), marks, done, root=self._project.root, disk=self._disk)
         except (OSError, ValueError) as error:
             return str(error)
-        return f"no box is found any more for {', '.join(ticked.missed[0].ids)}" if ticked.missed else ""
+        return f"no box found for {', '.join(ticked.missed[0].ids)}" if ticked.missed else ""

@@ -136,7 +136,7 @@ class StatusFiles(Observer):
     def _complain(self, what: str, error: OSError) -> None:
         if not self._broken:
             self._broken = True
-            self._tell(f"workspace: {what} cannot be kept: {error.strerror}")
+            self._tell(f"workspace: cannot write {what}: {error.strerror}")
 
     def _open_folder(self, name: str) -> int:
         root = os.open(self._project.root, FOLDER_FLAGS & ~os.O_NOFOLLOW)
