@@ -1,4 +1,4 @@
-"""Logs that are traps, folders that cannot be written, disks that are full: told, survived, and nothing harmed."""
+"""Logs that are traps, unwritable folders and full disks are reported and survived, and do no harm."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from nova_core.state import StateManager
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus
 
-ROOM = 400_000  # bytes; the history alone takes half of it
+ROOM = 400_000  # bytes; the history alone uses half of it
 FILE_LIMIT = 40_000  # enough for the 32 KiB of the shared memory of the history, not for its log
 TASKS = [f"F{number}" for number in range(20)]
-# A full disk is waited for, ten seconds; the tests have not got them.
+# Nova waits ten seconds for a full disk; the tests cannot.
 IMPATIENT = "import sys, nova_core.engine.admission as b; b._DISK_PATIENCE = 0.2; from nova_core.__main__ import main; "
 
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
-    """A good project in a folder with things that must not change."""
+    """A good project in a folder with files that must not change."""
     return make_sandbox(tmp_path)
 
 
@@ -49,7 +49,7 @@ TRAPS: dict[str, tuple[str, Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_a_trap_that_waits_for_a_log(trap: str, sandbox: Sandbox) -> None:
-    """What has the name of a task's log before the run is put aside, and neither read, written nor waited for."""
+    """A trap with the name of a task's log from before the run is put aside; it is not read, written or waited for."""
     (sandbox.root / "logs").mkdir()
     TRAPS[trap][1](sandbox.root / "logs" / "F1.log")
     (sandbox.root / "CASCADE.md").write_text(HEAD + "| F1 | One | - | `echo hello` |\n")
@@ -62,7 +62,7 @@ def test_a_trap_that_waits_for_a_log(trap: str, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_a_trap_that_a_task_sets(trap: str, sandbox: Sandbox) -> None:
-    """A log that another task turned into a trap makes its own task fail, with the reason; nothing is written."""
+    """If another task turned its log into a trap, a task fails with the reason; nothing is written."""
     setter, _, said = TRAPS[trap]
     rows = f"| F1 | One | - | `{setter} logs/F2.log` |\n| F2 | Two | F1 | `echo written` |\n"
     (sandbox.root / "CASCADE.md").write_text(HEAD + rows)
@@ -85,7 +85,7 @@ def without_privileges() -> None:
 
 @contextmanager
 def mode(path: Path, bits: int) -> Iterator[None]:
-    """While it lasts the path has this mode."""
+    """Inside the block the path has this mode."""
     before = path.stat().st_mode
     path.chmod(bits)
     try:
@@ -110,7 +110,7 @@ def mode(path: Path, bits: int) -> Iterator[None]:
     ],
 )
 def test_what_may_not_be_touched(name: str, words: str, code: int, said: str, sandbox: Sandbox) -> None:
-    """What the user may not write or read is named, with a hint, before anything starts."""
+    """Paths that the user may not write or read are reported, with a hint, before anything starts."""
     for folder in ("logs", ".nova") if name != "." else ():
         (sandbox.root / folder).mkdir()
     if name.endswith((".json", ".yaml")):
@@ -130,14 +130,14 @@ def test_what_may_not_be_touched(name: str, words: str, code: int, said: str, sa
 
 
 def plan_that_needs_room(root: Path) -> None:
-    """Tasks that print 20 kB each, and note outside of the project that they ran to their end."""
+    """Tasks that print 20 kB each, and record outside of the project that they ran to their end."""
     rows = "".join(f"| {i} | t | - | `head -c 20000 /dev/zero && echo {i} >> ../ended` |\n" for i in TASKS)
     (root / "CASCADE.md").write_text(HEAD + rows)
 
 
 @pytest.fixture
 def small_disk(sandbox: Sandbox) -> Iterator[Sandbox]:
-    """The project is on a disk of its own, with little room."""
+    """The project is on a disk of its own, with little space."""
     mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(sandbox.root)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a small disk can only be mounted by root; the limit on files stands in for it")
@@ -153,7 +153,8 @@ def limit_files(size: int) -> Callable[[], None]:
 
 
 def require_a_full_disk_was_survived(root: Path, done: subprocess.CompletedProcess[str]) -> None:
-    """It was told; the state can be read; with room again the rest is done, and nothing twice that was done."""
+    """The full disk was reported, the state can be read, and with space again the rest is done; no done task runs
+    again."""
     assert done.returncode == 8, done.stdout + done.stderr
     assert re.search(r"^nova: cannot write the state: .*\nhint: free some space", done.stderr)
     assert "Traceback" not in done.stdout + done.stderr
@@ -162,7 +163,7 @@ def require_a_full_disk_was_survived(root: Path, done: subprocess.CompletedProce
 
 
 def require_it_goes_on(root: Path, done: subprocess.CompletedProcess[str]) -> None:
-    """With room again the rest is done, and nothing that was done is done twice."""
+    """With space again the rest is done, and no done task runs again."""
     events = [json.loads(line) for line in done.stdout.splitlines()]
     completed = {e["task"] for e in events if e["kind"] == "task_completed"}
     nova("run", cwd=root)
@@ -176,12 +177,12 @@ def require_it_goes_on(root: Path, done: subprocess.CompletedProcess[str]) -> No
 
 
 def impatient(*arguments: str) -> list[str]:
-    """`nova ARGUMENTS` that does not wait long for a disk."""
+    """`nova ARGUMENTS` with a short wait for a disk."""
     return [sys.executable, "-c", f"{IMPATIENT}sys.argv[1:] = {list(arguments)}; sys.exit(main())"]
 
 
 def test_a_full_disk(small_disk: Sandbox) -> None:
-    """No space left: one clear line, a state that can be read, and with room the run goes on."""
+    """No space left: one clear line, a readable state, and with space the run continues."""
     plan_that_needs_room(small_disk.root)
     done = subprocess.run(
         impatient("run", "--json"), cwd=small_disk.root, env=environment(), capture_output=True, text=True, timeout=60,
@@ -193,7 +194,7 @@ def test_a_full_disk(small_disk: Sandbox) -> None:
 
 
 def test_files_that_may_not_grow(sandbox: Sandbox) -> None:
-    """The same where the history may not grow any more."""
+    """The same if the history may not grow any more."""
     plan_that_needs_room(sandbox.root)
     done = subprocess.run(
         impatient("run", "--json"), cwd=sandbox.root, env=environment(), capture_output=True, text=True, timeout=60,
@@ -205,7 +206,8 @@ def test_files_that_may_not_grow(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("rest_of_plan", ["", "| F2 | b | F1 | `true` |\n"])
 def test_a_run_continues_by_itself_when_there_is_room(rest_of_plan: str, sandbox: Sandbox) -> None:
-    """While the disk refuses nothing new starts; when it works again the same run goes on to its end, or ends."""
+    """While the disk cannot be written nothing new starts; when it works again the same run continues to its end, or
+    ends."""
     wait = "while [ ! -e ../go ]; do sleep 0.02; done"
     (sandbox.root / "CASCADE.md").write_text(HEAD + f"| F1 | a | - | `{wait}` |\n{rest_of_plan}")
     engine = subprocess.Popen(command("run"), cwd=sandbox.root, env=environment(), stdout=subprocess.PIPE, text=True)
@@ -227,13 +229,13 @@ def test_a_run_continues_by_itself_when_there_is_room(rest_of_plan: str, sandbox
 
 
 class LateDisk(Disk):
-    """A disk that refuses two changes after the run has ended."""
+    """A disk that rejects two changes after the run has ended."""
 
     def __init__(self) -> None:
         self.refusals = 0
 
     def see(self, event: Event) -> None:
-        """Take an event of the engine."""
+        """Handle an event of the engine."""
         if event.kind is EventKind.RUN_ENDED:
             self.refusals = 2
 
@@ -244,7 +246,7 @@ class LateDisk(Disk):
 
 
 def test_the_end_of_a_run_waits_for_the_disk_too(tmp_path: Path) -> None:
-    """A disk that is full when all is done is waited for: the end is saved, and the run has succeeded."""
+    """If the disk is full when all is done, Nova waits for it: the end is saved, and the run has succeeded."""
     disk = LateDisk()
     engine, _ = make_engine(tmp_path, [("F1", "-")], disk=disk)
     engine.subscribe(disk.see)
@@ -254,7 +256,7 @@ def test_the_end_of_a_run_waits_for_the_disk_too(tmp_path: Path) -> None:
 
 
 def written(file: IO[bytes]) -> bool:
-    """Whether the disk took one more page."""
+    """Returns True if the disk accepted one more page."""
     try:
         return file.write(bytes(4096)) > 0
     except OSError:
@@ -262,7 +264,7 @@ def written(file: IO[bytes]) -> bool:
 
 
 def test_a_disk_that_is_full_from_the_start(small_disk: Sandbox) -> None:
-    """Where not even the history fits it is the disk that is blamed."""
+    """If not even the history fits, the error names the disk."""
     (small_disk.root / "CASCADE.md").write_text(HEAD + "| F1 | One | - | `true` |\n")
     filler = small_disk.root / "filler"
     with filler.open("wb", buffering=0) as file:

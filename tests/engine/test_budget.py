@@ -1,4 +1,4 @@
-"""Budgets: nothing starts that would come to more than the cap, whatever runs, ends at once, or ran before."""
+"""Budgets: nothing starts that would exceed the cap, whatever is running, ends at the same time, or ran before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AGENT = {"a": AgentConfig(command=("true", "{prompt}"), parser="claude", provide
 
 
 def costing(folder: Path, executor: Patient, dollars: float | dict[str, float], together: int = 1) -> None:
-    """Every agent costs so much; jobs end only when `together` of them run, or no more can come."""
+    """Every agent costs the same amount; jobs end only when `together` of them run, or no more can start."""
 
     def outcome(job: Job) -> Ended | None:
         task = job.key.partition("@")[0]
@@ -43,7 +43,7 @@ def costing(folder: Path, executor: Patient, dollars: float | dict[str, float], 
 
 
 class Patient(FakeExecutor):
-    """Waits a few turns for company."""
+    """Waits a few turns for more jobs."""
 
     patience = 20
 
@@ -57,7 +57,8 @@ def engine_of(folder: Path, names: str, config: Config, executor: FakeExecutor, 
 
 @pytest.mark.parametrize(("budget", "runs"), [(3.0, 3), (3.5, 3), (2.99, 2), (0.5, 1), (10.0, 6)])
 def test_the_cap_is_kept_with_four_at_once(budget: float, runs: int, tmp_path: Path) -> None:
-    """Six tasks of a dollar each: as many as the budget holds; the first alone, for its cost is not known."""
+    """Six tasks of a dollar each: as many run as the budget holds; the first runs alone, because its cost is
+    unknown."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 1.0, together=4)
     result = engine_of(tmp_path, "ABCDEF", Config(agents=AGENT, budget=budget), executor, max_workers=4).run()
@@ -68,7 +69,7 @@ def test_the_cap_is_kept_with_four_at_once(budget: float, runs: int, tmp_path: P
 
 
 def test_a_cap_per_task_is_set_aside(tmp_path: Path) -> None:
-    """With caps in the plan they may start together at once, as many as fit."""
+    """With caps in the plan tasks may start together at once, as many as fit."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 1.0, together=3)
     extra = {"Budget": dict.fromkeys("ABCDEF", "$1.50")}
@@ -81,7 +82,7 @@ def test_a_cap_per_task_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_the_cap_holds_after_a_resume(tmp_path: Path) -> None:
-    """What was spent before the restart counts, and what tasks cost is known from then on."""
+    """Money spent before the restart counts, and the cost of tasks is known from then on."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 1.0)
     engine_of(tmp_path, "ABCDEF", Config(agents=AGENT, budget=2.0), executor).run()
@@ -95,7 +96,7 @@ def test_the_cap_holds_after_a_resume(tmp_path: Path) -> None:
 
 
 def test_running_agents_are_stopped_when_the_budget_is_used_up(tmp_path: Path) -> None:
-    """A cap that is reached by what runs is not passed by minutes of more work; the session can be gone on with."""
+    """Running agents stop soon after the cap is reached; their sessions can be resumed."""
     executor = FakeExecutor(FakeClock())
     usage = {"input_tokens": 5_000_000, "output_tokens": 1}
     inner = {"id": "m1", "model": "claude-opus-5", "content": [], "usage": usage}
@@ -117,7 +118,7 @@ def test_running_agents_are_stopped_when_the_budget_is_used_up(tmp_path: Path) -
 
 
 def test_an_agent_with_a_cost_option_gets_its_share(tmp_path: Path) -> None:
-    """claude stops by itself: it is told the task's cap, else what is left of the budget."""
+    """claude stops by itself: it gets the task's cap, or else the remaining budget."""
     program = tmp_path / "claude"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -130,12 +131,12 @@ def test_an_agent_with_a_cost_option_gets_its_share(tmp_path: Path) -> None:
 
 
 def told(job: Job) -> float:
-    """The most that claude is told it may spend."""
+    """The limit on spending that claude gets."""
     return float(job.argv[job.argv.index("--max-budget-usd") + 1])
 
 
 def test_shares_never_exceed_the_budget(tmp_path: Path) -> None:
-    """Three that spend all they are told, at the same time, leave the budget whole."""
+    """Three agents that spend their whole share at the same time stay within the budget."""
     program = tmp_path / "claude"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -159,7 +160,7 @@ def test_shares_never_exceed_the_budget(tmp_path: Path) -> None:
 
 
 def test_the_last_task_may_have_the_remaining_budget(tmp_path: Path) -> None:
-    """Workers that are free, but have nothing to do, keep no share."""
+    """Free workers without a task reserve no share."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 1.0)
     engine = engine_of(tmp_path, "AB", Config(agents=AGENT, budget=10.0), executor, max_workers=4)
@@ -176,7 +177,7 @@ def test_the_last_task_may_have_the_remaining_budget(tmp_path: Path) -> None:
 
 
 def test_agents_that_cost_nothing_run_together(tmp_path: Path) -> None:
-    """What is known to be free keeps no budget waiting; the first alone, for its cost is not known."""
+    """A task known to be free does not wait for the budget; the first runs alone, because its cost is unknown."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 0.0, together=3)
     result = engine_of(tmp_path, "ABCD", Config(agents=AGENT, budget=5.0), executor, max_workers=4).run()
@@ -184,7 +185,7 @@ def test_agents_that_cost_nothing_run_together(tmp_path: Path) -> None:
 
 
 def test_what_never_worked_is_not_known_to_be_free(tmp_path: Path) -> None:
-    """An attempt that failed before its first token tells nothing of what the next ones cost."""
+    """An attempt that failed before its first token says nothing about the cost of the next ones."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 1.0, together=2)
     fine = executor.outcome
@@ -206,7 +207,7 @@ def test_what_never_worked_is_not_known_to_be_free(tmp_path: Path) -> None:
 
 
 def test_what_left_the_plan_has_cost_what_it_cost(tmp_path: Path) -> None:
-    """A row that is taken out, or comes back, gives the budget nothing back."""
+    """A row that is removed or comes back returns nothing to the budget."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 0.95)
     config = Config(agents=AGENT, budget=1.0)
@@ -217,7 +218,7 @@ def test_what_left_the_plan_has_cost_what_it_cost(tmp_path: Path) -> None:
 
 
 def test_a_command_that_is_ended_at_its_cap_is_over_its_budget(tmp_path: Path) -> None:
-    """Whoever reads its output: nobody cancelled it."""
+    """Nobody cancelled the command, whichever parser reads its output."""
     executor = FakeExecutor(FakeClock())
 
     def outcome(job: Job) -> Ended | None:
@@ -249,14 +250,14 @@ def test_a_command_that_is_ended_at_its_cap_is_over_its_budget(tmp_path: Path) -
 def test_what_cannot_be_kept_is_said(
     name: str, agent: AgentConfig, task: Task, budget: float | None, words: list[str]
 ) -> None:
-    """No cap is inert: one that cannot be kept for an agent is told at the start."""
+    """No cap is silently ignored: one that cannot be enforced for an agent is reported at the start."""
     found = cautions(Config(agent=(name,), agents={name: agent}, budget=budget), [task], default_prices())
     assert len(found) == len(words)
     assert all(word in line for word, line in zip(words, found, strict=True))
 
 
 def test_cautions_are_events_of_the_run(tmp_path: Path) -> None:
-    """The run itself says them, not only `nova check`."""
+    """The run itself prints the warnings, not only `nova check`."""
     executor = Patient(FakeClock())
     costing(tmp_path, executor, 1.0)
     agents = {"a": AgentConfig(command=("true",), parser="codex")}

@@ -1,4 +1,4 @@
-"""Cancelling, stopping and pausing, at every step of a task."""
+"""Cancelling, stopping and pausing, at every stage of a task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ONE = [("A", "-")]
 
 
 def test_a_cancel_that_misses_the_command_stops_the_checks(tmp_path: Path) -> None:
-    """The command had just ended well when the cancel came: its criteria are not begun, the task is cancelled."""
+    """The command had just succeeded when the cancel arrived: its criteria do not start, and the task is cancelled."""
     write_plan(tmp_path, ONE)
     add_criteria(tmp_path, "A", "true")
     engine, executor = make_engine(tmp_path)
@@ -41,7 +41,7 @@ def test_a_cancel_that_misses_the_command_stops_the_checks(tmp_path: Path) -> No
 
 
 def test_a_cancelled_task_that_fails_by_itself_is_not_retried(tmp_path: Path) -> None:
-    """The exit code came before the cancel did: the task has failed, but nobody wants it tried again."""
+    """The exit code arrived before the cancel: the task has failed, and is not retried."""
     engine, executor = make_engine(tmp_path, ONE, config=Config(retries=3, retry_delay=1.0))
 
     def outcome(job: Job) -> Ended:
@@ -56,7 +56,7 @@ def test_a_cancelled_task_that_fails_by_itself_is_not_retried(tmp_path: Path) ->
 
 
 def test_a_cancel_during_a_check_ends_it(tmp_path: Path) -> None:
-    """Cancelling while a criterion is proved cancels the task."""
+    """Cancelling while a criterion is being checked cancels the task."""
     write_plan(tmp_path, PAIR)
     add_criteria(tmp_path, "A", "sleep 9", "true")
     engine, executor = make_engine(tmp_path, outcome=lambda job: None if "+" in job.key else ok(job))
@@ -68,7 +68,7 @@ def test_a_cancel_during_a_check_ends_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [CommandKind.CANCEL, CommandKind.SKIP])
 def test_a_retry_that_is_called_off_does_not_hold_the_run(tmp_path: Path, kind: CommandKind) -> None:
-    """Cancelled or skipped in its pause before a retry, a task does not make the engine wait for that retry."""
+    """A task that is cancelled or skipped in its pause before a retry does not make the engine wait for that retry."""
     engine, executor = make_engine(
         tmp_path, ONE, outcome=exits(1), config=Config(retries=1, retry_delay=500.0, retry_max_delay=500.0)
     )
@@ -87,7 +87,7 @@ def test_a_stop_before_the_first_turn_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_a_paused_run_with_nothing_left_ends(tmp_path: Path) -> None:
-    """Paused while the last task runs: when it is done there is nothing to wait for."""
+    """If a run is paused while its last task runs, it ends with that task."""
     engine, executor = make_engine(tmp_path, ONE)
     on(engine, EventKind.TASK_STARTED, "A", lambda: engine.store.record(EventKind.RUN_PAUSED, None, "", paused=True))
     turns, wait = [0], executor.wait
@@ -102,7 +102,7 @@ def test_a_paused_run_with_nothing_left_ends(tmp_path: Path) -> None:
 
 
 def test_pause_and_resume_with_the_same_engine(tmp_path: Path) -> None:
-    """Paused: what runs finishes, nothing starts, however long; resumed: the same engine goes on."""
+    """Paused: running tasks finish and nothing starts, however long; resumed: the same engine continues."""
     engine, executor = make_engine(tmp_path, [("A", "-"), ("B", "A"), ("C", "B")], max_workers=1)
     events = on(engine, EventKind.TASK_STARTED, "A", lambda: engine.post(Command(CommandKind.PAUSE)))
     turns = [0]

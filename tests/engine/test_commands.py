@@ -1,4 +1,4 @@
-"""Commands that reach further than one task."""
+"""Commands that affect more than one task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONE = [("A", "-")]
 
 
 def test_a_failed_retry_blocks_only_what_still_waits(tmp_path: Path) -> None:
-    """A is run again and fails while its dependents are completed: they stay as they are, not marked blocked."""
+    """A runs again and fails while its dependents are completed: they stay completed and are not marked blocked."""
     rows = [("A", "-"), ("B", "A"), ("C", "B"), ("D", "A, X"), ("X", "-")]
     engine, _ = make_engine(
         tmp_path, rows, outcome=lambda job: exits(1 if job.key in ("A@2", "X@1") else 0)(job), max_workers=1
@@ -40,7 +40,7 @@ def test_ids_named_twice_count_once(tmp_path: Path) -> None:
 
 
 def test_a_retried_task_that_nothing_can_run_fails_alone(tmp_path: Path) -> None:
-    """Skipped because it has no command, then retried on the live engine: that task fails, the engine goes on."""
+    """A task skipped because it has no command, then retried on the live engine, fails; the engine continues."""
     engine, executor = make_engine(tmp_path, [("A", "-"), ("B", "-")], extra={"Command": {"A": "", "B": "true"}})
     assert engine.apply(Command(CommandKind.SKIP, ("A",))).ok
     on(engine, EventKind.TASK_STARTED, "B", lambda: engine.post(Command(CommandKind.RETRY, ("A",))))

@@ -30,7 +30,7 @@ def die() -> None:
 
 
 class World:
-    """What outlives an engine: which jobs began, how they ended, and the holder's records until they are released."""
+    """What outlives an engine: which jobs started, how they ended, and the holder's records until they are released."""
 
     def __init__(self, failing: Iterable[str] = ()) -> None:
         self.began: list[str] = []
@@ -72,7 +72,7 @@ def run(engine: Orchestrator) -> int:
 
 
 def refusal(folder: Path, world: World, disk: FaultyDisk) -> EnvironmentProblem | None:
-    """Run the plan; the error if it could not be run to its end."""
+    """Run the plan; returns the error if it could not run to its end."""
     try:
         assert run(open_engine(folder, world, disk)) == 0
     except EnvironmentProblem as problem:
@@ -81,7 +81,7 @@ def refusal(folder: Path, world: World, disk: FaultyDisk) -> EnvironmentProblem 
 
 
 def retry_and_run(engine: Orchestrator) -> int:
-    """What `nova retry --failed` and then `nova run` do."""
+    """Do what `nova retry --failed` and then `nova run` do."""
     try:
         engine.apply(Command(CommandKind.RETRY))
         engine.store.flush()
@@ -112,7 +112,7 @@ def assert_done_once(folder: Path, world: World) -> None:
 
 
 def test_death_at_every_change(tmp_path: Path) -> None:
-    """Killed at any change, the next run finishes the plan: nothing lost, nothing twice, state and events agree."""
+    """Killed at any change, the next run finishes the plan: nothing is lost or repeated, and state and events agree."""
     for _, folder, world, disk in sweep(tmp_path, die, repeat=False):
         try:
             run(open_engine(folder, world, disk))
@@ -126,7 +126,7 @@ def test_death_at_every_change(tmp_path: Path) -> None:
 
 
 def test_death_twice(tmp_path: Path) -> None:
-    """Killed, and killed again while recovering, the third run still finishes the plan once."""
+    """Killed, and killed again during recovery, the third run still finishes the plan once."""
     for n, folder, world, disk in sweep(tmp_path, die, repeat=False):
         try:
             run(open_engine(folder, world, disk))
@@ -138,7 +138,8 @@ def test_death_twice(tmp_path: Path) -> None:
 
 
 def test_one_refusal_at_every_change(tmp_path: Path) -> None:
-    """A disk that refuses once, anywhere: the run goes on by itself, or says why in one line and the next one does."""
+    """A disk that fails once, anywhere: the run continues by itself, or gives the reason in one line and the next run
+    finishes."""
     for _, folder, world, disk in sweep(tmp_path, no_space, repeat=False):
         refused = refusal(folder, world, disk)
         if refused:
@@ -148,7 +149,7 @@ def test_one_refusal_at_every_change(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_stays_full(tmp_path: Path) -> None:
-    """A disk that refuses for good: exit code 8 with a hint, the state readable, and the next run carries on."""
+    """A disk that fails permanently: exit code 8 with a hint, a readable state, and the next run continues."""
     for _, folder, world, disk in sweep(tmp_path, no_space, repeat=True):
         refused = refusal(folder, world, disk)
         if refused:
@@ -160,7 +161,7 @@ def test_a_disk_that_stays_full(tmp_path: Path) -> None:
 
 
 def test_death_during_a_retry(tmp_path: Path) -> None:
-    """Killed anywhere in a retry and the run after it, doing both again completes the plan with one second attempt."""
+    """Killed anywhere in a retry and the run after it, repeating both completes the plan with one second attempt."""
     for _, folder, world, disk in sweep(tmp_path, die, repeat=False):
         world.failing = {"B@1"}
         assert run(open_engine(folder, world)) == 1

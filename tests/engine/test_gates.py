@@ -1,4 +1,4 @@
-"""Tasks without work, tasks that the plan calls done, and tasks that lack something."""
+"""Tasks without work, tasks that the plan marks done, and tasks whose inputs are missing."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Run:
 
 
 def test_a_gate_is_passed_when_all_before_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It starts nothing, counts as no task, and lets go of what waits for it."""
+    """A gate starts nothing, counts as no task, and releases the tasks that wait for it."""
     cascade = plan(task("A"), task("B"), gate("AB", "A", "B"), gate("AB2", "AB"), task("C", "AB2"), task("D", "AB"))
     run = Run(tmp_path, cascade, monkeypatch)
     result = run.engine.run()
@@ -87,7 +87,7 @@ def test_a_gate_is_passed_when_all_before_it_is_done(tmp_path: Path, monkeypatch
 def test_a_gate_is_reported_only_if_it_failed(
     asked: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line of a live run, JUnit and `summary.json` count as many as the result does."""
+    """The line of a live run, JUnit and `summary.json` count as many tasks as the result."""
     cascade = plan(task("A"), gate("G", "A", outputs=asked), task("B", "G"))
     run = Run(tmp_path, cascade, monkeypatch)
     result = run.engine.run()
@@ -109,7 +109,8 @@ GATED = (
 
 
 def test_a_gate_of_a_table_counts_as_no_task() -> None:
-    """Neither in the shape of the plan nor among the tasks of its branch and its group, nor in what is left to do."""
+    """A gate is missing from the shape of the plan, from the tasks of its branch and group, and from the remaining
+    work."""
     cascade = parse_text(GATED, "CASCADE.md")
     assert cascade.branches == {"Build": {"Dough": ("A1", "A2"), "Other": ("B1",)}}
     found = summarize(cascade)
@@ -118,7 +119,7 @@ def test_a_gate_of_a_table_counts_as_no_task() -> None:
 
 
 class Reached(NamedTuple):
-    """A store, as far as milestones look at it."""
+    """A store, as far as milestones read it."""
 
     tasks: dict[str, TaskState]
     rev: int = 1
@@ -128,7 +129,7 @@ class Reached(NamedTuple):
     "trigger", [{"group": "Dough"}, {"group": "Other"}, {"branch": "Build"}, {"tasks": ("H",)}, {"threshold": 100.0}]
 )
 def test_milestones_do_not_wait_for_gates(trigger: dict[str, Any]) -> None:
-    """A group, a branch and all of the plan are completed with their tasks; a gate only where it is asked for."""
+    """A group, a branch and the whole plan are completed with their tasks, whatever their gates."""
     cascade = parse_text(GATED, "CASCADE.md")
     kinds = {"group": TriggerType.GROUP_COMPLETED, "branch": TriggerType.BRANCH_COMPLETED,
              "tasks": TriggerType.ALL_TASKS_COMPLETED, "threshold": TriggerType.PERCENTAGE_COMPLETE}  # fmt: skip
@@ -156,7 +157,7 @@ def test_hooks_and_history_count_no_gates(tmp_path: Path) -> None:
 
 
 def test_gates_of_phases_are_no_change_of_the_plan(tmp_path: Path) -> None:
-    """They come from the settings, which `nova plan` reads as the run did."""
+    """The gates come from the settings, which `nova plan` reads as the run did."""
     (tmp_path / "CASCADE.md").write_text(GATED)
     (tmp_path / "nova.yaml").write_text("phases: {Build: {gate: true}}\n")
     nova("run", "--no-ui", cwd=tmp_path)
@@ -165,7 +166,7 @@ def test_gates_of_phases_are_no_change_of_the_plan(tmp_path: Path) -> None:
 
 
 def test_a_gate_outside_of_the_selection_is_passed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no work, and the selected task waits for it."""
+    """The gate is not work, and the selected task waits for it."""
     cascade = plan(task("A"), gate("G", "A"), task("B", "G"))
     Run(tmp_path, cascade, monkeypatch, selection=Selection(only=("A",))).engine.run()
     run = Run(tmp_path, cascade, monkeypatch, selection=Selection(only=("B",)))
@@ -174,7 +175,7 @@ def test_a_gate_outside_of_the_selection_is_passed_too(tmp_path: Path, monkeypat
 
 
 def test_a_gate_is_shut_again_with_what_is_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits for it waits for the second run of that, too."""
+    """Tasks behind the gate wait for the second run of the task before it, too."""
     cascade = plan(task("A"), gate("G", "A"), task("B", "G"), task("C", "B"))
     Run(tmp_path, cascade, monkeypatch, selection=Selection(only=("A",))).engine.run()
     run = Run(tmp_path, cascade, monkeypatch)
@@ -186,7 +187,7 @@ def test_a_gate_is_shut_again_with_what_is_before_it(tmp_path: Path, monkeypatch
 
 
 def test_a_gate_fails_without_the_outputs_it_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It names each of them, and blocks what waits for it until it is tried again."""
+    """The gate names each missing output, and blocks the tasks behind it until it is retried."""
     cascade = plan(task("A"), gate("G", "A", outputs=("a.txt", "b/*.txt")), task("B", "G"))
     run = Run(tmp_path, cascade, monkeypatch)
     assert run.engine.run().exit_code == 1
@@ -202,7 +203,7 @@ def test_a_gate_fails_without_the_outputs_it_asks_for(tmp_path: Path, monkeypatc
 
 
 def test_what_the_plan_calls_done_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It frees what depends on it; what will not be done is shown as skipped."""
+    """A task marked done releases its dependents; a task that will not be done is shown as skipped."""
     cascade = plan(task("A", settled="x"), task("B", settled="cancelled", dropped=True), task("C", "A", "B"))
     run = Run(tmp_path, cascade, monkeypatch)
     assert run.engine.run().exit_code == 0
@@ -213,7 +214,7 @@ def test_what_the_plan_calls_done_is_done(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_task_that_was_ticked_by_hand_between_two_runs_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A box is a person's word; taking it away again makes nothing undone."""
+    """A box is a person's word; unticking it again undoes nothing."""
     Run(tmp_path, plan(task("A"), task("B", "A")), monkeypatch).engine.run(max_iterations=0)
     run = Run(tmp_path, plan(task("A", settled="x"), task("B", "A")), monkeypatch)
     assert run.state("A").status is TaskStatus.COMPLETED
@@ -225,7 +226,7 @@ def test_a_task_that_was_ticked_by_hand_between_two_runs_is_done(
 
 
 def test_a_done_task_runs_when_it_is_asked_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also in a later run: the plan's word counts once."""
+    """Also in a later run: the plan's mark counts once."""
     cascade = plan(task("A", settled="x"))
     first = Run(tmp_path, cascade, monkeypatch)
     first.engine.apply(Command(CommandKind.RETRY, ("A",)))
@@ -247,7 +248,7 @@ def test_a_task_without_its_dependency_never_starts(tmp_path: Path, monkeypatch:
 
 
 def test_a_task_waits_for_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It starts as soon as another task has made them, though nothing else binds the two."""
+    """The task starts as soon as another task has written its inputs, without a dependency between the two."""
 
     def makes(job: Job) -> Ended:
         if job.key.startswith("B"):
@@ -267,7 +268,7 @@ def test_a_task_waits_for_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_task_that_is_called_done_while_it_runs_is_done_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However its own attempt ends: the next start takes the plan's word."""
+    """However its own attempt ends, the next start uses the plan's mark."""
     first = Run(tmp_path, plan(task("A"), task("B", "A")), monkeypatch, outcome=lambda job: None)
     first.engine._begin()
     first.engine.start_worker("A")
@@ -309,12 +310,12 @@ CONTAINERS = [
 
 @pytest.mark.parametrize(("rows", "expected"), [c[1:] for c in CONTAINERS], ids=[c[0] for c in CONTAINERS])
 def test_containers_are_taken_apart(rows: list[tuple[str, str, list[str]]], expected: dict[str, list[str]]) -> None:
-    """Whoever waits for one waits for what is in it; what is in it waits for what it waits for."""
+    """A task that waits for a container waits for its contents; these wait for whatever the container waits for."""
     assert edges(Draft("D", "d", "test", items(*rows))) == expected
 
 
 def test_what_is_not_to_be_done_passes_on_what_it_would_wait_for() -> None:
-    """Without that, an optional task in a row of tasks would let the next one start too soon."""
+    """Otherwise an optional task in a row of tasks would let the next one start too soon."""
     rows = items(("a", "", []), ("b", "", ["a"]), ("c", "", ["b"]), ("d", "", ["c"]), ("e", "", ["d"]))
     for item in rows[1:3]:
         item.state = ItemState.DROPPED
@@ -324,7 +325,7 @@ def test_what_is_not_to_be_done_passes_on_what_it_would_wait_for() -> None:
 
 
 def test_an_empty_container_passes_on_what_it_waits_for() -> None:
-    """It is a gate; one that nobody waits for is nothing."""
+    """The container becomes a gate; one that no task waits for becomes nothing."""
     rows = items(("x", "", []), ("E", "", ["x"]), ("c", "", ["E"]), ("F", "", []))
     rows[1].container = rows[3].container = True
     cascade = build(Draft("D", "d", "test", rows))
@@ -334,7 +335,7 @@ def test_an_empty_container_passes_on_what_it_waits_for() -> None:
 
 
 def test_many_that_wait_for_many_have_a_gate_between_them() -> None:
-    """The edges grow with the tasks, not with their square."""
+    """The number of edges grows with the tasks, not with their square."""
     first, second = [f"a{n}" for n in range(3000)], [f"b{n}" for n in range(3000)]
     rows = items(*((i, "", []) for i in first), *((i, "", ["Phase 1"]) for i in second))
     cascade = build(Draft("D", "d", "test", rows, {"Phase 1": first}))
@@ -345,7 +346,7 @@ def test_many_that_wait_for_many_have_a_gate_between_them() -> None:
 
 
 def test_what_is_written_in_a_draft_becomes_a_task() -> None:
-    """Ids that cannot be file names are changed, and that is said; a box belongs to the tasks that are still open."""
+    """Ids that cannot be file names are changed, with a note; a box belongs to the tasks that are still open."""
     rows = [
         Item("E", "Epic", 1, box=1),
         Item("tag:1", "One", 2, parent="E", box=2, state=ItemState.DONE, word="X"),

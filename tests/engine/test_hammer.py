@@ -1,4 +1,4 @@
-"""Many processes on one state file: no torn read, no lost update, and readers need no lock."""
+"""Many processes on one state file: no torn read, no lost update, and readers without a lock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRITERS = 8
 
 
 def write(path: str, name: str, stop: Event, queue: multiprocessing.Queue[tuple[str, int]]) -> None:
-    """Count upwards in a task of one's own, once at least, until told to stop; then say how far."""
+    """Count upwards in a task of its own, at least once, until asked to stop; then report the count."""
     manager = StateManager(path)
     count = 0
     while not count or not stop.is_set():
@@ -28,7 +28,7 @@ def write(path: str, name: str, stop: Event, queue: multiprocessing.Queue[tuple[
 
 
 def hammer(path: Path, seconds: float) -> tuple[dict[str, int], int]:
-    """Eight writers and one plain reader for a while; returns each writer's count and the number of reads."""
+    """Eight writers and one plain reader for some time; returns each writer's count and the number of reads."""
     StateManager(path).initialize("P", "c")
     context = multiprocessing.get_context("spawn")
     stop, queue = context.Event(), context.Queue()
@@ -56,7 +56,7 @@ def assert_nothing_lost(path: Path, counts: dict[str, int]) -> None:
 
 
 def test_eight_writers_and_a_reader_sample(tmp_path: Path) -> None:
-    """Two seconds of it, in every run of the suite."""
+    """Two seconds of the test, in every run of the suite."""
     path = tmp_path / "cascade_state.json"
     counts, reads = hammer(path, 2.0)
     assert_nothing_lost(path, counts)
@@ -65,7 +65,7 @@ def test_eight_writers_and_a_reader_sample(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_eight_writers_and_a_reader(tmp_path: Path) -> None:
-    """Twenty seconds, as promised."""
+    """Twenty seconds of the test, as documented."""
     path = tmp_path / "cascade_state.json"
     counts, reads = hammer(path, 20.0)
     assert_nothing_lost(path, counts)

@@ -1,4 +1,4 @@
-"""Hooks: told by variables and JSON alone, beside the engine, at most once for each event, and ended in time."""
+"""Hooks: input only by variables and JSON, run beside the engine, at most once per event, and ended in time."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def all_hooks(line: str) -> str:
 
 
 def told(folder: Path) -> list[dict[str, Any]]:
-    """What hooks that copy their input were told, in order."""
+    """The input of hooks that copy it, in order."""
     path = folder / "told.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def warnings_of(engine: Orchestrator) -> list[str]:
-    """A list that the warnings of the engine come into."""
+    """A list that collects the warnings of the engine."""
     found: list[str] = []
 
     def see(event: Event) -> None:
@@ -76,11 +76,11 @@ def hooked(folder: Path, **lines: Any) -> tuple[Orchestrator, list[str]]:
     return engine, warnings_of(engine)
 
 
-# what they are told
+# what they get
 
 
 def test_each_event_has_its_hook(tmp_path: Path) -> None:
-    """A run tells its start, its final failures with what they block, its milestones and its end, in this order."""
+    """A run reports its start, its final failures with what they block, its milestones and its end, in this order."""
     (tmp_path / "CASCADE.md").write_text(
         HEAD
         + "| A | Bad one | `exit 3` | - |\n| B | b | `true` | A |\n| C | c | `true` | B |\n| D | d | `true` | - |\n"
@@ -105,7 +105,7 @@ def test_each_event_has_its_hook(tmp_path: Path) -> None:
 
 
 def test_variables_say_the_same(tmp_path: Path) -> None:
-    """The variables of each event; one that means nothing for it is there and empty, and settings are not passed on."""
+    """The variables of each event: those without a meaning for it are empty, and settings are not passed on."""
     line = 'echo "$NOVA_EVENT|$NOVA_TASK_ID|$NOVA_REASON|$NOVA_BLOCKED_COUNT|$NOVA_OUTCOME|${NOVA_JOBS-unset}" >> said'
     engine, _ = hooked(tmp_path, started=(line,), failed=(line,), blocked=(line,), finished=(line,))
     with pytest.MonkeyPatch.context() as patch:
@@ -120,7 +120,7 @@ def test_variables_say_the_same(tmp_path: Path) -> None:
 
 
 def test_a_list_of_lines_is_run_in_order(tmp_path: Path) -> None:
-    """Each line of a list gets the same data, one after the other, and one that fails keeps no other from running."""
+    """Each line of a list gets the same data, one after the other; a failed line does not stop the others."""
     engine, warnings = hooked(tmp_path, failed=("echo 1 >> said", "exit 9", "cat >> said"))
     engine.run()
     one, data = (tmp_path / "said").read_text().splitlines()
@@ -129,7 +129,8 @@ def test_a_list_of_lines_is_run_in_order(tmp_path: Path) -> None:
 
 
 def test_blocked_counts_what_is_in_the_way_only() -> None:
-    """Pending tasks below the failed one, through pending ones; not what is done, runs, or failed by itself."""
+    """Pending tasks below the failed one, through pending ones; not tasks that are done, running, or failed by
+    themselves."""
     head = "| Task ID | Task Name | What | Depends On |\n|---|---|---|---|\n"
     edges = {"A": "-", "B": "A", "C": "B", "D": "A", "E": "D", "F": "C, E"}
     rows = "".join(f"| {task_id} | name | x | {deps} |\n" for task_id, deps in edges.items())
@@ -144,7 +145,7 @@ def test_blocked_counts_what_is_in_the_way_only() -> None:
 
 
 def test_names_cannot_inject(tmp_path: Path) -> None:
-    """Names, errors and folders full of commands reach a hook as they are, and none of them is carried out."""
+    """Names, errors and folders full of commands reach a hook unchanged, and none of them is executed."""
     root = tmp_path / "p $(touch pwned) `touch pwned`; touch pwned '\" 🚀"
     root.mkdir()
     names = {f"F{n}": f"n {text}" for n, text in enumerate((
@@ -161,7 +162,7 @@ def test_names_cannot_inject(tmp_path: Path) -> None:
 
 
 def test_hostile_texts_arrive_clean(tmp_path: Path) -> None:
-    """Escapes, direction marks and newlines of names are no part of variables; the JSON has them, as escapes."""
+    """Escapes, direction marks and newlines of names are removed from variables; the JSON has them, as escapes."""
     rows = "".join(f"| {i} | {name} | `exit 1` | - |\n" for i, (name, _) in NAMES.items())
     (tmp_path / "CASCADE.md").write_text(HEAD + rows)
     (tmp_path / "nova.yaml").write_text(f"hooks:\n  failed: {TELL}; printf '%s\\n' \"$NOVA_TASK_NAME\" >> names\n")
@@ -178,7 +179,8 @@ any_text = st.text() | st.text(st.sampled_from("\0\n\r\x1b[\x9b\u202e$`'\"\\="))
 
 @given(any_text, any_text, any_text)
 def test_no_text_can_break_out_of_a_variable(name: str, error: str, plan: str) -> None:
-    """Every variable is one line without NUL, short enough for any kernel; the JSON is one line that reads back."""
+    """Every variable is one line without NUL, short enough for any kernel; the JSON is one line that can be read
+    back."""
     task = TaskWords("F1", name, TaskStatus.FAILED, None, error, 1, 0.0, None, None, None, None)
     data = HookData("failed", "now", error, RunWords("r", name, plan, "/"), task, blocked=("F2",))
     for key, value in variables(data).items():
@@ -195,7 +197,7 @@ def test_no_text_can_break_out_of_a_variable(name: str, error: str, plan: str) -
 
 
 def test_a_hook_does_not_hold_up_the_run(tmp_path: Path) -> None:
-    """While the hook of a failure waits, other tasks start and end: the last of them is what lets it go on."""
+    """While the hook of a failure waits, other tasks start and end: the last of them releases the hook."""
     os.mkfifo(tmp_path / "gate")
     (tmp_path / "CASCADE.md").write_text(
         HEAD + "| A | a | `exit 3` | - |\n| B | b | `sleep 0.2` | - |\n| C | c | `echo go > gate` | B |\n"
@@ -206,7 +208,7 @@ def test_a_hook_does_not_hold_up_the_run(tmp_path: Path) -> None:
 
 
 def test_a_bad_hook_is_reported_while_the_run_continues(tmp_path: Path) -> None:
-    """The warning does not wait for the end: here a task ends only because of it."""
+    """The warning does not wait for the end of the run: here a task ends only after it."""
     (tmp_path / "CASCADE.md").write_text(
         HEAD + "| A | a | `exit 3` | - |\n| B | b | `until test -e go; do sleep 0.05; done` | - |\n"
     )
@@ -217,7 +219,8 @@ def test_a_bad_hook_is_reported_while_the_run_continues(tmp_path: Path) -> None:
 
 
 def test_a_hook_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
-    """Its time over, the hook and what it left in sessions of its own are ended; the run is what it was."""
+    """After its time limit, the hook and the processes it left in other sessions are ended; the run's result is
+    unchanged."""
     line = "setsid sleep 987 & (trap '' TERM INT HUP; sleep 987) & sleep 987"
     engine, warnings = hooked(tmp_path, failed=(line,), timeout=0.3)
     assert engine.run().exit_code == 1
@@ -227,7 +230,7 @@ def test_a_hook_that_hangs_is_ended_with_all_it_started(tmp_path: Path) -> None:
 
 
 def test_what_a_hook_leaves_behind_is_ended(tmp_path: Path) -> None:
-    """A hook that ends well takes along what it started in the background."""
+    """A hook that ends normally also ends what it started in the background."""
     engine, warnings = hooked(tmp_path, failed=("sleep 987 & setsid sleep 987 & echo done > said",))
     engine.run()
     assert (tmp_path / "said").exists()
@@ -237,7 +240,7 @@ def test_what_a_hook_leaves_behind_is_ended(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["./missing", "exit 3", "kill -9 $$", "if", "\x01\x02"])
 def test_a_hook_that_fails_is_one_warning(tmp_path: Path, line: str) -> None:
-    """Whatever is wrong with it, it is told once, however often it happens, and the result is the same."""
+    """Whatever the error, it is reported once, however often it occurs, and the result is the same."""
     (tmp_path / "CASCADE.md").write_text(HEAD + "".join(f"| A{n} | a | `exit 1` | - |\n" for n in range(3)))
     engine = Orchestrator(
         tmp_path / "CASCADE.md", tmp_path / "cascade_state.json", config=Config(hooks=HooksConfig(failed=(line,)))
@@ -251,7 +254,7 @@ def test_a_hook_that_fails_is_one_warning(tmp_path: Path, line: str) -> None:
 
 
 def test_a_hook_that_floods_keeps_its_log_small(tmp_path: Path) -> None:
-    """Of more output than is kept there is the beginning, and how much is missing is said."""
+    """Of too much output the beginning is kept, and the log says how much is missing."""
     engine, _ = hooked(tmp_path, failed=(f"yes | head -c {9 * MOST_OUTPUT}",))
     assert engine.run().exit_code == 1
     log = (tmp_path / ".nova" / "hooks.log").read_bytes()
@@ -260,7 +263,7 @@ def test_a_hook_that_floods_keeps_its_log_small(tmp_path: Path) -> None:
 
 
 def test_a_hook_that_reads_nothing_is_not_waited_for(tmp_path: Path) -> None:
-    """Data that fill any pipe do not stop a hook that never reads them."""
+    """Input larger than any pipe does not stop a hook that never reads it."""
     rows = [("A", "-"), *((f"B{n}", "A") for n in range(12_000))]
     config = Config(hooks=HooksConfig(blocked=("echo $NOVA_BLOCKED_COUNT > said",)))
     engine, _ = make_engine(tmp_path, rows, outcome=exits(3), config=config)
@@ -269,7 +272,7 @@ def test_a_hook_that_reads_nothing_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_too_many_hooks_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits is bounded: the rest is not run, and that is said once."""
+    """The queue is bounded: further hooks do not run, and one warning says so."""
     monkeypatch.setattr(hooks, "MOST_WAITING", 2)
     rows = [(f"A{n}", "-") for n in range(9)]
     config = Config(hooks=HooksConfig(failed=("echo x >> said; read word < gate",), timeout=1.0))
@@ -282,7 +285,7 @@ def test_too_many_hooks_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_log_is_private_and_never_a_link(tmp_path: Path) -> None:
-    """A link in the log's place is not followed, and the hook runs all the same; a big log makes room for a new one."""
+    """A link in place of the log is not followed, and the hook still runs; a full log is replaced by a new one."""
     engine, warnings = hooked(tmp_path, failed=("echo out; echo ran > said",))
     log = tmp_path / ".nova" / "hooks.log"
     (tmp_path / "victim").write_text("precious\n")
@@ -304,7 +307,7 @@ def test_the_log_is_private_and_never_a_link(tmp_path: Path) -> None:
 
 
 def test_a_hook_waits_until_its_event_is_on_disk(tmp_path: Path) -> None:
-    """An event that a crash could still take back has no hook yet: the next engine would tell it again."""
+    """An event that a crash could still undo has no hook yet: the next engine would report it again."""
     project = Project(tmp_path)
     project.make_dirs()
     store = Store(project)
@@ -324,7 +327,8 @@ def test_a_hook_waits_until_its_event_is_on_disk(tmp_path: Path) -> None:
 
 
 def test_hooks_are_not_run_again_after_a_kill(tmp_path: Path) -> None:
-    """An engine that takes over from a killed one tells neither the start nor the old failure again, but the end."""
+    """An engine that takes over from a killed one repeats neither the start nor the old failure, but reports the
+    end."""
     (tmp_path / "CASCADE.md").write_text(
         HEAD
         + "| A | a | `exit 3` | - |\n| B | b | `until test -e go; do sleep 0.05; done` | - |\n| C | c | `true` | A |\n"
@@ -354,7 +358,7 @@ def test_a_hook_does_not_outlive_its_time_when_the_engine_is_killed(tmp_path: Pa
 
 
 def test_a_run_that_is_handed_over_continues(tmp_path: Path) -> None:
-    """Leaving a run to another engine is no end, and the other one's beginning no start."""
+    """Leaving a run to another engine is not an end, and the other engine's start is not a start of the run."""
     lines = {"started": ("echo started >> said",), "finished": ("echo finished >> said",)}
     engine, _ = hooked(tmp_path, **lines)
     engine.detach()
@@ -367,7 +371,7 @@ def test_a_run_that_is_handed_over_continues(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("leave", [Orchestrator.stop, Orchestrator.detach])
 def test_leaving_does_not_wait_for_hooks(tmp_path: Path, leave: Callable[[Orchestrator], None]) -> None:
-    """Whoever stops or leaves the run while the engine waits for a hook has it ended at once."""
+    """Stopping or leaving the run while the engine waits for a hook ends the hook at once."""
     engine, warnings = hooked(tmp_path, failed=("touch begun; sleep 987",), timeout=900.0)
     source = LiveSource(lambda: engine)
     source.start()
@@ -389,7 +393,7 @@ def kinds(folder: Path) -> list[str]:
 
 
 def test_hooks_belong_to_the_engine(tmp_path: Path) -> None:
-    """A run in the interface has its hooks, too."""
+    """A run in the interface runs its hooks, too."""
     source = LiveSource(lambda: hooked(tmp_path, failed=(TELL,), finished=(TELL,))[0])
     source.start()
     assert source.join(30)
@@ -398,7 +402,7 @@ def test_hooks_belong_to_the_engine(tmp_path: Path) -> None:
 
 
 def test_looking_runs_no_hook(tmp_path: Path) -> None:
-    """Checking, previewing and changing the saved state start nothing."""
+    """Checking, previewing and changing the saved state start no hooks."""
     write_plan(tmp_path, CHAIN)
     (tmp_path / "nova.yaml").write_text(all_hooks(TELL))
     for arguments in (("check",), ("run", "-n"), ("run", "--explain"), ("graph",), ("config",), ("status",)):
@@ -414,7 +418,7 @@ def test_looking_runs_no_hook(tmp_path: Path) -> None:
 
 
 def test_settings(tmp_path: Path) -> None:
-    """One line or a list of them, and the time each may take."""
+    """One line or a list of them, and the time limit of each."""
     path = tmp_path / "nova.yaml"
     path.write_text("hooks:\n  failed: ./notify.sh 'a b'\n  finished: [one, two]\n  timeout: 1m\n")
     found = load_config(path, environ={}).hooks
@@ -433,7 +437,7 @@ def test_settings(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_in_settings(tmp_path: Path, text: str, message: str) -> None:
-    """What cannot be a hook is told with its key."""
+    """An invalid hook is reported with its key."""
     path = tmp_path / "nova.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=message):

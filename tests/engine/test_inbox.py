@@ -1,4 +1,4 @@
-"""What workers and people leave in the inbox: it is read once, and can break nothing."""
+"""Messages of workers and people in the inbox: each is read once, and can break nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_last_report_counts_though_the_worker_has_left(tmp_path: Path) -> None
 
 
 def test_reports_that_came_while_no_engine_ran_count(tmp_path: Path) -> None:
-    """A worker that reported and ended while the engine was dead is believed by the next one."""
+    """The next engine accepts the report of a worker that reported and ended while no engine ran."""
     engine, _ = make_engine(tmp_path, ONE, outcome=lambda job: None)
     engine.start_worker("A")
     engine.store.flush()
@@ -59,7 +59,7 @@ def test_reports_that_came_while_no_engine_ran_count(tmp_path: Path) -> None:
     ],
 )
 def test_no_report_can_break_the_run(tmp_path: Path, fields: dict[str, Any]) -> None:
-    """Numbers and texts no honest worker sends are refused or cut; the task ends as its process did."""
+    """Invalid numbers and texts are rejected or cut; the task ends as its process did."""
     engine, executor = make_engine(tmp_path, ONE)
 
     def outcome(job: Job) -> Ended:
@@ -74,14 +74,14 @@ def test_no_report_can_break_the_run(tmp_path: Path, fields: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "0", "", "1e3", "٣x"])
 def test_no_number_of_workers_can_break_the_run(tmp_path: Path, text: str) -> None:
-    """A `jobs` command that makes no sense is refused."""
+    """An invalid `jobs` command is rejected."""
     engine, _ = make_engine(tmp_path, ONE)
     assert not engine.apply(Command(CommandKind.JOBS, text=text)).ok
     engine.close()
 
 
 def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
-    """When the answer is there, the command survives a kill at that very moment."""
+    """Once the answer is there, the command survives a kill immediately after it."""
     engine, _executor = make_engine(tmp_path, [("A", "-"), ("B", "-")], outcome=lambda job: None, max_workers=1)
     engine._begin()
     engine.store.flush()
@@ -95,7 +95,7 @@ def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_inbox_is_reported_once(tmp_path: Path) -> None:
-    """What cannot be removed is moved out of the way, and no descriptor stays open."""
+    """What cannot be removed is moved aside, and no descriptor stays open."""
     engine, _executor = make_engine(tmp_path, ONE, outcome=lambda job: None)
     events: list[Event] = []
     engine.subscribe(events.append)

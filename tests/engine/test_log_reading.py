@@ -1,4 +1,4 @@
-"""What workers print never stops the engine: not by its amount, not by its end, not by a reader that fails."""
+"""Workers' output never stops the engine: not by its size, nor by its end, nor by a reader that fails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOISE = json.dumps({"type": "user", "message": {"content": [{"type": "tool_resul
 def engine_for(
     folder: Path, logs: dict[str, Iterable[str]], *, agents: str = "A", outcome: Callable[[Job], Ended | None] = ok,
 ) -> tuple[Orchestrator, FakeExecutor, list[Event]]:  # fmt: skip
-    """Tasks A and B, done by an agent or by a command, that print what is given and end."""
+    """Tasks A and B, done by an agent or by a command, that print the given text and end."""
 
     def print_and_end(job: Job) -> Ended | None:
         with (folder / "logs" / job.log).open("a") as file:
@@ -52,7 +52,7 @@ def ended(events: list[Event]) -> list[str | None]:
 
 
 def test_the_rest_of_a_long_log_is_read_while_the_run_continues(tmp_path: Path) -> None:
-    """An agent that printed forty megabytes before its end is judged by all of it; others do not wait for that."""
+    """An agent that printed forty megabytes before its end is judged by all of it; other tasks do not wait for that."""
     engine, _, events = engine_for(tmp_path, {"A": [NOISE] * 400 + [json.dumps(DONE)]})
     assert engine.run().exit_code == 0
     assert ended(events) == ["B", "A"]
@@ -61,7 +61,7 @@ def test_the_rest_of_a_long_log_is_read_while_the_run_continues(tmp_path: Path) 
 
 
 def test_a_run_that_is_stopped_reads_only_the_end_of_a_long_log(tmp_path: Path) -> None:
-    """Its worker has ended already: how it ended counts, and the figures are estimated."""
+    """Its worker has ended already: its exit code counts, and the figures are estimated."""
     engine, executor, events = engine_for(tmp_path, {"A": [NOISE] * 4000 + [json.dumps(DONE)]})
     engine.subscribe(lambda event: engine.stop() if ended([event]) == ["B"] else None)
     before = executor.clock.monotonic()
@@ -74,7 +74,7 @@ def test_a_run_that_is_stopped_reads_only_the_end_of_a_long_log(tmp_path: Path) 
 
 
 def test_one_look_takes_in_a_part_of_what_a_talkative_worker_prints(tmp_path: Path) -> None:
-    """The loop comes round however much is printed, and all is read in the end."""
+    """The loop takes its turns however much is printed, and everything is read in the end."""
     offsets: list[int] = []
 
     def talk(job: Job) -> Ended | None:
@@ -97,7 +97,7 @@ def test_one_look_takes_in_a_part_of_what_a_talkative_worker_prints(tmp_path: Pa
 def test_a_reader_that_fails_fails_alone(
     part: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault in reading one agent's log is a warning on its task and estimated figures; the run goes on."""
+    """An error in reading one agent's log gives a warning on its task and estimated figures; the run continues."""
 
     def fail(*_: Any) -> Any:
         raise error
@@ -112,7 +112,7 @@ def test_a_reader_that_fails_fails_alone(
 
 
 def test_an_agent_whose_log_cannot_be_judged_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody guesses that it is done."""
+    """Nova does not guess that the task is done."""
     monkeypatch.setattr(ClaudeLog, "ending", property())
     engine, _, _ = engine_for(tmp_path, {"A": [json.dumps(DONE)]})
     engine.run()
@@ -128,14 +128,14 @@ def test_an_agent_whose_log_cannot_be_judged_has_failed(tmp_path: Path, monkeypa
 def test_what_a_command_says_of_itself_is_estimated_if_a_part_is_missing(
     text: str, estimated: bool, tmp_path: Path
 ) -> None:
-    """Its token lines may stand in what was cut; a build that counts nothing has nothing to estimate."""
+    """Its token lines may be in what was cut; a build that counts no tokens has nothing to estimate."""
     engine, _, _ = engine_for(tmp_path, {"A": [text]}, agents="")
     assert engine.run().exit_code == 0
     assert engine.store.tasks["A"].estimated is estimated
 
 
 def test_counts_without_end_can_be_written_down(tmp_path: Path) -> None:
-    """Twenty thousand messages of a quadrillion tokens are more than a database holds."""
+    """Twenty thousand messages of a quadrillion tokens exceed what a database can store."""
     message = {"type": "assistant", "message": {"id": "m", "usage": {"input_tokens": 10**15}, "content": []}}
     told = [json.dumps(message).replace('"m"', f'"m{i}"') + "\n" for i in range(20_000)]
     engine, _, _ = engine_for(tmp_path, {"A": [*told]})
@@ -161,7 +161,7 @@ say(**json.loads(sys.argv[1]))
 
 
 def test_an_agent_with_a_log_over_the_limit_is_judged_by_its_end(tmp_path: Path) -> None:
-    """Its holder cuts the log before the engine's last look, which finds the end all the same."""
+    """Its holder cuts the log before the engine's last look, which still finds the end."""
     (tmp_path / "talker.py").write_text(TALKER)
     agent = {"command": [sys.executable, "talker.py", json.dumps(DONE).replace("{", "{{").replace("}", "}}")]}
     settings = {"agent": ["mine"], "log_limit": "100KB", "agents": {"mine": {**agent, "parser": "claude"}}}

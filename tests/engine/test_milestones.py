@@ -1,4 +1,4 @@
-"""Milestones: read with every mistake named, and due exactly once, however the changes arrive."""
+"""Milestones: every mistake in the file is reported, and each milestone is due exactly once, however changes arrive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nova_core.state.schema import TaskState, TaskStatus
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A cascade as far as milestones need it."""
+    """A cascade, as far as milestones need it."""
 
     tasks: dict[str, Task]
 
@@ -122,7 +122,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "line", "message", "hint"), REFUSED)
 def test_mistakes_have_place_and_hint(tmp_path: Path, text: str, line: int, message: str, hint: str) -> None:
-    """Every wrong milestone is refused with its line."""
+    """Every invalid milestone is rejected with its line."""
     with pytest.raises(InputError) as caught:
         load(tmp_path, text)
     problem = caught.value.problems[0]
@@ -152,7 +152,7 @@ def test_each_trigger_fires_when_it_should() -> None:
 
 
 def test_a_resumed_run_does_not_repeat() -> None:
-    """What was told before a restart is not told again; what became due meanwhile is."""
+    """What was reported before a restart is not repeated; what became due meanwhile is reported."""
     store = Store()
     for task in PLAN.tasks:
         store.record(task, status=TaskStatus.COMPLETED)
@@ -162,7 +162,7 @@ def test_a_resumed_run_does_not_repeat() -> None:
 
 
 def test_an_empty_plan_has_no_percentage() -> None:
-    """Nothing of nothing is not half."""
+    """Zero of zero tasks is not half of them."""
     assert MilestoneTracker(ALL[1:2], Plan({})).due(Store()) == []
 
 
@@ -177,7 +177,7 @@ changes = st.lists(
 
 @given(changes)
 def test_feeding_equals_counting(steps: list[tuple[str | None, TaskStatus, float | None, bool, bool]]) -> None:
-    """A tracker that sees events, one that misses some and one that sees none tell the same at the same time."""
+    """A tracker that sees events, one that misses some and one that sees none report the same at the same time."""
     store = Store()
     fed, gappy, blind = (MilestoneTracker(ALL, PLAN) for _ in range(3))
     for task, status, cost, seen, asked in steps:

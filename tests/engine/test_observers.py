@@ -1,4 +1,4 @@
-"""What an observer of a run hears, and when."""
+"""Which calls an observer of a run gets, and when."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nova_core.state.events import Event, EventKind
 
 
 class Recorder(Observer):
-    """Writes down what it hears."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -36,7 +36,7 @@ class Recorder(Observer):
 
 
 class Counter(Observer):
-    """Counts what comes again and again."""
+    """Counts turns and looks."""
 
     turns = looks = 0
 
@@ -48,7 +48,7 @@ class Counter(Observer):
 
 
 def test_an_observer_hears_a_run_from_its_begin_to_its_close(tmp_path: Path) -> None:
-    """It is added before the run; `finish` comes when all is on disk."""
+    """The observer is added before the run; `finish` is called when everything is on disk."""
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "A")], outcome=exits(0))
     recorder, counter = Recorder(), Counter()
     engine.observers.add(recorder)

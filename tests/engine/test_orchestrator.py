@@ -53,7 +53,7 @@ def test_the_longest_remaining_path_goes_first(tmp_path: Path) -> None:
 
 
 def test_a_failure_blocks_what_depends_on_it_and_nothing_else(tmp_path: Path) -> None:
-    """Dependents stay pending and name the failure; independent work goes on; exit code 1."""
+    """Dependents stay pending and name the failure; independent work continues; exit code 1."""
     rows = [("A", "-"), ("B", "A"), ("C", "B"), ("X", "-"), ("Y", "X")]
     engine, _ = make_engine(tmp_path, rows, outcome=lambda job: exits(3 if job.key == "A@1" else 0)(job))
     result = engine.run()
@@ -65,7 +65,7 @@ def test_a_failure_blocks_what_depends_on_it_and_nothing_else(tmp_path: Path) ->
 
 
 def test_fail_fast_starts_nothing_more(tmp_path: Path) -> None:
-    """After the first failure, what runs may end, but nothing new starts."""
+    """After the first failure, running tasks may end, but nothing new starts."""
     rows = [(f"T{i}", "-") for i in range(6)]
     engine, executor = make_engine(tmp_path, rows, outcome=exits(1), config=Config(fail_fast=True))
     assert engine.run().exit_code == 1
@@ -85,7 +85,7 @@ def test_fail_fast_starts_nothing_more(tmp_path: Path) -> None:
     ],
 )
 def test_each_end_has_its_reason(tmp_path: Path, ended: dict[str, object], reason: Reason, words: str) -> None:
-    """How a process ended becomes a reason for programs and words for people."""
+    """The way a process ended becomes a reason for programs and a text for people."""
     config = Config(timeout=60.0, idle_timeout=30.0)
     engine, _ = make_engine(
         tmp_path, [("A", "-")], outcome=lambda job: msgspec.convert({"key": job.key, **ended}, Ended), config=config
@@ -106,7 +106,7 @@ def test_missing_outputs_fail_a_task_that_exited_well(tmp_path: Path) -> None:
 
 
 def test_criteria_with_commands_are_proved_in_order(tmp_path: Path) -> None:
-    """Each command runs as a job of its own; the first that fails fails the task and names its log."""
+    """Each command runs as a job of its own; the first that fails fails the task, and the message names its log."""
 
     def outcome(job: Job) -> Ended:
         return exits(1 if job.key == "A@1+3" else 0)(job)
@@ -139,7 +139,7 @@ def test_retries_back_off_and_then_give_up(tmp_path: Path) -> None:
 
 
 def test_a_task_with_approval_waits_without_a_worker(tmp_path: Path) -> None:
-    """The run ends with exit code 4 while a person is awaited; `approve` completes the task, `reject` fails it."""
+    """The run ends with exit code 4 while a task needs approval; `approve` completes the task, `reject` fails it."""
     rows = [("A", "-"), ("B", "-"), ("C", "A")]
     engine, _ = make_engine(tmp_path, rows, extra={"Approval": {"A": "yes", "B": "yes"}})
     result = engine.run()
@@ -169,7 +169,7 @@ def test_retry_frees_the_blocked(tmp_path: Path) -> None:
 
 
 def test_skip_counts_as_done_for_dependents(tmp_path: Path) -> None:
-    """A skipped task is completed, marked so, and frees what depends on it."""
+    """A skipped task is completed, marked as skipped, and releases its dependents."""
     engine, executor = make_engine(tmp_path, [("A", "-"), ("B", "A")])
     assert engine.apply(Command(CommandKind.SKIP, ("A",))).ok
     assert engine.run().exit_code == 0
@@ -178,7 +178,7 @@ def test_skip_counts_as_done_for_dependents(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run_continues_where_it_was(tmp_path: Path) -> None:
-    """`stop` ends what runs; it is pending again, not failed, and the next run finishes."""
+    """`stop` ends running tasks; they are pending again, not failed, and the next run finishes."""
     held = FakeExecutor(FakeClock(), lambda job: None if job.key == "B@1" else ok(job))
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "-"), ("C", "A")], executor=held)
     engine.subscribe(lambda e: engine.stop() if e.kind is EventKind.TASK_COMPLETED and e.task == "C" else None)
@@ -191,7 +191,8 @@ def test_a_stopped_run_continues_where_it_was(tmp_path: Path) -> None:
 
 
 def test_living_workers_are_adopted_and_ended_ones_collected(tmp_path: Path) -> None:
-    """A new engine starts nothing that an old one began: it takes over, collects, or starts what never began."""
+    """A new engine restarts nothing: it adopts a running task, collects an ended one, and starts one that never
+    started."""
     rows = [(i, "-") for i in ("LIVE", "ENDED", "NEVER", "LOST", "UNKNOWN")]
     engine, _ = make_engine(tmp_path, rows, max_workers=4, outcome=lambda job: None)
     engine._begin()
@@ -205,7 +206,7 @@ def test_living_workers_are_adopted_and_ended_ones_collected(tmp_path: Path) -> 
         running("LIVE@1"),
         Ended("ENDED@1", EndReason.EXIT, code=0),
         Ended("LOST@1", EndReason.LOST),
-        running("UNKNOWN@1"),  # began, but the engine died before it could write that down
+        running("UNKNOWN@1"),  # started, but the engine died before it could record that
     ]
     executor.running = {key: Job(key, shell="x") for key in ("LIVE@1", "UNKNOWN@1")}
     engine, _ = make_engine(tmp_path, executor=executor, max_workers=4)
@@ -230,7 +231,7 @@ def test_an_outside_writer_is_heard(tmp_path: Path) -> None:
 
 
 def test_a_second_engine_is_rejected(tmp_path: Path) -> None:
-    """While one engine holds the run another cannot be made, and the error names the holder's pid."""
+    """While one engine holds the run another cannot be created, and the error gives the first one's pid."""
     engine, _ = make_engine(tmp_path, DIAMOND)
     with pytest.raises(RunLockedError, match="pid"):
         make_engine(tmp_path)
@@ -252,7 +253,7 @@ def test_stepping_by_hand(tmp_path: Path) -> None:
 
 
 def test_max_iterations_bounds_the_turns(tmp_path: Path) -> None:
-    """A run of a worker that never ends comes back after the given number of turns."""
+    """A run of a worker that never ends returns after the given number of turns."""
     engine, _ = make_engine(tmp_path, [("A", "-")], outcome=lambda job: None)
     engine.run(check_interval=0.1, max_iterations=3)
     assert state_of(tmp_path)["A"]["status"] == "in_progress"
@@ -277,14 +278,14 @@ def test_a_selection_limits_the_run(tmp_path: Path, selection: Selection, expect
 
 
 def test_an_unknown_name_in_a_selection_is_rejected(tmp_path: Path) -> None:
-    """A misspelt id says what was probably meant."""
+    """A misspelt id gets a suggestion."""
     with pytest.raises(UsageError) as caught:
         make_engine(tmp_path, [("Alpha", "-")], selection=Selection(only=("Alhpa",)))
     assert "Alpha" in caught.value.hint
 
 
 def test_a_changed_plan_is_compared_with_the_state(tmp_path: Path) -> None:
-    """Added tasks run, removed ones go, finished edited ones stay unless asked, failed edited ones run again."""
+    """Added tasks run, removed ones leave, finished edited ones stay unless requested, failed edited ones run again."""
 
     def outcome(job: Job) -> Ended:
         return exits(1 if job.key.startswith("BAD") else 0)(job)
@@ -306,7 +307,7 @@ def test_a_changed_plan_is_compared_with_the_state(tmp_path: Path) -> None:
 
 
 def test_nothing_to_run_a_task_with_is_an_error_before_anything_starts(tmp_path: Path) -> None:
-    """A task without command and agent is exit code 8 with a hint, and no other task has started."""
+    """A task without command and agent gives exit code 8 with a hint, and no other task has started."""
     engine, executor = make_engine(tmp_path, [("A", "-"), ("B", "-")], extra={"Command": {"A": "true", "B": ""}})
     with pytest.raises(EnvironmentProblem) as caught:
         engine.run()
@@ -358,7 +359,7 @@ def test_another_plan_in_the_same_folder_is_rejected(tmp_path: Path) -> None:
 
 
 def test_budget_stops_dispatch(tmp_path: Path) -> None:
-    """Nothing starts that would come to more than the cap, as far as its like has cost: exit code 5."""
+    """Nothing starts that would exceed the cap, judged by the cost of similar tasks: exit code 5."""
     rows = [(f"T{i}", "T0" if i else "-") for i in range(4)]
     executor = FakeExecutor(FakeClock())
 

@@ -1,4 +1,4 @@
-"""Limits of providers: one is left alone, the others go on; nothing is lost, no retry used up, nobody hammers."""
+"""Limits of providers: one is rate limited, the others continue; no work is lost, no retry used, no server flooded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def api_error(status: int, words: str = "no") -> dict[str, Any]:
 
 
 class Script:
-    """Agents that print, per agent and attempt, what is given; then `DONE`. `began` has the time of each start."""
+    """Agents that print the given text per agent and attempt; then `DONE`. `began` has the time of each start."""
 
     def __init__(self, folder: Path, **lines: list[Any]) -> None:
         self.folder = folder
@@ -74,7 +74,7 @@ def build(tmp_path: Path) -> Callable[..., Any]:
 
 
 def test_a_limit_with_its_time_is_waited_for(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """One provider is left alone until the moment it named, the other goes on, and nobody has to do anything."""
+    """One provider is not used until its reset time, the other continues, and no person has to act."""
     words = "You've hit your limit, try again in 2 hours"
     script = Script(tmp_path, A=[api_error(429, words)])
     script.executor.least = 5.0
@@ -95,7 +95,7 @@ def test_a_limit_with_its_time_is_waited_for(tmp_path: Path, build: Callable[...
 
 
 def test_a_limit_says_when_in_an_event(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """The moment of a reset, as seconds since the epoch, is believed before words."""
+    """A reset time in seconds since the epoch overrides the text."""
     script = Script(tmp_path)
     at = script.executor.clock.now() + 1000
     limit = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": at}}
@@ -105,7 +105,7 @@ def test_a_limit_says_when_in_an_event(tmp_path: Path, build: Callable[..., Any]
 
 
 def test_without_a_time_the_pauses_grow(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Backoff with jitter: about 30, 60, 120 seconds, and again from 30 once it served."""
+    """Backoff with jitter: about 30, 60, 120 seconds, and again from 30 after a success."""
     script = Script(tmp_path, A=[api_error(429)] * 3, B=[api_error(429)])
     assert build(script, {"A": "a", "B": "a"}).run().exit_code == 0
     a = script.starts("A")
@@ -116,7 +116,7 @@ def test_without_a_time_the_pauses_grow(tmp_path: Path, build: Callable[..., Any
 
 
 def test_a_hold_survives_a_restart(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """The next engine waits for the same moment."""
+    """The next engine waits until the same time."""
     script = Script(tmp_path, A=[api_error(429, "try again in 1 hour")])
     engine = build(script, {"A": "a"})
     engine.run(max_iterations=6)
@@ -131,7 +131,7 @@ def test_a_hold_survives_a_restart(tmp_path: Path, build: Callable[..., Any]) ->
 
 @pytest.mark.parametrize("kind", [CommandKind.RETRY, CommandKind.RESUME])
 def test_a_person_can_try_again_now(kind: CommandKind, tmp_path: Path, build: Callable[..., Any]) -> None:
-    """`nova retry ID` and `nova resume` lift the hold, for all that wait for it."""
+    """`nova retry ID` and `nova resume` lift the limit, for all tasks that wait for it."""
     script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
     engine = build(script, {"A": "a", "B": "a"})
     start = script.executor.clock.now()
@@ -172,7 +172,7 @@ def test_bad_credentials_stop_the_provider(tmp_path: Path, build: Callable[..., 
 def test_a_task_with_two_agents_continues_with_the_other(
     status: int, tmp_path: Path, build: Callable[..., Any]
 ) -> None:
-    """The fallback is used at once, and again the first when it serves."""
+    """The fallback is used at once, and the first agent again when its provider serves."""
     script = Script(tmp_path, A=[api_error(status, "try again in 1 hour")])
     engine = build(script, {"A": "a, b"})
     assert engine.run().exit_code == 0
@@ -181,20 +181,20 @@ def test_a_task_with_two_agents_continues_with_the_other(
 
 
 def said(engine: Any) -> list[str]:
-    """The messages of a run to come."""
+    """The messages of the next run."""
     messages: list[str] = []
     engine.subscribe(lambda event: messages.append(event.message))
     return messages
 
 
 def limited(at: float) -> list[Any]:
-    """A limit that names a moment (seconds since the epoch)."""
+    """A limit with a reset time (seconds since the epoch)."""
     limit = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": at}}
     return [limit, api_error(429)]
 
 
 def test_a_reset_time_in_the_past_counts_as_none(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """A provider whose reset is a minute ago is not started upon every second: the pauses grow as without a moment."""
+    """After a reset time a minute ago, a provider is not tried every second: the pauses grow as without a time."""
     script = Script(tmp_path)
     at = script.executor.clock.now() - 60
     script.lines["A"] = [limited(at) for _ in range(3)]
@@ -206,7 +206,7 @@ def test_a_reset_time_in_the_past_counts_as_none(tmp_path: Path, build: Callable
 
 
 def test_a_wrong_reset_time_is_believed_once(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Who says "in 1 s" and refuses again after it is left alone for longer."""
+    """A provider that says "in 1 s" and rejects requests again after it is limited for longer."""
     script = Script(tmp_path, A=[api_error(429, "try again in 1 s")] * 3)
     assert build(script, {"A": "a"}).run().exit_code == 0
     first, second, third = (later - earlier for earlier, later in pairwise(script.starts("A")))
@@ -216,7 +216,7 @@ def test_a_wrong_reset_time_is_believed_once(tmp_path: Path, build: Callable[...
 
 
 def test_a_later_reset_time_extends_the_limit(tmp_path: Path) -> None:
-    """What an attempt under way is told counts, though its provider is held already; a refused key always does."""
+    """The limit of a running attempt counts, even if its provider is limited already; a rejected key always does."""
     engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(quota_delay=30.0))
     quotas = engine._run.rate_limits
     start = executor.clock.now()
@@ -235,7 +235,7 @@ def test_a_later_reset_time_extends_the_limit(tmp_path: Path) -> None:
 
 
 def test_a_rejected_key_ends_the_waits_of_others(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Nobody waits for hours for a provider whose key turned out to be refused: the run ends."""
+    """No task waits for hours for a provider whose key turns out to be rejected: the run ends."""
     script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")], B=[api_error(401, "invalid key")])
     engine = build(script, {"A": "a", "B": "a"})
     engine.max_workers = 2
@@ -246,7 +246,7 @@ def test_a_rejected_key_ends_the_waits_of_others(tmp_path: Path, build: Callable
 
 
 def test_a_limit_without_a_reset_time_is_not_waited_for_forever(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """After twenty refusals in a row a task fails, hours later; who watches sees the patience go."""
+    """After twenty rejections in a row a task fails, hours later; the status shows how many are left."""
     script = Script(tmp_path, A=[api_error(429)] * 99)
     script.executor.least = 5.0
     engine = build(script, {"A": "a"})
@@ -262,7 +262,7 @@ def test_a_limit_without_a_reset_time_is_not_waited_for_forever(tmp_path: Path, 
 
 
 def test_a_limit_with_a_reset_time_uses_no_patience(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Twenty-two limits in a row, each with its moment, are waited for."""
+    """Twenty-two limits in a row, each with its reset time, are waited for."""
     script = Script(tmp_path, A=[api_error(429, "try again in 40 minutes")] * 22)
     script.executor.least = 5.0
     engine = build(script, {"A": "a"})
@@ -271,7 +271,7 @@ def test_a_limit_with_a_reset_time_uses_no_patience(tmp_path: Path, build: Calla
 
 
 def test_a_served_request_restores_all_patience(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Refusals count in a row: an attempt that came to an end of its own, even a bad one, is served."""
+    """Only rejections in a row count: an attempt that ended by itself, even with a failure, was served."""
     failed = {**api_error(400, "bad request"), "api_error_status": 400}
     lines = [*[api_error(429)] * 15, failed, *[api_error(429)] * 15]
     script = Script(tmp_path, A=lines)
@@ -288,7 +288,7 @@ def test_limits_are_no_overloads(tmp_path: Path, build: Callable[..., Any]) -> N
 
 
 def test_a_provider_in_trouble_is_left_for_another(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Each of six tasks meets an overload of the first agent, and none fails of it: all go on with the second."""
+    """Each of six tasks meets an overload of the first agent, and none fails: all continue with the second."""
     script = Script(tmp_path, **{name: [api_error(529)] for name in "ABCDEF"})
     engine = build(script, dict.fromkeys("ABCDEF", "a, b"), config=Config(agents=AGENTS, quota_delay=0.01))
     assert engine.run().exit_code == 0
@@ -296,7 +296,7 @@ def test_a_provider_in_trouble_is_left_for_another(tmp_path: Path, build: Callab
 
 
 def test_a_run_with_another_agent_does_not_wait_for_the_first(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """A task that waits for a provider starts at once in a run whose agent is another's."""
+    """A task that waits for a provider starts at once in a run with another agent."""
     script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
     build(script, {"A": ""}, config=Config(agents=AGENTS, agent=("a",))).run(max_iterations=6)
     start = script.executor.clock.now()
@@ -308,7 +308,7 @@ def test_a_run_with_another_agent_does_not_wait_for_the_first(tmp_path: Path, bu
 
 
 def test_a_run_does_not_wait_for_what_it_is_not_about(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """`--only B` ends with B, though A waits for its provider, and leaves that wait as it is."""
+    """`--only B` ends with B, though A waits for its provider, and does not change that wait."""
     script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
     build(script, {"A": "a", "B": "b"}).run(max_iterations=3)
     start = script.executor.clock.now()
@@ -324,7 +324,7 @@ def test_a_run_does_not_wait_for_what_it_is_not_about(tmp_path: Path, build: Cal
 
 @pytest.mark.parametrize("holds", [{}, {"north": {"until": "soon", "reason": "x", "tries": 1}}])
 def test_an_unreadable_time_is_now(holds: dict[str, Any], tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Another program wrote the moments in its own words: the task runs."""
+    """Another program wrote the times in its own format: the task runs."""
     script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")])
     build(script, {"A": "a"}).run(max_iterations=6)
     path = tmp_path / "cascade_state.json"
@@ -339,7 +339,7 @@ def test_an_unreadable_time_is_now(holds: dict[str, Any], tmp_path: Path, build:
 
 
 def test_after_a_rejected_key_the_task_waits_for_the_other_agent(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """The second agent serves later, so the task waits for it, though the key of the first is refused."""
+    """The second agent serves later, so the task waits for it, though the key of the first is rejected."""
     script = Script(tmp_path, A=[api_error(429, "try again in 1 hour"), api_error(401, "invalid key")])
     engine = build(script, {"A": "b, a"})
     assert engine.run().exit_code == 0
@@ -350,7 +350,7 @@ def test_after_a_rejected_key_the_task_waits_for_the_other_agent(tmp_path: Path,
 
 
 def test_a_provider_in_trouble_fails_the_task_in_the_end(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Overload is waited for a few times only: it may be the task that causes it."""
+    """Nova waits for an overload only a few times: the task itself may cause it."""
     script = Script(tmp_path, A=[api_error(500)] * 9)
     engine = build(script, {"A": "a"})
     assert engine.run().exit_code == 1
@@ -359,7 +359,7 @@ def test_a_provider_in_trouble_fails_the_task_in_the_end(tmp_path: Path, build: 
 
 
 def claude_in(folder: Path) -> dict[str, AgentConfig]:
-    """Agent "a" is claude, with a program that is there."""
+    """Agent "a" is claude, with an existing program."""
     program = folder / "claude"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -367,7 +367,7 @@ def claude_in(folder: Path) -> dict[str, AgentConfig]:
 
 
 def test_a_command_that_cannot_resume_starts_again(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """A command of one's own gets the whole prompt again after a limit, and all its tokens and dollars count."""
+    """A custom command gets the whole prompt again after a limit, and all its tokens and dollars count."""
     end = {"type": "result", "subtype": "success", "is_error": False, "result": "done", "total_cost_usd": 0.5,
            "modelUsage": {"m": {"inputTokens": 1000, "outputTokens": 500, "costUSD": 0.5}}}  # fmt: skip
     script = Script(tmp_path, A=[{**end, "is_error": True, "api_error_status": 429, "result": "429"}, end])
@@ -381,7 +381,7 @@ def test_a_command_that_cannot_resume_starts_again(tmp_path: Path, build: Callab
 
 
 def test_an_agent_that_was_cut_off_resumes_its_session(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """Work that was paid for is not done again: the session is resumed, its tokens count once."""
+    """Paid work is not repeated: the session is resumed, its tokens count once."""
     used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
     cut = {**api_error(429), "model_usage_since_last_result": used}
     script = Script(tmp_path, A=[cut])
@@ -396,7 +396,7 @@ def test_an_agent_that_was_cut_off_resumes_its_session(tmp_path: Path, build: Ca
 
 
 def test_a_session_that_is_gone_is_started_again(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """What cannot be resumed costs no retry."""
+    """A session that cannot be resumed costs no retry."""
     used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
     cut = {**api_error(429), "model_usage_since_last_result": used}
     gone = {"type": "result", "subtype": "error_during_execution", "is_error": True, "modelUsage": {},
@@ -410,7 +410,7 @@ def test_a_session_that_is_gone_is_started_again(tmp_path: Path, build: Callable
 
 
 def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """A plan whose only provider is held does not end: it waits."""
+    """A plan whose only provider is rate limited does not end: it waits."""
     script = Script(tmp_path, A=[api_error(429, "try again in 9 hours")])
     script.executor.least = 5.0
     engine = build(script, {"A": "a", "B": "a", "C": "a"})
@@ -419,7 +419,7 @@ def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any
 
 
 def test_the_wait_is_shown_in_the_status(tmp_path: Path, build: Callable[..., Any]) -> None:
-    """`nova status` counts down, and says what can be done."""
+    """`nova status` counts down, and says what a person can do."""
     from nova_core.cli.status import screen
 
     script = Script(tmp_path, A=[api_error(429, "try again in 1 hour")])

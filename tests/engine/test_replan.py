@@ -1,4 +1,4 @@
-"""A plan that is edited while it runs: what is new comes in, what runs keeps its words, what is done stays done."""
+"""A plan that is edited during a run: new tasks join, running tasks keep their text, done tasks stay done."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Held(FakeExecutor):
 
 
 class Run:
-    """An engine that is driven turn by turn, on a plan that is edited between the turns."""
+    """An engine that runs turn by turn, on a plan that is edited between the turns."""
 
     def __init__(self, folder: Path, rows: Rows, workers: int = 2, config: Config | None = None) -> None:
         self.folder = folder
@@ -57,12 +57,12 @@ class Run:
             self.executor.clock.advance(1.0)
 
     def edit(self, rows: Rows | str) -> None:
-        """Write the plan anew, and let the engine see it."""
+        """Rewrite the plan, and let the engine read it."""
         if isinstance(rows, str):
             (self.folder / "CASCADE.md").write_text(rows)
         else:
             write_plan(self.folder, rows)
-        self.turn(2)  # it has to come to rest
+        self.turn(2)  # it must have stopped changing
         reading = self.engine._run.replanner.watch._thread
         if reading is not None:
             reading.join()
@@ -86,7 +86,7 @@ class Run:
 
 
 def test_a_task_that_is_added_runs(tmp_path: Path) -> None:
-    """Also one that waits for a task that is done, and one in front of a task that waits."""
+    """Also a task that depends on a done one, and one that a waiting task depends on."""
     run = Run(tmp_path, [("A", "-"), ("B", "A")])
     run.finish("A")
     run.edit([("A", "-"), ("N", "A"), ("B", "A, N"), ("O", "-")])
@@ -96,7 +96,7 @@ def test_a_task_that_is_added_runs(tmp_path: Path) -> None:
 
 
 def test_a_task_that_is_taken_out_does_not_run(tmp_path: Path) -> None:
-    """What waited for it waits for it no longer."""
+    """Its dependents no longer wait for it."""
     run = Run(tmp_path, [("A", "-"), ("B", "A"), ("C", "B")], workers=1)
     run.edit([("A", "-"), ("C", "A")])
     run.finish("A", "C")
@@ -105,7 +105,7 @@ def test_a_task_that_is_taken_out_does_not_run(tmp_path: Path) -> None:
 
 
 def test_a_running_task_keeps_its_text(tmp_path: Path) -> None:
-    """The new ones are for the next attempt; when its row is gone it goes on to its end, and is forgotten then."""
+    """The new text is for the next attempt; if its row is gone the task runs to its end, and is then forgotten."""
     run = Run(tmp_path, [("A", "-"), ("B", "-"), ("C", "A, B")])
     text = (tmp_path / "CASCADE.md").read_text().replace("does it", "does more")
     run.edit(text)
@@ -120,7 +120,7 @@ def test_a_running_task_keeps_its_text(tmp_path: Path) -> None:
 
 
 def test_a_task_whose_row_is_gone_is_not_tried_again(tmp_path: Path) -> None:
-    """It may end; nobody wants it to begin."""
+    """The attempt may end; no other one starts."""
     run = Run(tmp_path, [("A", "-"), ("B", "-")], config=Config(retries=3))
     run.edit([("B", "-")])
     run.executor.fails.add("A")
@@ -130,7 +130,7 @@ def test_a_task_whose_row_is_gone_is_not_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_finished_task_that_comes_back_is_finished(tmp_path: Path) -> None:
-    """Nobody asked for it again."""
+    """It does not run again."""
     rows = [("A", "-"), ("B", "-"), ("C", "-")]
     run = Run(tmp_path, rows)
     run.finish("A")
@@ -143,7 +143,7 @@ def test_a_finished_task_that_comes_back_is_finished(tmp_path: Path) -> None:
 
 
 def test_an_id_that_is_used_again_for_other_work_is_other_work(tmp_path: Path) -> None:
-    """What was done under it before does not count for it."""
+    """Results of the earlier work under this id do not count."""
     run = Run(tmp_path, [("A", "-"), ("B", "-"), ("C", "-")])
     run.finish("A")
     run.edit([("B", "-"), ("C", "-")])
@@ -165,7 +165,7 @@ BAD = [
 
 @pytest.mark.parametrize(("edit", "said"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
 def test_a_bad_edit_is_rejected_with_its_line(tmp_path: Path, edit: Rows | str, said: str) -> None:
-    """The run goes on with the plan as it was, and takes the next good one."""
+    """The run continues with the old plan, and accepts the next valid one."""
     run = Run(tmp_path, [("A", "-"), ("B", "A")])
     run.edit(edit)
     run.turn(5)
@@ -180,7 +180,7 @@ def test_a_bad_edit_is_rejected_with_its_line(tmp_path: Path, edit: Rows | str, 
 
 
 def test_milestones_that_do_not_fit_the_new_plan_are_reported(tmp_path: Path) -> None:
-    """The old ones stay."""
+    """The old milestones stay."""
     text = "milestones: [{id: m, name: M, trigger: {type: all_tasks_completed, tasks: [B]}, message: done}]\n"
     (tmp_path / "milestones.yaml").write_text(text)
     run = Run(tmp_path, [("A", "-"), ("B", "A")])
@@ -190,7 +190,7 @@ def test_milestones_that_do_not_fit_the_new_plan_are_reported(tmp_path: Path) ->
 
 
 def test_a_plan_that_grows_at_the_very_end_is_taken_in(tmp_path: Path) -> None:
-    """A planning task writes the tasks that come after it: the run does not end before it has looked."""
+    """A planning task writes the tasks after it: the run does not end before it has read the plan again."""
 
     def plans(job: Job) -> Ended:
         if job.key == "A@1":
@@ -222,7 +222,7 @@ def test_a_file_dropped_into_a_folder_of_tasks_is_taken_in(tmp_path: Path) -> No
 
 
 def test_the_state_after_an_edit_is_that_of_the_plan(tmp_path: Path) -> None:
-    """Whoever reads the file sees the tasks there are, in the order of the plan."""
+    """The state file lists the current tasks, in the order of the plan."""
     run = Run(tmp_path, [("A", "-"), ("B", "A")])
     run.edit([("N", "-"), ("A", "-"), ("C", "A")])
     run.engine.store.flush()
@@ -241,7 +241,7 @@ EDITS = st.lists(
 def test_no_edit_runs_anything_twice_or_against_its_order(
     tmp_path_factory: pytest.TempPathFactory, edits: Iterable[tuple[str, str, set[str]]]
 ) -> None:
-    """Whatever is added, taken out, tied anew or broken while tasks run: each starts once, after what it needs."""
+    """Whatever is added, removed, reconnected or broken while tasks run: each starts once, after what it needs."""
     rows = {"A": "-", "B": "A"}
     run = Run(tmp_path_factory.mktemp("growth"), list(rows.items()))
     seen = 0
@@ -275,7 +275,7 @@ def test_no_edit_runs_anything_twice_or_against_its_order(
 
 
 def test_a_plan_is_read_when_it_has_stopped_changing(tmp_path: Path) -> None:
-    """A file that grows from look to look is not read; one that is gone is no new plan."""
+    """A file that still grows is not read; a missing one is not a new plan."""
     path = tmp_path / "plan.md"
     path.write_text("1")
     reads: list[str] = []
@@ -318,7 +318,7 @@ def adopting(folder: Path, *reports: Ended | Started) -> Run:
 
 
 def test_an_adopted_task_is_judged_by_the_text_it_was_started_with(tmp_path: Path) -> None:
-    """The plan was edited while no engine ran: its new outputs are for the next attempt."""
+    """The plan was edited while no engine ran: its new outputs apply to the next attempt."""
     (tmp_path / "old.txt").write_text("x")
     extra = {"Outputs": {"A": "old.txt"}}
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "A")], executor=Held(), extra=extra)
@@ -332,7 +332,7 @@ def test_an_adopted_task_is_judged_by_the_text_it_was_started_with(tmp_path: Pat
 
 
 def test_a_task_whose_row_is_gone_is_adopted_and_ends(tmp_path: Path) -> None:
-    """It is neither killed nor run twice, should its row come back; then it is done."""
+    """The task is neither killed nor run twice; if its row comes back it is done."""
     rows = [("A", "-"), ("B", "-")]
     first = Run(tmp_path, rows, workers=1)
     killed(first.engine)

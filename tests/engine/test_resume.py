@@ -1,4 +1,4 @@
-"""What the next engine makes of what the one before left."""
+"""What the next engine does with what the last one left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ONE = [("A", "-")]
 
 
 def test_records_of_checks_are_released_too(tmp_path: Path) -> None:
-    """Once the state is on disk, the records of command and checks go, also when a check came first."""
+    """Once the state is on disk, the records of command and checks are released, even if a check ended first."""
     write_plan(tmp_path, ONE)
     add_criteria(tmp_path, "A", "true", "true")
     engine, executor = make_engine(tmp_path)
@@ -33,7 +33,7 @@ def test_records_of_checks_are_released_too(tmp_path: Path) -> None:
 
 
 def test_a_criterion_proved_before_a_kill_counts_once(tmp_path: Path) -> None:
-    """Killed between two checks: the next engine takes the first one's record, and lists it once."""
+    """Killed between two checks, the next engine uses the first one's record, and lists it once."""
     write_plan(tmp_path, ONE)
     add_criteria(tmp_path, "A", "true", "true")
     engine, _ = make_engine(tmp_path, outcome=lambda job: None if job.key == "A@1+2" else ok(job))
@@ -48,7 +48,7 @@ def test_a_criterion_proved_before_a_kill_counts_once(tmp_path: Path) -> None:
 
 
 def test_an_attempt_the_state_missed_is_no_new_leash(tmp_path: Path) -> None:
-    """A retry that began just before a kill still counts the failures before it."""
+    """A retry that started just before a kill still counts the failures before it."""
     config = Config(retries=1, retry_delay=0.5)
     engine, _ = make_engine(tmp_path, ONE, outcome=exits(1), config=config)
     on(engine, EventKind.TASK_RETRYING, "A", engine.stop)
@@ -61,19 +61,19 @@ def test_an_attempt_the_state_missed_is_no_new_leash(tmp_path: Path) -> None:
 
 
 def test_an_id_used_again_after_its_removal_is_a_new_task(tmp_path: Path) -> None:
-    """A removed task's number of attempts goes on: its old records, logs and tokens belong to nobody."""
+    """The attempt number of a removed task continues: its old records, logs and tokens belong to no current task."""
     rows = [("A", "-"), ("B", "-")]
     make_engine(tmp_path, rows, outcome=lambda job: (exits(1) if job.key == "A@1" else ok)(job))[0].run()
     make_engine(tmp_path, [("B", "-")])[0].run()
     executor = FakeExecutor(FakeClock())
-    executor.found = [Ended("A@1", EndReason.EXIT, code=0)]  # in a journal that holds somebody else's end, too
+    executor.found = [Ended("A@1", EndReason.EXIT, code=0)]  # in a journal that also holds another task's end
     engine, _ = make_engine(tmp_path, rows, executor=executor)
     assert engine.run().exit_code == 0
     assert [job.key for job in executor.jobs] == ["A@2"]
 
 
 def test_fresh_takes_nothing_over(tmp_path: Path) -> None:
-    """`fresh` runs everything: what an old engine left running is ended, what had ended is no result."""
+    """`fresh` runs everything: what an old engine left running is ended, and old results do not count."""
     rows = [("A", "-"), ("B", "-")]
     engine, _ = make_engine(tmp_path, rows, outcome=lambda job: None)
     engine._begin()
@@ -100,7 +100,7 @@ def test_fresh_takes_nothing_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("edit", [False, True])
 def test_a_running_task_whose_records_are_gone_is_lost(tmp_path: Path, edit: bool) -> None:
-    """`.nova` was deleted: nobody can know, whatever else has changed since."""
+    """`.nova` was deleted: how it ended is unknown, whatever else has changed since."""
     import shutil
 
     engine, _ = make_engine(tmp_path, ONE, outcome=lambda job: None)
@@ -120,7 +120,7 @@ def test_a_running_task_whose_records_are_gone_is_lost(tmp_path: Path, edit: boo
 
 
 def test_an_edited_task_that_ran_again_is_not_edited_any_more(tmp_path: Path) -> None:
-    """Edited, retried by hand and completed with the new words: `rerun_changed` leaves it alone."""
+    """A task edited, retried by hand and completed with the new text is not run again by `rerun_changed`."""
     make_engine(tmp_path, ONE)[0].run()
     engine, _ = make_engine(tmp_path, ONE, extra={"Command": {"A": "echo new"}})
     engine.apply(Command(CommandKind.RETRY, ("A",)))
@@ -131,7 +131,7 @@ def test_an_edited_task_that_ran_again_is_not_edited_any_more(tmp_path: Path) ->
 
 
 def test_an_unreadable_time_does_not_stop_a_resume(tmp_path: Path) -> None:
-    """Another program wrote `started_at` in its own words: the worker is taken over all the same."""
+    """Another program wrote `started_at` in its own format: the worker is adopted nevertheless."""
     engine, _ = make_engine(tmp_path, ONE, outcome=lambda job: None)
     engine.start_worker("A")
     engine.store.flush()
@@ -144,7 +144,7 @@ def test_an_unreadable_time_does_not_stop_a_resume(tmp_path: Path) -> None:
 
 
 def test_a_retry_waits_by_the_steady_clock(tmp_path: Path) -> None:
-    """The wall clock is set back by an hour during the pause before a retry: the pause is not an hour longer."""
+    """The wall clock is set back by an hour during the pause before a retry: the pause does not become longer."""
     engine, executor = make_engine(
         tmp_path, ONE, outcome=lambda job: exits(1 if job.key == "A@1" else 0)(job),
         config=Config(retries=1, retry_delay=4.0),
@@ -164,7 +164,7 @@ def test_a_retry_waits_by_the_steady_clock(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[]", "null", "7", '{"version": "x"}', '{"version": null}', '"\\ud800"', "[" * 5000])
 def test_whatever_is_in_the_state_file_it_is_kept_and_rebuilt(tmp_path: Path, text: str) -> None:
-    """Valid JSON that is no state is damage like any other."""
+    """Valid JSON that is not a state is damage like any other."""
     make_engine(tmp_path, PAIR)[0].run()
     (tmp_path / "cascade_state.json").write_text(text)
     engine, executor = make_engine(tmp_path)
@@ -175,7 +175,7 @@ def test_whatever_is_in_the_state_file_it_is_kept_and_rebuilt(tmp_path: Path, te
 
 
 def test_a_state_from_a_newer_nova_is_rejected_and_unchanged(tmp_path: Path) -> None:
-    """Also when there are events to rebuild it from."""
+    """Even if there are events to rebuild it from."""
     make_engine(tmp_path, PAIR)[0].run()
     path = tmp_path / "cascade_state.json"
     path.write_text('{"version": 2, "tasks": []}')
@@ -185,7 +185,7 @@ def test_a_state_from_a_newer_nova_is_rejected_and_unchanged(tmp_path: Path) -> 
 
 
 def test_ending_left_workers_does_not_reopen_a_finished_project(tmp_path: Path) -> None:
-    """`nova cancel` without an engine is no run: `completed_at` stays."""
+    """`nova cancel` without an engine is not a run: `completed_at` stays."""
     engine, _ = make_engine(tmp_path, ONE)
     engine.run()
     manager = StateManager(tmp_path / "cascade_state.json")

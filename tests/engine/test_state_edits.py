@@ -1,4 +1,4 @@
-"""What other writers do to the state while a run goes on."""
+"""Changes of other writers to the state during a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ ONE = [("A", "-")]
 
 
 def test_an_outside_change_met_while_publishing_reaches_the_board(tmp_path: Path) -> None:
-    """Another program completes a task between two looks, and the engine meets it as it publishes: not run again."""
+    """Another program completes a task between two looks, and the engine finds out as it publishes: it does not run
+    again."""
     engine, executor = make_engine(tmp_path, PAIR)
     engine._begin()
     StateManager(tmp_path / "cascade_state.json").complete_task("A")
@@ -28,7 +29,7 @@ def test_an_outside_change_met_while_publishing_reaches_the_board(tmp_path: Path
 
 
 def test_a_state_file_deleted_during_a_run_comes_back(tmp_path: Path) -> None:
-    """Nothing happens for hours, but whoever looks finds the state."""
+    """Even if nothing happens for hours, the state file is there."""
     engine, _ = make_engine(tmp_path, ONE, outcome=lambda job: None)
     path = tmp_path / "cascade_state.json"
     engine._begin()
@@ -43,7 +44,7 @@ def test_a_state_file_deleted_during_a_run_comes_back(tmp_path: Path) -> None:
 
 
 def test_the_engine_decides_about_a_task_it_runs(tmp_path: Path) -> None:
-    """A worker that calls itself completed through `StateManager` frees nobody before its end is judged."""
+    """A worker that completes its own task through `StateManager` releases nothing before its end is judged."""
     engine, executor = make_engine(tmp_path, PAIR)
     waits = [0]
 

@@ -1,4 +1,4 @@
-"""The files of the Task Orchestration Protocol in `workspace/`: always whole, always true, never anywhere else."""
+"""The files of the Task Orchestration Protocol in `workspace/`: always whole and true, and never outside of it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DEADLINE = 60.0
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    """Look until something holds; fail after a long time."""
+    """Poll until the condition holds; fail after a long time."""
     deadline = time.monotonic() + DEADLINE
     while not holds():
         assert time.monotonic() < deadline, "it never came to hold"
@@ -56,7 +56,7 @@ EVENTS = "events.jsonl"
 
 @pytest.fixture
 def started() -> Iterator[Callable[[Path], subprocess.Popen[bytes]]]:
-    """Starts `nova run tasks` in a folder; its events go to a file, for a pipe that nobody reads would stop it."""
+    """Starts `nova run tasks` in a folder; its events go to a file, because an unread pipe would block it."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -72,7 +72,7 @@ def started() -> Iterator[Callable[[Path], subprocess.Popen[bytes]]]:
 
 
 class Reader:
-    """A script that looks at the status files all the time, as dashboards do, and believes what they say."""
+    """A script that polls the status files, as dashboards do, and believes them."""
 
     def __init__(self, folder: Path) -> None:
         self._top = folder / "workspace" / "status"
@@ -90,7 +90,7 @@ class Reader:
         return found
 
     def look(self) -> None:
-        """Read all of it once: each file is whole, and none is ahead of the files of what the task depends on."""
+        """Read everything once: each file is whole, and none is ahead of the files of its dependencies."""
         self.looks += 1
         for task_id, needs in self._needs.items():
             found = self._read(task_id)
@@ -108,11 +108,11 @@ class Reader:
 def test_a_folder_with_all_faults_runs_to_its_end(
     tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
 ) -> None:
-    """With gates, limits and a stub agent; whoever reads the status files meanwhile never reads half, nor a lie."""
+    """With gates, limits and a stub agent; a reader of the status files never gets a partial or false file."""
     weather_station(tmp_path)
     settings(tmp_path, PHASES + "limits: {cpu: 4}\n")
     tmp_path.joinpath(UNWRITTEN).parent.mkdir(parents=True)
-    tmp_path.joinpath(UNWRITTEN).write_text("{}")  # the person wrote what no task does
+    tmp_path.joinpath(UNWRITTEN).write_text("{}")  # the person wrote the file that no task writes
     reader = Reader(tmp_path)
     process = started(tmp_path)
     while process.poll() is None:
@@ -132,7 +132,7 @@ def test_a_folder_with_all_faults_runs_to_its_end(
 
 
 def require_order(events: list[dict[str, Any]], most: dict[str, int]) -> None:
-    """No phase before the gate of the one before it, nor more of it at once than it may have."""
+    """No phase starts before the gate of the one before it, nor runs more tasks at once than its limit."""
     order = ["01-survey", "02-design", "03-build"]
     opened: list[str] = []
     running: set[str] = set()
@@ -153,7 +153,7 @@ def require_order(events: list[dict[str, Any]], most: dict[str, int]) -> None:
 
 
 def test_a_task_without_its_input_is_kept_back_until_it_is_there(tmp_path: Path) -> None:
-    """The run ends and says what is missing; with the file there the next run goes on."""
+    """The run ends and says what is missing; once the file exists the next run continues."""
     weather_station(tmp_path)
     settings(tmp_path, PHASES)
     first = nova("run", "tasks", "--no-ui", cwd=tmp_path, timeout=DEADLINE)
@@ -169,7 +169,8 @@ def test_a_task_without_its_input_is_kept_back_until_it_is_there(tmp_path: Path)
 
 
 def test_a_failure_blocks_what_depends_on_it_and_nothing_else(tmp_path: Path) -> None:
-    """Each blocked task names it, one event tells of it with their number; missing outputs are named with places."""
+    """Each blocked task names the failure, one event gives their number; missing outputs are listed with their
+    paths."""
     weather_station(tmp_path)
     settings(tmp_path)
     tmp_path.joinpath(UNWRITTEN).parent.mkdir(parents=True)
@@ -194,7 +195,7 @@ def test_a_failure_blocks_what_depends_on_it_and_nothing_else(tmp_path: Path) ->
 
 
 def test_a_task_that_takes_too_long_for_its_phase_fails(tmp_path: Path) -> None:
-    """Its own time limit wins over that of the phase."""
+    """Its own time limit overrides that of the phase."""
     settings(tmp_path, "phases: {p: {timeout: 300ms}}\n")
     for task_id in ("01-p/a", "01-p/b"):
         mark(tmp_path, "hold", task_id)
@@ -211,7 +212,7 @@ def test_a_task_that_takes_too_long_for_its_phase_fails(tmp_path: Path) -> None:
 def test_a_killed_engine_leaves_files_that_the_next_one_puts_right(
     tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
 ) -> None:
-    """The worker goes on and is taken over, also if somebody spoiled the files meanwhile."""
+    """The worker continues and is adopted, even if the files were damaged meanwhile."""
     settings(tmp_path)
     task_file(tmp_path, "01-p/a", outputs=["a.txt"])
     task_file(tmp_path, "01-p/b", needs=["01-p/a"], outputs=["b.txt"])
@@ -241,7 +242,7 @@ def test_a_killed_engine_leaves_files_that_the_next_one_puts_right(
 
 
 def test_a_cancelled_task_is_failed(tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]) -> None:
-    """Its pid file goes, and the status says why."""
+    """Its pid file is removed, and the status gives the reason."""
     settings(tmp_path)
     task_file(tmp_path, "a")
     outputs_of(tmp_path, {})
@@ -266,7 +267,7 @@ def engine(folder: Path, outcome: Callable[[Job], Ended | None] | None = None, *
 
 
 def test_commands_without_an_engine_change_the_files_too(tmp_path: Path) -> None:
-    """A task that is retried has none, one that is skipped is completed without validated outputs."""
+    """A retried task has no such file; a skipped task is completed without validated outputs."""
     task_file(tmp_path, "a")
     task_file(tmp_path, "b", needs=["a"])
     (tmp_path / "nova.yaml").write_text("command: 'true'\n")
@@ -280,7 +281,7 @@ def test_commands_without_an_engine_change_the_files_too(tmp_path: Path) -> None
 
 
 def test_a_fresh_run_starts_without_files(tmp_path: Path) -> None:
-    """Those of the old run are put aside with it; outputs stay where they are."""
+    """The old run's files are put aside with it; outputs stay in place."""
     for name in "abc":
         task_file(tmp_path, name)
     engine(tmp_path).run()
@@ -297,7 +298,7 @@ def test_a_fresh_run_starts_without_files(tmp_path: Path) -> None:
 
 
 def test_files_of_another_orchestrator_are_put_aside_and_reported(tmp_path: Path) -> None:
-    """Nova never takes its word for anything, and destroys nothing."""
+    """Nova never relies on such a file, and destroys nothing."""
     task_file(tmp_path, "a")
     (tmp_path / "workspace" / "status").mkdir(parents=True)
     (tmp_path / "workspace" / "status" / "a.json").write_text('{"status": "completed"}')
@@ -325,7 +326,7 @@ PLANTED = ["workspace", "workspace/status", "workspace/status/01-p", "workspace/
 @pytest.mark.parametrize("early", [True, False])
 @pytest.mark.parametrize("name", [*PLANTED, "workspace/pids"])
 def test_links_are_not_followed(tmp_path: Path, name: str, early: bool) -> None:
-    """A link that was planted before the run, or by a worker, leads nowhere; what it costs is told once."""
+    """A link planted before the run, or by a worker, is not followed; what that costs is reported once."""
     project, outside = tmp_path / "project", tmp_path / "outside"
     (outside / "01-p").mkdir(parents=True)
     (outside / "01-p" / "a.json").write_text("precious")
@@ -349,7 +350,7 @@ def test_links_are_not_followed(tmp_path: Path, name: str, early: bool) -> None:
 
 
 def plant(path: Path, outside: Path) -> Callable[[Job], Ended | None]:
-    """A worker that puts a link to `outside` at `path` in place of what is there."""
+    """A worker that replaces what is at `path` by a link to `outside`."""
 
     def work(job: Job) -> Ended:
         if not path.is_symlink():
@@ -373,7 +374,7 @@ def warnings_of(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "file"])
 def test_what_stands_at_the_name_of_a_file_is_replaced_not_written_to(tmp_path: Path, kind: str) -> None:
-    """A pipe of that name would stop the engine for ever, a link would lead it out."""
+    """A pipe of that name would block the engine forever, a link would lead outside."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     project = tmp_path / "project"
@@ -409,7 +410,7 @@ STATES = [
 
 @pytest.mark.parametrize(("state", "word"), STATES)
 def test_the_words_of_the_protocol(state: TaskState, word: str | None) -> None:
-    """Four words, and no file for a task that waits for its turn."""
+    """Four status values, and no file for a task that waits."""
     found = status_of("p/a", state)
     assert (found and found["status"]) == word
     keys = {"task_id", "status", "started_at", "completed_at", "agent_id", "outputs_validated", "duration_seconds"}
@@ -417,7 +418,7 @@ def test_the_words_of_the_protocol(state: TaskState, word: str | None) -> None:
 
 
 def test_times_are_those_that_jq_reads() -> None:
-    """Whole seconds with a Z; what another program wrote is passed on."""
+    """Whole seconds with a Z; times of other programs are passed on."""
     ours = status_of("a", TaskState(TaskStatus.COMPLETED, started_at="2026-01-02T03:04:05.678+00:00"))
     theirs = status_of("a", TaskState(TaskStatus.COMPLETED, started_at="yesterday"))
     assert ours is not None
@@ -426,7 +427,7 @@ def test_times_are_those_that_jq_reads() -> None:
 
 
 def test_the_scripts_of_the_protocol_still_work(tmp_path: Path) -> None:
-    """Counting with find and grep, as its dashboard does."""
+    """Counts with find and grep, as the protocol's dashboard does."""
     for name in ("01-p/a", "01-p/b", "02-q/c"):
         task_file(tmp_path, name)
     engine(tmp_path).run()
@@ -438,7 +439,7 @@ def test_the_scripts_of_the_protocol_still_work(tmp_path: Path) -> None:
 def test_a_signal_to_the_engine_leaves_true_files(
     tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
 ) -> None:
-    """What was interrupted is pending again: it has no file."""
+    """An interrupted task is pending again: it has no file."""
     settings(tmp_path)
     task_file(tmp_path, "a")
     outputs_of(tmp_path, {})

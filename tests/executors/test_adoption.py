@@ -1,4 +1,4 @@
-"""What an engine knows of an attempt that an earlier one began: by what it is read, what it told, how it is to end."""
+"""What an engine knows of an attempt that an earlier engine started: its parser, its totals, how it must end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRICES = {"cheap": Price(1.0, 1.0, 1.0, 1.0), "dear": Price(100.0, 100.0)}
 
 
 class Killed(BaseException):
-    """What nobody catches."""
+    """Stands for a kill: nothing catches it."""
 
 
 def agent(**fields: Any) -> AgentConfig:
@@ -31,7 +31,7 @@ def agent(**fields: Any) -> AgentConfig:
 
 
 def begin(folder: Path, names: str = "A", agents: dict[str, str] | None = None, **options: Any) -> FakeExecutor:
-    """Start all tasks; then the engine is killed. Returns the next engine's processes, of which none has ended."""
+    """Start all tasks, then kill the engine. Returns the next engine's processes, none of which has ended."""
     given = agents or {}
     extra = {"Agent": given, "Command": dict.fromkeys(names, "") if given else {}, **options.pop("extra", {})}
     rows = [(name, "-") for name in names]
@@ -41,7 +41,7 @@ def begin(folder: Path, names: str = "A", agents: dict[str, str] | None = None, 
 
 
 def next_executor(engine: Orchestrator) -> FakeExecutor:
-    """Processes that went on while no engine ran, and end well when they are waited for."""
+    """Processes that continued while no engine ran, and end normally when they are waited for."""
     executor = FakeExecutor(FakeClock())
     keys = [state.worker_id or "" for state in engine.store.tasks.values() if state.status is TaskStatus.IN_PROGRESS]
     executor.found = [running(key) for key in keys]
@@ -80,7 +80,7 @@ def codex_turn(tokens: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("now", [agent(parser="codex", model="dear"), agent(model="cheap"), None])
 def test_an_attempt_is_read_as_it_was_started(now: AgentConfig | None, tmp_path: Path) -> None:
-    """Its settings were changed, or taken out, while no engine ran: parser and model of the running attempt stay."""
+    """Its settings were changed or removed while no engine ran: parser and model of the running attempt stay."""
     config = Config(agents={"mine": agent(parser="codex", model="cheap")}, prices=PRICES)
     executor = begin(tmp_path, agents={"A": "mine"}, config=config)
     prints(tmp_path, "A", *codex_turn(900_000))
@@ -93,7 +93,7 @@ def test_an_attempt_is_read_as_it_was_started(now: AgentConfig | None, tmp_path:
 
 
 def test_a_pattern_stays_the_attempts_own(tmp_path: Path) -> None:
-    """Also one that is a line of the settings."""
+    """This includes a pattern from the settings."""
     config = Config(agents={"mine": agent(line="cost (?P<cost>[0-9.]+)")})
     executor = begin(tmp_path, agents={"A": "mine"}, config=config)
     prints(tmp_path, "A", "cost 0.25")
@@ -103,7 +103,7 @@ def test_a_pattern_stays_the_attempts_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("parser", ["/(/", "no such", "/", ""])
 def test_an_unknown_parser_stops_no_engine(parser: str, tmp_path: Path) -> None:
-    """Another program wrote its own words into the state: the exit code decides."""
+    """Another program wrote its own values into the state: the exit code decides."""
     executor = begin(tmp_path, agents={"A": "mine"}, config=Config(agents={"mine": agent(parser="codex")}))
     path = tmp_path / "cascade_state.json"
     state = json.loads(path.read_text())
@@ -113,7 +113,7 @@ def test_an_unknown_parser_stops_no_engine(parser: str, tmp_path: Path) -> None:
 
 
 def test_what_a_command_reported_is_not_forgotten(tmp_path: Path) -> None:
-    """Tokens and files that it told the engine before, class by class, and what it prints after that."""
+    """Tokens and files that it reported to the engine before, class by class, and what it prints after that."""
     config = Config(prices=PRICES)
     engine, _ = make_engine(
         tmp_path, [("A", "-")], outcome=lambda job: None, extra={"Model": {"A": "cheap"}}, config=config
@@ -134,7 +134,7 @@ def test_what_a_command_reported_is_not_forgotten(tmp_path: Path) -> None:
 
 
 def test_reports_of_one_attempt_are_not_the_nexts(tmp_path: Path) -> None:
-    """A retry begins with no tokens and no files told."""
+    """A retry starts with no tokens and no files."""
     engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(retries=1))
 
     def outcome(job: Job) -> Ended:
@@ -156,7 +156,7 @@ def claude(folder: Path) -> dict[str, AgentConfig]:
 
 
 def test_a_session_that_is_gone_is_started_again_after_a_kill(tmp_path: Path) -> None:
-    """That an attempt goes on with a session is known to the next engine: what is gone costs no retry there either."""
+    """The next engine knows that an attempt resumes a session: a session that is gone costs no retry there either."""
     config = Config(agents=claude(tmp_path), quota_delay=1.0)
     used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
     end = {"type": "result", "subtype": "success", "is_error": True, "session_id": "s", "modelUsage": {}}
@@ -190,7 +190,8 @@ def test_a_session_that_is_gone_is_started_again_after_a_kill(tmp_path: Path) ->
 
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_what_a_stop_ended_runs_again(by_hand: bool, tmp_path: Path) -> None:
-    """Killed right after a stop told the workers: they run again in the next run, but for those that a person ended."""
+    """Killed right after a stop reached the workers: they run again in the next run, except those that a person
+    cancelled."""
     engine, executor = make_engine(tmp_path, [("A", "-")], outcome=lambda job: None)
     engine.run(max_iterations=1)
     engine, executor = make_engine(tmp_path, executor=next_executor(engine))
@@ -217,7 +218,7 @@ def test_what_a_stop_ended_runs_again(by_hand: bool, tmp_path: Path) -> None:
 
 
 def test_what_a_person_ends_in_a_stop_stays_ended(tmp_path: Path) -> None:
-    """A worker that a stop had told already is cancelled all the same."""
+    """A worker that a stop had reached already is cancelled nevertheless."""
     engine, executor = make_engine(tmp_path, [("A", "-")], outcome=lambda job: None)
     engine.run(max_iterations=1)
     engine, executor = make_engine(tmp_path, executor=next_executor(engine))
@@ -234,7 +235,7 @@ def test_what_a_person_ends_in_a_stop_stays_ended(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stopped", [False, True])
 def test_what_nova_ended_at_its_cap_is_known_after_a_kill(stopped: bool, tmp_path: Path) -> None:
-    """Its end is its budget's, not a person's, unless the run itself was being stopped: then it runs again."""
+    """The budget ended it, not a person, unless the run itself was being stopped: then it runs again."""
     config = Config(agents={"mine": agent(model="dear", budget=1.0)}, prices=PRICES)
     executor = begin(tmp_path, agents={"A": "mine"}, config=config)
     prints(tmp_path, "A", "Token usage: input=20000, output=0")
@@ -249,8 +250,8 @@ def test_what_nova_ended_at_its_cap_is_known_after_a_kill(stopped: bool, tmp_pat
 
 @pytest.mark.parametrize("known", [True, False])
 def test_what_was_set_aside_stays_set_aside(known: bool, tmp_path: Path) -> None:
-    """The only attempt so far may cost all of the budget: beside it nothing starts, whoever asks, and whatever Nova
-    wrote the state."""
+    """The only attempt so far may cost the whole budget: nothing starts next to it, for any agent and any state file
+    version."""
     config = Config(agents={"mine": agent(parser="codex", model="cheap")}, prices=PRICES, budget=1.0)
     executor = begin(tmp_path, "ABC", dict.fromkeys("ABC", "mine"), config=config)
     assert list(executor.running) == ["A@1"]

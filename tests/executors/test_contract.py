@@ -1,4 +1,4 @@
-"""What every executor promises, the same for shared holders and for a job's own."""
+"""The contract of every executor, the same for shared holders and for a job's own."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_reported_end_is_exact(
     number: int | None,
     text: str,
 ) -> None:
-    """Codes and signals are kept apart, and a command that cannot start is no exit code."""
+    """Codes and signals are separate, and a command that cannot start has no exit code."""
     end = lab.run(key, own_holder=own, **fields)
     assert (end.reason, end.code, end.signal) == (reason, code, number)
     assert text in lab.log(key)
@@ -86,7 +86,7 @@ def test_a_key_is_started_once_however_often_it_is_submitted(lab: Lab, own: bool
 
 
 def test_cancel_ends_a_job_and_is_idempotent(lab: Lab, own: bool) -> None:
-    """A second cancel, and one after the end, change nothing."""
+    """A second cancel, and one after the end, have no effect."""
     lab.submit("long", shell="echo up; exec sleep 60", own_holder=own)
     lab.says("long", "up")
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_cancel_ends_a_job_and_is_idempotent(lab: Lab, own: bool) -> None:
 
 
 def test_cancel_before_submit_means_that_it_never_runs(lab: Lab, own: bool) -> None:
-    """The submission is answered with an end."""
+    """The submission is answered with a report of the end."""
     lab.executor.cancel("never", 1.0)
     end = lab.run("never", shell="echo x > ledger", own_holder=own)
     assert (end.reason, end.code, end.pid) == (EndReason.CANCELLED, None, None)
@@ -117,7 +117,7 @@ def test_cancel_kills_what_ignores_term_when_the_grace_is_over(lab: Lab, own: bo
 
 
 def test_interrupt_comes_before_term_where_wanted(lab: Lab, own: bool) -> None:
-    """A program that tells its totals on SIGINT gets the chance; one that ignores it gets TERM, then KILL."""
+    """A program that prints its totals on SIGINT gets the chance; one that ignores it gets TERM, then KILL."""
     tells = "trap 'echo totals; exit 5' INT; trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"
     lab.submit("tells", shell=tells, own_holder=own, interrupt=True)
     lab.says("tells", "up")
@@ -142,7 +142,7 @@ def test_a_job_reads_the_file_it_is_given(lab: Lab, own: bool) -> None:
 
 
 def test_what_is_no_plain_file_is_not_read(lab: Lab, own: bool) -> None:
-    """A named pipe would block the job for ever, a link would read somebody else's file."""
+    """A named pipe would block the job forever, a link would read another user's file."""
     os.mkfifo(lab.home / "pipe")
     (lab.home / "link").symlink_to("/etc/passwd")
     for name in ("pipe", "link", "missing"):
@@ -152,7 +152,7 @@ def test_what_is_no_plain_file_is_not_read(lab: Lab, own: bool) -> None:
 
 
 def test_term_reaches_a_stopped_process(lab: Lab, own: bool) -> None:
-    """A worker that was stopped gets to see TERM, not only KILL."""
+    """A worker that was stopped (SIGSTOP) receives TERM, not only KILL."""
     lab.submit("stopped", shell="trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done", own_holder=own)
     lab.says("stopped", "up")
     os.kill(lab.started("stopped").pid, signal.SIGSTOP)
@@ -176,7 +176,7 @@ print(json.dumps({"ign": int(status["SigIgn"], 16), "blk": int(status["SigBlk"],
 
 
 def test_a_job_starts_in_clean_surroundings(tmp_path: Path, own: bool) -> None:
-    """Session of its own, nothing inherited: no descriptor, no ignored or blocked signal."""
+    """A session of its own, nothing inherited: no descriptor, no ignored or blocked signal."""
     (tmp_path / "sub").mkdir()
     stray = os.open("/dev/null", os.O_RDONLY)
     os.set_inheritable(stray, True)
@@ -204,13 +204,13 @@ def test_a_job_starts_in_clean_surroundings(tmp_path: Path, own: bool) -> None:
 
 
 def test_sigpipe_and_sigxfsz_are_at_their_defaults(lab: Lab, own: bool) -> None:
-    """Python ignores both for itself; a shell pipeline relies on them."""
+    """Python ignores both signals for itself; a shell pipeline relies on them."""
     lab.run("mask", argv=("grep", "SigIgn", "/proc/self/status"), own_holder=own)
     assert int(lab.log("mask").split()[1], 16) & ~GLIBC_OWN == 0
 
 
 def test_a_job_sees_the_path_of_its_own_environment(lab: Lab, own: bool) -> None:
-    """Programs are looked up along the PATH that the job is given, not the engine's."""
+    """Programs are looked up in the PATH of the job, not the engine's."""
     folder = lab.home / "bin"
     folder.mkdir()
     (folder / "hello").write_text("#!/bin/sh\necho found\n")
@@ -223,14 +223,14 @@ def test_a_job_sees_the_path_of_its_own_environment(lab: Lab, own: bool) -> None
 
 
 def test_the_wall_timeout_ends_a_job(lab: Lab, own: bool) -> None:
-    """Output does not put it off."""
+    """Output does not postpone the limit."""
     end = lab.run("busy", shell="while :; do echo x; sleep 0.05; done", timeout=0.3, grace=0.1, own_holder=own)
     assert end.reason is EndReason.TIMEOUT
     assert end.ended_at - end.started_at >= 0.3
 
 
 def test_the_idle_timeout_ends_only_the_silent(lab: Lab, own: bool) -> None:
-    """A job that prints goes on, one that does not is ended."""
+    """A job that prints continues, one that does not is ended."""
     lab.submit("talks", shell="for i in 1 2 3 4 5 6; do echo x; sleep 0.5; done", idle_timeout=2.5, own_holder=own)
     end = lab.run("silent", shell="echo x; sleep 60", idle_timeout=0.3, grace=0.1, own_holder=own)
     assert end.reason is EndReason.IDLE_TIMEOUT
@@ -238,7 +238,7 @@ def test_the_idle_timeout_ends_only_the_silent(lab: Lab, own: bool) -> None:
 
 
 def test_wake_makes_wait_return(lab: Lab) -> None:
-    """From another thread, and also when it was called before."""
+    """From another thread, and also if it was called before."""
     lab.executor.wake()
     assert lab.executor.wait(None) == []
     threading.Timer(0.05, lab.executor.wake).start()
@@ -246,13 +246,13 @@ def test_wake_makes_wait_return(lab: Lab) -> None:
 
 
 def test_wait_returns_at_its_timeout(lab: Lab) -> None:
-    """With nothing to report, an empty list."""
+    """Without a report, `wait` returns an empty list."""
     assert lab.executor.wait(0.0) == []
     assert lab.executor.wait(0.01) == []
 
 
 def test_released_jobs_leave_no_files_and_no_processes(lab: Lab, own: bool) -> None:
-    """After release and close, holders go and take their files along."""
+    """After release and close, holders exit and remove their files."""
     lab.run("F1", argv=("true",), own_holder=own)
     pids = lab.holder_pids()
     lab.executor.release(["F1"])
@@ -274,13 +274,13 @@ def test_five_hundred_jobs_at_once_are_all_reported(lab: Lab) -> None:
 
 @pytest.mark.parametrize("key", ["", 'a"b', "a\\b", "a\nb", "é", "x" * 129])
 def test_a_key_that_could_corrupt_the_journal_is_rejected(lab: Lab, key: str) -> None:
-    """Keys are plain and short."""
+    """Keys must be plain and short."""
     with pytest.raises(ValueError, match="key"):
         lab.executor.submit(Job(key=key, argv=("true",)))
 
 
 def test_text_that_cannot_reach_a_process_is_a_spawn_error(lab: Lab) -> None:
-    """A lone surrogate in an argument is told, not raised."""
+    """A lone surrogate in an argument is reported, not raised."""
     assert lab.run("bad", argv=("echo", "\ud800")).reason is EndReason.SPAWN_ERROR
 
 

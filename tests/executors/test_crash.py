@@ -1,4 +1,4 @@
-"""Kill -9 at any moment, then run again: everything completed, nothing twice, nothing lost, nothing left running."""
+"""Kill -9 at any time, then run again: everything completed, nothing twice, nothing lost, nothing left running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engines import write_plan
 from processes import PATIENCE, holders_of, kill, nova, processes_of, start_nova, tasks_of, wait_for
 
 TASKS = 30
-# Starts and ends are appended to one ledger by the commands themselves: what really ran, whatever Nova believes.
+# Starts and ends are appended to one ledger by the commands themselves: what really ran, whatever Nova records.
 COMMAND = (
     'echo "start $NOVA_TASK_ID $NOVA_ATTEMPT" >> ledger; for i in 1 2 3; do echo "line $i"; sleep 0.0{pause}; done; '
     'echo "end $NOVA_TASK_ID" >> ledger'
@@ -49,7 +49,7 @@ def assert_whole(folder: Path) -> None:
 
 
 def crash_trial(folder: Path, seed: int) -> int:
-    """One trial: one kill, for every third seed two; returns how many workers were alive at a kill."""
+    """One trial: one kill, or two for every third seed; returns how many workers were alive at a kill."""
     thirty_tasks(folder, seed)
     chance = random.Random(seed * 7919)
     alive = 0
@@ -57,7 +57,7 @@ def crash_trial(folder: Path, seed: int) -> int:
         engine = start_nova(folder, "run", "--no-ui", "-j", "4")
         try:
             engine.wait(chance.uniform(0.05, 1.4))
-        except subprocess.TimeoutExpired:  # still running: that is the moment to strike
+        except subprocess.TimeoutExpired:  # still running: the right time to kill
             kill(engine.pid)
             engine.wait()
             alive += len(processes_of(folder))
@@ -69,13 +69,13 @@ def crash_trial(folder: Path, seed: int) -> int:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_killed_engine_loses_nothing_sample(tmp_path: Path, seed: int) -> None:
-    """A sample of the campaign: SIGKILL of the engine at a random moment, then `nova run` again."""
+    """A sample of the campaign: SIGKILL of the engine at a random time, then `nova run` again."""
     crash_trial(tmp_path, seed)
 
 
 @pytest.mark.slow
 def test_a_killed_engine_loses_nothing_campaign(tmp_path: Path) -> None:
-    """200 random kills, a third of the runs twice: not one task lost or run twice, living workers adopted."""
+    """200 random kills, two in a third of the runs: no task is lost or run twice, and living workers are adopted."""
     adopted = 0
     for seed in range(100, 300):
         folder = tmp_path / str(seed)
@@ -97,7 +97,7 @@ def started(folder: Path) -> None:
 
 
 def test_a_killed_worker_failed_by_its_signal(tmp_path: Path) -> None:
-    """SIGKILL of the worker alone: the task failed, with the signal's name."""
+    """SIGKILL of the worker alone: the task fails, with the signal's name."""
     one_long_task(tmp_path)
     engine = start_nova(tmp_path, "run", "--no-ui")
     started(tmp_path)
@@ -109,7 +109,7 @@ def test_a_killed_worker_failed_by_its_signal(tmp_path: Path) -> None:
 
 
 def test_a_killed_holder_is_lost_not_guessed(tmp_path: Path) -> None:
-    """SIGKILL of the holder: the task is lost, its worker is ended, `retry` runs it again."""
+    """SIGKILL of the holder: the task is lost, its worker is ended, and `retry` runs it again."""
     one_long_task(tmp_path)
     engine = start_nova(tmp_path, "run", "--no-ui")
     started(tmp_path)
@@ -123,7 +123,7 @@ def test_a_killed_holder_is_lost_not_guessed(tmp_path: Path) -> None:
 
 
 def test_everything_killed_is_lost_and_carries_on(tmp_path: Path) -> None:
-    """Engine, holder and worker killed at once: the next run says lost, leaves nothing running and carries on."""
+    """Engine, holder and worker killed at once: the next run reports the loss, leaves nothing running and continues."""
     one_long_task(tmp_path)
     engine = start_nova(tmp_path, "run", "--no-ui")
     started(tmp_path)
@@ -139,7 +139,7 @@ def test_everything_killed_is_lost_and_carries_on(tmp_path: Path) -> None:
 
 
 def test_workers_left_by_a_dead_engine_can_be_cancelled_without_one(tmp_path: Path) -> None:
-    """`nova cancel --all` ends what a killed engine left running, though no engine runs."""
+    """`nova cancel --all` ends what a killed engine left running, though no engine is running."""
     one_long_task(tmp_path)
     engine = start_nova(tmp_path, "run", "--no-ui")
     started(tmp_path)
@@ -154,7 +154,7 @@ def test_workers_left_by_a_dead_engine_can_be_cancelled_without_one(tmp_path: Pa
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_gracefully(tmp_path: Path, sign: signal.Signals, code: int) -> None:
-    """The first signal ends workers and exits with the signal's code; the task is free to run again."""
+    """The first signal ends workers and exits with the signal's code; the task can run again."""
     one_long_task(tmp_path)
     engine = start_nova(tmp_path, "run", "--no-ui")
     started(tmp_path)
@@ -165,7 +165,7 @@ def test_a_signal_ends_the_run_gracefully(tmp_path: Path, sign: signal.Signals, 
 
 
 def test_a_signal_and_then_a_kill_leave_the_task_free_to_run(tmp_path: Path) -> None:
-    """An engine that is killed while its workers have their grace had written down that they are to run again."""
+    """An engine that is killed during its workers' grace period has already recorded that they run again."""
     trap = "trap 'touch told; while [ ! -e go ]; do sleep 0.02; done; exit 1' TERM"
     command = f'if [ "$NOVA_ATTEMPT" = 1 ]; then {trap}; echo begun; while :; do sleep 0.02; done; fi'
     write_plan(tmp_path, [("A", "-"), ("B", "A")], extra={"Command": {"A": command, "B": "true"}})
@@ -183,7 +183,7 @@ def test_a_signal_and_then_a_kill_leave_the_task_free_to_run(tmp_path: Path) -> 
 
 
 def test_a_second_signal_kills(tmp_path: Path) -> None:
-    """A worker that ignores SIGTERM is killed by the second Ctrl-C: its grace is far from over."""
+    """A worker that ignores SIGTERM is killed by the second Ctrl-C, long before the end of its grace period."""
     command = "trap 'touch told' TERM; echo begun; while :; do sleep 0.02; done"
     write_plan(tmp_path, [("A", "-")], extra={"Command": {"A": command}})
     (tmp_path / "nova.yaml").write_text("grace: 1h\n")
@@ -197,7 +197,7 @@ def test_a_second_signal_kills(tmp_path: Path) -> None:
 
 
 def test_fresh_after_a_crash_ends_the_old_workers_first(tmp_path: Path) -> None:
-    """`--fresh` over a run whose workers outlived their engine: they are ended, and everything runs anew."""
+    """`--fresh` over a run whose workers outlived their engine: they are ended, and everything runs again."""
     one_long_task(tmp_path)
     engine = start_nova(tmp_path, "run", "--no-ui")
     started(tmp_path)

@@ -1,4 +1,4 @@
-"""Where the output of jobs goes: its size is kept, and nothing is written through what a stranger put in its place."""
+"""Logs of jobs: their size is limited, and nothing is written through links or pipes planted there."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize(("name", "prepare", "words"), ATTACKS, ids=[f"{at}:{a[0]}" for at, a in enumerate(ATTACKS)])
 def test_a_log_that_is_not_a_regular_file_is_rejected(lab: Lab, own: bool, name: str, prepare: Any, words: str) -> None:
-    """Nothing is written through links, nothing blocks, nothing leaves the log folder."""
+    """Nothing is written through links, nothing blocks, nothing is written outside the log folder."""
     victim = lab.home / "victim"
     victim.write_text("authorized\n")
     if prepare:
@@ -109,7 +109,7 @@ def test_a_log_that_is_not_a_regular_file_is_rejected(lab: Lab, own: bool, name:
 
 
 def test_a_log_folder_swapped_for_a_link_is_not_followed(lab: Lab) -> None:
-    """The holder keeps the folder open that it was given."""
+    """The holder keeps open the folder that it was given."""
     lab.run("first", shell="echo one")
     (lab.home / "evil").mkdir()
     (lab.home / "logs").rename(lab.home / "real")
@@ -129,7 +129,7 @@ def test_a_log_folder_that_is_a_link_is_rejected(lab: Lab, own: bool) -> None:
 
 
 def test_a_log_may_stand_some_levels_below(lab: Lab, own: bool) -> None:
-    """Missing folders are made; the log keeps its limit there too."""
+    """Missing folders are created; the log has its limit there too."""
     lab.run("deep", shell="echo one", log="01-a/b/deep.log", own_holder=own)
     lab.run("deeper", shell="head -c 100000 /dev/zero | tr '\\0' x", log="01-a/b/c.log", own_holder=own, log_limit=1000)
     assert (lab.home / "logs" / "01-a" / "b" / "deep.log").read_text() == "one\n"
@@ -137,7 +137,7 @@ def test_a_log_may_stand_some_levels_below(lab: Lab, own: bool) -> None:
 
 
 def test_an_existing_log_is_appended_to(lab: Lab, own: bool) -> None:
-    """Setting older logs aside is the engine's business."""
+    """The engine, not the holder, puts older logs aside."""
     (lab.home / "logs" / "F1.log").write_text("old\n")
     lab.run("F1", shell="echo new", own_holder=own)
     assert lab.log("F1") == "old\nnew\n"

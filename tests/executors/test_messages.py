@@ -1,4 +1,4 @@
-"""Engine and holder mean the same by what they say to each other and by what stands in a journal."""
+"""Engine and holder agree on their messages and on the lines of a journal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINES = [(HELLO, Hello), (BEGIN, Intent), (PROCESS, Begun), (END, End)]
 
 
 def message(**fields: Any) -> JobMessage:
-    """What a holder gets for a job."""
+    """The message that a holder gets for a job."""
     word, decoded = json.loads(encode_job(Job(key="F1@1", **fields)))
     assert word == "job"
     result: JobMessage = decoded
@@ -33,13 +33,13 @@ def message(**fields: Any) -> JobMessage:
 
 @pytest.mark.parametrize(("template", "record"), LINES, ids="HBPE")
 def test_reader_and_writer_have_the_same_fields_in_the_same_order(template: str, record: type[msgspec.Struct]) -> None:
-    """A line of the journal is an array: the place decides."""
+    """A line of the journal is an array: positions have a meaning."""
     names = tuple(name for _, name, _, _ in string.Formatter().parse(template) if name)
     assert names == record.__struct_fields__
 
 
 def test_a_job_message_has_every_field_by_its_name() -> None:
-    """What Job says of processes; the rest (`own_holder`) is for the engine."""
+    """The fields of Job that describe processes; the rest (`own_holder`) is for the engine."""
     fields: dict[str, Any] = {
         "argv": ("a",), "shell": "b", "cwd": "c", "env": {"D": "d"}, "log": "e", "timeout": 1.5, "idle_timeout": 2.5,
         "grace": 3.5, "log_limit": 4, "stdin": "f", "interrupt": True,
@@ -59,7 +59,7 @@ def test_text_travels_a_byte_a_character() -> None:
 
 @pytest.mark.parametrize(("status", "code", "number"), [(7 << 8, 7, None), (9, None, 9), (None, None, None)])
 def test_the_end_of_a_job_is_reported_as_it_was(status: int | None, code: int | None, number: int | None) -> None:
-    """Exit codes and signals are kept apart."""
+    """Exit codes and signals are separate."""
     job = HolderJob(message())
     job.status, job.pid, job.detail, job.leftovers = status, 12, "why", ["13 sh"]
     job.usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -73,7 +73,7 @@ def test_the_end_of_a_job_is_reported_as_it_was(status: int | None, code: int | 
 
 
 def test_an_end_fits_the_room_that_is_reserved_for_it() -> None:
-    """However many processes it left, and however long a story it has."""
+    """However many processes it left, and however long its detail."""
     job = HolderJob(message())
     job.detail = "\x00" * 5000
     job.leftovers = ["1234567 " + "x" * 15] * 500
@@ -96,7 +96,7 @@ JOURNAL = b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for 
 
 
 def test_a_journal_torn_anywhere_says_what_its_whole_lines_say() -> None:
-    """Every prefix is read without error, with or without the zeros that reserve space behind it."""
+    """Every prefix can be read, with or without the zeros that reserve space behind it."""
     for length in range(len(JOURNAL) + 1):
         whole = JOURNAL[:length].rpartition(b"\n")[0]
         for tail in (b"", b"\0" * 8):
@@ -109,7 +109,7 @@ def test_a_journal_torn_anywhere_says_what_its_whole_lines_say() -> None:
 
 @given(st.binary(max_size=200), st.integers(0, len(JOURNAL)))
 def test_damage_in_a_journal_never_invents_an_end(junk: bytes, at: int) -> None:
-    """Bytes put anywhere may hide facts; what is read is still one of those written."""
+    """Bytes inserted anywhere may hide facts; facts that are read were written."""
     facts = Facts(JOURNAL[:at] + b"\n" + junk.replace(b"[", b"") + b"\n" + JOURNAL[at:])
     true = Facts(JOURNAL)
     assert all(true.ends[key] == end for key, end in facts.ends.items())

@@ -1,4 +1,4 @@
-"""Nothing of a job survives its end, whatever kind of tree it grew."""
+"""No process of a job survives its end, whatever kind of tree it started."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 def trial(lab: Lab, kind: str, how: str, *, own: bool) -> None:
-    """Grow the tree, end it, look for anything of it."""
+    """Start the tree, end it, and look for any process of it."""
     tag = f"novatag{uuid.uuid4().hex}"
     natural = ["natural"] if how == "natural" else []
     argv = (sys.executable, "-I", "-S", TREES, kind, tag, *natural)
@@ -63,7 +63,7 @@ def test_nothing_of_the_tree_is_left_in_twenty_trials(lab: Lab, kind: str, how: 
 
 
 def test_a_daemon_of_a_running_job_survives_the_end_of_another_job(lab: Lab) -> None:
-    """A stray belongs to the job whose marker it carries, and ends with that job only."""
+    """A stray belongs to the job whose marker it carries, and ends only with that job."""
     tag = f"novatag{uuid.uuid4().hex}"
     lab.submit("first", shell=f"(setsid sh -c 'sleep 60; : {tag}' &) ; echo up; sleep 60")
     lab.says("first", "up")
@@ -75,7 +75,7 @@ def test_a_daemon_of_a_running_job_survives_the_end_of_another_job(lab: Lab) -> 
 
 
 def test_an_unmarked_daemon_ends_with_the_last_job_that_may_have_started_it(lab: Lab) -> None:
-    """Without a marker nobody can tell whose it is, so it is ended when none of its possible parents runs."""
+    """Without a marker its job is unknown, so it is ended when none of its possible parents is running."""
     tag = f"novatag{uuid.uuid4().hex}"
     lab.submit("other", shell="echo up; sleep 60")
     lab.says("other", "up")

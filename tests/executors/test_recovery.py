@@ -1,4 +1,4 @@
-"""What remains true when engines and holders are killed: nothing is lost, nothing runs twice, nothing is guessed."""
+"""Guarantees when engines and holders are killed: nothing is lost, run twice or guessed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_running_job_is_adopted_with_its_true_exit_code(lab: Lab, own: bool) -
 
 
 def test_a_job_that_ended_while_no_engine_ran_is_found(lab: Lab, own: bool) -> None:
-    """Its exit code was written down, and its holder has left."""
+    """Its exit code was recorded, and its holder has exited."""
     shell = "echo up; while [ ! -e go ]; do sleep 0.02; done; exit 7"
     engine = lab.engine({"key": "F1", "shell": shell, "own_holder": own})
     lab.says("F1", "up")
@@ -72,7 +72,7 @@ def test_an_adopted_job_can_be_cancelled(lab: Lab, own: bool) -> None:
 
 
 def test_an_adopted_key_is_not_started_again_and_new_ones_are(lab: Lab, own: bool) -> None:
-    """Keys are for ever; the new engine has holders of its own."""
+    """Keys are never reused; the new engine has holders of its own."""
     engine = lab.engine({"key": "F1", "shell": "echo x >> ledger; exec sleep 60", "own_holder": own})
     until((lab.home / "ledger").exists, "the ledger")
     kill_engine(engine)
@@ -85,7 +85,7 @@ def test_an_adopted_key_is_not_started_again_and_new_ones_are(lab: Lab, own: boo
 
 
 def test_jobs_in_the_socket_of_a_dead_engine_run_exactly_once(lab: Lab) -> None:
-    """They were submitted while the holder could not read; the next engine learns of all of them first."""
+    """They were submitted while the holder could not read; the next engine first learns of all of them."""
     engine = lab.engine({"key": "F0", "shell": "echo up; exec sleep 60"})
     lab.says("F0", "up")
     kill_engine(engine)
@@ -129,7 +129,7 @@ holder.main()
 
 
 def test_an_engine_that_comes_while_the_holder_leaves_is_greeted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It connects after the holder saw that nobody is there, and before it went."""
+    """It connects after the holder found no engine, and before the holder exited."""
     monkeypatch.setattr(link, "_CODE", SLOW_TO_LEAVE)
     monkeypatch.setattr(link, "PATIENCE", 60.0)
     lab.run("F1", argv=("true",))
@@ -140,7 +140,7 @@ def test_an_engine_that_comes_while_the_holder_leaves_is_greeted(lab: Lab, monke
 
 
 def test_a_killed_holder_means_lost_and_nothing_left(lab: Lab, own: bool) -> None:
-    """The engine lives: it reports the loss, has ended what ran, and starts the next job in a new holder."""
+    """The engine is alive: it reports the loss, has ended what ran, and starts the next job in a new holder."""
     tag = f"novatag{uuid.uuid4().hex}"
     shell = f"(setsid sh -c 'sleep 60; : {tag}' &); echo up; sleep 60; : {tag}"
     lab.submit("F1", shell=shell, own_holder=own, env={"TAG": tag})
@@ -157,7 +157,7 @@ def test_a_killed_holder_means_lost_and_nothing_left(lab: Lab, own: bool) -> Non
 
 
 def test_killing_engine_and_holder_means_lost_and_nothing_left(lab: Lab, own: bool) -> None:
-    """The next engine finds it out, and finds the same again until it is released."""
+    """The next engine reports the loss, and reports it again until it is released."""
     tag = f"novatag{uuid.uuid4().hex}"
     shell = f"(setsid sh -c 'sleep 60; : {tag}' &); echo up; sleep 60; : {tag}"
     engine = lab.engine({"key": "F1", "shell": shell, "own_holder": own, "env": {"TAG": tag}})
@@ -176,7 +176,7 @@ def test_killing_engine_and_holder_means_lost_and_nothing_left(lab: Lab, own: bo
 
 
 def test_a_job_that_its_killed_holder_never_started_starts_in_another(lab: Lab) -> None:
-    """The journal proves that it never began: nothing is lost, nothing runs twice."""
+    """The journal proves that the job never started: nothing is lost, nothing runs twice."""
     lab.run("warm", argv=("true",))
     (holder,) = until(lab.holder_pids)
     os.kill(holder, signal.SIGSTOP)
@@ -188,7 +188,7 @@ def test_a_job_that_its_killed_holder_never_started_starts_in_another(lab: Lab) 
 
 
 def test_a_holder_that_cannot_start_is_reported_not_retried_forever(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it printed last is part of the message."""
+    """Its last output is part of the message."""
     monkeypatch.setattr(link, "_CODE", "raise SystemExit('no such luck')")
     end = lab.run("F1", argv=("true",))
     assert end.reason is EndReason.SPAWN_ERROR
@@ -196,7 +196,7 @@ def test_a_holder_that_cannot_start_is_reported_not_retried_forever(lab: Lab, mo
 
 
 def test_a_stopped_holder_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it holds cannot be known, so the engine refuses to go on."""
+    """Its jobs cannot be known, so the engine does not continue."""
     engine = lab.engine({"key": "F1", "shell": "echo up; exec sleep 60"})
     lab.says("F1", "up")
     (holder,) = until(lab.holder_pids)
@@ -215,7 +215,7 @@ def test_a_stopped_holder_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("limit", ["timeout", "idle_timeout"])
 def test_timeouts_hold_while_no_engine_runs(lab: Lab, own: bool, limit: str) -> None:
-    """The holder keeps them."""
+    """The holder keeps the results."""
     engine = lab.engine({"key": "F1", "shell": "echo up; sleep 60", limit: 0.6, "grace": 0.1, "own_holder": own})
     lab.says("F1", "up")
     holders = until(lab.holder_pids)
@@ -227,7 +227,7 @@ def test_timeouts_hold_while_no_engine_runs(lab: Lab, own: bool, limit: str) -> 
 
 
 def test_pids_of_another_boot_are_not_touched(lab: Lab) -> None:
-    """After a reboot every pid is a stranger's: the job is lost, and nobody is signalled."""
+    """After a reboot every pid belongs to another process: the job is lost, and no process is signalled."""
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
         attempts = lab.home / ".nova" / "attempts"
         start = start_ticks(stranger.pid)
@@ -241,7 +241,7 @@ def test_pids_of_another_boot_are_not_touched(lab: Lab) -> None:
 
 
 def test_a_reused_pid_is_not_touched(lab: Lab) -> None:
-    """The pid counts only with the start time that was written down."""
+    """The pid counts only together with the recorded start time."""
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
         attempts = lab.home / ".nova" / "attempts"
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -254,7 +254,7 @@ def test_a_reused_pid_is_not_touched(lab: Lab) -> None:
 
 
 def fill(path: Path) -> None:
-    """Write until there is no room."""
+    """Write until there is no space left."""
     with open(path, "wb", buffering=0) as file:
         while True:
             try:
@@ -277,7 +277,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_rejects_new_jobs_and_keeps_the_ends_of_old_ones(small_disk: Path, own: bool) -> None:
-    """What began can always be recorded, for its room was reserved; what cannot be recorded does not begin."""
+    """Space for the end of a started job is reserved; a job whose end could not be recorded does not start."""
     home = small_disk.parent
     (small_disk / ".nova").mkdir()
     (home / ".nova").symlink_to(small_disk / ".nova")

@@ -1,4 +1,4 @@
-"""When a line needs a shell, and where logs may be written."""
+"""When a command line needs a shell, and where logs may be written."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_everything_else_goes_to_the_shell(line: str) -> None:
 
 @given(st.text(string.printable + "é", max_size=30))
 def test_a_line_without_a_shell_means_what_it_means_in_one(line: str) -> None:
-    """The words are those a shell would split it into, and the first is no word of the shell."""
+    """The words are those a shell would split it into, and the first is not a shell keyword."""
     argv = simple_argv(line)
     if argv is not None:
         assert argv == shlex.split(line)

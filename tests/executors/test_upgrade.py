@@ -32,7 +32,7 @@ WAITS = "echo up; while [ ! -e go ]; do sleep 0.02; done; exit 9"
 
 
 class Installed:
-    """A folder that Nova is installed in, the engine of it, and the next engine, which is this process."""
+    """A folder with an installed Nova, its engine, and the next engine, which is this process."""
 
     def __init__(self, lab: Lab, monkeypatch: pytest.MonkeyPatch, *, old: bool) -> None:
         self.lab = lab
@@ -47,7 +47,7 @@ class Installed:
         self._monkeypatch = monkeypatch
 
     def begin(self, *, own: bool, **fields: Any) -> None:
-        """Start F1 and wait until it runs; its engine is gone then, and what is started next is of the present code."""
+        """Start F1 and wait until it runs; its engine is then gone, and further processes run the current code."""
         fields = {"key": "F1", "log": "F1.log", "own_holder": own, "grace": 20.0, **fields}
         if self._old:
             self._begin_old(**fields)
@@ -69,16 +69,16 @@ class Installed:
         values |= {"stdin": "", "interrupt": False, **fields}
         link.send(msgspec.json.encode(("job", *(values[name] for name in OLD_JOB))))
         link.close()
-        link.adopt()  # it answers once it has taken the job
+        link.adopt()  # it answers once it has accepted the job
         link.close()
         folder.close()
 
     def remove(self) -> None:
-        """As an uninstall does, all at once."""
+        """Remove everything at once, as an uninstall does."""
         self.root.rename(self.lab.home / f"removed-{uuid.uuid4().hex}")
 
     def upgrade(self) -> None:
-        """Put the present code in the place of what is there."""
+        """Replace the old code by the current code."""
         if self.root.exists():
             self.remove()
         for package in ("executors", "holder"):
@@ -95,7 +95,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture(params=["0.1.0", "present"])
 def installed(request: pytest.FixtureRequest, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Installed:
-    """What started the holder."""
+    """The installed version that started the holder."""
     return Installed(lab, monkeypatch, old=request.param == "0.1.0")
 
 
@@ -105,12 +105,12 @@ def own(request: pytest.FixtureRequest) -> bool:
 
 
 def adopt(lab: Lab) -> None:
-    """Be the engine of the present code."""
+    """Be an engine of the current code."""
     assert [(type(report), report.key) for report in lab.reopen()] == [(Started, "F1")]
 
 
 def test_a_job_is_adopted_with_its_true_exit_code(installed: Installed, own: bool) -> None:
-    """It was running when the code was replaced."""
+    """The job was running when the code was replaced."""
     installed.begin(own=own, shell=WAITS)
     installed.upgrade()
     adopt(installed.lab)
@@ -120,7 +120,7 @@ def test_a_job_is_adopted_with_its_true_exit_code(installed: Installed, own: boo
 
 
 def test_a_job_that_ended_before_the_next_engine_came_is_found(installed: Installed) -> None:
-    """The old holder's journal is read by the present code."""
+    """The current code reads the old holder's journal."""
     installed.begin(own=False, shell=WAITS)
     installed.upgrade()
     holders = installed.lab.holder_pids()
@@ -133,7 +133,7 @@ def test_a_job_that_ended_before_the_next_engine_came_is_found(installed: Instal
 
 
 def test_a_job_can_be_cancelled(installed: Installed, own: bool) -> None:
-    """The next engine's word reaches it."""
+    """The next engine's command reaches it."""
     installed.begin(own=own, shell="echo up; exec sleep 60")
     installed.upgrade()
     adopt(installed.lab)
@@ -144,7 +144,7 @@ def test_a_job_can_be_cancelled(installed: Installed, own: bool) -> None:
 
 @pytest.mark.parametrize("limit", ["timeout", "idle_timeout"])
 def test_limits_are_kept(installed: Installed, own: bool, limit: str) -> None:
-    """Also when their time comes after the upgrade, and the job ignores SIGTERM."""
+    """Even if a limit is reached after the upgrade, and the job ignores SIGTERM."""
     installed.begin(own=own, shell="trap '' TERM; echo up; while :; do sleep 0.1; done", grace=0.1, **{limit: 1.0})
     installed.upgrade()
     (found,) = installed.lab.reopen()
@@ -153,7 +153,7 @@ def test_limits_are_kept(installed: Installed, own: bool, limit: str) -> None:
 
 
 def test_a_log_is_cut(installed: Installed) -> None:
-    """The limit of its size was given before."""
+    """The limit of its size was set before the upgrade."""
     shell = "head -c 100000 /dev/zero | tr '\\0' x; echo; echo up; while [ ! -e go ]; do sleep 0.02; done"
     installed.begin(own=False, shell=shell, log_limit=1000)
     installed.upgrade()
@@ -165,7 +165,7 @@ def test_a_log_is_cut(installed: Installed) -> None:
 
 @pytest.mark.parametrize("kind", ["daemon", "daemon_noenv"])
 def test_nothing_of_a_job_is_left(installed: Installed, kind: str) -> None:
-    """What detached itself is found and ended, with the job's marker in its environment and without."""
+    """Detached processes are found and ended, with the job's marker in their environment and without."""
     tag = f"novatag{uuid.uuid4().hex}"
     argv = [sys.executable, "-I", "-S", TREES, kind, tag, "natural"]
     installed.begin(own=False, shell=f"echo up; while [ ! -e go ]; do sleep 0.02; done; {' '.join(argv)}")
@@ -177,7 +177,7 @@ def test_nothing_of_a_job_is_left(installed: Installed, kind: str) -> None:
 
 
 def test_a_running_job_outlives_its_code(lab: Lab, monkeypatch: pytest.MonkeyPatch, own: bool) -> None:
-    """Once a job runs, its holder needs no file any more to end it."""
+    """Once a job is running, its holder needs no more files to end it."""
     installed = Installed(lab, monkeypatch, old=False)
     installed.begin(own=own, shell="trap '' TERM; echo up; (setsid sleep 60 &); while :; do sleep 0.1; done")
     installed.remove()

@@ -64,7 +64,7 @@ def test_a_failed_task() -> None:
     ],
 )
 def test_tasks_without_a_failure(state: TaskState | None, message: str | None) -> None:
-    """What did not run is a skipped test that says why; what completed is a test that passed."""
+    """A task that did not run is a skipped test with the reason; a completed task is a test that passed."""
     suites = report(state)
     skipped = suites.find("testsuite/testcase/skipped")
     assert (skipped.attrib["message"] if skipped is not None else None) == message
@@ -102,7 +102,7 @@ def test_the_schemas_are_strict() -> None:
 
 @pytest.mark.parametrize("stamp", ["yesterday", "", "2026-13-01T00:00:00", "9999-12-31T23:59:59-23:00"])
 def test_a_time_that_is_none_is_no_reason_to_fail(stamp: str) -> None:
-    """Whatever another program wrote for the start, the timestamp is one."""
+    """Whatever another program wrote for the start, the timestamp is valid."""
     plan = Plan("Shop", {"F1": Task("F1", "Core")})
     text = junit_xml(plan, {"F1": TaskState(started_at=stamp)}, lambda _: [])
     assert 'timestamp="1970-01-01T00:00:00"' in text

@@ -1,4 +1,4 @@
-"""Pictures of a plan: layers of text, Mermaid, DOT and JSON, with names that try to break out."""
+"""Pictures of a plan: layers of text, Mermaid, DOT and JSON, with names that try to break the format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plan(name: str = "Name") -> Cascade:
 
 
 def test_ascii_shows_layers_with_marks_and_dependencies() -> None:
-    """Each layer lists its tasks in plan order, each with its status and what it waits for."""
+    """Each layer lists its tasks in plan order, each with its status and its dependencies."""
     statuses = {"A": "completed", "B": "in_progress", "end": "failed"}
     assert render(plan(), "ascii", statuses).splitlines() == [
         "Project Name",
@@ -62,7 +62,7 @@ def test_no_form_passes_control_characters_on(fmt: Format, statuses: dict[str, s
 
 
 def test_mermaid_names_cannot_break_out() -> None:
-    """Every label stays inside its quotes, and no id is a word of the grammar."""
+    """Every label stays inside its quotes, and no id is a keyword of the grammar."""
     lines = render(plan(NASTY), "mermaid", {"A": "failed"}).splitlines()
     assert lines[0] == "flowchart LR"
     patterns = [
@@ -122,7 +122,7 @@ def test_json_holds_the_graph() -> None:
 
 
 def test_an_unknown_form_names_the_known_ones() -> None:
-    """A mistyped format is a usage error with the choices."""
+    """A mistyped format is a usage error that lists the choices."""
     with pytest.raises(UsageError, match="svg") as raised:
         render(plan(), "svg")
     assert raised.value.hint == "choose one of ascii, mermaid, dot, json"

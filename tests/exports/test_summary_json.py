@@ -1,4 +1,4 @@
-"""`nova run --summary`: a document that fits its schema, whatever became of the run."""
+"""`nova run --summary`: a document that fits its schema, however the run ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MIXED = """\
 
 
 def run(folder: Path, rows: str, *options: str, code: int) -> dict[str, Any]:
-    """What a run of these rows writes, which has to fit the schema."""
+    """The document of a run of these rows, which must fit the schema."""
     (folder / "CASCADE.md").write_text(HEAD + rows)
     done = nova("run", "--summary", "summary.json", *options, cwd=folder)
     assert done.returncode == code, done.stderr
@@ -33,14 +33,14 @@ def run(folder: Path, rows: str, *options: str, code: int) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A document, which has to fit the schema."""
+    """A document, which must fit the schema."""
     found: dict[str, Any] = json.loads(path.read_bytes())
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
     return found
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    """docs/summary.schema.json is what the code generates, and asks for every field."""
+    """docs/summary.schema.json is what the code generates, and requires every field."""
     schema = json.loads(SCHEMA.read_text())
     assert schema == summary_schema()
     assert set(schema["$defs"]["Summary"]["required"]) == set(Summary.__struct_fields__)
@@ -54,7 +54,7 @@ def test_the_documentation_names_every_field() -> None:
 
 
 def test_a_run_with_a_failure(tmp_path: Path) -> None:
-    """The document has the exit code with its meaning, the counts, and for each task what became of it and why."""
+    """The document has the exit code with its meaning, the counts, and for each task its status and the reason."""
     (tmp_path / "milestones.yaml").write_text("milestones:\n  - id: bad\n    trigger: {type: any_task_failed}\n")
     found = run(tmp_path, MIXED, "--retries", "1", code=1)
     assert (found["exit_code"], found["outcome"], found["name"], found["plan"]) == (1, "failed", "Demo", "CASCADE.md")
@@ -80,12 +80,12 @@ def test_a_run_with_a_failure(tmp_path: Path) -> None:
     ],
 )
 def test_every_outcome_is_written(tmp_path: Path, rows: str, code: int, outcome: str) -> None:
-    """A run that is done, or that waits for a person: each leaves a document with its word."""
+    """A run that is done, and one that needs approval, each leave a document with that outcome."""
     assert run(tmp_path, rows, code=code)["outcome"] == outcome
 
 
 def test_a_run_over_budget_is_written(tmp_path: Path) -> None:
-    """A run that used up its budget says so, and what it cost."""
+    """A run that used up its budget reports it, with the cost."""
     (tmp_path / "nova.yaml").write_text("budget: 0.01\nprices: {m: {input: 1, output: 1}}\n")
     (tmp_path / "CASCADE.md").write_text(
         "| Task ID | Task Name | Command | Depends On | Model |\n| --- | --- | --- | --- | --- |\n"
@@ -113,7 +113,7 @@ def test_a_stopped_run_is_written(tmp_path: Path) -> None:
 
 
 def test_hostile_names_stay_data(tmp_path: Path) -> None:
-    """Names full of escapes and shell words are in the document, which prints as it is."""
+    """Names full of escapes and shell text are in the document, which can be printed safely."""
     rows = "".join(f"| {task_id} | {name} | `true` | - | |\n" for task_id, (name, _) in NAMES.items())
     found = run(tmp_path, rows, code=0)
     assert len(found["tasks"]) == len(NAMES)
@@ -123,7 +123,7 @@ def test_hostile_names_stay_data(tmp_path: Path) -> None:
 
 
 def test_the_file_is_replaced_whole_and_keeps_its_links(tmp_path: Path) -> None:
-    """An older file is replaced, through a link that leads to it, and nothing else is left beside it."""
+    """An older file is replaced, also through a link, and no other file is left next to it."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "real.json").write_text("old")
     (tmp_path / "summary.json").symlink_to("out/real.json")
@@ -133,7 +133,7 @@ def test_the_file_is_replaced_whole_and_keeps_its_links(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
-    """The run keeps its exit code, and one line says which file is missing."""
+    """The run keeps its exit code, and one line names the file that could not be written."""
     (tmp_path / "CASCADE.md").write_text(HEAD + "| F1 | One | `true` | - | |\n")
     done = nova("run", "--summary", "no/such/folder.json", "--junit", "junit.xml", cwd=tmp_path)
     assert done.returncode == 0
@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_device_is_written_to(tmp_path: Path) -> None:
-    """A file that is none is written to and not replaced."""
+    """A path that is not a regular file is written to and not replaced."""
     (tmp_path / "CASCADE.md").write_text(HEAD + "| F1 | One | `true` | - | |\n")
     assert nova("run", "--summary", "/dev/null", cwd=tmp_path).returncode == 0
     assert Path("/dev/null").is_char_device()

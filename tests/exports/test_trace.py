@@ -1,4 +1,4 @@
-"""Traces: in the format that viewers open, each attempt once, and no two at the same time in one lane."""
+"""Traces: in the format that viewers open, with each attempt once, and never two at the same time in a lane."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EPOCH = 1_767_322_800
 
 
 def row(task: str, attempt: int, start: int | None, took: int, **more: Any) -> AttemptRow:
-    """An attempt that began `start` milliseconds after the epoch of these tests."""
+    """An attempt that started `start` milliseconds after the epoch of these tests."""
     began = None if start is None else iso(EPOCH + start / 1000)
     ended = None if start is None else iso(EPOCH + (start + took) / 1000)
     base = AttemptRow(
@@ -54,7 +54,7 @@ attempts = st.lists(
 
 @given(attempts)
 def test_every_attempt_is_there_once_and_alone_in_its_lane(spans: list[tuple[int, int]]) -> None:
-    """Each attempt has one bar of its own length, bars of a lane never overlap, and no lane is there in vain."""
+    """Each attempt has one bar of its own length, bars of a lane never overlap, and there is no unnecessary lane."""
     rows = [row(f"F{number}", 1, start, took) for number, (start, took) in enumerate(spans)]
     trace = parsed(rows)
     assert Counter(found.args["task"] for found in trace.slices) == Counter(one.task for one in rows)
@@ -73,7 +73,7 @@ def test_every_attempt_is_there_once_and_alone_in_its_lane(spans: list[tuple[int
 
 @given(st.text(), st.text(), st.text())
 def test_any_text_makes_a_trace(name: str, error: str, message: str) -> None:
-    """No name, error or message breaks the document, and none brings a control character along."""
+    """No name, error or message breaks the document or adds a control character to it."""
     moment = Event(1, iso(EPOCH), EventKind.MILESTONE, None, message)
     told = Told({"F1": name}, (moment,))
     trace = parsed([row("F1", 1, 0, 5, error=error, status="failed", reason="exit_code")], told, name)
@@ -106,13 +106,13 @@ def test_attempts_carry_what_they_came_to() -> None:
     ],
 )
 def test_times_that_are_missing_lose_no_attempt(damage: dict[str, Any]) -> None:
-    """An attempt without a start or an end, or with a clock that was turned back, still has its bar."""
+    """An attempt without a start or an end, or with a clock that was set back, still has its bar."""
     trace = parsed([msgspec.structs.replace(row("F1", 1, 0, 5), **damage), row("F2", 1, 3, 5)])
     assert sorted(found.args["task"] for found in trace.slices) == ["F1", "F2"]
 
 
 def test_times_and_names_are_those_of_the_run(tmp_path: Path) -> None:
-    """Where a history tells of several runs, each has its own milestones and names."""
+    """If a history covers several runs, each has its own milestones and names."""
     events = [
         Event(1, iso(EPOCH), EventKind.RUN_STARTED, None, "", {"id": "old"}),
         Event(2, iso(EPOCH), EventKind.TASK_STARTED, "F1", "", {"name": "Old"}),
@@ -130,7 +130,7 @@ def test_times_and_names_are_those_of_the_run(tmp_path: Path) -> None:
 
 
 def test_lanes_are_as_few_as_can_be() -> None:
-    """The lowest free lane is taken, and one that has just become free is free."""
+    """The lowest free lane is used, and one that has just become free is free."""
     assert lanes_of([(0, 10), (0, 5), (5, 8), (10, 12), (11, 12)]) == [1, 2, 2, 1, 2]
 
 
@@ -146,7 +146,7 @@ def test_lanes_are_as_few_as_can_be() -> None:
     ],
 )
 def test_the_reader_of_these_tests_is_strict(spoil: Callable[[dict[str, Any]], Any]) -> None:
-    """A bar without a length, with a bad time, in a lane without a name or over another one is refused."""
+    """A bar without a length, with a bad time, in a lane without a name or over another bar is rejected."""
     run = Run(RunSummary("r", "Demo"), (row("F1", 1, 0, 5), row("F2", 1, 5, 5)))
     document = trace_document(run, Told())
     trace_format.parse(json.dumps(document))
@@ -156,7 +156,7 @@ def test_the_reader_of_these_tests_is_strict(spoil: Callable[[dict[str, Any]], A
 
 
 def test_a_real_run(tmp_path: Path) -> None:
-    """`nova run --trace` writes every attempt of the run, retries and hostile names too, with its moments."""
+    """`nova run --trace` writes every attempt of the run, retries and hostile names too, with its times."""
     rows = "".join(f"| {task_id} | {name} | `exit {number % 2}` | - |\n" for number, (task_id, (name, _)) in enumerate(
         NAMES.items()
     ))  # fmt: skip
@@ -195,7 +195,7 @@ def test_the_engine_of_devtools_opens_it(tmp_path: Path) -> None:
 
 
 def test_past_runs(tmp_path: Path) -> None:
-    """`nova trace` writes any run by its id, one that was put aside too, to a file or to standard output."""
+    """`nova trace` writes any run by its id, even one that was put aside, to a file or to standard output."""
     (tmp_path / "CASCADE.md").write_text(HEAD + "| F1 | One | `true` | - |\n")
     assert nova("run", cwd=tmp_path).returncode == 0
     old = json.loads(nova("history", "--json", cwd=tmp_path).stdout)["runs"][0]["id"]
@@ -210,7 +210,7 @@ def test_past_runs(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_not_there(tmp_path: Path) -> None:
-    """Without a history, or with an id that no run has, one line says so."""
+    """Without a history, or with an unknown run id, one line says so."""
     assert nova("trace", cwd=tmp_path).returncode == 2
     (tmp_path / "CASCADE.md").write_text(HEAD + "| F1 | One | `true` | - |\n")
     nova("run", cwd=tmp_path)

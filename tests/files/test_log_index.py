@@ -1,4 +1,4 @@
-"""The index of a log: lines from any place, forwards as backwards, while the file grows, shrinks or is replaced."""
+"""The index of a log: lines from any position, forwards and backwards, while the file grows, shrinks or is replaced."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONTENT = st.lists(st.sampled_from([b"\n", b"a", b"bc\n", b"x" * 7, b"y" * 40, b
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Where the log is, or will be."""
+    """The path of the log, which may not exist yet."""
     return tmp_path / "T1.log"
 
 
@@ -51,7 +51,7 @@ def lines_backward(index: LogIndex) -> list[int]:
 
 
 def expected_starts(data: bytes, window: int) -> list[int]:
-    """The rule of the docstring, byte by byte."""
+    """The rule of the docstring, applied byte by byte."""
     return [
         i for i in range(len(data))
         if i == 0 or data[i - 1 : i] == b"\n" or (i % window == 0 and b"\n" not in data[i - window : i])
@@ -98,7 +98,7 @@ def test_counting_follows_growth(tmp_path_factory: pytest.TempPathFactory, piece
 
 
 def test_a_missing_log_comes_later(log: Path) -> None:
-    """Without a file there is nothing to read and no problem; once it is there it is told until it is opened."""
+    """A missing file is empty and not a problem; once it exists this is reported until it is opened."""
     index = LogIndex(log)
     assert (index.is_open, index.size, index.problem, index.poll()) == (False, 0, "", Change.NONE)
     log.write_bytes(b"hello\n")
@@ -108,7 +108,7 @@ def test_a_missing_log_comes_later(log: Path) -> None:
 
 
 def test_a_rotated_log_stays_readable(log: Path) -> None:
-    """After a rename the old file is read on until the new one is opened."""
+    """After a rename the old file is still read until the new one is opened."""
     log.write_bytes(b"old\n")
     index = LogIndex(log)
     log.rename(log.with_name("T1.1.log"))
@@ -121,7 +121,7 @@ def test_a_rotated_log_stays_readable(log: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"short\n", b"another text that is longer than the first\n"])
 def test_a_rewritten_log_is_cut(log: Path, data: bytes) -> None:
-    """The same file with other bytes is told, even if it has grown meanwhile, and counted from its start."""
+    """The same file with other bytes is reported, even if it has grown meanwhile, and counted from its start."""
     log.write_bytes(b"one line\nand another\n")
     index = LogIndex(log)
     while index.advance():
@@ -135,7 +135,7 @@ def test_a_rewritten_log_is_cut(log: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize("kind", ["symlink", "fifo", "folder"])
 def test_only_plain_files_are_read(log: Path, kind: str) -> None:
-    """A link, a pipe or a folder in the log's place is named, never opened for reading, and never waited for."""
+    """A link, a pipe or a folder in place of the log is reported, never opened for reading, and never waited for."""
     secret = log.with_name("secret")
     secret.write_bytes(b"secret\n")
     make: dict[str, Callable[[], None]] = {
@@ -148,7 +148,7 @@ def test_only_plain_files_are_read(log: Path, kind: str) -> None:
 
 
 def test_a_gigabyte_opens_with_a_few_blocks(log: Path) -> None:
-    """The last lines of a 1 GB log cost blocks, not the file; any page in its middle as well."""
+    """The last lines of a 1 GB log cost blocks, not the file; so does any page in its middle."""
     line = b"0123456789abcdef" * 4 + b"\n"
     with log.open("wb") as file:
         file.truncate(1 << 30)  # sparse: a gigabyte of NULs with lines at three places
@@ -180,7 +180,7 @@ def test_a_line_without_end_is_taken_in_windows(log: Path) -> None:
 
 
 def test_counting_reads_each_byte_once_and_keeps_little(log: Path) -> None:
-    """Slices keep to their budget, and what is kept per 64 KB is one number."""
+    """Slices keep to their budget, and the index stores one number per 64 KB."""
     log.write_bytes(b"line\n" * 200_000)
     index = LogIndex(log)
     before, slices = index.bytes_read, 1
@@ -191,7 +191,7 @@ def test_counting_reads_each_byte_once_and_keeps_little(log: Path) -> None:
 
 
 def test_closed_means_nothing_to_read(log: Path) -> None:
-    """After `close` reads are empty and nothing fails."""
+    """After `close` reads are empty and raise no error."""
     log.write_bytes(b"line\n")
     index = LogIndex(log)
     index.close()

@@ -1,4 +1,4 @@
-"""Reading logs that are written, freed in the middle, cut and emptied by others, with real files."""
+"""Reading logs that are written, freed in the middle, cut and emptied by other processes, with real files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def reading(tmp_path: Path) -> Iterator[Reading]:
 
 
 def test_only_what_is_new_is_read(reading: Reading) -> None:
-    """Each look goes on where the last one stopped."""
+    """Each look continues where the last one stopped."""
     assert not reading.read()
     reading.write(3)
     assert reading.read()
@@ -68,7 +68,7 @@ def test_only_what_is_new_is_read(reading: Reading) -> None:
 
 
 def test_a_look_is_bounded_by_bytes_and_by_time(reading: Reading) -> None:
-    """What is left is known, and read later."""
+    """The rest is known to exist, and read later."""
     reading.write(50_000)
     looks = 1
     while reading.read(most=1 << 20) and reading.tail.behind:
@@ -93,7 +93,7 @@ def test_the_end_of_a_log_that_is_cut_is_read(reading: Reading) -> None:
 
 
 def test_a_log_that_was_cut_before_the_first_look_has_a_gap(reading: Reading) -> None:
-    """Head and tail count; what is missing is known to be missing."""
+    """Head and tail count; the missing part is reported as missing."""
     reading.write(2000)
     reading.cut(20_000)
     reading.read()
@@ -102,7 +102,7 @@ def test_a_log_that_was_cut_before_the_first_look_has_a_gap(reading: Reading) ->
 
 
 def test_what_was_freed_unread_is_a_gap(reading: Reading) -> None:
-    """A reader that is late finds a hole: it is passed over, and known to be missing."""
+    """A late reader skips the hole, and reports it as missing."""
     reading.write(100)
     reading.read()
     reading.write(10_000)
@@ -120,7 +120,7 @@ def test_what_was_freed_unread_is_a_gap(reading: Reading) -> None:
 
 
 def test_in_a_hurry_only_the_end_is_read(reading: Reading) -> None:
-    """What tells how it ended is read, the rest is known to be missing."""
+    """The part that shows how it ended is read, the rest is reported as missing."""
     reading.write(50_000)
     reading.read(most=1)
     reading.tail.hurry(reading.log)
@@ -131,7 +131,7 @@ def test_in_a_hurry_only_the_end_is_read(reading: Reading) -> None:
 
 
 def test_what_comes_after_the_end_is_not_waited_for(reading: Reading) -> None:
-    """A process that outlived its task may print for ever."""
+    """A process that outlived its task may print forever."""
     reading.write(10)
     reading.tail.end()
     reading.read(most=1)
@@ -141,7 +141,7 @@ def test_what_comes_after_the_end_is_not_waited_for(reading: Reading) -> None:
 
 
 def test_a_log_that_was_emptied_is_read_on(reading: Reading) -> None:
-    """What is printed after that counts, and something may be missing."""
+    """Later output counts, and something may be missing."""
     reading.write(10)
     reading.read()
     reading.path.write_bytes(b"")
@@ -154,7 +154,7 @@ def test_a_log_that_was_emptied_is_read_on(reading: Reading) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "device", "folder"])
 def test_only_plain_files_are_logs(kind: str, reading: Reading, tmp_path: Path) -> None:
-    """A worker may put anything in the place of its log."""
+    """A worker may put anything in place of its log."""
     if kind == "link":
         (tmp_path / "secret").write_bytes(LINE)
         reading.path.symlink_to("secret")
@@ -169,7 +169,7 @@ def test_only_plain_files_are_logs(kind: str, reading: Reading, tmp_path: Path) 
 
 
 def test_a_reader_that_fails_is_not_fed_the_same_again(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would fail for ever."""
+    """Otherwise it would fail forever."""
     reading.write(5)
 
     def fail(data: bytes) -> None:
@@ -182,7 +182,7 @@ def test_a_reader_that_fails_is_not_fed_the_same_again(reading: Reading, monkeyp
 
 
 def test_a_log_that_is_let_go_is_taken_up_again(reading: Reading) -> None:
-    """As long as it is the same file nothing is missing; after a cut what is new cannot be told."""
+    """While it is the same file nothing is missing; after a cut the new part cannot be identified."""
     reading.write(1000)
     reading.read()
     reading.tail.close()

@@ -1,4 +1,4 @@
-"""Declared outputs: present, filled, fresh and inside the project, or named with what is wrong."""
+"""Declared outputs: present, not empty, fresh and inside the project, or reported with the problem."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ START = 1_700_000_000.5
 
 
 def write(path: Path, text: str = "x", at: float = START + 1) -> None:
-    """A file with a chosen time of change."""
+    """A file with a given modification time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     os.utime(path, (at, at))
 
 
 def arrange_link_out(root: Path) -> None:
-    """A link that leads to a good file, outside."""
+    """A link to a good file outside."""
     write(root.parent / "outside.txt")
     (root / "link.txt").symlink_to(root.parent / "outside.txt")
 
@@ -36,7 +36,7 @@ def arrange_link_inside(root: Path) -> None:
 
 
 def arrange_good_and_empty(root: Path) -> None:
-    """Two files for one pattern."""
+    """Two files that match one pattern."""
     write(root / "a.json", "")
     write(root / "b.json")
 
@@ -83,7 +83,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str, str | None]] = {
 
 @pytest.mark.parametrize(("arrange", "output", "problem"), CASES.values(), ids=CASES)
 def test_check_outputs(tmp_path: Path, arrange: Callable[[Path], None], output: str, problem: str | None) -> None:
-    """Each kind of output is accepted, or refused with the reason."""
+    """Each kind of output is accepted, or rejected with the reason."""
     root = tmp_path / "root"
     root.mkdir()
     arrange(root)
@@ -93,7 +93,7 @@ def test_check_outputs(tmp_path: Path, arrange: Callable[[Path], None], output: 
 
 
 def test_every_problem_is_reported(tmp_path: Path) -> None:
-    """All outputs are looked at, in order."""
+    """All outputs are checked, in order."""
     write(tmp_path / "b")
     assert check_outputs(("a", "b", "c"), tmp_path, START) == ["output `a` does not exist", "output `c` does not exist"]
     assert check_outputs((), tmp_path, START) == []
@@ -116,5 +116,5 @@ def test_a_link_to_the_root_works(tmp_path: Path) -> None:
 
 @given(st.text(st.sampled_from("./*?[]!-ab\0é\ud800~"), max_size=12))
 def test_any_output_gets_an_answer(output: str) -> None:
-    """No text crashes the check or leads out of the project."""
+    """No text crashes the check or leads outside the project."""
     assert len(check_outputs([output], "/dev/null/nowhere", START)) == 1

@@ -39,7 +39,7 @@ ODD: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("kind", ODD)
 def test_only_small_plain_files_are_read(kind: str, tmp_path: Path) -> None:
-    """Nothing else is opened for more than a look, and nothing endless is begun."""
+    """Other files are opened only to be examined, and endless ones are not read."""
     (tmp_path / "other").write_bytes(b"secret")
     ODD[kind](tmp_path / "file")
     with pytest.raises(OSError, match=r"symbolic links|not a regular file|larger than"):
@@ -49,14 +49,14 @@ def test_only_small_plain_files_are_read(kind: str, tmp_path: Path) -> None:
 
 
 def test_lines_are_bounded(tmp_path: Path) -> None:
-    """As many bytes as the file had at first, and no line longer than asked for."""
+    """As many bytes as the file had at first, and no line longer than requested."""
     (tmp_path / "file").write_bytes(b"a\n" + b"b" * 25)
     assert list(lines_of(tmp_path / "file", 100, 10)) == [b"a\n", b"b" * 10, b"b" * 10, b"b" * 5]
     assert read_plain(tmp_path / "file", 27) == b"a\n" + b"b" * 25
 
 
 def test_a_link_may_lead_to_another_file_of_the_project(tmp_path: Path) -> None:
-    """And nowhere else; a path that names a place outside is somebody's own wish."""
+    """A link may not lead elsewhere; a path that names a place outside is the user's own choice."""
     root = tmp_path / "project"
     root.mkdir()
     (tmp_path / "outside").write_bytes(b"out")
@@ -81,14 +81,14 @@ def launcher_for(root: Path, prompt: str | None = None) -> Launcher:
 
 @pytest.fixture
 def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Add the reporting server to gemini's settings, whether or not it is installed here."""
+    """Add the reporting server to gemini's settings, whether or not gemini is installed."""
     monkeypatch.setattr("nova_core.launch.launcher.has_mcp", lambda: True)
     (tmp_path / ".gemini").mkdir()
     return lambda: launcher_for(tmp_path).prepare([TASK])
 
 
 def test_settings_that_are_a_link_are_unchanged(tmp_path: Path, prepare: Callable[[], None]) -> None:
-    """What it leads to is not copied into the project, and not written."""
+    """The link's target is not copied into the project, and not written."""
     secret = tmp_path / "secret.json"
     secret.write_text('{"apiKey": "SECRET"}')
     path = tmp_path / ".gemini" / "settings.json"
@@ -99,7 +99,7 @@ def test_settings_that_are_a_link_are_unchanged(tmp_path: Path, prepare: Callabl
 
 
 def test_settings_keep_their_permissions(tmp_path: Path, prepare: Callable[[], None]) -> None:
-    """A private file stays private with the server in it."""
+    """A private file stays private after the server is added."""
     path = tmp_path / ".gemini" / "settings.json"
     path.write_text('{"apiKey": "SECRET"}')
     path.chmod(0o600)
@@ -112,7 +112,7 @@ def test_settings_keep_their_permissions(tmp_path: Path, prepare: Callable[[], N
 def test_settings_that_are_no_small_file_are_a_problem_of_the_user(
     kind: str, tmp_path: Path, prepare: Callable[[], None]
 ) -> None:
-    """One line that names the file, and what to do."""
+    """One line that names the file, with a hint."""
     path = tmp_path / ".gemini" / "settings.json"
     ODD[kind](path)
     if kind == "large":
@@ -125,7 +125,7 @@ def test_settings_that_are_no_small_file_are_a_problem_of_the_user(
     "deep", [b"[" * 200_000, b'{"a":' * 900 + b"1" + b"}" * 900, b'{"mcpServers": {"a": "\\ud800"}}']
 )
 def test_settings_nested_too_deeply_are_unchanged(deep: bytes) -> None:
-    """They are not what anybody wrote by hand."""
+    """Such settings were not written by hand."""
     made = gemini_settings(SERVER, deep)
     assert made is None or json.loads(made)["mcpServers"]["nova"]
 
@@ -142,7 +142,7 @@ def test_a_template_that_is_no_small_file_is_a_problem_of_the_user(kind: str, tm
 
 
 def test_a_template_is_taken_from_where_it_is_named(tmp_path: Path) -> None:
-    """In the project, by a link within it, or by a path that leads elsewhere."""
+    """In the project, through a link within it, or by a path that leads elsewhere."""
     root = tmp_path / "project"
     root.mkdir()
     (root / "template").write_text("Do {id}.")
@@ -172,14 +172,14 @@ def records_in(home: Path, make: Callable[[Path], object]) -> object:
 
 @pytest.mark.parametrize("kind", ["link", "device", "fifo", "folder", "loop"])
 def test_records_are_plain_files(kind: str, tmp_path: Path) -> None:
-    """A worker may put anything in the place of its agent's records; nobody waits for it."""
+    """A worker may put anything in place of its agent's records; Nova does not wait for it."""
     (tmp_path / "projects" / "p").mkdir(parents=True)
     (tmp_path / "projects" / "p" / "other").write_text(event(5))
     assert records_in(tmp_path, ODD[kind]) is None
 
 
 def test_records_with_odd_lines_are_read_as_far_as_they_make_sense(tmp_path: Path) -> None:
-    """Deep, torn and huge lines, halves of characters, and models of megabytes."""
+    """Deep, torn and huge lines, half characters, and model names of megabytes."""
     odd = ["[" * 100_000 + "\n", '{"type": "assi\n', "x" * 5_000_000 + "\n", event(2, model="m" * 1_000_000)]
     found = records_in(tmp_path, lambda path: path.write_text("".join([event(1), *odd, event(4)])))
     assert found is not None

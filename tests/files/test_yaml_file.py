@@ -1,4 +1,4 @@
-"""Settings files: plain YAML is read with its lines, everything else is refused in one line and in bounded time."""
+"""Settings files: plain YAML is read with its lines, everything else is rejected in one line and in bounded time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_values_stay_text() -> None:
     ],
 )  # fmt: skip
 def test_line_of(keys: tuple[str | int, ...], line: int) -> None:
-    """Every value knows its line; a missing one answers with its nearest parent's."""
+    """Every value has its line; a missing one reports its nearest parent's."""
     assert parse_yaml(SAMPLE, "nova.yaml").line_of(keys) == line
 
 
@@ -94,7 +94,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("text", "line", "message"), REFUSED.values(), ids=REFUSED)
 def test_errors_name_the_line(text: str, line: int, message: str) -> None:
-    """Everything dangerous or broken is refused with its line, and the message is safe to print."""
+    """Everything dangerous or broken is rejected with its line, and the message is safe to print."""
     with pytest.raises(InputError, match=message) as caught:
         parse_yaml(text, "x")
     assert str(caught.value).startswith(f"x:{line}: ")
@@ -120,7 +120,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_unusable_files(tmp_path: Path) -> None:
-    """A directory, a FIFO, binary data and a large file are refused with a reason."""
+    """A directory, a FIFO, binary data and a large file are rejected with a reason."""
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "binary").write_bytes(b"a: 1\nb: \xff\xfe\n")
     (tmp_path / "large").write_bytes(b"#" * 101)
@@ -139,7 +139,7 @@ def test_byte_order_mark_and_crlf(tmp_path: Path) -> None:
 
 
 def test_the_largest_file_stays_within_200_mb(tmp_path: Path) -> None:
-    """A file of the largest allowed size is read or refused inside a small address space."""
+    """A file of the largest allowed size is read or rejected within a small address space."""
     (tmp_path / "x").write_text('"' + "\\u0041\n" * 49_000 + "a " * 300_000 + '"')
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (200_000_000,) * 2)\n"

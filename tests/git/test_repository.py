@@ -1,4 +1,4 @@
-"""What git knows of a task: the commit and files it changed, cheaply, safely, and quietly where there is no git."""
+"""What git reports of a task: the commit and files it changed, cheaply, safely, and silently where there is no git."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def after(path: Path) -> float:
 
 
 def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a repository nothing is known, and nothing is started to find out."""
+    """Without a repository the result is empty, and no process is started."""
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("started a process"))
     assert gitinfo.find_repository(tmp_path) is None
     assert gitinfo.head(tmp_path) is None
@@ -58,7 +58,7 @@ def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_without_the_program(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A repository on a machine without git is read as far as files tell, without an error."""
+    """On a machine without git a repository is read as far as its files allow, without an error."""
     monkeypatch.setattr(gitinfo, "_program", lambda: None)
     (repo / "a").write_text("2")
     assert gitinfo.head(repo) == git(repo, "rev-parse", "HEAD")
@@ -67,7 +67,7 @@ def test_without_the_program(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("how", ["branch", "packed", "detached", "slash", "worktree", "sha256", "reftable"])
 def test_head(repo: Path, tmp_path: Path, how: str) -> None:
-    """However git keeps HEAD, the answer is git's."""
+    """In whatever form git stores HEAD, the answer equals git's."""
     place = repo
     if how == "packed":
         git(repo, "pack-refs", "--all")
@@ -120,7 +120,7 @@ def test_no_change(repo: Path) -> None:
 
 
 def test_what_was_dirty_before_does_not_count(repo: Path) -> None:
-    """A file that differed before the task began and was left alone is not its work."""
+    """A file that differed before the task started and did not change since is not its work."""
     (repo / "a").write_text("2")
     since = after(repo / "a")
     assert gitinfo.changes(repo, gitinfo.head(repo), since) == (None, ())
@@ -128,7 +128,7 @@ def test_what_was_dirty_before_does_not_count(repo: Path) -> None:
 
 
 def test_novas_own_files_do_not_count(repo: Path) -> None:
-    """State and logs change all the time and belong to nobody."""
+    """State and logs change all the time and belong to no task."""
     for folder in (".nova", "logs"):
         (repo / folder).mkdir()
         (repo / folder / "x").write_text("x")
@@ -138,7 +138,7 @@ def test_novas_own_files_do_not_count(repo: Path) -> None:
 
 
 def test_project_below_the_repository(repo: Path) -> None:
-    """Files are told relative to the project, also those beside it."""
+    """Files are reported relative to the project, including those outside it."""
     (repo / "sub").mkdir()
     (repo / "sub" / "x").write_text("1")
     (repo / "a").write_text("2")
@@ -153,7 +153,7 @@ def test_many_files_are_capped(repo: Path) -> None:
 
 
 def test_hostile_repository_runs_nothing(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither monitors, hooks, a git in the work tree, nor variables of an outer git have a say."""
+    """File monitors, hooks, a git in the work tree, and variables of an outer git have no effect."""
     trap = repo / "trap"
     trap.write_text(f"#!/bin/sh\ntouch {repo.parent}/sprung\n")
     trap.chmod(0o755)
