@@ -93,7 +93,7 @@ def test_an_attempt_is_read_as_it_was_started(now: AgentConfig | None, tmp_path:
 
 
 def test_a_pattern_stays_the_attempts_own(tmp_path: Path) -> None:
-    """This includes a pattern from the settings."""
+    """This applies to a pattern from the settings, too."""
     config = Config(agents={"mine": agent(line="cost (?P<cost>[0-9.]+)")})
     executor = begin(tmp_path, agents={"A": "mine"}, config=config)
     prints(tmp_path, "A", "cost 0.25")

@@ -182,7 +182,7 @@ def test_a_reader_that_fails_is_not_fed_the_same_again(reading: Reading, monkeyp
 
 
 def test_a_log_that_is_let_go_is_taken_up_again(reading: Reading) -> None:
-    """While it is the same file nothing is missing; after a cut the new part cannot be identified."""
+    """While it is the same file nothing is missing; after a cut something may be missing."""
     reading.write(1000)
     reading.read()
     reading.tail.close()
