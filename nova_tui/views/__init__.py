@@ -1,1 +1,1 @@
-"""Pure drawing: from the model of a run to lines of text; no widgets, no clock, no files."""
+"""Pure drawing: turns the model of a run into lines of text; no widgets, no clock, no files."""

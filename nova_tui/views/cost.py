@@ -1,4 +1,4 @@
-"""What the run costs: by branch, by model and by task, with tokens of each class and their rate."""
+"""The cost of the run by branch, model and task, with tokens of each class and their rate."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _NAMED = 60  # cells below which only totals are shown
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """Tokens and dollars under one name; `cost` is None when nothing is priced.
+    """Tokens and US dollars under one name; `cost` is None if nothing has a price.
 
-    `unpriced` counts the tasks without a price, `estimated` those whose figures are uncertain.
+    `unpriced` counts the tasks without a price, `estimated` those with estimated figures.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 def of_rollup(name: str, sums: Rollup) -> Spent:
-    """The sums of a branch, of the project or of any other tasks."""
+    """The totals of a rollup, under a name."""
     return Spent(name, sums.tokens, sums.cost_usd, sums.unpriced, sums.estimated)
 
 
@@ -45,7 +45,7 @@ def by_branch(model: ViewModel) -> list[Spent]:
 
 
 def by_model(model: ViewModel) -> list[Spent]:
-    """Every model, the dearest first; a task counts for the model of its latest attempt. O(tasks)."""
+    """Every model, the most expensive first; a task counts for the model of its latest attempt. O(tasks)."""
     sums: dict[str, list[TaskState]] = {}
     for task_id in model.cascade.tasks:
         state = model.task(task_id)
@@ -56,7 +56,7 @@ def by_model(model: ViewModel) -> list[Spent]:
 
 
 def by_task(model: ViewModel, most: int = _TOP) -> list[Spent]:
-    """The dearest tasks; those without a price come by their tokens, after the others."""
+    """The most expensive tasks; tasks without a price follow, by tokens."""
     states = ((i, model.task(i)) for i in model.cascade.tasks)
     used = [(i, s) for i, s in states if s.token_usage.total]
     top = heapq.nlargest(most, used, key=lambda x: (x[1].cost_usd or 0.0, x[1].token_usage.total))
@@ -65,7 +65,7 @@ def by_task(model: ViewModel, most: int = _TOP) -> list[Spent]:
 
 
 def amount(spent: Spent) -> str:
-    """Dollars; `~` is less than certain, `+?` says that a part of it has no known price."""
+    """US dollars; `~` means estimated, `+?` means that a part has no known price."""
     return costs(spent.cost, unpriced=bool(spent.unpriced), estimated=bool(spent.estimated))
 
 
@@ -100,7 +100,7 @@ def _total(model: ViewModel, project: Spent, width: int) -> list[Content]:
 
 
 def _rate(model: ViewModel, width: int) -> list[Content]:
-    """Tokens per minute, the newest at the right."""
+    """Tokens per minute, the newest on the right."""
     history = list(model.tokens_per_minute)
     if not history:
         return []
@@ -136,7 +136,7 @@ def _section(name: str, found: Sequence[Spent], project: Spent, width: int) -> l
 
 
 def _share(spent: Spent, project: Spent, room: int) -> list[Content | str]:
-    """Which part of all the money it was."""
+    """The share of the total cost."""
     if not room or not project.cost or spent.cost is None:
         return []
     return ["  ", bar(spent.cost / project.cost, room)]

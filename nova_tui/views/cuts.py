@@ -1,4 +1,4 @@
-"""Long stretches of a run in which nothing ran, and an axis of time without them. Pure."""
+"""Long idle periods of a run, and a time axis without them. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 Span = tuple[float, float]
 _SHORTEST = 5.0  # seconds
-_LEAST = 0.1  # seconds of work, so that something is left
-_SHARE = 0.2  # of the time in which something ran: shorter gaps are worth seeing
+_LEAST = 0.1  # seconds of work below which nothing is cut
+_SHARE = 0.2  # of the busy time; shorter gaps are kept
 
 
 def gaps(busy: Iterable[Span], first: float, last: float) -> tuple[Span, ...]:
-    """The gaps between the `busy` spans from `first` to `last` that are long beside the time in which something ran."""
+    """The gaps between the `busy` spans from `first` to `last` that are long relative to the busy time."""
     found, worked, end = [], 0.0, first
     for begin, over in sorted(busy):
         if begin > end:
@@ -25,7 +25,7 @@ def gaps(busy: Iterable[Span], first: float, last: float) -> tuple[Span, ...]:
 
 
 def scaled(at: float, start: float, cuts: Sequence[Span], width: float) -> float:
-    """Seconds of the axis from `start` to `at`, with every cut (which none of them overlaps) `width` seconds wide."""
+    """Seconds of the axis from `start` to `at`, with each cut `width` seconds wide; cuts must not overlap."""
     passed = at - start
     for begin, end in cuts:
         inside = min(max(at, begin), end) - begin
@@ -34,12 +34,12 @@ def scaled(at: float, start: float, cuts: Sequence[Span], width: float) -> float
 
 
 def between(cuts: Sequence[Span], first: float, last: float) -> list[Span]:
-    """What is left from `first` to `last`."""
+    """The spans between the cuts from `first` to `last`."""
     starts, ends = [first, *(end for _, end in cuts)], [*(begin for begin, _ in cuts), last]
     return [(a, b) for a, b in zip(starts, ends, strict=True) if b > a]
 
 
 def inside(cuts: Iterable[Span], first: float, last: float) -> tuple[Span, ...]:
-    """The parts of the cuts from `first` to `last`."""
+    """The parts of the cuts between `first` and `last`."""
     clipped = ((max(begin, first), min(end, last)) for begin, end in cuts)
     return tuple((begin, end) for begin, end in clipped if end > begin)

@@ -1,4 +1,4 @@
-"""The dependency graph: rails while they are few, else waves by depth; and what is above and below one task."""
+"""The dependency graph: rails if there are few, else waves by depth; and the tasks above and below one task."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nova_tui.glyphs import MUTED, TITLE, WARNING, chars, glyph, is_ascii, statu
 from nova_tui.views.line import Lazy, Piece, fit, line, plain, shorten
 
 MOST_LANES = 12
-_TREE = 200  # lines of a tree that are worth reading
+_TREE = 200  # most lines of a tree
 _NODE = "@"
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A line of the graph: a task behind its rails (`@` stands for its own mark), or the head of a wave."""
+    """A line of the graph: a task after its rails (`@` stands for its mark), or the heading of a wave."""
 
     task_id: str | None
     rails: str = ""
@@ -28,12 +28,12 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def rows(dag: DAG, lanes: int = MOST_LANES) -> list[Row]:
-    """The graph, which changes with the plan only: rails if at most `lanes` lie side by side anywhere, else waves."""
+    """The graph, which changes only with the plan: rails if at most `lanes` are needed side by side, else waves."""
     return rail_rows(dag, lanes) or wave_rows(dag)
 
 
 def wave_rows(dag: DAG) -> list[Row]:
-    """Every task below the head of its wave: all it needs stands in the waves above."""
+    """Every task below the heading of its wave; its dependencies are in the waves above."""
     waves: list[list[str]] = [[] for _ in range(dag.depth)]
     for task_id in dag.ids:
         waves[dag.get_task_depth(task_id)].append(task_id)
@@ -45,7 +45,7 @@ def wave_rows(dag: DAG) -> list[Row]:
 
 
 def rail_rows(dag: DAG, most: int) -> list[Row] | None:
-    """One row per task with a lane for everything still awaited; None if that needs more than `most` lanes."""
+    """One row per task, with a lane for each task that later rows need; None if that takes more than `most` lanes."""
     lanes: list[int | None] = []
     left = [len(below) for below in dag.dependents]
     found = []
@@ -68,21 +68,21 @@ def rail_rows(dag: DAG, most: int) -> list[Row] | None:
 
 
 def _owner(lanes: Sequence[int | None], column: int) -> int:
-    """The task whose lane that is."""
+    """The task that owns a lane."""
     node = lanes[column]
     assert node is not None
     return node
 
 
 def _free(lanes: list[int | None]) -> int:
-    """The first free column, a new one if there is none."""
+    """The first free column, or a new one."""
     if None not in lanes:
         lanes.append(None)
     return lanes.index(None)
 
 
 def _depth_first(dag: DAG) -> Iterable[int]:
-    """A topological order that goes on with what the last task freed: lanes stay short."""
+    """A topological order that continues with tasks the last one made ready, so that lanes stay short."""
     waiting = [len(deps) for deps in dag.dependencies]
     stack = [i for i in reversed(range(len(dag))) if not waiting[i]]
     while stack:
@@ -95,7 +95,7 @@ def _depth_first(dag: DAG) -> Iterable[int]:
 
 
 def _rails(lanes: Sequence[int | None], column: int, sources: set[int], ended: set[int]) -> str:
-    """Two cells per lane: the node, the lanes that pass, those that lead into it, and those that end in it."""
+    """Two cells per lane: the node, and the lanes that pass, join it or end in it."""
     joined = {*sources, column}
     first, last = min(joined), max(joined)
     cells = ""
@@ -114,7 +114,7 @@ def _rails(lanes: Sequence[int | None], column: int, sources: set[int], ended: s
 
 
 def _joint(left: bool, right: bool, ended: bool) -> str:
-    """How a lane meets the line that leads to the node."""
+    """The character where a lane joins the line to the node."""
     if ended:
         return "┴" if left and right else "╯" if left else "╰"
     return "┼" if left and right else "┤" if left else "├"
@@ -154,27 +154,27 @@ def _wave_head(model: ViewModel, row: Row, width: int) -> Content:
 
 
 def lines(model: ViewModel, width: int, found: Sequence[Row]) -> Sequence[Content]:
-    """The lines of `rows`, drawn when looked at."""
+    """The lines of `rows`, drawn on access."""
     rails = max((len(row.rails) for row in found), default=0)
     return Lazy(len(found), lambda i: draw(model, found[i], width, rails))
 
 
 def title(model: ViewModel, width: int) -> Content:
-    """How large the graph is."""
+    """The title, with the size of the graph."""
     dag, gates = model.cascade.dag, sum(task.gate for task in model.cascade.tasks.values())
     shape = f", {dag.depth} deep" if not gates else f", {gates:,} gates"
     return line((" Dependencies", TITLE), f"  {len(dag) - gates:,} tasks{shape}", width=width)
 
 
 def legend(found: Sequence[Row], width: int) -> Content:
-    """What kind of drawing it is, above it."""
+    """The legend above the graph."""
     waves = any(row.task_id is None for row in found)
     told = "dependencies are in waves above" if waves else "a line leads to what depends on the task"
     return line((shorten(f" {told}", width), MUTED), width=width)
 
 
 def tree(model: ViewModel, task_id: str, width: int, most: int = _TREE) -> list[Content]:
-    """What needs the task, and what it needs, each as a tree; a task that was shown before is not unfolded again."""
+    """The dependents and the dependencies of the task, each as a tree; a repeated task is not expanded again."""
     dag = model.cascade.dag
     name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
     above = _branches(model, task_id, dag.dependencies, width, most)
@@ -188,7 +188,7 @@ def tree(model: ViewModel, task_id: str, width: int, most: int = _TREE) -> list[
 
 
 def _branches(model: ViewModel, task_id: str, edges: Sequence[Sequence[int]], width: int, most: int) -> list[Content]:
-    """The tree below one task, in at most `most` lines; walked with a stack: a chain may be 10,000 long."""
+    """The tree below one task, in at most `most` lines; uses a stack, not recursion: a chain may have 10,000 tasks."""
     dag = model.cascade.dag
     seen: set[int] = set()
     found: list[Content] = []

@@ -33,7 +33,7 @@ def title(model: ViewModel, task_id: str, width: int) -> Content:
 
 
 def lines(model: ViewModel, task_id: str, width: int, attempts: Sequence[AttemptRow] = ()) -> list[Content]:
-    """The whole of a task; `attempts` are those that are over (of every run, oldest first)."""
+    """All details of a task; `attempts` are the ended ones of all runs, oldest first."""
     task, state = model.cascade.tasks[task_id], model.task(task_id)
     attempts = [a for a in attempts if a.run == model.source.run.id]
     parts = (
@@ -65,7 +65,7 @@ def _status(model: ViewModel, task_id: str, width: int) -> list[Content]:
 
 
 def _folded(label: str, text: str, width: int, style: str = "") -> list[Content]:
-    """A field whose text may need more lines."""
+    """A field whose text may take several lines."""
     rows = wrapped(text, width, " " * (_LABEL + 1), style)
     if not rows:
         return []
@@ -98,7 +98,7 @@ def _facts(model: ViewModel, task: Task, state: TaskState, width: int) -> list[C
 
 
 def _plan(task: Task, width: int) -> list[Content]:
-    """What the plan says."""
+    """The task's settings in the plan."""
     limit = f"{duration(task.timeout)}" if task.timeout else ""
     place = " / ".join(dict.fromkeys(p for p in (task.branch, task.group) if p))
     fields = (
@@ -110,7 +110,7 @@ def _plan(task: Task, width: int) -> list[Content]:
 
 
 def _attempts(model: ViewModel, state: TaskState, over: Sequence[AttemptRow], width: int) -> list[Content]:
-    """Every attempt with its time and how it ended."""
+    """Every attempt with its time and outcome."""
     if not state.attempt:
         return []
     at = LocalClock()
@@ -140,7 +140,7 @@ def _ended_as(row: AttemptRow) -> Shown:
 
 
 def _outcome(row: AttemptRow) -> str:
-    """How the attempt ended, with its exit code or signal where the text does not say it."""
+    """The outcome of an attempt, with its exit code or signal unless the text contains it."""
     if row.status == TaskStatus.COMPLETED:
         return "completed"
     text = failure_text(row.reason, row.error)
@@ -152,7 +152,7 @@ def _outcome(row: AttemptRow) -> str:
 
 
 def _usage(state: TaskState, width: int) -> list[Content]:
-    """Tokens of the four classes, and what they cost."""
+    """Tokens by class, and their cost."""
     usage = state.token_usage
     if not usage.total:
         return []
@@ -217,7 +217,7 @@ def _criterion(number: int, text: str, state: TaskState) -> bool | None:
 
 
 def _links(model: ViewModel, task: Task, width: int) -> list[Content]:
-    """Dependencies both ways, with their status."""
+    """Dependencies and dependents, with their status."""
     dag = model.cascade.dag
     below = [dag.ids[i] for i in dag.dependents[dag.index[task.id]]]
     rows = [*_linked(model, "needs", task.depends_on, width), *_linked(model, "frees", below, width)]

@@ -1,4 +1,4 @@
-"""The list of what happened: milestones, failures and all else worth keeping."""
+"""The list of events: milestones, failures and others worth showing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SHOWN = {
 
 
 def chosen(events: Iterable[Event], only: Only) -> list[Event]:
-    """The events of one kind of interest."""
+    """The events that pass a filter."""
     if only is Only.MILESTONES:
         return [e for e in events if e.kind is EventKind.MILESTONE]
     return [e for e in events if only is Only.ALL or e.kind in _PROBLEMS]
@@ -72,12 +72,12 @@ def draw(event: Event, tasks: Mapping[str, Task], at: LocalClock, width: int) ->
 
 
 def lines(events: Sequence[Event], tasks: Mapping[str, Task], width: int) -> Sequence[Content]:
-    """The events, oldest first, drawn when looked at."""
+    """The events, oldest first, drawn on access."""
     at = LocalClock()
     return Lazy(len(events), lambda i: draw(events[i], tasks, at, width))
 
 
 def title(shown: int, only: Only, width: int) -> Content:
-    """How many of what."""
+    """The title, with the number of events and the filter."""
     what = {Only.ALL: "all", Only.MILESTONES: "milestones only", Only.PROBLEMS: "problems only"}[only]
     return line((" Events", TITLE), f"  {shown:,}  ", (f"{what}; f changes that", MUTED), width=width)

@@ -1,4 +1,4 @@
-"""The line above everything: the state of the run, in as many words as fit."""
+"""The top line: the state of the run, in as many words as fit."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ERROR, MUTED, SUCCESS, TITLE, WARNING, chars, glyph, style_of
 from nova_tui.views.line import Piece, line, plain, shorten
 
-# Where there is no room for words, what is nearly the same is counted together.
+# Without room for words, similar states are counted together.
 _ALIKE = {
     Shown.VERIFYING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED,
     Shown.RETRYING: Shown.WAITING,
 }  # fmt: skip
-# From the fullest: how wordy, how many of the parts, and whether with the estimate, which goes before the words do.
+# Longest form first: level of wording, number of parts, with the estimate or without; the estimate goes before words.
 _FORMS = (
     (3, 4, True), (2, 4, True), (2, 4, False), (2, 3, False),
     (1, 4, True), (1, 4, False), (0, 4, True), (0, 4, False), (0, 3, False), (0, 2, False), (0, 1, False),
 )  # fmt: skip
-_NEAR = 0.8  # of the budget, from where on it is marked
+_NEAR = 0.8  # share of the budget from which it is highlighted
 
 
 def header(model: ViewModel, width: int, eta: float | None = None) -> Content:
-    """The fullest form that fits; `eta` is the least number of seconds left, None if unknown."""
+    """The longest form that fits; `eta` is the minimum number of seconds remaining, None if unknown."""
     content = Content()
     for words, parts, estimate in _FORMS:
         content = _form(model, words, parts, eta if estimate else None)
@@ -50,7 +50,7 @@ def _form(model: ViewModel, words: int, parts: int, eta: float | None) -> Conten
 
 
 def banner(model: ViewModel) -> list[Piece]:
-    """The word that must not be missed, if there is one."""
+    """The most important word about the run, if there is one."""
     source = model.source
     if source.engine is EngineState.CRASHED:
         return [(" ENGINE FAILED ", f"bold reverse {ERROR}")]
@@ -79,7 +79,7 @@ def state_of(model: ViewModel) -> RunWord:
 
 
 def _limits(model: ViewModel) -> list[Piece]:
-    """The rate-limited provider that is free again first."""
+    """The rate-limited provider whose limit ends first."""
     holds = current_holds(model.source.run, model.now)
     if not holds:
         return []
@@ -88,7 +88,7 @@ def _limits(model: ViewModel) -> list[Piece]:
 
 
 def _counts(model: ViewModel, words: int) -> list[Piece]:
-    """How many tasks are in which state; with words, or by their marks alone."""
+    """Tasks per state, with words or by marks alone."""
     pieces: list[Piece] = []
     counts = dict(model.counts)
     if words < 3:
@@ -104,7 +104,7 @@ def _counts(model: ViewModel, words: int) -> list[Piece]:
 
 
 def _spent(model: ViewModel, words: int) -> list[Piece]:
-    """Tokens, and dollars against the budget, with a question mark for missing prices."""
+    """Tokens, and US dollars against the budget; a question mark means missing prices."""
     project = model.rollups.project
     if not project.tokens.total:
         return [(f"budget {money(model.budget)}", MUTED)] if model.budget is not None and words > 1 else []
@@ -120,7 +120,7 @@ def _spent(model: ViewModel, words: int) -> list[Piece]:
 
 
 def _time(model: ViewModel, words: int, eta: float | None) -> list[Piece]:
-    """How long it runs, and how long it will at least."""
+    """Elapsed time, and the minimum time remaining."""
     pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 2 else "")]
     over = model.rollups.project.completed == model.rollups.project.total
     if eta and not over and model.source.engine is EngineState.RUNNING:

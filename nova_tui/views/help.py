@@ -1,4 +1,4 @@
-"""The keys that do something now, in columns, and the footer that names the most useful of them."""
+"""The help, which lists keys in columns, and the footer, which names the most useful of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GROUPS = {
     "move": "Move", "view": "Views", "task": "The task", "run": "The run", "log": "The log", "copy": "Copy",
     "time": "Time", "app": "The program",
 }  # fmt: skip
-# What the name of an action does not say; must fit half a screen beside it.
+# Additions to the names of actions; both together must fit half the width of a screen.
 _TOLD = {
     "move.open": "go deeper", "task.retry": "run it again", "task.cancel": "with a grace period",
     "task.kill": "at once", "task.skip": "mark it as done", "task.approve": "its work",
@@ -40,7 +40,7 @@ _OTHER = "Here"
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """The keys of one action, and what it does, or, if it does not work now, when it would."""
+    """The keys of one action, and what it does or, if it does not work now, when it works."""
 
     keys: tuple[str, ...]
     words: str
@@ -48,14 +48,14 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Keys that belong together."""
+    """A titled group of keys."""
 
     title: str
     entries: tuple[Entry, ...]
 
 
 def key_name(key: str) -> str:
-    """How a key is written: `^d`, `⏎`, `?`."""
+    """The display form of a key: `^d`, `⏎`, `?`."""
     if key.startswith("ctrl+"):
         return "^" + key_name(key.removeprefix("ctrl+"))
     names = {**_NAMES, **_PLAIN} if is_ascii() else _NAMES
@@ -63,23 +63,23 @@ def key_name(key: str) -> str:
 
 
 def usable(active: Iterable[ActiveBinding]) -> list[Binding]:
-    """The bindings that would do something now; those without an id are Textual's own."""
+    """The bindings that work now; those without an id are Textual's own."""
     return [a.binding for a in active if a.enabled and a.binding.id]
 
 
 def listed(active: Iterable[ActiveBinding]) -> list[tuple[Binding, bool]]:
-    """The bindings of the help, and whether each would do something now."""
+    """The bindings of the help, and whether each works now."""
     return [(a.binding, a.enabled) for a in active if a.binding.id]
 
 
 def told(binding: Binding, works: bool = True) -> str:
-    """What an action does, in a few words; of one that does not work now, for what tasks it is."""
+    """What an action does, in a few words, or, if it does not work now, the tasks it applies to."""
     more = _TOLD.get(binding.id or "", "") if works else f"for {WHEN.get(binding.action, 'others')}"
     return plain(f"{binding.description}: {more}" if more else binding.description)
 
 
 def groups(bindings: Iterable[tuple[Binding, bool]]) -> list[Group]:
-    """Bindings by the first word of their id (`task.retry`), those of one action together, in order of appearance."""
+    """Bindings grouped by the first word of their id (`task.retry`); keys of one action are merged, in order."""
     found: dict[str, dict[str, Entry]] = {name: {} for name in (_OTHER, *_GROUPS.values())}
     for binding, works in bindings:
         if not binding.description:
@@ -87,18 +87,18 @@ def groups(bindings: Iterable[tuple[Binding, bool]]) -> list[Group]:
         prefix, dot, _ = (binding.id or "").partition(".")
         entries = found[_GROUPS.get(prefix, _OTHER) if dot else _OTHER]
         known = entries.get(binding.action)
-        if known and binding.key.startswith("shift+"):  # as the key without it
+        if known and binding.key.startswith("shift+"):  # same as the key without shift
             continue
         keys = dict.fromkeys([*(known.keys if known else ()), key_name(binding.key)])
         entries[binding.action] = Entry(tuple(keys), told(binding, works), works)
     return [Group(title, tuple(entries.values())) for title, entries in found.items() if entries]
 
 
-Cell = Entry | str  # a string is the head of a group, or an empty line
+Cell = Entry | str  # a string is the heading of a group, or an empty line
 
 
 def lines(found: Sequence[Group], width: int, height: int | None = None) -> list[Content]:
-    """The groups in as many columns as the height asks for and the words allow; what is more, one scrolls to."""
+    """The groups in as many columns as the height requires and the width allows; the view scrolls to the rest."""
     columns = _columns(found, 1)
     for count in range(1, max(1, width // 16) + 1):
         narrower = _columns(found, count)
@@ -111,7 +111,7 @@ def lines(found: Sequence[Group], width: int, height: int | None = None) -> list
 
 
 def _columns(found: Sequence[Group], count: int) -> list[list[Cell]]:
-    """The groups one below the other, cut into columns of about the same height; a head never stands last."""
+    """The groups in sequence, split into columns of similar height; a heading is never last in a column."""
     flat: list[Cell] = []
     for group in found:
         flat += [*([""] if flat else []), group.title, *group.entries]
@@ -133,7 +133,7 @@ def _keys_width(column: Sequence[Cell]) -> int:
 
 
 def _widest(column: Sequence[Cell]) -> int:
-    """Cells of the column, with a space at either side."""
+    """Cells of the column, with a space on each side."""
     return _keys_width(column) + max((cell_len(c.words) for c in column if isinstance(c, Entry)), default=0) + 4
 
 
@@ -155,7 +155,7 @@ def _cell(cell: Cell, width: int, room: int) -> Content:
 
 
 def footer(bindings: Iterable[Binding], width: int) -> Content:
-    """One line of `key words`, as many as fit; those with `show=False` are only in the help."""
+    """One line of keys and their actions, as many as fit; bindings with `show=False` are only in the help."""
     pieces: list[str | tuple[str, str]] = []
     used = 0
     shown: Mapping[str, Binding] = {b.action: b for b in reversed([b for b in bindings if b.show and b.description])}

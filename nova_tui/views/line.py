@@ -1,4 +1,4 @@
-"""Putting a line together: foreign text is cleaned here, fitted into cells, and never read as markup."""
+"""Composes lines: foreign text is cleaned, fitted into cells, and never read as markup."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plain(text: str | None) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """`text` cleaned, in at most `width` cells; what is cut off is marked."""
+    """`text` cleaned, in at most `width` cells; a cut is marked."""
     text = plain(text)
     if width <= 0:
         return ""
@@ -28,7 +28,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """`text` cleaned, in exactly `width` cells, at the left or at the right of them."""
+    """`text` cleaned, in exactly `width` cells, aligned left or right."""
     text = shorten(text, width)
     space = " " * max(0, width - cell_len(text))
     return space + text if right else text + space
@@ -47,20 +47,20 @@ def _cut(content: Content, width: int) -> Content:
 
 
 def heading(text: str, width: int) -> Content:
-    """A heading, with a rule up to the width."""
+    """A heading, with a rule to the full width."""
     text = shorten(text, width)
     return line((text, TITLE), (f" {chars().rest * (width - cell_len(text) - 1)}", MUTED), width=width)
 
 
 def wrapped(text: str, width: int, indent: str = "", style: str = "") -> list[Content]:
-    """Foreign text over as many lines as it takes, each behind `indent`."""
+    """Foreign text on as many lines as needed, each after `indent`."""
     room = max(8, width - len(indent))
     parts = Content(plain(text)).wrap(room) if text else []
     return [line(indent, (part.plain, style), width=width) for part in parts]
 
 
 class Lazy(Sequence[Content]):
-    """Lines that are drawn when they are looked at: ten thousand rows cost what is on the screen."""
+    """Lines drawn on access: only rows on the screen cost time."""
 
     def __init__(self, count: int, draw: Callable[[int], Content]) -> None:
         self._count = count
@@ -82,7 +82,7 @@ class Lazy(Sequence[Content]):
 
 
 def table(rows: Iterable[Sequence[str]], aligns: str) -> list[list[str]]:
-    """Pad the cells of every column to its widest; `aligns` holds `<` or `>` per column. Cells are clean already."""
+    """Pad the cells of each column to the widest; `aligns` has `<` or `>` per column. Cells must be clean."""
     kept = [list(row) for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*kept, strict=True)] if kept else []
     return [[fit(c, w, right=a == ">") for c, w, a in zip(row, widths, aligns, strict=True)] for row in kept]

@@ -18,7 +18,7 @@ Spans = list[tuple[int, int]]
 
 
 def text_strip(segments: list[Segment], left: int, width: int, base: Style, y: int) -> Strip:
-    """The cells `left` to `left + width` of a row, padded; mouse selection finds its characters by row `y`."""
+    """The cells `left` to `left + width` of a row, padded; mouse selection locates characters by row `y`."""
     styled = [Segment(s.text, base + s.style if s.style else base) for s in segments]
     strip = Strip(styled).apply_offsets(0, y)
     return strip.crop_extend(left, left + width, base)
@@ -26,7 +26,7 @@ def text_strip(segments: list[Segment], left: int, width: int, base: Style, y: i
 
 def marked(segments: list[Segment], spans: Spans, style: Style, selected: tuple[int, int] | None, selection: Style
            ) -> list[Segment]:  # fmt: skip
-    """The row with the matches of a search and the selected characters (to the end, if that is -1) marked."""
+    """The row with search matches and the selected characters (an end of -1: to the end of the row) marked."""
     if spans:
         segments = restyle(segments, spans, style)
     if selected is not None:
@@ -38,18 +38,18 @@ def marked(segments: list[Segment], spans: Spans, style: Style, selected: tuple[
 
 
 def time_gutter(seen: float | None) -> str:
-    """Local time of day at which the line was first seen; a dot for a line that was there before."""
+    """Local time of day at which the line was first seen; a dot if unknown."""
     text = time.strftime("%H:%M:%S", time.localtime(seen)) if seen is not None else chars().dot.rjust(8)
     return f"{text} "
 
 
 def number_gutter(newlines: int | None, width: int) -> str:
-    """The number of a line, counted from 1; a dot as long as it is not counted."""
+    """The number of a line, counted from 1; a dot until counted."""
     return f"{chars().dot if newlines is None else newlines + 1:>{width - 1}} "
 
 
 def thumb_rows(top: int, bottom: int, total: int, height: int) -> range:
-    """The rows of the thumb when bytes `top` to `bottom` of `total` are shown; none when all are."""
+    """The rows of the scroll thumb if bytes `top` to `bottom` of `total` are shown; empty if all are."""
     if total <= 0 or height <= 0 or (top <= 0 and bottom >= total):
         return range(0)
     length = max(1, min(height, round((bottom - top) / total * height)))
@@ -59,7 +59,7 @@ def thumb_rows(top: int, bottom: int, total: int, height: int) -> range:
 
 
 def pill(lines: int | None, more: int) -> str:
-    """What came since the log stopped following: `lines` if they are counted, else `more` bytes."""
+    """New output since the log stopped following: `lines` if counted, else `more` bytes."""
     down = chars().down
     if lines is None:
         return f" {down} {size(more)} more "

@@ -22,7 +22,7 @@ _SHOWN = {
     TaskStatus.COMPLETED: Shown.COMPLETED,
 }
 _BAR = 10
-_WITH_BAR, _WITH_COST = 60, 76  # cells from which on a column is shown
+_WITH_BAR, _WITH_COST = 60, 76  # minimum widths for the columns
 _NO_NAME = "(no name)"
 
 
@@ -35,9 +35,9 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def members(model: ViewModel, place: Place) -> list[Place]:
-    """What is directly inside: branches, their groups, their tasks; a level with a single nameless member is left out.
+    """The direct members: branches, their groups, their tasks; a level with a single nameless member is skipped.
 
-    Raises `KeyError` for a branch or a group the plan does not have.
+    Raises `KeyError` for an unknown branch or group.
     """
     branches = model.cascade.branches
     if place.branch is None:
@@ -51,12 +51,12 @@ def members(model: ViewModel, place: Place) -> list[Place]:
 
 
 def named(names: Collection[str], above: str = "") -> bool:
-    """Whether a level has rows of its own: not if its only member has no name, or that of what is `above` it."""
+    """Returns False if a level has only one member, which has no name or the name of the level `above`."""
     return len(names) > 1 or any(name not in ("", above) for name in names)
 
 
 def rollup(model: ViewModel, place: Place) -> Rollup:
-    """The sums of the project, a branch or a group."""
+    """The totals of the project, a branch or a group."""
     if place.branch is None:
         return model.rollups.project
     return model.rollups.branch(place.branch) if place.group is None else model.rollups.group(place.branch, place.group)
@@ -74,7 +74,7 @@ def _is_stuck(sums: Rollup) -> bool:
 
 
 def leading(model: ViewModel, place: Place) -> tuple[str, str] | None:
-    """The task that represents a node, and why: its first failed one, or its first running one. O(tasks below)."""
+    """The task that represents a node, and why: its first failed task, else its first running task. O(tasks below)."""
     sums = rollup(model, place)
     if not sums.failed and not sums.in_progress:
         return None
@@ -103,13 +103,13 @@ def title(model: ViewModel, place: Place, width: int) -> Content:
 
 
 def _figures(sums: Rollup, now: float) -> list[str]:
-    """Time of work, tokens and cost, as far as there are any."""
+    """Working time, tokens and cost, each only if there is any."""
     used = sums.tokens.total
     return [f"{duration(sums.duration(now))} of work", *([f"  {tokens(used)} tok  {sums.cost}"] if used else [])]
 
 
 def header(width: int) -> Content:
-    """The heads of the columns."""
+    """The column headings."""
     cells = fit("WORK", 9, right=True)
     cells += f"  {fit('PROGRESS', _BAR + 5)}" if width >= _WITH_BAR else ""
     cells += fit("TOKENS", 8, right=True) + fit("COST", 10, right=True) if width >= _WITH_COST else ""
@@ -157,5 +157,5 @@ def _line(word: Shown, name: str, share: float, figures: tuple[str, str, str], w
 
 
 def lines(model: ViewModel, found: Sequence[Place], width: int) -> Sequence[Content]:
-    """The members, drawn when looked at."""
+    """The members, drawn on access."""
     return Lazy(len(found), lambda i: draw(model, found[i], width))

@@ -65,7 +65,7 @@ def _sums(model: ViewModel, width: int) -> list[Content]:
 
 
 def _of(model: ViewModel, *shown: Shown) -> list[str]:
-    """Also gates, which are no work, that failed."""
+    """The tasks in these states; of gates, only failed ones, as gates do no work."""
     tasks = model.cascade.tasks.items()
     return [i for i, t in tasks if (at := model.shown(i)) in shown and (not t.gate or at is Shown.FAILED)]
 

@@ -1,4 +1,4 @@
-"""The timeline: a line per attempt on an axis of time, the critical path and this moment marked."""
+"""The timeline: a line per attempt on a time axis, with the critical path and the current time marked."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from nova_tui.views.cuts import Span, between, gaps, inside, scaled
 from nova_tui.views.line import Lazy, Piece, fit, line, shorten
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
-_TICK = 9  # cells a label of the axis needs
-_WITH_CUT = 60  # cells from which on the legend tells what a cut is
+_TICK = 9  # cells of an axis label
+_WITH_CUT = 60  # minimum width for the legend to explain cuts
 _SMALLEST = 10.0  # seconds
 Attempts = Callable[[str], Sequence[AttemptRow]]
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The part of the run that is shown: `span` seconds (None: all of it) that end `back` seconds before now."""
+    """The part of the run shown: `span` seconds (None: all) that end `back` seconds before now."""
 
     span: float | None = None
     back: float = 0.0
 
     def zoomed(self, factor: float, whole: float) -> Window:
-        """Looking at `factor` times as much of a run of `whole` seconds, with the same end."""
+        """The window with a `factor` times longer span and the same end, in a run of `whole` seconds."""
         span = (self.span or whole) * factor
         return Window(None) if span >= whole else Window(max(_SMALLEST, span), self.back)
 
     def moved(self, share: float, whole: float) -> Window:
-        """Moved by `share` of its span, towards the past if that is negative."""
+        """The window moved by `share` of its span, towards the past if negative."""
         if self.span is None:
             return self
         return Window(self.span, min(max(0.0, self.back - share * self.span), max(0.0, whole - self.span)))
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One attempt of a task; the latest one has `latest`."""
+    """One attempt of a task; `latest` marks the latest attempt."""
 
     task_id: str
     attempt: int
@@ -59,8 +59,8 @@ class _Bar(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """Where the columns are, and which seconds since the epoch they show; `origin` is the start of the run. Each of
-    the `cuts`, in which nothing ran, is a cell wide."""
+    """The columns and the time they show, in seconds since the epoch; `origin` is the start of the run. Each of the
+    idle `cuts` is one cell wide."""
 
     names: int
     cells: int
@@ -72,18 +72,18 @@ class Chart(msgspec.Struct, frozen=True):
 
     @property
     def span(self) -> float:
-        """The seconds that are shown."""
+        """The length of the shown time, in seconds."""
         left = self.end - self.start - sum(end - begin for begin, end in self.cuts)
         return max(left, 0.001) * self.cells / max(1, self.cells - len(self.cuts))
 
     def half(self, at: float) -> int:
-        """The half cell of a moment."""
+        """The half cell of a time."""
         passed = scaled(at, self.start, self.cuts, self.span / self.cells)
         return math.floor(passed / self.span * 2 * self.cells + 1e-6)
 
 
 def began(model: ViewModel) -> float:
-    """When the first thing on the timeline happened, in seconds since the epoch."""
+    """The earliest time on the timeline, in seconds since the epoch."""
     stamps = [s for s in (model.source.project_state.started_at, _earliest(model)) if s]
     try:
         return min([model.now, *map(seconds, stamps)])
@@ -92,12 +92,12 @@ def began(model: ViewModel) -> float:
 
 
 def _earliest(model: ViewModel) -> str | None:
-    """The earliest start of an attempt of this run; the stamps have one form, so that their order is that of time."""
+    """The earliest start of an attempt of this run; timestamps share one format, so that they sort by time."""
     return min((s for i in model.cascade.tasks if (s := model.task(i).started_at)), default=None)
 
 
 def critical_path(model: ViewModel) -> frozenset[str]:
-    """Ids of the heaviest chain, by what tasks took so far or are expected to. O(V + E)."""
+    """Ids of the longest chain, by the time tasks took so far or are expected to take. O(V + E)."""
     dag = model.cascade.dag
     history = {i: model.task(i).elapsed for i in dag.ids if model.task(i).status is TaskStatus.COMPLETED}
     history = {i: took for i, took in history.items() if took}
@@ -105,13 +105,13 @@ def critical_path(model: ViewModel) -> frozenset[str]:
 
 
 def rows(model: ViewModel) -> list[Row]:
-    """A row for every attempt there was, in the order of the plan."""
+    """A row for every attempt, in plan order."""
     tasks = ((i, model.task(i)) for i in model.cascade.tasks)
     return [Row(i, n, n == t.attempt) for i, t in tasks for n in range(1, t.attempt + 1) if t.started_at]
 
 
 def idle(model: ViewModel, attempts: Attempts) -> tuple[Span, ...]:
-    """When nothing ran for long. O(attempts), so ask seldom."""
+    """Long idle periods of the run. O(attempts): call it rarely."""
     found = (_bar(model, model.task(row.task_id), row, attempts) for row in rows(model))
     first = began(model)
     return gaps(((b.start, b.end) for b in found if b), first, first + max(model.run_seconds, 1.0))
@@ -134,7 +134,7 @@ def chart(
 
 
 def header(drawn: Chart, width: int) -> Content:
-    """The axis: when an event happened, counted from the start of the run."""
+    """The axis, with times counted from the start of the run."""
     labels = [" "] * drawn.cells
     free = 0
     for cell, at in _ticks(drawn):
@@ -146,7 +146,7 @@ def header(drawn: Chart, width: int) -> Content:
 
 
 def _label(offset: float) -> str:
-    """Where on the axis: `0`, `30s`, `10m`, `1h30`."""
+    """The label of a time on the axis: `0`, `30s`, `10m`, `1h30`."""
     minutes, rest = divmod(round(offset), 60)
     hours, minutes = divmod(minutes, 60)
     if rest:
@@ -157,7 +157,7 @@ def _label(offset: float) -> str:
 
 
 def _ticks(drawn: Chart) -> list[tuple[int, float]]:
-    """Cells and moments at round distances from the start of the run, far enough apart for their labels."""
+    """Cells and times at round intervals from the start of the run, far enough apart for their labels."""
     least = drawn.span / max(1, drawn.cells // _TICK)
     step = next((s for s in _STEPS if s >= least), math.ceil(least / 86_400) * 86_400)
     moments = []
@@ -185,7 +185,7 @@ def draw(
 
 
 def _bar(model: ViewModel, state: TaskState, row: Row, attempts: Attempts) -> _Bar | None:
-    """When the attempt ran and how it ended; None if that is not known."""
+    """When the attempt ran and how it ended; None if unknown."""
     try:
         if not row.latest:
             run = model.source.run.id
@@ -203,7 +203,7 @@ def _bar(model: ViewModel, state: TaskState, row: Row, attempts: Attempts) -> _B
 
 
 def _cells(found: _Bar, drawn: Chart) -> Content:
-    """The bar over the grid; its last cell tells how it ended, unless it ended well."""
+    """The bar over the grid; its last cell shows the outcome, unless it succeeded."""
     first, last = drawn.half(found.start), max(drawn.half(found.end), drawn.half(found.start) + 1)
     first, last = max(0, first), min(2 * drawn.cells, last)
     grid = _grid(drawn)
@@ -218,7 +218,7 @@ def _cells(found: _Bar, drawn: Chart) -> Content:
 
 
 def _grid(drawn: Chart) -> str:
-    """Dots at the ticks, and the line of now where it is inside."""
+    """Dots at the ticks, and the line of the current time if it is in the window."""
     cells = [" "] * drawn.cells
     for cell, _ in _ticks(drawn):
         if 0 < cell < drawn.cells:
@@ -240,7 +240,7 @@ def lines(
     critical: Collection[str] | None = None,
     cuts: Sequence[Span] | None = None,
 ) -> tuple[Content, list[Row], Sequence[Content]]:
-    """The axis, the rows, and their lines, which are drawn when looked at."""
+    """The axis, the rows, and their lines, which are drawn on access."""
     drawn, found = chart(model, width, window, idle(model, attempts) if cuts is None else cuts), rows(model)
     marked = critical_path(model) if critical is None else critical
     return (
@@ -256,7 +256,7 @@ def title(
     window: Window = Window(),  # noqa: B008 - frozen
     cuts: Sequence[Span] = (),
 ) -> Content:
-    """What is looked at, and what the marks mean."""
+    """The title: the shown part of the run, and the meaning of the marks."""
     span = "the whole run" if window.span is None else f"{duration(window.span)} of {duration(model.run_seconds)}"
     back = f", until {duration(window.back)} ago" if window.back else ""
     cut: list[Piece] = ["  ", (chars().cut, MUTED), " nothing ran"] if cuts and width >= _WITH_CUT else []

@@ -25,7 +25,7 @@ _SHARE_OF_NAME, _SHARE_BESIDE_COST = 0.56, 0.4
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """Which columns there is room for (time, bar, percent, tokens, cost), and how wide name, bar and step are."""
+    """The number of columns that fit (time, bar, percent, tokens, cost), and the widths of name, bar and step."""
 
     name: int
     count: int
@@ -34,13 +34,13 @@ class Columns(msgspec.Struct, frozen=True):
 
     @property
     def instead(self) -> int:
-        """Cells of bar and percent, where a task has no use for them."""
+        """Cells of bar and percent, where a note can replace them."""
         return self.bar + (_PERCENT if self.count > 2 else 0)
 
     @classmethod
     def of(cls, width: int, *, spent: bool) -> Columns:
-        """The columns of a row of `width` cells; the last ones go first. Where nothing was `spent` (a plan of shell
-        commands), tokens and cost have no column."""
+        """The columns that fit in `width` cells; the last ones are dropped first. Unless something was `spent` (not in
+        a plan of shell commands), tokens and cost have no column."""
         share = _SHARE_BESIDE_COST if spent else _SHARE_OF_NAME
         room = width - max(min(width, _LEAST_NAME), round(width * share))
         rest = (_PERCENT, _TOKENS, _COST) if spent else (_PERCENT,)
@@ -55,7 +55,7 @@ class Columns(msgspec.Struct, frozen=True):
 
 
 def head(columns: Columns, said: str = "") -> str:
-    """The names of the columns; beside the first one, a note about the rows."""
+    """The column headings; after the first one, a note about the rows."""
     done = "  PROGRESS " if columns.bar == _BAR else "   DONE "
     cells = ("    WORK", done, "    %", "  TOKENS", "      COST")
     step = fit("  NOW", columns.step) if columns.step else ""
@@ -70,7 +70,7 @@ def draw(model: ViewModel, row: Row, columns: Columns, *, is_open: bool = True, 
 
 
 def is_live(shown: Shown) -> bool:
-    """Whether the row of such a task changes by itself, as time goes on."""
+    """Returns True if rows of this state change with time."""
     return shown in (Shown.RUNNING, Shown.VERIFYING, Shown.RETRYING)
 
 
@@ -105,7 +105,7 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     cramped = columns.count > 1 and not columns.step and beside < min(columns.instead, cell_len(said) + 1)
     instead = not _goes_on(shown) and (columns.count > 3 or cramped)
     here = "" if instead or columns.step else said
-    there = said if instead else ""  # the name has little room, the bar nothing to say
+    there = said if instead else ""  # the name has little room, and the bar is not useful
     return [
         (lead, ""), (f"{glyph(shown)} ", shown.key), *_named(name, here, room, hit),
         *_figures(columns, "" if elapsed is None else duration(elapsed), _share(state), tokens(used) if used else "",
@@ -115,12 +115,12 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
 
 
 def _goes_on(shown: Shown) -> bool:
-    """Whether the bar of such a task says something."""
+    """Returns True if a progress bar is useful in this state."""
     return shown in (Shown.RUNNING, Shown.VERIFYING, Shown.COMPLETED, Shown.SKIPPED)
 
 
 def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
-    """Id and name, and behind them the note, if a good part of it fits."""
+    """Id and name, followed by the note if enough of it fits."""
     style = HIT if hit else ""
     rest = room - cell_len(name)
     if said and (rest >= _LEAST_NOTE or cell_len(said) + 2 <= rest):
@@ -131,7 +131,7 @@ def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
 def _figures(
     columns: Columns, time: str, share: float | None, used: str, cost: str, style: str, instead: str = ""
 ) -> Pieces:
-    """The columns at the right, as many as there are; the note `instead` takes the place of the bar."""
+    """The columns on the right; the note `instead` replaces the bar."""
     pieces: Pieces = [(fit(time, _TIME, right=True), style)]
     if instead:
         pieces.append((fit(f" {instead}", columns.instead), MUTED))
@@ -152,7 +152,7 @@ def _step(columns: Columns, said: str) -> Pieces:
 
 
 def _share(state: TaskState) -> float | None:
-    """How much is done, 0 to 1; None if unknown."""
+    """The share done, 0 to 1; None if unknown."""
     if state.status is TaskStatus.COMPLETED:
         return 1.0
     return None if state.progress is None else min(0.99, max(0, state.progress) / 100)

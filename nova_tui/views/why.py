@@ -1,4 +1,4 @@
-"""The state of a task in a sentence, and which key to press next."""
+"""The state of a task in a sentence, and the keys to press next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nova_tui.glyphs import chars
 from nova_tui.refusals import LOOKING
 from nova_tui.views.line import plain
 
-_INPUTS = 3  # named, at most, where there is little room
+_INPUTS = 3  # most inputs named in a short line
 Reasons = tuple[list[str], list[str]]
 
 
@@ -41,7 +41,7 @@ def hint(model: ViewModel, task_id: str) -> str:
 
 
 def reason(model: ViewModel, task_id: str) -> str:
-    """One line: why the task is not simply waiting; empty if it is."""
+    """One line: why the task is in its state; empty if it is simply waiting."""
     state = model.task(task_id)
     if state.status is TaskStatus.FAILED:
         return plain(failure_text(state.reason, state.error))
@@ -149,7 +149,7 @@ def _ready(model: ViewModel, task_id: str) -> Reasons:
 
 
 def _lock_holder(model: ViewModel, task_id: str) -> str | None:
-    """A running task that holds one of the named locks of this one."""
+    """A running task that holds a named lock this task needs."""
     wanted = set(model.cascade.tasks[task_id].locks)
     if not wanted:
         return None
