@@ -1,4 +1,4 @@
-"""The selected row in a few words: title, why it is as it is, and where its log stands."""
+"""Details of the selected row: title, reason for its state, and the status of its log."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LEAST_REASON = 24
 
 
 class Detail(Vertical):
-    """Two lines about a place, and a rule that heads its log. Nothing here lays out: the lines are fixed."""
+    """Two lines about a place, and a rule above its log. The lines are fixed, so that drawing needs no layout."""
 
     DEFAULT_CSS = """
     Detail { height: 3; width: 1fr; }
     Detail > #why, Detail > #rule { background: $background; }
     """
 
-    def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.model = model
         self._whose = ""
@@ -50,17 +50,17 @@ class Detail(Vertical):
         self.draw_rule(log_status, width)
 
     def name_log(self, whose: str) -> None:
-        """Say whose log stands below the rule, if it is not that of the selected task."""
+        """Name the task whose log is below the rule, if it is not the selected task."""
         self._whose = whose
 
     def draw_rule(self, log_status: str, width: int | None = None) -> None:
-        """The rule with the state of the log."""
+        """Draw the rule with the status of the log."""
         width = width or self.size.width or self.app.size.width
         self._rule.show(_rule(log_status, width, self._whose))
 
 
 def _title(model: ViewModel, task_id: str, width: int) -> Content:
-    """The whole title, or, where the name would suffer, the name with its status alone."""
+    """The full title or, if the name would be cut, only the name and the status."""
     whole = detail.title(model, task_id, width)
     name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
     if whole.plain.startswith(f" {name}  "):
@@ -70,7 +70,7 @@ def _title(model: ViewModel, task_id: str, width: int) -> Content:
 
 
 def _why(model: ViewModel, task_id: str, width: int) -> Content:
-    """Why the task is as it is, and what to press: that is not cut while there is room for some of the reason."""
+    """The reason for the task's state, and the keys to press, which are kept whole if some of the reason still fits."""
     said, _ = why(model, task_id)
     keys = shorten(hint(model, task_id), width - _LEAST_REASON)
     reason = shorten("; ".join(text.strip() for text in said), width - cell_len(keys) - 4)

@@ -1,4 +1,4 @@
-"""The line one types a search into, and what it found."""
+"""The input line of a search, with the number of matches."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from nova_tui.widgets.one_line import OneLine
 
 
 class SearchLine(Input):
-    """What is typed is text: no markup, no suggestions. `on_close(keep)` is called in the very key press that ends it:
-    with a message, keys typed ahead would still come here."""
+    """A plain text input: no markup, no suggestions. `on_close(keep)` is called within the final key press: with a
+    message, keys typed ahead would still arrive here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close(False)", "Forget", id="search.leave"),
@@ -30,12 +30,12 @@ class SearchLine(Input):
         self.cursor_blink = False
 
     def action_close(self, keep: bool) -> None:
-        """Done with."""
+        """Close the line."""
         self._on_close(keep)
 
 
 class FilterBar(Horizontal):
-    """Asks what to find: `on_text` gets each new text; `on_close` is told True by enter, False by escape."""
+    """Asks for a text to find: `on_text` gets each new text; `on_close` gets True for enter, False for escape."""
 
     DEFAULT_CSS = """
     FilterBar { height: 1; width: 1fr; background: $panel; }
@@ -46,7 +46,7 @@ class FilterBar(Horizontal):
 
     def __init__(
         self, on_text: Callable[[str], None], on_close: Callable[[bool], None], *,
-        placeholder: str = "words of ids and names", id: str | None = None,  # noqa: A002 - Textual's word
+        placeholder: str = "words of ids and names", id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:  # fmt: skip
         super().__init__(id=id)
         self._on_text = on_text
@@ -55,24 +55,24 @@ class FilterBar(Horizontal):
         self.display = False
 
     def compose(self) -> ComposeResult:
-        """Slash, text, how many."""
+        """A slash, the input, the number of matches."""
         yield OneLine(Content(" /"), id="mark")
         yield self._field
         yield self._found
 
     def open(self, text: str = "") -> None:
-        """Show the line and give it the keys, before the next key is handed out."""
+        """Show the line and focus it before the next key is handled."""
         self.display = True
         self._field.value = text
         self.screen.set_focus(self._field)
 
     @property
     def text(self) -> str:
-        """What has been typed."""
+        """The typed text."""
         return self._field.value
 
     def tell(self, text: str) -> None:
-        """How many were found."""
+        """Show the number of matches."""
         self._found.show(Content.styled(text, MUTED))
 
     def on_input_changed(self, event: Input.Changed) -> None:

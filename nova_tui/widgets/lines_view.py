@@ -1,4 +1,4 @@
-"""A list of drawn lines that scrolls by itself, with a cursor where its rows stand for something."""
+"""A scrolling list of drawn lines, with a cursor if its lines have keys."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Keys = Sequence[Hashable | None]
 
 
 class LinesView(Widget, can_focus=True):
-    """Shows lines, of which only those on the screen are drawn. With `keys` there is a cursor, which stays on its key
-    when lines come and go; a line with the key None cannot be chosen. With `follow` the end stays in view until one
+    """Shows lines; draws only those on the screen. With `keys` there is a cursor, which stays on its key when lines are
+    added or removed; a line with the key None cannot be selected. With `follow` the end stays in view until the user
     scrolls away from it.
 
-    The last column belongs to the scroll mark: draw lines `room` cells wide.
+    The last column is the scroll bar: draw lines `room` cells wide.
     """
 
     DEFAULT_CSS = """
@@ -45,7 +45,7 @@ class LinesView(Widget, can_focus=True):
     ]
 
     class Chosen(Message):
-        """The cursor came to another key."""
+        """The cursor moved to another key."""
 
         def __init__(self, view: LinesView, key: Hashable | None) -> None:
             super().__init__()
@@ -58,9 +58,9 @@ class LinesView(Widget, can_focus=True):
             return self.view
 
     class Opened(Chosen):
-        """Enter, or a second click, on a line."""
+        """Enter was pressed, or a line was clicked twice."""
 
-    def __init__(self, *, follow: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, *, follow: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._lines: Sequence[Content] = ()
         self._keys: Keys | None = None
@@ -68,11 +68,11 @@ class LinesView(Widget, can_focus=True):
         self._top = 0
         self._cursor = 0
 
-    # what is shown
+    # content
 
     @property
     def room(self) -> int:
-        """Cells a line may take."""
+        """The width of a line in cells."""
         return max(1, (self.size.width or self.app.size.width) - 1)
 
     @property
@@ -84,11 +84,11 @@ class LinesView(Widget, can_focus=True):
 
     @property
     def top(self) -> int:
-        """Number of the first line in view."""
+        """The number of the first line in view."""
         return self._top
 
     def show(self, lines: Sequence[Content], keys: Keys | None = None) -> None:
-        """Show other lines; the cursor stays on its key, or near its place if that is gone."""
+        """Show other lines; the cursor stays on its key, or near its old place if the key is gone."""
         at_end = self._follow and self._top >= self._last_top
         before = self.key
         self._lines, self._keys = lines, keys
@@ -110,7 +110,7 @@ class LinesView(Widget, can_focus=True):
         return found is not None
 
     def find(self, text: str, step: int = 1) -> bool:
-        """Go to the next (-1: previous) line that holds `text`, whatever its case; False if none does."""
+        """Go to the next (-1: previous) line that contains `text`, ignoring case; False if there is none."""
         wanted, count = text.casefold(), len(self._lines)
         start = self._cursor if self._keys is not None else self._top
         for n in range(1, count + 1):
@@ -127,7 +127,7 @@ class LinesView(Widget, can_focus=True):
         return max(0, len(self._lines) - max(1, self.size.height))
 
     def render_line(self, y: int) -> Strip:
-        """One line of the list, and its cell of the scroll mark."""
+        """One line of the list, with its cell of the scroll bar."""
         index, width = self._top + y, self.size.width
         if index >= len(self._lines):
             return Strip.blank(width, self.visual_style.rich_style)
@@ -138,13 +138,13 @@ class LinesView(Widget, can_focus=True):
         return Visual.to_strips(self, line, width, 1, style)[0]
 
     def _cursor_style(self) -> Style:
-        """In a terminal's own palette nobody knows which pairs of colours can be read: swap those of the line."""
+        """Reverse the line's colours in a terminal's own palette, where the contrast of other pairs is unknown."""
         if self.app.native_ansi_color:
             return self.visual_style + Style(reverse=True)
         return self.get_visual_style("lines-view--cursor")
 
     def _mark(self, y: int) -> Content:
-        """Where in the whole one is, if not all is in view."""
+        """One cell of the scroll bar; blank if all lines are in view."""
         height, count = self.size.height, len(self._lines)
         if count <= height:
             return Content(" ")
@@ -156,14 +156,14 @@ class LinesView(Widget, can_focus=True):
     # moving
 
     def _place(self, index: int) -> None:
-        """Put the cursor there, or the nearest line that can be chosen, and bring it into view."""
+        """Move the cursor to the line, or to the nearest selectable one, and bring it into view."""
         before = self.key
         step = 1 if index >= self._cursor else -1
         self._cursor = self._choosable(index, step) if self._keys is not None else index
         height = max(1, self.size.height)
         self._top = min(max(self._top, self._cursor - height + 1), self._cursor)
         if 0 < self._top <= self._cursor and not any(k is not None for k in (self._keys or ())[: self._cursor]):
-            self._top = 0  # a heading above the first choice is worth seeing
+            self._top = 0  # keep a heading above the first selectable line in view
         self._top = min(self._top, self._last_top)
         self.refresh(layout=False)
         if self._keys is not None and self.key != before:
@@ -184,27 +184,27 @@ class LinesView(Widget, can_focus=True):
         self.refresh(layout=False)
 
     def action_move(self, lines: int) -> None:
-        """Move the cursor, or the view where there is none."""
+        """Move the cursor, or the view if there is no cursor."""
         if self._keys is None:
             self._scroll_by(lines)
         else:
             self._place(min(max(0, self._cursor + lines), max(0, len(self._lines) - 1)))
 
     def action_page(self, pages: int) -> None:
-        """A screenful further."""
+        """Move by pages."""
         self.action_move(pages * max(1, self.size.height - 1))
 
     def action_edge(self, end: bool) -> None:
-        """To the first or the last line."""
+        """Go to the first or the last line."""
         self.action_move(len(self._lines) if end else -len(self._lines))
 
     def action_open(self) -> None:
-        """Open what the cursor is on."""
+        """Open the line under the cursor."""
         if self.key is not None:
             self.post_message(self.Opened(self, self.key))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enter is for lines that stand for something."""
+        """Enable enter only for lines with a key."""
         return action != "open" or self.key is not None
 
     # mouse and size
@@ -212,12 +212,12 @@ class LinesView(Widget, can_focus=True):
     @on(events.MouseScrollDown)
     @on(events.MouseScrollUp)
     def _wheel(self, event: events.MouseEvent) -> None:
-        """The wheel moves the view, not the cursor."""
+        """Scroll the view, not the cursor."""
         event.stop()
         self._scroll_by(_WHEEL if isinstance(event, events.MouseScrollDown) else -_WHEEL)
 
     def on_click(self, event: events.Click) -> None:
-        """Choose a line; open it with the second click."""
+        """Select a line; open it on the second click."""
         index = self._top + event.y
         if self._keys is None or index >= len(self._keys) or self._keys[index] is None:
             return

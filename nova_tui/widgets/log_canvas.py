@@ -1,4 +1,4 @@
-"""Drawing the window of a log reader, and what the mouse selects in it."""
+"""Draws the window of a log reader, with mouse selection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _YET, _OVER = "no output yet", "it printed nothing"
 
 
 class LogCanvas(Widget):
-    """Draws the rows of `reader`, row by row, from a page that is read once and kept until `_rows` is None."""
+    """Draws the rows of `reader` from a page that is cached until `_rows` is None."""
 
     DEFAULT_CSS = """
     LogCanvas { width: 1fr; height: 1fr; background: $surface; color: $foreground; }
@@ -44,7 +44,7 @@ class LogCanvas(Widget):
         self._nothing = _YET
 
     def tell_over(self, over: bool) -> None:
-        """Whether what writes the log is at its end."""
+        """Set whether the writer of the log has ended."""
         words = _OVER if over else _YET
         if words != self._nothing:
             self._nothing = words
@@ -56,7 +56,7 @@ class LogCanvas(Widget):
         return self._rows
 
     def render_line(self, y: int) -> Strip:
-        """One row: gutter, text, thumb; the pill lies over the last one."""
+        """One row: gutter, text, scroll thumb; the pill covers part of the last row."""
         width, base = self.size.width, self.rich_style
         reader, page = self.reader, self._page()
         if reader is None or not page:
@@ -96,7 +96,7 @@ class LogCanvas(Widget):
         return log_rows.number_gutter(reader.index.line_number(row.place.start), reader.gutter_width)
 
     def _thumb(self, reader: LogReader, page: list[Row], y: int) -> Segment:
-        """Where in the whole the window is, if it does not hold all."""
+        """One cell of the scroll bar; blank if the whole log is in view."""
         end = reader.pager.rows(page[-1].place.start)[0]
         rows = log_rows.thumb_rows(page[0].place.start, end, reader.index.size, self.size.height)
         if not rows:
@@ -108,7 +108,7 @@ class LogCanvas(Widget):
         )
 
     def on_pill(self, x: int, y: int) -> bool:
-        """Whether the cell is one of the pill."""
+        """Returns True if the cell is part of the pill."""
         end = self.size.width - 1
         return y == self.size.height - 1 and end - len(self._pill_text()) <= x < end
 
@@ -121,7 +121,7 @@ class LogCanvas(Widget):
         return log_rows.pill(lines, more) if more else ""
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The selected text of the window; rows of a wrapped line are one line."""
+        """The selected text; rows of a wrapped line are joined."""
         texts = []
         for y, row in enumerate(self._page()):
             start, end = selection.get_span(y) or (0, 0)
@@ -130,7 +130,7 @@ class LogCanvas(Widget):
         return self._joined(texts).strip("\n"), "\n"
 
     def visible_text(self) -> str:
-        """What was selected with the mouse, else the lines of the window, joined where they were wrapped."""
+        """The mouse selection, else the lines of the window; wrapped lines are joined."""
         selection = self.text_selection
         found = self.get_selection(selection) if selection is not None else None
         return found[0] if found and found[0] else self._joined([plain(row.segments) for row in self._page()])

@@ -1,4 +1,4 @@
-"""A log with the line in which one enters what to search for."""
+"""A log with an input line for searches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nova_tui.widgets.log_view import LogView
 
 
 class LogPane(Vertical):
-    """A `LogView`, and below it, while somebody searches, one line to type into."""
+    """A `LogView` and, during a search, an input line below it."""
 
     DEFAULT_CSS = """
     LogPane { width: 1fr; height: 1fr; }
@@ -38,20 +38,20 @@ class LogPane(Vertical):
         yield self._bar
 
     def ask(self) -> None:
-        """Open the line."""
+        """Open the input line."""
         self.view.begin_search()
         self._bar.open()
 
     def _search(self, text: str) -> None:
-        """Go to what is typed while it is typed; what was typed before is not searched again."""
+        """Search while typing; an unchanged text is not searched again."""
         needle = self.view.reader.needle if self.view.reader else None
         if (text := clean(text)) != (needle.text if needle else ""):
             self.view.search(text)
 
     def _close(self, keep: bool) -> None:
-        """Enter keeps what was found, for `n` and `N`; escape, or nothing to search for, leads back."""
+        """Enter keeps the search, for `n` and `N`; escape or an empty text returns to the start."""
         if keep and self._bar.text:
-            self._search(self._bar.text)  # the message with the last letters may still be on its way
+            self._search(self._bar.text)  # the message with the last letters may still be queued
         else:
             self.view.action_forget()
         self._bar.display = False

@@ -1,4 +1,4 @@
-"""Searching in the log on the screen, and counting what is found, in slices between whatever else happens."""
+"""Searches the shown log and counts matches, in steps between other work."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _AT_ONCE = 4
 
 
 class LogSearching(LogCanvas):
-    """Goes to matches and round at the ends of the log. `begin_search` remembers where the window stands: every text
-    that is searched until the next `begin_search` starts there, and one that is nowhere leads back.
+    """Goes to matches, wrapping at the ends of the log. `begin_search` saves the position of the window: until the next
+    `begin_search`, every search starts there, and a search without matches returns there.
     """
 
-    asker: Callable[[], None] | None = None  # asks what to search for, and calls `search`
+    asker: Callable[[], None] | None = None  # asks for a text and calls `search`
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - as every widget
         super().__init__(id=id, classes=classes)
@@ -31,13 +31,13 @@ class LogSearching(LogCanvas):
         self._from: Mark | None = None
 
     def _moved(self) -> None:
-        """Draw all rows again: they are others."""
+        """Redraw all rows after they changed."""
         raise NotImplementedError
 
-    # what it says
+    # status
 
     def found(self) -> str:
-        """What the search has come to: `3 found`, `2 of 3`, how far it is; empty without one."""
+        """The state of the search: `3 found`, `2 of 3`, or its progress; empty without a search."""
         if self.reader is None or self.reader.needle is None:
             return ""
         if self._is_nowhere:
@@ -46,7 +46,7 @@ class LogSearching(LogCanvas):
         return self._progress or told
 
     def search_note(self) -> str:
-        """The same, with the text that was searched."""
+        """The same, with the searched text."""
         if self.reader is None or self.reader.needle is None:
             return ""
         text = plain(self.reader.needle.text)
@@ -59,17 +59,17 @@ class LogSearching(LogCanvas):
     # keys
 
     def action_ask(self) -> None:
-        """Ask for what to search."""
+        """Ask for a text to search."""
         if self.asker is not None:
             self.asker()
 
     def begin_search(self) -> None:
-        """Searches start here from now on; a search that is still on started elsewhere."""
+        """Save the position at which searches start; during a search, keep the saved position."""
         if self.reader is not None and (self._from is None or self.reader.needle is None):
             self._from = self.reader.mark()
 
     def search(self, text: str) -> None:
-        """Look for a text: upwards from the end while following, else downwards. Nothing ends the search."""
+        """Search for a text: upwards from the end while following, else downwards. An empty text ends the search."""
         if self.reader is None:
             return
         self.workers.cancel_group(self, "search")
@@ -84,12 +84,12 @@ class LogSearching(LogCanvas):
         self.count_matches()
 
     def action_find(self, down: bool) -> None:
-        """To the next match below, or above."""
+        """Go to the next match below or above."""
         if self.reader is not None and self.reader.needle is not None:
             self._run_search(self.reader.find(down=down), down=down)
 
     def action_forget(self) -> None:
-        """End the search: no more marks; who followed before it follows again."""
+        """End the search and remove its marks; resume following if it was on before."""
         began, self._from = self._from, None
         self.search("")
         if self.reader is not None and began is not None and began.following:
@@ -97,17 +97,17 @@ class LogSearching(LogCanvas):
             self._moved()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of a search count only during one, and one can begin only where somebody asks for its text."""
+        """Enable the keys of a search only during a search, and a new search only if `asker` is set."""
         if action == "ask":
             return self.asker is not None
         if action in ("find", "forget"):
             return self.reader is not None and self.reader.needle is not None
         return True
 
-    # slices
+    # steps
 
     def _run_search(self, steps: Iterator[Step], *, down: bool) -> None:
-        """A few slices at once, so that a match nearby is there with the key; the rest with everything else between."""
+        """Take a few steps at once, so that a match nearby shows immediately; the rest between other work."""
         if any(self._take(step) for step in islice(steps, _AT_ONCE)):
             self.workers.cancel_group(self, "search")
             return
@@ -116,7 +116,7 @@ class LogSearching(LogCanvas):
 
     @work(group="search", exclusive=True)
     async def _search(self, steps: Iterator[Step], down: bool) -> None:
-        """Slice by slice; at an end of the log it goes on at the other one, or says that it is at the end."""
+        """Search in steps; at an end of the log, continue at the other end, or report the end."""
         reader = self.reader
         for number, step in enumerate(steps):
             if reader is None or reader is not self.reader or reader.needle is None or self._take(step):
@@ -132,7 +132,7 @@ class LogSearching(LogCanvas):
             self._go_round(down)
 
     def _go_round(self, down: bool) -> None:
-        """From one end of the log to the other; as far as the matches are known."""
+        """Wrap to the other end of the log if all matches are known; else report that there are no more."""
         tally = self._tally
         if tally is None or not tally.starts or tally.is_cut:
             self._say("" if self._is_nowhere else f"no more {'below' if down else 'above'}")
@@ -140,7 +140,7 @@ class LogSearching(LogCanvas):
             self._take(Step(0, tally.starts[0 if down else -1]))
 
     def _take(self, step: Step) -> bool:
-        """Show what was found, if something was."""
+        """Show the match of a step; returns True if there was one."""
         if step.found is None or self.reader is None:
             return False
         self.reader.show(step)
@@ -153,7 +153,7 @@ class LogSearching(LogCanvas):
         self.refresh_bindings()
 
     def count_matches(self) -> None:
-        """Count what matches, also what has come since."""
+        """Count the matches, including those in new output."""
         if self.reader is None or self._tally is None or self.reader.needle is None or not self.is_attached:
             return
         if self._epoch != self.reader.epoch:

@@ -1,4 +1,4 @@
-"""The widget that shows a log: keys, mouse, drawing, and the slices in which it counts and searches."""
+"""The widget that shows a log: keys, mouse, drawing, and counting in steps."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SIDEWAYS = 8
 class LogView(LogSearching, can_focus=True):
     """Shows the log at a path and follows it.
 
-    It scrolls by itself: a virtual size that grew with the log would lay the screen out anew with every tick. The owner
-    calls `poll` a few times a second while it can be seen; nothing else moves it. `clipboard` is the file that `c`
-    writes beside the terminal's clipboard.
+    It scrolls without a virtual size, which would grow with the log and cause a new layout at every update. The owner
+    calls `poll` a few times a second while the log is visible. `clipboard` is the file that `c` writes besides the
+    terminal's clipboard.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", id="log.follow"),
-        # With priority it acts before the next key is handed out: what is typed ahead goes where it should.
+        # With priority it acts before the next key is handled, so that keys typed ahead reach the right widget.
         Binding("slash", "ask", "Search", id="log.search", priority=True),
         Binding("n", "find(True)", "Next", id="log.next"),
         Binding("N", "find(False)", "Previous", id="log.previous"),
@@ -53,7 +53,7 @@ class LogView(LogSearching, can_focus=True):
     ]
 
     class FollowChanged(Message):
-        """The view began to follow, or stopped."""
+        """The view started or stopped following."""
 
         def __init__(self, view: LogView, following: bool) -> None:
             super().__init__()
@@ -78,15 +78,15 @@ class LogView(LogSearching, can_focus=True):
         self._told_following = True
         self.set_path(path)
 
-    # the log
+    # log
 
     @property
     def path(self) -> Path | None:
-        """The log that is shown."""
+        """The shown log."""
         return self.reader.path if self.reader else None
 
     def set_path(self, path: Path | None) -> None:
-        """Show another log, from its end; the same one stays where it is, None shows nothing."""
+        """Show another log from its end; the same path changes nothing, None shows nothing."""
         if path == self.path:
             return
         if self.reader is not None:
@@ -103,7 +103,7 @@ class LogView(LogSearching, can_focus=True):
 
     @property
     def following(self) -> bool:
-        """Whether it shows the end of the log, however it grows."""
+        """True if the view follows the end of the log."""
         return self.reader is not None and self.reader.following
 
     @following.setter
@@ -113,7 +113,7 @@ class LogView(LogSearching, can_focus=True):
             self._drawn()
 
     def poll(self) -> None:
-        """Look at the log and draw what is new."""
+        """Read the log and draw new output."""
         reader = self.reader
         if reader is None or not reader.poll():
             return
@@ -121,13 +121,13 @@ class LogView(LogSearching, can_focus=True):
         self.count_matches()
         if reader.following or len(self._rows or ()) < reader.height or reader.renewed:
             self._drawn()
-        else:  # only the last row, which may be growing, and the pill on it
+        else:  # redraw only the last row, which may be growing, and its pill
             self._rows = None
             self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
             self.post_message(self.Changed())
 
     def _keep_counting(self) -> None:
-        """Count a slice now, and the rest, if there is more, between whatever else happens."""
+        """Count some newlines now, and the rest between other work."""
         if self.reader is None or self._counting or not self.reader.count() or not self.is_attached:
             return
         self._counting = True
@@ -141,7 +141,7 @@ class LogView(LogSearching, can_focus=True):
         self._drawn()
 
     def status(self) -> str:
-        """One line for a heading: whether it follows, where it stands, what the search says."""
+        """One line for a heading: following, position, state of the search."""
         if self.reader is None or not self.reader.index.is_open:
             return ""
         state = f"follow {chars().down}" if self.following else "not following (f)"
@@ -149,7 +149,7 @@ class LogView(LogSearching, can_focus=True):
         return clean("  ".join(word for word in words if word))
 
     def _drawn(self) -> None:
-        """Draw all rows again, and tell who shows the status."""
+        """Redraw all rows, and notify widgets that show the status."""
         self._rows = None
         self.refresh()
         if self.is_mounted:
@@ -159,7 +159,7 @@ class LogView(LogSearching, can_focus=True):
         self._told_following = self.following
 
     def selection_updated(self, selection: Selection | None) -> None:
-        """What is being selected must not run away."""
+        """Stop following during a selection, so that the selected text does not move."""
         if selection is not None and not self._dragging:
             self.following = False
         self.refresh()
@@ -167,28 +167,28 @@ class LogView(LogSearching, can_focus=True):
     # keys
 
     def on_mount(self) -> None:
-        """Count what is long."""
+        """Start counting a long log."""
         self._keep_counting()
 
     def on_unmount(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self.reader is not None:
             self.reader.close()
 
     def on_resize(self, event: events.Resize) -> None:
-        """The page fits the new size."""
+        """Fit the page to the new size."""
         if self.reader is not None:
             self.reader.resize(event.size.width, event.size.height)
             self._drawn()
 
     def _moved(self) -> None:
-        """The rows of a selection are other lines now: it ends."""
+        """End the selection, as its rows now show other lines."""
         if self.text_selection is not None:
             self.screen.clear_selection()
         self._drawn()
 
     def action_follow(self) -> None:
-        """Follow the end, or stay."""
+        """Start or stop following the end."""
         self.following = not self.following
 
     def action_move(self, rows: int) -> None:
@@ -198,34 +198,34 @@ class LogView(LogSearching, can_focus=True):
             self._moved()
 
     def action_page(self, pages: int) -> None:
-        """Move by pages; one row of the old page stays."""
+        """Move by pages; one row of the old page stays in view."""
         self.action_move(pages * max(1, self.size.height - 1))
 
     def action_home(self) -> None:
-        """To the first line."""
+        """Go to the first line."""
         if self.reader is not None:
             self.reader.home()
             self._moved()
 
     def action_end(self) -> None:
-        """To the last line, and follow."""
+        """Go to the last line, and follow."""
         self.following = True
 
     def action_sideways(self, direction: int) -> None:
-        """Move along long lines."""
+        """Move sideways along long lines."""
         if self.reader is not None:
             self.reader.sideways(direction * _SIDEWAYS)
             self._moved()
 
     def action_wrap(self) -> None:
-        """Wrap long lines, or cut them."""
+        """Toggle between wrapping and cutting long lines."""
         if self.reader is not None:
             self.wrap = not self.wrap
             self.reader.toggle_wrap()
             self._moved()
 
     def action_times(self) -> None:
-        """Show when lines were seen, then their numbers, then neither."""
+        """Switch the gutter: times, line numbers, nothing."""
         if self.reader is not None:
             self.reader.next_gutter()
             self._moved()
@@ -235,7 +235,7 @@ class LogView(LogSearching, can_focus=True):
         self.notify(outside.copy(self.app, self.visible_text(), self.clipboard_file), markup=False)
 
     def action_pager(self) -> None:
-        """Open the log in the person's pager."""
+        """Open the log in the user's pager."""
         if self.path is None:
             return
         problem = outside.open_in_pager(self.app, self.path) if self.path.is_file() else "no log yet"
@@ -248,12 +248,12 @@ class LogView(LogSearching, can_focus=True):
     @on(events.MouseScrollDown)
     @on(events.MouseScrollUp)
     def wheel(self, event: events.MouseScrollDown | events.MouseScrollUp) -> None:
-        """The wheel moves a few rows."""
+        """Scroll by a few rows."""
         event.stop()
         self.action_move(_WHEEL if isinstance(event, events.MouseScrollDown) else -_WHEEL)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """The last column is a thumb to drag; the pill leads to the end."""
+        """Start dragging the thumb in the last column; on the pill, go to the end."""
         if self.on_pill(event.x, event.y):
             self.following = True
         elif event.x == self.size.width - 1:
@@ -267,7 +267,7 @@ class LogView(LogSearching, can_focus=True):
             self._drag(event.y)
 
     def on_mouse_up(self) -> None:
-        """Let go of the thumb."""
+        """Stop dragging the thumb."""
         if self._dragging:
             self._dragging = False
             self.release_mouse()

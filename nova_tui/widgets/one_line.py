@@ -1,4 +1,4 @@
-"""Widgets of one line: a title, and the keys that work now."""
+"""Widgets of one line: a title, and the footer of keys."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _ALWAYS = ("app.back", "app.help", "app.quit")
 
 
 class OneLine(Widget):
-    """Shows one line; a new one is painted without laying the screen out."""
+    """Shows one line; changing it needs no layout."""
 
     DEFAULT_CSS = """
     OneLine { height: 1; width: 1fr; background: $panel; color: $foreground; text-wrap: nowrap; }
     """
 
-    def __init__(self, content: Content | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, content: Content | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._content = content or Content()
 
     def show(self, content: Content) -> None:
-        """Show this, cut to the width of the line by whoever made it."""
+        """Show `content`, which the caller has cut to the width of the line."""
         if not content.is_same(self._content):
             self._content = content
             self.refresh(layout=False)
@@ -37,28 +37,28 @@ class OneLine(Widget):
 
 
 class KeyLine(OneLine):
-    """The footer: keys of the screen that would do something now, made from the bindings.
+    """The footer: the screen's keys that work now, from its bindings.
 
-    Where not all fit, those that act on what is selected stay longest; those in `_ALWAYS` never go.
+    If not all fit, keys that act on the selection are dropped last; those in `_ALWAYS` are never dropped.
     """
 
     def on_mount(self) -> None:
-        """Draw again whenever other keys work."""
+        """Redraw whenever the available keys change."""
         self.screen.bindings_updated_signal.subscribe(self, self._renew)
         self._renew(self.screen)
 
     def on_resize(self) -> None:
-        """More or fewer fit."""
+        """Redraw for the new width."""
         self._renew(self.screen)
 
     def renew(self) -> None:
-        """Draw again."""
+        """Redraw the keys."""
         self._renew(self.screen)
 
     def _renew(self, screen: Screen[object]) -> None:
         if screen is not self.screen or not self.is_attached:
             return
-        if self.app.screen is not screen:  # a question is in front: these keys do not work now
+        if self.app.screen is not screen:  # a dialog is in front: these keys do not work now
             self.show(Content())
             return
         found = [b for b in help_view.usable(screen.active_bindings.values()) if b.show]

@@ -1,4 +1,4 @@
-"""The line at the top: how the run stands."""
+"""The top line: the state of the run."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from nova_tui.views.header import header
 from nova_tui.widgets.one_line import OneLine
 
 _ETA_EVERY = 5.0  # seconds
-_ETA_SHARE = 200  # the ETA costs the whole plan: it may take this part of the time
+_ETA_SHARE = 200  # the ETA walks the whole plan: it may take 1/200 of the time
 
 
 class SummaryBar(OneLine):
     """Shows counts, tokens, cost, time and workers of the model."""
 
-    def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.model = model
         self._eta: float | None = None
         self._eta_next = 0.0
 
     def draw(self) -> None:
-        """Show what the model holds now."""
+        """Show the current model."""
         width = self.size.width or self.app.size.width
         self.show(header(self.model, width, self._estimate()))
 
@@ -38,5 +38,5 @@ class SummaryBar(OneLine):
         return self._eta
 
     def on_resize(self) -> None:
-        """More or fewer words fit."""
+        """Redraw for the new width."""
         self.draw()

@@ -1,4 +1,4 @@
-"""The tree of tasks: a flat list of rows of which only those in view, and of those only the changed, are drawn."""
+"""The tree of tasks: a flat list of rows; only changed rows in view are drawn."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WHEEL = 3
 
 
 class TaskTree(TreeCanvas, can_focus=True):
-    """Shows the plan. The cursor stays on its task when rows come and go, and where it is on the screen.
+    """Shows the plan. When rows are added or removed, the cursor keeps its task and its height on the screen.
 
-    `on_cursor` is called in the very key press that moved the cursor: a message would cost a frame. It scrolls by
-    itself, like `LinesView`: a virtual size would lay out the screen. Give each update to `take`.
+    `on_cursor` is called within the key press that moves the cursor: a message would cost a frame. It scrolls without
+    a virtual size, like `LinesView`, to avoid layouts. Pass each update to `take`.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,25 +37,25 @@ class TaskTree(TreeCanvas, can_focus=True):
         Binding("h,left", "collapse", "Close branch, up", show=False, id="move.collapse"),
         Binding("space", "fold", "Open or close", show=False, id="move.toggle"),
         Binding("enter", "open", "Open", id="move.open"),
-        # With priority it acts before the next key is handed out: what is typed ahead goes where it should.
+        # With priority it acts before the next key is handled, so that keys typed ahead reach the right widget.
         Binding("slash", "screen.search", "Find", key_display="/", id="view.search", priority=True),
     ]
 
     class Opened(Message):
-        """Enter, or a double click, on a row."""
+        """Enter was pressed, or a row was double-clicked."""
 
         def __init__(self, place: Place) -> None:
             super().__init__()
             self.place = place
 
-    def __init__(self, model: ViewModel, on_cursor: Callable[[Place], None], *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, model: ViewModel, on_cursor: Callable[[Place], None], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(model, id=id)
         self._on_cursor = on_cursor
         self._cascade = model.cascade
         self._home = self._put = Place()
         self._cursor = next((i for i, row in enumerate(self._rows) if row.place.task is not None), 0)
 
-    # what is shown
+    # content
 
     @property
     def place(self) -> Place:
@@ -64,16 +64,16 @@ class TaskTree(TreeCanvas, can_focus=True):
 
     @property
     def rows(self) -> list[Row]:
-        """The rows, also those not in view."""
+        """All rows, including those not in view."""
         return self._rows
 
     @property
     def task_ids(self) -> list[str]:
-        """All tasks in the order of the rows."""
+        """All task ids in row order."""
         return self._outline.tasks()
 
     def take(self, dirty: Dirty, *, tick: bool = False) -> None:
-        """Draw what changed; `tick` says that a second is over, so that running times are others."""
+        """Draw what changed; `tick` is True once a second, when running times change."""
         self._set_columns()
         if dirty.everything:
             if self.model.cascade is not self._cascade:
@@ -86,7 +86,7 @@ class TaskTree(TreeCanvas, can_focus=True):
             self._refresh_rows(dirty, tick)
 
     def _moves(self, dirty: Dirty) -> bool:
-        """Whether the filter now keeps other tasks."""
+        """Returns True if the changes alter the filtered tasks."""
         wanted, inside = kept(self.only), {row.place.task for row in self._rows}
         return any((self.model.shown(i) in wanted) is not (i in inside) for i in dirty.tasks)
 
@@ -108,8 +108,8 @@ class TaskTree(TreeCanvas, can_focus=True):
                 self._refresh_row(self._top + y)
 
     def show_only(self, only: Filter) -> None:
-        """Another filter. The cursor stays on the task somebody chose; while that is not kept, it is on the first one
-        that is."""
+        """Set the filter. The cursor stays on the task the user selected; while the filter hides that task, the cursor
+        is on the first task shown."""
         if self.only is Filter.ALL or self.place != self._put:
             self._home = self.place
         self.only = only
@@ -123,12 +123,12 @@ class TaskTree(TreeCanvas, can_focus=True):
         self.refresh(layout=False)
 
     def mark(self, hits: frozenset[str]) -> None:
-        """Mark the tasks a search found."""
+        """Mark the matches of a search."""
         self.hits = hits
         self.refresh(layout=False)
 
     def go_to(self, task_id: str) -> bool:
-        """Put the cursor on a task, opening what is above it; False if the filter does not show it."""
+        """Move the cursor to a task and open the places above it; False if the filter hides it."""
         task = self._cascade.tasks[task_id]
         above = {Place(), Place(task.branch), Place(task.branch, task.group)}
         if self._folded & above:
@@ -141,13 +141,13 @@ class TaskTree(TreeCanvas, can_focus=True):
         return True
 
     def go_back(self, place: Place) -> None:
-        """Put the cursor where it was before, if that row is still there."""
+        """Move the cursor back to a place, if its row still exists."""
         found = find_row(self._rows, place)
         if found is not None:
             self._place_cursor(found)
 
     def _rebuild(self) -> None:
-        """Other rows: the cursor stays on its place and at its height on the screen."""
+        """Rebuild the rows; the cursor keeps its place and its height on the screen."""
         before, offset = self.place, self._cursor - self._top
         wanted = kept(self.only)
         keep = None if self.only is Filter.ALL else lambda task_id: self.model.shown(task_id) in wanted
@@ -178,7 +178,7 @@ class TaskTree(TreeCanvas, can_focus=True):
             self._on_cursor(self.place)
 
     def _keep_in_view(self) -> None:
-        if not self.size.height:  # not laid out yet: every row but one would be out of view
+        if not self.size.height:  # without a layout every row but one would be out of view
             return
         self._top = min(max(self._top, self._cursor - self._height + 1), self._cursor)
         self._top = min(self._top, max(0, len(self._rows) - self._height))
@@ -188,22 +188,22 @@ class TaskTree(TreeCanvas, can_focus=True):
         self._place_cursor(self._cursor + rows)
 
     def action_page(self, pages: int) -> None:
-        """A screenful further."""
+        """Move by pages."""
         self._place_cursor(self._cursor + pages * max(1, self._height - 1))
 
     def action_edge(self, end: bool) -> None:
-        """To the first or the last row."""
+        """Go to the first or the last row."""
         self._place_cursor(len(self._rows) - 1 if end else 0)
 
     def action_expand(self) -> None:
-        """Open what is closed; else go to the next row."""
+        """Open a closed row; else go to the next row."""
         if self.place in self._folded and self.only is Filter.ALL:
             self.action_fold()
         else:
             self.action_move(1)
 
     def action_collapse(self) -> None:
-        """Close what is open; else go up to what holds it."""
+        """Close an open row; else go to its parent."""
         row = self._rows[self._cursor]
         if row.parent and row.place not in self._folded and self.only is Filter.ALL:
             self.action_fold()
@@ -212,14 +212,14 @@ class TaskTree(TreeCanvas, can_focus=True):
         self._place_cursor(up)
 
     def action_fold(self) -> None:
-        """Open or close a branch or a group; while a filter is on, all are open."""
+        """Open or close a branch or a group; with a filter, all stay open."""
         row = self._rows[self._cursor]
         if row.parent and self.only is Filter.ALL:
             self._folded ^= {row.place}
             self._rebuild()
 
     def action_open(self) -> None:
-        """Drill down."""
+        """Open the row under the cursor."""
         self.post_message(self.Opened(self.place))
 
     # mouse and size
@@ -227,7 +227,7 @@ class TaskTree(TreeCanvas, can_focus=True):
     @on(events.MouseScrollDown)
     @on(events.MouseScrollUp)
     def _wheel(self, event: events.MouseEvent) -> None:
-        """The wheel moves the view, not the cursor."""
+        """Scroll the view, not the cursor."""
         event.stop()
         self._scroll(_WHEEL if isinstance(event, events.MouseScrollDown) else -_WHEEL)
 
@@ -238,7 +238,7 @@ class TaskTree(TreeCanvas, can_focus=True):
             self.refresh(layout=False)
 
     def on_click(self, event: events.Click) -> None:
-        """Choose a row; its mark opens and closes it; a double click drills down."""
+        """Select a row; a click on its mark folds it, a double click opens it."""
         index = self._top + event.y - 1
         if not 1 <= event.y <= self._height or index >= len(self._rows):
             return
@@ -250,7 +250,7 @@ class TaskTree(TreeCanvas, can_focus=True):
             self.action_open()
 
     def on_resize(self) -> None:
-        """Other columns."""
+        """Fit the columns to the new width."""
         self._set_columns()
         self._keep_in_view()
         self.refresh(layout=False)

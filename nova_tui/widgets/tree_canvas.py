@@ -1,4 +1,4 @@
-"""Drawing the rows of the tree: styles of the theme, and strips kept until what they show has changed."""
+"""Draws the rows of the tree: theme styles, and strips cached until their content changes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _CLASS = "task-tree--"
 
 
 class TreeCanvas(Widget):
-    """Draws `_rows` from `_top` on below a head, the one under `_cursor` in another colour.
+    """Draws `_rows` from `_top` on below a heading, and highlights the row at `_cursor`.
 
-    It scrolls by itself: a virtual size would lay out the screen.
+    It scrolls without a virtual size, to avoid layouts.
     """
 
     ALLOW_SELECT = False
@@ -58,7 +58,7 @@ class TreeCanvas(Widget):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"{_CLASS}{name}" for name in ("head", "cursor", *tree_row.STYLES)}
 
-    def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, model: ViewModel, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.model = model
         self.only = Filter.ALL
@@ -73,12 +73,12 @@ class TreeCanvas(Widget):
 
     @property
     def _height(self) -> int:
-        """How many rows are in view: if not all fit, a line below them tells how many more there are."""
+        """The number of rows in view; if not all fit, a line below shows the number of the others."""
         room = max(1, self.size.height - 1)
         return room - 1 if len(self._rows) > room >= _LEAST_WITH_EDGE else room
 
     def notify_style_update(self) -> None:
-        """Another theme: other styles."""
+        """Clear cached styles after a change of theme."""
         super().notify_style_update()
         self._styles.clear()
         self._strips.clear()
@@ -91,7 +91,7 @@ class TreeCanvas(Widget):
         return found
 
     def render_line(self, y: int) -> Strip:
-        """The head, or one row with its cell of the scroll mark."""
+        """The heading, or one row with its cell of the scroll bar."""
         if y == 0:
             return self._plain(tree_row.head(self._columns, self._told()), "head")
         if y > self._height:
@@ -103,7 +103,7 @@ class TreeCanvas(Widget):
         return self._plain(said, "muted")
 
     def _told(self) -> str:
-        """What is not shown: by the filter, and above."""
+        """A note on hidden rows: by the filter, and above."""
         only = "" if self.only is Filter.ALL else f"only {self.only.value} (esc: all)  "
         return only + (f"{chars().up} {self._top:,} more" if self._top else "")
 
@@ -133,7 +133,7 @@ class TreeCanvas(Widget):
         return Strip([*kept_strip[1], self._mark(y, base)])
 
     def _seen(self, row: Row) -> tuple[Any, ...]:
-        """What the row's picture depends on."""
+        """The values that the drawing of the row depends on."""
         model, task_id = self.model, row.place.task
         if task_id is None:
             sums = members.rollup(model, row.place)
@@ -144,7 +144,7 @@ class TreeCanvas(Widget):
         return model.task(task_id), shown, second, task_id in self.hits, unmet
 
     def _mark(self, y: int, base: Style) -> Segment:
-        """Where in the whole one is, if not all is in view."""
+        """One cell of the scroll bar; blank if all rows are in view."""
         height, count = self._height, len(self._rows)
         if count <= height:
             return Segment(" ", base)
