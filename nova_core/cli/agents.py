@@ -91,7 +91,7 @@ def parse_log(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     directory: Directory = None,
 ) -> int:
-    """Show how an agent's work ended and what it cost, according to its log.
+    """Show how an agent's work ended and its cost, from its log.
 
     A run reads its workers' logs in the same way: verdict and reason, tokens in four classes, exact or estimated,
     cost, files.

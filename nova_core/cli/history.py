@@ -31,10 +31,10 @@ def history(
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
-    """Show the runs of this project, including those moved aside, or the attempts of one run.
+    """Show the runs of this project, or the attempts of one run.
 
-    Attempts count once they have ended. In costs and tokens, `~` means estimated, `at least` means that a part has
-    no price, `?` means that nothing has a price.
+    Runs moved aside are included. Attempts count once they have ended. In costs and tokens,
+    `~` means estimated, `at least` means that a part has no price, `?` means that nothing has a price.
 
     \b
     Examples:  nova history

@@ -44,9 +44,9 @@ def import_(
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
-    """Show how Nova understands a plan of another tool; with -o, write it as a CASCADE.md.
+    """Show how Nova understands a plan of another tool.
 
-    Without -o, nothing is written. `nova run FILE` runs such a plan as it is.
+    With -o, write it as a CASCADE.md; without -o, nothing is written. `nova run FILE` runs such a plan as it is.
 
     \b
     Examples:  nova import .kiro/specs/search/tasks.md
@@ -78,7 +78,9 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     directory: Directory = None,
 ) -> int:
-    """Write the plan as a CASCADE.md, or as JSON, with done tasks marked as done.
+    """Write the plan as a CASCADE.md or as JSON.
+
+    Done tasks are marked as done.
 
     \b
     Examples:  nova export tasks -o CASCADE.md

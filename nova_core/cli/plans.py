@@ -131,7 +131,9 @@ def plan(
     rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Assume that edited tasks run again.")] = False,
     directory: Directory = None,
 ) -> int:
-    """Show what changed in the plan since it ran, and what the next run would do; nothing starts.
+    """Show what changed in the plan and what the next run does.
+
+    The plan is compared with its last run; nothing starts.
 
     \b
     Examples:  nova plan

@@ -43,7 +43,7 @@ class PhaseProgress(msgspec.Struct, frozen=True):
 
 
 def progress(as_json: AsJson = False, directory: Directory = None) -> int:
-    """Show the progress of each phase (branch), and when it will be done.
+    """Show the progress and expected end of each phase (branch).
 
     The estimate simulates the rest of the run with the durations of earlier runs (or of the plan), the number of
     workers and the limits of nova.yaml. It counts tasks that can still be done, not blocked or failed ones.

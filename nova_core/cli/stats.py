@@ -38,7 +38,7 @@ def stats(
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
-    """Show attempts, success, time, tokens and cost over all runs of this project.
+    """Show attempts, success, time, tokens and cost of all runs.
 
     The most expensive come first. Attempts count once they have ended; cancelled ones do not count as failures.
     In costs and tokens, `~` means estimated, `at least` means that a part has no price, `?` means that nothing has

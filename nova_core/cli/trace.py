@@ -16,10 +16,10 @@ def trace(
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to this file.")] = None,
     directory: Directory = None,
 ) -> int:
-    """Write a run as a trace that ui.perfetto.dev and chrome://tracing open.
+    """Write a run as a trace for trace viewers.
 
-    Each attempt that has ended is a bar, in one lane per worker; milestones are marks above. Without -o, the trace is
-    printed.
+    ui.perfetto.dev and chrome://tracing open it. Each attempt that has ended is a bar, in one lane per worker;
+    milestones are marks above. Without -o, the trace is printed.
 
     \b
     Examples:  nova trace -o trace.json
