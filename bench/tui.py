@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tui")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "kits")]
 
 from pty_kit import Terminal, nova, nova_tui  # noqa: E402
 from tui_load import plan, prepare  # noqa: E402
