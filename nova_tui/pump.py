@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +45,7 @@ class Pump:
 
     def start(self) -> None:
         """Start the timer."""
-        self._app.set_timer(FASTEST, self.beat)
+        self._beat_after(FASTEST)
 
     def beat(self) -> None:
         """Poll once and schedule the next poll."""
@@ -52,11 +53,15 @@ class Pump:
             return
         if compat.backlog(self._app):
             self.skipped += 1
-            self._app.set_timer(USUAL, self.beat)
+            self._beat_after(USUAL)
             return
         began = self._clock.monotonic()
         changes = self.look_now(tick=began >= self._next_tick)
-        self._app.set_timer(self._pace.after(self._clock.monotonic() - began, changes), self.beat)
+        self._beat_after(self._pace.after(self._clock.monotonic() - began, changes))
+
+    def _beat_after(self, seconds: float) -> None:
+        """Not by a timer of Textual's: one that a busy machine makes late is left out, and no beat would follow."""
+        asyncio.get_running_loop().call_later(seconds, self._app.call_later, self.beat)
 
     def look_now(self, *, tick: bool) -> int:
         """Poll once; returns the number of changes."""

@@ -222,7 +222,7 @@ def test_update_task_is_a_module_of_its_own(tmp_path: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["--help"], 0, "nova-tui "),
-        (["--help"], 0, "its tasks start"),
+        (["--help"], 0, "tasks start at"),
         (["--help"], 0, "Examples:  nova-tui\n"),
         (["--version"], 0, f"nova {__version__}"),
         ([], 2, "nova: the interface needs a terminal"),

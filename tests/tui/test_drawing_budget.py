@@ -7,10 +7,13 @@ from collections import Counter
 
 import pytest
 from app_kit import beat, big_source, opened, settled
+from textual.app import App
 from textual.screen import Screen
+from textual.timer import Timer
 
+from nova_core.clock import Clock
 from nova_core.state.schema import TaskStatus
-from nova_tui.pump import FASTEST, IDLE, SLOWEST, USUAL, Pace
+from nova_tui.pump import FASTEST, IDLE, SLOWEST, USUAL, Pace, Pump
 from nova_tui.widgets.task_tree import TaskTree
 
 
@@ -112,3 +115,24 @@ def test_a_key_draws_two_rows(counts: Counter[str]) -> None:
 def test_looking_takes_a_small_part_of_the_time(took: float, changes: int, wait: float) -> None:
     """Few changes are shown soon, many at the usual rate, and what is slow more seldom."""
     assert Pace().after(took, changes) == pytest.approx(wait)
+
+
+async def test_a_late_timer_does_not_end_the_looks() -> None:
+    """Textual leaves out a timer that a busy machine makes late: the pump must not hang on one."""
+
+    class Late(App[None]):
+        def set_timer(self, *_args: object, **_options: object) -> Timer:
+            return Timer(self, 1e9)
+
+    looks, three = [0], asyncio.Event()
+
+    def look(tick: bool) -> int:
+        looks[0] += 1
+        if looks[0] == 3:
+            three.set()
+        return 1
+
+    app = Late()
+    async with app.run_test():
+        Pump(app, look, Clock()).start()
+        await asyncio.wait_for(three.wait(), 60)
