@@ -1,4 +1,4 @@
-"""Whatever a file of another tool holds, it becomes a plan, or one error that says where; and in linear time."""
+"""Whatever a file of another tool contains, it becomes a plan or one error with its place, in linear time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _texts = st.one_of(
 @pytest.mark.parametrize("name", READERS)
 @given(text=_texts)
 def test_anything_is_read_or_rejected(name: str, text: str) -> None:
-    """Wrong types anywhere give a draft whose plan holds together, or an error of the user; nothing else."""
+    """Wrong types anywhere give a draft whose plan is consistent, or a user error; nothing else."""
     problems: tuple[Problem, ...] = ()
     draft = Draft("", "", "")
     tasks: dict[str, Task] = {}
@@ -65,7 +65,7 @@ def test_anything_is_read_or_rejected(name: str, text: str) -> None:
 @pytest.mark.parametrize("name", ["tasks.json", "issues.jsonl", "prd.json"])
 @given(data=st.binary(max_size=80))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, name: str, data: bytes) -> None:
-    """Bytes that are no text are refused like any other plan."""
+    """Bytes that are not text are rejected like any other invalid plan."""
     path: Path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(data)
     said = ""
@@ -86,7 +86,7 @@ _lines = st.sampled_from(
 
 @given(st.lists(_lines, max_size=12), st.integers(1, 3))
 def test_any_file_of_a_folder(tmp_path_factory: pytest.TempPathFactory, lines: list[str], number: int) -> None:
-    """Files of a folder in any state give a plan, or errors that name them."""
+    """Folders with files in any state give a plan, or errors that name the files."""
     top = tmp_path_factory.getbasetemp() / "backlog"
     (top / "tasks").mkdir(parents=True, exist_ok=True)
     (top / "config.yml").write_text("statuses: [Done]")
@@ -125,7 +125,7 @@ def _ralph(count: int) -> str:
     ("reader", "text"), [(taskmaster.read, _taskmaster), (beads.read, _beads), (ralph.read, _ralph)]
 )
 def test_linear_time(reader: Callable[[str, str, PlanOptions], Draft], text: Callable[[int], str]) -> None:
-    """Eight times the tasks take nowhere near sixty-four times the time, also when all have the same id."""
+    """Eight times the tasks take far less than sixty-four times the time, even if all have the same id."""
 
     def seconds(count: int) -> float:
         content = text(count)

@@ -1,4 +1,4 @@
-"""The folder of Backlog.md: renamed prefixes, loose front matter, folders that say how far a task is."""
+"""The folder of Backlog.md: renamed prefixes, loose front matter, folders that stand for a state."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kinds(cascade: Cascade) -> list[str]:
     ],
 )
 def test_prefixes_that_were_renamed(tmp_path: Path, word: str, resolved: bool) -> None:
-    """Ids match by their number, whatever the prefix, the case and the zeros; what is not the same word is told."""
+    """Ids match by their number, whatever the prefix, the case and the zeros; inexact matches are reported."""
     write(tmp_path, "tasks/back-24.2 - a.md", "id: BACK-24.2", "title: A", "status: To Do")
     write(tmp_path, "tasks/back-3 - b.md", "id: BACK-3", "title: B", "status: To Do", "dependencies:", f"  - {word}")
     cascade = cascade_of(tmp_path)
@@ -64,7 +64,7 @@ def test_prefixes_that_were_renamed(tmp_path: Path, word: str, resolved: bool) -
     ],
 )  # fmt: skip
 def test_states(tmp_path: Path, status: str, settled: bool, dropped: bool, noted: bool) -> None:
-    """Words of state mean what they mean elsewhere."""
+    """State words have their usual meaning."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A", f"status: {status}")
     cascade = cascade_of(tmp_path)
     task = cascade.tasks["BACK-1"]
@@ -72,7 +72,7 @@ def test_states(tmp_path: Path, status: str, settled: bool, dropped: bool, noted
 
 
 def test_the_last_state_of_the_settings_is_done(tmp_path: Path) -> None:
-    """A project has its own words, and the last of them means that it is done; that is told."""
+    """A project has its own state words, and the last of them means done; this is reported."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A", "status: Live")
     cascade = cascade_of(tmp_path, "project_name: X\nstatuses: [Idea, Live]\n")
     assert cascade.tasks["BACK-1"].settled == "Live"
@@ -81,14 +81,14 @@ def test_the_last_state_of_the_settings_is_done(tmp_path: Path) -> None:
 
 
 def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
-    """They are passed over with a note: tasks are what counts."""
+    """Unreadable settings are skipped with a note: the tasks matter."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A")
     cascade = cascade_of(tmp_path, "project_name: X\nproject_name: Y\n")
     assert (cascade.name, kinds(cascade)) == (tmp_path.name, ["dropped"])
 
 
 def test_folders(tmp_path: Path) -> None:
-    """What is in `completed` is done; archive and drafts are passed over, and nobody waits for the archive."""
+    """Tasks in `completed` are done; archive and drafts are skipped, and no task waits for the archive."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A", "dependencies: [back-2, task-3, back-4, back-9]")
     write(tmp_path, "completed/back-2 - b.md", "id: BACK-2", "title: B", "status: In Progress")
     write(tmp_path, "archive/tasks/back-3 - c.md", "id: BACK-3", "title: C")
@@ -114,7 +114,7 @@ def test_the_same_id_twice(tmp_path: Path) -> None:
 
 
 def test_front_matter_that_is_no_yaml(tmp_path: Path) -> None:
-    """A name with an @ is common, and costs nothing; in a field that is used there is a note."""
+    """A name with an @ is common and harmless; in a field that is used it gets a note."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: Fix: it", "assignee:", "  - @codex", "status: Done")
     cascade = cascade_of(tmp_path)
     assert cascade.tasks["BACK-1"].name == "Fix: it"
@@ -123,7 +123,7 @@ def test_front_matter_that_is_no_yaml(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    """All of them are told at once, each with its line."""
+    """All errors are reported at once, each with its line."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "id: BACK-2")
     write(tmp_path, "tasks/back-2 - b.md", "id: @x", "what")
     write(tmp_path, "tasks/notes.md", "title: no task")
@@ -134,7 +134,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_only_files_are_read(tmp_path: Path) -> None:
-    """A folder or a pipe with the name of a task is none, and stops nobody."""
+    """A folder or a pipe with the name of a task is ignored and does not block the import."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A")
     (tmp_path / "backlog/tasks/back-2 - b.md").mkdir()
     os.mkfifo(tmp_path / "backlog/tasks/back-3 - c.md")
@@ -170,7 +170,7 @@ One.
 
 
 def test_body(tmp_path: Path) -> None:
-    """Criteria stand between their marks or below their heading; a plan's steps and code are text."""
+    """Criteria are between their marks or below their heading; a plan's steps and code are text."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A", "priority: high", body=BODY)
     task = cascade_of(tmp_path).tasks["BACK-1"]
     assert [(c.text, c.command, c.line) for c in task.criteria] == [
@@ -182,7 +182,7 @@ def test_body(tmp_path: Path) -> None:
 
 
 def test_parts(tmp_path: Path) -> None:
-    """A task with parts is done when they are; its parts know it."""
+    """A task with parts is done when they are; its parts refer to it."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A", body="Why.\n## Acceptance Criteria\n- [ ] all\n")
     write(tmp_path, "tasks/back-1.1 - b.md", "id: BACK-1.1", "title: B", "parent_task_id: task-01")
     write(tmp_path, "tasks/back-2 - c.md", "id: BACK-2", "title: C", "dependencies: [BACK-1]", "parent_task_id: task-9")
@@ -194,7 +194,7 @@ def test_parts(tmp_path: Path) -> None:
 
 
 def test_suits(tmp_path: Path) -> None:
-    """The folder is known by its settings and its tasks, also from the project that it is in."""
+    """The folder is recognised by its settings and its tasks, also from its project."""
     assert not backlog.suits(str(tmp_path), "")
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: A")
     assert not backlog.suits(str(tmp_path), "")
@@ -205,7 +205,7 @@ def test_suits(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_which_all_is_in_the_archive(tmp_path: Path) -> None:
-    """It is still one of Backlog.md, without tasks, and no folder of task files."""
+    """It is still a Backlog.md folder, without tasks, and not a folder of task files."""
     write(tmp_path, "archive/tasks/back-1 - Set-up.md", "id: BACK-1", "title: A", "status: Done", "dependencies: []")
     (tmp_path / "backlog" / "config.yml").write_text(CONFIG)
     with pytest.raises(InputError, match="no tasks found"):

@@ -1,4 +1,4 @@
-"""issues.jsonl of Beads: links of every kind, epics, what was deleted, and what people wrote by hand."""
+"""issues.jsonl of Beads: links of every kind, epics, deleted issues, and hand-written links."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def kinds(draft: Draft) -> list[str]:
     ],
 )
 def test_kinds_of_links(kind: str, needs: list[str], noted: list[str]) -> None:
-    """Links that block are dependencies; of the others it is told, once for each kind, that nobody waits."""
+    """Blocking links are dependencies; for each other kind one note says that no task waits."""
     draft = draft_of(issue("a"), issue("b", ("a", kind)))
     assert draft.items[1].needs == needs
     assert kinds(draft) == noted
 
 
 def test_any_children_and_on_failure() -> None:
-    """What a plan of Nova cannot say is told: all instead of any, and a fallback is not done."""
+    """What a plan of Nova cannot express is reported: all instead of any, and a fallback is not done."""
     any_child = issue("b")
     any_child["dependencies"] = [
         {"issue_id": "b", "depends_on_id": "a", "type": "waits-for", "metadata": '{"gate":"any-children"}'}
@@ -63,7 +63,7 @@ def test_any_children_and_on_failure() -> None:
 
 
 def test_epics_are_containers() -> None:
-    """An epic does no work: its issues wait for what it waits for, and who waits for it waits for them."""
+    """An epic does no work: its issues wait for its dependencies, and its dependents wait for its issues."""
     cascade = build(
         draft_of(
             issue("z"),
@@ -82,7 +82,7 @@ def test_epics_are_containers() -> None:
 
 
 def test_branches() -> None:
-    """The branch is the outermost whole, the group the nearest one, the plan where there is none; circles end."""
+    """The branch is the outermost parent, the group the nearest one, the plan if there is none; cycles end."""
     draft = draft_of(
         issue("a"), issue("e"), issue("f", ("e", "parent-child")), issue("g", ("f", "parent-child")),
         issue("x", ("y", "parent-child")), issue("y", ("x", "parent-child")),
@@ -94,7 +94,7 @@ def test_branches() -> None:
 
 
 def test_parents_by_id_alone() -> None:
-    """A dotted id is a part where the whole exists and no link says otherwise; that is told."""
+    """A dotted id is a part if the parent exists and no link says otherwise; this is reported."""
     draft = draft_of(
         issue("e", issue_type="epic"), issue("f"), issue("e.1"), issue("e.2", ("f", "parent-child")), issue("g.1")
     )
@@ -103,7 +103,7 @@ def test_parents_by_id_alone() -> None:
 
 
 def test_an_epic_without_parts_has_no_work() -> None:
-    """It is dropped with a note if it is open, and still hands on what it waits for."""
+    """An open one is dropped with a note, and its dependents wait for its dependencies."""
     draft = draft_of(issue("a"), issue("e", ("a", "blocks"), issue_type="epic"), issue("b", ("e", "blocks")))
     cascade = build(draft)
     assert kinds(draft) == ["dropped"]
@@ -130,7 +130,7 @@ def test_an_epic_without_parts_has_no_work() -> None:
     ],
 )
 def test_states(status: str, kind: str, state: ItemState, noted: list[str]) -> None:
-    """Closed is done; what is put off, pinned or no work will not be done; a gate opens outside of the plan."""
+    """Closed is done; deferred, pinned and non-work issues will not be done; a gate opens outside the plan."""
     draft = draft_of(issue("a", status=status, issue_type=kind))
     assert draft.items[0].state is state
     assert kinds(draft) == noted
@@ -138,7 +138,7 @@ def test_states(status: str, kind: str, state: ItemState, noted: list[str]) -> N
 
 
 def test_tombstones() -> None:
-    """A deleted issue is no task; nobody waits for it, and that is told."""
+    """A deleted issue is not a task; no task waits for it, and a note says so."""
     draft = draft_of(issue("a", status="tombstone"), issue("b", ("a", "blocks")), issue("c", ("a", "parent-child")))
     assert [(item.key, item.needs, item.missing, item.parent) for item in draft.items] == [
         ("b", [], [], ""), ("c", [], [], ""),
@@ -147,7 +147,7 @@ def test_tombstones() -> None:
 
 
 def test_links_written_by_hand() -> None:
-    """Where a link names only the other issue, as the one that waits, the two were mixed up."""
+    """If a link names only the other issue, as the one that waits, the two were mixed up."""
     broken = issue("b")
     broken["dependencies"] = [{"issue_id": "a", "depends_on_id": "", "type": "blocks"}, {"issue_id": "b"}]
     draft = draft_of(issue("a"), broken)
@@ -156,7 +156,7 @@ def test_links_written_by_hand() -> None:
 
 
 def test_links_of_others_and_to_nowhere() -> None:
-    """A link counts for the issue that it names; what is not in the file is missing, for open issues only."""
+    """A link counts for the issue that it names; a missing issue is reported, for open issues only."""
     a, b = issue("a", ("gone", "blocks")), issue("b", ("gone", "blocks"), status="closed")
     a["dependencies"].append({"issue_id": "b", "depends_on_id": "a", "type": "blocks"})
     draft = draft_of(a, b)
@@ -165,7 +165,7 @@ def test_links_of_others_and_to_nowhere() -> None:
 
 
 def test_split_backup(tmp_path: Path) -> None:
-    """A backup keeps the links in a file of their own beside the issues."""
+    """A backup keeps the links in a separate file next to the issues."""
     (tmp_path / "issues.jsonl").write_text(lines_of(issue("a"), issue("b")))
     links = [
         {"issue_id": "b", "depends_on_id": "a", "type": "blocks"},
@@ -178,7 +178,7 @@ def test_split_backup(tmp_path: Path) -> None:
 
 
 def test_fields() -> None:
-    """Texts, criteria, priority and minutes have their places."""
+    """Texts, criteria, priority and minutes fill their fields."""
     found = build(
         draft_of(
             issue("a", priority=0, description="One.\n\nTwo.", design="D.", notes="N.", estimated_minutes=90,
@@ -203,7 +203,7 @@ def test_an_issue_that_is_there_twice() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n"])
 def test_an_empty_file(tmp_path: Path, text: str) -> None:
-    """It is normal with newer versions of Beads, so the error says what to do."""
+    """An empty file is normal with newer versions of Beads, so the error says what to do."""
     plan = tmp_path / "issues.jsonl"
     plan.write_text(text)
     with pytest.raises(InputError, match="no issues") as raised:
@@ -212,7 +212,7 @@ def test_an_empty_file(tmp_path: Path, text: str) -> None:
 
 
 def test_bad_lines() -> None:
-    """All lines that hold no issue are told, each with its number."""
+    """All lines without an issue are reported, each with its number."""
     text = lines_of(issue("a")) + "{\n\n<<<<<<< HEAD\n[1]\n" + "[" * 100_000 + "\n"
     with pytest.raises(InputError) as raised:
         beads.read("i.jsonl", text, PlanOptions())
@@ -233,12 +233,12 @@ def test_bad_lines() -> None:
     ],
 )
 def test_suits(name: str, text: str, suits: bool) -> None:
-    """Issues are known by their fields; an empty or damaged file by its name."""
+    """Issues are recognised by their fields; an empty or damaged file by its name."""
     assert beads.suits(name, text) is suits
 
 
 def test_a_link_called_parent() -> None:
-    """It is taken for `parent-child`: who waits for the epic waits for its parts."""
+    """`parent` means `parent-child`: a task that waits for the epic waits for its parts."""
     draft = draft_of(issue("e", issue_type="epic"), issue("a", ("e", "parent")), issue("b", ("e", "blocks")))
     assert build(draft).tasks["b"].depends_on == ("a",)
     assert kinds(draft) == ["guessed"]

@@ -1,4 +1,4 @@
-"""Circles in plans with parts: what is opened, what is told, and what stays a mistake."""
+"""Cycles in plans with parts: which are broken, which are reported, and which stay errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DONE, OPEN = ItemState.DONE, ItemState.OPEN
 
 
 def late_part(inner: ItemState, outer: ItemState) -> Cascade:
-    """`b` depends on all of `a`, of which `a.2` was added later, and waits for `b`."""
+    """`b` depends on all of `a`, whose `a.2` was added later and depends on `b`."""
     items = [
         Item("a", "A", 1, state=DONE),
         Item("a.1", "A1", 2, parent="a", state=DONE),
@@ -33,14 +33,14 @@ def late_part(inner: ItemState, outer: ItemState) -> Cascade:
 
 
 def test_what_is_settled_waits_for_nothing() -> None:
-    """A circle of finished tasks keeps no plan from being read; the rest of the graph stays."""
+    """A cycle of finished tasks does not make a plan unreadable; the rest of the graph stays."""
     cascade = late_part(DONE, DONE)
     assert edges(cascade) == {"a.1": "", "b": "a.1", "a.2": "b"}
     assert notes(cascade, NoteKind.RESOLVED) == ["3: b is settled: it does not depend on a.2, which would be a cycle"]
 
 
 def test_a_whole_does_not_keep_up_what_its_part_waits_for() -> None:
-    """Between open tasks the edge goes that comes of the whole, not the one that was written."""
+    """Between open tasks the edge derived from the parent is removed, not the one that was written."""
     cascade = late_part(OPEN, OPEN)
     assert edges(cascade) == {"a.1": "", "b": "a.1", "a.2": "b"}
     assert notes(cascade, NoteKind.GUESSED) == [
@@ -49,7 +49,7 @@ def test_a_whole_does_not_keep_up_what_its_part_waits_for() -> None:
 
 
 def test_a_large_whole() -> None:
-    """Also with a gate between the two, who waits for the whole waits for all other parts of it."""
+    """Even with a gate between the two, a task that waits for the parent waits for all other parts of it."""
     parts = [Item(f"a.{n}", "A", n, parent="a", needs=["b"] if n == 9 else []) for n in range(1, 100)]
     cascade = build(Draft("p", "i.jsonl", "beads", [Item("a", "A"), Item("b", "B", needs=["a"]), *parts]))
     assert cascade.tasks["a.9"].depends_on == ("b",)
@@ -65,14 +65,14 @@ def test_a_true_circle_stays_a_mistake() -> None:
 
 
 def test_a_true_cycle_is_reported_where_it_is_written() -> None:
-    """In a folder of files that is one of them."""
+    """In a folder the place is in one of its files."""
     items = [Item("a", "A", 3, needs=["b"], file="t/a.md"), Item("b", "B", 2, needs=["a"], file="t/b.md")]
     with pytest.raises(InputError, match=r"^t/a\.md:3: cyclic"):
         build(Draft("p", "t", "protocol", items))
 
 
 def test_many_circles() -> None:
-    """Each is opened and told."""
+    """Each cycle is broken and reported."""
     items = [Item("a", "A", 1, state=DONE), Item("b", "B", 2, needs=["a"], state=DONE)]
     items += [Item(f"a.{n}", "A", 2 + n, parent="a", needs=["b"], state=DONE) for n in range(1, 61)]
     cascade = build(Draft("p", "issues.jsonl", "beads", items))
@@ -87,7 +87,7 @@ GRAPHS = st.dictionaries(st.sampled_from(NODES), st.sets(st.sampled_from(NODES),
 
 
 def reach(needs: dict[str, tuple[str, ...]], key: str) -> set[str]:
-    """All that a task waits for, directly or not."""
+    """All direct and indirect dependencies of a task."""
     seen: set[str] = set()
     rest = list(needs[key])
     while rest:
@@ -100,7 +100,7 @@ def reach(needs: dict[str, tuple[str, ...]], key: str) -> set[str]:
 @settings(max_examples=100)
 @given(GRAPHS)
 def test_which_tasks_are_in_a_cycle(needs: dict[str, tuple[str, ...]]) -> None:
-    """Whoever waits for himself, with all whom he waits for that wait for him, by plain search."""
+    """Tasks that wait for themselves, each with all tasks of its cycle, by plain search."""
     found = circles_of(needs)
     assert found.keys() == {key for key in NODES if key in reach(needs, key)}
     for one in found:
@@ -111,7 +111,7 @@ def test_which_tasks_are_in_a_cycle(needs: dict[str, tuple[str, ...]]) -> None:
 @settings(max_examples=100)
 @given(GRAPHS, st.sets(st.sampled_from(NODES)))
 def test_no_circle_with_settled_work_is_left(needs: dict[str, tuple[str, ...]], settled: set[str]) -> None:
-    """What is refused is a circle of open tasks, each of which names the next; who is in none keeps what he has."""
+    """A rejected cycle has only open tasks, each of which names the next; a task in no cycle keeps its dependencies."""
     items = [
         Item(key, key, n, needs=list(needs[key]), state=DONE if key in settled else OPEN)
         for n, key in enumerate(NODES, 1)
@@ -129,7 +129,7 @@ def test_no_circle_with_settled_work_is_left(needs: dict[str, tuple[str, ...]], 
 
 
 def test_many_circles_cost_no_more_than_reading_them() -> None:
-    """Two settled tasks that name each other, many times over: all are opened at once."""
+    """Two settled tasks that name each other, many times over: all cycles are broken at once."""
     items = [
         Item(f"{n}{one}", "x", n, needs=[f"{n}{other}"], state=DONE)
         for n in range(3_000)

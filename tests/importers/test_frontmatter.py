@@ -1,4 +1,4 @@
-"""Front matter: YAML where it is YAML, what people meant where it is not, and always the line."""
+"""Front matter: YAML if it is valid, the probable meaning if not, and always the line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(*lines: str) -> FrontMatter:
     ],
 )  # fmt: skip
 def test_yaml_is_read_as_text(lines: list[str], fields: dict[str, Any]) -> None:
-    """Valid YAML is read as it is, with every scalar as text, and nothing is guessed."""
+    """Valid YAML is read as it is, with every scalar as text and without guesses."""
     found = read(*lines)
     assert found.fields == fields
     assert found.notes == []
@@ -79,7 +79,7 @@ def test_yaml_is_read_as_text(lines: list[str], fields: dict[str, Any]) -> None:
 def test_what_is_no_yaml(
     lines: list[str], fields: dict[str, Any], remarks: dict[tuple[Any, ...], str], guessed: list[int]
 ) -> None:
-    """Only the field or the item that is no YAML is taken as text, with a note on its line; remarks stand apart."""
+    """Only the invalid field or item is read as text, with a note on its line; remarks are separate."""
     found = read(*lines)
     assert found.fields == fields
     assert found.remarks == remarks
@@ -106,7 +106,7 @@ def test_what_is_no_yaml(
     ],
 )
 def test_what_makes_no_sense_is_rejected_with_its_line(lines: list[str], line: int, said: str) -> None:
-    """A field twice, what even line by line is nothing, and bombs are errors with file and line."""
+    """A repeated field, an unreadable line and YAML bombs are errors with file and line."""
     with pytest.raises(InputError) as raised:
         read(*lines)
     problem = raised.value.problems[0]
@@ -115,14 +115,14 @@ def test_what_makes_no_sense_is_rejected_with_its_line(lines: list[str], line: i
 
 
 def test_a_field_in_the_midst_of_a_list() -> None:
-    """It belongs to nothing, and costs itself, not the file: it is left out with a note."""
+    """Such a field is left out with a note; the rest of the file is read."""
     found = read("batches:", "  one:", "    - A-1", "    - A-2", "    why: both at once", "  two:", "    - A-3")
     assert found.fields == {"batches": {"one": ["A-1", "A-2"], "two": ["A-3"]}}
     assert [(note.kind, note.line) for note in found.notes] == [(NoteKind.DROPPED, 6)]
 
 
 def test_lines_of_fields_and_items() -> None:
-    """Every value knows its line, in simple YAML, in other YAML, and in what is none."""
+    """Every value has its line, in simple YAML, in other YAML, and in invalid YAML."""
     for title in ("plain", "'x: y'", "a: @b"):
         found = read(f"title: {title}", "deps:", "  - a", "  - b")
         assert [found.line_of("title"), found.line_of("deps", 0), found.line_of("deps", 1)] == [2, 4, 5]
@@ -144,7 +144,7 @@ def test_lines_of_fields_and_items() -> None:
     ],
 )
 def test_no_front_matter(text: str) -> None:
-    """Without two lines of dashes, the first at the head of the file, and a field between them, all is body."""
+    """Without two lines of dashes, the first at the head of the file, and a field between them, everything is body."""
     found = read_front_matter(text, "t.md")
     assert (found.found, found.fields, found.body, found.body_line) == (False, {}, text, 1)
 
@@ -156,14 +156,14 @@ def test_mark_and_line_ends() -> None:
 
 
 def test_notes_on_fields() -> None:
-    """Notes can be had for the fields that somebody uses."""
+    """Notes are available for the fields in use."""
     found = read("who:", "  - @a", "title: x: y")
     assert [note.line for note in found.notes_on("title")] == [4]
     assert [note.line for note in found.notes_on("who", "no")] == [3]
 
 
 def test_text_and_texts() -> None:
-    """Fields are asked for by several names, as text or as a list of texts, whatever stands there."""
+    """Fields are requested by several names, as text or as a list of texts, whatever their value."""
     found = read("a: x", "b: [y, {z: 1}, '']", "c:")
     assert found.text("c", "b", "a") == "x"
     assert found.text("b") == ""
@@ -192,7 +192,7 @@ _line = st.one_of(
 
 @given(st.lists(_line, max_size=8))
 def test_the_quick_way_is_the_same_as_yaml(lines: list[str]) -> None:
-    """Whatever is read without the parser of YAML is what that parser reads, with the same lines."""
+    """What is read without the YAML parser equals that parser's result, with the same lines."""
     places: dict[Any, int] = {}
     fields = frontmatter._simple(lines, places)
     if fields:
@@ -216,7 +216,7 @@ def test_anything_is_read_or_rejected(lines: list[str]) -> None:
 
 @given(st.lists(_line, max_size=8))
 def test_nothing_is_lost(lines: list[str]) -> None:
-    """What is read has the whole body, and its remarks and lines belong to values."""
+    """The result has the whole body, and its remarks and lines belong to values."""
     text = "\n".join(("---", *lines, "---", "Body"))
     try:
         found = read_front_matter(text, "t.md")
@@ -229,7 +229,7 @@ def test_nothing_is_lost(lines: list[str]) -> None:
 
 @pytest.mark.parametrize("piece", ['"', '\\"', "'", "[", "]", "(", " (", ", ", "- ", "a: ", "#", " #"])
 def test_one_long_line_is_read_in_linear_time(piece: str) -> None:
-    """A long line of whatever stops the reader of YAML does not stop this one: eight times as long takes nowhere near
+    """A long line that stops the YAML parser does not stop this one: eight times the length takes far less than
     sixty-four times the time."""
 
     def seconds(text: str) -> float:

@@ -1,4 +1,4 @@
-"""What stands at the head of a task: id, labels and title, in every way that plans write them."""
+"""The head of a task: id, labels and title, in every form that plans use."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from nova_core.importers.heads import read_head
     ],
 )
 def test_a_head_is_taken_apart(text: str, task_id: str, labels: str, title: str) -> None:
-    """Ids are found wherever plans put them, and words that only look like one stay in the title."""
+    """Ids are found in every usual position, and words that only look like one stay in the title."""
     head = read_head(text)
     assert (head.id, " ".join(head.labels), head.title) == (task_id, labels, title)
 
@@ -63,7 +63,7 @@ def test_a_struck_task_is_known() -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_has_a_head(text: str) -> None:
-    """Reading never fails, and makes no words up."""
+    """Reading never fails, and adds no text."""
     head = read_head(text)
     assert head.id.isascii()
     assert len(head.title) <= len(text) + 2 * text.count("[")
@@ -79,7 +79,7 @@ def test_any_text_has_a_head(text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_box_is_a_bullet_with_one_mark(line: str, mark: str, star: bool) -> None:
-    """All marks and stars that occur are read."""
+    """All marks and bullets that occur are read."""
     match = match_box(line)
     assert match is not None
     assert (match["mark"], bool(match["star"])) == (mark, star)
@@ -89,7 +89,7 @@ def test_a_box_is_a_bullet_with_one_mark(line: str, mark: str, star: bool) -> No
     "line", ["- [P] tasks", "- **[P]**: run", "- [x](url)", "[ ] a", "- [ab] c", "-[ ] a", "a - [ ] b"]
 )
 def test_what_is_no_box(line: str) -> None:
-    """Legends and links are no boxes."""
+    """Legends and links are not boxes."""
     assert match_box(line) is None
 
 

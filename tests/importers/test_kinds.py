@@ -1,4 +1,4 @@
-"""Telling the kinds of plans apart by what is in them."""
+"""Recognising the kind of a plan by its contents."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read(name: str, text: str) -> Cascade:
     ],
 )
 def test_a_checklist_with_a_table_of_its_phases(boxes: str, kind: str) -> None:
-    """The boxes are the tasks, not the two rows that sum them up."""
+    """The boxes are the tasks, not the two rows that summarise them."""
     cascade = read("tasks.md", f"# Tasks: Shop\n\n## Phase 1: Setup\n{boxes}\n\n## Dependencies\n\n{SUMMARY}")
     assert cascade.format == kind
     assert len(cascade.tasks) == 3
@@ -52,12 +52,12 @@ def test_a_checklist_with_a_table_of_its_phases(boxes: str, kind: str) -> None:
 
 @pytest.mark.parametrize("boxes", ["- [ ] 1.1 Colours are right\n- [ ] It opens", "- [ ] it opens\n" * 9, ""])
 def test_a_table_with_criteria(boxes: str) -> None:
-    """Boxes of the rows are criteria; there are few that look like ids."""
+    """Boxes of the rows are criteria; few of them look like ids."""
     assert read("tasks.md", f"# Shop\n\n{SUMMARY}\n#### 2\n\n{boxes}\n").format == "cascade"
 
 
 def test_boxes_without_ids_in_tasks_md() -> None:
-    """A tasks.md is a checklist wherever it is, also without the ids and folders of any tool."""
+    """A tasks.md is a checklist anywhere, even without the ids and folders of any tool."""
     cascade = read(
         "specs/0001-queue/tasks.md", "# Queue\n\n### Phase 1\n- [x] **TEST: names**\n- [ ] **IMPLEMENT: names**\n"
     )
@@ -69,13 +69,13 @@ def test_boxes_without_ids_in_tasks_md() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "todo.md"])
 def test_boxes_in_other_files(name: str) -> None:
-    """A list in a README is no plan."""
+    """A list in a README is not a plan."""
     with pytest.raises(InputError):
         read(name, "# Queue\n\n- [x] Write\n- [ ] Read\n")
 
 
 @pytest.mark.parametrize("name", ["issues.jsonl", "beads.jsonl", "backup/issues.jsonl"])
 def test_a_folder_of_beads(name: str) -> None:
-    """Its issues are found under each name they have had, also where there is but a backup."""
+    """Its issues are found under each name of the file, even if only a backup exists."""
     read(f".beads/{name}", '{"id": "a-1", "title": "A", "status": "open", "issue_type": "task"}\n')
     assert list(read_plan(".beads").tasks) == ["a-1"]

@@ -35,7 +35,7 @@ SPEC = """\
 
 
 def test_the_order_of_a_spec_is_its_graph() -> None:
-    """Parents hold tasks and are none; each task waits for the one before it; optional ones are left out."""
+    """Parents hold tasks and are not tasks; each task waits for the one before it; optional ones are left out."""
     cascade = plan("kiro", SPEC)
     assert edges(cascade) == {"1.1": "", "1.2": "1.1", "2.1": "1.1 1.2", "2.2": "2.1", "3": "2.2"}
     assert [task.settled for task in cascade.tasks.values()] == ["x", "optional", "", "", ""]
@@ -49,7 +49,7 @@ def test_the_order_of_a_spec_is_its_graph() -> None:
 
 
 def test_the_boxes_of_parents_wait_for_their_tasks() -> None:
-    """A parent is ticked with the last of its tasks that is to be done; what is settled has no part in it."""
+    """A parent is ticked with the last of its open tasks; tasks that will not be done do not matter."""
     marks = {mark.line: mark.ids for mark in plan("kiro", SPEC).marks}
     assert marks == {12: ("2.1", "2.2"), 14: ("2.1",), 15: ("2.2",), 16: ("3",)}
 
@@ -102,7 +102,7 @@ CC_SDD = """\
 
 
 def test_parallel_marks_and_annotations() -> None:
-    """`(P)` does not depend on its neighbours, `_Depends:_` is waited for, a `_Boundary:_` is held by one at a time."""
+    """`(P)` does not depend on its neighbours, `_Depends:_` is a dependency, one task at a time holds a `_Boundary:_`."""
     cascade = plan("kiro", CC_SDD)
     assert edges(cascade) == {
         "1.1": "", "2.1": "1.1", "2.2": "1.1", "2.3": "1.1 2.1", "3.1": "2.1 2.2 2.3",
@@ -113,13 +113,13 @@ def test_parallel_marks_and_annotations() -> None:
 
 
 def test_a_parent_may_be_parallel() -> None:
-    """Then its tasks do not wait for the parent beside it, but for each other."""
+    """Its tasks do not wait for the parent next to it, but for each other."""
     text = "- [ ] 1. A\n- [ ] 2. (P) B\n  - [ ] 2.1 C\n  - [ ] 2.2 D\n- [ ] 3. (P) E\n  - [ ] 3.1 F\n- [ ] 4. G\n"
     assert edges(plan("kiro", text)) == {"1": "", "2.1": "1", "2.2": "2.1", "3.1": "1", "4": "2.2 3.1"}
 
 
 def test_state_of_parents_and_children() -> None:
-    """The boxes of the tasks count; an open one below a ticked parent is told."""
+    """The boxes of the tasks count; an open one below a ticked parent is reported."""
     cascade = plan("kiro", "- [x] 1. A\n  - [ ] 1.1 B\n- [ ] 2. C\n  - [x] 2.1 D\n")
     assert [task.settled for task in cascade.tasks.values()] == ["", "x"]
     assert notes(cascade, NoteKind.GUESSED) == ["2: 1.1 is not ticked, but 1 around it is: 1.1 is to be done"]
@@ -164,8 +164,8 @@ WAVES = {"1.1": "", "1.2": "1.1", "2": "1.1 1.2", "3.1": "1.1", "3.2": "1.2 2 3.
     ],
 )  # fmt: skip
 def test_waves_replace_the_order(graph: object) -> None:
-    """In every shape: a wave waits for the one before it; a checkpoint for all above it, and what is below it and in a
-    later wave for the checkpoint."""
+    """In every layout: a wave waits for the one before it; a checkpoint for all above it, and later waves below the
+    checkpoint for the checkpoint."""
     cascade = plan("kiro", f"{LEAVES}```json\n{json.dumps(graph)}\n```\n")
     assert edges(cascade) == WAVES
     assert [text.split(":")[0] for text in notes(cascade, NoteKind.GUESSED)] == ["5", "9"]
@@ -179,13 +179,13 @@ def test_ids_in_waves_are_no_numbers() -> None:
 
 @pytest.mark.parametrize("arrows", ["T1 --> T3 --> T2", "1 → 3\n  → 2", "Task 1 -> Task 3\nTask 3 -> Task 2"])
 def test_arrows_replace_the_order(arrows: str) -> None:
-    """A graph of arrows is read too."""
+    """A graph of arrows is read, too."""
     text = f"- [ ] 1. A\n- [ ] 2. B\n- [ ] 3. C\n## Task Dependency Graph\n```\n{arrows}\n```\n"
     assert edges(plan("kiro", text)) == {"1": "", "2": "3", "3": "1"}
 
 
 def test_a_parent_in_a_wave_stands_for_its_tasks() -> None:
-    """They are done one after the other, as the file has them."""
+    """They are done one after the other, in the order of the file."""
     text = '- [ ] 1. A\n  - [ ] 1.1 B\n  - [ ] 1.2 C\n- [ ] 2. D\n```json\n{"waves": [["2"], ["1"]]}\n```\n'
     assert edges(plan("kiro", text)) == {"1.1": "2", "1.2": "1.1 2", "2": ""}
 
@@ -202,14 +202,14 @@ def test_a_parent_in_a_wave_stands_for_its_tasks() -> None:
     ],
 )
 def test_waves_with_mistakes_are_reported(graph: str, kind: NoteKind) -> None:
-    """Nothing is passed over in silence, and the plan can still be read."""
+    """Nothing is skipped silently, and the plan can still be read."""
     cascade = plan("kiro", f"- [ ] 1. A\n- [ ] 2. B\n```json\n{graph}\n```\n")
     assert notes(cascade, kind)
     assert edges(cascade)["2"] in ("1", "")
 
 
 def test_a_checkpoint_between_waves_makes_no_cycle() -> None:
-    """Tasks from both sides of a checkpoint may share a wave: it does not hold back those of the waves above it."""
+    """Tasks from both sides of a checkpoint may share a wave: it does not delay those of the waves above it."""
     text = (
         "- [ ] 1. A\n- [ ] 2. B\n- [ ] 3. Check\n- [ ] 4. C\n- [ ] 5. D\n- [ ] 6. Check\n"
         '```json\n{"waves": [["1", "4"], ["2"], ["5"]]}\n```\n'
@@ -234,7 +234,7 @@ OPENSPEC = """\
 
 
 def test_an_openspec_change_is_done_in_order() -> None:
-    """Strictly one after the other: the format has no other word for order."""
+    """Strictly one after the other: the format cannot express another order."""
     cascade = plan("openspec", OPENSPEC, "openspec/changes/add-shop/tasks.md")
     assert edges(cascade) == {
         "1.1": "", "1.2": "1.1", "ship-it": "1.2", "1.1-2": "ship-it", "2.1.1": "1.1-2",
@@ -246,7 +246,7 @@ def test_an_openspec_change_is_done_in_order() -> None:
 
 
 def test_an_archived_change_is_reported() -> None:
-    """Who names one can read it."""
+    """An archived change is read if it is requested by path, with a note."""
     cascade = plan("openspec", OPENSPEC, "openspec/changes/archive/2025-add-shop/tasks.md")
     assert "archived" in notes(cascade, NoteKind.GUESSED)[0]
 
@@ -266,7 +266,7 @@ def test_an_archived_change_is_reported() -> None:
     ],
 )
 def test_what_is_such_a_plan(path: str, text: str, kiro: bool, openspec: bool) -> None:
-    """The place tells it, else what only such a file has."""
+    """The folder identifies it, or else content that only such a file has."""
     assert (suits(path, text), is_openspec(path, text)) == (kiro, openspec)
 
 
@@ -279,12 +279,12 @@ def test_what_is_such_a_plan(path: str, text: str, kiro: bool, openspec: bool) -
     ],
 )  # fmt: skip
 def test_the_name_is_the_feature(title: str, name: str) -> None:
-    """The first heading without the words that every such file has, else the folder."""
+    """The first heading without the words common to such files, or else the folder."""
     assert plan("kiro", f"{title}\n- [ ] 1. A\n", ".kiro/specs/shop-folder/tasks.md").name == name
 
 
 def test_what_a_finished_task_waited_for() -> None:
-    """It is told, but keeps nobody from starting."""
+    """The missing dependency is reported, but blocks no task."""
     cascade = plan(
         "kiro",
         """\
@@ -304,7 +304,7 @@ def test_what_a_finished_task_waited_for() -> None:
 @pytest.mark.parametrize("kind", ["kiro", "openspec"])
 @pytest.mark.parametrize("spaces", [1, 2, 4])
 def test_numbers_side_by_side_are_no_parts(kind: str, spaces: int) -> None:
-    """A space too many makes no whole of the task above."""
+    """An additional space does not make the task above a parent."""
     indent = " " * spaces
     cascade = plan(kind, f"## 1. Base\n- [x] 1.1 A\n{indent}- [ ] 1.2 B\n{indent}  - [ ] step\n- [ ] 1.3 C\n")
     assert edges(cascade) == {"1.1": "", "1.2": "1.1", "1.3": "1.2"}

@@ -1,4 +1,4 @@
-"""Random checklists: every task is found, every rule of the order holds, and no text breaks a reader."""
+"""Random checklists: every task is found, every ordering rule holds, and no text breaks a reader."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_si
 @given(TEXTS, st.sampled_from(sorted(READERS)), st.booleans())
 @settings(max_examples=100)
 def test_any_text_is_a_draft_or_a_mistake(text: str, kind: str, optional: bool) -> None:
-    """No text makes a reader fail otherwise, and every open leaf of a draft is one task of the plan."""
+    """No text causes an unexpected error, and every open leaf of a draft is one task of the plan."""
     try:
         draft = READERS[kind]("specs/a/tasks.md", text, PlanOptions(optional=optional))
         leaves = [item.key for item in draft.items if item.key not in {i.parent for i in draft.items}]
@@ -52,7 +52,7 @@ def test_every_box_is_one_task_with_its_state(boxes: list[tuple[str, bool]]) -> 
 
 
 def order_of(parallel: list[bool]) -> list[set[int]]:
-    """What comes before each item of a list, near or far, from the rule in words."""
+    """All direct and indirect predecessors of each item of a list, derived from the rule."""
     found: list[set[int]] = []
     for at, beside in enumerate(parallel):
         first = at
@@ -76,7 +76,7 @@ def test_parallel_marks(parallel: list[bool]) -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=1, max_size=8))
 def test_phases_and_stories(phases: list[tuple[bool, int]]) -> None:
-    """A task waits for every phase before its own, but not for the stories that stand beside its story."""
+    """A task waits for every phase before its own, but not for the stories next to its story."""
     lines: list[str] = []
     tasks: list[tuple[int, int]] = []
     for at, (story, count) in enumerate(phases):
@@ -87,7 +87,7 @@ def test_phases_and_stories(phases: list[tuple[bool, int]]) -> None:
     found = above(plan("spec-kit", "\n".join(lines)))
 
     def comes_before(first: int, second: int) -> bool:
-        """Whether a barrier parts two phases: not all from the first to the second are stories."""
+        """Returns True if a barrier separates two phases: not all from the first to the second are stories."""
         return first < second and not all(story for story, _ in phases[first : second + 1])
 
     for phase, task in tasks:
@@ -130,7 +130,7 @@ def test_waves(order: list[int], sizes: list[int], checks: set[int]) -> None:
     ids=range(15),
 )  # fmt: skip
 def test_hostile_files_end(kind: str, line: str) -> None:
-    """Long lines, deep nests and fences that never close are read or refused; quadratic work would take minutes."""
+    """Long lines, deep nests and fences that never close are read or rejected; quadratic work would take minutes."""
     try:
         assert build(READERS[kind]("tasks.md", f"{line}\n- [ ] T900 y\n", PlanOptions())).tasks
     except InputError:

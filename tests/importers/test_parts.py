@@ -1,4 +1,4 @@
-"""Tasks with parts: what the whole lacks, its parts lack."""
+"""Tasks with parts: what a parent waits for, its parts wait for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nova_core.model import NoteKind
 
 @pytest.mark.parametrize(("state", "missing"), [(ItemState.OPEN, ("own", "z", "y")), (ItemState.DONE, ("own",))])
 def test_what_is_missing_for_the_whole(state: ItemState, missing: tuple[str, ...]) -> None:
-    """No part starts before it is there, however deep; what is done needs nothing."""
+    """No part starts before a missing dependency exists, however deep; a done part needs nothing."""
     items = [
         Item("a", "A", missing=["y"]),
         Item("a.b", "B", parent="a", missing=["z"]),
@@ -26,7 +26,7 @@ def test_what_is_missing_for_the_whole(state: ItemState, missing: tuple[str, ...
 
 @pytest.mark.parametrize(("mark", "kind"), [("x", NoteKind.RESOLVED), (" ", NoteKind.UNRESOLVED)])
 def test_a_whole_that_is_ticked(mark: str, kind: NoteKind) -> None:
-    """What it waited for does not matter any more."""
+    """Its dependencies no longer matter."""
     cascade = plan(
         "kiro",
         f"""\

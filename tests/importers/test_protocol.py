@@ -1,4 +1,4 @@
-"""Folders of task files: what is read, what was meant by it, and what is told."""
+"""Folders of task files: what is read, how it is interpreted, and what is reported."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def plan_of() -> Cascade:
 
 
 def notes(cascade: Cascade, kind: NoteKind) -> list[str]:
-    """What is told of one kind."""
+    """The notes of one kind."""
     return [note.text for note in cascade.notes if note.kind is kind]
 
 
 def test_a_folder_with_all_faults_is_read(here: Path) -> None:
-    """Twenty-six tasks in five phases; files that are no tasks are named."""
+    """Twenty-six tasks in five phases; files that are not tasks are listed."""
     weather_station(here)
     cascade = plan_of()
     sizes = {branch: sum(map(len, groups.values())) for branch, groups in cascade.branches.items()}
@@ -43,7 +43,7 @@ def test_a_folder_with_all_faults_is_read(here: Path) -> None:
 
 
 def test_what_is_not_yaml_is_read_and_reported(here: Path) -> None:
-    """A remark behind a quoted path is no part of it; the file and line are named."""
+    """A remark behind a quoted path is not part of it; the note gives file and line."""
     weather_station(here)
     cascade = plan_of()
     assert cascade.tasks["03-build/02-part-2"].outputs[0] == "src/part_1.c"
@@ -54,7 +54,7 @@ def test_what_is_not_yaml_is_read_and_reported(here: Path) -> None:
 
 
 def test_fields_of_a_task(here: Path) -> None:
-    """An estimate is the middle of its span, the body is the prompt, a criterion of prose runs nothing."""
+    """An estimate is the middle of its range, the body is the prompt, a criterion in prose runs nothing."""
     weather_station(here)
     task = plan_of().tasks["01-survey/01-measure"]
     assert (task.name, task.duration, task.workspace) == (
@@ -67,7 +67,7 @@ def test_fields_of_a_task(here: Path) -> None:
 
 
 def test_a_criterion_with_a_program_is_run(here: Path) -> None:
-    """What the machine can run counts as evidence, as in any plan."""
+    """A criterion that can be run counts as evidence, as in any plan."""
     task_file(here, "a", body="- [ ] `test -d tasks` passes\n- [ ] `./check.sh` passes\n")
     assert [c.command for c in plan_of().tasks["a"].criteria] == ["test -d tasks", "./check.sh"]
 
@@ -89,7 +89,7 @@ def test_a_criterion_with_a_program_is_run(here: Path) -> None:
     ],
 )
 def test_inputs_are_found_from_every_root(here: Path, written: str, found: str) -> None:
-    """People start from the task's own folder, its phase, the outputs, the project, or the task before."""
+    """Paths are relative to the task's own folder, its phase, the outputs, the project, or the task before."""
     (here / "src").mkdir()
     (here / "src" / "there.c").write_text("x")
     task_file(here, "01-p/01-x", outputs=["a.json", "samples/", "reports/*.md"])
@@ -100,7 +100,7 @@ def test_inputs_are_found_from_every_root(here: Path, written: str, found: str) 
 
 
 def test_an_input_that_no_task_writes_is_reported(here: Path) -> None:
-    """With its line, and with what the task that it names writes instead."""
+    """With its line, and with what the named task writes instead."""
     weather_station(here)
     cascade = plan_of()
     told = [(w.path, w.line, w.message) for w in cascade.warnings]
@@ -113,7 +113,7 @@ def test_an_input_that_no_task_writes_is_reported(here: Path) -> None:
 
 
 def test_a_suggestion_never_names_the_task_itself(here: Path) -> None:
-    """Not even when nothing else is like it; an input of the project stays one."""
+    """Even if nothing else is similar; an input of the project stays one."""
     task_file(here, "01-p/01-x", inputs=["src/lex/mod.rs"], outputs=["mod.rs"])
     cascade = plan_of()
     assert cascade.tasks["01-p/01-x"].inputs == ("src/lex/mod.rs",)
@@ -123,7 +123,7 @@ def test_a_suggestion_never_names_the_task_itself(here: Path) -> None:
 
 
 def test_a_hidden_dependency_is_reported(here: Path) -> None:
-    """The task waits for the file; that it does not depend on its writer is said."""
+    """The task waits for the file; a note says that it does not depend on the task that writes it."""
     weather_station(here)
     cascade = plan_of()
     hidden = [text for text in notes(cascade, NoteKind.GUESSED) if "without depending on it" in text]
@@ -132,7 +132,7 @@ def test_a_hidden_dependency_is_reported(here: Path) -> None:
 
 
 def test_dependencies_are_found_by_their_last_name(here: Path) -> None:
-    """Where there is but one; of what is not there the task says that it is missing."""
+    """If the name is unique; a missing dependency is reported as missing."""
     task_file(here, "01-p/01-x")
     task_file(here, "02-q/01-y", needs=["01-x", "tasks/01-p/01-x.md", "99-gone"])
     cascade = plan_of()
@@ -151,7 +151,7 @@ def test_dependencies_are_found_by_their_last_name(here: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_rejected_with_its_place(here: Path, text: str, said: str) -> None:
-    """All mistakes of all files at once, also a bomb."""
+    """All errors of all files at once, including a YAML bomb."""
     for name in ("a", "b"):
         path = task_file(here, name)
         path.write_text(f"---\n{text}---\nDo it.\n")
@@ -164,7 +164,7 @@ def test_what_makes_no_sense_is_rejected_with_its_place(here: Path, text: str, s
 
 
 def test_links_to_folders_are_not_followed(here: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Neither out of the project nor round in a ring."""
+    """Neither outside the project nor in a cycle."""
     outside = tmp_path_factory.mktemp("outside")
     task_file(outside, "stranger")
     task_file(here, "01-p/01-x")
@@ -174,7 +174,7 @@ def test_links_to_folders_are_not_followed(here: Path, tmp_path_factory: pytest.
 
 
 def test_a_folder_of_other_markdown_is_no_plan(here: Path) -> None:
-    """Front matter alone makes no task."""
+    """Front matter alone does not make a task."""
     (here / "tasks").mkdir()
     (here / "tasks" / "post.md").write_text("---\nlayout: post\ntags: [a]\n---\n# Hello\n")
     with pytest.raises(InputError, match="no plan"):
@@ -182,7 +182,7 @@ def test_a_folder_of_other_markdown_is_no_plan(here: Path) -> None:
 
 
 def write(**files: str) -> Cascade:
-    """The plan of files with these front matters; `_` in a name stands for a dash."""
+    """The plan of files with this front matter; `_` in a name stands for a dash."""
     Path("tasks").mkdir()
     for name, front in files.items():
         Path("tasks", f"{name.removeprefix('n').replace('_', '-')}.md").write_text(f"---\n{front}\n---\n\nDo it.\n")
@@ -199,7 +199,7 @@ def write(**files: str) -> Cascade:
     ],
 )
 def test_status(here: Path, word: str, settled: str, dropped: bool) -> None:
-    """Work that is done is not done again, and what it missed or read does not matter."""
+    """Done work is not repeated, and its missing dependencies and inputs do not matter."""
     front = f"name: A\nstatus: {word}\ndepends_on: [9]\ninputs: [gone.txt]"
     cascade = write(n1=front, n2="name: B\nstatus: open\ndepends_on: [1]")
     assert (cascade.tasks["1"].settled, cascade.tasks["1"].dropped) == (settled, dropped)
@@ -209,7 +209,7 @@ def test_status(here: Path, word: str, settled: str, dropped: bool) -> None:
 
 
 def test_an_unknown_status_is_open(here: Path) -> None:
-    """Work is rather done twice than never, and that is told."""
+    """The task runs, because repeated work is better than skipped work, and a note says so."""
     cascade = write(n1="name: A\nstatus: PASS")
     assert not cascade.tasks["1"].settled
     assert notes(cascade, NoteKind.GUESSED) == ["1 is 'PASS': it will run"]
@@ -217,20 +217,20 @@ def test_an_unknown_status_is_open(here: Path) -> None:
 
 @pytest.mark.parametrize(("word", "needs"), [("001", "001-make"), ("TASK-1", "001-make"), ("001-make", "001-make")])
 def test_other_names_of_a_task(here: Path, word: str, needs: str) -> None:
-    """A number before the name, or what a file calls itself, names it as well."""
+    """A number before the name, or the name in the file itself, is accepted, too."""
     cascade = write(n001_make="id: TASK-1\nname: Make", n002_sell=f"name: Sell\ndepends_on: [{word}]")
     assert cascade.tasks["002-sell"].depends_on == (needs,)
     assert not notes(cascade, NoteKind.UNRESOLVED)
 
 
 def test_a_number_of_two_tasks_is_none(here: Path) -> None:
-    """Which of them is meant cannot be told."""
+    """The intended task is ambiguous."""
     cascade = write(n1_a="name: A", n1_b="name: B", n2_c="name: C\ndepends_on: [1]")
     assert cascade.tasks["2-c"].missing == ("1",)
 
 
 def test_a_number_means_a_task_beside(here: Path) -> None:
-    """Numbers start anew in each folder."""
+    """Numbers start again in each folder."""
     for phase in ("a", "b"):
         task_file(here, f"{phase}/01-make")
         task_file(here, f"{phase}/02-sell", needs=["01"])
@@ -239,20 +239,20 @@ def test_a_number_means_a_task_beside(here: Path) -> None:
 
 @pytest.mark.parametrize("word", ["none", "[none]", "None", "-", "N/A"])
 def test_nothing(here: Path, word: str) -> None:
-    """A word for nothing is no task and no file."""
+    """A word for nothing is neither a task nor a file."""
     cascade = write(n1=f'name: A\ndependencies: "{word}"\ninputs: "{word}"'.replace('"[none]"', "[none]"))
     assert (cascade.tasks["1"].missing, cascade.tasks["1"].inputs, cascade.notes) == ((), (), ())
 
 
 def test_what_is_about_a_task(here: Path) -> None:
-    """An analysis beside its task is told, and not done; a name with a number alone is a task."""
+    """An analysis next to its task is reported, and not done; a name that is only a number is a task."""
     cascade = write(n001="name: A", n001_analysis="name: Analysis of 001", n002_analysis="name: Analysis")
     assert list(cascade.tasks) == ["001", "002-analysis"]
     assert notes(cascade, NoteKind.DROPPED) == ["is not a task: it is about 001.md"]
 
 
 def test_a_task_with_a_folder_of_its_own(here: Path) -> None:
-    """The README of a folder is a task if it has the id that the folder has as its name; any other is none."""
+    """The README of a folder is a task if its id is the folder's name; any other is not."""
     for name, front in (
         ("0001", "id: '0001'\ntitle: A\nstatus: DONE"), ("0002", "id: '0002'\ntitle: B\ndepends_on: ['0001']"),
         ("docs", "title: All about it"),
@@ -268,5 +268,5 @@ def test_a_task_with_a_folder_of_its_own(here: Path) -> None:
 
 @pytest.mark.parametrize(("word", "priority"), [("med", 0), ("medium", 0), ("P1", 1), ("low", -1)])
 def test_words_of_priority(here: Path, word: str, priority: int) -> None:
-    """Also the short one."""
+    """Also the short form."""
     assert write(n1=f"name: A\npriority: {word}").tasks["1"].priority == priority

@@ -43,7 +43,7 @@ def test_passes(passes: object, settled: str) -> None:
 
 
 def test_fields() -> None:
-    """Criteria are criteria, with commands under the usual rules; notes are details."""
+    """Criteria are criteria, with commands by the usual rules; notes are details."""
     data = story(
         1, 1, description="As one.", notes="N.", acceptanceCriteria=["`npm test` passes", "Typecheck passes", 3, None]
     )
@@ -59,7 +59,7 @@ def test_fields() -> None:
     [({}, "Shop"), ({"project": "", "productName": "P"}, "P"), ({"project": None, "branchName": "b"}, "b")],
 )
 def test_name(fields: dict[str, Any], name: str) -> None:
-    """The project, the product or the branch names the plan."""
+    """The project, the product or the branch gives the plan its name."""
     assert draft_of(story(1, 1), **fields).name == name
 
 
@@ -82,13 +82,13 @@ def test_no_stories(text: str) -> None:
     ],
 )
 def test_suits(text: str, suits: bool) -> None:
-    """It is known by its list of stories."""
+    """The file is recognised by its list of stories."""
     assert ralph.suits("x.json", text) is suits
 
 
 @pytest.mark.parametrize("field", ["dependsOn", "dependencies", "depends_on", "blockedBy"])
 def test_what_a_story_names_holds(field: str) -> None:
-    """Stories that say what they depend on wait for that alone; a story without the field for the one before it."""
+    """Stories with dependencies wait only for those; a story without the field waits for the one before it."""
     found = draft_of(
         story(1, 1, **{field: []}), story(2, 2, **{field: []}), story(3, 3, **{field: ["US-001"]}), story(4, 4),
         story(5, 5, **{field: ["US-003", "US-004"]}),
@@ -101,14 +101,14 @@ def test_what_a_story_names_holds(field: str) -> None:
 
 
 def test_a_story_that_is_not_there() -> None:
-    """It is told, and the story cannot start."""
+    """The missing story is reported, and the story that needs it cannot start."""
     cascade = build(draft_of(story(1, 1, dependsOn=["US-009"]), story(2, 2, dependsOn=["US-009"], passes=True)))
     assert [task.missing for task in cascade.tasks.values()] == [("US-009",), ()]
     assert [note.kind.value for note in cascade.notes] == ["unresolved"]
 
 
 def test_no_priorities() -> None:
-    """Where no story has one, the order of the file is all there is, and nothing is a guess."""
+    """Without priorities the order of the file is the only one, and no note is needed."""
     found = draft_of({"id": "B", "passes": False}, {"id": "A", "passes": False})
     assert [item.key for item in found.items] == ["B", "A"]
     assert [note.kind.value for note in found.notes] == ["resolved"]
@@ -126,7 +126,7 @@ def test_no_priorities() -> None:
     ],
 )
 def test_status(fields: dict[str, Any], settled: str, told: bool) -> None:
-    """Whether it passes counts, and a status only where that is not said; that the two disagree is told."""
+    """`passes` decides, and a status only without it; a contradiction is reported."""
     text = json.dumps({"userStories": [{"id": "A", "title": "A", "priority": 1, **fields}]})
     found = ralph.read("prd.json", text, PlanOptions())
     assert build(found).tasks["A"].settled == settled
@@ -135,7 +135,7 @@ def test_status(fields: dict[str, Any], settled: str, told: bool) -> None:
 
 @pytest.mark.parametrize("shape", ["list", "stories"])
 def test_other_shapes(shape: str) -> None:
-    """A bare list of things that pass or not, as the first Ralph had it, and `stories`."""
+    """A bare list of stories with `passes`, as in the first Ralph, and `stories`."""
     stories = [
         {"category": "ui", "description": "A button. It is red", "steps": ["Click", "Look"], "passes": True},
         {"category": "ui", "description": "A field", "steps": [], "passes": False, "acceptance_criteria": ["Wide"]},
@@ -152,5 +152,5 @@ def test_other_shapes(shape: str) -> None:
 
 @pytest.mark.parametrize("text", ['[{"passes": true}, {"name": "x"}]', '{"tests": [{"passes": true}]}', '["passes"]'])
 def test_other_lists(text: str) -> None:
-    """Not everything that passes is a story."""
+    """Not everything with `passes` is a story."""
     assert not ralph.suits("x.json", text)

@@ -1,4 +1,4 @@
-"""spec-kit: tasks with ids in phases, stories beside each other, sentences about dependencies."""
+"""spec-kit: tasks with ids in phases, parallel stories, sentences about dependencies."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STORIES = """\
 
 
 def test_phases_are_barriers_and_stories_are_not() -> None:
-    """Setup, then foundations, then all stories at the same time, then the polish; `[P]` beside its neighbours."""
+    """Setup, then foundations, then all stories at the same time, then the polish; `[P]` runs in parallel."""
     assert edges(plan("spec-kit", STORIES)) == {
         "T001": "", "T002": "T001", "T003": "T001",
         "T004": "T002 T003",
@@ -82,7 +82,7 @@ OLD = """\
 
 
 def test_the_phases_of_the_first_template() -> None:
-    """3.1 to 3.5 are barriers, and its sentences say nothing that is not so already."""
+    """3.1 to 3.5 are barriers, and its sentences add nothing new."""
     cascade = plan("spec-kit", OLD)
     assert edges(cascade) == {"T001": "", "T002": "T001", "T003": "T001", "T004": "T002 T003", "T005": "T004"}
     assert cascade.notes == ()
@@ -135,7 +135,7 @@ PLAIN = {
     ],
 )
 def test_a_regular_sentence_is_taken_up(sentence: str, changed: dict[str, str]) -> None:
-    """What the section about dependencies says is added to the order of the phases, without a note."""
+    """The section about dependencies adds to the order of the phases, without a note."""
     cascade = plan("spec-kit", story(sentence))
     assert edges(cascade) == PLAIN | changed
     assert [note for note in cascade.notes if note.kind is not NoteKind.RESOLVED] == []
@@ -149,14 +149,15 @@ def test_a_regular_sentence_is_taken_up(sentence: str, changed: dict[str, str]) 
     ],
 )  # fmt: skip
 def test_another_sentence_is_reported(sentence: str) -> None:
-    """One that looks like a dependency and is not understood, or is the template's, adds nothing and gets a note."""
+    """One that looks like a dependency but cannot be interpreted, or is the template's, adds nothing and gets a
+    note."""
     cascade = plan("spec-kit", story(sentence))
     assert edges(cascade) == PLAIN
     assert len(cascade.notes) == 1
 
 
 def test_stories_named_by_their_priority() -> None:
-    """`P2 stories` are those with that priority, and not all of them."""
+    """`P2 stories` are those with that priority, not all of them."""
     text = story("US1 is P1 - complete before P2 stories\n- US3 can start after P2 stories")
     for number, rank in (("1", "P1"), ("2", "P2"), ("3", "P3")):
         text = text.replace(f"User Story {number}\n", f"User Story {number} (Priority: {rank})\n")
@@ -166,7 +167,7 @@ def test_stories_named_by_their_priority() -> None:
 
 
 def test_boxes_of_a_checkpoint_are_no_tasks() -> None:
-    """What is looked at between two phases will not be done."""
+    """A check between two phases will not be done."""
     text = "# F\n## Phase 1: A\n- [ ] T001 A\n### ✅ Checkpoint 1\n**Exit Criteria**:\n- [ ] All fields are there\n"
     cascade = plan("spec-kit", text)
     assert list(cascade.tasks) == ["T001"]
@@ -174,7 +175,7 @@ def test_boxes_of_a_checkpoint_are_no_tasks() -> None:
 
 
 def test_sentences_that_go_in_a_circle_are_taken_back() -> None:
-    """Neither overlapping ranges nor two sentences against each other make a plan that cannot be read."""
+    """Neither overlapping ranges nor two contradictory sentences make a plan unreadable."""
     for sentence in ("T002-T004 before T003-T006", "T002 after T006\n- T006 after T002"):
         cascade = plan("spec-kit", story(sentence))
         assert edges(cascade) == PLAIN
@@ -182,7 +183,7 @@ def test_sentences_that_go_in_a_circle_are_taken_back() -> None:
 
 
 def test_a_task_that_is_not_there_is_missing() -> None:
-    """Whoever waits for it cannot start; the others can."""
+    """Its dependents cannot start; the others can."""
     cascade = plan("spec-kit", "- [ ] T001 A (depends on T099)\n- [ ] T002 [P] B\n")
     assert cascade.tasks["T001"].missing == ("T099",)
     assert cascade.tasks["T002"].missing == ()
@@ -204,13 +205,13 @@ def test_a_task_that_is_not_there_is_missing() -> None:
     ],
 )
 def test_dependencies_in_a_line(line: str, needs: str) -> None:
-    """Ids behind the usual words count, also in a continuation line; other words in brackets do not."""
+    """Ids behind the usual words count, also in a continuation line; other text in brackets does not."""
     text = f"- [ ] T001 [P] A\n- [ ] T002 [P] B\n- [ ] T003 [P] C\n- [ ] {line.replace('D', '[P] D', 1)}\n"
     assert edges(plan("spec-kit", text))["T004"] == needs
 
 
 def test_a_task_may_wait_for_a_later_one() -> None:
-    """It comes after that one then, and those between them do not wait for it."""
+    """It then comes after that one, and those between them do not wait for it."""
     cascade = plan(
         "spec-kit", "- [ ] T001 A\n- [ ] T002 B (depends on T004 models)\n- [ ] T003 C\n- [ ] T004 D\n- [ ] T005 E\n"
     )
@@ -219,7 +220,7 @@ def test_a_task_may_wait_for_a_later_one() -> None:
 
 
 def test_a_heading_may_name_a_dependency() -> None:
-    """What stands in brackets in a heading holds for the tasks below it."""
+    """The brackets in a heading apply to the tasks below it."""
     text = "## Phase 1: A\n- [ ] T001 [P] A\n- [ ] T002 [P] B\n### Rename (depends on T001)\n- [ ] T003 [P] C\n"
     assert edges(plan("spec-kit", text))["T003"] == "T001"
 
@@ -242,7 +243,7 @@ Text of it.
 
 
 def test_headings_can_be_tasks() -> None:
-    """With their state and dependencies in words, and everything below them as details."""
+    """With their state and dependencies in text, and everything below them as details."""
     cascade = plan("spec-kit", HEADINGS)
     assert edges(cascade) == {"T001": "", "T002": "T001", "T003": "T001 T002", "T004": ""}
     assert (cascade.tasks["T001"].settled, cascade.tasks["T001"].dropped) == ("Done (adapted)", False)
@@ -253,7 +254,7 @@ def test_headings_can_be_tasks() -> None:
 
 
 def test_a_list_at_the_end_has_the_boxes_of_headings() -> None:
-    """The same id further down is the box of that task, not another one."""
+    """The same id further down is the box of that task, not another task."""
     cascade = plan(
         "spec-kit",
         "## A\n### T001: Make it\n### T002: Sell it\n## Task Checklist\n- [x] T001: Make\n- [ ] T002: Sell\n",
@@ -270,7 +271,7 @@ def test_a_box_may_stand_in_a_heading() -> None:
 
 
 def test_paragraphs_can_be_tasks() -> None:
-    """Where nothing has a box, lines that begin with an id are tasks, and bullets below them details."""
+    """Without any box, lines that begin with an id are tasks, and bullets below them details."""
     text = (
         "# Tasks: Shop\n## Phase 1: Setup\nT001 [P] Make it\n- File: a.py\nT002 [P] Sell it\n"
         "## Dependencies\nT002 after T001\n"
@@ -299,7 +300,7 @@ NO_TASKS = """\
 
 
 def test_legends_steps_and_checklists_are_no_tasks() -> None:
-    """Only T001 is one; what was left out is told, by section."""
+    """Only T001 is a task; what was left out is reported, by section."""
     cascade = plan("spec-kit", NO_TASKS)
     assert list(cascade.tasks) == ["T001"]
     assert cascade.tasks["T001"].details == "- [ ] a step\n- [ ] 1. another step"
@@ -323,14 +324,14 @@ def test_phases_in_other_languages(heading: str) -> None:
     [("x", "x", None), ("X", "X", None), (" ", "", None), ("-", "", NoteKind.RESOLVED), ("~", "", NoteKind.GUESSED)],
 )
 def test_marks(mark: str, settled: str, kind: NoteKind | None) -> None:
-    """Ticked is done; begun is to be done, with a note."""
+    """Ticked is done; started is open, with a note."""
     cascade = plan("spec-kit", f"- [{mark}] T001 A\n")
     assert cascade.tasks["T001"].settled == settled
     assert [note.kind for note in cascade.notes] == ([kind] if kind else [])
 
 
 def test_ids_that_are_made_survive_ticking() -> None:
-    """A box without an id is called after its words, which neither a tick nor a new box above changes; told once."""
+    """A box without an id gets an id from its text, which neither a tick nor a new box above changes; reported once."""
     text = "## Phase 1: Setup\n- [ ] Make it\n- [ ] Sell it\n"
     draft = read("tasks.md", text, PlanOptions())
     assert [item.key for item in draft.items] == ["make-it", "sell-it"]
@@ -342,14 +343,14 @@ def test_ids_that_are_made_survive_ticking() -> None:
 
 
 def test_a_repeated_id_is_reported() -> None:
-    """The second task gets another name."""
+    """The second task gets another id."""
     cascade = plan("spec-kit", "- [ ] T001 A\n- [ ] T001 B\n")
     assert list(cascade.tasks) == ["T001", "T001-2"]
     assert len(notes(cascade, NoteKind.GUESSED)) == 1
 
 
 def test_no_paths_become_outputs() -> None:
-    """A path in prose is no promise: a wrong one would make a good task fail."""
+    """A path in prose is not an output: a wrong one would make a good task fail."""
     assert plan("spec-kit", "- [ ] T001 Create `src/a.py` in src/b.py\n").tasks["T001"].outputs == ()
 
 
@@ -361,5 +362,5 @@ def test_no_paths_become_outputs() -> None:
     ],
 )  # fmt: skip
 def test_what_is_such_a_plan(text: str, known: bool) -> None:
-    """Ids such as T001 tell it."""
+    """Ids such as T001 identify it."""
     assert suits("tasks.md", text) is known

@@ -16,7 +16,7 @@ from nova_core.model import NoteKind, PlanOptions
 
 
 def draft_of(data: Any, options: PlanOptions | None = None, path: str = "p/tasks.json") -> Draft:
-    """What is read from this data."""
+    """The draft of this data."""
     text = data if isinstance(data, str) else json.dumps(data)
     return taskmaster.read(path, text, options or PlanOptions())
 
@@ -52,7 +52,7 @@ def test_tagged_and_flat(data: dict[str, Any]) -> None:
     ],
 )
 def test_which_tag(tmp_path: Path, current: str | None, tag: str, expected: str, kind: str | None) -> None:
-    """One tag is read: the one asked for, else the current one of Taskmaster, else master; the others are named."""
+    """One tag is read: the requested one, else the current one of Taskmaster, else master; the others are listed."""
     plan = tmp_path / ".taskmaster" / "tasks" / "tasks.json"
     plan.parent.mkdir(parents=True)
     plan.write_text(json.dumps({name: {"tasks": [task(name)]} for name in ("b", "master", "c")}))
@@ -66,7 +66,7 @@ def test_which_tag(tmp_path: Path, current: str | None, tag: str, expected: str,
 
 
 def test_a_tag_that_is_not_there() -> None:
-    """The error names the tags there are; without master the first one is taken, and that is told."""
+    """The error lists the existing tags; without master the first one is read, with a note."""
     data = {"x": {"tasks": [task(1)]}, "y": {"tasks": [task(2)]}}
     with pytest.raises(InputError, match="unknown tag 'z'") as raised:
         draft_of(data, PlanOptions(tag="z"))
@@ -101,14 +101,14 @@ def test_ids_of_subtasks(parent: object, sub: dict[str, Any], need: object, expe
 
 
 def test_decimals_are_not_numbers() -> None:
-    """The subtask 31.10 is not 31.1: numbers with a point are taken as they are written."""
+    """The subtask 31.10 is not 31.1: numbers with a point are read as they are written."""
     subtasks = '[{"id":31.1,"title":"a"},{"id":31.10,"title":"b"}]'
     text = f'{{"tasks":[{{"id":31,"title":"t","subtasks":{subtasks}}},{{"id":1.50,"title":"c"}}]}}'
     assert [item.key for item in draft_of(text).items] == ["31", "31.1", "31.10", "1.50"]
 
 
 def test_containers() -> None:
-    """A task with subtasks does no work: they wait for what it waits for, and who waits for it waits for them."""
+    """A task with subtasks does no work: they wait for its dependencies, and its dependents wait for them."""
     data = tagged(
         task(1),
         task(2, 1, subtasks=[{"id": 1, "title": "a"}, {"id": 2, "title": "b", "dependencies": [1]}]),
@@ -122,7 +122,7 @@ def test_containers() -> None:
 
 
 def test_a_subtask_knows_the_whole() -> None:
-    """What the container says is told to each of its subtasks, shortened, so that no words are lost."""
+    """Each subtask gets the text of its container, shortened, so that no text is lost."""
     data = tagged(
         task(
             1, description="Why.", details="How." + "x" * 9000, testStrategy="Look.", subtasks=[{"id": 1, "title": "a"}]
@@ -143,7 +143,8 @@ def test_a_subtask_knows_the_whole() -> None:
     ],
 )  # fmt: skip
 def test_states(status: str, state: ItemState, noted: bool) -> None:
-    """Done and cancelled settle, deferred is put off, everything else is open; what is a choice is noted."""
+    """Done and cancelled settle a task, deferred postpones it, everything else is open; an interpretation gets a
+    note."""
     draft = draft_of(tagged(task(1, status=status)))
     assert (draft.items[0].state, draft.items[0].word) == (state, status)
     assert bool(draft.notes) is noted
@@ -161,7 +162,7 @@ def test_states(status: str, state: ItemState, noted: bool) -> None:
     ],
 )
 def test_states_of_subtasks(parent: str, sub: str | None, state: ItemState, noted: bool) -> None:
-    """A subtask without a state has that of its task, and an open one of a settled task is settled with it."""
+    """A subtask without a state has that of its task, and an open subtask of a settled task is settled with it."""
     status = {} if sub is None else {"status": sub}
     draft = draft_of(tagged(task(1, status=parent, subtasks=[{"id": 1, "title": "a", **status}])))
     assert draft.items[1].state is state
@@ -169,7 +170,7 @@ def test_states_of_subtasks(parent: str, sub: str | None, state: ItemState, note
 
 
 def test_fields() -> None:
-    """Description, details, complexity, criteria and priority have their places; checks are what a plan's would be."""
+    """Description, details, complexity, criteria and priority fill their fields; checks are those of a plan."""
     data = tagged(
         task(1, description="One.\n\nTwo.", details="Three.", complexity=7, priority="high",
              testStrategy="- `make test` passes\n- it looks right", acceptanceCriteria="- [ ] a\n- [x] b")
@@ -184,7 +185,7 @@ def test_fields() -> None:
 
 
 def test_lines() -> None:
-    """Tasks, subtasks and notes know their line, whatever the layout and the strings of the file."""
+    """Tasks, subtasks and notes have their line, whatever the layout and the strings of the file."""
     data = tagged(task(1, 9, details='{ "id": 3 }\n\\'), task(2, subtasks=[{"id": 1, "title": "a"}]))
     text = json.dumps(data, indent=1)
     draft = draft_of(text)
@@ -194,13 +195,13 @@ def test_lines() -> None:
 
 
 def test_lines_after_a_key_that_is_there_twice() -> None:
-    """Where objects cannot be told apart, there is no line rather than a wrong one."""
+    """If objects cannot be told apart, there is no line rather than a wrong one."""
     text = '{"tasks": [{"id": 1, "title": "a", "metadata": {},\n "metadata": {}},\n{"id": 2, "title": "b"}]}'
     assert [item.line for item in draft_of(text).items] == [0, 0]
 
 
 def test_a_dependency_in_another_tag_is_missing() -> None:
-    """It is unresolved, the note says where it would be; the task cannot start."""
+    """The dependency is unresolved, the note says where it would be; the task cannot start."""
     draft = draft_of(tagged(task(1, 7), other={"tasks": [task(7)]}))
     assert draft.items[0].missing == ["7"]
     assert "of the tag 'other'" in draft.notes[1].text
@@ -209,13 +210,13 @@ def test_a_dependency_in_another_tag_is_missing() -> None:
 
 
 def test_settled_tasks_miss_nothing() -> None:
-    """What finished work once waited for does not matter."""
+    """Dependencies of finished work do not matter."""
     draft = draft_of(tagged(task(1, 7, status="done")))
     assert (draft.items[0].missing, draft.notes) == ([], [])
 
 
 def test_the_same_id_twice() -> None:
-    """The second one gets another id, and the first one is meant by others."""
+    """The second one gets another id, and references mean the first one."""
     draft = draft_of(tagged(task(1), task(1), task(2, 1)))
     assert [(item.key, item.needs) for item in draft.items] == [("1", []), ("1 (2)", []), ("2", ["1"])]
     assert [note.kind for note in draft.notes] == [NoteKind.GUESSED]
@@ -223,7 +224,7 @@ def test_the_same_id_twice() -> None:
 
 
 def test_what_is_left_out_is_reported() -> None:
-    """Entries that are no tasks, and subtasks of subtasks, which Taskmaster does not have, cost a note each."""
+    """Entries that are not tasks, and subtasks of subtasks, which Taskmaster does not have, each get a note."""
     deep = {"id": 1, "title": "a", "subtasks": [{"id": 1, "title": "b"}]}
     draft = draft_of({"tasks": ["x", task(1, subtasks=[deep])]})
     assert [item.key for item in draft.items] == ["1", "1.1"]
@@ -246,7 +247,8 @@ def test_what_is_left_out_is_reported() -> None:
     ],
 )
 def test_suits(name: str, text: str, suits: bool) -> None:
-    """Other programs have a tasks.json, too; a damaged one is still Taskmaster's, so that its error can be told."""
+    """Other programs have a tasks.json, too; a damaged one still counts as Taskmaster's, so that its error is
+    reported."""
     assert taskmaster.suits(name, text) is suits
 
 
@@ -264,7 +266,7 @@ def test_suits(name: str, text: str, suits: bool) -> None:
     ],
 )
 def test_damaged_files(text: str, line: int, said: str) -> None:
-    """What is no JSON, too deep or something else is one error, with its line if there is one."""
+    """Invalid JSON, JSON that is too deep and other data give one error, with its line if there is one."""
     with pytest.raises(InputError) as raised:
         draft_of(text)
     problem = raised.value.problems[0]
@@ -274,7 +276,7 @@ def test_damaged_files(text: str, line: int, said: str) -> None:
 
 
 def test_a_tag_without_what_is_around_its_tasks() -> None:
-    """A list by hand is a tag as well; a list of something else is none."""
+    """A list written by hand is a tag as well; a list of something else is not."""
     tasks = '[{"id": 1, "title": "a", "status": "done"}, {"id": 2, "title": "b", "dependencies": [1]}]'
     text = f'{{"log": [1], "master": {tasks}}}'
     draft = draft_of(text)

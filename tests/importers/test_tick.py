@@ -29,7 +29,7 @@ def ticked(text: str, *done: str, was: str = "") -> Ticked:
 
 
 def test_only_the_boxes_of_finished_tasks_change() -> None:
-    """Open and begun ones are ticked, when they are done."""
+    """Open and started ones are ticked when they are done."""
     assert ticked(TEXT, "T001", "T003").text == TEXT.replace("[ ]", "[x]").replace("[~]", "[x]")
     assert ticked(TEXT, "T001", "T003").lines == (2, 4)
     assert ticked(TEXT).text == TEXT
@@ -44,13 +44,13 @@ def test_every_other_byte_stays(text: str) -> None:
 
 
 def test_a_file_keeps_its_habit() -> None:
-    """Where most boxes are ticked with X, so are the new ones."""
+    """If most boxes are ticked with X, the new ones are, too."""
     assert ticked("- [X] T001 A\n- [X] T002 B\n- [x] T003 C\n- [ ] T004 D\n", "T004").text.endswith("[X] T004 D\n")
     assert ticked("- [X] T001 A\n- [x] T003 C\n- [ ] T004 D\n", "T004").text.endswith("[x] T004 D\n")
 
 
 def test_a_parent_is_ticked_with_its_last_task() -> None:
-    """Not before, and not for a task that is optional."""
+    """Not before, and not for an optional task."""
     text = "- [ ] 1. A\n  - [x] 1.1 B\n  - [ ] 1.2 C\n  - [ ] 1.3 D\n  - [ ]* 1.4 E\n"
     marks = build(READERS["kiro"]("tasks.md", text, PlanOptions())).marks
     assert tick(text, marks, {"1.2"}).text == text.replace("[ ] 1.2", "[x] 1.2")
@@ -68,7 +68,7 @@ def test_a_parent_is_ticked_with_its_last_task() -> None:
     ],
 )
 def test_a_box_is_found_in_an_edited_file(now: str, expected: str) -> None:
-    """By its words wherever it stands, else by its id."""
+    """By its text in any position, or else by its id."""
     found = ticked(now, "T001", was="- [ ] T001 A\n- [ ] T002 B\n")
     assert (found.text, found.missed) == (expected, ())
 
@@ -85,7 +85,7 @@ def test_a_box_is_found_in_an_edited_file(now: str, expected: str) -> None:
     ],
 )
 def test_what_is_not_found_is_unchanged(now: str) -> None:
-    """A line that holds another task by now, no box, or two that could be it: nothing changes, and the mark is told."""
+    """If a line now holds another task or no box, or two boxes match, nothing changes, and the mark is reported."""
     found = ticked(now, "T001", was="- [ ] T001 A\n- [ ] T002 B\n")
     assert found.text == now
     assert [mark.ids for mark in found.missed] == [("T001",)]
@@ -121,7 +121,8 @@ BOXES = st.lists(
 
 @given(BOXES, st.sampled_from(sorted(READERS)), st.booleans())
 def test_ticking_all_changes_nothing_but_marks(text: str, kind: str, bom: bool) -> None:
-    """Whatever a checklist looks like, each byte but the marks of boxes survives, and a second time changes nothing."""
+    """Whatever a checklist contains, each byte except the marks of boxes survives, and a second time changes
+    nothing."""
     text = "\ufeff" * bom + text
     try:
         cascade = build(READERS[kind]("tasks.md", text, PlanOptions()))
@@ -140,7 +141,7 @@ def test_ticking_all_changes_nothing_but_marks(text: str, kind: str, bom: bool) 
 
 
 def edited(kind: str, text: str, after: str) -> list[str]:
-    """The tasks that another text of the plan makes Nova do anew, or take for new."""
+    """The tasks that Nova would run again, or consider new, with another text of the plan."""
     plans = [build(READERS[kind]("tasks.md", plan, PlanOptions())).tasks for plan in (text, after)]
     before, now = ({task_id: fingerprint(task) for task_id, task in plan.items()} for plan in plans)
     changes = compare(plans[1], {i: TaskState(fingerprint=mark) for i, mark in before.items()}, now)
@@ -149,14 +150,14 @@ def edited(kind: str, text: str, after: str) -> list[str]:
 
 @pytest.mark.parametrize("done", [("T001",), ("T002",), ("T001", "T002"), ("T001", "T002", "T003")])
 def test_a_checkpoint_stays_where_it_is(done: tuple[str, ...]) -> None:
-    """It is the last task's, also when that is ticked, which would else edit another one."""
+    """The box belongs to the last task, even when it is ticked, which would otherwise edit another one."""
     text = "## Phase 1: A\n- [ ] T001 A\n- [ ] T002 B\n\n**Checkpoint**: ready\n\n## Phase 2: B\n- [ ] T003 C\n"
     assert edited("spec-kit", text, ticked(text, *done).text) == []
 
 
 @given(BOXES, st.sampled_from(sorted(READERS)), st.randoms(use_true_random=False))
 def test_ticking_some_edits_no_other_task(text: str, kind: str, chance: Random) -> None:
-    """What is still to do has the words it had: else its own ticks would make Nova do finished work again."""
+    """Open tasks keep their text: otherwise Nova's own ticks would make it repeat finished work."""
     try:
         cascade = build(READERS[kind]("tasks.md", text, PlanOptions()))
     except InputError:
@@ -166,7 +167,7 @@ def test_ticking_some_edits_no_other_task(text: str, kind: str, chance: Random) 
 
 
 def test_a_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
-    """Bytes and mode are those of before, but for the box."""
+    """Bytes and mode stay the same, except for the box."""
     path = tmp_path / "tasks.md"
     path.write_bytes(b"- [ ] T001 A\r\n")
     path.chmod(0o664)
@@ -187,7 +188,7 @@ def test_a_file_without_changes_is_not_written(tmp_path: Path) -> None:
 
 
 def test_a_link_is_followed_inside_of_the_project_only(tmp_path: Path) -> None:
-    """The file behind it is written, and the link stays; one that leads out is refused."""
+    """The link's target is written, and the link stays; a link that leads outside is rejected."""
     root = tmp_path / "project"
     root.mkdir()
     for target in (root / "real.md", tmp_path / "outside.md"):
@@ -206,7 +207,7 @@ def test_a_link_is_followed_inside_of_the_project_only(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_a_link_leads_out_too(tmp_path: Path) -> None:
-    """Not only the last part of a path can be a link."""
+    """Any part of a path can be a link, not only the last one."""
     root, other = tmp_path / "project", tmp_path / "other"
     root.mkdir()
     other.mkdir()

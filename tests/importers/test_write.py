@@ -1,4 +1,4 @@
-"""A plan that is written as CASCADE.md is read back as the same plan, whatever its texts hold."""
+"""A plan that is written as CASCADE.md is read back as the same plan, whatever its texts contain."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def cascades(draw: st.DrawFn, *names: str) -> Cascade:
 
 
 def same(cascade: Cascade) -> Cascade:
-    """What is read back, after it was compared in all that has to be the same to the letter."""
+    """The plan read back, after all that must be equal exactly was compared."""
     text = to_markdown(cascade)
     text.encode()
     back = parse_text(text, "p.md")
@@ -96,13 +96,13 @@ def same(cascade: Cascade) -> Cascade:
 
 @given(cascades())
 def test_graph_and_headings(cascade: Cascade) -> None:
-    """Ids, dependencies, branches, groups and their order come back, whatever the names of groups."""
+    """Ids, dependencies, branches, groups and their order are read back, whatever the names of groups."""
     same(cascade)
 
 
 @given(cascades("command", "agent", "model", "outputs", "inputs", "timeout", "retries", "priority"))
 def test_columns(cascade: Cascade) -> None:
-    """Every optional field comes back to the letter; a command is what is run, so it counts most."""
+    """Every optional field is read back exactly; commands, which are run, matter most."""
     back = same(cascade)
     for task_id, task in cascade.tasks.items():
         found = back.tasks[task_id]
@@ -113,7 +113,7 @@ def test_columns(cascade: Cascade) -> None:
 
 @given(cascades("locks", "approval", "cpu", "memory", "budget", "gate", "duration"))
 def test_more_columns(cascade: Cascade) -> None:
-    """So do the rarer ones."""
+    """The rarer fields, too."""
     back = same(cascade)
     for task_id, task in cascade.tasks.items():
         found = back.tasks[task_id]
@@ -124,7 +124,7 @@ def test_more_columns(cascade: Cascade) -> None:
 @given(cascades("name", "description", "details", "criteria", "command"))
 @settings(max_examples=100)
 def test_texts(cascade: Cascade) -> None:
-    """Hostile texts change neither the graph nor the criteria, and no word of them is lost."""
+    """Hostile texts change neither the graph nor the criteria, and no text is lost."""
     back = same(cascade)
     for task_id, task in cascade.tasks.items():
         found = back.tasks[task_id]
@@ -163,7 +163,7 @@ def cascade_of(*tasks: Task) -> Cascade:
     ],
 )  # fmt: skip
 def test_details(details: str, criteria: tuple[Criterion, ...], expected: str) -> None:
-    """Details stay as they are unless they would be read as something else; then they stand in a fence."""
+    """Details are unchanged unless they would be read as something else; then they are in a fence."""
     back = same(cascade_of(Task("A", "a", details=details, criteria=criteria), Task("B", "b")))
     assert back.tasks["A"].details == expected
     assert [c.text for c in back.tasks["A"].criteria] == [c.text for c in criteria]
@@ -179,7 +179,7 @@ def test_only_columns_that_are_used() -> None:
 
 
 def test_groups_in_plan_order() -> None:
-    """A group whose tasks are apart stands there twice, and is one group again when it is read."""
+    """A group whose tasks are apart appears twice, and is one group again when it is read."""
     tasks = [
         Task(i, i, group=g, branch=b)
         for i, g, b in (("A", "g", "b"), ("B", "h", "b"), ("C", "g", "b"), ("D", "b", "b"))
@@ -189,7 +189,7 @@ def test_groups_in_plan_order() -> None:
 
 
 def test_what_is_missing_is_an_error_until_it_is_fixed() -> None:
-    """An unresolved word stands where it was, and never becomes a dependency on something else."""
+    """An unresolved name stays where it was, and never becomes a dependency on something else."""
     plan = cascade_of(Task("A-1", "a"), Task("A-2", "b", depends_on=("A-1",), missing=("design doc", "1", "the a|b")))
     text = to_markdown(plan)
     assert "| A-1, design doc, missing: 1, the a\\|b |" in text
@@ -213,13 +213,13 @@ def test_what_is_missing_is_an_error_until_it_is_fixed() -> None:
     ],
 )
 def test_criteria_whose_text_does_not_say_their_command(given_one: Criterion, expected: str) -> None:
-    """The text is made to say it: a check is neither lost nor invented."""
+    """The text is written so that it gives the same command: a check is neither lost nor invented."""
     back = same(cascade_of(Task("A", "a", criteria=(given_one,))))
     assert [(c.text, c.command) for c in back.tasks["A"].criteria] == [(expected, given_one.command)]
 
 
 def test_a_command_of_several_lines() -> None:
-    """It becomes one line that a shell takes for the same."""
+    """The command becomes one line with the same meaning to a shell."""
     import subprocess
 
     script = "echo 'a b'\nif true; then\n  printf '%s\\n' \"100%\" '\\n'\nfi"
@@ -233,6 +233,6 @@ def test_a_command_of_several_lines() -> None:
 
 
 def test_every_field_of_a_task_is_written_or_has_no_place() -> None:
-    """A new field of Task has to be written here, too."""
+    """A new field of Task must be written here, too."""
     written = {"id", "depends_on", "group", "branch", "settled", "dropped", "missing", *FIELDS}
     assert set(msgspec.structs.asdict(Task("A", "a"))) - written == {"line", "file", "workspace", "barriers"}

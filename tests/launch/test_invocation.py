@@ -1,4 +1,4 @@
-"""How agents are started: safe unless asked, the prompt on standard input, no secret in an argument."""
+"""How agents are started: safe by default, the prompt on standard input, no secret in an argument."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def request(**more: object) -> AgentRequest:
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_nothing_dangerous_unless_asked(name: str) -> None:
-    """The default lets an agent edit the project, and no more; `bypass` is a word one has to write."""
+    """The default lets an agent edit the project, and no more; `bypass` must be set explicitly."""
     safe = invoke(name, AgentConfig(), request())
     words = " ".join((*safe.argv, *safe.env))
     assert not [flag for flag in DANGEROUS if flag in words]
@@ -38,7 +38,7 @@ def test_nothing_dangerous_unless_asked(name: str) -> None:
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_the_prompt_is_in_no_argument(name: str) -> None:
-    """It may be long, and arguments can be read by everyone on the machine."""
+    """It may be long, and every user of the machine can read arguments."""
     made = invoke(name, AgentConfig(), request(server=SERVER))
     assert "do it" not in made.argv
     assert made.stdin is (name != "aider")
@@ -96,7 +96,7 @@ def test_each_agent_gets_the_reporting_server_in_its_own_form() -> None:
     [(None, {}), (b'{"a": 1, "mcpServers": {"x": {"command": "y"}}}', {"a": 1})],
 )
 def test_gemini_settings_keep_what_is_there(found: bytes | None, kept: dict[str, object]) -> None:
-    """Nova adds its server, once, and touches nothing else."""
+    """Nova adds its server, once, and changes nothing else."""
     made = gemini_settings(SERVER, found)
     assert made is not None
     settings = json.loads(made)
@@ -112,7 +112,7 @@ def test_gemini_settings_that_are_not_plain_json_are_unchanged(found: bytes) -> 
 
 
 def test_agents_of_one_provider_share_its_limits() -> None:
-    """A second name for the same agent is the same account."""
+    """A second name for the same agent means the same account."""
     assert provider_of("claude", AgentConfig()) == provider_of("careful", AgentConfig(use="claude")) == "anthropic"
     assert provider_of("mine", AgentConfig(command=("x",))) == "mine"
     assert provider_of("mine", AgentConfig(command=("x",), provider="openai")) == "openai"
@@ -150,7 +150,7 @@ def test_a_line_pattern_reads_an_agent_of_ones_own() -> None:
     ],
 )
 def test_mistakes_in_settings_have_place_and_hint(text: str, words: str, tmp_path: Path) -> None:
-    """Each mistake is told with its line."""
+    """Each mistake is reported with its line."""
     (tmp_path / "nova.yaml").write_text(text + "\n")
     with pytest.raises(InputError) as caught:
         load_config(None, environ={}, root=tmp_path)
@@ -159,7 +159,7 @@ def test_mistakes_in_settings_have_place_and_hint(text: str, words: str, tmp_pat
 
 
 def test_doctor_knows_agents(tmp_path: Path) -> None:
-    """Which are installed, whether in a tested version, and how to install one that is missing."""
+    """Which agents are installed, whether in a tested version, and how to install a missing one."""
     program = tmp_path / "bin" / "claude"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho 1.0.0\n")

@@ -1,4 +1,4 @@
-"""The prompt of a task: all its words are in it, in order, and nothing in them is a template."""
+"""The prompt of a task: it has all its text, in order, and nothing in it is read as a template."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def test_the_prompt_has_its_parts_in_order() -> None:
 
 
 def test_the_prompt_of_a_folder_task_names_inputs_and_outputs() -> None:
-    """Inputs by their place in the project; outputs in its own folder first, those with a place of their own there."""
+    """Inputs by their path in the project; outputs in the task's own folder first, those with a path of their own
+    there."""
     task = Task(
         "p/a", "A", inputs=("workspace/outputs/p/b/x.json|x.json",), workspace="workspace/outputs/p/a",
         outputs=("gaps.json", "workspace/outputs/shared.md"),
@@ -47,7 +48,7 @@ def test_the_prompt_of_a_folder_task_names_inputs_and_outputs() -> None:
 
 
 def test_a_bare_task_has_no_empty_sections() -> None:
-    """What a task does not have is not mentioned."""
+    """Missing parts are not mentioned."""
     prompt = build_prompt(Task("F1", "Core"), "Shop")
     assert "Outputs" not in prompt
     assert "Criteria" not in prompt
@@ -56,13 +57,13 @@ def test_a_bare_task_has_no_empty_sections() -> None:
 
 @given(st.builds(Task, id=st.just("F1"), name=st.text(), description=st.text(), details=st.text()), st.text())
 def test_texts_come_through_unchanged(task: Task, project: str) -> None:
-    """No text of a plan is taken for a placeholder."""
+    """No text of a plan is read as a placeholder."""
     prompt = build_prompt(task, project)
     assert all(text.strip() in prompt for text in (task.name, task.description, task.details, project))
 
 
 def test_the_prompt_says_what_dependencies_did() -> None:
-    """Commit, files and note of each, within a budget of characters: long notes keep head and tail."""
+    """Commit, files and note of each dependency, within a budget of characters: long notes keep head and tail."""
     note = "start " + "x" * 50_000 + " end"
     done = [
         Done("A", "First", ("a.py", "b.py"), "abc123", note),
@@ -76,20 +77,20 @@ def test_the_prompt_says_what_dependencies_did() -> None:
 
 
 def test_a_template_of_ones_own() -> None:
-    """Known placeholders are filled in, others stay; a paragraph of empty ones goes."""
+    """Known placeholders are filled in, others stay; a paragraph of empty ones is removed."""
     template = "Task {id} of {project}.\n\n{details}{description}\n\n{unknown} {x}\n\n{dependencies}\n\nEnd."
     assert build_prompt(Task("F1", "N"), "Shop", template=template) == "Task F1 of Shop.\n\n{unknown} {x}\n\nEnd.\n"
 
 
 def test_the_prompt_names_the_reporting_tools() -> None:
-    """Whoever has the reporting server hears of its tools, not of a command."""
+    """An agent with the reporting server gets its tools in the prompt, not a command."""
     prompt = build_prompt(FULL, "Shop", by_tool=True)
     assert "the tool `report` of the server `nova`" in prompt
     assert "nova report" not in prompt
 
 
 def test_the_prompt_command_and_what_an_attempt_was_given(tmp_path: Path) -> None:
-    """`nova prompt ID` prints it as it would be now; each attempt's own is kept."""
+    """`nova prompt ID` prints the current prompt; each attempt's own prompt is kept."""
     (tmp_path / "nova.yaml").write_text("agents: {a: {command: [cat]}}\nagent: a\n")
     (tmp_path / "CASCADE.md").write_text(
         "# Shop\n\n| Task ID | Task Name | What Changes | Depends On |\n|---|---|---|---|\n| A | First | x | - |\n"

@@ -1,4 +1,4 @@
-"""Whole plans: what becomes a task, where it belongs, and what its optional columns and its section say."""
+"""Whole plans: what becomes a task, where it belongs, and the contents of its optional columns and its section."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ def test_variants_of_the_same_plan_mean_the_same(change: object) -> None:
     ],
 )
 def test_branch_and_group_come_from_the_headings(text: str, place: tuple[str, str, str]) -> None:
-    """A table takes the nearest H2 and H3; what is missing falls back to the branch, the project, the file's name."""
+    """A table belongs to the nearest H2 and H3; a missing name falls back to the branch, the project, the file's
+    name."""
     cascade = parse_text(text, "docs/plan.md")
     task = cascade.tasks["A"]
     assert (cascade.name, task.branch, task.group) == place
@@ -146,7 +147,7 @@ def test_branch_and_group_come_from_the_headings(text: str, place: tuple[str, st
     ],
 )
 def test_columns_are_found_by_name(header: str, row: str, expected: tuple[str, str, str]) -> None:
-    """Headers of the field are understood in any order, case and decoration."""
+    """Headers of the field are recognised in any order, case and decoration."""
     dashes = "|".join(["---"] * (header.count("|") + 1))
     (task,) = parse_text(f"| {header} |\n|{dashes}|\n| {row} |\n", "p").tasks.values()
     assert (task.id, task.name, task.description) == expected
@@ -166,14 +167,14 @@ def test_columns_are_found_by_name(header: str, row: str, expected: tuple[str, s
     ],
 )
 def test_other_tables_are_ignored_silently(other: str) -> None:
-    """Tables that hold no tasks, and tables in code, comments or quotes, add nothing and warn of nothing."""
+    """Tables without tasks, and tables in code, comments or quotes, add nothing and cause no warning."""
     cascade = plan(f"| A | a | x | - |\n\n{other}\n")
     assert list(cascade.tasks) == ["A"]
     assert cascade.warnings == ()
 
 
 def test_an_overview_beside_task_tables_is_ignored_with_a_warning() -> None:
-    """A table of phases is no list of tasks once another table has task ids."""
+    """A table of phases is not a list of tasks if another table has task ids."""
     cascade = parse_text(
         f"# P\n| Phase | Scope | Depends on |\n|---|---|---|\n| 1 | x | - |\n\n{HEAD}| A | a | x | - |", "p"
     )
@@ -223,7 +224,7 @@ def test_an_overview_beside_task_tables_is_ignored_with_a_warning() -> None:
     ],
 )
 def test_optional_columns_fill_their_fields(column: str, cell: str, field: str, value: object) -> None:
-    """Each optional column is read in the forms people use; nothing means the default."""
+    """Each optional column is read in the usual forms; an empty cell means the default."""
     head = f"| Task ID | Task Name | Depends On | {column} |\n|---|---|---|---|\n"
     cascade = plan(f"| A | a | - | {cell} |", head)
     assert getattr(cascade.tasks["A"], field) == value
@@ -321,7 +322,7 @@ not of B
 
 
 def test_a_heading_above_a_table_is_a_group_even_if_it_names_a_task() -> None:
-    """`### 2 Backend` above a table is a group, also when a task has the id 2."""
+    """`### 2 Backend` above a table is a group, even if a task has the id 2."""
     text = f"# P\n### 1 Front\n{HEAD}| 1 | a | x | - |\n### 2 Back\n{HEAD}| 2 | b | x | 1 |\n### 2\nlong text\n"
     tasks = parse_text(text, "p").tasks
     assert [t.group for t in tasks.values()] == ["1 Front", "2 Back"]
@@ -342,13 +343,13 @@ def test_a_heading_above_a_table_is_a_group_even_if_it_names_a_task() -> None:
     ],
 )
 def test_rows_with_stray_pipes_are_repaired(row: str, expected: tuple[str, str, tuple[str, ...]]) -> None:
-    """The id counts from the left and the dependencies from the right of a row that has too many cells."""
+    """In a row with too many cells the id counts from the left and the dependencies from the right."""
     task = plan(f"| A | a | x | - |\n{row}").tasks["B"]
     assert (task.name, task.description, task.depends_on) == expected
 
 
 def test_a_repaired_row_is_reported() -> None:
-    """Whoever wrote the pipe learns that it was taken as text."""
+    """A note says that the pipe was read as text."""
     (warning,) = plan("| B | name | one|two | - |").warnings
     assert (warning.line, "5 cells" in warning.message, "\\|" in warning.hint) == (5, True, True)
 
@@ -361,14 +362,14 @@ def test_rows_after_an_empty_line_still_count() -> None:
 
 
 def test_each_unused_column_is_reported_once() -> None:
-    """A column Nova does not use is named once, however many tables have it."""
+    """An unused column is reported once, however many tables have it."""
     table = "| Task ID | Depends On | Owner | Week |\n|---|---|---|---|\n"
     cascade = parse_text(f"# P\n{table}| A | - | me | 1 |\n\n{table}| B | - | me | 1 |", "p")
     assert [w.message for w in cascade.warnings] == ["the column 'Owner' is not used", "the column 'Week' is not used"]
 
 
 def test_a_plan_is_read_from_a_file(tmp_path: Path) -> None:
-    """A path may be a string or a Path; the file's name stands in for a missing title."""
+    """A path may be a string or a Path; the file's name replaces a missing title."""
     path = tmp_path / "weekend.md"
     path.write_text(f"{HEAD}| A | a | x | - |\n", encoding="utf-8")
     assert parse_cascade(path).name == "weekend"
@@ -376,7 +377,7 @@ def test_a_plan_is_read_from_a_file(tmp_path: Path) -> None:
 
 
 def test_messages_show_a_strange_path_safely() -> None:
-    """The plan keeps its real path; problems show it without what a terminal would act on."""
+    """The plan keeps its real path; problems show it without control characters."""
     text = "| Task ID | Depends On | Owner |\n|---|---|---|\n| A | - | me |"
     cascade = parse_text(text, "a\x1b[2J\nb.md")
     assert cascade.path == "a\x1b[2J\nb.md"

@@ -1,4 +1,4 @@
-"""The line scanner, compared with a whole Markdown parser and on cases of its own."""
+"""The line scanner, compared with a whole Markdown parser and on its own cases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Found = list[tuple[object, ...]]
 
 
 def report_nothing(line: int, what: str) -> None:
-    """Take no notice of what is never closed."""
+    """Do nothing for what is never closed."""
 
 
 def ours(text: str) -> Found:
@@ -83,7 +83,7 @@ def tables(draw: st.DrawFn) -> str:
 
 
 def fence(mark: str, body: list[str], indent: int) -> str:
-    """A code fence around lines that would mean something outside."""
+    """A code fence around lines that would have a meaning outside."""
     return "\n".join([f"{' ' * indent}{mark}md", *body, mark])
 
 
@@ -155,7 +155,7 @@ def test_front_matter_is_passed_over() -> None:
 
 @pytest.mark.parametrize(("text", "what"), [("a\n```\n# x", "code fence"), ("a\n<!--\n# x", "comment")])
 def test_what_is_never_closed_is_reported(text: str, what: str) -> None:
-    """An open fence or comment hides the rest of the file, so its line is told."""
+    """An open fence or comment hides the rest of the file, so its line is reported."""
     told: list[tuple[int, str]] = []
     lines = split_lines(text)
     hidden = hide_comments(lines, lambda line, kind: told.append((line, kind)))
@@ -164,7 +164,7 @@ def test_what_is_never_closed_is_reported(text: str, what: str) -> None:
 
 
 def test_rows_without_a_header_stop_before_the_next_table() -> None:
-    """A run of stray rows does not swallow the table below it."""
+    """A run of stray rows does not absorb the table below it."""
     lines = split_lines("| stray | row |\n| more | rows |\n| a | b |\n|---|---|\n| 1 | 2 |")
     stray, table = scan(lines, set(), report_nothing)
     assert isinstance(stray, Table)

@@ -1,4 +1,4 @@
-"""Dependency cells as people write them: each becomes ids, or an error with its place; never a silent wait."""
+"""Dependency cells in all usual forms: each becomes ids, or an error with its place; never a silent wait."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def with_cell(cell: str, task_id: str = LAST) -> Cascade:
 
 
 def problems(cell: str, task_id: str = LAST) -> tuple[Problem, ...]:
-    """What is wrong with that plan."""
+    """The problems of that plan."""
     with pytest.raises(InputError) as raised:
         with_cell(cell, task_id)
     return raised.value.problems
@@ -143,7 +143,7 @@ def test_references_of_every_form(cell: str, expected: tuple[str, ...]) -> None:
     ],
 )
 def test_guesses_are_made_with_a_warning(cell: str, task_id: str, expected: tuple[str, ...]) -> None:
-    """Another case, and the prefix the task itself has, are understood, but told."""
+    """Another case, and the prefix of the task itself, are accepted with a warning."""
     cascade = with_cell(cell, task_id)
     assert cascade.tasks[task_id].depends_on == expected
     assert {warning.line for warning in cascade.warnings} == {cascade.tasks[task_id].line}
@@ -170,7 +170,7 @@ def test_guesses_are_made_with_a_warning(cell: str, task_id: str, expected: tupl
     ],
 )
 def test_what_cannot_be_resolved_is_an_error(cell: str, message: str, hint: str) -> None:
-    """It is told once, with the row's line, in text that is safe to print."""
+    """The error is reported once, with the row's line, in text that is safe to print."""
     (problem,) = problems(cell)
     assert message in problem.message
     assert hint in problem.hint
@@ -188,20 +188,20 @@ def test_a_name_of_two_groups_is_an_error() -> None:
 
 
 def test_a_task_does_not_wait_for_itself_in_its_group() -> None:
-    """A group named from inside means all of its other tasks."""
+    """A group named by one of its own tasks means all of its other tasks."""
     cascade = parse_text(f"# P\n## G\n{HEAD}| A | a | x | - |\n| B | b | x | - |\n| C | c | x | G |", "p")
     assert cascade.tasks["C"].depends_on == ("A", "B")
 
 
 def test_all_prior_phases_leaves_out_the_own_group() -> None:
-    """`All prior phases` means what stands above in other groups, `All above` everything above."""
+    """`All prior phases` means all tasks above in other groups, `All above` all tasks above."""
     rows = f"# P\n## A\n{HEAD}| A | a | x | - |\n## B\n{HEAD}| B | b | x | - |\n| C | c | x | {{}} |"
     assert parse_text(rows.format("All prior phases"), "p").tasks["C"].depends_on == ("A",)
     assert parse_text(rows.format("All above"), "p").tasks["C"].depends_on == ("A", "B")
 
 
 def test_two_dependency_columns_count_both() -> None:
-    """A task waits for what either of two dependency columns names."""
+    """A task with two dependency columns waits for both."""
     head = "| Task ID | Depends On | Blocked by |\n|---|---|---|\n"
     cascade = parse_text(f"{head}| A | - | - |\n| B | - | - |\n| C | A | B |\n| D | - | C |", "p")
     assert [t.depends_on for t in cascade.tasks.values()] == [(), (), ("A", "B"), ("C",)]
@@ -215,7 +215,7 @@ def test_two_dependency_columns_count_both() -> None:
     ],
 )
 def test_a_cycle_is_reported_at_its_first_task(rows: str, cycle: str) -> None:
-    """The message shows the loop, the place is the row where it starts."""
+    """The message shows the cycle, the place is the row where it starts."""
     with pytest.raises(ValueError, match=cycle) as raised:
         parse_text(f"{HEAD}{rows}", "p.md")
     assert isinstance(raised.value, InputError)
@@ -224,7 +224,7 @@ def test_a_cycle_is_reported_at_its_first_task(rows: str, cycle: str) -> None:
 
 
 def test_every_cycle_is_reported() -> None:
-    """Two loops are two problems."""
+    """Two cycles are two problems."""
     rows = "".join(f"| {a} | n | x | {b} |\n" for a, b in ("AB", "BA", "CD", "DC"))
     with pytest.raises(InputError) as raised:
         parse_text(HEAD + rows, "p")
@@ -235,7 +235,7 @@ def test_every_cycle_is_reported() -> None:
 
 
 def test_a_long_cycle_is_cut() -> None:
-    """A loop through thousands of tasks still makes one readable line."""
+    """A cycle through thousands of tasks still gives one readable line."""
     rows = "".join(f"| T{i} | n | x | T{(i + 1) % 5000} |\n" for i in range(5000))
     with pytest.raises(InputError, match=r"T0 -> T1 -> T2 .* more\) -> T0") as raised:
         parse_text(HEAD + rows, "p")
@@ -243,7 +243,7 @@ def test_a_long_cycle_is_cut() -> None:
 
 
 def test_a_graph_too_large_to_hold_is_rejected() -> None:
-    """A few words can name millions of edges; that is one error, not a machine out of memory."""
+    """A few words can name millions of edges; that is one error, not a machine without free memory."""
     rows = "".join(f"| T{i} | n | x | All above |\n" for i in range(3000))
     with pytest.raises(InputError, match="more than 1,000,000 dependencies") as raised:
         parse_text(HEAD + rows, "p")
@@ -253,7 +253,7 @@ def test_a_graph_too_large_to_hold_is_rejected() -> None:
 @given(st.lists(st.sampled_from(["F1", "f2", "001", "-", "–", "and", ",", "(", ")", "..", "Phase", "2", "all", "above",
                                  "`", "[", "](", "#", "x", "\\", "<br>", " "]), max_size=12))  # fmt: skip
 def test_any_cell_resolves_or_is_reported(parts: list[str]) -> None:
-    """Whatever a cell holds, the result is tasks of the plan, or an error at that row."""
+    """Whatever a cell contains, the result is tasks of the plan, or an error at that row."""
     cell = " ".join(parts)
     ids: set[str] = set()
     lines = {PLAN.count("\n") + 4}

@@ -1,4 +1,4 @@
-"""What a broken, hostile or missing plan gets: every problem at once, with its place and a hint, in little time."""
+"""The result of a broken, hostile or missing plan: every problem at once, with its place and a hint, in little time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def error_of(text: str) -> InputError:
     ],
 )
 def test_bad_rows(rows: str, line: int, message: str, hint: str) -> None:
-    """Each bad row is told with its line, and safe to print."""
+    """Each bad row is reported with its line, and safe to print."""
     error = error_of(HEAD + rows)
     problem = error.problems[0]
     assert (problem.line, problem.warning) == (line, False)
@@ -73,7 +73,7 @@ def test_bad_rows(rows: str, line: int, message: str, hint: str) -> None:
     ],
 )
 def test_wrong_values_in_optional_columns(column: str, cell: str, message: str) -> None:
-    """A value that cannot be meant is an error with a line and a hint."""
+    """An impossible value is an error with a line and a hint."""
     error = error_of(f"| Task ID | Depends On | {column} |\n|---|---|---|\n| A | - | {cell} |")
     (problem,) = error.problems
     assert message in problem.message
@@ -82,14 +82,14 @@ def test_wrong_values_in_optional_columns(column: str, cell: str, message: str) 
 
 
 def test_a_torn_row_is_an_error_where_commands_are_run() -> None:
-    """Half of a command that an unescaped pipe cut is never run."""
+    """Half of a command that was cut by an unescaped pipe is never run."""
     head = "| Task ID | Name | Depends On | Command |\n|---|---|---|---|\n"
     assert "5 cells" in error_of(f"{head}| A | a | - | cat x | sh |").message
     assert parse_text(f"{head}| A | a | - | `cat x | sh` |", "p").tasks["A"].command == "cat x | sh"
 
 
 def test_empty_backticks_are_warned_of() -> None:
-    """A command or criterion that holds nothing is no command, and told."""
+    """An empty command or criterion is not a command, and is reported."""
     cascade = parse_text("| Task ID | Depends On | Command |\n|---|---|---|\n| A | - | `` |", "p")
     assert cascade.tasks["A"].command is None
     assert [w.line for w in cascade.warnings] == [3]
@@ -103,7 +103,7 @@ def test_every_problem_is_reported_at_once() -> None:
 
 
 def test_many_problems_are_counted() -> None:
-    """The first hundred are told, then how many more there are."""
+    """The first hundred problems are shown, then how many more there are."""
     error = error_of(HEAD + "| A | a | x | - |\n" * 251)
     assert len(error.problems) == 101
     assert error.problems[-1].message == "and 150 more errors"
@@ -122,21 +122,21 @@ def test_many_problems_are_counted() -> None:
     ],
 )
 def test_plans_without_tasks(text: str, message: str) -> None:
-    """A plan that holds no task says so, and how one looks."""
+    """A plan without a task says so, and shows an example."""
     error = error_of(text)
     assert message in error.message
     assert "|" in error.hint
 
 
 def test_an_open_fence_that_hides_tasks_is_reported() -> None:
-    """Tasks below a fence that is never closed are not lost without a word."""
+    """Tasks below a fence that is never closed are not lost silently."""
     cascade = parse_text(f"{HEAD}| A | a | x | - |\n\n```\n\n{HEAD}| B | b | x | - |", "p")
     assert list(cascade.tasks) == ["A"]
     assert [(w.line, "never closed" in w.message) for w in cascade.warnings] == [(5, True)]
 
 
 def test_a_missing_plan_is_a_file_not_found_error(tmp_path: Path) -> None:
-    """It can be caught as what Python calls it, and as Nova's error."""
+    """It can be caught as Python's own error, and as Nova's."""
     with pytest.raises(FileNotFoundError, match="there is no such plan") as raised:
         parse_cascade(tmp_path / "no.md")
     assert isinstance(raised.value, InputNotFoundError)
@@ -153,7 +153,7 @@ def test_a_missing_plan_is_a_file_not_found_error(tmp_path: Path) -> None:
     ],
 )
 def test_files_that_are_no_text(tmp_path: Path, content: bytes, message: str, line: int) -> None:
-    """Binary files and other encodings are refused with the line of the first bad byte."""
+    """Binary files and other encodings are rejected with the line of the first bad byte."""
     path = tmp_path / "p.md"
     path.write_bytes(content)
     with pytest.raises(InputError, match=message) as raised:
@@ -162,7 +162,7 @@ def test_files_that_are_no_text(tmp_path: Path, content: bytes, message: str, li
 
 
 def test_a_folder_and_a_bad_path_are_rejected(tmp_path: Path) -> None:
-    """What cannot be opened as a file is one clear line."""
+    """A path that cannot be opened as a file gives one clear line."""
     with pytest.raises(InputError, match="a folder, not a plan"):
         parse_cascade(tmp_path)
     with pytest.raises(InputError, match="cannot be read"):
@@ -172,7 +172,7 @@ def test_a_folder_and_a_bad_path_are_rejected(tmp_path: Path) -> None:
 
 
 def test_a_plan_too_large_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not more than the limit is ever read, whatever the file claims to be."""
+    """No more than the limit is ever read, whatever size the file claims."""
     monkeypatch.setattr(source_module, "MAX_BYTES", 1000)
     path = tmp_path / "p.md"
     path.write_bytes(b"x" * 1001)
@@ -204,7 +204,7 @@ def test_a_plan_too_large_is_rejected(tmp_path: Path, monkeypatch: pytest.Monkey
     ids=range(17),
 )
 def test_hostile_text_costs_little(text: str) -> None:
-    """Depth, width and repetition cost linear time: each of these would take minutes if they did not."""
+    """Depth, width and repetition take linear time: otherwise each of these would take minutes."""
     try:
         found = parse_text(text, "p").warnings
     except InputError as error:

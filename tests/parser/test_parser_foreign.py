@@ -1,4 +1,4 @@
-"""How ids and dependencies are written in tables that were not made for Nova."""
+"""How ids and dependencies are written in tables of other tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def kinds(cascade: Cascade) -> list[str]:
     "cell", ["#1-3", "Tasks 1-3", "#1–#3", "tasks 1 to 3", "Task 1 - Task 3", "1‒3", "1−3", "Tasks #1 through #3"]
 )
 def test_ranges_of_numbers(cell: str) -> None:
-    """A number sign, `Tasks` and any dash do not hide a range; a plan of Nova may say so too."""
+    """A number sign, `Tasks` and any dash do not hide a range, in a plan of Nova either."""
     text = HEAD + "| 1 | a | |\n| 2 | b | |\n| 3 | c | |\n" + f"| 4 | d | {cell} |\n"
     for cascade in (lenient(text), parse_text(text, "p.md")):
         assert cascade.tasks["4"].depends_on == ("1", "2", "3")
@@ -32,7 +32,7 @@ def test_ranges_of_numbers(cell: str) -> None:
     "cell", ["Phases 1 & 2", "Phases 1 and 2", "Phase 1 and 2 complete", "All Phase 1 & 2 tasks", "Phases 1/2"]
 )
 def test_several_phases(cell: str) -> None:
-    """The noun stands once, also in the plural, and what stands behind it belongs to all."""
+    """The noun appears once, also in the plural, and applies to all that follows."""
     text = (
         f"## Phase 1: X\n{HEAD}| A | a | |\n## Phase 2: Y\n{HEAD}| B | b | |\n## Phase 3: Z\n{HEAD}| C | c | {cell} |\n"
     )
@@ -53,7 +53,7 @@ def test_several_phases(cell: str) -> None:
     ],
 )
 def test_ids_in_a_sentence(cell: str, needs: tuple[str, ...]) -> None:
-    """The tasks that a sentence names are waited for, and a person is asked to look."""
+    """The task waits for those that a sentence names, and a note asks a person to check."""
     cascade = lenient(f"{HEAD}| A-1 | a | |\n| A-2 | b | |\n| A-3 | c | {cell} |\n")
     assert (cascade.tasks["A-3"].depends_on, cascade.tasks["A-3"].missing) == (needs, ())
     assert set(kinds(cascade)) == {"guessed"}
@@ -64,7 +64,7 @@ def test_ids_in_a_sentence(cell: str, needs: tuple[str, ...]) -> None:
     ["Parallel with A-1", "not A-1", "A-1 optional", "Independent of A-1", "blocks A-1", "A-1 or later", "A-12 x"],
 )
 def test_sentences_that_say_something_else(cell: str) -> None:
-    """A sentence that may mean the contrary names no dependency: a person has to mend it."""
+    """A sentence that may mean the contrary gives no dependency: a person must fix it."""
     cascade = lenient(f"{HEAD}| A-1 | a | |\n| A-2 | b | |\n| A-3 | c | {cell} |\n")
     assert cascade.tasks["A-3"].missing
     assert "unresolved" in kinds(cascade)
@@ -75,7 +75,7 @@ def test_sentences_that_say_something_else(cell: str) -> None:
     [("Task 1", "1"), ("Phase 2: Api", "2"), ("[A-1]", "A-1"), ("[A-1][ref]", "A-1"), ("T‑01", "T-01")],
 )
 def test_ids_of_others(written: str, task_id: str) -> None:
-    """A noun, brackets and dashes that do not break make no row disappear; the note tells of them."""
+    """A noun, brackets and non-breaking dashes do not hide a row; the note mentions them."""
     cascade = lenient(f"{HEAD}| {written} | a | |\n| B | b | {written} |\n")
     assert cascade.tasks["B"].depends_on == (task_id,)
     assert kinds(cascade)[0] == "resolved"

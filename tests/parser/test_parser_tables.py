@@ -1,4 +1,4 @@
-"""Tables of other plans: words of state, gates, summaries, and what is left to a person to mend."""
+"""Tables of other plans: state words, gates, summaries, and what a person must fix."""
 
 from __future__ import annotations
 
@@ -46,13 +46,14 @@ def notes(cascade: Cascade) -> list[tuple[str, int]]:
     )],
 )  # fmt: skip
 def test_state_words(cell: str, state: State) -> None:
-    """What is surely done or dropped is settled; all else is open, for work done twice is better than none."""
+    """Work that is certainly done or dropped is settled; all else is open, because repeated work is better than skipped
+    work."""
     assert read_state(cell) is state
 
 
 @pytest.mark.parametrize("title", ["Status", "State", "Done", "✓", "**Status**", "Completed?"])
 def test_columns_of_state(title: str) -> None:
-    """A column of state settles its rows in the plan's own words, and leaves the others."""
+    """A state column settles its rows in the plan's own words, and leaves the others open."""
     rows = ("A | a | - | ✅ Done", "B | b | A | skipped", "C | c | B | pending", "D | d | - | ")
     tasks = parse_text(plan(f"{HEAD} | {title}", *rows), "p.md").tasks
     assert {i: (t.settled, t.dropped) for i, t in tasks.items()} == {
@@ -80,20 +81,20 @@ def test_marks_outside_of_a_column_for_them(row: str, settled: str, dropped: boo
 
 
 def test_state_over_strike() -> None:
-    """What the column says is what counts."""
+    """The column decides."""
     task = parse_text(plan(f"{HEAD} | Status", "~~A~~ | a | - | merged"), "p.md").tasks["A"]
     assert (task.settled, task.dropped) == ("merged", False)
 
 
 def test_state_makes_no_task_table() -> None:
-    """Many tables have a status: it does not tell that they hold tasks, and neither do inputs and gates."""
+    """Many tables have a status: it does not show that they hold tasks, and neither do inputs and gates."""
     table = plan("Task ID | Task Name", "A | a")
     for other in ("ID | Name | Status | Description", "# | Name | Inputs | Gate", "ID | Name | Done | Status"):
         assert list(parse_text(table + "\n" + plan(other, "Z | z | x | y"), "p.md").tasks) == ["A"]
 
 
 def test_inputs_and_gates() -> None:
-    """Inputs are paths in the project; a gate says yes, and prose in its column makes none."""
+    """Inputs are paths in the project; `yes` makes a gate, and prose in its column does not."""
     rows = ("A | a | - | src/a.py, `b c.md` | yes", "B | b | A | - | Tests are green", "C | c | A | - | no")
     tasks = parse_text(plan(f"{HEAD} | Inputs | Gate", *rows), "p.md").tasks
     assert tasks["A"].inputs == ("src/a.py", "b c.md")
@@ -104,7 +105,7 @@ def test_inputs_and_gates() -> None:
 
 @pytest.mark.parametrize("cell", ["**2.1 Name**", "**2.1** Name", "2.1 Name", "`2.1` Name", "**2.1: Name**", "2.1"])
 def test_ids_in_front_of_names(cell: str) -> None:
-    """Where there is no column of ids, the name begins with it."""
+    """Without a column of ids, the name begins with the id."""
     task = parse_text(plan("Task | What to Do | Depends On | Effort", f"{cell} | x | - | S"), "p.md").tasks["2.1"]
     assert task.name == ("2.1" if cell == "2.1" else "Name")
     assert task.description == "x"
@@ -126,7 +127,7 @@ PHASES = (
     ],
 )
 def test_a_summary_lists_the_same_tasks(summary: str) -> None:
-    """A second table that says the same or less is merged with the first."""
+    """A second table with the same or less is merged with the first."""
     cascade = parse_text(PHASES + summary, "p.md")
     assert [(task.id, task.name, task.line) for task in cascade.tasks.values()] == [
         ("A", "Schema", 3),
@@ -150,7 +151,7 @@ def test_a_summary_lists_the_same_tasks(summary: str) -> None:
     ],
 )
 def test_a_summary_that_says_something_else_is_an_error(summary: str) -> None:
-    """Two meanings of an id are never guessed between, in foreign plans neither."""
+    """An ambiguous id is never guessed, in plans of other tools neither."""
     for read in (lenient, lambda text: parse_text(text, "p.md")):
         with pytest.raises(InputError, match="duplicate task id") as raised:
             read(PHASES + summary)
@@ -158,7 +159,7 @@ def test_a_summary_that_says_something_else_is_an_error(summary: str) -> None:
 
 
 def test_an_id_twice_in_one_table_is_an_error() -> None:
-    """In one table it is a slip, also if both rows are the same."""
+    """In one table it is a mistake, even if both rows are the same."""
     with pytest.raises(InputError, match="duplicate task id"):
         lenient(plan(HEAD, "A | a | -", "A | a | -"))
 
@@ -183,7 +184,7 @@ def test_an_id_twice_in_one_table_is_an_error() -> None:
     ],
 )
 def test_lenient_dependencies(cell: str, found: tuple[str, ...], missing: tuple[str, ...], kinds: list[str]) -> None:
-    """What is taken for something is told; what is not there is missing, with a note and a warning, and no error."""
+    """An interpretation is reported; a missing task gives a note and a warning, and no error."""
     text = "## Phase 1: Base\n" + plan(HEAD, "A-1 | a | -", "A-2 | b | -", "1.1 | c | -")
     cascade = lenient(f"{text}## End\n{plan(HEAD, f'A-9 | z | {cell}')}")
     assert (cascade.tasks["A-9"].depends_on, cascade.tasks["A-9"].missing) == (found, missing)
@@ -192,14 +193,14 @@ def test_lenient_dependencies(cell: str, found: tuple[str, ...], missing: tuple[
 
 
 def test_what_settled_tasks_waited_for_does_not_matter() -> None:
-    """Finished work misses nothing."""
+    """The missing dependencies of finished work do not matter."""
     cascade = lenient(plan(f"{HEAD} | Status", "A | a | gone | done", "B | b | A | "))
     assert cascade.tasks["A"].missing == ()
     assert notes(cascade) == [("resolved", 3)]
 
 
 def test_lenient_rows_and_cells() -> None:
-    """A row that is none, and a cell that cannot be read, are left out and told."""
+    """A row that is not a task, and an unreadable cell, are left out and reported."""
     rows = ("[ID] | name | - | P0", "A | a | - | Must", "B | b | A | P1")
     cascade = lenient(plan(f"{HEAD} | Priority", *rows))
     assert [(task.id, task.priority) for task in cascade.tasks.values()] == [("A", 0), ("B", 1)]
@@ -219,7 +220,7 @@ def test_lenient_rows_and_cells() -> None:
     ],
 )
 def test_what_stays_an_error(text: str, said: str) -> None:
-    """A cycle, a plan without tasks and half a command cannot be left to anybody."""
+    """A cycle, a plan without tasks and half a command are always errors."""
     with pytest.raises(InputError, match=said):
         lenient(text)
 
@@ -231,7 +232,7 @@ _CELLS = st.sampled_from(
 
 @given(st.lists(st.tuples(st.sampled_from("ABCDE"), _CELLS, _CELLS), min_size=1, max_size=6))
 def test_lenient_is_strict_where_nothing_is_wrong(rows: list[tuple[str, str, str]]) -> None:
-    """A plan of Nova gives the same tasks and the same graph either way."""
+    """A plan of Nova gives the same tasks and the same graph in both modes."""
     text = "## Phase 1\n" + plan(f"{HEAD} | Status", *(f"{i} | n | {cell} | {state}" for i, cell, state in rows))
     try:
         strict = parse_text(text, "p.md")

@@ -1,4 +1,4 @@
-"""Done work that a plan marks outside of a Status column: it must not silently be done again."""
+"""Done work that a plan marks outside a Status column: it must not be repeated silently."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_column_of_boxes(title: str) -> None:
 
 
 def test_boxes_beside_a_status() -> None:
-    """Two columns may say it; what either of them settles is settled."""
+    """Two columns may hold it; what either of them settles is settled."""
     head = "| Done | ID | Task | Depends On | Status |\n|---|---|---|---|---|\n"
     rows = "| [x] | A | a | - | see #4 |\n| [ ] | B | b | A | merged |\n| [ ] | C | c | B | - |\n"
     assert settled(parse_text(head + rows, "p.md")) == {"A": "[x]", "B": "merged"}
@@ -59,28 +59,28 @@ def test_boxes_beside_a_status() -> None:
     ],
 )
 def test_marks_at_id_and_name(row: str, state: str, name: str) -> None:
-    """Without a column for it, a box or a tick at the id or the name says that the row is done."""
+    """Without such a column, a box or a tick at the id or the name marks the row as done."""
     cascade = parse_text(f"| ID | Task | Depends On |\n|---|---|---|\n| {row} | - |\n", "p.md")
     assert (settled(cascade).get("A", ""), cascade.tasks["A"].name) == (state, name)
 
 
 @pytest.mark.parametrize("name", ["a (done)", "a — **DONE**", "a — Done 2026-07-15", "a **(Completed)**", "a - merged"])
 def test_names_that_say_done(name: str) -> None:
-    """A word behind a name is no column of state: the task is to be done, and a person is asked to look."""
+    """A word behind a name is not a state column: the task is open, and a note asks a person to check."""
     head = "| ID | Task | Depends On |\n|---|---|---|\n"
     cascade = lenient(f"{head}| A | {name} | - |\n| B | Mark it as done | A |\n")
     assert (settled(cascade), notes(cascade)) == ({}, [("guessed", 3)])
 
 
 def test_status_over_the_marks_at_a_name() -> None:
-    """What the column says is what counts, and the name stays as it is."""
+    """The column decides, and the name stays unchanged."""
     head = "| ID | Task | Depends On | Status |\n|---|---|---|---|\n"
     cascade = parse_text(f"{head}| A | ✅ a | - | todo |\n", "p.md")
     assert settled(cascade) == {}
 
 
 def test_ticks_in_another_column_are_reported_once() -> None:
-    """`Safe? | ✅` says nothing of the work, `Notes | ✅ merged` does: a person has to look."""
+    """A tick in an unrelated column settles nothing, `Notes | ✅ merged` gets a note: a person must check."""
     head = "| ID | Task | Depends On | Notes |\n|---|---|---|---|\n"
     text = f"{head}| A | a | - | ✅ merged |\n| B | b | A | ✅ |\n| C | c | B (✅) | - |\n"
     cascade = lenient(text)
@@ -91,7 +91,7 @@ def test_ticks_in_another_column_are_reported_once() -> None:
 
 @pytest.mark.parametrize("box", ["- [x] A-2 Second", "* [X] **A-2**: Second", "1. [x] Task a-2: x", "  - [x] `A-2`"])
 def test_a_box_with_an_id_away_from_the_table(box: str) -> None:
-    """A checklist beside a table without a status tells what is done, in which line."""
+    """A checklist next to a table without a status shows what is done, with the line."""
     text = f"{TABLE}\n## Progress\n\n{box}\n- [ ] A-3 Third\n"
     for read in (lenient, lambda text: parse_text(text, "p.md")):
         assert settled(read(text)) == {"A-2": "[x]"}
@@ -136,7 +136,7 @@ def test_a_section_that_says_that_its_task_is_done(text: str) -> None:
 
 
 def test_a_row_that_says_otherwise_is_open() -> None:
-    """The table is what counts, but the contradiction is told."""
+    """The table decides, but the contradiction is reported."""
     text = "| ID | Task | Depends On | Status |\n|---|---|---|---|\n| A-1 | a | - | todo |\n\n- [x] A-1 a\n"
     cascade = lenient(text)
     assert settled(cascade) == {}

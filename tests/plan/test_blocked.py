@@ -1,4 +1,4 @@
-"""What failures keep from starting, held against the definition."""
+"""Which tasks failures block, compared with the definition."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nova_core.state.schema import NEW, TaskState, TaskStatus
 
 
 def drawn_states(dag: DAG, data: Any) -> dict[str, TaskState]:
-    """Any status for each task; a task of which nothing is known is pending."""
+    """Any status for each task; a task without a state is pending."""
     drawn = data.draw(st.lists(st.sampled_from(TaskStatus), min_size=len(dag), max_size=len(dag)))
     return {i: TaskState(status) for i, status in zip(dag.ids, drawn, strict=True) if status is not TaskStatus.PENDING}
 
 
 def causes(dag: DAG, states: dict[str, TaskState], task_id: str) -> set[str]:
-    """The failed tasks above one that are reached over pending tasks alone."""
+    """The failed tasks above a task that are reached only through pending tasks."""
     found: set[str] = set()
     for d in dag.dependencies[dag.index[task_id]]:
         name = dag.ids[d]
@@ -33,7 +33,7 @@ def causes(dag: DAG, states: dict[str, TaskState], task_id: str) -> set[str]:
 
 @given(graphs(), st.data())
 def test_a_task_is_blocked_by_failures_above(dag: DAG, data: Any) -> None:
-    """A pending task is blocked exactly if a failure is above it with nothing but pending tasks between; up to three
+    """A pending task is blocked exactly if a failure is above it with only pending tasks between; up to three failures
     are named, and all on request, from below and from above alike."""
     states = drawn_states(dag, data)
     found = blockers(dag, states)
@@ -49,7 +49,8 @@ def test_a_task_is_blocked_by_failures_above(dag: DAG, data: Any) -> None:
 
 @given(graphs(), st.data())
 def test_failures_one_after_the_other_mark_what_all_at_once_do(dag: DAG, data: Any) -> None:
-    """Marks added with each failure name the same tasks as marks made afresh, and no task more than three times."""
+    """Marks added with each failure name the same tasks as marks computed from scratch, and no task more than three
+    times."""
     states = drawn_states(dag, data)
     failed = [i for i, state in states.items() if state.status is TaskStatus.FAILED]
     for task_id in failed:

@@ -1,4 +1,4 @@
-"""A plan in numbers, and the outputs that two tasks might write at once."""
+"""The figures of a plan, and the outputs that two tasks might write at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def plan(*rows: str) -> Cascade:
 
 
 def test_a_plan_in_numbers() -> None:
-    """Counts, shape and the longest path come from the tasks and their declared durations."""
+    """Counts, shape and the longest path follow from the tasks and their declared durations."""
     summary = summarize(
         plan("A | - | 10s | make | a.txt", "B | A | 5s | | b.txt | works", "C | A | 1m | | | | yes", "D | B, C | 1s")
     )
@@ -67,7 +67,7 @@ def test_unknown_durations_make_the_length_unknown(
     ],
 )
 def test_tasks_that_may_write_the_same_file_at_once(rows: tuple[str, ...], expected: list[str]) -> None:
-    """Two tasks with one output are told of unless one waits for the other or they share a lock."""
+    """Two tasks with one output are reported unless one waits for the other or they share a lock."""
     cascade = plan(*rows)
     found = find_warnings(cascade)
     assert [w.message.partition(",")[0] for w in found] == expected
@@ -75,7 +75,7 @@ def test_tasks_that_may_write_the_same_file_at_once(rows: tuple[str, ...], expec
 
 
 def test_the_search_for_shared_outputs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When walking the graph costs too much, nothing is claimed."""
+    """If walking the graph costs too much, nothing is reported."""
     monkeypatch.setattr(check_module, "_MAX_STEPS", 3)
     rows = ["T0 | - | | | x", *(f"T{i} | T{i - 1}" for i in range(1, 50)), "T50 | T49 | | | x"]
     assert find_warnings(plan(*rows)) == ()

@@ -87,7 +87,7 @@ def test_critical_path_is_a_heaviest_chain(graph: dict[str, list[str]], data: st
 
 @given(graphs(), st.data())
 def test_an_edge_back_up_is_reported_as_a_cycle(graph: dict[str, list[str]], data: st.DataObject) -> None:
-    """Whatever closes a loop is reported as a path of real edges that ends where it began."""
+    """Any closed cycle is reported as a path of real edges that ends where it began."""
     linked = [(t, d) for t in graph for d in closure(graph, t)]
     if not linked:
         return
@@ -111,13 +111,13 @@ def test_an_edge_back_up_is_reported_as_a_cycle(graph: dict[str, list[str]], dat
     ],
 )
 def test_a_cycle_starts_at_its_first_task(graph: dict[str, list[str]], message: str) -> None:
-    """The cycle is told in the direction of `depends on`, from its first task in plan order."""
+    """The cycle is reported in the direction of `depends on`, from its first task in plan order."""
     with pytest.raises(ValueError, match=message):
         DAG(graph)
 
 
 def test_ready_tasks_follow_a_run_through_a_diamond() -> None:
-    """Each completion frees exactly the tasks that waited for it last."""
+    """Each completion releases exactly the tasks that waited for it last."""
     dag = DAG(DIAMOND)
     assert dag.get_ready_tasks({}) == ["A"]
     assert dag.get_ready_tasks({"A": "completed"}) == ["B", "C"]
@@ -127,7 +127,7 @@ def test_ready_tasks_follow_a_run_through_a_diamond() -> None:
 
 
 def test_a_dependency_named_twice_counts_once() -> None:
-    """A repeated edge neither blocks the task for ever nor shows up twice."""
+    """A repeated edge neither blocks the task forever nor appears twice."""
     dag = DAG({"A": [], "B": ["A", "A"]})
     assert dag.dependencies[1] == [0]
     assert dag.dependents[0] == [1]
@@ -135,20 +135,20 @@ def test_a_dependency_named_twice_counts_once() -> None:
 
 @pytest.mark.parametrize("ask", [lambda: DAG({"A": ["B"]}), lambda: DAG({}).get_task_depth("A")])
 def test_unknown_ids_are_key_errors(ask: object) -> None:
-    """A name that is no task is a `KeyError`, whoever names it."""
+    """An unknown task name is a `KeyError`, in every method."""
     assert callable(ask)
     with pytest.raises(KeyError):
         ask()
 
 
 def test_an_empty_graph_has_no_layers() -> None:
-    """Nothing is ready, deep, wide or critical in an empty graph."""
+    """In an empty graph no task is ready and there is no depth, width or critical path."""
     dag = DAG({})
     assert (len(dag), dag.depth, dag.widest_wave, dag.critical_path([]), dag.get_ready_tasks({})) == (0, 0, 0, [], [])
 
 
 def test_a_chain_longer_than_the_recursion_limit_works() -> None:
-    """Depth costs no recursion: a chain of 20,000 tasks is ordered and its path found."""
+    """Depth needs no recursion: a chain of 20,000 tasks is ordered and its path found."""
     size = 20_000
     dag = DAG({f"T{i}": [f"T{i - 1}"] if i else [] for i in range(size)})
     assert dag.depth == size

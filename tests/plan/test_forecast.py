@@ -1,4 +1,4 @@
-"""When tasks will be done: the rest of a run, played through."""
+"""When tasks will be done: a simulation of the remaining run."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_tasks_follow_each_other_and_share_workers() -> None:
 
 
 def test_what_runs_has_only_its_rest_to_go() -> None:
-    """One that takes longer than expected is done at any moment."""
+    """A task that takes longer than expected could finish now."""
     cascade = plan(a=("", 15.0), b=("", 5.0))
     running = TaskState(TaskStatus.IN_PROGRESS, started_at=BEGAN)
     assert ends(cascade, states={"a": running, "b": running}) == {"a": 5.0, "b": 0.0}
 
 
 def test_what_cannot_be_done_is_not_counted() -> None:
-    """Nor what waits for it; what a person has to approve has no time."""
+    """Nor do its dependents; a task that needs approval has no time."""
     cascade = plan(a=("", 1.0), b=("a", 1.0), c=("", 1.0), d=("c", 1.0), e=("", 1.0))
     states = {
         "a": TaskState(TaskStatus.FAILED), "b": TaskState(blocked_by=("a",)),
@@ -60,7 +60,7 @@ def test_what_cannot_be_done_is_not_counted() -> None:
 
 
 def test_nothing_known_gives_no_forecast() -> None:
-    """With one figure known the others are taken to be like it."""
+    """With one known duration the others are assumed to be similar."""
     assert ends(plan(a=("", None), b=("", None))) == {}
     assert ends(plan(a=("", 3.0), b=("a", None))) == {"a": 3.0, "b": 6.0}
     took = TaskState(TaskStatus.COMPLETED, elapsed=2.0)
@@ -69,7 +69,7 @@ def test_nothing_known_gives_no_forecast() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=12), st.integers(1, 4))
 def test_a_forecast_is_between_the_longest_path_and_all_work(rows: list[tuple[int, int]], jobs: int) -> None:
-    """Whatever the plan, and every task has its time."""
+    """For every plan; every task has its time."""
     tasks: dict[str, Any] = {}
     for number, (back, took) in enumerate(rows):
         tasks[f"t{number}"] = ([f"t{number - back}"] if 0 < back <= number else [], float(took))

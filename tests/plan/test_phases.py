@@ -1,4 +1,4 @@
-"""What the settings give the phases of a plan: gates, limits, times; and how far each phase is."""
+"""The phases of a plan by its settings: gates, limits, times; and the progress of each phase."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def three_phases(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_names_of_phases(name: str, found: str | None) -> None:
-    """With the number or without, where that means one phase."""
+    """With or without the number, if that identifies one phase."""
     assert phase_named(name, ["01-analysis", "02-build", "03-build", "3"]) == found
 
 
 def test_a_barrier_stands_between_phases(tmp_path: Path) -> None:
-    """Everything behind it waits for it, and it for everything before it and for all outputs."""
+    """All tasks behind the gate wait for it, and it waits for all tasks before it and for all outputs."""
     three_phases(tmp_path)
     cascade = plan_of(tmp_path, p=BARRIER, q=PhaseConfig(gate="advice"), r=BARRIER)
     assert {i: t.depends_on for i, t in cascade.tasks.items()} == {
@@ -72,7 +72,7 @@ def test_a_barrier_stands_between_phases(tmp_path: Path) -> None:
 
 
 def test_a_gate_asks_for_no_outputs_of_what_is_not_to_be_done(tmp_path: Path) -> None:
-    """Nobody will write them."""
+    """No task will write them."""
     (tmp_path / "CASCADE.md").write_text(
         "## A\n\n| Task ID | Task Name | Outputs | Status | Depends On |\n|---|---|---|---|---|\n"
         "| F0 | a | o0.txt | - | - |\n| F1 | b | o1.txt | cancelled | - |\n"
@@ -82,7 +82,7 @@ def test_a_gate_asks_for_no_outputs_of_what_is_not_to_be_done(tmp_path: Path) ->
 
 
 def test_a_gate_changes_no_task(tmp_path: Path) -> None:
-    """A plan that gets gates between two runs was not edited: nothing runs again for it."""
+    """Gates added to a plan between two runs are not an edit: nothing runs again for them."""
     three_phases(tmp_path)
     plain, gated = plan_of(tmp_path), plan_of(tmp_path, p=BARRIER)
     assert gated.tasks["02-q/b"].depends_on != plain.tasks["02-q/b"].depends_on
@@ -90,7 +90,7 @@ def test_a_gate_changes_no_task(tmp_path: Path) -> None:
 
 
 def test_a_gate_that_could_never_open_is_rejected(tmp_path: Path) -> None:
-    """With the task before it that waits for one behind it; as advice it is fine."""
+    """A task before the gate depends on one behind it; as advice the gate is accepted."""
     task_file(tmp_path, "01-p/a", needs=["02-q/b"])
     task_file(tmp_path, "02-q/b")
     with pytest.raises(InputError, match=r"01-p/a of phase 01-p waits for 02-q/b of the later phase 02-q"):
@@ -99,7 +99,7 @@ def test_a_gate_that_could_never_open_is_rejected(tmp_path: Path) -> None:
 
 
 def test_timeouts_limits_and_demands(tmp_path: Path) -> None:
-    """A task's own figures win over those of its phase and of its agent; `limits.branches` over the phase."""
+    """A task's own figures override those of its phase and of its agent; `limits.branches` overrides the phase."""
     task_file(tmp_path, "01-p/a")
     task_file(tmp_path, "01-p/b", timeout="5s", cpu="2", memory="1GB")
     config = Config(
@@ -125,7 +125,7 @@ def test_an_unknown_phase_in_the_settings_is_reported_once(tmp_path: Path) -> No
 
 
 def test_a_run_of_one_phase(tmp_path: Path) -> None:
-    """By its name with or without the number; of a name that is none the nearest is told."""
+    """By its name with or without the number; for an unknown name the nearest is suggested."""
     three_phases(tmp_path)
     cascade = plan_of(tmp_path)
     assert Selection(phases=("q", "03-r")).ids(cascade) == ["02-q/b", "03-r/c"]
@@ -135,7 +135,7 @@ def test_a_run_of_one_phase(tmp_path: Path) -> None:
 
 
 def test_phase_is_an_option_of_run(tmp_path: Path) -> None:
-    """What is in other phases is not started."""
+    """Tasks in other phases do not start."""
     three_phases(tmp_path)
     (tmp_path / "nova.yaml").write_text('command: mkdir -p "$NOVA_OUTPUT_DIR"; touch "$NOVA_OUTPUT_DIR/out.txt"\n')
     (tmp_path / "workspace" / "outputs").mkdir(parents=True)
@@ -150,7 +150,7 @@ def test_phase_is_an_option_of_run(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_shows_gates_limits_and_what_is_missing(tmp_path: Path) -> None:
-    """A gate is no work, an input that a task will write is not missing, and nothing is written."""
+    """A gate is not work, an input that a task will write is not missing, and nothing is written."""
     weather_station(tmp_path)
     settings(tmp_path, PHASES)
     before = sorted(tmp_path.rglob("*"))
@@ -167,7 +167,7 @@ def test_a_dry_run_shows_gates_limits_and_what_is_missing(tmp_path: Path) -> Non
 
 
 def test_the_reasons_of_a_dry_run(tmp_path: Path) -> None:
-    """What the plan calls done, what waits for a file, and who would write it."""
+    """Tasks marked done, tasks that wait for a file, and which task would write it."""
     task_file(tmp_path, "01-p/a", outputs=["a.txt"])
     task_file(tmp_path, "01-p/b", inputs=["workspace/outputs/01-p/a/a.txt"])
     task_file(tmp_path, "01-p/c", needs=["gone"])
@@ -181,7 +181,7 @@ def test_the_reasons_of_a_dry_run(tmp_path: Path) -> None:
 
 
 def test_what_the_plan_calls_done_is_not_to_be_run(tmp_path: Path) -> None:
-    """A box that is ticked needs no run to count."""
+    """A ticked box counts without a run."""
     (tmp_path / "tasks.md").write_text("# Tasks\n\n## Phase 1: Setup\n\n- [x] T001 Done already\n- [ ] T002 To do\n")
     done = nova("run", "tasks.md", "--explain", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -189,11 +189,11 @@ def test_what_the_plan_calls_done_is_not_to_be_run(tmp_path: Path) -> None:
     assert next(line for line in done.stdout.splitlines() if line.startswith("T002")).split()[1] == "run"
 
 
-# how far
+# progress
 
 
 def progress(folder: Path) -> dict[str, Any]:
-    """What `nova progress --json` says."""
+    """The data of `nova progress --json`."""
     done = nova("progress", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -201,7 +201,8 @@ def progress(folder: Path) -> dict[str, Any]:
 
 
 def test_progress_of_phases(tmp_path: Path) -> None:
-    """Counts, percent and the gate of each, and of the whole; the estimate goes by the limits and the plan's times."""
+    """Counts, percent and the gate of each phase, and of the whole; the estimate uses the limits and the plan's
+    durations."""
     task_file(tmp_path, "01-p/a", command="exit 0")
     for name in "bcd":
         task_file(tmp_path, f"02-q/{name}", needs=["01-p/a"], command="exit 1", estimated_duration='"1-3 hours"')
@@ -283,7 +284,7 @@ class Watched:
 
 @given(folders())
 def test_any_folder_runs_as_its_phases_say(made: dict[str, Any]) -> None:
-    """Dependencies, gates and limits hold at every moment; a failure blocks its descendants and nothing else."""
+    """Dependencies, gates and limits hold at all times; a failure blocks its descendants and nothing else."""
     with tempfile.TemporaryDirectory() as name:
         run = Watched(Path(name), made)
     tasks, dag = run.engine.cascade.tasks, run.engine.cascade.dag
@@ -315,7 +316,7 @@ def test_any_folder_runs_as_its_phases_say(made: dict[str, Any]) -> None:
 
 
 def test_a_shut_gate_names_what_is_missing_and_opens_when_tried_again(tmp_path: Path) -> None:
-    """Outputs that went away after their task was completed keep the next phase waiting."""
+    """Outputs removed after their task was completed keep the next phase waiting."""
     task_file(tmp_path, "01-p/a", outputs=["out.txt"])
     task_file(tmp_path, "02-q/b", outputs=["out.txt"])
     settings(tmp_path, "command: mkdir -p $NOVA_OUTPUT_DIR && touch $NOVA_OUTPUT_DIR/out.txt\n")
@@ -333,7 +334,7 @@ def test_a_shut_gate_names_what_is_missing_and_opens_when_tried_again(tmp_path: 
 
 
 def test_a_skipped_gate_lets_everybody_through(tmp_path: Path) -> None:
-    """A person's word is enough."""
+    """Approval by a person is enough."""
     three_phases(tmp_path)
     fake = FakeExecutor(FakeClock(), ok)
     run = Orchestrator(

@@ -1,4 +1,4 @@
-"""The schedule: nothing over a limit, nothing starves, the longest path first; held against brute force."""
+"""The schedule: no limit exceeded, no task starved, the longest path first; compared with brute force."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def demanding(draw: st.DrawFn) -> tuple[DAG, dict[str, Task], Limits, int]:
 
 
 def over(tasks: list[Task], limits: Limits) -> list[str]:
-    """The limits that these tasks together exceed; a demand above a ceiling counts as the ceiling."""
+    """The limits that these tasks exceed together; a demand above a ceiling counts as the ceiling."""
     bad = [f"branch {n}" for n, most in limits.branches.items() if sum(t.branch == n for t in tasks) > most]
     bad += [f"group {n}" for n, most in limits.groups.items() if sum(t.group == n for t in tasks) > most]
     bad += [f"lock {n}" for n in ("db", "port") if sum(n in t.locks for t in tasks) > 1]
@@ -44,7 +44,8 @@ def over(tasks: list[Task], limits: Limits) -> list[str]:
 
 @given(demanding(), st.data())
 def test_a_run_keeps_every_limit_and_ends(case: tuple[DAG, dict[str, Task], Limits, int], data: Any) -> None:
-    """Whatever ends first: dependencies before dependents, never over a limit, no idle worker, and all tasks run."""
+    """In whatever order tasks end: dependencies before dependents, never over a limit, no idle worker, and all tasks
+    run."""
     dag, tasks, limits, jobs = case
     frontier, queue = Frontier(dag, ()), ReadyQueue(dag, tasks, [1.0] * len(dag), limits)
     for i in range(len(dag)):
@@ -85,7 +86,7 @@ def test_without_limits_the_best_task_comes_first(dag: DAG, data: Any) -> None:
 
 @given(graphs(), st.data())
 def test_the_frontier_equals_a_count_from_nothing(dag: DAG, data: Any) -> None:
-    """After any completions and reopenings, free means that every dependency is completed."""
+    """After any completions and reopenings, ready means that every dependency is completed."""
     done: set[int] = set()
     frontier = Frontier(dag, ())
     for i in data.draw(st.lists(st.integers(0, len(dag) - 1), max_size=20)):
@@ -100,7 +101,7 @@ def test_the_frontier_equals_a_count_from_nothing(dag: DAG, data: Any) -> None:
 
 
 def test_parked_tasks_cost_nothing() -> None:
-    """Ten thousand tasks behind one lock: each is looked at a few times, not once for every other that ends."""
+    """Ten thousand tasks behind one lock: each is examined a few times, not once for every other that ends."""
     dag = DAG({f"T{i}": () for i in range(10_000)})
     tasks = {i: Task(i, i, locks=("one",)) for i in dag.ids}
     queue = ReadyQueue(dag, tasks, [1.0] * len(dag), Limits())
@@ -128,14 +129,14 @@ def test_parked_tasks_cost_nothing() -> None:
     [({}, [2.0, 4.0, 3.0]), ({"A": 8.0}, [8.0, 4.0, 6.0]), ({"A": 8.0, "B": 1.0, "C": 5.0}, [8.0, 1.0, 5.0])],
 )
 def test_expected_seconds(history: dict[str, float], expected: list[float]) -> None:
-    """What a task took last time, else what the plan says, else the average of the known ones."""
+    """The last duration of a task, else the plan's, else the average of the known ones."""
     dag = DAG({"A": (), "B": (), "C": ()})
     tasks = {"A": Task("A", "a", duration=2.0), "B": Task("B", "b", duration=4.0), "C": Task("C", "c")}
     assert weights(dag, tasks, history) == expected
 
 
 def test_a_small_task_does_not_wait_behind_a_large_one() -> None:
-    """What is parked with a limit gets its look by what fits, not only by rank."""
+    """Parked tasks are examined by what fits, not only by rank."""
     needs = {"a": 4.0, "b": 3.0, "c": 3.0, "d": 0.5}
     dag = DAG(dict.fromkeys(needs, ()))
     tasks = {name: Task(name, name, cpu=cpu, priority=-(name == "d")) for name, cpu in needs.items()}

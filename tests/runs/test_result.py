@@ -1,4 +1,4 @@
-"""What is derived from a snapshot."""
+"""Values derived from a snapshot."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ RUNNING = TaskState(status=TaskStatus.IN_PROGRESS, started_at=iso(NOW - 45))
     ],
 )
 def test_what_is_left_of_the_critical_path(tasks: dict[str, TaskState], left: float) -> None:
-    """Done and hopeless tasks take no more time, running ones what they have not taken yet."""
+    """Done and blocked tasks take no more time, running ones the remainder."""
     snapshot = Snapshot.of(parse_text(PLAN, "P.md"), State(tasks=tasks), 2, NOW)
     assert snapshot.critical_path_left == pytest.approx(left)
 
 
 def test_the_last_line_counts_tasks_that_need_approval() -> None:
-    """What waits for approval is neither completed nor blocked, and is not left out."""
+    """A task that needs approval is neither completed nor blocked, and is not left out."""
     waiting = TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")
     state = State(tasks={"A": DONE, "B": waiting, "C": TaskState(status=TaskStatus.FAILED)})
     result = summarize("ABC", state, 1.0, NOW, stopped=False, over_budget=False)
@@ -48,7 +48,7 @@ def test_the_last_line_counts_tasks_that_need_approval() -> None:
 
 
 def test_dollars_and_seconds_are_summed_exactly() -> None:
-    """Ten times 0.1 is 1: not a little less, as a plain sum says before Python 3.12."""
+    """Ten times 0.1 is 1: not a little less, as a plain sum gives before Python 3.12."""
     tasks = {name: TaskState(status=TaskStatus.COMPLETED, elapsed=0.1, cost_usd=0.1) for name in "ABCDEFGHIJ"}
     result = summarize(tasks, State(tasks=tasks), 1.0, NOW, stopped=False, over_budget=False)
     assert (result.cost_usd, result.task_seconds) == (1.0, 1.0)

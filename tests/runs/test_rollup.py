@@ -1,4 +1,4 @@
-"""Rollups: worst status, exact sums, and the same whether kept up to date or counted from nothing."""
+"""Rollups: worst status, exact sums, and the same result whether updated or counted from nothing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_counts_and_sums() -> None:
 
 
 def test_cost_is_unknown_rather_than_nothing() -> None:
-    """Without any priced task there is no cost, and tokens without a price are told."""
+    """Without any priced task there is no cost, and tokens without a price are reported."""
     assert rollup([TaskState()]).cost_usd is None
     total = rollup([TaskState(token_usage=TokenUsage(1))])
     assert (total.cost_usd, total.unpriced) == (None, 1)
@@ -59,7 +59,7 @@ def test_cost_is_unknown_rather_than_nothing() -> None:
 
 
 def test_running_tasks_have_a_live_duration() -> None:
-    """A running task counts up to now; one that waits for a person, or whose clock is ahead, does not."""
+    """A running task counts up to now; one that needs approval, or whose clock is ahead, does not."""
     running = TaskState(status=I, started_at=iso(1000.0), elapsed=77)
     assert rollup([running, TaskState(status=C, elapsed=2)]).duration(1010.5) == 12.5
     assert rollup([running]).duration(990) == 0
@@ -93,7 +93,7 @@ states = st.builds(
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), states), max_size=20))
 def test_kept_up_to_date_equals_counted_again(changes: list[tuple[str, TaskState]]) -> None:
-    """After any changes each node is exactly what its tasks come to."""
+    """After any changes each node equals the total of its tasks."""
     tree, tasks = RollupTree(BRANCHES), dict.fromkeys("abcde", TaskState())
     for task_id, new in changes:
         tree.update(task_id, tasks.get(task_id, TaskState()), new)

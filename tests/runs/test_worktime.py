@@ -1,4 +1,4 @@
-"""How long a run was at work: the same sum, whoever adds it up and whenever."""
+"""How long a run was working: the same sum in every order and at every time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ spans = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 20)), max_size=20)
 
 @given(spans)
 def test_the_wall_time_is_that_of_the_seconds_with_a_task(found: list[tuple[int, int]]) -> None:
-    """Each second with at least one task counts once, in whatever order, and however often, it is told."""
+    """Each second with at least one task counts once, in whatever order, and however often, it is reported."""
     time = WorkTime()
     named = [(f"T{n}", end, took) for n, (end, took) in enumerate(found)]
     for task, end, took in [*named, *reversed(named)]:
@@ -25,7 +25,7 @@ def test_the_wall_time_is_that_of_the_seconds_with_a_task(found: list[tuple[int,
 
 
 def running(since: float) -> TaskState:
-    """A task at work."""
+    """A running task."""
     return TaskState(status=TaskStatus.IN_PROGRESS, started_at=iso(since))
 
 
@@ -43,7 +43,7 @@ def test_what_runs_counts_up_to_now() -> None:
 
 
 def test_what_the_history_misses_is_taken_from_the_state() -> None:
-    """Each attempt once; words of other programs are no times."""
+    """Each attempt once; unreadable times of other programs do not count."""
     state = TaskState(status=TaskStatus.COMPLETED, completed_at=iso(10), elapsed=5.0)
     odd = TaskState(status=TaskStatus.COMPLETED, completed_at="then", elapsed=5.0)
     time = WorkTime([("A", iso(10), 5.0), ("A", None, 3.0)], {"A": state, "B": state, "C": odd})

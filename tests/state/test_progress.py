@@ -1,4 +1,4 @@
-"""`ProgressTracker`: what happens to tasks is kept, folded and told, from many threads and processes."""
+"""`ProgressTracker`: changes of tasks are kept, folded and reported, from many threads and processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tracker(request: pytest.FixtureRequest, tmp_path: Path) -> ProgressTracker:
 
 
 def known(tracker: ProgressTracker, task_id: str) -> TaskProgress:
-    """What the tracker knows of a task that it must know."""
+    """The tracker's progress of a task that must be known."""
     found = tracker.get_progress(task_id)
     assert found is not None
     return found
@@ -59,7 +59,7 @@ def test_a_task_starts(tracker: ProgressTracker) -> None:
 def test_criteria_count_one_by_one(
     tracker: ProgressTracker, total: int, order: list[int], counts: list[int], percents: list[int]
 ) -> None:
-    """In order, index `i` makes `i + 1` verified; out of order those that were left out do not count."""
+    """In order, index `i` makes `i + 1` verified; out of order the skipped ones do not count."""
     tracker.start_task("task_1", "agent_1", criteria_total=total)
     told = [tracker.verify_criterion("task_1", index) for index in order]
     assert [progress.criteria_verified for progress in told if progress] == counts
@@ -68,7 +68,7 @@ def test_criteria_count_one_by_one(
 
 @pytest.mark.parametrize(("success", "status", "percent"), [(True, "complete", 100), (False, "failed", 25)])
 def test_a_task_is_over(tracker: ProgressTracker, success: bool, status: str, percent: int) -> None:
-    """`complete_task` says how it ended and when; only success is 100 %, and the task is no longer active."""
+    """`complete_task` sets how it ended and when; only success is 100 %, and the task is no longer active."""
     tracker.start_task("task_1", "agent_1", criteria_total=2)
     tracker.update_progress("task_1", 25)
     tracker.complete_task("task_1", success=success)
@@ -79,7 +79,7 @@ def test_a_task_is_over(tracker: ProgressTracker, success: bool, status: str, pe
 
 
 def test_listeners_hear_of_every_change_once(tracker: ProgressTracker) -> None:
-    """Two changes are two calls, each with the task as it is then, whose last event is the change."""
+    """Two changes are two calls, each with the task's progress at that time, whose last event is the change."""
     updates: list[TaskProgress] = []
     tracker.add_listener(updates.append)
     tracker.start_task("task_1", "agent_1", criteria_total=1)
@@ -113,7 +113,7 @@ def test_the_format_of_the_graph(tracker: ProgressTracker) -> None:
 
 
 def test_criteria_have_texts_and_evidence(tracker: ProgressTracker) -> None:
-    """Criteria may be given as texts, are then known by them, and can turn out not to hold after all."""
+    """Criteria may be given as texts, are then identified by them, and can later fail."""
     tracker.start_task("T", criteria=["tests pass", "docs are there"], name="Build")
     tracker.verify_criterion("T", "docs are there", evidence="README.md")
     verified = known(tracker, "T").criteria[1]
@@ -124,7 +124,7 @@ def test_criteria_have_texts_and_evidence(tracker: ProgressTracker) -> None:
 
 @pytest.mark.parametrize("criterion", [-1, 2, "nothing of the kind"])
 def test_a_criterion_that_is_none(tracker: ProgressTracker, criterion: int | str) -> None:
-    """What names no criterion of the task is a mistake, and changes nothing."""
+    """An unknown criterion is an error, and changes nothing."""
     tracker.start_task("T", "a", 2)
     with pytest.raises(ValueError, match="T has 2 criteria"):
         tracker.verify_criterion("T", criterion)
@@ -132,7 +132,7 @@ def test_a_criterion_that_is_none(tracker: ProgressTracker, criterion: int | str
 
 
 def test_criteria_override_a_reported_percentage(tracker: ProgressTracker) -> None:
-    """Who said 60 % and then verifies the first of four criteria is at 25 %: criteria are known, not estimated."""
+    """A task at 60 % that verifies the first of four criteria is at 25 %: criteria are known, not estimated."""
     tracker.start_task("T", "a", 4)
     tracker.update_progress("T", 60, step="writing")
     tracker.verify_criterion("T", 0)
@@ -141,14 +141,14 @@ def test_criteria_override_a_reported_percentage(tracker: ProgressTracker) -> No
 
 @pytest.mark.parametrize(("given", "kept"), [(-5, 0), (33.9, 33), (250, 100)])
 def test_a_percentage_stays_within_its_bounds(tracker: ProgressTracker, given: float, kept: int) -> None:
-    """Whatever is told, the progress is a whole number from 0 to 100."""
+    """Whatever is reported, the progress is a whole number from 0 to 100."""
     tracker.start_task("T")
     tracker.update_progress("T", progress=given)
     assert known(tracker, "T").progress_percent == kept
 
 
 def test_actions_and_their_files(tracker: ProgressTracker) -> None:
-    """What an agent wrote or edited with success counts among the files, each file once, in one list."""
+    """Files that an agent wrote or edited successfully count among its files, each once, in one list."""
     tracker.start_task("T")
     tracker.log_action("T", "write", "a.py", True)
     tracker.log_action("T", "edit", "a.py", True)
@@ -162,7 +162,7 @@ def test_actions_and_their_files(tracker: ProgressTracker) -> None:
 
 
 def test_iterations_and_errors(tracker: ProgressTracker) -> None:
-    """The round is counted, an error is kept and does not end the task; success forgets it."""
+    """The round is counted, an error is kept and does not end the task; success clears it."""
     tracker.start_task("T", max_iterations=5)
     tracker.update_iteration("T", 2)
     tracker.log_error("T", ValueError("no such module"))
@@ -174,7 +174,7 @@ def test_iterations_and_errors(tracker: ProgressTracker) -> None:
 
 
 def test_a_task_that_was_not_started(tracker: ProgressTracker) -> None:
-    """Whatever is said of it, nothing happens and nobody is told."""
+    """No report has an effect, and no listener is called."""
     heard: list[TaskProgress] = []
     tracker.add_listener(heard.append)
     for told in (
@@ -186,7 +186,7 @@ def test_a_task_that_was_not_started(tracker: ProgressTracker) -> None:
 
 
 def test_starting_again(tracker: ProgressTracker) -> None:
-    """A task that starts anew has nothing of its last execution but the name and the events."""
+    """A task that starts again keeps only the name and the events of its last execution."""
     tracker.start_task("T", "a", 2, name="Build")
     tracker.log_action("T", "write", "a.py", True)
     tracker.complete_task("T", False, summary="broken")
@@ -196,7 +196,7 @@ def test_starting_again(tracker: ProgressTracker) -> None:
 
 
 def test_to_dict_has_both_kinds_of_names(tracker: ProgressTracker) -> None:
-    """Every field by its name, and those a program in a browser uses; all of it plain values."""
+    """Every field by its name, and those for a program in a browser; all of them plain values."""
     tracker.start_task("T", "a", criteria=["it works"])
     tracker.log_action("T", "write", "a.py", True)
     found = known(tracker, "T").to_dict()
@@ -213,7 +213,7 @@ def test_to_dict_has_both_kinds_of_names(tracker: ProgressTracker) -> None:
     [({}, 0.0, 10.0), ({"cost_estimate": 1.5, "max_cost": 2.5}, 1.5, 2.5), ({"max_cost": 0.0}, 0.0, 0.0)],
 )
 def test_costs_are_numbers(fields: dict[str, float], cost: float, most: float) -> None:
-    """`cost` and `maxCost` are never null; what is not known stays None in `cost_estimate` and `max_cost`."""
+    """`cost` and `maxCost` are never null; an unknown value stays None in `cost_estimate` and `max_cost`."""
     progress = TaskProgress("T", **fields)  # type: ignore[arg-type]
     for found in (progress.to_dict(), progress.to_graph_ui()):
         assert (found["cost"], found["maxCost"]) == (cost, most)
@@ -232,7 +232,7 @@ def test_an_event_as_a_dictionary() -> None:
 
 
 def test_old_events_give_way(tracker: ProgressTracker) -> None:
-    """A task keeps its last 1,000 events at hand, and everything they came to."""
+    """A task keeps its last 1,000 events in memory, and the totals of all events."""
     tracker = ProgressTracker()
     tracker.start_task("T")
     for number in range(MOST_EVENTS + 5):
@@ -246,7 +246,7 @@ def test_old_events_give_way(tracker: ProgressTracker) -> None:
 
 
 def test_a_broken_listener_breaks_nothing(tracker: ProgressTracker, caplog: pytest.LogCaptureFixture) -> None:
-    """What a listener raises is logged in one line; the change counts and the next listener hears of it."""
+    """An error of a listener is logged in one line; the change counts and the next listener is called."""
     heard: list[TaskProgress] = []
 
     def broken(progress: TaskProgress) -> None:
@@ -266,7 +266,7 @@ def test_a_broken_listener_breaks_nothing(tracker: ProgressTracker, caplog: pyte
 
 
 def test_a_listener_may_use_the_tracker(tracker: ProgressTracker) -> None:
-    """A listener can ask, also from another thread that it waits for, and can go away."""
+    """A listener can query, also from another thread that it waits for, and can unsubscribe."""
     asked: list[TaskProgress | None] = []
 
     def curious(progress: TaskProgress) -> None:
@@ -284,7 +284,7 @@ def test_a_listener_may_use_the_tracker(tracker: ProgressTracker) -> None:
 
 
 def test_many_tasks_from_many_threads(tracker: ProgressTracker) -> None:
-    """40 tasks told by 8 threads at once: each has exactly its own events, and every change is told once."""
+    """40 tasks reported by 8 threads at once: each has exactly its own events, and every change is reported once."""
     heard: list[str] = []
     tracker.add_listener(lambda progress: heard.append(progress.task_id))
 
@@ -314,7 +314,7 @@ def test_one_task_from_many_threads(tracker: ProgressTracker) -> None:
 
 
 def test_two_trackers_on_one_file(tmp_path: Path) -> None:
-    """What one tracker is told the other knows, also when both tell at once."""
+    """Each tracker knows the other's changes, even if both report at once."""
     one, two = (ProgressTracker(tmp_path / "p.db") for _ in range(2))
     one.start_task("T", "agent", 20)
     with ThreadPoolExecutor(2) as pool:
@@ -330,7 +330,7 @@ def test_two_trackers_on_one_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_reopening_finds_everything(tmp_path: Path, kind: Any) -> None:
-    """A tracker on an existing file knows what the last one was told, to the last field."""
+    """A tracker on an existing file has the state of the last one, to the last field."""
     tracker = ProgressTracker(kind(tmp_path / "p.db"))
     tracker.start_task("T", "agent", criteria=["works"], name="Build", max_cost=2.5, colour="red")
     tracker.log_action("T", "write", "a.py", True)
@@ -346,7 +346,7 @@ def test_reopening_finds_everything(tmp_path: Path, kind: Any) -> None:
 
 
 def test_a_change_that_cannot_be_written_does_not_count(tmp_path: Path) -> None:
-    """The caller gets an `OSError`, nobody is told, and the task is as it was."""
+    """The caller gets an `OSError`, no listener is called, and the task is unchanged."""
 
     class Full(Disk):
         full = False
@@ -403,7 +403,7 @@ _SECOND = ", agent TEXT, verdict TEXT, estimated INTEGER NOT NULL DEFAULT 0, ses
     ids=["first", "first, killed while it was brought up", "second"],
 )
 def test_an_older_file_is_brought_up(tmp_path: Path, version: int, columns: str) -> None:
-    """What an older Nova wrote is kept, read, and can be added to; opening for reading alone changes nothing."""
+    """Data of an older Nova is kept, read, and can be added to; opening only for reading changes nothing."""
     path = old_file(tmp_path / "nova.db", version, columns)
     viewer = Database(path, read_only=True)
     assert ProgressTracker(viewer).get_progress("T") is not None
@@ -421,7 +421,7 @@ def test_an_older_file_is_brought_up(tmp_path: Path, version: int, columns: str)
 
 
 def test_a_newer_file_is_unchanged(tmp_path: Path) -> None:
-    """A file from a newer Nova is not opened for writing."""
+    """A file of a newer Nova is not opened for writing."""
     path = old_file(tmp_path / "nova.db", 99, _SECOND)
     with pytest.raises(EnvironmentProblem, match="newer version"):
         ProgressTracker(path)

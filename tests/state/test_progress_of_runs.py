@@ -1,4 +1,4 @@
-"""A run fills the tracker: what engines, agents and `nova report` tell is the progress of tasks, live and later."""
+"""A run fills the tracker: reports of engines, agents and `nova report` are the progress of tasks, live and later."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ONE = [("A", "-")]
 
 
 def history(folder: Path) -> ProgressTracker:
-    """A tracker on what the runs in the folder left, opened as a viewer does."""
+    """A tracker on the files of the runs in the folder, opened as a viewer does."""
     return ProgressTracker(Database(folder / ".nova" / "nova.db", read_only=True))
 
 
 def known(tracker: ProgressTracker, task_id: str = "A") -> TaskProgress:
-    """What the tracker knows of a task that it must know."""
+    """The tracker's progress of a task that must be known."""
     found = tracker.get_progress(task_id)
     assert found is not None
     return found
@@ -70,7 +70,7 @@ $report --note "mind the colour"
 
 
 def test_a_real_run_fills_the_tracker(tmp_path: Path) -> None:
-    """What workers report, how criteria come out and how tasks end is known afterwards from the history alone."""
+    """Reports of workers, results of criteria and ends of tasks are known afterwards from the history alone."""
     (tmp_path / "CASCADE.md").write_text(REPORTS)
     (tmp_path / "work.sh").write_text(WORK)
     assert nova("run", "--no-ui", cwd=tmp_path).returncode == 1
@@ -136,7 +136,7 @@ def test_criteria_that_a_command_proves_are_not_taken_on_trust(tmp_path: Path) -
 
 
 def test_a_proved_criterion_takes_nothing_away(tmp_path: Path) -> None:
-    """A worker that told 60 % is still there when the first of its four criteria holds."""
+    """A worker that reported 60 % is still there when the first of its four criteria is met."""
     write_plan(tmp_path, ONE)
     add_criteria(tmp_path, "`true`", "`false`", "`false`", "`false`")
     engine, executor = make_engine(tmp_path)
@@ -166,7 +166,7 @@ def test_attempts_are_iterations(tmp_path: Path) -> None:
 
 
 def test_listeners_follow_an_engine(tmp_path: Path) -> None:
-    """A tracker that takes the events of an engine tells its listeners as they happen, and knows each event once."""
+    """A tracker that receives an engine's events calls its listeners as they happen, and has each event once."""
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "A")])
     tracker = ProgressTracker(engine.project.database)
     heard: list[tuple[str, str]] = []
@@ -180,7 +180,7 @@ def test_listeners_follow_an_engine(tmp_path: Path) -> None:
 
 
 def test_a_tracker_follows_a_run_elsewhere(tmp_path: Path) -> None:
-    """A tracker that was opened before knows what an engine has put on disk since."""
+    """A tracker that was opened before has what an engine has written to disk since."""
     engine, executor = make_engine(tmp_path, ONE, outcome=lambda job: None)
     tracker = history(tmp_path)
     assert tracker.get_progress("A") is None
@@ -193,7 +193,7 @@ def test_a_tracker_follows_a_run_elsewhere(tmp_path: Path) -> None:
 
 
 def test_calls_and_a_run_in_one_database(tmp_path: Path) -> None:
-    """What a tracker is told of a task that a run executed follows what the run did, also when read again."""
+    """Calls for a task that a run executed follow after the run's own events, also when read again."""
     engine, _ = make_engine(tmp_path, ONE)
     assert engine.run().exit_code == 0
     tracker = ProgressTracker(tmp_path / ".nova" / "nova.db")
@@ -218,7 +218,7 @@ def patched(kind: EventKind, **patch: object) -> Event:
     ],
 )
 def test_tasks_that_no_start_is_known_of(event: Event, kind: str, status: str) -> None:
-    """What was skipped, lost, taken over or changed by another program is known all the same."""
+    """Skipped, lost, adopted tasks and those that another program changed are known nevertheless."""
     tracker = ProgressTracker()
     tracker.take(event)
     progress = known(tracker)
@@ -227,6 +227,6 @@ def test_tasks_that_no_start_is_known_of(event: Event, kind: str, status: str) -
 
 @pytest.mark.parametrize("kind", [EventKind.TASK_RUNNING, EventKind.TASK_BLOCKED, EventKind.PLAN_CHANGED])
 def test_bookkeeping_is_no_progress(kind: EventKind) -> None:
-    """Events that say nothing of the execution are not among its events, nor is the run as a whole."""
+    """Events unrelated to the execution are not among its events, nor is the run as a whole."""
     assert of_run(patched(kind, pid=7)) is None
     assert of_run(Event(1, "t", EventKind.WARNING, None, "low on disk")) is None

@@ -1,4 +1,4 @@
-"""What a task's state answers about itself, and the lists of its fields that are kept by hand."""
+"""The questions that a task's state answers, and the lists of its fields that are kept by hand."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def test_what_an_attempt_leaves_is_cleared() -> None:
 
 
 def test_a_reset_task_may_fail_as_often_as_a_new_one() -> None:
-    """A reset forgets the failures and refusals, not how many attempts there were."""
+    """A reset clears the failures and rejections, not the number of attempts."""
     assert RESET.keys() - CLEARED.keys() == {"status", "failures", "refusals", "overloads"}
     assert all(value == getattr(NEW, name) for name, value in RESET.items())
 
 
 def test_the_fields_of_an_end_are_those_that_an_attempt_leaves() -> None:
-    """What another program may not say of a running task is the status and what is cleared before an attempt."""
+    """The end of a task sets only its status and fields that are cleared before an attempt."""
     assert CLEARED.keys() | {"status"} >= OF_THE_END
 
 
 def test_the_fields_of_a_run_exist_on_both_sides() -> None:
-    """What a task's progress takes from a run's events is known to both."""
+    """The fields that a task's progress reads from a run's events exist in both."""
     row = row_of(Task("A", "A", criteria=(Criterion("it works"),)))
     assert RUN_WORDS.keys() <= FIELDS | row.keys()
     added_up = {"criteria_met", "files_changed"}

@@ -1,4 +1,4 @@
-"""`StateManager`: the published API, its schema, and what it does with other writers and bad files."""
+"""`StateManager`: the published API, its schema, and its behaviour with other writers and bad files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_initialize_writes_the_published_schema(manager: StateManager) -> None:
 
 
 def test_initialize_fills_an_empty_file(tmp_path: Path) -> None:
-    """A file that somebody made empty beforehand is taken as new."""
+    """An empty file counts as new."""
     path = tmp_path / "s.json"
     path.touch()
     manager = StateManager(str(path))
@@ -82,7 +82,7 @@ def test_project_timestamps_are_kept(manager: StateManager) -> None:
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
-    """Reading what is not there raises `FileNotFoundError`."""
+    """Reading a missing file raises `FileNotFoundError`."""
     with pytest.raises(FileNotFoundError):
         StateManager(tmp_path / "no.json").read_state()
 
@@ -102,7 +102,7 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     ],
 )
 def test_bad_files_are_rejected_in_one_line(tmp_path: Path, content: bytes, word: str) -> None:
-    """A damaged or newer file raises one clear error and stays as it is."""
+    """A damaged or newer file raises one clear error and is not changed."""
     path = tmp_path / "cascade_state.json"
     path.write_bytes(content)
     with pytest.raises(StateError, match=word) as caught:
@@ -112,7 +112,7 @@ def test_bad_files_are_rejected_in_one_line(tmp_path: Path, content: bytes, word
 
 
 def test_every_prefix_of_a_state_is_rejected_or_whole(manager: StateManager) -> None:
-    """A file cut at any byte is refused, never half read."""
+    """A file cut at any byte is rejected, never read in part."""
     manager.update_task("F1", status=TaskStatus.PENDING)
     whole = manager.path.read_bytes()
     for length in range(len(whole.rstrip())):
@@ -122,7 +122,8 @@ def test_every_prefix_of_a_state_is_rejected_or_whole(manager: StateManager) -> 
 
 
 def test_an_older_file_loads(tmp_path: Path) -> None:
-    """A file with only the published fields, as other programs write it, loads; Nova's own get their defaults."""
+    """A file with only the published fields, as other programs write it, is read; Nova's own fields get their
+    defaults."""
     path = tmp_path / "s.json"
     path.write_text(
         '{"project": {"name": "P", "cascade_file": "c", "started_at": null, "completed_at": null}, '
@@ -134,7 +135,7 @@ def test_an_older_file_loads(tmp_path: Path) -> None:
 
 
 def test_two_managers_lose_nothing(manager: StateManager) -> None:
-    """Interleaved writers reload what the other wrote."""
+    """Interleaved writers reload each other's changes."""
     other = StateManager(manager.path)
     for i in range(10):
         manager.update_task(f"A{i}", status=TaskStatus.PENDING)
@@ -159,7 +160,7 @@ def test_threads_lose_nothing(manager: StateManager) -> None:
 
 
 def test_publish_refuses_to_overwrite_another_writer(manager: StateManager) -> None:
-    """The engine's publish writes nothing when somebody else wrote since, even within one clock tick."""
+    """The engine's publish writes nothing if another program wrote since, even within one clock tick."""
     state = manager.load()
     assert manager.publish(1, state.project, state.run, {"A": TaskState()}, None)
     stat = os.stat(manager.path)
@@ -171,7 +172,7 @@ def test_publish_refuses_to_overwrite_another_writer(manager: StateManager) -> N
 
 
 def test_publish_encodes_only_what_changed(manager: StateManager) -> None:
-    """Unchanged tasks keep their bytes; changed, added and removed ones show."""
+    """Unchanged tasks keep their bytes; changed, added and removed ones are updated."""
     state = manager.load()
     tasks = {"A": TaskState(), "B": TaskState()}
     assert manager.publish(1, state.project, state.run, tasks, None)
@@ -206,7 +207,7 @@ def test_a_failed_write_leaves_the_old_state(tmp_path: Path) -> None:
 
 
 def test_the_published_schema_is_the_codes(tmp_path: Path) -> None:
-    """docs/cascade_state.schema.json is what the code would generate, and a real file validates against it."""
+    """docs/cascade_state.schema.json is what the code would generate, and a real file is valid by it."""
     import jsonschema
 
     path = Path(__file__).parents[2] / "docs" / "cascade_state.schema.json"
