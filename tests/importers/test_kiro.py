@@ -102,7 +102,7 @@ CC_SDD = """\
 
 
 def test_parallel_marks_and_annotations() -> None:
-    """`(P)` does not depend on its neighbours, `_Depends:_` is a dependency, one task at a time holds a `_Boundary:_`."""
+    """`(P)` does not depend on its neighbours, `_Depends:_` is a dependency, one task holds a `_Boundary:_`."""
     cascade = plan("kiro", CC_SDD)
     assert edges(cascade) == {
         "1.1": "", "2.1": "1.1", "2.2": "1.1", "2.3": "1.1 2.1", "3.1": "2.1 2.2 2.3",
