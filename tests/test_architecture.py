@@ -1,4 +1,4 @@
-"""The table of ARCHITECTURE.md holds: imports point to earlier entries, heavy packages stay where they belong."""
+"""The table of ARCHITECTURE.md is true: imports point to earlier entries, heavy packages stay where they belong."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sources() -> dict[str, str]:
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    """The same as syntax trees."""
+    """The modules as syntax trees."""
     return {name: ast.parse(text) for name, text in sources().items()}
 
 
@@ -73,7 +73,7 @@ def imported(tree: ast.Module, *, head_only: bool) -> set[str]:
 
 
 def own(names: set[str]) -> set[str]:
-    """Those of our own packages, without `nova_core.`."""
+    """The imports of our own packages, without `nova_core.`."""
     return {name.removeprefix("nova_core.") for name in names if re.match(r"nova_(core|tui)\b", name)} - {"nova_core"}
 
 
@@ -91,7 +91,7 @@ def rank_of(module: str) -> int:
 
 
 def within(module: str, places: list[str]) -> bool:
-    """Whether the module is one of the places or inside one."""
+    """Returns True if the module is one of the places or inside one."""
     return any(module == place or module.startswith(f"{place}.") for place in places)
 
 
@@ -105,14 +105,14 @@ def test_every_module_has_an_entry_and_every_entry_a_module() -> None:
 
 @pytest.mark.parametrize("module", sorted(set(modules()) - {"nova_core"}))
 def test_imports_point_to_earlier_entries(module: str) -> None:
-    """No module imports one of a later entry, not even inside a function; so folders have no circles."""
+    """No module imports one of a later entry, not even inside a function; so folders have no cycles."""
     allowed = {"cli.app", "__main__"} if module == "nova_tui.__main__" else set()
     later = {name for name in own(imported(modules()[module], head_only=False)) if rank_of(name) > rank_of(module)}
     assert later - allowed == set()
 
 
 def test_nothing_imports_an_old_name() -> None:
-    """It is there for processes that an earlier version started."""
+    """It exists for processes that an earlier version started."""
     assert set(OLD_NAMES) <= set(modules())
     assert {m for m, tree in modules().items() if own(imported(tree, head_only=False)) & set(OLD_NAMES)} == set()
 
@@ -125,7 +125,7 @@ def test_modules_do_not_import_each_other_in_circles() -> None:
 
 @pytest.mark.parametrize("package", sorted(HEAVY))
 def test_heavy_packages_stand_at_the_head_of_few_modules(package: str) -> None:
-    """What is slow to import is imported where it is used."""
+    """Packages that are slow to import are imported where they are used."""
     heads = {m for m, tree in modules().items() if within_any(imported(tree, head_only=True), package)}
     assert {m for m in heads if not within(m, HEAVY[package])} == set()
 
@@ -137,13 +137,13 @@ def test_textual_is_for_the_terminal_interface_alone() -> None:
 
 
 def within_any(names: set[str], package: str) -> bool:
-    """Whether one of the imported names belongs to the package."""
+    """Returns True if one of the imported names belongs to the package."""
     return any(name.split(".")[0] == package for name in names)
 
 
 @pytest.mark.parametrize("module", sorted(m for m in modules() if entry_of(m) in PURE))
 def test_pure_logic_touches_nothing_outside(module: str) -> None:
-    """It neither looks at the clock nor at files, processes or chance."""
+    """It reads neither the clock nor files, processes or random numbers."""
     assert {name.split(".")[0] for name in imported(modules()[module], head_only=False)} & OUTSIDE == set()
 
 
@@ -151,7 +151,7 @@ MOST_LINES, MOST_OF_A_FUNCTION, MOST_ARGUMENTS = 350, 40, 6
 
 
 def oversized(module: str) -> Iterator[str]:
-    """What is too long in the module, and which of its classes take too much to be made."""
+    """What is too long in the module, and which of its classes take too many arguments."""
     if sources()[module].count("\n") > MOST_LINES:
         yield f"{module}: more than {MOST_LINES} lines"
     for node in ast.walk(modules()[module]):
@@ -163,11 +163,11 @@ def oversized(module: str) -> Iterator[str]:
 
 
 def most_arguments(node: ast.ClassDef) -> int:
-    """How many arguments its `__init__` takes beside the object."""
+    """The number of arguments of its `__init__` besides `self`."""
     made = (found.args for found in node.body if isinstance(found, ast.FunctionDef) and found.name == "__init__")
     return max((len(args.args) + len(args.kwonlyargs) - 1 for args in made), default=0)
 
 
 def test_files_functions_and_constructors_are_small() -> None:
-    """Nothing is bigger than CONTRIBUTING.md allows."""
+    """Nothing exceeds the limits in CONTRIBUTING.md."""
     assert [found for module in sources() for found in oversized(module)] == []

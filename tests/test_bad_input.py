@@ -1,4 +1,4 @@
-"""Bad plans, settings and commands through the real command line: one clear line each, a hint, and no harm."""
+"""Bad plans, settings and commands on the real command line: one clear line each, a hint, and no damage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Arrange = Callable[[Path], object]
 
 
 class Case(NamedTuple):
-    """Something bad: how the project is made so, what is typed, and what must be said (one pattern per problem)."""
+    """Bad input: how to create it, what to type, and the expected messages (one pattern per problem)."""
 
     arrange: Arrange
     said: str | tuple[str, ...]
@@ -46,7 +46,7 @@ def task_id(text: str) -> Arrange:
 
 
 def cell(column: str, text: str) -> Arrange:
-    """A plan with a column more, which holds `text` on line 5."""
+    """A plan with an additional column, which holds `text` on line 5."""
     head = HEAD.replace("Command |\n", f"Command | {column} |\n").replace("- |\n", "- | --- |\n")
     return file("CASCADE.md", f"{head}| F1 | One | - | `true` | {text} |\n")
 
@@ -82,7 +82,7 @@ def folder(name: str) -> Arrange:
 
 
 def within(name: str, data: str) -> Arrange:
-    """A file in a folder that is made for it."""
+    """A file in a new folder."""
 
     def arrange(root: Path) -> None:
         (root / name).parent.mkdir(parents=True)
@@ -102,11 +102,11 @@ def link(name: str, target: str) -> Arrange:
 
 
 def nothing(root: Path) -> None:
-    """The project is fine."""
+    """A good project."""
 
 
 def empty_folder(root: Path) -> None:
-    """A folder with nothing in it."""
+    """An empty folder."""
     (root / "nothing-here").mkdir()
 
 
@@ -119,7 +119,7 @@ def ran(root: Path) -> None:
 
 
 def ran_with_another(root: Path) -> None:
-    """The same, and beside its plan another one."""
+    """The same, with a second plan next to its own."""
     ran(root)
     (root / "b.md").write_text(HEAD + "| X1 | x | - | `true` |\n")
 
@@ -253,7 +253,7 @@ SITUATIONS = {
     "a directory as secret": Case(folder(".nova/secret"), r"/secret: Is a directory", 8),
     "a link as the state's draft": Case(link(f"{STATE}.tmp", "../victim"), "the state cannot be written", 8),
 }
-USAGE = {  # what a word or a value is called is the parser's affair: only that it is named counts
+USAGE = {  # the wording for a word or a value is the parser's: only its name matters
     "-j 0": Case(nothing, r"--jobs\b.*\b0\b", 2, ("run", "-j", "0")),
     "-j x": Case(nothing, r"--jobs\b.*'x'", 2, ("run", "-j", "x")),
     "--timeout soon": Case(nothing, r"--timeout: 'soon' is not a duration", 2, ("run", "--timeout", "soon")),
@@ -317,7 +317,7 @@ BOMBS = {
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A good project, entered, in a folder with things that must not change."""
+    """A good project as the current directory, in a folder with files that must not change."""
     found = make_sandbox(tmp_path)
     for name in [n for n in os.environ if n.startswith(("NOVA_", "GITHUB_"))]:
         monkeypatch.delenv(name)
@@ -326,7 +326,7 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 
 def judge(case: Case, code: int, out: str, err: str) -> None:
-    """One line for each problem, each with a hint; nothing else, and nothing a terminal would act on."""
+    """One line for each problem, each with a hint; nothing else, and no control characters."""
     lines = err.splitlines()
     expected = (case.said,) if isinstance(case.said, str) else case.said
     assert "Traceback" not in out + err
@@ -343,7 +343,7 @@ def judge(case: Case, code: int, out: str, err: str) -> None:
 def test_bad_input(
     case: Case, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every mistake is told in one line with its place and a hint; nothing outside the project is touched."""
+    """Every mistake is reported in one line with its place and a hint; nothing outside the project is changed."""
     case.arrange(sandbox.root)
     for name, value in case.env.items():
         monkeypatch.setenv(name, value)
@@ -367,7 +367,7 @@ def report_or_run(arguments: list[str]) -> int:
 
 @pytest.mark.parametrize("name", ["no plan", "a cycle", "no agent", "-j 0", "jobs: many", "a damaged state"])
 def test_bad_input_in_a_process_of_its_own(name: str, sandbox: Sandbox) -> None:
-    """The same holds for a process that is started anew."""
+    """The same for a newly started process."""
     case = CASES[name]
     case.arrange(sandbox.root)
     before = sandbox.remember()
@@ -387,7 +387,7 @@ def limit_child() -> None:
 
 @pytest.mark.parametrize("case", BOMBS.values(), ids=BOMBS)
 def test_bombs(case: Case, sandbox: Sandbox) -> None:
-    """Input that is made to use up memory or time is refused within a gigabyte and some seconds."""
+    """Input made to use up memory or time is rejected within a gigabyte and some seconds."""
     case.arrange(sandbox.root)
     before = sandbox.remember()
     done = subprocess.run(
@@ -404,7 +404,7 @@ def test_bombs(case: Case, sandbox: Sandbox) -> None:
 
 
 def test_the_nearest_setting_is_suggested(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """A setting, trigger, task or command that is nearly right is answered with the right word."""
+    """A misspelt setting, trigger, task or command gets a suggestion."""
     (sandbox.root / "nova.yaml").write_text("jbos: 3\n")
     assert run_cli(["config"]) == 3
     assert "hint: did you mean `jobs`?" in capsys.readouterr().err

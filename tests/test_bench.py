@@ -1,4 +1,4 @@
-"""The races are fair: every tool gets the same graph, and the lower bound is one."""
+"""The races are fair: every tool gets the same graph, and the lower bound is correct."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = Path(__file__).parents[1] / "bench" / "graphs.py"
 
 
 def load() -> ModuleType:
-    """bench/graphs.py, which belongs to no package."""
+    """bench/graphs.py, which is in no package."""
     spec = importlib.util.spec_from_file_location("bench_graphs", FILE)
     assert spec
     assert spec.loader
@@ -40,7 +40,7 @@ GRAPHS = {
 
 
 def dependencies(graph: Any) -> dict[str, list[str]]:
-    """What the graph says, by id."""
+    """The dependencies of the graph, by id."""
     return {f"t{i}": [f"t{d}" for d in step.depends_on] for i, step in enumerate(graph)}
 
 
@@ -68,7 +68,7 @@ def test_dodo_has_the_graph(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("logged", [False, True])
 def test_make_would_run_every_task_after_its_dependencies(logged: bool, tmp_path: Path) -> None:
-    """`make -n` prints each command once, what is depended on first."""
+    """`make -n` prints each command once, dependencies first."""
     graph = [graphs.Step((2,), 0.25), graphs.Step((), 0.5), graphs.Step((1,), 0.75)]
     graphs.write_make(graph, tmp_path, logged=logged)
     done = subprocess.run(["make", "-n", "all"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30)
@@ -96,13 +96,13 @@ def test_ninja_would_run_every_task_after_its_dependencies(tmp_path: Path) -> No
     ],
 )
 def test_lower_bound(graph: Any, jobs: int, bound: float) -> None:
-    """The longest path, or the work shared out, whichever is more."""
+    """The longest path, or the work divided evenly, whichever is more."""
     assert graphs.lower_bound(graph, jobs) == pytest.approx(bound)
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graphs_are_the_same_every_time(name: str) -> None:
-    """What chance decides is decided by a fixed seed, and no task waits for a later one."""
+    """Random choices use a fixed seed, and no task waits for a later one."""
     again = {"layered": lambda: graphs.layered(40, layers=4), "heavy tails": graphs.heavy_tails}
     assert again.get(name, lambda: GRAPHS[name])() == GRAPHS[name]
     assert all(d < i for i, step in enumerate(GRAPHS[name]) for d in step.depends_on)

@@ -1,4 +1,5 @@
-"""Settings: read from file and environment with their origins, refused with line and hint, and turned into commands."""
+"""Settings: read from file and environment with their origins, rejected with line and hint, and turned into
+commands."""
 
 from __future__ import annotations
 
@@ -86,7 +87,7 @@ def test_every_setting(tmp_path: Path) -> None:
 
 
 def test_origins(tmp_path: Path) -> None:
-    """Each value knows its file and line, or its variable; defaults have no origin."""
+    """Each value has its file and line, or its variable; defaults have no origin."""
     config = load(tmp_path, FULL, NOVA_JOBS="5", NOVA_LIMITS_CPU="2")
     file = str(tmp_path / "nova.yaml")
     assert config.origins["timeout"] == f"{file}:15"
@@ -103,19 +104,19 @@ def test_origins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing", "jobs:\n", "limits:\nagents: {}\n"])
 def test_absent_values_are_defaults(tmp_path: Path, text: str) -> None:
-    """A file without values is as good as no file."""
+    """A file without values equals no file."""
     assert msgspec.structs.replace(load(tmp_path, text), origins={}) == Config()
 
 
 def test_missing_files(tmp_path: Path) -> None:
-    """Without `nova.yaml` the defaults hold; a file asked for by name must be there."""
+    """Without `nova.yaml` the defaults apply; a file that is requested by name must exist."""
     assert load_config(None, environ={}, root=tmp_path) == Config()
     with pytest.raises(InputNotFoundError):
         load_config(tmp_path / "other.yaml", environ={})
 
 
 def test_default_file_is_found_in_the_root(tmp_path: Path) -> None:
-    """`nova.yaml` in the project root is read without being named, and one that cannot be read is an error."""
+    """`nova.yaml` in the project root is read by default, and an unreadable one is an error."""
     (tmp_path / "nova.yaml").write_text("jobs: 7")
     assert load_config(None, environ={}, root=tmp_path).jobs == 7
     (tmp_path / "nova.yaml").unlink()
@@ -162,7 +163,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "line", "message", "hint"), REFUSED)
 def test_mistakes_have_place_and_hint(tmp_path: Path, text: str, line: int, message: str, hint: str) -> None:
-    """Every wrong value is named with its file and line, in one printable line."""
+    """Every wrong value is reported with its file and line, in one printable line."""
     with pytest.raises(InputError) as caught:
         load(tmp_path, text)
     problem = caught.value.problems[0]
@@ -194,12 +195,12 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_variables_override_the_file(tmp_path: Path, variable: str, text: str, setting: str, expected: object) -> None:
-    """A variable beats the file; an empty one is as good as unset."""
+    """A variable overrides the file; an empty one counts as unset."""
     assert getattr(load(tmp_path, "jobs: 4\ntimeout: 1s", **{variable: text}), setting) == expected
 
 
 def test_render_command_fills_in() -> None:
-    """Placeholders are filled in anywhere in an argument, values are not searched again, braces can be written."""
+    """Placeholders are replaced anywhere in an argument, values are not searched again, braces can be escaped."""
     agent = AgentConfig(("x", "{id}-{name}", "--p={prompt}", "{{{description}}}", "{model}"), model="opus")
     assert render_command(agent, TASK, "do {id} {{now}}; rm -rf /") == (
         "x", "F1-Core", "--p=do {id} {{now}}; rm -rf /", "{Types}", "opus",
@@ -216,7 +217,7 @@ def test_render_command_values_cannot_become_options_or_end_a_string() -> None:
 
 @pytest.mark.parametrize("argument", ["{nmae}", "{}", "{", "a}", '{"json": 1}', "{{}"])
 def test_render_command_names_an_unknown_placeholder(argument: str) -> None:
-    """Braces that mean nothing are an error with the list of those that do."""
+    """Unknown placeholders are an error that lists the known ones."""
     with pytest.raises(UsageError, match="unknown placeholder") as caught:
         render_command(AgentConfig((argument,)), TASK, "")
     assert "{prompt}" in caught.value.hint
@@ -224,7 +225,7 @@ def test_render_command_names_an_unknown_placeholder(argument: str) -> None:
 
 @given(st.text(), st.text())
 def test_render_command_keeps_arguments_apart(name: str, prompt: str) -> None:
-    """Whatever the values hold, the number of arguments stays and each can be given to a process."""
+    """Whatever the values, the number of arguments stays and each can be passed to a process."""
     rendered = render_command(AgentConfig(("x", "{name}", "{prompt}")), Task("F1", name), prompt)
     assert len(rendered) == 3
     assert all("\0" not in argument and argument.encode() is not None for argument in rendered)

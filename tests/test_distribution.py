@@ -1,4 +1,4 @@
-"""What is published: a wheel and an sdist that work without the checkout they were built from."""
+"""The published packages: a wheel and an sdist that work without the checkout they were built from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(*words: str, cwd: Path, paths: str = "") -> str:
-    """Run a program of this interpreter's to its end, with what is in `paths` before its own packages; its output."""
+    """Run a program with this interpreter to its end, with `paths` before its own packages; returns its output."""
     environ = {**environment(), "PYTHONPATH": paths, "DEMO_PACE": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     done = subprocess.run(words, cwd=cwd, env=environ, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -29,7 +29,7 @@ def run(*words: str, cwd: Path, paths: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The sdist, and the wheel that was built from it, with the build tools that are installed."""
+    """The sdist, and the wheel that was built from it, with the installed build tools."""
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT), cwd=folder)
     return {"sdist": next(folder.glob("nova_tui-*.tar.gz")), "wheel": next(folder.glob("nova_tui-*.whl"))}
@@ -37,7 +37,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("kind", ["wheel", pytest.param("sdist", marks=pytest.mark.slow)])
 def test_a_distribution_runs_the_demo(kind: str, built: dict[str, Path], tmp_path: Path) -> None:
-    """It installs with its two commands, which run the quickstart's plan to its end, all without the checkout."""
+    """It installs two commands, which run the quickstart's plan to its end, all without the checkout."""
     site = tmp_path / "site"
     options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(site))
     run(sys.executable, "-m", "pip", "install", *options, str(built[kind]), cwd=tmp_path)
@@ -50,7 +50,7 @@ def test_a_distribution_runs_the_demo(kind: str, built: dict[str, Path], tmp_pat
 
 
 def test_the_wheel_holds_both_packages_and_the_quickstart(built: dict[str, Path]) -> None:
-    """Every module, the types, data and the quickstart are in it, and nothing beside the packages."""
+    """The wheel has every module, the types, data and the quickstart, and nothing besides the packages."""
     names = set(zipfile.ZipFile(built["wheel"]).namelist())
     modules = {
         str(p.relative_to(ROOT)) for name in ("nova_core", "nova_tui") for p in ROOT.joinpath(name).rglob("*.py")
@@ -60,7 +60,7 @@ def test_the_wheel_holds_both_packages_and_the_quickstart(built: dict[str, Path]
 
 
 def test_the_sdist_holds_what_builds_and_tests_it(built: dict[str, Path]) -> None:
-    """The documents, the tests, the lock files and the Makefile are in it."""
+    """The sdist has the documents, the tests, the lock files and the Makefile."""
     with tarfile.open(built["sdist"]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     wanted = {"Makefile", "README.md", "LICENSE", "requirements/dev.txt", "tests/test_distribution.py", "docs/cli.md"}
@@ -68,7 +68,7 @@ def test_the_sdist_holds_what_builds_and_tests_it(built: dict[str, Path]) -> Non
 
 
 def test_the_index_gets_a_page_without_dead_links(built: dict[str, Path]) -> None:
-    """Its long description is README.md with no link or picture that leads into the repository, and its words kept."""
+    """Its long description is README.md without links or pictures that lead into the repository; the text stays."""
     wheel = zipfile.ZipFile(built["wheel"])
     metadata = message_from_string(wheel.read(f"nova_tui-{__version__}.dist-info/METADATA").decode())
     page = metadata.get_payload()

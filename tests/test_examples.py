@@ -41,7 +41,7 @@ class Example:
 
     @property
     def state(self) -> State:
-        """What the run came to."""
+        """The final state of the run."""
         return msgspec.json.decode(self.folder.joinpath("cascade_state.json").read_bytes(), type=State)
 
     def events(self, kind: str) -> list[str]:
@@ -60,7 +60,7 @@ def example(request: pytest.FixtureRequest, tmp_path: Path) -> Example:
 
 @pytest.mark.parametrize("example", EXAMPLES, indirect=True)
 def test_plans_of_examples_have_no_warnings(example: Example) -> None:
-    """`nova check` finds nothing to say against any of them."""
+    """`nova check` finds no problem in any of them."""
     checked = example.nova("check", "--json")
     assert checked.returncode == 0
     assert msgspec.json.decode(checked.stdout)["problems"] == []
@@ -68,7 +68,8 @@ def test_plans_of_examples_have_no_warnings(example: Example) -> None:
 
 @pytest.mark.parametrize("example", ["quickstart"], indirect=True)
 def test_quickstart_builds_its_page(example: Example) -> None:
-    """The page is there, milestones are told, no journal is left; a second run has nothing to do, a fresh one all."""
+    """The page exists, milestones are reported, no journal is left; a second run has nothing to do, a fresh one
+    everything."""
     done = example.nova("run")
     assert done.returncode == 0, done.stdout
     assert {task.status for task in example.state.tasks.values()} == {TaskStatus.COMPLETED}
@@ -98,7 +99,7 @@ def test_quickstart_makes_the_same_weather_every_time(example: Example) -> None:
 
 @pytest.mark.parametrize("example", ["failures"], indirect=True)
 def test_failures_fail_as_described(example: Example) -> None:
-    """Each failure has its reason, what does not depend on one is done, and a person can go on from there."""
+    """Each failure has its reason, tasks that do not depend on one are done, and a person can continue from there."""
     assert example.nova("run").returncode == 1
     tasks = example.state.tasks
     assert {task_id: task.reason for task_id, task in tasks.items() if task.status is TaskStatus.FAILED} == {
@@ -128,7 +129,7 @@ def test_a_fixed_command_runs_again(example: Example) -> None:
 
 @pytest.mark.parametrize("example", ["agents"], indirect=True)
 def test_agents_run_without_keys(example: Example) -> None:
-    """The fake agent does every task, its tokens have a price, and the last word is a person's."""
+    """The fake agent does every task, its tokens have a price, and the last task needs approval."""
     assert example.nova("run").returncode == 4
     state = example.state
     assert state.tasks["REVIEW"].approval == "waiting"
@@ -140,7 +141,7 @@ def test_agents_run_without_keys(example: Example) -> None:
 
 @pytest.mark.parametrize("example", ["task-folder"], indirect=True)
 def test_a_folder_of_tasks_runs_phase_by_phase(example: Example) -> None:
-    """Without a warning; the status files are there, and a phase whose outputs went away keeps the next one waiting."""
+    """Without a warning; the status files exist, and a phase whose outputs were removed keeps the next one waiting."""
     checked = example.nova("check", "tasks", "--json")
     assert msgspec.json.decode(checked.stdout)["problems"] == []
     assert example.nova("run", "tasks", "--phase", "gather").returncode == 0

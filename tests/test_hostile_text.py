@@ -1,4 +1,4 @@
-"""Texts that want to be commands, escapes or markup stay texts, wherever they come from and wherever they are shown."""
+"""Texts that try to be commands, escapes or markup stay texts, wherever they come from and are shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LOOKS = {
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_nothing_reaches_the_terminal(look: str, project: Path) -> None:
-    """Whatever is looked at on a terminal, it gets no escape, control or hidden character but Nova's own."""
+    """Whatever is shown on a terminal, it gets no escape, control or hidden character except Nova's own."""
     code, shown = on_terminal(*look.split(), cwd=project)
     assert (code, harm_in(shown)) == (LOOKS[look], [])
     assert shown
@@ -49,7 +49,7 @@ def test_nothing_reaches_the_terminal(look: str, project: Path) -> None:
     ["check --json", "status --json", "config --json", "doctor --json", "graph -f json", "run --json", "run", "why F0"],
 )
 def test_into_a_pipe_too(look: str, project: Path) -> None:
-    """What other programs get is as clean, on GitHub nothing in it is a command to the runner, and JSON is JSON."""
+    """The output for other programs is as clean, on GitHub none of it is a command to the runner, and JSON is valid."""
     done = nova(*look.split(), cwd=project, env=GITHUB)
     assert harm_in(done.stdout + done.stderr) == []
     assert commands_to_the_runner(done.stdout) == []
@@ -59,12 +59,12 @@ def test_into_a_pipe_too(look: str, project: Path) -> None:
 
 
 def commands_to_the_runner(text: str) -> list[str]:
-    """The lines GitHub's runner would act on."""
+    """The lines that GitHub's runner would execute."""
     return [line for line in text.splitlines() if line.lstrip().startswith("::") or "##[" in line]
 
 
 def test_names_are_shown_as_they_are(project: Path) -> None:
-    """Names of tasks are seen as text, markup and all, in the plain lines, the live view, the graph and the status."""
+    """Names of tasks are shown as text, markup and all, in the plain lines, the live view, the graph and the status."""
     fresh = nova("run", "--fresh", cwd=project)
     live = on_terminal("run", "--no-ui", "--fresh", cwd=project)[1]
     started = [line.split(" started  ", 1)[1] for line in fresh.stdout.splitlines() if " started  " in line]
@@ -84,7 +84,7 @@ def test_names_are_shown_as_they_are(project: Path) -> None:
 
 
 def test_events_keep_the_text(project: Path) -> None:
-    """The stream of events holds every name and step unchanged, written so that a terminal shows it harmlessly."""
+    """The stream of events holds every name and step unchanged, written so that it is safe on a terminal."""
     text = (project / "events.jsonl").read_text()
     assert harm_in(text) == []
     events = [json.loads(line) for line in text.splitlines()]
@@ -100,7 +100,7 @@ def unescaped_names() -> list[tuple[str, tuple[str, str]]]:
 
 
 def test_steps_and_milestones_are_shown_as_text(project: Path) -> None:
-    """A reported step and a milestone's message stand in one plain line each."""
+    """A reported step and a milestone's message are in one plain line each."""
     lines = nova("run", "--fresh", cwd=project).stdout.splitlines()
     steps = [line for line in lines if " F1 step" in line]
     assert len(steps) >= 1
@@ -111,7 +111,7 @@ def test_steps_and_milestones_are_shown_as_text(project: Path) -> None:
 
 
 def test_junit_is_wellformed(project: Path) -> None:
-    """The JUnit file can be parsed, holds the texts as text, and no control character."""
+    """The JUnit file can be parsed, holds the texts as text, and has no control character."""
     text = (project / "junit.xml").read_text()
     assert harm_in(text) == []
     tree = ElementTree.fromstring(text)
@@ -164,7 +164,7 @@ FIELDS = {
     ],
 )  # fmt: skip
 def test_a_forged_state(look: str, tmp_path: Path) -> None:
-    """A state that somebody wrote by hand, ids and all, is shown harmlessly and leads nowhere."""
+    """A state written by hand, including its ids, is shown safely and leads to no path outside."""
     state = State(project=ProjectState(HOSTILE + ALL, HOSTILE), run=RunState(id=ALL), tasks=FIELDS)
     Project(tmp_path).state_file.write_bytes(msgspec.json.encode(state))
     arguments = [HOSTILE.replace("\0", "") if word == "HOSTILE" else word for word in look.split()]
@@ -176,7 +176,7 @@ def test_a_forged_state(look: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ESCAPES)
 @pytest.mark.parametrize("place", ["dependency", "id", "file", "setting", "trigger", "option", "reason", "timeout"])
 def test_messages_about_bad_input(name: str, place: str, tmp_path: Path) -> None:
-    """An error that quotes the mistake quotes it harmlessly, in one line, with its hint in another."""
+    """An error quotes the mistake safely, in one line, with its hint in another."""
     payload = ESCAPES[name][0]
     cell = payload.replace("\r", "\v")  # which would end the row
     typed = payload.replace("\0", "")  # no argument can hold a NUL
@@ -211,7 +211,8 @@ def test_a_reason_is_kept_as_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [*SHELL, *MARKUP, *RUNNER, "--dangerous", "-rf", "{name} {{x}} %s", "a\\nb 'c' \"d\""])
 def test_agents_get_texts_as_single_arguments(text: str, tmp_path: Path) -> None:
-    """`{prompt}` and `{name}` are one argument each, with no shell between; a leading dash makes no option of them."""
+    """`{prompt}` and `{name}` are one argument each, without a shell; a leading dash does not make an option of
+    them."""
     program = "import json, sys; json.dump(sys.argv[1:], open('argv.json', 'w'))"
     agents = {"agents": {"a": {"command": [sys.executable, "-c", program, "{name}", "{prompt}", "n={name}", "{id}"]}}}
     (tmp_path / "nova.yaml").write_text(json.dumps(agents))
@@ -232,7 +233,7 @@ def test_agents_get_texts_as_single_arguments(text: str, tmp_path: Path) -> None
 
 
 def test_a_log_on_a_terminal_is_cleaned_across_chunks(tmp_path: Path) -> None:
-    """An escape that is cut by the end of a read is taken out as well."""
+    """An escape sequence that is cut by the end of a read is removed as well."""
     (tmp_path / "CASCADE.md").write_text(f"{HEAD}| F1 | a | x | - | `true` | |\n")
     assert nova("run", cwd=tmp_path).returncode == 0
     log = b"".join(b"x" * (65_536 - 3 - i) + ALL.encode() for i in range(4)) + b"end\n"
@@ -245,7 +246,7 @@ def test_a_log_on_a_terminal_is_cleaned_across_chunks(tmp_path: Path) -> None:
 
 
 def test_the_detached_engine_says_it_harmlessly(tmp_path: Path) -> None:
-    """What a detached engine has to say about a bad plan is shown as harmlessly."""
+    """A detached engine's messages about a bad plan are shown as safely."""
     (tmp_path / "CASCADE.md").write_text(f"{HEAD}| F1 | a | x | {ALL.translate({0: None, 13: None})} | `true` | |\n")
     code, shown = on_terminal("run", "--detach", cwd=tmp_path)
     assert (code, harm_in(shown)) == (3, [])

@@ -22,5 +22,5 @@ def test_ids_that_can_be_file_names(task_id: str) -> None:
 
 @pytest.mark.parametrize("task_id", UNSAFE)
 def test_ids_that_cannot(task_id: str) -> None:
-    """Nothing absolute, hidden, reserved, or that leaves its folder or takes the place of a log."""
+    """Nothing absolute, hidden, reserved, or that leads outside its folder or replaces a log."""
     assert not is_safe_id(task_id)

@@ -1,4 +1,4 @@
-"""The lock files fit pyproject.toml: pinned, hashed, within its ranges, and bound to no index."""
+"""The lock files match pyproject.toml: pinned, hashed, within its ranges, and independent of any index."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pins(name: str) -> dict[str, str]:
 
 
 def wanted(extras: list[str]) -> list[Requirement]:
-    """What the project and these of its extras require, those that extras name in turn included."""
+    """The requirements of the project and of these extras, including extras that they name."""
     found = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
     for line in (line for extra in extras for line in EXTRAS[extra]):
         requirement = Requirement(line)
@@ -38,7 +38,7 @@ def wanted(extras: list[str]) -> list[Requirement]:
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_lock_file_fits_the_ranges(name: str) -> None:
-    """Whatever is required is pinned to a version that is allowed: after a change of a range `make lock` was run."""
+    """Every requirement is pinned to an allowed version: after a change of a range `make lock` was run."""
     found = pins(name)
     wrong = [str(r) for r in wanted(SETS[name]) if found.get(canonicalize_name(r.name), "0") not in r.specifier]
     assert wrong == []
@@ -46,7 +46,7 @@ def test_a_lock_file_fits_the_ranges(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_lock_file_has_hashes_and_no_index(name: str) -> None:
-    """Every package has hashes, and no line or comment an address, a path or an option of pip."""
+    """Every package has hashes, and no line or comment has an address, a path or an option of pip."""
     entries = re.split(r"^(?=[a-z0-9])", text_of(name), flags=re.M)[1:]
     assert entries
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
@@ -55,11 +55,11 @@ def test_a_lock_file_has_hashes_and_no_index(name: str) -> None:
 
 
 def test_lock_files_agree() -> None:
-    """A package that two sets have is the same version in both, so that one environment can hold them all."""
+    """A package in two sets has the same version in both, so that one environment can hold them all."""
     dev = pins("dev")
     assert [f"{k} {v}" for name in SETS for k, v in pins(name).items() if dev.get(k, v) != v] == []
 
 
 def test_what_builds_nova_is_locked() -> None:
-    """The requirements of the build are those of the extra that the lock files hold."""
+    """The requirements of the build are those of the extra in the lock files."""
     assert set(PROJECT["build-system"]["requires"]) <= set(EXTRAS["build"])

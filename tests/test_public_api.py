@@ -1,4 +1,4 @@
-"""The names other people's code relies on, used as their documents use them, from two processes at once."""
+"""The public names, used as their documents use them, from two processes at once."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def test_an_orchestrator_runs_real_processes_step_by_step(tmp_path: Path) -> Non
 def test_the_orchestrator_is_a_program(
     tmp_path: Path, name: str, arguments: list[str], commands: dict[str, str], code: int
 ) -> None:
-    """`python -m nova_core.orchestrator [PLAN]` runs the plan, prints progress and a summary, and tells by its exit."""
+    """`python -m nova_core.orchestrator [PLAN]` runs the plan, prints progress and a summary, and exits with its
+    result."""
     write_plan(tmp_path, [("A", "-"), ("B", "A")], extra={"Command": commands}).rename(tmp_path / name)
     done = run_orchestrator(tmp_path, *arguments)
     assert done.returncode == code, done.stderr
@@ -107,7 +108,7 @@ def test_the_orchestrator_is_a_program(
 
 
 def test_the_orchestrator_without_a_plan(tmp_path: Path) -> None:
-    """A plan that is not there is said in one line, with the exit code for it."""
+    """A missing plan gives one line and its exit code."""
     done = run_orchestrator(tmp_path, "no.md")
     assert (done.returncode, done.stderr.splitlines()[0]) == (3, "no.md: there is no such plan")
 
@@ -125,7 +126,7 @@ def run_orchestrator(folder: Path, *arguments: str) -> subprocess.CompletedProce
 
 @pytest.fixture
 def tag() -> Iterator[str]:
-    """Marks the processes of a test, of which none may be left."""
+    """Marks the processes of a test; none of them may be left."""
     mark = f"novatag{uuid.uuid4().hex}"
     yield mark
     assert carrying(mark) == []
@@ -144,7 +145,7 @@ def until_up(folder: Path, ids: str = "AB") -> None:
 
 
 def ends(folder: Path) -> dict[str, tuple[str, str | None]]:
-    """Status and reason of each task, by the state file."""
+    """Status and reason of each task, from the state file."""
     tasks = StateManager(folder / "cascade_state.json").read_state()["tasks"]
     return {task_id: (task["status"], task.get("reason")) for task_id, task in tasks.items()}
 
@@ -153,7 +154,7 @@ CANCELLED = ("failed", "cancelled")
 
 
 def test_active_workers_can_be_ended_step_by_step(tmp_path: Path, tag: str) -> None:
-    """pid and log are those of the process; `terminate` returns when its tree is gone and the state says so."""
+    """pid and log are those of the process; `terminate` returns when its tree is gone and the state is updated."""
     engine = Orchestrator(sleepers(tmp_path, tag), tmp_path / "cascade_state.json")
     for task_id in "AB":
         engine.start_worker(task_id)
@@ -175,7 +176,7 @@ def test_active_workers_can_be_ended_step_by_step(tmp_path: Path, tag: str) -> N
 
 
 def test_active_workers_can_be_ended_while_another_thread_runs_the_plan(tmp_path: Path, tag: str) -> None:
-    """The run goes on without the worker, and `terminate` returns when it is gone."""
+    """The run continues without the worker, and `terminate` returns when the worker is gone."""
     engine = Orchestrator(sleepers(tmp_path, tag), tmp_path / "cascade_state.json")
     thread = threading.Thread(target=engine.run)
     thread.start()
@@ -216,7 +217,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_as_the_documents_handle_it(tmp_path: Path, tag: str) -> None:
-    """`terminate` on each of the active workers, once `run` was broken off, leaves no process, and a true state."""
+    """`terminate` on each active worker, once `run` was interrupted, leaves no process, and a true state."""
     sleepers(tmp_path, tag)
     program = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
@@ -230,7 +231,7 @@ def test_ctrl_c_as_the_documents_handle_it(tmp_path: Path, tag: str) -> None:
 
 
 def test_workers_adopted_by_another_engine_are_not_stopped(tmp_path: Path, tag: str) -> None:
-    """Nobody ends the workers of another engine behind its back."""
+    """`terminate` does not stop the workers of another engine."""
     plan = sleepers(tmp_path, tag, "A")
     engine = Orchestrator(plan, tmp_path / "cascade_state.json")
     engine.start_worker("A")

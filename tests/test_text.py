@@ -1,4 +1,4 @@
-"""The text module: nothing that reaches a terminal acts on it, and what people write as durations and sizes is read."""
+"""The text module: nothing acts on a terminal, and durations and sizes are read in people's forms."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BIDI = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 
 
 def repr_short(value: object) -> str:
-    """A case's name; numbers of more than 4,300 digits have none."""
+    """The name of a case; numbers of more than 4,300 digits have none."""
     return "large" if isinstance(value, int) and value > 10**20 else repr(value)[:20]
 
 
@@ -81,7 +81,7 @@ def test_cleaner_equals_clean_for_any_chunks(parts: list[str], newlines: bool) -
 
 
 def test_cleaner_holds_constant_memory_for_an_endless_string() -> None:
-    """An unterminated control string of any length is dropped as it comes, not collected."""
+    """An unterminated control string of any length is dropped as it arrives, not collected."""
     cleaner = text.Cleaner()
     for _ in range(100):
         assert cleaner.feed("\x1b]52;" + "A" * 1000) == ""
@@ -118,7 +118,7 @@ def test_tokens_and_size(count: int, tokens: str, size: str) -> None:
     ("usd", "expected"), [(None, "?"), (0, "$0.00"), (0.004, "<$0.01"), (0.005, "$0.01"), (1234.5, "$1,234.50")]
 )
 def test_money(usd: float | None, expected: str) -> None:
-    """Unknown and tiny amounts are never shown as nothing."""
+    """Unknown and tiny amounts are never shown as zero."""
     assert text.money(usd) == expected
 
 
@@ -158,7 +158,7 @@ def test_parse_duration(value: str | float, seconds: float) -> None:
     ids=repr_short,
 )
 def test_parse_duration_rejects(value: object) -> None:
-    """Whatever is not a duration is named, with what to write instead."""
+    """A text that is not a duration is named, with the valid forms."""
     with pytest.raises(ValueError, match="is not a duration: write seconds"):
         text.parse_duration(value)  # type: ignore[arg-type]
 
@@ -174,14 +174,14 @@ def test_parse_size(value: str | float, count: int) -> None:
 
 @pytest.mark.parametrize("value", ["", "MB", "-1", "1.5.2", "1XB", 1.5, -1, False, None])
 def test_parse_size_rejects(value: object) -> None:
-    """Whatever is not a size is named, with what to write instead."""
+    """A text that is not a size is named, with the valid forms."""
     with pytest.raises(ValueError, match="is not a size: write bytes"):
         text.parse_size(value)  # type: ignore[arg-type]
 
 
 @given(st.text(max_size=200), st.integers(0, 120))
 def test_head_and_tail_fits(value: str, limit: int) -> None:
-    """The result never exceeds the limit, and short text is untouched."""
+    """The result never exceeds the limit, and short text is unchanged."""
     result = text.head_and_tail(value, limit)
     assert len(result) <= limit
     assert result == value or len(value) > limit

@@ -23,7 +23,7 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
 
 
 def test_a_new_worker_is_pending() -> None:
-    """Nothing runs, nothing is known."""
+    """Nothing is running, and nothing is known."""
     worker = Worker("F1", "Write the parser")
     assert worker.status is WorkerStatus.PENDING
     assert (worker.pid, worker.process, worker.get_exit_code(), worker.wait()) == (None, None, None, None)
@@ -32,7 +32,7 @@ def test_a_new_worker_is_pending() -> None:
 
 
 def test_a_log_stays_where_it_was_when_the_worker_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`log_path` is absolute: to change the directory afterwards does not move it."""
+    """`log_path` is absolute: a later change of directory does not move it."""
     monkeypatch.chdir(tmp_path)
     worker = Worker("F1", "Write the parser")
     (tmp_path / "elsewhere").mkdir()
@@ -89,7 +89,7 @@ LOOKS: dict[str, Callable[[Worker], object]] = {
 def test_a_worker_counts_as_running_until_somebody_looks(
     worker: Worker, command: str, status: WorkerStatus, look: str
 ) -> None:
-    """Its end shows in `status` once a method has seen it, however long ago it was."""
+    """Its end appears in `status` once a method has checked it, however long ago it ended."""
     worker.start(command)
     for thread in threading.enumerate():
         if thread.name == "worker-F1":
@@ -100,7 +100,7 @@ def test_a_worker_counts_as_running_until_somebody_looks(
 
 
 def test_terminate_ends_the_whole_tree(worker: Worker) -> None:
-    """Also what moved to a session of its own; and again it does nothing."""
+    """Including processes in a session of their own; a second call does nothing."""
     tag = f"novatag{uuid.uuid4().hex}"
     worker.start(f"(setsid sh -c 'sleep 60; : {tag}' &); echo up; sleep 60; : {tag}")
     until(lambda: "up" in worker.log_path.read_text(), "output")
@@ -122,7 +122,7 @@ def test_terminate_works_while_another_thread_waits(worker: Worker) -> None:
 
 
 def test_a_worker_starts_once(worker: Worker) -> None:
-    """A second start is a mistake of the caller."""
+    """A second start is an error of the caller."""
     worker.start("exit 0")
     with pytest.raises(RuntimeError, match="already started"):
         worker.start("exit 0")

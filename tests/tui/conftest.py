@@ -1,4 +1,4 @@
-"""Text goldens: what a screen or a view shows, with a letter per style and a legend, as a file one can review."""
+"""Text goldens: what a screen or a view shows, with a letter per style and a legend, as a reviewable file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/tui --update-golden` writes the goldens anew."""
+    """`pytest tests/tui --update-golden` writes the goldens again."""
     parser.addoption("--update-golden", action="store_true", help="write the text goldens anew")
 
 

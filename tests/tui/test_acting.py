@@ -1,4 +1,4 @@
-"""What keys that act ask for, and when they do nothing."""
+"""What action keys ask for, and when they do nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOTHING = [("E2", ("r",)), ("P1", ("x",)), ("P1", ("r", "n")), ("E2", ("x", "esc
 
 
 async def test_keys_send_their_commands() -> None:
-    """What cannot be undone only after a yes; nothing on a task of another status, nor after a no."""
+    """What cannot be undone is sent only after a yes; nothing on a task of another status, nor after a no."""
     source = demo_source()
     async with opened(source) as (app, pilot):
         for task, keys, commands in [*((t, k, []) for t, k in NOTHING), *((t, k, [c]) for t, k, c in SENT)]:
@@ -43,7 +43,7 @@ async def test_keys_send_their_commands() -> None:
 
 
 def test_a_view_without_control_cannot_act() -> None:
-    """No key sends anything, and none of them is offered."""
+    """No key sends a command, and none is offered."""
     source = demo_source(read_only=True)
     drive(source, "r", "s", "p", "plus", "ctrl+c")
     assert source.sent == []

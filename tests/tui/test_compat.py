@@ -1,4 +1,4 @@
-"""What Nova leans on in Textual, and what it does better than Textual when a terminal goes away."""
+"""The parts of Textual that Nova relies on, and what it does better when a terminal disappears."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class GoneFile(io.StringIO):
 
 
 def test_a_writer_whose_terminal_is_gone_takes_everything() -> None:
-    """More than its queue holds: with Textual's own file the second thirty would block the event loop for ever."""
+    """More than its queue holds: with Textual's own file the second thirty would block the event loop forever."""
     writer = WriterThread(LastingFile(GoneFile()))  # type: ignore[arg-type]
     writer.start()
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""The questions: what is said above gives way to the answers."""
+"""The questions: their text leaves room for the answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WAYS = ["l    leave", "s    stop", "esc  stay"]
 
 @pytest.mark.parametrize("size", [(40, 10), (60, 12), (80, 24)])
 async def test_the_answers_are_always_shown(size: tuple[int, int]) -> None:
-    """However long the names above them are, on the smallest screen too; the first words of the question stay."""
+    """However long the names above them, on the smallest screen too; the first words of the question stay."""
     async with opened(demo_source(), size) as (app, pilot):
         for name, question in QUESTIONS.items():
             dialog = question()
@@ -51,7 +51,7 @@ async def test_the_answers_are_always_shown(size: tuple[int, int]) -> None:
 
 
 async def test_the_question_of_q_says_how_many_it_does_not_name() -> None:
-    """What is cut off is counted."""
+    """The names that are cut off are counted."""
     async with opened(demo_source(), (40, 10)) as (app, pilot):
         await app.push_screen(QuitScreen(lambda: THREE * 3))
         await settled(pilot)
@@ -61,7 +61,7 @@ async def test_the_question_of_q_says_how_many_it_does_not_name() -> None:
 
 
 async def test_a_wrong_text_leaves_the_keys_in_view() -> None:
-    """What is wrong stands where the hint was."""
+    """The error replaces the hint."""
     async with opened(demo_source(), (40, 10)) as (app, pilot):
         await app.push_screen(AskScreen("How many?", hint="Now 4.", check=lambda _: "a number above zero"))
         await pilot.press("enter")

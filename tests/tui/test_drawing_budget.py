@@ -1,4 +1,4 @@
-"""What drawing costs, in counts: layouts and lines, with a thousand and with ten thousand tasks."""
+"""The cost of drawing, in layouts and lines, with a thousand and with ten thousand tasks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_changes_out_of_view_draw_only_the_sums(size: int, counts: Counter[str])
     async def run() -> None:
         source = big_source(size)
         async with opened(source) as (app, pilot):
-            await pilot.press("j")  # from now on the cursor does not go to what is at work
+            await pilot.press("j")  # from now on the cursor does not follow running tasks
             for n in range(size - 200, size):
                 source.change(f"B{n}", status=TaskStatus.IN_PROGRESS)
             counts.clear()
@@ -93,7 +93,7 @@ def test_nothing_lays_out_in_steady_state(counts: Counter[str]) -> None:
 
 
 def test_a_key_draws_two_rows(counts: Counter[str]) -> None:
-    """The one the cursor left and the one it came to."""
+    """The row the cursor left and the one it reached."""
 
     async def run() -> None:
         async with opened(big_source(10_000)) as (app, pilot):
@@ -113,7 +113,7 @@ def test_a_key_draws_two_rows(counts: Counter[str]) -> None:
     [(0.0, 0, IDLE), (0.001, 3, FASTEST), (0.001, 500, USUAL), (0.05, 500, 0.5), (3.0, 500, SLOWEST)],
 )
 def test_looking_takes_a_small_part_of_the_time(took: float, changes: int, wait: float) -> None:
-    """Few changes are shown soon, many at the usual rate, and what is slow more seldom."""
+    """Few changes are shown soon, many at the usual rate, and slow ones more rarely."""
     assert Pace().after(took, changes) == pytest.approx(wait)
 
 

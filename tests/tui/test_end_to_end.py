@@ -28,7 +28,7 @@ def write_plan(root: Path, rows: str) -> None:
 
 
 def write_milestone(root: Path) -> None:
-    """One that comes when A3 is completed."""
+    """A milestone that is due when A3 is completed."""
     (root / "milestones.yaml").write_text(
         "milestones:\n  - id: m\n    name: Bridge is open\n    message: cars may pass\n"
         "    trigger: {type: all_tasks_completed, tasks: [A3]}\n"
@@ -36,12 +36,12 @@ def write_milestone(root: Path) -> None:
 
 
 def state_of(root: Path) -> State:
-    """What the state file says."""
+    """The state of the task in the state file."""
     return msgspec.json.decode((root / "cascade_state.json").read_bytes(), type=State)
 
 
 def worker_of(terminal: Terminal, root: Path) -> int:
-    """The process of A1; the file is written a moment after its first output is there."""
+    """The process of A1; the file is written shortly after its first output."""
     terminal.wait(lambda: state_of(root).tasks["A1"].pid)
     pid = state_of(root).tasks["A1"].pid
     assert pid
@@ -121,7 +121,7 @@ FAILING = """\
 
 
 def test_five_shapes_of_failure(tmp_path: Path) -> None:
-    """Twenty tasks; each reason is on the screen, what is blocked names its cause, and a retry frees it."""
+    """Twenty tasks; each reason is on the screen, each blocked task names its cause, and a retry releases it."""
     more = "".join(f"| B{n} | After {n} | `true` | E{n} | | | |\n" for n in range(1, 6))
     fine = "".join(f"| F{n} | Fine {n} | `echo {n}` | - | | | |\n" for n in range(10))
     write_plan(tmp_path, FAILING + more + fine)
@@ -150,7 +150,7 @@ def test_five_shapes_of_failure(tmp_path: Path) -> None:
 
 
 def test_sigterm_ends_the_workers_and_restores_the_terminal(trial: Path) -> None:
-    """143, nothing left behind, and what was interrupted is pending again."""
+    """143, nothing left running, and interrupted tasks are pending again."""
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait(r"page \d")
         pid = worker_of(terminal, trial)
@@ -163,7 +163,7 @@ def test_sigterm_ends_the_workers_and_restores_the_terminal(trial: Path) -> None
 
 @pytest.mark.parametrize("window", ["closed", "there"])
 def test_sighup_hands_the_run_over(window: str, trial: Path) -> None:
-    """A window that closes does not end the work: an engine in the background has it."""
+    """A window that closes does not end the run: an engine in the background continues it."""
     project = Project(trial)
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait(r"page \d")
@@ -187,7 +187,7 @@ def test_sighup_hands_the_run_over(window: str, trial: Path) -> None:
 
 
 def test_killed_and_started_again(trial: Path) -> None:
-    """Nobody can catch SIGKILL: the next start takes the worker over, and nothing runs twice."""
+    """SIGKILL cannot be caught: the next start adopts the worker, and nothing runs twice."""
     (trial / "mended").touch()
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait(r"page \d")
@@ -221,7 +221,7 @@ enter()
 
 
 def test_a_crash_of_the_interface_leaves_the_workers_alone(trial: Path) -> None:
-    """The terminal is restored, one line says what happened, details are in a file, and `nova run` goes on."""
+    """The terminal is restored, one line says what happened, details are in a file, and `nova run` continues."""
     import sys
 
     with Terminal([sys.executable, "-c", CRASHES], trial) as terminal:
@@ -242,7 +242,7 @@ def test_a_crash_of_the_interface_leaves_the_workers_alone(trial: Path) -> None:
 
 
 def test_ctrl_c_stops_the_run_and_once_more_kills(tmp_path: Path) -> None:
-    """A worker that ignores the first signal is named, and dies by the second."""
+    """A worker that ignores the first signal is named, and the second one kills it."""
     write_plan(tmp_path, '| A1 | Stubborn | `trap "" INT TERM; echo ready; while :; do sleep 0.1; done` | - | | | |\n')
     with Terminal(nova_tui(), tmp_path) as terminal:
         terminal.wait("ready")
@@ -257,7 +257,7 @@ def test_ctrl_c_stops_the_run_and_once_more_kills(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run_continues_with_a_key(trial: Path) -> None:
-    """In the interface that stopped it, and in one that only looked, with an engine in the background."""
+    """In the interface that stopped it, and in one that only watched, with an engine in the background."""
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait(r"page \d")
         terminal.press("\x03", "STOPPED")
@@ -277,7 +277,7 @@ def test_a_stopped_run_continues_with_a_key(trial: Path) -> None:
 
 
 def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
-    """A pause outlives its engine: without the interface that is said, and with it the run goes on."""
+    """A pause outlives its engine: without the interface a message says so, and with it the run continues."""
     (trial / "go").touch()
     assert subprocess.run(nova("run", "--no-ui"), cwd=trial, env=environment(), check=False).returncode == 1
     for words in (("pause",), ("retry", "A2")):
@@ -307,7 +307,7 @@ def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
 def test_bad_input_is_reported_before_the_screen_opens(
     plan: str | None, arguments: tuple[str, ...], said: str, code: int, tmp_path: Path
 ) -> None:
-    """One line and a hint on the normal screen; the alternate one is never entered."""
+    """One line and a hint on the normal screen; the alternate screen is never entered."""
     if plan == "ok":
         write_plan(
             tmp_path, "| A1 | One | `true` | - | | | |\n" if "--theme" in arguments else "| A1 | x | | - | | | |\n"
@@ -322,8 +322,8 @@ def test_bad_input_is_reported_before_the_screen_opens(
 
 
 def test_a_second_interface_joins_the_run(trial: Path) -> None:
-    """One engine at a time: whoever comes second looks at its run and may act, or is told how, where no screen opens
-    and where a run is asked for that is another one."""
+    """One engine at a time: a second interface shows its run and may act on it; without a screen, or for another run,
+    it says how."""
     with Terminal(nova_tui(), trial) as first:
         first.wait(r"page \d")
         with Terminal(nova_tui("-j", "9"), trial) as second:

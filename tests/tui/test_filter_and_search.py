@@ -33,7 +33,7 @@ def test_the_filter_shows_only_its_kind_and_follows_changes() -> None:
 
 
 async def test_a_filter_brings_the_cursor_back_and_is_shown_in_the_tree() -> None:
-    """Also through kinds of which there is no task; nothing covers the tree meanwhile."""
+    """Even for a kind without tasks; nothing covers the tree meanwhile."""
     async with opened(demo_source()) as (app, pilot):
         at(app, "P4")
         app.clear_notifications()
@@ -59,7 +59,7 @@ async def test_a_cursor_moved_in_a_filter_stays_there() -> None:
 
 
 async def test_a_search_that_finds_nothing_moves_nothing() -> None:
-    """The cursor is where it began; nothing is hidden, so nothing is offered to be shown."""
+    """The cursor is where it began; nothing is hidden, so there is no offer to show it."""
     async with opened(demo_source(), (80, 24)) as (app, pilot):
         at(app, "P4")
         await pilot.press("slash", "w", "x")
@@ -91,7 +91,7 @@ def test_the_cursor_stays_on_its_task_when_rows_come_and_go() -> None:
 
 
 def test_searching_goes_to_the_match_and_escape_returns() -> None:
-    """While typing; enter keeps the search for n, escape forgets it and goes back."""
+    """While typing; enter keeps the search for n, escape clears it and goes back."""
 
     async def run() -> None:
         async with opened(demo_source()) as (app, pilot):

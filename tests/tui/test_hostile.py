@@ -1,4 +1,4 @@
-"""Names, steps and errors that try to act are text on every surface of the main screen."""
+"""Names, steps and errors with control sequences are text on every surface of the main screen."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_the_last_line_of_defence_cleans_and_keeps_the_width(text: str) -> None:
 
 
 def test_a_clean_line_is_not_touched() -> None:
-    """The same list comes back: that is what it costs."""
+    """The same list is returned, so it costs nothing."""
     segments = [Segment("plain "), Segment("text")]
     assert SAFE.apply(segments, Color(0, 0, 0)) is segments
 
 
 @pytest.mark.parametrize("how", ["osc9", "osc777", "bell", "", "other"])
 def test_a_notification_to_the_terminal_carries_only_clean_text(how: str) -> None:
-    """What a message holds cannot end the sequence early or begin another one."""
+    """The text of a message cannot end the sequence early or begin another one."""
     toast = of_notice(Notice(True, "x\x07\x1b]0;title\x07;y"))
     written = sequence(how, toast)
     inside = written.removeprefix("\x1b]").removesuffix("\x07")

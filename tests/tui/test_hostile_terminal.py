@@ -1,4 +1,4 @@
-"""Every byte that the interface writes to a terminal, on a run in which every text wants to act."""
+"""Every byte that the interface writes to a terminal, on a run in which every text has control sequences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check(terminal: Terminal, project: Path) -> str:
-    """What was written, which holds nothing but what Textual means to say."""
+    """What was written, which must hold only what Textual sends."""
     text = bytes(terminal.raw).decode()
     assert harm_in(text, OWN) == []
     assert {n for found in SWITCHED.findall(text) for n in found.split(";")} <= MODES
@@ -40,7 +40,7 @@ def check(terminal: Terminal, project: Path) -> str:
 
 
 def test_every_view_of_every_task(project: Path) -> None:
-    """Nothing acts in the tree, the detail, the log or any other view, and names are shown as they are."""
+    """Nothing acts in the tree, the detail, the log or any other view, and names are shown unchanged."""
     with Terminal(nova("attach", "--control"), project, size=(120, 40)) as terminal:
         terminal.wait("F0")
         for move in ("home", "down", "down", "down"):  # the project, the branch, the group, F0
@@ -59,7 +59,7 @@ def test_every_view_of_every_task(project: Path) -> None:
 
 
 def test_a_live_run(project: Path) -> None:
-    """Toasts, steps and messages of a run that goes on, and the words after it."""
+    """Toasts, steps and messages of a run that continues, and the text after it."""
     with Terminal(nova_tui("--fresh"), project, size=(100, 30)) as terminal:
         terminal.wait_each("approval", "Milestone", "FAILED ")
         terminal.send("q")

@@ -1,4 +1,4 @@
-"""Which keys act, on what, and where they must not."""
+"""Which keys act, on what, and where they must not act."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nova_tui.views.header import header
 
 @pytest.mark.parametrize("view", ["dollar_sign", "S"])
 def test_a_view_without_a_cursor_acts_on_no_task(view: str, tmp_path: Path) -> None:
-    """The task one came from is out of sight there."""
+    """The previous task is out of sight there."""
 
     async def run() -> None:
         source = demo_source(tmp_path)
@@ -44,7 +44,7 @@ def test_a_view_without_a_cursor_acts_on_no_task(view: str, tmp_path: Path) -> N
 
 
 def test_ctrl_c_stops_the_run_and_then_kills(tmp_path: Path) -> None:
-    """Anywhere but where it means something else."""
+    """Anywhere except where it has another meaning."""
 
     async def run() -> None:
         source = demo_source(tmp_path)
@@ -59,7 +59,7 @@ def test_ctrl_c_stops_the_run_and_then_kills(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", ["slash", "colon"])
 def test_ctrl_c_in_a_line_to_type_into_stops_nothing(first: str, tmp_path: Path) -> None:
-    """There people press it to get out of the line, or to copy."""
+    """There people press it to leave the line, or to copy."""
 
     async def run() -> None:
         source = demo_source(tmp_path)
@@ -74,7 +74,7 @@ def test_ctrl_c_in_a_line_to_type_into_stops_nothing(first: str, tmp_path: Path)
 
 
 def test_ctrl_c_answers_the_question_of_q(tmp_path: Path) -> None:
-    """Who asks to quit and presses it then wants the workers stopped."""
+    """A user who presses q and then ctrl+c wants to stop the workers."""
 
     async def run() -> object:
         async with opened(demo_source(tmp_path)) as (app, pilot):
@@ -103,7 +103,7 @@ def test_the_help_names_what_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_the_palette_offers_what_the_footer_has_no_room_for(tmp_path: Path) -> None:
-    """By the names of keys that people know."""
+    """By the usual names of keys."""
 
     async def run() -> str:
         async with opened(demo_source(tmp_path)) as (app, pilot):
@@ -148,7 +148,7 @@ async def test_every_screen_can_be_drawn_in_ascii(tmp_path: Path) -> None:
 
 
 def test_a_view_without_control_can_take_control(tmp_path: Path) -> None:
-    """Keys that would act say how; after `C`, which the footer names, they do."""
+    """Keys that would act say how; after `C`, which the footer names, they act."""
 
     async def run() -> None:
         source = demo_source(tmp_path, read_only=True)
@@ -201,7 +201,7 @@ def test_p_continues_a_run_without_an_engine(tmp_path: Path) -> None:
 def test_the_header_shows_the_state_of_a_run_that_is_not_running(
     engine: EngineState, stopped: bool, left: bool, word: str
 ) -> None:
-    """A failed run differs from one that was stopped, and from one without an engine."""
+    """A failed run differs from a stopped one, and from one without an engine."""
     source = demo_source()
     model = demo_model(source)
     source.engine, source.was_stopped = engine, stopped
@@ -211,7 +211,7 @@ def test_the_header_shows_the_state_of_a_run_that_is_not_running(
 
 
 def test_the_header_shows_a_pause_even_when_nothing_runs() -> None:
-    """Else nobody would know why nothing starts."""
+    """Otherwise it would be unclear why nothing starts."""
     source = demo_source()
     model = demo_model(source)
     source.engine, source.run = EngineState.GONE, RunState(id="r1", paused=True)
@@ -219,7 +219,7 @@ def test_the_header_shows_a_pause_even_when_nothing_runs() -> None:
 
 
 def test_only_a_run_that_ran_is_reported_as_over(tmp_path: Path) -> None:
-    """A finished run that is opened again brings no notice; where nothing could start, that is said."""
+    """A finished run that is opened again shows no notice; if nothing could start, the notice says so."""
 
     async def run() -> None:
         source = big_source(2)
@@ -252,7 +252,7 @@ UNFIT = [
 
 
 async def test_a_key_that_does_not_fit_says_why(tmp_path: Path) -> None:
-    """And which key would do, if one does."""
+    """And which key works, if there is one."""
     source = demo_source(tmp_path)
     async with opened(source) as (app, pilot):
         for task, key, said in UNFIT:
@@ -265,7 +265,7 @@ async def test_a_key_that_does_not_fit_says_why(tmp_path: Path) -> None:
 
 
 async def test_keys_for_tasks_ask_for_one_on_a_branch(tmp_path: Path) -> None:
-    """There they act on nothing."""
+    """There they have nothing to act on."""
     async with opened(demo_source(tmp_path)) as (app, pilot):
         app.clear_notifications()
         await pilot.press("g", "r")
@@ -288,7 +288,7 @@ async def test_ctrl_c_after_the_end_says_what_q_does(before: tuple[str, ...], sa
 
 
 async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Path) -> None:
-    """Enter is one of them; the others come back with the screen."""
+    """Enter is one of them; the others return with the screen."""
     async with opened(demo_source(tmp_path), (80, 24)) as (app, pilot):
         app.main.tasks.go_to("E2")
         await pilot.press("x")
@@ -303,7 +303,7 @@ async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Pat
 
 @pytest.mark.parametrize("keys", [("enter",), ("w",), ("t",), ("up", "up", "enter"), ("L",)])
 async def test_the_footer_follows_the_run_on_every_screen(keys: tuple[str, ...], tmp_path: Path) -> None:
-    """A task that ends, a pause, and the end of the engine bring other keys, with nobody pressing one."""
+    """A finished task, a pause, and the end of the engine change the keys, without a key press."""
     source = demo_source(tmp_path)
     async with opened(source, (120, 30)) as (app, pilot):
         app.main.tasks.go_to("E2")
@@ -326,7 +326,7 @@ async def test_the_footer_follows_the_run_on_every_screen(keys: tuple[str, ...],
 
 
 async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
-    """A stray `y` changes the clipboard: nobody should wonder."""
+    """A stray `y` changes the clipboard: the notice explains it."""
     async with opened(demo_source(tmp_path)) as (app, pilot):
         app.clear_notifications()
         app.main.tasks.go_to("E2")
@@ -340,7 +340,7 @@ async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
     [(EngineState.RUNNING, "q, then l, keeps the workers running"), (EngineState.FINISHED, "q leaves")],
 )
 async def test_ctrl_z_says_what_to_press_instead(engine: EngineState, way: str, tmp_path: Path) -> None:
-    """A stopped interface would stop the engine in it."""
+    """A stopped interface would stop its engine, too."""
     source = demo_source(tmp_path)
     source.turn(engine)
     async with opened(source) as (app, pilot):
@@ -371,14 +371,14 @@ async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
 
 
 def burst(app: NovaApp, *keys: str) -> None:
-    """Keys that come in one go, as from a paste or over a slow link."""
+    """Keys that arrive together, as from a paste or over a slow link."""
     for key in keys:
         app.post_message(Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
 
 
 @pytest.mark.parametrize("view", ["w", "enter", "L", "t", "dollar_sign", "question_mark"])
 async def test_keys_after_the_one_that_closes_a_screen_are_for_the_screen_behind(view: str, tmp_path: Path) -> None:
-    """None is lost, and none acts where nobody meant it."""
+    """None is lost, and none acts in an unintended place."""
     source = demo_source(tmp_path)
     async with opened(source) as (app, pilot):
         app.main.tasks.go_to("P4")

@@ -1,4 +1,4 @@
-"""How the interface is left: by keys, with workers alive or without, and by signals."""
+"""How the interface is left: by keys, with and without running workers, and by signals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_quitting_asks_while_the_engine_runs(key: str, choice: QuitChoice) -> No
 
 
 async def test_the_question_of_q_ends_with_the_run() -> None:
-    """It names what runs; what cannot be chosen any more is not offered; the header goes on."""
+    """It lists what is running; choices that no longer apply disappear; the header is still updated."""
     source = demo_source()
     async with opened(source, (80, 24)) as (app, pilot):
         await pilot.press("q")
@@ -41,7 +41,7 @@ async def test_the_question_of_q_ends_with_the_run() -> None:
 
 @pytest.mark.parametrize("key", ["q", "l", "s"])
 async def test_keys_that_leave_also_leave_when_the_run_has_just_ended(key: str) -> None:
-    """The question may change under the finger."""
+    """The question may change before the key is pressed."""
     source = demo_source()
     async with opened(source) as (app, pilot):
         await pilot.press("q")
@@ -54,7 +54,7 @@ async def test_keys_that_leave_also_leave_when_the_run_has_just_ended(key: str) 
 
 
 async def test_a_second_q_neither_leaves_nor_stays() -> None:
-    """It says which keys there are."""
+    """It lists the keys."""
     async with opened(demo_source(), (80, 24)) as (app, pilot):
         await pilot.press("q", "q")
         await settled(pilot)
@@ -73,7 +73,7 @@ def test_quitting_does_not_ask_when_it_is_over() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_the_app_and_is_remembered(number: signal.Signals) -> None:
-    """Whoever ran it decides about the workers."""
+    """The program that started it decides about the workers."""
 
     async def run() -> int | None:
         async with opened(demo_source()) as (app, pilot):

@@ -1,4 +1,4 @@
-"""What leaves a log for elsewhere: the clipboard and the pager."""
+"""Ways out of a log: the clipboard and the pager."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nova_tui.widgets.log_view import LogView
 
 
 def test_copying_reaches_the_clipboard_and_a_file(log: Path) -> None:
-    """The page, or what the mouse selected, unwrapped, and only for the owner's eyes."""
+    """The page, or the mouse selection, unwrapped, and readable only by the owner."""
     log.write_bytes(b"short\n" + b"0123456789" * 8 + b"\nend\n")
     file = log.parent.parent / ".nova" / "clipboard.txt"
     file.parent.mkdir()
@@ -42,7 +42,7 @@ def test_copying_reaches_the_clipboard_and_a_file(log: Path) -> None:
 
 
 def test_the_clipboard_file_is_no_trap(tmp_path: Path) -> None:
-    """A link in the file's place is replaced, not followed; a folder that is missing is told."""
+    """A link in place of the file is replaced, not followed; a missing folder is reported."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     trap = tmp_path / "clipboard.txt"
@@ -65,12 +65,12 @@ def test_the_clipboard_file_is_no_trap(tmp_path: Path) -> None:
     ],
 )
 def test_the_pager_is_the_persons(tmp_path: Path, pager: str, expected: list[str]) -> None:
-    """$PAGER is words, not a shell line, and less starts at the end."""
+    """$PAGER is a list of words, not a shell line, and less starts at the end."""
     assert outside.pager_command(tmp_path / "a b.log", pager) == [*expected, str(tmp_path / "a b.log")]
 
 
 def test_the_pager_gets_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It runs while the app is suspended; an interrupt meant for it does not end the app; problems are one line."""
+    """It runs while the app is suspended; an interrupt for it does not end the app; problems are one line."""
 
     class Suspended(App[None]):
         @contextmanager

@@ -57,7 +57,7 @@ def shown(reader: LogReader) -> list[str]:
 
 
 def run(reader: LogReader, steps: Iterator[Step]) -> bool:
-    """Go through a search as the widget does; whether something was found."""
+    """Continue a search as the widget does; returns whether something was found."""
     for step in steps:
         if step.found is not None:
             reader.show(step)
@@ -74,7 +74,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def test_it_opens_at_the_end_and_follows(log: Path) -> None:
-    """The last lines are shown, and so are those that come."""
+    """The last lines are shown, and so are new ones."""
     reader = reader_of(log)
     assert shown(reader) == [f"line {n}" for n in range(96, 101)]
     add(log, numbered(101, 103) + b"half")
@@ -130,7 +130,7 @@ def test_a_short_log_is_shown_from_its_top(log: Path) -> None:
 
 
 def test_a_resize_keeps_the_line(log: Path) -> None:
-    """Who follows stays at the end, who reads stays on the line, also when rows become other rows."""
+    """A following window stays at the end, another one on its line, even when rows change."""
     reader = reader_of(log)
     reader.resize(20, 8)
     assert shown(reader)[-1] == "line 100"
@@ -142,7 +142,7 @@ def test_a_resize_keeps_the_line(log: Path) -> None:
 
 
 def test_a_new_attempt_waits_while_the_old_log_is_being_read(log: Path) -> None:
-    """A rotated log is followed at once, but not taken from under somebody who has paused."""
+    """A new log is followed at once, but does not replace one that is being read."""
     reader = reader_of(log)
     reader.move(-20)
     before = shown(reader)
@@ -162,7 +162,7 @@ def test_a_new_attempt_waits_while_the_old_log_is_being_read(log: Path) -> None:
 
 
 def test_a_log_that_is_emptied_starts_over(log: Path) -> None:
-    """The same file cut to nothing: also who had paused sees what is there."""
+    """The same file cut to nothing: a paused window shows its contents, too."""
     reader = reader_of(log)
     reader.move(-20)
     log.write_bytes(b"again\n")
@@ -172,7 +172,7 @@ def test_a_log_that_is_emptied_starts_over(log: Path) -> None:
 
 
 def test_a_missing_log_appears(log: Path) -> None:
-    """Nothing is shown until there is a log, and its lines have the time they came."""
+    """Nothing is shown until there is a log, and its lines have the time they arrived."""
     log.unlink()
     reader = reader_of(log)
     assert (shown(reader), reader.poll()) == ([], False)
@@ -182,7 +182,7 @@ def test_a_missing_log_appears(log: Path) -> None:
 
 
 def test_only_lines_that_were_seen_arriving_have_times(log: Path) -> None:
-    """What was there has no time; what replaced a log may be old and has none either."""
+    """Existing lines have no time; a replaced log may be old and has none either."""
     reader = reader_of(log)
     size = log.stat().st_size
     add(log, b"new\n")
@@ -212,7 +212,7 @@ def test_a_search_while_following_finds_the_latest(log: Path) -> None:
 
 
 def test_a_search_while_reading_goes_down_from_the_window(log: Path) -> None:
-    """The first match at or below the top of the window, and never around the end."""
+    """The first match at or below the top of the window, and never past the end."""
     reader = reader_of(log)
     reader.home()
     reader.move(50)
@@ -239,7 +239,7 @@ def test_a_search_while_reading_goes_down_from_the_window(log: Path) -> None:
     ],
 )
 def test_what_matches_is_what_is_shown(tmp_path: Path, raw: bytes, text: str, found: bool) -> None:
-    """Colours inside a word do not hide it, what is not shown does not match, except beyond the cut of a long line."""
+    """Colours inside a word do not hide it, hidden text does not match, except beyond the cut of a long line."""
     log = tmp_path / "T1.log"
     log.write_bytes(b"before\n" + raw + b"\nafter\n")
     reader = reader_of(log)
@@ -288,7 +288,7 @@ def test_a_search_reads_in_slices(tmp_path: Path) -> None:
 
 
 def test_a_search_ends_when_the_log_is_another(log: Path) -> None:
-    """Offsets of the old file are not looked up in the new one."""
+    """Offsets of the old file are not used in the new one."""
     log.write_bytes(b"filler\n" * 600_000)
     reader = reader_of(log)
     steps = reader.begin("nowhere")
@@ -313,7 +313,7 @@ def test_a_match_beyond_the_width_comes_into_view(tmp_path: Path) -> None:
 
 
 def test_gutters_take_their_cells_from_the_text(log: Path) -> None:
-    """Times, numbers, nothing: the text has what is left."""
+    """Times, numbers, nothing: the text has the remaining width."""
     reader = reader_of(log)
     widths = []
     for _ in Gutter:

@@ -18,8 +18,8 @@ from nova_tui.log_search import Needle, Step
 
 
 def test_a_search_goes_while_one_types_and_round_at_the_ends(log: Path) -> None:
-    """It goes up from the end, says which match of how many it is on, and escape leads back to following before it
-    leads out of the log."""
+    """It searches upwards from the end, shows the match number and count, and escape returns to following before it
+    leaves the log."""
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         await pilot.press("slash")
@@ -47,7 +47,7 @@ def test_a_search_goes_while_one_types_and_round_at_the_ends(log: Path) -> None:
 
 
 def test_a_text_that_is_nowhere_moves_nothing(log: Path) -> None:
-    """And is said to be nowhere, whichever way one looks."""
+    """A message says that it was not found, in either direction."""
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         await pilot.press("slash", *"line 7")
@@ -79,7 +79,7 @@ def test_what_comes_is_counted_too(log: Path) -> None:
 
 
 def test_what_one_types_to_search_is_text(log: Path) -> None:
-    """Keys of the log and markup are letters in the line; an escape leaves things as they were."""
+    """Keys of the log and markup are letters in the line; escape changes nothing."""
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         await pilot.press("slash", *"[/q]f")
@@ -91,7 +91,7 @@ def test_what_one_types_to_search_is_text(log: Path) -> None:
 
 
 def test_what_is_typed_ahead_is_searched(log: Path) -> None:
-    """Keys that come all at once, as over a slow line, go where they would have gone one by one."""
+    """Keys that arrive all at once, as over a slow line, act as they would one by one."""
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         for key in "/fkn/line 7":
@@ -102,7 +102,7 @@ def test_what_is_typed_ahead_is_searched(log: Path) -> None:
 
 
 def test_lines_are_counted_without_being_asked(log: Path) -> None:
-    """A log longer than a slice gets its line numbers though nothing happens to it."""
+    """A log longer than a slice gets its line numbers even if it does not change."""
     log.write_bytes(b"0123456789abcde\n" * 200_000)
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
@@ -112,7 +112,7 @@ def test_lines_are_counted_without_being_asked(log: Path) -> None:
 
 
 def test_a_long_search_keeps_the_screen_alive(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a search goes on keys act and progress is told, and escape ends it."""
+    """During a search keys act and progress is shown, and escape ends it."""
     for way in ("forward", "backward"):
         monkeypatch.setattr(Needle, way, lambda *_: itertools.repeat(Step(300)))
 

@@ -30,7 +30,7 @@ def styles(text: str) -> list[tuple[str, str]]:
 
 @given(lines.map(lambda line: line.replace("\n", "")))
 def test_no_control_survives(line: str) -> None:
-    """Whatever a line holds, its segments are printable, have no links and neither blink nor conceal."""
+    """Whatever a line holds, its segments are printable, without links, blinking or hidden text."""
     for text, style, control in split_sgr(line):
         assert control is None
         assert not [c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]
@@ -83,7 +83,7 @@ def test_what_a_line_shows(line: str, expected: list[tuple[str, str]]) -> None:
 
 
 def test_a_long_line_is_cut_and_says_so() -> None:
-    """Only the first part of a long line is decoded, and no character is cut in two."""
+    """Only the first part of a long line is decoded, and no character is split."""
     raw = "é".encode() * 5000
     text = plain(line_segments(b"x" + raw[: MAX_LINE - 1], 200_000_000))
     assert text.endswith("é [+199,991,808 bytes]")
@@ -91,7 +91,7 @@ def test_a_long_line_is_cut_and_says_so() -> None:
 
 
 def test_a_freed_middle_is_reported() -> None:
-    """NULs where the log's limit freed its middle are one short sentence."""
+    """NULs where the log's limit freed its middle are shown as one short sentence."""
     assert plain(line_segments(b"\0" * MAX_LINE, 1_048_576)) == "[1,048,576 empty bytes: cut by the log limit]"
 
 
@@ -121,7 +121,7 @@ def test_restyling_marks_exactly_the_spans(texts: list[str], borders: list[int])
     ],
 )
 def test_the_thumb_shows_the_place(top: int, bottom: int, total: int, expected: range) -> None:
-    """It is at the ends exactly when the window is, and there is none when all is shown."""
+    """It is at the ends exactly when the window is, and there is none when everything is shown."""
     assert log_rows.thumb_rows(top, bottom, total, 10) == expected
 
 
@@ -140,7 +140,7 @@ def test_the_pill_counts_what_it_knows(lines_more: int | None, more: int, expect
 
 
 def test_times_are_those_of_the_first_look() -> None:
-    """A byte has the time of the look that saw it first; what was there before has none."""
+    """A byte has the time of the look that saw it first; earlier bytes have none."""
     seen = SeenTimes()
     seen.start(100)
     seen.grown(150, 10.0)
@@ -151,7 +151,7 @@ def test_times_are_those_of_the_first_look() -> None:
 
 
 def test_old_times_are_forgotten_in_the_end() -> None:
-    """What is remembered stays small; forgotten times are unknown, later ones stay right."""
+    """The list stays small; forgotten times are unknown, later ones stay correct."""
     seen = SeenTimes()
     for i in range(1, 50_001):
         seen.grown(i * 10, float(i))

@@ -1,4 +1,4 @@
-"""The log on the screen: keys, mouse and messages of the view and of the log screen, and what they cost."""
+"""The log on the screen: keys, mouse and messages of the view and of the log screen, and their cost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_screen_looks_like_this(tmp_path: Path, golden: Golden) -> None:
 
 
 def test_keys_move_and_follow(log: Path) -> None:
-    """Up pauses, the end follows, the first line is the first, `f` does both; each change is told once."""
+    """Up pauses, the end follows, the first line is the first, `f` does both; each change is reported once."""
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         assert rows(app)[-1] == "line 100"
@@ -95,7 +95,7 @@ def test_the_mouse_scrolls_and_drags(log: Path) -> None:
 
 
 def test_growth_costs_no_layout_and_what_is_shown(log: Path) -> None:
-    """A log that grows under a following view: no layout, one look at each row per tick; nothing when it rests."""
+    """A log that grows under a following view: no layout, one read of each row per tick; nothing when idle."""
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         layouts, drawn = [0], [0]
@@ -159,7 +159,7 @@ def test_hostile_lines_show_as_they_are(tmp_path: Path) -> None:
 
 
 def test_there_is_no_output_yet(tmp_path: Path) -> None:
-    """A missing log says so, then shows what comes with the time it came; a link is refused in words."""
+    """A missing log is reported, then shown with its times once it exists; a link is rejected with a message."""
     path = log_of(tmp_path)
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
@@ -180,7 +180,7 @@ def test_there_is_no_output_yet(tmp_path: Path) -> None:
 
 
 def test_brackets_choose_the_attempt(log: Path) -> None:
-    """Older and newer logs, as far as there are any; who looks at the latest one stays there when it is another."""
+    """Older and newer logs, if there are any; a view of the latest log stays on the latest when it changes."""
     old = log.with_name("T002.1.log")
     old.write_bytes(b"the first attempt\n")
 

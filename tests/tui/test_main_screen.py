@@ -25,7 +25,7 @@ from nova_tui.screens.task import TaskScreen
 
 @pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 10)])
 def test_picture(width: int, height: int, tmp_path: Path, golden: Golden) -> None:
-    """The scripted run at the three sizes it is made for."""
+    """The scripted run at the three sizes of the layout."""
 
     async def look() -> str:
         async with opened(demo_source(tmp_path), (width, height)) as (app, pilot):
@@ -37,7 +37,7 @@ def test_picture(width: int, height: int, tmp_path: Path, golden: Golden) -> Non
 
 
 def test_a_look_before_the_first_layout_scrolls_nothing(tmp_path: Path, golden: Golden) -> None:
-    """A slow machine learns what is at work before it knows the size of its tree: the picture is the same."""
+    """A slow machine learns what is running before the size of its tree: the picture is the same."""
 
     async def look() -> str:
         app = NovaApp(demo_source(tmp_path), clock=StillClock())
@@ -110,7 +110,7 @@ def test_keys_lead_to_screens_and_escape_back(keys: tuple[str, ...], screen: typ
 
 @pytest.mark.parametrize("key", ["tab", "enter", "L"])
 async def test_a_task_that_ended_without_a_word_printed_nothing(key: str, tmp_path: Path) -> None:
-    """Nothing more will come; before, it may."""
+    """No more tasks can start; before the end, some can."""
     source = FakeSource(demo_source().cascade, root=tmp_path)
     async with opened(source, (120, 30)) as (app, pilot):
         at(app, "P1")

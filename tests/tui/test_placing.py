@@ -1,4 +1,4 @@
-"""Where the cursor goes by itself, and what keys for a task do on a branch."""
+"""Where the cursor moves by itself, and what task keys do on a branch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nova_tui.views.members import Place
 
 
 def ended() -> FakeSource:
-    """The scripted run, after its engine has ended and nothing is at work."""
+    """The scripted run, after its engine has ended and nothing is running."""
     source = demo_source()
     for task in ("E2", "E5", "W1"):
         source.change(task, status=TaskStatus.COMPLETED, verifying=False)
@@ -41,21 +41,21 @@ def over() -> tuple[Placing, Callable[[], list[str]], ViewModel]:
 
 
 def test_the_end_leads_to_the_first_failure_once() -> None:
-    """Also where a run that is over is opened."""
+    """Also if a run that is over is opened."""
     placing, ids, _ = over()
     assert placing.wanted(ids, "P1") == "P4"
     assert placing.wanted(ids, "P1") is None
 
 
 def test_the_cursor_stays_on_a_failure() -> None:
-    """Somebody may be reading about it."""
+    """The user may be reading about it."""
     placing, ids, _ = over()
     assert placing.wanted(ids, "E3") is None
     assert placing.wanted(ids, "P1") is None
 
 
 def test_a_moved_cursor_stays() -> None:
-    """However long ago; as does who comes back from another screen."""
+    """However long ago; also after another screen."""
     placing, ids, _ = over()
     placing.moved()
     assert placing.wanted(ids, "P1") is None
@@ -65,7 +65,7 @@ def test_a_moved_cursor_stays() -> None:
 
 
 async def test_the_cursor_does_not_move_below_a_question() -> None:
-    """What is asked about stays in view."""
+    """The subject of the question stays in view."""
     source = demo_source()
     async with opened(source) as (app, pilot):
         await app.push_screen(ConfirmScreen("Sure?"))
@@ -77,7 +77,7 @@ async def test_the_cursor_does_not_move_below_a_question() -> None:
 
 
 def test_a_run_that_continues_can_end_again() -> None:
-    """After a retry the next end leads to what failed then."""
+    """After a retry the next end leads to the new failure."""
     placing, ids, model = over()
     assert placing.wanted(ids, "P1") == "P4"
     model.source.turn(EngineState.RUNNING)  # type: ignore[attr-defined]
@@ -102,12 +102,12 @@ async def test_a_finished_run_opens_on_its_first_failure() -> None:
     ],
 )
 def test_a_failed_task_stands_for_its_branch(place: Place, found: tuple[str, str] | None) -> None:
-    """The first one in the order of the plan; what waits for a person or for its turn does not."""
+    """The first one in the order of the plan; tasks that need approval or wait do not count."""
     assert members.leading(demo_model(), place) == found
 
 
 def test_else_a_running_task_stands_for_the_branch() -> None:
-    """Where nothing has failed."""
+    """If nothing has failed."""
     source = demo_source()
     source.change("W4", status=TaskStatus.COMPLETED, reason=None)
     assert members.leading(demo_model(source), Place("web", "pages")) == ("W1", "the first running task")
@@ -134,7 +134,7 @@ async def test_keys_on_a_group_go_to_the_task_that_stands_for_it(key: str, scree
 
 
 async def test_the_log_of_a_group_is_that_of_the_task_that_stands_for_it(tmp_path: Path) -> None:
-    """The rule above it says whose it is."""
+    """The rule above it names its owner."""
     async with opened(demo_source(tmp_path), (100, 40)) as (app, pilot):
         await on_engine(app, pilot)
         text = screen_text(app)
@@ -144,7 +144,7 @@ async def test_the_log_of_a_group_is_that_of_the_task_that_stands_for_it(tmp_pat
 
 @pytest.mark.parametrize("key", ["L", "w"])
 async def test_a_group_without_such_a_task_asks_to_choose_one(key: str) -> None:
-    """Nothing has failed or runs there."""
+    """Nothing has failed or is running there."""
     source = demo_source()
     source.change("D2", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED, approval=None)
     async with opened(source) as (app, pilot):

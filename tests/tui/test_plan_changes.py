@@ -1,4 +1,4 @@
-"""What a screen does when the plan of a run loses what the screen shows."""
+"""What a screen does when the run's plan loses what the screen shows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SMALL = """# Orbit
     ],
 )
 async def test_a_task_leaves_the_plan_while_it_is_shown(keys: str, stays: str) -> None:
-    """The screens of that task go, and say so; the others show what is left."""
+    """The screens of that task close with a message; the others show the rest."""
     source = demo_source()
     async with opened(source) as (app, pilot):
         app.go_to("E3")
@@ -49,7 +49,7 @@ async def test_a_task_leaves_the_plan_while_it_is_shown(keys: str, stays: str) -
 
 @pytest.mark.parametrize(("of_branch", "stays"), [(False, "GroupScreen"), (True, "MainScreen")])
 async def test_a_branch_leaves_the_plan_while_it_is_shown(of_branch: bool, stays: str) -> None:
-    """A group that is still there has other members."""
+    """A group that still exists has other members."""
     source = demo_source()
     async with opened(source) as (app, pilot):
         known = next(iter(app.model.cascade.branches))

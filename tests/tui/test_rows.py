@@ -42,7 +42,7 @@ def test_a_plan_without_branches_has_no_rows_for_them() -> None:
 
 
 def test_a_branch_without_groups_has_one_row() -> None:
-    """Its tasks stand in a group of its own name, which says nothing new."""
+    """Its tasks are in a group of the same name, which adds nothing."""
     rows = Outline(parse_text(UNGROUPED, "U.md")).visible(set())
     assert [(r.depth, r.place.branch, r.place.task) for r in rows[1:]] == [
         (1, "Data", None), (2, "Data", "A"), (1, "Publish", None), (2, "Publish", "B"),
@@ -106,7 +106,7 @@ def test_filters_go_through_every_kind() -> None:
     [("p4", ["P4"]), ("THE reader", ["P4"]), ("reader fuzz", ["P4"]), ("  ", []), ("nothing like it", []), ("[", [])],
 )
 def test_search_wants_every_word_in_any_case(text: str, found: list[str]) -> None:
-    """Words of ids and names."""
+    """Words in ids and names."""
     finder = Finder(list(CASCADE.tasks), [t.name for t in CASCADE.tasks.values()])
     assert finder.find(text) == found
 
@@ -115,7 +115,7 @@ def test_search_wants_every_word_in_any_case(text: str, found: list[str]) -> Non
     ("current", "way", "expected"), [("B", 1, "D"), ("B", -1, "A"), ("D", 1, "A"), ("A", -1, "D"), (None, 1, "A")]
 )
 def test_the_next_match_goes_round_at_the_ends(current: str | None, way: int, expected: str) -> None:
-    """From the cursor on, also if it is on no match."""
+    """From the cursor on, even if it is on no match."""
     order = {i: n for n, i in enumerate("ABCD")}
     assert step(["A", "D"], order, current, way) == expected
     assert step([], order, current, way) is None

@@ -1,4 +1,4 @@
-"""Keys of one's own, and the theme that fits the terminal."""
+"""Custom keys, and the theme that fits the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_keys_that_cannot_be_read_name_file_and_line(
 
 
 def test_an_unknown_theme_is_rejected() -> None:
-    """With the names of some that exist."""
+    """With the names of some existing ones."""
     with pytest.raises(UsageError, match="no theme"):
         NovaApp(demo_source(), Look(theme="mauve"))
 

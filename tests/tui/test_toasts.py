@@ -1,4 +1,4 @@
-"""Notices: what is told, how many at once, and what each leaves free."""
+"""Notices: what is shown, how many at once, and which parts of the screen they leave free."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nova_tui.toasts import WINDOW, Toast, Toaster, of_event
 
 
 def test_many_failures_share_one_toast() -> None:
-    """The first two are shown at once, the others together when the moment is over: none goes before it was seen."""
+    """The first two are shown at once, the others together after a short time: none disappears before it was seen."""
     toaster = Toaster()
     failed = [Toast("Failed", "boom", "error", f"T{n}") for n in range(6)]
     assert toaster.take(failed, 10.0) == failed[:2]
@@ -24,7 +24,8 @@ def test_many_failures_share_one_toast() -> None:
 
 @pytest.mark.parametrize("most", [1, 2])
 def test_each_kind_of_news_has_its_own_interval(most: int) -> None:
-    """However many come at once, no more are let through in a moment than the screen shows; all of them come."""
+    """However many arrive at once, no more are shown at a time than fit on the screen; all of them are shown in the
+    end."""
     toaster = Toaster()
     kinds = [Toast(title, "text") for title in ("Failed", "Needs you", "Milestone", "Provider", "Complete")]
     shown = [toaster.take(kinds * 2 if not n else [], 10.0 + n * WINDOW / 2, most) for n in range(12)]
@@ -35,7 +36,7 @@ def test_each_kind_of_news_has_its_own_interval(most: int) -> None:
 
 @pytest.mark.parametrize(("blocks", "said"), [(0, "A: exit code 3"), (5, "A: exit code 3; blocks 5 tasks")])
 def test_the_toast_of_a_failure_says_how_many_it_blocks(blocks: int, said: str) -> None:
-    """However long its error is; one that blocks nobody says nothing of that."""
+    """However long its error; a failure that blocks nothing does not mention it."""
     patch = {"reason": "exit_code", "error": "exit code 3", **({"blocks": blocks} if blocks else {})}
     toast = of_event(Event(1, "", EventKind.TASK_FAILED, "A", "A failed", patch))
     assert toast is not None
@@ -77,7 +78,7 @@ async def test_a_failure_one_looks_at_needs_no_toast() -> None:
 
 @pytest.mark.parametrize("key", ["question_mark", "q"])
 async def test_no_toast_lies_over_help_or_a_question(key: str) -> None:
-    """It comes when that is closed."""
+    """It appears when that is closed."""
     assert "E1: boom" not in await failing("E1", 80, key)
 
 
@@ -93,7 +94,7 @@ async def test_only_a_few_toasts_are_shown_at_once() -> None:
 
 
 async def test_answers_push_out_no_failure_and_replace_each_other() -> None:
-    """Nor do milestones push out a question; the same text is never there twice."""
+    """Nor do milestones replace a question; the same text never appears twice."""
     source = FakeSource(demo_source().cascade)
     async with opened(source) as (app, pilot):
         at(app, "P1")
@@ -114,7 +115,7 @@ async def test_answers_push_out_no_failure_and_replace_each_other() -> None:
 
 
 async def test_a_long_notice_is_cut_to_a_few_lines_and_never_shown_twice() -> None:
-    """The events hold the whole."""
+    """The events hold the whole text."""
     source = FakeSource(demo_source().cascade)
     async with opened(source, (80, 24)) as (app, pilot):
         app.clear_notifications()
@@ -130,7 +131,7 @@ async def test_a_long_notice_is_cut_to_a_few_lines_and_never_shown_twice() -> No
 
 
 async def test_a_notice_that_goes_takes_its_line_along() -> None:
-    """The next one stands at the top, whole."""
+    """The next one is at the top, whole."""
     async with opened(demo_source()) as (app, pilot):
         app.clear_notifications()
         for number in range(4):
@@ -143,7 +144,7 @@ async def test_a_notice_that_goes_takes_its_line_along() -> None:
 
 
 async def test_a_small_screen_has_one_notice_of_one_line_and_the_keys() -> None:
-    """A failure is not pushed out by an answer there either."""
+    """There, too, an answer does not replace a failure."""
     async with opened(FakeSource(demo_source().cascade), (40, 10)) as (app, pilot):
         for title, severity in (("Milestone", "information"), ("Failed", "error"), ("", "information")):
             app.notify("boom " * 20, title=title, severity=severity)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The rules behind the views: bars, words, windows, rails, trees and keys."""
+"""The rules behind the views: bars, texts, windows, rails, trees and keys."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_fit_fills_its_cells_exactly(text: str, width: int) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_wrapped_text_loses_no_word(text: str) -> None:
-    """Wrapping keeps the words, markup or not."""
+    """Wrapping keeps the text, with and without markup."""
     rows = line.wrapped(text, 20)
     assert "".join(r.plain for r in rows).replace(" ", "") == line.plain(text).replace(" ", "")
 
@@ -64,7 +64,7 @@ def test_a_bar_shows_what_is_begun_and_is_full_only_at_the_end(share: float, tex
     ("values", "text"), [([], ""), ([0, 0], "  "), ([1, 2, 4, 8], "▁▂▄█"), ([9, 1, 1, 1, 1], "████"), ([5], "█")]
 )
 def test_a_sparkline_shows_the_last_values(values: list[int], text: str) -> None:
-    """As levels of the largest of those shown; a pause is a blank."""
+    """As levels of the largest value shown; a pause is a blank."""
     assert glyphs.sparkline(values, 4) == text
 
 
@@ -74,7 +74,7 @@ def test_no_status_has_the_mark_of_a_branch(ascii_mode: None) -> None:
 
 
 def test_every_status_has_a_mark_of_its_own_in_both_modes(ascii_mode: None) -> None:
-    """No two statuses are told apart by colour alone."""
+    """No two statuses differ in colour alone."""
     assert len({glyphs.glyph(s) for s in Shown}) == len(Shown)
     glyphs.use_ascii(False)
     assert len({glyphs.glyph(s) for s in Shown}) == len(Shown)
@@ -98,7 +98,7 @@ def test_every_status_has_a_mark_of_its_own_in_both_modes(ascii_mode: None) -> N
     ],
 )
 def test_why_says_what_is_the_case_and_what_to_press(task: str, said: str, step: str) -> None:
-    """One reason and one way on for every kind of task."""
+    """One reason and one next step for every kind of task."""
     reasons, steps = why.why(demo_model(), task)
     assert said in " ".join(reasons)
     assert step in " ".join(steps)
@@ -117,7 +117,7 @@ def test_a_task_older_than_what_it_needs_says_so() -> None:
 
 
 def test_a_task_that_fails_again_the_same_way_points_at_its_input() -> None:
-    """What it needs may be wrong; a failure of another kind says nothing of the sort."""
+    """What it needs may be wrong; a different failure does not show that."""
     source = demo_source()
     model = demo_model(source)
     task = model.task("P4")
@@ -145,7 +145,7 @@ def test_why_offers_no_keys_without_control() -> None:
 
 
 def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
-    """A ready task says what keeps it."""
+    """A ready task says what prevents its start."""
     source = demo_source()
     model = demo_model(source)
     source.jobs = 2
@@ -157,7 +157,7 @@ def test_why_knows_of_pauses_missing_engines_and_full_houses() -> None:
 
 
 def test_an_output_or_criterion_has_the_verdict_that_is_known() -> None:
-    """Missing and failed ones are named, proved ones hold, all others are open."""
+    """Missing and failed ones are listed, verified ones are met, all others are open."""
     model = demo_model()
     missing = content_text(detail.lines(model, "A2", 100))
     failed = content_text(detail.lines(model, "A4", 100))
@@ -202,7 +202,7 @@ def test_a_closer_look_at_the_timeline_cuts_bars_at_its_ends(golden: Golden) -> 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=25))
 def test_rails_show_every_edge_of_every_graph(edges: list[list[int]]) -> None:
-    """One row per task, below all it needs; what a node joins is as many lanes as it has dependencies."""
+    """One row per task, below all its dependencies; a node joins as many lanes as it has dependencies."""
     dag = DAG({f"T{i}": [f"T{d}" for d in sorted({d for d in ds if d < i})] for i, ds in enumerate(edges)})
     rows = deps.rail_rows(dag, 10**6)
     assert rows is not None
@@ -212,11 +212,11 @@ def test_rails_show_every_edge_of_every_graph(edges: list[list[int]]) -> None:
         needs = [dag.ids[d] for d in dag.dependencies[dag.index[task_id or ""]]]
         assert all(place[d] < number for d in needs)
         joints = sum(c in "┴╯╰┼┤├" for c in rows[number].rails)
-        assert len(needs) - joints in (0, 1)  # a node may stand in the lane of what it needs
+        assert len(needs) - joints in (0, 1)  # a node may be in the lane of its dependency
 
 
 def test_the_graph_falls_back_to_waves() -> None:
-    """Thirteen lanes are too many to follow with the eye."""
+    """Thirteen lanes are too many to follow by eye."""
     wide = DAG({**{f"R{i}": [] for i in range(13)}, "J": [f"R{i}" for i in range(13)]})
     narrow = DAG({**{f"R{i}": [] for i in range(12)}, "J": [f"R{i}" for i in range(12)]})
     assert deps.rows(wide)[0].task_id is None
@@ -231,7 +231,7 @@ def test_a_tree_ends_where_it_was_shown_before_and_where_it_is_too_long() -> Non
 
 
 def test_help_puts_keys_of_one_action_together_and_fits_its_height() -> None:
-    """Keys are written as people call them, bindings without words are left out."""
+    """Keys have their usual names, bindings without a description are left out."""
     found = help_view.groups([(b, True) for b in keyed()])
     assert [g.title for g in found] == ["Move", "Views", "The task", "The run", "The program"]
     assert found[0].entries[0].keys == ("j", "↓")
@@ -241,7 +241,7 @@ def test_help_puts_keys_of_one_action_together_and_fits_its_height() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_help_cuts_no_text(width: int) -> None:
-    """It scrolls instead; what does not work now says when it would."""
+    """It scrolls instead; keys that do not work now say when they do."""
     found = help_view.groups([(b, b.key != "x") for b in keyed()])
     text = content_text(help_view.lines(found, width, 3))
     assert "Cancel: for one at work" in text
@@ -250,13 +250,13 @@ def test_help_cuts_no_text(width: int) -> None:
 
 
 def test_the_footer_names_whole_keys_only() -> None:
-    """What does not fit is left out, what is not to be shown never shows."""
+    """What does not fit is left out, hidden keys never appear."""
     assert help_view.footer(keyed(), 30).plain == " ⏎ Open  t Timeline  $ Cost "
     assert "Down" not in help_view.footer(keyed(), 200).plain
 
 
 def test_an_unpriced_model_is_never_free() -> None:
-    """Its cost is a question mark, and sums say that they lack a part."""
+    """Its cost is a question mark, and sums say that they are incomplete."""
     model = demo_model()
     local = next(s for s in cost.by_model(model) if s.name == "local-coder")
     assert (cost.amount(local), local.unpriced) == ("?", 1)
@@ -265,7 +265,7 @@ def test_an_unpriced_model_is_never_free() -> None:
 
 
 def test_the_only_priced_model_has_the_whole_cost() -> None:
-    """What is summed by model is summed like the whole, so that nothing is lost to rounding."""
+    """Sums by model use the method of the total, so that nothing is lost to rounding."""
     model = demo_model()
     priced = [s.cost for s in cost.by_model(model) if s.cost is not None]
     assert priced == [model.rollups.project.cost_usd]
@@ -300,7 +300,7 @@ def test_now_is_what_the_model_says() -> None:
     [("P4", "r retry · s skip it"), ("E4", "go to E3: r retry · s skip it"), ("E2", "L log · x cancel"), ("W3", "")],
 )
 def test_the_hint_of_a_task_is_its_keys(task: str, keys: str) -> None:
-    """Short enough for a line that also tells the reason; who only looks reads how to act."""
+    """Short enough for a line that also shows the reason; a view without control says how to act."""
     assert why.hint(demo_model(), task) == keys
     looking = why.hint(demo_model(demo_source(read_only=True)), task)
     assert looking == ("view only: C takes control" if keys else "")
@@ -308,7 +308,7 @@ def test_the_hint_of_a_task_is_its_keys(task: str, keys: str) -> None:
 
 @pytest.mark.parametrize("width", [60, 59, 50, 48])
 def test_a_narrow_row_keeps_the_reason_and_drops_the_bar(width: int) -> None:
-    """An empty bar tells nothing of a task that failed."""
+    """An empty bar says nothing of a failed task."""
     model, columns = demo_model(), tree_row.Columns.of(width, spent=False)
     row = Row(Place("core", "parser", "P4"), 3)
     text = "".join(piece for piece, _ in tree_row.draw(model, row, columns))
@@ -332,7 +332,7 @@ def test_a_group_whose_rest_is_blocked_is_blocked() -> None:
 
 
 def test_the_header_of_a_paused_run_says_how_to_continue() -> None:
-    """Unless one only looks."""
+    """Unless the view has no control."""
     source = demo_source()
     model = demo_model(source)
     source.run = msgspec.structs.replace(source.run, paused=True)
@@ -343,12 +343,12 @@ def test_the_header_of_a_paused_run_says_how_to_continue() -> None:
 
 @pytest.mark.parametrize(("width", "told"), [(180, "ETA at least 10s"), (110, "ETA at least 10s"), (84, ">10s")])
 def test_the_estimate_is_what_it_takes_at_least(width: int, told: str) -> None:
-    """In words where there is room."""
+    """As a text where there is room."""
     assert told in header.header(demo_model(), width, 10.0).plain
 
 
 def test_long_gaps_are_cut_out_of_the_timeline() -> None:
-    """Three seconds of work, three minutes of nothing, and two seconds of work share the room by what ran."""
+    """Three seconds of work, three minutes of pause, and two seconds of work share the space by the time worked."""
     assert cuts.gaps([(0.0, 3.0), (1.0, 2.0), (183.0, 185.0)], 0.0, 185.0) == ((3.0, 183.0),)
     assert cuts.gaps([(0.0, 100.0), (110.0, 200.0)], 0.0, 200.0) == ()
     assert cuts.gaps([], 0.0, 500.0) == ()
@@ -359,7 +359,7 @@ def test_long_gaps_are_cut_out_of_the_timeline() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000)).map(sorted), min_size=1).map(sorted))
 def test_time_never_runs_back_over_cuts(spans: list[list[float]]) -> None:
-    """Whatever is cut, a later moment is not drawn before an earlier one, and all are inside."""
+    """Whatever is cut, a later time is not drawn before an earlier one, and all are inside."""
     found = cuts.gaps([(a, b) for a, b in spans], 0.0, 1000.0)
     drawn = timeline.Chart(12, 40, 0.0, 1000.0, 1000.0, 0.0, found)
     halves = [drawn.half(float(at)) for at in range(0, 1001, 10)]

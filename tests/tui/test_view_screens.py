@@ -1,4 +1,4 @@
-"""The view screens by their keys: what each shows, where it leads, what it costs while nothing changes."""
+"""The view screens by their keys: what each shows, where it leads, and its cost while nothing changes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Shell(App[None]):
 
 
 def running(screen: Screen[Any], size: tuple[int, int] = NARROW) -> Any:
-    """The app under test, with what people see switched on."""
+    """The app under test, with all visible features switched on."""
     return Shell(screen).run_test(size=size, notifications=True, tooltips=True)
 
 
@@ -93,7 +93,7 @@ async def test_drilling_down_and_back_up(golden: Golden) -> None:
 
 
 async def test_views_lead_to_each_other_and_keep_the_task() -> None:
-    """Each view is one key away from the others, and knows which task one came from."""
+    """Each view is one key away from the others, and keeps the task of the previous one."""
     async with running(open_view("timeline", demo_model(), "E3")) as pilot:
         await settle(pilot)
         assert pilot.app.screen.selected_task == "E3"
@@ -122,7 +122,7 @@ async def test_enter_opens_the_task_of_a_bar_and_of_an_event() -> None:
 
 
 async def test_the_cursor_stays_on_its_event_and_follows_the_end() -> None:
-    """New events scroll in at the end unless one has moved away from it."""
+    """New events scroll in at the end unless the user has moved away from it."""
     source = demo_source()
     model = demo_model(source)
     screen = EventsScreen(model)
@@ -163,7 +163,7 @@ async def test_events_can_be_filtered() -> None:
 
 
 async def test_search_goes_from_match_to_match() -> None:
-    """Slash asks, n and N go on; what is not there is said."""
+    """Slash asks, n and N continue; a text that is not found is reported."""
     async with running(open_view("deps", demo_model(), None)) as pilot:
         await settle(pilot)
         screen = pilot.app.screen
@@ -181,7 +181,7 @@ async def test_search_goes_from_match_to_match() -> None:
 
 
 async def test_the_timeline_zooms_and_moves() -> None:
-    """Keys for moving work only where there is somewhere to go."""
+    """Keys for moving work only where they can move."""
     screen = TimelineScreen(demo_model())
     async with running(screen) as pilot:
         await settle(pilot)
@@ -211,7 +211,7 @@ async def test_help_shows_the_keys_that_work_here(golden: Golden) -> None:
 
 @pytest.mark.parametrize(("key", "answer"), [("y", True), ("enter", True), ("n", False), ("escape", False)])
 async def test_a_confirmation_names_what_happens(key: str, answer: bool, golden: Golden) -> None:
-    """Each key answers, and foreign names are shown as they are."""
+    """Each key answers, and hostile names are shown as text."""
     dialog = ConfirmScreen("Cancel 2 tasks?", ["x [/nope] z ends now", "\x1b[31mE4 stays blocked"], yes="Cancel them")
     async with running(dialog) as pilot:
         await settle(pilot)
@@ -222,7 +222,7 @@ async def test_a_confirmation_names_what_happens(key: str, answer: bool, golden:
 
 @pytest.mark.parametrize(("key", "answer"), [("y", False), ("enter", True), ("a", True), ("n", None), ("q", None)])
 async def test_running_again_offers_what_the_task_feeds(key: str, answer: bool | None, golden: Golden) -> None:
-    """Each key answers, and what would be left as it is has a name."""
+    """Each key answers, and an action without an effect is named."""
     dialog = RerunScreen("x [/nope]", "Import", [f"F{n}" for n in range(10)])
     async with running(dialog) as pilot:
         await settle(pilot)
@@ -232,7 +232,7 @@ async def test_running_again_offers_what_the_task_feeds(key: str, answer: bool |
 
 
 async def test_a_question_is_answered_with_a_text_that_is_right(golden: Golden) -> None:
-    """What is wrong is said, and asked again; escape gives None."""
+    """The error is shown, and asked again; escape gives None."""
 
     def check(text: str) -> str:
         return "" if text.isdigit() else "a whole number, please"
@@ -282,7 +282,7 @@ async def test_ascii_screens_hold_ascii_only(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*VIEWS, "task"])
 async def test_a_look_at_the_model_lays_nothing_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second that passes costs lines of text, never a layout."""
+    """Each second costs lines of text, never a layout."""
     screen = TaskScreen(demo_model(), "E2") if name == "task" else open_view(name, demo_model(), "E3")
     async with running(screen) as pilot:
         await settle(pilot)

@@ -1,4 +1,4 @@
-"""What the views draw, as goldens one can read; every width, ASCII, and texts that try to act."""
+"""The views as readable goldens; every width, ASCII, and texts with control sequences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_view_draws_what_its_golden_shows(name: str, width: int, golden: Golde
 
 @pytest.mark.parametrize("name", ["timeline", "detail"])
 def test_a_view_uses_the_styles_its_golden_shows(name: str, golden: Golden) -> None:
-    """Failures, successes and what is beside the point are told apart by style as well."""
+    """Failures, successes and secondary text differ in style as well."""
     shown = VIEWS[name](demo_model(), 80)[:24]
     golden(f"view_{name}_styles", content_text(shown, styles=True))
 
@@ -42,7 +42,7 @@ def test_ascii_mode_draws_ascii_only(name: str, golden: Golden, ascii_mode: None
 @pytest.mark.parametrize("name", VIEWS)
 @pytest.mark.parametrize("width", [1, 5, 12, 20, 40, 59, 77, 110, 200])
 def test_no_line_is_wider_than_asked(name: str, width: int) -> None:
-    """Whatever the width, nothing crashes; from 20 cells on nothing sticks out."""
+    """Whatever the width, nothing crashes; from 20 cells on no line is too wide."""
     for model in (demo_model(), demo_model(hostile_source())):
         widest = max(entry.cell_length for entry in VIEWS[name](model, width))
         assert widest <= max(width, 20)
@@ -50,7 +50,7 @@ def test_no_line_is_wider_than_asked(name: str, width: int) -> None:
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_texts_that_try_to_act_are_shown_as_text(name: str) -> None:
-    """No control character gets through, and markup is neither read nor lost."""
+    """No control character remains, and markup is neither interpreted nor lost."""
     lines = VIEWS[name](demo_model(hostile_source()), 160)
     for entry in lines:
         assert entry.plain.isprintable(), repr(entry.plain)

@@ -1,4 +1,4 @@
-"""What may be asked of a run and of its tasks, whatever the face."""
+"""The actions allowed on a run and on its tasks, in every interface."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def model_of(state: TaskState | None = None, *, read_only: bool = False) -> View
 
 @pytest.mark.parametrize("shown", STATES)
 def test_a_task_allows_what_fits_its_state(shown: Shown) -> None:
-    """The table decides, for who may act; without a task nothing is allowed."""
+    """The table decides, for a user with control; without a task nothing is allowed."""
     model = model_of(STATES[shown])
     task_id = model.cascade.dag.ids[0]
     assert model.shown(task_id) is shown
@@ -55,7 +55,7 @@ def test_a_task_allows_what_fits_its_state(shown: Shown) -> None:
     ],
 )
 def test_a_run_allows_what_its_engine_can_do(engine: EngineState, paused: bool, allowed: set[str]) -> None:
-    """A run at work can be held up, one that is not can go on; nobody who only looks can do either."""
+    """A running run can be paused, one that is not running can be continued; a view without control can do neither."""
     model = model_of()
     source = model.source
     assert isinstance(source, FakeSource)
@@ -66,7 +66,7 @@ def test_a_run_allows_what_its_engine_can_do(engine: EngineState, paused: bool, 
 
 
 def test_a_finished_run_has_nothing_to_continue() -> None:
-    """Where every task is done no engine would find anything."""
+    """If every task is done an engine would find nothing to run."""
     source = FakeSource(demo_source().cascade)
     source.tasks = {i: TaskState(status=TaskStatus.COMPLETED) for i in source.cascade.dag.ids}
     source.engine = EngineState.FINISHED
@@ -74,7 +74,7 @@ def test_a_finished_run_has_nothing_to_continue() -> None:
 
 
 def test_every_action_for_tasks_says_for_which() -> None:
-    """The words for people and the table have the same actions; an unknown one is a mistake of ours."""
+    """The texts for people and the table have the same actions; an unknown one is an internal error."""
     assert WHEN.keys() == FITS.keys()
     model = model_of()
     with pytest.raises(KeyError):

@@ -1,4 +1,4 @@
-"""The model keeps in step with the source, at the price of what changed."""
+"""The model follows the source, at the cost of what changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATES = (
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(STATES)), max_size=40))
 def test_updates_step_by_step_equal_a_full_count(changes: list[tuple[str, TaskState]]) -> None:
-    """Counts, words and sums after any changes equal those of a model made from the end."""
+    """Counts, texts and sums after any changes equal those of a model built from the end."""
     source = FakeSource(demo_source().cascade)
     model = ViewModel(source, NOW)
     for task_id, state in changes:
@@ -66,7 +66,7 @@ def test_a_task_that_is_not_in_the_plan_changes_nothing() -> None:
 
 
 def test_time_stands_still_when_no_engine_runs() -> None:
-    """A run that ended with a failure took until its last task ended, however long one looks at it."""
+    """A run that ended with a failure took until its last task ended, however long it is shown."""
     source = FakeSource(demo_source().cascade)
     source.project_state = ProjectState("Orbit", "CASCADE.md", iso(NOW - 100))
     source.tasks["P1"] = TaskState(status=TaskStatus.FAILED, attempt=1, completed_at=iso(NOW - 40))
@@ -79,7 +79,7 @@ def test_time_stands_still_when_no_engine_runs() -> None:
 
 
 def test_the_time_of_a_run_leaves_out_its_pauses() -> None:
-    """What the history, the state and the events tell of comes to the same, also long after."""
+    """The history, the state and the events give the same time, also long after."""
     source = FakeSource(demo_source().cascade)
     source.tasks["P1"] = TaskState(status=TaskStatus.FAILED, attempt=2, completed_at=iso(NOW - 500), elapsed=20.0)
     source.tasks["P2"] = TaskState(status=TaskStatus.IN_PROGRESS, attempt=1, started_at=iso(NOW - 30))
@@ -93,7 +93,7 @@ def test_the_time_of_a_run_leaves_out_its_pauses() -> None:
 
 
 def test_what_happened_before_is_recalled_once() -> None:
-    """In front of what has been seen happening, without the same event twice."""
+    """Before the events seen live, without the same event twice."""
     source = FakeSource(demo_source().cascade)
     source.history = [Event(n, iso(NOW), EventKind.MILESTONE, None, f"m{n}") for n in range(1, 5)]
     source.rev = 3
