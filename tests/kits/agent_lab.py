@@ -1,4 +1,4 @@
-"""Real agents against the scripted model server on loopback: a project, a home of its own, dummy keys."""
+"""Real agents against the scripted model server on loopback: a project, its own home, dummy keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cli_process import command, environment
 
 from nova_core.model import TokenUsage
 
-# Where `make test-agents` puts them; else whatever is on PATH.
+# The folder that `make test-agents` uses; otherwise the agents on PATH.
 FOLDER = os.environ.get("NOVA_TEST_AGENTS", "")
 AGENTS = ("claude", "codex", "gemini", "opencode", "aider")
 PATIENCE = 120.0
@@ -42,7 +42,7 @@ def require(*agents: str) -> None:
 
 
 class AgentLab:
-    """One project. `requests` is what the server saw, and the truth for every total."""
+    """One project. `requests` are the requests that the server received, the reference for every total."""
 
     def __init__(self, root: Path, scenarios: dict[str, Any] | None = None) -> None:
         self.root = root / "project"
@@ -65,7 +65,7 @@ class AgentLab:
         subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "empty"], cwd=self.root, check=True)
 
     def close(self) -> None:
-        """End what a failed test left running, and the server."""
+        """Stop the server, and what a failed test left running."""
         for engine in self.engines:
             if engine.poll() is None:
                 engine.terminate()
@@ -74,7 +74,7 @@ class AgentLab:
         self.server.server_close()
 
     def settings(self, top: dict[str, Any] | None = None, **agents: dict[str, Any]) -> None:
-        """Write nova.yaml: every agent pointed at the server, and changed as given."""
+        """Write nova.yaml: every agent uses the server, with the given changes."""
         made = {name: merged(self._agent(name), agents.pop(name, {})) for name in AGENTS}
         made |= {name: merged(self._agent(str(more["use"])), more) for name, more in agents.items()}
         (self.root / "nova.yaml").write_text(json.dumps({**(top or {}), "agents": made}))
@@ -105,7 +105,7 @@ class AgentLab:
         (self.root / "CASCADE.md").write_text(HEAD + "\n".join(lines) + "\n")
 
     def env(self) -> dict[str, str]:
-        """The environment of Nova: nothing of the developer's own agents."""
+        """The environment of Nova, without settings of the developer's own agents."""
         kept = {k: v for k, v in environment().items() if not k.startswith(("ANTHROPIC", "OPENAI", "GEMINI", "CLAUDE"))}
         return {**kept, "HOME": str(self.home), "PATH": search_path(), "TERM": "dumb"}
 
@@ -117,7 +117,7 @@ class AgentLab:
         )  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start `nova run` and leave it running."""
+        """Start `nova run` in the background."""
         with (self.root / "engine.out").open("ab") as out:
             argv = command("run", "--no-ui", *arguments)
             self.engines.append(subprocess.Popen(argv, cwd=self.root, env=self.env(), stdout=out, stderr=out))
@@ -137,14 +137,14 @@ class AgentLab:
         return found
 
     def until(self, done: Callable[[], bool], what: str) -> None:
-        """Wait for something that must happen."""
+        """Wait until a condition holds; fail after a long time."""
         deadline = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < deadline, f"{what} never came; {self.tasks()}"
             time.sleep(0.05)
 
     def usage(self, task: str) -> TokenUsage:
-        """Tokens of a task by Nova's count."""
+        """Tokens of a task as Nova counted them."""
         return TokenUsage(**self.tasks()[task]["token_usage"])
 
     def served(self, scenario: str) -> TokenUsage:
@@ -154,7 +154,7 @@ class AgentLab:
 
 
 def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Settings with others on top; variables and arguments are added."""
+    """Settings with others merged in; variables and arguments are added."""
     result = {**one, **other}
     result["env"] = {**one.get("env", {}), **other.get("env", {})}
     result["args"] = [*one.get("args", []), *other.get("args", [])]

@@ -18,7 +18,7 @@ from nova_tui.pump import Pump
 
 
 class StillClock(Clock):
-    """Wall time stands still, so that pictures do not change; the other clock goes on."""
+    """Wall time stands still, so that pictures do not change; the other clock runs."""
 
     def now(self) -> float:
         """The end of the scripted run."""
@@ -26,10 +26,10 @@ class StillClock(Clock):
 
 
 class StillPump(Pump):
-    """Looks at the source when a test says so, and never by itself."""
+    """Looks at the source only when a test asks for it."""
 
     def start(self) -> None:
-        """A test beats."""
+        """Start nothing: the test calls `beat`."""
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def opened(
     size: tuple[int, int] = (120, 40),
     look: Look = Look(),  # noqa: B008 - frozen
 ) -> AsyncIterator[tuple[NovaApp, Pilot[QuitChoice]]]:
-    """The app, after it took in what the source had queued."""
+    """The app, after it handled what the source had queued."""
     app = NovaApp(source, look, StillClock())
     app.pump = StillPump(app, app._look, app.clock)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
@@ -53,7 +53,7 @@ def beat(app: NovaApp) -> None:
 
 
 async def settled(pilot: Pilot[QuitChoice]) -> None:
-    """Wait until everything that was asked for has been done and drawn."""
+    """Wait until every request has been handled and drawn."""
     await pilot.pause()
 
 
@@ -73,7 +73,7 @@ def at(app: NovaApp, task_id: str) -> None:
 
 
 def drive(source: FakeSource, *keys: str, start: str = "P4") -> NovaApp:
-    """Press keys with the cursor on `start`; the app as it is then."""
+    """Press keys with the cursor on `start`; returns the app afterwards."""
 
     async def run() -> NovaApp:
         async with opened(source) as (app, pilot):

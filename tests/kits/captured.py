@@ -1,7 +1,7 @@
 """The captured output of real agents, and what the model server of that run really served.
 
 Each capture was made by the real program against a scripted server (see `mock_llm.py`): claude 2.1.329, codex 0.169.0,
-gemini 0.61.0, opencode 1.18.33, aider 0.86.2. `served.json` has the command, the exit code and the truth about tokens.
+gemini 0.61.0, opencode 1.18.33, aider 0.86.2. `served.json` has the command, the exit code and the served tokens.
 """
 
 from __future__ import annotations
@@ -38,6 +38,6 @@ def read_log(case: str, data: bytes | None = None, previous: TokenUsage | None =
 
 
 def served(case: str, which: str = "main") -> TokenUsage:
-    """What the server served: of the conversation itself (`main`), or beside it (`side`)."""
+    """The tokens that the server served: in the conversation itself (`main`), or next to it (`side`)."""
     truth = SERVED[case][f"served_{which}"]
     return TokenUsage(truth["input"], truth["output"], truth["cache_read"], truth["cache_creation"])

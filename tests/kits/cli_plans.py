@@ -1,4 +1,4 @@
-"""Plans of shell commands, and what a run of them left."""
+"""Plans of shell commands, and the files that a run of them left."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def task_in(folder: Path, task_id: str) -> TaskState:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    """Look until something holds; fail after a long time."""
+    """Poll until the condition holds; fail after a long time."""
     deadline = time.monotonic() + DEADLINE
     while not holds():
         assert time.monotonic() < deadline, "it never came to hold"

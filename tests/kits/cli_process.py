@@ -47,5 +47,5 @@ def nova(
 
 
 def can_be_warm(env: Mapping[str, str] | None) -> bool:
-    """Whether nothing is set that only an interpreter that starts takes notice of."""
+    """Returns True if no variable is set that only a newly started interpreter reads."""
     return not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or ())

@@ -1,4 +1,4 @@
-"""Reads command lines of the documentation with the parser of the program itself."""
+"""Reads command lines of the documentation with the program's own parser."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def simple_commands(line: str) -> Iterator[list[str]]:
 
 
 def problem_with(words: list[str]) -> str | None:
-    """What the parser of `nova` says against a command; None for other programs and what it accepts. Runs nothing."""
+    """The parser's error for a `nova` command; None for other programs and valid commands. Runs nothing."""
     if words[:1] == ["nova-tui"]:
         words = ["nova", "run", *words[1:]]
     if words[:1] != ["nova"]:
@@ -64,6 +64,6 @@ def problem_with(words: list[str]) -> str | None:
         return None if name in ("--version", "") else f"no command {name}"
     try:
         program().commands[name].make_context(name, rest).close()
-    except Exception as error:  # whatever the parser says against it is a fault of the document
+    except Exception as error:  # any error of the parser is a mistake in the document
         return re.sub(r"\s+", " ", f"{' '.join(words)}: {error}")
     return None

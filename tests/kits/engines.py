@@ -1,4 +1,4 @@
-"""Builds engines on small plans, with fake processes unless told otherwise."""
+"""Builds engines on small plans, with fake processes by default."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def write_plan(
 
 
 def host(fake: FakeExecutor, disk: Disk | None = None) -> Host:
-    """A host with the fake's time, and nothing but the fake to run jobs."""
+    """A host with the fake's time, on which only the fake runs jobs."""
     return Host(fake.clock, disk or Disk(), lambda *_: fake)
 
 
@@ -68,7 +68,7 @@ def make_engine(
     disk: Disk | None = None,
     **options: Any,
 ) -> tuple[Orchestrator, FakeExecutor]:
-    """An orchestrator over a fake executor and a fake clock; `rows` None keeps the plan that is there."""
+    """An orchestrator over a fake executor and a fake clock; with `rows` None the existing plan is used."""
     if rows is not None:
         write_plan(folder, rows, extra=extra)
     fake = executor or FakeExecutor(FakeClock(), outcome)
@@ -84,7 +84,7 @@ def make_engine(
 
 
 def report(engine: Orchestrator, task_id: str, attempt: int = 1, **fields: Any) -> Path:
-    """A message in the inbox, as the worker of that attempt would leave it; its path."""
+    """A message in the inbox, as the worker of that attempt would write it; returns its path."""
     secret = load_secret(engine.project.secret_file)
     run = engine.store.run.id
     token = attempt_token(secret, run, task_id, attempt)
@@ -93,7 +93,7 @@ def report(engine: Orchestrator, task_id: str, attempt: int = 1, **fields: Any) 
 
 
 def drop(engine: Orchestrator, data: bytes) -> Path:
-    """A file in the inbox, as it comes; its path."""
+    """A file in the inbox, written unchanged; returns its path."""
     new = engine.project.inbox_dir / "new"
     path = new / f"{len(list(new.iterdir())):04}.{os.urandom(4).hex()}"
     path.write_bytes(data)
@@ -101,7 +101,7 @@ def drop(engine: Orchestrator, data: bytes) -> Path:
 
 
 def tasks_of(folder: Path) -> dict[str, TaskState]:
-    """The tasks by the state file of a project."""
+    """The tasks in the state file of a project."""
     return StateManager(folder / "cascade_state.json").load().tasks
 
 
@@ -113,7 +113,7 @@ def add_criteria(folder: Path, task_id: str, *commands: str) -> None:
 
 
 def on(engine: Orchestrator, kind: EventKind, task_id: str | None, action: Callable[[], object]) -> list[Event]:
-    """Run `action` at the first such event; returns the list that all events go into."""
+    """Run `action` at the first such event; returns the list that collects all events."""
     seen: list[Event] = []
     armed = [True]
 
@@ -128,5 +128,5 @@ def on(engine: Orchestrator, kind: EventKind, task_id: str | None, action: Calla
 
 
 def killed(engine: Orchestrator) -> None:
-    """What a kill leaves: what is on disk, and no lock."""
+    """The result of a kill: the files on disk, and no lock."""
     engine.close()

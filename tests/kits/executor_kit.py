@@ -1,4 +1,4 @@
-"""What the tests of executors share: a project folder with an executor, a second engine, waiting for facts."""
+"""Shared by the tests of executors: a project folder with an executor, a second engine, waiting for conditions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ while True:
 
 
 def run_of(home: Path) -> str:
-    """A run id of its own for each folder: the last sweep looks for the marks of a run on the whole machine."""
+    """A run id for each folder: the last sweep looks for the marks of a run on the whole machine."""
     return hashlib.blake2b(str(home).encode(), digest_size=8).hexdigest()
 
 
@@ -51,7 +51,7 @@ def until(condition: Callable[[], Any], what: str = "condition") -> Any:
 
 
 class Lab:
-    """A folder with one executor in it, and all that was reported so far."""
+    """A folder with one executor in it, and all reports so far."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -65,7 +65,7 @@ class Lab:
         )
 
     def reopen(self) -> list[Report]:
-        """Detach, as an engine that ends, and be the next engine; what it recovers."""
+        """Detach, as an engine that ends, and start the next engine; returns what it recovers."""
         self.executor.close()
         self.executor = self.open()
         found = self.executor.recover()
@@ -73,11 +73,11 @@ class Lab:
         return found
 
     def submit(self, key: str, **fields: Any) -> None:
-        """Submit a job that logs to `<key>.log` unless told otherwise."""
+        """Submit a job, which logs to `<key>.log` by default."""
         self.executor.submit(Job(**{"key": key, "log": f"{key}.log", **fields}))
 
     def collect(self, done: Callable[[], bool]) -> None:
-        """Take reports until `done`."""
+        """Receive reports until `done`."""
         deadline = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < deadline, f"only {self.reports} came"
@@ -103,7 +103,7 @@ class Lab:
         return self.end(key)
 
     def log(self, key: str) -> str:
-        """What the job printed so far."""
+        """The job's output so far."""
         path = self.home / "logs" / f"{key}.log"
         return path.read_text() if path.exists() else ""
 
@@ -116,13 +116,13 @@ class Lab:
         return sorted((self.home / ".nova" / "attempts").glob("*.journal"))
 
     def holder_pids(self) -> list[int]:
-        """The holders that wrote their first line and still run."""
+        """The holders that wrote their first line and are still running."""
         lines = [path.read_bytes().split(b"\n")[0] for path in self.journals()]
         pids = [json.loads(line)[2] for line in lines if line.startswith(b"[")]
         return [pid for pid in pids if alive(pid)]
 
     def engine(self, *jobs: dict[str, Any], log: bool = True) -> subprocess.Popen[str]:
-        """Another process that is an engine for this folder and has submitted the jobs."""
+        """Another process that acts as an engine for this folder and has submitted the jobs."""
         lines = [json.dumps({"log": f"{job['key']}.log" if log else "", **job}) for job in jobs]
         argv = [sys.executable, "-c", _ENGINE, str(self.home), run_of(self.home), *lines]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -133,7 +133,7 @@ class Lab:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
+    """Returns True if the process exists and is not a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -142,7 +142,7 @@ def alive(pid: int) -> bool:
 
 
 def carrying(tag: str) -> list[int]:
-    """The living processes with `tag` in their arguments or environment, but for this one."""
+    """The living processes with `tag` in their arguments or environment, except this one."""
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:

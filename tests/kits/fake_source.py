@@ -23,7 +23,7 @@ from nova_core.watch.view_model import ViewModel
 
 
 class FakeSource:
-    """A source fed by hand: `feed` queues an event, `poll` applies what is queued, `sent` holds the commands."""
+    """A source fed by hand: `feed` queues an event, `poll` applies queued ones, `sent` holds the commands."""
 
     def __init__(
         self, cascade: Cascade, tasks: Mapping[str, TaskState] | None = None, *, root: Path = Path("/orbit"),
@@ -53,7 +53,7 @@ class FakeSource:
         self._engine_changed = self._reset = False
 
     def replan(self, cascade: Cascade) -> None:
-        """The plan was changed."""
+        """Change the plan."""
         self.cascade, self._reset = cascade, True
 
     def feed(self, *events: Event) -> None:
@@ -61,7 +61,7 @@ class FakeSource:
         self._queued += events
 
     def change(self, task: str, kind: EventKind = EventKind.TASK_CHANGED, message: str = "", **patch: Any) -> None:
-        """Queue an event that changes a task now."""
+        """Queue an event that changes a task."""
         rev = self.rev + len(self._queued) + 1
         self.feed(Event(rev, iso(NOW), kind, task, message or f"{task} changed", patch))
 
@@ -70,11 +70,11 @@ class FakeSource:
         self._notices.append(Notice(ok, text))
 
     def turn(self, engine: EngineState, error: str = "") -> None:
-        """The engine changed its state."""
+        """Change the engine's state."""
         self.engine, self.error, self._engine_changed = engine, error, True
 
     def poll(self) -> Update:
-        """Apply what is queued."""
+        """Apply queued events."""
         events, self._queued = tuple(self._queued), []
         notices, self._notices = tuple(self._notices), []
         engine, self._engine_changed = self._engine_changed, False
@@ -90,35 +90,35 @@ class FakeSource:
         return Update(frozenset(changed), events, notices, reset, engine)
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
-        """Attempts of the task that are over, oldest first."""
+        """Finished attempts of the task, oldest first."""
         return [row for row in self.rows if row.task == task_id]
 
     def spans(self) -> list[Span]:
-        """When the attempts ended, and what they took."""
+        """When the attempts ended, and how long they took."""
         return [(row.task, row.ended_at, row.elapsed) for row in self.rows]
 
     def past(self, before: int, most: int) -> list[Event]:
-        """The last events on record."""
+        """The last recorded events."""
         return [event for event in self.history if event.rev < before][-most:]
 
     def send(self, command: Command) -> None:
-        """Remember the command."""
+        """Record the command."""
         self.sent.append(command)
 
     def go_on(self) -> None:
-        """Remember that it was asked for."""
+        """Record the request."""
         self.went_on += 1
 
     def start(self) -> None:
-        """Remember that it was started."""
+        """Record the start."""
         self.started = True
 
     def stop(self, *, kill: bool = False) -> None:
-        """Remember how the workers were stopped."""
+        """Record how the workers were stopped."""
         self.stopped.append("kill" if kill else "stop")
 
     def detach(self) -> None:
-        """Remember that the workers were left running."""
+        """Record that the workers were left running."""
         self.stopped.append("detach")
 
     def join(self, timeout: float) -> bool:
@@ -126,12 +126,12 @@ class FakeSource:
         return True
 
     def close(self) -> None:
-        """Remember that it was closed."""
+        """Record that it was closed."""
         self.closed = True
 
 
 def demo_source(root: Path | None = None, *, read_only: bool = False) -> FakeSource:
-    """The scripted run, waiting for its first `poll`; with `root`, logs are written below it."""
+    """The scripted run, before its first `poll`; with `root`, logs are written below it."""
     cascade = parse_text(PLAN, "CASCADE.md")
     played = script()
     source = FakeSource(cascade, root=root or Path("/orbit"), attempts=played.attempts, read_only=read_only)
@@ -151,7 +151,7 @@ def demo_model(source: FakeSource | None = None) -> ViewModel:
 
 
 def hostile_source() -> FakeSource:
-    """Six tasks whose every text tries to act; the last ones failed, run and wait."""
+    """Six tasks whose every text has control sequences; the last ones failed, are running and wait."""
     rows = "\n".join(
         f"| H{i} | {text.replace('|', '')} | what | {f'H{i - 1}' if i else '-'} |"
         for i, text in enumerate(_in_a_cell(t) for t in HOSTILE)
@@ -181,7 +181,7 @@ def _in_a_cell(text: str) -> str:
 
 
 def _renamed(cascade: Cascade) -> Cascade:
-    """Put back what the parser cleaned: no view may rely on it."""
+    """Restore what the parser cleaned: no view may rely on it."""
     tasks = {
         i: msgspec.structs.replace(
             t, name=text, description=text, details=text, model=text, agent=text, command=text, outputs=(text,)

@@ -12,7 +12,7 @@ from nova_core.files.disk import Disk
 
 
 class FakeClock(Clock):
-    """Time stands still until it is turned."""
+    """Time stands still until it is advanced."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self.time = start
@@ -30,8 +30,8 @@ class FakeClock(Clock):
 class FakeExecutor:
     """Runs nothing: each job ends on the next `wait`, as `outcome(job)` says, unless it is held or `None`.
 
-    `wait` turns the clock to the timeout when nothing happens, so that backoff needs no sleeping; where hours are to
-    pass, by `least` seconds, as on a machine that is slow to wake.
+    `wait` advances the clock to the timeout when nothing happens, so that backoff needs no sleeping; where hours must
+    pass, by at least `least` seconds, as on a machine that is slow to wake.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class FakeExecutor:
 
 
 def ok(job: Job) -> Ended:
-    """The job left with exit code 0."""
+    """The job exited with code 0."""
     return Ended(job.key, EndReason.EXIT, code=0)
 
 
 def exits(code: int) -> Callable[[Job], Ended]:
-    """Every job leaves with `code`."""
+    """Every job exits with `code`."""
     return lambda job: Ended(job.key, EndReason.EXIT, code=code)
 
 
@@ -101,7 +101,7 @@ def running(key: str, pid: int = 4242, at: float = 1_700_000_000.0) -> Started:
 
 
 class FaultyDisk(Disk):
-    """Fails, or dies at, the n-th call (counted from 1); `calls` tells how many were made."""
+    """Fails, or dies at, the n-th call (counted from 1); `calls` is the number of calls made."""
 
     def __init__(self, fail_at: int = 0, action: Callable[[], None] | None = None, repeat: bool = False) -> None:
         self.calls = 0

@@ -1,4 +1,4 @@
-"""Texts that want to be commands, escapes or markup, and a run in which they are everywhere."""
+"""Texts that try to be commands, escapes or markup, and a run that has them everywhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli_process import nova
 
-# Each wants something else of a terminal; what must be left of it is behind it.
+# Each tries something else on a terminal; the visible text that must remain follows it.
 ESCAPES = {
     "clipboard": ("a\x1b]52;c;cm0gLXJmIH4K\x07b", "ab"),
     "title": ("a\x1b]0;owned\x07b", "ab"),
@@ -42,7 +42,7 @@ ALL = "".join(payload for payload, _ in ESCAPES.values())
 
 
 def in_a_cell(text: str) -> str:
-    """Text that can stand in one cell of a table."""
+    """Text that fits in one cell of a table."""
     return text.replace("|", "\\|").replace("\r", "").replace("\0", "")
 
 
@@ -52,7 +52,7 @@ def yaml_text(text: str) -> str:
 
 
 def names() -> dict[str, tuple[str, str]]:
-    """Ids of tasks; what is in each one's name cell, and what must be seen of it."""
+    """Ids of tasks; the text of each name cell, and the part that must be visible."""
     texts = [(in_a_cell(p), seen) for n, (p, seen) in ESCAPES.items() if n not in ("overwrite", "NUL")]
     # Backticks around a whole name are Markdown's, not the name's.
     texts += [(in_a_cell(f"n {text}"), f"n {text}") for text in PLAIN]
@@ -64,7 +64,7 @@ HOSTILE = f"p {ALL} {' '.join(MARKUP)} $(touch pwned) `touch pwned`".replace("\r
 
 
 def run_hostile(folder: Path) -> Path:
-    """A run of tasks with hostile names; F0 prints everything and fails, F1 reports it, F2 waits for approval."""
+    """A run of tasks with hostile names; F0 prints all texts and fails, F1 reports them, F2 needs approval."""
     root = folder / "p\x1b[2J\u202e$(touch pwned) [red]"
     root.mkdir()
     report = f'{sys.executable} -m nova_core report --step "$(cat printed)" --message "$(cat printed)"'

@@ -54,7 +54,7 @@ class LogApp(App[None]):
         self.push_screen(self.log_screen)
 
     def look_again(self) -> None:
-        """Take what is new to the screen."""
+        """Show new output on the screen."""
         self.log_screen.take(self.model.apply(self.source.poll(), NOW), tick=False)
 
     @property
@@ -63,7 +63,7 @@ class LogApp(App[None]):
         return self.log_screen.view
 
     def on_log_view_follow_changed(self, event: LogView.FollowChanged) -> None:
-        """Remember what was told."""
+        """Record the message."""
         self.follows.append(event.following)
 
 
@@ -82,7 +82,7 @@ def drive(app: LogApp, check: Check, size: tuple[int, int] = (60, 10)) -> None:
 
 
 async def until(pilot: Pilot[None], done: Callable[[], bool]) -> None:
-    """Let the app work until something is so."""
+    """Let the app work until a condition holds."""
     for _ in range(500):
         if done():
             return
@@ -101,6 +101,6 @@ def numbered(first: int, last: int) -> bytes:
 
 
 def log_of(root: Path) -> Path:
-    """Where the log of the task is, once it has one."""
+    """The path of the task's log, which may not exist yet."""
     (root / "logs").mkdir()
     return root / "logs" / "T002.log"

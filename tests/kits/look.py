@@ -1,4 +1,4 @@
-"""What a screen or a view shows, as text: its lines, and on demand a letter per style with a legend."""
+"""The contents of a screen or a view as text: its lines, and optionally a letter per style with a legend."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from textual.app import App
 from textual.content import Content
 
-Golden = Callable[[str, str], None]  # the fixture `golden`: a name, and the text its file must hold
+Golden = Callable[[str, str], None]  # the fixture `golden`: a name, and the text that its file must hold
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def screen_text(app: App[Any], *, styles: bool = False) -> str:
-    """What the app shows: its lines without trailing spaces; with `styles` a letter per style, and what they mean.
+    """What the app shows: its lines without trailing spaces; with `styles` a letter per style, with a legend.
 
-    Toasts are widgets of their own layer, so they are in it.
+    Toasts are widgets of their own layer, so they are included.
     """
 
     width, height = app.size
@@ -26,7 +26,7 @@ def screen_text(app: App[Any], *, styles: bool = False) -> str:
 
 
 def content_text(lines: Iterable[Content], *, styles: bool = False) -> str:
-    """What a view drew: its lines; with `styles` a letter per style, and what they mean."""
+    """What a view drew: its lines; with `styles` a letter per style, with a legend."""
     return _text([_runs(line) for line in lines], styles)
 
 

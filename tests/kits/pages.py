@@ -20,7 +20,7 @@ _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<language>\w*)\n(?P<body>.*?)^(?P=fenc
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A fenced block: the page, its number on the page from 0, its language ("" if it names none) and its text."""
+    """A fenced block: the page, its number on the page from 0, its language ("" if none is given) and its text."""
 
     page: str
     number: int
@@ -63,6 +63,6 @@ def rows(name: str) -> Iterator[list[str]]:
 
 
 def first_words(name: str, pattern: str) -> set[str]:
-    """Everything in backticks in the first column of a page's tables that fits the pattern."""
+    """Everything in backticks in the first column of a page's tables that matches the pattern."""
     cells = " ".join(row[0] for row in rows(name))
     return {word for word in re.findall(r"`([^`]+)`", cells) if re.fullmatch(pattern, word)}

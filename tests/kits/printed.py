@@ -1,4 +1,4 @@
-"""What real agents print, cut down to what matters, and what Nova makes of it."""
+"""The output of real agents, cut down to what matters, and its outcome in Nova."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nova_core.agents import FORMATS, Outcome
 
 
 def read(agent: str, *lines: dict[str, Any] | list[Any] | str, code: int | None = 0) -> Outcome:
-    """What Nova makes of these lines."""
+    """The outcome of these lines."""
     log = FORMATS[agent]()
     log.feed("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines).encode())
     log.finish()
@@ -36,7 +36,7 @@ def result(**fields: Any) -> dict[str, Any]:
 
 
 def step(reason: str, *tools: dict[str, Any]) -> list[dict[str, Any]]:
-    """One step with tool calls and words."""
+    """One step with tool calls and text."""
     tokens = {"input": 101, "output": 8, "reasoning": 3, "cache": {"read": 1000, "write": 0}}
     calls = [{"type": "tool_use", "sessionID": "s1", "part": {"type": "tool", **tool}} for tool in tools]
     words = {"type": "text", "sessionID": "s1", "part": {"text": "Words."}}

@@ -1,4 +1,4 @@
-"""Real runs of `nova` in a project folder, and a look at what they leave behind."""
+"""Real runs of `nova` in a project folder, and the processes they leave behind."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PATIENCE = 60.0
 
 
 def environment() -> dict[str, str]:
-    """The tests' own environment without what would steer Nova."""
+    """The tests' own environment without variables that affect Nova."""
     return {k: v for k, v in os.environ.items() if not k.startswith("NOVA_") and k != "GITHUB_ACTIONS"}
 
 
 def start_nova(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """A `nova` of its own, in its own session, its output in `nova.out`."""
+    """A `nova` process in its own session, its output in `nova.out`."""
     with (folder / "nova.out").open("a") as out:
         return subprocess.Popen(
             [*NOVA, *arguments],
@@ -59,7 +59,7 @@ def tasks_of(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Wait until the condition holds; fails naming `what` if it never does."""
+    """Wait until the condition holds; fails with `what` if it never does."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what}"
@@ -99,6 +99,6 @@ def holders_of(folder: Path) -> list[int]:
 
 
 def kill(pid: int) -> None:
-    """SIGKILL, if it is still there."""
+    """SIGKILL, if it is still running."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Writes folders of the Task Orchestration Protocol as people write them, and an agent that does what they ask for."""
+"""Writes folders of the Task Orchestration Protocol as people write them, and an agent that does their tasks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def task_file(
     folder: Path, task_id: str, *, needs: Iterable[str] = (), inputs: Iterable[str] = (), outputs: Iterable[str] = (),
     phase: str | None = None, body: str = "", **fields: Any,
 ) -> Path:  # fmt: skip
-    """A file `tasks/<id>.md`. A path that ends in `(...)` gets quotes around its first part alone: no valid YAML."""
+    """A file `tasks/<id>.md`. A path that ends in `(...)` has quotes around its first part only: invalid YAML."""
     lines = [f'task_id: "{task_id}"', f'title: "Do {task_id}"', f'phase: "{phase or task_id.partition("/")[0]}"']
     for name, values in (("dependencies", needs), ("inputs", inputs), ("outputs", outputs)):
         items = [f"  - {_quoted(value)}" for value in values]
@@ -61,7 +61,7 @@ def _quoted(value: str) -> str:
 
 
 def settings(folder: Path, text: str = "", *, jobs: int = 6) -> None:
-    """The stub agent and a nova.yaml that names it; `text` is what else stands there."""
+    """The stub agent and a nova.yaml that names it; `text` is its further contents."""
     folder.joinpath("agent.py").write_text(AGENT)
     command = json.dumps([sys.executable, "agent.py"])
     agents = f"agent: stub\nagents:\n  stub: {{command: {command}, cpu: 1}}\n"
@@ -69,7 +69,7 @@ def settings(folder: Path, text: str = "", *, jobs: int = 6) -> None:
 
 
 def outputs_of(folder: Path, outputs: Mapping[str, Iterable[str]]) -> None:
-    """Tell the stub agent what to write."""
+    """Set what the stub agent writes."""
     folder.joinpath("outputs.json").write_text(json.dumps({i: list(paths) for i, paths in outputs.items()}))
 
 
@@ -80,10 +80,10 @@ UNWRITTEN = "workspace/outputs/01-survey/05-usage/usage-frequency.json"
 
 
 def weather_station(folder: Path) -> dict[str, list[str]]:
-    """Twenty-six tasks in five phases, with the faults that real folders have; returns the outputs of each task.
+    """Twenty-six tasks in five phases, with the mistakes of real folders; returns the outputs of each task.
 
-    Ten files are no valid YAML, phases are called by two kinds of names, inputs start from five different roots, one is
-    written by nobody (`UNWRITTEN`), and 05-tune/01-pools reads what a task writes that it does not depend on.
+    Ten files are invalid YAML, phases have two kinds of names, inputs start from five different roots, no task writes
+    one of them (`UNWRITTEN`), and 05-tune/01-pools reads an output of a task that it does not depend on.
     """
     made: dict[str, list[str]] = {}
 
@@ -136,7 +136,7 @@ def weather_station(folder: Path) -> dict[str, list[str]]:
 
 
 def status(folder: Path, task_id: str) -> dict[str, Any] | None:
-    """What the status file of a task says; None if there is none."""
+    """The contents of a task's status file; None if there is none."""
     try:
         text = folder.joinpath("workspace/status", f"{task_id}.json").read_text()
     except FileNotFoundError:
@@ -146,7 +146,7 @@ def status(folder: Path, task_id: str) -> dict[str, Any] | None:
 
 
 def statuses(folder: Path) -> dict[str, str]:
-    """The word in every status file, by task id."""
+    """The status in every status file, by task id."""
     top = folder / "workspace" / "status"
     return {
         str(path.relative_to(top).with_suffix("")): json.loads(path.read_text())["status"]
@@ -155,7 +155,7 @@ def statuses(folder: Path) -> dict[str, str]:
 
 
 def mark(folder: Path, what: str, task_id: str, text: str = "") -> Path:
-    """Have the stub agent hold, fail, or forget outputs of a task."""
+    """Make the stub agent wait, fail, or forget outputs of a task."""
     path = folder / what / task_id
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)

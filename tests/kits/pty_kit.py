@@ -1,4 +1,4 @@
-"""A program on a pseudo terminal of its own, and the screen it draws there: what a person would see."""
+"""A program on its own pseudo terminal, and the screen it draws there, as a person would see it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pyte
 import nova_core
 
 SOURCE = str(Path(nova_core.__file__).parents[1])
-PATIENCE = 60.0  # seconds until something that must come is given up
+PATIENCE = 60.0  # seconds to wait for something that must appear
 DROPPED = ("NOVA_", "GITHUB_", "SSH_", "TMUX", "TEXTUAL", "COLUMNS", "LINES")
 KEYS = {
     "enter": "\r", "escape": "\x1b", "tab": "\t", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C",
@@ -30,7 +30,7 @@ KEYS = {
 }  # fmt: skip
 MODES = {"alternate screen": 1049, "cursor": 25, "mouse": 1000, "any mouse": 1003, "paste": 2004, "focus": 1004}
 
-ASKS_FOR_FRAMES, HAS_FRAMES = b"\x1b[?2026$p", b"\x1b[?2026;2$y"  # synchronized output, as terminals of today have
+ASKS_FOR_FRAMES, HAS_FRAMES = b"\x1b[?2026$p", b"\x1b[?2026;2$y"  # synchronized output, as current terminals have
 FRAME, END_OF_FRAME = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
@@ -56,8 +56,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 class Terminal:
     """Runs `argv` in `cwd` on a terminal of `size` (columns, rows). `raw` is every byte it wrote.
 
-    Leaving the `with` block kills what is still there. Every wait fails with the picture of the screen. Where only
-    bytes count, the screen need not be `drawn`.
+    Leaving the `with` block kills what is still running. Every wait fails with the picture of the screen. If only bytes
+    count, `drawn` may be False.
     """
 
     def __init__(
@@ -95,15 +95,15 @@ class Terminal:
             self._fd = -1
 
     def read(self, longest: float = 0.05, most: int = 1 << 16) -> bool:
-        """Take in what has been written, waiting `longest` seconds for something; False at the end.
+        """Read what has been written, waiting `longest` seconds for it; returns False at the end.
 
-        What is drawn is taken in frame by frame: a notice that comes and goes is seen, however late one looks.
+        The output is drawn frame by frame, so that a short notice is seen however late the test looks.
         """
         if not self._ahead:
             try:
                 ready = select.select([self._fd], [], [], longest)[0] if self._fd >= 0 else []
                 data = os.read(self._fd, most) if ready else None
-            except OSError:  # EIO: nobody has the other side any more
+            except OSError:  # EIO: the other side is closed
                 return False
             if not data:
                 return data is None
@@ -112,7 +112,7 @@ class Terminal:
         return True
 
     def _frame(self) -> int:
-        """How many of the bytes ahead are of this frame, whose end may have begun before them."""
+        """The number of the following bytes that belong to this frame, whose end may have begun before them."""
         begun = self.raw[1 - len(END_OF_FRAME) :]
         end = (begun + self._ahead).find(END_OF_FRAME)
         return len(self._ahead) if end < 0 else end - len(begun) + len(END_OF_FRAME)
@@ -130,7 +130,7 @@ class Terminal:
 
     @property
     def whole(self) -> bool:
-        """Whether the screen shows a whole frame, not the first half of the next one."""
+        """Returns True if the screen shows a whole frame, not the first half of the next one."""
         return self.raw.rfind(FRAME) <= self.raw.rfind(END_OF_FRAME)
 
     @property
@@ -139,23 +139,24 @@ class Terminal:
         return bytes(self.raw[self.raw.rfind(FRAME) :])
 
     def send(self, *keys: str) -> None:
-        """Press keys: names of `KEYS`, else the text itself; what was drawn before is taken in."""
+        """Press keys: names of `KEYS`, or else the text itself; what was drawn before is read first."""
         while self._ahead:
             self.read(0)
         for key in keys:
             os.write(self._fd, KEYS.get(key, key).encode())
 
     def lines(self) -> list[str]:
-        """What is on the screen now."""
+        """The current screen."""
         return [line.rstrip() for line in self.screen.display]
 
     @property
     def text(self) -> str:
-        """What is on the screen now, as one text."""
+        """The current screen, as one text."""
         return "\n".join(self.lines())
 
     def wait(self, sought: str | Callable[[], object], patience: float = PATIENCE) -> str:
-        """Read until the screen shows a text (a regular expression), or something holds; returns the screen's text."""
+        """Read until the screen shows a text (a regular expression), or a condition holds; returns the screen's
+        text."""
         holds = (lambda: re.search(sought, self.text)) if isinstance(sought, str) else sought
         deadline = time.monotonic() + patience
         while not (self.whole and holds()):
@@ -165,7 +166,7 @@ class Terminal:
         return self.text
 
     def wait_each(self, *sought: str) -> None:
-        """Read until each of the texts (regular expressions) has been on the screen, in whatever order."""
+        """Read until each of the texts (regular expressions) has been on the screen, in any order."""
         missing = set(sought)
 
         def holds() -> bool:
@@ -175,7 +176,7 @@ class Terminal:
         self.wait(holds)
 
     def press(self, keys: str | Sequence[str], sought: str | Callable[[], object]) -> str:
-        """Press keys and wait for what they must bring; returns the screen's text."""
+        """Press keys and wait for their effect; returns the screen's text."""
         self.send(*([keys] if isinstance(keys, str) else keys))
         return self.wait(sought)
 
@@ -190,16 +191,16 @@ class Terminal:
         return self.text
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give the terminal another size."""
+        """Change the size of the terminal."""
         self.screen.resize(rows, columns)
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def kill(self, number: int) -> None:
-        """Send the program a signal."""
+        """Send a signal to the program."""
         os.kill(self.pid, number)
 
     def wait_exit(self, patience: float = PATIENCE) -> int:
-        """Read to the end; the exit code, negative for a signal."""
+        """Read to the end; returns the exit code, negative for a signal."""
         deadline = time.monotonic() + patience
         while self._code is None:
             self.read(0.02)
@@ -213,7 +214,7 @@ class Terminal:
         return self._code
 
     def modes(self) -> dict[str, bool]:
-        """Which modes of the terminal are on: only the cursor should be, where a shell reads on."""
+        """The modes of the terminal that are on: only the cursor should be, where a shell continues."""
         state = {name: name == "cursor" for name in MODES}
         for name, number in MODES.items():
             for numbers, end in re.findall(rb"\x1b\[\?([\d;]+)([hl])", bytes(self.raw)):
@@ -222,7 +223,7 @@ class Terminal:
         return state
 
     def restored(self) -> bool:
-        """Whether the terminal is as it was: nothing but the cursor is on, and typing echoes."""
+        """Returns True if the terminal is restored: only the cursor is on, and typing echoes."""
         echo = bool(termios.tcgetattr(self._fd)[3] & termios.ECHO)
         return self.modes() == {name: name == "cursor" for name in MODES} and echo
 

@@ -1,4 +1,4 @@
-"""How the tests of importers read plans: short forms for what a plan became."""
+"""Reads plans in the tests of importers, with short forms of the result."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ READERS: dict[str, Reader] = {"spec-kit": speckit.read, "kiro": kiro.read, "open
 
 
 def plan(kind: str, text: str, path: str = "specs/001-shop/tasks.md", *, optional: bool = False) -> Cascade:
-    """The cascade of a plan, written with the indentation of the test."""
+    """The cascade of a plan whose text has the indentation of the test."""
     return build(READERS[kind](path, dedent(text), PlanOptions(optional=optional)))
 
 
 def edges(cascade: Cascade) -> dict[str, str]:
-    """What each task waits for, sorted, as one string."""
+    """The dependencies of each task, sorted, as one string."""
     return {task.id: " ".join(sorted(task.depends_on)) for task in cascade.tasks.values()}
 
 
@@ -31,7 +31,7 @@ def notes(cascade: Cascade, kind: NoteKind) -> list[str]:
 
 
 def above(cascade: Cascade) -> dict[str, set[str]]:
-    """Everything that comes before each task, near or far."""
+    """All direct and indirect predecessors of each task."""
     found: dict[str, set[str]] = {}
     for task_id in sorted_ids(cascade):
         needs = cascade.tasks[task_id].depends_on

@@ -1,7 +1,8 @@
-"""When an app under test has come to rest.
+"""When an app under test is at rest.
 
-Textual's own pilot takes an app for idle that used little of the processor for 20 ms. On a busy machine that is one
-that was not let work, and on a quiet one the wait is most of a test. Here its queues, workers and timers are asked.
+Textual's own pilot considers an app idle that used little of the processor for 20 ms. On a busy machine such an app may
+not have had a chance to run, and on a quiet one the wait is most of a test. Here its queues, workers and timers are
+checked instead.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 _TURNS = 8  # of the event loop, in which tasks and timers that are due put their messages into queues
-_SOON = 0.1  # seconds; what is to happen once within these is waited for
+_SOON = 0.1  # seconds; a timer due within these is waited for
 _PATIENCE = 60.0
 
 
@@ -31,7 +32,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def at_rest(app: App[Any]) -> None:
-    """Return when every message has been handled and what it changed is drawn, or the app has ended."""
+    """Return when every message has been handled and its changes are drawn, or the app has ended."""
     async with asyncio.timeout(_PATIENCE):
         while True:
             await _turns()
@@ -65,7 +66,7 @@ def _is_busy(app: App[Any]) -> bool:
 
 
 def _is_waiting(app: App[Any]) -> bool:
-    """Whether a worker is at work or a timer runs out soon."""
+    """Returns True if a worker is running or a timer is due soon."""
     timers = (timer for pump in _pumps(app) for timer in pump._timers)
     return any(not worker.is_finished for worker in app.workers) or any(
         timer._repeat == 0 and timer._interval <= _SOON and timer._task is not None and not timer._task.done()

@@ -1,4 +1,4 @@
-"""A project between things that must not change, and a memory of how everything was."""
+"""A project among files that must not change, and a record of their original state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Contents = dict[str, tuple[int, bytes]]
 
 
 class Memory(NamedTuple):
-    """What was inside and outside of the project."""
+    """The files inside and outside the project."""
 
     inside: Contents
     outside: Contents
@@ -30,13 +30,13 @@ class Sandbox(NamedTuple):
         return {name: what for name, what in contents(self.around).items() if name.startswith("project/")}
 
     def remember(self) -> Memory:
-        """Everything there is."""
+        """All files."""
         found = contents(self.around)
         inside = {name: what for name, what in found.items() if name.startswith("project/")}
         return Memory(inside, {name: what for name, what in found.items() if name not in inside})
 
     def require_unharmed(self, before: Memory) -> None:
-        """Nothing outside is new, gone or different, no planted command ran, and no input file has changed."""
+        """Nothing outside is new, missing or different, no planted command ran, and no input file has changed."""
         after = self.remember()
         assert after.outside == before.outside
         assert not list(self.around.rglob("pwned*"))
@@ -56,7 +56,7 @@ def contents(folder: Path) -> Contents:
 
 
 def data_of(path: str, mode: int) -> bytes:
-    """What a file holds or a link points to."""
+    """The contents of a file, or the target of a link."""
     if stat.S_ISLNK(mode):
         return os.fsencode(os.readlink(path))
     return Path(path).read_bytes() if stat.S_ISREG(mode) and mode & 0o400 else b""

@@ -1,4 +1,4 @@
-"""The scripted run of the tests: twenty-one tasks with every shape a run can take, at fixed times."""
+"""The scripted run of the tests: twenty-one tasks with every form that a run can take, at fixed times."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ PLAN = """\
 - [ ] The pool grows and shrinks while it runs
 """
 
-# What may not act, wherever it is shown: markup, actions, escapes, controls, bidi, wide and zero-width characters.
+# What must have no effect wherever it is shown: markup, actions, escapes, controls, bidi, wide, zero-width characters.
 HOSTILE = (
     "x [/nope] z",
     "fix list[0] [bold]now[/bold]",
@@ -107,7 +107,7 @@ class Script:
         self._used: dict[str, TokenUsage] = {}
 
     def at(self, seconds: float) -> Script:
-        """Turn the clock."""
+        """Advance the clock."""
         self.now = START + seconds
         return self
 
@@ -119,7 +119,7 @@ class Script:
             self.tasks[task] = patched(self.tasks.get(task, TaskState()), patch, False)
 
     def start(self, task: str, name: str, model: str = SONNET) -> None:
-        """A worker begins the next attempt."""
+        """A worker starts the next attempt."""
         number = self.tasks.get(task, TaskState()).attempt + 1
         cleared = CLEARED if number > 1 else {}
         patch = {
@@ -139,7 +139,7 @@ class Script:
         self.say(EventKind.TASK_PROGRESS, task, text, current_step=step, progress=percent, **patch)
 
     def done(self, task: str, usage: TokenUsage | None = None, files: Sequence[str] = (), **patch: Any) -> None:
-        """The attempt ended well."""
+        """The attempt succeeded."""
         patch = {
             **self._over(task, usage),
             "exit_code": 0,
@@ -153,7 +153,7 @@ class Script:
         self._keep(task)
 
     def fail(self, task: str, reason: Reason, error: str, usage: TokenUsage | None = None, **patch: Any) -> None:
-        """The attempt failed, for good unless `retry_at` is given."""
+        """The attempt failed, finally unless `retry_at` is given."""
         patch = {
             **self._over(task, usage), "reason": reason, "error": error, "current_step": None,
             "failures": self.tasks[task].failures + 1, **patch,
@@ -166,7 +166,7 @@ class Script:
         self._keep(task)
 
     def await_approval(self, task: str, usage: TokenUsage, files: Sequence[str] = ()) -> None:
-        """The attempt ended well, and a person must look at it."""
+        """The attempt succeeded, and the task needs approval."""
         over = {**self._over(task, usage), "exit_code": 0, "files_changed": tuple(files), "approval": "waiting"}
         text = f"{task} needs approval: `nova approve {task}`"
         self.say(EventKind.TASK_WAITING, task, text, **over, current_step="waiting for approval")
@@ -203,19 +203,20 @@ class Script:
 
 
 def price(usage: TokenUsage) -> float:
-    """Dollars, at 3 for input and 15 for output, reads at a tenth, writes at five quarters of the input."""
+    """Dollars, at 3 for input and 15 for output per million tokens, reads at a tenth, writes at five quarters of the
+    input."""
     reads, writes = usage.cache_read_tokens * 0.3, usage.cache_creation_tokens * 3.75
     return (usage.input_tokens * 3 + usage.output_tokens * 15 + reads + writes) / 1e6
 
 
 def used(thousands: float) -> TokenUsage:
-    """Tokens in a usual mix, about that many thousands of input."""
+    """Tokens in a usual mix, with about this many thousands of input."""
     n = round(thousands * 1000)
     return TokenUsage(n, n // 8, n * 6, n // 3)
 
 
 def script() -> Script:
-    """The run up to minute 25: 7 completed, one of them skipped; failed in five ways; the rest on its way."""
+    """The run up to minute 25: 7 completed, one of them skipped; failed in five ways; the rest unfinished."""
     s = Script()
     s.say(EventKind.RUN_STARTED, None, "21 tasks, 4 workers", id="r1", started_at=iso(START), name="Orbit")
     s.start("P1", "Read the plan")

@@ -1,4 +1,4 @@
-"""Runs `nova` on a terminal of its own and looks at every byte that arrives there."""
+"""Runs `nova` on its own terminal and examines every byte that arrives there."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ HARMFUL = re.compile(
 
 
 def harm_in(text: str, own: re.Pattern[str] = OWN) -> list[str]:
-    """The characters a terminal would act on, or that hide what is written, with their surroundings."""
+    """The characters that act on a terminal, or that hide text, with their surroundings."""
     rest = own.sub("", text)
     return [rest[max(0, m.start() - 20) : m.end() + 20] for m in HARMFUL.finditer(rest)]
 
 
 def on_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Exit code of `nova ARGUMENTS`, and what the terminal got from both of its outputs."""
+    """Exit code of `nova ARGUMENTS`, and what the terminal received from both of its outputs."""
     main, side = os.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 400, 0, 0))
     variables = environment({"TERM": "xterm-256color", "COLUMNS": "400", **(env or {})})
@@ -44,7 +44,7 @@ def on_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None
 
 
 def read(descriptor: int) -> bytes:
-    """The next bytes; none when nobody has the other side open any more, which Linux tells by EIO."""
+    """The next bytes; none when the other side is closed, which Linux reports as EIO."""
     try:
         return os.read(descriptor, 65_536)
     except OSError:

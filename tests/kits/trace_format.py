@@ -1,7 +1,7 @@
 """Reads the JSON object form of Chrome's Trace Event Format as strictly as its description allows.
 
-No reader of it can be had from PyPI without a download of its own (that of Perfetto fetches a program), so this is an
-independent one: it knows the format and nothing of Nova. `make test-trace` asks the engine of Chrome's DevTools, too.
+No reader of it is on PyPI without a download of its own (Perfetto's fetches a program), so this is an independent one:
+it uses the format and no code of Nova. `make test-trace` checks with the engine of Chrome's DevTools, too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def refuse(value: str) -> None:
 
 
 def parse(text: str) -> Trace:
-    """The trace; `ValueError` for anything that the format does not have, or a viewer could not show."""
+    """The trace; raises `ValueError` for anything that the format does not have, or a viewer could not show."""
     document = json.loads(text, parse_constant=refuse)
     require(isinstance(document, dict) and document.keys() <= TOP and "traceEvents" in document, "the object")
     require(document.get("displayTimeUnit", "ms") in ("ms", "ns"), "displayTimeUnit")
@@ -87,7 +87,7 @@ def take(trace: Trace, event: Any) -> None:
 
 
 def require_nesting(slices: list[Slice]) -> None:
-    """Slices of a lane are nested or apart: a viewer cuts off what overlaps."""
+    """Slices of a lane are nested or separate: a viewer cuts off overlaps."""
     open_ends: dict[tuple[int, int], list[int]] = {}
     for found in sorted(slices, key=lambda one: (one.start, -one.end)):
         stack = open_ends.setdefault(found.lane, [])
@@ -98,6 +98,6 @@ def require_nesting(slices: list[Slice]) -> None:
 
 
 def require(holds: bool, what: str) -> None:
-    """Raise `ValueError` unless it holds."""
+    """Raise `ValueError` if the condition is false."""
     if not holds:
         raise ValueError(f"not as the format has it: {what}")

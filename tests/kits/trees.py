@@ -15,13 +15,13 @@ KINDS = (
 
 
 def sleeper(tag: str, env: dict[str, str] | None = None) -> None:
-    """Become a shell that sleeps for ever in small steps."""
+    """Become a shell that sleeps forever in small steps."""
     argv = ["/bin/sh", "-c", f"while :; do sleep 0.3; done # {tag}"]
     os.execve(argv[0], argv, dict(os.environ) if env is None else env)
 
 
 def child(work: Callable[[], object]) -> int:
-    """Fork a child that does `work`; its pid."""
+    """Fork a child that does `work`; returns its pid."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -32,7 +32,8 @@ def child(work: Callable[[], object]) -> int:
 
 
 def daemon(tag: str, env: dict[str, str] | None = None, *, scrub: bool = True) -> None:
-    """Fork twice with a session of its own in between, as daemon(3) does. With another `env`, wait until it is that."""
+    """Fork twice with a session of its own in between, as daemon(3) does. With another `env`, wait until it is in
+    effect."""
     reader, writer = os.pipe()  # exec closes it
 
     def middle() -> None:
@@ -62,7 +63,7 @@ def spawner(tag: str) -> None:
 
 
 def orphan(tag: str) -> None:
-    """Leave a child whose parent is gone, in the same session."""
+    """Leave an orphaned child in the same session."""
     child(lambda: sleeper(tag))
     os._exit(0)
 

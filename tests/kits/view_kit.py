@@ -1,4 +1,4 @@
-"""The views as the screens put them together: a title, heads, lines."""
+"""The views as the screens compose them: a title, heads, lines."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def draw_deps(model: ViewModel, width: int) -> list[Content]:
 
 
 def draw_waves(model: ViewModel, width: int) -> list[Content]:
-    """Waves, as they come where rails are too many."""
+    """Waves, as shown when there are too many rails."""
     rows = deps.rows(model.cascade.dag, 0)
     return [deps.title(model, width), deps.legend(rows, width), *deps.lines(model, width, rows)]
 
@@ -67,7 +67,7 @@ def draw_cost(model: ViewModel, width: int) -> list[Content]:
 
 
 def draw_details(model: ViewModel, width: int) -> list[Content]:
-    """Every kind of task, one below the other."""
+    """Every kind of task, in one column."""
     ids = [i for i in _DETAILED if i in model.cascade.tasks] or list(model.cascade.tasks)
     found = []
     for task_id in ids:

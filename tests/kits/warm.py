@@ -1,7 +1,7 @@
-"""Starts `nova` as a fork of a process that has imported it: most commands take a tenth of what they take to load.
+"""Starts `nova` as a fork of a process that has imported it: most commands take a tenth of their import time.
 
-The processes are real ones, each with streams, a folder and an environment of its own. Only what an interpreter takes
-from its environment as it starts is not theirs: whoever sets that has to start a new one.
+The processes are real ones, each with streams, a folder and an environment of its own. Only what an interpreter reads
+from its environment at its start is not theirs: a test that sets such a variable must start a new one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KITS = str(Path(__file__).parent)
 
 
 class Warm:
-    """One process that forks others. `start` is for one at a time: None while there is one already."""
+    """One process that forks others, one at a time: `start` returns None while one is running."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -36,7 +36,7 @@ class Warm:
     def start(
         self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int]
     ) -> Started | None:
-        """Start `nova ARGUMENTS` with these descriptors as its standard streams; None if that cannot be done here."""
+        """Start `nova ARGUMENTS` with these descriptors as its standard streams; None if that is not possible here."""
         request = json.dumps([list(arguments), str(cwd), dict(env)]).encode()
         if len(request) > _MOST or not self._busy.acquire(blocking=False):
             return None
@@ -59,7 +59,7 @@ class Warm:
 
 
 class Started:
-    """A process that was started, until it is waited for."""
+    """A process that was started, until its end is collected."""
 
     def __init__(self, pid: int, talk: socket.socket, busy: threading.Lock) -> None:
         self.pid = pid
@@ -67,7 +67,7 @@ class Started:
         self._busy = busy
 
     def wait(self, seconds: float) -> int:
-        """Its exit code, negative for a signal; it is killed when it takes longer. Raises `TimeoutExpired` then."""
+        """Its exit code, negative for a signal. Kills it and raises `TimeoutExpired` after the timeout."""
         self._talk.settimeout(max(0.001, seconds))
         try:
             return int(self._talk.recv(100))
@@ -84,7 +84,7 @@ class Started:
 def run(
     warm: Warm, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str] | None:
-    """What `subprocess.run` gives for a command whose output is captured; None if it cannot be started so."""
+    """The result of `subprocess.run` for a command with captured output; None if it cannot be started this way."""
     reads, writes = zip(os.pipe(), os.pipe(), strict=True)
     started = warm.start(arguments, cwd, env, [0, *writes])
     for fd in writes:
@@ -99,7 +99,7 @@ def run(
 
 
 def _texts(reads: Sequence[int], deadline: float) -> list[str]:
-    """What comes from each descriptor until nobody can write any more, or the time is over."""
+    """The data from each descriptor until no process can write any more, or the time is over."""
     data = {fd: bytearray() for fd in reads}
     with selectors.DefaultSelector() as ready:
         for fd in reads:
@@ -117,7 +117,7 @@ def _texts(reads: Sequence[int], deadline: float) -> list[str]:
 
 
 def serve(descriptor: int) -> None:
-    """Fork for every request until nobody can make one any more."""
+    """Fork for every request until no process can send one any more."""
     from nova_core import __main__  # noqa: F401
     from nova_core.cli.app import COMMANDS, build
 
@@ -138,7 +138,7 @@ def serve(descriptor: int) -> None:
 
 
 def _become(arguments: list[str], cwd: str, env: dict[str, str], streams: Sequence[int]) -> NoReturn:
-    """Be `nova ARGUMENTS`, and end with it."""
+    """Run `nova ARGUMENTS`, and end with it."""
     try:
         for number, fd in enumerate(streams):
             os.dup2(fd, number)
