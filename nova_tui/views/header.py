@@ -14,6 +14,8 @@ from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ERROR, MUTED, SUCCESS, TITLE, WARNING, chars, glyph, style_of
 from nova_tui.views.line import Piece, line, plain, shorten
 
+# Where not every state has its word, these keep theirs longest: a person acts on them.
+_FIRST = {Shown.RUNNING, Shown.APPROVAL, Shown.FAILED, Shown.BLOCKED}
 # Without room for words, similar states are counted together.
 _ALIKE = {
     Shown.VERIFYING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED,
@@ -21,7 +23,7 @@ _ALIKE = {
 }  # fmt: skip
 # Longest form first: level of wording, number of parts, with the estimate or without; the estimate goes before words.
 _FORMS = (
-    (3, 4, True), (2, 4, True), (2, 4, False), (2, 3, False),
+    (4, 4, True), (3, 4, True), (3, 4, False), (3, 3, False), (2, 4, True), (2, 4, False), (2, 3, False),
     (1, 4, True), (1, 4, False), (0, 4, True), (0, 4, False), (0, 3, False), (0, 2, False), (0, 1, False),
 )  # fmt: skip
 _NEAR = 0.8  # share of the budget from which it is highlighted
@@ -38,7 +40,7 @@ def header(model: ViewModel, width: int, eta: float | None = None) -> Content:
 
 
 def _form(model: ViewModel, words: int, parts: int, eta: float | None) -> Content:
-    name = shorten(model.cascade.name, 24 if words >= 2 else 14) if words else ""
+    name = shorten(model.cascade.name, 24 if words > 2 else 14) if words else ""
     bar = (f" {chars().vertical} ", MUTED)
     groups: list[Sequence[Piece]] = [_counts(model, words), _spent(model, words), _time(model, words, eta)]
     groups.append(_workers(model, words))
@@ -88,18 +90,18 @@ def _limits(model: ViewModel) -> list[Piece]:
 
 
 def _counts(model: ViewModel, words: int) -> list[Piece]:
-    """Tasks per state, with words or by marks alone."""
+    """Tasks per state, with words, with those that a person acts on, or by marks alone."""
     pieces: list[Piece] = []
     counts = dict(model.counts)
-    if words < 3:
+    if words < 4:
         for shown, into in _ALIKE.items():
             counts[into] += counts[shown]
             counts[shown] = 0
     for shown in COUNTED:
         if number := counts[shown]:
-            said = count(number, shown) if words > 1 else f"{number:,}"
+            said = count(number, shown) if words > 2 or (words == 2 and shown in _FIRST) else f"{number:,}"
             pieces.append((f" {glyph(shown)} {said}", style_of(shown)))
-            pieces.append(" " if words == 3 else "")
+            pieces.append(" " if words == 4 else "")
     return pieces
 
 
@@ -121,7 +123,7 @@ def _spent(model: ViewModel, words: int) -> list[Piece]:
 
 def _time(model: ViewModel, words: int, eta: float | None) -> list[Piece]:
     """Elapsed time, and the minimum time remaining."""
-    pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 2 else "")]
+    pieces: list[Piece] = [duration(model.wall_seconds) + (" elapsed" if words > 3 else "")]
     over = model.rollups.project.completed == model.rollups.project.total
     if eta and not over and model.source.engine is EngineState.RUNNING:
         pieces.append((f"  {'ETA at least ' if words else '>'}{duration(eta)}", MUTED))
