@@ -117,7 +117,7 @@ def test_nothing_imports_an_old_name() -> None:
     assert {m for m, tree in modules().items() if own(imported(tree, head_only=False)) & set(OLD_NAMES)} == set()
 
 
-def test_modules_do_not_import_each_other_in_circles() -> None:
+def test_modules_do_not_import_each_other_in_cycles() -> None:
     """The imports at the heads of modules have an order."""
     graph = {name: own(imported(tree, head_only=True)) - {name} for name, tree in modules().items()}
     assert list(graphlib.TopologicalSorter(graph).static_order())

@@ -38,7 +38,7 @@ def test_aider_whose_edits_all_failed_did_nothing() -> None:
     assert read("aider", *HEAD, "Edit.", TOKENS, *failed, "Edit.", TOKENS, "Applied edit to a.py").verdict == "done"
 
 
-def test_what_aider_prints_of_itself_is_not_what_the_model_said() -> None:
+def test_what_aider_prints_about_itself_is_not_what_the_model_said() -> None:
     """aider prints its header, and complaints about a price list that it cannot fetch."""
     noise = "HTTPSConnectionPool(host='raw.githubusercontent.com', port=443): Max retries exceeded with url: /x"
     assert read("aider", noise, *HEAD, noise, "NOVA-FINAL: done.", TOKENS).final_text == "NOVA-FINAL: done."

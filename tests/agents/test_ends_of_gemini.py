@@ -22,7 +22,7 @@ def problem(words: str) -> dict[str, Any]:
     return {"type": "error", "severity": "error", "message": words}
 
 
-def test_gemini_that_goes_round_in_circles_is_not_done() -> None:
+def test_gemini_in_an_endless_loop_is_not_done() -> None:
     """gemini stops itself in the middle of an answer and reports success; no figure includes the answer."""
     found = read("gemini", BEGUN, problem("Loop detected, stopping execution"), ended("success", 5))
     assert (found.verdict, found.reason, found.estimated) == ("failed", "Loop detected, stopping execution", True)
@@ -89,7 +89,7 @@ def test_the_document_of_gemini_may_be_an_error() -> None:
     assert (found.verdict, found.session_id, found.estimated) == ("bad_credentials", "s1", True)
 
 
-def test_gemini_that_printed_nothing_but_noise_did_nothing() -> None:
+def test_gemini_that_printed_only_noise_did_nothing() -> None:
     """gemini also exits with 0 when a signal ends it."""
     assert read("gemini", *NOISE).verdict == "nothing_done"
     assert read("gemini", *NOISE, "NOVA-FINAL: wrote.").final_text == "NOVA-FINAL: wrote."

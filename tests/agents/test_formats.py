@@ -98,7 +98,7 @@ def test_opencode_says_why_its_last_step_ended(reason: str, verdict: str) -> Non
     assert log_of("opencode", *step(reason)).outcome(0).verdict == verdict
 
 
-def test_opencode_that_tries_for_ever_is_hopeless() -> None:
+def test_opencode_that_retries_forever_is_hopeless() -> None:
     """A stream that breaks off is requested again without end, and may be billed each time."""
     log = log_of("opencode", *(event for _ in range(12) for event in step("unknown", 0)))
     assert log.hopeless is not None

@@ -83,7 +83,7 @@ def test_sums_end_somewhere() -> None:
 
 
 @pytest.mark.parametrize("figure", ["1.2.3", "9" * 400, "9" * 400 + "k", ",", "..."])
-def test_aider_survives_figures_that_are_none(figure: str) -> None:
+def test_aider_survives_invalid_figures(figure: str) -> None:
     """A line in the known form with an odd number counts as nothing, and the next one counts."""
     odd = f"Tokens: {figure} sent, {figure} received. Cost: ${figure} message, ${figure} session."
     good = "Tokens: 2k sent, 10 received. Cost: $0.5 message, $0.5 session."

@@ -240,7 +240,7 @@ def test_history_of_one_run(project: Path) -> None:
     assert {(r["task"], r["reason"]) for r in found["attempts"]} == {("A", None), ("B", "exit_code"), ("C", None)}
 
 
-def test_a_run_that_is_none_or_several() -> None:
+def test_an_unknown_or_ambiguous_run() -> None:
     """An id that no run has, or a prefix that several runs share, is a usage error."""
     runs = [Run(RunSummary(name), ()) for name in ("abc", "abd")]
     assert history_module.choose(runs, "abd") is runs[1]

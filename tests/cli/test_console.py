@@ -130,7 +130,7 @@ def test_event_lines_are_safe(kind: EventKind) -> None:
     assert line is None or line.isprintable()
 
 
-def test_clock_with_a_stamp_that_is_none() -> None:
+def test_clock_with_an_invalid_time() -> None:
     """An unreadable time is shown as it is."""
     assert LocalClock()("yesterday") == "--:--:--"
 

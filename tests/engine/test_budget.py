@@ -247,7 +247,7 @@ def test_a_command_that_is_ended_at_its_cap_is_over_its_budget(tmp_path: Path) -
         ("claude", AgentConfig(), Task("A", "A", command="true"), 5.0, []),
     ],
 )
-def test_what_cannot_be_kept_is_said(
+def test_a_cap_that_cannot_be_enforced_is_reported(
     name: str, agent: AgentConfig, task: Task, budget: float | None, words: list[str]
 ) -> None:
     """No cap is silently ignored: one that cannot be enforced for an agent is reported at the start."""

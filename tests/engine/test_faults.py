@@ -137,7 +137,7 @@ def test_death_twice(tmp_path: Path) -> None:
         assert_done_once(folder, world)
 
 
-def test_one_refusal_at_every_change(tmp_path: Path) -> None:
+def test_one_write_error_at_every_change(tmp_path: Path) -> None:
     """A disk that fails once, anywhere: the run continues by itself, or gives the reason in one line and the next run
     finishes."""
     for _, folder, world, disk in sweep(tmp_path, no_space, repeat=False):

@@ -152,7 +152,7 @@ def test_each_trigger_fires_when_it_should() -> None:
 
 
 def test_a_resumed_run_does_not_repeat() -> None:
-    """What was reported before a restart is not repeated; what became due meanwhile is reported."""
+    """What was reported before a restart is not repeated; milestones that are due since then are reported."""
     store = Store()
     for task in PLAN.tasks:
         store.record(task, status=TaskStatus.COMPLETED)

@@ -409,7 +409,7 @@ STATES = [
 
 
 @pytest.mark.parametrize(("state", "word"), STATES)
-def test_the_words_of_the_protocol(state: TaskState, word: str | None) -> None:
+def test_the_status_values_of_the_protocol(state: TaskState, word: str | None) -> None:
     """Four status values, and no file for a task that waits."""
     found = status_of("p/a", state)
     assert (found and found["status"]) == word

@@ -57,7 +57,7 @@ def test_a_large_whole() -> None:
     assert len(notes(cascade, NoteKind.GUESSED)) == 1
 
 
-def test_a_true_circle_stays_a_mistake() -> None:
+def test_a_true_cycle_stays_an_error() -> None:
     """Two open tasks that name each other cannot be done."""
     items = [Item("a", "A", 1, needs=["b"]), Item("b", "B", 2, needs=["a"])]
     with pytest.raises(InputError, match="cyclic dependency: a -> b -> a"):
@@ -71,7 +71,7 @@ def test_a_true_cycle_is_reported_where_it_is_written() -> None:
         build(Draft("p", "t", "protocol", items))
 
 
-def test_many_circles() -> None:
+def test_many_cycles() -> None:
     """Each cycle is broken and reported."""
     items = [Item("a", "A", 1, state=DONE), Item("b", "B", 2, needs=["a"], state=DONE)]
     items += [Item(f"a.{n}", "A", 2 + n, parent="a", needs=["b"], state=DONE) for n in range(1, 61)]
@@ -110,7 +110,7 @@ def test_which_tasks_are_in_a_cycle(needs: dict[str, tuple[str, ...]]) -> None:
 
 @settings(max_examples=100)
 @given(GRAPHS, st.sets(st.sampled_from(NODES)))
-def test_no_circle_with_settled_work_is_left(needs: dict[str, tuple[str, ...]], settled: set[str]) -> None:
+def test_no_cycle_with_settled_work_is_left(needs: dict[str, tuple[str, ...]], settled: set[str]) -> None:
     """A rejected cycle has only open tasks, each of which names the next; a task in no cycle keeps its dependencies."""
     items = [
         Item(key, key, n, needs=list(needs[key]), state=DONE if key in settled else OPEN)
@@ -128,7 +128,7 @@ def test_no_circle_with_settled_work_is_left(needs: dict[str, tuple[str, ...]], 
         assert set(found[key].depends_on) == set(needs[key])
 
 
-def test_many_circles_cost_no_more_than_reading_them() -> None:
+def test_many_cycles_cost_no_more_than_reading_them() -> None:
     """Two settled tasks that name each other, many times over: all cycles are broken at once."""
     items = [
         Item(f"{n}{one}", "x", n, needs=[f"{n}{other}"], state=DONE)

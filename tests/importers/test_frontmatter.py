@@ -178,7 +178,7 @@ def test_text_and_texts() -> None:
      ("", ("", "")), ("a (b) (c)", ("a (b)", "c")), ("a (b))", ("a (b))", ""))],
 )  # fmt: skip
 def test_split_remark(value: str, expected: tuple[str, str]) -> None:
-    """A remark stands in parentheses, after a space, at the end."""
+    """A remark is in parentheses, after a space, at the end."""
     assert split_remark(value) == expected
 
 

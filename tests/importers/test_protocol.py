@@ -223,7 +223,7 @@ def test_other_names_of_a_task(here: Path, word: str, needs: str) -> None:
     assert not notes(cascade, NoteKind.UNRESOLVED)
 
 
-def test_a_number_of_two_tasks_is_none(here: Path) -> None:
+def test_a_number_of_two_tasks_is_ambiguous(here: Path) -> None:
     """The intended task is ambiguous."""
     cascade = write(n1_a="name: A", n1_b="name: B", n2_c="name: C\ndepends_on: [1]")
     assert cascade.tasks["2-c"].missing == ("1",)
@@ -267,6 +267,6 @@ def test_a_task_with_a_folder_of_its_own(here: Path) -> None:
 
 
 @pytest.mark.parametrize(("word", "priority"), [("med", 0), ("medium", 0), ("P1", 1), ("low", -1)])
-def test_words_of_priority(here: Path, word: str, priority: int) -> None:
+def test_priority_words(here: Path, word: str, priority: int) -> None:
     """Also the short form."""
     assert write(n1=f"name: A\npriority: {word}").tasks["1"].priority == priority

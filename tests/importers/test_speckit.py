@@ -174,7 +174,7 @@ def test_boxes_of_a_checkpoint_are_no_tasks() -> None:
     assert notes(cascade, NoteKind.DROPPED) == ["4: 1 box is not a task: below '✅ Checkpoint 1'"]
 
 
-def test_sentences_that_go_in_a_circle_are_taken_back() -> None:
+def test_sentences_that_form_a_cycle_are_ignored() -> None:
     """Neither overlapping ranges nor two contradictory sentences make a plan unreadable."""
     for sentence in ("T002-T004 before T003-T006", "T002 after T006\n- T006 after T002"):
         cascade = plan("spec-kit", story(sentence))

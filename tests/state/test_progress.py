@@ -123,7 +123,7 @@ def test_criteria_have_texts_and_evidence(tracker: ProgressTracker) -> None:
 
 
 @pytest.mark.parametrize("criterion", [-1, 2, "nothing of the kind"])
-def test_a_criterion_that_is_none(tracker: ProgressTracker, criterion: int | str) -> None:
+def test_an_unknown_criterion(tracker: ProgressTracker, criterion: int | str) -> None:
     """An unknown criterion is an error, and changes nothing."""
     tracker.start_task("T", "a", 2)
     with pytest.raises(ValueError, match="T has 2 criteria"):

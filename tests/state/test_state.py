@@ -159,7 +159,7 @@ def test_threads_lose_nothing(manager: StateManager) -> None:
     assert [tasks[f"T{n}"]["token_usage"]["input_tokens"] for n in range(10)] == [n * 100 + 4 for n in range(10)]
 
 
-def test_publish_refuses_to_overwrite_another_writer(manager: StateManager) -> None:
+def test_publish_does_not_overwrite_another_writer(manager: StateManager) -> None:
     """The engine's publish writes nothing if another program wrote since, even within one clock tick."""
     state = manager.load()
     assert manager.publish(1, state.project, state.run, {"A": TaskState()}, None)
@@ -185,7 +185,7 @@ def test_publish_encodes_only_what_changed(manager: StateManager) -> None:
 
 
 def test_a_failed_write_leaves_the_old_state(tmp_path: Path) -> None:
-    """Whatever call of a write fails, the file is the old or the new state, known as one's own, and no temporary file
+    """Whichever call of a write fails, the file has the old or the new state, recognised as its own, and no temporary file
     stays."""
     path = tmp_path / "s.json"
     StateManager(path).initialize("old", "c")
