@@ -3,9 +3,9 @@
     python bench/trip.py [--pairs]
 
 Runs a plan of one shell task (`true`) in a folder of its own, with the real engine, holder and disk, and profiles the
-engine's thread from when the ready queue returns the task until its `task_completed` event is recorded. A call
-counts when it enters code of `nova_core`; it crosses if the nearest code of `nova_core` that is waiting for it stands
-in another file. The engine is woken once before the task ends, and checks its inbox, the plan and the logs.
+engine's thread from when the ready queue returns the task until its `task_completed` event is recorded. A call counts
+when it enters code of `nova_core`; it crosses if the nearest calling code of `nova_core` is in another file. The engine
+is woken once before the task ends, and checks its inbox, the plan and the logs.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ LOOKS: dict[str, Callable[[Worker], object]] = {
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize(("command", "status"), [("exit 0", WorkerStatus.COMPLETED), ("exit 1", WorkerStatus.FAILED)])
-def test_a_worker_counts_as_running_until_somebody_looks(
+def test_a_worker_counts_as_running_until_it_is_checked(
     worker: Worker, command: str, status: WorkerStatus, look: str
 ) -> None:
     """Its end appears in `status` once a method has checked it, however long ago it ended."""

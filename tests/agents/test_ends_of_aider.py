@@ -23,7 +23,7 @@ def analytics(name: str, **properties: Any) -> dict[str, Any]:
     return {"event": name, "properties": properties, "user_id": "u", "time": 1}
 
 
-def test_an_empty_answer_to_aider_is_no_question() -> None:
+def test_an_empty_answer_to_aider_is_not_a_question() -> None:
     """aider asks the question itself, and no work was done."""
     words = "Empty response received from LLM. Check your provider account?"
     found = read("aider", *HEAD, words, TOKENS)

@@ -55,7 +55,7 @@ def test_claude_text_mode_shows_how_it_ended(words: str, code: int, verdict: str
     assert read("claude", words, code=code).verdict == verdict
 
 
-def test_a_first_line_written_in_part_is_no_text() -> None:
+def test_a_partly_written_first_line_is_not_text() -> None:
     """Wherever the text is cut, even after a closing brace: claude was killed, and its usage is unknown."""
     start = json.dumps({"type": "thread.started", "thread_id": "t1", "more": {"a": {}}})
     for cut in range(2, len(start)):
@@ -72,7 +72,7 @@ def test_a_first_line_written_in_part_is_no_text() -> None:
     ("agent", "data"),
     [("claude", '[{"type":"system","subtype":"init","tools":["a'), ("gemini", "{"), ("gemini", '{\n  "session_id"')],
 )
-def test_a_document_written_in_part_is_no_text(agent: str, data: str) -> None:
+def test_a_partly_written_document_is_not_text(agent: str, data: str) -> None:
     """The agent started a document and was killed; exit code 0 does not make it a success."""
     log = FORMATS[agent]()
     log.feed(data.encode())

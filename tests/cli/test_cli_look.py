@@ -234,7 +234,7 @@ def test_logs_of_what_is_not_there(project: Project, arguments: list[str], said:
     assert said in done.stderr
 
 
-def test_an_id_from_a_forged_state_is_no_path(project: Project) -> None:
+def test_an_id_from_a_forged_state_is_not_a_path(project: Project) -> None:
     """Even an id from the state never becomes a path outside the log folder."""
     (project.root / "secret.log").write_text("secret")
     project.state_file.write_bytes(msgspec.json.encode(state_of(**{"../secret": TaskState()})))

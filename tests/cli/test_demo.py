@@ -83,7 +83,7 @@ def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
-def test_a_script_of_somebody_else_makes_no_demo(tmp_path: Path) -> None:
+def test_another_script_does_not_make_a_demo(tmp_path: Path) -> None:
     """The name of the script alone does not identify a demo."""
     script = tmp_path / "mine" / SCRIPT
     script.parent.mkdir(parents=True)
@@ -135,7 +135,7 @@ def test_what_to_do_next(folder: str, typed: bool, finished: bool, told: list[st
 @pytest.mark.parametrize(
     ("by_uv", "elsewhere", "found"), [(False, False, True), (True, False, False), (True, True, True)]
 )
-def test_what_uv_puts_on_path_is_no_place_to_type_nova(
+def test_the_path_of_uv_does_not_count_as_an_installed_nova(
     by_uv: bool, elsewhere: bool, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The programs of uvx are removed when it ends, so they do not count; every other folder does."""

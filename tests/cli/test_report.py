@@ -134,7 +134,7 @@ def test_report_imports_next_to_nothing(tmp_path: Path) -> None:
     assert len(delivered(inbox)) == 1
 
 
-def test_bytes_that_are_no_text_arrive_as_text(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_arrive_as_text(tmp_path: Path) -> None:
     """Arguments may hold any bytes; the message is nevertheless valid JSON in valid Unicode."""
     inbox = make_inbox(tmp_path / "inbox")
     subprocess.run(

@@ -200,7 +200,7 @@ def test_the_table_of_marks_is_complete() -> None:
     assert {s.value: [f"`{GLYPHS[s]}`", f"`{ASCII_GLYPHS[s]}`"] for s in Shown}.items() <= marks.items()
 
 
-def test_keys_of_ones_own_in_documents_load(tmp_path: Path) -> None:
+def test_custom_keys_in_documents_load(tmp_path: Path) -> None:
     """The example names bindings that exist."""
     path = tmp_path / "keys.yaml"
     path.write_text(blocks("docs/tui.md", "yaml")[0])

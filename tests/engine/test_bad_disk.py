@@ -109,7 +109,7 @@ def mode(path: Path, bits: int) -> Iterator[None]:
         ("settings.yaml", "run", 3, r"^settings\.yaml: Permission denied"),
     ],
 )
-def test_what_may_not_be_touched(name: str, words: str, code: int, said: str, sandbox: Sandbox) -> None:
+def test_unwritable_and_unreadable_paths(name: str, words: str, code: int, said: str, sandbox: Sandbox) -> None:
     """Paths that the user may not write or read are reported, with a hint, before anything starts."""
     for folder in ("logs", ".nova") if name != "." else ():
         (sandbox.root / folder).mkdir()

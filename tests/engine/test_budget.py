@@ -217,7 +217,7 @@ def test_what_left_the_plan_has_cost_what_it_cost(tmp_path: Path) -> None:
     assert [job.key for job in executor.jobs] == ["A@1"]
 
 
-def test_a_command_that_is_ended_at_its_cap_is_over_its_budget(tmp_path: Path) -> None:
+def test_a_command_stopped_at_its_cap_is_over_budget(tmp_path: Path) -> None:
     """Nobody cancelled the command, whichever parser reads its output."""
     executor = FakeExecutor(FakeClock())
 

@@ -156,7 +156,7 @@ def test_hooks_and_history_count_no_gates(tmp_path: Path) -> None:
     assert nova("status", cwd=tmp_path).stdout.startswith("M: 1/3 done, 1 failed, 1 blocked")
 
 
-def test_gates_of_phases_are_no_change_of_the_plan(tmp_path: Path) -> None:
+def test_gates_of_phases_are_not_a_change_of_the_plan(tmp_path: Path) -> None:
     """The gates come from the settings, which `nova plan` reads as the run did."""
     (tmp_path / "CASCADE.md").write_text(GATED)
     (tmp_path / "nova.yaml").write_text("phases: {Build: {gate: true}}\n")
@@ -202,7 +202,7 @@ def test_a_gate_fails_without_the_outputs_it_asks_for(tmp_path: Path, monkeypatc
     assert again.started == ["B"]
 
 
-def test_what_the_plan_calls_done_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_marked_done_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A task marked done releases its dependents; a task that will not be done is shown as skipped."""
     cascade = plan(task("A", settled="x"), task("B", settled="cancelled", dropped=True), task("C", "A", "B"))
     run = Run(tmp_path, cascade, monkeypatch)
@@ -265,9 +265,7 @@ def test_a_task_waits_for_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert run.state("C").missing == ("input never.txt",)
 
 
-def test_a_task_that_is_called_done_while_it_runs_is_done_in_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_marked_done_while_it_runs_is_done_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However its own attempt ends, the next start uses the plan's mark."""
     first = Run(tmp_path, plan(task("A"), task("B", "A")), monkeypatch, outcome=lambda job: None)
     first.engine._begin()
@@ -314,7 +312,7 @@ def test_containers_are_taken_apart(rows: list[tuple[str, str, list[str]]], expe
     assert edges(Draft("D", "d", "test", items(*rows))) == expected
 
 
-def test_what_is_not_to_be_done_passes_on_what_it_would_wait_for() -> None:
+def test_a_task_that_will_not_be_done_passes_on_its_dependencies() -> None:
     """Otherwise an optional task in a row of tasks would let the next one start too soon."""
     rows = items(("a", "", []), ("b", "", ["a"]), ("c", "", ["b"]), ("d", "", ["c"]), ("e", "", ["d"]))
     for item in rows[1:3]:
@@ -324,7 +322,7 @@ def test_what_is_not_to_be_done_passes_on_what_it_would_wait_for() -> None:
     }  # fmt: skip
 
 
-def test_an_empty_container_passes_on_what_it_waits_for() -> None:
+def test_an_empty_container_passes_on_its_dependencies() -> None:
     """The container becomes a gate; one that no task waits for becomes nothing."""
     rows = items(("x", "", []), ("E", "", ["x"]), ("c", "", ["E"]), ("F", "", []))
     rows[1].container = rows[3].container = True

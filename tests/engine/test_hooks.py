@@ -271,7 +271,7 @@ def test_a_hook_that_reads_nothing_is_not_waited_for(tmp_path: Path) -> None:
     assert (tmp_path / "said").read_text() == "12000\n"
 
 
-def test_too_many_hooks_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_hooks_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue is bounded: further hooks do not run, and one warning says so."""
     monkeypatch.setattr(hooks, "MOST_WAITING", 2)
     rows = [(f"A{n}", "-") for n in range(9)]

@@ -47,7 +47,7 @@ class Counter(Observer):
         self.looks += 1
 
 
-def test_an_observer_hears_a_run_from_its_begin_to_its_close(tmp_path: Path) -> None:
+def test_an_observer_follows_a_run_from_start_to_close(tmp_path: Path) -> None:
     """The observer is added before the run; `finish` is called when everything is on disk."""
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "A")], outcome=exits(0))
     recorder, counter = Recorder(), Counter()

@@ -281,7 +281,7 @@ def test_a_served_request_restores_all_patience(tmp_path: Path, build: Callable[
     assert engine.store.tasks["A"].refusals == 0
 
 
-def test_limits_are_no_overloads(tmp_path: Path, build: Callable[..., Any]) -> None:
+def test_rate_limits_are_not_overloads(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Three rate limits and an overload are not four overloads."""
     script = Script(tmp_path, A=[api_error(429), api_error(429), api_error(429), api_error(529)])
     assert build(script, {"A": "a"}).run().exit_code == 0

@@ -95,7 +95,7 @@ def test_a_task_that_is_added_runs(tmp_path: Path) -> None:
     assert run.started == ["A", "B", "N", "O"]
 
 
-def test_a_task_that_is_taken_out_does_not_run(tmp_path: Path) -> None:
+def test_a_removed_task_does_not_run(tmp_path: Path) -> None:
     """Its dependents no longer wait for it."""
     run = Run(tmp_path, [("A", "-"), ("B", "A"), ("C", "B")], workers=1)
     run.edit([("A", "-"), ("C", "A")])
@@ -142,7 +142,7 @@ def test_a_finished_task_that_comes_back_is_finished(tmp_path: Path) -> None:
     assert Counter(run.started) == {"A": 1, "B": 1, "C": 1}
 
 
-def test_an_id_that_is_used_again_for_other_work_is_other_work(tmp_path: Path) -> None:
+def test_a_reused_id_with_other_work_is_a_new_task(tmp_path: Path) -> None:
     """Results of the earlier work under this id do not count."""
     run = Run(tmp_path, [("A", "-"), ("B", "-"), ("C", "-")])
     run.finish("A")
@@ -189,7 +189,7 @@ def test_milestones_that_do_not_fit_the_new_plan_are_reported(tmp_path: Path) ->
     assert run.warnings[0].endswith("the milestones are unchanged")
 
 
-def test_a_plan_that_grows_at_the_very_end_is_taken_in(tmp_path: Path) -> None:
+def test_a_plan_that_grows_at_the_very_end_is_read(tmp_path: Path) -> None:
     """A planning task writes the tasks after it: the run does not end before it has read the plan again."""
 
     def plans(job: Job) -> Ended:
@@ -203,7 +203,7 @@ def test_a_plan_that_grows_at_the_very_end_is_taken_in(tmp_path: Path) -> None:
     assert [job.key for job in executor.jobs] == ["A@1", "B@1", "C@1"]
 
 
-def test_a_file_dropped_into_a_folder_of_tasks_is_taken_in(tmp_path: Path) -> None:
+def test_a_file_dropped_into_a_folder_of_tasks_is_read(tmp_path: Path) -> None:
     """The same for the other kind of plan."""
     folder = tmp_path / "tasks" / "01-one"
     folder.mkdir(parents=True)

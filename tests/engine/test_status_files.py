@@ -152,7 +152,7 @@ def require_order(events: list[dict[str, Any]], most: dict[str, int]) -> None:
     assert opened == [*(f"gate-{name}" for name in order), "gate-04-check"]
 
 
-def test_a_task_without_its_input_is_kept_back_until_it_is_there(tmp_path: Path) -> None:
+def test_a_task_without_its_input_waits_until_it_exists(tmp_path: Path) -> None:
     """The run ends and says what is missing; once the file exists the next run continues."""
     weather_station(tmp_path)
     settings(tmp_path, PHASES)
@@ -373,7 +373,7 @@ def warnings_of(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "file"])
-def test_what_stands_at_the_name_of_a_file_is_replaced_not_written_to(tmp_path: Path, kind: str) -> None:
+def test_what_has_the_name_of_a_file_is_replaced_not_written_to(tmp_path: Path, kind: str) -> None:
     """A pipe of that name would block the engine forever, a link would lead outside."""
     victim = tmp_path / "victim"
     victim.write_text("precious")

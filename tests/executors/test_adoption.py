@@ -234,7 +234,7 @@ def test_what_a_person_ends_in_a_stop_stays_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_what_nova_ended_at_its_cap_is_known_after_a_kill(stopped: bool, tmp_path: Path) -> None:
+def test_a_stop_at_the_cap_is_known_after_a_kill(stopped: bool, tmp_path: Path) -> None:
     """The budget ended it, not a person, unless the run itself was being stopped: then it runs again."""
     config = Config(agents={"mine": agent(model="dear", budget=1.0)}, prices=PRICES)
     executor = begin(tmp_path, agents={"A": "mine"}, config=config)

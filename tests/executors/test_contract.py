@@ -141,7 +141,7 @@ def test_a_job_reads_the_file_it_is_given(lab: Lab, own: bool) -> None:
     assert lab.log("empty") == ""
 
 
-def test_what_is_no_plain_file_is_not_read(lab: Lab, own: bool) -> None:
+def test_only_regular_files_are_read(lab: Lab, own: bool) -> None:
     """A named pipe would block the job forever, a link would read another user's file."""
     os.mkfifo(lab.home / "pipe")
     (lab.home / "link").symlink_to("/etc/passwd")
@@ -293,7 +293,7 @@ def test_folders_may_lie_deeper_than_a_socket_address_is_long(tmp_path: Path) ->
     lab.executor.close()
 
 
-def test_a_folder_that_cannot_be_made_is_the_environments_problem(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_environment_error(tmp_path: Path) -> None:
     """One clear line, no traceback."""
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentProblem, match="file"):

@@ -181,7 +181,7 @@ def test_a_reader_that_fails_is_not_fed_the_same_again(reading: Reading, monkeyp
     assert not reading.read()
 
 
-def test_a_log_that_is_let_go_is_taken_up_again(reading: Reading) -> None:
+def test_a_closed_log_is_opened_again(reading: Reading) -> None:
     """While it is the same file nothing is missing; after a cut something may be missing."""
     reading.write(1000)
     reading.read()

@@ -109,7 +109,7 @@ def test_settings_keep_their_permissions(tmp_path: Path, prepare: Callable[[], N
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "large"])
-def test_settings_that_are_no_small_file_are_a_problem_of_the_user(
+def test_settings_that_are_not_a_small_file_are_a_user_error(
     kind: str, tmp_path: Path, prepare: Callable[[], None]
 ) -> None:
     """One line that names the file, with a hint."""
@@ -131,7 +131,7 @@ def test_settings_nested_too_deeply_are_unchanged(deep: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["device", "fifo", "folder", "loop", "none", "large"])
-def test_a_template_that_is_no_small_file_is_a_problem_of_the_user(kind: str, tmp_path: Path) -> None:
+def test_a_template_that_is_not_a_small_file_is_a_user_error(kind: str, tmp_path: Path) -> None:
     """One line, whatever `prompt:` names."""
     if kind != "none":
         ODD[kind](tmp_path / "template")

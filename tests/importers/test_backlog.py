@@ -113,7 +113,7 @@ def test_the_same_id_twice(tmp_path: Path) -> None:
     assert NoteKind.GUESSED in [note.kind for note in cascade.notes]
 
 
-def test_front_matter_that_is_no_yaml(tmp_path: Path) -> None:
+def test_front_matter_that_is_not_yaml(tmp_path: Path) -> None:
     """A name with an @ is common and harmless; in a field that is used it gets a note."""
     write(tmp_path, "tasks/back-1 - a.md", "id: BACK-1", "title: Fix: it", "assignee:", "  - @codex", "status: Done")
     cascade = cascade_of(tmp_path)

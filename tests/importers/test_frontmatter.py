@@ -76,7 +76,7 @@ def test_yaml_is_read_as_text(lines: list[str], fields: dict[str, Any]) -> None:
         (["who: @a", "n: 010", "title: >-", "  one", "  two"], {"who": "@a", "n": "010", "title": "one two"}, {}, [2]),
     ],
 )  # fmt: skip
-def test_what_is_no_yaml(
+def test_invalid_yaml(
     lines: list[str], fields: dict[str, Any], remarks: dict[tuple[Any, ...], str], guessed: list[int]
 ) -> None:
     """Only the invalid field or item is read as text, with a note on its line; remarks are separate."""

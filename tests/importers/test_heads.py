@@ -88,7 +88,7 @@ def test_a_box_is_a_bullet_with_one_mark(line: str, mark: str, star: bool) -> No
 @pytest.mark.parametrize(
     "line", ["- [P] tasks", "- **[P]**: run", "- [x](url)", "[ ] a", "- [ab] c", "-[ ] a", "a - [ ] b"]
 )
-def test_what_is_no_box(line: str) -> None:
+def test_what_is_not_a_box(line: str) -> None:
     """Legends and links are not boxes."""
     assert match_box(line) is None
 
@@ -128,6 +128,6 @@ def test_fences_comments_and_front_matter_hold_no_boxes(ends: str, bom: str) -> 
     assert [line.text for line in found.loose] == ["**Checkpoint**: not a part"]
 
 
-def test_rules_around_tasks_are_no_front_matter() -> None:
+def test_rules_around_tasks_are_not_front_matter() -> None:
     """A file that begins with a rule keeps the tasks before the next one."""
     assert len(read_checklist("---\n- [ ] a\n---\n- [ ] b\n").boxes) == 2

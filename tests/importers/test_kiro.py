@@ -171,7 +171,7 @@ def test_waves_replace_the_order(graph: object) -> None:
     assert [text.split(":")[0] for text in notes(cascade, NoteKind.GUESSED)] == ["5", "9"]
 
 
-def test_ids_in_waves_are_no_numbers() -> None:
+def test_ids_in_waves_are_not_numbers() -> None:
     """1.10 is not 1.1."""
     text = '- [ ] 1.1 A\n- [ ] 1.10 B\n```json\n{"waves": [[1.10], [1.1]]}\n```\n'
     assert edges(plan("kiro", text)) == {"1.1": "1.10", "1.10": ""}
@@ -303,7 +303,7 @@ def test_what_a_finished_task_waited_for() -> None:
 
 @pytest.mark.parametrize("kind", ["kiro", "openspec"])
 @pytest.mark.parametrize("spaces", [1, 2, 4])
-def test_numbers_side_by_side_are_no_parts(kind: str, spaces: int) -> None:
+def test_numbers_side_by_side_are_not_parts(kind: str, spaces: int) -> None:
     """An additional space does not make the task above a parent."""
     indent = " " * spaces
     cascade = plan(kind, f"## 1. Base\n- [x] 1.1 A\n{indent}- [ ] 1.2 B\n{indent}  - [ ] step\n- [ ] 1.3 C\n")

@@ -173,7 +173,7 @@ def test_links_to_folders_are_not_followed(here: Path, tmp_path_factory: pytest.
     assert list(plan_of().tasks) == ["01-p/01-x"]
 
 
-def test_a_folder_of_other_markdown_is_no_plan(here: Path) -> None:
+def test_a_folder_of_other_markdown_is_not_a_plan(here: Path) -> None:
     """Front matter alone does not make a task."""
     (here / "tasks").mkdir()
     (here / "tasks" / "post.md").write_text("---\nlayout: post\ntags: [a]\n---\n# Hello\n")

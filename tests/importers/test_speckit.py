@@ -134,7 +134,7 @@ PLAIN = {
         ("US1 and US2 are both P1 - complete before all other stories", {"T006": "T002 T004 T005", "T007": "T006"}),
     ],
 )
-def test_a_regular_sentence_is_taken_up(sentence: str, changed: dict[str, str]) -> None:
+def test_a_regular_sentence_adds_dependencies(sentence: str, changed: dict[str, str]) -> None:
     """The section about dependencies adds to the order of the phases, without a note."""
     cascade = plan("spec-kit", story(sentence))
     assert edges(cascade) == PLAIN | changed
@@ -166,7 +166,7 @@ def test_stories_named_by_their_priority() -> None:
     assert notes(plan("spec-kit", story("US1 before P2 stories")), NoteKind.DROPPED)
 
 
-def test_boxes_of_a_checkpoint_are_no_tasks() -> None:
+def test_boxes_of_a_checkpoint_are_not_tasks() -> None:
     """A check between two phases will not be done."""
     text = "# F\n## Phase 1: A\n- [ ] T001 A\n### ✅ Checkpoint 1\n**Exit Criteria**:\n- [ ] All fields are there\n"
     cascade = plan("spec-kit", text)
@@ -299,7 +299,7 @@ NO_TASKS = """\
 """
 
 
-def test_legends_steps_and_checklists_are_no_tasks() -> None:
+def test_legends_steps_and_checklists_are_not_tasks() -> None:
     """Only T001 is a task; what was left out is reported, by section."""
     cascade = plan("spec-kit", NO_TASKS)
     assert list(cascade.tasks) == ["T001"]

@@ -118,7 +118,7 @@ def test_agents_of_one_provider_share_its_limits() -> None:
     assert provider_of("mine", AgentConfig(command=("x",), provider="openai")) == "openai"
 
 
-def test_a_line_pattern_reads_an_agent_of_ones_own() -> None:
+def test_a_line_pattern_reads_a_custom_agent() -> None:
     """Steps, tokens, cost, files and text by named groups."""
     agent = AgentConfig(
         command=("x",),

@@ -76,7 +76,7 @@ def test_the_prompt_says_what_dependencies_did() -> None:
     assert len(prompt) < 12_000
 
 
-def test_a_template_of_ones_own() -> None:
+def test_a_custom_template() -> None:
     """Known placeholders are filled in, others stay; a paragraph of empty ones is removed."""
     template = "Task {id} of {project}.\n\n{details}{description}\n\n{unknown} {x}\n\n{dependencies}\n\nEnd."
     assert build_prompt(Task("F1", "N"), "Shop", template=template) == "Task F1 of Shop.\n\n{unknown} {x}\n\nEnd.\n"

@@ -152,7 +152,7 @@ def test_a_missing_plan_is_a_file_not_found_error(tmp_path: Path) -> None:
         (b"text\0" * 10, "not text", 1),
     ],
 )
-def test_files_that_are_no_text(tmp_path: Path, content: bytes, message: str, line: int) -> None:
+def test_files_that_are_not_text(tmp_path: Path, content: bytes, message: str, line: int) -> None:
     """Binary files and other encodings are rejected with the line of the first bad byte."""
     path = tmp_path / "p.md"
     path.write_bytes(content)

@@ -71,7 +71,7 @@ def test_a_barrier_stands_between_phases(tmp_path: Path) -> None:
     assert [gate_id(cascade, branch) for branch in ("01-p", "02-q", "none")] == ["gate-01-p", "gate-02-q", None]
 
 
-def test_a_gate_asks_for_no_outputs_of_what_is_not_to_be_done(tmp_path: Path) -> None:
+def test_a_gate_needs_no_outputs_of_tasks_that_will_not_be_done(tmp_path: Path) -> None:
     """No task will write them."""
     (tmp_path / "CASCADE.md").write_text(
         "## A\n\n| Task ID | Task Name | Outputs | Status | Depends On |\n|---|---|---|---|---|\n"
@@ -180,7 +180,7 @@ def test_the_reasons_of_a_dry_run(tmp_path: Path) -> None:
     assert only.stdout.splitlines()[-1].endswith("a.txt (01-p/a would write it)")
 
 
-def test_what_the_plan_calls_done_is_not_to_be_run(tmp_path: Path) -> None:
+def test_tasks_marked_done_will_not_run(tmp_path: Path) -> None:
     """A ticked box counts without a run."""
     (tmp_path / "tasks.md").write_text("# Tasks\n\n## Phase 1: Setup\n\n- [x] T001 Done already\n- [ ] T002 To do\n")
     done = nova("run", "tasks.md", "--explain", cwd=tmp_path)

@@ -226,7 +226,7 @@ def test_tasks_that_no_start_is_known_of(event: Event, kind: str, status: str) -
 
 
 @pytest.mark.parametrize("kind", [EventKind.TASK_RUNNING, EventKind.TASK_BLOCKED, EventKind.PLAN_CHANGED])
-def test_bookkeeping_is_no_progress(kind: EventKind) -> None:
+def test_bookkeeping_is_not_progress(kind: EventKind) -> None:
     """Events unrelated to the execution are not among its events, nor is the run as a whole."""
     assert of_run(patched(kind, pid=7)) is None
     assert of_run(Event(1, "t", EventKind.WARNING, None, "low on disk")) is None

@@ -185,8 +185,7 @@ def test_publish_encodes_only_what_changed(manager: StateManager) -> None:
 
 
 def test_a_failed_write_leaves_the_old_state(tmp_path: Path) -> None:
-    """Whichever call of a write fails, the file has the old or the new state, recognised as its own, and no temporary file
-    stays."""
+    """Whichever call of a write fails, the file has the old or the new state, and no temporary file stays."""
     path = tmp_path / "s.json"
     StateManager(path).initialize("old", "c")
     n = 0

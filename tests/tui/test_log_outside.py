@@ -41,7 +41,7 @@ def test_copying_reaches_the_clipboard_and_a_file(log: Path) -> None:
     drive(LogApp(log), check)
 
 
-def test_the_clipboard_file_is_no_trap(tmp_path: Path) -> None:
+def test_the_clipboard_file_follows_no_link(tmp_path: Path) -> None:
     """A link in place of the file is replaced, not followed; a missing folder is reported."""
     victim = tmp_path / "victim"
     victim.write_text("precious")

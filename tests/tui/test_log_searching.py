@@ -17,7 +17,7 @@ from textual.widgets import Input
 from nova_tui.log_search import Needle, Step
 
 
-def test_a_search_goes_while_one_types_and_round_at_the_ends(log: Path) -> None:
+def test_a_search_runs_while_typing_and_wraps_at_the_ends(log: Path) -> None:
     """It searches upwards from the end, shows the match number and count, and escape returns to following before it
     leaves the log."""
 
@@ -63,7 +63,7 @@ def test_a_text_that_is_nowhere_moves_nothing(log: Path) -> None:
     drive(LogApp(log), check, (110, 10))
 
 
-def test_what_comes_is_counted_too(log: Path) -> None:
+def test_new_matches_are_counted_too(log: Path) -> None:
     """Also a last line that becomes a match as it grows."""
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:

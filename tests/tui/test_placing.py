@@ -101,12 +101,12 @@ async def test_a_finished_run_opens_on_its_first_failure() -> None:
         (Place("core", "engine"), ("E3", "the first failed task")),
     ],
 )
-def test_a_failed_task_stands_for_its_branch(place: Place, found: tuple[str, str] | None) -> None:
+def test_a_failed_task_represents_its_branch(place: Place, found: tuple[str, str] | None) -> None:
     """The first one in the order of the plan; tasks that need approval or wait do not count."""
     assert members.leading(demo_model(), place) == found
 
 
-def test_else_a_running_task_stands_for_the_branch() -> None:
+def test_otherwise_a_running_task_represents_the_branch() -> None:
     """If nothing has failed."""
     source = demo_source()
     source.change("W4", status=TaskStatus.COMPLETED, reason=None)
@@ -122,7 +122,7 @@ async def on_engine(app: NovaApp, pilot: object) -> None:
 
 
 @pytest.mark.parametrize(("key", "screen"), [("L", LogScreen), ("w", TaskScreen), ("d", DepsScreen)])
-async def test_keys_on_a_group_go_to_the_task_that_stands_for_it(key: str, screen: type[Screen[None]]) -> None:
+async def test_keys_on_a_group_act_on_the_task_that_represents_it(key: str, screen: type[Screen[None]]) -> None:
     """And say which."""
     async with opened(demo_source()) as (app, pilot):
         app.clear_notifications()
@@ -133,7 +133,7 @@ async def test_keys_on_a_group_go_to_the_task_that_stands_for_it(key: str, scree
         assert "E3: the first failed task here" in screen_text(app)
 
 
-async def test_the_log_of_a_group_is_that_of_the_task_that_stands_for_it(tmp_path: Path) -> None:
+async def test_the_log_of_a_group_is_that_of_the_task_that_represents_it(tmp_path: Path) -> None:
     """The rule above it names its owner."""
     async with opened(demo_source(tmp_path), (100, 40)) as (app, pilot):
         await on_engine(app, pilot)

@@ -114,7 +114,7 @@ def test_search_wants_every_word_in_any_case(text: str, found: list[str]) -> Non
 @pytest.mark.parametrize(
     ("current", "way", "expected"), [("B", 1, "D"), ("B", -1, "A"), ("D", 1, "A"), ("A", -1, "D"), (None, 1, "A")]
 )
-def test_the_next_match_goes_round_at_the_ends(current: str | None, way: int, expected: str) -> None:
+def test_the_next_match_wraps_at_the_ends(current: str | None, way: int, expected: str) -> None:
     """From the cursor on, even if it is on no match."""
     order = {i: n for n, i in enumerate("ABCD")}
     assert step(["A", "D"], order, current, way) == expected

@@ -14,7 +14,7 @@ from nova_tui.app import NovaApp
 from nova_tui.choice import Look
 
 
-def test_ones_own_keys_replace_the_usual_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_custom_keys_replace_the_default_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the id of the binding."""
     file = tmp_path / "keys.yaml"
     file.write_text("task.retry: f5\n")

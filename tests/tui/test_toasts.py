@@ -69,7 +69,7 @@ async def test_a_failure_is_shown_as_a_toast_above_the_tree(width: int) -> None:
     assert lines[found[0]].index("E1: boom") < (72 if width == 120 else 80)
 
 
-async def test_a_failure_one_looks_at_needs_no_toast() -> None:
+async def test_a_failure_in_view_needs_no_toast() -> None:
     """The row, the reason and the log of the task are in view."""
     text = await failing("P1", 120)
     assert "P1: boom" not in text
@@ -93,7 +93,7 @@ async def test_only_a_few_toasts_are_shown_at_once() -> None:
         assert [n for n in range(6) if f"toast {n}" in text] == [4, 5]
 
 
-async def test_answers_push_out_no_failure_and_replace_each_other() -> None:
+async def test_answers_replace_each_other_but_no_failure() -> None:
     """Nor do milestones replace a question; the same text never appears twice."""
     source = FakeSource(demo_source().cascade)
     async with opened(source) as (app, pilot):
