@@ -32,7 +32,7 @@ ALL_OPTIONS = {**OPTIONS, "--status": ("status", TEXT), "--current-step": ("step
 HELP = """\
 usage: python -m nova_core.update_task TASK_ID [OPTIONS]
 
-Tell Nova how a task is getting on. In a worker this is `nova report`; by hand, run it in the project's directory.
+Report the progress of a task to Nova. In a worker this is `nova report`; by hand, run it in the project's directory.
 
 options:
   --status STATUS             in_progress, completed or failed; only without a live engine, which else decides itself
@@ -113,7 +113,7 @@ def edit_state(project: Project, task_id: str, fields: dict[str, object]) -> Non
         manager.complete_task(task_id, completed_at=now, files_changed=files if isinstance(files, list) else None)
     elif status == "failed":
         manager.fail_task(
-            task_id, error=str(fields.get("error") or fields.get("message") or "marked as failed by hand")
+            task_id, error=str(fields.get("error") or fields.get("message") or "marked as failed by a person")
         )
 
 

@@ -16,9 +16,9 @@ _DISK_PATIENCE = 10.0  # seconds to wait for a disk that cannot be written, whil
 class Wait(Enum):
     """What the next task in the queue waits for."""
 
-    MISSING = "an input, or a dependency the plan has not got"
-    PROVIDER = "a provider that is left alone"
-    BUDGET = "other tasks, whose share of the budget has to come free"
+    MISSING = "an input, or a dependency that is not in the plan"
+    PROVIDER = "a rate-limited provider"
+    BUDGET = "other tasks, whose reserved budget must be released"
 
 
 class Admission:

@@ -31,7 +31,7 @@ def _of_agent(name: str, agent: AgentConfig, task: Task, config: Config, prices:
         found.append(f"{name} takes no limit of turns: max_turns is not kept")
     cap = task.budget if task.budget is not None else agent.budget
     if cap is not None and not (adapter and (adapter.budget or adapter.live)):
-        found.append(f"{name} tells what it used only at its end: a cap of one attempt counts, but cannot stop it")
+        found.append(f"{name} reports what it used only at its end: a cap of one attempt counts, but cannot stop it")
     if (cap is not None or config.budget is not None) and not _has_price(name, agent, task, prices):
         found.append(f"{name} may be unpriced: without a price for its model a budget cannot be kept (see `prices:`)")
     return found

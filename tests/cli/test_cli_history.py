@@ -92,7 +92,7 @@ def test_groups_are_in_order_of_their_cost() -> None:
 # runs
 
 
-def test_a_run_that_was_gone_on_with_is_one_run(tmp_path: Path) -> None:
+def test_a_continued_run_is_one_run(tmp_path: Path) -> None:
     """Every start of an engine counts, each task counts once by how it ended, and time is that during which tasks
     ran."""
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "A")], outcome=lambda job: exits(int(job.key == "B@1"))(job))
@@ -121,7 +121,7 @@ def test_a_task_that_never_ran_counts_by_its_current_status(tmp_path: Path) -> N
     assert (run.summary.done, run.summary.failed, run.summary.figures.attempts) == (1, 1, 3)
 
 
-def test_runs_that_were_put_aside_come_first(tmp_path: Path) -> None:
+def test_runs_that_were_moved_aside_come_first(tmp_path: Path) -> None:
     """What `--fresh` put aside is still shown, before the current run; damaged parts of it only cause a warning."""
     for _ in range(2):
         engine, _ = make_engine(tmp_path, [("A", "-")], fresh=True)

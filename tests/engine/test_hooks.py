@@ -335,7 +335,7 @@ def test_hooks_are_not_run_again_after_a_kill(tmp_path: Path) -> None:
     )
     (tmp_path / "nova.yaml").write_text(all_hooks(TELL))
     engine = start_nova(tmp_path, "run")
-    wait_for(lambda: len(told(tmp_path)) == 3, "start, failure and what it blocks are told")
+    wait_for(lambda: len(told(tmp_path)) == 3, "start, failure and what it blocks are reported")
     kill(engine.pid)
     engine.wait()
     (tmp_path / "go").touch()
