@@ -183,7 +183,7 @@ PLANS = {
     "memory": Case(cell("Memory", "lots"), r":5: 'lots' is not a size"),
     "an output outside": Case(cell("Outputs", "../../x"), r":5: the output '\.\./\.\./x' is outside the project"),
     "an absolute output": Case(cell("Outputs", "/etc/passwd"), r":5: the output '/etc/passwd' is outside"),
-    "an agent nobody knows": Case(agent("ghost"), r"CASCADE\.md:5: task F1 .*agent 'ghost' is not among", 8),
+    "an unknown agent": Case(agent("ghost"), r"CASCADE\.md:5: task F1 .*agent 'ghost' is not in `agents:`", 8),
     "no agent": Case(agent("-"), r"CASCADE\.md:5: task F1 has nothing to run it: no command and no agent", 8),
     "an agent that is not installed": Case(
         agent("a", "agents: {a: {command: [no-such-program]}}"), r":5: .*'no-such-program' is not installed", 8
@@ -207,7 +207,7 @@ SETTINGS = {
     "binary settings": Case(settings(bytes(range(256))), r"nova\.yaml:\d+: is not UTF-8"),
     "half a character": Case(settings('agent: "\\ud83d"'), r"nova\.yaml:1: half of a surrogate pair"),
     "a control character": Case(settings("jobs: 1\n# \x07\n"), r"nova\.yaml:2: character U\+0007 is not allowed"),
-    "a directory as settings": Case(folder("nova.yaml"), r"nova\.yaml: Is a directory"),
+    "a directory as settings": Case(folder("nova.yaml"), r"nova\.yaml: .*Is a directory"),
     "a pipe as settings": Case(lambda root: os.mkfifo(root / "nova.yaml"), r"nova\.yaml: cannot be read"),
     "milestones that are not there": Case(settings("milestones: no.yaml\n"), r"no\.yaml: there is no such file"),
     "a milestone for an unknown task": Case(
@@ -218,7 +218,7 @@ SETTINGS = {
         trigger("{type: percentage_complete, threshold: 300}"), r"milestones\.yaml:4: .*must not be more than 100"
     ),
     "a milestone twice": Case(
-        milestones("milestones:\n" + "  - id: a\n    trigger: {type: any_task_failed}\n" * 2), r":4: .*given twice"
+        milestones("milestones:\n" + "  - id: a\n    trigger: {type: any_task_failed}\n" * 2), r":4: .*used twice"
     ),
     "milestones that are a list": Case(milestones("- a\n"), r"milestones\.yaml:1: must be a mapping"),
     "a directory as milestones": Case(folder("milestones.yaml"), r"milestones\.yaml: cannot be read"),
@@ -235,13 +235,13 @@ SITUATIONS = {
     ".nova is a file, detached": Case(file(".nova", "x"), r"/\.nova: is a file", 8, ("run", "--detach")),
     ".nova leads elsewhere": Case(link(".nova", "../elsewhere"), r"/\.nova: is a symbolic link", 8),
     "the inbox leads elsewhere": Case(link(".nova/inbox", "../../elsewhere"), r"/inbox: is a symbolic link", 8),
-    "the attempts lead elsewhere": Case(link(".nova/attempts", "../../elsewhere"), r"/attempts: cannot be used", 8),
+    "the attempts lead elsewhere": Case(link(".nova/attempts", "../../elsewhere"), r"cannot use .*/attempts: ", 8),
     "the lock leads elsewhere": Case(link(".nova/run.lock", "../../victim"), r"/run\.lock: ", 8),
-    "the history leads elsewhere": Case(link(".nova/nova.db", "../../victim"), r"/nova\.db: cannot be used", 8),
+    "the history leads elsewhere": Case(link(".nova/nova.db", "../../victim"), r"cannot use .*/nova\.db: ", 8),
     "the old runs lead elsewhere": Case(
         link(".nova/old", "../../elsewhere"), r"/old: is a symbolic link", 8, ("run", "--fresh")
     ),
-    "a history that is none": Case(within(".nova/nova.db", "no database " * 99), r"/nova\.db: cannot be used", 8),
+    "a history that is none": Case(within(".nova/nova.db", "no database " * 99), r"cannot use .*/nova\.db: ", 8),
     "a damaged state": Case(file(STATE, '{"tasks": {"F1"'), rf"/{STATE}: damaged state", 8),
     "a damaged state, looked at": Case(file(STATE, b"\xff\xfe"), rf"/{STATE}: damaged state", 8, ("status",)),
     "a state of another shape": Case(file(STATE, '{"tasks": {"F1": 3}}'), rf"/{STATE}: damaged state", 8),
@@ -251,7 +251,7 @@ SITUATIONS = {
     "a pipe as state": Case(lambda root: os.mkfifo(root / STATE), rf"/{STATE}: not a regular file", 8, ("status",)),
     "a directory as the state's lock": Case(folder(f"{STATE}.lock"), r"\.lock: Is a directory", 8),
     "a directory as secret": Case(folder(".nova/secret"), r"/secret: Is a directory", 8),
-    "a link as the state's draft": Case(link(f"{STATE}.tmp", "../victim"), "the state cannot be written", 8),
+    "a link as the state's draft": Case(link(f"{STATE}.tmp", "../victim"), "cannot write the state", 8),
 }
 USAGE = {  # the wording for a word or a value is the parser's: only its name matters
     "-j 0": Case(nothing, r"--jobs\b.*\b0\b", 2, ("run", "-j", "0")),
@@ -262,7 +262,7 @@ USAGE = {  # the wording for a word or a value is the parser's: only its name ma
     "--until nothing": Case(nothing, r"--until names no task", 2, ("run", "--until", " , ")),
     "--group x": Case(nothing, r"the plan has no group 'x'", 2, ("run", "-n", "--group", "x")),
     "--budget -1": Case(nothing, r"--budget\b.*-1\b", 2, ("run", "--budget", "-1")),
-    "--budget nan": Case(nothing, r"--budget: must be an amount", 2, ("run", "--budget", "nan")),
+    "--budget nan": Case(nothing, r"--budget must be an amount", 2, ("run", "--budget", "nan")),
     "an option without its value": Case(nothing, r"--junit\b", 2, ("run", "--junit")),
     "an unknown command": Case(nothing, r"\brnu\b", 2, ("rnu",)),
     "an unknown option": Case(nothing, r"--josb\b", 2, ("run", "--josb")),

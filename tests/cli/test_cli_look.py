@@ -415,7 +415,7 @@ def test_what_to_do_about_a_dependency_that_is_not_in_the_plan(tmp_path: Path) -
     folder.mkdir(parents=True)
     (folder / "01-a.md").write_text("---\nid: 01-a\ndepends_on: [gone]\n---\n# A\n")
     shown = nova("run", "tasks", "--no-ui", cwd=tmp_path).stdout.splitlines()[-1]
-    assert shown.startswith("next: correct what ")
+    assert shown.startswith("next: correct the dependencies of ")
     assert "01-a.md:" in shown
     assert "the plan has no gone, then nova run" in shown
 

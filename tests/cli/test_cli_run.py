@@ -112,7 +112,7 @@ def test_explain_shows_every_command(tmp_path: Path) -> None:
     (tmp_path / "CASCADE.md").write_text(head + "\n".join(rows) + "\n")
     done = nova("run", "-n", "--explain", cwd=tmp_path)
     assert done.stdout.splitlines() == [
-        "F1  run   never run; depends on nothing",
+        "F1  run   never started; depends on nothing",
         f"    command: {long}",
         "    check: grep -q a out",
         "F2  run   never run; after F1",

@@ -114,7 +114,7 @@ def test_steering_a_live_run(tmp_path: Path, started: Callable[..., subprocess.P
 """
     process = started("run", cwd=write_plan(tmp_path, rows))
     wait_until(lambda: begun(tmp_path) and task_in(tmp_path, "F2").approval == "waiting")
-    assert nova("cancel", "F1", cwd=tmp_path).stdout == "ending: F1\n"
+    assert nova("cancel", "F1", cwd=tmp_path).stdout == "stopping: F1\n"
     wait_until(lambda: task_in(tmp_path, "F1").status is TaskStatus.FAILED)
     (tmp_path / "again").touch()
     assert nova("retry", "F1", cwd=tmp_path).stdout == "will run again: F1\n"
