@@ -148,7 +148,7 @@ def race_makespan(rounds: int, jobs: int = 4) -> None:
         bound = graphs.lower_bound(graph, jobs)
         ours, *others = entrants(graph, jobs, logged=False, names=("ninja", "make"))
         write = partial(graphs.write_cascade, graph, durations=True)
-        told = ours._replace(name="nova, told durations", prepare=write)
+        told = ours._replace(name="nova, with durations", prepare=write)
         runs = race([ours, told, *others], rounds)
         print(
             f"  {title:26} {bound:.1f} s: " + "; ".join(f"{n} {seconds(r) / bound:.3f}" for n, r in runs.items()),

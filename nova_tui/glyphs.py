@@ -94,9 +94,9 @@ def style_of(shown: Shown) -> str:
     return _STYLES[shown]
 
 
-def status(shown: Shown) -> Content:
+def status(shown: Shown, word: str = "") -> Content:
     """The mark and the word of a status."""
-    return Content.styled(f"{glyph(shown)} {shown.value}", style_of(shown))
+    return Content.styled(f"{glyph(shown)} {word or shown.value}", style_of(shown))
 
 
 def halves(first: int, last: int, width: int) -> str:

@@ -12,7 +12,7 @@ from nova_core.clock import Clock
 from nova_tui import compat
 
 FASTEST, USUAL, IDLE, SLOWEST = 0.1, 0.2, 0.25, 1.0  # seconds between two polls
-_FEW = 20  # up to this many changes are drawn at the fastest pace
+_FEW = 20  # up to this number, changes are drawn at the fastest pace
 _PART = 10  # drawing takes at most 1/10 of the time
 _CLOCK = 1.0  # seconds between two updates of running times
 

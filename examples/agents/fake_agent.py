@@ -47,7 +47,7 @@ class CountTest(unittest.TestCase):
 
 
 def report(step: str, percent: int) -> None:
-    """Tell Nova, if its command can be found, and the log."""
+    """Report to Nova, if its command can be found, and to the log."""
     print(f"{percent:3} % {step}", flush=True)
     nova = shutil.which("nova")
     if nova:

@@ -1,4 +1,4 @@
-"""Recovers what earlier engines left: attempts that still run, ended, or never began while no engine ran."""
+"""Recovers what earlier engines left: attempts that still run, ended, or never started while no engine ran."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def recover(
     """Settle what earlier engines left; returns reports to handle like any other.
 
     A kill can leave record, state and events in any order. An attempt with a record counts as begun, even if the state
-    does not have it; an attempt in the state without a record never began.
+    does not have it; an attempt in the state without a record never started.
     """
     board = parts.board
     by_key = {report.key: report for report in reports}
@@ -93,7 +93,7 @@ def _take_over(parts: Parts, starter: Starter, number: int, report: Report) -> R
 
 
 def _give_up_unknown(parts: Parts, rate_limits: RateLimits) -> None:
-    """Tasks in progress without a holder never began if the history has their start; otherwise they are lost."""
+    """Tasks in progress without a holder never started if the history has their start; otherwise they are lost."""
     board, store = parts.board, parts.store
     history: dict[str, int] | None = None
     for task_id in board.cascade.tasks:

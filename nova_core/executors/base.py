@@ -56,7 +56,7 @@ class Started(msgspec.Struct, frozen=True):
 class Ended(msgspec.Struct, frozen=True):
     """The job has ended. At most one of `code` and `signal` is set; both are None for `lost` and `spawn_error`.
 
-    `leftovers` lists processes that the command left behind and Nova ended; `survivors` those that could not be ended.
+    `leftovers` lists processes that the command left behind and Nova stopped; `survivors` those it could not stop.
     """
 
     key: str

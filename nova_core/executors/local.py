@@ -217,7 +217,7 @@ class LocalExecutor:
                 self._try_again(link, job)
 
     def _try_again(self, link: HolderLink, job: Job) -> None:
-        """Submit a job again that never began; at most `MAX_TRIES` times, as it may be what kills holders."""
+        """Submit a job again that never started; at most `MAX_TRIES` times, as it may be what kills holders."""
         tries = self._tries[job.key] = self._tries.get(job.key, 1) + 1
         if tries <= MAX_TRIES:
             self._send_job(job)

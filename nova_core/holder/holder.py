@@ -170,7 +170,7 @@ class Holder:
         except OSError as error:
             job.reason = "spawn_error"
             job.detail = f"cannot record the start: {plain(error)}"
-            self.channel.send(job.ending([]))  # not in the journal: for a later engine the job never began
+            self.channel.send(job.ending([]))  # not in the journal: for a later engine the job never started
             return
         self.jobs[job.key] = job
         try:

@@ -11,7 +11,7 @@ FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SpawnError(Exception):
-    """The command could not be started; the message is one line for the user."""
+    """The command could not start; the message is one line for the user."""
 
 
 def open_log(folder: int, name: str) -> int:

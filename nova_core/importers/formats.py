@@ -1,4 +1,4 @@
-"""The kinds of plans, how to tell them apart, and how to read each."""
+"""The kinds of plans, how to recognize them, and how to read each."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ class _Reader:
 
 
 class _Ancestors:
-    """Tells whether a task comes after another one."""
+    """Finds out whether a task comes after another one."""
 
     def __init__(self, needs: dict[str, list[str]]) -> None:
         self._needs = needs

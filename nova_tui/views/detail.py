@@ -8,7 +8,7 @@ from textual.content import Content
 
 from nova_core.console.lines import LocalClock, failure_text
 from nova_core.model import Task
-from nova_core.runs.words import Shown
+from nova_core.runs.words import Shown, word
 from nova_core.state.database import AttemptRow
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens
@@ -27,7 +27,8 @@ def title(model: ViewModel, task_id: str, width: int) -> Content:
     facts = [f"  {duration(elapsed)}"] if (elapsed := model.elapsed(task_id)) is not None else []
     if state.token_usage.total:
         facts.append(f"  {tokens(state.token_usage.total)} tok  {costs(state.cost_usd, estimated=state.estimated)}")
-    tail = line(status(model.shown(task_id)), *facts)
+    shown = model.shown(task_id)
+    tail = line(status(shown, word(state, shown)), *facts)
     name = shorten(f"{task.id} {task.name}", max(8, width - tail.cell_length - 3))
     return line(" ", (name, TITLE), "  ", tail, width=width)
 
@@ -56,7 +57,7 @@ def _field(label: str, *pieces: Piece, width: int) -> Content:
 def _status(model: ViewModel, task_id: str, width: int) -> list[Content]:
     shown = model.shown(task_id)
     said, steps = why(model, task_id)
-    rows = [_field("status", status(shown), width=width)]
+    rows = [_field("status", status(shown, word(model.task(task_id), shown)), width=width)]
     for number, text in enumerate(said):
         rows += _folded("" if number else "why", text, width, style_of(shown) if not number else "")
     for number, text in enumerate(steps):

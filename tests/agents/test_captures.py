@@ -77,8 +77,8 @@ CASES: list[tuple[str, str, tuple[int, int, int, int], bool, float | None, str, 
 # fmt: on
 # Where the stream has less than the truth, and why; everything else must equal what was served, class by class.
 CANNOT_KNOW = {
-    "claude/outtext": "the final text alone tells no tokens",
-    "codex/plain": "the final text alone tells no tokens",
+    "claude/outtext": "the final text alone has no tokens",
+    "codex/plain": "the final text alone has no tokens",
     "claude/sigTERM-tool": "killed before its result line",
     "gemini/sigTERMgroup": "killed before its result line",
     "aider/flaky429": "its words are rounded",

@@ -58,7 +58,7 @@ def test_gemini_says_in_text_why_there_is_no_answer(words: str, verdict: str, es
     ],
 )
 def test_status_400_of_gemini_is_more_than_one_thing(message: str, verdict: str) -> None:
-    """The provider sends the same status for a wrong key; the text tells the two apart."""
+    """The provider sends the same status for a wrong key; the text distinguishes the two."""
     error = {"message": f'[API Error: {{"error":{{"code":400,"message":"{message}","status":"INVALID_ARGUMENT"}}}}]'}
     assert read("gemini", BEGUN, ended("error", error=error), code=144).verdict == verdict
 

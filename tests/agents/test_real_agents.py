@@ -92,7 +92,7 @@ def test_an_agent_reports_through_the_server(agent: str, lab: AgentLab) -> None:
     """Its step, its percentage and its note arrive; the note is in the prompt of the task after it."""
     require(agent)
     lab.settings(gemini={"permissions": "shell"})
-    lab.plan(f"T1 | @mock:{MCP[agent]} do it | - | {agent} | ", "T2 | @mock:hello go on | T1 | claude | ")
+    lab.plan(f"T1 | @mock:{MCP[agent]} do it | - | {agent} | ", "T2 | @mock:hello next | T1 | claude | ")
     done = lab.nova("run", "--no-ui", "--only", "T1")
     assert done.returncode == 0, done.stdout + done.stderr
     task = lab.tasks()["T1"]

@@ -115,7 +115,7 @@ def test_what_is_missing_is_written(there: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "typed", "finished", "told", "untold"),
+    ("folder", "typed", "finished", "shown", "hidden"),
     [
         ("nova-demo", True, True, ["result:", "nova -C nova-demo status"], ["continue:", "install:"]),
         ("nova-demo", True, False, ["continue: nova demo\n"], ["result:"]),
@@ -124,12 +124,12 @@ def test_what_is_missing_is_written(there: int, tmp_path: Path) -> None:
         ("nova-demo", False, False, ["continue: uvx nova-tui demo\n"], []),
     ],
 )
-def test_what_to_do_next(folder: str, typed: bool, finished: bool, told: list[str], untold: list[str]) -> None:
+def test_what_to_do_next(folder: str, typed: bool, finished: bool, shown: list[str], hidden: list[str]) -> None:
     """After the end the result is shown, before it how to continue; and how to install if there is no `nova` to
     type."""
     text = "\n".join(next_steps(folder, typed=typed, finished=finished))
-    assert [words for words in told if words not in text] == []
-    assert [words for words in untold if words in text] == []
+    assert [words for words in shown if words not in text] == []
+    assert [words for words in hidden if words in text] == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from pages import PAGES, ROOT
 
 PHRASES = {
-    r"(?:is|are|was|were|be) told": "is reported, shows, says; you are warned",
+    r"told|tells?": "is reported, shows, says; you are warned",
     r"go(?:es|ing)? on|gone on|went on": "continues",
     r"anew": "again, recreated",
     r"words of (?:a|the|its) task|words an agent gets": "the text of a task, the prompt",

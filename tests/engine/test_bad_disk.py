@@ -206,7 +206,7 @@ def test_files_that_may_not_grow(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("rest_of_plan", ["", "| F2 | b | F1 | `true` |\n"])
 def test_a_run_continues_by_itself_when_there_is_room(rest_of_plan: str, sandbox: Sandbox) -> None:
-    """While the disk cannot be written nothing new starts; when it works again the same run continues to its end, or
+    """While the disk cannot be written no new task starts; when it works again the same run continues to its end, or
     ends."""
     wait = "while [ ! -e ../go ]; do sleep 0.02; done"
     (sandbox.root / "CASCADE.md").write_text(HEAD + f"| F1 | a | - | `{wait}` |\n{rest_of_plan}")

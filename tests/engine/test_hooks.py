@@ -41,7 +41,7 @@ from nova_core.watch.live import LiveSource
 HEAD = "# Demo\n\n| Task ID | Task Name | Command | Depends On |\n| --- | --- | --- | --- |\n"
 CHAIN = [("A", "-"), ("B", "A"), ("C", "B"), ("D", "-")]
 EVENTS = ("started", "failed", "blocked", "milestone", "finished")
-TELL = "cat >> told.jsonl"
+TELL = "cat >> heard.jsonl"
 
 
 def all_hooks(line: str) -> str:
@@ -51,7 +51,7 @@ def all_hooks(line: str) -> str:
 
 def told(folder: Path) -> list[dict[str, Any]]:
     """The input of hooks that copy it, in order."""
-    path = folder / "told.jsonl"
+    path = folder / "heard.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -169,7 +169,7 @@ def test_hostile_texts_arrive_clean(tmp_path: Path) -> None:
     assert nova(tmp_path, "run").returncode == 1
     seen = (tmp_path / "names").read_text().splitlines()
     assert Counter(seen) == Counter(text for _, text in NAMES.values())
-    assert all(line.isprintable() for line in (tmp_path / "told.jsonl").read_text().splitlines())
+    assert all(line.isprintable() for line in (tmp_path / "heard.jsonl").read_text().splitlines())
     assert len(told(tmp_path)) == len(NAMES)
     assert not list(tmp_path.glob("pwned*"))
 
@@ -379,7 +379,7 @@ def test_leaving_does_not_wait_for_hooks(tmp_path: Path, leave: Callable[[Orches
     wait_for(lambda: engine.store.project.name and "run_ended" in kinds(tmp_path), "the engine waits")
     leave(engine)
     assert source.join(30)
-    assert [text for text in warnings if "was ended" in text]
+    assert [text for text in warnings if "was stopped" in text]
     assert processes_of(tmp_path) == []
     source.close()
 

@@ -65,7 +65,7 @@ def test_a_failure_blocks_what_depends_on_it_and_nothing_else(tmp_path: Path) ->
 
 
 def test_fail_fast_starts_nothing_more(tmp_path: Path) -> None:
-    """After the first failure, running tasks may end, but nothing new starts."""
+    """After the first failure, running tasks may end, but no new task starts."""
     rows = [(f"T{i}", "-") for i in range(6)]
     engine, executor = make_engine(tmp_path, rows, outcome=exits(1), config=Config(fail_fast=True))
     assert engine.run().exit_code == 1

@@ -119,11 +119,11 @@ def test_cancel_kills_what_ignores_term_when_the_grace_is_over(lab: Lab, own: bo
 def test_interrupt_comes_before_term_where_wanted(lab: Lab, own: bool) -> None:
     """A program that prints its totals on SIGINT gets the chance; one that ignores it gets TERM, then KILL."""
     tells = "trap 'echo totals; exit 5' INT; trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"
-    lab.submit("tells", shell=tells, own_holder=own, interrupt=True)
-    lab.says("tells", "up")
-    lab.executor.cancel("tells", 20.0)
-    assert lab.end("tells").code == 5
-    assert "totals" in lab.log("tells")
+    lab.submit("tallies", shell=tells, own_holder=own, interrupt=True)
+    lab.says("tallies", "up")
+    lab.executor.cancel("tallies", 20.0)
+    assert lab.end("tallies").code == 5
+    assert "totals" in lab.log("tallies")
     deaf = "trap '' INT; trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"
     lab.submit("deaf", shell=deaf, own_holder=own, interrupt=True)
     lab.says("deaf", "up")

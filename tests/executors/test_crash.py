@@ -166,14 +166,14 @@ def test_a_signal_ends_the_run_gracefully(tmp_path: Path, sign: signal.Signals, 
 
 def test_a_signal_and_then_a_kill_leave_the_task_free_to_run(tmp_path: Path) -> None:
     """An engine that is killed during its workers' grace period has already recorded that they run again."""
-    trap = "trap 'touch told; while [ ! -e go ]; do sleep 0.02; done; exit 1' TERM"
+    trap = "trap 'touch asked; while [ ! -e go ]; do sleep 0.02; done; exit 1' TERM"
     command = f'if [ "$NOVA_ATTEMPT" = 1 ]; then {trap}; echo begun; while :; do sleep 0.02; done; fi'
     write_plan(tmp_path, [("A", "-"), ("B", "A")], extra={"Command": {"A": command, "B": "true"}})
     (tmp_path / "nova.yaml").write_text("grace: 60s\n")
     engine = start_nova(tmp_path, "run", "--no-ui")
     started(tmp_path)
     engine.send_signal(signal.SIGTERM)
-    wait_for((tmp_path / "told").exists, "A is told to end")
+    wait_for((tmp_path / "asked").exists, "A is asked to end")
     kill(engine.pid)
     engine.wait()
     (tmp_path / "go").touch()
@@ -184,13 +184,13 @@ def test_a_signal_and_then_a_kill_leave_the_task_free_to_run(tmp_path: Path) -> 
 
 def test_a_second_signal_kills(tmp_path: Path) -> None:
     """A worker that ignores SIGTERM is killed by the second Ctrl-C, long before the end of its grace period."""
-    command = "trap 'touch told' TERM; echo begun; while :; do sleep 0.02; done"
+    command = "trap 'touch asked' TERM; echo begun; while :; do sleep 0.02; done"
     write_plan(tmp_path, [("A", "-")], extra={"Command": {"A": command}})
     (tmp_path / "nova.yaml").write_text("grace: 1h\n")
     engine = start_nova(tmp_path, "run", "--no-ui")
     started(tmp_path)
     engine.send_signal(signal.SIGINT)
-    wait_for((tmp_path / "told").exists, "A is told to end")
+    wait_for((tmp_path / "asked").exists, "A is asked to end")
     engine.send_signal(signal.SIGINT)
     assert engine.wait(PATIENCE) == 130
     assert processes_of(tmp_path) == []

@@ -105,7 +105,7 @@ title: x
 - [ ] T002 in a fence
 ```
 - [ ] T003 real
-  that goes on
+  that continues
       - detail
   ```
   - [ ] T004 in a fence of the item
@@ -121,7 +121,7 @@ def test_fences_comments_and_front_matter_hold_no_boxes(ends: str, bom: str) -> 
     """Only real boxes count, with every line end and a byte order mark."""
     found = read_checklist(bom + TRAPS.replace("\n", ends))
     assert [(box.line, box.text) for box in found.boxes] == [
-        (11, "T003 real that goes on"),
+        (11, "T003 real that continues"),
         (17, "T005 with  words"),
     ]
     assert "T004 in a fence" in found.details(found.boxes[0])

@@ -225,7 +225,7 @@ OPENSPEC = """\
 - [x] 1.1 Make it
   - [x] step
 - [ ] 1.2 Sell it,
-  and go on
+  and repeat
 - [ ] Ship it
 ## Phase 2: Other
 - [ ] 1.1 Again
@@ -240,7 +240,7 @@ def test_an_openspec_change_is_done_in_order() -> None:
         "1.1": "", "1.2": "1.1", "ship-it": "1.2", "1.1-2": "ship-it", "2.1.1": "1.1-2",
     }  # fmt: skip
     assert (cascade.name, cascade.tasks["1.2"].group) == ("add-shop", "1. Group")
-    assert cascade.tasks["1.2"].name == "Sell it, and go on"
+    assert cascade.tasks["1.2"].name == "Sell it, and repeat"
     assert cascade.tasks["1.1"].details == "- [x] step"
     assert len(notes(cascade, NoteKind.GUESSED)) == 2
 

@@ -115,7 +115,7 @@ def test_no_priorities() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "settled", "told"),
+    ("fields", "settled", "reported"),
     [
         ({"passes": True, "status": "partial"}, "passes", True),
         ({"passes": False, "status": "completed"}, "", True),
@@ -125,12 +125,12 @@ def test_no_priorities() -> None:
         ({"status": "in_progress"}, "", False),
     ],
 )
-def test_status(fields: dict[str, Any], settled: str, told: bool) -> None:
+def test_status(fields: dict[str, Any], settled: str, reported: bool) -> None:
     """`passes` decides, and a status only without it; a contradiction is reported."""
     text = json.dumps({"userStories": [{"id": "A", "title": "A", "priority": 1, **fields}]})
     found = ralph.read("prd.json", text, PlanOptions())
     assert build(found).tasks["A"].settled == settled
-    assert bool(found.notes) is told
+    assert bool(found.notes) is reported
 
 
 @pytest.mark.parametrize("shape", ["list", "stories"])

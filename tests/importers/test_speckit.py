@@ -198,7 +198,7 @@ def test_a_task_that_is_not_there_is_missing() -> None:
         ("T004 D — depends on T001 (it exists)", "T001"),
         ("T004 D (after T001)", "T001"),
         ("T004 D (depends on T1 and T2)", "T001 T002"),
-        ("T004 D\n  goes on\n  and on (depends on T001, T002)", "T001 T002"),
+        ("T004 D\n  continues\n  and on (depends on T001, T002)", "T001 T002"),
         ("T004 D\n  - Depends on: T001", "T001"),
         ("T004 D (requires model)", ""),
         ("T004 D (After, Before, Limit)", ""),

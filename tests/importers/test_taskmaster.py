@@ -195,7 +195,7 @@ def test_lines() -> None:
 
 
 def test_lines_after_a_key_that_is_there_twice() -> None:
-    """If objects cannot be told apart, there is no line rather than a wrong one."""
+    """If objects cannot be distinguished, there is no line rather than a wrong one."""
     text = '{"tasks": [{"id": 1, "title": "a", "metadata": {},\n "metadata": {}},\n{"id": 2, "title": "b"}]}'
     assert [item.line for item in draft_of(text).items] == [0, 0]
 

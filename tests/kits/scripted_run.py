@@ -210,7 +210,7 @@ def price(usage: TokenUsage) -> float:
 
 
 def used(thousands: float) -> TokenUsage:
-    """Tokens in a usual mix, with about this many thousands of input."""
+    """Tokens in a usual mix, with about that many thousands of input."""
     n = round(thousands * 1000)
     return TokenUsage(n, n // 8, n * 6, n // 3)
 

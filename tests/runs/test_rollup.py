@@ -131,7 +131,7 @@ def test_shown_status(state: TaskState, ready: bool, expected: Shown) -> None:
 
 @pytest.mark.parametrize("glyphs", [GLYPHS, ASCII_GLYPHS])
 def test_glyphs_differ_and_take_one_cell(glyphs: dict[Shown, str]) -> None:
-    """Every word has a glyph of its own, so that colour is never needed to tell them apart."""
+    """Every word has a glyph of its own, so that colour is never needed to distinguish them."""
     assert set(glyphs) == set(Shown)
     assert len(set(glyphs.values())) == len(Shown)
     assert all(len(glyph) == 1 and unicodedata.east_asian_width(glyph) not in "WF" for glyph in glyphs.values())

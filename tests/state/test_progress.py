@@ -54,7 +54,7 @@ def test_a_task_starts(tracker: ProgressTracker) -> None:
         (4, [0, 0, 1], [1, 1, 2], [25, 25, 50]),
         (4, [2, 0, 1], [1, 2, 3], [25, 50, 75]),
     ],
-    ids=["one of four", "in order", "thirds", "the only one", "told twice", "out of order"],
+    ids=["one of four", "in order", "thirds", "the only one", "reported twice", "out of order"],
 )
 def test_criteria_count_one_by_one(
     tracker: ProgressTracker, total: int, order: list[int], counts: list[int], percents: list[int]

@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`pytest tests/tui --update-golden` writes the goldens again."""
-    parser.addoption("--update-golden", action="store_true", help="write the text goldens anew")
+    parser.addoption("--update-golden", action="store_true", help="write the text goldens again")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,7 +19,7 @@ from nova_core.state.schema import State, TaskStatus
 
 HEAD = "| Task ID | Task Name | Command | Depends On | Outputs | Criteria | Timeout |\n|---|---|---|---|---|---|---|\n"
 READER = 'echo the preface; n=0; while [ ! -e go ]; do n=$((n+1)); echo "page $n"; sleep 0.05; done; echo A1 >> order'
-BREAKS = 'test -e mended || { echo "a needle in the log"; exit 3; }; echo A2 >> order'
+BREAKS = 'test -e repaired || { echo "a needle in the log"; exit 3; }; echo A2 >> order'
 
 
 def write_plan(root: Path, rows: str) -> None:
@@ -55,11 +55,11 @@ def last_page(terminal: Terminal) -> int:
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Iterator[Path]:
-    """A1 reads until `go` is there; A2 fails until `mended` is; A3 needs A2."""
+    """A1 reads until `go` is there; A2 fails until `repaired` is; A3 needs A2."""
     write_plan(
         tmp_path,
         f"| A1 | Read the pages | `{READER}` | - | | | |\n"
-        f"| A2 | Mend the bridge | `{BREAKS}` | - | | | |\n"
+        f"| A2 | Repair the bridge | `{BREAKS}` | - | | | |\n"
         "| A3 | Open the bridge | `echo A3 >> order` | A2 | | | |\n",
     )
     write_milestone(tmp_path)
@@ -81,10 +81,10 @@ def test_a_run_from_start_to_end(trial: Path) -> None:
         terminal.press(["/", "preface", "enter"], r"1 of 1")
         terminal.press(["escape", "escape"], r"TASK .*WORK")
 
-        terminal.press(["/", "mend", "enter"], r"A2 Mend the bridge +✗ failed")
+        terminal.press(["/", "repair", "enter"], r"A2 Repair the bridge +✗ failed")
         terminal.wait(r"failed: exit code 3.+r retry · s skip it")
         terminal.wait("a needle in the log")
-        (trial / "mended").touch()
+        (trial / "repaired").touch()
         terminal.press("r", "Bridge is open|cars may pass")
         terminal.wait("2 done")
 
@@ -188,7 +188,7 @@ def test_sighup_hands_the_run_over(window: str, trial: Path) -> None:
 
 def test_killed_and_started_again(trial: Path) -> None:
     """SIGKILL cannot be caught: the next start adopts the worker, and nothing runs twice."""
-    (trial / "mended").touch()
+    (trial / "repaired").touch()
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait(r"page \d")
         terminal.wait("2 done")
@@ -287,7 +287,7 @@ def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
     )
     assert headless.returncode == 4
     assert "the run is paused: nova resume" in headless.stdout
-    (trial / "mended").touch()
+    (trial / "repaired").touch()
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait("the run was paused; it continues")
         terminal.wait("FINISHED")

@@ -341,10 +341,10 @@ def test_the_header_of_a_paused_run_says_how_to_continue() -> None:
     assert "p resumes" not in header.header(model, 100).plain
 
 
-@pytest.mark.parametrize(("width", "told"), [(180, "ETA at least 10s"), (169, "ETA at least 10s"), (84, ">10s")])
-def test_the_estimate_is_what_it_takes_at_least(width: int, told: str) -> None:
+@pytest.mark.parametrize(("width", "shown"), [(180, "ETA at least 10s"), (169, "ETA at least 10s"), (84, ">10s")])
+def test_the_estimate_is_what_it_takes_at_least(width: int, shown: str) -> None:
     """As a text where there is room."""
-    assert told in header.header(demo_model(), width, 10.0).plain
+    assert shown in header.header(demo_model(), width, 10.0).plain
 
 
 def test_long_gaps_are_cut_out_of_the_timeline() -> None:

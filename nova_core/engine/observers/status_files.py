@@ -54,17 +54,17 @@ def _stamp(at: str | None) -> str | None:
 
 
 class StatusFiles(Observer):
-    """Writes the files as events arrive. `tell` is called once with the reason if that fails.
+    """Writes the files as events arrive. `warn` is called once with the reason if that fails.
 
     `ids` must follow their dependencies. Links are never followed: workers may write into the project, and a link must
     not lead the engine outside.
     """
 
-    def __init__(self, project: Project, ids: Iterable[str], store: Store, tell: Callable[[str], object]) -> None:
+    def __init__(self, project: Project, ids: Iterable[str], store: Store, warn: Callable[[str], object]) -> None:
         self._project = project
         self._ids = dict.fromkeys(ids)
         self._store = store
-        self._tell = tell
+        self._warn = warn
         self._written: dict[str, tuple[bytes | None, int | None]] = {}
         self._broken = False
 
@@ -136,7 +136,7 @@ class StatusFiles(Observer):
     def _complain(self, what: str, error: OSError) -> None:
         if not self._broken:
             self._broken = True
-            self._tell(f"workspace: cannot write {what}: {error.strerror}")
+            self._warn(f"workspace: cannot write {what}: {error.strerror}")
 
     def _open_folder(self, name: str) -> int:
         root = os.open(self._project.root, FOLDER_FLAGS & ~os.O_NOFOLLOW)
