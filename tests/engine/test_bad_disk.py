@@ -100,13 +100,13 @@ def mode(path: Path, bits: int) -> Iterator[None]:
     [
         (".", "run", 8, r"/\.nova: .*Permission denied"),
         (".", "init", 8, r"cannot write nova\.yaml: Permission denied"),
-        ("logs", "run", 8, r"/logs"),
-        (".nova", "run", 8, r"/\.nova"),
-        (".nova", "run --detach", 8, r"/\.nova"),
+        ("logs", "run", 8, r"cannot write \S*/logs"),
+        (".nova", "run", 8, r"cannot write \S*/\.nova"),
+        (".nova", "run --detach", 8, r"cannot write \S*/\.nova"),
         ("cascade_state.json", "run", 8, r"cascade_state\.json: Permission denied"),
         ("cascade_state.json", "status", 8, r"cascade_state\.json: Permission denied"),
-        ("CASCADE.md", "run", 3, r"^CASCADE\.md: Permission denied"),
-        ("settings.yaml", "run", 3, r"^settings\.yaml: Permission denied"),
+        ("CASCADE.md", "run", 3, r"^CASCADE\.md: cannot be read: Permission denied"),
+        ("settings.yaml", "run", 3, r"^settings\.yaml: cannot be read: Permission denied"),
     ],
 )
 def test_unwritable_and_unreadable_paths(name: str, words: str, code: int, said: str, sandbox: Sandbox) -> None:

@@ -280,7 +280,7 @@ def test_too_many_hooks_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     engine, _ = make_engine(tmp_path, rows, outcome=exits(3), config=config, max_workers=9)
     warnings = warnings_of(engine)
     engine.run()
-    assert len([text for text in warnings if "more than 2 hooks wait" in text]) == 1
+    assert len([text for text in warnings if "more than 2 hooks are waiting" in text]) == 1
     assert 1 <= len((tmp_path / "said").read_text().splitlines()) < 9
 
 

@@ -104,6 +104,6 @@ def test_a_folder_in_the_inbox_is_reported_once(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
         engine._run.inbox.read()
-    assert len([e for e in events if "refused" in e.message]) == 1
+    assert len([e for e in events if "rejected" in e.message]) == 1
     assert len(os.listdir("/proc/self/fd")) == before
     engine.close()

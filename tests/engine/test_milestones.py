@@ -113,8 +113,8 @@ REFUSED = [
     (f"{HEAD}type: percentage_complete\n      threshold: 0", 5, "must be more than 0", ""),
     (f"{HEAD}type: percentage_complete\n      threshold: half", 5, "must be a number", ""),
     (f"{HEAD}type: any_task_failed\n      tasks: [F1]", 5, "unknown setting", ""),
-    (f"{HEAD}type: branch_completed\n      branch: Bse", 5, "there is no branch `Bse`", "did you mean `Base`?"),
-    (f"{HEAD}type: group_completed\n      group: Base", 5, "there is no group `Base`", ""),
+    (f"{HEAD}type: branch_completed\n      branch: Bse", 5, "unknown branch `Bse`", "did you mean `Base`?"),
+    (f"{HEAD}type: group_completed\n      group: Base", 5, "unknown group `Base`", ""),
     (f"{HEAD}type: cost_reached\n      usd: -1", 5, "must be a number", ""),
     (f"{HEAD}type: any_task_failed\n  - id: a\n    trigger: {{type: any_task_failed}}", 5, "`a` is used twice", ""),
 ]
