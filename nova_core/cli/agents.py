@@ -101,7 +101,7 @@ def parse_log(
                nova parse-log --agent codex logs/F1.log --exit-code 1 --json
     """
     if agent not in FORMATS:
-        raise UsageError(f"unknown agent {clean(agent[:60])!r}", hint="known are " + ", ".join(FORMATS))
+        raise UsageError(f"unknown agent {clean(agent[:60])!r}", hint="choose one of " + ", ".join(FORMATS))
     from nova_core.agents.pricing import default_prices
 
     prices = {**default_prices(), **load_config(None, environ=os.environ).prices}

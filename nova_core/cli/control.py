@@ -28,7 +28,7 @@ def carry_out(command: Command) -> int:
     if reply.ok:
         out(clean(reply.message))
         return 0
-    note(f"nova: {clean(reply.message)}\nhint: nova status shows the state of the tasks")
+    note(f"nova: {clean(reply.message)}\nhint: see the state of the tasks with nova status")
     return 2
 
 
@@ -59,7 +59,7 @@ def apply_offline(project: Project, command: Command) -> Reply:
 def some_or_all(ids: list[str] | None, every: bool, flag: str) -> tuple[str, ...]:
     """The ids, or empty for the flag that means all. Raises `UsageError` if both or neither are given."""
     if bool(ids) == every:
-        raise UsageError(f"name the tasks, or give {flag}", hint="nova status lists the tasks")
+        raise UsageError(f"name the tasks, or give {flag}", hint="list the tasks with nova status")
     return tuple(ids or ())
 
 

@@ -96,9 +96,7 @@ def write_demo(folder: Path) -> None:
     source = source_folder()
     try:
         if folder.exists() and not (is_demo(folder) or is_empty(folder)):
-            raise UsageError(
-                f"{folder}: it has other files", hint="choose another with nova demo FOLDER folder, and creates it"
-            )
+            raise UsageError(f"{folder}: it has other files", hint="choose another folder with nova demo FOLDER")
         for name in FILES:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +105,7 @@ def write_demo(folder: Path) -> None:
                     file.write((source / name).read_bytes())
     except OSError as error:
         raise EnvironmentProblem(
-            f"{error.filename or folder}: {error.strerror}", hint="choose another with nova demo FOLDER folder"
+            f"{error.filename or folder}: {error.strerror}", hint="choose another folder with nova demo FOLDER"
         ) from None
 
 

@@ -55,7 +55,7 @@ def enter(directory: str | None) -> str | None:
             from nova_core.text import clean
 
             raise EnvironmentProblem(
-                f"cannot change to {clean(directory)}: {error.strerror}", hint="-C takes the folder of a project"
+                f"cannot change to {clean(directory)}: {error.strerror}", hint="name the folder of a project with -C"
             ) from None
     return directory
 
@@ -169,4 +169,4 @@ def suggestion(word: str, known: Collection[str]) -> str:
     short = word[:80]
     same = [name for name in known if name.lower() == short.lower()]
     close = same or get_close_matches(short, list(known)[:5_000], n=3)
-    return f"did you mean {', '.join(map(clean, close))}?" if close else "nova status lists the tasks"
+    return f"did you mean {', '.join(map(clean, close))}?" if close else "list the tasks with nova status"

@@ -40,7 +40,7 @@ def init(
             out(f"wrote {path}")
         else:
             note(f"kept {path}: it already exists")
-    note("hint: nova check, then nova run")
+    note("hint: check it with nova check, then start it with nova run")
     return 0
 
 

@@ -16,7 +16,7 @@ from nova_core.console.lines import failure_text
 from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
 from nova_core.runs.rollup import Rollup, rollup
-from nova_core.runs.words import ASCII_GLYPHS, GLYPHS, RunWord, Shown, phrase, run_word, shown_status
+from nova_core.runs.words import ASCII_GLYPHS, GLYPHS, STARTABLE, RunWord, Shown, phrase, run_word, shown_status
 from nova_core.state.holds import current_holds, hold_words
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, costs, cut, duration, tokens
@@ -150,8 +150,8 @@ def run_state(numbers: Mapping[Shown, int], engine: EngineInfo | None, *, paused
     """What the run is doing."""
     over = {Shown.COMPLETED, Shown.SKIPPED}
     left = {shown for shown, number in numbers.items() if number} - over
-    stuck = not left - {Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED}
-    return run_word(engine=engine is not None, paused=paused, finished=not left, failed=bool(left) and stuck)
+    failed = Shown.FAILED in left and left.isdisjoint(STARTABLE)
+    return run_word(engine=engine is not None, paused=paused, finished=not left, failed=failed)
 
 
 def engine_line(engine: EngineInfo | None, word: RunWord) -> str:

@@ -35,6 +35,7 @@ WORDS = {
     EventKind.WARNING: "warning",
 }
 _ENDS = {Reason.CANCELLED: Shown.CANCELLED.value, Reason.LOST: LOST}
+_MESSAGES = (EventKind.TASK_ADOPTED, EventKind.TASK_RESET)  # say all there is, with the task first
 FINISHED = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.TASK_BLOCKED})
 
 
@@ -59,6 +60,8 @@ class LocalClock:
 
 def event_line(event: Event, tasks: Mapping[str, Task], clock: LocalClock) -> str | None:
     """The line for `event`, safe for a terminal; None if the event is not shown."""
+    if event.kind in _MESSAGES:
+        return f"{clock(event.at)} {clean(event.message or event.task or '')}"
     word = word_of(event)
     if word is None:
         return None

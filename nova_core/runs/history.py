@@ -127,7 +127,7 @@ def reading(path: Path) -> Iterator[Database]:
         yield database
     except (ValueError, msgspec.MsgspecError, sqlite3.Error) as error:
         raise EnvironmentProblem(
-            f"{path}: cannot be read ({error})", hint="is it damaged, or from a newer Nova?"
+            f"{path}: cannot be read ({error})", hint="check whether it is damaged, or upgrade Nova"
         ) from None
     finally:
         database.close()

@@ -63,6 +63,8 @@ COUNTED = (
     Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
 )  # fmt: skip
 """The order in which tasks are counted."""
+STARTABLE = (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING)
+"""States from which an engine could continue; the last two may have outlived their engine."""
 
 
 def shown_status(state: TaskState, ready: bool) -> Shown:

@@ -13,13 +13,12 @@ from nova_core.plan.scheduler import Frontier
 from nova_core.runs.freshness import newer, same_failure
 from nova_core.runs.result import Snapshot
 from nova_core.runs.rollup import RollupTree
-from nova_core.runs.words import Shown, shown_status
+from nova_core.runs.words import STARTABLE, Shown, shown_status
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.watch.source import EngineState, Source, Update, notable
 
-_STARTABLE = (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING)  # the last two outlived their engine
 _EVENTS_KEPT = 2_000
 _MINUTES_KEPT = 60
 
@@ -118,7 +117,7 @@ class ViewModel:
     @property
     def could_go_on(self) -> bool:
         """True if a task could run, if an engine were running."""
-        return self.source.engine is not EngineState.RUNNING and any(self.counts[shown] for shown in _STARTABLE)
+        return self.source.engine is not EngineState.RUNNING and any(self.counts[shown] for shown in STARTABLE)
 
     @property
     def budget(self) -> float | None:

@@ -88,7 +88,7 @@ def result(**changes: Any) -> RunResult:
         (event(EventKind.TASK_FAILED, reason="exit_code", error="exit code 3"), "03:04:05 F1 failed: exit code 3"),
         (
             event(EventKind.TASK_ADOPTED, message="F1 still running as pid 7"),
-            "03:04:05 F1 taken over: still running as pid 7",
+            "03:04:05 F1 still running as pid 7",
         ),
         (event(EventKind.TASK_FAILED, reason="timeout", error="after 3 s"), "03:04:05 F1 failed: timeout: after 3 s"),
         (event(EventKind.TASK_BLOCKED, "F2", "x", blocked_by=("F1", "F9")), "03:04:05 F2 blocked by F1, F9"),

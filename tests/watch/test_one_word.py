@@ -91,7 +91,7 @@ def test_the_run_has_one_word(faces: Faces) -> None:
     """The summary names it with its counts; a run that has failed and waits for a person has failed."""
     assert faces.summary[1].startswith("Shop: failed, 1/5 done, ")
     assert faces.status[0].startswith("Shop: 1/5 done, ")
-    assert header.state_of(faces.interface) == "failed"
+    assert header.state_of(faces.interface) == header.state_of(faces.attach) == faces.status[1] == "failed"
 
 
 @pytest.mark.parametrize(
