@@ -69,9 +69,7 @@ def choose(name: str | None, environ: Mapping[str, str]) -> str:
         found = SHORT.get(wanted, wanted)
         if found in OURS or found in BUILTIN_THEMES:
             return found
-        raise UsageError(
-            f"no theme is called {wanted}", hint="use --theme nova-dark, nova-light or ansi; ctrl+p lists all"
-        )
+        raise UsageError(f"no theme is called {wanted}", hint="use nova-dark, nova-light or ansi; ctrl+p lists all")
     if environ.get("NO_COLOR") or "SSH_CONNECTION" in environ:
         return SHORT["ansi"]
     return DARK.name

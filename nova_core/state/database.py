@@ -131,7 +131,9 @@ class Database:
             connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             connection.execute("SELECT 1 FROM events LIMIT 1")
         except sqlite3.Error as error:
-            raise EnvironmentProblem(f"cannot read {self.path}: {error}", hint="run a plan here first") from None
+            raise EnvironmentProblem(
+                f"cannot read {self.path}: {error}", hint="run a plan here first, or move the file aside"
+            ) from None
         return connection
 
     def close(self) -> None:

@@ -279,4 +279,4 @@ def test_a_damaged_history(tmp_path: Path) -> None:
     (tmp_path / ".nova" / "nova.db").write_text("no database" * 99)
     done = nova("stats", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (8, "")
-    assert "cannot be read" in done.stderr
+    assert "cannot read" in done.stderr
