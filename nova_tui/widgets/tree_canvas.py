@@ -104,7 +104,7 @@ class TreeCanvas(Widget):
 
     def _told(self) -> str:
         """A note on hidden rows: by the filter, and above."""
-        only = "" if self.only is Filter.ALL else f"only {self.only.value} (esc: all)  "
+        only = "" if self.only is Filter.ALL else f"only {self.only.value} (esc)  "
         return only + (f"{chars().up} {self._top:,} more" if self._top else "")
 
     def _below(self) -> str:

@@ -56,7 +56,7 @@ def test_people_get_lines(tmp_path: Path) -> None:
     [
         (("--agent", "claude", "none.log"), 3, "there is no such log"),
         (("--agent", "cluade", "none.log"), 2, "choose one of claude"),
-        (("--agent", "claude", "."), 2, "cannot be read"),
+        (("--agent", "claude", "."), 2, "cannot read"),
         (("none.log",), 2, "--agent"),
     ],
 )

@@ -115,7 +115,7 @@ def test_explain_shows_every_command(tmp_path: Path) -> None:
         "F1  run   never started; depends on nothing",
         f"    command: {long}",
         "    check: grep -q a out",
-        "F2  run   never run; after F1",
+        "F2  run   never started; after F1",
         "    agent: claude",
         "    check: make test",
         "F3  skip  the plan says x",

@@ -72,7 +72,7 @@ def test_each_tool_is_a_message_in_the_inbox(inbox: Path) -> None:
     names, answers = asyncio.run(calling(worker_environment(inbox), *calls))
     assert names == TOOLS
     assert answers[0] == "ok"
-    assert "nobody can answer" in answers[5]
+    assert "no answer is possible" in answers[5]
     found = messages(inbox)
     assert all((m["task"], m["attempt"], m["token"], m["run"]) == ("F1", 2, "secret", "r1") for m in found)
     merged = {key: value for message in found for key, value in message.items()}

@@ -112,7 +112,7 @@ def test_missing_inbox_is_an_environment_problem(worker: Path, capsys: pytest.Ca
     """An inbox that cannot be written exits with 8 and one line."""
     (worker / "tmp").rmdir()
     assert report.main(["--step", "x"]) == 8
-    assert "cannot write the report" in capsys.readouterr().err
+    assert "cannot write to" in capsys.readouterr().err
 
 
 def test_report_imports_next_to_nothing(tmp_path: Path) -> None:

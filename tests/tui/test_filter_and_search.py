@@ -39,7 +39,7 @@ async def test_a_filter_brings_the_cursor_back_and_is_shown_in_the_tree() -> Non
         app.clear_notifications()
         await pilot.press("f")
         await settled(pilot)
-        assert "TASK  only failed (esc: all)" in screen_text(app)
+        assert "TASK  only failed (esc)" in screen_text(app)
         await pilot.press("f", "f")
         await settled(pilot)
         assert app.main.selected_task != "P4"
