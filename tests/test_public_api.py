@@ -104,7 +104,7 @@ def test_the_orchestrator_is_a_program(
     tasks = StateManager(tmp_path / "cascade_state.json").read_state()["tasks"]
     assert [tasks[task_id]["status"] for task_id in "AB"] == ["completed", "failed" if code else "completed"]
     assert "A done in" in done.stdout + done.stderr
-    assert f"Test plan: {2 - code} completed" in done.stdout + done.stderr
+    assert f"{2 - code}/2 done" in done.stdout + done.stderr
 
 
 def test_the_orchestrator_without_a_plan(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_five_shapes_of_failure(tmp_path: Path) -> None:
         terminal.wait(r"✗ E4 Writes rubbish +check failed")
         terminal.wait(r"⊘ E5 Is cancelled +cancelled")
         for n in range(1, 6):
-            terminal.wait(rf"■ B{n} After {n} +E{n} {'cancelled' if n == 5 else 'failed'}")
+            terminal.wait(rf"■ B{n} After {n} +blocked by E{n}")
         terminal.press("r", r"▶ E5 Is cancelled")
         terminal.wait(r"· B5 After 5 +after E5")
         terminal.press(["q"], "leave them running")
@@ -286,7 +286,7 @@ def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
         nova("run", "--no-ui"), cwd=trial, env=environment(), check=False, capture_output=True, text=True
     )
     assert headless.returncode == 4
-    assert "the run is paused: nova resume" in headless.stdout
+    assert "the run is paused (continue with: nova resume)" in headless.stdout
     (trial / "repaired").touch()
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait("the run was paused; it continues")
@@ -333,7 +333,7 @@ def test_a_second_interface_joins_the_run(trial: Path) -> None:
             assert "view only" not in second.text
             second.send("q")
             assert second.wait_exit() == 0
-            assert "come back with: nova attach --control" in second.after_screen()
+            assert "return with: nova attach --control" in second.after_screen()
         for refused in (nova_tui("--fresh"), nova("run", "--no-ui")):
             with Terminal(refused, trial) as second:
                 assert second.wait_exit() == 7
