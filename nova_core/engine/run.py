@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -48,8 +47,7 @@ from nova_core.state.store import Store
 from nova_core.text import number_of
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """One run of a plan. It holds the project's lock until it is closed; nothing starts before `begin`."""
 
     parts: Parts

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from nova_core.clock import Clock, iso
 from nova_core.config import Config
@@ -29,21 +30,19 @@ def local_executor(project: Project, run_id: str, environment: Mapping[str, str]
     return LocalExecutor(project.nova_dir, project.log_dir, run_id=run_id, base_env=environment, cwd=project.root)
 
 
-@dataclass(frozen=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True):
     """Which tasks to run, whether to start over (`fresh`), and whether to rerun edited tasks that are done."""
 
-    selection: Selection = field(default_factory=Selection)
+    selection: Selection = Selection()
     fresh: bool = False
     rerun_changed: bool = False
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(msgspec.Struct, frozen=True):
     """What an engine needs of its host: clock, disk, and a factory (project, run id, environment) of executors."""
 
-    clock: Clock = field(default_factory=Clock)
-    disk: Disk = field(default_factory=Disk)
+    clock: Clock = msgspec.field(default_factory=Clock)
+    disk: Disk = msgspec.field(default_factory=Disk)
     make_executor: MakeExecutor = local_executor
 
 

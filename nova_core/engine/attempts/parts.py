@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from nova_core.agents.pricing import Price
 from nova_core.clock import Clock
@@ -17,8 +18,7 @@ from nova_core.plan.board import Board
 from nova_core.state.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """The parts of one run. `active` are the running attempts by task id, `logs` the names in the log folder."""
 
     project: Project
