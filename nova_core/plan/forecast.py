@@ -61,8 +61,7 @@ class _Play:
 
     def _offer(self, index: int) -> None:
         state, task = self._state(self._dag.ids[index]), self._tasks[self._dag.ids[index]]
-        lacking = state.blocked_by or state.missing or task.missing
-        if state.status is TaskStatus.PENDING and not lacking:
+        if state.status is TaskStatus.PENDING and not state.is_blocked and not task.missing:
             self._queue.push(index)
 
     def _left(self, state: TaskState, expected: float, now: float) -> float:

@@ -72,12 +72,12 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
     if state.status == TaskStatus.COMPLETED:
         return Shown.SKIPPED if state.skipped else Shown.COMPLETED
     if state.status == TaskStatus.FAILED:
-        return Shown.CANCELLED if state.reason == Reason.CANCELLED else Shown.FAILED
+        return Shown.CANCELLED if state.was_cancelled else Shown.FAILED
     if state.status == TaskStatus.IN_PROGRESS:
-        if state.approval == "waiting":
+        if state.awaits_approval:
             return Shown.APPROVAL
         return Shown.VERIFYING if state.verifying else Shown.RUNNING
-    if state.blocked_by or state.missing:
+    if state.is_blocked:
         return Shown.BLOCKED
     if state.retry_at or state.waits_for:
         return Shown.RETRYING

@@ -31,7 +31,7 @@ def status_of(task_id: str, state: TaskState) -> dict[str, Any] | None:
     """Returns the status of a task as the protocol defines it; None (no file) for a task that waits for its turn."""
     word = _WORDS.get(state.status)
     if word is None:
-        if not (state.blocked_by or state.missing):
+        if not state.is_blocked:
             return None
         word = "blocked"
     status: dict[str, Any] = {
