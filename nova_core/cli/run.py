@@ -12,7 +12,7 @@ import typer
 
 from nova_core.cli.interface import wants_interface
 from nova_core.cli.options import expanded, here
-from nova_core.cli.run_options import RunOptions
+from nova_core.cli.run_options import RunFlags
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from nova_core.orchestrator import Orchestrator
 
 
-@expanded(RunOptions)
-def run(context: typer.Context, given: RunOptions) -> int:
+@expanded(RunFlags)
+def run(context: typer.Context, given: RunFlags) -> int:
     """Run the plan.
 
     Each task starts when its dependencies are done, in parallel up to the limits. Done tasks do not run again.

@@ -16,7 +16,7 @@ from nova_core.plan.selection import Selection
 Words = list[str] | None
 
 
-class RunOptions(msgspec.Struct, frozen=True):
+class RunFlags(msgspec.Struct, frozen=True):
     """The options of `nova run`, as typed."""
 
     plan: Plan
