@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,6 @@ from executor_kit import Lab, alive, run_of, until
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import EndReason, Job
 from nova_core.executors.local import LocalExecutor
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    yield lab
-    lab.executor.close()
-
-
-@pytest.fixture(params=[False, True], ids=["shared", "own"])
-def own(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
 
 GLIBC_OWN = 0b11 << 31  # its posix_spawn ignores signals 32 and 33, which no program may use
 

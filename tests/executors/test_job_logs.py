@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,6 @@ import pytest
 from executor_kit import Lab, until
 
 from nova_core.executors.base import EndReason
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    yield lab
-    lab.executor.close()
-
-
-@pytest.fixture(params=[False, True], ids=["shared", "own"])
-def own(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
 
 
 def test_a_log_over_its_limit_keeps_head_and_tail(lab: Lab, own: bool) -> None:

@@ -19,18 +19,6 @@ from nova_core.executors.base import Ended, EndReason, Started
 from nova_core.holder.journal import start_ticks
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    yield lab
-    lab.executor.close()
-
-
-@pytest.fixture(params=[False, True], ids=["shared", "own"])
-def own(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
 def test_a_running_job_is_adopted_with_its_true_exit_code(lab: Lab, own: bool) -> None:
     """The engine is killed; the next one sees the job run and end."""
     shell = "echo up; while [ ! -e go ]; do sleep 0.02; done; exit 9"
