@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nova_core.agents.fields import first_line
-from nova_core.agents.mending import BROKEN, decode, documents, is_half, is_json, is_torn, mended
+from nova_core.agents.repair import BROKEN, decode, documents, is_half, is_json, is_torn, repaired
 from nova_core.agents.tokens import is_cut
 from nova_core.text import clean
 
@@ -137,7 +137,7 @@ class LineReader:
 
     def _try_mended(self, data: bytes) -> bool:
         """Read an event with half a character in it: JavaScript cuts text in the middle of a surrogate pair."""
-        return len(data) <= _MOST_ODD and is_half(data) and self._try(mended(data))
+        return len(data) <= _MOST_ODD and is_half(data) and self._try(repaired(data))
 
     def _try_inside(self, line: bytes) -> bool:
         """Read an event with text of another stream before or after it on the same line."""
@@ -149,7 +149,7 @@ class LineReader:
         try:
             from json import JSONDecoder
 
-            event, _ = JSONDecoder().raw_decode(mended(line[start:]).decode("utf-8", "replace"))
+            event, _ = JSONDecoder().raw_decode(repaired(line[start:]).decode("utf-8", "replace"))
         except BROKEN:
             return False
         if isinstance(event, dict) and self.event(event):

@@ -36,7 +36,7 @@ class Budget:
         self._parts = parts
         self.limit = parts.config.budget
         self._has_changed = True  # since the last check
-        self._dearest: dict[Kind, float] = {}
+        self._highest: dict[Kind, float] = {}
         past = parts.store.database.attempts() if self.limit is not None else []
         for row in past:
             if row.cost_usd is not None:
@@ -104,7 +104,7 @@ class Budget:
 
     def _expected(self, task: Task, agents: Sequence[str]) -> float | None:
         """Returns the highest cost of an attempt of this kind (agent and model); None if there is none."""
-        known = [cost for name in agents or (None,) if (cost := self._dearest.get((name, task.model))) is not None]
+        known = [cost for name in agents or (None,) if (cost := self._highest.get((name, task.model))) is not None]
         return max(known, default=None)
 
     def _sharers(self, most: int) -> int:
@@ -136,7 +136,7 @@ class Budget:
         if cost or tokens:
             task = self._parts.board.cascade.tasks.get(task_id)
             kind = agent, task.model if task else None
-            self._dearest[kind] = max(cost, self._dearest.get(kind, 0.0))
+            self._highest[kind] = max(cost, self._highest.get(kind, 0.0))
 
 
 def _tokens(row: AttemptRow) -> int:

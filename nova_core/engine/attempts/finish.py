@@ -63,8 +63,8 @@ class Finisher:
         if failed.reason is Reason.CANCELLED and attempt.is_interrupted:
             return Again(EventKind.TASK_RESET, f"{task_id} interrupted; will run again")
         if attempt.session and attempt.verdict is Verdict.FAILED and not figures.tokens:
-            anew = {"session_id": None, "reason": None}
-            return Again(EventKind.TASK_RESET, f"{task_id} starts again: its session is gone", None, anew)
+            reset = {"session_id": None, "reason": None}
+            return Again(EventKind.TASK_RESET, f"{task_id} starts again: its session is gone", None, reset)
         counts: Mapping[str, int] = {}
         if attempt.by.provider is not None and attempt.verdict in REFUSED:
             again, counts = self._rate_limits.refused(attempt, attempt.by.provider, failed)

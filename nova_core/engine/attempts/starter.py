@@ -99,10 +99,10 @@ class Starter:
     def _record(self, attempt: Attempt, previous: TokenUsage) -> None:
         """Record the start. From the second attempt on, store the task's current fingerprint."""
         task, by = attempt.task, attempt.by
-        anew: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if attempt.number > 1 else {}
+        reset: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if attempt.number > 1 else {}
         self._store.record(
             EventKind.TASK_STARTED, task.id, f"{task.id} started: {task.name}",
-            **{**anew, **row_of(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
+            **{**reset, **row_of(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
                "worker_id": attempt.key, "started_at": iso(attempt.started), "log": attempt.log_name,
                "model": attempt.model, "agent": by.agent, "session_id": attempt.session, "session_usage": previous,
                "waits_for": None, "missing": (), "base_sha": attempt.base_sha, "parser": by.parser,

@@ -275,12 +275,12 @@ class Milestones(Observer):
 
     def __init__(
         self, project: Project, config: Config, cascade: Cascade, store: Store, milestones: Iterable[Milestone],
-        tell: Callable[[str], object],
+        warn: Callable[[str], object],
     ) -> None:  # fmt: skip
         self._project = project
         self._config = config
         self._store = store
-        self._tell = tell
+        self._warn = warn
         self._tracker = MilestoneTracker(milestones, cascade, store.run.milestones, store.tasks)
 
     def see(self, event: Event) -> None:
@@ -292,7 +292,7 @@ class Milestones(Observer):
             milestones = read_milestones(self._project, self._config, cascade)
             self._tracker = MilestoneTracker(milestones, cascade, self._store.run.milestones, self._store.tasks)
         except InputError as error:
-            self._tell(f"{error.message}; the milestones are unchanged")
+            self._warn(f"{error.message}; the milestones are unchanged")
 
     def turn(self) -> None:
         """Record the milestones that became due."""

@@ -19,20 +19,20 @@ class PlanTicker(Observer):
     """Ticks completed tasks, file by file. A failed write is reported once, and retried after the next task."""
 
     def __init__(
-        self, project: Project, cascade: Cascade, store: Store, disk: Disk, tell: Callable[[str], object]
+        self, project: Project, cascade: Cascade, store: Store, disk: Disk, warn: Callable[[str], object]
     ) -> None:
         self._project = project
         self._cascade = cascade
         self._store = store
         self._disk = disk
-        self._tell = tell
+        self._warn = warn
         self._due = True  # a killed engine may have left boxes unticked
         self._told: set[str] = set()
 
     def begin(self) -> None:
         to_do = any(not task.settled for task in self._cascade.tasks.values())
         if to_do and not self._cascade.marks:
-            self._tell("no boxes will be ticked: this plan has none for its tasks")
+            self._warn("no boxes will be ticked: this plan has none for its tasks")
 
     def see(self, event: Event) -> None:
         self._due |= event.kind is EventKind.TASK_COMPLETED
@@ -51,7 +51,7 @@ class PlanTicker(Observer):
             problem = self._tick(path, [mark for mark in marks if mark.path == path], done)
             if problem and problem not in self._told:
                 self._told.add(problem)
-                self._tell(f"{path}: not ticked: {problem}")
+                self._warn(f"{path}: not ticked: {problem}")
 
     def _tick(self, path: str, marks: Sequence[Mark], done: set[str]) -> str:
         """Tick the boxes of one file; returns what went wrong, empty if nothing."""

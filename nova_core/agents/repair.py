@@ -28,7 +28,7 @@ def is_half(data: bytes) -> bool:
     return _HALF.search(data) is not None
 
 
-def mended(data: bytes) -> bytes:
+def repaired(data: bytes) -> bytes:
     """JSON with the replacement character for each unpaired half."""
     if not is_half(data):
         return data
