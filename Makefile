@@ -27,8 +27,8 @@ AIDER := aider-chat==0.86.2
 TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS := $(CURDIR)/.agents
 
-.PHONY: help demo test test-oldest test-newest test-pythons test-load test-agents test-trace lint lock dist bench \
-	bench-tui bench-agents crash orphans screenshots clean
+.PHONY: help demo test test-oldest test-newest test-pythons test-load properties test-agents test-trace lint lock dist \
+	bench bench-tui bench-agents crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
@@ -37,6 +37,7 @@ help:
 	@echo 'make test-newest the same tests with the newest versions, not those of the lock files'
 	@echo 'make test-pythons the same tests with every Python from 3.11 on PATH (or PYTHONS="/a/python3 /b/python3")'
 	@echo 'make test-load   the same tests beside two busy loops'
+	@echo 'make properties  the property tests with 1,000 examples each, not 25'
 	@echo 'make test-agents install claude, codex, gemini, opencode and aider into .agents, run them on loopback (minutes)'
 	@echo 'make test-trace  open a trace with the engine of DevTools (npm)'
 	@echo 'make lint        ruff and mypy --strict'
@@ -75,6 +76,9 @@ test-pythons:
 
 test-load: $(VENV)/.installed-dev
 	@for _ in 1 2; do $(BIN)/python -c '$(BUSY)' & done; $(BIN)/python $(SUITE)
+
+properties: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 -m 'hypothesis and not slow and not agents' --hypothesis-profile campaign
 
 test-agents: $(VENV)/.installed-dev
 	@mkdir -p $(AGENTS)

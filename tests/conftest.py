@@ -1,12 +1,14 @@
 """Shared by all tests: hypothesis without deadlines, as the machine may be busy, and the same surroundings anywhere."""
 
+import gc
 import os
 import signal
 import sys
 
 from hypothesis import settings
 
-settings.register_profile("nova", deadline=None, max_examples=60)
+settings.register_profile("nova", deadline=None, max_examples=25)
+settings.register_profile("campaign", deadline=None, max_examples=1000)  # `make properties`
 settings.load_profile("nova")
 
 # The output of programs is checked in its default form, without variables that change it.
@@ -24,3 +26,12 @@ for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
 # again, which is half of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Nothing that collection creates is garbage, and the collector would look at all of it again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector look only at what tests create."""
+    gc.freeze()
+    gc.enable()

@@ -146,7 +146,7 @@ def test_what_the_stream_cannot_know_is_marked(case: str) -> None:
 
 @pytest.mark.parametrize("case", SERVED)
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=settings().max_examples // 3)
 def test_noise_changes_nothing(case: str, seed: int) -> None:
     """Pieces of any size, keys in any order, unknown events, and stderr between the lines: the outcome is the same."""
     dice = random.Random(seed)
@@ -220,7 +220,6 @@ def test_an_event_with_other_text_on_its_line_is_found() -> None:
 
 @pytest.mark.parametrize("agent", FORMATS)
 @given(st.lists(st.one_of(st.binary(max_size=200), st.just(b"\n")), max_size=20))
-@settings(max_examples=40, deadline=None)
 def test_garbage_never_breaks_a_format(agent: str, pieces: list[bytes]) -> None:
     """Any bytes at all yield an outcome."""
     log = FORMATS[agent]()
@@ -239,7 +238,6 @@ JSON = st.recursive(
 
 @pytest.mark.parametrize("case", ["claude/tool", "codex/tool", "gemini/tool", "opencode/tool", "gemini/json"])
 @given(value=JSON, seed=st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
 def test_values_of_any_type_in_any_place_are_survived(case: str, value: object, seed: int) -> None:
     """An event with another shape than expected is read as far as it makes sense."""
     dice = random.Random(seed)

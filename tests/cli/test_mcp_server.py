@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_process import environment
 
-mcp = pytest.importorskip("mcp", reason="the extra nova-tui[mcp] is not installed")
+# Looked for, not imported, which takes seconds.
+pytestmark = pytest.mark.skipif(find_spec("mcp") is None, reason="the extra nova-tui[mcp] is not installed")
 
 TOOLS = {"report", "verify", "log", "output", "handoff", "ask"}
 

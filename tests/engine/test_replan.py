@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from engines import host, make_engine, write_plan
 from fakes import FakeClock, FakeExecutor, exits, ok, running
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.config import Config
@@ -236,7 +236,6 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=40)
 @given(EDITS)
 def test_no_edit_runs_anything_twice_or_against_its_order(
     tmp_path_factory: pytest.TempPathFactory, edits: Iterable[tuple[str, str, set[str]]]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
-import xmlschema
 from hostile import NAMES, run_hostile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,9 @@ from hypothesis import strategies as st
 from nova_core.exports.junit import junit_xml
 from nova_core.model import Task
 from nova_core.state.schema import Reason, TaskState, TaskStatus
+
+if TYPE_CHECKING:
+    import xmlschema
 
 STARTED = "2026-01-02T03:04:05.678+00:00"
 
@@ -71,7 +75,14 @@ def test_tasks_without_a_failure(state: TaskState | None, message: str | None) -
     assert suites[0].attrib["skipped"] == ("0" if message is None else "1")
 
 
-SCHEMAS = [xmlschema.XMLSchema(str(path)) for path in sorted(Path(__file__).parent.glob("junit-*.xsd"))]
+@cache
+def schemas() -> list[xmlschema.XMLSchema]:
+    """The schema of Jenkins and the one of Ant."""
+    import xmlschema  # slow to import
+
+    return [xmlschema.XMLSchema(str(path)) for path in sorted(Path(__file__).parent.glob("junit-*.xsd"))]
+
+
 hostile = st.text() | st.text(st.sampled_from("<>&\"'\x00\x1b[]\ud800\ufffe\x85\n"))
 
 
@@ -87,8 +98,8 @@ def test_any_text_makes_well_formed_xml(name: str, error: str, lines: list[str])
 
 def require_valid(text: str) -> None:
     """The report fits the schema of Jenkins and the one of Ant."""
-    assert len(SCHEMAS) == 2
-    for schema in SCHEMAS:
+    assert len(schemas()) == 2
+    for schema in schemas():
         schema.validate(text)
 
 
@@ -97,7 +108,7 @@ def test_the_schemas_are_strict() -> None:
     good = junit_xml(Plan("Shop", {"F1": Task("F1", "Core")}), {}, lambda _: [])
     require_valid(good)
     for bad in (good.replace(' errors="0"', ""), good.replace("<testcase ", '<testcase line="1" ')):
-        assert [schema.is_valid(bad) for schema in SCHEMAS] == [False, False]
+        assert [schema.is_valid(bad) for schema in schemas()] == [False, False]
 
 
 @pytest.mark.parametrize("stamp", ["yesterday", "", "2026-13-01T00:00:00", "9999-12-31T23:59:59-23:00"])

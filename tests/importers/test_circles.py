@@ -5,7 +5,7 @@ from __future__ import annotations
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reading import edges, notes
 
@@ -97,7 +97,6 @@ def reach(needs: dict[str, tuple[str, ...]], key: str) -> set[str]:
     return seen
 
 
-@settings(max_examples=100)
 @given(GRAPHS)
 def test_which_tasks_are_in_a_cycle(needs: dict[str, tuple[str, ...]]) -> None:
     """Tasks that wait for themselves, each with all tasks of its cycle, by plain search."""
@@ -108,7 +107,6 @@ def test_which_tasks_are_in_a_cycle(needs: dict[str, tuple[str, ...]]) -> None:
             assert (found[one] == found[other]) == (other in reach(needs, one) and one in reach(needs, other))
 
 
-@settings(max_examples=100)
 @given(GRAPHS, st.sets(st.sampled_from(NODES)))
 def test_no_cycle_with_settled_work_is_left(needs: dict[str, tuple[str, ...]], settled: set[str]) -> None:
     """A rejected cycle has only open tasks, each of which names the next; a task in no cycle keeps its dependencies."""

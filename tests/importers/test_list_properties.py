@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from reading import READERS, above, plan
 
@@ -29,7 +29,6 @@ TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_si
 
 
 @given(TEXTS, st.sampled_from(sorted(READERS)), st.booleans())
-@settings(max_examples=100)
 def test_any_text_is_a_draft_or_a_mistake(text: str, kind: str, optional: bool) -> None:
     """No text causes an unexpected error, and every open leaf of a draft is one task of the plan."""
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.dag import DAG
@@ -122,7 +122,6 @@ def test_more_columns(cascade: Cascade) -> None:
 
 
 @given(cascades("name", "description", "details", "criteria", "command"))
-@settings(max_examples=100)
 def test_texts(cascade: Cascade) -> None:
     """Hostile texts change neither the graph nor the criteria, and no text is lost."""
     back = same(cascade)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fake_source import FakeSource, demo_model, demo_source
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scripted_run import NOW
 
@@ -27,7 +27,6 @@ STATES = (
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(STATES)), max_size=40))
 def test_updates_step_by_step_equal_a_full_count(changes: list[tuple[str, TaskState]]) -> None:
     """Counts, texts and sums after any changes equal those of a model built from the end."""
