@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import jsonschema
 import pytest
 import yaml
 from captured import path_of
-from cli_process import shell_environment
+from cli_process import nova, shell_environment
 from command_lines import problem_with, simple_commands
 from pages import ROOT, Block, all_blocks, blocks, text_of
 
@@ -168,7 +169,11 @@ def run_line(line: str, folder: Path, environ: dict[str, str]) -> None:
     if " 4f2a" in line:
         line = line.replace(" 4f2a", f" {run_id(folder)[:4]}")
     expected = re.search(r"# exit code (\d+)", line)
-    done = subprocess.run(line, shell=True, cwd=folder, env=environ, capture_output=True, text=True, timeout=120)
+    words = shlex.split(line, comments=True)
+    if words[0] == "nova" and not re.search(r"[^\w\s./:=@,#-]", line):  # nothing in it is for a shell
+        done = nova(*words[1:], cwd=folder, env=environ, timeout=120)
+    else:
+        done = subprocess.run(line, shell=True, cwd=folder, env=environ, capture_output=True, text=True, timeout=120)
     assert done.returncode == (int(expected[1]) if expected else 0), (line, done.stdout, done.stderr)
 
 

@@ -35,7 +35,7 @@ PHRASES = {
     r"whoever": "what, the program that",
     r"a moment": "a time",
     r"this many|all that is left": "the number of, the remaining",
-    r"\w+\(s\)": "1 task, 2 tasks",
+    r"\(s\)": "1 task, 2 tasks",
 }
 """What to write instead of each phrase."""
 
@@ -51,7 +51,7 @@ ALLOWED = {
 }
 """Where a phrase may stand: the phrase by a file or folder, or an empty text for all phrases."""
 
-EVERY = re.compile("|".join(rf"(?P<p{n}>\b(?:{phrase})(?!\w))" for n, phrase in enumerate(PHRASES)), re.I)
+EVERY = re.compile(rf"\b(?:{'|'.join(PHRASES)})(?!\w)", re.I)
 
 FILES = sorted(
     path for folder in ("nova_core", "nova_tui", "tests", "bench", "examples") for path in (ROOT / folder).rglob("*.py")
@@ -81,12 +81,16 @@ def is_allowed(name: str, found: str) -> bool:
     return any(name.startswith(place) and phrase in found for place, phrase in ALLOWED.items())
 
 
+def instead_of(found: str) -> str:
+    """What to write for a phrase that was found."""
+    return next(text for phrase, text in PHRASES.items() if re.fullmatch(phrase, found, re.I))
+
+
 def phrases_in(path: Path) -> list[str]:
     """Each phrase of the list in a file, with its line and what to write instead."""
     name = str(path.relative_to(ROOT))
-    instead = list(PHRASES.values())
     return [
-        f"{name}:{line}: {found[0]!r}: write {instead[int((found.lastgroup or 'p0')[1:])]!r}"
+        f"{name}:{line}: {found[0]!r}: write {instead_of(found[0])!r}"
         for line, text in texts_of(path)
         for found in EVERY.finditer(text)
         if not is_allowed(name, found[0])

@@ -47,5 +47,7 @@ def nova(
 
 
 def can_be_warm(env: Mapping[str, str] | None) -> bool:
-    """Returns True if no variable is set that only a newly started interpreter reads."""
-    return not any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or ())
+    """Returns True if no variable is changed that only a newly started interpreter reads."""
+    same = {**os.environ, "PYTHONPATH": SOURCE}
+    read_at_start = {name for name in env or () if name.startswith(("PYTHON", "LC_", "LANG"))}
+    return not any(env and env[name] != same.get(name) for name in read_at_start)

@@ -118,8 +118,13 @@ def _texts(reads: Sequence[int], deadline: float) -> list[str]:
 
 def serve(descriptor: int) -> None:
     """Fork for every request until no process can send one any more."""
-    from nova_core import __main__  # noqa: F401
+    import sqlite3  # noqa: F401
+
+    from nova_core import __main__, orchestrator  # noqa: F401
+    from nova_core.cli import files, views  # noqa: F401
     from nova_core.cli.app import COMMANDS, build
+    from nova_core.console import tails  # noqa: F401
+    from nova_core.importers import formats  # noqa: F401
 
     build(COMMANDS)
     with socket.socket(fileno=descriptor) as talk:
