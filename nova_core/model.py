@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
+# Numbers in files that people may edit: sums and formats of these cannot overflow, and SQLite holds them.
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Real = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 MAX_ID = 200
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _MAX_PARTS = 8
@@ -145,10 +149,10 @@ class Task(msgspec.Struct, frozen=True):
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):
     """Four disjoint classes of tokens: uncached input, output, cache reads, cache writes."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_creation_tokens: int = 0
+    input_tokens: Whole = 0
+    output_tokens: Whole = 0
+    cache_read_tokens: Whole = 0
+    cache_creation_tokens: Whole = 0
 
     def __add__(self, other: TokenUsage) -> TokenUsage:
         return TokenUsage(

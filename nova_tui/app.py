@@ -151,6 +151,8 @@ class NovaApp(RunActions):
         if self.front.is_gone:
             self._to_main()
             self.notify("what was shown here is no longer in the plan", severity="warning", markup=False)
+        if dirty.everything and self.front is not self.main:
+            self.main.tasks.take(dirty)  # it must not show tasks that the model no longer has: keys may be typed ahead
         self.front.take(dirty, tick)
         new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)

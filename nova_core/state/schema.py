@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from nova_core.model import TokenUsage
+from nova_core.model import Real, TokenUsage, Whole
 
 SCHEMA_VERSION = 1
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -48,7 +48,7 @@ class Hold(msgspec.Struct, frozen=True):
 
     until: str | None
     reason: str
-    tries: int = 1
+    tries: Whole = 1
 
 
 class TaskState(msgspec.Struct, frozen=True):
@@ -67,10 +67,10 @@ class TaskState(msgspec.Struct, frozen=True):
 
     status: TaskStatus = TaskStatus.PENDING
     worker_id: str | None = None
-    pid: int | None = None
+    pid: Whole | None = None
     started_at: str | None = None
     completed_at: str | None = None
-    duration_seconds: int = 0
+    duration_seconds: Whole = 0
     current_step: str | None = None
     token_usage: TokenUsage = TokenUsage()
     error: str | None = None
@@ -78,19 +78,19 @@ class TaskState(msgspec.Struct, frozen=True):
     files_changed: tuple[str, ...] = ()
     reason: Reason | None = None
     blocked_by: tuple[str, ...] = ()
-    attempt: int = 0
-    failures: int = 0
-    elapsed: float = 0.0
-    progress: int | None = None
+    attempt: Whole = 0
+    failures: Whole = 0
+    elapsed: Real = 0.0
+    progress: Whole | None = None
     approval: str | None = None
     verifying: bool = False
     skipped: bool = False
     retry_at: str | None = None
-    exit_code: int | None = None
-    signal: int | None = None
+    exit_code: Whole | None = None
+    signal: Whole | None = None
     log: str | None = None
-    criteria_met: tuple[int, ...] = ()
-    cost_usd: float | None = None
+    criteria_met: tuple[Whole, ...] = ()
+    cost_usd: Real | None = None
     model: str | None = None
     base_sha: str | None = None
     fingerprint: str | None = None
@@ -104,11 +104,11 @@ class TaskState(msgspec.Struct, frozen=True):
     handoff: str | None = None
     missing: tuple[str, ...] = ()
     settled: str = ""
-    refusals: int = 0
-    overloads: int = 0
+    refusals: Whole = 0
+    overloads: Whole = 0
     parser: str | None = None
-    cap: float | None = None
-    reported: dict[str, int] = {}
+    cap: Real | None = None
+    reported: dict[str, Whole] = {}
     interrupted: bool = False
 
     @property
@@ -178,8 +178,8 @@ class State(msgspec.Struct, frozen=True):
     """The content of `cascade_state.json`. `rev` is the number of its last event, `writes` counts its replacements."""
 
     version: int = SCHEMA_VERSION
-    writes: int = 0
-    rev: int = 0
+    writes: Whole = 0
+    rev: Whole = 0
     project: ProjectState = ProjectState()
     run: RunState = RunState()
     tasks: dict[str, TaskState] = {}

