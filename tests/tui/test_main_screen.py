@@ -95,17 +95,24 @@ async def test_the_edges_of_the_tree_show_how_many_rows_are_beyond(tmp_path: Pat
         assert "D4 Release notes" in lines[tree.size.height - 1]
 
 
-@pytest.mark.parametrize(
-    ("keys", "screen"),
-    [(("enter",), TaskScreen), (("w",), TaskScreen), (("h", "enter"), GroupScreen), (("L",), LogScreen),
-     (("question_mark",), HelpScreen), (("x",), ConfirmScreen), (("q",), QuitScreen)],
-)  # fmt: skip
-def test_keys_lead_to_screens_and_escape_back(keys: tuple[str, ...], screen: type[object], tmp_path: Path) -> None:
+SCREENS: list[tuple[tuple[str, ...], type[object]]] = [
+    (("enter",), TaskScreen), (("w",), TaskScreen), (("h", "enter"), GroupScreen), (("L",), LogScreen),
+    (("question_mark",), HelpScreen), (("x",), ConfirmScreen), (("q",), QuitScreen),
+]  # fmt: skip
+
+
+async def test_keys_lead_to_screens_and_escape_back(tmp_path: Path) -> None:
     """Every view is one key away, and escape is the way back."""
-    source = demo_source(tmp_path)
-    assert isinstance(drive(source, *keys, start="E2").screen_then, screen)  # type: ignore[attr-defined]
-    back = drive(demo_source(tmp_path), *keys, "escape", start="E2")
-    assert back.screen_then is back.main  # type: ignore[attr-defined]
+    async with opened(demo_source(tmp_path)) as (app, pilot):
+        for keys, screen in SCREENS:
+            at(app, "E2")
+            await settled(pilot)
+            await pilot.press(*keys)
+            await settled(pilot)
+            assert isinstance(app.screen, screen), keys
+            await pilot.press("escape")
+            await settled(pilot)
+            assert app.screen is app.main, keys
 
 
 @pytest.mark.parametrize("key", ["tab", "enter", "L"])
