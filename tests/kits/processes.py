@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cli_process
+
 NOVA = [sys.executable, "-m", "nova_core"]
 PATIENCE = 60.0
 
@@ -38,15 +40,7 @@ def start_nova(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def nova(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `nova` to its end."""
-    return subprocess.run(
-        [*NOVA, *arguments],
-        cwd=folder,
-        capture_output=True,
-        env=environment(),
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return cli_process.nova(*arguments, cwd=folder, timeout=PATIENCE)
 
 
 def tasks_of(folder: Path) -> dict[str, dict[str, Any]]:
