@@ -1,14 +1,15 @@
-"""Shared by all tests: hypothesis without deadlines, as the machine may be busy, and the same surroundings anywhere."""
+"""Shared by all tests: hypothesis without time limits (the machine may be busy), and the same surroundings anywhere."""
 
 import gc
 import os
 import signal
 import sys
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("nova", deadline=None, max_examples=25)
-settings.register_profile("campaign", deadline=None, max_examples=1000)  # `make properties`
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("nova", _PATIENT, max_examples=25)
+settings.register_profile("campaign", _PATIENT, max_examples=1000)  # `make properties`
 settings.load_profile("nova")
 
 # The output of programs is checked in its default form, without variables that change it.

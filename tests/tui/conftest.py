@@ -35,8 +35,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(autouse=True)
 def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Local time is UTC, colours are on, nothing moves by itself, and pilots wait for the app, not for the machine."""
+    """Local time is UTC, colours are on, nothing moves by itself, and pilots wait for the app, not for the machine.
+
+    A signal to the tests, such as one from timeout(1), ends the tests: an app that took it would end instead, and the
+    keys of one test would be lost.
+    """
     resting.install(monkeypatch)
+    monkeypatch.setattr("nova_tui.app._ENDING", ())
     for name in ("NO_COLOR", "SSH_CONNECTION", "TEXTUAL_THEME", "NOVA_ASCII"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")

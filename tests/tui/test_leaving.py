@@ -72,8 +72,9 @@ def test_quitting_does_not_ask_when_it_is_over() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_ends_the_app_and_is_remembered(number: signal.Signals) -> None:
+def test_a_signal_ends_the_app_and_is_remembered(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program that started it decides about the workers."""
+    monkeypatch.setattr("nova_tui.app._ENDING", (number,))  # other tests leave signals to pytest
 
     async def run() -> int | None:
         async with opened(demo_source()) as (app, pilot):
