@@ -8,8 +8,8 @@ from typing import Annotated
 
 import msgspec
 
-# Numbers in files that people may edit: sums and formats of these cannot overflow, and SQLite holds them.
-Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+# Numbers in files that people may edit: sums and formats of these cannot overflow, and SQLite holds the next one.
+Whole = Annotated[int, msgspec.Meta(ge=-(10**18), le=10**18)]
 Real = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 MAX_ID = 200
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
