@@ -46,7 +46,7 @@ help:
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
 	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
-	@echo 'make crash       kill engines and workers at random and check that nothing is lost'
+	@echo 'make crash       kill engines and workers at random, and hammer the state file: nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make screenshots draw docs/pictures anew'
 	@echo 'make clean       remove .venv and its kin, ./demo, what was built and what the tools cached'
@@ -119,7 +119,7 @@ bench-agents: $(VENV)/.installed-dev
 	$(BIN)/python bench/agents.py
 
 crash: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py
+	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py tests/engine/test_hammer.py
 
 orphans: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/executors/test_orphans.py
