@@ -24,11 +24,13 @@ BUSY := import os; shell = os.getppid(); all(sum(range(100_000)) for _ in iter(l
 # The versions that docs/agents.md says were tested. A leading dash: whoever is not installed is skipped, with a reason.
 NPM_AGENTS := @anthropic-ai/claude-code@2.1.329 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
 AIDER := aider-chat==0.86.2
+# What `make bench-faults` compares with, beside make, GNU parallel and task-spooler of the system. Each in a venv of its own.
+RIVALS := ninja==1.13.2 doit==0.37.0 snakemake==9.27.1 luigi==3.8.1 go-task-bin==3.54.0 rust-just==1.59.0 invoke==3.0.3 dask==2026.8.0
 TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS := $(CURDIR)/.agents
 
 .PHONY: help demo test test-oldest test-newest test-pythons test-load properties test-agents test-trace lint lock dist \
-	bench bench-tui bench-agents crash orphans screenshots clean
+	bench bench-tui bench-agents bench-faults crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
@@ -46,6 +48,7 @@ help:
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
 	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
+	@echo 'make bench-faults Nova and ten rivals under eleven faults (hours; TRIALS=1 ENGINES=nova,make for less)'
 	@echo 'make crash       kill engines and workers at random, and hammer the state file: nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make screenshots draw docs/pictures anew'
@@ -118,6 +121,11 @@ bench-tui: $(VENV)/.installed-dev
 bench-agents: $(VENV)/.installed-dev
 	$(BIN)/python bench/agents.py
 
+bench-faults: $(VENV)/.installed-dev
+	@for rival in $(RIVALS); do folder=.rivals/$${rival%%==*}; test -d $$folder || { $(BIN)/python -m venv $$folder && \
+	$$folder/bin/python -m pip install --quiet --disable-pip-version-check $$rival; } || rm -rf $$folder; done
+	PATH="$(BIN):$$PATH" $(BIN)/python bench/faults.py --trials $(or $(TRIALS),20) $(if $(ENGINES),--engines $(ENGINES))
+
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py tests/engine/test_hammer.py
 
@@ -128,7 +136,7 @@ screenshots: $(VENV)/.installed-dev $(VENV)/.installed-pictures
 	$(BIN)/python docs/pictures/screenshots.py
 
 clean:
-	rm -rf $(VENV) .venv-* $(AGENTS) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* $(AGENTS) .rivals demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@test -n '$(PYTHON)' || { echo 'Nova needs Python 3.11 or newer; name one with `make PYTHON=/path/to/python3`' >&2; exit 1; }

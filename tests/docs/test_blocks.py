@@ -33,7 +33,7 @@ from nova_tui.keymap import load_keys
 BLOCKS = all_blocks()
 SHELL = [block for block in BLOCKS if block.language in ("sh", "console")]
 # Blocks that need a network, real agents or a terminal; the parser still reads their command lines.
-ONLY_PARSED = {"README.md-0-sh", "README.md-1-sh", "CONTRIBUTING.md-0-sh", "docs/tui.md-0-sh"}
+ONLY_PARSED = {"README.md-0-sh", "README.md-1-sh", "CONTRIBUTING.md-0-sh", "docs/faults.md-0-sh", "docs/tui.md-0-sh"}
 LANGUAGES = {"sh", "console", "markdown", "yaml", "json", "python", "text"}
 
 TABLE = "| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n"
