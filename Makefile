@@ -30,7 +30,7 @@ TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS := $(CURDIR)/.agents
 
 .PHONY: help demo test test-oldest test-newest test-pythons test-load properties test-agents test-trace lint lock dist \
-	bench bench-tui bench-agents bench-faults crash orphans screenshots clean
+	bench bench-tui bench-agents bench-faults mutants crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
@@ -49,6 +49,7 @@ help:
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
 	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
 	@echo 'make bench-faults Nova and ten rivals under eleven faults (hours; TRIALS=1 ENGINES=nova,make for less)'
+	@echo 'make mutants     change the guarding modules in small ways; 90 % must be noticed (a night; SAMPLE=15 MODULES=dag.py)'
 	@echo 'make crash       kill engines and workers at random, and hammer the state file: nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make screenshots draw docs/pictures anew'
@@ -125,6 +126,9 @@ bench-faults: $(VENV)/.installed-dev
 	@for rival in $(RIVALS); do folder=.rivals/$${rival%%==*}; test -d $$folder || { $(BIN)/python -m venv $$folder && \
 	$$folder/bin/python -m pip install --quiet --disable-pip-version-check $$rival; } || rm -rf $$folder; done
 	PATH="$(BIN):$$PATH" $(BIN)/python bench/faults.py --trials $(or $(TRIALS),20) $(if $(ENGINES),--engines $(ENGINES))
+
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python bench/mutants.py -n 2 --least 90 $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULES)
 
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py tests/engine/test_hammer.py

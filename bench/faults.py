@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import msgspec
 from faults_engines import ENGINES, RIVALS, make_plan
-from faults_trial import STUCK, Result, Start, Trial, kill, remove
+from faults_trial import STUCK, Result, Start, Trial, remove
+from leftovers import end_all, kill
 
 SIZE = 16
 
@@ -187,7 +188,7 @@ def trial(engine: str, fault: str, seed: int, keep: bool = False) -> Result:
     except Exception as error:  # a campaign of hours continues, and the table leaves the trial out
         one.result.failed = repr(error)
     finally:
-        one.end_all()
+        end_all(folder)
         print(folder) if keep else remove(folder)
     one.result.seconds = round(time.monotonic() - began, 1)
     return one.result

@@ -16,13 +16,12 @@ import termios
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-import psutil
 from faults_engines import Engine, Plan
+from leftovers import MARK, kill, processes_of
 
 STUCK = 20.0  # seconds after a signal; an engine that takes longer is killed
 LONGEST = 60.0  # seconds for a run
@@ -95,7 +94,7 @@ class Trial:
         self.asked_at: float | None = None
         self.environ = {k: v for k, v in os.environ.items() if not re.match("CI$|PYTHONPATH$|NOVA|MAKE|MFLAGS", k)}
         self.environ |= {
-            "FAULTS_TRIAL": str(self.folder),
+            MARK: str(self.folder),
             "NO_COLOR": "1",
             "TERM": "xterm",
             "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -133,29 +132,11 @@ class Trial:
 
     def processes(self) -> dict[int, str]:
         """The kind of every living process of the trial, by pid."""
-        found = {}
-        mine = str(self.folder)
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
-                words = process.cmdline()
-                if not words or process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-                    continue
-                if mine in " ".join(words) or process.environ().get("FAULTS_TRIAL") == mine:
-                    found[process.pid] = kind_of(words)
-        return found
+        return {pid: kind_of(words) for pid, words in processes_of(self.folder).items()}
 
     def count(self, *kinds: str) -> int:
         """The number of living processes of these kinds."""
         return sum(kind in kinds for kind in self.processes().values())
-
-    def end_all(self) -> None:
-        """End whatever the trial has left."""
-        for _ in range(50):
-            found = self.processes()
-            if not found:
-                return
-            kill(found, signal.SIGKILL)
-            time.sleep(0.05)
 
     # The ledger
 
@@ -336,13 +317,6 @@ def default_signals() -> None:
     """In the child: as on a terminal, because nohup and `&` leave some of them ignored."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
-
-
-def kill(pids: Iterable[int], number: signal.Signals) -> None:
-    """Send a signal to processes of the trial."""
-    for pid in pids:
-        with suppress(OSError):
-            os.kill(pid, number)
 
 
 def remove(folder: Path) -> None:
