@@ -128,7 +128,8 @@ bench-faults: $(VENV)/.installed-dev
 	PATH="$(BIN):$$PATH" $(BIN)/python bench/faults.py --trials $(or $(TRIALS),20) $(if $(ENGINES),--engines $(ENGINES))
 
 mutants: $(VENV)/.installed-dev
-	$(BIN)/python bench/mutants.py -n 2 --least 90 $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULES)
+	$(BIN)/python bench/mutants.py --gaps --least 100 -n 2 $(MODULES)
+	$(BIN)/python bench/mutants.py --least 90 -n 2 $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULES)
 
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py tests/engine/test_hammer.py

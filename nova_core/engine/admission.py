@@ -74,7 +74,7 @@ class Admission:
 
     def watch_budget(self) -> None:
         """Check the cost of running tasks, and end the attempts once the budget is spent."""
-        if self._budget.limit is not None and (why := self._budget.newly_reached()):
+        if why := self._budget.newly_reached():
             self._attempts.end_costly(why)
 
     def admit(self, task_id: str) -> Grant | Wait:

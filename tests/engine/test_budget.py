@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import make_engine
-from fakes import FakeClock, FakeExecutor, ok
+from engines import make_engine, on
+from fakes import FakeClock, FakeExecutor, ok, running
 
 from nova_core.agents.adapters import Permissions
 from nova_core.agents.pricing import Price, default_prices
@@ -115,6 +115,75 @@ def test_running_agents_are_stopped_when_the_budget_is_used_up(tmp_path: Path) -
     state = engine.store.tasks["A"]
     assert (state.reason, state.verdict, state.estimated) == ("budget", "over_budget", True)
     assert "spent" in (state.error or "")
+
+
+def test_agents_at_work_are_ended_by_a_budget_that_was_lowered(tmp_path: Path) -> None:
+    """Each is far from its own cap; together they have spent the budget of the next engine, which says so once."""
+    executor = FakeExecutor(FakeClock())
+    usage = {"input_tokens": 1_000_000, "output_tokens": 0}
+    inner = {"id": "m1", "model": "m", "content": [], "usage": usage}
+    line = json.dumps({"type": "assistant", "session_id": "s", "message": inner}) + "\n"
+
+    def outcome(job: Job) -> Ended | None:
+        (tmp_path / "logs" / job.log).write_text(line)
+        return None
+
+    executor.outcome = outcome
+    prices, caps = {"m": Price(2.0, 2.0)}, {"Budget": dict.fromkeys("AB", "$5")}
+    engine = engine_of(tmp_path, "AB", Config(agents=AGENT, budget=10.0, prices=prices), executor, extra=caps)
+    engine.run(max_iterations=3)
+    assert executor.running.keys() == {"A@1", "B@1"}
+    after = FakeExecutor(executor.clock, lambda job: None)
+    after.found = [running(key) for key in executor.running]
+    after.running = dict(executor.running)
+    lower = Config(agents=AGENT, budget=3.0, prices=prices)
+    engine = engine_of(tmp_path, "AB", lower, after, extra=caps)
+    reached: list[str] = []
+    engine.subscribe(lambda e: reached.append(e.message) if e.kind is EventKind.BUDGET_REACHED else None)
+    assert engine.run().exit_code == 5
+    assert sorted(after.cancelled) == ["A@1", "B@1"]
+    assert reached == ["$4.00 of $3.00 spent: no new tasks will start"]
+    assert {engine.store.tasks[i].reason for i in "AB"} == {"budget"}
+
+
+def test_a_run_that_continues_over_its_budget_starts_nothing(tmp_path: Path) -> None:
+    """Not even a command, which costs nothing: the budget ends the run."""
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, 2.0)
+    rows = [("A", "-"), ("B", "A")]
+    extra = {"Agent": {"A": "a"}, "Command": {"A": "", "B": "true"}}
+    engine, _ = make_engine(tmp_path, rows, executor=executor, extra=extra, config=Config(agents=AGENT))
+    on(engine, EventKind.TASK_COMPLETED, "A", engine.stop)
+    engine.run()
+    after = FakeExecutor(executor.clock)
+    engine, _ = make_engine(tmp_path, executor=after, config=Config(agents=AGENT, budget=1.0))
+    assert engine.run().exit_code == 5
+    assert not after.jobs
+
+
+def test_an_attempt_of_unknown_cost_does_not_stop_a_resume(tmp_path: Path) -> None:
+    """It counts as nothing in the sum of what was spent; what is known counts."""
+    config = Config(agents={"a": AgentConfig(command=("true", "{prompt}"))}, budget=2.0)
+    executor = FakeExecutor(FakeClock())
+    engine = engine_of(tmp_path, "AB", config, executor, max_workers=1)
+    on(engine, EventKind.TASK_COMPLETED, "A", engine.stop)
+    engine.run()
+    assert engine.store.tasks["A"].cost_usd is None
+    after = FakeExecutor(executor.clock)
+    assert make_engine(tmp_path, executor=after, config=config)[0].run().exit_code == 0
+    assert [job.key for job in after.jobs] == ["B@1"]
+
+
+def test_of_several_agents_the_most_expensive_is_expected(tmp_path: Path) -> None:
+    """Either may have to do the task: it starts only if the rest of the budget is enough for both."""
+    agents = {**AGENT, "b": AgentConfig(command=("true", "{prompt}"), parser="claude", provider="south")}
+    executor = Patient(FakeClock())
+    costing(tmp_path, executor, {"A": 0.2, "B": 2.0, "C": 0.2})
+    rows, columns = [("A", "-"), ("B", "A"), ("C", "B")], {"A": "a", "B": "b", "C": "a, b"}
+    extra = {"Agent": columns, "Command": dict.fromkeys(columns, "")}
+    config = Config(agents=agents, budget=3.0)
+    assert make_engine(tmp_path, rows, executor=executor, extra=extra, config=config)[0].run().exit_code == 5
+    assert [job.key for job in executor.jobs] == ["A@1", "B@1"]
 
 
 def test_an_agent_with_a_cost_option_gets_its_share(tmp_path: Path) -> None:

@@ -234,6 +234,30 @@ def test_a_later_reset_time_extends_the_limit(tmp_path: Path) -> None:
     engine.close()
 
 
+def test_a_later_time_after_a_wrong_one_is_believed(tmp_path: Path) -> None:
+    """A provider that rejects again names three hours: they count, because they are more than Nova would guess."""
+    engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(quota_delay=30.0))
+    quotas = engine._run.rate_limits
+    quotas.strike("north", "429", 1.0)
+    executor.clock.advance(2.0)
+    hold = quotas.strike("north", "resets in 3 hours", 10_800.0)
+    assert (seconds(hold.until or "") - executor.clock.now(), hold.tries) == pytest.approx((10_800, 2))
+    engine.close()
+
+
+def test_a_success_does_not_lift_a_limit_that_began_meanwhile(tmp_path: Path) -> None:
+    """An attempt that was at work when another was rejected says nothing about now; one after the limit does."""
+    engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(quota_delay=30.0))
+    quotas = engine._run.rate_limits
+    quotas.strike("north", "429", 60.0)
+    quotas.worked("north")
+    assert quotas.is_held("north")
+    executor.clock.advance(61.0)
+    quotas.worked("north")
+    assert engine.store.run.quotas == {}
+    engine.close()
+
+
 def test_a_rejected_key_ends_the_waits_of_others(tmp_path: Path, build: Callable[..., Any]) -> None:
     """No task waits for hours for a provider whose key turns out to be rejected: the run ends."""
     script = Script(tmp_path, A=[api_error(429, "try again in 5 hours")], B=[api_error(401, "invalid key")])

@@ -146,3 +146,20 @@ def test_a_small_task_does_not_wait_behind_a_large_one() -> None:
     assert (queue.pop(), queue.pop()) == (0, None)
     queue.finish(0)
     assert (queue.pop(), queue.pop(), queue.pop()) == (1, 3, None)
+
+
+def test_a_task_that_was_taken_over_holds_its_locks_and_its_place() -> None:
+    """It already runs when the queue is made: what needs its lock, or more than the rest of a limit, waits for it."""
+    needs = {
+        "adopted": Task("adopted", "x", locks=("db",), cpu=3.0),
+        "locked": Task("locked", "x", locks=("db",)),
+        "large": Task("large", "x", cpu=2.0),
+        "small": Task("small", "x", cpu=1.0),
+    }
+    queue = ReadyQueue(DAG(dict.fromkeys(needs, ())), needs, [1.0] * 4, Limits(cpu=4.0))
+    for i in range(4):
+        queue.push(i)
+    queue.take(0)
+    assert (queue.pop(), queue.pop()) == (3, None)
+    queue.finish(0)
+    assert {queue.pop(), queue.pop()} == {1, 2}
