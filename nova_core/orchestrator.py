@@ -129,6 +129,7 @@ class Orchestrator:
 
     def get_ready_tasks(self) -> list[str]:
         """Returns the pending tasks whose dependencies are completed, in plan order, from the current state file."""
+        self.store.settle()
         self.board.merge_outside()
         return self.board.ready()
 
@@ -139,7 +140,9 @@ class Orchestrator:
         with self.turns.taken():
             self._begin()
             self.board.take(task_id)
-            return ActiveWorker(self, self._run.starter.start(task_id))
+            attempt = self._run.starter.start(task_id)
+            self.store.commit()
+            return ActiveWorker(self, attempt)
 
     def monitor_workers(self, timeout: float = 0.0) -> None:
         """Handle what happened to the running workers, waiting up to `timeout` seconds for something to happen."""
@@ -153,6 +156,7 @@ class Orchestrator:
 
     def get_status_summary(self) -> dict[str, int]:
         """Returns the counts total_tasks, completed, failed, in_progress, pending, active_workers."""
+        self.store.settle()
         self.board.merge_outside()
         counts = dict.fromkeys(("completed", "failed", "in_progress", "pending"), 0)
         tasks = [task for task in self.cascade.tasks.values() if not task.gate]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nova_core.command import Reply
 from nova_core.engine.attempts.lifecycle import Attempts
 from nova_core.engine.attempts.parts import Parts
@@ -20,7 +22,7 @@ class InboxReader:
         self._secret = secret
         self._attempts = attempts
         self._commands = commands
-        self._taken: dict[str, Reply | None] = {}  # applied, but perhaps not yet on disk
+        self._taken: set[str] = set()  # applied, but perhaps not yet on disk
 
     def begin(self) -> None:
         """The engine starts: delete answers that were never fetched."""
@@ -28,17 +30,28 @@ class InboxReader:
 
     def read(self) -> None:
         """Apply every message in the inbox. Its changes are on disk before it is answered and removed."""
+        taken: dict[str, Reply | None] = {}
         try:
             for name, message in self._inbox.read():
                 if name not in self._taken:
-                    self._taken[name] = self._take(message)
-            if self._taken and self._store.commit():
-                while self._taken:
-                    name, reply = next(iter(self._taken.items()))
-                    self._inbox.done(name, reply)
-                    del self._taken[name]
+                    self._taken.add(name)
+                    taken[name] = self._take(message)
         except OSError as error:
             self._store.refuse(error)
+        if taken:
+            self._store.when_recorded(partial(self._answer, taken))
+
+    def _answer(self, taken: dict[str, Reply | None], recorded: bool) -> None:
+        try:
+            while recorded and taken:
+                name, reply = next(iter(taken.items()))
+                self._inbox.done(name, reply)
+                del taken[name]
+                self._taken.discard(name)
+        except OSError as error:
+            self._store.refuse(error)
+        if taken:
+            self._store.when_recorded(partial(self._answer, taken))
 
     def _take(self, message: Message | Refused) -> Reply | None:
         if isinstance(message, CommandMessage):

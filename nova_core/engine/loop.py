@@ -80,7 +80,7 @@ class Loop:
 
     def is_over(self) -> bool:
         """Returns True if no task runs and no more will start."""
-        if self._board.running or (self._run.parts.active and not self.stopping):
+        if (self._board.running or (self._run.parts.active and not self.stopping)) and not self._only_waits_for_disk():
             return False
         hopeless = self._admission.disk_is_hopeless()
         if self._store.disk_error:
@@ -91,6 +91,12 @@ class Loop:
         if not self._board.queue and self._run.retries.next() is None:
             return not self._run.replanner.look(last=True)
         return self._store.run.paused and self._began_paused
+
+    def _only_waits_for_disk(self) -> bool:
+        """Returns True if the disk refuses to record the start of every active attempt."""
+        unsent = self._run.starter.unsent
+        active = self._run.parts.active.values()
+        return self._store.disk_error is not None and all(attempt.key in unsent for attempt in active)
 
     def _timeout(self, longest: float) -> float:
         if self._attempts.unread:
@@ -163,7 +169,7 @@ class Loop:
         left = {"handed_over": True} if self.detached else {}
         over = iso(now) if done else None
         self._store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over, **left)
-        while not self._store.flush() and not self._admission.disk_is_hopeless():
+        while not self._store.finish() and not self._admission.disk_is_hopeless():
             self.turn(_PATIENCE, start=False)
         require_disk(self._store, not self._store.disk_error)
         asked = self._asked_to_end()

@@ -91,7 +91,8 @@ class Run(msgspec.Struct, frozen=True):
         for report in found:
             self.attempts.handle(report)
         parts.board.rebuild()
-        require_disk(parts.store, parts.store.flush())
+        parts.store.tick()
+        require_disk(parts.store, not parts.store.disk_error)
 
     def _announce(self) -> None:
         """Record the start of the run and its warnings."""
@@ -126,16 +127,19 @@ def open_run(plan: str, project: Project, config: Config, jobs: int, options: Ru
         resources.callback(take_lock(project).close)
         if options.fresh:
             put_aside(project, host.clock.now(), host.make_executor, config.grace)
-        store = Store(project, host.disk, host.clock)
+        store = Store(project, host.disk, host.clock, background=host.background)
         resources.callback(store.close)
         known, board = _load(os.path.relpath(plan, project.root), latest, store, config, options)
         observers = usual_observers(project, config, board.cascade, store, host.disk, milestones)
         resources.callback(observers.close)
         keep_status_files(observers, project, board.cascade, store, known, silent=options.fresh)
-        require_disk(store, store.flush())
+        require_disk(store, store.found() if known is None else store.flush())
+        store.tick()
         secret = load_secret(project.secret_file)
         parts = _parts(project, config, board, secret, host)
         resources.callback(parts.executor.close)
+        store.writer.wake = parts.executor.wake
+        resources.callback(store.settle)
         return _assemble(parts, jobs, secret, observers, Replanner(parts, observers, watch, latest), resources)
     except BaseException:
         resources.close()

@@ -39,11 +39,15 @@ class RunOptions(msgspec.Struct, frozen=True):
 
 
 class Host(msgspec.Struct, frozen=True):
-    """What an engine needs of its host: clock, disk, and a factory (project, run id, environment) of executors."""
+    """What an engine needs of its host: clock, disk, and a factory (project, run id, environment) of executors.
+
+    With `background` another thread writes to the disk while the engine works; without, the engine waits.
+    """
 
     clock: Clock = msgspec.field(default_factory=Clock)
     disk: Disk = msgspec.field(default_factory=Disk)
     make_executor: MakeExecutor = local_executor
+    background: bool = True
 
 
 def take_lock(project: Project) -> RunLock:

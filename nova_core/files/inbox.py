@@ -162,13 +162,16 @@ def _deliver(inbox_dir: Path, data: bytes) -> str:
 
 
 def load_secret(path: Path) -> bytes:
-    """The project's key for attempt tokens, created on first use (0600)."""
+    """The project's key for attempt tokens, created on first use (0600).
+
+    A power cut may lose it, but no attempt outlives that.
+    """
     with contextlib.suppress(FileNotFoundError):
         secret = path.read_bytes()
         if len(secret) == _SECRET_BYTES:
             return secret
     secret = os.urandom(_SECRET_BYTES)
-    Disk().replace(path, secret)
+    Disk().replace(path, secret, sync=False)
     return secret
 
 

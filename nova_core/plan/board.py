@@ -83,7 +83,7 @@ class Board:
 
     def merge_outside(self) -> None:
         """Merge what other programs wrote into the state file."""
-        if self.store.manager.changed_outside():
+        if self.store.changed_outside():
             self.store.merge_outside()
         self.keep_up()
 

@@ -36,6 +36,8 @@ def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) 
     for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
         _accept_edit(store, task_id, prints[task_id], task_id in again)
     # A reused id continues its attempt numbers, so that records of the old task are not taken for the new one's.
+    if changes.added:
+        store.commit()  # the history must have every start
     used = store.database.last_attempts() if changes.added else {}
     for task in cascade.tasks.values():
         _settle(store, task)

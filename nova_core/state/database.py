@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -89,16 +90,28 @@ class Database:
     """The SQLite file of a project. Committed data is on disk: WAL with synchronous=FULL lost nothing in 5,212 commits.
 
     Measured with simulated power cuts; synchronous=NORMAL lost the last commits in 23 of 25. Raises
-    `EnvironmentProblem` if the file cannot be opened or is damaged.
+    `EnvironmentProblem` if the file cannot be opened or is damaged. With `create_later` a missing file is created by
+    the first change, which waits for the disk anyway, and counts as empty until then.
     """
 
-    def __init__(self, path: str | os.PathLike[str], disk: Disk | None = None, *, read_only: bool = False) -> None:
-        self.path = path = Path(path)
+    def __init__(
+        self, path: str | os.PathLike[str], disk: Disk | None = None, *, read_only: bool = False,
+        create_later: bool = False,
+    ) -> None:  # fmt: skip
+        self.path = Path(path)
         self._disk = disk or Disk()
         self._lock = threading.Lock()
+        self.is_missing = create_later and not os.path.lexists(path)
         if read_only:
             self._connection = self._open_for_reading()
-            return
+        elif self.is_missing:
+            self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            self._connection.executescript(_SCHEMA)
+        else:
+            self._open()
+
+    def _open(self) -> None:
+        path = self.path
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             os.close(os.open(path, flags, 0o600))  # -wal and -shm get the same mode
@@ -189,9 +202,37 @@ class Database:
 
         try:
             with self._lock:
+                if self.is_missing:
+                    self._create()
                 self._disk.commit(transaction, self.path)
         except sqlite3.Error as error:
             raise OSError(f"{self.path}: {error}") from None
+
+    def _create(self) -> None:
+        """Create the file whole: beside, with its tables, then renamed. One fsync, where SQLite alone makes ten."""
+        temp = self.path.with_name(f"{self.path.name}.new")
+        temp.unlink(missing_ok=True)
+        fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            connection = sqlite3.connect(temp, isolation_level=None)
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(f"{_SCHEMA} PRAGMA user_version={_VERSION};")
+            connection.close()
+            self._disk.sync(fd, str(temp))
+        finally:
+            os.close(fd)
+        self._disk.rename(temp, self.path)  # durable with the first commit, which creates another file beside it
+        try:
+            self._open()
+        except EnvironmentProblem as problem:
+            raise OSError(problem.message) from None
+        self.is_missing = False
+
+    def checkpoint(self) -> None:
+        """Move what is committed into the main file now, so that `close` need not wait for the disk."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def events_since(self, rev: int) -> Iterator[Event]:
         """Yields every event after `rev`, in order."""

@@ -7,7 +7,7 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,7 +15,7 @@ import msgspec
 
 from nova_core.errors import NewerStateError, StateError
 from nova_core.files.disk import Disk
-from nova_core.state.schema import NEW, SCHEMA_VERSION, ProjectState, Reason, RunState, State, TaskState, TaskStatus
+from nova_core.state.schema import NEW, SCHEMA_VERSION, ProjectState, Reason, State, TaskState, TaskStatus
 
 __all__ = ["StateManager", "TaskStatus", "decode_state"]
 
@@ -184,22 +184,16 @@ class StateManager:
 
     # writing, for the engine
 
-    def publish(
-        self,
-        rev: int,
-        project: ProjectState,
-        run: RunState,
-        tasks: Mapping[str, TaskState],
-        changed: Iterable[str] | None,
-    ) -> bool:
+    def publish(self, state: State, changed: Iterable[str] | None, *, sync: bool = True) -> bool:
         """Write the engine's state, re-encoding only the `changed` tasks (None: all).
 
-        Returns False without writing if another program changed the file: `load` it, merge, and publish again.
+        Returns False without writing if another program changed the file: `load` it, merge, and publish again. Without
+        `sync` the file survives a kill, but perhaps not a power cut.
         """
         with self._exclusive():
             if not self._is_ours():
                 return False
-            self._write(State(rev=rev, project=project, run=run, tasks=dict(tasks)), changed)
+            self._write(state, changed, sync=sync)
             return True
 
     def adopt(self) -> State:
@@ -243,7 +237,7 @@ class StateManager:
         except FileNotFoundError:
             return b""
 
-    def _write(self, state: State, changed: Iterable[str] | None) -> None:
+    def _write(self, state: State, changed: Iterable[str] | None, *, sync: bool = True) -> None:
         """Replace the file with `state`; `changed` names the tasks to encode again, None means all."""
         lines = dict(self._lines) if changed is not None and len(self._lines) == len(self._state.tasks) else {}
         for task_id in (changed or ()) if lines else state.tasks:
@@ -255,7 +249,7 @@ class StateManager:
         data = b'%s\n"tasks":{\n%s\n}}\n' % (head, b",\n".join(lines.values()))
         stamp = data[:_STAMP_BYTES]
         try:
-            self._disk.replace(self.path, data)
+            self._disk.replace(self.path, data, sync=sync)
         except OSError:
             if self._read_stamp() == stamp:  # it is in place, only not safely: no other program wrote it
                 self._remember(state, lines, stamp)

@@ -13,27 +13,36 @@ from nova_core.state.database import AttemptRow, Database
 from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import NEW, OF_THE_END, ProjectState, RunState, State, TaskState, patched
+from nova_core.state.writer import Batch, Writer, Written
 
 _COMMIT_AFTER = 0.1  # seconds to collect events before a commit; measured: 0.3 ms per commit, 5 us per event
 _SHARE = 20  # publish for at most a twentieth of the time
 _RETRY = 1.0  # seconds between attempts while the disk cannot be written
 
 Listener = Callable[[Event], None]
+Recorded = Callable[[bool], object]
+Published = Callable[[], object]
 
 
 class Store:
-    """Holds tasks, project and run in memory; only the engine writes to it.
+    """Holds tasks, project and run in memory; only the engine's thread changes it.
 
-    Events are written before the state file, and both contain `rev`, so either can be updated after a crash.
-    `disk_error` is set while the disk cannot be written; nothing is lost meanwhile, and no task should start.
+    Events are written before the state file, and both contain `rev`, so either can be updated after a crash. With
+    `background`, `tick` has another thread write them, one batch after the other, so that nothing waits for the disk
+    but what asks to (`when_recorded`, `when_published`). `disk_error` is set while the disk cannot be written; nothing
+    is lost meanwhile, and no task should start.
     """
 
-    def __init__(self, project: Project, disk: Disk | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, project: Project, disk: Disk | None = None, clock: Clock | None = None, *, background: bool = False
+    ) -> None:
         self.project_paths = project
         self._clock = clock or Clock()
         self._disk = disk or Disk()
         self.manager = StateManager(project.state_file, self._disk)
-        self.database = Database(project.database, self._disk)
+        self.database = Database(project.database, self._disk, create_later=True)
+        self.writer = Writer(self.database, self.manager, self._clock)
+        self._background = background
         self.project = ProjectState()
         self.run = RunState()
         self.tasks: dict[str, TaskState] = {}
@@ -48,7 +57,9 @@ class Store:
         self._changed: set[str] | None = set()
         self._dirty = False
         self._next_commit = self._next_publish = 0.0
-        self._published: list[Callable[[], None]] = []
+        self._recorded: list[Recorded] = []
+        self._published: list[Published] = []
+        self._in_flight: tuple[list[Recorded], list[Published]] = [], []  # what waits for the batch being written
 
     # start
 
@@ -133,44 +144,146 @@ class Store:
         """Returns the current state; safe from any thread (copying the dict is atomic, its values are frozen)."""
         return State(rev=self.rev, project=self.project, run=self.run, tasks=self.tasks.copy())
 
-    def when_published(self, action: Callable[[], None]) -> None:
+    def when_recorded(self, action: Recorded) -> None:
+        """Call `action(True)` once the events recorded so far are on disk, `action(False)` if the disk refuses them."""
+        self._recorded.append(action)
+
+    def when_published(self, action: Published) -> None:
         """Call `action` once everything recorded so far is in the state file on disk."""
         self._published.append(action)
 
     def tick(self) -> None:
-        """Commit and publish what is due."""
-        if not self._dirty:
+        """Handle what is written, and begin to write what is due."""
+        self._settle(self.writer.written())
+        if self.writer.is_busy or not (self._dirty or self._recorded):
             return
         now = self._clock.monotonic()
         if self._events and not self._next_commit:
             self._next_commit = now + _COMMIT_AFTER
-        if self._next_publish <= now:
-            self.flush()
-        elif self._next_commit and self._next_commit <= now:
-            self._try(self._commit)
+        publishes = self._dirty and self._next_publish <= now
+        if publishes or self._is_awaited or (self._next_commit and self._next_commit <= now):
+            self._start(publishes=publishes, background=self._background)
+            if not self._background:
+                self._settle(self.writer.written())
 
     def next_tick(self) -> float | None:
-        """Returns seconds until `tick` has work to do, None if there is none."""
-        if not self._dirty:
+        """Returns seconds until `tick` has work to do, None if there is none, or if the writer will wake the engine."""
+        if self.writer.is_busy or not (self._dirty or self._recorded):
             return None
+        if self._is_awaited:
+            return 0.0
         due = min(self._next_commit or self._next_publish, self._next_publish)
         return max(0.0, due - self._clock.monotonic())
 
+    @property
+    def _is_awaited(self) -> bool:
+        """True if something waits for the disk, which works."""
+        return bool(self._recorded) and self.disk_error is None
+
     def commit(self) -> bool:
-        """Write the recorded events to disk now; returns False if the disk cannot be written."""
-        return self._try(self._commit)
+        """Write the recorded events now, and wait; returns False if the disk cannot be written."""
+        return self._write_now(publishes=False)
 
     def flush(self) -> bool:
-        """Write events and state to disk now; returns False if the disk cannot be written."""
-        return self._try(self._publish)
+        """Write events and state now, and wait; returns False if the disk cannot be written."""
+        return self._write_now(publishes=True)
 
-    def _try(self, action: Callable[[], None]) -> bool:
+    def finish(self) -> bool:
+        """Does what `flush` does, at the end of a run: meanwhile it prepares the history for being closed."""
+        if not self.commit():
+            return False
+        self._start(publishes=True, background=self._background)
+        self.database.checkpoint()
+        written = self.writer.written(wait=True)
+        return self._settle(written) and (bool(written and written.published) or self.flush())
+
+    def settle(self) -> None:
+        """Wait until nothing is being written."""
+        self._settle(self.writer.written(wait=True))
+
+    def found(self) -> bool:
+        """Write the first state file of a new run: a kill must not lose the run's id. Nothing has started yet.
+
+        It has no events, so it claims none; it need not survive a power cut. Returns False if it cannot be written.
+        """
         try:
-            action()
+            self.manager.publish(State(project=self.project, run=self.run, tasks=self.tasks.copy()), None, sync=False)
         except OSError as error:
             self.refuse(error)
-            return False
-        return True
+        return self.disk_error is None
+
+    def _write_now(self, *, publishes: bool) -> bool:
+        self.settle()
+        while True:
+            self._start(publishes=publishes, background=False)
+            written = self.writer.written()
+            if not self._settle(written):
+                return False
+            if not publishes or (written and written.published):
+                return True
+
+    def _start(self, *, publishes: bool, background: bool) -> None:
+        """Begin to write what is recorded so far; what is recorded from now on belongs to the next batch."""
+        state, changed = None, None
+        if publishes:
+            state = self.snapshot()
+            changed = None if self._changed is None else frozenset(self._changed)
+            self._changed, self._dirty = set(), False
+        batch = Batch(tuple(self._events), tuple(self._attempts), state, changed)
+        self._events, self._attempts, self._next_commit = [], [], 0.0
+        self._in_flight = self._recorded, self._published if publishes else []
+        self._recorded = []
+        if publishes:
+            self._published = []
+        self.writer.start(batch, background=background)
+
+    def _settle(self, written: Written | None) -> bool:
+        """Handle the result of a batch, if there is one: keep what is not on disk, then tell those who waited.
+
+        Returns False if the disk refused it.
+        """
+        if written is None:
+            return True
+        recorded, published = self._in_flight
+        self._in_flight = [], []
+        if not written.published:
+            self._keep(written)
+            self._published = published + self._published
+        works = self._judge(written)
+        for action in recorded:
+            action(written.recorded)
+        for then in published if written.published else ():
+            then()
+        return works
+
+    def _judge(self, written: Written) -> bool:
+        """Remember whether the disk works, and returns it; merges what another program wrote."""
+        error = written.error
+        if error is None and written.batch.state is not None and not written.published:
+            try:
+                self.merge_outside()
+                self._next_publish = 0.0
+            except OSError as problem:
+                error = problem
+        if isinstance(error, OSError):
+            self.refuse(error)
+        elif error is not None:
+            raise error
+        elif written.published:
+            self.disk_error = None
+            self._next_publish = self._clock.monotonic() + _SHARE * written.seconds
+        return error is None
+
+    def _keep(self, written: Written) -> None:
+        """Keep what a batch did not write for the next one."""
+        batch = written.batch
+        if not written.recorded:
+            self._events = [*batch.events, *self._events]
+            self._attempts = [*batch.attempts, *self._attempts]
+        if batch.state is not None:
+            self._dirty = True
+            if self._changed is not None:
+                self._changed = None if batch.changed is None else self._changed | batch.changed
 
     def refuse(self, error: OSError) -> None:
         """Handle a write error: warn once, start no task, try again soon."""
@@ -182,26 +295,11 @@ class Store:
             text = f"cannot write the state: {error}; no new tasks will start until this works again"
             self.record(EventKind.WARNING, None, text)
 
-    def _commit(self) -> None:
-        if self._events or self._attempts:
-            self.database.commit(self._events, self._attempts)
-            self._events, self._attempts = [], []
-        self._next_commit = 0.0
-
-    def _publish(self) -> None:
-        self._commit()
-        start = self._clock.monotonic()
-        while not self.manager.publish(self.rev, self.project, self.run, self.tasks, self._changed):
-            self.merge_outside()
-            self._commit()
-        self._changed, self._dirty, self.disk_error = set(), False, None
-        now = self._clock.monotonic()
-        self._next_publish = now + _SHARE * (now - start)
-        actions, self._published = self._published, []
-        for action in actions:
-            action()
-
     # other writers
+
+    def changed_outside(self) -> bool:
+        """Returns True if another program changed the state file; unknown, so False, while it is being written."""
+        return not self.writer.is_busy and self.manager.changed_outside()
 
     def merge_outside(self) -> None:
         """Merge what another program wrote through `StateManager`, except the end of tasks that are `held`."""
@@ -221,7 +319,8 @@ class Store:
         self._changed, self._dirty = None, True  # whatever it wrote, the next file is ours
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, after what is being written."""
+        self.writer.written(wait=True)
         self.database.close()
 
 

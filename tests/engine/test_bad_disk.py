@@ -26,8 +26,8 @@ from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus
 
 ROOM = 400_000  # bytes; the history alone uses half of it
-FILE_LIMIT = 40_000  # enough for the 32 KiB of the shared memory of the history, not for its log
-TASKS = [f"F{number}" for number in range(20)]
+FILE_LIMIT = 40_000  # enough for the 32 KiB of the shared memory of the history, not for the state file
+TASKS = [f"F{number}" for number in range(40)]
 # Nova waits ten seconds for a full disk; the tests cannot.
 IMPATIENT = "import sys, nova_core.engine.admission as b; b._DISK_PATIENCE = 0.2; from nova_core.__main__ import main; "
 
@@ -194,8 +194,9 @@ def test_a_full_disk(small_disk: Sandbox) -> None:
 
 
 def test_files_that_may_not_grow(sandbox: Sandbox) -> None:
-    """The same if the history may not grow any more."""
+    """The same if no file of a run that was begun before may grow any more."""
     plan_that_needs_room(sandbox.root)
+    nova("run", "--only", "F0", cwd=sandbox.root)
     done = subprocess.run(
         impatient("run", "--json"), cwd=sandbox.root, env=environment(), capture_output=True, text=True, timeout=60,
         check=False, preexec_fn=limit_files(FILE_LIMIT),

@@ -87,6 +87,8 @@ def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
     engine.store.flush()
     path = drop(engine, json.dumps({"kind": "command", "command": {"kind": "skip", "ids": ["B"]}}).encode())
     engine._run.inbox.read()
+    assert not (engine.project.inbox_dir / "ack" / path.name).exists(), "it is not on disk yet"
+    engine.store.tick()
     assert json.loads((engine.project.inbox_dir / "ack" / path.name).read_bytes())["ok"]
     killed(engine)
     engine, _ = make_engine(tmp_path)

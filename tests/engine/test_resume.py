@@ -90,7 +90,8 @@ def test_fresh_takes_nothing_over(tmp_path: Path) -> None:
     fakes = [executor, second]
     engine = Orchestrator(
         tmp_path / "CASCADE.md", tmp_path / "cascade_state.json", config=Config(),
-        options=RunOptions(fresh=True), host=Host(executor.clock, make_executor=lambda *_: fakes.pop(0)),
+        options=RunOptions(fresh=True),
+        host=Host(executor.clock, make_executor=lambda *_: fakes.pop(0), background=False),
     )  # fmt: skip
     assert engine.run().exit_code == 0
     assert executor.cancelled == ["B@1"]

@@ -53,7 +53,7 @@ def write_plan(
 
 def host(fake: FakeExecutor, disk: Disk | None = None) -> Host:
     """A host with the fake's time, on which only the fake runs jobs."""
-    return Host(fake.clock, disk or Disk(), lambda *_: fake)
+    return Host(fake.clock, disk or Disk(), lambda *_: fake, background=False)
 
 
 def make_engine(

@@ -57,6 +57,9 @@ class FakeExecutor:
     def submit(self, job: Job) -> None:
         assert job.key not in {j.key for j in self.jobs}, "a key is started at most once"
         self.jobs.append(job)
+        if job.key in self.cancelled:
+            self.reports.append(Ended(job.key, EndReason.CANCELLED))
+            return
         self.running[job.key] = job
         self.most_running = max(self.most_running, len(self.running))
 

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 from fakes import FaultyDisk
+from msgspec.structs import replace
 
 from nova_core.errors import StateError
 from nova_core.runs.rollup import RollupTree
@@ -203,12 +204,12 @@ def test_threads_lose_nothing(manager: StateManager) -> None:
 def test_publish_does_not_overwrite_another_writer(manager: StateManager) -> None:
     """The engine's publish writes nothing if another program wrote since, even within one clock tick."""
     state = manager.load()
-    assert manager.publish(1, state.project, state.run, {"A": TaskState()}, None)
+    assert manager.publish(replace(state, rev=1, tasks={"A": TaskState()}), None)
     stat = os.stat(manager.path)
     outside = StateManager(manager.path)
     outside.complete_task("A")
     os.utime(manager.path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert not manager.publish(2, state.project, state.run, {"A": TaskState()}, ["A"])
+    assert not manager.publish(replace(state, rev=2, tasks={"A": TaskState()}), ["A"])
     assert manager.adopt().tasks["A"].status is TaskStatus.COMPLETED
 
 
@@ -216,12 +217,12 @@ def test_publish_encodes_only_what_changed(manager: StateManager) -> None:
     """Unchanged tasks keep their bytes; changed, added and removed ones are updated."""
     state = manager.load()
     tasks = {"A": TaskState(), "B": TaskState()}
-    assert manager.publish(1, state.project, state.run, tasks, None)
+    assert manager.publish(replace(state, rev=1, tasks=tasks), None)
     tasks = {**tasks, "B": TaskState(status=TaskStatus.FAILED), "C": TaskState()}
-    assert manager.publish(2, state.project, state.run, tasks, {"B", "C"})
+    assert manager.publish(replace(state, rev=2, tasks=tasks), {"B", "C"})
     assert manager.load().tasks == tasks
     del tasks["A"]
-    assert manager.publish(3, state.project, state.run, tasks, None)
+    assert manager.publish(replace(state, rev=3, tasks=dict(tasks)), None)
     assert json.loads(manager.path.read_bytes())["tasks"].keys() == {"B", "C"}
 
 

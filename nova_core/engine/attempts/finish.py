@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from nova_core.agents import Verdict
@@ -31,7 +32,6 @@ class Finisher:
         self._ledger = ledger
         self._rate_limits = rate_limits
         self._retries = retries
-        self._finished: list[str] = []
         self.failed = 0
 
     def finish(self, attempt: Attempt, failed: Failure | None) -> None:
@@ -43,14 +43,8 @@ class Finisher:
         decision = self._done(attempt) if failed is None else self._decide(attempt, failed, figures)
         self._write(attempt.task_id, decision, patch)
         self._ledger.close(attempt, figures, failed)
-        if not self._finished:
-            self._store.when_published(self._release)
-        checks = (f"{attempt.key}+{number}" for number in range(1, attempt.check + 1))
-        self._finished += [attempt.key, *checks]
-
-    def _release(self) -> None:
-        self._parts.executor.release(self._finished)
-        self._finished = []
+        keys = [attempt.key, *(f"{attempt.key}+{number}" for number in range(1, attempt.check + 1))]
+        self._store.when_published(partial(self._parts.executor.release, keys))
 
     # decide
 

@@ -171,14 +171,23 @@ class Attempts:
             self._parts.executor.cancel(attempt.key, self._parts.config.grace)
 
     def interrupt(self, *, kill: bool = False) -> None:
-        """End all attempts because the run ends. It is on disk that they will run again before the first is ended."""
-        for attempt in self._active.values():
-            if not attempt.is_asked_to_end:
-                attempt.ending = EndedBy.STOP
-                self._record_interrupted(attempt, True)
-        self._store.commit()
+        """End all attempts because the run ends. It is on disk that they will run again before the first is ended.
+
+        If the disk refuses that, they are ended nevertheless.
+        """
+        new = [attempt for attempt in self._active.values() if not attempt.is_asked_to_end]
+        for attempt in new:
+            attempt.ending = EndedBy.STOP
+            self._record_interrupted(attempt, True)
+        if new:
+            self._store.when_recorded(lambda _: self._end_all(kill=kill))
+        else:
+            self._end_all(kill=kill)
+
+    def _end_all(self, *, kill: bool) -> None:
         for attempt in list(self._active.values()):
-            self._end(attempt, kill=kill)
+            if attempt.is_asked_to_end:
+                self._end(attempt, kill=kill)
 
     def cancel(self, task_id: str, *, kill: bool = False) -> None:
         """End an attempt's process tree for good; its end arrives as a report."""

@@ -28,7 +28,10 @@ from nova_core.state.schema import CLEARED, Reason, TaskState, TaskStatus
 
 
 class Starter:
-    """Starts attempts, and adopts those that an earlier engine started."""
+    """Starts attempts, and adopts those that an earlier engine started.
+
+    `unsent` are the keys of agents whose start is not on disk yet.
+    """
 
     def __init__(self, parts: Parts, rate_limits: RateLimits, changed: ChangedFiles, finisher: Finisher) -> None:
         self._parts = parts
@@ -37,9 +40,10 @@ class Starter:
         self._rate_limits = rate_limits
         self._changed = changed
         self._finisher = finisher
+        self.unsent: set[str] = set()
 
     def start(self, task_id: str, cap: float | None = None) -> Attempt:
-        """Record a new attempt, then start its process; in this order, no kill can leave an unrecorded one.
+        """Record a new attempt, then start its process, an agent's once the record is on disk.
 
         `cap` is its highest cost in US dollars. Raises `OSError`, with nothing recorded, if the disk cannot be written.
         """
@@ -58,9 +62,23 @@ class Starter:
             self._finisher.finish(attempt, Failure(Reason.SPAWN_ERROR, problem))
             return attempt
         if job.own_holder:
-            self._store.commit()
-        self._parts.executor.submit(job)
+            self._send_once_recorded(job)
+        else:
+            self._parts.executor.submit(job)
         return attempt
+
+    def _send_once_recorded(self, job: Job) -> None:
+        """Submit the job of an agent when its start is on disk; until then the run goes on without it."""
+
+        def send(recorded: bool) -> None:
+            if recorded:
+                self.unsent.discard(job.key)
+                self._parts.executor.submit(job)
+            else:
+                self._store.when_recorded(send)
+
+        self.unsent.add(job.key)
+        self._store.when_recorded(send)
 
     def _goes_on(self, state: TaskState, by: Assignment) -> bool:
         """Returns True if the last attempt's session can be resumed: it was cut off without a failure of its own."""

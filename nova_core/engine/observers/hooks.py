@@ -6,6 +6,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,6 @@ class Hooks(Observer):
         self._store = store
         self._config = config
         self._listens = False
-        self._heard: list[HookData] = []
         self._pool: Executor | None = None
         self._given: list[Future[None]] = []
         self._process: Popen[bytes] | None = None
@@ -82,9 +82,7 @@ class Hooks(Observer):
             return
         if event.kind is EventKind.RUN_STARTED and self._is_takeover():
             return
-        if not self._heard:
-            self._store.when_published(self._give_away)
-        self._heard.append(self._data(event))
+        self._store.when_published(partial(self._give_away, self._data(event)))
 
     def _is_takeover(self) -> bool:
         """Returns True if this engine continues the run of an engine that was killed or handed it over."""
@@ -105,18 +103,16 @@ class Hooks(Observer):
         run = RunWords(store.run.id, store.project.name, store.project.cascade_file, root)
         return HookData(name, at, message, run, **more)
 
-    def _give_away(self) -> None:
-        heard, self._heard = self._heard, []
-        for data in heard:
-            if data.task is None:
-                self._offer(data)
-                continue
-            below = blocked_tasks(self._cascade.dag, self._store.tasks, data.task.id)
-            blocked = tuple(i for i in below if not self._cascade.tasks[i].gate)
-            self._offer(msgspec.structs.replace(data, blocked=blocked))
-            if blocked:
-                text = f"{data.task.id} blocks {len(blocked):,} {'task' if len(blocked) == 1 else 'tasks'}"
-                self._offer(self._about("blocked", data.at, text, task=data.task, blocked=blocked))
+    def _give_away(self, data: HookData) -> None:
+        if data.task is None:
+            self._offer(data)
+            return
+        below = blocked_tasks(self._cascade.dag, self._store.tasks, data.task.id)
+        blocked = tuple(i for i in below if not self._cascade.tasks[i].gate)
+        self._offer(msgspec.structs.replace(data, blocked=blocked))
+        if blocked:
+            text = f"{data.task.id} blocks {len(blocked):,} {'task' if len(blocked) == 1 else 'tasks'}"
+            self._offer(self._about("blocked", data.at, text, task=data.task, blocked=blocked))
 
     def _offer(self, data: HookData) -> None:
         from concurrent.futures import ThreadPoolExecutor  # the import takes 10 ms, and most projects have no hooks
