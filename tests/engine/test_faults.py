@@ -62,9 +62,12 @@ class WorldExecutor(FakeExecutor):
             self.world.records.pop(key, None)
 
 
-def open_engine(folder: Path, world: World, disk: FaultyDisk | None = None) -> Orchestrator:
+def open_engine(
+    folder: Path, world: World, disk: FaultyDisk | None = None, *, background: bool = False
+) -> Orchestrator:
+    """An engine of the world; in the `background` its disk is written by a thread, as outside of tests."""
     rows = None if (folder / "CASCADE.md").exists() else PLAN
-    return make_engine(folder, rows, executor=world.executor(), disk=disk)[0]
+    return make_engine(folder, rows, executor=world.executor(), disk=disk, background=background)[0]
 
 
 def run(engine: Orchestrator) -> int:
@@ -125,6 +128,20 @@ def test_death_at_every_change(tmp_path: Path) -> None:
         engine.close()
 
 
+@pytest.mark.parametrize("n", range(1, 24, 3))
+def test_death_on_the_thread(tmp_path: Path, n: int) -> None:
+    """The same with the real thread: what the engine did meanwhile is found in the records of the holder."""
+    world, disk = World(), FaultyDisk(n, die)
+    try:
+        run(open_engine(tmp_path, world, disk, background=True))
+    except Died:
+        assert run(open_engine(tmp_path, world, background=True)) == 0
+    assert_done_once(tmp_path, world)
+    engine = open_engine(tmp_path, world)
+    assert engine.store.database.last_rev() == StateManager(tmp_path / "cascade_state.json").load().rev
+    engine.close()
+
+
 def test_death_twice(tmp_path: Path) -> None:
     """Killed, and killed again during recovery, the third run still finishes the plan once."""
     for n, folder, world, disk in sweep(tmp_path, die, repeat=False):
@@ -145,6 +162,19 @@ def test_one_write_error_at_every_change(tmp_path: Path) -> None:
         if refused:
             assert "\n" not in str(refused)
             assert run(open_engine(folder, world)) == 0
+        assert_done_once(folder, world)
+
+
+def test_three_write_errors_in_a_row(tmp_path: Path) -> None:
+    """A disk that fails again when it is tried again: the run still goes on by itself, and warns once."""
+    for n in range(20, 44, 4):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        world = World()
+        engine = open_engine(folder, world, FaultyDisk(n, no_space, times=3))
+        assert run(engine) == 0
+        events = list(open_engine(folder, world).store.database.events_since(0))
+        assert sum("cannot write the state" in event.message for event in events) <= 1
         assert_done_once(folder, world)
 
 

@@ -9,8 +9,10 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from nova_core.state import StateManager, TaskStatus
+from nova_core.state.schema import State
 
 WRITERS = 8
 
@@ -27,12 +29,25 @@ def write(path: str, name: str, stop: Event, queue: multiprocessing.Queue[tuple[
     queue.put((name, count))
 
 
+def publish(path: str, stop: Event, queue: multiprocessing.Queue[tuple[str, int]]) -> None:
+    """Publish as the engine does: what others wrote is merged first."""
+    manager = StateManager(path)
+    state, count = manager.adopt(), 0
+    while not count or not stop.is_set():
+        project = replace(state.project, started_at=str(count))
+        if manager.publish(State(rev=count, project=project, tasks=dict(state.tasks)), None):
+            count += 1
+        state = manager.adopt()
+    queue.put(("engine", count))
+
+
 def hammer(path: Path, seconds: float) -> tuple[dict[str, int], int]:
-    """Eight writers and one plain reader for some time; returns each writer's count and the number of reads."""
+    """Eight writers, an engine and one plain reader for some time; returns each count and the number of reads."""
     StateManager(path).initialize("P", "c")
     context = multiprocessing.get_context("spawn")
     stop, queue = context.Event(), context.Queue()
     writers = [context.Process(target=write, args=(str(path), f"T{n}", stop, queue)) for n in range(WRITERS)]
+    writers.append(context.Process(target=publish, args=(str(path), stop, queue)))
     for writer in writers:
         writer.start()
     reads, last = 0, 0
@@ -50,9 +65,10 @@ def hammer(path: Path, seconds: float) -> tuple[dict[str, int], int]:
 
 
 def assert_nothing_lost(path: Path, counts: dict[str, int]) -> None:
+    published = counts.pop("engine")
     state = StateManager(path).read_state()
     assert {name: state["tasks"][name]["token_usage"]["input_tokens"] for name in counts} == counts
-    assert state["writes"] == 1 + sum(n + n // 7 for n in counts.values()), "one replacement per update"
+    assert state["writes"] == 1 + published + sum(n + n // 7 for n in counts.values()), "one replacement per update"
 
 
 def test_eight_writers_and_a_reader_sample(tmp_path: Path) -> None:

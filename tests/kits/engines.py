@@ -51,9 +51,9 @@ def write_plan(
     return path
 
 
-def host(fake: FakeExecutor, disk: Disk | None = None) -> Host:
-    """A host with the fake's time, on which only the fake runs jobs."""
-    return Host(fake.clock, disk or Disk(), lambda *_: fake, background=False)
+def host(fake: FakeExecutor, disk: Disk | None = None, *, background: bool = False) -> Host:
+    """A host with the fake's time, on which only the fake runs jobs; without `background`, no second thread writes."""
+    return Host(fake.clock, disk or Disk(), lambda *_: fake, background)
 
 
 def make_engine(
@@ -66,6 +66,7 @@ def make_engine(
     config: Config | None = None,
     max_workers: int = 2,
     disk: Disk | None = None,
+    background: bool = False,
     **options: Any,
 ) -> tuple[Orchestrator, FakeExecutor]:
     """An orchestrator over a fake executor and a fake clock; with `rows` None the existing plan is used."""
@@ -78,7 +79,7 @@ def make_engine(
         max_workers,
         config=config or Config(),
         options=RunOptions(**options),
-        host=host(fake, disk),
+        host=host(fake, disk, background=background),
     )
     return engine, fake
 

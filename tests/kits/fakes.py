@@ -104,17 +104,23 @@ def running(key: str, pid: int = 4242, at: float = 1_700_000_000.0) -> Started:
 
 
 class FaultyDisk(Disk):
-    """Fails, or dies at, the n-th call (counted from 1); `calls` is the number of calls made."""
+    """Fails at, or dies at, the n-th call (counted from 1) and at the next ones, `times` altogether.
 
-    def __init__(self, fail_at: int = 0, action: Callable[[], None] | None = None, repeat: bool = False) -> None:
+    `repeat` means all that follow; `calls` is the number of calls made.
+    """
+
+    def __init__(
+        self, fail_at: int = 0, action: Callable[[], None] | None = None, repeat: bool = False, times: int = 1
+    ) -> None:
         self.calls = 0
         self._fail_at = fail_at
         self._action = action or no_space
         self._repeat = repeat
+        self._times = times
 
     def step(self, call: str, path: str) -> None:
         self.calls += 1
-        if self.calls == self._fail_at or (self._repeat and self.calls > self._fail_at > 0):
+        if 0 < self._fail_at <= self.calls and (self._repeat or self.calls < self._fail_at + self._times):
             self._action()
 
 

@@ -186,19 +186,26 @@ def test_two_managers_lose_nothing(manager: StateManager) -> None:
 
 
 def test_threads_lose_nothing(manager: StateManager) -> None:
-    """Ten threads on one manager: every last value is there."""
+    """Ten threads on one manager, and another one that sets the project's times: every last value is there."""
+    other = StateManager(manager.path)
 
     def work(n: int) -> None:
         for j in range(5):
             manager.update_task_tokens(f"T{n}", input_tokens=n * 100 + j)
 
-    threads = [Thread(target=work, args=(n,)) for n in range(10)]
+    def date() -> None:
+        for j in range(25):
+            other.update_project(started_at=str(j))
+
+    threads = [Thread(target=work, args=(n,)) for n in range(10)] + [Thread(target=date)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     tasks = manager.read_state()["tasks"]
     assert [tasks[f"T{n}"]["token_usage"]["input_tokens"] for n in range(10)] == [n * 100 + 4 for n in range(10)]
+    assert manager.read_state()["project"]["started_at"] == "24"
+    assert manager.read_state()["writes"] == 1 + 50 + 25, "one replacement per update"
 
 
 def test_publish_does_not_overwrite_another_writer(manager: StateManager) -> None:
