@@ -93,7 +93,7 @@ class Loop:
         return self._store.run.paused and self._began_paused
 
     def _only_waits_for_disk(self) -> bool:
-        """Returns True if the disk refuses to record the start of every active attempt."""
+        """Returns True if the start of every active attempt cannot be written to disk."""
         unsent = self._run.starter.unsent
         active = self._run.parts.active.values()
         return self._store.disk_error is not None and all(attempt.key in unsent for attempt in active)

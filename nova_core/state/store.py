@@ -145,7 +145,7 @@ class Store:
         return State(rev=self.rev, project=self.project, run=self.run, tasks=self.tasks.copy())
 
     def when_recorded(self, action: Recorded) -> None:
-        """Call `action(True)` once the events recorded so far are on disk, `action(False)` if the disk refuses them."""
+        """Call `action(True)` once the events recorded so far are on disk, `action(False)` if they cannot be."""
         self._recorded.append(action)
 
     def when_published(self, action: Published) -> None:
@@ -238,9 +238,9 @@ class Store:
         self.writer.start(batch, background=background)
 
     def _settle(self, written: Written | None) -> bool:
-        """Handle the result of a batch, if there is one: keep what is not on disk, then tell those who waited.
+        """Handle the result of a batch, if there is one: keep what is not on disk, then call the actions that waited.
 
-        Returns False if the disk refused it.
+        Returns False if it could not be written.
         """
         if written is None:
             return True

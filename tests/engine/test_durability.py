@@ -1,4 +1,4 @@
-"""What is promised to be on disk before it happens is; everything else goes on while the disk is busy."""
+"""What is promised to be on disk before it happens is; everything else continues while the disk is busy."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_agent_starts_after_its_start_is_on_disk(tmp_path: Path) -> None:
 
 
 def test_an_agent_waits_for_a_full_disk_alone(tmp_path: Path) -> None:
-    """While the disk refuses its start the agent does not start, and a task that runs goes on; then it starts."""
+    """While its start cannot be written the agent does not start, and a task that runs continues; then it starts."""
     disk = Full()
     fake = FakeExecutor(FakeClock())
     engine = agents_engine(tmp_path, fake, disk)
@@ -116,7 +116,7 @@ def test_an_agent_cancelled_before_it_starts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("full", [False, True])
 def test_a_stop_is_on_disk_before_workers_are_ended(full: bool, tmp_path: Path) -> None:
-    """A kill in between must not make them fail: they run again. A disk that refuses that keeps no worker alive."""
+    """A kill in between must not make them fail: they run again. A full disk keeps no worker alive."""
     disk = Full()
     marks: list[bool] = []
 
@@ -178,7 +178,7 @@ def test_a_chain_runs_while_the_disk_hangs(tmp_path: Path) -> None:
 
 
 def test_a_refusal_of_an_hour_ago_does_not_count(tmp_path: Path) -> None:
-    """The patience with a disk begins anew with each refusal that follows a success."""
+    """The patience with a disk begins again with each refusal that follows a success."""
     disk = FaultyDisk()
     engine, fake = make_engine(tmp_path, CHAIN, disk=disk)
     admission = engine._run.admission

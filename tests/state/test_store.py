@@ -81,22 +81,22 @@ def test_nothing_waits_for_a_disk_that_hangs(open_store: Callable[..., Store]) -
     """While a batch is written, the engine records, and what it records then belongs to the next batch."""
     disk = Hanging()
     store = open_store(disk, background=True)
-    told: list[tuple[str, bool]] = []
+    heard: list[tuple[str, bool]] = []
     start(store, "A")
-    store.when_recorded(lambda on_disk: told.append(("A", on_disk)))
+    store.when_recorded(lambda on_disk: heard.append(("A", on_disk)))
     store.tick()
     assert disk.reached.wait(60)
     start(store, "B")
-    store.when_recorded(lambda on_disk: told.append(("B", on_disk)))
+    store.when_recorded(lambda on_disk: heard.append(("B", on_disk)))
     store.tick()
-    assert (told, store.next_tick(), store.changed_outside()) == ([], None, False)
+    assert (heard, store.next_tick(), store.changed_outside()) == ([], None, False)
     disk.go.set()
     settled(store)
-    assert told == [("A", True)]
+    assert heard == [("A", True)]
     assert store.next_tick() == 0.0
     store.tick()
     settled(store)
-    assert told == [("A", True), ("B", True)]
+    assert heard == [("A", True), ("B", True)]
 
 
 def test_the_writer_wakes_the_engine(open_store: Callable[..., Store]) -> None:
@@ -110,50 +110,50 @@ def test_the_writer_wakes_the_engine(open_store: Callable[..., Store]) -> None:
 
 
 def test_events_are_on_disk_before_the_state(open_store: Callable[..., Store], tmp_path: Path) -> None:
-    """A batch commits its events before it replaces the state file, which is durable before anybody is told."""
+    """A batch commits its events before it replaces the state file, which is durable before anybody is heard."""
     disk = Hanging()
     disk.go.set()
     store = open_store(disk)
     start(store, "A")
-    store.when_published(lambda: disk.calls.append("told"))
+    store.when_published(lambda: disk.calls.append("heard"))
     assert store.flush()
     state = "cascade_state.json"
     assert disk.calls[-7:] == [
         "commit nova.db", f"open {state}.tmp", f"write {state}.tmp", f"fsync {state}.tmp", f"rename {state}",
-        f"fsync {tmp_path.name}", "told",
+        f"fsync {tmp_path.name}", "heard",
     ]  # fmt: skip
 
 
-def test_only_what_is_published_is_told(open_store: Callable[..., Store]) -> None:
+def test_only_what_is_published_is_heard(open_store: Callable[..., Store]) -> None:
     """What is recorded while a state is written waits for the next one: no journal is released too early."""
     disk = Hanging()
     store = open_store(disk, background=True)
-    told: list[str] = []
+    heard: list[str] = []
     start(store, "A")
-    store.when_published(lambda: told.append("A"))
+    store.when_published(lambda: heard.append("A"))
     store.tick()
     assert disk.reached.wait(60)
     start(store, "B")
-    store.when_published(lambda: told.append("B"))
+    store.when_published(lambda: heard.append("B"))
     disk.go.set()
     settled(store)
-    assert told == ["A"]
+    assert heard == ["A"]
     assert store.flush()
-    assert told == ["A", "B"]
+    assert heard == ["A", "B"]
 
 
-def test_a_batch_that_is_refused_is_written_later(open_store: Callable[..., Store], tmp_path: Path) -> None:
-    """Two refusals in a row lose nothing and warn once: each is told to those who wait, and order is kept."""
+def test_a_batch_that_fails_is_written_later(open_store: Callable[..., Store], tmp_path: Path) -> None:
+    """Two refusals in a row lose nothing and warn once: each is reported to those who wait, and order is kept."""
     disk = FaultyDisk(1, no_space, repeat=True)
     store = open_store(disk, background=True)
-    told: list[bool] = []
+    heard: list[bool] = []
     start(store, "A")
-    store.when_recorded(told.append)
+    store.when_recorded(heard.append)
     assert not store.flush()
     start(store, "B")
-    store.when_recorded(told.append)
+    store.when_recorded(heard.append)
     assert not store.flush()
-    assert told == [False, False]
+    assert heard == [False, False]
     disk._repeat = False
     assert store.flush()
     assert store.disk_error is None
@@ -162,7 +162,7 @@ def test_a_batch_that_is_refused_is_written_later(open_store: Callable[..., Stor
     assert StateManager(tmp_path / "cascade_state.json").load().rev == 3
 
 
-def test_a_refusal_is_tried_again_each_second(open_store: Callable[..., Store], clock: FakeClock) -> None:
+def test_a_refusal_is_followed_by_a_retry_each_second(open_store: Callable[..., Store], clock: FakeClock) -> None:
     """`tick` alone tries again, and not before a second has passed, however many refusals there are."""
     disk = FaultyDisk(1, no_space, repeat=True)
     store = open_store(disk)

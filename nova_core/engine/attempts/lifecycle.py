@@ -173,7 +173,7 @@ class Attempts:
     def interrupt(self, *, kill: bool = False) -> None:
         """End all attempts because the run ends. It is on disk that they will run again before the first is ended.
 
-        If the disk refuses that, they are ended nevertheless.
+        If it cannot be written, they are ended nevertheless.
         """
         new = [attempt for attempt in self._active.values() if not attempt.is_asked_to_end]
         for attempt in new:

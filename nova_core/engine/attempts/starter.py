@@ -68,7 +68,7 @@ class Starter:
         return attempt
 
     def _send_once_recorded(self, job: Job) -> None:
-        """Submit the job of an agent when its start is on disk; until then the run goes on without it."""
+        """Submit the job of an agent when its start is on disk; until then the run continues without it."""
 
         def send(recorded: bool) -> None:
             if recorded:
