@@ -15,7 +15,7 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, EndReason, Job, Report
 from nova_core.executors.holder_link import AttemptFolder, HolderLink, make_folder
 from nova_core.executors.journal_reader import Begun, End, Facts, as_started
-from nova_core.holder.messages import BaseMessage, JobMessage
+from nova_core.holder.messages import BaseMessage
 
 MAX_TRIES = 3
 
@@ -32,21 +32,17 @@ def wire_env(env: Mapping[str, str]) -> dict[str, str]:
 
 def encode_job(job: Job) -> bytes:
     """Returns the message that starts a job. Raises UnicodeEncodeError for text that no process can receive."""
-    message: JobMessage = {
-        "key": job.key,
-        "argv": [wire(word) for word in job.argv],
-        "shell": wire(job.shell),
-        "cwd": wire(job.cwd),
-        "env": wire_env(job.env),
-        "log": wire(job.log),
-        "timeout": job.timeout,
-        "idle_timeout": job.idle_timeout,
-        "grace": job.grace,
-        "log_limit": job.log_limit,
-        "stdin": wire(job.stdin),
-        "interrupt": job.interrupt,
-    }
-    return msgspec.json.encode(("job", message))
+    try:
+        message = msgspec.json.encode(("job", job))
+        if message.isascii():
+            return message
+    except UnicodeEncodeError:  # bytes that are invalid in the system's encoding
+        pass
+    words = {
+        "argv": tuple(map(wire, job.argv)), "env": wire_env(job.env),
+        "shell": wire(job.shell), "cwd": wire(job.cwd), "log": wire(job.log), "stdin": wire(job.stdin),
+    }  # fmt: skip
+    return msgspec.json.encode(("job", msgspec.structs.replace(job, **words)))
 
 
 class LocalExecutor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -185,9 +186,15 @@ class State(msgspec.Struct, frozen=True):
     tasks: dict[str, TaskState] = {}
 
 
+@cache
+def _fields_of(struct: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(struct.__struct_fields__)
+
+
 def patched(struct: _S, patch: Mapping[str, Any], from_json: bool) -> _S:
     """Returns the struct with those fields of the patch that it has; values from JSON are converted to their types."""
-    known = {k: v for k, v in patch.items() if k in struct.__struct_fields__}
+    fields = _fields_of(type(struct))
+    known = {k: v for k, v in patch.items() if k in fields}
     if not known:
         return struct
     if from_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import TypeVar
@@ -32,6 +33,15 @@ _MOST_OPEN = 200  # open logs of commands; those of agents always stay open
 _T = TypeVar("_T")
 
 
+def _is_empty(path: str) -> bool:
+    """Returns True if there is nothing to read; False also for what is not a regular file."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return True
+    return stat.S_ISREG(found.st_mode) and not found.st_size
+
+
 class Figures(msgspec.Struct, frozen=True):
     """The figures of an attempt: tokens, and cost in US dollars (None if unknown)."""
 
@@ -39,6 +49,9 @@ class Figures(msgspec.Struct, frozen=True):
     tokens: int
     cost: float | None
     estimated: bool
+
+
+_NONE = Figures(TokenUsage(), 0, None, False)
 
 
 class EndedBy(Enum):
@@ -59,9 +72,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "base_cost", "base_estimated", "base_sha", "base_usage", "by", "cap", "check", "ended", "ending", "files",
-        "key", "log", "log_name", "model", "number", "pid", "records", "reported", "session", "started", "step", "tail",
-        "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
+        "_log", "base_cost", "base_estimated", "base_sha", "base_usage", "by", "cap", "check", "ended", "ending",
+        "files", "key", "log_name", "model", "number", "pid", "previous", "records", "reported", "session",
+        "started", "step", "tail", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +93,8 @@ class Attempt:
         self.base_usage = state.token_usage
         self.base_cost = state.cost_usd
         self.base_estimated = state.estimated
-        self.log: AgentLog = open_log(by.parser, state.session_usage if session else None)
+        self.previous = state.session_usage if session else None
+        self._log: AgentLog | None = None
         self.log_name = log_name(task.id)
         self.tail = LogTail()
         self.pid: int | None = None
@@ -124,6 +138,8 @@ class Attempt:
 
     def figures(self, prices: Mapping[str, Price]) -> Figures:
         """Returns the attempt's tokens and cost so far."""
+        if self.is_silent and not self.reported:
+            return _NONE
         usage = self.usage
         tokens = usage.total
         return Figures(usage, tokens, self._dollars(usage, tokens, prices), self._is_estimated(tokens))
@@ -186,9 +202,21 @@ class Attempt:
     # its output; a failing parser never fails the run
 
     @property
+    def log(self) -> AgentLog:
+        """What the log says so far; its reader is made when it is needed, because most commands print nothing."""
+        if self._log is None:
+            self._log = open_log(self.by.parser, self.previous)
+        return self._log
+
+    @property
+    def is_silent(self) -> bool:
+        """True if it is a command of which nothing was read yet."""
+        return self._log is None and self.by.agent is None
+
+    @property
     def trouble(self) -> str:
         """What went wrong in reading the log; empty if nothing."""
-        return self.trouble_of_own or self.log.trouble
+        return self.trouble_of_own or ("" if self.is_silent else self.log.trouble)
 
     def look(self, folder: str, clock: Clock, among: int) -> bool:
         """Read new output; `among` attempts share the time. Returns False if there was none."""
@@ -202,8 +230,11 @@ class Attempt:
     def look_at_rest(self, folder: str, clock: Clock, among: int) -> bool:
         """Continue reading the log of an ended attempt; returns True once all of it is read.
 
-        If the attempt was asked to end, only the end of its log is read.
+        If the attempt was asked to end, only the end of its log is read. Nothing is opened for a command that printed
+        nothing.
         """
+        if self.is_silent and _is_empty(os.path.join(folder, self.log_name)):
+            return True
         self.tail.end()
         self.look(folder, clock, among)
         if self.tail.behind:

@@ -48,8 +48,9 @@ class ChangedFiles:
 
     def _told(self, attempt: Attempt) -> tuple[str, ...]:
         """Returns the files the worker reported, relative to the project root if they are below it."""
-        if not (attempt.files or attempt.log.files):
+        printed = () if attempt.is_silent else attempt.log.files
+        if not (attempt.files or printed):
             return ()
         root = str(self._root) + os.sep
-        told = (*attempt.files, *(path.removeprefix(root) for path in attempt.log.files))
+        told = (*attempt.files, *(path.removeprefix(root) for path in printed))
         return tuple(dict.fromkeys(told))[:MOST_FILES]

@@ -71,6 +71,7 @@ class Ledger:
                 "failed" if failed else "completed", failed.reason.value if failed else None, state.exit_code,
                 state.signal, failed.error if failed else None, state.log, state.model, figures.cost,
                 usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_creation_tokens,
-                attempt.by.agent, attempt.verdict, figures.estimated, attempt.log.session_id,
+                attempt.by.agent, attempt.verdict, figures.estimated,
+                None if attempt.is_silent else attempt.log.session_id,
             )
         )  # fmt: skip

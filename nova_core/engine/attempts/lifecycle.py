@@ -102,7 +102,7 @@ class Attempts:
 
     def _tell_trouble(self, attempt: Attempt) -> None:
         """Warn once that a part of the attempt's log cannot be read."""
-        trouble = attempt.trouble_of_own or attempt.log.trouble
+        trouble = attempt.trouble
         if trouble and not attempt.told_trouble:
             attempt.told_trouble = True
             text = f"{attempt.task_id}: part of its log cannot be read ({trouble}); its figures are estimated"
