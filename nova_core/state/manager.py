@@ -246,7 +246,10 @@ class StateManager:
             lines = {task_id: lines[task_id] for task_id in state.tasks}
         state = msgspec.structs.replace(state, writes=self._state.writes + 1)
         head = _encode(msgspec.structs.replace(state, tasks={})).removesuffix(b'"tasks":{}}')
-        data = b'%s\n"tasks":{\n%s\n}}\n' % (head, b",\n".join(lines.values()))
+        pieces = list(lines.values()) or [b""]  # joined once: a copy of a large state is megabytes
+        pieces[0] = b'%s\n"tasks":{\n%s' % (head, pieces[0])
+        pieces[-1] += b"\n}}\n"
+        data = b",\n".join(pieces)
         stamp = data[:_STAMP_BYTES]
         try:
             self._disk.replace(self.path, data, sync=sync)
