@@ -83,6 +83,7 @@ class Run(msgspec.Struct, frozen=True):
         if announced:
             self.observers.begin()
             self._announce()
+        rev = parts.store.rev
         self.rate_limits.forget_blocks()
         left = parts.executor.recover()
         parts.executor.prepare()
@@ -90,7 +91,8 @@ class Run(msgspec.Struct, frozen=True):
         self.inbox.read()
         for report in found:
             self.attempts.handle(report)
-        parts.board.rebuild()
+        if parts.store.rev != rev:
+            parts.board.rebuild()
         parts.store.tick()
         require_disk(parts.store, not parts.store.disk_error)
 

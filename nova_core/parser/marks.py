@@ -17,7 +17,7 @@ _SIGNS = (*TICKS, *_EMPTY_BOXES, "~~", "[x]", "[X]", "[ ]", "[~]", "[-]")
 
 def may_be_marked(line: str) -> bool:
     """Returns True if a row has any such sign; most rows have none and need no closer look."""
-    return any(sign in line for sign in _SIGNS)
+    return ("[" in line or "~~" in line or not line.isascii()) and any(sign in line for sign in _SIGNS)
 
 
 def unmarked(cell: str) -> tuple[str, str]:

@@ -43,8 +43,10 @@ class WorkTime:
 
     def ended(self, task_id: str, at: str | None, took: float) -> None:
         """Record a finished attempt of the task."""
+        if not at or took <= 0 or (task_id, at) in self._known:
+            return
         end = _seconds(at)
-        if end is None or not at or took <= 0 or (task_id, at) in self._known:
+        if end is None:
             return
         self._known.add((task_id, at))
         self._work += took

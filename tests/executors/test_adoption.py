@@ -227,6 +227,7 @@ def test_what_a_person_ends_in_a_stop_stays_ended(tmp_path: Path) -> None:
     engine._begin()
     engine._run.attempts.interrupt()
     assert engine.store.tasks["A"].interrupted
+    engine.store.tick()
     engine.apply(Command(CommandKind.CANCEL, ("A",)))
     assert not engine.store.tasks["A"].interrupted
     assert ends == ["A@1", "A@1"]

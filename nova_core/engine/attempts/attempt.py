@@ -72,9 +72,9 @@ class Attempt:
     """
 
     __slots__ = (
-        "_log", "base_cost", "base_estimated", "base_sha", "base_usage", "by", "cap", "check", "ended", "ending",
-        "files", "key", "log_name", "model", "number", "pid", "previous", "records", "reported", "session",
-        "started", "step", "tail", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
+        "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "by", "cap", "check", "ended",
+        "ending", "files", "key", "log_name", "model", "number", "pid", "previous", "records", "reported",
+        "session", "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -96,7 +96,7 @@ class Attempt:
         self.previous = state.session_usage if session else None
         self._log: AgentLog | None = None
         self.log_name = log_name(task.id)
-        self.tail = LogTail()
+        self._tail: LogTail | None = None
         self.pid: int | None = None
         self.ended: Ended | None = None
         self.check = 0
@@ -209,6 +209,13 @@ class Attempt:
         return self._log
 
     @property
+    def tail(self) -> LogTail:
+        """How far the log is read."""
+        if self._tail is None:
+            self._tail = LogTail()
+        return self._tail
+
+    @property
     def is_silent(self) -> bool:
         """True if it is a command of which nothing was read yet."""
         return self._log is None and self.by.agent is None
@@ -219,9 +226,14 @@ class Attempt:
         return self.trouble_of_own or ("" if self.is_silent else self.log.trouble)
 
     def look(self, folder: str, clock: Clock, among: int) -> bool:
-        """Read new output; `among` attempts share the time. Returns False if there was none."""
-        until = clock.monotonic() + _MOMENT / among
+        """Read new output; `among` attempts share the time. Returns False if there was none.
+
+        Nothing is opened for a command that has printed nothing.
+        """
         path = os.path.join(folder, self.log_name)
+        if self.is_silent and _is_empty(path):
+            return False
+        until = clock.monotonic() + _MOMENT / among
         read = self.safely(lambda: self.tail.read(path, self.log, _MOST_READ, lambda: clock.monotonic() >= until), True)
         if self.by.agent is None and among > _MOST_OPEN:
             self.tail.close()
@@ -230,10 +242,9 @@ class Attempt:
     def look_at_rest(self, folder: str, clock: Clock, among: int) -> bool:
         """Continue reading the log of an ended attempt; returns True once all of it is read.
 
-        If the attempt was asked to end, only the end of its log is read. Nothing is opened for a command that printed
-        nothing.
+        If the attempt was asked to end, only the end of its log is read.
         """
-        if self.is_silent and _is_empty(os.path.join(folder, self.log_name)):
+        if self.is_silent and not self.look(folder, clock, among):
             return True
         self.tail.end()
         self.look(folder, clock, among)
