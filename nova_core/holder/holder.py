@@ -270,8 +270,9 @@ class Holder:
         """End a job: TERM to its group, KILL to its tree after `grace` seconds. Another call can only shorten it."""
         from nova_core.holder.killing import stop
 
-        self.reap()  # a job that ended by itself was not stopped
-        if not job.over:
+        self.reap()
+        ended_by_itself = job.status is not None and not job.reason  # what it left behind is being ended already
+        if not job.over and not ended_by_itself:
             stop(self, job, reason, grace)
 
     def finish(self, job: HolderJob, survivors: tuple[str, ...] = ()) -> None:

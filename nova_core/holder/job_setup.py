@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from nova_core.holder.safe_open import FOLDER_FLAGS, SpawnError, open_log, open_stdin
 from nova_core.holder.spawn import Launch
@@ -34,22 +35,36 @@ class JobSetup:
         self._root = self._cwd = os.getcwd()
         self._problem = "the engine named no log folder"
         self.logs = -1
+        self._logs_path = ""
 
     def set_base(self, base: BaseMessage) -> None:
         """Handle the engine's first message."""
         self._env = _encoded(base["env"])
         self._root = native(base["root"])
-        logs = native(base["logs"])
+        self._logs_path = native(base["logs"])
+        self._open_logs()
+
+    def _open_logs(self) -> None:
+        path = self._logs_path
         try:
-            self.logs = os.open(logs, FOLDER_FLAGS)
+            self.logs = os.open(path, FOLDER_FLAGS)
         except OSError as error:
             reason = "it is a symbolic link or no folder" if error.errno == _ENOTDIR else plain(error)
-            self._problem = f"cannot use the log folder {os.path.basename(logs)}: {reason}"
+            self._problem = f"cannot use the log folder {os.path.basename(path)}: {reason}"
+
+    def _restore_logs(self) -> None:
+        """Create the log folder again if it was deleted; one that was only renamed stays in use."""
+        if self.logs >= 0:
+            if os.fstat(self.logs).st_nlink:
+                return
+            os.close(self.logs)
+            self.logs = -1
+        with suppress(OSError):  # `_open_logs` says what is wrong
+            os.mkdir(self._logs_path, 0o777)
+        self._open_logs()
 
     def prepare(self, job: JobMessage) -> Launch:
         """Enter the job's folder, open its log and its standard input. Raises SpawnError."""
-        if self.logs < 0:
-            raise SpawnError(self._problem)
         folder = self._enter(job["cwd"])
         env = self._env | _encoded(job["env"])
         env[b"PWD"] = os.fsencode(folder)
@@ -60,11 +75,20 @@ class JobSetup:
         argv = [native(word) for word in job["argv"]]
         source = open_stdin(native(job["stdin"])) if job["stdin"] else self._null
         try:
-            return Launch(argv, native(job["shell"]), env, open_log(self.logs, native(job["log"])), source)
+            return Launch(argv, native(job["shell"]), env, self._open_log(native(job["log"])), source)
         except SpawnError:
             if source != self._null:
                 os.close(source)
             raise
+
+    def _open_log(self, name: str) -> int:
+        if self.logs >= 0:
+            with suppress(SpawnError):
+                return open_log(self.logs, name)
+        self._restore_logs()
+        if self.logs < 0:
+            raise SpawnError(self._problem)
+        return open_log(self.logs, name)
 
     def close_stdin(self, launch: Launch) -> None:
         """Close the holder's descriptor of the job's standard input: the job has its own."""

@@ -120,3 +120,25 @@ def test_pause_and_resume_with_the_same_engine(tmp_path: Path) -> None:
     assert engine.run(max_iterations=500).exit_code == 0
     assert turns[0] > 50
     assert [e.kind for e in events].count(EventKind.RUN_RESUMED) == 1
+
+
+@pytest.mark.parametrize("asked", ["stop", "cancel"])
+def test_what_ended_well_before_the_request_is_done(tmp_path: Path, asked: str) -> None:
+    """The command exited with 0 by itself; the end is reported after the request: the task is done."""
+    engine, executor = make_engine(tmp_path, ONE)
+
+    def outcome(job: Job) -> Ended:
+        if asked == "stop":
+            engine.stop()
+            engine._run.attempts.interrupt()
+        else:
+            engine.apply(Command(CommandKind.CANCEL, ("A",)))
+        executor.reports.clear()
+        executor.running[job.key] = job
+        return ok(job)
+
+    executor.outcome = outcome
+    engine.run()
+    assert executor.cancelled == ["A@1"]
+    task = tasks_of(tmp_path)["A"]
+    assert (task.status.value, task.attempt) == ("completed", 1)

@@ -1,0 +1,82 @@
+"""What a command's own process did is its end, whatever is asked while its leftovers are ended."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from executor_kit import Lab, until
+
+from nova_core.executors import holder_link as link
+from nova_core.executors.base import EndReason
+
+# A holder that looks for leftovers only once `go` exists, so that a request can come before.
+SLOW_SWEEP = """
+import os, sys, time
+sys.path.append(sys.argv[1])
+from nova_core.holder import killing
+freeze_and_kill = killing.freeze_and_kill
+def slowly(find):
+    open("sweeping", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.005)
+    return freeze_and_kill(find)
+killing.freeze_and_kill = slowly
+from nova_core.holder import holder
+holder.main()
+"""
+LEAVES = "(setsid sleep 60 &); exit {code}"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("grace", [0.0, 20.0])
+def test_a_command_that_ended_by_itself_is_not_cancelled(
+    lab: Lab, own: bool, code: int, grace: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request comes while the holder ends what the command left behind: its exit code stays its end."""
+    monkeypatch.setattr(link, "_CODE", SLOW_SWEEP)
+    lab.submit("F1", shell=LEAVES.format(code=code), own_holder=own)
+    until((lab.home / "sweeping").exists, "the sweep")
+    lab.executor.cancel("F1", grace)
+    (lab.home / "go").touch()
+    end = lab.end("F1")
+    assert (end.reason, end.code, len(end.leftovers)) == (EndReason.EXIT, code, 1)
+
+
+def test_a_limit_that_is_reached_while_leftovers_end_does_not_count(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command was in time."""
+    code = SLOW_SWEEP.replace('os.path.exists("go")', "time.monotonic() > began + 1.0").replace(
+        "    while", "    began = time.monotonic()\n    while"
+    )
+    monkeypatch.setattr(link, "_CODE", code)
+    end = lab.run("F1", shell=LEAVES.format(code=0), timeout=0.5, grace=0.1)
+    assert (end.reason, end.code) == (EndReason.EXIT, 0)
+
+
+def test_a_deleted_log_folder_is_created_again(lab: Lab, own: bool) -> None:
+    """`rm -rf logs` by a task costs its logs, but no task."""
+    assert lab.run("F1", shell="echo one", own_holder=own).code == 0
+    shutil.rmtree(lab.home / "logs")
+    assert lab.run("F2", shell="echo two", own_holder=own).code == 0
+    assert lab.run("F3", shell="echo three", log="below/F3.log", own_holder=own).code == 0
+    assert (lab.log("F2"), (lab.home / "logs" / "below" / "F3.log").read_text()) == ("two\n", "three\n")
+
+
+def test_a_deleted_log_folder_is_not_replaced_through_a_link(lab: Lab) -> None:
+    """Whoever deleted it may have put a link there: nothing is written through it."""
+    lab.run("F1", shell="echo one")
+    shutil.rmtree(lab.home / "logs")
+    elsewhere = lab.home / "elsewhere"
+    elsewhere.mkdir()
+    (lab.home / "logs").symlink_to(elsewhere)
+    end = lab.run("F2", shell="echo two")
+    assert (end.reason, list(elsewhere.iterdir())) == (EndReason.SPAWN_ERROR, [])
+    assert "symbolic link" in end.detail
+
+
+def test_an_own_holder_starts_with_a_missing_log_folder(lab: Lab) -> None:
+    """The engine's next holder creates it, too."""
+    shutil.rmtree(lab.home / "logs")
+    assert lab.run("F1", shell="echo one", own_holder=True).code == 0
+    assert Path(lab.home / "logs" / "F1.log").read_text() == "one\n"
