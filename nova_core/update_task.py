@@ -52,9 +52,11 @@ def update(task_id: str, fields: dict[str, object]) -> None:
     from pathlib import Path
 
     from nova_core.files.lock import engine_alive
+    from nova_core.files.own_task import require_person
     from nova_core.files.project import Project
 
     project = Project(Path.cwd())
+    require_person(project)
     if engine_alive(project.lock_file):
         tell_engine(project, task_id, fields)
     else:
@@ -62,17 +64,15 @@ def update(task_id: str, fields: dict[str, object]) -> None:
 
 
 def tell_engine(project: Project, task_id: str, fields: dict[str, object]) -> None:
-    """Send the live engine a report without a token, marked as made by hand; the engine may accept or reject it."""
+    """Send the live engine a report with the token of the running attempt, which the project's key gives."""
+    from nova_core.files.inbox import attempt_token, read_secret
+
     state = manager_of(project, task_id).load()
     if "status" in fields:
         sys.stderr.write("update_task: the running engine decides how the task ends; --status is only noted\n")
-    whose = {
-        "kind": "report",
-        "run": state.run.id,
-        "task": task_id,
-        "attempt": state.tasks[task_id].attempt,
-        "token": "",
-    }
+    run, attempt = state.run.id, state.tasks[task_id].attempt
+    token = attempt_token(read_secret(project.secret_file), run, task_id, attempt)
+    whose = {"kind": "report", "run": run, "task": task_id, "attempt": attempt, "token": token}
     deliver(str(project.inbox_dir), {**whose, **fields})
 
 
@@ -131,7 +131,7 @@ def read(arguments: list[str]) -> tuple[str, dict[str, object]]:
 
 def main(arguments: list[str]) -> int:
     """Run the update; return 0, 2 (usage) or 8 (the state or the inbox cannot be used)."""
-    from nova_core.errors import NovaError
+    from nova_core.errors import NovaError, UsageError
 
     if "-h" in arguments or "--help" in arguments:
         sys.stdout.write(HELP)
@@ -142,7 +142,7 @@ def main(arguments: list[str]) -> int:
         return complain(error)
     except (NovaError, OSError) as error:
         sys.stderr.write(f"update_task: {printable(str(error))}\n")
-        return 8
+        return 2 if isinstance(error, UsageError) else 8
     return 0
 
 

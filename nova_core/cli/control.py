@@ -40,7 +40,7 @@ def ask_engine(project: Project, command: Command) -> Reply | None:
     engine = engine_alive(project.lock_file)
     if engine is None:
         return None
-    reply = send_command(project.inbox_dir, command)
+    reply = send_command(project, command)
     if reply is None and engine_alive(project.lock_file) is not None:
         raise EnvironmentProblem(
             f"the engine (pid {engine.pid}) did not answer within 5 seconds; nothing was changed",

@@ -34,10 +34,12 @@ class RunRequest(msgspec.Struct, frozen=True):
     arguments: tuple[str, ...] = ()
 
     def engine(self) -> Orchestrator:
-        """A new engine that holds the run lock. Raises the errors of `Orchestrator`."""
+        """A new engine that holds the run lock. Raises `UsageError` inside a task, and the errors of `Orchestrator`."""
         from nova_core.engine.startup import RunOptions
+        from nova_core.files.own_task import require_person
         from nova_core.orchestrator import Orchestrator
 
+        require_person(self.project)
         return Orchestrator(
             self.plan, self.project.state_file, self.config.jobs, config=self.config,
             options=RunOptions(self.selection, self.fresh, self.rerun_changed),

@@ -1,8 +1,10 @@
-"""Reads the inbox; a report is accepted only for the running attempt it names; a token, if sent, must match."""
+"""Reads the inbox: a report is accepted only from the running attempt it names, a command only with its proof."""
 
 from __future__ import annotations
 
 from functools import partial
+
+import msgspec
 
 from nova_core.command import Reply
 from nova_core.engine.attempts.lifecycle import Attempts
@@ -23,6 +25,7 @@ class InboxReader:
         self._attempts = attempts
         self._commands = commands
         self._taken: set[str] = set()  # applied, but perhaps not yet on disk
+        self._obeyed: set[str] = set()  # the files of commands: each counts once, also if a copy of it comes back
 
     def begin(self) -> None:
         """The engine starts: delete answers that were never fetched."""
@@ -35,7 +38,7 @@ class InboxReader:
             for name, message in self._inbox.read():
                 if name not in self._taken:
                     self._taken.add(name)
-                    taken[name] = self._take(message)
+                    taken[name] = self._take(name, message)
         except OSError as error:
             self._store.refuse(error)
         if taken:
@@ -53,9 +56,9 @@ class InboxReader:
         if taken:
             self._store.when_recorded(partial(self._answer, taken))
 
-    def _take(self, message: Message | Refused) -> Reply | None:
+    def _take(self, name: str, message: Message | Refused) -> Reply | None:
         if isinstance(message, CommandMessage):
-            return self._commands.apply(message.command)
+            return self._obey(name, message)
         if isinstance(message, Refused):
             self._store.record(EventKind.WARNING, None, f"a message in the inbox was rejected: {message.why}")
         elif why := self._distrust(message):
@@ -64,11 +67,24 @@ class InboxReader:
             self._attempts.take_report(message)
         return None
 
+    def _obey(self, name: str, message: CommandMessage) -> Reply:
+        """Carry out a command, unless its sender does not know the project's key or it was carried out before."""
+        try:
+            command = message.read(name, self._secret)
+            if name in self._obeyed:
+                raise ValueError("it was carried out before")
+        except (ValueError, msgspec.MsgspecError) as error:
+            text = f"the command `{message.about()}` in the inbox was ignored: {error}"
+            self._store.record(EventKind.WARNING, None, text)
+            return Reply(False, text)
+        self._obeyed.add(name)
+        return self._commands.apply(command)
+
     def _distrust(self, report: WorkerReport) -> str | None:
-        """Returns why the report is rejected, or None. A report without a token counts as sent by a person."""
+        """Returns why the report is rejected, or None. Reports by hand have the token, too."""
         attempt = self._active.get(report.task)
         if attempt is None or attempt.number != report.attempt or report.run != self._store.run.id:
             return "not about a running attempt"
-        if report.token and report.token != attempt_token(self._secret, report.run, report.task, report.attempt):
+        if report.token != attempt_token(self._secret, report.run, report.task, report.attempt):
             return "not from the attempt it is about"
         return None

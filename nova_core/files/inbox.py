@@ -14,11 +14,16 @@ from typing import Annotated
 import msgspec
 
 from nova_core.command import Command, Reply
+from nova_core.errors import EnvironmentProblem
 from nova_core.files.disk import Disk
+from nova_core.files.own_task import require_person
+from nova_core.files.project import Project
+from nova_core.holder.proof import KEY_BYTES, is_proof, prove
 
 _MAX_BYTES = 1 << 20
 _POLL = 0.02
-_SECRET_BYTES = 32
+_FRESH = 600 * 10**9  # nanoseconds for which a command may be obeyed: a copy of its file is worthless later
+_MOST_WORDS = 200
 
 
 # `nova report` sends no larger ones; SQLite and JSON readers hold them exactly.
@@ -58,9 +63,27 @@ class WorkerReport(msgspec.Struct, tag_field="kind", tag="report"):
 
 
 class CommandMessage(msgspec.Struct, tag_field="kind", tag="command"):
-    """A person's command, answered in `ack/`."""
+    """A person's command, answered in `ack/`. `proof` shows that its sender knows the project's key."""
 
-    command: Command
+    command: msgspec.Raw
+    proof: str = ""
+
+    def read(self, name: str, secret: bytes) -> Command:
+        """Returns the command in the file `name`. Raises `ValueError` that says why it must not be obeyed."""
+        if not is_proof(self.proof, secret, "command", name, bytes(self.command)):
+            raise ValueError("it carries no proof by the project's key")
+        sent = int(name.partition(".")[0])
+        if abs(time.time_ns() - sent) > _FRESH:
+            raise ValueError("it is too old, or the clock was set meanwhile")
+        return msgspec.json.decode(self.command, type=Command)
+
+    def about(self) -> str:
+        """Returns the command in a few words, for people."""
+        try:
+            command = msgspec.json.decode(self.command, type=Command)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return "unknown"
+        return " ".join((command.kind, *command.ids))[:_MOST_WORDS]
 
 
 Message = WorkerReport | CommandMessage
@@ -130,9 +153,17 @@ class Inbox:
                 path.unlink()
 
 
-def send_command(inbox_dir: Path, command: Command, timeout: float = 5.0) -> Reply | None:
-    """Send a command to the live engine and wait up to `timeout` seconds for its answer; None if none arrived."""
-    name = _deliver(inbox_dir, msgspec.json.encode(CommandMessage(command)))
+def send_command(project: Project, command: Command, timeout: float = 5.0) -> Reply | None:
+    """Send a command to the live engine and wait up to `timeout` seconds for its answer; None if none arrived.
+
+    Raises `UsageError` inside a task of the project, `EnvironmentProblem` if the project's key cannot be read.
+    """
+    require_person(project)
+    secret = read_secret(project.secret_file)
+    inbox_dir, raw = project.inbox_dir, msgspec.json.encode(command)
+    name = _new_name()
+    message = CommandMessage(msgspec.Raw(raw), prove(secret, "command", name, raw))
+    _deliver(inbox_dir, name, msgspec.json.encode(message))
     answer = inbox_dir / "ack" / name
     deadline = time.monotonic() + timeout
     try:
@@ -148,9 +179,12 @@ def send_command(inbox_dir: Path, command: Command, timeout: float = 5.0) -> Rep
     return None
 
 
-def _deliver(inbox_dir: Path, data: bytes) -> str:
+def _new_name() -> str:
+    return f"{time.time_ns()}.{os.getpid()}.{os.urandom(8).hex()}"
+
+
+def _deliver(inbox_dir: Path, name: str, data: bytes) -> None:
     """Write beside, fsync, rename: the reader never sees a part, and a delivered message survives a crash."""
-    name = f"{time.time_ns()}.{os.getpid()}.{os.urandom(4).hex()}"
     temp = inbox_dir / "tmp" / name
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
@@ -158,20 +192,33 @@ def _deliver(inbox_dir: Path, data: bytes) -> str:
         file.flush()
         os.fsync(fd)
     temp.rename(inbox_dir / "new" / name)
-    return name
 
 
 def load_secret(path: Path) -> bytes:
-    """The project's key for attempt tokens, created on first use (0600).
+    """The project's key, which proves who commands and reports; created on first use. Only its owner can read it.
 
     A power cut may lose it, but no attempt outlives that.
     """
     with contextlib.suppress(FileNotFoundError):
         secret = path.read_bytes()
-        if len(secret) == _SECRET_BYTES:
+        if len(secret) == KEY_BYTES:
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
             return secret
-    secret = os.urandom(_SECRET_BYTES)
+    secret = os.urandom(KEY_BYTES)
     Disk().replace(path, secret, sync=False)
+    return secret
+
+
+def read_secret(path: Path) -> bytes:
+    """The project's key. Raises `EnvironmentProblem` if it cannot be read."""
+    try:
+        secret = path.read_bytes()
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"cannot read {path}: {error.strerror}; without the project's key nobody can command its run",
+            hint="use the account that started the run",
+        ) from None
     return secret
 
 

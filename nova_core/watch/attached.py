@@ -148,7 +148,7 @@ class AttachedSource:
 
         try:
             alive = engine_alive(self.project.lock_file) is not None
-            reply = send_command(self.project.inbox_dir, command) if alive else apply_offline(self.project, command)
+            reply = send_command(self.project, command) if alive else apply_offline(self.project, command)
             ok, text = (reply.ok, reply.message) if reply else (False, "the engine did not answer")
             idle = ok and not alive and command.kind in _TO_RUN and not self._starting
             self._notices.append(Notice(ok, text, idle))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.errors import UsageError
+from nova_core.files.own_task import require_person
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.manager import StateManager
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 def apply_offline(project: Project, command: Command) -> Reply:
     """Carry out a command on the state while no engine runs, under the run lock; can end workers left behind.
 
-    Raises `RunLockedError` if an engine is running after all, `UsageError` if the folder has no run.
+    Raises `RunLockedError` if an engine is running after all, `UsageError` if the folder has no run, or inside a task
+    of it.
     """
+    require_person(project)
     try:
         plan = StateManager(project.state_file).load().project.cascade_file
     except FileNotFoundError:

@@ -164,3 +164,32 @@ def test_approval_leaves_work(tmp_path: Path) -> None:
     assert nova("reject", "F1", "--reason", "not yet", cwd=tmp_path).returncode == 0
     assert nova("run", cwd=tmp_path).returncode == 1
     assert "rejected: not yet" in nova("why", "F1", cwd=tmp_path).stdout
+
+
+TRIES = "{clear} nova {verb} F2 > said 2>&1; echo $? >> said; cat said; touch tried"
+
+
+@pytest.mark.parametrize("clear", ["", "env -u NOVA_JOB -u NOVA_PROJECT_ROOT"])
+@pytest.mark.parametrize("verb", ["cancel", "approve", "skip", "retry"])
+def test_a_task_cannot_command_its_run(tmp_path: Path, verb: str, clear: str) -> None:
+    """Neither by the variables it was given nor without them: one line says why, and nothing changes."""
+    other = "while [ ! -e tried ]; do sleep 0.02; done"
+    line = TRIES.format(clear=clear, verb=verb)
+    write_plan(tmp_path, f"| F1 | Tries | `{line}` | - | |\n| F2 | Other | `{other}` | - | |\n")
+    done = nova("run", "-j2", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    error, hint, code = (tmp_path / "said").read_text().splitlines()
+    assert error == "nova: F1 runs this itself: only people command a run, not its tasks"
+    assert (hint, code) == ("hint: a task reports with `nova report`", "2")
+
+
+def test_a_file_put_into_the_inbox_by_a_task_is_ignored(tmp_path: Path) -> None:
+    """The warning names what it wanted."""
+    forged = '{"kind":"command","command":{"kind":"cancel","ids":["F2"]}}'
+    (tmp_path / "forged").write_text(forged)
+    first = "cp forged .nova/inbox/new/1; while [ -e .nova/inbox/new/1 ]; do sleep 0.02; done; touch tried"
+    other = "while [ ! -e tried ]; do sleep 0.02; done"
+    write_plan(tmp_path, f"| F1 | Tries | `{first}` | - | |\n| F2 | Other | `{other}` | - | |\n")
+    done = nova("run", "-j2", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "the command `cancel F2` in the inbox was ignored" in done.stdout + done.stderr

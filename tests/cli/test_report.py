@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from nova_core import report, update_task
 from nova_core.clock import iso
+from nova_core.files.inbox import attempt_token, load_secret
 from nova_core.files.lock import RunLock
 from nova_core.files.project import Project
 from nova_core.state import StateManager
@@ -182,7 +183,8 @@ def test_update_by_hand_without_engine(project: Project) -> None:
 
 
 def test_update_by_hand_with_a_live_engine(project: Project) -> None:
-    """With an engine running the state is unchanged, and the report goes to its inbox without a token."""
+    """With an engine running the state is unchanged, and the report goes to its inbox with the attempt's token."""
+    key = load_secret(project.secret_file)
     lock = RunLock(project.lock_file)
     try:
         assert update_task.main(["F1", "--step", "x"]) == 0
@@ -190,7 +192,8 @@ def test_update_by_hand_with_a_live_engine(project: Project) -> None:
         lock.close()
     assert StateManager(project.state_file).load().tasks["F1"].current_step is None
     message = delivered(project.inbox_dir)[0]
-    assert (message["task"], message["token"], message["step"]) == ("F1", "", "x")
+    token = attempt_token(key, str(message["run"]), "F1", int(str(message["attempt"])))
+    assert (message["task"], message["token"], message["step"]) == ("F1", token, "x")
 
 
 def test_update_in_a_worker_is_a_report(worker: Path) -> None:

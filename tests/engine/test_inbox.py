@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import drop, killed, make_engine, report, tasks_of
+from engines import drop, killed, make_engine, order, report, tasks_of
 from fakes import FakeClock, FakeExecutor, ok
 
 from nova_core.command import Command, CommandKind
 from nova_core.executors.base import Ended, EndReason, Job
-from nova_core.state.events import Event
+from nova_core.files.inbox import load_secret, read_secret
+from nova_core.orchestrator import Orchestrator
+from nova_core.state.events import Event, EventKind
 
 ONE = [("A", "-")]
 
@@ -85,7 +88,7 @@ def test_an_answered_command_is_on_disk(tmp_path: Path) -> None:
     engine, _executor = make_engine(tmp_path, [("A", "-"), ("B", "-")], outcome=lambda job: None, max_workers=1)
     engine._begin()
     engine.store.flush()
-    path = drop(engine, json.dumps({"kind": "command", "command": {"kind": "skip", "ids": ["B"]}}).encode())
+    path = order(engine, Command(CommandKind.SKIP, ("B",)))
     engine._run.inbox.read()
     assert not (engine.project.inbox_dir / "ack" / path.name).exists(), "it is not on disk yet"
     engine.store.tick()
@@ -109,3 +112,79 @@ def test_a_folder_in_the_inbox_is_reported_once(tmp_path: Path) -> None:
     assert len([e for e in events if "rejected" in e.message]) == 1
     assert len(os.listdir("/proc/self/fd")) == before
     engine.close()
+
+
+SKIP_B = Command(CommandKind.SKIP, ("B",))
+
+
+def answers(engine: Orchestrator, path: Path) -> bool:
+    """Whether the engine carried out the command in the file."""
+    reply = json.loads((engine.project.inbox_dir / "ack" / path.name).read_bytes())
+    return bool(reply["ok"])
+
+
+def forge(engine: Orchestrator, how: str) -> Path:
+    """Put the command that skips B into the inbox, with a proof that is worth nothing."""
+    if how == "no proof":
+        return drop(engine, json.dumps({"kind": "command", "command": {"kind": "skip", "ids": ["B"]}}).encode())
+    if how == "another key":
+        return order(engine, SKIP_B, key=b"x" * 32)
+    if how == "an hour old":
+        return order(engine, SKIP_B, at=time.time_ns() - 3600 * 10**9)
+    path = order(engine, Command(CommandKind.RETRY, ("B",)))
+    if how == "another file":
+        return path.rename(path.with_name(f"{time.time_ns()}.2.x"))
+    path.write_text(path.read_text().replace("retry", "skip"))
+    return path
+
+
+@pytest.mark.parametrize("how", ["no proof", "another key", "another command", "another file", "an hour old"])
+def test_a_command_without_a_proof_is_ignored_and_named(tmp_path: Path, how: str) -> None:
+    """Whoever writes into the inbox but does not know the project's key: nothing changes, and a warning says what."""
+    engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "-")], outcome=lambda job: None, max_workers=1)
+    events: list[Event] = []
+    engine.subscribe(events.append)
+    engine._begin()
+    path = forge(engine, how)
+    engine._run.inbox.read()
+    assert not answers(engine, path)
+    assert not engine.board.state("B").skipped
+    (said,) = [e.message for e in events if e.kind is EventKind.WARNING]
+    assert "ignored" in said
+    assert ("retry B" if how == "another file" else "skip B") in said
+    engine.close()
+
+
+def test_a_command_that_comes_back_is_not_carried_out_again(tmp_path: Path) -> None:
+    """A copy of a file that a person sent proves nothing the second time."""
+    engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "-")], outcome=lambda job: None, max_workers=1)
+    engine._begin()
+    path = order(engine, Command(CommandKind.PAUSE))
+    data = path.read_bytes()
+    engine._run.inbox.read()
+    engine.apply(Command(CommandKind.RESUME))
+    drop(engine, data, path.name)
+    engine._run.inbox.read()
+    assert not engine.store.run.paused
+    engine.close()
+
+
+@pytest.mark.parametrize("token", ["", "0" * 32])
+def test_a_report_needs_the_token_of_its_attempt(tmp_path: Path, token: str) -> None:
+    """Nobody reports for a task without its token, and none counts as no proof."""
+    engine, _ = make_engine(tmp_path, ONE, outcome=lambda job: None)
+    engine.start_worker("A")
+    report(engine, "A", token=token, step="forged")
+    engine._run.inbox.read()
+    assert engine.store.tasks["A"].current_step != "forged"
+    engine.close()
+
+
+def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
+    """A key that others could read is closed to them."""
+    path = tmp_path / "secret"
+    key = load_secret(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    assert load_secret(path) == key == read_secret(path)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from fakes import FakeClock, FakeExecutor
 
+from nova_core.command import Command
 from nova_core.config import Config
 from nova_core.engine.startup import Host, RunOptions
 from nova_core.executors.base import Ended, Job
 from nova_core.files.disk import Disk
-from nova_core.files.inbox import attempt_token, load_secret
+from nova_core.files.inbox import CommandMessage, attempt_token, load_secret
+from nova_core.holder.proof import prove
 from nova_core.orchestrator import Orchestrator
 from nova_core.state import StateManager
 from nova_core.state.events import Event, EventKind
@@ -93,12 +97,21 @@ def report(engine: Orchestrator, task_id: str, attempt: int = 1, **fields: Any) 
     return drop(engine, json.dumps(body).encode())
 
 
-def drop(engine: Orchestrator, data: bytes) -> Path:
+def drop(engine: Orchestrator, data: bytes, name: str = "") -> Path:
     """A file in the inbox, written unchanged; returns its path."""
     new = engine.project.inbox_dir / "new"
-    path = new / f"{len(list(new.iterdir())):04}.{os.urandom(4).hex()}"
+    path = new / (name or f"{len(list(new.iterdir())):04}.{os.urandom(4).hex()}")
     path.write_bytes(data)
     return path
+
+
+def order(engine: Orchestrator, command: Command, *, at: int = 0, key: bytes = b"", name: str = "") -> Path:
+    """A command in the inbox, as a person's program sends it `at` (nanoseconds, now by default); returns its path."""
+    key = key or load_secret(engine.project.secret_file)
+    name = name or f"{at or time.time_ns()}.1.{os.urandom(4).hex()}"
+    raw = msgspec.json.encode(command)
+    message = CommandMessage(msgspec.Raw(raw), prove(key, "command", name, raw))
+    return drop(engine, msgspec.json.encode(message), name)
 
 
 def tasks_of(folder: Path) -> dict[str, TaskState]:
