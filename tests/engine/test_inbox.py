@@ -140,7 +140,7 @@ def forge(engine: Orchestrator, how: str) -> Path:
 
 @pytest.mark.parametrize("how", ["no proof", "another key", "another command", "another file", "an hour old"])
 def test_a_command_without_a_proof_is_ignored_and_named(tmp_path: Path, how: str) -> None:
-    """Whoever writes into the inbox but does not know the project's key: nothing changes, and a warning says what."""
+    """From a program that does not know the project's key: nothing changes, and a warning says what it wanted."""
     engine, _ = make_engine(tmp_path, [("A", "-"), ("B", "-")], outcome=lambda job: None, max_workers=1)
     events: list[Event] = []
     engine.subscribe(events.append)

@@ -64,7 +64,7 @@ def test_a_deleted_log_folder_is_created_again(lab: Lab, own: bool) -> None:
 
 
 def test_a_deleted_log_folder_is_not_replaced_through_a_link(lab: Lab) -> None:
-    """Whoever deleted it may have put a link there: nothing is written through it."""
+    """There may be a link in its place: nothing is written through it."""
     lab.run("F1", shell="echo one")
     shutil.rmtree(lab.home / "logs")
     elsewhere = lab.home / "elsewhere"
