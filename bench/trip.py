@@ -21,7 +21,7 @@ from types import CodeType, FrameType
 
 import nova_core
 from nova_core.engine.startup import Host
-from nova_core.executors.base import Report
+from nova_core.executors.base import News
 from nova_core.executors.local import LocalExecutor
 from nova_core.files.project import Project
 from nova_core.orchestrator import Orchestrator
@@ -74,7 +74,7 @@ class Woken(LocalExecutor):
 
     calls = 0
 
-    def wait(self, timeout: float | None) -> list[Report]:
+    def wait(self, timeout: float | None) -> list[News]:
         self.calls += 1
         return super().wait(None if self.calls == 2 else timeout) if self.calls > 1 else []
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nova_core.executors.base import Ended, EndReason, Job
+from nova_core.executors.base import Ended, EndReason, Job, Waiting
 from nova_core.executors.local import LocalExecutor
 from nova_core.model import is_safe_id
 
@@ -81,6 +81,8 @@ class Worker:
 
     def _take(self, executor: LocalExecutor) -> None:
         for report in executor.wait(None):
+            if isinstance(report, Waiting):
+                continue
             self.pid = report.pid
             self._started_at = report.started_at
             if isinstance(report, Ended):

@@ -73,7 +73,18 @@ class Ended(msgspec.Struct, frozen=True):
     started_at: float = 0.0
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """The machine has no process, descriptor or memory to spare for the job: it starts as soon as there is one.
+
+    Reported once until such jobs have started.
+    """
+
+    key: str
+    detail: str
+
+
 Report = Started | Ended
+News = Report | Waiting
 
 
 class Executor(Protocol):
@@ -91,7 +102,7 @@ class Executor(Protocol):
     def submit(self, job: Job) -> None:
         """Start the job; never blocks on its process. A key that was submitted before is not started again."""
 
-    def wait(self, timeout: float | None) -> list[Report]:
+    def wait(self, timeout: float | None) -> list[News]:
         """Sleep until there is a report, `wake` is called or `timeout` seconds have passed; Nova sleeps only here."""
 
     def wake(self) -> None:

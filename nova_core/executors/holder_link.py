@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket
 
+from msgspec import json
+
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Job
-from nova_core.executors.journal_reader import Facts, Hello, Record, decode_record
+from nova_core.executors.journal_reader import Challenge, Facts, Hello, Message, Refusal, decode_message
 from nova_core.holder.connection import Connection
+from nova_core.holder.proof import load_key, prove
 from nova_core.holder.safe_open import FOLDER_FLAGS
 
 PATIENCE = 10.0  # seconds within which a holder of an earlier engine must answer
@@ -57,6 +61,8 @@ class HolderLink:
         self.jobs: dict[str, Job | None] = {}
         self.keys: set[str] = set()
         self.released: set[str] = set()
+        self.begun: set[str] = set()  # jobs whose start was reported
+        self.greeted = False
 
     @property
     def alive(self) -> bool:
@@ -70,7 +76,10 @@ class HolderLink:
 
     def connect(self) -> bool:
         """Connect; works as soon as the socket listens, even before the holder runs. Returns False on failure."""
-        connection = socket(AF_UNIX, SOCK_STREAM)
+        try:
+            connection = socket(AF_UNIX, SOCK_STREAM)
+        except OSError:  # no descriptor to spare
+            return False
         try:
             connection.connect(self._folder.address(f"{self.name}.sock"))
         except OSError:
@@ -91,10 +100,14 @@ class HolderLink:
         """Write what the socket accepts of the queue; returns True if everything was written."""
         return self._connection is None or self._connection.flush()
 
-    def receive(self) -> list[Record] | None:
+    def prove(self, *words: str) -> None:
+        """Prove that this engine knows the project's key."""
+        self.send(json.encode(("proof", self._folder.prove(*words))))
+
+    def receive(self) -> list[Message] | None:
         """Returns the complete messages received so far; None if the holder is gone."""
         messages = self._connection.receive() if self._connection else None
-        return None if messages is None else [decode_record(message) for message in messages]
+        return None if messages is None else [decode_message(message) for message in messages]
 
     def close(self) -> None:
         """Close the connection. The holder exits once it holds no job."""
@@ -126,15 +139,6 @@ class HolderLink:
             os.close(fd)
         return True
 
-    def wait_for_end(self) -> None:
-        """Wait until the holder is gone. Raises EnvironmentProblem if it is not gone within `PATIENCE`."""
-        deadline = time.monotonic() + PATIENCE
-        while not self.is_gone():
-            if time.monotonic() > deadline:
-                raise self._silent()
-            time.sleep(_PAUSE)
-        reap_holders()
-
     def adopt(self) -> None:
         """Connect to the holder of an earlier engine and wait for its greeting, or find that it is gone.
 
@@ -163,9 +167,22 @@ class HolderLink:
             for record in records:
                 if isinstance(record, Hello):
                     self.pid = record.pid
+                    self.greeted = True
                     return True
+                if isinstance(record, Challenge):
+                    self.prove("engine", self.name, record.challenge)
+                elif isinstance(record, Refusal):
+                    self.close()
+                    raise self._distrustful()
         self.close()
         raise self._silent()
+
+    def _distrustful(self) -> EnvironmentProblem:
+        pid = self.read().pid
+        return EnvironmentProblem(
+            f"the process that holds running tasks (pid {pid}) was started with another key than .nova/secret has now",
+            hint=f"restore the file, or end that process and its tasks with `kill -KILL -{pid}`",
+        )
 
     def _silent(self) -> EnvironmentProblem:
         pid = self.read().pid or self.pid
@@ -199,6 +216,12 @@ class AttemptFolder:
             self._fd = os.open(self.path, FOLDER_FLAGS)
         except OSError as error:
             raise EnvironmentProblem(f"cannot use {self.path}: {error.strerror}", hint=_FOLDER_HINT) from None
+        try:
+            self._key = load_key(f"{nova_dir}/secret")
+        except OSError as error:
+            os.close(self._fd)
+            text = f"cannot use {nova_dir}/secret: {error.strerror}"
+            raise EnvironmentProblem(text, hint="check its owner and permissions") from None
         self._run_id = run_id
         # sun_path holds 108 bytes (unix(7)), but a project's path may be longer.
         self._base = f"/proc/self/fd/{self._fd}" if os.path.isdir("/proc/self/fd") else str(self.path)
@@ -219,45 +242,52 @@ class AttemptFolder:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._fd)
 
+    def prove(self, *words: str) -> str:
+        """Returns the proof by the project's key that an engine says these words."""
+        return prove(self._key, *words)
+
     def start(self, *, own: bool) -> HolderLink:
-        """Start a holder and connect to it. Raises EnvironmentProblem if its files or process cannot be created."""
+        """Start a holder and connect to it.
+
+        Raises EnvironmentProblem if its files or process cannot be created; its cause is the OSError.
+        """
         name = f"{'own' if own else 'shared'}-{os.urandom(6).hex()}"
         link = HolderLink(self, name)
         try:
-            link.pid = self._spawn(link, own=own)
+            with ExitStack() as closing:
+                link.pid = self._spawn(link, closing, own=own)
         except OSError as error:
+            link.close()
             link.unlink()
-            raise EnvironmentProblem(f"cannot start a holder for {self.path}: {error.strerror or error}") from None
+            text = f"cannot start a holder for {self.path}: {error.strerror or error}"
+            raise EnvironmentProblem(text) from error
+        link.prove("start", name)
         return link
 
-    def _spawn(self, link: HolderLink, *, own: bool) -> int:
-        fds = [os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)]
-        listener = socket(AF_UNIX, SOCK_STREAM)
-        try:
-            fds.append(os.open(f"{link.name}.err", _CREATE | os.O_APPEND, 0o600, dir_fd=self._fd))
-            fds.append(os.open(f"{link.name}.journal", _CREATE, 0o600, dir_fd=self._fd))
-            fcntl.flock(fds[2], fcntl.LOCK_EX | fcntl.LOCK_NB)
-            listener.bind(self.address(f"{link.name}.sock"))
-            listener.listen(16)
-            link.connect()
-            return self._execute(link.name, (fds[0], fds[0], fds[1], fds[2], listener.fileno(), self._fd), own=own)
-        finally:
-            listener.close()
-            for fd in fds:
-                os.close(fd)  # from now on only the holder has the lock
+    def _spawn(self, link: HolderLink, closing: ExitStack, *, own: bool) -> int:
+        def kept(fd: int) -> int:
+            closing.callback(os.close, fd)  # from then on only the holder has it, with the lock of the journal
+            return fd
 
-    def _execute(self, name: str, numbers: tuple[int, ...], *, own: bool) -> int:
-        argv = [sys.executable, "-I", "-S", "-c", _CODE, _ROOT, self._run_id, name, "own" if own else "shared"]
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in numbers]  # above the target descriptors
-        try:
-            actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(high)]
-            defaults = set(range(1, 65)) - {9, 19, 32, 33}  # KILL, STOP, and two reserved by glibc
-            return os.posix_spawn(
-                argv[0], argv, os.environ, file_actions=actions, setsid=True, setsigmask=(), setsigdef=defaults
-            )
-        finally:
-            for fd in high:
-                os.close(fd)
+        reader, writer = map(kept, os.pipe())
+        os.write(writer, self._key)
+        null = kept(os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC))
+        errors = kept(os.open(f"{link.name}.err", _CREATE | os.O_APPEND, 0o600, dir_fd=self._fd))
+        journal = kept(os.open(f"{link.name}.journal", _CREATE, 0o600, dir_fd=self._fd))
+        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        listener = closing.enter_context(socket(AF_UNIX, SOCK_STREAM))
+        listener.bind(self.address(f"{link.name}.sock"))
+        listener.listen(16)
+        if not link.connect():
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        numbers = (reader, null, errors, journal, listener.fileno(), self._fd)
+        high = [kept(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)) for fd in numbers]  # above the target descriptors
+        argv = [sys.executable, "-I", "-S", "-c", _CODE, _ROOT, self._run_id, link.name, "own" if own else "shared"]
+        actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(high)]
+        defaults = set(range(1, 65)) - {9, 19, 32, 33}  # KILL, STOP, and two reserved by glibc
+        return os.posix_spawn(
+            argv[0], argv, os.environ, file_actions=actions, setsid=True, setsigmask=(), setsigdef=defaults
+        )
 
     def find(self) -> list[HolderLink]:
         """Returns the holders of earlier engines: connected if they are alive, otherwise only their journals."""

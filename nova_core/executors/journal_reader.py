@@ -28,6 +28,13 @@ class Intent(msgspec.Struct, frozen=True, array_like=True, tag="B", gc=False):
     at: float
 
 
+class Undone(msgspec.Struct, frozen=True, array_like=True, tag="U", gc=False):
+    """The job was not spawned: its `Intent` is void, and it may be sent to any holder again."""
+
+    key: str
+    why: str
+
+
 class Begun(msgspec.Struct, frozen=True, array_like=True, tag="P", gc=False):
     """The job's process runs."""
 
@@ -41,8 +48,20 @@ class End(Ended, frozen=True, array_like=True, tag="E", gc=False):
     """No process of the job runs except `survivors`: the report as the holder wrote it."""
 
 
-Record = Hello | Intent | Begun | End
+class Challenge(msgspec.Struct, frozen=True, array_like=True, tag="C", gc=False):
+    """Sent before anything else: the engine must prove that it knows the project's key."""
+
+    challenge: str
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="N", gc=False):
+    """The proof was wrong."""
+
+
+Record = Hello | Intent | Undone | Begun | End
+Message = Record | Challenge | Refusal
 decode_record = msgspec.json.Decoder(Record).decode
+decode_message = msgspec.json.Decoder(Message).decode
 
 
 class Facts:
@@ -65,6 +84,9 @@ class Facts:
             self.hello = record
         elif isinstance(record, Intent):
             self.intents.setdefault(record.key, record)
+        elif isinstance(record, Undone):
+            self.intents.pop(record.key, None)
+            self.processes.pop(record.key, None)
         elif isinstance(record, Begun):
             self.processes.setdefault(record.key, record)
         else:

@@ -12,12 +12,14 @@ from select import POLLIN, POLLOUT, poll
 import msgspec
 
 from nova_core.errors import EnvironmentProblem
-from nova_core.executors.base import Ended, EndReason, Job, Report
+from nova_core.executors.base import Ended, EndReason, Job, News, Report, Waiting
 from nova_core.executors.holder_link import AttemptFolder, HolderLink, make_folder
-from nova_core.executors.journal_reader import Begun, End, Facts, as_started
+from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Undone, as_started
 from nova_core.holder.messages import BaseMessage
+from nova_core.holder.safe_open import is_passing
 
 MAX_TRIES = 3
+_PAUSE = 0.25  # seconds until jobs that the machine had nothing to spare for are tried again
 
 
 def wire(text: str) -> str:
@@ -81,8 +83,11 @@ class LocalExecutor:
         self._shared: HolderLink | None = None
         self._link_of: dict[str, HolderLink | None] = {}  # every key ever seen
         self._tries: dict[str, int] = {}
-        self._cancelled: set[str] = set()
-        self._reports: list[Report] = []
+        self._cancelled: dict[str, float] = {}  # with the grace period; until the end is reported
+        self._held: list[Job] = []  # to be tried again at `_try_at`
+        self._try_at = 0.0
+        self._is_told = False  # that jobs are held
+        self._reports: list[News] = []
 
     def prepare(self) -> HolderLink:
         """Start the shared holder now, so that its start (10 ms) overlaps with the engine's next steps."""
@@ -133,6 +138,7 @@ class LocalExecutor:
             self._send_job(job)
 
     def _refuse(self, key: str, reason: EndReason, detail: str) -> None:
+        self._cancelled.pop(key, None)
         self._reports.append(Ended(key, reason, ended_at=time.time(), detail=detail))
 
     def _send_job(self, job: Job) -> None:
@@ -143,33 +149,59 @@ class LocalExecutor:
             return
         try:
             link = self._start_holder(own=True) if job.own_holder else self.prepare()
-        except EnvironmentProblem as problem:  # a full disk or too many processes: it may pass, so the run continues
-            self._refuse(job.key, EndReason.SPAWN_ERROR, problem.message)
+        except EnvironmentProblem as problem:
+            if is_passing(problem.__cause__):
+                self._hold(job, problem.message)
+            else:  # a full disk
+                self._refuse(job.key, EndReason.SPAWN_ERROR, problem.message)
             return
         link.jobs[job.key] = job
         link.keys.add(job.key)
         self._link_of[job.key] = link
         self._send(link, message)
 
+    def _hold(self, job: Job, why: str) -> None:
+        """Keep a job until the machine has something to spare for it; say so once."""
+        self._link_of[job.key] = None
+        if not self._held:
+            self._try_at = time.monotonic() + _PAUSE
+        self._held.append(job)
+        if not self._is_told:
+            self._is_told = True
+            self._reports.append(Waiting(job.key, why))
+
+    def _try_held(self) -> None:
+        jobs, self._held = self._held, []
+        for job in jobs:
+            self._send_job(job)
+
     def _send(self, link: HolderLink, message: bytes) -> None:
         if not link.send(message):
             self._poller.modify(link.fd, POLLIN | POLLOUT)
 
-    def wait(self, timeout: float | None) -> list[Report]:
+    def wait(self, timeout: float | None) -> list[News]:
         """See `Executor.wait`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
             woken = False
+            left = self._left(deadline)
             for fd, events in self._poller.poll(0 if self._reports else left):
                 if fd == self._wake_read:
                     os.read(fd, 4096)
                     woken = True
-                else:
+                elif fd in self._links:
                     self._serve(self._links[fd], events)
-            if self._reports or woken or left == 0:
+            if self._held and time.monotonic() >= self._try_at:
+                self._try_held()
+            if self._reports or woken or (deadline is not None and time.monotonic() >= deadline):
                 reports, self._reports = self._reports, []
                 return reports
+
+    def _left(self, deadline: float | None) -> float | None:
+        """Returns milliseconds until something is due, None if nothing is."""
+        if self._held and (deadline is None or self._try_at < deadline):
+            deadline = self._try_at
+        return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
 
     def _serve(self, link: HolderLink, events: int) -> None:
         if events & POLLOUT and link.flush():
@@ -181,10 +213,37 @@ class LocalExecutor:
         for record in records:
             if isinstance(record, End):
                 if link.jobs.pop(record.key, self) is not self:
-                    self._reports.append(record)
-            elif isinstance(record, Begun) and record.key in link.jobs:
-                self._reports.append(as_started(record))
+                    self._end(link, record)
+            elif isinstance(record, Begun):
+                if record.key in link.jobs:
+                    self._start(link, record)
+            elif isinstance(record, Undone):
+                self._take_back(link, record)
+            elif isinstance(record, Hello):
+                link.greeted = True
         self._let_go_if_idle(link)
+
+    def _start(self, link: HolderLink, record: Begun) -> None:
+        self._is_told = False
+        link.begun.add(record.key)
+        self._reports.append(as_started(record))
+
+    def _end(self, link: HolderLink, record: Ended) -> None:
+        self._is_told = self._is_told and record.pid is None
+        link.begun.discard(record.key)
+        self._cancelled.pop(record.key, None)
+        self._reports.append(record)
+
+    def _take_back(self, link: HolderLink, record: Undone) -> None:
+        """Take back a job that the holder could not start for lack of processes, descriptors or memory."""
+        job = link.jobs.pop(record.key, None)
+        link.keys.discard(record.key)
+        if job is None:
+            return
+        if record.key in self._cancelled:
+            self._refuse(record.key, EndReason.CANCELLED, "cancelled before it started")
+        else:
+            self._hold(job, record.why)
 
     def _let_go_if_idle(self, link: HolderLink) -> None:
         """Disconnect from a holder that has no job and will get none."""
@@ -198,27 +257,58 @@ class LocalExecutor:
         self._past.append(link)
 
     def _mourn(self, link: HolderLink) -> None:
-        """Handle the death of a holder that had or could get jobs: it was killed. Its journal says what it had done."""
-        self._hang_up(link)
+        """Handle the death of a holder that had or could get jobs: it was killed.
+
+        A guard may have taken its place. Otherwise the journal says what it had done.
+        """
+        self._poller.unregister(link.fd)
+        del self._links[link.fd]
+        link.close()
         if link is self._shared:
             self._shared = None
-        link.wait_for_end()
+        link.adopt()
         facts = link.read()
         jobs, link.jobs = link.jobs, {}
         link.keys = facts.keys()
-        self._reports += [facts.ends[key] for key in jobs if key in facts.ends]
-        self._reports += self._lose(link, facts, [key for key in facts.unended() if key in jobs])
+        for key in jobs:
+            if key in facts.ends:
+                self._end(link, facts.ends[key])
+        unended = [key for key in facts.unended() if key in jobs]
+        if link.alive:
+            self._go_on(link, facts, {key: jobs[key] for key in unended})
+        else:
+            self._past.append(link)
+            self._reports += self._lose(link, facts, unended)
         for key, job in jobs.items():
             if job and key not in link.keys:
                 self._try_again(link, job)
 
+    def _go_on(self, link: HolderLink, facts: Facts, jobs: dict[str, Job | None]) -> None:
+        """Continue with a guard in the place of its holder, which may have missed a cancel."""
+        self._register(link)
+        link.jobs = jobs
+        for key in jobs:
+            if key in facts.processes and key not in link.begun:
+                self._start(link, facts.processes[key])
+            if key in self._cancelled:
+                self._send_cancel(link, key, self._cancelled[key])
+        self._let_go_if_idle(link)
+
     def _try_again(self, link: HolderLink, job: Job) -> None:
-        """Submit a job again that never started; at most `MAX_TRIES` times, as it may be what kills holders."""
-        tries = self._tries[job.key] = self._tries.get(job.key, 1) + 1
+        """Submit a job again that never started; at most `MAX_TRIES` times, if it may be what ends holders.
+
+        A holder that served and was killed without a last word was killed by something else.
+        """
+        if job.key in self._cancelled:
+            self._refuse(job.key, EndReason.CANCELLED, "cancelled before it started")
+            return
+        words = link.last_words()
+        tries = self._tries.get(job.key, 1) + (not link.greeted or bool(words))
+        self._tries[job.key] = tries
         if tries <= MAX_TRIES:
             self._send_job(job)
         else:
-            self._refuse(job.key, EndReason.SPAWN_ERROR, f"its holder died {MAX_TRIES} times: {link.last_words()}")
+            self._refuse(job.key, EndReason.SPAWN_ERROR, f"its holder died {MAX_TRIES} times: {words}")
 
     def _lose(self, link: HolderLink, facts: Facts, keys: list[str]) -> list[Ended]:
         """Returns the ends of jobs whose holder died before them, after ending their remaining processes."""
@@ -236,11 +326,20 @@ class LocalExecutor:
 
     def cancel(self, key: str, grace: float) -> None:
         """See `Executor.cancel`. A key that is not yet submitted is cancelled when it is."""
+        grace = max(0.0, grace)
         link = self._link_of.get(key)
-        if link and link.alive and key in link.jobs:
-            self._send(link, msgspec.json.encode(("cancel", key, max(0.0, grace))))
+        held = next((job for job in self._held if job.key == key), None)
+        if held:
+            self._held.remove(held)
+            self._refuse(key, EndReason.CANCELLED, "cancelled before it started")
+        elif link and link.alive and key in link.jobs:
+            self._cancelled[key] = min(grace, self._cancelled.get(key, grace))
+            self._send_cancel(link, key, grace)
         elif key not in self._link_of:
-            self._cancelled.add(key)
+            self._cancelled[key] = grace
+
+    def _send_cancel(self, link: HolderLink, key: str, grace: float) -> None:
+        self._send(link, msgspec.json.encode(("cancel", key, grace)))
 
     def release(self, keys: Iterable[str]) -> None:
         """See `Executor.release`. A journal is deleted with its last key, if its holder can get no more jobs."""

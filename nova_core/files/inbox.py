@@ -18,7 +18,7 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.files.disk import Disk
 from nova_core.files.own_task import require_person
 from nova_core.files.project import Project
-from nova_core.holder.proof import KEY_BYTES, is_proof, prove
+from nova_core.holder.proof import is_proof, load_key, prove
 
 _MAX_BYTES = 1 << 20
 _POLL = 0.02
@@ -195,19 +195,8 @@ def _deliver(inbox_dir: Path, name: str, data: bytes) -> None:
 
 
 def load_secret(path: Path) -> bytes:
-    """The project's key, which proves who commands and reports; created on first use. Only its owner can read it.
-
-    A power cut may lose it, but no attempt outlives that.
-    """
-    with contextlib.suppress(FileNotFoundError):
-        secret = path.read_bytes()
-        if len(secret) == KEY_BYTES:
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
-            return secret
-    secret = os.urandom(KEY_BYTES)
-    Disk().replace(path, secret, sync=False)
-    return secret
+    """The project's key, which proves who commands and reports; created on first use."""
+    return load_key(os.fspath(path))
 
 
 def read_secret(path: Path) -> bytes:

@@ -14,7 +14,7 @@ _DEEPEST = 200
 
 
 def require_person(project: Project) -> None:
-    """Raise `UsageError` inside a task of the project, even if it cleared its environment, because its ancestors show it."""
+    """Raise `UsageError` inside a task of the project, also if it cleared its own environment."""
     for environ in _environments():
         root, task = environ.get(b"NOVA_PROJECT_ROOT"), environ.get(b"NOVA_TASK_ID")
         if root is not None and b"NOVA_JOB" in environ and _is_same(os.fsdecode(root), project.root):

@@ -15,6 +15,11 @@ class Connection:
         self._in = b""
         self._out = bytearray()
 
+    @property
+    def unread(self) -> int:
+        """The number of bytes of a message that is not complete."""
+        return len(self._in)
+
     def send(self, message: bytes) -> None:
         """Queue a message."""
         self._out += len(message).to_bytes(4, "big") + message

@@ -1,8 +1,8 @@
 """The holder process: starts jobs, outlives the engine, ends what jobs leave behind, and records how they ended.
 
-Its arguments are the run's id, its own name, and `shared` or `own`; descriptors 3, 4 and 5 are the journal, the
-listening socket and the attempts folder. It exits once it holds no job and no engine is connected. Standard library
-only.
+Its arguments are the run's id, its own name, and `shared` or `own`; descriptors 0, 3, 4 and 5 are a pipe with the
+project's key, the journal, the listening socket and the attempts folder. It exits once it holds no job and no engine is
+connected. Standard library only.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 from contextlib import suppress
 from heapq import heappop, heappush
+from json import dumps
 from select import POLLIN, poll
 from signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
 from time import monotonic
@@ -18,39 +19,35 @@ from time import monotonic
 from nova_core.holder.channel import Channel
 from nova_core.holder.job import HolderJob
 from nova_core.holder.job_setup import JobSetup, plain
-from nova_core.holder.journal import BEGIN, HELLO, PROCESS, VERSION, Journal, boot_id, start_ticks
+from nova_core.holder.journal import BEGIN, HELLO, PROCESS, UNDONE, VERSION, Journal, boot_id, start_ticks
 from nova_core.holder.limits import watch
-from nova_core.holder.safe_open import SpawnError, open_parent
-from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, prctl
+from nova_core.holder.proof import read_key
+from nova_core.holder.safe_open import SpawnError, is_passing, open_parent
+from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, prctl, read_children
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from nova_core.holder.guard import Roster
     from nova_core.holder.messages import JobMessage
 
 JOURNAL_FD, LISTENER_FD, FOLDER_FD = 3, 4, 5
-_FEW = 4096  # bytes
 QUIET = 0.02  # seconds; a job that ends sooner is reported once, with its end: half the messages, a third less journal
-
-
-def read_children(fd: int) -> bytes:
-    """Returns the pids in /proc/.../children, each followed by a blank; a small buffer does for most: 10 us per job."""
-    pids = os.pread(fd, _FEW, 0)
-    return pids if len(pids) < _FEW else os.pread(fd, 1 << 20, 0)
 
 
 class Holder:
     """The holder's only loop: commands of the engine, ends of children, deadlines. It blocks only in poll."""
 
-    def __init__(self, run_id: str, name: str, *, own: bool) -> None:
+    def __init__(self, run_id: str, name: str, key: bytes, *, own: bool, roster: Roster | None = None) -> None:
         self.run_id = run_id
         self.name = name
         self.own = own
+        self.roster = roster
         self.journal = Journal(JOURNAL_FD, durable=own)
         self.poller = poll()
-        self.channel = Channel(LISTENER_FD, self.poller)
+        self.channel = Channel(LISTENER_FD, self.poller, name, key)
         self.wake = self._listen_to_children()
         self.setup = JobSetup(run_id)
         self.by_pid: dict[int, HolderJob] = {}  # while the command's own process lives
@@ -79,42 +76,43 @@ class Holder:
 
     def serve(self) -> None:
         """Run until no job is held and no engine is connected."""
-        greet = self.channel.accept()
+        self.channel.accept()
         while True:
-            if greet:
+            if self.channel.next():
                 self._announce(everything=True)
                 self.channel.send(self.hello)
+                self._obey(self.channel.early())
+                self._tick()
             self.channel.flush()
             if self.jobs or self.channel.connected:
-                greet = self._turn()
-            elif self.channel.accept():  # an engine connected just now
-                greet = True
-            else:
+                self._turn()
+            elif not self.channel.accept():  # otherwise an engine connected just now
                 break
         with suppress(FileNotFoundError):  # the engine has released everything and removed the file
             os.unlink(f"{self.name}.sock", dir_fd=FOLDER_FD)
         self.journal.finish()
 
-    def _turn(self) -> bool:
-        """Handle one wake-up; returns True if a newly connected engine must be greeted."""
-        greet = child_ended = False
+    def _turn(self) -> None:
+        """Handle one wake-up."""
+        child_ended = False
         for fd, _ in self.poller.poll(self._timeout()):
             if fd == self.wake:
                 os.read(fd, 65536)
                 child_ended = True
             elif fd == LISTENER_FD:
-                greet = self.channel.accept() or greet
+                self.channel.accept()
             elif self.channel.is_current(fd):
                 messages = self.channel.receive()
                 if messages is None:
-                    greet = self.channel.hang_up() or greet
+                    self.channel.hang_up()
                 else:
                     self._obey(messages)
+            else:
+                self.channel.hear(fd)
         if self.jobs:
             if child_ended:  # a signal came for every child since the last time, so there is nothing else to reap
                 self.reap()
             self._tick()
-        return greet
 
     def _timeout(self) -> float | None:
         """Returns milliseconds to the next deadline, None if there is none."""
@@ -168,10 +166,14 @@ class Holder:
                     self.stop(job, "cancelled", message[2])
             elif message[0] == "base":
                 self.setup.set_base(message[1])
+                if self.roster:
+                    self.roster.set_logs(message[1]["logs"])
 
     def _begin(self, message: JobMessage) -> None:
         job = HolderJob(message)
         timeout, idle, limit = message["timeout"], message["idle_timeout"], message["log_limit"]
+        if self.roster:
+            self.roster.add(job, timeout, idle, limit)
         try:
             line = BEGIN.format(key=job.key, at=job.started)
             self.journal.begin(f"{self.head}{line}\n", len(self.jobs))
@@ -188,7 +190,10 @@ class Holder:
         except SpawnError as error:
             job.reason = "spawn_error"
             job.detail = str(error)
-            self.finish(job)
+            if error.passing:
+                self.give_back(job)
+            else:
+                self.finish(job)
             return
         if not job.announced:
             self.young.append(job)
@@ -202,8 +207,9 @@ class Holder:
             job.pid = 0
             keep_log = False
             message = f"cannot run {launch.argv[0] if launch.argv else '/bin/sh'}: {plain(error)}"
-            os.write(launch.log, f"nova: {message}\n".encode(errors="backslashreplace"))
-            raise SpawnError(message) from None
+            if not is_passing(error):
+                os.write(launch.log, f"nova: {message}\n".encode(errors="backslashreplace"))
+            raise SpawnError(message, error) from None
         finally:
             self.setup.close_stdin(launch)
             if keep_log:
@@ -211,6 +217,8 @@ class Holder:
             else:
                 os.close(launch.log)
         self.by_pid[job.pid] = job
+        if self.roster:
+            self.roster.note_pid(job)
 
     def _spawn_gated(self, job: HolderJob, launch: Launch) -> int:
         """Fork, write the pid to disk, and only then let the command run."""
@@ -256,6 +264,8 @@ class Holder:
             elif not job.killing_since:
                 from nova_core.holder.killing import sweep
 
+                if self.roster and not job.reason:
+                    self.roster.note_status(job)
                 sweep(self, job)
 
     def _has_strays(self) -> bool:
@@ -275,10 +285,24 @@ class Holder:
         if not job.over and not ended_by_itself:
             stop(self, job, reason, grace)
 
-    def finish(self, job: HolderJob, survivors: tuple[str, ...] = ()) -> None:
-        """Record the end of a job of which only `survivors` remain, then report it."""
+    def give_back(self, job: HolderJob) -> None:
+        """Record and report that a job did not start, and may start later: the engine will send it again."""
+        self._forget(job)
+        line = UNDONE.format(key=job.key, why=dumps(job.detail[:200]))
+        self.journal.append(line + "\n")
+        self.channel.send(line)
+
+    def _forget(self, job: HolderJob) -> None:
         job.over = True
         del self.jobs[job.key]
+        if self.roster:
+            self.roster.drop(job)
+        if not self.jobs:
+            self.setup.go_home()
+
+    def finish(self, job: HolderJob, survivors: tuple[str, ...] = ()) -> None:
+        """Record the end of a job of which only `survivors` remain, then report it."""
+        self._forget(job)
         if job.log_fd >= 0:
             self._close_log(job)
         line = job.ending(list(survivors))
@@ -288,8 +312,6 @@ class Holder:
         except OSError as error:
             print(f"the exit code of {job.key} may not be on disk: {error}", file=sys.stderr)
         self.channel.send(line)
-        if not self.jobs:
-            self.setup.go_home()
 
     def _close_log(self, job: HolderJob) -> None:
         if job.cap and job.cap.is_over():
@@ -312,12 +334,19 @@ def _load_rest(holder: Holder, job: HolderJob) -> None:
 
 
 def main() -> None:
-    """Run the holder that the command line names."""
+    """Run the holder that the command line names; a shared one under a guard."""
     os.closerange(FOLDER_FD + 1, 1 << 20)
     for fd in (JOURNAL_FD, LISTENER_FD, FOLDER_FD):
         os.set_inheritable(fd, False)
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    adopts = prctl(PR_SET_CHILD_SUBREAPER, 1)
     run_id, name, mode = sys.argv[-3:]
+    key = read_key(0)
     if mode == "own":
         os.fsync(FOLDER_FD)
-    Holder(run_id, name, own=mode == "own").serve()
+        Holder(run_id, name, key, own=True).serve()
+    elif not adopts:
+        Holder(run_id, name, key, own=False).serve()
+    else:
+        from nova_core.holder.guard import serve_guarded
+
+        serve_guarded(lambda roster: Holder(run_id, name, key, own=False, roster=roster))

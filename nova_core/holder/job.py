@@ -49,7 +49,7 @@ class HolderJob:
 
     __slots__ = (
         "announced", "born", "cap", "deadline", "detail", "grace", "interrupt", "key", "killing_since", "leftovers",
-        "log", "log_fd", "mono", "over", "pid", "reason", "started", "status", "usage",
+        "log", "log_fd", "mono", "over", "pid", "reason", "slot", "started", "status", "usage",
     )  # fmt: skip
 
     def __init__(self, job: JobMessage) -> None:
@@ -60,6 +60,7 @@ class HolderJob:
         self.log_fd = -1
         self.cap: LogCap | None = None
         self.pid = 0
+        self.slot = 0  # its place in the roster of the guard
         self.mono = monotonic()
         self.born = clock_gettime(_BOOT_CLOCK)
         self.started = time()

@@ -41,7 +41,11 @@ class JobSetup:
         """Handle the engine's first message."""
         self._env = _encoded(base["env"])
         self._root = native(base["root"])
-        self._logs_path = native(base["logs"])
+        self.use_logs(base["logs"])
+
+    def use_logs(self, path: str) -> None:
+        """Create logs in this folder; `path` has one character per byte."""
+        self._logs_path = native(path)
         self._open_logs()
 
     def _open_logs(self) -> None:
@@ -83,8 +87,11 @@ class JobSetup:
 
     def _open_log(self, name: str) -> int:
         if self.logs >= 0:
-            with suppress(SpawnError):
+            try:
                 return open_log(self.logs, name)
+            except SpawnError as error:
+                if error.passing:
+                    raise
         self._restore_logs()
         if self.logs < 0:
             raise SpawnError(self._problem)
@@ -102,7 +109,7 @@ class JobSetup:
             try:
                 os.chdir(folder)
             except (OSError, ValueError) as error:
-                raise SpawnError(f"cannot enter the folder {folder}: {plain(error)}") from None
+                raise SpawnError(f"cannot enter the folder {folder}: {plain(error)}", error) from None
             self._cwd = folder
         return folder
 

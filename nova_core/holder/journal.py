@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
+from json import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 VERSION = 1
 HELLO = '["H",{version},{pid},{start},"{boot}","{run_id}"]'  # the holder; precedes its first job
 BEGIN = '["B","{key}",{at:.6f}]'  # a job is about to be spawned
+UNDONE = '["U","{key}",{why}]'  # it was not spawned after all: its B line is void
 PROCESS = '["P","{key}",{pid},{start},{at:.6f}]'  # its process has run for 20 ms, or is an agent
 END = (
     '["E","{key}","{reason}",{code},{signal},{ended_at:.6f},{cpu_seconds:.6f},{max_rss},{detail},{leftovers},'
@@ -99,6 +106,19 @@ class Journal:
         """Wait until everything is on disk, if this journal is durable."""
         if self._durable:
             os.fsync(self._fd)
+
+    def resume(self) -> list[list[Any]]:
+        """Continue the journal of a holder that was killed; returns the whole lines."""
+        data = os.pread(self._fd, os.fstat(self._fd).st_size, 0)
+        self._allocated = len(data)
+        text = data.partition(b"\0")[0]
+        self._end = text.rfind(b"\n") + 1
+        self._write(b"\0" * (len(text) - self._end), self._end)
+        lines = []
+        for line in text[: self._end].splitlines():
+            with suppress(ValueError):
+                lines.append(loads(line))
+        return [line for line in lines if isinstance(line, list) and len(line) > 1]
 
     def finish(self) -> None:
         """Release the reserved space."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from time import time
+from time import monotonic, time
 
 from nova_core.holder.log_cap import LogCap
 
@@ -15,9 +15,10 @@ LOG_CHECK = 1.0
 
 
 def watch(holder: JobHolder, job: HolderJob, timeout: float, idle: float, limit: int) -> None:
-    """Enforce the limits of a new job; times in seconds, `limit` in bytes, 0 for none."""
+    """Enforce the limits of a job; times in seconds, `limit` in bytes, 0 for none."""
     if timeout > 0:
-        holder.later(timeout, lambda h, late: h.stop(late, "timeout", late.grace), job)
+        left = max(0.0, job.mono + timeout - monotonic())  # a guard takes over jobs that have run for a while
+        holder.later(left, lambda h, late: h.stop(late, "timeout", late.grace), job)
     if not job.log or job.log_fd < 0:
         return
     if idle > 0:

@@ -6,8 +6,10 @@ import.
 
 from __future__ import annotations
 
+import os
 from _blake2 import blake2b
 from _operator import _compare_digest
+from contextlib import suppress
 
 KEY_BYTES = 32
 
@@ -24,3 +26,36 @@ def prove(key: bytes, *words: str | bytes) -> str:
 def is_proof(given: object, key: bytes, *words: str | bytes) -> bool:
     """Returns True if `given` is the proof of these words; takes the same time for every wrong one."""
     return isinstance(given, str) and given.isascii() and _compare_digest(given, prove(key, *words))
+
+
+def load_key(path: str) -> bytes:
+    """Returns the project's key, created on first use; only its owner can read the file. Raises OSError."""
+    with suppress(FileNotFoundError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            key = os.read(fd, KEY_BYTES + 1)
+            if len(key) == KEY_BYTES:
+                if os.fstat(fd).st_mode & 0o077:
+                    os.fchmod(fd, 0o600)
+                return key
+        finally:
+            os.close(fd)
+    key = os.urandom(KEY_BYTES)
+    temporary = f"{path}.{os.urandom(4).hex()}"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, key)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+    return key
+
+
+def read_key(pipe: int) -> bytes:
+    """Returns the key that the engine has put into a pipe, the holder's standard input, which is empty from then on."""
+    key = os.read(pipe, KEY_BYTES)
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    os.dup2(null, pipe)
+    os.close(null)
+    return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -10,14 +11,27 @@ LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXE
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+# The machine has no process, descriptor or memory to spare now: this passes, and is no fault of the command.
+_PASSING = {errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+def is_passing(error: BaseException | None) -> bool:
+    """Returns True for an error that is a state of the machine."""
+    return isinstance(error, OSError) and error.errno in _PASSING
+
+
 class SpawnError(Exception):
-    """The command could not start; the message is one line for the user."""
+    """The command could not start; the message is one line for the user. `passing` if it may start later."""
+
+    def __init__(self, message: str, cause: Exception | None = None) -> None:
+        super().__init__(message)
+        self.passing = is_passing(cause)
 
 
 def open_log(folder: int, name: str) -> int:
     """Returns a descriptor to append to `name` in `folder`; raises SpawnError unless it is our regular file."""
     if not name:
-        return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+        return _open_null()
     if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
         raise SpawnError(f"the log name {name!r} is not a plain file name")
     if "/" in name:
@@ -28,14 +42,21 @@ def open_log(folder: int, name: str) -> int:
     except FileExistsError:
         return _open_existing(folder, name)
     except OSError as error:
-        raise SpawnError(f"cannot create the log {name}: {error.strerror}") from None
+        raise SpawnError(f"cannot create the log {name}: {error.strerror}", error) from None
+
+
+def _open_null() -> int:
+    try:
+        return os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SpawnError(f"cannot open /dev/null: {error.strerror}", error) from None
 
 
 def _open_below(folder: int, name: str) -> int:
     try:
         parent = open_parent(folder, name)
     except OSError as error:
-        raise SpawnError(f"cannot use the folder of the log {name}: {error.strerror}") from None
+        raise SpawnError(f"cannot use the folder of the log {name}: {error.strerror}", error) from None
     try:
         return open_log(parent, name.rpartition("/")[2])
     finally:
@@ -64,7 +85,7 @@ def open_stdin(path: str) -> int:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise SpawnError(f"cannot read {path}: {error.strerror}") from None
+        raise SpawnError(f"cannot read {path}: {error.strerror}", error) from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise SpawnError(f"cannot read {path}: it is not a regular file")
@@ -77,8 +98,9 @@ def _open_existing(folder: int, name: str) -> int:
         fd = os.open(name, LOG_FLAGS | os.O_NONBLOCK, 0o600, dir_fd=folder)  # a FIFO must not block
     except OSError as error:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-        kind = _kind(found) if not stat.S_ISREG(found) else error.strerror
-        raise SpawnError(f"cannot write the log {name}: it is {kind}; Nova writes only to regular files") from None
+        kind = error.strerror if stat.S_ISREG(found) else _kind(found)
+        text = f"cannot write the log {name}: it is {kind}; Nova writes only to regular files"
+        raise SpawnError(text, error) from None
     found_stat = os.fstat(fd)
     problem = ""
     if not stat.S_ISREG(found_stat.st_mode):

@@ -91,8 +91,8 @@ def test_jobs_in_the_socket_of_a_dead_engine_run_exactly_once(lab: Lab) -> None:
     lab.executor.close()
     os.kill(holder, signal.SIGCONT)
     lab.executor = lab.open()
-    lab.reports = lab.executor.recover()
-    assert {r.key for r in lab.reports} == {"warm", "J0", "J1", "J2", "J3", "J4"}
+    lab.reports += lab.executor.recover()
+    assert {r.key for r in lab.reports if r.key != "F0"} == {"warm", "J0", "J1", "J2", "J3", "J4"}
     for i in range(5):
         lab.submit(f"J{i}", shell=f"echo again >> ledger; exit {i}")
     assert [lab.end(f"J{i}").code for i in range(5)] == [0, 1, 2, 3, 4]
@@ -134,8 +134,7 @@ def test_a_killed_holder_means_lost_and_nothing_left(lab: Lab, own: bool) -> Non
     lab.submit("F1", shell=shell, own_holder=own, env={"TAG": tag})
     lab.says("F1", "up")
     pid = lab.started("F1").pid
-    (holder,) = until(lab.holder_pids)
-    os.kill(holder, signal.SIGKILL)
+    holder = lab.kill_holder()
     end = lab.end("F1")
     assert (end.reason, end.code, end.signal, end.survivors) == (EndReason.LOST, None, None, ())
     assert end.pid == pid
@@ -150,10 +149,8 @@ def test_killing_engine_and_holder_means_lost_and_nothing_left(lab: Lab, own: bo
     shell = f"(setsid sh -c 'sleep 60; : {tag}' &); echo up; sleep 60; : {tag}"
     engine = lab.engine({"key": "F1", "shell": shell, "own_holder": own, "env": {"TAG": tag}})
     lab.says("F1", "up")
-    (holder,) = until(lab.holder_pids)
     kill_engine(engine)
-    os.kill(holder, signal.SIGKILL)
-    until(lambda: not alive(holder), "the holder's end")
+    lab.kill_holder()
     (found,) = lab.reopen()
     assert isinstance(found, Ended)
     assert found.reason is EndReason.LOST

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nova_core.executors.base import Ended, Job, Report, Started
+from nova_core.executors.base import Ended, Job, News, Report, Started
 from nova_core.executors.local import LocalExecutor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,7 @@ class Lab:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.executor = self.open()
-        self.reports: list[Report] = []
+        self.reports: list[News] = []
 
     def open(self, **options: Any) -> LocalExecutor:
         """Another executor for the same folder."""
@@ -120,6 +121,17 @@ class Lab:
         lines = [path.read_bytes().split(b"\n")[0] for path in self.journals()]
         pids = [json.loads(line)[2] for line in lines if line.startswith(b"[")]
         return [pid for pid in pids if alive(pid)]
+
+    def kill_holder(self) -> int:
+        """SIGKILL the one holder that runs, its guards first; returns its pid."""
+        (holder,) = until(self.holder_pids)
+        line = [int(holder)]
+        while b"nova_core.holder.holder" in Path(f"/proc/{line[-1]}/cmdline").read_bytes():
+            line.append(int(Path(f"/proc/{line[-1]}/stat").read_text().rpartition(")")[2].split()[1]))
+        for pid in reversed(line[:-1]):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not alive(holder), "the holder's end")
+        return int(holder)
 
     def engine(self, *jobs: dict[str, Any], log: bool = True) -> subprocess.Popen[str]:
         """Another process that acts as an engine for this folder and has submitted the jobs."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from nova_core.clock import Clock
-from nova_core.executors.base import Ended, EndReason, Job, Report, Started
+from nova_core.executors.base import Ended, EndReason, Job, News, Report, Started
 from nova_core.files.disk import Disk
 
 
@@ -46,7 +46,7 @@ class FakeExecutor:
         self.released: list[str] = []
         self.found: list[Report] = []
         self.cancelled: list[str] = []
-        self.reports: list[Report] = []
+        self.reports: list[News] = []
 
     def recover(self) -> list[Report]:
         return self.found
@@ -63,7 +63,7 @@ class FakeExecutor:
         self.running[job.key] = job
         self.most_running = max(self.most_running, len(self.running))
 
-    def wait(self, timeout: float | None) -> list[Report]:
+    def wait(self, timeout: float | None) -> list[News]:
         reports, self.reports = self.reports, []
         for key, job in list(self.running.items()):
             ended = self.outcome(job)
