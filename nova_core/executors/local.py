@@ -12,39 +12,15 @@ from select import POLLIN, POLLOUT, poll
 import msgspec
 
 from nova_core.errors import EnvironmentProblem
-from nova_core.executors.base import Ended, EndReason, Job, News, Report, Waiting
+from nova_core.executors.base import Ended, EndReason, Job, News, Report
+from nova_core.executors.held_jobs import HeldJobs
 from nova_core.executors.holder_link import AttemptFolder, HolderLink, make_folder
 from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Undone, as_started
+from nova_core.executors.wire import encode_job, wire, wire_env
 from nova_core.holder.messages import BaseMessage
-from nova_core.holder.safe_open import is_passing
+from nova_core.holder.safe_open import is_passing, names_passing
 
 MAX_TRIES = 3
-_PAUSE = 0.25  # seconds until jobs that the machine had nothing to spare for are tried again
-
-
-def wire(text: str) -> str:
-    """Returns a string for the channel: one character per byte, so that bytes invalid in any encoding survive."""
-    return text if text.isascii() else os.fsencode(text).decode("latin-1")
-
-
-def wire_env(env: Mapping[str, str]) -> dict[str, str]:
-    """Returns environment variables for the channel."""
-    return {wire(name): wire(value) for name, value in env.items()}
-
-
-def encode_job(job: Job) -> bytes:
-    """Returns the message that starts a job. Raises UnicodeEncodeError for text that no process can receive."""
-    try:
-        message = msgspec.json.encode(("job", job))
-        if message.isascii():
-            return message
-    except UnicodeEncodeError:  # bytes that are invalid in the system's encoding
-        pass
-    words = {
-        "argv": tuple(map(wire, job.argv)), "env": wire_env(job.env),
-        "shell": wire(job.shell), "cwd": wire(job.cwd), "log": wire(job.log), "stdin": wire(job.stdin),
-    }  # fmt: skip
-    return msgspec.json.encode(("job", msgspec.structs.replace(job, **words)))
 
 
 class LocalExecutor:
@@ -84,9 +60,7 @@ class LocalExecutor:
         self._link_of: dict[str, HolderLink | None] = {}  # every key ever seen
         self._tries: dict[str, int] = {}
         self._cancelled: dict[str, float] = {}  # with the grace period; until the end is reported
-        self._held: list[Job] = []  # to be tried again at `_try_at`
-        self._try_at = 0.0
-        self._is_told = False  # that jobs are held
+        self._held = HeldJobs()
         self._reports: list[News] = []
 
     def prepare(self) -> HolderLink:
@@ -163,17 +137,9 @@ class LocalExecutor:
     def _hold(self, job: Job, why: str) -> None:
         """Keep a job until the machine has something to spare for it; say so once."""
         self._link_of[job.key] = None
-        if not self._held:
-            self._try_at = time.monotonic() + _PAUSE
-        self._held.append(job)
-        if not self._is_told:
-            self._is_told = True
-            self._reports.append(Waiting(job.key, why))
-
-    def _try_held(self) -> None:
-        jobs, self._held = self._held, []
-        for job in jobs:
-            self._send_job(job)
+        news = self._held.add(job, why)
+        if news:
+            self._reports.append(news)
 
     def _send(self, link: HolderLink, message: bytes) -> None:
         if not link.send(message):
@@ -184,24 +150,19 @@ class LocalExecutor:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             woken = False
-            left = self._left(deadline)
+            until = self._held.limit(deadline)
+            left = None if until is None else max(0.0, until - time.monotonic()) * 1000
             for fd, events in self._poller.poll(0 if self._reports else left):
                 if fd == self._wake_read:
                     os.read(fd, 4096)
                     woken = True
                 elif fd in self._links:
                     self._serve(self._links[fd], events)
-            if self._held and time.monotonic() >= self._try_at:
-                self._try_held()
+            for job in self._held.due():
+                self._send_job(job)
             if self._reports or woken or (deadline is not None and time.monotonic() >= deadline):
                 reports, self._reports = self._reports, []
                 return reports
-
-    def _left(self, deadline: float | None) -> float | None:
-        """Returns milliseconds until something is due, None if nothing is."""
-        if self._held and (deadline is None or self._try_at < deadline):
-            deadline = self._try_at
-        return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
 
     def _serve(self, link: HolderLink, events: int) -> None:
         if events & POLLOUT and link.flush():
@@ -224,12 +185,14 @@ class LocalExecutor:
         self._let_go_if_idle(link)
 
     def _start(self, link: HolderLink, record: Begun) -> None:
-        self._is_told = False
+        if link is self._shared:  # an agent's process is reported before its program is executed
+            self._held.started()
         link.begun.add(record.key)
         self._reports.append(as_started(record))
 
     def _end(self, link: HolderLink, record: Ended) -> None:
-        self._is_told = self._is_told and record.pid is None
+        if record.pid is not None:
+            self._held.started()
         link.begun.discard(record.key)
         self._cancelled.pop(record.key, None)
         self._reports.append(record)
@@ -303,6 +266,9 @@ class LocalExecutor:
             self._refuse(job.key, EndReason.CANCELLED, "cancelled before it started")
             return
         words = link.last_words()
+        if names_passing(words):  # it could not even begin
+            self._hold(job, words)
+            return
         tries = self._tries.get(job.key, 1) + (not link.greeted or bool(words))
         self._tries[job.key] = tries
         if tries <= MAX_TRIES:
@@ -328,9 +294,7 @@ class LocalExecutor:
         """See `Executor.cancel`. A key that is not yet submitted is cancelled when it is."""
         grace = max(0.0, grace)
         link = self._link_of.get(key)
-        held = next((job for job in self._held if job.key == key), None)
-        if held:
-            self._held.remove(held)
+        if self._held.remove(key):
             self._refuse(key, EndReason.CANCELLED, "cancelled before it started")
         elif link and link.alive and key in link.jobs:
             self._cancelled[key] = min(grace, self._cancelled.get(key, grace))

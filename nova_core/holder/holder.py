@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from nova_core.holder.guard import Roster
     from nova_core.holder.messages import JobMessage
+    from nova_core.holder.roster import Roster
 
 JOURNAL_FD, LISTENER_FD, FOLDER_FD = 3, 4, 5
 QUIET = 0.02  # seconds; a job that ends sooner is reported once, with its end: half the messages, a third less journal

@@ -20,6 +20,11 @@ def is_passing(error: BaseException | None) -> bool:
     return isinstance(error, OSError) and error.errno in _PASSING
 
 
+def names_passing(text: str) -> bool:
+    """Returns True if a text, such as the last line of a traceback, names such an error."""
+    return any(os.strerror(number) in text for number in _PASSING)
+
+
 class SpawnError(Exception):
     """The command could not start; the message is one line for the user. `passing` if it may start later."""
 

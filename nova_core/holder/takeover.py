@@ -8,10 +8,10 @@ from json import loads
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from nova_core.holder.guard import FIRST, HEAD, SLOT
 from nova_core.holder.job import HolderJob
 from nova_core.holder.limits import watch
 from nova_core.holder.process_tree import DEAD, Process, job_of, read_process
+from nova_core.holder.roster import FIRST, HEAD, SLOT
 from nova_core.holder.safe_open import SpawnError, open_log
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Intent, decode_record
-from nova_core.executors.local import encode_job
+from nova_core.executors.wire import encode_job
 from nova_core.holder.job import HolderJob
 from nova_core.holder.journal import BEGIN, E_LIMIT, END, HELLO, PROCESS
 from nova_core.holder.messages import JobMessage

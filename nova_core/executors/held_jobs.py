@@ -1,0 +1,52 @@
+"""Jobs that the machine had no process, descriptor or memory to spare for: kept, and given back after a pause."""
+
+from __future__ import annotations
+
+import time
+
+from nova_core.executors.base import Job, Waiting
+
+_PAUSE = 0.25  # seconds
+
+
+class HeldJobs:
+    """Keeps such jobs until `due`; says so once, until one of them has started."""
+
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
+        self._try_at = 0.0
+        self._is_told = False
+
+    def add(self, job: Job, why: str) -> Waiting | None:
+        """Keep a job; returns what to report, if it was not reported before."""
+        if not self._jobs:
+            self._try_at = time.monotonic() + _PAUSE
+        self._jobs.append(job)
+        if self._is_told:
+            return None
+        self._is_told = True
+        return Waiting(job.key, why)
+
+    def started(self) -> None:
+        """A job has started: the machine can do it again."""
+        self._is_told = False
+
+    def remove(self, key: str) -> bool:
+        """Forget a job; returns False if it is not kept."""
+        kept = [job for job in self._jobs if job.key != key]
+        found = len(kept) < len(self._jobs)
+        self._jobs = kept
+        return found
+
+    def limit(self, deadline: float | None) -> float | None:
+        """Returns the monotonic time until which to sleep: `deadline`, or the end of the pause."""
+        if not self._jobs or (deadline is not None and deadline <= self._try_at):
+            return deadline
+        return self._try_at
+
+    def due(self) -> list[Job]:
+        """Returns the jobs once the pause is over, and forgets them."""
+        if not self._jobs or time.monotonic() < self._try_at:
+            return []
+        jobs, self._jobs = self._jobs, []
+        return jobs

@@ -1,0 +1,152 @@
+"""A machine without a process, descriptor or memory to spare delays jobs, and fails none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from engines import make_engine, tasks_of
+from executor_kit import Lab, until
+from fakes import ok
+
+from nova_core.executors import holder_link as link
+from nova_core.executors.base import Ended, EndReason, Job, News, Waiting
+from nova_core.executors.held_jobs import HeldJobs
+from nova_core.state.events import Event, EventKind
+
+# A holder whose calls fail while the file `busy` exists.
+BUSY = """
+import os, sys
+sys.path.append(sys.argv[1])
+def busy(call):
+    def wrapped(*args, **options):
+        if os.path.exists({path!r}):
+            raise OSError({error}, os.strerror({error}))
+        return call(*args, **options)
+    return wrapped
+from nova_core.holder import holder
+{target} = busy({target})
+holder.main()
+"""
+ERRORS = [errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM]
+
+
+def waits(lab: Lab) -> list[Waiting]:
+    """What was reported of jobs that wait."""
+    return [r for r in lab.reports if isinstance(r, Waiting)]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
+@pytest.mark.parametrize(
+    ("target", "own"),
+    [("os.posix_spawnp", False), ("os.fork", True), ("os.pipe", True), ("os.execvpe", True)],
+)
+def test_jobs_wait_and_start_when_it_passes(
+    lab: Lab, target: str, own: bool, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said once for all of them; each then runs once, with nothing in its log, and counts its time from there."""
+    busy = lab.home / "busy"
+    monkeypatch.setattr(link, "_CODE", BUSY.format(path=str(busy), error=error, target=target))
+    lab.run("warm", argv=("true",))
+    busy.touch()
+    for code in (4, 5):
+        lab.submit(f"F{code}", shell=f"echo x >> ledger; exit {code}", own_holder=own)
+    lab.collect(lambda: bool(waits(lab)))
+    for _ in range(2):
+        lab.reports += lab.executor.wait(0.3)
+    busy.unlink()
+    assert [lab.end(f"F{code}").code for code in (4, 5)] == [4, 5]
+    assert len(waits(lab)) == 1
+    assert os.strerror(error).lower() in waits(lab)[0].detail.lower()
+    assert ((lab.home / "ledger").read_text(), lab.log("F4"), lab.log("F5")) == ("x\nx\n", "", "")
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["shared", "own"])
+def test_a_job_that_waits_can_be_cancelled(lab: Lab, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never runs."""
+    busy = lab.home / "busy"
+    target = "os.fork" if own else "os.posix_spawnp"
+    monkeypatch.setattr(link, "_CODE", BUSY.format(path=str(busy), error=errno.EAGAIN, target=target))
+    lab.run("warm", argv=("true",))
+    busy.touch()
+    lab.submit("F1", shell="echo x > ledger", own_holder=own)
+    lab.collect(lambda: bool(waits(lab)))
+    lab.executor.cancel("F1", 1.0)
+    assert (lab.end("F1").reason, lab.end("F1").pid) == (EndReason.CANCELLED, None)
+    busy.unlink()
+    lab.run("after", argv=("true",))
+    assert not (lab.home / "ledger").exists()
+
+
+@contextmanager
+def no_more_files(pid: int) -> Iterator[None]:
+    """The process cannot open another file."""
+    used = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    free = used - len(os.listdir(f"/proc/{pid}/fd"))
+    kept = [os.open("/dev/null", os.O_RDONLY) for _ in range(free)] if pid == os.getpid() else []
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used if kept or not free else used - free, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in kept:
+            os.close(fd)
+
+
+def test_a_holder_without_descriptors_waits(lab: Lab) -> None:
+    """With the real limit of the kernel."""
+    lab.run("warm", argv=("true",))
+    (holder,) = until(lab.holder_pids)
+    with no_more_files(holder):
+        lab.submit("F1", shell="exit 4")
+        lab.collect(lambda: bool(waits(lab)))
+        assert "too many open files" in waits(lab)[0].detail.lower()
+    assert lab.end("F1").code == 4
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["shared", "own"])
+def test_an_engine_without_descriptors_waits(lab: Lab, own: bool) -> None:
+    """It cannot start a holder; nothing of the try is left."""
+    with no_more_files(os.getpid()):
+        lab.submit("F1", shell="exit 4", own_holder=own)
+        lab.collect(lambda: bool(waits(lab)))
+        before = sorted(os.listdir(lab.home / ".nova" / "attempts"))
+    assert before == []
+    assert lab.end("F1").code == 4
+
+
+def test_it_is_said_again_only_after_a_start(tmp_path: Path) -> None:
+    """A machine that is busy for an hour is one line; one that is busy again later is another."""
+    held = HeldJobs()
+    assert held.add(Job("A"), "why") == Waiting("A", "why")
+    assert held.add(Job("B"), "why") is None
+    assert held.remove("A")
+    assert not held.remove("A")
+    assert held.add(Job("A"), "why") is None
+    held.started()
+    assert held.add(Job("C"), "again") == Waiting("C", "again")
+
+
+def test_the_run_says_it_once_and_continues(tmp_path: Path) -> None:
+    """A warning, no failure, no attempt used up."""
+    engine, executor = make_engine(tmp_path, [("A", "-")])
+    events: list[Event] = []
+    engine.subscribe(events.append)
+    news: list[News] = [Waiting("A@1", "cannot run /bin/sh: resource temporarily unavailable")]
+
+    def outcome(job: Job) -> Ended | None:
+        if news:
+            executor.reports.append(news.pop())
+            return None
+        return ok(job)
+
+    executor.outcome = outcome
+    assert engine.run().exit_code == 0
+    assert len([e for e in events if e.kind is EventKind.WARNING and "cannot start processes now" in e.message]) == 1
+    assert tasks_of(tmp_path)["A"].attempt == 1
