@@ -195,3 +195,34 @@ def test_ending_left_workers_does_not_reopen_a_finished_project(tmp_path: Path) 
     engine.cancel_without_engine(Command(CommandKind.CANCEL))
     engine.close()
     assert manager.load().project == before
+
+
+def test_a_worker_of_an_attempt_that_is_over_is_ended(tmp_path: Path) -> None:
+    """It would work beside the new attempt: the next engine ends it at once, and releases its records."""
+    config = Config(retries=1, retry_delay=0.5)
+    engine, _ = make_engine(
+        tmp_path, ONE, outcome=lambda job: exits(1)(job) if job.key == "A@1" else None, config=config
+    )
+    engine.run(max_iterations=6)
+    executor = FakeExecutor(FakeClock())
+    executor.found = [running("A@1"), running("A@2")]
+    executor.running = {key: Job(key, shell="x") for key in ("A@1", "A@2")}
+    engine, _ = make_engine(tmp_path, executor=executor, config=config)
+    assert engine.run().exit_code == 0
+    assert executor.cancelled == ["A@1"]
+    assert "A@1" in executor.released
+    assert not executor.jobs
+
+
+def test_a_worker_of_a_task_that_is_gone_is_ended(tmp_path: Path) -> None:
+    """Its row was removed from the plan while no engine ran."""
+    rows = [("A", "-"), ("B", "-")]
+    engine, _ = make_engine(tmp_path, rows, outcome=lambda job: None if job.key == "A@1" else ok(job))
+    engine.run(max_iterations=4)
+    executor = FakeExecutor(FakeClock())
+    executor.found = [running("A@1"), running("Z@1")]
+    executor.running = {key: Job(key, shell="x") for key in ("A@1", "Z@1")}
+    engine, _ = make_engine(tmp_path, executor=executor)
+    engine.run()
+    assert executor.cancelled == ["Z@1"]
+    assert "Z@1" in executor.released

@@ -217,6 +217,27 @@ def test_what_a_stop_ended_runs_again(by_hand: bool, tmp_path: Path) -> None:
     assert (state.status, state.reason, state.interrupted) == (*wanted, False)
 
 
+def test_what_a_stop_ended_with_a_code_of_its_own_runs_again(tmp_path: Path) -> None:
+    """A program that answers SIGTERM with exit code 1 has not failed: nobody asked for its result."""
+    engine, _ = make_engine(tmp_path, [("A", "-")], outcome=lambda job: None)
+    engine.run(max_iterations=1)
+    engine, executor = make_engine(tmp_path, executor=next_executor(engine))
+
+    def cancel(key: str, grace: float) -> None:
+        executor.running.pop(key)
+        executor.reports.append(Ended(key, EndReason.CANCELLED, code=1))
+
+    executor.outcome = lambda job: None
+    executor.cancel = cancel  # type: ignore[method-assign]
+    engine.stop()
+    engine.run()
+    state = StateManager(tmp_path / "cascade_state.json").load().tasks["A"]
+    assert (state.status, state.failures, state.reason) == (TaskStatus.PENDING, 0, None)
+    executor = FakeExecutor(FakeClock())
+    assert finish(tmp_path, executor).status is TaskStatus.COMPLETED
+    assert [job.key for job in executor.jobs] == ["A@2"]
+
+
 def test_what_a_person_ends_in_a_stop_stays_ended(tmp_path: Path) -> None:
     """A worker that a stop had reached already is cancelled nevertheless."""
     engine, executor = make_engine(tmp_path, [("A", "-")], outcome=lambda job: None)
