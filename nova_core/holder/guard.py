@@ -28,8 +28,10 @@ def serve_guarded(make: Callable[[Roster | None], Holder]) -> None:
     for number in (SIGTERM, SIGINT, SIGHUP, SIGQUIT):
         signal(number, lambda *_: None)
     try:
-        roster = Roster()
+        roster = Roster() if prctl(PR_SET_CHILD_SUBREAPER, 1) else None
     except OSError:  # no descriptor or memory for it
+        roster = None
+    if roster is None:
         make(None).serve()
     else:
         _guard(make, roster, 2)

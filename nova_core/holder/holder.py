@@ -338,14 +338,12 @@ def main() -> None:
     os.closerange(FOLDER_FD + 1, 1 << 20)
     for fd in (JOURNAL_FD, LISTENER_FD, FOLDER_FD):
         os.set_inheritable(fd, False)
-    adopts = prctl(PR_SET_CHILD_SUBREAPER, 1)
     run_id, name, mode = sys.argv[-3:]
     key = read_key(0)
     if mode == "own":
         os.fsync(FOLDER_FD)
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
         Holder(run_id, name, key, own=True).serve()
-    elif not adopts:
-        Holder(run_id, name, key, own=False).serve()
     else:
         from nova_core.holder.guard import serve_guarded
 
