@@ -16,6 +16,7 @@ from typing import Any
 from nova_core.executors.base import Ended, EndReason, Job, Waiting
 from nova_core.executors.local import LocalExecutor
 from nova_core.model import is_safe_id
+from nova_core.threads import start_thread
 
 TERMINATE_GRACE = 5.0
 COMMAND_NOT_FOUND = 127
@@ -77,7 +78,8 @@ class Worker:
             self._take(executor)
         self.process = self
         self.status = WorkerStatus.RUNNING
-        threading.Thread(target=self._follow, args=(executor, home), name=f"worker-{self.task_id}", daemon=True).start()
+        name = f"worker-{self.task_id}"
+        start_thread(threading.Thread(target=self._follow, args=(executor, home), name=name, daemon=True))
 
     def _take(self, executor: LocalExecutor) -> None:
         for report in executor.wait(None):

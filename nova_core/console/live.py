@@ -22,6 +22,7 @@ from nova_core.runs.words import Shown, shown_status
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.text import clean, duration
+from nova_core.threads import start_thread
 
 if TYPE_CHECKING:
     from nova_core.runs.result import Snapshot
@@ -66,7 +67,7 @@ class LiveView:
         self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
         self._live.start()
         self._thread = threading.Thread(target=self._work, name="nova-live", daemon=True)
-        self._thread.start()
+        start_thread(self._thread)
 
     def event(self, event: Event) -> None:
         """Queue one event; returns immediately."""

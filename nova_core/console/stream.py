@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import IO
 
 from nova_core.state.events import Event
+from nova_core.threads import start_thread
 
 FLUSH_EVERY = 0.2
 
@@ -28,7 +29,7 @@ class EventStream:
         self._wanted = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="nova-output", daemon=True)
-        self._thread.start()
+        start_thread(self._thread)
 
     def __call__(self, event: Event) -> None:
         """Queue one event; returns immediately."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -73,9 +74,10 @@ class PlanWatch:
         rests, self._seen = now == self._seen, now
         if now == self._known or not now or not rests:
             return None
-        self._known = now
-        self._thread = threading.Thread(target=self._take, name="plan", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._take, name="plan", daemon=True)
+        with contextlib.suppress(RuntimeError):  # no thread to spare: the next look tries again
+            thread.start()
+            self._known, self._thread = now, thread
         return None
 
     def last_look(self) -> Cascade | NovaError | None:

@@ -14,6 +14,7 @@ from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event
 from nova_core.state.schema import ProjectState, RunState, TaskState
+from nova_core.threads import start_thread
 from nova_core.watch.history_reader import HistoryReader
 from nova_core.watch.source import WAS_PAUSED, EngineState, Notice, Update, drain
 
@@ -78,7 +79,7 @@ class LiveSource:
         self.result, self.failure, self.stopped = None, None, False
         self._engine_changed = True
         self._thread = threading.Thread(target=self._run, args=(first, again), name="engine", daemon=True)
-        self._thread.start()
+        start_thread(self._thread)
 
     def _run(self, first: Command | None, again: bool) -> None:
         """The engine's thread, from its start to its end; a crash becomes a line on the screen."""

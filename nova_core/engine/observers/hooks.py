@@ -121,7 +121,10 @@ class Hooks(Observer):
         self._given = self._unfinished()
         for line in self._lines(data.event):
             if len(self._given) <= MOST_WAITING:  # one of them runs
-                self._given.append(self._pool.submit(self._carry_out, line, data))
+                try:
+                    self._given.append(self._pool.submit(self._carry_out, line, data))
+                except RuntimeError as error:  # no thread to spare: it waits in the pool until the next one can start
+                    self._complain(line, f"will run late: {error}")
             else:
                 self._complain("", f"more than {MOST_WAITING:,} hooks are waiting: some will not run")
 
