@@ -10,18 +10,18 @@ _PAUSE = 0.25  # seconds
 
 
 class HeldJobs:
-    """Keeps such jobs until `due`; says so once, until one of them has started."""
+    """Keeps such `jobs` until `due`; says so once, until one of them has started."""
 
     def __init__(self) -> None:
-        self._jobs: list[Job] = []
+        self.jobs: list[Job] = []
         self._try_at = 0.0
         self._is_told = False
 
     def add(self, job: Job, why: str) -> Waiting | None:
         """Keep a job; returns what to report, if it was not reported before."""
-        if not self._jobs:
+        if not self.jobs:
             self._try_at = time.monotonic() + _PAUSE
-        self._jobs.append(job)
+        self.jobs.append(job)
         if self._is_told:
             return None
         self._is_told = True
@@ -33,20 +33,18 @@ class HeldJobs:
 
     def remove(self, key: str) -> bool:
         """Forget a job; returns False if it is not kept."""
-        kept = [job for job in self._jobs if job.key != key]
-        found = len(kept) < len(self._jobs)
-        self._jobs = kept
+        kept = [job for job in self.jobs if job.key != key]
+        found = len(kept) < len(self.jobs)
+        self.jobs = kept
         return found
 
     def limit(self, deadline: float | None) -> float | None:
         """Returns the monotonic time until which to sleep: `deadline`, or the end of the pause."""
-        if not self._jobs or (deadline is not None and deadline <= self._try_at):
-            return deadline
-        return self._try_at
+        return self._try_at if deadline is None else min(deadline, self._try_at)
 
     def due(self) -> list[Job]:
         """Returns the jobs once the pause is over, and forgets them."""
-        if not self._jobs or time.monotonic() < self._try_at:
+        if not self.jobs or time.monotonic() < self._try_at:
             return []
-        jobs, self._jobs = self._jobs, []
+        jobs, self.jobs = self.jobs, []
         return jobs

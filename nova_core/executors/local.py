@@ -150,7 +150,7 @@ class LocalExecutor:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             woken = False
-            until = self._held.limit(deadline)
+            until = self._held.limit(deadline) if self._held.jobs else deadline
             left = None if until is None else max(0.0, until - time.monotonic()) * 1000
             for fd, events in self._poller.poll(0 if self._reports else left):
                 if fd == self._wake_read:
@@ -158,9 +158,10 @@ class LocalExecutor:
                     woken = True
                 elif fd in self._links:
                     self._serve(self._links[fd], events)
-            for job in self._held.due():
-                self._send_job(job)
-            if self._reports or woken or (deadline is not None and time.monotonic() >= deadline):
+            if self._held.jobs:
+                for job in self._held.due():
+                    self._send_job(job)
+            if self._reports or woken or (left == 0 and until == deadline):
                 reports, self._reports = self._reports, []
                 return reports
 
