@@ -118,7 +118,8 @@ SKIP_B = Command(CommandKind.SKIP, ("B",))
 
 
 def answers(engine: Orchestrator, path: Path) -> bool:
-    """Whether the engine carried out the command in the file."""
+    """Whether the engine carried out the command in the file, once that is on disk."""
+    engine.store.tick()
     reply = json.loads((engine.project.inbox_dir / "ack" / path.name).read_bytes())
     return bool(reply["ok"])
 

@@ -39,15 +39,15 @@ def test_reader_and_writer_have_the_same_fields_in_the_same_order(template: str,
 
 
 def test_a_job_message_has_every_field_by_its_name() -> None:
-    """The fields of Job that describe processes; the rest (`own_holder`) is for the engine."""
+    """The fields of Job that describe processes; a holder ignores the rest (`own_holder`), which is for the engine."""
     fields: dict[str, Any] = {
         "argv": ("a",), "shell": "b", "cwd": "c", "env": {"D": "d"}, "log": "e", "timeout": 1.5, "idle_timeout": 2.5,
         "grace": 3.5, "log_limit": 4, "stdin": "f", "interrupt": True,
     }  # fmt: skip
     sent = message(**fields)
-    assert sent == {"key": "F1@1", **fields, "argv": ["a"]}
-    assert sent.keys() == JobMessage.__annotations__.keys()
-    assert set(Job.__struct_fields__) - sent.keys() == {"own_holder"}
+    assert sent == {"key": "F1@1", **fields, "argv": ["a"], "own_holder": False}
+    assert sent.keys() - JobMessage.__annotations__.keys() == {"own_holder"}
+    assert set(Job.__struct_fields__) == sent.keys()
 
 
 def test_text_travels_a_byte_a_character() -> None:
