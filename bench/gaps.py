@@ -180,9 +180,9 @@ GAPS = (
         "first = self.disk_error is not None",
     ),
     Gap(
-        "the state is ahead of the history after another program's change",
-        "state/store.py",
-        "            self.merge_outside()\n            self._commit()",
-        "            self.merge_outside()",
+        "the state is ahead of the history, which lacks what was done",
+        "state/writer.py",
+        "if batch.events or batch.attempts or self._database.is_missing:",
+        "if batch.state is None:",
     ),
 )

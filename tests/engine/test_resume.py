@@ -9,6 +9,7 @@ import pytest
 from engines import add_criteria, killed, make_engine, on, tasks_of, write_plan
 from fakes import FakeClock, FakeExecutor, exits, ok, running
 
+from nova_core.clock import seconds
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.engine.startup import Host, RunOptions
@@ -16,7 +17,7 @@ from nova_core.errors import StateError
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.orchestrator import Orchestrator
 from nova_core.state import StateManager
-from nova_core.state.events import EventKind
+from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import Reason
 
 PAIR = [("A", "-"), ("B", "A")]
@@ -142,6 +143,31 @@ def test_an_unreadable_time_does_not_stop_a_resume(tmp_path: Path) -> None:
     executor.found = [Ended("A@1", EndReason.EXIT, code=0)]
     engine, _ = make_engine(tmp_path, executor=executor)
     assert engine.run().exit_code == 0
+
+
+def test_a_retry_is_never_early(tmp_path: Path) -> None:
+    """Another task keeps the engine awake all the time: the retry starts when its delay is over, and no earlier."""
+    began: list[float] = []
+
+    def outcome(job: Job) -> Ended | None:
+        executor.clock.advance(0.3)
+        if job.key == "B@1":
+            return ok(job) if began else None
+        return exits(0 if began else 1)(job)
+
+    config = Config(retries=1, retry_delay=9.7)
+    engine, executor = make_engine(tmp_path, [("A", "-"), ("B", "-")], outcome=outcome, config=config)
+    due: list[float] = []
+
+    def listen(event: Event) -> None:
+        if event.kind is EventKind.TASK_RETRYING:
+            due.append(seconds(engine.store.tasks["A"].retry_at or ""))
+        if event.kind is EventKind.TASK_STARTED and event.task == "A" and due:
+            began.append(executor.clock.now())
+
+    engine.subscribe(listen)
+    assert engine.run().exit_code == 0
+    assert due[0] <= began[0] < due[0] + 1.0
 
 
 def test_a_retry_waits_by_the_steady_clock(tmp_path: Path) -> None:
