@@ -49,8 +49,9 @@ class Orchestrator:
         self.config = config or load_config(None, environ=os.environ, root=self.project.root)
         self._plan = os.fspath(cascade_file)
         self._host = host or Host()
-        self._run = open_run(self._plan, self.project, self.config, max_workers, options or RunOptions(), self._host)
-        self._loop = Loop(self._run)
+        options = options or RunOptions()
+        self._run = open_run(self._plan, self.project, self.config, max_workers, options, self._host)
+        self._loop = Loop(self._run, attended=options.attended)
         self._is_closed = False
         self.turns = Turns()
 

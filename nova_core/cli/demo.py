@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nova_core.cli.interface import Ascii, Theme
+from nova_core.cli.interface import Ascii, Theme, is_attended
 from nova_core.cli.options import DEFAULT_PLAN, Directory, here
 from nova_core.cli.output import note
 from nova_core.errors import EnvironmentProblem, NovaError, UsageError
@@ -75,7 +75,7 @@ def run_demo(project: Project, *, ascii_only: bool, theme: str | None) -> int:
     from nova_core.cli.run import carry_out, configured
 
     request = RunRequest(
-        DEFAULT_PLAN, project, configured({}), fresh=is_finished(project),
+        DEFAULT_PLAN, project, configured({}), fresh=is_finished(project), attended=is_attended(),
         arguments=("run", "--no-ui", "--", DEFAULT_PLAN),
     )  # fmt: skip
     return carry_out(request, ascii_only=ascii_only, theme=theme)

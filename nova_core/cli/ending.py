@@ -31,7 +31,7 @@ def finish(snapshot: Snapshot, result: RunResult, request: RunRequest, *, as_jso
         else:
             project = request.project
             time = work_time(project, snapshot.state)
-            out_lines(summary(result, snapshot, time, lambda task_id: log_tail(project, task_id)))
+            out_lines(summary(result, snapshot, time, lambda task_id: log_tail(project, task_id), request.selection))
         sys.stdout.flush()
     except (OutputClosedError, BrokenPipeError):
         from nova_core.cli.output import abandon_stdout

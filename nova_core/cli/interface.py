@@ -39,6 +39,11 @@ def require_terminal() -> None:
         )
 
 
+def is_attended() -> bool:
+    """Returns True if a person may be watching: some output is a terminal, and `CI` is not set."""
+    return "CI" not in os.environ and any(s is not None and s.isatty() for s in (sys.stdout, sys.stderr))
+
+
 def on_terminal() -> bool:
     """Returns True if all three streams (the interface draws on stderr) are terminals that can move a cursor."""
     streams = (sys.stdin, sys.stdout, sys.stderr)

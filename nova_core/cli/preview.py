@@ -9,6 +9,7 @@ from nova_core.engine.startup import limits_of
 from nova_core.files.outputs import missing
 from nova_core.importers import read_plan
 from nova_core.plan.explain import Explanation, explain
+from nova_core.plan.left_out import left_out, left_out_line
 from nova_core.plan.phases import phase_named, unknown_phases, with_settings
 from nova_core.plan.scheduler import weights
 from nova_core.text import clean, cut, duration, number_of, size
@@ -43,7 +44,8 @@ def preview(request: RunRequest, *, reasons: bool) -> int:
         going = [row(e, cascade) for e in found if e.action in ("run", "gate")]
         lacking = [f"  {clean(e.task_id)} without {clean('; '.join(e.lacking))}" for e in found if e.lacking]
         out_lines([*columns(going), *(["", "cannot start:", *lacking] if lacking else [])])
-    for line in limit_lines(cascade, config):
+    outside = left_out_line(left_out(cascade, request.selection.ids(cascade), tasks))
+    for line in (*limit_lines(cascade, config), *([clean(outside)] if outside else [])):
         note(line)
     return 0
 

@@ -15,12 +15,19 @@ if TYPE_CHECKING:
 
     from nova_core.orchestrator import Orchestrator
 
-NOT_PASSED = {"detach", "directory", "ui", "ascii_only", "theme"}  # not needed by an engine without an interface
+NOT_PASSED = {
+    "background",
+    "detach",
+    "directory",
+    "ui",
+    "ascii_only",
+    "theme",
+}  # not needed by an engine without an interface
 
 
 class RunRequest(msgspec.Struct, frozen=True):
     """A run: `arguments` are its command line for an engine without an interface; `junit`, `summary` and `trace` are
-    paths of files to write when it ends."""
+    paths of files to write when it ends. `attended` says that somebody can resume it while it is paused."""
 
     plan: str
     project: Project
@@ -31,6 +38,7 @@ class RunRequest(msgspec.Struct, frozen=True):
     junit: str | None = None
     summary: str | None = None
     trace: str | None = None
+    attended: bool = True
     arguments: tuple[str, ...] = ()
 
     def engine(self) -> Orchestrator:
@@ -42,7 +50,7 @@ class RunRequest(msgspec.Struct, frozen=True):
         require_person(self.project)
         return Orchestrator(
             self.plan, self.project.state_file, self.config.jobs, config=self.config,
-            options=RunOptions(self.selection, self.fresh, self.rerun_changed),
+            options=RunOptions(self.selection, self.fresh, self.rerun_changed, self.attended),
         )  # fmt: skip
 
     def again(self) -> RunRequest:

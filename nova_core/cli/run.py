@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nova_core.cli.interface import wants_interface
+from nova_core.cli.interface import is_attended, wants_interface
 from nova_core.cli.options import expanded, here
 from nova_core.cli.run_options import RunFlags
 
@@ -51,7 +51,7 @@ def run(context: typer.Context, given: RunFlags) -> int:
     request = RunRequest(
         given.plan, project, configured(settings), given.selection(), fresh=given.fresh,
         rerun_changed=given.rerun_changed, junit=given.junit, summary=given.summary, trace=given.trace,
-        arguments=arguments,
+        attended=given.background or bool(given.ui) or is_attended(), arguments=arguments,
     )  # fmt: skip
     if given.dry_run or given.explain:
         from nova_core.cli.preview import preview

@@ -47,6 +47,7 @@ class RunFlags(msgspec.Struct, frozen=True):
     idle_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time without any output.")] = None
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; move the old run aside.")] = False
     rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Run edited tasks again.")] = False
+    background: Annotated[bool, typer.Option("--background", hidden=True)] = False  # passed on by --detach
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False
     junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None

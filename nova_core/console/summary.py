@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nova_core.console.lines import failure_text
 from nova_core.plan.explain import remedies
+from nova_core.plan.left_out import left_out, left_out_command, left_out_line
+from nova_core.plan.selection import Selection
 from nova_core.runs import words
 from nova_core.runs.words import RunWord, Shown
 from nova_core.state.schema import Reason, TaskState, TaskStatus
@@ -18,27 +20,33 @@ if TYPE_CHECKING:
     from nova_core.runs.result import RunResult, Snapshot
     from nova_core.runs.worktime import WorkTime
 
+EVERYTHING = Selection()
 MAX_SHOWN = 20
 MAX_REMEDIES = 5
 TAIL_LINES = 5
-PAUSED = "the run is paused (continue with: nova resume)"
+PAUSED = "the run is paused (continue with: nova resume && nova run)"
 Tail = Callable[[str], list[str]]
 
 
-def summary(result: RunResult, snapshot: Snapshot, time: WorkTime, tail: Tail) -> list[str]:
+def summary(
+    result: RunResult, snapshot: Snapshot, time: WorkTime, tail: Tail, selection: Selection = EVERYTHING
+) -> list[str]:
     """The lines of the summary; `tail(task_id)` gives the last lines of a task's log."""
+    selected = selection.ids(snapshot.cascade)
+    outside = left_out(snapshot.cascade, selected, snapshot.state.tasks)
     failed = failed_tasks(snapshot.state.tasks)
     now = snapshot.at.timestamp()
     return [
         "",
-        f"{clean(snapshot.cascade.name)}: {outcome_word(result, snapshot)}, {counts(result, snapshot)}",
+        f"{clean(snapshot.cascade.name)}: {outcome_word(result, snapshot)}, {counts(result, snapshot, selected)}",
         time_line(time.wall(now), time.work(now)),
         *token_lines(result),
         *failure_lines(failed, tail, blocking(snapshot)),
         *listed(f"{Shown.BLOCKED}:", "by", snapshot.blocked),
         *listed("cannot start:", "without", snapshot.lacking),
+        *(["", clean(left_out_line(outside))] if outside else []),
         *(["", PAUSED] if snapshot.state.run.paused and result.exit_code else []),
-        *next_lines(result, failed, snapshot),
+        *next_lines(result, failed, snapshot, outside),
     ]
 
 
@@ -57,9 +65,10 @@ def outcome_word(result: RunResult, snapshot: Snapshot) -> str:
     return OUTCOMES.get(result.outcome, result.outcome.value)
 
 
-def counts(result: RunResult, snapshot: Snapshot | None = None) -> str:
+def counts(result: RunResult, snapshot: Snapshot | None = None, selected: Collection[str] | None = None) -> str:
     """The number of selected tasks per state; `snapshot` separates ready tasks from waiting ones."""
-    ready = min(result.pending, len(snapshot.ready)) if snapshot and result.pending else 0
+    startable = set(snapshot.ready) if snapshot and result.pending else set()
+    ready = min(result.pending, len(startable if selected is None else startable.intersection(selected)))
     numbers = {
         Shown.FAILED: result.failed - result.cancelled,
         Shown.CANCELLED: result.cancelled,
@@ -152,8 +161,10 @@ def listed(title: str, word: str, tasks: Mapping[str, Iterable[str]]) -> list[st
     return ["", title, *shown, *more]
 
 
-def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Snapshot) -> list[str]:
-    """The commands the user can run next."""
+def next_lines(
+    result: RunResult, failed: Mapping[str, TaskState], snapshot: Snapshot, outside: Mapping[str, Collection[str]]
+) -> list[str]:
+    """The commands the user can run next; tasks of `outside` wait for tasks that were not selected."""
     steps = []
     if failed:
         first = clean(next(iter(failed)))
@@ -161,6 +172,8 @@ def next_lines(result: RunResult, failed: Mapping[str, TaskState], snapshot: Sna
         steps = [f"nova why {first}", f"nova logs {first}", f"{again} && nova run"]
     elif waiting := [i for i, task in snapshot.state.tasks.items() if task.awaits_approval]:
         steps = [f"nova approve {clean(' '.join(waiting[:MAX_SHOWN]))}"]
+    elif outside:
+        steps = [clean(left_out_command(outside))]
     elif result.exit_code and (not snapshot.lacking or set(snapshot.ready) - set(snapshot.lacking)):
         steps = ["nova run", "nova status"]
     steps += remedy_lines(snapshot)

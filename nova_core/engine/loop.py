@@ -14,6 +14,7 @@ from nova_core.state.schema import TaskStatus
 _LOOK = 0.1  # seconds between checks of the inbox and the state file
 _TAIL = 1.0  # seconds between reads of the logs of running tasks
 _PATIENCE = 1.0  # longest turn, in seconds, that waits for the disk
+_PAUSED = "the run is paused and nothing is running; it waits for nova resume, in another terminal"
 
 
 class Loop:
@@ -23,14 +24,15 @@ class Loop:
     workers running.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, attended: bool = True) -> None:
         self._run = run
+        self._attended = attended
         self._board = run.parts.board
         self._store = run.parts.store
         self._admission = run.admission
         self._attempts = run.attempts
         self._next_look = self._next_tail = 0.0
-        self._began_paused = False
+        self._began_paused = self._said_paused = False
         self._has_begun = False
         self.stopping = 0
         self.detached = False
@@ -90,7 +92,19 @@ class Loop:
         self._look_for_inputs()
         if not self._board.queue and self._run.retries.next() is None:
             return not self._run.replanner.look(last=True)
-        return self._store.run.paused and self._began_paused
+        return self._is_paused_for_good()
+
+    def _is_paused_for_good(self) -> bool:
+        """Returns True if the run is paused and does not wait; if it waits, this is reported once per pause."""
+        if not self._store.run.paused:
+            self._said_paused = False
+            return False
+        if self._began_paused or not self._attended:
+            return True
+        if not self._said_paused:
+            self._said_paused = True
+            self._store.record(EventKind.WARNING, None, _PAUSED)
+        return False
 
     def _only_waits_for_disk(self) -> bool:
         """Returns True if the start of every active attempt cannot be written to disk."""

@@ -38,6 +38,7 @@ from nova_core.launch.warnings import cautions
 from nova_core.model import NoteKind, Task
 from nova_core.parser import Cascade
 from nova_core.plan.board import Board
+from nova_core.plan.left_out import left_out, left_out_line
 from nova_core.plan.phases import unknown_phases, with_settings
 from nova_core.plan.scheduler import weights
 from nova_core.plan.sync import accept_plan, as_started
@@ -102,13 +103,19 @@ class Run(msgspec.Struct, frozen=True):
         cascade, work = board.cascade, board.work
         open_tasks = (cascade.tasks[i] for i in work)
         lacking = (str(note) for note in cascade.notes if note.kind is NoteKind.UNRESOLVED)
-        unknown = unknown_phases(cascade, parts.config)
+        unknown = [*unknown_phases(cascade, parts.config), *self._left_out()]
         for warning in (*store.warnings, *unknown, *lacking, *cautions(parts.config, open_tasks, parts.prices)):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or parts.clock.stamp()
         text = f"{cascade.name}: {number_of(len(work), 'task')}, {number_of(self.admission.jobs, 'worker')}"
         of_run = {"name": cascade.name, "started_at": started, "completed_at": None, "id": store.run.id}
         store.record(EventKind.RUN_STARTED, None, text, **of_run)
+
+    def _left_out(self) -> list[str]:
+        """A warning if selected tasks wait for tasks that are not selected."""
+        board = self.parts.board
+        line = left_out_line(left_out(board.cascade, board.selected, self.parts.store.tasks))
+        return [line] if line else []
 
     def close(self) -> None:
         """Release all resources; running workers continue, and the next engine takes them over."""

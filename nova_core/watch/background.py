@@ -62,13 +62,17 @@ def read_from(path: Path, start: int) -> str:
 
 
 def engine_command(arguments: Iterable[str]) -> list[str]:
-    """Returns the command of the same `nova` and interpreter; `-P` keeps project files from shadowing our modules."""
+    """Returns the command of the same `nova` and interpreter; `-P` keeps project files from shadowing our modules.
+
+    `arguments` begin with the command `run`.
+    """
+    command, *rest = arguments
     package_root = str(Path(__file__).resolve().parents[2])
     program = (
         f"import sys; sys.argv[0] = 'nova'; sys.path.append({package_root!r});"
         "from nova_core.__main__ import main; sys.exit(main())"
     )
-    return [sys.executable, "-P", "-c", program, *arguments]
+    return [sys.executable, "-P", "-c", program, command, "--background", *rest]
 
 
 def wait_for_lock(process: subprocess.Popen[bytes], project: Project) -> int | None:

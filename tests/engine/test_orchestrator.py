@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from engines import make_engine, write_plan
+from engines import make_engine, on, write_plan
 from fakes import FakeClock, FakeExecutor, exits, ok, running
 
 from nova_core.agents.pricing import Price
@@ -390,6 +390,26 @@ def test_pause_before_a_run_is_exit_code_4_and_resume_continues(tmp_path: Path) 
     engine, _ = make_engine(tmp_path)
     assert engine.apply(Command(CommandKind.RESUME)).ok
     assert engine.run().exit_code == 0
+
+
+def test_a_run_that_is_paused_while_nobody_watches_ends(tmp_path: Path) -> None:
+    """Without a person to resume it, a run that is paused half way ends with exit code 4 once nothing runs."""
+    engine, executor = make_engine(tmp_path, DIAMOND, attended=False)
+    on(engine, EventKind.TASK_STARTED, "A", lambda: engine.post(Command(CommandKind.PAUSE)))
+    assert engine.run().exit_code == 4
+    assert "A@1" in {job.key for job in executor.jobs}
+    assert engine.store.run.paused
+
+
+def test_a_paused_run_that_is_watched_says_what_it_waits_for(tmp_path: Path) -> None:
+    """It says once per pause that it waits for `nova resume`, and continues when it is resumed."""
+    engine, _ = make_engine(tmp_path, DIAMOND)
+    on(engine, EventKind.TASK_STARTED, "A", lambda: engine.post(Command(CommandKind.PAUSE)))
+    seen = on(engine, EventKind.WARNING, None, lambda: engine.post(Command(CommandKind.RESUME)))
+    assert engine.run().exit_code == 0
+    assert [e.message for e in seen if e.kind is EventKind.WARNING] == [
+        "the run is paused and nothing is running; it waits for nova resume, in another terminal"
+    ]
 
 
 def test_every_event_has_the_next_rev_and_folds_to_the_state(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
         nova("run", "--no-ui"), cwd=trial, env=environment(), check=False, capture_output=True, text=True
     )
     assert headless.returncode == 4
-    assert "the run is paused (continue with: nova resume)" in headless.stdout
+    assert "the run is paused (continue with: nova resume && nova run)" in headless.stdout
     (trial / "repaired").touch()
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait("the run was paused; it continues")
