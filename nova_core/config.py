@@ -36,6 +36,7 @@ from nova_core.files.typed_yaml import (
     read_truth,
     read_variables,
 )
+from nova_core.files.variants import existing
 from nova_core.files.yaml_file import Document, load_yaml
 from nova_core.model import PlanOptions, Task
 
@@ -199,11 +200,11 @@ class Config(msgspec.Struct, frozen=True):
 
 
 def load_config(path: str | Path | None, *, environ: Mapping[str, str], root: str | Path = ".") -> Config:
-    """Read settings from `path`, or from `nova.yaml` in `root` if it exists, then from `environ`.
+    """Read settings from `path`, or from `nova.yaml` (or `nova.yml`) in `root` if it exists, then from `environ`.
 
     Raises `InputError` with every mistake found, `InputNotFoundError` if `path` is given and missing.
     """
-    document = _load_document(path, Path(root) / DEFAULT_FILE)
+    document = _load_document(path, existing(Path(root) / DEFAULT_FILE))
     reader = Reader(document, "docs/configuration.md")
     values = reader.mapping((), document.data, _fields())
     _apply_environment(reader, values, environ)

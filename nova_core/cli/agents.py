@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from nova_core.agents import FORMATS, AgentLog, Outcome
+from nova_core.cli.folder import from_user
 from nova_core.cli.options import DEFAULT_PLAN, Directory, here
 from nova_core.cli.output import out, out_json
 from nova_core.config import load_config
@@ -23,7 +24,9 @@ _PIECE = 1 << 20
 
 def prompt(
     task: Annotated[str, typer.Argument(metavar="ID", help="A task.")],
-    plan: Annotated[Path | None, typer.Option("--plan", help="The plan; by default the one that was run here.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", callback=from_user, help="The plan; by default the one that was run here.")
+    ] = None,
     attempt: Annotated[int | None, typer.Option("--attempt", help="Print the prompt of this attempt instead.")] = None,
     directory: Directory = None,
 ) -> int:
@@ -40,6 +43,7 @@ def prompt(
 
 def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
     """The prompt the agent would get now. Raises `UsageError` for an unknown task, `InputError` for a bad plan."""
+    from nova_core.cli.names import unknown_task
     from nova_core.importers import read_plan
     from nova_core.launch.launcher import Launcher
     from nova_core.launch.prompt import Done
@@ -53,7 +57,7 @@ def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
         tasks, known = {}, ""
     cascade = read_plan(plan or project.root / (known or DEFAULT_PLAN), root=project.root)
     if task_id not in cascade.tasks:
-        raise UsageError(f"the plan has no task {task_id!r}", hint="list its tasks with `nova graph`")
+        raise unknown_task(task_id, cascade.tasks, cascade)
     task = cascade.tasks[task_id]
     config = load_config(None, environ=os.environ, root=project.root)
     launcher = Launcher(project, config, cascade.name, "", b"", cascade.tasks)
@@ -76,7 +80,9 @@ def kept_prompt(project: Project, task_id: str, attempt: int) -> str:
 
 
 def parse_log(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The log; `-` reads standard input.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", callback=from_user, help="The log; `-` reads standard input.")
+    ],
     agent: Annotated[str, typer.Option("--agent", "-a", help="Its format: " + ", ".join(FORMATS) + ".")],
     exit_code: Annotated[
         int | None, typer.Option("--exit-code", "-e", help="The agent's exit code; -N for signal N.")
@@ -86,7 +92,11 @@ def parse_log(
     ] = None,
     after: Annotated[
         list[Path] | None,
-        typer.Option("--after", help="The log of an earlier run of the same session; its tokens are subtracted."),
+        typer.Option(
+            "--after",
+            callback=from_user,
+            help="The log of an earlier run of the same session; its tokens are subtracted.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     directory: Directory = None,

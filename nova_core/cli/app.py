@@ -155,6 +155,16 @@ def call(arguments: list[str], program: str, only: str | None, about: str) -> in
     return result if isinstance(result, int) else 0
 
 
+def other_use(message: str) -> str:
+    """A hint if the unknown command of a message is the name of a task or of a file."""
+    _, found, rest = message.partition("No such command '")
+    if not found:
+        return ""
+    from nova_core.cli.names import command_hint
+
+    return command_hint(rest.partition("'")[0])
+
+
 def misuse(error: Exception) -> int:
     """Report an invalid command line and return 2; 0 if the error is not a usage error of typer."""
     if not hasattr(error, "format_message") or not hasattr(error, "exit_code"):  # typer does not export the base
@@ -164,5 +174,6 @@ def misuse(error: Exception) -> int:
     else:
         context = getattr(error, "ctx", None)
         program = context.command_path if context else "nova"
-        show_error(UsageError(error.format_message(), hint=f"`{program} --help` shows how it is used"))
+        message = error.format_message()
+        show_error(UsageError(message, hint=other_use(message) or f"`{program} --help` shows how it is used"))
     return int(error.exit_code)

@@ -206,6 +206,7 @@ def agents() -> Iterator[Finding]:
     """The agents of nova.yaml must be on PATH; other known agents are listed if installed."""
     from nova_core.agents.adapters import ADAPTERS
     from nova_core.config import load_config
+    from nova_core.files.variants import unread
 
     try:
         config = load_config(None, environ=os.environ)
@@ -218,6 +219,8 @@ def agents() -> Iterator[Finding]:
         yield Finding(
             Level.NOTE, "agents", "none installed or configured: tasks need a Command column; see docs/agents.md"
         )
+    for line in unread(here().root):
+        yield Finding(Level.WARNING, "settings", line)
     for name in (*wanted, *installed):
         yield agent_finding(name, config)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nova_core.cli.output import json_text, note
@@ -16,6 +18,29 @@ if TYPE_CHECKING:
     from nova_core.cli.request import RunRequest
     from nova_core.files.project import Project
     from nova_core.runs.result import RunResult, Snapshot
+
+
+def check_writable(files: Mapping[str, str | None]) -> None:
+    """Raise `EnvironmentProblem` for the first file, by option, that a run could not write at its end."""
+    for option, path in files.items():
+        if path is not None and (why := cannot_write(path)):
+            raise EnvironmentProblem(
+                f"{option}: cannot write {clean(path) or 'a file without a name'}: {why}",
+                hint="nothing was started; name a file in a folder that exists and that you may write to",
+            )
+
+
+def cannot_write(path: str) -> str:
+    """Why the file cannot be written; empty if it can, as far as known."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path) or not path:
+        return os.strerror(errno.EISDIR if path else errno.ENOENT)
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe or a device is written directly
+        return "" if os.access(path, os.W_OK) else os.strerror(errno.EACCES)
+    if not os.path.isdir(folder):
+        above = os.path.dirname(path) or "."
+        return f"there is no folder {clean(above)}" if not os.path.lexists(folder) else os.strerror(errno.ENOTDIR)
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"{clean(folder)}: {os.strerror(errno.EACCES)}"
 
 
 def write_files(request: RunRequest, snapshot: Snapshot, result: RunResult) -> None:
@@ -83,8 +108,7 @@ def write(path: str, data: bytes) -> None:
 
     from nova_core.files.disk import Disk
 
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        target.write_bytes(data)
+    if os.path.exists(path) and not os.path.isfile(path):
+        Path(path).write_bytes(data)
     else:
-        Disk().replace(target, data, mode=0o666)  # less the umask: another user may read it next
+        Disk().replace(Path(os.path.realpath(path)), data, mode=0o666)  # less the umask: another user may read it next

@@ -64,6 +64,8 @@ def choose(runs: list[Run], wanted: str) -> Run:
     if len(found) == 1:
         return found[0]
     said = f"{len(found)} runs begin with {clean(wanted)[:80]}" if found else f"there is no run {clean(wanted)[:80]}"
+    if not found and any(row.task == wanted for run in runs for row in run.attempts):
+        raise UsageError(said, hint=f"{clean(wanted)[:80]} is a task: see nova why and nova logs {clean(wanted)[:80]}")
     raise UsageError(said, hint="list the runs with nova history; `last` is the newest")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nova_core.cli.folder import from_user, to_user
 from nova_core.cli.options import AsJson, Directory, Plan
 from nova_core.cli.output import note, out, out_json, out_lines
 from nova_core.errors import EnvironmentProblem, UsageError
@@ -33,8 +34,12 @@ class ExportFormat(StrEnum):
 
 
 def import_(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The plan of another tool: a file, or its folder.")],
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="PLAN", help="Write it to this file.")] = None,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", callback=from_user, help="The plan of another tool: a file, or its folder.")
+    ],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="PLAN", callback=from_user, help="Write it to this file.")
+    ] = None,
     form: Annotated[
         str, typer.Option("-f", "--format", metavar="NAME", help="Its format, if the file does not show it.")
     ] = "",
@@ -64,16 +69,23 @@ def import_(
         from pathlib import Path
 
         write_plan(cascade, Path(output), force=force)
-        note(f"written to {clean(output)}")
+        note(f"written to {clean(to_user(output))}")
     elif not as_json:
-        name = clean(shlex.quote(file))
-        note(f"next: run it with nova run {name}, or write a plan to edit with nova import {name} -o CASCADE.md")
+        note(next_step(to_user(file)))
     return 0
+
+
+def next_step(file: str) -> str:
+    """What to type to use a plan of another tool."""
+    name = clean(shlex.quote(file))
+    return f"next: run it with nova run {name}, or write a plan to edit with nova import {name} -o CASCADE.md"
 
 
 def export(
     plan: Plan,
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", callback=from_user, help="Write to this file.")
+    ] = None,
     form: Annotated[ExportFormat, typer.Option("-f", "--format", help="The format.")] = ExportFormat.CASCADE,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     directory: Directory = None,

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from nova_core.cli.folder import Directory, from_user
 from nova_core.errors import EnvironmentProblem, NovaError, UsageError
 
 if TYPE_CHECKING:
     from nova_core.files.project import Project
     from nova_core.parser import Cascade
     from nova_core.state.schema import State
+
+__all__ = ["Directory"]
 
 DEFAULT_PLAN = "CASCADE.md"
 
@@ -46,26 +49,6 @@ def expanded(
     return expand
 
 
-def enter(directory: str | None) -> str | None:
-    """Change into `directory` before anything is read, like `make -C`."""
-    if directory:
-        try:
-            os.chdir(directory)
-        except OSError as error:
-            from nova_core.text import clean
-
-            raise EnvironmentProblem(
-                f"cannot change to {clean(directory)}: {error.strerror}", hint="name the folder of a project with -C"
-            ) from None
-    return directory
-
-
-Directory = Annotated[
-    str | None,
-    typer.Option(
-        "-C", "--directory", metavar="DIR", help="Work in DIR instead of here.", callback=enter, is_eager=True
-    ),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -73,6 +56,10 @@ def usual_plan() -> str:
     """The default plan: `CASCADE.md` if it exists, else the plan that was run here."""
     if os.path.exists(DEFAULT_PLAN):
         return DEFAULT_PLAN
+    from nova_core.files.variants import variants_of
+
+    if other := variants_of(DEFAULT_PLAN, "."):
+        return other[0]
     from nova_core.state.manager import StateManager
 
     try:
@@ -82,11 +69,25 @@ def usual_plan() -> str:
     return ran if ran and os.path.exists(ran) else DEFAULT_PLAN
 
 
+def plan_path(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """The plan, seen from the project; a name that is not a file but a task's or a group's gets its own error."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is None or source.name != "COMMANDLINE":
+        return value
+    path: str = from_user(value)
+    if not context.resilient_parsing and not os.path.lexists(path):
+        from nova_core.cli.names import check_plan
+
+        check_plan(value, path, usual_plan(), context.command_path)
+    return path
+
+
 Plan = Annotated[
     str,
     typer.Argument(
         metavar="PLAN",
         help="The plan.",
+        callback=plan_path,
         default_factory=usual_plan,
         show_default="CASCADE.md; without one, the plan that was run here",
     ),
@@ -155,18 +156,6 @@ def check_ids(ids: Iterable[str], known: Collection[str]) -> None:
     """Raise `UsageError` with a suggestion for the first id that is not `known`."""
     for task_id in ids:
         if task_id not in known:
-            from nova_core.text import clean
+            from nova_core.cli.names import unknown_task
 
-            raise UsageError(f"there is no task {clean(task_id)[:80]}", hint=suggestion(task_id, known))
-
-
-def suggestion(word: str, known: Collection[str]) -> str:
-    """A hint naming the `known` id that was probably meant."""
-    from difflib import get_close_matches
-
-    from nova_core.text import clean
-
-    short = word[:80]
-    same = [name for name in known if name.lower() == short.lower()]
-    close = same or get_close_matches(short, list(known)[:5_000], n=3)
-    return f"did you mean {', '.join(map(clean, close))}?" if close else "list the tasks with nova status"
+            raise unknown_task(task_id, known, plan_of(load_state(here())))

@@ -46,6 +46,7 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
     from nova_core.config import Config, load_config
     from nova_core.engine.observers.milestones import read_milestones
     from nova_core.errors import InputError
+    from nova_core.files.variants import unread
     from nova_core.importers import read_plan
     from nova_core.plan.check import find_warnings, summarize
     from nova_core.plan.phases import with_settings
@@ -65,7 +66,7 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
         return 0 if valid else InputError.exit_code
     show_problems(tuple(problems))
     if cascade is not None:
-        for line in settings_cautions(cascade, settings) if settings else ():
+        for line in (*unread("."), *(settings_cautions(cascade, settings) if settings else ())):
             note(f"note: {clean(line)}")
         out_lines(summary_lines(cascade, summarize(cascade)))
     return 0 if valid else InputError.exit_code

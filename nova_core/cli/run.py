@@ -41,8 +41,10 @@ def run(context: typer.Context, given: RunFlags) -> int:
     (SIGHUP) or nova is killed, the workers continue, and the next nova run takes them over.
     """
     project, settings = here(), given.settings()
+    from nova_core.cli.files import check_writable
     from nova_core.cli.request import RunRequest, headless_arguments
 
+    check_writable({"--junit": given.junit, "--summary": given.summary, "--trace": given.trace})
     arguments = headless_arguments(context)
     if given.detach:
         from nova_core.cli.detach import start_detached

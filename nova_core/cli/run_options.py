@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from nova_core.cli.folder import from_user
 from nova_core.cli.interface import Ascii, Theme
 from nova_core.cli.options import Directory, Plan
 from nova_core.errors import UsageError
@@ -50,9 +51,15 @@ class RunFlags(msgspec.Struct, frozen=True):
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False  # passed on by --detach
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False
-    junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None
-    summary: Annotated[str | None, typer.Option(metavar="FILE", help="Write a summary as JSON (docs/ci.md).")] = None
-    trace: Annotated[str | None, typer.Option(metavar="FILE", help="Write a trace for ui.perfetto.dev.")] = None
+    junit: Annotated[
+        str | None, typer.Option(metavar="FILE", callback=from_user, help="Write the results as JUnit XML.")
+    ] = None
+    summary: Annotated[
+        str | None, typer.Option(metavar="FILE", callback=from_user, help="Write a summary as JSON (docs/ci.md).")
+    ] = None
+    trace: Annotated[
+        str | None, typer.Option(metavar="FILE", callback=from_user, help="Write a trace for ui.perfetto.dev.")
+    ] = None
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start no tasks above this cost.")] = None
     ascii_only: Ascii = False
     theme: Theme = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,12 +47,14 @@ ORDER = (
 def status(
     as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until the run ends.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="List every task, also those that are done.")] = False,
     directory: Directory = None,
 ) -> int:
     """Show the state of the run and its tasks.
 
     \b
     Examples:  nova status
+               nova status --all
                nova status --watch
                nova status --json | jq .counts
     """
@@ -62,10 +64,10 @@ def status(
     if as_json:
         print_json(project)
     elif watch:
-        follow(project)
+        follow(project, every=every)
     else:
         state = load_state(project)
-        out_lines(screen(state, plan_of(state), engine_of(project), time.time()))
+        out_lines(screen(state, plan_of(state), engine_of(project), time.time(), every=every))
     return 0
 
 
@@ -86,7 +88,7 @@ def print_json(project: Project) -> None:
     out_json(value)
 
 
-def follow(project: Project) -> None:
+def follow(project: Project, *, every: bool) -> None:
     """Print the status every second until no engine is running; on a terminal it replaces the previous one."""
     clear = CLEAR if sys.stdout.isatty() else ""
     before: list[str] = []
@@ -95,7 +97,7 @@ def follow(project: Project) -> None:
     while True:
         engine = engine_of(project)
         state = load_state(project)
-        lines = screen(state, plan, engine, time.time())
+        lines = screen(state, plan, engine, time.time(), every=every)
         if lines != before:
             out(clear + for_runner("\n".join(lines)) + ("" if clear else "\n"))
             flush()
@@ -105,8 +107,10 @@ def follow(project: Project) -> None:
         time.sleep(WATCH_EVERY)
 
 
-def screen(state: State, plan: Cascade | None, engine: EngineInfo | None, now: float) -> list[str]:
-    """All lines of the status; `now` is seconds since the epoch."""
+def screen(
+    state: State, plan: Cascade | None, engine: EngineInfo | None, now: float, *, every: bool = False
+) -> list[str]:
+    """All lines of the status; `now` is seconds since the epoch, `every` lists all tasks in plan order."""
     tasks = in_plan_order(state, plan)
     words = words_of(tasks, plan)
     numbers = counted(words, plan)
@@ -116,7 +120,7 @@ def screen(state: State, plan: Cascade | None, engine: EngineInfo | None, now: f
         *hold_lines(state, now),
         *usage_lines(rollup(tasks.values())),
         *group_lines(plan, numbers),
-        *task_lines(tasks, words, plan, now),
+        *(every_line(tasks, words, plan, now) if every else task_lines(tasks, words, plan, now)),
     ]
 
 
@@ -192,20 +196,37 @@ def task_lines(
     tasks: Mapping[str, TaskState], words: Mapping[str, Shown], plan: Cascade | None, now: float
 ) -> list[str]:
     """Every task that is not done, the most important first; only some of the pending ones."""
-    glyphs = GLYPHS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_GLYPHS
     gates = {i for i in tasks if plan and plan.tasks[i].gate}  # gates do no work: shown only if something is wrong
     chosen = sorted(
         (i for i in tasks if words[i] in (WRONG if i in gates else ORDER)), key=lambda i: ORDER.index(words[i])
     )
     pending = sum(words[i] in OPEN for i in chosen)
     shown = chosen[: len(chosen) - max(0, pending - MAX_PENDING)]
+    lines = rows_of(shown, tasks, words, plan, now)
+    more = (
+        [f"and {pending - MAX_PENDING:,} more pending (nova status --all lists them)"] if pending > MAX_PENDING else []
+    )
+    return ["", *lines, *more] if lines else []
+
+
+def every_line(
+    tasks: Mapping[str, TaskState], words: Mapping[str, Shown], plan: Cascade | None, now: float
+) -> list[str]:
+    """Every task, in the order of the plan; gates, which do no work, only if they have failed."""
+    shown = [i for i in tasks if not (plan and plan.tasks[i].gate) or words[i] in WRONG]
+    return ["", *rows_of(shown, tasks, words, plan, now)] if shown else []
+
+
+def rows_of(
+    ids: Sequence[str], tasks: Mapping[str, TaskState], words: Mapping[str, Shown], plan: Cascade | None, now: float
+) -> list[str]:
+    """A line for each of the tasks: mark, id, state, name and details."""
+    glyphs = GLYPHS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_GLYPHS
     rows = [
-        (glyphs[words[i]], clean(i), phrase(tasks[i], words[i], now), described(i, tasks[i], plan, now)) for i in shown
+        (glyphs[words[i]], clean(i), phrase(tasks[i], words[i], now), described(i, tasks[i], plan, now)) for i in ids
     ]
     # Colour whole lines: escape sequences inside a cell would break the alignment.
-    lines = [paint(line, COLOURS.get(words[i], "")) for i, line in zip(shown, columns(rows), strict=True)]
-    more = [f"and {pending - MAX_PENDING:,} more pending"] if pending > MAX_PENDING else []
-    return ["", *lines, *more] if lines else []
+    return [paint(line, COLOURS.get(words[i], "")) for i, line in zip(ids, columns(rows), strict=True)]
 
 
 def described(task_id: str, task: TaskState, plan: Cascade | None, now: float) -> str:

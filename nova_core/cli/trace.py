@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from nova_core.cli.folder import from_user
 from nova_core.cli.options import Directory
 
 
@@ -13,7 +14,9 @@ def trace(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="The first characters of a run's id (nova history), or last.")
     ] = "last",
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to this file.")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", callback=from_user, help="Write it to this file.")
+    ] = None,
     directory: Directory = None,
 ) -> int:
     """Write a run as a trace for trace viewers.

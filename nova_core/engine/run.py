@@ -32,6 +32,7 @@ from nova_core.engine.replan import PlanWatch, Replanner
 from nova_core.engine.startup import Host, RunOptions, limits_of, put_aside, require_disk, require_same_plan, take_lock
 from nova_core.files.inbox import load_secret
 from nova_core.files.project import Project
+from nova_core.files.variants import unread
 from nova_core.importers import read_plan
 from nova_core.launch.launcher import Launcher
 from nova_core.launch.warnings import cautions
@@ -103,7 +104,7 @@ class Run(msgspec.Struct, frozen=True):
         cascade, work = board.cascade, board.work
         open_tasks = (cascade.tasks[i] for i in work)
         lacking = (str(note) for note in cascade.notes if note.kind is NoteKind.UNRESOLVED)
-        unknown = [*unknown_phases(cascade, parts.config), *self._left_out()]
+        unknown = [*unread(parts.project.root), *unknown_phases(cascade, parts.config), *self._left_out()]
         for warning in (*store.warnings, *unknown, *lacking, *cautions(parts.config, open_tasks, parts.prices)):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or parts.clock.stamp()

@@ -222,7 +222,7 @@ def test_progress_of_phases(tmp_path: Path) -> None:
     assert (third["blocked"], third["pending"], third["eta_seconds"]) == (1, 0, None)
     table = nova("progress", cwd=tmp_path).stdout.splitlines()
     assert [line.split()[0] for line in table] == ["PHASE", "01-p", "02-q", "03-r", "all"]
-    assert nova("progress", cwd=tmp_path / "tasks").returncode == 2
+    assert nova("-C", "tasks", "progress", cwd=tmp_path).returncode == 2
 
 
 # any folder at all

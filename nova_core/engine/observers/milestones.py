@@ -28,6 +28,7 @@ from nova_core.files.typed_yaml import (
     read_text,
     struct,
 )
+from nova_core.files.variants import existing
 from nova_core.files.yaml_file import Keys, load_yaml
 from nova_core.model import Task
 from nova_core.parser import Cascade
@@ -89,7 +90,7 @@ class _HasRev(Protocol):
 
 def read_milestones(project: Project, config: Config, cascade: Cascade) -> tuple[Milestone, ...]:
     """Read the milestones of a project. Raises `InputError`."""
-    path = project.root / config.milestones if config.milestones else project.milestones_file
+    path = project.root / config.milestones if config.milestones else existing(project.milestones_file)
     return load_milestones(os.path.relpath(path), cascade, required=bool(config.milestones))
 
 
