@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from nova_core.agents import FORMATS, AgentLog, Outcome
+from nova_core.cli import complete
 from nova_core.cli.folder import from_user
-from nova_core.cli.options import DEFAULT_PLAN, Directory, here
+from nova_core.cli.options import DEFAULT_PLAN, Directory, TaskId, here
 from nova_core.cli.output import out, out_json
 from nova_core.config import load_config
 from nova_core.errors import InputNotFoundError, Problem, UsageError
@@ -23,7 +24,7 @@ _PIECE = 1 << 20
 
 
 def prompt(
-    task: Annotated[str, typer.Argument(metavar="ID", help="A task.")],
+    task: TaskId,
     plan: Annotated[
         Path | None, typer.Option("--plan", callback=from_user, help="The plan; by default the one that was run here.")
     ] = None,
@@ -83,7 +84,12 @@ def parse_log(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", callback=from_user, help="The log; `-` reads standard input.")
     ],
-    agent: Annotated[str, typer.Option("--agent", "-a", help="Its format: " + ", ".join(FORMATS) + ".")],
+    agent: Annotated[
+        str,
+        typer.Option(
+            "--agent", "-a", autocompletion=complete.log_formats, help="Its format: " + ", ".join(FORMATS) + "."
+        ),
+    ],
     exit_code: Annotated[
         int | None, typer.Option("--exit-code", "-e", help="The agent's exit code; -N for signal N.")
     ] = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from keyword import iskeyword
 from typing import Annotated, Any
@@ -80,9 +80,16 @@ def entry(
 
 
 def wanted_commands(arguments: Iterable[str]) -> list[str]:
-    """The commands to load: those named anywhere on the line, or all (help, completion, an error)."""
-    named = [name for name in COMMANDS if name in arguments]
-    return list(COMMANDS) if not named or "_NOVA_COMPLETE" in os.environ else named
+    """The commands to load: those named anywhere on the line, or all (help, an error, completing a command)."""
+    words = line_to_complete(os.environ) if "_NOVA_COMPLETE" in os.environ else arguments
+    return [name for name in COMMANDS if name in words] or list(COMMANDS)
+
+
+def line_to_complete(environ: Mapping[str, str]) -> list[str]:
+    """The whole words of the line that the shell wants completed, after the program's name."""
+    line = environ.get("COMP_WORDS") or environ.get("_TYPER_COMPLETE_ARGS") or ""
+    words = line.split()
+    return words[1:] if line[-1:].isspace() else words[1:-1]
 
 
 def function_name(command: str) -> str:

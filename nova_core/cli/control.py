@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nova_core.cli.options import Directory, check_ids, here, load_state
+from nova_core.cli import complete
+from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state
 from nova_core.cli.output import note, out
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.errors import EnvironmentProblem, UsageError
@@ -14,8 +15,14 @@ from nova_core.errors import EnvironmentProblem, UsageError
 if TYPE_CHECKING:
     from nova_core.files.project import Project
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The tasks.", show_default=False)]
-SomeIds = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The tasks.", show_default=False)]
+Ids = Annotated[
+    list[str],
+    typer.Argument(metavar="ID...", help="The tasks.", show_default=False, autocompletion=complete.tasks),
+]
+SomeIds = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID...", help="The tasks.", show_default=False, autocompletion=complete.tasks),
+]
 
 
 def carry_out(command: Command) -> int:
@@ -99,7 +106,7 @@ def approve(ids: Ids, directory: Directory = None) -> int:
 
 
 def reject(
-    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
+    task: TaskId,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason; kept with the task.")],
     directory: Directory = None,
 ) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nova_core.cli import complete
 from nova_core.cli.options import AsJson, Directory
 from nova_core.cli.output import out_json, out_lines
 from nova_core.cli.tables import cost_cell, runs_here, table, tokens_cell, usage_cells, when
@@ -26,7 +27,11 @@ _PLAIN = (None, "done", "failed", "unknown")
 def history(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="Show the attempts of this run: the first characters of its id, or last."),
+        typer.Argument(
+            metavar="RUN",
+            autocompletion=complete.runs,
+            help="Show the attempts of this run: the first characters of its id, or last.",
+        ),
     ] = None,
     as_json: AsJson = False,
     directory: Directory = None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nova_core.cli import complete
 from nova_core.cli.folder import from_user, to_user
 from nova_core.cli.options import AsJson, Directory, Plan
 from nova_core.cli.output import note, out, out_json, out_lines
@@ -41,7 +42,14 @@ def import_(
         str | None, typer.Option("-o", "--output", metavar="PLAN", callback=from_user, help="Write it to this file.")
     ] = None,
     form: Annotated[
-        str, typer.Option("-f", "--format", metavar="NAME", help="Its format, if the file does not show it.")
+        str,
+        typer.Option(
+            "-f",
+            "--format",
+            metavar="NAME",
+            autocompletion=complete.plan_formats,
+            help="Its format, if the file does not show it.",
+        ),
     ] = "",
     tag: Annotated[str, typer.Option(metavar="NAME", help="Which list of tasks (Taskmaster).")] = "",
     optional: Annotated[bool, typer.Option("--optional", help="Also run optional tasks.")] = False,

@@ -8,11 +8,18 @@ from typing import Annotated
 
 import typer
 
+from nova_core.cli import complete
 from nova_core.errors import UsageError
 
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw the interface with ASCII characters only.")]
 Theme = Annotated[
-    str | None, typer.Option("--theme", metavar="NAME", help="Colours of the interface: nova-dark, nova-light, ansi.")
+    str | None,
+    typer.Option(
+        "--theme",
+        metavar="NAME",
+        autocompletion=complete.themes,
+        help="Colours of the interface: nova-dark, nova-light, ansi.",
+    ),
 ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nova_core.cli.options import Directory, check_ids, here, load_state
+from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state
 from nova_core.cli.output import OutputClosedError, note
 from nova_core.errors import UsageError
 
@@ -23,7 +23,7 @@ POLL = 0.2
 
 
 def logs(
-    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
+    task: TaskId,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until the task ends.")] = False,
     attempt: Annotated[int | None, typer.Option(min=1, metavar="N", help="An earlier attempt.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Print it unchanged, even on a terminal.")] = False,

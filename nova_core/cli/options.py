@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from nova_core.cli import complete
 from nova_core.cli.folder import Directory, from_user
 from nova_core.errors import EnvironmentProblem, NovaError, UsageError
 
@@ -49,6 +50,9 @@ def expanded(
     return expand
 
 
+TaskId = Annotated[
+    str, typer.Argument(metavar="ID", help="The task.", show_default=False, autocompletion=complete.tasks)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from nova_core.cli import complete
 from nova_core.cli.folder import from_user
 from nova_core.cli.interface import Ascii, Theme
 from nova_core.cli.options import Directory, Plan
@@ -31,13 +32,33 @@ class RunFlags(msgspec.Struct, frozen=True):
         None
     )
     command: Annotated[str | None, typer.Option(metavar="LINE", help="Shell line to run for every task.")] = None
-    agent: Annotated[str | None, typer.Option(metavar="NAME", help="Agent for every task (see nova doctor).")] = None
-    only: Annotated[Words, typer.Option(metavar="IDS", help="Only these tasks (comma separated, repeatable).")] = None
-    until: Annotated[Words, typer.Option(metavar="ID", help="Only this task and what it depends on.")] = None
-    branch: Annotated[Words, typer.Option(metavar="NAME", help="Only the tasks of this branch.")] = None
-    group: Annotated[Words, typer.Option(metavar="NAME", help="Only the tasks of this group.")] = None
+    agent: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", autocompletion=complete.agents, help="Agent for every task (see nova doctor)."),
+    ] = None
+    only: Annotated[
+        Words,
+        typer.Option(
+            metavar="IDS", autocompletion=complete.task_lists, help="Only these tasks (comma separated, repeatable)."
+        ),
+    ] = None
+    until: Annotated[
+        Words,
+        typer.Option(metavar="ID", autocompletion=complete.task_lists, help="Only this task and what it depends on."),
+    ] = None
+    branch: Annotated[
+        Words, typer.Option(metavar="NAME", autocompletion=complete.branches, help="Only the tasks of this branch.")
+    ] = None
+    group: Annotated[
+        Words, typer.Option(metavar="NAME", autocompletion=complete.groups, help="Only the tasks of this group.")
+    ] = None
     phase: Annotated[
-        Words, typer.Option(metavar="NAME", help="Only the tasks of this phase: 01-analysis, or analysis.")
+        Words,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete.branches,
+            help="Only the tasks of this phase: 01-analysis, or analysis.",
+        ),
     ] = None
     dry_run: Annotated[bool, typer.Option("-n", "--dry-run", help="Print what would run, without starting it.")] = False
     explain: Annotated[bool, typer.Option("--explain", help="Like -n, with the reason for every task.")] = False

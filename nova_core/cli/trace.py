@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
+from nova_core.cli import complete
 from nova_core.cli.folder import from_user
 from nova_core.cli.options import Directory
 
 
 def trace(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="The first characters of a run's id (nova history), or last.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            autocompletion=complete.runs,
+            help="The first characters of a run's id (nova history), or last.",
+        ),
     ] = "last",
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="FILE", callback=from_user, help="Write it to this file.")

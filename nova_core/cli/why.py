@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
-import typer
 
-from nova_core.cli.options import Directory, check_ids, here, load_state, plan_of
+from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state, plan_of
 from nova_core.cli.output import out_lines
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
@@ -33,7 +32,7 @@ MOST_BLOCKED = 10
 
 
 def why(
-    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", show_default=False)],
+    task: TaskId,
     directory: Directory = None,
 ) -> int:
     """Explain the state of a task.

@@ -47,6 +47,11 @@ def agent_named(config: Config, name: str) -> AgentConfig | None:
     return config.agents.get(name) or (AgentConfig() if name in ADAPTERS else None)
 
 
+def agents_known(config: Config) -> list[str]:
+    """The names that `agent_named` knows: those of `agents:` first."""
+    return list(dict.fromkeys((*config.agents, *ADAPTERS)))
+
+
 def adapter_of(name: str, agent: AgentConfig) -> Adapter | None:
     """What Nova knows of the agent; None if the agent has its own command."""
     return None if agent.command else ADAPTERS.get(agent.use or name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cli_plans import write_plan
 from cli_process import command, environment, nova
 
 from nova_core.cli import logs, status
@@ -175,7 +176,7 @@ def test_many_pending_tasks_are_counted() -> None:
     """Of thousands of pending tasks some are shown and the rest counted; more important tasks are shown in full."""
     tasks = {f"T{i}": TaskState() for i in range(5_000)} | {"X": TaskState(status=TaskStatus.FAILED)}
     lines = status.screen(state_of(**tasks), None, EngineInfo(1, "h", "s"), 0.0)
-    assert lines[-1] == "and 4,980 more pending"
+    assert lines[-1] == "and 4,980 more pending (nova status --all lists them)"
     assert len(lines) < 40
 
 
@@ -437,3 +438,15 @@ def test_why_names_all_that_is_in_the_way(tmp_path: Path) -> None:
     for task in "BC":
         assert "blocked by A1, A2, A3, A4, A5\n" in nova("why", task, cwd=tmp_path).stdout
     assert "blocks B, C\n" in nova("why", "A5", cwd=tmp_path).stdout
+
+
+def test_status_all_lists_what_is_done(tmp_path: Path) -> None:
+    """`nova status` leaves done tasks out; with --all every task is listed, in the order of the plan."""
+    write_plan(tmp_path, "| A | Alpha | `true` | - | |\n| B | Beta | `exit 1` | A | |\n| C | Gamma | `true` | B | |\n")
+    assert nova("run", cwd=tmp_path).returncode == 1
+    listed = [line.split()[1] for line in nova("status", cwd=tmp_path).stdout.partition("\n\n")[2].splitlines()]
+    every = [
+        line.split()[1:4] for line in nova("status", "--all", cwd=tmp_path).stdout.partition("\n\n")[2].splitlines()
+    ]
+    assert listed == ["B", "C"]
+    assert every == [["A", "done", "Alpha"], ["B", "failed", "Beta"], ["C", "blocked", "by"]]
