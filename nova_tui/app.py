@@ -21,6 +21,7 @@ from textual.screen import Screen
 
 from nova_core.clock import Clock
 from nova_core.console.summary import counts_text
+from nova_core.console.terminal import is_ignored
 from nova_core.runs.words import RunWord
 from nova_core.state.events import EventKind
 from nova_core.watch.source import EngineState, Source, go_on_line
@@ -120,6 +121,8 @@ class NovaApp(RunActions):
         """Start or follow the run, and handle signals."""
         loop = asyncio.get_running_loop()
         for number in _ENDING:
+            if is_ignored(number):
+                continue
             with suppress(NotImplementedError, ValueError, RuntimeError):  # not the main thread
                 loop.add_signal_handler(number, self.end_by, number)
         self.source.start()

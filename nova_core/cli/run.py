@@ -13,6 +13,7 @@ import typer
 from nova_core.cli.interface import is_attended, wants_interface
 from nova_core.cli.options import expanded, here
 from nova_core.cli.run_options import RunFlags
+from nova_core.console.terminal import SHOW_CURSOR, is_ignored, whole_after_abrupt_end
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -97,7 +98,7 @@ def print_run(engine: Orchestrator, request: RunRequest, as_json: bool) -> int:
     view = choose_view(engine, request.project, as_json)
     engine.subscribe(view.event)
     try:
-        with stopping(engine) as signals:
+        with whole_after_abrupt_end(1, SHOW_CURSOR), stopping(engine) as signals:
             result = engine.run()
     finally:
         view.close()
@@ -113,7 +114,8 @@ def print_run(engine: Orchestrator, request: RunRequest, as_json: bool) -> int:
 def stopping(engine: Orchestrator) -> Iterator[list[int]]:
     """In this context the first SIGINT or SIGTERM stops the run, the second kills the workers; yields the signals seen.
 
-    SIGHUP keeps its default: it ends the engine as a crash would, and workers outlive a crash.
+    One that is ignored, as SIGINT is in the background of a script, stays ignored. SIGHUP keeps its default: it ends
+    the engine as a crash would, and workers outlive a crash.
     """
     seen: list[int] = []
 
@@ -121,7 +123,8 @@ def stopping(engine: Orchestrator) -> Iterator[list[int]]:
         seen.append(number)
         engine.stop(kill=len(seen) > 1)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    wanted = (number for number in (signal.SIGINT, signal.SIGTERM) if not is_ignored(number))
+    before = {number: signal.signal(number, handle) for number in wanted}
     try:
         yield seen
     finally:

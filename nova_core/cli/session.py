@@ -11,6 +11,7 @@ from nova_core.cli.failures import crash, show_error
 from nova_core.cli.output import note
 from nova_core.cli.request import RunRequest
 from nova_core.config import Config
+from nova_core.console.terminal import is_ignored
 from nova_core.errors import NovaError, RunLockedError, StateError
 from nova_core.files.project import Project
 from nova_core.orchestrator import Orchestrator
@@ -167,7 +168,8 @@ def end_workers(source: LiveSource, signals: list[int]) -> None:
         source.stop(kill=True)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
+        if not is_ignored(number):
+            signal.signal(number, handle)
     source.stop()
     said: list[str] = []
     while not source.join(0.2):

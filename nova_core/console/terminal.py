@@ -1,0 +1,74 @@
+"""Leaves a whole terminal when a signal ends the program at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+ABRUPT = (signal.SIGQUIT, signal.SIGABRT)
+"""Signals that end the program at once, as a crash would: Ctrl-\\, and an abort by another program."""
+
+_PATIENCE = 1.0  # seconds
+SHOW_CURSOR = b"\x1b[0m\x1b[?25h\r\n"
+# End a frame, the mouse, focus, paste and resize reports and the keyboard protocol; then leave the alternate screen.
+LEAVE_SCREEN = (
+    b"\x1b[?2026l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[<u"
+    b"\x1b[?1049l\x1b[0m\x1b[?25h"
+)
+
+
+def is_ignored(number: int) -> bool:
+    """Returns True if the signal was ignored when the program started, as under nohup; it must stay so."""
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
+def write_soon(descriptor: int, data: bytes) -> None:
+    """Write it, but give up after `_PATIENCE`: a terminal that is stopped (Ctrl-S) must not hold the end up."""
+    import select
+
+    until = time.monotonic() + _PATIENCE
+    os.set_blocking(descriptor, False)
+    try:
+        while data and time.monotonic() < until:
+            if select.select([], [descriptor], [], 0.05)[1]:
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(descriptor, data) :]
+    finally:
+        os.set_blocking(descriptor, True)
+
+
+@contextlib.contextmanager
+def whole_after_abrupt_end(descriptor: int, sequence: bytes) -> Iterator[None]:
+    """In this context, `ABRUPT` signals restore the terminal of `descriptor` before they end the program.
+
+    `sequence` undoes what was written to it; its mode (echo, lines) becomes the present one again. Signals that are
+    ignored stay ignored. Has no effect outside of the main thread.
+    """
+    import termios
+
+    try:
+        mode = termios.tcgetattr(descriptor)
+    except (termios.error, OSError):  # not a terminal
+        yield
+        return
+
+    def restore(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # in the background, setting the mode would stop the program
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcsetattr(descriptor, termios.TCSANOW, mode)
+            write_soon(descriptor, sequence)
+        os.kill(os.getpid(), number)
+
+    before = {}
+    with contextlib.suppress(ValueError):  # not the main thread
+        before = {number: signal.signal(number, restore) for number in ABRUPT if not is_ignored(number)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
