@@ -69,7 +69,11 @@ def choose(name: str | None, environ: Mapping[str, str]) -> str:
         found = SHORT.get(wanted, wanted)
         if found in OURS or found in BUILTIN_THEMES:
             return found
-        raise UsageError(f"no theme is called {wanted}", hint="use nova-dark, nova-light or ansi; ctrl+p lists all")
+        from difflib import get_close_matches
+
+        near = get_close_matches(wanted, [*OURS, *SHORT, *BUILTIN_THEMES], 1)
+        known = "use nova-dark, nova-light or ansi; ctrl+p lists all"
+        raise UsageError(f"no theme is called {wanted}", hint=f"did you mean {near[0]}? {known}" if near else known)
     if environ.get("NO_COLOR") or "SSH_CONNECTION" in environ:
         return SHORT["ansi"]
     return DARK.name

@@ -11,6 +11,16 @@ import typer
 from nova_core.cli import complete
 from nova_core.errors import UsageError
 
+
+def check_theme(name: str | None) -> str | None:
+    """Raise `UsageError` for a theme that does not exist, also where no interface will open."""
+    if name:
+        from nova_tui.themes import choose
+
+        choose(name, os.environ)
+    return name
+
+
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw the interface with ASCII characters only.")]
 Theme = Annotated[
     str | None,
@@ -18,6 +28,7 @@ Theme = Annotated[
         "--theme",
         metavar="NAME",
         autocompletion=complete.themes,
+        callback=check_theme,
         help="Colours of the interface: nova-dark, nova-light, ansi.",
     ),
 ]

@@ -11,6 +11,9 @@ from nova_core.errors import EnvironmentProblem
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "dim": "2", "bold": "1"}
 
 
+_NO = ("", "0", "false")  # values that force nothing
+
+
 class OutputClosedError(Exception):
     """The reader of stdout closed it; the command ends quietly."""
 
@@ -98,13 +101,27 @@ def abandon_stdout() -> None:
 
 
 def coloured() -> bool:
-    """Returns True if stdout is a terminal and `NO_COLOR` is empty or unset (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Returns True if stdout gets colours: if it is a terminal that has them, unless the environment says otherwise.
+
+    `NO_COLOR` (no-color.org) wins, then `FORCE_COLOR` (force-color.org) and `CLICOLOR_FORCE`, then `CLICOLOR=0`
+    (bixense.com/clicolors).
+    """
+    environ = os.environ
+    if environ.get("NO_COLOR"):
+        return False
+    if any(environ.get(name, "").lower() not in _NO for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return sys.stdout.isatty() and environ.get("TERM") != "dumb" and environ.get("CLICOLOR") != "0"
 
 
 def paint(text: str, colour: str) -> str:
     """`text` in a colour of `COLOURS` if colours are on; an empty name means no colour."""
-    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and coloured() else text
+    return painted(text, colour) if coloured() else text
+
+
+def painted(text: str, colour: str) -> str:
+    """`text` in a colour of `COLOURS`; an empty name means no colour."""
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour else text
 
 
 def columns(rows: Sequence[Sequence[str]], gap: int = 2) -> list[str]:

@@ -14,6 +14,7 @@ from nova_core.cli.interface import is_attended, wants_interface
 from nova_core.cli.options import expanded, here
 from nova_core.cli.run_options import RunFlags
 from nova_core.console.terminal import SHOW_CURSOR, is_ignored, whole_after_abrupt_end
+from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -69,7 +70,26 @@ def configured(settings: Mapping[str, Any]) -> Config:
 
     from nova_core.config import load_config
 
-    return msgspec.structs.replace(load_config(None, environ=os.environ), **settings)
+    config = msgspec.structs.replace(load_config(None, environ=os.environ), **settings)
+    if "agent" in settings or config.origins.get("agent") == "NOVA_AGENT":
+        check_agents("--agent" if "agent" in settings else "NOVA_AGENT", config)
+    return config
+
+
+def check_agents(where: str, config: Config) -> None:
+    """Raise `UsageError` for the first preferred agent that neither nova.yaml nor Nova knows."""
+    from nova_core.launch.invocation import agents_known
+
+    known = agents_known(config)
+    for name in config.agent:
+        if name not in known:
+            from nova_core.cli.names import near_names
+            from nova_core.text import clean
+
+            near = near_names(name, known)
+            hint = f"did you mean {clean(near[0])}? " if near else ""
+            hint += f"known: {clean(', '.join(known))}"
+            raise UsageError(f"{where}: there is no agent {clean(name)[:80]}", hint=hint)
 
 
 def carry_out(

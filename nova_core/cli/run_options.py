@@ -90,8 +90,9 @@ class RunFlags(msgspec.Struct, frozen=True):
         """The given settings, by their names in `Config`. Raises `UsageError` for an invalid value."""
         if self.budget is not None and not math.isfinite(self.budget):
             raise UsageError("--budget must be an amount of US dollars", hint="omit it for no limit")
+        agents = tuple(name for part in (self.agent or "").split(",") if (name := part.strip()))
         given = {
-            "jobs": self.jobs, "command": self.command, "agent": (self.agent,) if self.agent else None,
+            "jobs": self.jobs, "command": self.command, "agent": agents or None,
             "retries": self.retries, "budget": self.budget, "timeout": seconds("--timeout", self.timeout),
             "idle_timeout": seconds("--idle-timeout", self.idle_timeout), "fail_fast": self.fail_fast or None,
             "tick": self.tick or None,

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Protocol
 
 from nova_core.cli.failures import crash
-from nova_core.cli.output import for_runner, json_text
-from nova_core.console.lines import LocalClock, event_line
+from nova_core.cli.output import coloured, for_runner, json_text, painted
+from nova_core.console.lines import STYLES, LocalClock, event_line
 from nova_core.console.stream import EventStream
 from nova_core.state.events import Event
 
@@ -70,12 +70,12 @@ def json_form() -> Callable[[Event], bytes]:
 
 def plain_form(engine: Orchestrator) -> Callable[[Event], bytes | None]:
     """An event as one line of text."""
-    clock = LocalClock()
+    clock, colours = LocalClock(), STYLES if coloured() else {}
 
     def form(event: Event) -> bytes | None:
         line = event_line(event, engine.cascade.tasks, clock)
         if line is None:
             return None
-        return f"{for_runner(line)}\n".encode("utf-8", "replace")
+        return f"{painted(for_runner(line), colours.get(event.kind, ''))}\n".encode("utf-8", "replace")
 
     return form

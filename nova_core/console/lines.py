@@ -34,6 +34,22 @@ WORDS = {
     EventKind.PROVIDER_RESUMED: "no longer rate limited",
     EventKind.WARNING: "warning",
 }
+STYLES = {
+    EventKind.TASK_COMPLETED: "green",
+    EventKind.TASK_FAILED: "red",
+    EventKind.TASK_RETRYING: "yellow",
+    EventKind.TASK_BLOCKED: "yellow",
+    EventKind.TASK_WAITING: "yellow",
+    EventKind.MILESTONE: "bold",
+    EventKind.BUDGET_REACHED: "yellow",
+    EventKind.PROVIDER_PAUSED: "yellow",
+    EventKind.WARNING: "yellow",
+    EventKind.RUN_PAUSED: "yellow",
+    EventKind.RUN_RESUMED: "",
+    EventKind.PLAN_CHANGED: "",
+    EventKind.TASK_ADOPTED: "",
+}
+"""Colours of the events that a live view prints."""
 _ENDS = {Reason.CANCELLED: Shown.CANCELLED.value, Reason.LOST: LOST}
 _MESSAGES = (EventKind.TASK_ADOPTED, EventKind.TASK_RESET)  # say all there is, with the task first
 FINISHED = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.TASK_BLOCKED})

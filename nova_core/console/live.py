@@ -15,11 +15,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nova_core.console.lines import LocalClock, event_line
+from nova_core.console.lines import STYLES, LocalClock, event_line
 from nova_core.runs import words
 from nova_core.runs.rollup import told
 from nova_core.runs.words import Shown, shown_status
-from nova_core.state.events import Event, EventKind
+from nova_core.state.events import Event
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.text import clean, duration
 from nova_core.threads import start_thread
@@ -33,21 +33,6 @@ MAX_RUNNING = 12
 _COUNTED = (
     Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED, Shown.RETRYING,
 )  # fmt: skip
-STYLES = {
-    EventKind.TASK_COMPLETED: "green",
-    EventKind.TASK_FAILED: "red",
-    EventKind.TASK_RETRYING: "yellow",
-    EventKind.TASK_BLOCKED: "yellow",
-    EventKind.TASK_WAITING: "yellow",
-    EventKind.MILESTONE: "bold",
-    EventKind.BUDGET_REACHED: "yellow",
-    EventKind.PROVIDER_PAUSED: "yellow",
-    EventKind.WARNING: "yellow",
-    EventKind.RUN_PAUSED: "yellow",
-    EventKind.RUN_RESUMED: "",
-    EventKind.PLAN_CHANGED: "",
-    EventKind.TASK_ADOPTED: "",
-}
 
 
 class LiveView:

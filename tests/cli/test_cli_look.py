@@ -84,6 +84,25 @@ def test_colours_are_for_terminals_that_want_them(project: Project, variables: d
     assert "\x1b" not in nova("status", cwd=project.root, env=variables).stdout
 
 
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({"FORCE_COLOR": "1"}, True),
+        ({"CLICOLOR_FORCE": "1", "TERM": "dumb"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": ""}, True),
+        ({"FORCE_COLOR": "0"}, False),
+        ({"FORCE_COLOR": ""}, False),
+        ({"CLICOLOR_FORCE": "0"}, False),
+        ({}, False),
+    ],
+)
+def test_colours_can_be_forced_into_a_pipe(project: Project, variables: dict[str, str], coloured: bool) -> None:
+    """FORCE_COLOR and CLICOLOR_FORCE turn them on unless NO_COLOR is set; JSON never has any."""
+    assert ("\x1b[31m" in nova("status", cwd=project.root, env=variables).stdout) is coloured
+    assert "\x1b" not in nova("status", "--json", cwd=project.root, env=variables).stdout
+
+
 def test_status_of_a_run(project: Project) -> None:
     """The status shows counts, groups, what is not done and why, and that no engine is running."""
     done = nova("status", cwd=project.root)

@@ -280,3 +280,40 @@ def test_ids_with_slashes_have_their_logs_in_folders(tmp_path: Path) -> None:
         "02-b/x.check-1.log": "checked\n", "02-b/x.log": "",
     }  # fmt: skip
     assert "attempt 1" in nova("logs", "01-a/x", "--attempt", "1", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "said", "hint"),
+    [
+        (["--agent", "clude"], {}, "--agent: there is no agent clude", "did you mean claude? known: mine, claude, "),
+        (["--agent", "mine,zzz"], {}, "--agent: there is no agent zzz", "known: mine, claude, "),
+        ([], {"NOVA_AGENT": "zzz"}, "NOVA_AGENT: there is no agent zzz", "known: mine, claude, "),
+        (["--theme", "nova-drk"], {}, "no theme is called nova-drk", "did you mean nova-dark? use nova-dark, "),
+        (["--detach", "--theme", "zzzz"], {}, "no theme is called zzzz", "use nova-dark, nova-light or ansi"),
+    ],
+)
+@pytest.mark.parametrize("more", [["--no-ui"], ["-n"]])
+def test_an_unknown_agent_or_theme_is_an_error(
+    more: list[str], arguments: list[str], variables: dict[str, str], said: str, hint: str, tmp_path: Path
+) -> None:
+    """Also where every task has a command and no interface opens; the hint names those that exist."""
+    write_plan(tmp_path, "| A | a | `touch ran` | - | |\n")
+    (tmp_path / "nova.yaml").write_text("agents: {mine: {command: ['true']}}\n")
+    done = nova("run", *more, *arguments, cwd=tmp_path, env=variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    first, second = done.stderr.splitlines()
+    assert first == f"nova: {said}"
+    assert second.startswith(f"hint: {hint}")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_several_agents_may_be_given(tmp_path: Path) -> None:
+    """`--agent a,b` means what `NOVA_AGENT=a,b` means: in order of preference."""
+    (tmp_path / "CASCADE.md").write_text("| Task ID | Depends On |\n|---|---|\n| A | - |\n")
+    assert "    agent: claude, codex" in nova("run", "--explain", "--agent", "claude, codex", cwd=tmp_path).stdout
+
+
+def test_colours_of_events_can_be_forced(tmp_path: Path) -> None:
+    """In CI, where stdout is a pipe, FORCE_COLOR marks what failed."""
+    done = nova("run", "--no-ui", cwd=write_plan(tmp_path, MIXED), env={"FORCE_COLOR": "1"})
+    assert next(line for line in done.stdout.splitlines() if "F2 failed: exit" in line).startswith("\x1b[31m")
