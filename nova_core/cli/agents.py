@@ -22,6 +22,18 @@ from nova_core.text import clean, tokens
 
 _PIECE = 1 << 20
 
+LogFile = Annotated[Path, typer.Argument(metavar="FILE", callback=from_user, help="The log; `-` reads standard input.")]
+LogFormat = Annotated[
+    str,
+    typer.Option("--agent", "-a", autocompletion=complete.log_formats, help=f"Its format: {', '.join(FORMATS)}."),
+]
+EarlierLogs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--after", callback=from_user, help="The log of an earlier run of the same session; its tokens are subtracted."
+    ),
+]
+
 
 def prompt(
     task: TaskId,
@@ -81,29 +93,15 @@ def kept_prompt(project: Project, task_id: str, attempt: int) -> str:
 
 
 def parse_log(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", callback=from_user, help="The log; `-` reads standard input.")
-    ],
-    agent: Annotated[
-        str,
-        typer.Option(
-            "--agent", "-a", autocompletion=complete.log_formats, help="Its format: " + ", ".join(FORMATS) + "."
-        ),
-    ],
+    file: LogFile,
+    agent: LogFormat,
     exit_code: Annotated[
         int | None, typer.Option("--exit-code", "-e", help="The agent's exit code; -N for signal N.")
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="The model, for prices, if the log does not name it.")
     ] = None,
-    after: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--after",
-            callback=from_user,
-            help="The log of an earlier run of the same session; its tokens are subtracted.",
-        ),
-    ] = None,
+    after: EarlierLogs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     directory: Directory = None,
 ) -> int:

@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "plans",
     "run": "run",
     "attach": "attach",
+    "list": "listing",
     "status": "status",
     "progress": "progress",
     "logs": "logs",
@@ -71,7 +72,8 @@ def entry(
     \b
     Try:       nova demo
     Start:     nova init; nova check; nova run
-    Look:      nova attach; nova status; nova progress; nova logs F1 -f; nova why F1; nova history; nova stats
+    Look:      nova attach; nova list; nova status; nova progress; nova logs F1 -f; nova why F1;
+               nova history; nova stats
     Continue:  nova retry F1; nova run
 
     Exit codes: 0 all done, 1 a task failed, 2 usage, 3 the plan is invalid, 4 work remains, 5 budget reached,
@@ -94,7 +96,7 @@ def line_to_complete(environ: Mapping[str, str]) -> list[str]:
 
 def function_name(command: str) -> str:
     """The name of a command's function."""
-    return f"{command}_" if iskeyword(command) else command.replace("-", "_")
+    return f"{command}_" if iskeyword(command) or command == "list" else command.replace("-", "_")
 
 
 def build(names: Iterable[str]) -> typer.Typer:

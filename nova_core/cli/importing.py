@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from nova_core.parser import Cascade
 
 MOST_NOTES = 200  # the JSON contains all
+PlanFormat = Annotated[
+    str,
+    typer.Option(
+        "-f", "--format", metavar="NAME", autocompletion=complete.plan_formats,
+        help="Its format, if the file does not show it.",
+    ),
+]  # fmt: skip
 
 
 class ExportFormat(StrEnum):
@@ -41,16 +48,7 @@ def import_(
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="PLAN", callback=from_user, help="Write it to this file.")
     ] = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "-f",
-            "--format",
-            metavar="NAME",
-            autocompletion=complete.plan_formats,
-            help="Its format, if the file does not show it.",
-        ),
-    ] = "",
+    form: PlanFormat = "",
     tag: Annotated[str, typer.Option(metavar="NAME", help="Which list of tasks (Taskmaster).")] = "",
     optional: Annotated[bool, typer.Option("--optional", help="Also run optional tasks.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace PLAN if it exists.")] = False,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state
-from nova_core.cli.output import OutputClosedError, note
+from nova_core.cli.output import OutputClosedError, json_text, note
 from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nova_core.state.schema import State
 
 CHUNK = 65_536
+LONGEST = 1_000_000  # bytes of a line in one JSON object
 POLL = 0.2
 
 
@@ -27,6 +28,7 @@ def logs(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until the task ends.")] = False,
     attempt: Annotated[int | None, typer.Option(min=1, metavar="N", help="An earlier attempt.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Print it unchanged, even on a terminal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line of the log.")] = False,
     directory: Directory = None,
 ) -> int:
     """Print the output of a task.
@@ -37,12 +39,15 @@ def logs(
     Examples:  nova logs F1
                nova logs F1 -f
                nova logs F1 --attempt 1 | less
+               nova logs F1 -f --json | jq -r .text
     """
     project = here()
     state = load_state(project)
     check_ids([task], state.tasks)
     path = path_of(project, state, task, attempt)
-    writer = Writer(cleaned=sys.stdout.isatty() and not raw)
+    latest = state.tasks[task].attempt
+    cleaned = sys.stdout.isatty() and not raw
+    writer = JsonWriter(task, attempt or latest) if as_json else Writer(cleaned=cleaned)
     try:
         if follow and attempt is None:
             follow_log(project, path, task, writer)
@@ -94,6 +99,41 @@ class Writer:
         if self._cleaner is not None:
             self._stream.write(self._cleaner.finish().encode("utf-8", "replace"))
             self._stream.flush()
+
+
+class JsonWriter(Writer):
+    """Writes each line of a log as one JSON object; a line longer than `LONGEST` bytes as several."""
+
+    def __init__(self, task: str, attempt: int) -> None:
+        super().__init__(cleaned=False)
+        self._task, self._attempt = task, attempt
+        self._line = 1
+        self._rest = b""
+
+    def write(self, data: bytes) -> None:
+        """Write the lines that are whole, and keep the rest."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._object(line.removesuffix(b"\r"))
+            self._line += 1
+        if len(self._rest) > LONGEST:
+            self._object(self._rest, continues=True)
+            self._rest = b""
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """Write the last line, which may have no end."""
+        if self._rest:
+            self._object(self._rest)
+            self._stream.flush()
+
+    def _object(self, line: bytes, *, continues: bool = False) -> None:
+        import msgspec
+
+        from nova_core.exports.answers import LogLine
+
+        found = LogLine(self._task, self._attempt, self._line, line.decode("utf-8", "replace"), continues)
+        self._stream.write(json_text(msgspec.json.encode(found)) + b"\n")
 
 
 class Follower:

@@ -130,6 +130,7 @@ def plan(
     plan: Plan,
     explain: Annotated[bool, typer.Option("--explain", help="Every task, with the reason.")] = False,
     rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Assume that edited tasks run again.")] = False,
+    as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
     """Show what changed in the plan and what the next run does.
@@ -139,14 +140,17 @@ def plan(
     \b
     Examples:  nova plan
                nova plan --explain
+               nova plan --json | jq -r '.tasks[] | select(.action == "run") | .id'
     """
-    from nova_core.cli.preview import preview, saved_tasks
+    from nova_core.cli.preview import preview, preview_json, saved_tasks
     from nova_core.cli.request import RunRequest
     from nova_core.cli.run import configured
     from nova_core.importers import read_plan
     from nova_core.plan.phases import with_settings
 
     request = RunRequest(plan, here(), configured({}), rerun_changed=rerun_changed)
+    if as_json:
+        return preview_json(request)
     now = with_settings(read_plan(plan, request.config.plan), request.config)
     for line in changed_lines(now, saved_tasks(request.project)):
         note(line)

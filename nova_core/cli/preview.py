@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nova_core.cli.output import columns, note, out_lines
+from nova_core.cli.output import columns, note, out_json, out_lines
 from nova_core.engine.startup import limits_of
 from nova_core.files.outputs import missing
 from nova_core.importers import read_plan
@@ -12,6 +12,7 @@ from nova_core.plan.explain import Explanation, explain
 from nova_core.plan.left_out import left_out, left_out_line
 from nova_core.plan.phases import phase_named, unknown_phases, with_settings
 from nova_core.plan.scheduler import weights
+from nova_core.state.schema import TaskStatus
 from nova_core.text import clean, cut, duration, number_of, size
 
 if TYPE_CHECKING:
@@ -27,12 +28,8 @@ def preview(request: RunRequest, *, reasons: bool) -> int:
 
     Limits other than the number of workers go to stderr: programs may read stdout.
     """
-    project, config = request.project, request.config
-    cascade = with_settings(read_plan(request.plan, config.plan), config)
-    tasks = {} if request.fresh else saved_tasks(project)
-    order = weights(cascade.dag, cascade.tasks, {} if request.fresh else saved_durations(project))
-    absent = absent_inputs(cascade, project) if config.inputs == "required" else {}
-    found = explain(cascade, tasks, request.selection.ids(cascade), order, request.rerun_changed, absent)
+    config = request.config
+    cascade, tasks, found = expected(request)
     for line in unknown_phases(cascade, config):
         note(f"warning: {clean(line)}")
     if reasons:
@@ -47,6 +44,34 @@ def preview(request: RunRequest, *, reasons: bool) -> int:
     outside = left_out_line(left_out(cascade, request.selection.ids(cascade), tasks))
     for line in (*limit_lines(cascade, config), *([clean(outside)] if outside else [])):
         note(line)
+    return 0
+
+
+def expected(request: RunRequest) -> tuple[Cascade, dict[str, TaskState], list[Explanation]]:
+    """The plan, the saved state of its tasks, and what a run would do with each."""
+    project, config = request.project, request.config
+    cascade = with_settings(read_plan(request.plan, config.plan), config)
+    tasks = {} if request.fresh else saved_tasks(project)
+    order = weights(cascade.dag, cascade.tasks, {} if request.fresh else saved_durations(project))
+    absent = absent_inputs(cascade, project) if config.inputs == "required" else {}
+    return cascade, tasks, explain(cascade, tasks, request.selection.ids(cascade), order, request.rerun_changed, absent)
+
+
+def preview_json(request: RunRequest) -> int:
+    """Print the same for programs, with what changed in the plan since its last run."""
+    from nova_core.exports.answers import PlanAnswer, PlannedTask
+    from nova_core.plan.changes import compare, fingerprint
+
+    cascade, tasks, found = expected(request)
+    changes = compare(cascade.tasks, tasks, {i: fingerprint(task) for i, task in cascade.tasks.items()})
+    done = (i for i in changes.edited if tasks[i].status is TaskStatus.COMPLETED)
+    planned = (PlannedTask(e.task_id, cascade.tasks[e.task_id].name, e.action, e.why, e.lacking) for e in found)
+    out_json(
+        PlanAnswer(
+            cascade.name, request.plan, tuple(planned), changes.added, changes.removed, changes.edited,
+            () if request.rerun_changed else tuple(done),
+        )
+    )  # fmt: skip
     return 0
 
 

@@ -58,9 +58,9 @@ def run(context: typer.Context, given: RunFlags) -> int:
         attended=given.background or bool(given.ui) or is_attended(), arguments=arguments,
     )  # fmt: skip
     if given.dry_run or given.explain:
-        from nova_core.cli.preview import preview
+        from nova_core.cli.preview import preview, preview_json
 
-        return preview(request, reasons=given.explain)
+        return preview_json(request) if given.as_json else preview(request, reasons=given.explain)
     return carry_out(request, given.ui, as_json=given.as_json, ascii_only=given.ascii_only, theme=given.theme)
 
 

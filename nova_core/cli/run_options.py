@@ -71,7 +71,7 @@ class RunFlags(msgspec.Struct, frozen=True):
     rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Run edited tasks again.")] = False
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False  # passed on by --detach
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event (docs/json-events.md).")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event; with -n, the plan.")] = False
     junit: Annotated[
         str | None, typer.Option(metavar="FILE", callback=from_user, help="Write the results as JUnit XML.")
     ] = None

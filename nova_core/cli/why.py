@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state, plan_of
-from nova_core.cli.output import out_lines
+from nova_core.cli.options import AsJson, Directory, TaskId, check_ids, here, load_state, plan_of
+from nova_core.cli.output import out_json, out_lines
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
 from nova_core.errors import EnvironmentProblem
+from nova_core.exports.answers import WhyAnswer
 from nova_core.plan.blocked import blocked_tasks, failed_above
 from nova_core.plan.explain import remedies
 from nova_core.runs.freshness import newer, same_failure
@@ -29,17 +30,21 @@ if TYPE_CHECKING:
 LOG_LINES = 10
 MOST_CAUSES = 20
 MOST_BLOCKED = 10
+_NEXT, _LOG, _OF_LOG, _ATTEMPTS = "next: ", "log: ", "    | ", "attempts: "  # how lines of the explanation begin
 
 
 def why(
     task: TaskId,
+    as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
     """Explain the state of a task.
 
     What it waits for, what blocks it, why it failed, and what to do about it.
 
-    Example: nova why F3
+    \b
+    Examples:  nova why F3
+               nova why F3 --json | jq -r .next[0]
     """
     from nova_core.files.lock import engine_alive
 
@@ -53,9 +58,28 @@ def why(
     advice = remedies(task, plan, state.tasks, alive=alive) if plan and planned else []
     state = with_all_causes(state, plan, task) if plan and planned else state
     log = log_lines(project, task)
-    now = time.time()
-    out_lines(explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=now))
+    found = explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=time.time())
+    if as_json:
+        ready = bool(planned) and all(
+            state.tasks.get(d, NEW).status is TaskStatus.COMPLETED for d in planned.depends_on
+        )
+        out_json(answer(task, state.tasks.get(task, NEW), planned, found, ready=ready))
+    else:
+        out_lines(found)
     return 0
+
+
+def answer(task_id: str, task: TaskState, planned: Task | None, lines: Sequence[str], *, ready: bool) -> WhyAnswer:
+    """The explanation for programs; `lines` is the explanation for people, `ready` that its dependencies are done."""
+    log = next((line for line in lines if line.startswith(_LOG)), None)
+    marks = (_NEXT, _LOG, _OF_LOG, _ATTEMPTS)
+    return WhyAnswer(
+        id=task_id, name=planned.name if planned else "", state=shown_status(task, ready).key,
+        why=tuple(line.strip() for line in lines[1:] if not line.startswith(marks)),
+        next=tuple(line.removeprefix(_NEXT) for line in lines if line.startswith(_NEXT)),
+        attempts=task.attempt, log=log and log.removeprefix(_LOG),
+        log_end=tuple(line.removeprefix(_OF_LOG) for line in lines if line.startswith(_OF_LOG)),
+    )  # fmt: skip
 
 
 def failed_alike(project: Project, task_id: str, state: State) -> bool:
@@ -83,7 +107,7 @@ def log_lines(project: Project, task: str) -> list[str]:
         return []
     path = project.latest_log(task)
     lines = tail(path, LOG_LINES)
-    return [f"log: {clean(str(path.relative_to(project.root)))}", *(f"    | {line}" for line in lines)] if lines else []
+    return [f"{_LOG}{clean(str(path.relative_to(project.root)))}", *(_OF_LOG + line for line in lines)] if lines else []
 
 
 def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:
@@ -122,7 +146,7 @@ def explanation(
     blocked = [clean(i) for i, other in state.tasks.items() if task_id in other.blocked_by]
     if blocked:
         said.append(f"blocks {', '.join(blocked[:MOST_BLOCKED])}" + (", ..." if len(blocked) > MOST_BLOCKED else ""))
-    return [title, *said, *attempts_line(task), *log, *(f"next: {step}" for step in steps)]
+    return [title, *said, *attempts_line(task), *log, *(_NEXT + step for step in steps)]
 
 
 Verdict = tuple[list[str], list[str]]
@@ -195,4 +219,4 @@ def _state_of(dependency: TaskState, now: float) -> str:
 
 def attempts_line(task: TaskState) -> list[str]:
     """The number of attempts, if there was more than one."""
-    return [f"attempts: {task.attempt}"] if task.attempt > 1 else []
+    return [f"{_ATTEMPTS}{task.attempt}"] if task.attempt > 1 else []

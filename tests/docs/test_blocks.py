@@ -138,7 +138,7 @@ SCENES: dict[str, Callable[[Path], None]] = {
     "docs/state.md": run_plan,
     "docs/task-folders.md": task_folder_alone,
 }
-INSIDE_A_TASK = {"docs/workers.md-0-sh", "docs/workers.md-1-sh", "docs/cli.md-3-sh"}
+INSIDE_A_TASK = {"docs/workers.md-0-sh", "docs/workers.md-1-sh", "docs/cli.md-4-sh"}
 RUN = [block for block in SHELL if str(block) not in ONLY_PARSED]
 
 
