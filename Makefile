@@ -52,6 +52,7 @@ help:
 	@echo 'make mutants     change the guarding modules in small ways; 90 % must be noticed (a night; SAMPLE=15 MODULES=dag.py)'
 	@echo 'make crash       kill engines and workers at random, and hammer the state file: nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
+	@echo 'make man         write the manual pages in docs/man from the help texts'
 	@echo 'make screenshots draw docs/pictures anew'
 	@echo 'make clean       remove .venv and its kin, ./demo, what was built and what the tools cached'
 
@@ -136,6 +137,10 @@ crash: $(VENV)/.installed-dev
 
 orphans: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/executors/test_orphans.py
+
+.PHONY: man
+man: $(VENV)/.installed
+	$(BIN)/python docs/man/make.py
 
 screenshots: $(VENV)/.installed-dev $(VENV)/.installed-pictures
 	$(BIN)/python docs/pictures/screenshots.py

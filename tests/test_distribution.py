@@ -50,13 +50,16 @@ def test_a_distribution_runs_the_demo(kind: str, built: dict[str, Path], tmp_pat
 
 
 def test_the_wheel_holds_both_packages_and_the_quickstart(built: dict[str, Path]) -> None:
-    """The wheel has every module, the types, data and the quickstart, and nothing besides the packages."""
+    """The wheel has every module, the types, data, the quickstart and the manual pages, and nothing else."""
     names = set(zipfile.ZipFile(built["wheel"]).namelist())
     modules = {
         str(p.relative_to(ROOT)) for name in ("nova_core", "nova_tui") for p in ROOT.joinpath(name).rglob("*.py")
     }
     assert modules | {f"nova_core/quickstart/{name}" for name in FILES} | {"nova_core/py.typed"} <= names
-    assert {name.partition("/")[0] for name in names} == {"nova_core", "nova_tui", f"nova_tui-{__version__}.dist-info"}
+    own = f"nova_tui-{__version__}"
+    assert {name.partition("/")[0] for name in names} == {"nova_core", "nova_tui", f"{own}.dist-info", f"{own}.data"}
+    manual = {f"{own}.data/data/share/man/man1/{page}" for page in ("nova.1", "nova-tui.1")}
+    assert {name for name in names if name.startswith(f"{own}.data/")} == manual
 
 
 def test_the_sdist_holds_what_builds_and_tests_it(built: dict[str, Path]) -> None:

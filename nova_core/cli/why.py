@@ -60,9 +60,8 @@ def why(
     log = log_lines(project, task)
     found = explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=time.time())
     if as_json:
-        ready = bool(planned) and all(
-            state.tasks.get(d, NEW).status is TaskStatus.COMPLETED for d in planned.depends_on
-        )
+        needs = planned.depends_on if planned else ()
+        ready = all(state.tasks.get(d, NEW).status is TaskStatus.COMPLETED for d in needs)
         out_json(answer(task, state.tasks.get(task, NEW), planned, found, ready=ready))
     else:
         out_lines(found)

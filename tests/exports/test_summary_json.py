@@ -134,10 +134,11 @@ def test_the_file_is_replaced_whole_and_keeps_its_links(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
     """The run keeps its exit code, and one line names the file that could not be written."""
-    (tmp_path / "CASCADE.md").write_text(HEAD + "| F1 | One | `true` | - | |\n")
-    done = nova("run", "--summary", "no/such/folder.json", "--junit", "junit.xml", cwd=tmp_path)
+    (tmp_path / "CASCADE.md").write_text(HEAD + "| F1 | One | `rmdir such` | - | |\n")
+    (tmp_path / "such").mkdir()
+    done = nova("run", "--summary", "such/folder.json", "--junit", "junit.xml", cwd=tmp_path)
     assert done.returncode == 0
-    assert "nova: cannot write no/such/folder.json: No such file or directory" in done.stderr
+    assert "nova: cannot write such/folder.json: No such file or directory" in done.stderr
     assert (tmp_path / "junit.xml").exists()
 
 
