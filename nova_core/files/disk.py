@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -27,10 +27,12 @@ class Disk:
         while view:
             view = view[os.write(fd, view) :]
 
-    def replace(self, path: Path, data: bytes, *, mode: int = 0o600, sync: bool = True, exact: bool = False) -> None:
+    def replace(
+        self, path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o600, sync: bool = True, exact: bool = False
+    ) -> None:
         """Replace a whole file: temporary, write, fsync, rename, fsync of the directory. Readers never see a part.
 
-        With `exact` the file gets `mode` whatever the umask.
+        The data may come in pieces. With `exact` the file gets `mode` whatever the umask.
         """
         temp = f"{path}.tmp"
         self.step("open", temp)
@@ -39,7 +41,8 @@ class Disk:
             try:
                 if exact:
                     os.fchmod(fd, mode)
-                self.write(fd, data, temp)
+                for piece in (data,) if isinstance(data, bytes) else data:
+                    self.write(fd, piece, temp)
                 if sync:
                     self.sync(fd, temp)
             finally:

@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ __all__ = ["StateManager", "TaskStatus", "decode_state"]
 
 _MAX_BYTES = 1 << 30
 _STAMP_BYTES = 48  # holds `version` and `writes`, the first two fields
+_PIECE = 1000  # tasks that are written at once
 _encode = msgspec.json.Encoder().encode
 Signature = tuple[int, int, int]
 
@@ -246,13 +248,9 @@ class StateManager:
             lines = {task_id: lines[task_id] for task_id in state.tasks}
         state = msgspec.structs.replace(state, writes=self._state.writes + 1)
         head = _encode(msgspec.structs.replace(state, tasks={})).removesuffix(b'"tasks":{}}')
-        pieces = list(lines.values()) or [b""]  # joined once: a copy of a large state is megabytes
-        pieces[0] = b'%s\n"tasks":{\n%s' % (head, pieces[0])
-        pieces[-1] += b"\n}}\n"
-        data = b",\n".join(pieces)
-        stamp = data[:_STAMP_BYTES]
+        stamp = head[:_STAMP_BYTES]
         try:
-            self._disk.replace(self.path, data, sync=sync)
+            self._disk.replace(self.path, _document(head, lines.values()), sync=sync)
         except OSError:
             if self._read_stamp() == stamp:  # it is in place, only not safely: no other program wrote it
                 self._remember(state, lines, stamp)
@@ -262,3 +260,13 @@ class StateManager:
     def _remember(self, state: State, lines: dict[str, bytes], stamp: bytes) -> None:
         self._state, self._lines = state, lines
         self._signature, self._stamp = self._stat(), stamp
+
+
+def _document(head: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the file in pieces: one of a large state would take as much memory again as the state."""
+    yield b'%s\n"tasks":{\n' % head
+    left, before = iter(lines), b""
+    while some := list(islice(left, _PIECE)):
+        yield before + b",\n".join(some)
+        before = b",\n"
+    yield b"\n}}\n"

@@ -208,6 +208,7 @@ class Store:
         """
         try:
             self.manager.publish(State(project=self.project, run=self.run, tasks=self.tasks.copy()), None, sync=False)
+            self._changed = set()
         except OSError as error:
             self.refuse(error)
         return self.disk_error is None
