@@ -30,8 +30,9 @@ class Orchestrator:
     """Runs a plan to its end, or step by step for a program that drives it.
 
     `cascade_file` is the plan. The folder of `state_file` is the project: logs, settings and `.nova` are in it, and
-    tasks run in it. Raises `InputError` (the plan or the settings cannot be used; `FileNotFoundError` if missing),
-    `RunLockedError` (another engine is running), `StateError` or `EnvironmentProblem`.
+    tasks run in it. If `cascade_state.json` belongs to another plan, this one has a place in `.nova/plans`. Raises
+    `InputError` (the plan or the settings cannot be used; `FileNotFoundError` if missing), `RunLockedError` (another
+    engine is running), `StateError` or `EnvironmentProblem`.
     """
 
     def __init__(
@@ -44,13 +45,12 @@ class Orchestrator:
         options: RunOptions | None = None,
         host: Host | None = None,
     ) -> None:
-        state_path = Path(state_file)
-        self.project = Project(state_path.parent, state_path.name)
-        self.config = config or load_config(None, environ=os.environ, root=self.project.root)
+        project = Project.of_state_file(Path(state_file))
+        self.config = config or load_config(None, environ=os.environ, root=project.root)
         self._plan = os.fspath(cascade_file)
         self._host = host or Host()
         options = options or RunOptions()
-        self._run = open_run(self._plan, self.project, self.config, max_workers, options, self._host)
+        self._run = open_run(self._plan, project, self.config, max_workers, options, self._host)
         self._loop = Loop(self._run, attended=options.attended)
         self._is_closed = False
         self.turns = Turns()
@@ -59,6 +59,11 @@ class Orchestrator:
     def cascade(self) -> Cascade:
         """The current plan."""
         return self.board.cascade
+
+    @property
+    def project(self) -> Project:
+        """The project, at the place of the plan."""
+        return self._run.parts.project
 
     @property
     def board(self) -> Board:

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from nova_core.state.manager import StateManager
 
 STATUSES = ("in_progress", "completed", "failed")
-ALL_OPTIONS = {**OPTIONS, "--status": ("status", TEXT), "--current-step": ("step", TEXT), "--error": ("error", TEXT)}
+ALL_OPTIONS = {
+    **OPTIONS,
+    "--status": ("status", TEXT),
+    "--current-step": ("step", TEXT),
+    "--error": ("error", TEXT),
+    "--plan": ("plan", TEXT),
+}
 HELP = """\
 usage: python -m nova_core.update_task TASK_ID [OPTIONS]
 
@@ -36,6 +42,7 @@ Report the progress of a task to Nova. In a worker this is `nova report`; by han
 
 options:
   --status STATUS             in_progress, completed or failed; only without a live engine, which else decides itself
+  --plan PLAN                 the plan, if several plans that have run here have the task
   --step TEXT                 what is being done now (also --current-step)
   --error TEXT                why it failed, with --status failed
   --percent, --criterion, --input-tokens, --output-tokens, --cache-read-tokens, --cache-creation-tokens, --file,
@@ -49,18 +56,48 @@ def update(task_id: str, fields: dict[str, object]) -> None:
     if all(environ.get(name) for name in ENVIRONMENT) and environ["NOVA_TASK_ID"] == task_id:
         deliver(environ["NOVA_INBOX"], from_worker(fields))
         return
-    from pathlib import Path
-
     from nova_core.files.lock import engine_alive
     from nova_core.files.own_task import require_person
-    from nova_core.files.project import Project
 
-    project = Project(Path.cwd())
+    project = project_with(task_id, fields.pop("plan", None))
     require_person(project)
     if engine_alive(project.lock_file):
         tell_engine(project, task_id, fields)
     else:
         edit_state(project, task_id, fields)
+
+
+def project_with(task_id: str, plan: object) -> Project:
+    """The project, at the place of `plan`, or of the only plan that has the task. Raises `ReportError`."""
+    from pathlib import Path
+
+    from nova_core.files.lock import engine_alive
+    from nova_core.files.project import Project
+    from nova_core.places import places_in
+
+    project = Project(Path.cwd())
+    if not project.plans_dir.exists():
+        return project
+    found = {place.plan: own for own, place in places_in(project.root) if has(own, task_id)}
+    if plan is not None:
+        found = {name: own for name, own in found.items() if name == plan}
+    if len(found) > 1:
+        found = {plan: own for plan, own in found.items() if engine_alive(own.lock_file)} or found
+    if len(found) > 1:
+        said = f"several plans have the task {printable(task_id)}: {printable(', '.join(found))}"
+        raise ReportError(said, "choose one with --plan PLAN")
+    return next(iter(found.values()), project)
+
+
+def has(project: Project, task_id: str) -> bool:
+    """Returns True if the state at this place has the task."""
+    from nova_core.errors import StateError
+    from nova_core.state.manager import StateManager
+
+    try:
+        return task_id in StateManager(project.state_file).load().tasks
+    except (OSError, StateError):
+        return False
 
 
 def tell_engine(project: Project, task_id: str, fields: dict[str, object]) -> None:

@@ -22,9 +22,9 @@ from textual.screen import Screen
 from nova_core.clock import Clock
 from nova_core.console.summary import counts_text
 from nova_core.console.terminal import is_ignored
-from nova_core.runs.words import RunWord
+from nova_core.runs.words import RunWord, go_on_line
 from nova_core.state.events import EventKind
-from nova_core.watch.source import EngineState, Source, go_on_line
+from nova_core.watch.source import EngineState, Source
 from nova_core.watch.view_model import ViewModel
 from nova_tui import compat, glyphs, keymap, themes, toasts
 from nova_tui.actions import RunActions

@@ -12,7 +12,7 @@ import typer
 from nova_core.agents import FORMATS, AgentLog, Outcome
 from nova_core.cli import complete
 from nova_core.cli.folder import from_user
-from nova_core.cli.options import DEFAULT_PLAN, Directory, TaskId, here
+from nova_core.cli.options import DEFAULT_PLAN, Directory, TaskId
 from nova_core.cli.output import out, out_json
 from nova_core.config import load_config
 from nova_core.errors import InputNotFoundError, Problem, UsageError
@@ -49,9 +49,16 @@ def prompt(
     Examples:  nova prompt F1
                nova prompt F1 --attempt 1
     """
-    text = prompt_now(here(), task, plan) if attempt is None else kept_prompt(here(), task, attempt)
+    text = prompt_now(place(plan), task, plan) if attempt is None else kept_prompt(place(plan), task, attempt)
     out(clean(text.rstrip("\n"), newlines=True))
     return 0
+
+
+def place(plan: Path | None) -> Project:
+    """The project, at the place of the plan; of the one that was run here, if none is given."""
+    from nova_core.cli.choosing import chosen, place_for
+
+    return chosen(None) if plan is None else place_for(str(plan))
 
 
 def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:

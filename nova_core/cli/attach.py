@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from nova_core.cli.choosing import PlanArgument, PlanOf, chosen
 from nova_core.cli.interface import Ascii, Theme, require_terminal
-from nova_core.cli.options import Directory, here, load_state
+from nova_core.cli.options import Directory, load_state
 
 
 def attach(
     control: Annotated[bool, typer.Option("--control", help="Also act: retry, cancel, pause.")] = False,
+    argument: PlanArgument = None,
+    plan: PlanOf = None,
     ascii_only: Ascii = False,
     theme: Theme = None,
     directory: Directory = None,
@@ -25,10 +28,11 @@ def attach(
     \b
     Examples:  nova attach
                nova attach --control
+               nova attach specs/002/tasks.md
                nova -C site attach
     """
     require_terminal()
-    project = here()
+    project = chosen(plan, argument)
     load_state(project)
     from nova_core.cli.session import run_attached
     from nova_core.config import load_config

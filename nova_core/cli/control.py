@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nova_core.cli import complete
-from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state
+from nova_core.cli.choosing import PlanArgument, PlanOf, chosen
+from nova_core.cli.options import Directory, TaskId, check_ids, load_state
 from nova_core.cli.output import note, out
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.errors import EnvironmentProblem, UsageError
@@ -25,11 +26,11 @@ SomeIds = Annotated[
 ]
 
 
-def carry_out(command: Command) -> int:
-    """Send the command and print the answer; returns 0, or 2 if it was rejected."""
+def carry_out(command: Command, plan: str | None) -> int:
+    """Send the command to the engine of the plan and print the answer; returns 0, or 2 if it was rejected."""
     from nova_core.text import clean
 
-    project = here()
+    project = chosen(plan)
     check_ids(command.ids, load_state(project).tasks)
     reply = ask_engine(project, command) or apply_offline(project, command)
     if reply.ok:
@@ -74,6 +75,7 @@ def retry(
     ids: SomeIds = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every failed task.")] = False,
     downstream: Annotated[bool, typer.Option("--downstream", help="Also what depends on them.")] = False,
+    plan: PlanOf = None,
     directory: Directory = None,
 ) -> int:
     """Let tasks run again.
@@ -86,28 +88,29 @@ def retry(
                nova retry --failed && nova run
     """
     chosen = some_or_all(ids, failed, "--failed")
-    return carry_out(Command(CommandKind.RETRY, chosen, downstream=downstream))
+    return carry_out(Command(CommandKind.RETRY, chosen, downstream=downstream), plan)
 
 
-def skip(ids: Ids, directory: Directory = None) -> int:
+def skip(ids: Ids, plan: PlanOf = None, directory: Directory = None) -> int:
     """Mark tasks as done without running them.
 
     Example: nova skip F3
     """
-    return carry_out(Command(CommandKind.SKIP, tuple(ids)))
+    return carry_out(Command(CommandKind.SKIP, tuple(ids)), plan)
 
 
-def approve(ids: Ids, directory: Directory = None) -> int:
+def approve(ids: Ids, plan: PlanOf = None, directory: Directory = None) -> int:
     """Approve tasks that need approval.
 
     Example: nova approve F3 F4
     """
-    return carry_out(Command(CommandKind.APPROVE, tuple(ids)))
+    return carry_out(Command(CommandKind.APPROVE, tuple(ids)), plan)
 
 
 def reject(
     task: TaskId,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason; kept with the task.")],
+    plan: PlanOf = None,
     directory: Directory = None,
 ) -> int:
     """Reject a task that needs approval.
@@ -116,13 +119,14 @@ def reject(
 
     Example: nova reject F3 --reason "the API must stay compatible"
     """
-    return carry_out(Command(CommandKind.REJECT, (task,), text=reason))
+    return carry_out(Command(CommandKind.REJECT, (task,), text=reason), plan)
 
 
 def cancel(
     ids: SomeIds = None,
     every: Annotated[bool, typer.Option("--all", help="Every running task.")] = False,
     kill: Annotated[bool, typer.Option("--kill", help="Kill them at once, without a grace period.")] = False,
+    plan: PlanOf = None,
     directory: Directory = None,
 ) -> int:
     """Stop running tasks.
@@ -133,22 +137,22 @@ def cancel(
     Examples:  nova cancel F3
                nova cancel --all
     """
-    return carry_out(Command(CommandKind.CANCEL, some_or_all(ids, every, "--all"), kill=kill))
+    return carry_out(Command(CommandKind.CANCEL, some_or_all(ids, every, "--all"), kill=kill), plan)
 
 
-def pause(directory: Directory = None) -> int:
+def pause(argument: PlanArgument = None, plan: PlanOf = None, directory: Directory = None) -> int:
     """Start no new tasks until nova resume.
 
     Running tasks continue.
 
     Example: nova pause
     """
-    return carry_out(Command(CommandKind.PAUSE))
+    return carry_out(Command(CommandKind.PAUSE), plan or argument)
 
 
-def resume(directory: Directory = None) -> int:
+def resume(argument: PlanArgument = None, plan: PlanOf = None, directory: Directory = None) -> int:
     """Start tasks again after nova pause.
 
     Example: nova resume
     """
-    return carry_out(Command(CommandKind.RESUME))
+    return carry_out(Command(CommandKind.RESUME), plan or argument)

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from nova_core.cli.choosing import with_plan
 from nova_core.cli.files import log_tail, write_files
 from nova_core.cli.output import OutputClosedError, note, out_json, out_lines, tell
 from nova_core.console.summary import failed_tasks, summary, summary_object
@@ -31,7 +32,8 @@ def finish(snapshot: Snapshot, result: RunResult, request: RunRequest, *, as_jso
         else:
             project = request.project
             time = work_time(project, snapshot.state)
-            out_lines(summary(result, snapshot, time, lambda task_id: log_tail(project, task_id), request.selection))
+            lines = summary(result, snapshot, time, lambda task_id: log_tail(project, task_id), request.selection)
+            out_lines(with_plan(lines, project, clean(snapshot.state.project.cascade_file)))
         sys.stdout.flush()
     except (OutputClosedError, BrokenPipeError):
         from nova_core.cli.output import abandon_stdout

@@ -79,7 +79,7 @@ def trace(request: RunRequest, snapshot: Snapshot) -> bytes:
 
     own, database = snapshot.state.run.id, request.project.database
     found = (run for run in runs_in(database) if run.summary.id == own)
-    return readable(trace_of(request.project, next(found, Run(RunSummary(own), ()))))
+    return readable(trace_of(next(found, Run(RunSummary(own), (), database))))
 
 
 def log_tail(project: Project, task_id: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nova_core.cli import complete
+from nova_core.cli.choosing import OnlyPlan
 from nova_core.cli.options import AsJson, Directory
 from nova_core.cli.output import out_json, out_lines
 from nova_core.cli.tables import cost_cell, runs_here, table, tokens_cell, usage_cells, when
@@ -33,6 +34,7 @@ def history(
             help="Show the attempts of this run: the first characters of its id, or last.",
         ),
     ] = None,
+    plan: OnlyPlan = None,
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
@@ -46,7 +48,7 @@ def history(
                nova history last
                nova history 4f2a --json | jq '.attempts[].cost_usd'
     """
-    runs = runs_here()
+    runs = runs_here(plan)
     if run is None:
         if as_json:
             out_json({"runs": [found.summary for found in runs]})

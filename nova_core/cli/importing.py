@@ -109,7 +109,7 @@ def export(
     from nova_core.importers import read_plan
     from nova_core.importers.write import to_markdown
 
-    cascade = with_progress(read_plan(plan))
+    cascade = with_progress(read_plan(plan), plan)
     if output and form is ExportFormat.CASCADE:
         write_plan(cascade, Path(output), force=force)
         note(counts_line(cascade))
@@ -161,16 +161,16 @@ def counts_line(cascade: Cascade) -> str:
     return f"{clean(cascade.name)} ({cascade.format}): {', '.join(parts)}"
 
 
-def with_progress(cascade: Cascade) -> Cascade:
-    """The plan, with the tasks completed in this project marked as done."""
+def with_progress(cascade: Cascade, plan: str) -> Cascade:
+    """The plan, with the tasks that it has completed in this project marked as done."""
     import msgspec
 
-    from nova_core.cli.options import here
+    from nova_core.cli.choosing import place_for
     from nova_core.state.manager import StateManager
     from nova_core.state.schema import TaskStatus
 
     try:
-        states = StateManager(here().state_file).load().tasks
+        states = StateManager(place_for(plan).state_file).load().tasks
     except FileNotFoundError:
         return cascade
     tasks = dict(cascade.tasks)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state
+from nova_core.cli.choosing import PlanOf, chosen
+from nova_core.cli.options import Directory, TaskId, check_ids, load_state
 from nova_core.cli.output import OutputClosedError, json_text, note
 from nova_core.errors import UsageError
 
@@ -29,6 +30,7 @@ def logs(
     attempt: Annotated[int | None, typer.Option(min=1, metavar="N", help="An earlier attempt.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Print it unchanged, even on a terminal.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line of the log.")] = False,
+    plan: PlanOf = None,
     directory: Directory = None,
 ) -> int:
     """Print the output of a task.
@@ -41,7 +43,7 @@ def logs(
                nova logs F1 --attempt 1 | less
                nova logs F1 -f --json | jq -r .text
     """
-    project = here()
+    project = chosen(plan)
     state = load_state(project)
     check_ids([task], state.tasks)
     path = path_of(project, state, task, attempt)

@@ -12,7 +12,7 @@ import typer
 
 from nova_core.cli import complete
 from nova_core.cli.folder import Directory, from_user
-from nova_core.errors import EnvironmentProblem, NovaError, UsageError
+from nova_core.errors import EnvironmentProblem, UsageError
 
 if TYPE_CHECKING:
     from nova_core.files.project import Project
@@ -57,20 +57,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 
 def usual_plan() -> str:
-    """The default plan: `CASCADE.md` if it exists, else the plan that was run here."""
-    if os.path.exists(DEFAULT_PLAN):
-        return DEFAULT_PLAN
-    from nova_core.files.variants import variants_of
+    """The default plan of a command that reads one."""
+    from nova_core.cli.choosing import usual_plan as choose
 
-    if other := variants_of(DEFAULT_PLAN, "."):
-        return other[0]
-    from nova_core.state.manager import StateManager
-
-    try:
-        ran = StateManager(here().state_file).load().project.cascade_file
-    except (OSError, NovaError):  # the command that needs the state reports the problem
-        return DEFAULT_PLAN
-    return ran if ran and os.path.exists(ran) else DEFAULT_PLAN
+    return choose()
 
 
 def plan_path(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from nova_core.cli.choosing import place_for
 from nova_core.cli.failures import show_problems
 from nova_core.cli.options import AsJson, Directory, Plan, here
 from nova_core.cli.output import for_runner, json_text, note, out, out_json, out_lines
@@ -148,7 +149,7 @@ def plan(
     from nova_core.importers import read_plan
     from nova_core.plan.phases import with_settings
 
-    request = RunRequest(plan, here(), configured({}), rerun_changed=rerun_changed)
+    request = RunRequest(plan, place_for(plan), configured({}), rerun_changed=rerun_changed)
     if as_json:
         return preview_json(request)
     now = with_settings(read_plan(plan, request.config.plan), request.config)
@@ -188,7 +189,7 @@ def graph(
 
     cascade = read_plan(plan)
     try:
-        tasks = StateManager(here().state_file).load().tasks
+        tasks = StateManager(place_for(plan).state_file).load().tasks
         statuses = {task_id: task.status.value for task_id, task in tasks.items() if task_id in cascade.tasks}
     except FileNotFoundError:
         statuses = None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nova_core.cli.options import AsJson, Directory, here, load_state, plan_of
+from nova_core.cli.choosing import PlanArgument, PlanOf, chosen
+from nova_core.cli.options import AsJson, Directory, load_state, plan_of
 from nova_core.cli.output import out_json, out_lines
 from nova_core.cli.tables import table
 from nova_core.errors import UsageError
@@ -42,7 +43,9 @@ class PhaseProgress(msgspec.Struct, frozen=True):
     gate: str | None = None
 
 
-def progress(as_json: AsJson = False, directory: Directory = None) -> int:
+def progress(
+    argument: PlanArgument = None, plan: PlanOf = None, as_json: AsJson = False, directory: Directory = None
+) -> int:
     """Show the progress and expected end of each phase (branch).
 
     The estimate simulates the rest of the run with the durations of earlier runs (or of the plan), the number of
@@ -52,20 +55,20 @@ def progress(as_json: AsJson = False, directory: Directory = None) -> int:
     Examples:  nova progress
                nova progress --json | jq '.phases[] | select(.percent < 100) | .phase'
     """
-    project = here()
+    project = chosen(plan, argument)
     state = load_state(project)
-    plan = plan_of(state)
-    if plan is None:
+    cascade = plan_of(state)
+    if cascade is None:
         raise UsageError("the plan that was run here can no longer be read", hint="find the problem with `nova check`")
-    ends = expected_ends(plan, state.tasks, project)
+    ends = expected_ends(cascade, state.tasks, project)
     phases = [
         of_tasks(branch, [i for ids in groups.values() for i in ids], state.tasks, ends)
-        for branch, groups in plan.branches.items()
+        for branch, groups in cascade.branches.items()
     ]
-    phases = [msgspec.structs.replace(phase, gate=gate_of(phase.phase, plan, state.tasks)) for phase in phases]
-    whole = of_tasks("all", [i for i, task in plan.tasks.items() if not task.gate], state.tasks, ends)
+    phases = [msgspec.structs.replace(phase, gate=gate_of(phase.phase, cascade, state.tasks)) for phase in phases]
+    whole = of_tasks("all", [i for i, task in cascade.tasks.items() if not task.gate], state.tasks, ends)
     if as_json:
-        out_json({"name": plan.name, "phases": phases, "all": whole})
+        out_json({"name": cascade.name, "phases": phases, "all": whole})
     else:
         out_lines(lines(phases, whole))
     return 0

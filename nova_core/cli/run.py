@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nova_core.cli.choosing import place_for
 from nova_core.cli.interface import is_attended, wants_interface
 from nova_core.cli.options import expanded, here
 from nova_core.cli.run_options import RunFlags
@@ -42,7 +43,8 @@ def run(context: typer.Context, given: RunFlags) -> int:
     The first Ctrl-C starts no more tasks and stops the workers; the second kills them. If the terminal is lost
     (SIGHUP) or nova is killed, the workers continue, and the next nova run takes them over.
     """
-    project, settings = here(), given.settings()
+    settings = given.settings()
+    project = place_for(given.plan) if os.path.exists(given.plan) else here()
     from nova_core.cli.files import check_writable
     from nova_core.cli.request import RunRequest, headless_arguments
 

@@ -15,12 +15,14 @@ from nova_core.console.terminal import is_ignored
 from nova_core.errors import NovaError, RunLockedError, StateError
 from nova_core.files.project import Project
 from nova_core.orchestrator import Orchestrator
+from nova_core.places import plan_name
+from nova_core.runs.words import go_on_line
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import clean
 from nova_core.watch.attached import AttachedSource
 from nova_core.watch.live import LiveSource
-from nova_core.watch.source import EngineState, go_on_line
+from nova_core.watch.source import EngineState
 from nova_tui.choice import Look, QuitChoice
 from nova_tui.start import Ended, show
 
@@ -68,7 +70,7 @@ def goes_on_elsewhere(request: RunRequest) -> bool:
         runs = StateManager(request.project.state_file).load().project.cascade_file
     except (OSError, StateError):
         return False
-    same = os.path.realpath(request.project.root / runs) == os.path.realpath(request.plan)
+    same = plan_name(request.project.root, request.project.root / runs) == plan_name(request.project.root, request.plan)
     return same and not request.fresh and not request.rerun_changed
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from nova_core.cli.choosing import OnlyPlan
 from nova_core.cli.options import AsJson, Directory
 from nova_core.cli.output import out_json, out_lines
 from nova_core.cli.tables import runs_here, table, usage_cells
@@ -35,6 +36,7 @@ NOBODY = {By.TASK: "-", By.AGENT: "(a command)", By.MODEL: "(none named)"}
 
 def stats(
     by: Annotated[By | None, typer.Option("--by", help="Show only this table, with all rows.")] = None,
+    plan: OnlyPlan = None,
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
@@ -51,7 +53,7 @@ def stats(
     """
     from nova_core.runs.history import grouped
 
-    rows = [row for run in runs_here() for row in run.attempts]
+    rows = [row for run in runs_here(plan) for row in run.attempts]
     wanted = [by] if by else [By.AGENT, By.MODEL, By.TASK]
     groups = {kind: grouped(rows, lambda row, kind=kind: getattr(row, kind)) for kind in wanted}  # type: ignore[misc]
     if as_json:

@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nova_core.cli.options import AsJson, Directory, here, load_state, plan_of
+from nova_core.cli.choosing import PlanArgument, PlanOf, chosen
+from nova_core.cli.options import AsJson, Directory, load_state, plan_of
 from nova_core.cli.output import columns, flush, for_runner, out, out_json, out_lines, paint
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
 from nova_core.runs.rollup import Rollup, rollup
-from nova_core.runs.words import ASCII_GLYPHS, GLYPHS, STARTABLE, RunWord, Shown, phrase, run_word, shown_status
+from nova_core.runs.words import (
+    ASCII_GLYPHS,
+    GLYPHS,
+    STARTABLE,
+    RunWord,
+    Shown,
+    go_on_line,
+    phrase,
+    run_word,
+    shown_status,
+)
 from nova_core.state.holds import current_holds, hold_words
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, costs, cut, duration, tokens
@@ -45,6 +56,8 @@ ORDER = (
 
 
 def status(
+    argument: PlanArgument = None,
+    plan: PlanOf = None,
     as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until the run ends.")] = False,
     every: Annotated[bool, typer.Option("--all", help="List every task, also those that are done.")] = False,
@@ -55,10 +68,11 @@ def status(
     \b
     Examples:  nova status
                nova status --all
+               nova status specs/002/tasks.md
                nova status --watch
                nova status --json | jq .counts
     """
-    project = here()
+    project = chosen(plan, argument)
     if as_json and watch:
         raise UsageError("--json and --watch exclude each other", hint="print every event with nova run --json")
     if as_json:
@@ -116,7 +130,7 @@ def screen(
     numbers = counted(words, plan)
     return [
         f"{clean(state.project.name or 'run')}: {counts_text(numbers[()])}",
-        engine_line(engine, run_state(numbers[()], engine, paused=state.run.paused)),
+        engine_line(engine, run_state(numbers[()], engine, paused=state.run.paused), state.project.cascade_file),
         *hold_lines(state, now),
         *usage_lines(rollup(tasks.values())),
         *group_lines(plan, numbers),
@@ -158,11 +172,11 @@ def run_state(numbers: Mapping[Shown, int], engine: EngineInfo | None, *, paused
     return run_word(engine=engine is not None, paused=paused, finished=not left, failed=failed)
 
 
-def engine_line(engine: EngineInfo | None, word: RunWord) -> str:
-    """The state of the run, with its engine or the next command."""
+def engine_line(engine: EngineInfo | None, word: RunWord, plan: str = "") -> str:
+    """The state of the run, with its engine, or with the command that continues the plan."""
     if engine is not None:
         return f"{word}: engine pid {engine.pid} on {clean(engine.host)}, since {clean(engine.since)}"
-    return f"{word} (continue with: nova run)" if word is RunWord.NO_ENGINE else word.value
+    return f"{word} (continue with: {clean(go_on_line(plan))})" if word is RunWord.NO_ENGINE else word.value
 
 
 def hold_lines(state: State, now: float) -> list[str]:

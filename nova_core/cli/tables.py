@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from nova_core.runs.history import Figures, Run
 
 
-def runs_here() -> list[Run]:
-    """Every run of the project in the current directory, oldest first. Raises `UsageError` if there is none."""
-    from nova_core.cli.options import here
+def runs_here(plan: str | None) -> list[Run]:
+    """Every run of a plan in this project, or of all its plans, oldest first. Raises `UsageError` if there is none."""
+    from nova_core.cli.choosing import all_places, chosen
     from nova_core.runs.history import load_runs
 
-    runs = load_runs(here(), complain=lambda text: note(f"nova: {clean(text)}"))
+    places = all_places() if plan is None else [chosen(plan)]
+    found = (load_runs(place, complain=lambda text: note(f"nova: {clean(text)}")) for place in places)
+    runs = sorted((run for some in found for run in some), key=lambda run: run.summary.started_at or "")
     if not runs:
         raise UsageError("no plan has been run here yet", hint="run the plan in CASCADE.md with nova run")
     return runs

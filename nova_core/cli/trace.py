@@ -8,6 +8,7 @@ import typer
 
 from nova_core.cli import complete
 from nova_core.cli.folder import from_user
+from nova_core.cli.choosing import OnlyPlan
 from nova_core.cli.options import Directory
 
 
@@ -23,6 +24,7 @@ def trace(
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="FILE", callback=from_user, help="Write it to this file.")
     ] = None,
+    plan: OnlyPlan = None,
     directory: Directory = None,
 ) -> int:
     """Write a run as a trace for trace viewers.
@@ -36,12 +38,11 @@ def trace(
     """
     from nova_core.cli.files import readable, write
     from nova_core.cli.history import choose
-    from nova_core.cli.options import here
     from nova_core.cli.output import out
     from nova_core.cli.tables import runs_here
     from nova_core.exports.trace import trace_of
 
-    data = readable(trace_of(here(), choose(runs_here(), run)))
+    data = readable(trace_of(choose(runs_here(plan), run)))
     if output is None:
         out(data.decode().rstrip())
     else:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nova_core.cli.options import AsJson, Directory, TaskId, check_ids, here, load_state, plan_of
+from nova_core.cli.choosing import PlanOf, chosen, with_plan
+from nova_core.cli.options import AsJson, Directory, TaskId, check_ids, load_state, plan_of
 from nova_core.cli.output import out_json, out_lines
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
@@ -35,6 +36,7 @@ _NEXT, _LOG, _OF_LOG, _ATTEMPTS = "next: ", "log: ", "    | ", "attempts: "  # h
 
 def why(
     task: TaskId,
+    plan: PlanOf = None,
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
@@ -48,15 +50,15 @@ def why(
     """
     from nova_core.files.lock import engine_alive
 
-    project = here()
+    project = chosen(plan)
     state = load_state(project)
-    plan = plan_of(state)
-    check_ids([task], {**state.tasks, **(plan.tasks if plan else {})})
-    planned = plan.tasks.get(task) if plan else None
+    cascade = plan_of(state)
+    check_ids([task], {**state.tasks, **(cascade.tasks if cascade else {})})
+    planned = cascade.tasks.get(task) if cascade else None
     alive = engine_alive(project.lock_file) is not None
     again = failed_alike(project, task, state)
-    advice = remedies(task, plan, state.tasks, alive=alive) if plan and planned else []
-    state = with_all_causes(state, plan, task) if plan and planned else state
+    advice = remedies(task, cascade, state.tasks, alive=alive) if cascade and planned else []
+    state = with_all_causes(state, cascade, task) if cascade and planned else state
     log = log_lines(project, task)
     found = explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=time.time())
     if as_json:
@@ -64,7 +66,7 @@ def why(
         ready = all(state.tasks.get(d, NEW).status is TaskStatus.COMPLETED for d in needs)
         out_json(answer(task, state.tasks.get(task, NEW), planned, found, ready=ready))
     else:
-        out_lines(found)
+        out_lines(with_plan(found, project, clean(state.project.cascade_file)))
     return 0
 
 

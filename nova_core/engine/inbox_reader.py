@@ -39,6 +39,8 @@ class InboxReader:
                 if name not in self._taken:
                     self._taken.add(name)
                     taken[name] = self._take(name, message)
+        except FileNotFoundError:
+            pass  # the inbox was deleted; `Belongings` creates it again
         except OSError as error:
             self._store.refuse(error)
         if taken:
@@ -51,6 +53,8 @@ class InboxReader:
                 self._inbox.done(name, reply)
                 del taken[name]
                 self._taken.discard(name)
+        except FileNotFoundError:
+            pass
         except OSError as error:
             self._store.refuse(error)
         if taken:

@@ -140,7 +140,8 @@ class Loop:
         try:
             self._run.starter.start(task_id, grant.cap)
         except OSError as error:
-            self._store.refuse(error)
+            if not self._run.belongings.look():
+                self._store.refuse(error)
             self._admission.put_back(task_id)
 
     def _look_for_inputs(self) -> None:
@@ -153,10 +154,11 @@ class Loop:
             self._attempts.interrupt(kill=self.stopping > 1)
 
     def _look_around(self) -> None:
-        """Check what does not wake the loop: commands, the inbox, the state file, the plan, the logs."""
+        """Check what does not wake the loop: deleted files, commands, the inbox, the state file, the plan, the logs."""
         run, now = self._run, self._run.parts.clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
+            run.belongings.look()
             if run.commands.posted:
                 run.commands.apply_posted()
             run.inbox.read()
@@ -172,6 +174,7 @@ class Loop:
     def _finish(self, began: float) -> RunResult:
         """Record the result of the run and return it once it is on disk; `began` is a monotonic time."""
         parts, observers = self._run.parts, self._run.observers
+        self._run.belongings.look()
         observers.turn()
         observers.look()
         now = parts.clock.now()

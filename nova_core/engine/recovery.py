@@ -11,6 +11,7 @@ from nova_core.engine.attempts.criteria import CriteriaRunner
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.engine.attempts.starter import Starter
+from nova_core.engine.copies import reset
 from nova_core.executors.base import Report, Started
 from nova_core.files.project import log_name
 from nova_core.plan.board import Board
@@ -101,6 +102,9 @@ def _give_up_unknown(parts: Parts, rate_limits: RateLimits) -> None:
         if not state.is_running or task_id in parts.active:
             if state.status is TaskStatus.PENDING:
                 rate_limits.take_up(task_id)
+            continue
+        if f"{task_id}@{state.attempt}" in parts.executor.foreign:
+            reset(store, task_id)
             continue
         history = store.database.last_attempts() if history is None else history
         if history.get(task_id) != state.attempt:

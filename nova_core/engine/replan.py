@@ -112,7 +112,7 @@ class Replanner:
         self._parts = parts
         self._board = parts.board
         self._store = parts.store
-        self._observers = observers
+        self.observers = observers
         self._latest = latest
         self.watch = watch
 
@@ -152,4 +152,4 @@ class Replanner:
         self._board.leaving = plan.tasks.keys() - new.tasks.keys()
         self._latest = new
         self._parts.launcher.take_plan(plan.tasks)
-        self._observers.take_plan(plan)
+        self.observers.take_plan(plan)

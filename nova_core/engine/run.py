@@ -23,14 +23,17 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.engine.attempts.retries import Retries
 from nova_core.engine.attempts.starter import Starter
+from nova_core.engine.belongings import Belongings
 from nova_core.engine.command_handler import CommandHandler
+from nova_core.engine.copies import part_from_original, reset_copied
 from nova_core.engine.inbox_reader import InboxReader
 from nova_core.engine.observers.milestones import read_milestones
 from nova_core.engine.observers.observers import Observers, keep_status_files, usual_observers
 from nova_core.engine.recovery import recover
 from nova_core.engine.replan import PlanWatch, Replanner
-from nova_core.engine.startup import Host, RunOptions, limits_of, put_aside, require_disk, require_same_plan, take_lock
+from nova_core.engine.startup import Host, RunOptions, limits_of, put_aside, require_disk, take_place
 from nova_core.files.inbox import load_secret
+from nova_core.files.lock import RunLock
 from nova_core.files.project import Project
 from nova_core.files.variants import unread
 from nova_core.importers import read_plan
@@ -66,6 +69,7 @@ class Run(msgspec.Struct, frozen=True):
     commands: CommandHandler
     inbox: InboxReader
     replanner: Replanner
+    belongings: Belongings
     resources: ExitStack
 
     def open_tasks(self) -> list[Task]:
@@ -134,11 +138,17 @@ def open_run(plan: str, project: Project, config: Config, jobs: int, options: Ru
     milestones = read_milestones(project, config, latest)
     resources = ExitStack()
     try:
-        resources.callback(take_lock(project).close)
+        project, lock, origin = take_place(project, plan, latest, host.disk)
+        resources.callback(lock.close)
+        copied = part_from_original(project, origin) if origin else ""
         if options.fresh:
             put_aside(project, host.clock.now(), host.make_executor, config.grace)
         store = Store(project, host.disk, host.clock, background=host.background)
         resources.callback(store.close)
+        store.load()
+        if copied:
+            store.warnings.append(copied)
+            reset_copied(store)
         known, board = _load(os.path.relpath(plan, project.root), latest, store, config, options)
         observers = usual_observers(project, config, board.cascade, store, host.disk, milestones)
         resources.callback(observers.close)
@@ -150,7 +160,8 @@ def open_run(plan: str, project: Project, config: Config, jobs: int, options: Ru
         resources.callback(parts.executor.close)
         store.writer.wake = parts.executor.wake
         resources.callback(store.settle)
-        return _assemble(parts, jobs, secret, observers, Replanner(parts, observers, watch, latest), resources)
+        replanner = Replanner(parts, observers, watch, latest)
+        return _assemble(parts, jobs, secret, lock, replanner, resources)
     except BaseException:
         resources.close()
         raise
@@ -163,9 +174,7 @@ def _read(plan: str, config: Config) -> Cascade:
 def _load(
     plan: str, latest: Cascade, store: Store, config: Config, options: RunOptions
 ) -> tuple[list[str] | None, Board]:
-    """Load the store and update it to the plan. Returns the ids the state had (None for a new run), and the board."""
-    store.load()
-    require_same_plan(store, latest, plan)
+    """Update the loaded store to the plan. Returns the ids the state had (None for a new run), and the board."""
     cascade = as_started(latest, store)
     known = list(store.tasks) if store.run.id else None
     if known is None:
@@ -191,9 +200,7 @@ def _parts(project: Project, config: Config, board: Board, secret: bytes, host: 
     return parts
 
 
-def _assemble(
-    parts: Parts, jobs: int, secret: bytes, observers: Observers, replanner: Replanner, resources: ExitStack
-) -> Run:
+def _assemble(parts: Parts, jobs: int, secret: bytes, lock: RunLock, replanner: Replanner, resources: ExitStack) -> Run:
     retries, budget, changed, inputs = Retries(parts), Budget(parts), ChangedFiles(parts), MissingInputs(parts)
     rate_limits = RateLimits(parts, retries)
     ledger = Ledger(parts, budget, changed)
@@ -202,9 +209,13 @@ def _assemble(
     attempts = Attempts(parts, Judge(parts, rate_limits), ledger, criteria, finisher)
     admission = Admission(parts, jobs, budget, inputs, rate_limits, attempts)
     commands = CommandHandler(parts, attempts, rate_limits, admission)
+    belongings = Belongings(parts, lock, secret)
+    parts.store.restore = belongings.look
     return Run(
-        parts=parts, observers=observers, budget=budget, retries=retries, inputs=inputs, rate_limits=rate_limits,
-        finisher=finisher, criteria=criteria, starter=Starter(parts, rate_limits, changed, finisher),
+        parts=parts, observers=replanner.observers, budget=budget, retries=retries, inputs=inputs,
+        rate_limits=rate_limits, finisher=finisher, criteria=criteria,
+        starter=Starter(parts, rate_limits, changed, finisher),
         attempts=attempts, admission=admission, commands=commands,
-        inbox=InboxReader(parts, secret, attempts, commands), replanner=replanner, resources=resources,
+        inbox=InboxReader(parts, secret, attempts, commands), replanner=replanner,
+        belongings=belongings, resources=resources,
     )  # fmt: skip

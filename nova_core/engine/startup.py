@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 
 import msgspec
 
 from nova_core.clock import Clock, iso
 from nova_core.config import Config
-from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.errors import EnvironmentProblem, RunLockedError
 from nova_core.executors.base import Ended, Executor, Started
 from nova_core.files.disk import Disk
 from nova_core.files.lock import RunLock
 from nova_core.files.project import Project, make_dir
 from nova_core.parser import Cascade
+from nova_core.places import Origin, choose_place, place_of, plan_name, settle
 from nova_core.plan.phases import phase_named
 from nova_core.plan.scheduler import Limits
 from nova_core.plan.selection import Selection
 from nova_core.state.store import Store
+
+_UNKNOWN = 2.0  # seconds to wait for a running engine to say which plan it runs
+_PAUSE = 0.02
 
 MakeExecutor = Callable[[Project, str, Mapping[str, str]], Executor]
 
@@ -27,7 +32,10 @@ def local_executor(project: Project, run_id: str, environment: Mapping[str, str]
     """Returns the executor that runs jobs on this machine."""
     from nova_core.executors.local import LocalExecutor
 
-    return LocalExecutor(project.nova_dir, project.log_dir, run_id=run_id, base_env=environment, cwd=project.root)
+    return LocalExecutor(
+        project.nova_dir, project.log_dir, run_id=run_id, base_env=environment, cwd=project.root,
+        places=tuple(filter(None, (project.place_id, project.former_id))),
+    )  # fmt: skip
 
 
 class RunOptions(msgspec.Struct, frozen=True):
@@ -54,11 +62,33 @@ class Host(msgspec.Struct, frozen=True):
     background: bool = True
 
 
-def take_lock(project: Project) -> RunLock:
-    """Create the project's folders and lock its run. Raises `RunLockedError` or `EnvironmentProblem` (bad folder)."""
+def take_place(project: Project, plan: str, latest: Cascade, disk: Disk) -> tuple[Project, RunLock, Origin | None]:
+    """Lock the place of a plan in a project, and create its folders; also returns what `settle` found.
+
+    A project with a key is the place itself. Raises `RunLockedError` if another engine runs the plan, or
+    `EnvironmentProblem` for a folder that cannot be used.
+    """
+    name = plan_name(project.root, plan)
+
+    def place() -> Project:
+        return project if project.key else choose_place(project.root, plan, lambda: latest)
+
+    deadline = time.monotonic() + _UNKNOWN
     try:
-        project.make_dirs()
-        return RunLock(project.lock_file)
+        while True:
+            chosen = place()
+            try:
+                chosen.make_dirs()
+                lock = RunLock(chosen.lock_file, also=[name])
+            except RunLockedError:
+                owner = place_of(chosen)
+                if place().key == chosen.key and (owner or time.monotonic() > deadline):
+                    raise
+                time.sleep(_PAUSE)  # another plan has just taken this place, or its engine has just lost its files
+                continue
+            if place().key == chosen.key:
+                return chosen, lock, settle(chosen, name, disk)
+            lock.close()
     except OSError as error:
         raise EnvironmentProblem(
             f"cannot write {error.filename or project.root}: {error.strerror}",
@@ -66,22 +96,8 @@ def take_lock(project: Project) -> RunLock:
         ) from None
 
 
-def require_same_plan(store: Store, cascade: Cascade, plan: str) -> None:
-    """Raise `UsageError` if the folder holds the run of another plan.
-
-    A different file counts as the same plan, moved or extended, if both have a task in common.
-    """
-    before = store.project.cascade_file
-    same = not before or os.path.normpath(before) == os.path.normpath(plan)
-    if not same and store.tasks and not any(i in cascade.tasks for i in store.tasks):
-        raise UsageError(
-            f"this folder holds the run of {before}, not of {plan}",
-            hint="use another folder (`nova -C DIR run`), or `--fresh` to move the old run aside",
-        )
-
-
 def put_aside(project: Project, now: float, make_executor: MakeExecutor, grace: float) -> None:
-    """Move the old run (state, logs, history) to `.nova/old/<time>/`: nothing is deleted.
+    """Move the plan's old run (state, logs, history) to `old/<time>/` of its place: nothing is deleted.
 
     Workers that survived a crash are ended first: they would run beside the new ones.
     """

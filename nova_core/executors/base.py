@@ -88,7 +88,12 @@ News = Report | Waiting
 
 
 class Executor(Protocol):
-    """Runs jobs. All methods except `wake` must be called on the engine's thread."""
+    """Runs jobs. All methods except `wake` must be called on the engine's thread.
+
+    `foreign` are the keys of jobs that `recover` found in records copied from another folder: theirs, never ours.
+    """
+
+    foreign: set[str]
 
     def recover(self) -> list[Report]:
         """Returns what earlier engines left: jobs still running (`Started`), or ended and not released (`Ended`).
@@ -113,6 +118,9 @@ class Executor(Protocol):
 
     def release(self, keys: Iterable[str]) -> None:
         """Allow the records of these keys to be deleted: their results are on disk."""
+
+    def keep_records(self) -> bool:
+        """Create again what the records of running jobs need, if it was deleted; returns True if it was."""
 
     def close(self) -> None:
         """Detach; running jobs continue."""

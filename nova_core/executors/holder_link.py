@@ -15,10 +15,11 @@ from msgspec import json
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Job
+from nova_core.executors.journal_file import JournalFile
 from nova_core.executors.journal_reader import Challenge, Facts, Hello, Message, Refusal, decode_message
 from nova_core.holder.connection import Connection
 from nova_core.holder.proof import load_key, prove
-from nova_core.holder.safe_open import FOLDER_FLAGS
+from nova_core.holder.safe_open import FOLDER_FLAGS, inherit_owner
 
 PATIENCE = 10.0  # seconds within which a holder of an earlier engine must answer
 _PAUSE = 0.002
@@ -30,9 +31,11 @@ _leaving: set[int] = set()
 
 
 def make_folder(path: Path) -> Path:
-    """Create a private folder if it is missing; returns its absolute path. Raises EnvironmentProblem."""
+    """Create a private folder, and those around it; returns its absolute path. Raises EnvironmentProblem."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (*[parent for parent in path.parents if not parent.exists()][::-1], path):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            inherit_owner(folder, folder.parent)
     except OSError as error:
         reason = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
         raise EnvironmentProblem(f"{path}: cannot create the folder: {reason}", hint=_FOLDER_HINT) from None
@@ -58,6 +61,7 @@ class HolderLink:
         self.name = name
         self.pid = pid
         self._connection: Connection | None = None
+        self.journal = JournalFile(folder, f"{name}.journal")
         self.jobs: dict[str, Job | None] = {}
         self.keys: set[str] = set()
         self.released: set[str] = set()
@@ -120,24 +124,16 @@ class HolderLink:
 
     def read(self) -> Facts:
         """Returns the current contents of the holder's journal."""
-        fd = self._folder.open_file(f"{self.name}.journal")
-        if fd < 0:
-            return Facts(b"")
-        with open(fd, "rb") as file:
-            return Facts(file.read())
+        return Facts(self.journal.read())
+
+    def keep_journal(self) -> None:
+        """Keep a copy of the journal if its name was deleted and the records are still needed."""
+        if self.keys - self.released:
+            self.journal.keep()
 
     def is_gone(self) -> bool:
         """Returns True if no process holds the journal's lock. The kernel frees it however the holder dies."""
-        fd = self._folder.open_file(f"{self.name}.journal")
-        if fd < 0:
-            return True
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(fd)
-        return True
+        return not self.journal.is_locked()
 
     def adopt(self) -> None:
         """Connect to the holder of an earlier engine and wait for its greeting, or find that it is gone.
@@ -202,29 +198,67 @@ class HolderLink:
 
     def unlink(self) -> None:
         """Remove the holder's files."""
+        self.journal.close()
         for kind in ("journal", "err", "sock"):
             self._folder.remove(f"{self.name}.{kind}")
 
 
 class AttemptFolder:
-    """`.nova/attempts`, kept open: files are opened relative to it, so that the folder cannot be swapped."""
+    """The folder `attempts` of a place, kept open: files are opened relative to it, so that it cannot be swapped.
 
-    def __init__(self, nova_dir: Path, run_id: str) -> None:
-        self.path = make_folder(nova_dir) / "attempts"
-        make_folder(self.path)
-        try:
-            self._fd = os.open(self.path, FOLDER_FLAGS)
-        except OSError as error:
-            raise EnvironmentProblem(f"cannot use {self.path}: {error.strerror}", hint=_FOLDER_HINT) from None
+    A job's marker is made of the run and the first of `places`, which a copied folder does not have.
+    """
+
+    def __init__(self, nova_dir: Path, run_id: str, places: tuple[str, ...] = ()) -> None:
+        self.path = nova_dir / "attempts"
+        self._places = places
+        self._run_id = f"{run_id}.{places[0]}" if places else run_id
+        self._fd = -1
+        self._open()
         try:
             self._key = load_key(f"{nova_dir}/secret")
         except OSError as error:
-            os.close(self._fd)
+            self.close()
             text = f"cannot use {nova_dir}/secret: {error.strerror}"
             raise EnvironmentProblem(text, hint="check its owner and permissions") from None
-        self._run_id = run_id
+
+    def _open(self) -> None:
+        make_folder(self.path)
+        try:
+            fd = os.open(self.path, FOLDER_FLAGS)
+        except OSError as error:
+            raise EnvironmentProblem(f"cannot use {self.path}: {error.strerror}", hint=_FOLDER_HINT) from None
+        self.close()
+        self._fd = fd
         # sun_path holds 108 bytes (unix(7)), but a project's path may be longer.
         self._base = f"/proc/self/fd/{self._fd}" if os.path.isdir("/proc/self/fd") else str(self.path)
+
+    def close(self) -> None:
+        """Close the folder."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def restore(self) -> bool:
+        """Create the folder again if it was deleted; returns True if it was. Raises EnvironmentProblem."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), os.fstat(self._fd)):
+                return False
+        self._open()
+        return True
+
+    def owns(self, facts: Facts) -> bool:
+        """Returns True if the jobs of a journal ran in this folder, so that their processes may be ended."""
+        return not self._places or facts.place in ("", self._places[0])
+
+    def _is_foreign(self, link: HolderLink, facts: Facts) -> bool:
+        """Returns True if a journal was copied from another folder; one without a place is of an older Nova.
+
+        A living holder locks its own journal, so it is not the holder of a journal that nobody has locked.
+        """
+        if facts.hello is None or not self._places or facts.place == self._places[0]:
+            return False
+        return facts.place not in ("", *self._places) or (facts.holder_lives() and link.is_gone())
 
     def address(self, name: str) -> str:
         """Returns the path of a socket in the folder, short enough for the kernel."""
@@ -236,6 +270,14 @@ class AttemptFolder:
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._fd)
         except OSError:
             return -1
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file of the folder."""
+        with open(
+            os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600, dir_fd=self._fd), "wb"
+        ) as f:
+            inherit_owner(f.fileno(), self._fd)
+            f.write(data)
 
     def remove(self, name: str) -> None:
         """Unlink a file if it exists."""
@@ -253,6 +295,7 @@ class AttemptFolder:
         """
         name = f"{'own' if own else 'shared'}-{os.urandom(6).hex()}"
         link = HolderLink(self, name)
+        self.restore()
         try:
             with ExitStack() as closing:
                 link.pid = self._spawn(link, closing, own=own)
@@ -275,6 +318,9 @@ class AttemptFolder:
         errors = kept(os.open(f"{link.name}.err", _CREATE | os.O_APPEND, 0o600, dir_fd=self._fd))
         journal = kept(os.open(f"{link.name}.journal", _CREATE, 0o600, dir_fd=self._fd))
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for made in (errors, journal):
+            inherit_owner(made, self._fd)
+        link.journal.open()
         listener = closing.enter_context(socket(AF_UNIX, SOCK_STREAM))
         listener.bind(self.address(f"{link.name}.sock"))
         listener.listen(16)
@@ -289,12 +335,21 @@ class AttemptFolder:
             argv[0], argv, os.environ, file_actions=actions, setsid=True, setsigmask=(), setsigdef=defaults
         )
 
-    def find(self) -> list[HolderLink]:
-        """Returns the holders of earlier engines: connected if they are alive, otherwise only their journals."""
+    def find(self) -> tuple[list[HolderLink], set[str]]:
+        """Returns the holders of earlier engines, and the keys of jobs in journals copied from another folder.
+
+        Holders are connected if they are alive, otherwise they are only their journals. Foreign journals are removed.
+        """
         names = sorted(os.listdir(self._fd))
         links: list[HolderLink] = []
+        foreign: set[str] = set()
         for name in [name.removesuffix(".journal") for name in names if name.endswith(".journal")]:
             link = HolderLink(self, name)
+            facts = link.read()
+            if self._is_foreign(link, facts):
+                foreign |= facts.keys()
+                link.unlink()
+                continue
             try:
                 link.adopt()
             except EnvironmentProblem:
@@ -305,8 +360,4 @@ class AttemptFolder:
         for name in names:
             if name.endswith((".sock", ".err")) and f"{name.rpartition('.')[0]}.journal" not in names:
                 self.remove(name)
-        return links
-
-    def close(self) -> None:
-        """Close the folder."""
-        os.close(self._fd)
+        return links, foreign

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from nova_core.executors.base import Ended, EndReason, Started
-from nova_core.holder.journal import boot_id
+from nova_core.holder.journal import boot_id, start_ticks
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="H", gc=False):
@@ -96,6 +96,16 @@ class Facts:
     def pid(self) -> int:
         """The holder's pid, 0 if it was never written."""
         return self.hello.pid if self.hello else 0
+
+    @property
+    def place(self) -> str:
+        """The folder and plan whose jobs the holder runs (`Project.place_id`); empty for older versions."""
+        return self.hello.run_id.partition(".")[2] if self.hello else ""
+
+    def holder_lives(self) -> bool:
+        """Returns True if the holder that wrote this is a process of this machine now."""
+        hello = self.hello
+        return hello is not None and hello.boot == boot_id() and 0 != hello.start == start_ticks(hello.pid)
 
     def keys(self) -> set[str]:
         """Returns every job that began."""

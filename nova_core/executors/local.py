@@ -27,8 +27,10 @@ class LocalExecutor:
     """`Executor` for the local machine; base.py defines the contract.
 
     `nova_dir/attempts` holds journals and sockets; logs are created in `log_dir`. `run_id` makes the marker in each
-    job's environment unique. Folders are created with mode 0700. Raises `EnvironmentProblem` if they cannot be used, or
-    if a holder of an earlier engine does not answer. Not thread-safe except `wake`, but not bound to a particular
+    job's environment unique, with the first of `places` (`Project.place_id`); records of other places are copies from
+    elsewhere: they are removed, and nothing of them is adopted or ended. Folders are created with mode 0700. Raises
+    `EnvironmentProblem` if they cannot be used, or if a holder of an earlier engine does not answer. Not thread-safe
+    except `wake`, but not bound to a particular
     thread.
     """
 
@@ -40,9 +42,10 @@ class LocalExecutor:
         run_id: str,
         base_env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        places: tuple[str, ...] = (),
     ) -> None:
-        self._folder = AttemptFolder(nova_dir, run_id)
-        self._run_id = run_id
+        self._folder = AttemptFolder(nova_dir, run_id, places)
+        self.foreign: set[str] = set()
         base: BaseMessage = {
             "env": wire_env(os.environ if base_env is None else base_env),
             "logs": wire(str(make_folder(log_dir))),
@@ -69,6 +72,17 @@ class LocalExecutor:
             self._shared = self._start_holder(own=False)
         return self._shared
 
+    def keep_records(self) -> bool:
+        """See `Executor.keep_records`. Holders whose journals were deleted keep their jobs, and get no others."""
+        lost = self._folder.restore()
+        if lost:
+            idle, self._shared = self._shared, None
+            if idle:
+                self._let_go_if_idle(idle)
+        for link in (*self._links.values(), *self._past):
+            link.keep_journal()
+        return lost
+
     def _start_holder(self, *, own: bool) -> HolderLink:
         link = self._folder.start(own=own)
         self._register(link)
@@ -82,7 +96,8 @@ class LocalExecutor:
     def recover(self) -> list[Report]:
         """See `Executor.recover`. Released jobs may be reported again while their journal also holds others."""
         reports: list[Report] = []
-        for link in self._folder.find():
+        links, self.foreign = self._folder.find()
+        for link in links:
             facts = link.read()
             link.keys = facts.keys()
             self._link_of.update(dict.fromkeys(link.keys, link))
@@ -281,7 +296,7 @@ class LocalExecutor:
         """Returns the ends of jobs whose holder died before them, after ending their remaining processes."""
         if not keys:
             return []
-        survivors = facts.end_remains(keys)
+        survivors = facts.end_remains(keys) if self._folder.owns(facts) else ()
         words = link.last_words()
         detail = f"the process that held it (pid {facts.pid}) died" + (f": {words}" if words else "")
         return [facts.lost(key, detail, survivors) for key in keys]
@@ -326,6 +341,8 @@ class LocalExecutor:
             link.flush()
             self._hang_up(link)
             self._forget_if_released(link)
+        for link in self._past:
+            link.journal.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
         self._folder.close()

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from nova_core.clock import iso, seconds
-from nova_core.files.project import Project
 from nova_core.runs.history import Run, reading
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
@@ -39,11 +38,9 @@ class Told(msgspec.Struct, frozen=True):
     moments: tuple[Event, ...] = ()
 
 
-def trace_of(project: Project, run: Run) -> dict[str, object]:
-    """The trace of a run of the project. Raises `EnvironmentProblem` if its history cannot be read."""
-    aside, name = run.summary.put_aside, project.database.name
-    path = project.database if aside is None else project.old_dir / aside / name
-    return trace_document(run, load_told(path, run.summary.id))
+def trace_of(run: Run) -> dict[str, object]:
+    """The trace of a run. Raises `EnvironmentProblem` if its history cannot be read."""
+    return trace_document(run, load_told(run.file, run.summary.id))
 
 
 def load_told(path: Path, run: str) -> Told:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from nova_core.holder.safe_open import inherit_owner
+
 
 class Disk:
     """The real disk. A subclass that overrides `step` sees every state-changing call before it happens."""
@@ -19,6 +21,7 @@ class Disk:
         if not path.is_dir():
             self.step("mkdir", str(path))
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            inherit_owner(path, path.parent)
 
     def write(self, fd: int, data: bytes, path: str) -> None:
         """Write all of `data`: a single `write(2)` may be short without an error (seen on a nearly full disk)."""
@@ -32,7 +35,8 @@ class Disk:
     ) -> None:
         """Replace a whole file: temporary, write, fsync, rename, fsync of the directory. Readers never see a part.
 
-        The data may come in pieces. With `exact` the file gets `mode` whatever the umask.
+        The data may come in pieces. With `exact` the file gets `mode` whatever the umask. A file that root writes keeps
+        its owner.
         """
         temp = f"{path}.tmp"
         self.step("open", temp)
@@ -41,6 +45,7 @@ class Disk:
             try:
                 if exact:
                     os.fchmod(fd, mode)
+                inherit_owner(fd, path if path.exists() else path.parent)
                 for piece in (data,) if isinstance(data, bytes) else data:
                     self.write(fd, piece, temp)
                 if sync:

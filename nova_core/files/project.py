@@ -5,24 +5,39 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from nova_core.errors import EnvironmentProblem
+from nova_core.holder.safe_open import inherit_owner
 from nova_core.model import is_safe_id
 
+STATE_FILE = "cascade_state.json"
 _IGNORE = "*\n"
+_PLANS = "plans"
 
 
 class Project:
-    """A directory Nova works in: the plan's tasks run there, the state and the logs live there."""
+    """A folder Nova works in, and the place in it that one plan has to itself.
 
-    def __init__(self, root: Path | str = ".", state_file: Path | str = "cascade_state.json") -> None:
+    The tasks of all plans run in `root`. State, history, logs, lock and inbox belong to one plan: at the usual place
+    (`cascade_state.json`, `logs`, `.nova`), or, with a `key`, in `.nova/plans/<key>`. A state file of another name,
+    which only a program can choose, has a place of its own, too.
+    """
+
+    def __init__(self, root: Path | str = ".", state_file: Path | str = STATE_FILE, *, key: str = "") -> None:
         self.root = Path(root).resolve()
-        self.state_file = self.root / state_file
-        self.log_dir = self.root / "logs"
+        own_name = Path(state_file).name
+        self.key = key or ("" if own_name == STATE_FILE else own_name)
         self.config_file = self.root / "nova.yaml"
         self.milestones_file = self.root / "milestones.yaml"
-        self.nova_dir = self.root / ".nova"
+        self.shared_dir = self.root / ".nova"
+        self.plans_dir = self.shared_dir / _PLANS
+        self.nova_dir = self.plans_dir / self.key if self.key else self.shared_dir
+        self.state_file = self.nova_dir / "state.json" if key else self.root / state_file
+        self.log_dir = self.nova_dir / "logs" if self.key else self.root / "logs"
+        self.former_id = ""  # the `place_id` of this place before the project was moved to another disk
+        self.place_file = self.nova_dir / "place.json"
         self.database = self.nova_dir / "nova.db"
         self.inbox_dir = self.nova_dir / "inbox"
         self.lock_file = self.nova_dir / "run.lock"
@@ -37,15 +52,38 @@ class Project:
 
         Raises `EnvironmentProblem` if they cannot be created, or if something else has their names.
         """
-        make_dir(self.nova_dir)
-        ignore = self.nova_dir / ".gitignore"
+        make_dir(self.shared_dir)
+        ignore = self.shared_dir / ".gitignore"
         if not os.path.lexists(ignore):
-            with ignore.open("x") as file:  # never through a link
+            with suppress(FileExistsError), ignore.open("x") as file:  # never through a link
                 file.write(_IGNORE)
+                inherit_owner(file.fileno(), self.shared_dir)
+        if self.key:
+            make_dir(self.plans_dir)
+            make_dir(self.nova_dir)
         for path in (self.inbox_dir, *(self.inbox_dir / name for name in ("tmp", "new", "ack"))):
             make_dir(path)
         make_dir(self.prompts_dir)
         make_dir(self.log_dir, 0o777)
+
+    @classmethod
+    def of_state_file(cls, path: Path) -> Project:
+        """The project whose state is in this file: at its usual place, or at the place of one of its plans."""
+        folder = path.absolute().parent
+        if folder.parent.name == _PLANS and folder.parent.parent.name == ".nova" and path.name == "state.json":
+            return cls(folder.parents[2], key=folder.name)
+        return cls(folder, path.name)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode of the folder: a renamed folder keeps them, a copy has others. Raises `OSError`."""
+        status = os.stat(self.root)
+        return status.st_dev, status.st_ino
+
+    @property
+    def place_id(self) -> str:
+        """Identifies this place among all folders and plans of the machine. Raises `OSError`."""
+        return place_id(self.identity, self.key)
 
     def log_names(self) -> set[str]:
         """Names below `logs` that are log names or may be in the way of one."""
@@ -70,10 +108,17 @@ class Project:
         return self.log_dir / (log_name(task_id) if attempt >= latest else old_log_name(task_id, attempt, ids))
 
 
+def place_id(identity: tuple[int, int], key: str) -> str:
+    """The id of the place `key` in the folder with this device and inode."""
+    device, inode = identity
+    return f"{device:x}-{inode:x}-{key}"
+
+
 def make_dir(path: Path, mode: int = 0o700) -> None:
     """Create the directory unless it exists. A link is rejected: a project from elsewhere could contain one."""
     try:
         path.mkdir(mode)
+        inherit_owner(path, path.parent)
     except FileExistsError:
         found = path.lstat().st_mode
         if not stat.S_ISDIR(found):

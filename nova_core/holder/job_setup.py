@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from nova_core.holder.safe_open import FOLDER_FLAGS, SpawnError, open_log, open_stdin
+from nova_core.holder.safe_open import FOLDER_FLAGS, SpawnError, inherit_owner, open_log, open_stdin
 from nova_core.holder.spawn import Launch
 
 TYPE_CHECKING = False
@@ -63,9 +63,13 @@ class JobSetup:
                 return
             os.close(self.logs)
             self.logs = -1
+        made = False
         with suppress(OSError):  # `_open_logs` says what is wrong
-            os.mkdir(self._logs_path, 0o777)
+            os.makedirs(self._logs_path, 0o777)
+            made = True
         self._open_logs()
+        if made and self.logs >= 0:
+            inherit_owner(self.logs, self._root)
 
     def prepare(self, job: JobMessage) -> Launch:
         """Enter the job's folder, open its log and its standard input. Raises SpawnError."""

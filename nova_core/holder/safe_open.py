@@ -33,6 +33,24 @@ class SpawnError(Exception):
         self.passing = is_passing(cause)
 
 
+def inherit_owner(made: int | os.PathLike[str], like: int | str | os.PathLike[str]) -> None:
+    """Give what root made to the owner of `like`: a run by root must not lock the owner of a project out.
+
+    Does nothing for other users. A file is given by its descriptor, as its name may lead to another; a folder by its
+    path.
+    """
+    if os.geteuid():
+        return
+    with suppress(OSError):
+        owner = os.stat(like)
+        if owner.st_uid and isinstance(made, int):
+            os.fchown(made, owner.st_uid, owner.st_gid)
+        elif owner.st_uid and not isinstance(made, int):
+            folder = os.open(made, FOLDER_FLAGS)
+            os.fchown(folder, owner.st_uid, owner.st_gid)
+            os.close(folder)
+
+
 def open_log(folder: int, name: str) -> int:
     """Returns a descriptor to append to `name` in `folder`; raises SpawnError unless it is our regular file."""
     if not name:
@@ -43,7 +61,9 @@ def open_log(folder: int, name: str) -> int:
         return _open_below(folder, name)
     try:
         # A new file is ours and regular; trying that first saves fstat and two fcntl per job.
-        return os.open(name, LOG_FLAGS | os.O_EXCL, 0o600, dir_fd=folder)
+        fd = os.open(name, LOG_FLAGS | os.O_EXCL, 0o600, dir_fd=folder)
+        inherit_owner(fd, folder)
+        return fd
     except FileExistsError:
         return _open_existing(folder, name)
     except OSError as error:
@@ -75,10 +95,14 @@ def open_parent(folder: int, name: str) -> int:
     """
     fd = os.dup(folder)
     for level in name.split("/")[:-1]:
+        made = False
         with suppress(FileExistsError):
             os.mkdir(level, 0o777, dir_fd=fd)
+            made = True
         try:
             below = os.open(level, FOLDER_FLAGS, dir_fd=fd)
+            if made:
+                inherit_owner(below, fd)
         finally:
             os.close(fd)
         fd = below
@@ -112,13 +136,18 @@ def _open_existing(folder: int, name: str) -> int:
         problem = _kind(found_stat.st_mode)
     elif found_stat.st_nlink != 1:
         problem = "a file with a second hard link"
-    elif found_stat.st_uid != os.geteuid():
+    elif found_stat.st_uid not in _own_uids(folder):
         problem = "a file of another user"
     if problem:
         os.close(fd)
         raise SpawnError(f"cannot write the log {name}: it is {problem}; Nova writes only to regular files of its own")
     os.set_blocking(fd, True)
     return fd
+
+
+def _own_uids(folder: int) -> tuple[int, ...]:
+    """Users whose logs may be appended to: this one; for root, also the owner of the folder."""
+    return (os.geteuid(),) if os.geteuid() else (0, os.fstat(folder).st_uid)
 
 
 def _kind(mode: int) -> str:

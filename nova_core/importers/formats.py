@@ -167,14 +167,16 @@ def cells_of(line: str) -> list[str]:
     return [cell.strip() for cell in split_row(line)]
 
 
+def plan_file(path: str) -> str:
+    """The file of the plan, which a folder may hold; the folder itself if its files are the tasks."""
+    inside = (os.path.join(path, name) for name in _IN_FOLDER) if os.path.isdir(path) else ()
+    return next(filter(os.path.isfile, inside), path)
+
+
 def _source(path: str) -> tuple[str, str]:
     """The path of the plan, which a folder may hold, and its text."""
-    if not os.path.isdir(path):
-        return path, read_source(path)
-    for inside in _IN_FOLDER:
-        if os.path.isfile(found := os.path.join(path, inside)):
-            return found, read_source(found)
-    return path, ""
+    found = plan_file(path)
+    return found, "" if os.path.isdir(found) else read_source(found)
 
 
 def _named(name: str) -> Format | None:

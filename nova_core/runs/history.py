@@ -65,10 +65,11 @@ class RunSummary(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A run and its attempts, in the order they ended."""
+    """A run and its attempts, in the order they ended. `file` is the history that has it."""
 
     summary: RunSummary
     attempts: tuple[AttemptRow, ...]
+    file: Path = Path()
 
 
 def tokens_of(row: AttemptRow) -> TokenUsage:
@@ -102,9 +103,9 @@ def grouped(rows: Iterable[AttemptRow], key: Callable[[AttemptRow], str | None])
 
 
 def load_runs(project: Project, complain: Callable[[str], object] = str) -> list[Run]:
-    """Every run of the project, oldest first; `complain` gets a message for each archived run that cannot be read.
+    """Every run of a plan, oldest first; `complain` gets a message for each archived run that cannot be read.
 
-    Raises `EnvironmentProblem` if the project's own history cannot be read.
+    `project` is the plan's place. Raises `EnvironmentProblem` if its own history cannot be read.
     """
     found = []
     for path in sorted(project.old_dir.glob("*/" + project.database.name)):
@@ -141,7 +142,7 @@ def runs_in(path: Path, put_aside: str | None = None) -> list[Run]:
     runs = []
     for run_id in dict.fromkeys((*told, *(row.run for row in rows))):
         own = tuple(row for row in rows if row.run == run_id)
-        runs.append(Run(_summary(told.get(run_id, RunSummary(run_id)), own, put_aside), own))
+        runs.append(Run(_summary(told.get(run_id, RunSummary(run_id)), own, put_aside), own, path))
     return runs
 
 

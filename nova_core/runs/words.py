@@ -15,6 +15,15 @@ RATE_LIMITED = "rate limited"
 MOST_CAUSES = 3
 
 
+def go_on_line(plan: str) -> str:
+    """The command that continues the run of a plan."""
+    if plan in ("", "CASCADE.md"):
+        return "nova run"
+    import shlex
+
+    return f"nova run {shlex.quote(plan)}"
+
+
 class Shown(StrEnum):
     """What a task is doing: one word for each state, finer than the four on disk."""
 

@@ -15,6 +15,7 @@ import msgspec
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.files.disk import Disk
+from nova_core.holder.safe_open import inherit_owner
 from nova_core.state.events import Event, EventKind
 from nova_core.state.task_progress import ExecutionEvent
 
@@ -47,6 +48,16 @@ def _attempt(row: tuple[Any, ...]) -> AttemptRow:
     """Returns a row as a struct; also a row of an older Nova's file that was not upgraded."""
     values = dict(zip(AttemptRow.__struct_fields__, row, strict=False))
     return AttemptRow(**{**values, "estimated": bool(values.get("estimated"))})
+
+
+def _bring_up(connection: sqlite3.Connection) -> None:
+    """Upgrade the file; after a kill in between, the next opener completes the upgrade."""
+    connection.executescript(_SCHEMA)
+    there = {row[1] for row in connection.execute("PRAGMA table_info(attempts)")}
+    for column in _ADDED:
+        if column.partition(" ")[0] not in there:
+            connection.execute(f"ALTER TABLE attempts ADD COLUMN {column}")
+    connection.execute(f"PRAGMA user_version={_VERSION}")
 
 
 def _words(error: Exception) -> str:
@@ -102,40 +113,61 @@ class Database:
         self._disk = disk or Disk()
         self._lock = threading.Lock()
         self.is_missing = create_later and not os.path.lexists(path)
+        self._file = 0, 0
         if read_only:
             self._connection = self._open_for_reading()
+            self._file = self._stat()
         elif self.is_missing:
             self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             self._connection.executescript(_SCHEMA)
         else:
-            self._open()
+            self._connection = self._open()
 
-    def _open(self) -> None:
+    def _open(self, content: sqlite3.Connection | None = None) -> sqlite3.Connection:
+        """Returns a connection for writing; `content` is a database to copy into the file first."""
         path = self.path
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            os.close(os.open(path, flags, 0o600))  # -wal and -shm get the same mode
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            fd = os.open(path, flags, 0o600)  # -wal and -shm get the same mode and owner
+            inherit_owner(fd, path.parent)
+            os.close(fd)
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            if content is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    content.backup(connection)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > _VERSION:
                 raise EnvironmentProblem(f"{path}: written by a newer version of Nova", hint="upgrade Nova")
             if version < _VERSION:
-                self._bring_up()
+                _bring_up(connection)
+            self._file = self._stat()
+            return connection
         except (sqlite3.Error, OSError) as error:
             full = "full" in str(error) or getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
             hint = "free some space" if full else "move it aside; the state file has the run"
             raise EnvironmentProblem(f"cannot use {path}: {_words(error)}", hint=hint) from None
 
-    def _bring_up(self) -> None:
-        """Upgrade the file; after a kill in between, the next opener completes the upgrade."""
-        self._connection.executescript(_SCHEMA)
-        there = {row[1] for row in self._connection.execute("PRAGMA table_info(attempts)")}
-        for column in _ADDED:
-            if column.partition(" ")[0] not in there:
-                self._connection.execute(f"ALTER TABLE attempts ADD COLUMN {column}")
-        self._connection.execute(f"PRAGMA user_version={_VERSION}")
+    def _stat(self) -> tuple[int, int]:
+        """Returns device and inode of the file of this name; zeros if there is none."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return 0, 0
+        return status.st_dev, status.st_ino
+
+    def is_named(self) -> bool:
+        """Returns False if the file was deleted or replaced since it was opened."""
+        return self.is_missing or self._stat() == self._file
+
+    def restore(self) -> None:
+        """Give the database a file again, with everything in it, after its own was deleted."""
+        with self._lock:
+            for suffix in ("-wal", "-shm"):
+                self._disk.unlink(f"{self.path}{suffix}")
+            old, self._connection = self._connection, self._open(self._connection)
+            old.close()
 
     def _open_for_reading(self) -> sqlite3.Connection:
         """Returns a viewer's connection: it can change nothing, and never blocks the engine (WAL)."""
@@ -214,6 +246,7 @@ class Database:
         temp.unlink(missing_ok=True)
         fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
+            inherit_owner(fd, self.path.parent)
             connection = sqlite3.connect(temp, isolation_level=None)
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute("PRAGMA journal_mode=WAL")
@@ -224,7 +257,7 @@ class Database:
             os.close(fd)
         self._disk.rename(temp, self.path)  # durable with the first commit, which creates another file beside it
         try:
-            self._open()
+            self._connection = self._open()
         except EnvironmentProblem as problem:
             raise OSError(problem.message) from None
         self.is_missing = False

@@ -74,6 +74,11 @@ class StateManager:
         """Returns the file as a frozen `State`. Raises `FileNotFoundError`, or `StateError` if damaged or newer."""
         return decode_state(self._read(), self.path)
 
+    def read_head(self) -> bytes:
+        """Returns the first line, which has everything but the tasks if Nova wrote it. Raises as `load` does."""
+        with self._open() as file:
+            return file.readline()
+
     def _read(self) -> bytes:
         with self._open() as file:
             return file.read()
@@ -203,6 +208,11 @@ class StateManager:
         with self._exclusive():
             self._signature = None
             return self._reload()
+
+    @property
+    def signature(self) -> Signature | None:
+        """Identifies the version of the file that this manager last wrote or loaded."""
+        return self._signature
 
     def last_known(self) -> State:
         """Returns the state this manager last wrote or loaded."""

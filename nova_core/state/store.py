@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from contextlib import suppress
 from typing import Any
 
 from nova_core.clock import Clock
 from nova_core.errors import NewerStateError, StateError
 from nova_core.files.disk import Disk
+from nova_core.files.plain_file import read_plain
 from nova_core.files.project import Project
 from nova_core.state.database import AttemptRow, Database
+from nova_core.state.edits import edits, replayed
 from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import NEW, OF_THE_END, ProjectState, RunState, State, TaskState, patched
@@ -17,6 +20,7 @@ from nova_core.state.writer import Batch, Writer, Written
 
 _COMMIT_AFTER = 0.1  # seconds to collect events before a commit; measured: 0.3 ms per commit, 5 us per event
 _SHARE = 20  # publish for at most a twentieth of the time
+_SHORT = 1 << 10  # bytes
 _RETRY = 1.0  # seconds between attempts while the disk cannot be written
 
 Listener = Callable[[Event], None]
@@ -40,6 +44,7 @@ class Store:
         self._clock = clock or Clock()
         self._disk = disk or Disk()
         self.manager = StateManager(project.state_file, self._disk)
+        self._left = project.nova_dir / "left"  # which version of the state file the last engine left
         self.database = Database(project.database, self._disk, create_later=True)
         self.writer = Writer(self.database, self.manager, self._clock)
         self._background = background
@@ -51,6 +56,7 @@ class Store:
         self.warnings: list[str] = []
         self.disk_error: str | None = None
         self.held: Container[str] = ()  # tasks whose end only the engine decides
+        self.restore: Callable[[], bool] = bool  # creates deleted files again; returns True if there were any
         self.merged = False  # another program's changes were merged; what recomputes from the tasks resets it
         self._events: list[Event] = []
         self._attempts: list[AttemptRow] = []
@@ -75,11 +81,29 @@ class Store:
         except StateError:
             state = self._rebuild()
         self.project, self.run, self.tasks, self.rev = state.project, state.run, dict(state.tasks), state.rev
+        edited = {} if self._is_as_left() else self._edits(state)
         for event in self.database.events_since(self.rev):
             self._apply(event, from_json=True)
             self.rev = event.rev
             self._dirty = True
+            edited.pop(event.task or "", None)
+        for task_id, patch in edited.items():
+            self._record_outside(task_id, patch)
         self._changed = None
+
+    def _edits(self, state: State) -> dict[str, dict[str, Any]]:
+        """Returns what was written into the state file between runs, by task; it becomes events as well."""
+        return edits(replayed(e for e in self.database.events_since(0) if e.rev <= state.rev), state.tasks)
+
+    def _is_as_left(self) -> bool:
+        """Returns True if the state file is the one the last engine left; False if that is unknown."""
+        try:
+            return read_plain(self._left, _SHORT) == repr(self.manager.signature).encode()
+        except OSError:
+            return False
+
+    def _record_outside(self, task_id: str, patch: dict[str, Any]) -> None:
+        self.record(EventKind.TASK_CHANGED, task_id, f"{task_id} was changed by another program", **patch)
 
     def _rebuild(self) -> State:
         """Rename the damaged file and return an empty state; `load` then applies all events."""
@@ -220,7 +244,7 @@ class Store:
             written = self.writer.written()
             if not self._settle(written):
                 return False
-            if not publishes or (written and written.published):
+            if written and (written.published if publishes else written.recorded):
                 return True
 
     def _start(self, *, publishes: bool, background: bool) -> None:
@@ -267,6 +291,9 @@ class Store:
             except OSError as problem:
                 error = problem
         if isinstance(error, OSError):
+            if self.restore():  # files were deleted, and are there again: the next batch has what this one had
+                self._next_publish = 0.0
+                return True
             self.refuse(error)
         elif error is not None:
             raise error
@@ -285,6 +312,12 @@ class Store:
             self._dirty = True
             if self._changed is not None:
                 self._changed = None if batch.changed is None else self._changed | batch.changed
+
+    def restore_files(self) -> None:
+        """Give history and state their files again after these were deleted: nothing in them is lost."""
+        if not self.database.is_named():
+            self.database.restore()
+        self._changed, self._dirty, self._next_publish = None, True, 0.0
 
     def refuse(self, error: OSError) -> None:
         """Handle a write error: warn once, start no task, try again soon."""
@@ -315,13 +348,16 @@ class Store:
                 patch = _difference(before.get(task_id, NEW), task)
                 if task_id in self.held:
                     patch = {name: value for name, value in patch.items() if name not in OF_THE_END}
-                self.record(EventKind.TASK_CHANGED, task_id, f"{task_id} was changed by another program", **patch)
+                self._record_outside(task_id, patch)
                 self.merged = True
         self._changed, self._dirty = None, True  # whatever it wrote, the next file is ours
 
     def close(self) -> None:
         """Close the files, after what is being written."""
         self.writer.written(wait=True)
+        if not self._dirty:
+            with suppress(OSError):
+                self._disk.replace(self._left, repr(self.manager.signature).encode(), sync=False)
         self.database.close()
 
 

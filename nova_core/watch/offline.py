@@ -27,11 +27,17 @@ def apply_offline(project: Project, command: Command) -> Reply:
         raise UsageError(f"{project.root}: no plan has been run here", hint="start a plan with `nova run`") from None
     engine = Orchestrator(project.root / plan, project.state_file)
     try:
-        if command.kind is CommandKind.CANCEL:
-            return engine.cancel_without_engine(command)
-        if command.kind in (CommandKind.JOBS, CommandKind.STOP):
-            return Reply(False, "no engine running")
-        reply = engine.apply(command)
-        return reply if engine.store.flush() else Reply(False, f"cannot write the state: {engine.store.disk_error}")
+        reply = _apply(engine, command)
+        notes = [text for text in (reply.message, *engine.store.warnings) if text]
+        return Reply(reply.ok, "; ".join(notes))
     finally:
         engine.close()
+
+
+def _apply(engine: Orchestrator, command: Command) -> Reply:
+    if command.kind is CommandKind.CANCEL:
+        return engine.cancel_without_engine(command)
+    if command.kind in (CommandKind.JOBS, CommandKind.STOP):
+        return Reply(False, "no engine running")
+    reply = engine.apply(command)
+    return reply if engine.store.flush() else Reply(False, f"cannot write the state: {engine.store.disk_error}")

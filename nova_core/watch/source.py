@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -115,11 +114,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the run without changing it."""
-
-
-def go_on_line(plan: str) -> str:
-    """Returns the command that continues the run of a plan."""
-    return "nova run" if plan in ("", "CASCADE.md") else f"nova run {shlex.quote(plan)}"
 
 
 def drain(queue: deque[_T]) -> tuple[_T, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 
 from nova_core.console.summary import cost_text, time_line
-from nova_core.runs.words import Shown
+from nova_core.runs.words import Shown, go_on_line
 from nova_core.text import tokens
-from nova_core.watch.source import EngineState, go_on_line
+from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import MUTED, TITLE, bar, glyph, status, style_of
 from nova_tui.views.header import state_of

@@ -47,12 +47,16 @@ class FakeExecutor:
         self.found: list[Report] = []
         self.cancelled: list[str] = []
         self.reports: list[News] = []
+        self.foreign: set[str] = set()
 
     def recover(self) -> list[Report]:
         return self.found
 
     def prepare(self) -> None:
         pass
+
+    def keep_records(self) -> bool:
+        return False
 
     def submit(self, job: Job) -> None:
         assert job.key not in {j.key for j in self.jobs}, "a key is started at most once"

@@ -1,0 +1,75 @@
+"""The run's own files, which a task may delete (`git clean -fdx`): noticed, created again, and reported in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from nova_core.engine.attempts.parts import Parts
+from nova_core.errors import EnvironmentProblem
+from nova_core.files.lock import RunLock
+from nova_core.places import plan_name, settle
+from nova_core.state.events import EventKind
+
+
+class Belongings:
+    """Keeps the lock, the folders, the history and the state of a run in their places. `secret` is the project's key.
+
+    Nothing that the engine or a holder has open is lost with its name: lock, history and journals continue in new
+    files. What only the disk had is lost: logs of ended attempts, unread messages, prompts.
+    """
+
+    def __init__(self, parts: Parts, lock: RunLock, secret: bytes) -> None:
+        self._parts = parts
+        self._lock = lock
+        self._secret = secret
+
+    def look(self) -> bool:
+        """Create again what was deleted; returns True if anything was. It costs a few stat(2)."""
+        lost = [*self._lost()]
+        kept = False
+        try:
+            if lost:
+                self._restore()
+            kept = self._parts.executor.keep_records()
+        except (OSError, EnvironmentProblem):  # the next write reports why
+            return False
+        if lost:
+            self._tell(lost)
+        return bool(lost) or kept
+
+    def _lost(self) -> Iterable[Path]:
+        project = self._parts.project
+        if not self._lock.is_named():
+            yield project.lock_file
+        if not self._parts.store.database.is_named():
+            yield project.database
+        folders = (project.inbox_dir / "new", project.inbox_dir / "ack", project.prompts_dir, project.log_dir)
+        for path in (*folders, project.state_file, project.secret_file, project.place_file):
+            if not path.exists():
+                yield path
+
+    def _restore(self) -> None:
+        project, store, disk = self._parts.project, self._parts.store, self._parts.disk
+        project.make_dirs()
+        if not self._lock.is_named():
+            self._lock.restore()
+        if not project.secret_file.exists():
+            disk.replace(project.secret_file, self._secret)
+        settle(project, plan_name(project.root, project.root / store.project.cascade_file), disk)
+        store.restore_files()
+
+    def _tell(self, lost: Iterable[Path]) -> None:
+        """Record one line that names what was deleted and what is lost for good."""
+        project = self._parts.project
+        gone = list(lost)
+        inside = [path for path in gone if path.is_relative_to(project.nova_dir)]
+        names = {str(project.nova_dir.relative_to(project.root)): None} if len(inside) > 2 else {}
+        for path in gone:
+            if not (names and path in inside):
+                names[str(path.relative_to(project.root))] = None
+        missing = ["earlier logs"] if project.log_dir in gone else []
+        missing += ["unread messages"] if project.inbox_dir / "new" in gone else []
+        text = f"deleted during the run, and created again: {', '.join(names)}"
+        text += f"; lost: {', '.join(missing)}" if missing else ""
+        self._parts.store.record(EventKind.WARNING, None, text)

@@ -1,0 +1,59 @@
+"""A folder copied from one with a run: what the copy inherits names processes of the original, which are left alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+
+from nova_core.errors import StateError
+from nova_core.files.project import Project
+from nova_core.places import Origin
+from nova_core.state.events import EventKind
+from nova_core.state.manager import StateManager
+from nova_core.state.schema import CLEARED, TaskStatus
+from nova_core.state.store import Store
+
+_SHOWN = 8
+
+
+def part_from_original(project: Project, origin: Origin) -> str:
+    """Drop what would let a copy act on the original, or the original on the copy, before anything is read.
+
+    Returns a line that names the tasks at work in the original, empty if there were none. Raises `OSError`.
+    """
+    for part in ("tmp", "new", "ack"):  # messages to the engine of the original
+        for path in (project.inbox_dir / part).iterdir():
+            with suppress(OSError):
+                path.unlink()
+    project.secret_file.unlink(missing_ok=True)
+    for path in project.nova_dir.glob("nova.db*"):
+        if path.lstat().st_nlink > 1:  # a copy made of hard links
+            own = path.with_name(f"{path.name}.own")
+            shutil.copy2(path, own)
+            os.replace(own, path)
+    return _words(project, origin)
+
+
+def _words(project: Project, origin: Origin) -> str:
+    try:
+        tasks = StateManager(project.state_file).load().tasks
+    except (OSError, StateError):
+        return ""
+    busy = [task_id for task_id, task in tasks.items() if task.is_running]
+    if not busy:
+        return ""
+    names = ", ".join(busy[:_SHOWN]) + (f" and {len(busy) - _SHOWN:,} more" if len(busy) > _SHOWN else "")
+    return f"this folder is a copy of {origin.root}: {names} at work there, left alone; to be run again here"
+
+
+def reset_copied(store: Store) -> None:
+    """What was at work when the folder was copied is not done here: it will run again."""
+    for task_id in [i for i, task in store.tasks.items() if task.is_running]:
+        reset(store, task_id)
+
+
+def reset(store: Store, task_id: str) -> None:
+    """Let a task run again that was at work in the original."""
+    text = f"{task_id} was at work in the folder that this one is a copy of; will run"
+    store.record(EventKind.TASK_RESET, task_id, text, **CLEARED, status=TaskStatus.PENDING)
