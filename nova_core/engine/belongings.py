@@ -23,6 +23,7 @@ class Belongings:
         self._parts = parts
         self._lock = lock
         self._secret = secret
+        self._logs = self._log_folder()
 
     def look(self) -> bool:
         """Create again what was deleted; returns True if anything was. It costs a few stat(2)."""
@@ -44,10 +45,19 @@ class Belongings:
             yield project.lock_file
         if not self._parts.store.database.is_named():
             yield project.database
-        folders = (project.inbox_dir / "new", project.inbox_dir / "ack", project.prompts_dir, project.log_dir)
+        if self._log_folder() != self._logs:  # its holder may have created it again
+            yield project.log_dir
+        folders = (project.inbox_dir / "new", project.inbox_dir / "ack", project.prompts_dir)
         for path in (*folders, project.state_file, project.secret_file, project.place_file):
             if not path.exists():
                 yield path
+
+    def _log_folder(self) -> int:
+        """Returns the inode of the log folder, 0 if it is gone."""
+        try:
+            return self._parts.project.log_dir.stat().st_ino
+        except OSError:
+            return 0
 
     def _restore(self) -> None:
         project, store, disk = self._parts.project, self._parts.store, self._parts.disk
@@ -58,6 +68,7 @@ class Belongings:
             disk.replace(project.secret_file, self._secret)
         settle(project, plan_name(project.root, project.root / store.project.cascade_file), disk)
         store.restore_files()
+        self._logs = self._log_folder()
 
     def _tell(self, lost: Iterable[Path]) -> None:
         """Record one line that names what was deleted and what is lost for good."""
@@ -69,7 +80,7 @@ class Belongings:
             if not (names and path in inside):
                 names[str(path.relative_to(project.root))] = None
         missing = ["earlier logs"] if project.log_dir in gone else []
-        missing += ["unread messages"] if project.inbox_dir / "new" in gone else []
+        missing += ["messages not yet read"] if project.inbox_dir / "new" in gone else []
         text = f"deleted during the run, and created again: {', '.join(names)}"
         text += f"; lost: {', '.join(missing)}" if missing else ""
         self._parts.store.record(EventKind.WARNING, None, text)
