@@ -19,6 +19,7 @@ from nova_core.files.disk import Disk
 from nova_core.files.own_task import require_person
 from nova_core.files.project import Project
 from nova_core.holder.proof import is_proof, load_key, prove
+from nova_core.holder.safe_open import inherit_owner
 
 _MAX_BYTES = 1 << 20
 _POLL = 0.02
@@ -188,6 +189,7 @@ def _deliver(inbox_dir: Path, name: str, data: bytes) -> None:
     temp = inbox_dir / "tmp" / name
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
+        inherit_owner(fd, inbox_dir)
         file.write(data)
         file.flush()
         os.fsync(fd)

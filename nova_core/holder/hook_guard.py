@@ -10,6 +10,7 @@ from signal import SIG_DFL, SIG_IGN, SIGKILL, SIGPIPE, SIGTERM, signal
 from time import monotonic, strftime
 
 from nova_core.holder.process_tree import Table, end_all, with_descendants
+from nova_core.holder.safe_open import inherit_owner
 from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl, shell_argv
 
 CODE = "import sys; sys.path.append(sys.argv[1]); from nova_core.holder.hook_guard import main; main()"
@@ -118,7 +119,9 @@ def open_log(path: str) -> int:
     except OSError:  # there is no log yet
         pass
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        inherit_owner(fd, os.path.dirname(path))
+        return fd
     except OSError:
         return -1
 

@@ -16,6 +16,7 @@ import msgspec
 
 from nova_core.errors import NewerStateError, StateError
 from nova_core.files.disk import Disk
+from nova_core.holder.safe_open import inherit_owner
 from nova_core.state.schema import NEW, SCHEMA_VERSION, ProjectState, Reason, State, TaskState, TaskStatus
 
 __all__ = ["StateManager", "TaskStatus", "decode_state"]
@@ -223,6 +224,7 @@ class StateManager:
         with self._threads:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             fd = os.open(f"{self.path}.lock", flags, 0o600)
+            inherit_owner(fd, self.path if self.path.exists() else self.path.parent)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 yield

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nova_core.files.lock import engine_alive
+from nova_core.holder.safe_open import inherit_owner
 
 if TYPE_CHECKING:
     from nova_core.files.project import Project
@@ -41,7 +42,9 @@ def start_engine(project: Project, arguments: Iterable[str]) -> tuple[int, int |
 
 def private(path: str, flags: int) -> int:
     """Open a file for the owner only, and never through a symbolic link."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    inherit_owner(fd, os.path.dirname(path))
+    return fd
 
 
 def log_size(path: Path) -> int:

@@ -345,19 +345,6 @@ def test_fresh_puts_the_old_run_aside(tmp_path: Path) -> None:
     assert list((tmp_path / ".nova" / "old").glob("*/cascade_state.json"))
 
 
-def test_another_plan_in_the_same_folder_is_rejected(tmp_path: Path) -> None:
-    """A run of a plan that shares no task is not overwritten by accident."""
-    make_engine(tmp_path, DIAMOND)[0].run()
-    other = tmp_path / "OTHER.md"
-    other.write_text((tmp_path / "CASCADE.md").read_text().replace("| A |", "| Z9 |").replace(" A |", " Z9 |"))
-    (tmp_path / "CASCADE.md").unlink()
-    other.write_text("# O\n\n| Task ID | Task Name | Depends On |\n|---|---|---|\n| Z9 | z | - |\n")
-    from nova_core.orchestrator import Orchestrator
-
-    with pytest.raises(UsageError, match=r"CASCADE\.md"):
-        Orchestrator(other, tmp_path / "cascade_state.json", config=Config(command="true"))
-
-
 def test_budget_stops_dispatch(tmp_path: Path) -> None:
     """Nothing starts that would exceed the cap, judged by the cost of similar tasks: exit code 5."""
     rows = [(f"T{i}", "T0" if i else "-") for i in range(4)]

@@ -15,7 +15,7 @@ import msgspec
 
 from nova_core.engine.observers.observer import Observer
 from nova_core.files.project import Project, log_name, make_dir
-from nova_core.holder.safe_open import FOLDER_FLAGS, open_parent
+from nova_core.holder.safe_open import FOLDER_FLAGS, inherit_owner, open_parent
 from nova_core.parser import Cascade
 from nova_core.state.events import Event
 from nova_core.state.schema import NEW, TaskState, TaskStatus
@@ -156,6 +156,7 @@ class StatusFiles(Observer):
             if data is None:
                 return
             with open(os.open(f".{last}.tmp", _CREATE, 0o644, dir_fd=folder), "wb") as file:
+                inherit_owner(file.fileno(), folder)
                 file.write(data)
             os.rename(f".{last}.tmp", last, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
