@@ -20,7 +20,7 @@ _SHOWN = 8
 def part_from_original(project: Project, origin: Origin) -> str:
     """Drop what would let a copy act on the original, or the original on the copy, before anything is read.
 
-    Returns a line that names the tasks at work in the original, empty if there were none. Raises `OSError`.
+    Returns a line that names the tasks that run in the original, empty if there were none. Raises `OSError`.
     """
     for part in ("tmp", "new", "ack"):  # messages to the engine of the original
         for path in (project.inbox_dir / part).iterdir():
@@ -44,16 +44,17 @@ def _words(project: Project, origin: Origin) -> str:
     if not busy:
         return ""
     names = ", ".join(busy[:_SHOWN]) + (f" and {len(busy) - _SHOWN:,} more" if len(busy) > _SHOWN else "")
-    return f"this folder is a copy of {origin.root}: {names} at work there, left alone; to be run again here"
+    are = "is" if len(busy) == 1 else "are"
+    return f"this folder is a copy of {origin.root}, where {names} {are} running: left alone there, run again here"
 
 
 def reset_copied(store: Store) -> None:
-    """What was at work when the folder was copied is not done here: it will run again."""
+    """What was running when the folder was copied is not done here: it will run again."""
     for task_id in [i for i, task in store.tasks.items() if task.is_running]:
         reset(store, task_id)
 
 
 def reset(store: Store, task_id: str) -> None:
-    """Let a task run again that was at work in the original."""
-    text = f"{task_id} was at work in the folder that this one is a copy of; will run"
+    """Let a task run again that was running in the original."""
+    text = f"{task_id} was running in the folder that this one is a copy of; will run"
     store.record(EventKind.TASK_RESET, task_id, text, **CLEARED, status=TaskStatus.PENDING)

@@ -82,7 +82,7 @@ def test_history_deleted_while_it_is_written_is_not_lost(tmp_path: Path) -> None
 
 
 def test_the_lock_gets_its_name_back(tmp_path: Path) -> None:
-    """Whoever looks at the new file sees the engine."""
+    """What looks at the new file sees the engine."""
     path = tmp_path / ".nova" / "run.lock"
     path.parent.mkdir()
     lock = RunLock(path)
@@ -157,7 +157,7 @@ def test_after_deletion_and_crash_no_task_runs_twice(tmp_path: Path) -> None:
 
 
 def test_history_cannot_be_restored_without_its_folder(tmp_path: Path) -> None:
-    """It stays open, and is tried again."""
+    """It stays open until the next try."""
     (tmp_path / "x").mkdir()
     database = Database(tmp_path / "x" / "nova.db")
     shutil.rmtree(tmp_path / "x")

@@ -73,7 +73,7 @@ class World:
             engine.monitor_workers()
 
     def close(self) -> None:
-        """The engine dies; what it had started goes on."""
+        """The engine dies; what it had started continues."""
         if self.engine is not None:
             self.ran += [job.key for job in self.fake.jobs]
             self.engine.close()
@@ -135,7 +135,10 @@ def test_the_copy_says_what_is_at_work_in_the_original(tmp_path: Path, verb: Com
     first.open().store.flush()
     shutil.copytree(first.folder, tmp_path / "b")
     reply = apply_offline(Project(tmp_path / "b"), Command(verb, ("A",) if verb is CommandKind.SKIP else ()))
-    assert f"this folder is a copy of {first.folder}: A, C at work there, left alone" in reply.message
+    assert (
+        f"this folder is a copy of {first.folder}, where A, C are running: left alone there, run again here"
+        in reply.message
+    )
     assert tasks_of(tmp_path / "b")["C"].status is TaskStatus.PENDING
     first.close()
 
@@ -213,7 +216,7 @@ def at_work(folder: Path) -> subprocess.Popen[bytes]:
     "words", [("run", "--no-ui"), ("run", "--no-ui", "--fresh"), ("cancel", "--all"), ("retry", "A")], ids=" ".join
 )
 def test_a_copy_leaves_the_workers_of_the_original_alone(tmp_path: Path, words: tuple[str, ...], crashed: bool) -> None:
-    """Of a living engine, and of one that was killed while its workers go on."""
+    """Of a living engine, and of one that was killed while its workers continue."""
     first, second = tmp_path / "a", tmp_path / "b"
     engine = at_work(first)
     if crashed:
@@ -223,7 +226,7 @@ def test_a_copy_leaves_the_workers_of_the_original_alone(tmp_path: Path, words: 
     (second / "go").touch()
     worker = int((first / "pid").read_text())
     done = nova(*words, cwd=second)
-    assert f"this folder is a copy of {first}: A at work there" in done.stdout + done.stderr
+    assert f"this folder is a copy of {first}, where A is running: left alone there" in done.stdout + done.stderr
     assert worker in processes_of(first)
     if words[0] == "run":
         assert done.returncode == 0

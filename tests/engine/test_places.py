@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engines import host, killed
@@ -38,7 +39,7 @@ def table(folder: Path, name: str, *rows: str) -> Path:
 
 
 def run(
-    folder: Path, plan: str, outcome: Callable[[Job], Ended | None] = ok, turns: int | None = None, **options: bool
+    folder: Path, plan: str, outcome: Callable[[Job], Ended | None] = ok, turns: int | None = None, **options: Any
 ) -> FakeExecutor:
     """Run a plan with fake processes, to its end or for some turns; returns what ran them."""
     fake = FakeExecutor(FakeClock(), outcome)
@@ -47,7 +48,7 @@ def run(
     return fake
 
 
-def open_engine(folder: Path, plan: str, fake: FakeExecutor, **options: bool) -> Orchestrator:
+def open_engine(folder: Path, plan: str, fake: FakeExecutor, **options: Any) -> Orchestrator:
     """An engine on a plan, with the state file of the documents."""
     files = folder / plan, folder / "cascade_state.json"
     return Orchestrator(*files, 2, config=Config(), options=RunOptions(**options), host=host(fake))
@@ -148,7 +149,7 @@ def test_state_files_of_other_names_have_places_of_their_own(tmp_path: Path) -> 
 
 
 def test_each_plan_has_its_own_engine_at_the_same_time(tmp_path: Path) -> None:
-    """Two engines, two locks; a third one for a plan that is running is refused, wherever its files are."""
+    """Two engines, two locks; a third one for a running plan is rejected, wherever its files are."""
     table(tmp_path, "one.md", "A one")
     table(tmp_path, "two.md", "A two")
     one = open_engine(tmp_path, "one.md", FakeExecutor(FakeClock()))
@@ -215,7 +216,7 @@ class Feature:
         return ok(job)
 
     def kill(self) -> None:
-        """The engine dies; what it had started goes on."""
+        """The engine dies; what it had started continues."""
         if self.engine is not None:
             self.ran += [job.key for job in self.fake.jobs]
             assert {job.shell for job in self.fake.jobs} <= {f"work {self.number} $NOVA_TASK_ID"}

@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("gone", ["nothing", "the file", "another in its place", "the folder"])
 def test_there_is_one_holder(path: Path, gone: str) -> None:
-    """A second engine is refused, and a viewer sees the first, until it ends."""
+    """A second engine is rejected, and a viewer sees the first, until it ends."""
     lock = RunLock(path)
     if gone in ("the file", "another in its place"):
         path.unlink()
