@@ -248,8 +248,9 @@ class AttemptFolder:
         return True
 
     def owns(self, facts: Facts) -> bool:
-        """Returns True if the jobs of a journal ran in this folder, so that their processes may be ended."""
-        return not self._places or facts.place in ("", self._places[0])
+        """Returns True if the jobs of a journal ran in this very folder; its disk may have got another number."""
+        own = self._places[0] if self._places else ""
+        return not own or not facts.place or facts.place.partition("-")[2] == own.partition("-")[2]
 
     def _is_foreign(self, link: HolderLink, facts: Facts) -> bool:
         """Returns True if a journal was copied from another folder; one without a place is of an older Nova.

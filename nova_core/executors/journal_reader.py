@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from nova_core.executors.base import Ended, EndReason, Started
-from nova_core.holder.journal import boot_id, start_ticks
+from nova_core.holder.journal import boot_id
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="H", gc=False):
@@ -104,8 +104,13 @@ class Facts:
 
     def holder_lives(self) -> bool:
         """Returns True if the holder that wrote this is a process of this machine now."""
+        from nova_core.holder.process_tree import DEAD, read_process
+
         hello = self.hello
-        return hello is not None and hello.boot == boot_id() and 0 != hello.start == start_ticks(hello.pid)
+        if hello is None or hello.boot != boot_id():
+            return False
+        process = read_process(hello.pid)
+        return process is not None and process.start == hello.start and process.state not in DEAD
 
     def keys(self) -> set[str]:
         """Returns every job that began."""

@@ -27,8 +27,8 @@ class LocalExecutor:
     """`Executor` for the local machine; base.py defines the contract.
 
     `nova_dir/attempts` holds journals and sockets; logs are created in `log_dir`. `run_id` makes the marker in each
-    job's environment unique, with the first of `places` (`Project.place_id`); records of other places are copies from
-    elsewhere: they are removed, and nothing of them is adopted or ended. Folders are created with mode 0700. Raises
+    job's environment unique, with the first of `places` (`Project.place_id`). Records of places that are not among them
+    are copies from elsewhere: they are removed, and nothing of them is adopted or ended. Folders are created with mode 0700. Raises
     `EnvironmentProblem` if they cannot be used, or if a holder of an earlier engine does not answer. Not thread-safe
     except `wake`, but not bound to a particular
     thread.
@@ -100,6 +100,9 @@ class LocalExecutor:
         for link in links:
             facts = link.read()
             link.keys = facts.keys()
+            if not self._folder.owns(facts):  # the folder was moved, or is a backup of one that is gone
+                self.foreign.update(facts.unended())
+                link.keys.difference_update(facts.unended())
             self._link_of.update(dict.fromkeys(link.keys, link))
             reports += facts.ends.values()
             if link.alive:
@@ -109,7 +112,7 @@ class LocalExecutor:
                 self._let_go_if_idle(link)
             else:
                 self._past.append(link)
-                reports += self._lose(link, facts, facts.unended())
+                reports += self._lose(link, facts, [key for key in facts.unended() if key in link.keys])
                 self._forget_if_released(link)
         return reports
 
@@ -296,7 +299,7 @@ class LocalExecutor:
         """Returns the ends of jobs whose holder died before them, after ending their remaining processes."""
         if not keys:
             return []
-        survivors = facts.end_remains(keys) if self._folder.owns(facts) else ()
+        survivors = facts.end_remains(keys)
         words = link.last_words()
         detail = f"the process that held it (pid {facts.pid}) died" + (f": {words}" if words else "")
         return [facts.lost(key, detail, survivors) for key in keys]

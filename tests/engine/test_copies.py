@@ -171,6 +171,28 @@ def test_a_folder_moved_to_another_disk_is_no_copy(tmp_path: Path) -> None:
     assert second.former_id == former
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_backup_that_replaces_its_original(tmp_path: Path, ended: bool) -> None:
+    """What had ended when it was made counts; what was running then is run again, and named."""
+    first = tmp_path / "a"
+    engine = at_work(first)
+    engine.send_signal(signal.SIGKILL)
+    engine.wait()
+    if ended:
+        (first / "go").touch()
+        wait_for(lambda: not holders_of(first), "the holder ends")
+    subprocess.run(["cp", "-a", first, tmp_path / "backup"], check=True)
+    (first / "go").touch()
+    wait_for(lambda: not holders_of(first), "the holder ends")
+    shutil.rmtree(first)
+    (tmp_path / "backup").rename(first)
+    (first / "go").touch()
+    done = nova("run", "--no-ui", cwd=first)
+    assert done.returncode == 0
+    assert ("A was running in the folder that this one is a copy of; will run" in done.stdout) is not ended
+    assert (first / "ran").read_text().split() == (["A"] if ended else ["A", "A"])
+
+
 def test_the_copy_has_a_key_and_an_inbox_of_its_own(tmp_path: Path) -> None:
     """Messages to the original are not for the copy, and no token of one is valid in the other."""
     first = World(tmp_path / "a")
