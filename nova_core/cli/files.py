@@ -48,7 +48,7 @@ def write_files(request: RunRequest, snapshot: Snapshot, result: RunResult) -> N
     if request.junit:
         write_or_tell(request.junit, junit(request, snapshot))
     if request.summary:
-        write_or_tell(request.summary, summary(snapshot, result))
+        write_or_tell(request.summary, summary(request, snapshot, result))
     if request.trace:
         try:
             write_or_tell(request.trace, trace(request, snapshot))
@@ -65,11 +65,11 @@ def junit(request: RunRequest, snapshot: Snapshot) -> bytes:
     return text.encode()
 
 
-def summary(snapshot: Snapshot, result: RunResult) -> bytes:
+def summary(request: RunRequest, snapshot: Snapshot, result: RunResult) -> bytes:
     """The run as one JSON document."""
     from nova_core.exports.summary_json import summary_of
 
-    return readable(summary_of(snapshot, result))
+    return readable(summary_of(snapshot, result, request.project.logs))
 
 
 def trace(request: RunRequest, snapshot: Snapshot) -> bytes:

@@ -28,9 +28,9 @@ class LocalExecutor:
 
     `nova_dir/attempts` holds journals and sockets; logs are created in `log_dir`. `run_id` makes the marker in each
     job's environment unique, with the first of `places` (`Project.place_id`). Records of places that are not among them
-    are copies from elsewhere: they are removed, and nothing of them is adopted or ended. Folders are created with mode 0700. Raises
-    `EnvironmentProblem` if they cannot be used, or if a holder of an earlier engine does not answer. Not thread-safe
-    except `wake`, but not bound to a particular
+    are copies from elsewhere: they are removed, and nothing of them is adopted or ended. Folders are created with mode
+    0700. Raises `EnvironmentProblem` if they cannot be used, or if a holder of an earlier engine does not answer. Not
+    thread-safe except `wake`, but not bound to a particular
     thread.
     """
 

@@ -67,8 +67,8 @@ class Summary(msgspec.Struct, frozen=True):
     tasks: tuple[TaskSummary, ...]
 
 
-def summary_of(snapshot: Snapshot, result: RunResult) -> Summary:
-    """The document of a finished run."""
+def summary_of(snapshot: Snapshot, result: RunResult, logs: str = "logs") -> Summary:
+    """The document of a finished run; `logs` is the path of its log folder."""
     state, plan = snapshot.state, snapshot.cascade.tasks
     return Summary(
         version=SUMMARY_VERSION, run=state.run.id, name=snapshot.cascade.name, plan=state.project.cascade_file,
@@ -77,18 +77,18 @@ def summary_of(snapshot: Snapshot, result: RunResult) -> Summary:
         counts=Counts(**{name: getattr(result, name) for name in Counts.__struct_fields__}),
         tokens=result.tokens, cost_usd=result.cost_usd, unpriced=result.unpriced, estimated=result.estimated,
         milestones=state.run.milestones,
-        tasks=tuple(_task(plan[i], task) for i, task in told(plan, state.tasks).items()),
+        tasks=tuple(_task(plan[i], task, logs) for i, task in told(plan, state.tasks).items()),
     )  # fmt: skip
 
 
-def _task(task: Task, state: TaskState) -> TaskSummary:
+def _task(task: Task, state: TaskState, logs: str) -> TaskSummary:
     return TaskSummary(
         id=task.id, name=task.name, status=state.status, reason=state.reason, error=state.error,
         attempts=state.attempt, started_at=state.started_at, ended_at=state.completed_at, seconds=state.elapsed,
         agent=state.agent, model=state.model, tokens=state.token_usage, cost_usd=state.cost_usd,
         estimated=state.estimated, criteria=Criteria(len(state.criteria_met), len(task.criteria)),
         blocked_by=state.blocked_by, skipped=state.skipped, waiting_approval=state.awaits_approval,
-        log=f"logs/{state.log}" if state.log else None,
+        log=f"{logs}/{state.log}" if state.log else None,
     )  # fmt: skip
 
 

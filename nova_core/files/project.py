@@ -94,6 +94,11 @@ class Project:
             names.update(found if level == "." else (f"{level}/{name}" for name in found))
         return names
 
+    @property
+    def logs(self) -> str:
+        """The log folder as people type it: its path from the project's folder."""
+        return str(self.log_dir.relative_to(self.root))
+
     def latest_log(self, task_id: str) -> Path:
         """The log of the latest attempt."""
         return self.log_dir / log_name(task_id)

@@ -45,6 +45,8 @@ class HistoryReader:
         self._opened = None
 
     def _database(self) -> Database | None:
+        if self._opened is not None and not self._opened.is_named():
+            self.close()  # it was deleted, and the engine has made another with the same content
         if self._opened is None:
             with contextlib.suppress(EnvironmentProblem):
                 self._opened = Database(self._project.database, read_only=True)

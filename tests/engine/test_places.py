@@ -123,6 +123,16 @@ def test_another_plan_does_not_inherit_the_state(tmp_path: Path, gone: bool) -> 
     assert len(run(tmp_path, "two.md").jobs) == 2
 
 
+def test_paths_of_logs_are_those_of_the_plan(tmp_path: Path) -> None:
+    """What people and hooks are given as the path of a log is where the log is."""
+    table(tmp_path, "one.md", "A one")
+    table(tmp_path, "two.md", "A two")
+    for plan in ("one.md", "two.md"):
+        run(tmp_path, plan)
+    logs = [own.logs for own, _ in places_in(tmp_path)]
+    assert logs == ["logs", ".nova/plans/two/logs"]
+
+
 def test_fresh_moves_only_its_own_plan_aside(tmp_path: Path) -> None:
     """`--fresh` on one plan leaves the state and the logs of the other."""
     table(tmp_path, "one.md", "A one")

@@ -84,5 +84,5 @@ class CriteriaRunner:
             self._finish(attempt, failed)
         else:
             log = self._parts.launcher.check(attempt.task, 1, attempt.check, criterion).log
-            error = f"criterion not met: {criterion.text} ({failed.error}; logs/{log})"
+            error = f"criterion not met: {criterion.text} ({failed.error}; {self._parts.project.logs}/{log})"
             self._finish(attempt, Failure(Reason.CHECK_FAILED, error))

@@ -52,12 +52,12 @@ class HookData(msgspec.Struct, frozen=True):
     result: RunResult | None = None
 
 
-def task_words(task_id: str, task: Task | None, state: TaskState) -> TaskWords:
-    """Returns a task as hooks receive it."""
+def task_words(task_id: str, task: Task | None, state: TaskState, logs: str) -> TaskWords:
+    """Returns a task as hooks receive it; `logs` is the path of the log folder."""
     return TaskWords(
         id=task_id, name=task.name if task else "", status=state.status, reason=state.reason, error=state.error,
         attempt=state.attempt, seconds=state.elapsed, agent=state.agent, model=state.model, cost_usd=state.cost_usd,
-        log=f"logs/{state.log}" if state.log else None,
+        log=f"{logs}/{state.log}" if state.log else None,
     )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ class Hooks(Observer):
         data = self._about(_NAMES[event.kind], event.at, event.message)
         if event.task is not None:
             task, state = self._cascade.tasks.get(event.task), self._store.tasks.get(event.task, NEW)
-            return msgspec.structs.replace(data, task=task_words(event.task, task, state))
+            return msgspec.structs.replace(data, task=task_words(event.task, task, state, self._project.logs))
         fired = event.patch.get("milestones")
         return msgspec.structs.replace(data, milestone=fired[-1]) if fired else data
 

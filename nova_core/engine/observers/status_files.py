@@ -168,7 +168,7 @@ class StatusFiles(Observer):
         folder = self._open_folder(name)
         try:
             up = "../" * name.count("/")
-            os.symlink(f"{up}logs/{log_name(task_id)}", name.rpartition("/")[2], dir_fd=folder)
+            os.symlink(f"{up}{self._project.logs}/{log_name(task_id)}", name.rpartition("/")[2], dir_fd=folder)
         except FileExistsError:
             return
         finally:
