@@ -63,13 +63,16 @@ def places_in(root: Path) -> list[tuple[Project, Place]]:
         for key in sorted(os.listdir(main.plans_dir)):
             project = Project(root, key=key)
             if place := place_of(project):
-                found.append((Project(root, place.state) if place.state else project, place))
+                own_state = (
+                    place.state if place.state == os.path.basename(place.state) else ""
+                )  # it may be from elsewhere
+                found.append((Project(root, own_state) if own_state else project, place))
     return found
 
 
 def place_of(project: Project) -> Place | None:
     """Whose the place is, None if it is nobody's yet. Versions without `place.json` left only the state."""
-    with suppress(OSError, msgspec.MsgspecError):
+    with suppress(OSError, msgspec.MsgspecError, RecursionError):
         place = msgspec.json.decode(read_plain(project.place_file, _MOST_BYTES), type=Place)
         return place if place.plan else None
     plan = _plan_in(project.state_file)
@@ -88,7 +91,7 @@ def _plan_in(state_file: Path) -> str:
     """The plan that a state file names; read from its first line, unless another program has formatted the file."""
     manager = StateManager(state_file)
     with suppress(OSError, StateError):
-        with suppress(msgspec.MsgspecError):
+        with suppress(msgspec.MsgspecError, RecursionError):
             head = manager.read_head().rstrip().removesuffix(b",") + b"}"
             return msgspec.json.decode(head, type=_Head).project.cascade_file
         return manager.load().project.cascade_file

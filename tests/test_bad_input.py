@@ -124,6 +124,12 @@ def ran_with_another(root: Path) -> None:
     (root / "b.md").write_text(HEAD + "| X1 | x | - | `true` |\n")
 
 
+def places_elsewhere(root: Path) -> None:
+    """A second plan, whose place would be behind a link."""
+    ran_with_another(root)
+    (root / ".nova" / "plans").symlink_to("../../elsewhere")
+
+
 STATE = "cascade_state.json"
 NOT_AN_ID = "cannot be a task id"
 ANCHORS = "a: &a [x, x]\n" + "".join(f"b{i}: &b{i} [*{'b%d' % (i - 1) if i else 'a'}]\n" for i in range(40))  # noqa: UP031
@@ -281,10 +287,8 @@ USAGE = {  # the wording for a word or a value is the parser's: only its name ma
     "reject when nothing waits": Case(ran, r"F1 does not need approval", 2, ("reject", "F1", "--reason", "r")),
     "cancel what does not run": Case(ran, r"F1 is not running", 2, ("cancel", "F1")),
     "skip what is done": Case(ran, r"F1 is already done", 2, ("skip", "F1")),
-    "another plan in the same folder": Case(
-        ran_with_another,
-        r"this folder holds the run of CASCADE\.md, not of b\.md", 2, ("run", "b.md"),
-    ),
+    "a plan that has not run": Case(ran_with_another, r"b\.md has not run here", 2, ("status", "--plan", "b.md")),
+    "the places lead elsewhere": Case(places_elsewhere, r"/plans: is a symbolic link", 8, ("run", "b.md")),
     "a report from nowhere": Case(nothing, r"not inside a task that Nova started", 2, ("report", "--step", "x")),
     **{
         f"{words[0]} before any run": Case(nothing, r"no plan has been run here yet", 2, words)

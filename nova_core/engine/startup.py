@@ -86,8 +86,12 @@ def take_place(project: Project, plan: str, latest: Cascade, disk: Disk) -> tupl
                     raise
                 time.sleep(_PAUSE)  # another plan has just taken this place, or its engine has just lost its files
                 continue
-            if place().key == chosen.key:
-                return chosen, lock, settle(chosen, name, disk)
+            try:
+                if place().key == chosen.key:
+                    return chosen, lock, settle(chosen, name, disk)
+            except BaseException:
+                lock.close()
+                raise
             lock.close()
     except OSError as error:
         raise EnvironmentProblem(
