@@ -127,6 +127,7 @@ def ran_with_another(root: Path) -> None:
 def places_elsewhere(root: Path) -> None:
     """A second plan, whose place would be behind a link."""
     ran_with_another(root)
+    (root / ".nova").mkdir(exist_ok=True)
     (root / ".nova" / "plans").symlink_to("../../elsewhere")
 
 

@@ -98,7 +98,7 @@ def test_the_lock_gets_its_name_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("own", [False, True], ids=["shared holder", "own holder"])
 @pytest.mark.parametrize("names", [(".nova",), ("logs",), (".nova", "logs")], ids=", ".join)
-def test_running_jobs_go_on_and_new_ones_start(tmp_path: Path, names: tuple[str, ...], own: bool) -> None:
+def test_running_jobs_continue_and_new_ones_start(tmp_path: Path, names: tuple[str, ...], own: bool) -> None:
     """The end of the first arrives over the open socket; the second gets its log folder and its journal."""
     executor = LocalExecutor(tmp_path / ".nova", tmp_path / "logs", run_id="r", cwd=tmp_path, places=("here",))
     executor.submit(Job("A@1", shell="until [ -e go ]; do sleep 0.02; done", log="A.log", own_holder=own))
