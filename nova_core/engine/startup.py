@@ -145,5 +145,6 @@ def limits_of(config: Config, cascade: Cascade) -> Limits:
 def require_disk(store: Store, done: bool) -> None:
     """Raise `EnvironmentProblem` unless the state is on disk."""
     if not done:
-        hint = "free some space, or make the folder writable"
+        gone = "No such file" in str(store.disk_error)
+        hint = "the project's folder was deleted" if gone else "free some space, or make the folder writable"
         raise EnvironmentProblem(f"cannot write the state: {store.disk_error}", hint=hint)

@@ -63,9 +63,10 @@ class RunLock:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self.is_named():
                     break
-            if attempt == _TRIES:
-                raise _locked(_read(fd))
+            holder = _read(fd)
             os.close(self._fds.pop())
+            if attempt == _TRIES:
+                raise _locked(holder)
         inherit_owner(fd, self._path.parent)
         info = EngineInfo(os.getpid(), os.uname().nodename, iso(time.time()), " ".join(sys.argv)[:200])
         os.ftruncate(fd, 0)

@@ -13,6 +13,7 @@ from engines import host, killed
 from fakes import FakeClock, FakeExecutor, ok
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from processes import start_nova, wait_for
 
 from nova_core.config import Config
 from nova_core.engine.startup import RunOptions
@@ -273,3 +274,23 @@ def test_plans_with_equal_ids_never_touch_each_other(
         unstarted = (f.path.read_text() for f in features if not f.ran and f.engine is None)
         assert "[x]" not in "".join(unstarted), "no box of another plan"
     assert sorted(map(len, done(folder).values())) == sorted(sizes)
+
+
+@pytest.mark.parametrize("kill_after", [1, 4])
+def test_plans_at_once_with_real_engines(tmp_path: Path, kill_after: int) -> None:
+    """Two engines at once, one killed with its workers at work, then both to their ends: every task once."""
+    plans = ("one.md", "two.md")
+    for plan in plans:
+        rows = (
+            f"| T{n} | T{n} | `echo {plan}.T{n} >> ran; sleep 0.1` | {f'T{n - 1}' if n else '-'} |" for n in range(5)
+        )
+        (tmp_path / plan).write_text(HEAD + "\n".join(rows) + "\n")
+    engines = [start_nova(tmp_path, "run", "--no-ui", plan) for plan in plans]
+    ran = tmp_path / "ran"
+    wait_for(lambda: ran.exists() and len(ran.read_text().splitlines()) >= kill_after, "tasks run")
+    engines[0].kill()
+    engines[0].wait()
+    assert start_nova(tmp_path, "run", "--no-ui", "one.md").wait(60) == 0
+    assert engines[1].wait(60) == 0
+    assert sorted(ran.read_text().split()) == sorted(f"{plan}.T{n}" for plan in plans for n in range(5))
+    assert [len(ids) for ids in done(tmp_path).values()] == [5, 5]

@@ -103,7 +103,8 @@ def keep_status_files(
     ids = [i for i in map(dag.ids.__getitem__, dag.order) if tasks[i].workspace]
     gone = [i for i in known or () if i not in tasks and is_safe_id(i)]
     files = StatusFiles(project, [*gone, *ids], store, observers.warn)
-    if known is None and files.put_aside(run) and not silent:
+    # The usual place moves earlier files aside; for another plan they may be those of a plan that runs now.
+    if known is None and not project.key and files.put_aside(run) and not silent:
         observers.warn(f"workspace: earlier status files were moved to .nova/workspace/{run}")
     files.catch_up()
     observers.add(files)
