@@ -48,9 +48,12 @@ class Belongings:
         if self._log_folder() != self._logs:  # its holder may have created it again
             yield project.log_dir
         folders = (project.inbox_dir / "new", project.inbox_dir / "ack", project.prompts_dir)
-        for path in (*folders, project.state_file, project.secret_file, project.place_file):
+        for path in (*folders, project.secret_file, project.place_file):
             if not path.exists():
                 yield path
+        # A state that is still to be written may be missing: a damaged one was kept aside.
+        if self._parts.store.next_tick() is None and not project.state_file.exists():
+            yield project.state_file
 
     def _log_folder(self) -> int:
         """Returns the inode of the log folder, 0 if it is gone."""
