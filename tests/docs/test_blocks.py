@@ -84,6 +84,17 @@ def run_plan(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "nova_core", "run"], cwd=folder, check=True, capture_output=True, timeout=60)
 
 
+def run_plan_and_features(folder: Path) -> None:
+    """The same, with two features of spec-kit beside the plan."""
+    run_plan(folder)
+    for name in ("001-login", "002-search"):
+        feature = folder / "specs" / name / "tasks.md"
+        feature.parent.mkdir(parents=True)
+        feature.write_text("# Tasks\n\n## Phase 1: Setup\n\n- [ ] T001 Begin\n- [ ] T002 Continue\n- [ ] T003 End\n")
+    with folder.joinpath("nova.yaml").open("a") as file:
+        file.write("command: 'true'\n")
+
+
 def task_folder(folder: Path) -> None:
     """A folder of tasks with the task of docs/task-folders.md and the one it depends on."""
     (folder / "01-analysis").mkdir(parents=True)
@@ -135,7 +146,7 @@ SCENES: dict[str, Callable[[Path], None]] = {
     "README.md": readme,
     "docs/agents.md": agents,
     "docs/importing.md": checklist,
-    "docs/state.md": run_plan,
+    "docs/state.md": run_plan_and_features,
     "docs/task-folders.md": task_folder_alone,
 }
 INSIDE_A_TASK = {"docs/workers.md-0-sh", "docs/workers.md-1-sh", "docs/cli.md-4-sh"}
