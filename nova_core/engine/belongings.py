@@ -52,7 +52,8 @@ class Belongings:
             if not path.exists():
                 yield path
         # A state that is still to be written may be missing: a damaged one was kept aside.
-        if self._parts.store.next_tick() is None and not project.state_file.exists():
+        store = self._parts.store
+        if not store.writer.is_busy and store.next_tick() is None and not project.state_file.exists():
             yield project.state_file
 
     def _log_folder(self) -> int:

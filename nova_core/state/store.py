@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from contextlib import suppress
 from typing import Any
 
 from nova_core.clock import Clock
 from nova_core.errors import NewerStateError, StateError
 from nova_core.files.disk import Disk
-from nova_core.files.plain_file import read_plain
 from nova_core.files.project import Project
 from nova_core.state.database import AttemptRow, Database
-from nova_core.state.edits import edits, replayed
+from nova_core.state.edits import LeftVersion, edits_of
 from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import NEW, OF_THE_END, ProjectState, RunState, State, TaskState, patched
@@ -20,7 +18,6 @@ from nova_core.state.writer import Batch, Writer, Written
 
 _COMMIT_AFTER = 0.1  # seconds to collect events before a commit; measured: 0.3 ms per commit, 5 us per event
 _SHARE = 20  # publish for at most a twentieth of the time
-_SHORT = 1 << 10  # bytes
 _RETRY = 1.0  # seconds between attempts while the disk cannot be written
 
 Listener = Callable[[Event], None]
@@ -44,7 +41,7 @@ class Store:
         self._clock = clock or Clock()
         self._disk = disk or Disk()
         self.manager = StateManager(project.state_file, self._disk)
-        self._left = project.nova_dir / "left"  # which version of the state file the last engine left
+        self._left = LeftVersion(project.nova_dir / "left", self._disk)
         self.database = Database(project.database, self._disk, create_later=True)
         self.writer = Writer(self.database, self.manager, self._clock)
         self._background = background
@@ -81,7 +78,7 @@ class Store:
         except StateError:
             state = self._rebuild()
         self.project, self.run, self.tasks, self.rev = state.project, state.run, dict(state.tasks), state.rev
-        edited = {} if self._is_as_left() else self._edits(state)
+        edited = {} if self._left.is_version(self.manager.signature) else edits_of(state, self.database)
         for event in self.database.events_since(self.rev):
             self._apply(event, from_json=True)
             self.rev = event.rev
@@ -90,17 +87,6 @@ class Store:
         for task_id, patch in edited.items():
             self._record_outside(task_id, patch)
         self._changed = None
-
-    def _edits(self, state: State) -> dict[str, dict[str, Any]]:
-        """Returns what was written into the state file between runs, by task; it becomes events as well."""
-        return edits(replayed(e for e in self.database.events_since(0) if e.rev <= state.rev), state.tasks)
-
-    def _is_as_left(self) -> bool:
-        """Returns True if the state file is the one the last engine left; False if that is unknown."""
-        try:
-            return read_plain(self._left, _SHORT) == repr(self.manager.signature).encode()
-        except OSError:
-            return False
 
     def _record_outside(self, task_id: str, patch: dict[str, Any]) -> None:
         self.record(EventKind.TASK_CHANGED, task_id, f"{task_id} was changed by another program", **patch)
@@ -356,8 +342,7 @@ class Store:
         """Close the files, after what is being written."""
         self.writer.written(wait=True)
         if not self._dirty:
-            with suppress(OSError):
-                self._disk.replace(self._left, repr(self.manager.signature).encode(), sync=False)
+            self._left.keep(self.manager.signature)
         self.database.close()
 
 
