@@ -15,6 +15,7 @@ from msgspec import json
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Job
+from nova_core.executors.folders import FOLDER_HINT, make_folder
 from nova_core.executors.journal_file import JournalFile
 from nova_core.executors.journal_reader import Challenge, Facts, Hello, Message, Refusal, decode_message
 from nova_core.holder.connection import Connection
@@ -26,20 +27,7 @@ _PAUSE = 0.002
 _CODE = "import sys; sys.path.append(sys.argv[1]); from nova_core.holder.holder import main; main()"
 _ROOT = str(Path(__file__).resolve().parents[2])
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_FOLDER_HINT = "use a folder that you own, not a link"
 _leaving: set[int] = set()
-
-
-def make_folder(path: Path) -> Path:
-    """Create a private folder, and those around it; returns its absolute path. Raises EnvironmentProblem."""
-    try:
-        for folder in (*[parent for parent in path.parents if not parent.exists()][::-1], path):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            inherit_owner(folder, folder.parent)
-    except OSError as error:
-        reason = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
-        raise EnvironmentProblem(f"{path}: cannot create the folder: {reason}", hint=_FOLDER_HINT) from None
-    return Path(os.path.abspath(path))
 
 
 def reap_holders() -> None:
@@ -227,7 +215,7 @@ class AttemptFolder:
         try:
             fd = os.open(self.path, FOLDER_FLAGS)
         except OSError as error:
-            raise EnvironmentProblem(f"cannot use {self.path}: {error.strerror}", hint=_FOLDER_HINT) from None
+            raise EnvironmentProblem(f"cannot use {self.path}: {error.strerror}", hint=FOLDER_HINT) from None
         self.close()
         self._fd = fd
         # sun_path holds 108 bytes (unix(7)), but a project's path may be longer.
@@ -241,9 +229,8 @@ class AttemptFolder:
 
     def restore(self) -> bool:
         """Create the folder again if it was deleted; returns True if it was. Raises EnvironmentProblem."""
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(self.path), os.fstat(self._fd)):
-                return False
+        if self.path.exists() and os.path.samestat(os.stat(self.path), os.fstat(self._fd)):
+            return False
         self._open()
         return True
 
@@ -274,11 +261,10 @@ class AttemptFolder:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file of the folder."""
-        with open(
-            os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600, dir_fd=self._fd), "wb"
-        ) as f:
-            inherit_owner(f.fileno(), self._fd)
-            f.write(data)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with open(os.open(name, flags, 0o600, dir_fd=self._fd), "wb") as file:
+            inherit_owner(file.fileno(), self._fd)
+            file.write(data)
 
     def remove(self, name: str) -> None:
         """Unlink a file if it exists."""
@@ -319,8 +305,8 @@ class AttemptFolder:
         errors = kept(os.open(f"{link.name}.err", _CREATE | os.O_APPEND, 0o600, dir_fd=self._fd))
         journal = kept(os.open(f"{link.name}.journal", _CREATE, 0o600, dir_fd=self._fd))
         fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for made in (errors, journal):
-            inherit_owner(made, self._fd)
+        inherit_owner(errors, self._fd)
+        inherit_owner(journal, self._fd)
         link.journal.open()
         listener = closing.enter_context(socket(AF_UNIX, SOCK_STREAM))
         listener.bind(self.address(f"{link.name}.sock"))

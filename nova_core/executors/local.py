@@ -13,8 +13,9 @@ import msgspec
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, EndReason, Job, News, Report
+from nova_core.executors.folders import make_folder
 from nova_core.executors.held_jobs import HeldJobs
-from nova_core.executors.holder_link import AttemptFolder, HolderLink, make_folder
+from nova_core.executors.holder_link import AttemptFolder, HolderLink
 from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Undone, as_started
 from nova_core.executors.wire import encode_job, wire, wire_env
 from nova_core.holder.messages import BaseMessage
@@ -35,15 +36,9 @@ class LocalExecutor:
     """
 
     def __init__(
-        self,
-        nova_dir: Path,
-        log_dir: Path,
-        *,
-        run_id: str,
-        base_env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        places: tuple[str, ...] = (),
-    ) -> None:
+        self, nova_dir: Path, log_dir: Path, *, run_id: str, base_env: Mapping[str, str] | None = None,
+        cwd: Path | None = None, places: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         self._folder = AttemptFolder(nova_dir, run_id, places)
         self.foreign: set[str] = set()
         base: BaseMessage = {

@@ -65,7 +65,7 @@ def test_commands_still_arrive(tmp_path: Path) -> None:
     delete(tmp_path, EVERYTHING)
     engine.monitor_workers(1.0)
     assert engine_alive(engine.project.lock_file) is not None
-    assert send_command(engine.project.inbox_dir, Command(CommandKind.PAUSE), timeout=0) is None
+    assert send_command(engine.project, Command(CommandKind.PAUSE), timeout=0) is None
     fake.outcome = lambda job: None
     engine.close()
 
