@@ -14,6 +14,7 @@ from nova_core.errors import StateError
 from nova_core.files.disk import Disk
 from nova_core.files.plain_file import read_plain
 from nova_core.files.project import STATE_FILE, Project, place_id
+from nova_core.files.variants import variants_of
 from nova_core.state.manager import StateManager
 
 if TYPE_CHECKING:
@@ -111,9 +112,18 @@ def choose_place(root: Path, plan: str, read: Callable[[], Cascade]) -> Project:
     for project, owner in taken:
         if not os.path.lexists(root / owner) and _has_run(project, read()):
             return project
-    if not any(project.key == "" for project, _ in taken) and (name == USUAL_PLAN or not (root / USUAL_PLAN).exists()):
+    if not any(project.key == "" for project, _ in taken) and (_is_usual(name) or not _has_usual(root)):
         return Project(root)
     return Project(root, key=_free_key(name, {project.key.lower() for project, _ in taken}))
+
+
+def _is_usual(name: str) -> bool:
+    """Returns True for `CASCADE.md`, also in another case or with the other ending."""
+    return name.lower() in (USUAL_PLAN.lower(), "cascade.markdown")
+
+
+def _has_usual(root: Path) -> bool:
+    return (root / USUAL_PLAN).exists() or bool(variants_of(USUAL_PLAN, root))
 
 
 def _has_run(project: Project, plan: Cascade) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nova_core.cli import complete
+from nova_core.cli.folder import from_user
 from nova_core.cli.options import DEFAULT_PLAN, here
 from nova_core.errors import UsageError
 
@@ -17,9 +19,14 @@ if TYPE_CHECKING:
 _SHOWN = 6
 _OF_A_PLAN = "why|logs|retry|approve|reject|skip|cancel|status|resume|attach"
 _HELP = "The plan, if several have run here; by default the one that is running."
-PlanOf = Annotated[str | None, typer.Option("--plan", metavar="PLAN", help=_HELP)]
-OnlyPlan = Annotated[str | None, typer.Option("--plan", metavar="PLAN", help="Only the runs of this plan.")]
-PlanArgument = Annotated[str | None, typer.Argument(metavar="PLAN", help=_HELP)]
+PlanOf = Annotated[str | None, typer.Option("--plan", metavar="PLAN", help=_HELP, autocompletion=complete.plans)]
+OnlyPlan = Annotated[
+    str | None,
+    typer.Option("--plan", metavar="PLAN", help="Only the runs of this plan.", autocompletion=complete.plans),
+]
+PlanArgument = Annotated[
+    str | None, typer.Argument(metavar="PLAN", help=_HELP, show_default=False, autocompletion=complete.plans)
+]
 
 
 def chosen(plan: str | None, argument: str | None = None) -> Project:
@@ -36,7 +43,7 @@ def chosen(plan: str | None, argument: str | None = None) -> Project:
 
     found = {place.plan: own for own, place in places_in(project.root)}
     if wanted is not None:
-        names = (wanted, plan_name(project.root, wanted))
+        names = (wanted, plan_name(project.root, from_user(wanted)))
         match = next((own for name, own in found.items() if name in names or plan_of_place(own, name) in names), None)
         if match is None:
             raise UsageError(f"{_shown(wanted)} has not run here", hint=_hint(list(found)))
@@ -81,6 +88,10 @@ def usual_plan() -> str:
     """
     if os.path.exists(DEFAULT_PLAN):
         return DEFAULT_PLAN
+    from nova_core.files.variants import variants_of
+
+    if other := variants_of(DEFAULT_PLAN, "."):
+        return other[0]
     from nova_core.places import places_in
 
     found = [place.plan for _, place in places_in(here().root) if os.path.exists(place.plan)]

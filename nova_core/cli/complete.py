@@ -57,14 +57,13 @@ def plan_here(context: typer.Context) -> Cascade | None:
 
 def tasks_here(context: typer.Context) -> Iterator[Offer]:
     """The tasks of the run with their states; without a run, those of the plan. Those already named are left out."""
-    from nova_core.cli.options import here
+    from nova_core.cli.choosing import chosen
     from nova_core.state.manager import StateManager
 
     named = context.params.get("ids") or ()
     try:
-        found = {
-            i: task.status.value.replace("_", " ") for i, task in StateManager(here().state_file).load().tasks.items()
-        }
+        tasks = StateManager(chosen(context.params.get("plan")).state_file).load().tasks
+        found = {i: task.status.value.replace("_", " ") for i, task in tasks.items()}
     except FileNotFoundError:
         plan = plan_here(context)
         found = {i: task.name for i, task in plan.tasks.items()} if plan else {}
@@ -104,11 +103,20 @@ def branches(context: typer.Context) -> Iterable[Offer]:
 @quietly
 def runs(context: typer.Context) -> Iterable[Offer]:
     """The runs of the project."""
-    from nova_core.cli.options import here
+    from nova_core.cli.choosing import all_places
     from nova_core.runs.history import load_runs
 
-    found = load_runs(here(), complain=lambda text: None)
+    found = [run for place in all_places() for run in load_runs(place, complain=lambda text: None)]
     return [("last", "the newest run"), *((run.summary.id[:8], run.summary.name) for run in found)]
+
+
+@quietly
+def plans(context: typer.Context) -> Iterable[Offer]:
+    """The plans that have run here."""
+    from nova_core.cli.options import here
+    from nova_core.places import places_in
+
+    return [(place.plan, "") for _, place in places_in(here().root)]
 
 
 @quietly

@@ -31,7 +31,8 @@ def carry_out(command: Command, plan: str | None) -> int:
     from nova_core.text import clean
 
     project = chosen(plan)
-    check_ids(command.ids, load_state(project).tasks)
+    state = load_state(project)
+    check_ids(command.ids, state.tasks, state)
     reply = ask_engine(project, command) or apply_offline(project, command)
     if reply.ok:
         out(clean(reply.message))

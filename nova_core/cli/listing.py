@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from glob import glob
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,8 @@ MOST = 200
 def list_(as_json: AsJson = False, directory: Directory = None) -> int:
     """List the plans of this project, and how far each is.
 
-    These are the plan that was run here, CASCADE.md, and the plans of other tools in their usual places. Start one with
-    nova run PLAN.
+    These are the plans that have run here, CASCADE.md, and the plans of other tools in their usual places. Start one
+    with nova run PLAN.
 
     \b
     Examples:  nova list
@@ -50,17 +51,16 @@ def list_(as_json: AsJson = False, directory: Directory = None) -> int:
 def listed(project: Project) -> list[ListedPlan]:
     """Plans with a run first, then those that have not been run."""
     from nova_core.files.variants import variants_of
+    from nova_core.places import places_in
     from nova_core.state.manager import StateManager
 
     found = {}
-    try:
-        state = StateManager(project.state_file).load()
-        found[os.path.normpath(state.project.cascade_file)] = progress_of(project, state)
-    except (FileNotFoundError, StateError):
-        pass
-    own = ["CASCADE.md"] if os.path.exists("CASCADE.md") else variants_of("CASCADE.md", ".")[:1]
+    for own, place in places_in(project.root):
+        with suppress(FileNotFoundError, StateError):
+            found[os.path.normpath(place.plan)] = progress_of(own, StateManager(own.state_file).load())
+    usual = ["CASCADE.md"] if os.path.exists("CASCADE.md") else variants_of("CASCADE.md", ".")[:1]
     others = sorted(path for pattern in PLACES for path in glob(pattern, include_hidden=True))[:MOST]
-    for path in (*own, *others):
+    for path in (*usual, *others):
         found.setdefault(os.path.normpath(path), ListedPlan(path))
     return list(found.values())
 

@@ -45,7 +45,7 @@ def logs(
     """
     project = chosen(plan)
     state = load_state(project)
-    check_ids([task], state.tasks)
+    check_ids([task], state.tasks, state)
     path = path_of(project, state, task, attempt)
     latest = state.tasks[task].attempt
     cleaned = sys.stdout.isatty() and not raw

@@ -72,7 +72,11 @@ def plan_path(context: typer.Context, parameter: typer.CallbackParam, value: str
     if not context.resilient_parsing and not os.path.lexists(path):
         from nova_core.cli.names import check_plan
 
-        check_plan(value, path, usual_plan(), context.command_path)
+        try:
+            usual = usual_plan()
+        except UsageError:  # several plans have run here
+            usual = DEFAULT_PLAN
+        check_plan(value, path, usual, context.command_path)
     return path
 
 
@@ -146,10 +150,10 @@ def plan_of(state: State) -> Cascade | None:
         return None
 
 
-def check_ids(ids: Iterable[str], known: Collection[str]) -> None:
-    """Raise `UsageError` with a suggestion for the first id that is not `known`."""
+def check_ids(ids: Iterable[str], known: Collection[str], state: State) -> None:
+    """Raise `UsageError` with a suggestion for the first id that is not `known`; `state` is that of the run."""
     for task_id in ids:
         if task_id not in known:
             from nova_core.cli.names import unknown_task
 
-            raise unknown_task(task_id, known, plan_of(load_state(here())))
+            raise unknown_task(task_id, known, plan_of(state))

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from nova_core.cli import complete
-from nova_core.cli.folder import from_user
 from nova_core.cli.choosing import OnlyPlan
+from nova_core.cli.folder import from_user
 from nova_core.cli.options import Directory
 
 

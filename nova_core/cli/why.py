@@ -53,7 +53,7 @@ def why(
     project = chosen(plan)
     state = load_state(project)
     cascade = plan_of(state)
-    check_ids([task], {**state.tasks, **(cascade.tasks if cascade else {})})
+    check_ids([task], {**state.tasks, **(cascade.tasks if cascade else {})}, state)
     planned = cascade.tasks.get(task) if cascade else None
     alive = engine_alive(project.lock_file) is not None
     again = failed_alike(project, task, state)
