@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import rows
 
 sys.path.append(str(Path(__file__).parents[1] / "bench"))
 import faults
@@ -82,6 +84,18 @@ def test_success_without_the_work_is_wrong(tmp_path: Path) -> None:
     trial.believe(1)
     trial.believe(0)
     assert trial.result.wrong == ["0, 16 missing"]
+
+
+def test_the_published_table_is_of_this_campaign() -> None:
+    """docs/faults.md has a row for each engine that was measured, a column for each fault, and explains each word."""
+    table = [row for row in rows("docs/faults.md") if len(row) == 2 + len(faults.FAULTS)]
+    assert table[0][2:] == [fault.title for fault in faults.FAULTS.values()]
+    assert table[2][0] == "nova"
+    assert {row[0] for row in table[2:]} <= ENGINES.keys()
+    words = {word for row in table[2:] for word in re.findall(r"(?:^|, )(\w+) [\d.]+", ", ".join(row[2:]))}
+    assert (
+        {"2x", "both"} <= words <= {word for row in rows("docs/faults.md") for word in re.findall(r"`(\w+)`", row[0])}
+    )
 
 
 CELLS: list[tuple[dict[str, Any], str]] = [
