@@ -82,8 +82,13 @@ def entry(
 
 
 def wanted_commands(arguments: Iterable[str]) -> list[str]:
-    """The commands to load: those named anywhere on the line, or all (help, an error, completing a command)."""
+    """The commands to load: those named anywhere on the line, or all (help, an error, completing a command).
+
+    The version needs none.
+    """
     words = line_to_complete(os.environ) if "_NOVA_COMPLETE" in os.environ else arguments
+    if words == ["--version"]:
+        return []
     return [name for name in COMMANDS if name in words] or list(COMMANDS)
 
 

@@ -28,14 +28,18 @@ SomeIds = Annotated[
 
 def carry_out(command: Command, plan: str | None) -> int:
     """Send the command to the engine of the plan and print the answer; returns 0, or 2 if it was rejected."""
+    from nova_core.runs.words import go_on_line
     from nova_core.text import clean
 
     project = chosen(plan)
     state = load_state(project)
     check_ids(command.ids, state.tasks, state)
-    reply = ask_engine(project, command) or apply_offline(project, command)
+    answer = ask_engine(project, command)
+    reply = answer or apply_offline(project, command)
     if reply.ok:
         out(clean(reply.message))
+        if answer is None and command.kind is CommandKind.RESUME:
+            note(f"hint: no engine is running; continue with {clean(go_on_line(state.project.cascade_file))}")
         return 0
     note(f"nova: {clean(reply.message)}\nhint: see the state of the tasks with nova status")
     return 2

@@ -92,6 +92,7 @@ def test_only_named_commands_are_built() -> None:
     """Only the commands named on the line are imported; without one, all are."""
     assert wanted_commands(["-C", "run", "check"]) == ["check", "run"]
     assert wanted_commands(["--help"]) == list(COMMANDS)
+    assert wanted_commands(["--version"]) == []
 
 
 @pytest.mark.parametrize(

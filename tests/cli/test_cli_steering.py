@@ -193,3 +193,13 @@ def test_a_file_put_into_the_inbox_by_a_task_is_ignored(tmp_path: Path) -> None:
     done = nova("run", "-j2", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "the command `cancel F2` in the inbox was ignored" in done.stdout + done.stderr
+
+
+def test_resume_without_an_engine_says_how_to_continue(tmp_path: Path) -> None:
+    """It only lifts the pause in the state: `nova run` starts the tasks."""
+    write_plan(tmp_path, "| A | a | `true` | - | |\n")
+    assert nova("run", "-j", "1", cwd=tmp_path).returncode == 0
+    assert nova("pause", cwd=tmp_path).returncode == 0
+    done = nova("resume", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "resumed\n")
+    assert done.stderr == "hint: no engine is running; continue with nova run\n"
