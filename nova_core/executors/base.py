@@ -46,17 +46,24 @@ class EndReason(StrEnum):
 
 
 class Started(msgspec.Struct, frozen=True):
-    """The job's process runs (or was found running after a restart). `started_at` is in seconds since the epoch."""
+    """The job's process runs (or was found running after a restart).
+
+    `started_at` is in seconds since the epoch, `since_boot` the same time in seconds since the machine started; None if
+    unknown.
+    """
 
     key: str
     pid: int
     started_at: float
+    since_boot: float | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
     """The job has ended. At most one of `code` and `signal` is set; both are None for `lost` and `spawn_error`.
 
-    `leftovers` lists processes that the command left behind and Nova stopped; `survivors` those it could not stop.
+    `started_at` and `ended_at` are what the system clock showed, in seconds since the epoch; it may have been set
+    between the two. `elapsed` is measured, in seconds; None if unknown. `leftovers` lists processes that the command left
+    behind and Nova stopped; `survivors` those it could not stop.
     """
 
     key: str
@@ -71,6 +78,7 @@ class Ended(msgspec.Struct, frozen=True):
     survivors: tuple[str, ...] = ()
     pid: int | None = None
     started_at: float = 0.0
+    elapsed: float | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True):

@@ -5,10 +5,12 @@ Fields have the order of the templates in `nova_core.holder.journal`.
 
 from __future__ import annotations
 
+import os
+
 import msgspec
 
+from nova_core.boot import boot_id
 from nova_core.executors.base import Ended, EndReason, Started
-from nova_core.holder.journal import boot_id
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="H", gc=False):
@@ -58,6 +60,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="N", gc=False):
     """The proof was wrong."""
 
 
+_TICKS = os.sysconf("SC_CLK_TCK")  # per second, of `start`
 Record = Hello | Intent | Undone | Begun | End
 Message = Record | Challenge | Refusal
 decode_record = msgspec.json.Decoder(Record).decode
@@ -140,5 +143,5 @@ class Facts:
 
 
 def as_started(begun: Begun) -> Started:
-    """Returns the report of a running process."""
-    return Started(key=begun.key, pid=begun.pid, started_at=begun.at)
+    """Returns the report of a running process; its holder lives, so both belong to this boot."""
+    return Started(key=begun.key, pid=begun.pid, started_at=begun.at, since_boot=begun.start / _TICKS or None)

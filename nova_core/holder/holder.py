@@ -16,10 +16,11 @@ from select import POLLIN, poll
 from signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
 from time import monotonic
 
+from nova_core.boot import boot_id
 from nova_core.holder.channel import Channel
 from nova_core.holder.job import HolderJob
 from nova_core.holder.job_setup import JobSetup, plain
-from nova_core.holder.journal import BEGIN, HELLO, PROCESS, UNDONE, VERSION, Journal, boot_id, start_ticks
+from nova_core.holder.journal import BEGIN, HELLO, PROCESS, UNDONE, VERSION, Journal, start_ticks
 from nova_core.holder.limits import watch
 from nova_core.holder.proof import read_key
 from nova_core.holder.safe_open import SpawnError, is_passing, open_parent

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from json import dumps
-from time import CLOCK_MONOTONIC, clock_gettime, monotonic, time
+from time import monotonic, time
 
+from nova_core.boot import since_boot
 from nova_core.holder.journal import E_LIMIT, END
 
 TYPE_CHECKING = False  # avoids the import of `typing`
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
             """Record the end of a job of which only `survivors` remain."""
 
 
-_BOOT_CLOCK = 7 if sys.platform == "linux" else CLOCK_MONOTONIC  # CLOCK_BOOTTIME, the clock of /proc/PID/stat
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2): kilobytes on Linux, bytes on macOS
 _MAX_NAMES = 20
 
@@ -62,7 +62,7 @@ class HolderJob:
         self.pid = 0
         self.slot = 0  # its place in the roster of the guard
         self.mono = monotonic()
-        self.born = clock_gettime(_BOOT_CLOCK)
+        self.born = since_boot()
         self.started = time()
         self.announced = False
         self.reason = ""
@@ -91,6 +91,7 @@ class HolderJob:
             "survivors": _names(survivors),
             "pid": self.pid or "null",
             "started_at": self.started,
+            "elapsed": since_boot() - self.born,
         }
         line = END.format_map(values)
         if len(line) < E_LIMIT:

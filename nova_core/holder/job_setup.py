@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from nova_core.holder.messages import BaseMessage, JobMessage
 
 _ENOTDIR = 20
+JOBSERVER = b"NOVA_JOBSERVER"  # of the engine: the paths of a pipe's two ends, which workers get as descriptors
+JOBSERVER_FDS = 100, 101  # those descriptors: far from 0 to 9, which scripts open
 
 
 def native(text: str) -> str:
@@ -40,6 +42,8 @@ class JobSetup:
     def set_base(self, base: BaseMessage) -> None:
         """Handle the engine's first message."""
         self._env = _encoded(base["env"])
+        if ends := self._env.pop(JOBSERVER, b""):
+            _open_jobserver(*ends.split(b"\n"))
         self._root = native(base["root"])
         self.use_logs(base["logs"])
 
@@ -122,6 +126,17 @@ class JobSetup:
         if self._cwd != self._root:
             self._cwd = self._root
             os.chdir(self._root)
+
+
+def _open_jobserver(reader: bytes, writer: bytes) -> None:
+    """Give all further jobs the ends of GNU make's pipe of job slots; without them make works with one slot."""
+    flags = os.O_RDONLY | os.O_NONBLOCK, os.O_WRONLY | os.O_NONBLOCK
+    for path, flag, target in zip((reader, writer), flags, JOBSERVER_FDS, strict=True):
+        with suppress(OSError):
+            fd = os.open(path, flag | os.O_CLOEXEC)
+            os.set_blocking(fd, True)
+            os.dup2(fd, target)  # inheritable
+            os.close(fd)
 
 
 def _encoded(env: dict[str, str]) -> dict[bytes, bytes]:

@@ -1,7 +1,8 @@
 """The journal of a holder: one short JSON array per fact, readable after any crash, written by one process only.
 
 A line is a letter and values without names, as in the templates here: `["B","F1@1",1764489600.250000]`. Times are in
-seconds since the epoch, `start` is in ticks since boot. Standard library only: holders import this in an isolated
+seconds since the epoch, as the system clock showed it; `elapsed` is measured and in seconds, `start` is in ticks since
+boot. Standard library only: holders import this in an isolated
 interpreter.
 """
 
@@ -23,7 +24,7 @@ UNDONE = '["U","{key}",{why}]'  # it was not spawned after all: its B line is vo
 PROCESS = '["P","{key}",{pid},{start},{at:.6f}]'  # its process has run for 20 ms, or is an agent
 END = (
     '["E","{key}","{reason}",{code},{signal},{ended_at:.6f},{cpu_seconds:.6f},{max_rss},{detail},{leftovers},'
-    "{survivors},{pid},{started_at:.6f}]"
+    "{survivors},{pid},{started_at:.6f},{elapsed:.6f}]"
 )  # no process of it runs, except the survivors
 ROOM = 4096  # bytes reserved for each job that began: more than its longest B, P and E lines together
 E_LIMIT = 3072
@@ -45,15 +46,6 @@ def start_ticks(pid: int) -> int:
         return 0
     finally:
         os.close(fd)
-
-
-def boot_id() -> str:
-    """Returns this boot's random id; empty if the system has none."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
 
 
 class Journal:

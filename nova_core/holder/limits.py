@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from time import monotonic, time
+from time import monotonic
 
 from nova_core.holder.log_cap import LogCap
 
@@ -11,7 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nova_core.holder.job import HolderJob, JobHolder
 
+    Stamp = tuple[int, int]  # size and time of the last change of a log
+
 LOG_CHECK = 1.0
+_IDLE_SHARE = 0.05  # of the idle limit: how much later than due a silent job may be stopped
+_IDLE_STEP = 0.05  # seconds, at least
 
 
 def watch(holder: JobHolder, job: HolderJob, timeout: float, idle: float, limit: int) -> None:
@@ -22,20 +26,27 @@ def watch(holder: JobHolder, job: HolderJob, timeout: float, idle: float, limit:
     if not job.log or job.log_fd < 0:
         return
     if idle > 0:
-        size = os.fstat(job.log_fd).st_size
-        holder.later(idle, lambda h, quiet: _check_idle(h, quiet, idle, size), job)
+        _look_idle(holder, job, idle, monotonic(), None)
     if limit > 0:
         job.cap = LogCap(job.log_fd, limit)
         holder.later(LOG_CHECK, _check_size, job)
 
 
-def _check_idle(holder: JobHolder, job: HolderJob, idle: float, size: int) -> None:
+def _look_idle(holder: JobHolder, job: HolderJob, idle: float, since: float, before: Stamp | None) -> None:
+    """Stop a job whose log was last seen to change `idle` seconds ago (monotonic time `since`).
+
+    The time of the change is only compared with itself: the file's clock may be another machine's, and be set.
+    """
     status = os.fstat(job.log_fd)
-    if status.st_size == size:
+    found = status.st_size, status.st_mtime_ns
+    now = monotonic()
+    since = since if found == before else now
+    left = since + idle - now
+    if left <= 0:
         holder.stop(job, "idle_timeout", job.grace)
         return
-    silent = min(max(time() - status.st_mtime, 0.0), idle)  # wall clock time: it may have been set meanwhile
-    holder.later(max(idle - silent, 0.01), lambda h, quiet: _check_idle(h, quiet, idle, status.st_size), job)
+    step = min(max(idle * _IDLE_SHARE, _IDLE_STEP), left)
+    holder.later(step, lambda h, quiet: _look_idle(h, quiet, idle, since, found), job)
 
 
 def _check_size(holder: JobHolder, job: HolderJob) -> None:

@@ -83,7 +83,8 @@ class Installed:
             self.remove()
         for package in ("executors", "holder"):
             shutil.copytree(ROOT / "nova_core" / package, self.root / "nova_core" / package)
-        shutil.copy(ROOT / "nova_core" / "__init__.py", self.root / "nova_core")
+        for module in ("__init__.py", "boot.py"):
+            shutil.copy(ROOT / "nova_core" / module, self.root / "nova_core")
 
 
 @pytest.fixture
