@@ -1,25 +1,47 @@
-"""The clock. Pure code takes the time as a parameter; tests set it."""
+"""The clock. Pure code takes the time as a parameter; tests set it.
+
+The system time may be set at any moment, so it serves only for what people and other programs read: stamps, names of
+files, comparisons with times that others wrote. Durations and waits use the boot clock, mostly as the clock of a run
+(`state.run_clock`), or the monotonic clock where they end with the process.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
+from functools import cache
+
+from nova_core.boot import boot_id, since_boot
+
+
+@cache
+def _boot() -> str:
+    return boot_id() or f"process {os.getpid()}"  # without boot ids, other processes cannot compare their clocks
 
 
 class Clock:
-    """The machine's clock. `now` is seconds since the epoch, `monotonic` never goes back."""
+    """The machine's clocks: the system time, and two that nobody sets."""
 
     def now(self) -> float:
-        """Wall time in seconds since the epoch."""
+        """The system time in seconds since the epoch."""
         return time.time()
 
     def stamp(self) -> str:
-        """Wall time in the format of timestamps on disk."""
+        """The system time in the format of timestamps on disk."""
         return iso(self.now())
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start."""
         return time.monotonic()
+
+    def since_boot(self) -> float:
+        """Seconds since the machine started, also while it slept; comparable among processes of one `boot_id`."""
+        return since_boot()
+
+    def boot_id(self) -> str:
+        """The id of the boot."""
+        return _boot()
 
 
 def iso(seconds: float) -> str:

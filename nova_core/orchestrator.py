@@ -124,7 +124,7 @@ class Orchestrator:
 
     def snapshot(self) -> Snapshot:
         """Returns the current state, immutable; safe from any thread."""
-        return Snapshot.of(self.cascade, self.store.snapshot(), self.max_workers, self._host.clock.now())
+        return Snapshot.of(self.cascade, self.store.snapshot(), self.max_workers, self.store.time())
 
     # step by step
 

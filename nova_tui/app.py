@@ -24,6 +24,7 @@ from nova_core.console.summary import counts_text
 from nova_core.console.terminal import is_ignored
 from nova_core.runs.words import RunWord, go_on_line
 from nova_core.state.events import EventKind
+from nova_core.state.run_clock import run_time
 from nova_core.watch.source import EngineState, Source
 from nova_core.watch.view_model import ViewModel
 from nova_tui import compat, glyphs, keymap, themes, toasts
@@ -87,7 +88,7 @@ class NovaApp(RunActions):
         self.set_class(look.ascii, "-ascii")
         self.source = source
         self.clock = clock or Clock()
-        self.model = ViewModel(source, self.clock.now())
+        self.model = ViewModel(source, run_time(source.run, self.clock))
         self.main = MainScreen(self.model)
         self.pump = Pump(self, self._look, self.clock)
         self.ended_by: int | None = None
@@ -150,7 +151,7 @@ class NovaApp(RunActions):
     def _look(self, tick: bool) -> int:
         """Pass updates to the front screen; returns the number of changes."""
         update = self.source.poll()
-        dirty = self.model.apply(update, self.clock.now())
+        dirty = self.model.apply(update, run_time(self.model.source.run, self.clock))
         if self.front.is_gone:
             self._to_main()
             self.notify("what was shown here is no longer in the plan", severity="warning", markup=False)

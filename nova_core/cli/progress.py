@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from nova_core.cli.choosing import PlanArgument, PlanOf, chosen
 from nova_core.cli.options import AsJson, Directory, load_state, plan_of
 from nova_core.cli.output import out_json, out_lines
 from nova_core.cli.tables import table
+from nova_core.clock import Clock
 from nova_core.errors import UsageError
 from nova_core.runs.rollup import rollup
 from nova_core.text import clean, duration
@@ -20,7 +20,7 @@ from nova_core.text import clean, duration
 if TYPE_CHECKING:
     from nova_core.files.project import Project
     from nova_core.parser import Cascade
-    from nova_core.state.schema import TaskState
+    from nova_core.state.schema import State, TaskState
 
 NUMBERS = ("TOTAL", "COMPLETED", "RUNNING", "BLOCKED", "FAILED", "PERCENT", "ETA")
 
@@ -60,7 +60,7 @@ def progress(
     cascade = plan_of(state)
     if cascade is None:
         raise UsageError("the plan that was run here can no longer be read", hint="find the problem with `nova check`")
-    ends = expected_ends(cascade, state.tasks, project)
+    ends = expected_ends(cascade, state, project)
     phases = [
         of_tasks(branch, [i for ids in groups.values() for i in ids], state.tasks, ends)
         for branch, groups in cascade.branches.items()
@@ -74,15 +74,17 @@ def progress(
     return 0
 
 
-def expected_ends(plan: Cascade, tasks: Mapping[str, TaskState], project: Project) -> dict[str, float]:
+def expected_ends(plan: Cascade, state: State, project: Project) -> dict[str, float]:
     """Seconds until the end of each task that can still be done."""
     from nova_core.cli.preview import saved_durations
     from nova_core.config import load_config
     from nova_core.engine.startup import limits_of
     from nova_core.plan.forecast import forecast
+    from nova_core.state.run_clock import run_time
 
+    now = run_time(state.run, Clock())
     config = load_config(None, environ=os.environ)
-    return forecast(plan, tasks, config.jobs, limits_of(config, plan), saved_durations(project), time.time())
+    return forecast(plan, state.tasks, config.jobs, limits_of(config, plan), saved_durations(project), now)
 
 
 def of_tasks(name: str, ids: Iterable[str], tasks: Mapping[str, TaskState], ends: Mapping[str, float]) -> PhaseProgress:

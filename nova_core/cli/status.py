@@ -13,6 +13,7 @@ import typer
 from nova_core.cli.choosing import PlanArgument, PlanOf, chosen
 from nova_core.cli.options import AsJson, Directory, load_state, plan_of
 from nova_core.cli.output import columns, flush, for_runner, out, out_json, out_lines, paint
+from nova_core.clock import Clock
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
@@ -29,6 +30,7 @@ from nova_core.runs.words import (
     shown_status,
 )
 from nova_core.state.holds import current_holds, hold_words
+from nova_core.state.run_clock import ran_for, run_time
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, costs, cut, duration, tokens
 
@@ -81,7 +83,7 @@ def status(
         follow(project, every=every)
     else:
         state = load_state(project)
-        out_lines(screen(state, plan_of(state), engine_of(project), time.time(), every=every))
+        out_lines(screen(state, plan_of(state), engine_of(project), run_time(state.run, Clock()), every=every))
     return 0
 
 
@@ -111,7 +113,7 @@ def follow(project: Project, *, every: bool) -> None:
     while True:
         engine = engine_of(project)
         state = load_state(project)
-        lines = screen(state, plan, engine, time.time(), every=every)
+        lines = screen(state, plan, engine, run_time(state.run, Clock()), every=every)
         if lines != before:
             out(clear + for_runner("\n".join(lines)) + ("" if clear else "\n"))
             flush()
@@ -124,7 +126,7 @@ def follow(project: Project, *, every: bool) -> None:
 def screen(
     state: State, plan: Cascade | None, engine: EngineInfo | None, now: float, *, every: bool = False
 ) -> list[str]:
-    """All lines of the status; `now` is seconds since the epoch, `every` lists all tasks in plan order."""
+    """All lines of the status; `now` is seconds on the run's clock, `every` lists all tasks in plan order."""
     tasks = in_plan_order(state, plan)
     words = words_of(tasks, plan)
     numbers = counted(words, plan)
@@ -261,9 +263,5 @@ def detail(task: TaskState, now: float) -> str:
 
 def elapsed(task: TaskState, now: float) -> str:
     """How long a task has been running; empty if the timestamp cannot be read."""
-    from nova_core.clock import seconds
-
-    try:
-        return duration(max(0.0, now - seconds(task.started_at or "")))
-    except ValueError:
-        return ""
+    took = ran_for(task, now)
+    return "" if took is None else duration(took)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import msgspec
 from nova_core.cli.choosing import PlanOf, chosen, with_plan
 from nova_core.cli.options import AsJson, Directory, TaskId, check_ids, load_state, plan_of
 from nova_core.cli.output import out_json, out_lines
+from nova_core.clock import Clock
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
 from nova_core.errors import EnvironmentProblem
@@ -20,6 +20,7 @@ from nova_core.plan.explain import remedies
 from nova_core.runs.freshness import newer, same_failure
 from nova_core.runs.words import Shown, by, limited, phrase, shown_status
 from nova_core.state.holds import refused_words
+from nova_core.state.run_clock import run_time
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, cut, duration, number_of
 
@@ -60,7 +61,8 @@ def why(
     advice = remedies(task, cascade, state.tasks, alive=alive) if cascade and planned else []
     state = with_all_causes(state, cascade, task) if cascade and planned else state
     log = log_lines(project, task)
-    found = explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=time.time())
+    now = run_time(state.run, Clock())
+    found = explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=now)
     if as_json:
         needs = planned.depends_on if planned else ()
         ready = all(state.tasks.get(d, NEW).status is TaskStatus.COMPLETED for d in needs)

@@ -20,6 +20,7 @@ from nova_core.runs import words
 from nova_core.runs.rollup import told
 from nova_core.runs.words import Shown, shown_status
 from nova_core.state.events import Event
+from nova_core.state.run_clock import ran_for
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.text import clean, duration
 from nova_core.threads import start_thread
@@ -130,12 +131,8 @@ def running_row(task_id: str, snapshot: Snapshot) -> tuple[str, str, str, str]:
 
 def elapsed(task: TaskState, now: datetime) -> str:
     """How long a task has been running."""
-    if not task.started_at:
-        return ""
-    try:
-        return duration((now - datetime.fromisoformat(task.started_at)).total_seconds())
-    except (ValueError, TypeError):  # a timestamp that another program wrote
-        return ""
+    took = ran_for(task, now.timestamp())
+    return "" if took is None else duration(took)
 
 
 def counts_line(snapshot: Snapshot, tasks: Collection[TaskState], left: float | None) -> str:

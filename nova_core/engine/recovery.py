@@ -72,25 +72,35 @@ def _drop(parts: Parts, report: Report) -> None:
 def _take_over(parts: Parts, starter: Starter, number: int, report: Report) -> Report:
     task_id = _split(report.key)[0]
     state = parts.board.state(task_id)
-    began = report.started_at
+    started, began = report.started_at, _began(parts, report)
     patch: dict[str, Any] = {}
     if number > state.attempt:
         patch = {
             **CLEARED,
             "attempt": number,
-            "started_at": iso(began),
+            "started_at": iso(started),
+            "began": began,
             "worker_id": report.key,
             "log": log_name(task_id),
         }
     elif state.started_at:
         with contextlib.suppress(ValueError):  # another program may have written it
-            began = seconds(state.started_at)
+            started = seconds(state.started_at)
+        began = began if state.began is None else state.began
     patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False, "criteria_met": ()}
     finished = "finished while no engine was running"
     how = f"still running as pid {report.pid}" if isinstance(report, Started) else finished
     parts.store.record(EventKind.TASK_ADOPTED, task_id, f"{task_id} {how}", **patch)
-    starter.adopt(task_id, began)
+    starter.adopt(task_id, started, began)
     return report
+
+
+def _began(parts: Parts, report: Report) -> float:
+    """When the job began, on the run's clock; by the system time only where nothing else is known."""
+    now, clock = parts.store.time(), parts.clock
+    if isinstance(report, Started) and report.since_boot is not None:
+        return now - max(0.0, clock.since_boot() - report.since_boot)
+    return now - max(0.0, clock.now() - report.started_at)
 
 
 def _give_up_unknown(parts: Parts, rate_limits: RateLimits) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from nova_core.agents.pricing import default_prices
+from nova_core.clock import Clock
 from nova_core.config import Config
 from nova_core.engine.admission import Admission
 from nova_core.engine.attempts.budget import Budget
@@ -47,6 +48,7 @@ from nova_core.plan.phases import unknown_phases, with_settings
 from nova_core.plan.scheduler import weights
 from nova_core.plan.sync import accept_plan, as_started
 from nova_core.state.events import EventKind
+from nova_core.state.run_clock import continued
 from nova_core.state.schema import RunState, TaskStatus
 from nova_core.state.store import Store
 from nova_core.text import number_of
@@ -91,6 +93,7 @@ class Run(msgspec.Struct, frozen=True):
             self._announce()
         rev = parts.store.rev
         self.rate_limits.forget_blocks()
+        self.rate_limits.correct()
         left = parts.executor.recover()
         parts.executor.prepare()
         found = recover(parts, self.starter, self.criteria, self.rate_limits, left)
@@ -113,7 +116,14 @@ class Run(msgspec.Struct, frozen=True):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or parts.clock.stamp()
         text = f"{cascade.name}: {number_of(len(work), 'task')}, {number_of(self.admission.jobs, 'worker')}"
-        of_run = {"name": cascade.name, "started_at": started, "completed_at": None, "id": store.run.id}
+        of_run = {
+            "name": cascade.name,
+            "started_at": started,
+            "completed_at": None,
+            "id": store.run.id,
+            "clock": store.run.clock,
+            "run_time": store.time(),
+        }
         store.record(EventKind.RUN_STARTED, None, text, **of_run)
 
     def _left_out(self) -> list[str]:
@@ -149,7 +159,7 @@ def open_run(plan: str, project: Project, config: Config, jobs: int, options: Ru
         if copied:
             store.warnings.append(copied)
             reset_copied(store)
-        known, board = _load(os.path.relpath(plan, project.root), latest, store, config, options)
+        known, board = _load(os.path.relpath(plan, project.root), latest, store, config, options, host.clock)
         observers = usual_observers(project, config, board.cascade, store, host.disk, milestones)
         resources.callback(observers.close)
         keep_status_files(observers, project, board.cascade, store, known, silent=options.fresh)
@@ -172,13 +182,14 @@ def _read(plan: str, config: Config) -> Cascade:
 
 
 def _load(
-    plan: str, latest: Cascade, store: Store, config: Config, options: RunOptions
+    plan: str, latest: Cascade, store: Store, config: Config, options: RunOptions, clock: Clock
 ) -> tuple[list[str] | None, Board]:
     """Update the loaded store to the plan. Returns the ids the state had (None for a new run), and the board."""
     cascade = as_started(latest, store)
     known = list(store.tasks) if store.run.id else None
     if known is None:
         store.run = RunState(id=os.urandom(8).hex())
+    store.run = msgspec.structs.replace(store.run, clock=continued(store.run, store.tasks.values(), clock))
     store.project = msgspec.structs.replace(store.project, name=cascade.name, cascade_file=plan)
     accept_plan(cascade, store, rerun_changed=options.rerun_changed)
     order = weights(cascade.dag, cascade.tasks, store.database.durations())

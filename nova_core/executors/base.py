@@ -62,8 +62,8 @@ class Ended(msgspec.Struct, frozen=True):
     """The job has ended. At most one of `code` and `signal` is set; both are None for `lost` and `spawn_error`.
 
     `started_at` and `ended_at` are what the system clock showed, in seconds since the epoch; it may have been set
-    between the two. `elapsed` is measured, in seconds; None if unknown. `leftovers` lists processes that the command left
-    behind and Nova stopped; `survivors` those it could not stop.
+    between the two. `elapsed` is measured, in seconds; None if unknown. `leftovers` lists processes that the command
+    left behind and Nova stopped; `survivors` those it could not stop.
     """
 
     key: str

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from contextlib import suppress
 
-from nova_core.clock import seconds
 from nova_core.model import Task
 from nova_core.parser import Cascade
 from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue, weights
+from nova_core.state.run_clock import ran_for
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 
 
@@ -21,7 +20,7 @@ def forecast(
     history: Mapping[str, float],
     now: float,
 ) -> dict[str, float]:
-    """Returns seconds from `now` until each task is done, from earlier or planned durations.
+    """Returns seconds from `now` (on the run's clock) until each task is done, from earlier or planned durations.
 
     Empty if no duration is known. Tasks that are blocked, lack something or wait for a person are left out, and so are
     those that wait for them.
@@ -65,9 +64,7 @@ class _Play:
             self._queue.push(index)
 
     def _left(self, state: TaskState, expected: float, now: float) -> float:
-        with suppress(ValueError):  # another program may have written the state
-            return max(0.0, expected - max(0.0, now - seconds(state.started_at or "")))
-        return expected
+        return max(0.0, expected - (ran_for(state, now) or 0.0))
 
     def _play(self, jobs: int) -> None:
         at = 0.0

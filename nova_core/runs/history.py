@@ -147,7 +147,7 @@ def runs_in(path: Path, put_aside: str | None = None) -> list[Run]:
 
 
 def _summary(told: RunSummary, rows: tuple[AttemptRow, ...], put_aside: str | None) -> RunSummary:
-    time = WorkTime((row.task, row.ended_at, row.elapsed) for row in rows)
+    time = WorkTime((row.task, row.ended_at, row.elapsed, row.began) for row in rows)
     wall = time.wall(0.0)  # nothing runs: the events hold finished attempts only
     first = min((row.started_at for row in rows if row.started_at), default=None)
     return msgspec.structs.replace(

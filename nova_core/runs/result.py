@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import fsum
 
 import msgspec
 
-from nova_core.clock import iso, seconds
+from nova_core.clock import iso
 from nova_core.model import TokenUsage
 from nova_core.parser import Cascade
 from nova_core.plan.scheduler import weights
 from nova_core.runs.words import Shown, counts
+from nova_core.state.run_clock import ran_for
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 
 
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The run at one time. `at` is UTC; `jobs` the number of workers allowed; the rest is derived on demand."""
+    """The run at one time. `at` is UTC on the run's clock; `jobs` the number of workers; the rest is derived."""
 
     cascade: Cascade
     state: State
@@ -38,7 +38,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, cascade: Cascade, state: State, jobs: int, now: float) -> Snapshot:
-        """The snapshot of a state at `now` (seconds since the epoch)."""
+        """The snapshot of a state at `now` (seconds on the run's clock)."""
         return cls(cascade, state, jobs, datetime.fromtimestamp(now, UTC))
 
     @property
@@ -85,9 +85,8 @@ class Snapshot(msgspec.Struct, frozen=True):
         """Seconds a task will still take."""
         if task.is_over or task.blocked_by or task.missing:
             return 0.0
-        if task.status is TaskStatus.IN_PROGRESS and task.started_at:
-            with suppress(ValueError):  # another program may have written the state
-                return max(0.0, expected - (self.at.timestamp() - seconds(task.started_at)))
+        if task.status is TaskStatus.IN_PROGRESS:
+            return max(0.0, expected - (ran_for(task, self.at.timestamp()) or 0.0))
         return expected
 
 

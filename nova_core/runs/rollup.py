@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from nova_core.clock import seconds
 from nova_core.model import Task, TokenUsage
+from nova_core.state.run_clock import began
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.text import costs
 
@@ -25,10 +25,10 @@ def told(plan: Mapping[str, Task], states: Mapping[str, TaskState]) -> dict[str,
 class Rollup(msgspec.Struct, frozen=True, gc=False):
     """Sums over a number of tasks. Whole numbers only, so that adding and subtracting again changes nothing.
 
-    `ended_us` is the microseconds of ended tasks, `started_us` the start times of the `running` ones (since the epoch,
-    summed), `cost_nano` billionths of a dollar of the `priced` tasks. `unpriced` tasks used tokens without a known
-    price; the tokens of `estimated` tasks are estimates. `blocked` tasks are among the pending, `skipped` ones among
-    the completed, `cancelled` ones among the failed.
+    `ended_us` is the microseconds of ended tasks, `started_us` the start times of the `running` ones (on the run's
+    clock, summed), `cost_nano` billionths of a dollar of the `priced` tasks. `unpriced` tasks used tokens without a
+    known price; the tokens of `estimated` tasks are estimates. `blocked` tasks are among the pending, `skipped` ones
+    among the completed, `cancelled` ones among the failed.
     """
 
     total: int = 0
@@ -81,7 +81,7 @@ class Rollup(msgspec.Struct, frozen=True, gc=False):
         return costs(self.cost_usd, unpriced=bool(self.unpriced), estimated=bool(self.estimated))
 
     def duration(self, now: float) -> float:
-        """Seconds of work so far: of ended tasks, and of running tasks up to `now` (seconds since the epoch)."""
+        """Seconds of work so far: of ended tasks, and of running tasks up to `now` (on the run's clock)."""
         running = self.running * round(now * _MICRO) - self.started_us
         return (self.ended_us + max(0, running)) / _MICRO
 
@@ -118,13 +118,9 @@ def _figures(state: TaskState) -> _Figures:
 
 
 def _started(state: TaskState) -> int | None:
-    """Start of a running task in microseconds since the epoch, or None."""
-    if not state.is_running or not state.started_at:
-        return None
-    try:
-        return round(seconds(state.started_at) * _MICRO)
-    except ValueError:  # another program may have written the state
-        return None
+    """Start of a running task in microseconds on the run's clock, or None."""
+    start = began(state) if state.is_running else None
+    return None if start is None else round(start * _MICRO)
 
 
 def _total(figures: Iterable[_Figures]) -> Rollup:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from nova_core.clock import local_time
-from nova_core.state.holds import left
+from nova_core.state.run_clock import wait_left
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration
 
@@ -103,7 +103,7 @@ def word(state: TaskState, shown: Shown) -> str:
 def phrase(state: TaskState, shown: Shown, now: float) -> str:
     """The word with what belongs to it: `blocked by F3`, `retrying in 40s`, `rate limited until 15:00`.
 
-    `now` is seconds since the epoch.
+    `now` is seconds on the run's clock.
     """
     said = word(state, shown)
     if shown is Shown.BLOCKED:
@@ -111,7 +111,7 @@ def phrase(state: TaskState, shown: Shown, now: float) -> str:
             return f"{said} {by(state.blocked_by)}"
         return f"{said}: missing {clean(', '.join(state.missing[:MOST_CAUSES]))}"
     if shown is Shown.RETRYING:
-        return limited(state.retry_at, now) if state.waits_for else f"{said} {wait(state.retry_at, now)}"
+        return limited(state.retry_at, now) if state.waits_for else f"{said} {wait(state, now)}"
     return said
 
 
@@ -121,9 +121,9 @@ def limited(until: str | None, now: float) -> str:
     return f"{RATE_LIMITED} until {shown}" if shown else f"{RATE_LIMITED} for this run"
 
 
-def wait(until: str | None, now: float) -> str:
+def wait(state: TaskState, now: float) -> str:
     """`in 40s`; `now` when the time is past or cannot be read."""
-    seconds = left(until, now) or 0.0
+    seconds = wait_left(state.retry_due, state.retry_at, now) or 0.0
     return f"in {duration(seconds)}" if seconds > 0 else "now"
 
 

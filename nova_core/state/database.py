@@ -28,15 +28,15 @@ CREATE TABLE IF NOT EXISTS attempts(
   model TEXT, cost_usd REAL,
   input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL,
   cache_creation_tokens INTEGER NOT NULL,
-  agent TEXT, verdict TEXT, estimated INTEGER NOT NULL DEFAULT 0, session_id TEXT,
+  agent TEXT, verdict TEXT, estimated INTEGER NOT NULL DEFAULT 0, session_id TEXT, began REAL,
   PRIMARY KEY(run, task, attempt)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS progress(
   number INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, task TEXT NOT NULL, message TEXT NOT NULL,
   details BLOB NOT NULL);
 """
-_VERSION = 3
+_VERSION = 4
 # Columns that later versions added to `attempts`; the table `progress` is new in version 3.
-_ADDED = ("agent TEXT", "verdict TEXT", "estimated INTEGER NOT NULL DEFAULT 0", "session_id TEXT")
+_ADDED = ("agent TEXT", "verdict TEXT", "estimated INTEGER NOT NULL DEFAULT 0", "session_id TEXT", "began REAL")
 
 
 def _event(row: tuple[Any, ...]) -> Event:
@@ -66,7 +66,7 @@ def _words(error: Exception) -> str:
 
 
 class AttemptRow(msgspec.Struct, frozen=True):
-    """A finished attempt. Times are ISO 8601 UTC, `elapsed` is in seconds."""
+    """A finished attempt. Times are ISO 8601 UTC; `elapsed` is in seconds; `began` is its start on the run's clock."""
 
     run: str
     task: str
@@ -90,6 +90,7 @@ class AttemptRow(msgspec.Struct, frozen=True):
     verdict: str | None = None
     estimated: bool = False
     session_id: str | None = None
+    began: float | None = None
 
 
 _INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts VALUES({','.join('?' * len(AttemptRow.__struct_fields__))})"
@@ -296,9 +297,11 @@ class Database:
         rows = self._connection.execute(f"SELECT * FROM attempts {where} ORDER BY ended_at, attempt", values)  # noqa: S608 - two constants
         return [_attempt(row) for row in rows]
 
-    def spans(self, run: str) -> list[tuple[str, str | None, float]]:
-        """Returns task, end and seconds of every finished attempt of a run."""
-        rows = self._connection.execute("SELECT task, ended_at, elapsed FROM attempts WHERE run = ?", (run,))
+    def spans(self, run: str) -> list[tuple[str, str | None, float, float | None]]:
+        """Returns task, end, seconds and start (on the run's clock) of every finished attempt of a run."""
+        there = {row[1] for row in self._connection.execute("PRAGMA table_info(attempts)")}
+        began = "began" if "began" in there else "NULL"  # opened read-only, a file of an older Nova has none
+        rows = self._connection.execute(f"SELECT task, ended_at, elapsed, {began} FROM attempts WHERE run = ?", (run,))  # noqa: S608 - two constants
         return rows.fetchall()
 
     def started(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from nova_core.clock import local_time, seconds
+from nova_core.clock import local_time
+from nova_core.state.run_clock import wait_left
 from nova_core.state.schema import Hold, RunState
 
 MOST_REFUSALS = 20  # in a row without a stated end, before a task fails: about seven hours
 
 
 def current_holds(run: RunState, now: float) -> dict[str, Hold]:
-    """Returns the holds that have not ended at `now` (seconds since the epoch), by provider."""
+    """Returns the holds that have not ended at `now` (on the run's clock), by provider."""
     return {name: hold for name, hold in run.quotas.items() if is_current(hold, now)}
 
 
 def is_current(hold: Hold, now: float) -> bool:
     """Whether the hold is not over yet; one with a time that cannot be read is not."""
-    return hold.until is None or (left(hold.until, now) or 0.0) > 0
+    return hold.until is None or left(hold, now) > 0
 
 
-def left(until: str | None, now: float) -> float | None:
-    """Seconds until then; None for no time, or one that cannot be read."""
-    try:
-        return None if until is None else seconds(until) - now
-    except ValueError:
-        return None
+def left(hold: Hold, now: float) -> float:
+    """Seconds until the hold ends; 0 for one without an end, or with one that cannot be read."""
+    return wait_left(hold.due, hold.until, now) or 0.0
 
 
 def hold_words(provider: str, hold: Hold, now: float) -> str:

@@ -128,7 +128,10 @@ class StateManager:
             "started_at": started_at,
             "current_step": current_step,
         }
-        self._change(task_id, lambda task: {k: v for k, v in given.items() if v is not None})
+        known: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+        if started_at is not None:
+            known["began"] = None  # now only the stamp says when
+        self._change(task_id, lambda task: known)
 
     def update_task_tokens(
         self,

@@ -45,11 +45,25 @@ class Reason(StrEnum):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Why a provider is held, and until when (ISO 8601; None: for the rest of the run)."""
+    """Why a provider is held, and until when (ISO 8601; None: for the rest of the run).
+
+    `due` is the same time on the run's clock, which decides.
+    """
 
     until: str | None
     reason: str
     tries: Whole = 1
+    due: Real | None = None
+
+
+class RunClock(msgspec.Struct, frozen=True):
+    """The clock of a run: in the boot `boot` it shows the seconds since the machine started, plus `offset`.
+
+    See `nova_core.state.run_clock`.
+    """
+
+    boot: str
+    offset: Real
 
 
 class TaskState(msgspec.Struct, frozen=True):
@@ -63,7 +77,9 @@ class TaskState(msgspec.Struct, frozen=True):
     the note for tasks that depend on this one. Of the latest attempt: `parser` reads its log (a name, or a /pattern/),
     `cap` is its highest cost in US dollars, `reported` the token counts it reported itself; `interrupted` means that it
     is ended only because the run ends. `missing` lists what a pending task lacks: inputs, or dependencies that the plan
-    does not have. `settled` is the plan's mark on a task that needs no work, once it was applied.
+    does not have. `settled` is the plan's mark on a task that needs no work, once it was applied. `began` is when the
+    latest attempt started, and `retry_due` when the next one may, in seconds on the run's clock (`run.clock`), which
+    does not jump when the system time is set.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -111,6 +127,8 @@ class TaskState(msgspec.Struct, frozen=True):
     cap: Real | None = None
     reported: dict[str, Whole] = {}
     interrupted: bool = False
+    began: Real | None = None
+    retry_due: Real | None = None
 
     @property
     def is_running(self) -> bool:
@@ -144,7 +162,7 @@ NEW = TaskState()  # a task without a recorded state
 _KEPT = {
     "status", "attempt", "failures", "refusals", "overloads", "worker_id", "started_at", "log", "agent", "model",
     "token_usage", "cost_usd", "cost_basis", "estimated", "session_id", "session_usage", "base_sha", "fingerprint",
-    "settled",
+    "settled", "began",
 }  # fmt: skip
 # Patches: reset the fields of one attempt before the next, and reset a whole task.
 CLEARED: dict[str, Any] = {name: getattr(NEW, name) for name in TaskState.__struct_fields__ if name not in _KEPT}
@@ -165,7 +183,8 @@ class ProjectState(msgspec.Struct, frozen=True):
 class RunState(msgspec.Struct, frozen=True):
     """The run as a whole: its id, whether it is paused, which milestones have fired, which providers are held.
 
-    `gone` holds completed tasks that left the plan: a task that returns is done already.
+    `gone` holds completed tasks that left the plan: a task that returns is done already. `clock` relates the run's
+    times to this machine's.
     """
 
     id: str = ""
@@ -173,6 +192,7 @@ class RunState(msgspec.Struct, frozen=True):
     milestones: tuple[str, ...] = ()
     quotas: dict[str, Hold] = {}
     gone: dict[str, TaskState] = {}
+    clock: RunClock | None = None
 
 
 class State(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from nova_core.state.database import AttemptRow, Database
 from nova_core.state.edits import LeftVersion, edits_of
 from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
+from nova_core.state.run_clock import run_time
 from nova_core.state.schema import NEW, OF_THE_END, ProjectState, RunState, State, TaskState, patched
 from nova_core.state.writer import Batch, Writer, Written
 
@@ -104,6 +105,10 @@ class Store:
         aside = path.with_name(f"{path.name}.corrupt-{stamp}")
         self._disk.rename(path, aside)
         return f"{path.name} was damaged: kept as {aside.name}, rebuilt from the events"
+
+    def time(self) -> float:
+        """Now on the run's clock."""
+        return run_time(self.run, self._clock)
 
     # change
 

@@ -24,7 +24,7 @@ class HistoryReader:
         return found.attempts(task_id) if (found := self._database()) else []
 
     def spans(self, run: str) -> list[Span]:
-        """Returns task, end and seconds of every finished attempt of a run."""
+        """Returns task, end, seconds and start of every finished attempt of a run."""
         return found.spans(run) if (found := self._database()) else []
 
     def events_before(self, before: int, most: int) -> list[Event]:

@@ -107,7 +107,7 @@ class Source(Protocol):
         """Returns the finished attempts of a task, oldest first."""
 
     def spans(self) -> list[Span]:
-        """Returns task, end and seconds of every finished attempt of the run."""
+        """Returns task, end, seconds and start of every finished attempt of the run."""
 
     def past(self, before: int, most: int) -> list[Event]:
         """Returns the last `most` notable events before number `before`, oldest first."""

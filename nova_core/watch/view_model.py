@@ -16,6 +16,7 @@ from nova_core.runs.rollup import RollupTree
 from nova_core.runs.words import STARTABLE, Shown, shown_status
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
+from nova_core.state.run_clock import began_at, ran_for
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.watch.source import EngineState, Source, Update, notable
 
@@ -32,7 +33,7 @@ class Dirty(msgspec.Struct, frozen=True):
 
 
 class ViewModel:
-    """The run as a face's thread sees it. `now` is in seconds since the epoch, set by the face.
+    """The run as a face's thread sees it. `now` is in seconds on the run's clock, set by the face.
 
     `counts` holds the number of tasks per status shown; `tokens_per_minute` is the history of the run, oldest first. A
     face sets `stopping` when it asks the run to end; it stays True until the run has ended.
@@ -47,7 +48,7 @@ class ViewModel:
         self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
         self.stopping = False
         self._recalled = False
-        self._ended: tuple[int, str] = (-1, "")
+        self._ended: tuple[int, float] = (-1, 0.0)
         self._alike: dict[str, tuple[int, bool]] = {}
         self._minute = int(now // 60)
         self._minute_start = 0
@@ -108,10 +109,7 @@ class ViewModel:
         """Returns the seconds the task has been running, or took; None if it never ran."""
         state = self._seen.get(task_id, NEW)
         if state.is_running and state.started_at:
-            try:
-                return max(0.0, self.now - seconds(state.started_at))
-            except ValueError:  # another program may have written the state
-                return None
+            return ran_for(state, self.now)
         return state.elapsed if state.attempt or state.elapsed else None
 
     @property
@@ -140,17 +138,19 @@ class ViewModel:
         project = self.source.project_state
         try:
             began = seconds(project.started_at) if project.started_at else self.began
-            ended = self._last_end() or project.completed_at  # renewed when a finished run is reopened
-            return max(0.0, (seconds(ended) if ended else self.now) - began)
+            ended = self._last_end() or (seconds(project.completed_at) if project.completed_at else self.now)
+            return max(0.0, ended - began)
         except ValueError:  # another program may have written the state
             return 0.0
 
-    def _last_end(self) -> str | None:
-        """Returns when the last task ended; None while the run continues."""
+    def _last_end(self) -> float | None:
+        """Returns when the last task ended, on the run's clock; None while the run continues."""
         if self.source.engine is EngineState.RUNNING or self.rollups.project.running:
             return None
         if self._ended[0] != self.source.rev:
-            self._ended = self.source.rev, max((t.completed_at or "" for t in self._seen.values()), default="")
+            known = ((t.began, t.elapsed, t.completed_at) for t in self._seen.values() if t.completed_at)
+            ends = (began_at(None if start is None else start + took, at) for start, took, at in known)
+            self._ended = self.source.rev, max((end for end in ends if end is not None), default=0.0)
         return self._ended[1] or None
 
     def eta(self) -> float | None:
@@ -188,7 +188,7 @@ class ViewModel:
         """Add the times of ended attempts: events contain every one of them, the state only the last."""
         for event in events:
             if event.task is not None and (ended := event.patch.get("completed_at")):
-                self._time.ended(event.task, ended, event.patch.get("elapsed") or 0.0)
+                self._time.ended(event.task, ended, event.patch.get("elapsed") or 0.0, event.patch.get("began"))
 
     def _change(self, task_id: str, dirty: set[str]) -> None:
         old, new = self._seen[task_id], self.source.tasks.get(task_id, NEW)

@@ -85,7 +85,7 @@ def _limits(model: ViewModel) -> list[Piece]:
     holds = current_holds(model.source.run, model.now)
     if not holds:
         return []
-    name, hold = min(holds.items(), key=lambda item: left(item[1].until, model.now) or 1e12)
+    name, hold = min(holds.items(), key=lambda item: left(item[1], model.now) or 1e12)
     return [(f" {plain(name)} {limited(hold.until, model.now)} ", f"bold reverse {WARNING}")]
 
 

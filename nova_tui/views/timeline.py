@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 from textual.content import Content
 
-from nova_core.clock import seconds
 from nova_core.plan.scheduler import weights
 from nova_core.runs.words import Shown
 from nova_core.state.database import AttemptRow
+from nova_core.state.run_clock import began as start_of
+from nova_core.state.run_clock import began_at
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import duration
 from nova_core.watch.view_model import ViewModel
@@ -59,7 +60,7 @@ class _Bar(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """The columns and the time they show, in seconds since the epoch; `origin` is the start of the run. Each of the
+    """The columns and the time they show, in seconds on the run's clock; `origin` is the start of the run. Each of the
     idle `cuts` is one cell wide."""
 
     names: int
@@ -83,17 +84,10 @@ class Chart(msgspec.Struct, frozen=True):
 
 
 def began(model: ViewModel) -> float:
-    """The earliest time on the timeline, in seconds since the epoch."""
-    stamps = [s for s in (model.source.project_state.started_at, _earliest(model)) if s]
-    try:
-        return min([model.now, *map(seconds, stamps)])
-    except ValueError:
-        return model.began
-
-
-def _earliest(model: ViewModel) -> str | None:
-    """The earliest start of an attempt of this run; timestamps share one format, so that they sort by time."""
-    return min((s for i in model.cascade.tasks if (s := model.task(i).started_at)), default=None)
+    """The earliest time on the timeline, on the run's clock."""
+    starts = (start_of(model.task(i)) for i in model.cascade.tasks)
+    known = [began_at(None, model.source.project_state.started_at), *starts]
+    return min([model.now, *(start for start in known if start is not None)])
 
 
 def critical_path(model: ViewModel) -> frozenset[str]:
@@ -186,20 +180,18 @@ def draw(
 
 def _bar(model: ViewModel, state: TaskState, row: Row, attempts: Attempts) -> _Bar | None:
     """When the attempt ran and how it ended; None if unknown."""
-    try:
-        if not row.latest:
-            run = model.source.run.id
-            over = next((a for a in attempts(row.task_id) if a.attempt == row.attempt and a.run == run), None)
-            if over is None or over.started_at is None:
-                return None
-            start = seconds(over.started_at)
-            failed = Shown.CANCELLED if over.reason == Reason.CANCELLED else Shown.FAILED
-            return _Bar(start, start + over.elapsed, Shown.COMPLETED if over.status == "completed" else failed)
-        start = seconds(state.started_at or "")
-        running = state.is_running
-        return _Bar(start, model.now if running else start + state.elapsed, model.shown(row.task_id))
-    except ValueError:  # another program may have written the state
+    if not row.latest:
+        run = model.source.run.id
+        over = next((a for a in attempts(row.task_id) if a.attempt == row.attempt and a.run == run), None)
+        start = began_at(over.began, over.started_at) if over else None
+        if over is None or start is None:
+            return None
+        failed = Shown.CANCELLED if over.reason == Reason.CANCELLED else Shown.FAILED
+        return _Bar(start, start + over.elapsed, Shown.COMPLETED if over.status == "completed" else failed)
+    start = start_of(state)
+    if start is None:
         return None
+    return _Bar(start, model.now if state.is_running else start + state.elapsed, model.shown(row.task_id))
 
 
 def _cells(found: _Bar, drawn: Chart) -> Content:

@@ -95,7 +95,7 @@ class FakeSource:
 
     def spans(self) -> list[Span]:
         """When the attempts ended, and how long they took."""
-        return [(row.task, row.ended_at, row.elapsed) for row in self.rows]
+        return [(row.task, row.ended_at, row.elapsed, row.began) for row in self.rows]
 
     def past(self, before: int, most: int) -> list[Event]:
         """The last recorded events."""

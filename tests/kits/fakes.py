@@ -12,16 +12,24 @@ from nova_core.files.disk import Disk
 
 
 class FakeClock(Clock):
-    """Time stands still until it is advanced."""
+    """Time stands still until it is advanced. `ahead` is how far somebody has set the system time wrong."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self.time = start
+        self.ahead = 0.0
+        self.boot = "this boot"
 
     def now(self) -> float:
-        return self.time
+        return self.time + self.ahead
 
     def monotonic(self) -> float:
         return self.time - 1_600_000_000.0
+
+    def since_boot(self) -> float:
+        return self.time - 1_600_000_000.0
+
+    def boot_id(self) -> str:
+        return self.boot
 
     def advance(self, seconds: float) -> None:
         self.time += seconds

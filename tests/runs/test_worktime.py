@@ -31,7 +31,7 @@ def running(since: float) -> TaskState:
 
 def test_what_runs_counts_up_to_now() -> None:
     """Together with what has ended meanwhile; the pause before it does not count."""
-    time = WorkTime([("A", iso(10), 5.0), ("B", iso(25), 4.0)], {"C": running(20), "D": running(24)})
+    time = WorkTime([("A", iso(10), 5.0, None), ("B", iso(25), 4.0, None)], {"C": running(20), "D": running(24)})
     assert time.wall(30.0) == pytest.approx(5 + 10)
     assert time.work(30.0) == pytest.approx(5 + 4 + 10 + 6)
     time.see("C", TaskState(status=TaskStatus.COMPLETED))
@@ -46,5 +46,5 @@ def test_what_the_history_misses_is_taken_from_the_state() -> None:
     """Each attempt once; unreadable times of other programs do not count."""
     state = TaskState(status=TaskStatus.COMPLETED, completed_at=iso(10), elapsed=5.0)
     odd = TaskState(status=TaskStatus.COMPLETED, completed_at="then", elapsed=5.0)
-    time = WorkTime([("A", iso(10), 5.0), ("A", None, 3.0)], {"A": state, "B": state, "C": odd})
+    time = WorkTime([("A", iso(10), 5.0, None), ("A", None, 3.0, None)], {"A": state, "B": state, "C": odd})
     assert (time.wall(50.0), time.work(50.0)) == pytest.approx((5, 10))

@@ -68,11 +68,12 @@ class Attempt:
     Its phases: while `ended` is None, its process runs; then its log is read to the end; then its criteria are checked,
     and `check` is the number of the current one (0 before). In each phase, `ending` may hold who asked for its end, or
     the verdict for which Nova ends it. `cap` is its highest cost in US dollars, which the budget reserves for it;
-    `session` is the agent's session it continues.
+    `session` is the agent's session it continues. `started` is the system time of its start, for comparisons with times
+    that others wrote; `began` the same on the run's clock.
     """
 
     __slots__ = (
-        "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "by", "cap", "check", "ended",
+        "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "began", "by", "cap", "check", "ended",
         "ending", "files", "key", "log_name", "model", "number", "pid", "previous", "records", "reported",
         "session", "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
@@ -85,6 +86,7 @@ class Attempt:
         self.number = number
         self.key = f"{task.id}@{number}"
         self.started = started
+        self.began = started
         self.by = by
         self.model = by.model
         self.cap: float | None = None

@@ -36,15 +36,15 @@ class ChangedFiles:
 
     def remember(self, attempt: Attempt) -> None:
         """Remember the files a finished agent reported: they do not count for attempts that ran at the same time."""
-        self._over.append((self._parts.clock.now(), self._told(attempt)))
+        self._over.append((self._parts.store.time(), self._told(attempt)))
 
     def _told_by_others(self, attempt: Attempt) -> set[str]:
         """Returns files that agents running at the same time reported; any other change may belong to this attempt."""
         active = self._parts.active.values()
-        oldest = min([attempt.started, *(other.started for other in active)])
+        oldest = min([attempt.began, *(other.began for other in active)])
         self._over = [(ended, files) for ended, files in self._over if ended >= oldest]
         told = {path for other in active if other is not attempt for path in self._told(other)}
-        return told.union(*(files for ended, files in self._over if ended >= attempt.started))
+        return told.union(*(files for ended, files in self._over if ended >= attempt.began))
 
     def _told(self, attempt: Attempt) -> tuple[str, ...]:
         """Returns the files the worker reported, relative to the project root if they are below it."""

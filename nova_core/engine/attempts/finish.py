@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from nova_core.agents import Verdict
-from nova_core.clock import iso
 from nova_core.engine.attempts.attempt import Attempt, EndedBy, Figures
 from nova_core.engine.attempts.ledger import Ledger
 from nova_core.engine.attempts.parts import Parts
@@ -58,7 +57,7 @@ class Finisher:
             return Again(EventKind.TASK_RESET, f"{task_id} interrupted; will run again")
         if attempt.session and attempt.verdict is Verdict.FAILED and not figures.tokens:
             reset = {"session_id": None, "reason": None}
-            return Again(EventKind.TASK_RESET, f"{task_id} starts again: its session is gone", None, reset)
+            return Again(EventKind.TASK_RESET, f"{task_id} starts again: its session is gone", reset)
         counts: Mapping[str, int] = {}
         if attempt.by.provider is not None and attempt.verdict in REFUSED:
             again, counts = self._rate_limits.refused(attempt, attempt.by.provider, failed)
@@ -69,9 +68,8 @@ class Finisher:
         if not self._may_retry(attempt, failed, failures):
             return Failed(patch)
         delay = self._retries.delay(failures)
-        retry_at = iso(self._parts.clock.now() + delay)
         why = f"{task_id} retrying in {duration(delay)}: {failed.error}"
-        return Again(EventKind.TASK_RETRYING, why, retry_at, {**patch, "retry_at": retry_at})
+        return Again(EventKind.TASK_RETRYING, why, {**patch, **self._retries.when(delay)}, waits=True)
 
     def _may_retry(self, attempt: Attempt, failed: Failure, failures: int) -> bool:
         if failed.reason in _NOT_RETRIED or attempt.verdict in FINAL:
@@ -100,8 +98,8 @@ class Finisher:
         elif isinstance(decision, Again):
             pending = {"status": TaskStatus.PENDING, "current_step": None}
             record(decision.kind, task_id, decision.why, **{**patch, **pending, **decision.patch})
-            if decision.when is not None:
-                self._retries.plan(task_id, decision.when, far=decision.kind is EventKind.TASK_HELD)
+            if decision.waits:
+                self._retries.plan(task_id)
             self._board.pending_again(task_id)
         else:
             self.failed += 1

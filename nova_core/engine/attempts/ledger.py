@@ -32,11 +32,11 @@ class Ledger:
     def final_patch(self, attempt: Attempt, figures: Figures) -> dict[str, Any]:
         """Returns the fields of a task whose attempt is over, except how it ended."""
         ended = attempt.ended
-        started, over = (ended.started_at or attempt.started, ended.ended_at) if ended else (attempt.started, 0.0)
-        over = over or self._parts.clock.now()
-        elapsed = max(0.0, over - started)
+        over = (ended.ended_at if ended else 0.0) or self._parts.clock.now()
+        elapsed = self._elapsed(attempt)
         patch: dict[str, Any] = {
-            "pid": None, "completed_at": iso(over), "elapsed": round(elapsed, 3), "duration_seconds": round(elapsed),
+            "pid": None, "began": attempt.began, "completed_at": iso(over), "elapsed": round(elapsed, 3),
+            "duration_seconds": round(elapsed),
             "exit_code": ended.code if ended else None, "signal": ended.signal if ended else None, "verifying": False,
         }  # fmt: skip
         if self._parts.store.tasks[attempt.task_id].interrupted:
@@ -46,6 +46,16 @@ class Ledger:
         if attempt.by.agent:
             patch |= self._agent_patch(attempt, figures)
         return patch | self._changed.patch(attempt)
+
+    def _elapsed(self, attempt: Attempt) -> float:
+        """Returns the seconds the attempt took: as its holder measured, or as its times say within what is possible."""
+        ended = attempt.ended
+        if ended is not None and ended.elapsed is not None:
+            return max(0.0, ended.elapsed)
+        most = max(0.0, self._parts.store.time() - attempt.began)
+        if ended is None or not (ended.started_at and ended.ended_at):
+            return most
+        return min(most, max(0.0, ended.ended_at - ended.started_at))  # of an older Nova's holder
 
     def _agent_patch(self, attempt: Attempt, figures: Figures) -> dict[str, Any]:
         """Returns the fields that the agent's log gives at the end."""
@@ -72,6 +82,6 @@ class Ledger:
                 state.signal, failed.error if failed else None, state.log, state.model, figures.cost,
                 usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_creation_tokens,
                 attempt.by.agent, attempt.verdict, figures.estimated,
-                None if attempt.is_silent else attempt.log.session_id,
+                None if attempt.is_silent else attempt.log.session_id, attempt.began,
             )
         )  # fmt: skip

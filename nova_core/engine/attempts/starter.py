@@ -52,6 +52,7 @@ class Starter:
         by = self._launcher.assign(task, self._rate_limits.is_held)
         session = state.session_id if self._goes_on(state, by) else None
         attempt = Attempt(task, state.attempt + 1, self._parts.clock.now(), state, by, session)
+        attempt.began = self._store.time()
         attempt.cap = cap
         job, problem = self._job(attempt, state.error or "")
         self._rotate(attempt)
@@ -121,14 +122,15 @@ class Starter:
         self._store.record(
             EventKind.TASK_STARTED, task.id, f"{task.id} started: {task.name}",
             **{**reset, **row_of(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
-               "worker_id": attempt.key, "started_at": iso(attempt.started), "log": attempt.log_name,
+               "worker_id": attempt.key, "started_at": iso(attempt.started), "began": attempt.began,
+               "log": attempt.log_name,
                "model": attempt.model, "agent": by.agent, "session_id": attempt.session, "session_usage": previous,
                "waits_for": None, "missing": (), "base_sha": attempt.base_sha, "parser": by.parser,
                "cap": attempt.cap},
         )  # fmt: skip
 
-    def adopt(self, task_id: str, started: float) -> Attempt:
-        """Adopt an attempt that an earlier engine began at `started` (seconds since the epoch)."""
+    def adopt(self, task_id: str, started: float, began: float) -> Attempt:
+        """Adopt an attempt that an earlier engine began at `started` (system time), `began` on the run's clock."""
         parts, state = self._parts, self._store.tasks[task_id]
         task = parts.board.task(task_id)
         by = self._launcher.assignment(task, state.agent)
@@ -136,6 +138,7 @@ class Starter:
             by = msgspec.structs.replace(by, parser=state.parser, model=state.model)
         session = state.session_id if state.session_usage.total else None
         attempt = Attempt(task, state.attempt, started, state, by, session)
+        attempt.began = began
         rows = self._store.database.attempts(task_id)
         attempt.take_up(state, [r for r in rows if r.run == self._store.run.id and r.attempt < attempt.number])
         parts.active[task_id] = attempt

@@ -44,12 +44,15 @@ class NeedsApproval(msgspec.Struct, frozen=True):
 
 
 class Again(msgspec.Struct, frozen=True):
-    """The task will run again, at `when` (ISO 8601) or as soon as possible; `kind`, `why` and `patch` are recorded."""
+    """The task will run again, as soon as possible or (`waits`) at the time in `patch`.
+
+    `kind`, `why` and `patch` are recorded.
+    """
 
     kind: EventKind
     why: str
-    when: str | None = None
     patch: Mapping[str, Any] = {}
+    waits: bool = False
 
 
 class Failed(msgspec.Struct, frozen=True):
