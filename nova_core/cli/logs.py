@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,18 +13,21 @@ from nova_core.cli.choosing import PlanOf, chosen
 from nova_core.cli.options import Directory, TaskId, check_ids, load_state
 from nova_core.cli.output import OutputClosedError, json_text, note
 from nova_core.errors import UsageError
+from nova_core.files.log_follower import Follower
 
 if TYPE_CHECKING:
     from nova_core.files.project import Project
     from nova_core.state.schema import State
 
-CHUNK = 65_536
 LONGEST = 1_000_000  # bytes of a line in one JSON object
 POLL = 0.2
 
 
 def logs(
     task: TaskId,
+    lines: Annotated[
+        int | None, typer.Option("-n", "--lines", min=0, metavar="N", help="Only the last N lines.")
+    ] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until the task ends.")] = False,
     attempt: Annotated[int | None, typer.Option(min=1, metavar="N", help="An earlier attempt.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Print it unchanged, even on a terminal.")] = False,
@@ -39,6 +41,7 @@ def logs(
 
     \b
     Examples:  nova logs F1
+               nova logs F1 -n 20
                nova logs F1 -f
                nova logs F1 --attempt 1 | less
                nova logs F1 -f --json | jq -r .text
@@ -48,16 +51,19 @@ def logs(
     check_ids([task], state.tasks, state)
     path = path_of(project, state, task, attempt)
     latest = state.tasks[task].attempt
+    follower = Follower(path, lines)
     cleaned = sys.stdout.isatty() and not raw
-    writer = JsonWriter(task, attempt or latest) if as_json else Writer(cleaned=cleaned)
+    writer = JsonWriter(task, attempt or latest, follower) if as_json else Writer(cleaned=cleaned)
     try:
         if follow and attempt is None:
-            follow_log(project, path, task, writer)
+            follow_log(project, follower, task, writer)
         else:
-            print_log(path, task, writer)
+            print_log(follower, task, path.name, writer)
         writer.finish()
     except BrokenPipeError as error:
         raise OutputClosedError from error
+    finally:
+        follower.close()
     return 0
 
 
@@ -106,14 +112,15 @@ class Writer:
 class JsonWriter(Writer):
     """Writes each line of a log as one JSON object; a line longer than `LONGEST` bytes as several."""
 
-    def __init__(self, task: str, attempt: int) -> None:
+    def __init__(self, task: str, attempt: int, follower: Follower) -> None:
         super().__init__(cleaned=False)
-        self._task, self._attempt = task, attempt
-        self._line = 1
+        self._task, self._attempt, self._follower = task, attempt, follower
+        self._line = 0
         self._rest = b""
 
     def write(self, data: bytes) -> None:
         """Write the lines that are whole, and keep the rest."""
+        self._line = self._line or 1 + self._follower.lines_before()
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._object(line.removesuffix(b"\r"))
@@ -138,77 +145,25 @@ class JsonWriter(Writer):
         self._stream.write(json_text(msgspec.json.encode(found)) + b"\n")
 
 
-class Follower:
-    """Reads new output of a log that may grow, shrink, be replaced or not exist yet."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-        self._offset = 0
-
-    def read(self) -> bytes:
-        """The next piece, empty if there is none; restarts from the beginning if the log was truncated or replaced."""
-        if self._descriptor is None or self._changed():
-            self._open()
-        if self._descriptor is None:
-            return b""
-        data = os.pread(self._descriptor, CHUNK, self._offset)
-        self._offset += len(data)
-        return data
-
-    def _changed(self) -> bool:
-        assert self._descriptor is not None
-        mine = os.fstat(self._descriptor)
-        if mine.st_size < self._offset:
-            return True
-        if mine.st_size > self._offset:  # finish the old file before a new one
-            return False
-        try:
-            there = os.lstat(self._path)
-        except OSError:
-            return False
-        return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
-
-    def _open(self) -> None:
-        from nova_core.console.tails import open_log
-
-        self.close()
-        self._descriptor, self._offset = open_log(self._path), 0
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-def print_log(path: Path, task: str, writer: Writer) -> None:
-    """Print the whole log once."""
-    from nova_core.console.tails import open_log
+def print_log(follower: Follower, task: str, name: str, writer: Writer) -> None:
+    """Print the whole log once; `name` is that of its file."""
     from nova_core.text import clean
 
-    descriptor = open_log(path)
-    if descriptor is None:
-        note(f"nova: {clean(task)} has printed nothing ({clean(path.name)} does not exist)")
-        return
-    with os.fdopen(descriptor, "rb") as file:
-        while data := file.read(CHUNK):
-            writer.write(data)
+    while data := follower.read():
+        writer.write(data)
+    if not follower.is_open:
+        note(f"nova: {clean(task)} has printed nothing ({clean(name)} does not exist)")
 
 
-def follow_log(project: Project, path: Path, task: str, writer: Writer) -> None:
+def follow_log(project: Project, follower: Follower, task: str, writer: Writer) -> None:
     """Print the log until the task ends; the end is checked before the last read, so that no output is missed."""
-    follower = Follower(path)
-    try:
-        while True:
-            over = is_over(project, task)
-            while data := follower.read():
-                writer.write(data)
-            if over:
-                return
-            time.sleep(POLL)
-    finally:
-        follower.close()
+    while True:
+        over = is_over(project, task)
+        while data := follower.read():
+            writer.write(data)
+        if over:
+            return
+        time.sleep(POLL)
 
 
 def is_over(project: Project, task: str) -> bool:

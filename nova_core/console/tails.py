@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from nova_core.text import clean, head_and_tail
 
-MAX_BYTES = 65_536
 MAX_WIDTH = 300
+_PIECE = 65_536
+_MOST = 8 << 20  # bytes read back for the last lines: those of agents may have megabytes each
+_HALF = 1_000  # characters at each end of a very long line that are cleaned
+_HOLE = b"\0" * 4096  # where the middle of a growing log was freed
 
 
 def open_log(path: Path) -> int | None:
@@ -30,18 +35,34 @@ def tail(path: Path, count: int) -> list[str]:
     if descriptor is None:
         return []
     with os.fdopen(descriptor, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        start = max(0, size - MAX_BYTES)
-        file.seek(start)
-        text = file.read(MAX_BYTES).decode("utf-8", "replace")
-    lines = text.split("\n")
-    if start:
-        lines = lines[1:] or lines  # the first line is incomplete
-    shown = (shown_line(line) for line in reversed(lines))
-    return [line for line, _ in zip((line for line in shown if line), range(count), strict=False)][::-1]
+        lines = (shown_line(line.decode("utf-8", "replace")) for line in _lines_back(file.fileno()))
+        return list(islice(filter(None, lines), count))[::-1]
+
+
+def _lines_back(descriptor: int) -> Iterator[bytes]:
+    """The lines of a file from its end; of what is too far back, or was freed, nothing."""
+    end = size = os.fstat(descriptor).st_size
+    held: list[bytes] = []  # the pieces of the line whose end was read, the last one first
+    while end > 0 and size - end < _MOST:
+        start = max(0, end - _PIECE)
+        piece, end = os.pread(descriptor, end - start, start), start
+        _, freed, piece = piece.rpartition(_HOLE)
+        first, *lines = piece.split(b"\n")
+        if lines:
+            yield lines.pop() + b"".join(reversed(held))
+            yield from reversed(lines)
+            held = []
+        held.append(first)
+        if freed:
+            break
+    yield b"".join(reversed(held))
 
 
 def shown_line(line: str) -> str:
     """The text a terminal would show for one line: a carriage return restarts it (progress bars)."""
-    parts = [part for part in line.split("\r") if part.strip()]
-    return head_and_tail(clean(parts[-1]), MAX_WIDTH).rstrip() if parts else ""
+    shown = next((part for part in reversed(line.split("\r")) if part.strip()), "")
+    if len(shown) <= 4 * _HALF:
+        return head_and_tail(clean(shown), MAX_WIDTH).rstrip()
+    kept = MAX_WIDTH // 2 - 20
+    head, end = clean(shown[:_HALF])[:kept], clean(shown[-_HALF:])[-kept:]
+    return f"{head} … {len(shown) - 2 * kept:,} characters left out … {end}".rstrip()

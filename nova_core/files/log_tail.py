@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 
 from nova_core.agents import AgentLog
+from nova_core.files.holes import next_data, next_hole
 
 _PIECE = 256 << 10  # bytes; the time is checked between two pieces
 _AT_THE_END = 1 << 20  # bytes at the end that show how the attempt ended
@@ -100,11 +101,11 @@ class LogTail:
         if not piece:
             self.size = self.offset
             return
-        data = _seek(self._fd, self.offset, "SEEK_DATA", self.offset)
+        data = next_data(self._fd, self.offset)
         if data > self.offset:
             self._jump(log, min(data, self.size))
             return
-        hole = _seek(self._fd, self.offset, "SEEK_HOLE", self.size)
+        hole = next_hole(self._fd, self.offset, self.size)
         piece = piece[: max(0, hole - self.offset)]
         self.offset += len(piece)  # before it is fed: a piece that makes a reader fail is not fed again
         log.feed(piece)
@@ -112,14 +113,3 @@ class LogTail:
     def _jump(self, log: AgentLog, offset: int) -> None:
         self.offset = offset
         log.skip()
-
-
-def _seek(fd: int, offset: int, whence: str, otherwise: int) -> int:
-    """The next data or hole (lseek(2)); `otherwise` if the system or file system does not support it."""
-    number = getattr(os, whence, None)
-    if number is None:
-        return otherwise
-    try:
-        return os.lseek(fd, offset, number)
-    except OSError as error:
-        return 1 << 62 if error.errno == errno.ENXIO else otherwise

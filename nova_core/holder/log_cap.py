@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 
 BLOCK = 4096
+MARK = "[nova: {cut} bytes of this log were cut here]\n"
 _COPY = 1 << 20
 _PUNCH_HOLE_KEEP_SIZE = 0x03
 
@@ -59,7 +60,7 @@ class LogCap:
             target.write(head)
             if not head.endswith(b"\n"):
                 target.write(b"\n")
-            target.write(f"[nova: {cut} bytes of this log were cut here]\n".encode())
+            target.write(MARK.format(cut=cut).encode())
             while start < size:
                 chunk = os.pread(source, min(_COPY, size - start), start)
                 if not chunk:

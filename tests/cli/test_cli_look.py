@@ -16,6 +16,7 @@ from cli_process import command, environment, nova
 from nova_core.cli import logs, status
 from nova_core.cli import why as why_module
 from nova_core.files.lock import EngineInfo, RunLock
+from nova_core.files.log_follower import Follower
 from nova_core.files.project import Project
 from nova_core.model import TokenUsage
 from nova_core.parser import parse_text
@@ -215,12 +216,20 @@ def test_status_in_a_poor_encoding(project: Project) -> None:
         (["F1", "--attempt", "2"], "one\n\x1b[31mtwo\x1b[0m\n"),
         (["F1", "--attempt", "1"], "earlier\n"),
         (["F1", "-f"], "one\n\x1b[31mtwo\x1b[0m\n"),
+        (["F1", "-n", "1"], "\x1b[31mtwo\x1b[0m\n"),
+        (["F1", "-f", "-n", "0"], ""),
     ],
 )
 def test_logs_into_a_pipe_are_unchanged(project: Project, arguments: list[str], data: str) -> None:
     """Into a pipe a log is copied byte for byte; following a task that has ended ends too."""
     done = nova("logs", *arguments, cwd=project.root)
     assert (done.returncode, done.stdout) == (0, data)
+
+
+def test_the_last_lines_of_a_log_keep_their_numbers(project: Project) -> None:
+    """As JSON objects, too."""
+    done = nova("logs", "F1", "-n", "1", "--json", cwd=project.root)
+    assert [json.loads(line)["line"] for line in done.stdout.splitlines()] == [2]
 
 
 @pytest.mark.parametrize("raw", [False, True])
@@ -273,7 +282,7 @@ def test_a_log_that_was_never_written(project: Project) -> None:
 def test_follower_survives_truncation_and_replacement(tmp_path: Path) -> None:
     """Following continues from the start when the log is cut, and in the new file when it is replaced."""
     path = tmp_path / "F1.log"
-    follower = logs.Follower(path)
+    follower = Follower(path)
     assert follower.read() == b""
     path.write_bytes(b"one\n")
     assert (follower.read(), follower.read()) == (b"one\n", b"")
@@ -308,7 +317,7 @@ def test_following_ends_with_the_task(project: Project, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(logs, "is_over", is_over)
     monkeypatch.setattr(logs, "POLL", 0)
-    logs.follow_log(project, path, "F1", writer)
+    logs.follow_log(project, Follower(path), "F1", writer)
     assert shown.getvalue().endswith(b"more\nmore\nend\n")
 
 

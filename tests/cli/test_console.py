@@ -205,6 +205,11 @@ def test_stream_survives_a_reader_that_left() -> None:
         (b"10%\r50%\r100%\r\ndone", ["100%", "done"]),
         (b"\xff\x1b[31mred\x1b[0m", ["\ufffdred"]),
         (b"x" * 1_000_000 + b"\nlast", ["last"]),
+        (
+            b"the reason\n" + b"x" * 70_000 + b"y\n",
+            ["the reason", "x" * 130 + " … 69,741 characters left out … " + "x" * 129 + "y"],
+        ),
+        (b"head\n" + b"\0" * 200_000 + b"one\ntwo\n", ["one", "two"]),
     ],
 )
 def test_tail(tmp_path: Path, data: bytes, lines: list[str]) -> None:
