@@ -181,6 +181,7 @@ class Config(msgspec.Struct, frozen=True):
     log_limit: Annotated[int, plain(read_size)] = 64_000_000
     fail_fast: bool = False
     tick: bool = False
+    jobserver: bool = False
     env: EnvConfig = EnvConfig()
     milestones: str | None = None
     plan: PlanOptions = PlanOptions()

@@ -35,6 +35,7 @@ NOVA_YAML = """\
 # retries: 1              # how often to retry a failed task
 # budget: 20              # US dollars; no task starts above it
 # fail_fast: false        # start no more tasks after the first failure
+# jobserver: false        # share the workers' slots with make, ninja and cargo
 
 # agents:                 # Nova knows claude, codex, gemini, opencode and aider: they need no entry
 #   claude:

@@ -13,6 +13,7 @@ from nova_core.state.schema import TaskStatus
 
 _LOOK = 0.1  # seconds between checks of the inbox and the state file
 _TAIL = 1.0  # seconds between reads of the logs of running tasks
+_SLOT = 0.02  # seconds between looks for a free job slot of make
 _PATIENCE = 1.0  # longest turn, in seconds, that waits for the disk
 _PAUSED = "the run is paused and nothing is running; it waits for nova resume, in another terminal"
 
@@ -31,6 +32,7 @@ class Loop:
         self._store = run.parts.store
         self._admission = run.admission
         self._attempts = run.attempts
+        self._slots = run.parts.slots
         self._next_look = self._next_tail = 0.0
         self._began_paused = self._said_paused = False
         self._has_begun = False
@@ -71,6 +73,7 @@ class Loop:
             self._look_for_inputs()
             if start:
                 self._start_ready()
+        self._settle_slots()
         self._obey_stop()
         if self._attempts.unread:
             self._attempts.read_rests()
@@ -116,14 +119,22 @@ class Loop:
         if self._attempts.unread:
             return 0.0
         retries = self._run.retries
-        waits = (longest, _LOOK * 2, self._store.next_tick(), retries.next() if retries.waiting else None)
+        look = _SLOT if self._slots.is_short else _LOOK * 2
+        waits = (longest, look, self._store.next_tick(), retries.next() if retries.waiting else None)
         return min(wait for wait in waits if wait is not None)
 
     def _start_ready(self) -> None:
-        board = self._board
         if self._store.merged:
-            board.keep_up()
-        while board.queue and self._admission.is_open():
+            self._board.keep_up()
+        self._start_admitted()
+        self._settle_slots()
+
+    def _settle_slots(self) -> None:
+        self._slots.hold(len(self._board.running), self._admission.jobs)
+
+    def _start_admitted(self) -> None:
+        board, admission, slots = self._board, self._admission, self._slots
+        while board.queue and admission.is_open() and slots.hold(len(board.running) + 1, admission.jobs):
             task_id = board.pop()
             if task_id is None:
                 return

@@ -17,6 +17,7 @@ from nova_core.engine.attempts.changed_files import ChangedFiles
 from nova_core.engine.attempts.criteria import CriteriaRunner
 from nova_core.engine.attempts.finish import Finisher
 from nova_core.engine.attempts.inputs import MissingInputs
+from nova_core.engine.attempts.job_slots import JobSlots, NoSlots, open_slots
 from nova_core.engine.attempts.judge import Judge
 from nova_core.engine.attempts.ledger import Ledger
 from nova_core.engine.attempts.lifecycle import Attempts
@@ -39,6 +40,7 @@ from nova_core.files.project import Project
 from nova_core.files.variants import unread
 from nova_core.importers import read_plan
 from nova_core.launch.launcher import Launcher
+from nova_core.launch.make_flags import without_jobserver
 from nova_core.launch.warnings import cautions
 from nova_core.model import NoteKind, Task
 from nova_core.parser import Cascade
@@ -166,7 +168,9 @@ def open_run(plan: str, project: Project, config: Config, jobs: int, options: Ru
         require_disk(store, store.found() if known is None else store.flush())
         store.tick()
         secret = load_secret(project.secret_file)
-        parts = _parts(project, config, board, secret, host)
+        slots = _slots(project, config, jobs, store)
+        resources.callback(lambda: slots.close(len(board.running)))
+        parts = _parts(project, config, board, secret, host, slots, jobs)
         resources.callback(parts.executor.close)
         store.writer.wake = parts.executor.wake
         resources.callback(store.settle)
@@ -198,14 +202,28 @@ def _load(
     return known, board
 
 
-def _parts(project: Project, config: Config, board: Board, secret: bytes, host: Host) -> Parts:
+def _slots(project: Project, config: Config, jobs: int, store: Store) -> JobSlots:
+    """The slots of the workers; those of an earlier engine may still hold some."""
+    if not config.jobserver:
+        return NoSlots()
+    running = sum(task.is_running for task in store.tasks.values())
+    slots, warning = open_slots(project.nova_dir / "jobserver", os.environ, jobs, running)
+    if warning:
+        store.warnings.append(warning)
+    return slots
+
+
+def _parts(
+    project: Project, config: Config, board: Board, secret: bytes, host: Host, slots: JobSlots, jobs: int
+) -> Parts:
     store, cascade = board.store, board.cascade
     launcher = Launcher(project, config, cascade.name, store.run.id, secret, cascade.tasks)
-    executor = host.make_executor(project, store.run.id, launcher.base_environment(os.environ))
+    environment = slots.environment(launcher.base_environment(without_jobserver(os.environ)), jobs)
+    executor = host.make_executor(project, store.run.id, environment)
     parts = Parts(
         project=project, config=config, store=store, board=board, launcher=launcher, executor=executor,
         prices={**default_prices(), **config.prices}, clock=host.clock, disk=host.disk, active={},
-        logs=project.log_names(),
+        logs=project.log_names(), slots=slots,
     )  # fmt: skip
     store.held = parts.active
     return parts

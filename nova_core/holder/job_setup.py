@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nova_core.holder.messages import BaseMessage, JobMessage
 
 _ENOTDIR = 20
-JOBSERVER = b"NOVA_JOBSERVER"  # of the engine: the paths of a pipe's two ends, which workers get as descriptors
+JOBSERVER = b"NOVA_JOBSERVER_PIPE"  # of the engine: the paths of a pipe's two ends, which workers get as descriptors
 JOBSERVER_FDS = 100, 101  # those descriptors: far from 0 to 9, which scripts open
 
 

@@ -10,6 +10,7 @@ from nova_core.agents.pricing import Price
 from nova_core.clock import Clock
 from nova_core.config import Config
 from nova_core.engine.attempts.attempt import Attempt
+from nova_core.engine.attempts.job_slots import JobSlots
 from nova_core.executors.base import Executor
 from nova_core.files.disk import Disk
 from nova_core.files.project import Project
@@ -32,3 +33,4 @@ class Parts(msgspec.Struct, frozen=True):
     disk: Disk
     active: dict[str, Attempt]
     logs: set[str]
+    slots: JobSlots
