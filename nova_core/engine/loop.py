@@ -196,7 +196,9 @@ class Loop:
         done = all(self._board.state(i).status is TaskStatus.COMPLETED for i in self._board.cascade.tasks)
         left = {"handed_over": True} if self.detached else {}
         over = iso(now) if done else None
-        self._store.record(EventKind.RUN_ENDED, None, result.line(), completed_at=over, **left)
+        self._store.record(
+            EventKind.RUN_ENDED, None, result.line(), completed_at=over, run_time=self._store.time(), **left
+        )
         while not self._store.finish() and not self._admission.disk_is_hopeless():
             self.turn(_PATIENCE, start=False)
         require_disk(self._store, not self._store.disk_error)

@@ -27,6 +27,7 @@ MOMENTS = {
 }
 _PID = 1  # a viewer groups lanes by process; all lanes of a run are one process
 _RUN_LANE = 0
+_NOTICEABLE = 1.0  # seconds
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 _ARGUMENTS = ("status", "reason", "error", "agent", "verdict", "model", "cost_usd", "exit_code", "signal", "log")
 
@@ -48,17 +49,33 @@ def load_told(path: Path, run: str) -> Told:
     names: dict[str, str] = {}
     moments: list[Event] = []
     with reading(path) as database:
-        current = ""
+        current, shift = "", 0.0
         for event in database.events_since(0):
+            shift = _shift(event, shift)
             if event.kind is EventKind.RUN_STARTED:
                 current = event.patch.get("id", "")
             if current != run:
                 continue
             if event.kind in MOMENTS:
-                moments.append(event)
+                moments.append(_shifted(event, shift))
             elif event.task is not None and isinstance(name := event.patch.get("name"), str):
                 names[event.task] = name
     return Told(names, tuple(moments))
+
+
+def _shift(event: Event, before: float) -> float:
+    """How far the run's clock was ahead of the system time, in seconds; the second jumps when somebody sets it."""
+    known = event.patch.get("run_time") or (event.patch.get("began") if event.kind is EventKind.TASK_STARTED else None)
+    at = _microseconds(event.at)
+    return before if known is None or at is None else known - at / 1_000_000
+
+
+def _shifted(event: Event, shift: float) -> Event:
+    """The event at the same time on the run's clock."""
+    at = _microseconds(event.at)
+    if at is None or abs(shift) < _NOTICEABLE:
+        return event
+    return msgspec.structs.replace(event, at=iso(at / 1_000_000 + shift))
 
 
 def trace_document(run: Run, told: Told) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from nova_core.holder.proof import is_proof, load_key, prove
 from nova_core.holder.safe_open import inherit_owner
 
 _MAX_BYTES = 1 << 20
+_REST = 0.05  # seconds; the clocks of file systems tick every few milliseconds
 _POLL = 0.02
 _FRESH = 600 * 10**9  # nanoseconds for which a command may be obeyed: a copy of its file is worthless later
 _MOST_WORDS = 200
@@ -106,6 +107,7 @@ class Inbox:
         self._ack = path / "ack"
         self._disk = disk or Disk()
         self._seen_mtime = -1
+        self._empty: tuple[int, float] = (-1, 0.0)  # time of the last change of the empty folder, and since when known
 
     def read(self) -> Iterator[tuple[str, Message | Refused]]:
         """Every waiting message, oldest first, by file name. One stat(2) if nothing arrived.
@@ -117,7 +119,9 @@ class Inbox:
             return
         names = sorted(os.listdir(self._new))
         # A file may arrive within the clock tick of the last look: an empty folder is settled only after a rest.
-        if not names and time.time_ns() - mtime > 50_000_000:
+        if not names and self._empty[0] != mtime:
+            self._empty = mtime, time.monotonic()
+        elif not names and time.monotonic() - self._empty[1] > _REST:
             self._seen_mtime = mtime
         for name in names:
             with contextlib.suppress(FileNotFoundError):

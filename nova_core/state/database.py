@@ -17,6 +17,7 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.files.disk import Disk
 from nova_core.holder.safe_open import inherit_owner
 from nova_core.state.events import Event, EventKind
+from nova_core.state.run_clock import began_at
 from nova_core.state.task_progress import ExecutionEvent
 
 _SCHEMA = """
@@ -58,6 +59,11 @@ def _bring_up(connection: sqlite3.Connection) -> None:
         if column.partition(" ")[0] not in there:
             connection.execute(f"ALTER TABLE attempts ADD COLUMN {column}")
     connection.execute(f"PRAGMA user_version={_VERSION}")
+
+
+def _ended(row: AttemptRow) -> float:
+    """When the attempt ended, on its run's clock; by its stamp if that is all there is."""
+    return began_at(None if row.began is None else row.began + row.elapsed, row.ended_at) or 0.0
 
 
 def _words(error: Exception) -> str:
@@ -295,7 +301,7 @@ class Database:
         """Returns the finished attempts of one task, or of all, oldest first."""
         where, values = ("WHERE task = ?", (task,)) if task is not None else ("", ())
         rows = self._connection.execute(f"SELECT * FROM attempts {where} ORDER BY ended_at, attempt", values)  # noqa: S608 - two constants
-        return [_attempt(row) for row in rows]
+        return sorted(map(_attempt, rows), key=_ended)
 
     def spans(self, run: str) -> list[tuple[str, str | None, float, float | None]]:
         """Returns task, end, seconds and start (on the run's clock) of every finished attempt of a run."""

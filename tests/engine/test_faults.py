@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from engines import make_engine
-from fakes import FakeClock, FakeExecutor, FaultyDisk, no_space
+from fakes import FakeClock, FakeExecutor, FaultyDisk, JumpingClock, no_space
 
 from nova_core.command import Command, CommandKind
 from nova_core.errors import EnvironmentProblem
@@ -32,7 +32,8 @@ def die() -> None:
 class World:
     """What outlives an engine: which jobs started, how they ended, and the holder's records until they are released."""
 
-    def __init__(self, failing: Iterable[str] = ()) -> None:
+    def __init__(self, failing: Iterable[str] = (), clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.began: list[str] = []
         self.records: dict[str, Ended] = {}
         self.failing = set(failing)
@@ -43,7 +44,7 @@ class World:
 
 class WorldExecutor(FakeExecutor):
     def __init__(self, world: World) -> None:
-        super().__init__(FakeClock(), self._end)
+        super().__init__(world.clock, self._end)
         self.world = world
         self.found: list[Report] = list(world.records.values())
 
@@ -55,7 +56,10 @@ class WorldExecutor(FakeExecutor):
         assert job.key not in self.world.began, f"{job.key} was started twice"
         self.world.began.append(job.key)
         code = 1 if job.key in self.world.failing else 0
-        self.world.records[job.key] = Ended(job.key, EndReason.EXIT, code=code, pid=1, started_at=1.7e9, ended_at=1.7e9)
+        now = self.clock.now  # what a holder's stamps show; it measures the seconds
+        self.world.records[job.key] = Ended(
+            job.key, EndReason.EXIT, code=code, pid=1, started_at=now(), ended_at=now(), elapsed=2.0
+        )
 
     def release(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -115,8 +119,12 @@ def assert_done_once(folder: Path, world: World) -> None:
 
 
 def test_death_at_every_change(tmp_path: Path) -> None:
-    """Killed at any change, the next run finishes the plan: nothing is lost or repeated, and state and events agree."""
-    for _, folder, world, disk in sweep(tmp_path, die, repeat=False):
+    """Killed at any change, the next run finishes the plan: nothing is lost or repeated, and state and events agree.
+
+    The system time jumps meanwhile: every task still took what its holder measured.
+    """
+    for n, folder, _, disk in sweep(tmp_path, die, repeat=False):
+        world = World(clock=JumpingClock(n))
         try:
             run(open_engine(folder, world, disk))
         except Died:
@@ -124,7 +132,9 @@ def test_death_at_every_change(tmp_path: Path) -> None:
             assert run(engine) == 0
         assert_done_once(folder, world)
         engine = open_engine(folder, world)
-        assert engine.store.database.last_rev() == StateManager(folder / "cascade_state.json").load().rev
+        state = StateManager(folder / "cascade_state.json").load()
+        assert engine.store.database.last_rev() == state.rev
+        assert {task.elapsed for task in state.tasks.values()} == {2.0}
         engine.close()
 
 

@@ -76,7 +76,7 @@ def test_slots_of_a_killed_program_come_back(server: ServerSlots, tmp_path: Path
 
 @pytest.mark.parametrize(("jobs", "left"), [(6, 4), (3, 1), (2, 0)])
 def test_the_slots_follow_the_number_of_workers(server: ServerSlots, tmp_path: Path, jobs: int, left: int) -> None:
-    """It can be changed while the run goes on."""
+    """It can be changed during the run."""
     server.hold(2, 4)
     server.hold(2, jobs)
     assert free(tmp_path / "jobserver") == left

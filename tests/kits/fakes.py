@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 from collections.abc import Callable, Iterable
 
 from nova_core.clock import Clock
@@ -33,6 +34,19 @@ class FakeClock(Clock):
 
     def advance(self, seconds: float) -> None:
         self.time += seconds
+
+
+class JumpingClock(FakeClock):
+    """The system time jumps, by up to ten years in either direction, each time that somebody reads it."""
+
+    def __init__(self, seed: int | None) -> None:
+        super().__init__()
+        self._random = random.Random(seed) if seed is not None else None
+
+    def now(self) -> float:
+        if self._random is not None and self._random.random() < 0.3:
+            self.ahead = self._random.uniform(-3e8, 3e8)
+        return super().now()
 
 
 class FakeExecutor:

@@ -30,7 +30,7 @@ class JobSlots(Protocol):
     is_short: bool
 
     def environment(self, environ: Mapping[str, str], jobs: int) -> dict[str, str]:
-        """Returns the variables that tell workers of the slots."""
+        """Returns the environment of workers, with what lets them use the slots."""
 
     def hold(self, workers: int, jobs: int) -> bool:
         """Take or put back slots until there is one for each worker; False if they are not free."""

@@ -57,13 +57,19 @@ class Judge:
             job_limit = own if own is not None else self._parts.config.timeout
         return job_limit or 0.0
 
+    def _since(self, attempt: Attempt) -> float:
+        """Returns the system time of the start, as the agent's records have it: earlier, if it was set back since."""
+        took = self._parts.store.time() - attempt.began
+        return min(attempt.started, self._parts.clock.now() - took)
+
     def _recover_tokens(self, attempt: Attempt) -> None:
         """Read the agent's own records for what its log lacks: the model, or the tokens of a killed run."""
         if attempt.by.agent is None or not attempt.log.judges or not (attempt.estimated or attempt.log.model is None):
             return
         session = attempt.log.session_id or attempt.session
         agent, parser = attempt.by.agent, attempt.by.parser
-        found = attempt.safely(lambda: self._parts.launcher.records_of(agent, parser, session, attempt.started), None)
+        since = self._since(attempt)
+        found = attempt.safely(lambda: self._parts.launcher.records_of(agent, parser, session, since), None)
         if found is None:
             return
         attempt.model = attempt.model or found.model
