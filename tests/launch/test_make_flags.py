@@ -1,4 +1,4 @@
-"""What workers are told of GNU make's job slots."""
+"""What workers see of the job slots of GNU make."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_only_the_passing_of_time_moves_it(steps: list[tuple[str, float]]) -> No
 @pytest.mark.parametrize(
     ("ahead", "then"), [(0.0, 1_700_000_200.0), (-9 * HOUR, 1_700_000_130.0), (HOUR, 1_700_003_800.0)]
 )
-def test_after_a_reboot_it_goes_on_with_the_system_time_but_never_back(ahead: float, then: float) -> None:
+def test_after_a_reboot_it_continues_with_the_system_time_but_never_back(ahead: float, then: float) -> None:
     """It does not begin before the end of any task of the run, such as one of 30 s that began at 100."""
     clock = FakeClock()
     run = begun(clock)
