@@ -11,6 +11,7 @@ import msgspec
 # Numbers in files that people may edit: sums and formats of these cannot overflow, and SQLite holds the next one.
 Whole = Annotated[int, msgspec.Meta(ge=-(10**18), le=10**18)]
 Real = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
+Moment = Annotated[float, msgspec.Meta(ge=-1e9, le=1e11)]  # seconds since the epoch, of which each has a date
 MAX_ID = 200
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _MAX_PARTS = 8

@@ -86,7 +86,7 @@ def _take_over(parts: Parts, starter: Starter, number: int, report: Report) -> R
     elif state.started_at:
         with contextlib.suppress(ValueError):  # another program may have written it
             started = seconds(state.started_at)
-        began = began if state.began is None else state.began
+        began = began if state.began is None else min(state.began, parts.store.time())
     patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False, "criteria_met": ()}
     finished = "finished while no engine was running"
     how = f"still running as pid {report.pid}" if isinstance(report, Started) else finished

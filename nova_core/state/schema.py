@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from nova_core.model import Real, TokenUsage, Whole
+from nova_core.model import Moment, Real, TokenUsage, Whole
 
 SCHEMA_VERSION = 1
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -53,7 +53,7 @@ class Hold(msgspec.Struct, frozen=True):
     until: str | None
     reason: str
     tries: Whole = 1
-    due: Real | None = None
+    due: Moment | None = None
 
 
 class RunClock(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class RunClock(msgspec.Struct, frozen=True):
     """
 
     boot: str
-    offset: Real
+    offset: Moment
 
 
 class TaskState(msgspec.Struct, frozen=True):
@@ -127,8 +127,8 @@ class TaskState(msgspec.Struct, frozen=True):
     cap: Real | None = None
     reported: dict[str, Whole] = {}
     interrupted: bool = False
-    began: Real | None = None
-    retry_due: Real | None = None
+    began: Moment | None = None
+    retry_due: Moment | None = None
 
     @property
     def is_running(self) -> bool:

@@ -120,14 +120,15 @@ NUMBERS = {
     "cap": "%s", "reported": '{"input_tokens": %s}', "token_usage": '{"input_tokens": %s}',
     "session_usage": '{"output_tokens": %s}',
 }  # fmt: skip
+TIMES = {"began": "%s", "retry_due": "%s"}
 
 
 @pytest.mark.parametrize("number", ["1e308", "-1e308", "1e999", str(2**63 - 1), "-" + "9" * 25, "9" * 400, "NaN"])
-@pytest.mark.parametrize("field", NUMBERS)
+@pytest.mark.parametrize("field", NUMBERS | TIMES)
 def test_a_number_out_of_all_bounds_is_rejected(tmp_path: Path, field: str, number: str) -> None:
     """Two of them would have no sum, or no text: the file is damaged, and the error says where."""
     path = tmp_path / "cascade_state.json"
-    path.write_text(f'{{"version": 1, "tasks": {{"a": {{"{field}": {NUMBERS[field] % number}}}}}}}')
+    path.write_text(f'{{"version": 1, "tasks": {{"a": {{"{field}": {(NUMBERS | TIMES)[field] % number}}}}}}}')
     with pytest.raises(StateError, match=r"damaged state \(.*(\$\.tasks|malformed)") as caught:
         StateManager(path).load()
     assert "\n" not in str(caught.value)
@@ -149,7 +150,7 @@ def test_every_number_of_a_task_has_bounds() -> None:
     """The schema of the file states them for each field that is a number."""
     kinds = json_schema()["$defs"]["TaskState"]["properties"]
     bare = [name for name, kind in kinds.items() if '"number"' in json.dumps(kind) or '"integer"' in json.dumps(kind)]
-    assert set(bare) | {"token_usage", "session_usage"} == NUMBERS.keys()
+    assert set(bare) | {"token_usage", "session_usage"} == (NUMBERS | TIMES).keys()
     assert [name for name in bare if "maximum" not in json.dumps(kinds[name])] == []
 
 
