@@ -73,8 +73,8 @@ class Attempt:
     """
 
     __slots__ = (
-        "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "began", "by", "cap", "check", "ended",
-        "ending", "files", "key", "log_name", "model", "number", "pid", "previous", "records", "reported",
+        "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "began", "by", "cap", "check",
+        "ended", "ending", "files", "key", "log_name", "model", "number", "pid", "previous", "records", "reported",
         "session", "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
 
