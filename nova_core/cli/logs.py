@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
 LONGEST = 1_000_000  # bytes of a line in one JSON object
 POLL = 0.2
+LastLines = Annotated[int | None, typer.Option("-n", "--lines", min=0, metavar="N", help="Only the last N lines.")]
 
 
 def logs(
     task: TaskId,
-    lines: Annotated[
-        int | None, typer.Option("-n", "--lines", min=0, metavar="N", help="Only the last N lines.")
-    ] = None,
+    lines: LastLines = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until the task ends.")] = False,
     attempt: Annotated[int | None, typer.Option(min=1, metavar="N", help="An earlier attempt.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Print it unchanged, even on a terminal.")] = False,
@@ -112,7 +111,7 @@ class Writer:
 class JsonWriter(Writer):
     """Writes each line of a log as one JSON object; a line longer than `LONGEST` bytes as several."""
 
-    def __init__(self, task: str, attempt: int, follower: Follower) -> None:
+    def __init__(self, task: str, attempt: int, follower: Follower | None = None) -> None:
         super().__init__(cleaned=False)
         self._task, self._attempt, self._follower = task, attempt, follower
         self._line = 0
@@ -120,7 +119,7 @@ class JsonWriter(Writer):
 
     def write(self, data: bytes) -> None:
         """Write the lines that are whole, and keep the rest."""
-        self._line = self._line or 1 + self._follower.lines_before()
+        self._line = self._line or 1 + (self._follower.lines_before() if self._follower else 0)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._object(line.removesuffix(b"\r"))

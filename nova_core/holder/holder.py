@@ -16,11 +16,10 @@ from select import POLLIN, poll
 from signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
 from time import monotonic
 
-from nova_core.boot import boot_id
 from nova_core.holder.channel import Channel
 from nova_core.holder.job import HolderJob
 from nova_core.holder.job_setup import JobSetup, plain
-from nova_core.holder.journal import BEGIN, HELLO, PROCESS, UNDONE, VERSION, Journal, start_ticks
+from nova_core.holder.journal import BEGIN, PROCESS, UNDONE, Journal, hello, start_ticks
 from nova_core.holder.limits import watch
 from nova_core.holder.proof import read_key
 from nova_core.holder.safe_open import SpawnError, is_passing, open_parent
@@ -56,8 +55,7 @@ class Holder:
         self.young: list[HolderJob] = []  # jobs not yet announced, in the order they started
         self.timers: list[tuple[float, int, Callable[[Holder, HolderJob], None], HolderJob]] = []
         self.ticket = 0
-        me = os.getpid()
-        self.hello = HELLO.format(version=VERSION, pid=me, start=start_ticks(me), boot=boot_id(), run_id=run_id)
+        self.hello = hello(run_id)
         self.head = self.hello + "\n"  # written with the first job; before that there may be no space for it
         try:
             self.children = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)

@@ -13,6 +13,8 @@ import os
 from contextlib import suppress
 from json import loads
 
+from nova_core.boot import boot_id
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -46,6 +48,12 @@ def start_ticks(pid: int) -> int:
         return 0
     finally:
         os.close(fd)
+
+
+def hello(run_id: str) -> str:
+    """Returns the H line of this process, without its newline."""
+    me = os.getpid()
+    return HELLO.format(version=VERSION, pid=me, start=start_ticks(me), boot=boot_id(), run_id=run_id)
 
 
 class Journal:
