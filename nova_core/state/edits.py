@@ -68,3 +68,8 @@ def edits(known: Mapping[str, TaskState], found: Mapping[str, TaskState]) -> dic
         if patch and not task.settled:
             patches[task_id] = patch
     return patches
+
+
+def difference(old: TaskState, new: TaskState) -> dict[str, Any]:
+    """Returns the patch that makes the new state of the old one. Pure."""
+    return {f: getattr(new, f) for f in TaskState.__struct_fields__ if getattr(new, f) != getattr(old, f)}

@@ -10,7 +10,7 @@ from nova_core.errors import NewerStateError, StateError
 from nova_core.files.disk import Disk
 from nova_core.files.project import Project
 from nova_core.state.database import AttemptRow, Database
-from nova_core.state.edits import LeftVersion, edits_of
+from nova_core.state.edits import LeftVersion, difference, edits_of
 from nova_core.state.events import Event, EventKind
 from nova_core.state.manager import StateManager
 from nova_core.state.run_clock import run_time
@@ -260,8 +260,7 @@ class Store:
         """
         if written is None:
             return True
-        recorded, published = self._in_flight
-        self._in_flight = [], []
+        (recorded, published), self._in_flight = self._in_flight, ([], [])
         if not written.published:
             self._keep(written)
             self._published = published + self._published
@@ -336,7 +335,7 @@ class Store:
             found = self.manager.adopt()
         for task_id, task in found.tasks.items():
             if task != before.get(task_id):
-                patch = _difference(before.get(task_id, NEW), task)
+                patch = difference(before.get(task_id, NEW), task)
                 if task_id in self.held:
                     patch = {name: value for name, value in patch.items() if name not in OF_THE_END}
                 self._record_outside(task_id, patch)
@@ -349,7 +348,3 @@ class Store:
         if not self._dirty:
             self._left.keep(self.manager.signature)
         self.database.close()
-
-
-def _difference(old: TaskState, new: TaskState) -> dict[str, Any]:
-    return {f: getattr(new, f) for f in TaskState.__struct_fields__ if getattr(new, f) != getattr(old, f)}
