@@ -29,12 +29,16 @@ def is_proof(given: object, key: bytes, *words: str | bytes) -> bool:
 
 
 def load_key(path: str) -> bytes:
-    """Returns the project's key, created on first use; only its owner can read the file. Raises OSError."""
+    """Returns the project's key, created on first use; only its owner can read the file. Raises OSError.
+
+    A start does not wait for the disk: if a power cut loses the key or leaves zeros, no process is left that uses it,
+    and it is created again.
+    """
     with suppress(FileNotFoundError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             key = os.read(fd, KEY_BYTES + 1)
-            if len(key) == KEY_BYTES:
+            if len(key) == KEY_BYTES and any(key):
                 if os.fstat(fd).st_mode & 0o077:
                     os.fchmod(fd, 0o600)
                 return key
@@ -45,7 +49,6 @@ def load_key(path: str) -> bytes:
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.write(fd, key)
-        os.fsync(fd)
     finally:
         os.close(fd)
     os.rename(temporary, path)

@@ -144,9 +144,9 @@ def test_a_proof_is_of_its_words_and_key_alone() -> None:
     assert not is_proof(proof, b"l", "ab", "c")
 
 
-@pytest.mark.parametrize("damage", [b"", b"short", b"x" * 33])
+@pytest.mark.parametrize("damage", [b"", b"short", b"x" * 33, bytes(32)])
 def test_a_damaged_key_is_replaced_and_never_through_a_link(tmp_path: Path, damage: bytes) -> None:
-    """A key has 32 bytes; a link would let somebody else choose it."""
+    """A key has 32 bytes, not all zero; a link would let somebody else choose it."""
     path = tmp_path / "secret"
     path.write_bytes(damage)
     key = load_key(str(path))
