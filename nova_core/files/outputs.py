@@ -1,32 +1,59 @@
-"""Checks that a task left the outputs it promised: present, not empty, new, and inside the project."""
+"""Checks that a task left the outputs it promised: present, not empty, new, and inside the project.
+
+New means different from what was there before the attempt: no clock is asked, because copied and unpacked files keep
+old times, and the clocks of the host and of a file system may differ or jump.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from nova_core.model import places_of
+from nova_core.model import Task, places_of
 from nova_core.text import clean, head_and_tail
 
 MAX_ENTRIES = 100_000
-# The kernel stamps files with the time of its last tick, up to 10 ms (CONFIG_HZ=100) before the time programs read.
+# A file changed twice within a tick of the file system's clock may look as if it had changed once: the kernel's tick is
+# up to 10 ms (CONFIG_HZ=100); some file systems store whole seconds only (HFS+, ext3), or even seconds (FAT).
 _TICK = 0.010
-# Some file systems store whole seconds only (HFS+, ext3), or even seconds (FAT).
 _COARSE = 2.0
+_MARK_BYTES = 6  # of a hash: a whole number that JSON holds exactly
 
 
-def check_outputs(outputs: Iterable[str], root: str | Path, since: float) -> list[str]:
-    """One message for each bad output of an attempt that began at `since` (seconds since the epoch).
+def marks_of(outputs: Iterable[str], root: str | Path, now: float) -> frozenset[int]:
+    """Returns a mark for each file that is at the outputs' places before an attempt starts, for `check_outputs`.
+
+    A file that changed just before `now` (seconds since the epoch) has none: the attempt could change it again without
+    a trace.
+    """
+    top = os.path.realpath(root)
+    marks: set[int] = set()
+    for output in outputs:
+        for candidate in islice(_candidates(output, top), MAX_ENTRIES) if _is_inside(output) else ():
+            marks.update(islice(_marks_at(candidate, top, now), MAX_ENTRIES))
+    return frozenset(marks)
+
+
+def check_outputs(outputs: Iterable[str], root: str | Path, before: Collection[int] = ()) -> list[str]:
+    """One message for each bad output; a file whose mark is in `before` is one that the attempt has not changed.
 
     An output is a path below `root`, a pattern with `*`, or a directory; for the last two, one good file is enough.
     """
     top = os.path.realpath(root)
-    found = (_check(output, top, since) for output in outputs)
+    found = (_check(output, top, before) for output in outputs)
     return [problem for problem in found if problem]
+
+
+def lost_outputs(task: Task, root: str | Path) -> list[str]:
+    """One message for each output of a completed task that is not there any more, or empty."""
+    if task.workspace:
+        return [f"output `{clean(path)}` does not exist" for path in missing(task.outputs, root, task.workspace)]
+    return check_outputs(task.outputs, root)
 
 
 def missing(paths: Iterable[str], root: str | Path, workspace: str = "") -> list[str]:
@@ -43,13 +70,13 @@ def missing(paths: Iterable[str], root: str | Path, workspace: str = "") -> list
     return found
 
 
-def _check(output: str, top: str, since: float) -> str | None:
+def _check(output: str, top: str, before: Collection[int]) -> str | None:
     name = f"output `{clean(head_and_tail(output, 200))}`"
     if not _is_inside(output):
         return f"{name} is not a path inside the project"
     complaint = "does not exist"
     for candidate in islice(_candidates(output, top), MAX_ENTRIES):
-        worse = _judge(candidate, top, since)
+        worse = _judge(candidate, top, before)
         if worse is None:
             return None
         complaint = worse
@@ -73,7 +100,7 @@ def _candidates(output: str, top: str) -> Iterator[str]:
             yield os.path.join(top, match)
 
 
-def _judge(path: str, top: str, since: float) -> str | None:
+def _judge(path: str, top: str, before: Collection[int]) -> str | None:
     """Why this file or directory is not a good output, or None."""
     real = os.path.realpath(path)
     if os.path.commonpath((real, top)) != top:
@@ -83,22 +110,22 @@ def _judge(path: str, top: str, since: float) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}" if os.path.lexists(real) else "does not exist"
     if stat.S_ISDIR(status.st_mode):
-        return _judge_directory(real, since)
-    return _judge_file(status, since)
+        return _judge_directory(real, top, before)
+    return _judge_file(status, before and _mark(path, top, os.lstat(path), status) in before)
 
 
-def _judge_directory(path: str, since: float) -> str | None:
+def _judge_directory(path: str, top: str, before: Collection[int]) -> str | None:
     complaint = "is a directory without files"
-    for status in islice(_files_below(path), MAX_ENTRIES):
-        worse = _judge_file(status, since)
+    for file, status in islice(_files_below(path), MAX_ENTRIES):
+        worse = _judge_file(status, before and _mark(file, top, status, status) in before)
         if worse is None:
             return None
         complaint = f"is a directory without a valid file: the last one {worse}"
     return complaint
 
 
-def _files_below(path: str) -> Iterator[os.stat_result]:
-    """Status of every file below `path`; links are not followed, so that the walk ends."""
+def _files_below(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of every file below `path`; links are not followed, so that the walk ends."""
     waiting = [path]
     while waiting:
         try:
@@ -110,15 +137,45 @@ def _files_below(path: str) -> Iterator[os.stat_result]:
                 waiting.append(entry.path)
             else:
                 try:
-                    yield entry.stat(follow_symlinks=False)
+                    yield entry.path, entry.stat(follow_symlinks=False)
                 except OSError:
                     continue
 
 
-def _judge_file(status: os.stat_result, since: float) -> str | None:
+def _judge_file(status: os.stat_result, is_old: object) -> str | None:
     if not stat.S_ISREG(status.st_mode):
         return "is not a regular file"
     if not status.st_size:
         return "is empty"
-    slack = _TICK if status.st_mtime_ns % 1_000_000_000 else _COARSE
-    return None if status.st_mtime >= since - slack else "is older than this attempt"
+    return "was there before this attempt, which has not changed it" if is_old else None
+
+
+def _marks_at(path: str, top: str, now: float) -> Iterator[int]:
+    """Yields the marks of a file, or of all files below a directory, leaving out those that changed just before now."""
+    try:
+        link, status = os.lstat(path), os.stat(path)
+    except OSError:
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        found: Iterable[tuple[str, os.stat_result, os.stat_result]] = [(path, link, status)]
+    else:
+        found = ((file, status, status) for file, status in _files_below(os.path.realpath(path)))
+    for file, link, status in found:
+        if _is_settled(link, now) and _is_settled(status, now):
+            yield _mark(file, top, link, status)
+
+
+def _is_settled(status: os.stat_result, now: float) -> bool:
+    tick = _TICK if status.st_ctime_ns % 1_000_000_000 else _COARSE
+    return abs(now - status.st_ctime) > tick
+
+
+def _mark(path: str, top: str, link: os.stat_result, status: os.stat_result) -> int:
+    """Returns a number for a file as it is now; `link` is the status of the path itself, if that is a link.
+
+    The device is left out: its number may change when the machine starts again.
+    """
+    shown = path.removeprefix(top)  # the project may move while no engine is running
+    found = (link.st_ino, link.st_ctime_ns, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    text = "\0".join((shown, *map(str, found))).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=_MARK_BYTES).digest(), "big")

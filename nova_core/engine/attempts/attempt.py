@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 from typing import TypeVar
 
@@ -69,13 +69,14 @@ class Attempt:
     and `check` is the number of the current one (0 before). In each phase, `ending` may hold who asked for its end, or
     the verdict for which Nova ends it. `cap` is its highest cost in US dollars, which the budget reserves for it;
     `session` is the agent's session it continues. `started` is the system time of its start, for comparisons with times
-    that others wrote; `began` the same on the run's clock.
+    that others wrote; `began` the same on the run's clock. `before` marks the files that were at its outputs' places
+    before it.
     """
 
     __slots__ = (
-        "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "began", "by", "cap", "check",
-        "ended", "ending", "files", "key", "log_name", "model", "number", "pid", "previous", "records", "reported",
-        "session", "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
+        "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "before", "began", "by", "cap",
+        "check", "ended", "ending", "files", "key", "log_name", "model", "number", "pid", "previous", "records",
+        "reported", "session", "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +111,7 @@ class Attempt:
         self.told_trouble = False
         self.reported: Mapping[str, int] = {}
         self.files: tuple[str, ...] = ()
+        self.before: Collection[int] = ()
 
     def take_up(self, state: TaskState, earlier: Sequence[AttemptRow]) -> None:
         """Restore what an earlier engine knew: the settings, the reports, and a request to end.

@@ -36,7 +36,7 @@ class CriteriaRunner:
         if task.workspace:
             absent = missing(task.outputs, self._parts.project.root, task.workspace)
             return Failure(Reason.MISSING_OUTPUTS, f"missing outputs: {', '.join(absent)}") if absent else None
-        problems = check_outputs(task.outputs, self._parts.project.root, attempt.started)
+        problems = check_outputs(task.outputs, self._parts.project.root, attempt.before)
         return Failure(Reason.MISSING_OUTPUTS, "; ".join(problems)) if problems else None
 
     def _next(self, attempt: Attempt) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -17,10 +18,11 @@ from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.engine.attempts.verdict import Failure
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Job
+from nova_core.files.outputs import marks_of
 from nova_core.files.project import old_log_name
 from nova_core.launch.launcher import Assignment
 from nova_core.launch.prompt import Done
-from nova_core.model import TokenUsage
+from nova_core.model import Task, TokenUsage
 from nova_core.plan.changes import fingerprint
 from nova_core.plan.sync import row_of
 from nova_core.state.events import EventKind
@@ -30,7 +32,7 @@ from nova_core.state.schema import CLEARED, Reason, TaskState, TaskStatus
 class Starter:
     """Starts attempts, and adopts those that an earlier engine started.
 
-    `unsent` are the keys of agents whose start is not on disk yet.
+    `unsent` are the keys of jobs that wait until their start is on disk.
     """
 
     def __init__(self, parts: Parts, rate_limits: RateLimits, changed: ChangedFiles, finisher: Finisher) -> None:
@@ -43,7 +45,7 @@ class Starter:
         self.unsent: set[str] = set()
 
     def start(self, task_id: str, cap: float | None = None) -> Attempt:
-        """Record a new attempt, then start its process, an agent's once the record is on disk.
+        """Record a new attempt, then start its process, an agent's and one with old outputs once it is on disk.
 
         `cap` is its highest cost in US dollars. Raises `OSError`, with nothing recorded, if the disk cannot be written.
         """
@@ -57,19 +59,20 @@ class Starter:
         job, problem = self._job(attempt, state.error or "")
         self._rotate(attempt)
         attempt.base_sha = self._changed.base_commit()
+        attempt.before = self._marks(task)
         self._record(attempt, state.session_usage if session else TokenUsage())
         self._parts.active[task_id] = attempt
         if job is None:
             self._finisher.finish(attempt, Failure(Reason.SPAWN_ERROR, problem))
             return attempt
-        if job.own_holder:
+        if job.own_holder or attempt.before:  # the next engine needs the marks to judge the outputs
             self._send_once_recorded(job)
         else:
             self._parts.executor.submit(job)
         return attempt
 
     def _send_once_recorded(self, job: Job) -> None:
-        """Submit the job of an agent when its start is on disk; until then the run continues without it."""
+        """Submit a job when its start is on disk; until then the run continues without it."""
 
         def send(recorded: bool) -> None:
             if recorded:
@@ -80,6 +83,12 @@ class Starter:
 
         self.unsent.add(job.key)
         self._store.when_recorded(send)
+
+    def _marks(self, task: Task) -> Collection[int]:
+        """Returns the marks of the files at the outputs' places; where outputs only have to exist, none."""
+        if not task.outputs or task.workspace:
+            return ()
+        return marks_of(task.outputs, self._parts.project.root, self._parts.clock.now())
 
     def _goes_on(self, state: TaskState, by: Assignment) -> bool:
         """Returns True if the last attempt's session can be resumed: it was cut off without a failure of its own."""
@@ -126,7 +135,7 @@ class Starter:
                "log": attempt.log_name,
                "model": attempt.model, "agent": by.agent, "session_id": attempt.session, "session_usage": previous,
                "waits_for": None, "missing": (), "base_sha": attempt.base_sha, "parser": by.parser,
-               "cap": attempt.cap},
+               "cap": attempt.cap, **({"before": sorted(attempt.before)} if attempt.before else {})},
         )  # fmt: skip
 
     def adopt(self, task_id: str, started: float, began: float) -> Attempt:
@@ -141,6 +150,13 @@ class Starter:
         attempt.began = began
         rows = self._store.database.attempts(task_id)
         attempt.take_up(state, [r for r in rows if r.run == self._store.run.id and r.attempt < attempt.number])
+        if task.outputs and not task.workspace:
+            attempt.before = self._recorded_marks(attempt)
         parts.active[task_id] = attempt
         parts.board.take(task_id)
         return attempt
+
+    def _recorded_marks(self, attempt: Attempt) -> Collection[int]:
+        """Returns the marks recorded at the attempt's start; none without one: it is on disk before the job."""
+        start = self._store.database.started({attempt.task_id}).get(attempt.task_id, {})
+        return frozenset(start.get("before", ())) if start.get("attempt") == attempt.number else ()
