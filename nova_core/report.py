@@ -161,6 +161,10 @@ def from_worker(fields: dict[str, object]) -> dict[str, object]:
         )
     if not environ["NOVA_ATTEMPT"].isdecimal():
         raise ReportError("NOVA_ATTEMPT is not a number")
+    criterion, number = fields.get("criterion"), environ.get("NOVA_CRITERIA", "")
+    if isinstance(criterion, int) and number.isdecimal() and criterion > int(number):
+        hint = f"it has {number}, counted from 1" if int(number) else "it has none; report with --step or --message"
+        raise ReportError(f"the task has no criterion {criterion}", hint)
     return {
         "kind": "report",
         "run": environ["NOVA_RUN_ID"],

@@ -91,4 +91,6 @@ class InboxReader:
             return "not about a running attempt"
         if report.token != attempt_token(self._secret, report.run, report.task, report.attempt):
             return "not from the attempt it is about"
+        if report.criterion is not None and not 0 < report.criterion <= len(attempt.task.criteria):
+            return f"the task has no criterion {report.criterion}"
         return None

@@ -255,6 +255,7 @@ class Launcher:
             "NOVA_TASK_ID": task.id,
             "NOVA_ATTEMPT": str(attempt),
             "NOVA_TOKEN": attempt_token(self._secret, self._run, task.id, attempt),
+            "NOVA_CRITERIA": str(len(task.criteria)),
             **({"NOVA_OUTPUT_DIR": str(self._project.root / task.workspace)} if task.workspace else {}),
         }
 

@@ -18,7 +18,7 @@ from nova_core.files.disk import Disk
 from nova_core.files.plain_file import read_plain
 
 _MOST_SETTINGS = 1 << 20  # bytes
-_NAMES = ("NOVA_INBOX", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_TOKEN", "NOVA_RUN_ID")
+_NAMES = ("NOVA_INBOX", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_TOKEN", "NOVA_RUN_ID", "NOVA_CRITERIA")
 
 
 def server_arguments(adapter: Adapter, server: tuple[str, ...]) -> tuple[str, ...]:

@@ -33,6 +33,22 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return inbox
 
 
+@pytest.mark.parametrize(
+    ("number", "criterion", "hint"),
+    [("0", 1, "it has none"), ("3", 4, "it has 3, counted from 1"), ("3", 3, None), ("", 9, None)],
+)
+def test_a_criterion_that_is_not_there_is_rejected(
+    worker: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: str, criterion: int,
+    hint: str | None,
+) -> None:  # fmt: skip
+    """One line says so, with exit code 2, and nothing is sent; an engine that does not say how many accepts any."""
+    monkeypatch.setenv("NOVA_CRITERIA", number)
+    assert report.main(["--criterion", str(criterion), "--step", "s"]) == (2 if hint else 0)
+    said = capsys.readouterr().err
+    assert len(delivered(worker)) == (hint is None)
+    assert said.startswith(f"nova report: the task has no criterion {criterion}\nhint: {hint}" if hint else "")
+
+
 def make_inbox(path: Path) -> Path:
     """An empty maildir."""
     for name in ("tmp", "new"):

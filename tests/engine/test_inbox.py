@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import drop, killed, make_engine, order, report, tasks_of
+from engines import add_criteria, drop, killed, make_engine, order, report, tasks_of, write_plan
 from fakes import FakeClock, FakeExecutor, ok
 
 from nova_core.command import Command, CommandKind
@@ -46,6 +46,26 @@ def test_reports_that_came_while_no_engine_ran_count(tmp_path: Path) -> None:
     engine, _ = make_engine(tmp_path, executor=executor)
     assert engine.run().exit_code == 0
     assert tasks_of(tmp_path)["A"].token_usage.output_tokens == 9
+
+
+@pytest.mark.parametrize(("criterion", "met"), [(0, False), (1, True), (2, True), (3, False), (-1, False)])
+def test_a_report_of_a_criterion_that_is_not_there_is_rejected(tmp_path: Path, criterion: int, met: bool) -> None:
+    """A warning says so, and nothing of the report is applied."""
+    write_plan(tmp_path, ONE)
+    add_criteria(tmp_path, "A", "true", "true")
+    engine, executor = make_engine(tmp_path)
+    warnings: list[str] = []
+    engine.subscribe(lambda event: warnings.append(event.message) if event.kind is EventKind.WARNING else None)
+
+    def outcome(job: Job) -> Ended:
+        if job.key == "A@1":
+            report(engine, "A", criterion=criterion, note="left")
+        return ok(job)
+
+    executor.outcome = outcome
+    assert engine.run().exit_code == 0
+    assert warnings == ([] if met else [f"a report for A was rejected: the task has no criterion {criterion}"])
+    assert (tasks_of(tmp_path)["A"].handoff is not None) is met
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ def test_each_agent_gets_the_reporting_server_in_its_own_form() -> None:
     codex = invoke("codex", AgentConfig(), request(server=SERVER)).argv
     told = next(word for word in codex if word.startswith("mcp_servers.nova="))
     table = tomllib.loads(told)["mcp_servers"]["nova"]
-    assert table["env_vars"] == ["NOVA_INBOX", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_TOKEN", "NOVA_RUN_ID"]
+    names = ["NOVA_INBOX", "NOVA_TASK_ID", "NOVA_ATTEMPT", "NOVA_TOKEN", "NOVA_RUN_ID", "NOVA_CRITERIA"]
+    assert table["env_vars"] == names
     assert (table["required"], table["default_tools_approval_mode"]) == (True, "approve")
     opencode = invoke("opencode", AgentConfig(), request(server=SERVER)).env
     assert json.loads(opencode["OPENCODE_CONFIG_CONTENT"])["mcp"]["nova"]["command"] == list(SERVER)
