@@ -15,12 +15,14 @@ from cli_process import environment
 from engines import write_plan
 from executor_kit import carrying, until
 
+from nova_core.config import Config
 from nova_core.dag import DAG, CycleError
 from nova_core.errors import RunLockedError
 from nova_core.orchestrator import Orchestrator
 from nova_core.parser import parse_cascade
 from nova_core.state import StateManager, TaskStatus
 from nova_core.state.events import Event, EventKind
+from nova_core.worker import Worker
 
 ROWS = [("F1", "-"), ("F2", "F1"), ("F3", "F1"), ("D1", "-")]
 
@@ -187,6 +189,24 @@ def test_active_workers_can_be_ended_while_another_thread_runs_the_plan(tmp_path
     second.terminate()
     thread.join()
     assert ends(tmp_path) == {"A": CANCELLED, "B": CANCELLED}
+
+
+def test_an_active_worker_answers_as_a_worker(tmp_path: Path) -> None:
+    """It is waited for, and then has the exit code, the times and the tokens of its task."""
+    (tmp_path / "CASCADE.md").write_text(
+        "| Task ID | Command | Depends On |\n|---|---|---|\n"
+        "| A | `echo 'Token usage: input=5, output=2'; exit 3` | - |\n| B | `exec sleep 60` | - |\n"
+    )
+    engine = Orchestrator(tmp_path / "CASCADE.md", tmp_path / "cascade_state.json", config=Config(grace=0.2))
+    ended, runs = engine.start_worker("A"), engine.start_worker("B")
+    assert ended.wait() == 3
+    assert (ended.status, runs.status, runs.wait(0.0), runs.get_exit_code()) == ("failed", "running", None, None)
+    found = ended.get_status_dict()
+    assert found.keys() == Worker("A").get_status_dict().keys()
+    assert (found["exit_code"], found["token_usage"]["input_tokens"], found["completed_at"] is None) == (3, 5, False)
+    runs.terminate()
+    assert (runs.status, runs.get_exit_code()) == ("failed", -15)
+    engine.close()
 
 
 def test_a_listener_can_end_a_worker(tmp_path: Path, tag: str) -> None:
