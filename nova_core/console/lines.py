@@ -52,6 +52,7 @@ STYLES = {
 """Colours of the events that a live view prints."""
 _ENDS = {Reason.CANCELLED: Shown.CANCELLED.value, Reason.LOST: LOST}
 _MESSAGES = (EventKind.TASK_ADOPTED, EventKind.TASK_RESET)  # say all there is, with the task first
+_OF_PROVIDERS = (EventKind.PROVIDER_PAUSED, EventKind.PROVIDER_RESUMED)
 FINISHED = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.TASK_BLOCKED})
 
 
@@ -108,7 +109,7 @@ def detail_of(event: Event, tasks: Mapping[str, Task]) -> str | None:
         task = tasks.get(event.task or "")
         attempt = patch.get("attempt", 1)
         again = f" (attempt {attempt})" if attempt != 1 else ""
-        return f"{again}  {cut(clean(task.name))}" if task else again
+        return f"{again}  {cut(clean(task.name))}" if task and task.name != task.id else again
     if event.kind is EventKind.TASK_COMPLETED:
         return completed_detail(event)
     if event.kind is EventKind.TASK_FAILED:
@@ -132,8 +133,11 @@ def completed_detail(event: Event) -> str:
 
 def said(event: Event) -> str:
     """The event's message without the task and the word, which the line already shows."""
-    text = event.message.removeprefix(f"{event.task} ").removeprefix("the plan changed: ")
+    text = event.message.removeprefix(f"{event.task} ").removeprefix(f"{event.task}: ")
+    text = text.removeprefix("the plan changed: ")
     word = word_of(event) or ""
+    if event.kind in _OF_PROVIDERS:  # `rate limited: claude for 40s`, not `rate limited: claude rate limited for 40s`
+        text = " ".join(text.replace(word, "", 1).split())
     if text.startswith(word):
         return clean(text.removeprefix(word))
     return f": {clean(text)}" if text else ""

@@ -118,8 +118,8 @@ def _give_up_unknown(parts: Parts, rate_limits: RateLimits) -> None:
             continue
         history = store.database.last_attempts() if history is None else history
         if history.get(task_id) != state.attempt:
-            text = f"{task_id} lost: it started, but how it ended is unknown (its records are gone)"
-            board.fail(task_id, text, reason=Reason.LOST, error=text, pid=None)
+            error = "it started, but how it ended is unknown (its records are gone)"
+            board.fail(task_id, f"{task_id} lost: {error}", reason=Reason.LOST, error=error, pid=None)
         else:
             text = f"{task_id} never started; will run"
             store.record(EventKind.TASK_RESET, task_id, text, **CLEARED, status=TaskStatus.PENDING)

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from nova_core.clock import iso
 from nova_core.console import github, live, summary, tails
-from nova_core.console.lines import LocalClock, event_line, failure_text
+from nova_core.console.lines import WORDS, LocalClock, event_line, failure_text
 from nova_core.console.stream import EventStream
 from nova_core.model import Task, TokenUsage
 from nova_core.parser import Cascade, parse_text
@@ -42,6 +42,7 @@ PLAN = """\
 """
 NASTY = "a\x1b]0;title\x07b\x1b[2Jc\r\nd\u202e"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+AT = "2026-01-02T03:04:05.000+00:00"
 
 
 @pytest.fixture(autouse=True)
@@ -345,6 +346,40 @@ def test_live_counts_what_does_not_fit() -> None:
     """More running tasks than lines are counted."""
     running = TaskState(status=TaskStatus.IN_PROGRESS)
     assert "and 3 more running" in draw(snapshot(**{f"T{i}": running for i in range(live.MAX_RUNNING + 3)}))
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Event(1, AT, EventKind.RUN_PAUSED, None, WORDS[EventKind.RUN_PAUSED]), WORDS[EventKind.RUN_PAUSED]),
+        (Event(1, AT, EventKind.RUN_RESUMED, None, "resumed"), "resumed"),
+        (Event(1, AT, EventKind.PROVIDER_PAUSED, None, "x rate limited for 40s: no"), "rate limited: x for 40s: no"),
+        (Event(1, AT, EventKind.PROVIDER_RESUMED, None, "x no longer rate limited"), "no longer rate limited: x"),
+        (Event(1, AT, EventKind.WARNING, "F1", "F1: tokens unknown"), "F1 warning: tokens unknown"),
+        (Event(1, AT, EventKind.WARNING, "F1", "F1 stopped: over budget"), "F1 warning: stopped: over budget"),
+        (Event(1, AT, EventKind.TASK_STARTED, "S", "S started: S", {"attempt": 1}), "S started"),
+        (
+            Event(1, AT, EventKind.TASK_WAITING, "F1", "F1 needs approval to start: `nova approve F1`"),
+            "F1 needs approval to start: `nova approve F1`",
+        ),
+        (
+            Event(
+                1, AT, EventKind.TASK_FAILED, "F1", "F1 failed: x", {"reason": Reason.REJECTED, "error": "rejected: x"}
+            ),
+            "F1 failed: rejected: x",
+        ),
+        (
+            Event(1, AT, EventKind.TASK_FAILED, "F1", "F1 lost: gone", {"reason": Reason.LOST, "error": "gone"}),
+            "F1 lost: gone",
+        ),
+    ],
+)
+def test_no_line_says_a_thing_twice(event: Event, line: str) -> None:
+    """The word of an event, its task and its message are not repeated in one line."""
+    tasks = {"S": Task("S", "S"), "F1": Task("F1", "First")}
+    found = event_line(event, tasks, LocalClock())
+    assert found is not None
+    assert found.partition(" ")[2] == line
 
 
 def test_live_view_prints_finished_lines_and_leaves_a_clean_screen() -> None:
