@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from nova_core.clock import Clock
 from nova_core.command import Command, Reply
 from nova_core.config import Config, load_config
 from nova_core.engine.active_workers import ActiveWorker, Turns
@@ -74,6 +75,16 @@ class Orchestrator:
     def store(self) -> Store:
         """The store, which holds the state of the run."""
         return self._run.parts.store
+
+    @property
+    def is_closed(self) -> bool:
+        """True once the run is released."""
+        return self._is_closed
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the run."""
+        return self._host.clock
 
     @property
     def observers(self) -> Observers:
@@ -204,7 +215,8 @@ class Orchestrator:
             self.monitor_workers(_PATIENCE)
             return
         files = self._plan, self.project.state_file
-        with closing(Orchestrator(*files, config=self.config, host=self._host)) as other:
+        only_ends = RunOptions(renew=False)
+        with closing(Orchestrator(*files, config=self.config, options=only_ends, host=self._host)) as other:
             other.cancel_without_engine(command)
         for task_id in command.ids:
             self.active.pop(task_id, None)

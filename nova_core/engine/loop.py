@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nova_core.clock import iso
 from nova_core.engine.admission import Wait
 from nova_core.engine.attempts.budget import Grant
+from nova_core.engine.renewal import used_up_since
 from nova_core.engine.run import Run
 from nova_core.engine.startup import require_disk
 from nova_core.runs.result import RunResult, summarize
@@ -194,8 +197,9 @@ class Loop:
             stopped=bool(self.stopping), over_budget=self._run.budget.is_over,
         )  # fmt: skip
         done = all(self._board.state(i).status is TaskStatus.COMPLETED for i in self._board.cascade.tasks)
-        left = {"handed_over": True} if self.detached else {}
+        left: dict[str, Any] = {"handed_over": True} if self.detached else {}
         over = iso(now) if done else None
+        left["used_up"] = used_up_since(self._board.cascade, self._store, parts.project.root, self._run.missed)
         self._store.record(
             EventKind.RUN_ENDED, None, result.line(), completed_at=over, run_time=self._store.time(), **left
         )

@@ -39,15 +39,17 @@ def local_executor(project: Project, run_id: str, environment: Mapping[str, str]
 
 
 class RunOptions(msgspec.Struct, frozen=True):
-    """Which tasks to run, whether to start over (`fresh`), and whether to rerun edited tasks that are done.
+    """Which tasks to run, whether to start over (`fresh`), and which done tasks run again.
 
-    A run that is paused while it runs waits for somebody to resume it; unless `attended`, it ends instead.
+    Those whose outputs are gone do, unless `renew` is False; with `rerun_changed`, all stale tasks do. A run that is
+    paused while it runs waits for somebody to resume it; unless `attended`, it ends instead.
     """
 
     selection: Selection = Selection()
     fresh: bool = False
     rerun_changed: bool = False
     attended: bool = True
+    renew: bool = True
 
 
 class Host(msgspec.Struct, frozen=True):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import glob
 import os
 import stat
+from _blake2 import blake2b  # as in hashlib, but without loading OpenSSL
 from collections.abc import Collection, Iterable, Iterator
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path, PurePosixPath
 

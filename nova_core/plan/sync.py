@@ -19,22 +19,20 @@ from nova_core.state.store import Store
 _ROW = ("branch", "group", "outputs", "approval", "retries", "timeout", "workspace")  # to judge an attempt by
 
 
-def accept_plan(cascade: Cascade, store: Store, *, rerun_changed: bool = False) -> None:
+def accept_plan(cascade: Cascade, store: Store) -> None:
     """Update the store to the plan.
 
-    Finished tasks stay finished (with `rerun_changed`, edited tasks and those that depend on them run again); an edited
-    task that failed can run again; a running task keeps the text it was started with.
+    Finished tasks stay finished; an edited task that failed can run again; a running task keeps the text it was started
+    with.
     """
     prints = {task_id: fingerprint(task) for task_id, task in cascade.tasks.items()}
     changes = compare(cascade.tasks, store.tasks, prints)
-    again = set(changes.edited) if rerun_changed else set()
-    again |= cascade.dag.descendants(again)
     if changes:
         _tell(store, changes, prints)
     for task_id in changes.removed:
         store.remove(task_id)
-    for task_id in dict.fromkeys((*changes.edited, *(i for i in cascade.tasks if i in again))):
-        _accept_edit(store, task_id, prints[task_id], task_id in again)
+    for task_id in changes.edited:
+        _accept_edit(store, task_id, prints[task_id])
     # A reused id continues its attempt numbers, so that records of the old task are not taken for the new one's.
     if changes.added:
         store.commit()  # the history must have every start
@@ -57,13 +55,14 @@ def _tell(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
         store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and already done", **known_of_it)
 
 
-def _accept_edit(store: Store, task_id: str, mark: str, again: bool) -> None:
+def _accept_edit(store: Store, task_id: str, mark: str) -> None:
     status = store.tasks[task_id].status if task_id in store.tasks else TaskStatus.PENDING
-    if status is TaskStatus.FAILED or (again and status is TaskStatus.COMPLETED):
-        text = f"{task_id} will run again: it or a dependency was edited"
+    if status is TaskStatus.FAILED:
+        text = f"{task_id} will run again: it was edited"
         store.record(EventKind.TASK_RESET, task_id, text, **RESET, fingerprint=mark)
     elif status is TaskStatus.PENDING:
-        store.record(EventKind.PLAN_CHANGED, task_id, f"{task_id} was edited", fingerprint=mark)
+        # An approval was for the old text.
+        store.record(EventKind.PLAN_CHANGED, task_id, f"{task_id} was edited", fingerprint=mark, approval=None)
 
 
 def _settle(store: Store, task: Task) -> None:
@@ -123,7 +122,9 @@ def grown(old: Mapping[str, Task], new: Cascade, running: Collection[str]) -> Ca
 def _restored(task_id: str, patch: Mapping[str, Any], now: Task | None) -> Task:
     row = {name: tuple(value) if name == "outputs" else value for name, value in patch["row"].items() if name in _ROW}
     criteria = tuple(Criterion(c["text"], c["command"]) for c in patch.get("criteria", ()))
-    rest = {"outputs": (), "approval": False, "retries": None, "timeout": None, "workspace": ""}
+    if row.get("approval") is True:  # written by 0.1.0, which asked after the work
+        row["approval"] = "after"
+    rest = {"outputs": (), "approval": "", "retries": None, "timeout": None, "workspace": ""}
     words = {**rest, **row, "name": str(patch.get("name", task_id)), "criteria": criteria}
     return msgspec.structs.replace(now or Task(task_id, task_id), **words)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nova_core.command import Command, CommandKind, Reply
+from nova_core.engine.startup import RunOptions
 from nova_core.errors import UsageError
 from nova_core.files.own_task import require_person
 from nova_core.orchestrator import Orchestrator
@@ -25,7 +26,7 @@ def apply_offline(project: Project, command: Command) -> Reply:
         plan = StateManager(project.state_file).load().project.cascade_file
     except FileNotFoundError:
         raise UsageError(f"{project.root}: no plan has been run here", hint="start a plan with `nova run`") from None
-    engine = Orchestrator(project.root / plan, project.state_file)
+    engine = Orchestrator(project.root / plan, project.state_file, options=RunOptions(renew=False))
     try:
         reply = _apply(engine, command)
         notes = [text for text in (reply.message, *engine.store.warnings) if text]

@@ -10,7 +10,8 @@ import msgspec
 from nova_core.clock import seconds
 from nova_core.dag import COMPLETED
 from nova_core.plan.scheduler import Frontier
-from nova_core.runs.freshness import newer, same_failure
+from nova_core.plan.stale import stale
+from nova_core.runs.freshness import same_failure
 from nova_core.runs.result import Snapshot
 from nova_core.runs.rollup import RollupTree
 from nova_core.runs.words import STARTABLE, Shown, shown_status
@@ -88,9 +89,9 @@ class ViewModel:
         """Returns the dependencies that are not completed."""
         return [d for d in self.cascade.tasks[task_id].depends_on if self._seen[d].status != COMPLETED]
 
-    def newer(self, task_id: str) -> list[str]:
-        """Returns the dependencies that ran again after a completed task: its result may be stale."""
-        return newer(self._seen[task_id], self.cascade.tasks[task_id].depends_on, self._seen)
+    def stale(self, task_id: str) -> str:
+        """Returns why the result of a completed task may be stale, as far as the state shows it; empty if it is not."""
+        return stale(self.cascade, self._seen, only=(task_id,)).get(task_id, "")
 
     def failed_alike(self, task_id: str) -> bool:
         """Returns True if the latest attempt failed like the one before; reads the history once per attempt."""

@@ -316,7 +316,7 @@ def test_any_folder_runs_as_its_phases_say(made: dict[str, Any]) -> None:
 
 
 def test_a_shut_gate_names_what_is_missing_and_opens_when_tried_again(tmp_path: Path) -> None:
-    """Outputs removed after their task was completed keep the next phase waiting."""
+    """Outputs removed after their task was completed keep the next phase waiting, unless that task may run again."""
     task_file(tmp_path, "01-p/a", outputs=["out.txt"])
     task_file(tmp_path, "02-q/b", outputs=["out.txt"])
     settings(tmp_path, "command: mkdir -p $NOVA_OUTPUT_DIR && touch $NOVA_OUTPUT_DIR/out.txt\n")
@@ -325,12 +325,15 @@ def test_a_shut_gate_names_what_is_missing_and_opens_when_tried_again(tmp_path: 
     out.unlink()
     with (tmp_path / "nova.yaml").open("a") as file:
         file.write("phases: {p: {gate: true}}\n")
-    refused = nova("run", "tasks", "--no-ui", cwd=tmp_path)
+    refused = nova("run", "tasks", "--no-ui", "--phase", "q", cwd=tmp_path)
     assert refused.returncode == 1
     assert "gate-01-p failed: missing outputs: workspace/outputs/01-p/a/out.txt; blocks 1 task" in refused.stdout
     out.write_text("x")
     assert nova("retry", "gate-01-p", cwd=tmp_path).returncode == 0
     assert nova("run", "tasks", "--no-ui", cwd=tmp_path).returncode == 0
+    out.unlink()
+    assert "1 done task will run again: 01-p/a" in nova("run", "tasks", "--no-ui", cwd=tmp_path).stdout
+    assert out.exists()
 
 
 def test_a_skipped_gate_lets_everybody_through(tmp_path: Path) -> None:
