@@ -112,7 +112,8 @@ class Task(msgspec.Struct, frozen=True):
     in the plan: the task cannot start. A `gate` has no work of its own: it is completed with its dependencies. `file`
     is where the task is written, if that is not the plan's own path. `workspace` is the task's own folder, which may
     also hold its outputs; they only have to exist then. An input `a|b` may be at either place. `barriers` are the
-    members of `depends_on` that come from the settings, not from the plan.
+    members of `depends_on` that come from the settings, not from the plan. `approval` is when a person must approve:
+    "before" the task starts, "after" its work, or "" (never); "yes" in a plan whose settings are not applied.
     """
 
     id: str
@@ -132,7 +133,7 @@ class Task(msgspec.Struct, frozen=True):
     retries: int | None = None
     priority: int = 0
     locks: tuple[str, ...] = ()
-    approval: bool = False
+    approval: str = ""
     duration: float | None = None
     cpu: float = 0.0
     memory: int = 0

@@ -57,7 +57,8 @@ def of_event(event: Event) -> Toast | None:
         said = shorten(failure_text(event.patch.get("reason"), event.patch.get("error")), _WIDTH // 2)
         text = f"{event.task}: {said}{blocks_text(event)}"
     if event.kind is EventKind.TASK_WAITING and event.task:
-        text = f"{event.task} needs approval: go to it, then a approves, R rejects"
+        to_start = " to start" if "to start" in event.message else ""
+        text = f"{event.task} needs approval{to_start}: go to it, then a approves, R rejects"
     return Toast(title, shorten(text, _WIDTH), severity, event.task)
 
 

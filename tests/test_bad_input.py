@@ -185,7 +185,7 @@ PLANS = {
     "timeout": Case(cell("Timeout", "soon"), r":5: 'soon' is not a duration"),
     "duration": Case(cell("Duration", "3 pts"), r":5: '3 pts' is not a duration"),
     "priority": Case(cell("Priority", "P9"), r":5: 'P9' is not a priority"),
-    "approval": Case(cell("Approval", "perhaps"), r":5: 'perhaps' is neither yes nor no"),
+    "approval": Case(cell("Approval", "perhaps"), r":5: 'perhaps' is not a time to approve"),
     "retries": Case(cell("Retries", "-1"), r":5: '-1' is not a number of retries"),
     "memory": Case(cell("Memory", "lots"), r":5: 'lots' is not a size"),
     "an output outside": Case(cell("Outputs", "../../x"), r":5: the output '\.\./\.\./x' is outside the project"),

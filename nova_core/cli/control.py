@@ -107,6 +107,8 @@ def skip(ids: Ids, plan: PlanOf = None, directory: Directory = None) -> int:
 def approve(ids: Ids, plan: PlanOf = None, directory: Directory = None) -> int:
     """Approve tasks that need approval.
 
+    Those that need it before they start may start; of the others, the work counts as done.
+
     Example: nova approve F3 F4
     """
     return carry_out(Command(CommandKind.APPROVE, tuple(ids)), plan)

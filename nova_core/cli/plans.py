@@ -130,7 +130,7 @@ def summary_lines(cascade: Cascade, found: PlanSummary) -> list[str]:
 def plan(
     plan: Plan,
     explain: Annotated[bool, typer.Option("--explain", help="Every task, with the reason.")] = False,
-    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Assume that edited tasks run again.")] = False,
+    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Assume that stale tasks run again.")] = False,
     as_json: AsJson = False,
     directory: Directory = None,
 ) -> int:
@@ -143,7 +143,7 @@ def plan(
                nova plan --explain
                nova plan --json | jq -r '.tasks[] | select(.action == "run") | .id'
     """
-    from nova_core.cli.preview import preview, preview_json, saved_tasks
+    from nova_core.cli.preview import preview, preview_json, saved_state
     from nova_core.cli.request import RunRequest
     from nova_core.cli.run import configured
     from nova_core.importers import read_plan
@@ -153,7 +153,7 @@ def plan(
     if as_json:
         return preview_json(request)
     now = with_settings(read_plan(plan, request.config.plan), request.config)
-    for line in changed_lines(now, saved_tasks(request.project)):
+    for line in changed_lines(now, saved_state(request.project).tasks):
         note(line)
     return preview(request, reasons=explain)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nova_core.cli.output import columns, note, out_json, out_lines
+from nova_core.engine.renewal import find_stale
 from nova_core.engine.startup import limits_of
 from nova_core.files.outputs import missing
 from nova_core.importers import read_plan
@@ -12,7 +14,8 @@ from nova_core.plan.explain import Explanation, explain
 from nova_core.plan.left_out import left_out, left_out_line
 from nova_core.plan.phases import phase_named, unknown_phases, with_settings
 from nova_core.plan.scheduler import weights
-from nova_core.state.schema import TaskStatus
+from nova_core.runs.words import approval_note
+from nova_core.state.schema import NEW, State, TaskState, TaskStatus
 from nova_core.text import clean, cut, duration, number_of, size
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from nova_core.config import Config
     from nova_core.files.project import Project
     from nova_core.parser import Cascade
-    from nova_core.state.schema import TaskState
 
 
 def preview(request: RunRequest, *, reasons: bool) -> int:
@@ -35,10 +37,12 @@ def preview(request: RunRequest, *, reasons: bool) -> int:
     if reasons:
         rows = columns([(clean(e.task_id), e.action, clean(e.why)) for e in found])
         out_lines(
-            line for e, row in zip(found, rows, strict=True) for line in (row, *command_lines(e, cascade, config))
+            line
+            for e, row in zip(found, rows, strict=True)
+            for line in (row, *command_lines(e, cascade, config, tasks))
         )
     else:
-        going = [row(e, cascade) for e in found if e.action in ("run", "gate")]
+        going = [row(e, cascade, tasks) for e in found if e.action in ("run", "gate")]
         lacking = [f"  {clean(e.task_id)} without {clean('; '.join(e.lacking))}" for e in found if e.lacking]
         out_lines([*columns(going), *(["", "cannot start:", *lacking] if lacking else [])])
     outside = left_out_line(left_out(cascade, request.selection.ids(cascade), tasks))
@@ -51,10 +55,12 @@ def expected(request: RunRequest) -> tuple[Cascade, dict[str, TaskState], list[E
     """The plan, the saved state of its tasks, and what a run would do with each."""
     project, config = request.project, request.config
     cascade = with_settings(read_plan(request.plan, config.plan), config)
-    tasks = {} if request.fresh else saved_tasks(project)
+    state = State() if request.fresh else saved_state(project)
+    tasks, chosen = state.tasks, request.selection.ids(cascade)
     order = weights(cascade.dag, cascade.tasks, {} if request.fresh else saved_durations(project))
     absent = absent_inputs(cascade, project) if config.inputs == "required" else {}
-    return cascade, tasks, explain(cascade, tasks, request.selection.ids(cascade), order, request.rerun_changed, absent)
+    lost = find_stale(cascade, tasks, project.root, state.run.used_up).lost
+    return cascade, tasks, explain(cascade, tasks, chosen, order, request.rerun_changed, absent, lost)
 
 
 def preview_json(request: RunRequest) -> int:
@@ -65,7 +71,11 @@ def preview_json(request: RunRequest) -> int:
     cascade, tasks, found = expected(request)
     changes = compare(cascade.tasks, tasks, {i: fingerprint(task) for i, task in cascade.tasks.items()})
     done = (i for i in changes.edited if tasks[i].status is TaskStatus.COMPLETED)
-    planned = (PlannedTask(e.task_id, cascade.tasks[e.task_id].name, e.action, e.why, e.lacking) for e in found)
+    planned = (
+        PlannedTask(e.task_id, task.name, e.action, e.why, e.lacking, task.approval)
+        for e in found
+        if (task := cascade.tasks[e.task_id])
+    )
     out_json(
         PlanAnswer(
             cascade.name, request.plan, tuple(planned), changes.added, changes.removed, changes.edited,
@@ -75,13 +85,19 @@ def preview_json(request: RunRequest) -> int:
     return 0
 
 
-def row(explanation: Explanation, cascade: Cascade) -> tuple[str, str]:
-    """A task that would run, or a gate that would open."""
-    name = cut(clean(cascade.tasks[explanation.task_id].name))
-    return clean(explanation.task_id), f"(gate) {name}" if explanation.action == "gate" else name
+def row(explanation: Explanation, cascade: Cascade, tasks: Mapping[str, TaskState]) -> tuple[str, str]:
+    """A task that would run, with the approval it needs, or a gate that would open."""
+    task_id = explanation.task_id
+    name = cascade.tasks[task_id].name
+    name = cut(clean(name)) if name != task_id else ""
+    asked = approval_note(cascade.tasks[task_id], tasks.get(task_id, NEW))
+    name += f" ({asked})" if asked else ""
+    return clean(task_id), f"(gate) {name}" if explanation.action == "gate" else name.strip()
 
 
-def command_lines(explanation: Explanation, cascade: Cascade, config: Config) -> list[str]:
+def command_lines(
+    explanation: Explanation, cascade: Cascade, config: Config, tasks: Mapping[str, TaskState]
+) -> list[str]:
     """What a task that is not done will run: its command or agent, and the commands of its criteria.
 
     Commands are shown in full: people read them here before they run a plan from somebody else.
@@ -92,6 +108,8 @@ def command_lines(explanation: Explanation, cascade: Cascade, config: Config) ->
     runner = config.runner_of(task)
     lines = [f"    command: {clean(runner.line)}"] if runner.line else []
     lines += [f"    agent: {clean(', '.join(runner.agents))}"] if runner.agents else []
+    asked = approval_note(task, tasks.get(task.id, NEW))
+    lines = [f"    approval: {asked.removeprefix('needs approval ')}", *lines] if asked else lines
     checks = [criterion.command for criterion in task.criteria if criterion.command]
     return [*lines, *(f"    check: {clean(check)}" for check in checks)]
 
@@ -124,14 +142,14 @@ def limit_lines(cascade: Cascade, config: Config) -> list[str]:
     return [f"limits: {', '.join([number_of(config.jobs, 'worker'), *words])}", *rows] if words or rows else []
 
 
-def saved_tasks(project: Project) -> dict[str, TaskState]:
-    """The saved state of each task; empty before the first run."""
+def saved_state(project: Project) -> State:
+    """The saved state; empty before the first run."""
     from nova_core.state.manager import StateManager
 
     try:
-        return StateManager(project.state_file).load().tasks
+        return StateManager(project.state_file).load()
     except FileNotFoundError:
-        return {}
+        return State()
 
 
 def saved_durations(project: Project) -> dict[str, float]:

@@ -68,7 +68,7 @@ class RunFlags(msgspec.Struct, frozen=True):
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time for a task, such as 30m.")] = None
     idle_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time without any output.")] = None
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; move the old run aside.")] = False
-    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Run edited tasks again.")] = False
+    rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Run edited and stale tasks again.")] = False
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False  # passed on by --detach
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event; with -n, the plan.")] = False

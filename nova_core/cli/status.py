@@ -24,6 +24,7 @@ from nova_core.runs.words import (
     STARTABLE,
     RunWord,
     Shown,
+    approval_note,
     go_on_line,
     phrase,
     run_word,
@@ -32,14 +33,16 @@ from nova_core.runs.words import (
 from nova_core.state.holds import current_holds, hold_words
 from nova_core.state.run_clock import ran_for, run_time
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
-from nova_core.text import clean, costs, cut, duration, tokens
+from nova_core.text import clean, costs, cut, duration, number_of, tokens
 
 if TYPE_CHECKING:
+    from nova_core.engine.renewal import Staleness
     from nova_core.files.lock import EngineInfo
     from nova_core.files.project import Project
     from nova_core.parser import Cascade
 
 MAX_PENDING = 20
+MAX_STALE = 10
 WATCH_EVERY = 1.0
 CLEAR = "\x1b[H\x1b[2J"
 COLOURS = {
@@ -82,8 +85,10 @@ def status(
     elif watch:
         follow(project, every=every)
     else:
-        state = load_state(project)
-        out_lines(screen(state, plan_of(state), engine_of(project), run_time(state.run, Clock()), every=every))
+        state, engine = load_state(project), engine_of(project)
+        cascade = plan_of(state)
+        lines = screen(state, cascade, engine, run_time(state.run, Clock()), every=every)
+        out_lines([*lines, *stale_lines(staleness(project, state, cascade, engine))])
     return 0
 
 
@@ -96,12 +101,41 @@ def engine_of(project: Project) -> EngineInfo | None:
 
 def print_json(project: Project) -> None:
     """Counts, the engine and the whole state, for programs."""
-    state = load_state(project)
+    state, engine = load_state(project), engine_of(project)
     plan = plan_of(state)
     words = words_of(in_plan_order(state, plan), plan)
     counts = Counter(word for i, word in words.items() if not (plan and plan.tasks[i].gate))
-    value = {"engine": engine_of(project), "counts": {word.key: counts[word] for word in Shown}, "state": state}
-    out_json(value)
+    stale = staleness(project, state, plan, engine)
+    found = stale.found if stale else {}
+    out_json({"engine": engine, "counts": {word.key: counts[word] for word in Shown}, "stale": found, "state": state})
+
+
+def staleness(project: Project, state: State, plan: Cascade | None, engine: EngineInfo | None) -> Staleness | None:
+    """The done tasks whose results may be out of date; None if an engine is running, which may be using up outputs."""
+    if plan is None or engine is not None or all(t.status is not TaskStatus.COMPLETED for t in state.tasks.values()):
+        return None
+    from nova_core.engine.renewal import find_stale
+
+    return find_stale(plan, state.tasks, project.root, state.run.used_up)
+
+
+def stale_lines(stale: Staleness | None) -> list[str]:
+    """The done tasks that will run again because an output is gone, and those that only --rerun-changed runs again."""
+    if stale is None or not stale.found:
+        return []
+    rest = [i for i in stale.found if i not in stale.lost]
+    shown = [*stale.lost, *rest][:MAX_STALE]
+    rows = columns([(f"  {clean(i)}", clean(stale.found[i])) for i in shown])
+    more = [f"  and {len(stale.found) - len(shown):,} more"] if len(stale.found) > len(shown) else []
+    steps = ["  nova run makes the outputs again"] if stale.lost else []
+    steps += ["  nova run --rerun-changed runs them again" if not steps else "  --rerun-changed runs all of them again"]
+    return [
+        "",
+        f"{number_of(len(stale.found), 'done task')} may be stale:",
+        *rows,
+        *more,
+        *(steps if rest else steps[:1]),
+    ]
 
 
 def follow(project: Project, *, every: bool) -> None:
@@ -247,8 +281,10 @@ def rows_of(
 
 def described(task_id: str, task: TaskState, plan: Cascade | None, now: float) -> str:
     """The name of the task and its details."""
-    name = cut(clean(plan.tasks[task_id].name)) if plan else ""
-    return "  ".join(part for part in (name, detail(task, now)) if part)
+    planned = plan.tasks[task_id] if plan else None
+    name = cut(clean(planned.name)) if planned and planned.name != task_id else ""
+    asked = approval_note(planned, task) if planned else ""
+    return "  ".join(part for part in (name, f"({asked})" if asked else "", detail(task, now)) if part)
 
 
 def detail(task: TaskState, now: float) -> str:

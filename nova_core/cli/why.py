@@ -17,8 +17,8 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.exports.answers import WhyAnswer
 from nova_core.plan.blocked import blocked_tasks, failed_above
 from nova_core.plan.explain import remedies
-from nova_core.runs.freshness import newer, same_failure
-from nova_core.runs.words import Shown, by, limited, phrase, shown_status
+from nova_core.runs.freshness import same_failure
+from nova_core.runs.words import Shown, approval_note, by, limited, phrase, shown_status
 from nova_core.state.holds import refused_words
 from nova_core.state.run_clock import run_time
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
@@ -59,10 +59,12 @@ def why(
     alive = engine_alive(project.lock_file) is not None
     again = failed_alike(project, task, state)
     advice = remedies(task, cascade, state.tasks, alive=alive) if cascade and planned else []
+    old, lost = staleness(task, cascade, state, project, alive=alive) if cascade and planned else ("", False)
+    advice = ["nova run (makes it again)"] if lost else advice
     state = with_all_causes(state, cascade, task) if cascade and planned else state
     log = log_lines(project, task)
     now = run_time(state.run, Clock())
-    found = explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=now)
+    found = explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=now, old=old)
     if as_json:
         needs = planned.depends_on if planned else ()
         ready = all(state.tasks.get(d, NEW).status is TaskStatus.COMPLETED for d in needs)
@@ -83,6 +85,22 @@ def answer(task_id: str, task: TaskState, planned: Task | None, lines: Sequence[
         attempts=task.attempt, log=log and log.removeprefix(_LOG),
         log_end=tuple(line.removeprefix(_OF_LOG) for line in lines if line.startswith(_OF_LOG)),
     )  # fmt: skip
+
+
+def staleness(task_id: str, plan: Cascade, state: State, project: Project, *, alive: bool) -> tuple[str, bool]:
+    """Returns why the result of a done task may be stale (empty: it is not), and True if its outputs are gone.
+
+    While an engine is running, a later task may be using up outputs: then they are not looked for.
+    """
+    from nova_core.engine.renewal import edited_done, find_stale
+    from nova_core.plan.stale import stale
+
+    if state.tasks.get(task_id, NEW).status is not TaskStatus.COMPLETED:
+        return "", False
+    if alive:
+        return stale(plan, state.tasks, edited_done(plan, state.tasks)).get(task_id, ""), False
+    now = find_stale(plan, state.tasks, project.root, state.run.used_up)
+    return now.found.get(task_id, ""), task_id in now.lost
 
 
 def failed_alike(project: Project, task_id: str, state: State) -> bool:
@@ -130,17 +148,18 @@ def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:
 
 def explanation(
     task_id: str, state: State, planned: Task | None, *, alive: bool, log: list[str], again: bool = False,
-    advice: Sequence[str] = (), now: float = 0.0,
+    advice: Sequence[str] = (), now: float = 0.0, old: str = "",
 ) -> list[str]:  # fmt: skip
     """The whole explanation, with the next steps at the end; `again`: it failed in the same way as before.
 
-    `advice` says how to provide what is missing.
+    `advice` says how to provide what is missing, `old` why the result may be stale.
     """
     task = state.tasks.get(task_id, NEW)
-    title = (
-        f"{clean(task_id)}  {cut(clean(planned.name))}" if planned else f"{clean(task_id)} (not in the plan any more)"
-    )
+    name = f"  {cut(clean(planned.name))}" if planned and planned.name != task_id else ""
+    title = f"{clean(task_id)}{name}" if planned else f"{clean(task_id)} (not in the plan any more)"
     said, steps = verdict(task_id, task, state, planned, alive=alive, now=now)
+    said += [asked] if planned and (asked := approval_note(planned, task)) else []
+    said += [f"its result may be stale: {clean(old)}"] if old else []
     steps = [clean(line) for line in advice] or steps
     if again and planned and planned.depends_on:
         said.append("it failed again in the same way: its input may be wrong")
@@ -163,15 +182,15 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
         how = "counts as done" if task.skipped else f"took {duration(task.elapsed or task.duration_seconds)}"
         if task.settled and not task.started_at:
             how = f"the plan says {clean(task.settled)}"
-        stale = newer(task, planned.depends_on, state.tasks) if planned else []
-        later = [f"its result may be stale: {clean(', '.join(stale))} ran again later"] if stale else []
         below = "; --downstream: and what depends on it"
-        return [f"{word}: {how}", *later], [f"nova retry {name} (to run it again{below})"]
+        return [f"{word}: {how}"], [f"nova retry {name} (to run it again{below})"]
     if task.status is TaskStatus.FAILED:
         again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
         return [how_it_failed(task)], [f"nova logs {name}", again]
     if task.awaits_approval:
-        return [Shown.APPROVAL.value], [f"nova approve {name}", f"nova reject {name} --reason TEXT"]
+        go_on = "" if alive or task.status is TaskStatus.IN_PROGRESS else " && nova run"
+        approve = f"nova approve {name}{go_on}"
+        return [phrase(task, Shown.APPROVAL, now)], [approve, f"nova reject {name} --reason TEXT"]
     if task.status is TaskStatus.IN_PROGRESS:
         return running(name, task, alive=alive)
     return pending(name, task, state, planned, alive=alive, now=now)

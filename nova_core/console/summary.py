@@ -171,7 +171,8 @@ def next_lines(
         again = f"nova retry {first}" if len(failed) == 1 else "nova retry --failed"
         steps = [f"nova why {first}", f"nova logs {first}", f"{again} && nova run"]
     elif waiting := [i for i, task in snapshot.state.tasks.items() if task.awaits_approval]:
-        steps = [f"nova approve {clean(' '.join(waiting[:MAX_SHOWN]))}"]
+        to_start = any(snapshot.state.tasks[i].status is TaskStatus.PENDING for i in waiting)
+        steps = [f"nova approve {clean(' '.join(waiting[:MAX_SHOWN]))}" + (" && nova run" if to_start else "")]
     elif outside:
         steps = [clean(left_out_command(outside))]
     elif result.exit_code and (not snapshot.lacking or set(snapshot.ready) - set(snapshot.lacking)):

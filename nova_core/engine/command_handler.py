@@ -112,6 +112,8 @@ class CommandHandler:
         if state.is_running:
             return f"{task_id} is running; cancel it first"
         if state.status is TaskStatus.PENDING and not state.retry_at and not state.waits_for:
+            if state.awaits_approval:
+                return f"{task_id} needs approval to start: nova approve {task_id}"
             if state.missing:
                 return f"{task_id} is blocked: missing {', '.join(state.missing)}"
             causes = ", ".join(state.blocked_by)
@@ -132,10 +134,21 @@ class CommandHandler:
         return None
 
     def _approve(self, task_id: str, command: Command) -> str | None:
+        if self._board.state(task_id).status is TaskStatus.PENDING:
+            return self._approve_start(task_id)
         if not self._board.state(task_id).awaits_approval:
             return f"{task_id} does not need approval"
         patch = {"status": TaskStatus.COMPLETED, "approval": "approved", "current_step": None}
         self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} approved", **patch)
+        return None
+
+    def _approve_start(self, task_id: str) -> str | None:
+        """Let a task start that needs approval before it does, now or when its dependencies are done."""
+        if self._board.task(task_id).approval != "before":
+            return f"{task_id} does not need approval"
+        if self._board.state(task_id).approval == "approved":
+            return f"{task_id} is already approved"
+        self._store.record(EventKind.TASK_RESET, task_id, f"{task_id} approved: it may start", approval="approved")
         return None
 
     def _reject(self, task_id: str, command: Command) -> str | None:

@@ -199,7 +199,7 @@ class Loop:
         done = all(self._board.state(i).status is TaskStatus.COMPLETED for i in self._board.cascade.tasks)
         left: dict[str, Any] = {"handed_over": True} if self.detached else {}
         over = iso(now) if done else None
-        left["used_up"] = used_up_since(self._board.cascade, self._store, parts.project.root, self._run.missed)
+        left["used_up"] = used_up_since(self._board.cascade, self._store, parts.project.root, self._board.missed)
         self._store.record(
             EventKind.RUN_ENDED, None, result.line(), completed_at=over, run_time=self._store.time(), **left
         )

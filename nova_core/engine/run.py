@@ -32,6 +32,7 @@ from nova_core.engine.inbox_reader import InboxReader
 from nova_core.engine.observers.milestones import read_milestones
 from nova_core.engine.observers.observers import Observers, keep_status_files, usual_observers
 from nova_core.engine.recovery import recover
+from nova_core.engine.renewal import renew
 from nova_core.engine.replan import PlanWatch, Replanner
 from nova_core.engine.startup import Host, RunOptions, limits_of, put_aside, require_disk, take_place
 from nova_core.files.inbox import load_secret
@@ -102,7 +103,8 @@ class Run(msgspec.Struct, frozen=True):
         self.inbox.read()
         for report in found:
             self.attempts.handle(report)
-        if parts.store.rev != rev:
+        parts.board.asks = announced
+        if parts.store.rev != rev or (announced and any(t.approval for t in parts.board.cascade.tasks.values())):
             parts.board.rebuild()
         parts.store.tick()
         require_disk(parts.store, not parts.store.disk_error)
@@ -195,10 +197,15 @@ def _load(
         store.run = RunState(id=os.urandom(8).hex())
     store.run = msgspec.structs.replace(store.run, clock=continued(store.run, store.tasks.values(), clock))
     store.project = msgspec.structs.replace(store.project, name=cascade.name, cascade_file=plan)
-    accept_plan(cascade, store, rerun_changed=options.rerun_changed)
+    accept_plan(cascade, store)
+    missed: frozenset[str] = frozenset()
+    if options.renew:
+        chosen, root = {*options.selection.ids(cascade)}, store.project_paths.root
+        missed = renew(cascade, store, root, chosen, rerun_changed=options.rerun_changed)
     order = weights(cascade.dag, cascade.tasks, store.database.durations())
     board = Board(cascade, store, options.selection, limits_of(config, cascade), order)
     board.leaving = cascade.tasks.keys() - latest.tasks.keys()
+    board.missed = missed
     return known, board
 
 

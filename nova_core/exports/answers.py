@@ -11,7 +11,8 @@ import msgspec
 class PlannedTask(msgspec.Struct, frozen=True):
     """What the next run does with a task: `action` is "run", "gate" (it opens), "wait" or "skip"; `why` says why.
 
-    `lacking` lists what it cannot start without, if that is why it waits.
+    `lacking` lists what it cannot start without, if that is why it waits. `approval` says when it needs a person's
+    approval: "before" it starts, "after" its work, or "".
     """
 
     id: str
@@ -19,6 +20,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
     action: str
     why: str
     lacking: tuple[str, ...] = ()
+    approval: str = ""
 
 
 class PlanAnswer(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Task], str]], ...] = (
     ("Retries", lambda task: str(task.retries) if task.retries is not None else ""),
     ("Priority", lambda task: str(task.priority) if task.priority else ""),
     ("Locks", lambda task: write.names(task.locks)),
-    ("Approval", lambda task: "yes" if task.approval else ""),
+    ("Approval", lambda task: task.approval),
     ("Duration", lambda task: f"{write.number(task.duration)}s" if task.duration is not None else ""),
     ("CPU", lambda task: write.number(task.cpu) if task.cpu else ""),
     ("Memory", lambda task: str(task.memory) if task.memory else ""),

@@ -104,12 +104,14 @@ def read_budget(cell: str) -> float:
     raise BadValueError(f"{quoted(cell)} is not a number of dollars", hint="write one such as 2.50")
 
 
-def read_approval(cell: str) -> bool:
-    """Returns True if a person must approve."""
+def read_approval(cell: str) -> str:
+    """When a person must approve: `before` the task starts, `after` its work, `yes` (at the usual time), or never."""
     text = undecorated(cell).casefold()
+    if text in ("before", "after"):
+        return text
     if text in _YES or text in _NO:
-        return text in _YES
-    raise BadValueError(f"{quoted(cell)} is neither yes nor no", hint="write yes or no")
+        return "yes" if text in _YES else ""
+    raise BadValueError(f"{quoted(cell)} is not a time to approve", hint="write before, after, yes or no")
 
 
 def read_gate(cell: str) -> bool:

@@ -25,6 +25,8 @@ class Board:
         self.selection = selection
         self.running: set[str] = set()
         self.leaving: set[str] = set()  # running, but removed from the plan
+        self.missed: frozenset[str] = frozenset()  # done without their outputs, which were gone before this run
+        self.asks = False  # ask for the approval of tasks that could start
         self.take_plan(cascade, limits, weights)
 
     def take_plan(self, cascade: Cascade, limits: Limits, weights: list[float]) -> None:
@@ -79,6 +81,8 @@ class Board:
         for index, task_id in enumerate(self.dag.ids):
             if self.frontier.is_free(index):
                 self.offer(task_id)
+            elif (state := self.state(task_id)).awaits_approval and state.status is TaskStatus.PENDING:
+                self._take_back(task_id, "waits for other tasks again")
         self._renew_blocked()
 
     def merge_outside(self) -> None:
@@ -101,12 +105,31 @@ class Board:
                 self.record(EventKind.TASK_BLOCKED, task_id, _blocked_message(task_id, causes), blocked_by=causes)
 
     def offer(self, task_id: str) -> None:
-        """Queue the task if it is selected, pending, not waiting for a retry, and its dependencies are completed."""
+        """Queue the task if it is selected, pending, not waiting for a retry, and its dependencies are completed.
+
+        If a person must approve first, ask instead.
+        """
         state = self.state(task_id)
         if task_id in self.selected and state.status is TaskStatus.PENDING and not state.retry_at:
             index = self.dag.index[task_id]
             if self.frontier.is_free(index) and task_id not in self.running:
+                if self._needs_approval(task_id, state):
+                    self._ask(task_id, state)
+                    return
+                if state.awaits_approval:
+                    self._take_back(task_id, "needs no approval any more")
                 self.queue.push(index)
+
+    def _needs_approval(self, task_id: str, state: TaskState) -> bool:
+        return self.cascade.tasks[task_id].approval == "before" and state.approval != "approved"
+
+    def _ask(self, task_id: str, state: TaskState) -> None:
+        if self.asks and not state.awaits_approval:
+            text = f"{task_id} needs approval to start: `nova approve {task_id}`"
+            self.record(EventKind.TASK_WAITING, task_id, text, approval="waiting")
+
+    def _take_back(self, task_id: str, why: str) -> None:
+        self.record(EventKind.TASK_RESET, task_id, f"{task_id} {why}", approval=None)
 
     def pending_again(self, task_id: str) -> None:
         """The task will run again: queue it, or rebuild the board if one of its dependencies was reset meanwhile."""
@@ -156,7 +179,8 @@ class Board:
 
     def ready(self) -> list[str]:
         """Returns the ids that could start without limits, in plan order."""
-        return self.dag.get_ready_tasks({i: self.state(i).status for i in self.dag.ids})
+        free = self.dag.get_ready_tasks({i: self.state(i).status for i in self.dag.ids})
+        return [i for i in free if not self._needs_approval(i, self.state(i))]
 
     def unmet(self, task_id: str) -> list[str]:
         """Returns the dependencies that are not completed."""

@@ -63,7 +63,7 @@ def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> P
         with_command=sum(task.command is not None for task in tasks),
         with_outputs=sum(bool(task.outputs) for task in tasks),
         with_criteria=sum(bool(task.criteria) for task in tasks),
-        with_approval=sum(task.approval for task in tasks),
+        with_approval=sum(bool(task.approval) for task in tasks),
     )
 
 

@@ -11,8 +11,9 @@ import msgspec
 from nova_core.model import Task, places_of
 from nova_core.parser import Cascade
 from nova_core.plan.blocked import blockers
-from nova_core.plan.changes import Changes, compare, fingerprint
+from nova_core.plan.changes import compare, fingerprint
 from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue
+from nova_core.plan.stale import stale
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 
 _SHOWN = 3
@@ -37,23 +38,26 @@ def explain(
     order: Sequence[float],
     rerun_changed: bool = False,
     absent: Mapping[str, Sequence[str]] | None = None,
+    lost: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Explanation]:
     """Returns one explanation per selected task: first those that would run, in order, then waiting ones, then others.
 
-    `order` holds the expected seconds of each task by index (`scheduler.weights`), `absent` the missing inputs by task.
-    Gates that would open are included; other gates only if they are selected.
+    `order` holds the expected seconds of each task by index (`scheduler.weights`), `absent` the missing inputs by task,
+    `lost` the outputs of done tasks that are gone. Gates that would open are included; other gates only if they are
+    selected.
     """
-    changes = compare(cascade.tasks, tasks, {i: fingerprint(t) for i, t in cascade.tasks.items()})
-    again = set(changes.edited) if rerun_changed else set()
-    again |= cascade.dag.descendants(again)
-    free = {i for i in changes.edited if tasks[i].status is TaskStatus.FAILED} | again
+    edited = compare(cascade.tasks, tasks, {i: fingerprint(t) for i, t in cascade.tasks.items()}).edited
+    old = stale(cascade, tasks, edited, lost)
+    chosen, gone = {*selected}, lost or {}
+    again = {i: why for i, why in old.items() if i in chosen and (rerun_changed or i in gone)}
+    free = {i for i in edited if tasks[i].status is TaskStatus.FAILED} | again.keys()
     states = {i: _state(t, NEW if i in free else tasks.get(i)) for i, t in cascade.tasks.items()}
     walk = _Walk(cascade, states, {*selected, *(i for i, t in cascade.tasks.items() if t.gate)}, order, absent or {})
-    explained = [_going(i, cascade, tasks, changes, again) for i in walk.ids]
+    explained = [_going(i, cascade, tasks, edited, again) for i in walk.ids]
     blocked = blockers(cascade.dag, states)
     will_run = set(walk.ids)
     others = [i for i in selected if i not in will_run]
-    rest = [_why_not(i, states[i], blocked.get(i, ()), cascade, states, walk, changes) for i in others]
+    rest = [_why_not(i, states[i], blocked.get(i, ()), cascade, states, walk, old) for i in others]
     return explained + sorted(rest, key=lambda e: e.action == "skip")
 
 
@@ -119,7 +123,8 @@ class _Walk:
 
     def _offer(self, index: int) -> None:
         task_id = self._dag.ids[index]
-        pending = task_id not in self._done and self._states[task_id].status is TaskStatus.PENDING
+        state = self._states[task_id]
+        pending = task_id not in self._done and state.status is TaskStatus.PENDING and not state.awaits_approval
         if pending and task_id in self.chosen and self._frontier.is_free(index):
             self._queue.push(index)
 
@@ -198,19 +203,21 @@ class Writers:
 
 
 def _going(
-    task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], changes: Changes, again: set[str]
+    task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], edited: Collection[str], again: Mapping[str, str]
 ) -> Explanation:
     if cascade.tasks[task_id].gate:
         count = len(cascade.tasks[task_id].depends_on)
         return Explanation(task_id, "gate", f"opens when the {count} before it are done and their outputs exist")
-    return Explanation(task_id, "run", _why_run(task_id, cascade, tasks, changes, again))
+    return Explanation(task_id, "run", _why_run(task_id, cascade, tasks, edited, again))
 
 
-def _why_run(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], changes: Changes, again: set[str]) -> str:
+def _why_run(
+    task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], edited: Collection[str], again: Mapping[str, str]
+) -> str:
     state = tasks.get(task_id)
-    if state is not None and task_id in again:
-        return "it was edited" if task_id in changes.edited else "a dependency was edited and runs again"
-    if state is not None and state.status is TaskStatus.FAILED:
+    if task_id in again:
+        return again[task_id]
+    if state is not None and state.status is TaskStatus.FAILED and task_id in edited:
         return "it failed, and was edited since"
     if state is not None and state.status is TaskStatus.IN_PROGRESS:
         return "it was running: taken over if still running, collected if finished"
@@ -221,14 +228,15 @@ def _why_run(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], cha
 
 def _why_not(
     task_id: str, state: TaskState, blocked: tuple[str, ...], cascade: Cascade, states: Mapping[str, TaskState],
-    walk: _Walk, changes: Changes,
+    walk: _Walk, old: Mapping[str, str],
 ) -> Explanation:  # fmt: skip
     if state.status is TaskStatus.COMPLETED:
-        return Explanation(task_id, "skip", _why_done(task_id, state, cascade, changes))
+        return Explanation(task_id, "skip", _why_done(task_id, state, cascade, old))
     if state.status is TaskStatus.FAILED:
         return Explanation(task_id, "wait", f"failed: {state.error}; `nova retry {task_id}`")
     if state.awaits_approval:
-        return Explanation(task_id, "wait", f"needs approval: `nova approve {task_id}`")
+        to_start = " to start" if state.status is TaskStatus.PENDING else ""
+        return Explanation(task_id, "wait", f"needs approval{to_start}: `nova approve {task_id}`")
     if blocked:
         return Explanation(task_id, "wait", f"blocked by {', '.join(blocked)}")
     if lacking := walk.lacking.get(task_id) or walk.never_there(task_id):
@@ -239,10 +247,10 @@ def _why_not(
     return Explanation(task_id, "wait", f"needs {', '.join(outside or unmet)}" + (", not selected" if outside else ""))
 
 
-def _why_done(task_id: str, state: TaskState, cascade: Cascade, changes: Changes) -> str:
+def _why_done(task_id: str, state: TaskState, cascade: Cascade, old: Mapping[str, str]) -> str:
     if cascade.tasks[task_id].gate:
         return "the gate is open"
     if state.settled and not state.started_at:
         return f"the plan says {state.settled}"
     why = "skipped" if state.skipped else f"done {state.completed_at or 'earlier'}"
-    return why + ("; edited since (--rerun-changed runs it again)" if task_id in changes.edited else "")
+    return why + (f"; {old[task_id]} (--rerun-changed runs it again)" if task_id in old else "")

@@ -1,4 +1,4 @@
-"""Applies the settings to a plan: gates and timeouts to its phases, cpu and memory to the tasks of an agent. Pure."""
+"""Applies the settings to a plan: gates and timeouts of phases, cpu and memory of agents, times of approval. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,18 @@ def unknown_phases(cascade: Cascade, config: Config) -> list[str]:
 
 def with_settings(cascade: Cascade, config: Config) -> Cascade:
     """Returns the plan with the project's settings. Raises `InputError` for gates that could never open."""
-    return with_phases(_with_demands(cascade, config), config.phases)
+    return with_phases(_with_approvals(_with_demands(cascade, config), config), config.phases)
+
+
+def _with_approvals(cascade: Cascade, config: Config) -> Cascade:
+    """Returns the plan in which `yes` has its usual time: before a command, which may do harm; after an agent's work,
+    which a person reads."""
+    asked = [task for task in cascade.tasks.values() if task.approval == "yes"]
+    if not asked:
+        return cascade
+    times = {task.id: "after" if config.runner_of(task).agents else "before" for task in asked}
+    changed = {i: msgspec.structs.replace(cascade.tasks[i], approval=when) for i, when in times.items()}
+    return msgspec.structs.replace(cascade, tasks={**cascade.tasks, **changed})
 
 
 def _with_demands(cascade: Cascade, config: Config) -> Cascade:

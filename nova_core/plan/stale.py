@@ -57,14 +57,20 @@ def has_run(state: TaskState) -> bool:
 def newer(state: TaskState, depends_on: Iterable[str], tasks: Mapping[str, TaskState]) -> list[str]:
     """The dependencies of a completed task that ran again after it started.
 
-    Stamps are compared as text: all have the same length and zone.
+    The run's clock decides, which does not jump. Tasks of an older Nova have stamps only: these are compared as text,
+    because all have the same length and zone.
     """
-    began = state.started_at
-    return [i for i in depends_on if _completed_at(tasks.get(i, NEW)) > began] if began and has_run(state) else []
+    if not has_run(state):
+        return []
+    return [i for i in depends_on if _ran_after(tasks.get(i, NEW), state)]
 
 
-def _completed_at(state: TaskState) -> str:
-    return state.completed_at or "" if state.status is TaskStatus.COMPLETED else ""
+def _ran_after(other: TaskState, state: TaskState) -> bool:
+    if other.status is not TaskStatus.COMPLETED:
+        return False
+    if other.began is not None and state.began is not None:
+        return other.began > state.began
+    return (other.completed_at or "") > (state.started_at or "")
 
 
 def listed(found: Mapping[str, str], most: int = 5) -> str:

@@ -55,7 +55,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     @property
     def ready(self) -> tuple[str, ...]:
         """Ids that could start if the limits allowed it."""
-        return tuple(self.cascade.dag.get_ready_tasks({i: t.status for i, t in self.state.tasks.items()}))
+        tasks = self.state.tasks
+        free = self.cascade.dag.get_ready_tasks({i: t.status for i, t in tasks.items()})
+        return tuple(i for i in free if not tasks.get(i, NEW).awaits_approval)
 
     @property
     def blocked(self) -> dict[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from nova_core.clock import local_time
+from nova_core.model import Task
 from nova_core.state.run_clock import wait_left
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration
@@ -82,9 +83,9 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
         return Shown.SKIPPED if state.skipped else Shown.COMPLETED
     if state.status == TaskStatus.FAILED:
         return Shown.CANCELLED if state.was_cancelled else Shown.FAILED
+    if state.awaits_approval:
+        return Shown.APPROVAL
     if state.status == TaskStatus.IN_PROGRESS:
-        if state.awaits_approval:
-            return Shown.APPROVAL
         return Shown.VERIFYING if state.verifying else Shown.RUNNING
     if state.is_blocked:
         return Shown.BLOCKED
@@ -110,9 +111,22 @@ def phrase(state: TaskState, shown: Shown, now: float) -> str:
         if state.blocked_by:
             return f"{said} {by(state.blocked_by)}"
         return f"{said}: missing {clean(', '.join(state.missing[:MOST_CAUSES]))}"
+    if shown is Shown.APPROVAL and state.status == TaskStatus.PENDING:
+        return f"{said} to start"
     if shown is Shown.RETRYING:
         return limited(state.retry_at, now) if state.waits_for else f"{said} {wait(state, now)}"
     return said
+
+
+def approval_note(task: Task, state: TaskState) -> str:
+    """When a task that is not done will need approval; empty if it will not, or needs it now."""
+    if not task.approval or state.is_over or state.awaits_approval:
+        return ""
+    if task.approval != "before":
+        return "needs approval when its work is done"
+    if state.status == TaskStatus.IN_PROGRESS:
+        return ""
+    return "approved to start" if state.approval == "approved" else "needs approval before it starts"
 
 
 def limited(until: str | None, now: float) -> str:

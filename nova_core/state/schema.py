@@ -70,7 +70,8 @@ class TaskState(msgspec.Struct, frozen=True):
     """The state of one task. The first eleven fields are the published schema; Nova added the others.
 
     `duration_seconds` is in whole seconds, as that schema says; `elapsed` is exact. `attempt` counts from 1, 0 means
-    never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None.
+    never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None:
+    a pending task waits for it before it starts, a task in progress after its work.
     `estimated` means that tokens and cost are uncertain. `session_id` is the agent's session, `session_usage` the
     tokens it had used before the running attempt. `waits_for` is a provider that is held; `refusals` counts how often
     in a row a provider refused the task without stating a time, `overloads` how often it was overloaded. `handoff` is
@@ -137,8 +138,8 @@ class TaskState(msgspec.Struct, frozen=True):
 
     @property
     def awaits_approval(self) -> bool:
-        """True if the work is done and needs a person's approval."""
-        return self.status is TaskStatus.IN_PROGRESS and self.approval == "waiting"
+        """True if the task needs a person's approval: to start, or because its work is done."""
+        return self.approval == "waiting" and not self.is_over
 
     @property
     def is_blocked(self) -> bool:
@@ -162,11 +163,12 @@ NEW = TaskState()  # a task without a recorded state
 _KEPT = {
     "status", "attempt", "failures", "refusals", "overloads", "worker_id", "started_at", "log", "agent", "model",
     "token_usage", "cost_usd", "cost_basis", "estimated", "session_id", "session_usage", "base_sha", "fingerprint",
-    "settled", "began",
+    "settled", "began", "approval",
 }  # fmt: skip
 # Patches: reset the fields of one attempt before the next, and reset a whole task.
 CLEARED: dict[str, Any] = {name: getattr(NEW, name) for name in TaskState.__struct_fields__ if name not in _KEPT}
 RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
+RESET["approval"] = None
 # How a task ended: another program must not change these fields while a worker runs.
 OF_THE_END = frozenset({"status", "pid", "completed_at", "duration_seconds", "elapsed", "error", "reason"})
 
@@ -183,7 +185,8 @@ class ProjectState(msgspec.Struct, frozen=True):
 class RunState(msgspec.Struct, frozen=True):
     """The run as a whole: its id, whether it is paused, which milestones have fired, which providers are held.
 
-    `gone` holds completed tasks that left the plan: a task that returns is done already. `clock` relates the run's
+    `gone` holds completed tasks that left the plan: a task that returns is done already. `used_up` names completed
+    tasks whose outputs went away during a run, because a later task moved or deleted them. `clock` relates the run's
     times to this machine's.
     """
 
@@ -192,6 +195,7 @@ class RunState(msgspec.Struct, frozen=True):
     milestones: tuple[str, ...] = ()
     quotas: dict[str, Hold] = {}
     gone: dict[str, TaskState] = {}
+    used_up: tuple[str, ...] = ()
     clock: RunClock | None = None
 
 

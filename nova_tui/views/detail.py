@@ -19,6 +19,7 @@ from nova_tui.views.why import why
 
 _LABEL = 11
 _FILES = 12
+_APPROVAL = {"before": "before it starts", "after": "when its work is done"}
 
 
 def title(model: ViewModel, task_id: str, width: int) -> Content:
@@ -105,6 +106,7 @@ def _plan(task: Task, width: int) -> list[Content]:
     fields = (
         ("what", task.description), ("in", place), ("agent", task.agent), ("model", task.model),
         ("command", task.command), ("timeout", limit), ("locks", ", ".join(task.locks)),
+        ("approval", _APPROVAL.get(task.approval, task.approval)),
     )  # fmt: skip
     rows = [row for label, text in fields if text for row in _folded(label, text, width)]
     return [heading("Plan", width), *rows] if rows else []

@@ -166,5 +166,6 @@ def note(model: ViewModel, task_id: str) -> str:
     if shown is Shown.RUNNING:
         return plain(state.current_step)
     if shown is Shown.WAITING:
-        return f"after {', '.join(map(plain, model.unmet(task_id)[:4]))}"
+        asked = ", then approval" if model.cascade.tasks[task_id].approval == "before" else ""
+        return f"after {', '.join(map(plain, model.unmet(task_id)[:4]))}{asked}"
     return "" if shown is Shown.COMPLETED else plain(phrase(state, shown, model.now))

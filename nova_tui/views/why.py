@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_core.console.lines import failure_text
-from nova_core.runs.words import Shown, limited, phrase
+from nova_core.runs.words import Shown, approval_note, limited, phrase
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import Reason, TaskStatus
 from nova_core.text import duration
@@ -20,6 +20,8 @@ Reasons = tuple[list[str], list[str]]
 def why(model: ViewModel, task_id: str) -> Reasons:
     """The state of the task, and what can be done about it; both as lines of clean text."""
     said, steps = _CASES.get(model.shown(task_id), _waiting)(model, task_id)
+    if asked := approval_note(model.cascade.tasks[task_id], model.task(task_id)):
+        said = [*said, asked]
     if model.source.read_only and any("press" in step for step in steps):
         steps = [LOOKING]
     return said, steps
@@ -106,7 +108,10 @@ def _retrying(model: ViewModel, task_id: str) -> Reasons:
 
 
 def _approval(model: ViewModel, task_id: str) -> Reasons:
-    return ["needs approval: its work is done"], ["press a to approve it, R to reject it"]
+    steps = ["press a to approve it, R to reject it"]
+    if model.task(task_id).status is TaskStatus.PENDING:
+        return [phrase(model.task(task_id), Shown.APPROVAL, model.now)], steps
+    return ["needs approval: its work is done"], steps
 
 
 def _running(model: ViewModel, task_id: str) -> Reasons:
@@ -125,8 +130,8 @@ def _done(model: ViewModel, task_id: str) -> Reasons:
     said = [f"done in {duration(model.elapsed(task_id) or 0.0)}"]
     if state.settled and not state.started_at:
         said = [f"the plan says {plain(state.settled)}"]
-    if again := model.newer(task_id):
-        said.append(f"its result may be stale: {_listed(again)} ran again later")
+    if stale := model.stale(task_id):
+        said.append(f"its result may be stale: {plain(stale)}")
     return said, ["press r to run it again"]
 
 

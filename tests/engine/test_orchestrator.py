@@ -141,7 +141,7 @@ def test_retries_back_off_and_then_give_up(tmp_path: Path) -> None:
 def test_a_task_with_approval_waits_without_a_worker(tmp_path: Path) -> None:
     """The run ends with exit code 4 while a task needs approval; `approve` completes the task, `reject` fails it."""
     rows = [("A", "-"), ("B", "-"), ("C", "A")]
-    engine, _ = make_engine(tmp_path, rows, extra={"Approval": {"A": "yes", "B": "yes"}})
+    engine, _ = make_engine(tmp_path, rows, extra={"Approval": {"A": "after", "B": "after"}})
     result = engine.run()
     assert (result.exit_code, result.waiting_approval) == (4, 2)
     engine, _ = make_engine(tmp_path)

@@ -49,7 +49,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "retries": st.sampled_from([None, 0, 3, 1000]),
     "priority": st.integers(-99999, 99999),
     "locks": st.sampled_from([(), ("db",), ("a b", "c,d"), ("none",)]),
-    "approval": st.booleans(),
+    "approval": st.sampled_from(("", "yes", "before", "after")),
     "cpu": st.sampled_from([0.0, 0.5, 4.0]),
     "memory": st.sampled_from([0, 1, 2**30]),
     "budget": st.sampled_from([None, 2.5, 0.01, 100000.0]),

@@ -112,6 +112,8 @@ def test_kept_up_to_date_equals_counted_again(changes: list[tuple[str, TaskState
     [
         (TaskState(), False, Shown.WAITING),
         (TaskState(), True, Shown.READY),
+        (TaskState(approval="waiting"), True, Shown.APPROVAL),
+        (TaskState(approval="approved"), True, Shown.READY),
         (TaskState(retry_at="2026-01-01T00:00:00+00:00"), True, Shown.RETRYING),
         (TaskState(blocked_by=("x",)), False, Shown.BLOCKED),
         (TaskState(status=I), False, Shown.RUNNING),

@@ -22,7 +22,10 @@ FIELDS = set(TaskState.__struct_fields__)
         (TaskState(TaskStatus.IN_PROGRESS), ("is_running",)),
         (TaskState(TaskStatus.IN_PROGRESS, verifying=True), ("is_running",)),
         (TaskState(TaskStatus.IN_PROGRESS, approval="waiting"), ("awaits_approval",)),
+        (TaskState(approval="waiting"), ("awaits_approval",)),
+        (TaskState(approval="approved"), ()),
         (TaskState(TaskStatus.COMPLETED, approval="approved"), ("is_over",)),
+        (TaskState(TaskStatus.FAILED, approval="waiting"), ("is_over",)),
         (TaskState(TaskStatus.COMPLETED, blocked_by=("A",)), ("is_over",)),
         (TaskState(TaskStatus.FAILED, reason=Reason.TIMEOUT), ("is_over",)),
         (TaskState(TaskStatus.FAILED, reason=Reason.CANCELLED), ("is_over", "was_cancelled")),
@@ -34,18 +37,20 @@ def test_a_state_answers_for_itself(state: TaskState, holds: tuple[str, ...]) ->
 
 
 def test_what_an_attempt_leaves_is_cleared() -> None:
-    """The next attempt begins without the outcome of the one before; counts, costs and session stay."""
+    """The next attempt begins without the outcome of the one before; counts, costs, session and approval stay."""
     ended = TaskState(
         TaskStatus.FAILED, attempt=2, failures=2, error="boom", reason=Reason.EXIT_CODE, exit_code=3, pid=7,
-        cost_usd=0.5, session_id="s", approval="waiting", criteria_met=(1,), handoff="note",
+        cost_usd=0.5, session_id="s", approval="approved", criteria_met=(1,), handoff="note",
     )  # fmt: skip
     after = TaskState(**{name: CLEARED.get(name, getattr(ended, name)) for name in FIELDS})
-    assert after == TaskState(TaskStatus.FAILED, attempt=2, failures=2, cost_usd=0.5, session_id="s")
+    assert after == TaskState(
+        TaskStatus.FAILED, attempt=2, failures=2, cost_usd=0.5, session_id="s", approval="approved"
+    )  # fmt: skip
 
 
 def test_a_reset_task_may_fail_as_often_as_a_new_one() -> None:
-    """A reset clears the failures and rejections, not the number of attempts."""
-    assert RESET.keys() - CLEARED.keys() == {"status", "failures", "refusals", "overloads"}
+    """A reset clears the failures, rejections and the approval, not the number of attempts."""
+    assert RESET.keys() - CLEARED.keys() == {"status", "failures", "refusals", "overloads", "approval"}
     assert all(value == getattr(NEW, name) for name, value in RESET.items())
 
 

@@ -48,7 +48,7 @@ class Finisher:
     # decide
 
     def _done(self, attempt: Attempt) -> Decision:
-        return NeedsApproval() if attempt.task.approval else Completed()
+        return NeedsApproval() if attempt.task.approval not in ("", "before") else Completed()
 
     def _decide(self, attempt: Attempt, failed: Failure, figures: Figures) -> Decision:
         """Decides whether the task of a failed attempt runs again, when and why."""
