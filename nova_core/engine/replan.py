@@ -10,15 +10,19 @@ from collections.abc import Callable
 from nova_core.clock import Clock
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.observers.observers import Observers
+from nova_core.engine.renewal import edited_done
 from nova_core.engine.startup import limits_of
 from nova_core.errors import InputError, NovaError, Problem
 from nova_core.parser import Cascade
+from nova_core.plan.changes import fingerprint
 from nova_core.plan.scheduler import weights
 from nova_core.plan.sync import accept_plan, grown
 from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
+from nova_core.text import number_of
 
 _LOOK = 0.1  # seconds between two checks
+_MOST = 5  # edited tasks that a warning names
 _SHARE = 50  # spend at most a fiftieth of the time on checks
 
 Signature = tuple[tuple[str, int, int, int], ...]
@@ -147,9 +151,21 @@ class Replanner:
         added = (task for task in plan.tasks.values() if task.id not in known and not task.settled)
         self._parts.launcher.require_commands(added, plan.path)
         accept_plan(plan, self._store)
+        self._name_edited(plan)
         order = weights(plan.dag, plan.tasks, self._store.database.durations())
         self._board.take_plan(plan, limits_of(self._parts.config, plan), order)
         self._board.leaving = plan.tasks.keys() - new.tasks.keys()
         self._latest = new
         self._parts.launcher.take_plan(plan.tasks)
         self.observers.take_plan(plan)
+
+    def _name_edited(self, plan: Cascade) -> None:
+        """Warn that done tasks whose text has changed just now do not run again by themselves."""
+        old, states = self._board.cascade.tasks, self._store.tasks
+        edited = edited_done(plan, states)
+        ids = [i for i in edited if i in old and fingerprint(old[i]) == states[i].fingerprint]
+        if ids:
+            shown = f"{', '.join(ids[:_MOST])}{', ...' if len(ids) > _MOST else ''}"
+            were = "was" if len(ids) == 1 else "were"
+            text = f"{number_of(len(ids), 'done task')} {were} edited: {shown}; let them run again with nova retry"
+            self._store.record(EventKind.WARNING, None, text)

@@ -85,6 +85,17 @@ class Run:
         return [event.message for event in self.events if event.kind is EventKind.WARNING]
 
 
+def test_an_edit_of_a_done_task_is_reported_once(tmp_path: Path) -> None:
+    """It does not run again by itself; the next edit does not repeat that."""
+    run = Run(tmp_path, [("A", "-"), ("B", "A")])
+    run.finish("A")
+    run.edit((tmp_path / "CASCADE.md").read_text().replace("Task A", "Another A"))
+    assert run.warnings == ["1 done task was edited: A; let them run again with nova retry"]
+    run.edit((tmp_path / "CASCADE.md").read_text().replace("Task B", "Another B"))
+    assert len(run.warnings) == 1
+    assert run.started == ["A", "B"]
+
+
 def test_a_task_that_is_added_runs(tmp_path: Path) -> None:
     """Also a task that depends on a done one, and one that a waiting task depends on."""
     run = Run(tmp_path, [("A", "-"), ("B", "A")])
