@@ -128,7 +128,9 @@ def stale_lines(stale: Staleness | None) -> list[str]:
     rows = columns([(f"  {clean(i)}", clean(stale.found[i])) for i in shown])
     more = [f"  and {len(stale.found) - len(shown):,} more"] if len(stale.found) > len(shown) else []
     steps = ["  nova run makes the outputs again"] if stale.lost else []
-    steps += ["  nova run --rerun-changed runs them again" if not steps else "  --rerun-changed runs all of them again"]
+    steps += [
+        "  nova run --rerun-changed runs them again" if not steps else "  --rerun-changed runs all of these again"
+    ]
     return [
         "",
         f"{number_of(len(stale.found), 'done task')} may be stale:",
