@@ -71,7 +71,7 @@ def run_hostile(folder: Path) -> Path:
     commands = {"F0": "cat printed; exit 3", "F1": report, "F2": "true"}
     rows = "".join(
         f"| {i} | {name} | does {name} | {'F0' if i == 'F4' else '-'} | `{commands.get(i, 'true')}` "
-        f"| {'yes' if i == 'F2' else ''} |\n"
+        f"| {'after' if i == 'F2' else ''} |\n"
         for i, (name, _) in NAMES.items()
     )
     (root / "CASCADE.md").write_text(f"# {HOSTILE}\n\n## L1: b {HOSTILE}\n\n### L2: g {HOSTILE}\n\n{HEAD}{rows}")
