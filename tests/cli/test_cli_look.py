@@ -410,7 +410,8 @@ def test_every_face_shows_what_is_stale(tmp_path: Path) -> None:
     explained = nova("run", "-n", "--explain", cwd=tmp_path).stdout.splitlines()
     assert f"A  run   {gone}" in explained
     assert sum("(--rerun-changed runs it again)" in line for line in explained) == 2
-    assert nova("run", "-n", "--rerun-changed", cwd=tmp_path).stdout.split() == ["A", "Make", "B", "Use", "C", "Edited"]
+    listed = nova("run", "-n", "--rerun-changed", cwd=tmp_path).stdout.splitlines()
+    assert sorted(line.split()[0] for line in listed) == ["A", "B", "C"]
 
 
 def test_why_points_at_the_input_of_what_fails_again(tmp_path: Path) -> None:
