@@ -11,9 +11,10 @@ from executor_kit import Lab
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A lab in an empty folder; its executor is closed at the end."""
+    """A lab in an empty folder; at the end, its executor is closed and jobs that wait for the file `go` have it."""
     lab = Lab(tmp_path)
     yield lab
+    (lab.home / "go").touch()
     lab.executor.close()
 
 
