@@ -11,6 +11,8 @@ from _blake2 import blake2b
 from _operator import _compare_digest
 from contextlib import suppress
 
+from nova_core.holder.safe_open import inherit_owner
+
 KEY_BYTES = 32
 
 
@@ -37,7 +39,7 @@ def load_key(path: str) -> bytes:
     with suppress(FileNotFoundError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            key = os.read(fd, KEY_BYTES + 1)
+            key = _read(fd, path)
             if len(key) == KEY_BYTES and any(key):
                 if os.fstat(fd).st_mode & 0o077:
                     os.fchmod(fd, 0o600)
@@ -48,11 +50,19 @@ def load_key(path: str) -> bytes:
     temporary = f"{path}.{os.urandom(4).hex()}"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        inherit_owner(fd, os.path.dirname(path))
         os.write(fd, key)
     finally:
         os.close(fd)
     os.rename(temporary, path)
     return key
+
+
+def _read(fd: int, path: str) -> bytes:
+    try:
+        return os.read(fd, KEY_BYTES + 1)
+    except OSError as error:  # it does not name the file
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 def read_key(pipe: int) -> bytes:

@@ -327,7 +327,8 @@ def test_programs_run(block: Block, tmp_path: Path, shell: dict[str, str]) -> No
 
 
 def test_the_layout_of_a_project_is_what_runs_leave(tmp_path: Path, shell: dict[str, str]) -> None:
-    """After runs with milestones, hooks, a second attempt and `--fresh`, each path of docs/state.md exists."""
+    """After runs with milestones, hooks, a second attempt, `--fresh` and a second plan, each path of docs/state.md
+    exists."""
     tmp_path.joinpath("nova.yaml").write_text("hooks: {finished: 'echo over'}\nretries: 1\nretry_delay: 0s\n")
     tmp_path.joinpath("milestones.yaml").write_text(blocks("docs/milestones.md", "yaml")[0])
     twice = f"{FOUR}| F5 | e | `test $NOVA_ATTEMPT = 2` | - |\n\n#### F5\n\n- [ ] `true` succeeds\n"
@@ -337,6 +338,9 @@ def test_the_layout_of_a_project_is_what_runs_leave(tmp_path: Path, shell: dict[
     detached = ["nova", "run", "--detach", "--fresh"]
     subprocess.run(detached, cwd=tmp_path, env=shell, capture_output=True, timeout=60, check=True)
     subprocess.run(["nova", "status", "--watch"], cwd=tmp_path, env=shell, capture_output=True, timeout=60, check=True)
+    tmp_path.joinpath("other.md").write_text(FOUR)
+    other = ["nova", "run", "--no-ui", "other.md"]
+    subprocess.run(other, cwd=tmp_path, env=shell, capture_output=True, timeout=60, check=True)
     folder, missing = tmp_path, []
     for line in blocks("docs/state.md", "text")[0].splitlines():
         names = re.split(r"\s{2,}", line.strip(), maxsplit=1)[0]

@@ -300,7 +300,7 @@ def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
         ("# P\n", (), "CASCADE.md: no tasks found", 3),
         (None, (), "CASCADE.md: there is no such plan", 3),
         ("ok", ("--theme", "none"), "nova: no theme is called none", 2),
-        ("ok", ("--agent", "nobody"), "nobody", 8),
+        ("ok", ("--agent", "nobody"), "nova: --agent: there is no agent nobody", 2),
     ],
 )
 def test_bad_input_is_reported_before_the_screen_opens(
