@@ -79,6 +79,12 @@ class Disk:
         self.step("rename", str(target))
         os.rename(source, target)
 
+    def link(self, source: str | Path, target: str | Path) -> None:
+        """Give a file a second name, unless the name is taken or the file system has no hard links."""
+        self.step("link", str(target))
+        with contextlib.suppress(FileExistsError, PermissionError):
+            os.link(source, target)
+
     def unlink(self, path: str | Path) -> None:
         """Remove a file; no error if it does not exist."""
         self.step("unlink", str(path))

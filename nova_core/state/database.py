@@ -248,7 +248,10 @@ class Database:
             raise OSError(f"{self.path}: {error}") from None
 
     def _create(self) -> None:
-        """Create the file whole: beside, with its tables, then renamed. One fsync, where SQLite alone makes ten."""
+        """Create the file whole: beside, with its tables, then named. One fsync, where SQLite alone makes ten.
+
+        It never replaces a file that another process or a tracker has created meanwhile.
+        """
         temp = self.path.with_name(f"{self.path.name}.new")
         temp.unlink(missing_ok=True)
         fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -262,7 +265,8 @@ class Database:
             self._disk.sync(fd, str(temp))
         finally:
             os.close(fd)
-        self._disk.rename(temp, self.path)  # durable with the first commit, which creates another file beside it
+        self._disk.link(temp, self.path)  # durable with the first commit, which creates another file beside it
+        self._disk.unlink(temp)
         try:
             self._connection = self._open()
         except EnvironmentProblem as problem:

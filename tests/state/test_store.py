@@ -16,6 +16,7 @@ from nova_core.state.database import Database
 from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
 from nova_core.state.store import Store
+from nova_core.state.task_progress import ExecutionEvent
 
 
 class Hanging(Disk):
@@ -270,3 +271,17 @@ def test_a_history_left_half_created(open_store: Callable[..., Store], tmp_path:
     start(store, "A")
     assert store.commit()
     assert store.database.last_rev() == 1
+
+
+def test_a_file_of_a_tracker_that_came_first_is_kept(tmp_path: Path) -> None:
+    """A database that is created later joins the file that another connection has created meanwhile."""
+    late = Database(tmp_path / "nova.db", create_later=True)
+    tracker = Database(tmp_path / "nova.db")
+    tracker.tell(ExecutionEvent("2026-01-01T00:00:00Z", "note", "first", {}, "A"))
+    late.tell(ExecutionEvent("2026-01-01T00:00:01Z", "note", "second", {}, "A"))
+    tracker.tell(ExecutionEvent("2026-01-01T00:00:02Z", "note", "third", {}, "A"))
+    assert [event.message for _, event in late.told_since(0)] == ["first", "second", "third"]
+    assert [event.message for _, event in tracker.told_since(0)] == ["first", "second", "third"]
+    assert not list(tmp_path.glob("*.new*"))
+    late.close()
+    tracker.close()
