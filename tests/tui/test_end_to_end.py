@@ -18,6 +18,7 @@ from nova_core.state.schema import State, TaskStatus
 
 HEAD = "| Task ID | Task Name | Command | Depends On | Outputs | Criteria | Timeout |\n|---|---|---|---|---|---|---|\n"
 READER = 'echo the preface; n=0; while [ ! -e go ]; do n=$((n+1)); echo "page $n"; sleep 0.05; done; echo A1 >> order'
+WAITS = "test -e repaired || exit 1; while [ ! -e go ]; do sleep 0.05; done"
 BREAKS = 'test -e repaired || { echo "a needle in the log"; exit 3; }; echo A2 >> order'
 
 
@@ -275,20 +276,21 @@ def test_a_stopped_run_continues_with_a_key(trial: Path) -> None:
     assert state_of(trial).tasks["A1"].status is TaskStatus.COMPLETED
 
 
-def test_a_paused_run_continues_when_it_is_opened(trial: Path) -> None:
+def test_a_paused_run_continues_when_it_is_opened(tmp_path: Path) -> None:
     """A pause outlives its engine: without the interface a message says so, and with it the run continues."""
-    (trial / "go").touch()
-    assert subprocess.run(nova("run", "--no-ui"), cwd=trial, env=environment(), check=False).returncode == 1
-    for words in (("pause",), ("retry", "A2")):
-        assert subprocess.run(nova(*words), cwd=trial, env=environment(), check=False).returncode == 0
+    write_plan(tmp_path, f"| A1 | Bridge | `{WAITS}` | - | | | |\n")
+    assert subprocess.run(nova("run", "--no-ui"), cwd=tmp_path, env=environment(), check=False).returncode == 1
+    for words in (("pause",), ("retry", "A1")):
+        assert subprocess.run(nova(*words), cwd=tmp_path, env=environment(), check=False).returncode == 0
     headless = subprocess.run(
-        nova("run", "--no-ui"), cwd=trial, env=environment(), check=False, capture_output=True, text=True
+        nova("run", "--no-ui"), cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True
     )
     assert headless.returncode == 4
     assert "the run is paused (continue with: nova resume && nova run)" in headless.stdout
-    (trial / "repaired").touch()
-    with Terminal(nova_tui(), trial) as terminal:
+    (tmp_path / "repaired").touch()
+    with Terminal(nova_tui(), tmp_path) as terminal:
         terminal.wait("the run was paused; it continues")
+        (tmp_path / "go").touch()
         terminal.wait("FINISHED")
         terminal.send("q")
         assert terminal.wait_exit() == 0
