@@ -58,7 +58,7 @@ def test_bad_rows(rows: str, line: int, message: str, hint: str) -> None:
         ("Retries", "many", "is not a number of retries"),
         ("Retries", "-1", "is not a number of retries"),
         ("Priority", "P9", "is not a priority"),
-        ("Approval", "perhaps", "is neither yes nor no"),
+        ("Approval", "perhaps", "is not a time to approve"),
         ("CPU", "two", "is not a number of processors"),
         ("Memory", "lots", "is not a size"),
         ("Outputs", "/etc/passwd", "is outside the project"),
