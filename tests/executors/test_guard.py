@@ -23,8 +23,8 @@ def killed_by_a_job(lab: Lab, *others: str) -> None:
     """Let the job `killer` kill the holder of all, once the others run."""
     for key in others:
         lab.says(key, "up")
-    lab.submit("killer", shell=KILLS.format(code=3))
     (holder,) = until(lab.holder_pids)
+    lab.submit("killer", shell=KILLS.format(code=3))
     until(lambda: not alive(holder), "the holder's end")
 
 
