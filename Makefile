@@ -34,7 +34,7 @@ AGENTS := $(CURDIR)/.agents
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
-	@echo 'make test        run the tests (about two minutes on two cores)'
+	@echo 'make test        run the tests (about five minutes on two cores)'
 	@echo 'make test-oldest the same tests with the lowest version of every package that pyproject.toml allows'
 	@echo 'make test-newest the same tests with the newest versions, not those of the lock files'
 	@echo 'make test-pythons the same tests with every Python from 3.11 on PATH (or PYTHONS="/a/python3 /b/python3")'
