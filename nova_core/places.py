@@ -64,9 +64,8 @@ def places_in(root: Path) -> list[tuple[Project, Place]]:
         for key in sorted(os.listdir(main.plans_dir)):
             project = Project(root, key=key)
             if place := place_of(project):
-                own_state = (
-                    place.state if place.state == os.path.basename(place.state) else ""
-                )  # it may be from elsewhere
+                # The file may be from elsewhere, and name a path.
+                own_state = place.state if place.state == os.path.basename(place.state) else ""
                 found.append((Project(root, own_state) if own_state else project, place))
     return found
 

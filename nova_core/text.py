@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from math import fsum
 
 REPLACEMENT = "\ufffd"
@@ -107,6 +108,12 @@ def head_and_tail(text: str, limit: int) -> str:
 def cut(text: str, limit: int = 200) -> str:
     """At most `limit` characters of `text`, ending in `…` if it was cut: for names, which may have any length."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """`F1, F2 and 3 more`: the first `most` of the names."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def number_of(count: int, one: str, many: str = "") -> str:

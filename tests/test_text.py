@@ -193,3 +193,12 @@ def test_head_and_tail_shows_both_ends() -> None:
     assert result.startswith("start")
     assert result.endswith("end")
     assert "characters left out" in result
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [([], ""), (["F1"], "F1"), (["F1", "F2"], "F1, F2"), (["F1", "F2", "F3", "F4"], "F1, F2 and 2 more")],
+)
+def test_a_long_list_is_counted(names: list[str], shown: str) -> None:
+    """Its first names are shown, and how many more there are."""
+    assert text.first_of(names, 2) == shown

@@ -129,8 +129,9 @@ def naming(step: str, plan: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(_shown, names[:_SHOWN])) + more
+    from nova_core.text import first_of
+
+    return first_of([*map(_shown, names)], _SHOWN)
 
 
 def _hint(names: list[str]) -> str:

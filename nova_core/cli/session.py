@@ -19,7 +19,7 @@ from nova_core.places import plan_name
 from nova_core.runs.words import go_on_line
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import TaskState, TaskStatus
-from nova_core.text import clean
+from nova_core.text import clean, first_of
 from nova_core.watch.attached import AttachedSource
 from nova_core.watch.live import LiveSource
 from nova_core.watch.source import EngineState
@@ -178,8 +178,7 @@ def end_workers(source: LiveSource, signals: list[int]) -> None:
         left = running(source)
         if left and left != said:
             said = left
-            more = f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else ""
-            note(f"stopping {', '.join(left[:_SHOWN])}{more} (ctrl+c kills)")
+            note(f"stopping {first_of(left, _SHOWN)} (ctrl+c kills)")
 
 
 def finish(source: LiveSource, request: RunRequest, signals: list[int]) -> int:

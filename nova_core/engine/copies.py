@@ -13,6 +13,7 @@ from nova_core.state.events import EventKind
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import CLEARED, TaskStatus
 from nova_core.state.store import Store
+from nova_core.text import first_of
 
 _SHOWN = 8
 
@@ -43,8 +44,7 @@ def _words(project: Project, origin: Origin) -> str:
     busy = [task_id for task_id, task in tasks.items() if task.is_running]
     if not busy:
         return ""
-    names = ", ".join(busy[:_SHOWN]) + (f" and {len(busy) - _SHOWN:,} more" if len(busy) > _SHOWN else "")
-    are = "is" if len(busy) == 1 else "are"
+    names, are = first_of(busy, _SHOWN), "is" if len(busy) == 1 else "are"
     return f"this folder is a copy of {origin.root}, where {names} {are} running: left alone there, run again here"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from nova_core.parser import Cascade
 from nova_core.state.schema import NEW, TaskState
-from nova_core.text import number_of
+from nova_core.text import first_of, number_of
 
 _SHOWN = 3
 _TYPED = 8  # task ids in a command that people may type
@@ -51,7 +51,7 @@ def left_out_line(found: Mapping[str, Collection[str]]) -> str:
     """Returns who waits for what, and what to type, in one line; empty if no task was left out."""
     if not found:
         return ""
-    shown = [f"{task_id} waits for {_names(needs)}" for task_id, needs in list(found.items())[:_SHOWN]]
+    shown = [f"{task_id} waits for {first_of([*needs], _SHOWN)}" for task_id, needs in list(found.items())[:_SHOWN]]
     more = f"; and {number_of(len(found) - _SHOWN, 'more task')} wait" if len(found) > _SHOWN else ""
     return f"not selected: {'; '.join(shown)}{more} (run these, too: {left_out_command(found)})"
 
@@ -59,9 +59,3 @@ def left_out_line(found: Mapping[str, Collection[str]]) -> str:
 def left_out_command(found: Mapping[str, Collection[str]]) -> str:
     """Returns the command that runs these tasks and what they wait for."""
     return f"nova run --until {','.join(found) if len(found) <= _TYPED else 'ID'}"
-
-
-def _names(ids: Collection[str]) -> str:
-    names = list(ids)
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from nova_core.parser import Cascade
 from nova_core.state.schema import NEW, TaskState, TaskStatus
+from nova_core.text import first_of
 
 
 def stale(
@@ -75,5 +76,4 @@ def _ran_after(other: TaskState, state: TaskState) -> bool:
 
 def listed(found: Mapping[str, str], most: int = 5) -> str:
     """`A (edited since it was done), B (A was edited) and 3 more`."""
-    shown = ", ".join(f"{task_id} ({why})" for task_id, why in list(found.items())[:most])
-    return shown + (f" and {len(found) - most:,} more" if len(found) > most else "")
+    return first_of([f"{task_id} ({why})" for task_id, why in found.items()], most)

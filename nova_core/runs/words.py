@@ -9,7 +9,7 @@ from nova_core.clock import local_time
 from nova_core.model import Task
 from nova_core.state.run_clock import wait_left
 from nova_core.state.schema import Reason, TaskState, TaskStatus
-from nova_core.text import clean, duration
+from nova_core.text import clean, duration, first_of
 
 LOST = "lost"
 RATE_LIMITED = "rate limited"
@@ -143,8 +143,7 @@ def wait(state: TaskState, now: float) -> str:
 
 def by(causes: Sequence[str], most: int = MOST_CAUSES) -> str:
     """`by F1, F2 and 3 more`."""
-    more = f" and {len(causes) - most:,} more" if len(causes) > most else ""
-    return f"by {clean(', '.join(causes[:most]))}{more}"
+    return f"by {clean(first_of(causes, most))}"
 
 
 def count(number: int, shown: Shown) -> str:
