@@ -205,8 +205,11 @@ def test_without_a_name_the_plan_that_ran_here_is_meant(tmp_path: Path) -> None:
         (["--ui", "--theme", "ansi", "--retries", "0", "--", "-x"], ["--retries=0", "--", "-x"]),
     ],
 )
-def test_an_engine_without_a_face_gets_the_same_run(arguments: list[str], kept: list[str]) -> None:
+def test_an_engine_without_a_face_gets_the_same_run(
+    arguments: list[str], kept: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Options about the terminal, and the directory, which is entered once, are left out."""
+    monkeypatch.chdir(tmp_path)  # a file of the current directory might be the plan that was meant
     command = get_command(alone("run"))
     context = command.make_context("nova", arguments)
     assert headless_arguments(context) == ("run", "--no-ui", *kept)  # type: ignore[arg-type]
