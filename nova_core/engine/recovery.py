@@ -52,7 +52,7 @@ def recover(
 def _split(key: str) -> tuple[str, int, int]:
     task_id, _, rest = key.partition("@")
     number, _, check = rest.partition("+")
-    return task_id, int(number), int(check or 0)
+    return task_id, int(number), int(check.partition(".")[0] or 0)
 
 
 def _is_open(board: Board, task_id: str, number: int) -> bool:

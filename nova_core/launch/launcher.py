@@ -236,10 +236,10 @@ class Launcher:
             if agent and adapter and adapter.mcp == "gemini" and (server := self._server(name, agent)):
                 add_gemini_settings(self._project.root / ".gemini", server)
 
-    def check(self, task: Task, attempt: int, number: int, criterion: Criterion) -> Job:
-        """The process that proves criterion `number` (from 1)."""
+    def check(self, task: Task, attempt: int, number: int, criterion: Criterion, repeat: int = 0) -> Job:
+        """The process that proves criterion `number` (from 1); `repeat` counts from 0 how often it was begun before."""
         return Job(
-            key=f"{task.id}@{attempt}+{number}",
+            key=f"{task.id}@{attempt}+{number}" + (f".{repeat}" if repeat else ""),
             shell=criterion.command or "",
             cwd=str(self._project.root),
             env=self._environment(task, attempt, {}),

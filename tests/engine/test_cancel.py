@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from engines import add_criteria, make_engine, on, tasks_of, write_plan
-from fakes import exits, ok
+from fakes import FakeClock, FakeExecutor, exits, ok, running
 
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.state.events import EventKind
-from nova_core.state.schema import Reason
+from nova_core.state.schema import Reason, TaskStatus
 
 PAIR = [("A", "-"), ("B", "A")]
 ONE = [("A", "-")]
@@ -64,6 +64,60 @@ def test_a_cancel_during_a_check_ends_it(tmp_path: Path) -> None:
     assert engine.run().exit_code == 1
     assert executor.cancelled == ["A@1+1"]
     assert (tasks_of(tmp_path)["A"].reason, tasks_of(tmp_path)["B"].blocked_by) == (Reason.CANCELLED, ("A",))
+
+
+@pytest.mark.parametrize("when", ["before the check", "during the check"])
+def test_a_command_that_ended_well_is_not_run_again_after_a_stop(tmp_path: Path, when: str) -> None:
+    """A run that is stopped before a task's criteria are checked leaves the check, not the work, to the next run."""
+    write_plan(tmp_path, PAIR)
+    add_criteria(tmp_path, "A", "sleep 9", "true")
+    engine, executor = make_engine(tmp_path, outcome=lambda job: None if "+" in job.key else ok(job))
+    kind = EventKind.TASK_VERIFYING if when == "during the check" else EventKind.TASK_RUNNING
+    on(engine, kind, "A", engine.stop)
+    if kind is EventKind.TASK_RUNNING:
+        executor.reports.append(running("A@1"))
+    assert engine.run().exit_code == 4
+    assert "A@1" not in executor.released
+    left = tasks_of(tmp_path)["A"]
+    assert (left.status, left.failures, left.current_step) == (
+        TaskStatus.IN_PROGRESS, 0, "its command ended well; the next run checks its criteria"
+    )  # fmt: skip
+    following = FakeExecutor(FakeClock())
+    following.found = [ok(executor.jobs[0]), *(Ended(key, EndReason.CANCELLED) for key in executor.cancelled)]
+    engine, _ = make_engine(tmp_path, executor=following)
+    assert engine.run().exit_code == 0
+    first = "A@1+1.1" if executor.cancelled else "A@1+1"
+    assert [job.key for job in following.jobs] == [first, "A@1+2", "B@1"]
+    assert {"A@1", first, "A@1+2"} <= {*following.released}
+
+
+def test_a_cancel_outlives_the_engine_that_carried_it_out(tmp_path: Path) -> None:
+    """A task that a person cancelled during its check stays cancelled, also if the engine dies at that moment."""
+    write_plan(tmp_path, ONE)
+    add_criteria(tmp_path, "A", "sleep 9")
+    engine, _ = make_engine(tmp_path, outcome=lambda job: None if "+" in job.key else ok(job))
+    engine.run(max_iterations=3)
+    following = FakeExecutor(FakeClock())
+    following.found = [Ended("A@1", EndReason.EXIT, code=0), Ended("A@1+1", EndReason.CANCELLED)]
+    engine, _ = make_engine(tmp_path, executor=following)
+    assert engine.run().exit_code == 1
+    assert tasks_of(tmp_path)["A"].reason is Reason.CANCELLED
+
+
+@pytest.mark.parametrize(("losses", "done"), [(1, True), (19, True), (99, False)])
+def test_a_check_whose_holder_was_killed_is_checked_again(tmp_path: Path, losses: int, done: bool) -> None:
+    """A lost check says nothing about the work; one that is lost each time is not tried for ever."""
+    write_plan(tmp_path, ONE)
+    add_criteria(tmp_path, "A", "pytest")
+
+    def outcome(job: Job) -> Ended:
+        tried = sum("+" in other.key for other in executor.jobs)
+        return Ended(job.key, EndReason.LOST) if "+" in job.key and tried <= losses else ok(job)
+
+    engine, executor = make_engine(tmp_path, outcome=outcome)
+    assert engine.run().exit_code == (0 if done else 1)
+    assert [job.key for job in executor.jobs if "+" not in job.key] == ["A@1"]
+    assert tasks_of(tmp_path)["A"].reason is (None if done else Reason.CHECK_FAILED)
 
 
 @pytest.mark.parametrize("kind", [CommandKind.CANCEL, CommandKind.SKIP])

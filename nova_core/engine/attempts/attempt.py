@@ -65,18 +65,19 @@ class EndedBy(Enum):
 class Attempt:
     """An attempt at `task` by the assignment `by`, from its start to its result.
 
-    Its phases: while `ended` is None, its process runs; then its log is read to the end; then its criteria are checked,
-    and `check` is the number of the current one (0 before). In each phase, `ending` may hold who asked for its end, or
-    the verdict for which Nova ends it. `cap` is its highest cost in US dollars, which the budget reserves for it;
-    `session` is the agent's session it continues. `started` is the system time of its start, for comparisons with times
-    that others wrote; `began` the same on the run's clock. `before` marks the files that were at its outputs' places
-    before it.
+    Its phases: while `ended` is None, its process runs; then its log is read to the end; then its criteria are
+    checked, and `check` is the number of the current one (0 before), `checks` the keys of their jobs. In each
+    phase, `ending` may hold who asked for its end, or the verdict for which Nova ends it. `cap` is its highest cost
+    in US dollars, which the budget reserves for it; `session` is the agent's session it continues. `started` is the
+    system time of its start, for comparisons with times that others wrote; `began` the same on the run's clock.
+    `before` marks the files that were at its outputs' places before it.
     """
 
     __slots__ = (
         "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "before", "began", "by", "cap",
-        "check", "ended", "ending", "files", "key", "log_name", "model", "number", "pid", "previous", "records",
-        "reported", "session", "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
+        "check", "checks", "ended", "ending", "files", "key", "log_name", "model", "number", "pid", "previous",
+        "records", "reported", "session", "started", "step", "task", "task_id", "told_trouble", "trouble_of_own",
+        "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -103,6 +104,7 @@ class Attempt:
         self.pid: int | None = None
         self.ended: Ended | None = None
         self.check = 0
+        self.checks: list[str] = []
         self.ending: EndedBy | Ending | None = None
         self.step: str | None = None
         self.verdict: Verdict | None = None
@@ -127,6 +129,11 @@ class Attempt:
         self.cap = math.inf if state.cap is None and (self.by.agent or self.model) else state.cap
         self.ending = EndedBy.EARLIER_STOP if state.interrupted else None
         self.reported, self.files = state.reported, state.files_changed
+
+    @property
+    def current_key(self) -> str:
+        """The key of the job that runs now, or ran last: the attempt's own, or that of a criterion's command."""
+        return self.checks[-1] if self.checks else self.key
 
     @property
     def is_asked_to_end(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova_core.engine.attempts.attempt import Attempt
+from nova_core.engine.attempts.attempt import Attempt, EndedBy
 from nova_core.engine.attempts.finish import Finisher
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.verdict import Failure, failure
@@ -12,20 +12,23 @@ from nova_core.model import Criterion
 from nova_core.state.events import EventKind
 from nova_core.state.schema import Reason
 
+_CUT_OFF = (Reason.CANCELLED, Reason.LOST)  # an earlier run ended it, or its holder was killed: it says nothing
+_MOST_TRIES = 20  # of a criterion's command that is cut off each time: it may be what kills its holder
+
 
 class CriteriaRunner:
     """Checks an attempt's work, and finishes it. `recovered` holds reports of checks that an earlier engine started."""
 
     def __init__(self, parts: Parts, finisher: Finisher) -> None:
         self._parts = parts
-        self._finish = finisher.finish
+        self._finisher = finisher
         self.recovered: dict[str, Report] = {}
 
     def begin(self, attempt: Attempt) -> None:
         """The attempt's process succeeded: check its outputs, then its criteria."""
         failed = self._missing_outputs(attempt)
         if failed is not None:
-            self._finish(attempt, failed)
+            self._finisher.finish(attempt, failed)
         else:
             self._next(attempt)
 
@@ -45,20 +48,25 @@ class CriteriaRunner:
         for number in range(attempt.check + 1, len(criteria) + 1):
             if criteria[number - 1].command:
                 if attempt.is_asked_to_end:  # the request came too late for the process before
-                    self._finish(attempt, Failure(Reason.CANCELLED, "cancelled"))
+                    self._end_unchecked(attempt)
                 else:
                     self._begin_one(attempt, number, criteria[number - 1])
                 return
-        self._finish(attempt, None)
+        self._finisher.finish(attempt, None)
 
     def _begin_one(self, attempt: Attempt, number: int, criterion: Criterion) -> None:
         task = attempt.task
         attempt.check = number
-        job = self._parts.launcher.check(task, attempt.number, number, criterion)
         text = f"checking: {criterion.text}"
         self._parts.store.record(
             EventKind.TASK_VERIFYING, task.id, f"{task.id} {text}", verifying=True, current_step=text, pid=None
         )
+        self._run(attempt, criterion, 0)
+
+    def _run(self, attempt: Attempt, criterion: Criterion, repeat: int) -> None:
+        """Run a criterion's command, or use what an earlier engine knows of it."""
+        job = self._parts.launcher.check(attempt.task, attempt.number, attempt.check, criterion, repeat)
+        attempt.checks.append(job.key)
         known = self.recovered.pop(job.key, None)
         if isinstance(known, Ended):
             self.over(attempt, known)
@@ -80,9 +88,28 @@ class CriteriaRunner:
                 EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id} met: {criterion.text}", criteria_met=met
             )
             self._next(attempt)
-        elif failed.reason is Reason.CANCELLED:
-            self._finish(attempt, failed)
+        elif failed.reason in _CUT_OFF and (attempt.is_asked_to_end or _by_a_person(attempt, failed)):
+            self._end_unchecked(attempt)
+        elif failed.reason in _CUT_OFF and self._repeats(attempt) < _MOST_TRIES:
+            self._run(attempt, criterion, self._repeats(attempt))
         else:
             log = self._parts.launcher.check(attempt.task, 1, attempt.check, criterion).log
             error = f"criterion not met: {criterion.text} ({failed.error}; {self._parts.project.logs}/{log})"
-            self._finish(attempt, Failure(Reason.CHECK_FAILED, error))
+            self._finisher.finish(attempt, Failure(Reason.CHECK_FAILED, error))
+
+    def _end_unchecked(self, attempt: Attempt) -> None:
+        """End an attempt that succeeded before all its criteria are checked: its task is cancelled, or the run ends."""
+        if attempt.is_interrupted:
+            self._finisher.leave(attempt)
+        else:
+            self._finisher.finish(attempt, Failure(Reason.CANCELLED, "cancelled"))
+
+    def _repeats(self, attempt: Attempt) -> int:
+        """Returns how often the current criterion's command was begun."""
+        own = f"{attempt.key}+{attempt.check}"
+        return sum(key == own or key.startswith(f"{own}.") for key in attempt.checks)
+
+
+def _by_a_person(attempt: Attempt, failed: Failure) -> bool:
+    """Returns True if an earlier engine cancelled a criterion's command, and not because its run ended."""
+    return failed.reason is Reason.CANCELLED and attempt.ending is not EndedBy.EARLIER_STOP

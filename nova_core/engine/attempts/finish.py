@@ -20,6 +20,8 @@ from nova_core.text import duration
 
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
 
+_TO_BE_CHECKED = "its command ended well; the next run checks its criteria"
+
 
 class Finisher:
     """Finishes attempts and updates the board. `failed` counts the tasks that failed for good."""
@@ -42,8 +44,17 @@ class Finisher:
         decision = self._done(attempt) if failed is None else self._decide(attempt, failed, figures)
         self._write(attempt.task_id, decision, patch)
         self._ledger.close(attempt, figures, failed)
-        keys = [attempt.key, *(f"{attempt.key}+{number}" for number in range(1, attempt.check + 1))]
-        self._store.when_published(partial(self._parts.executor.release, keys))
+        self._store.when_published(partial(self._parts.executor.release, [attempt.key, *attempt.checks]))
+
+    def leave(self, attempt: Attempt) -> None:
+        """Leave an attempt whose command succeeded to the next engine, which checks its criteria: this run ends."""
+        del self._parts.active[attempt.task_id]
+        self._board.leave(attempt.task_id)
+        self._store.record(
+            EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id} ended well; the next run checks its criteria",
+            pid=None, verifying=False, current_step=_TO_BE_CHECKED,
+        )  # fmt: skip
+        self._store.when_published(partial(self._parts.executor.release, attempt.checks))
 
     # decide
 

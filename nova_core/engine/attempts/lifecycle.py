@@ -49,10 +49,9 @@ class Attempts:
             text = f"cannot start processes now ({report.detail}); waiting until it is possible again"
             self._store.record(EventKind.WARNING, None, text)
             return
-        task_id, _, rest = report.key.partition("@")
+        task_id = report.key.partition("@")[0]
         attempt = self._active.get(task_id)
-        number, _, check = rest.partition("+")
-        if attempt is None or number != str(attempt.number) or int(check or 0) != attempt.check:
+        if attempt is None or report.key != attempt.current_key:
             return  # about a finished attempt
         if isinstance(report, Started):
             attempt.pid = report.pid
@@ -208,5 +207,4 @@ class Attempts:
     def _end(self, attempt: Attempt, *, kill: bool) -> None:
         if attempt.task_id in self.unread:
             return
-        key = f"{attempt.key}+{attempt.check}" if attempt.check else attempt.key
-        self._parts.executor.cancel(key, 0.0 if kill else self._parts.config.grace)
+        self._parts.executor.cancel(attempt.current_key, 0.0 if kill else self._parts.config.grace)
