@@ -41,6 +41,7 @@ from nova_core.files.yaml_file import Document, load_yaml
 from nova_core.model import PlanOptions, Task
 
 DEFAULT_FILE = "nova.yaml"
+AGENT_IDLE = 1200.0  # seconds; agents have been seen to be silent for seven minutes and to recover
 
 
 def _read_command(value: object) -> tuple[str, ...]:
@@ -168,7 +169,8 @@ class Config(msgspec.Struct, frozen=True):
     jobs: Count = 3
     limits: LimitsConfig = LimitsConfig()
     timeout: Seconds = 0.0
-    idle_timeout: Seconds = 0.0
+    idle_timeout: Seconds | None = None
+    quiet_timeout: Seconds = 30.0
     check_timeout: Seconds = 600.0
     grace: Seconds = 5.0
     retries: int = 0
@@ -189,6 +191,12 @@ class Config(msgspec.Struct, frozen=True):
     inputs: Annotated[str, plain(read_choice("required", "advice"))] = "required"
     hooks: HooksConfig = HooksConfig()
     origins: Mapping[str, str] = {}
+
+    def idle_limit(self, *, agent: bool) -> float:
+        """The longest time without output in seconds: an agent has a limit by default. 0 means none."""
+        if self.idle_timeout is not None:
+            return self.idle_timeout
+        return AGENT_IDLE if agent else 0.0
 
     def runner_of(self, task: Task) -> Runner:
         """What runs the task: its own command, the one for all tasks, its own agents, or those for all tasks."""

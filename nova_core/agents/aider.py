@@ -192,6 +192,10 @@ class AiderLog(AgentLog):
     def told_cost(self) -> tuple[float | None, CostBasis]:
         return (self._dollars, CostBasis.AGENT) if self._dollars else (None, CostBasis.UNPRICED)
 
+    @property
+    def is_final(self) -> bool:
+        return self._exited
+
     def ending(self, exit_code: int | None) -> Ending | None:
         if self._error is not None:
             return self._error

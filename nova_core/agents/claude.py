@@ -188,7 +188,9 @@ class ClaudeLog(AgentLog):
                 self._exact.add(name)
 
     def _result_line(self, event: dict[str, Any]) -> None:
-        self._result = {name: event.get(name) for name in _OF_RESULT}
+        told = {name: event.get(name) for name in _OF_RESULT}
+        late = self.is_final and told["subtype"] == "error_during_execution"  # interrupted after it had finished
+        self._result = self._result if late else told
         self._stop = word(event.get("stop_reason")) or self._stop
         if not self.again(word(event.get("uuid"))):
             self._told += claude_usage(table(event.get("usage")))
@@ -201,7 +203,7 @@ class ClaudeLog(AgentLog):
         self._older.clear()
         final = text(event.get("result"))
         errors = [item for item in rows(event.get("errors")) if isinstance(item, str)]
-        self.said(final or (errors[0] if errors else ""))
+        self.said(self.final_text if late else final or (errors[0] if errors else ""))
         for item in rows(event.get("permission_denials")):
             self.deny(text(table(item).get("tool_name")) or "a tool")
 
@@ -281,6 +283,10 @@ class ClaudeLog(AgentLog):
         if self._resumed or (self._told - settled).total:
             return True
         return not self._settled and self._dollars is None if not self._messages else True
+
+    @property
+    def is_final(self) -> bool:
+        return self._result is not None
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:

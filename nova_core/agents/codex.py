@@ -138,6 +138,10 @@ class CodexLog(AgentLog):
         untold = self._total is None and self._failed is None
         return self._unknown or self._torn or self._open or untold
 
+    @property
+    def is_final(self) -> bool:
+        return not self._open and (self._total is not None or self._failed is not None)
+
     def ending(self, exit_code: int | None) -> Ending | None:
         if not self.began and self._text.interrupted:
             return Ending(Verdict.INTERRUPTED, "it was interrupted")

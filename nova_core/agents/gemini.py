@@ -167,6 +167,10 @@ class GeminiLog(AgentLog):
     def unsure(self) -> bool:
         return self._result is None or self._untold
 
+    @property
+    def is_final(self) -> bool:
+        return self._result is not None
+
     def ending(self, exit_code: int | None) -> Ending | None:
         if exit_code in _OWN_CODES:
             return _OWN_CODES[exit_code]

@@ -21,7 +21,8 @@ _MOST_WORDS = 100_000  # bytes of a line that is not an event
 class LineReader:
     """Reads a log in pieces of any size. Subclasses interpret events (`event`) and other lines (`plain`).
 
-    `began`: an event was found. `tail` holds the last lines that are not events, without those that match `noise`.
+    `began`: an event was found; `events` counts them. `tail` holds the last lines that are not events, without those
+    that match `noise`.
     `gap`: a part of the log was never read. `trouble`: the error from a line that could not be read and is left out.
     """
 
@@ -29,6 +30,7 @@ class LineReader:
 
     def __init__(self) -> None:
         self.began = False
+        self.events = 0
         self.tail: deque[str] = deque(maxlen=40)
         self.gap = False
         self.trouble = ""
@@ -133,6 +135,7 @@ class LineReader:
         events = found if isinstance(found, list) else [found]
         taken = sum(isinstance(event, dict) and self.event(event) for event in events)
         self.began = self.began or taken > 0
+        self.events += taken
         return taken > 0
 
     def _try_mended(self, data: bytes) -> bool:
@@ -154,5 +157,6 @@ class LineReader:
             return False
         if isinstance(event, dict) and self.event(event):
             self.began = True
+            self.events += 1
             return True
         return False

@@ -60,6 +60,11 @@ class AgentLog(LineReader):
         return None
 
     @property
+    def is_final(self) -> bool:
+        """True if the agent's last event says that its run is over; a later event may open another turn."""
+        return False
+
+    @property
     def usage(self) -> TokenUsage:
         """Tokens of this run, without those of earlier runs."""
         return TokenUsage()
@@ -162,7 +167,8 @@ class AgentLog(LineReader):
             return self._without_end(exit_code)
         if found.verdict is not Verdict.DONE:
             return found
-        if exit_code and not self.denied:
+        hung = self.is_final and exit_code is not None and was_killed(exit_code)  # it was done before the signal
+        if exit_code and not self.denied and not hung:
             return Ending(Verdict.FAILED, f"it said that it was done, but ended with {exit_words(exit_code)}")
         return self._doubt() or found
 

@@ -130,6 +130,10 @@ class OpencodeLog(AgentLog):
         """opencode reports 0 for a model of unknown price."""
         return (self._dollars, CostBasis.AGENT) if self._dollars else (None, CostBasis.UNPRICED)
 
+    @property
+    def is_final(self) -> bool:
+        return not self._open and (self._last == "stop" or self._last in _REASONS)
+
     def ending(self, exit_code: int | None) -> Ending | None:
         if self.problem is not None:
             return self.problem

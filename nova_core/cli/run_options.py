@@ -66,7 +66,9 @@ class RunFlags(msgspec.Struct, frozen=True):
     tick: Annotated[bool, typer.Option("--tick", help="Tick the boxes of done tasks in a tasks.md.")] = False
     retries: Annotated[int | None, typer.Option(min=0, metavar="N", help="How often to retry a failed task.")] = None
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time for a task, such as 30m.")] = None
-    idle_timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest time without any output.")] = None
+    idle_timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Longest time without any output; 20m for agents by default.")
+    ] = None
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; move the old run aside.")] = False
     rerun_changed: Annotated[bool, typer.Option("--rerun-changed", help="Run edited and stale tasks again.")] = False
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False  # passed on by --detach

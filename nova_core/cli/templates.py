@@ -31,7 +31,8 @@ NOVA_YAML = """\
 # jobs: 3                 # maximum number of workers
 # agent: claude           # runs the tasks that have neither a Command nor an Agent of their own
 # timeout: 1h             # longest time for a task
-# idle_timeout: 15m       # longest time without output
+# idle_timeout: 15m       # longest time without output; for agents 20m by default
+# quiet_timeout: 30s      # how long an agent that has finished may take to exit
 # retries: 1              # how often to retry a failed task
 # budget: 20              # US dollars; no task starts above it
 # fail_fast: false        # start no more tasks after the first failure

@@ -10,7 +10,7 @@ import msgspec
 
 from nova_core.agents.pricing import default_prices
 from nova_core.clock import Clock
-from nova_core.config import Config
+from nova_core.config import AGENT_IDLE, Config
 from nova_core.engine.admission import Admission
 from nova_core.engine.attempts.budget import Budget
 from nova_core.engine.attempts.changed_files import ChangedFiles
@@ -54,7 +54,7 @@ from nova_core.state.events import EventKind
 from nova_core.state.run_clock import continued
 from nova_core.state.schema import RunState, TaskStatus
 from nova_core.state.store import Store
-from nova_core.text import number_of
+from nova_core.text import duration, number_of
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -120,6 +120,8 @@ class Run(msgspec.Struct, frozen=True):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or parts.clock.stamp()
         text = f"{cascade.name}: {number_of(len(work), 'task')}, {number_of(self.admission.jobs, 'worker')}"
+        if parts.config.idle_timeout is None and any(map(parts.launcher.agents_of, self.open_tasks())):
+            text += f"; an agent without output for {duration(AGENT_IDLE)} is stopped (idle_timeout)"
         of_run = {
             "name": cascade.name,
             "started_at": started,

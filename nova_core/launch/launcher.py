@@ -199,7 +199,7 @@ class Launcher:
             env=self._environment(task, attempt, env),
             log=log_name(task.id),
             timeout=timeout or 0.0,
-            idle_timeout=self._config.idle_timeout or 0.0,
+            idle_timeout=self._config.idle_limit(agent=not runner.line),
             grace=self._config.grace,
             log_limit=self._config.log_limit,
             own_holder=not runner.line,

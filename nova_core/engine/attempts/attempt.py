@@ -58,6 +58,7 @@ class EndedBy(Enum):
     """Who asked for the attempt to end, unless Nova decided it from the log."""
 
     PERSON = "cancelled"
+    QUIET = "finished, but did not exit"  # its log decides
     STOP = "interrupted"  # only the run ends: the task will run again
     EARLIER_STOP = "interrupted before"  # an earlier engine asked, to end its run; the attempt may still succeed
 
@@ -74,10 +75,10 @@ class Attempt:
     """
 
     __slots__ = (
-        "_log", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "before", "began", "by", "cap",
-        "check", "checks", "ended", "ending", "files", "key", "log_name", "model", "number", "pid", "previous",
-        "records", "reported", "session", "started", "step", "task", "task_id", "told_trouble", "trouble_of_own",
-        "verdict",
+        "_heard", "_log", "_quiet_since", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "before",
+        "began", "by", "cap", "check", "checks", "ended", "ending", "files", "key", "log_name", "model", "number",
+        "pid", "previous", "records", "reported", "session", "started", "step", "task", "task_id", "told_trouble",
+        "trouble_of_own", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -101,6 +102,8 @@ class Attempt:
         self._log: AgentLog | None = None
         self.log_name = log_name(task.id)
         self._tail: LogTail | None = None
+        self._heard = 0
+        self._quiet_since: float | None = None
         self.pid: int | None = None
         self.ended: Ended | None = None
         self.check = 0
@@ -249,6 +252,17 @@ class Attempt:
         if self.by.agent is None and among > _MOST_OPEN:
             self.tail.close()
         return read
+
+    def quiet(self, now: float) -> float:
+        """Seconds since the last event if it says that the agent's run is over, otherwise 0; `now` is monotonic.
+
+        Other lines of the log do not count: what an agent leaves running may print.
+        """
+        if self.by.agent is None or not self.log.is_final or self.tail.behind:
+            self._quiet_since = None
+        elif self._quiet_since is None or self._heard != self.log.events:
+            self._quiet_since, self._heard = now, self.log.events
+        return 0.0 if self._quiet_since is None else now - self._quiet_since
 
     def look_at_rest(self, folder: str, clock: Clock, among: int) -> bool:
         """Continue reading the log of an ended attempt; returns True once all of it is read.

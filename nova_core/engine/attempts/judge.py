@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nova_core.agents import Verdict
+from nova_core.agents import Outcome, Verdict
 from nova_core.agents.outcome import Ending
-from nova_core.engine.attempts.attempt import Attempt
+from nova_core.engine.attempts.attempt import Attempt, EndedBy
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import WAITS, RateLimits
-from nova_core.engine.attempts.verdict import Failure, agent_failure, exit_code_of, failure, of_ending
+from nova_core.engine.attempts.verdict import Failure, agent_failure, exit_code_of, failure, log_failure, of_ending
 from nova_core.executors.base import Ended, EndReason
 from nova_core.state.events import EventKind
 
@@ -31,16 +31,35 @@ class Judge:
         """Returns why the attempt failed, once its whole log is read; None if it succeeded."""
         self._recover_tokens(attempt)
         limit = self._limit(attempt, ended)
+        if last := self._last_word(attempt, ended):
+            self._take(attempt, last)
+            return log_failure(last)
         if ending := self._ended_by_nova(attempt, ended):
             attempt.verdict = ending.verdict
             return of_ending(ending)
         if attempt.by.agent is None or not attempt.log.judges:
             return failure(ended, limit)
         outcome = attempt.outcome(exit_code_of(ended), self._parts.prices)
+        self._take(attempt, outcome)
+        return agent_failure(ended, outcome, limit)
+
+    def _last_word(self, attempt: Attempt, ended: Ended) -> Outcome | None:
+        """Returns the outcome by the agent's own last event, if that counts more than what ended its process.
+
+        A success counts whatever ended the process, unless a person cancels the task.
+        """
+        if attempt.by.agent is None or ended.reason in (EndReason.EXIT, EndReason.SPAWN_ERROR):
+            return None
+        if attempt.ending is EndedBy.PERSON or not attempt.safely(lambda: attempt.log.is_final, False):
+            return None
+        outcome = attempt.outcome(None, self._parts.prices)
+        is_own = attempt.ending in (None, EndedBy.QUIET) and outcome.verdict is not Verdict.INTERRUPTED
+        return outcome if is_own or outcome.verdict is Verdict.DONE else None
+
+    def _take(self, attempt: Attempt, outcome: Outcome) -> None:
         attempt.verdict = outcome.verdict
         if attempt.by.provider and outcome.verdict not in WAITS:
             self._rate_limits.worked(attempt.by.provider)
-        return agent_failure(ended, outcome, limit)
 
     def _ended_by_nova(self, attempt: Attempt, ended: Ended) -> Ending | None:
         """Returns why Nova ended the attempt; for an adopted attempt only its log shows that."""
@@ -51,7 +70,7 @@ class Judge:
         return None if attempt.is_interrupted else self.hopeless(attempt)
 
     def _limit(self, attempt: Attempt, ended: Ended) -> float:
-        job_limit = self._parts.config.idle_timeout
+        job_limit: float | None = self._parts.config.idle_limit(agent=attempt.by.agent is not None)
         if ended.reason is EndReason.TIMEOUT:
             own = attempt.task.timeout
             job_limit = own if own is not None else self._parts.config.timeout

@@ -19,7 +19,7 @@ from nova_core.engine.attempts.worker_report import MOST_FILES, MOST_TEXT, patch
 from nova_core.executors.base import Ended, News, Started, Waiting
 from nova_core.files.inbox import WorkerReport
 from nova_core.state.events import EventKind
-from nova_core.text import number_of
+from nova_core.text import duration, number_of
 
 
 class Attempts:
@@ -78,6 +78,7 @@ class Attempts:
                 if attempt.tail.caught_up:
                     self._progress(attempt)
                 self._watch(attempt)
+            self._end_if_quiet(attempt)
         return any(attempt.tail.behind for attempt in at_work)
 
     def _progress(self, attempt: Attempt) -> None:
@@ -102,6 +103,15 @@ class Attempts:
         hopeless = self._judge.hopeless(attempt)
         if hopeless is not None:
             self._end_by_verdict(attempt, hopeless)
+
+    def _end_if_quiet(self, attempt: Attempt) -> None:
+        """End an agent that has said that it is done, and does not exit: something it started keeps it."""
+        limit, quiet = self._parts.config.quiet_timeout, attempt.quiet(self._parts.clock.monotonic())
+        if limit and quiet >= limit and attempt.ending in (None, EndedBy.EARLIER_STOP):
+            attempt.ending = EndedBy.QUIET
+            text = f"{attempt.task_id} has finished but does not exit: stopped after {duration(limit)} without an event"
+            self._store.record(EventKind.TASK_PROGRESS, attempt.task_id, text)
+            self._parts.executor.cancel(attempt.key, self._parts.config.grace)
 
     def _tell_trouble(self, attempt: Attempt) -> None:
         """Warn once that a part of the attempt's log cannot be read."""

@@ -82,11 +82,14 @@ def agent_failure(ended: Ended, outcome: Outcome, limit: float) -> Failure | Non
     """Returns why an agent failed: its output takes precedence over its exit code, unless it was ended from outside."""
     if ended.reason is not EndReason.EXIT:
         return failure(ended, limit)
-    if outcome.verdict is Verdict.DONE:
-        return None
     if outcome.verdict is Verdict.INTERRUPTED and ended.signal is not None:
         return _exit_failure(ended)
-    return of_ending(Ending(outcome.verdict, outcome.reason))
+    return log_failure(outcome)
+
+
+def log_failure(outcome: Outcome) -> Failure | None:
+    """Returns why an agent failed by its log alone; None if that says that it is done."""
+    return None if outcome.verdict is Verdict.DONE else of_ending(Ending(outcome.verdict, outcome.reason))
 
 
 def of_ending(ending: Ending) -> Failure:
