@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 
 from nova_core.boot import boot_id, since_boot
@@ -53,6 +53,16 @@ def seconds(stamp: str) -> float:
     """Seconds since the epoch of an ISO 8601 stamp; a stamp without a zone is UTC. Raises `ValueError`."""
     when = datetime.fromisoformat(stamp)
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def zone(name: str) -> tzinfo | None:
+    """The time zone of an IANA name; None, which stands for the machine's zone, if there is none of this name."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # none of this name, or no database of zones
+        return None
 
 
 def local_time(stamp: str, now: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from nova_core.agents.fields import amount, count, first_line, number, table, whole, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
-from nova_core.agents.signs import verdict_of_words
+from nova_core.agents.signs import clear_verdict, verdict_of_words
 from nova_core.model import TokenUsage
 
 _TOKENS = re.compile(r"Tokens: ([\d.,]+[kM]?) sent(?:, .*?)?, ([\d.,]+[kM]?) received\.")  # at the start of a line
@@ -55,6 +55,8 @@ class AiderLog(AgentLog):
     text lists them, and only for some providers.
     """
 
+    all_refused = "none of its edits could be applied"
+
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__(previous)
         self._told = TokenUsage()  # rounded
@@ -100,7 +102,7 @@ class AiderLog(AgentLog):
         if _OWN.match(line) or "token limit" in line:
             self._own(line[:_MOST_LINE])
         elif line.startswith(_NO_EDIT):
-            self.tools_failed += 1
+            self.tools_refused += 1
         elif line.startswith(_STOPPED):
             self._error = Ending(Verdict.INTERRUPTED, "it was interrupted")
         elif _NO_MORE.match(line):
@@ -161,6 +163,8 @@ class AiderLog(AgentLog):
     def _fail(self, name: str, said: str) -> None:
         words = f"{name}: {said}"
         verdict = _ERRORS.get(name) or verdict_of_words(words) or Verdict.FAILED
+        if verdict in (Verdict.FAILED, Verdict.RATE_LIMITED, Verdict.OVERLOADED):
+            verdict = clear_verdict(words) or verdict
         if "permission denied" in said.lower():
             verdict = Verdict.BAD_CREDENTIALS
         self._error = self.problem = Ending(verdict, first_line(words, 300))

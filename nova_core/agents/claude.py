@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
+from nova_core.agents.claude_parts import as_told, of_model, step_of, was_refused, words_of
 from nova_core.agents.fields import added, amount, count, first_line, rows, table, text, word
 from nova_core.agents.log import CHARACTERS, AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
 from nova_core.agents.records import claude_usage
-from nova_core.agents.signs import verdict_of_status, verdict_of_words
+from nova_core.agents.signs import is_race, only_errors, verdict_of, verdict_of_status
 from nova_core.model import TokenUsage
 
 _SUBTYPES = {"error_max_turns": Verdict.MAX_TURNS, "error_max_budget_usd": Verdict.OVER_BUDGET}
@@ -30,7 +31,9 @@ _TERMINAL = {"prompt_too_long": Verdict.LIMIT_REACHED, "max_turns": Verdict.MAX_
 _NOT_WHOLE = ("error_max_budget_usd", "error_during_execution")  # their `usage` may lack the last message
 _EDITS = ("Edit", "Write", "NotebookEdit", "MultiEdit")
 _INTERRUPTED = "Execution error"  # the whole text that `--output-format text` prints
-_NOT_RUN = "<tool_use_error>"
+_SYNTHETIC = "<synthetic>"  # the model of what claude says itself
+_EMPTY = ("No response requested.", "(no content)")  # what it says itself for want of an answer
+_OF_MODEL = re.compile(r"_(opus|sonnet|haiku|fable)\b")
 _MOST_MESSAGES = 1000  # between two results; older usage is only summed
 _MOST_CALLS = 1000  # without a result so far
 _MOST_MODELS = 100
@@ -58,12 +61,15 @@ class ClaudeLog(AgentLog):
         self._result: dict[str, Any] | None = None
         self._error = ""
         self._stop = ""
+        self._spoke = False  # the model, in this turn
+        self._own = ""  # what claude said itself after the model's last message
+        self._end = ""  # the text of the result
         self._paths: dict[str, str] = {}  # by tool call: the file it will write
         self._streamed = ""
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
-        if not isinstance(kind, str):
+        if not isinstance(kind, str) or kind == "error":  # the server's answer, within a text
             return False
         session = event.get("session_id")
         if session != self.session_id:
@@ -78,6 +84,7 @@ class ClaudeLog(AgentLog):
         if subtype == "init":
             self.model = word(event.get("model")) or self.model
             self._result = None  # a background task ended: another turn begins
+            self._spoke, self._own = False, ""
         elif subtype == "api_retry":
             self._retry(event)
         elif subtype == "permission_denied":
@@ -90,7 +97,7 @@ class ClaudeLog(AgentLog):
         verdict = _ERRORS.get(error) or verdict_of_status(status) or Verdict.FAILED
         said = f"{error or 'error'} ({status})" if status else error or "error"
         self.problem = Ending(verdict, f"the model server said: {said}")
-        if verdict is Verdict.BAD_CREDENTIALS:
+        if verdict is Verdict.BAD_CREDENTIALS and not is_race(error):
             self.hopeless = self.problem
         seconds = round(count(event.get("retry_delay_ms")) / 1000)
         attempt, most = count(event.get("attempt")), count(event.get("max_retries"))
@@ -98,20 +105,26 @@ class ClaudeLog(AgentLog):
 
     def _rate_limit(self, event: dict[str, Any]) -> None:
         info = table(event.get("rate_limit_info"))
-        if info.get("status") == "rejected":
-            self.resets_at = amount(info.get("resetsAt"))
+        if info.get("status") == "rejected" and not info.get("isUsingOverage"):
+            model = _OF_MODEL.search(word(info.get("rateLimitType")))
+            self.resets_at, self.limited_model = amount(info.get("resetsAt")), model and model[1]
             self.problem = Ending(Verdict.RATE_LIMITED, "the usage limit is reached")
 
     def _assistant(self, event: dict[str, Any]) -> None:
         message = table(event.get("message"))
+        is_main, is_own = event.get("parent_tool_use_id") is None, message.get("model") == _SYNTHETIC
         if error := word(event.get("error")):
             self._error = error
-        elif message.get("model") != "<synthetic>":
-            self.problem = None
+            self._rate_limit(table(event.get("api_error_params")))
+        elif not is_own:
+            self.problem = self.resets_at = self.limited_model = None
             self._error = ""
-            self._result = None if self._result and event.get("parent_tool_use_id") is None else self._result
+            self._result = None if is_main else self._result
+        if is_main:
+            self._spoke |= not is_own
+            self._own = words_of(message.get("content")) if is_own else ""
         name = word(message.get("id"))
-        if name and message.get("model") != "<synthetic>":
+        if name and not is_own:
             self._count(name, table(message.get("usage")))
             self._model_of[name] = word(message.get("model"))
             self.model = self.model or self._model_of[name] or None
@@ -141,7 +154,7 @@ class ClaudeLog(AgentLog):
         elif block.get("type") == "tool_use":
             tool, given = text(block.get("name")), table(block.get("input"))
             self._characters[name] = self._characters.get(name, 0) + len(str(given))
-            self.say(_step(tool, given))
+            self.say(step_of(tool, given))
             if tool in _EDITS and len(self._paths) < _MOST_CALLS:
                 self._paths[word(block.get("id"))] = text(given.get("file_path") or given.get("notebook_path"))
             elif tool == "AskUserQuestion":
@@ -158,17 +171,12 @@ class ClaudeLog(AgentLog):
                 continue
             path = self._paths.pop(word(block.get("tool_use_id")), "")
             if block.get("is_error"):
-                self._failed_tool(event, text(block.get("content")))
+                refused = was_refused(event, words_of(block.get("content")))
+                self.tools_refused += refused
+                self.tools_run += not refused
             else:
                 self.tools_run += 1
                 self.changed(path)
-
-    def _failed_tool(self, event: dict[str, Any], said: str) -> None:
-        meta = [table(item) for item in rows(event.get("tool_result_meta"))]
-        if said.startswith(_NOT_RUN) or any(item.get("non_execution_kind") for item in meta):
-            self.tools_failed += 1
-        else:
-            self.tools_run += 1
 
     def _stream(self, event: dict[str, Any]) -> None:
         """With --include-partial-messages: the final output count of each message of the main thread."""
@@ -184,7 +192,7 @@ class ClaudeLog(AgentLog):
             before = self._messages.get(name)
             if name and before is not None:
                 self._exact.discard(name)
-                self._count(name, {**_as_told(before), **{k: v for k, v in usage.items() if v}})
+                self._count(name, {**as_told(before), **{k: v for k, v in usage.items() if v}})
                 self._exact.add(name)
 
     def _result_line(self, event: dict[str, Any]) -> None:
@@ -203,14 +211,16 @@ class ClaudeLog(AgentLog):
         self._older.clear()
         final = text(event.get("result"))
         errors = [item for item in rows(event.get("errors")) if isinstance(item, str)]
-        self.said(self.final_text if late else final or (errors[0] if errors else ""))
+        if not late:
+            self._end = final if final.strip() else errors[0] if errors else ""
+            self.said(self._end)
         for item in rows(event.get("permission_denials")):
             self.deny(text(table(item).get("tool_name")) or "a tool")
 
     def _settle(self, models: dict[str, Any]) -> None:
         for model, told in models.items():
             told, name = table(told), _key(model, self._settled)
-            self._settled[name] = self._settled.get(name, TokenUsage()) + _of_model(told)
+            self._settled[name] = self._settled.get(name, TokenUsage()) + of_model(told)
             self.model = self.model or name
             dollars = amount(told.get("costUSD"))
             if dollars is not None:
@@ -226,7 +236,7 @@ class ClaudeLog(AgentLog):
         message.
         """
         models = table(event.get("modelUsage"))
-        total = sum((_of_model(table(told)) for told in models.values()), TokenUsage())
+        total = sum((of_model(table(told)) for told in models.values()), TokenUsage())
         own = claude_usage(table(event.get("usage")))
         alone = table(event.get("subagent_stats")).get("spawned") == 0 and not event.get("result_index")
         alone = alone and event.get("subtype") not in _NOT_WHOLE
@@ -299,50 +309,34 @@ class ClaudeLog(AgentLog):
         if result is None and not exit_code and not self.began and list(self.tail)[-1:] == [_INTERRUPTED]:
             return Ending(Verdict.INTERRUPTED, "it was interrupted")
         if result is None:
-            return self.hopeless if exit_code else None
-        subtype, words = text(result.get("subtype")), first_line(self.final_text, 300)
-        terminal = text(result.get("terminal_reason"))
+            return self._failure({}, self._own) if self._own else self.hopeless if exit_code else None
+        subtype, words = text(result.get("subtype")), self._end or self._own
         if subtype in _SUBTYPES:
-            return Ending(_SUBTYPES[subtype], words or subtype)
-        if terminal.startswith("aborted"):
+            return Ending(_SUBTYPES[subtype], first_line(words, 300) or subtype)
+        if text(result.get("terminal_reason")).startswith("aborted"):
             return Ending(Verdict.INTERRUPTED, "it was interrupted")
-        if not result.get("is_error"):
-            return Ending(Verdict.DONE, "it finished its work")
+        if result.get("is_error") or subtype.startswith("error") or self._is_own_word():
+            return self._failure(result, words)
+        return Ending(Verdict.DONE, "it finished its work")
+
+    def _is_own_word(self) -> bool:
+        """Returns True if the last word is not the model's but claude's own: an error that it calls a success."""
+        if self._own:
+            return not (self._spoke and self._own in _EMPTY)
+        return not self._spoke and not self.usage.total and bool(only_errors(self._end.splitlines()))
+
+    def _failure(self, result: Mapping[str, Any], words: str) -> Ending:
+        status = count(result.get("api_error_status"))
         told = (
-            _STOPS.get(self._stop), _TERMINAL.get(terminal), verdict_of_status(count(result.get("api_error_status"))),
-            _ERRORS.get(self._error), verdict_of_words(words),
+            _STOPS.get(self._stop), _TERMINAL.get(text(result.get("terminal_reason"))), verdict_of(status, words),
+            _ERRORS.get(self._error), Verdict.NOTHING_DONE if words in _EMPTY else None,
         )  # fmt: skip
         # Any of these may only mean failure: 400 is also an account without credit.
         verdict = next((verdict for verdict in told if verdict not in (None, Verdict.FAILED)), None)
-        return Ending(verdict or Verdict.FAILED, words or subtype or "it ended with an error")
+        subtype = text(result.get("subtype"))
+        return Ending(verdict or Verdict.FAILED, first_line(words, 300) or subtype or "it ended with an error")
 
 
 def _key(model: str | None, known: Mapping[str | None, TokenUsage]) -> str | None:
     """The model as a key of a table whose size is limited."""
     return model if model in known or (len(known) < _MOST_MODELS and word(model)) else None
-
-
-def _as_told(usage: TokenUsage) -> dict[str, int]:
-    return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cache_read_input_tokens": usage.cache_read_tokens,
-        "cache_creation_input_tokens": usage.cache_creation_tokens,
-    }
-
-
-def _of_model(told: dict[str, Any]) -> TokenUsage:
-    return TokenUsage(
-        count(told.get("inputTokens")), count(told.get("outputTokens")),
-        count(told.get("cacheReadInputTokens")), count(told.get("cacheCreationInputTokens")),
-    )  # fmt: skip
-
-
-def _step(tool: str, given: dict[str, Any]) -> str:
-    """A short description of a tool call."""
-    if tool.startswith("mcp__nova__"):
-        return text(given.get("step")) or tool.removeprefix("mcp__nova__")
-    path = text(given.get("file_path") or given.get("notebook_path"))
-    if path:
-        return f"{'read' if tool == 'Read' else 'edit'} {PurePath(path).name}"
-    return text(given.get("description")) or first_line(text(given.get("command"))) or tool

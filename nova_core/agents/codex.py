@@ -9,12 +9,14 @@ from typing import Any
 from nova_core.agents.codex_text import CodexText, command_of
 from nova_core.agents.fields import rows, table, text, word
 from nova_core.agents.log import AgentLog
-from nova_core.agents.outcome import Ending, Verdict
+from nova_core.agents.outcome import Ending, Verdict, was_killed
 from nova_core.agents.records import codex_usage
-from nova_core.agents.signs import verdict_of_words
+from nova_core.agents.signs import is_race, verdict_of_words
 from nova_core.model import TokenUsage
 
+_MOST_DETAILS = 4000  # characters
 _REJECTED = "rejected: "
+_UNKNOWN = re.compile(r"unsupported call|unknown (?:tool|server)|no such tool|tool not found", re.IGNORECASE)
 
 
 class CodexLog(AgentLog):
@@ -32,12 +34,14 @@ class CodexLog(AgentLog):
         self._failed: str | None = None
         self._unknown = False  # work was done in a turn that reported no usage
         self._text = CodexText(self)
+        self._last_error: str | None = None  # the last event, if it is an error and no notice of a retry
         self._torn = False  # an answer broke off and was requested again
 
     def event(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
-        if not isinstance(kind, str):
-            return False
+        if not isinstance(kind, str) or (kind == "error" and not isinstance(event.get("message"), str)):
+            return False  # also the server's answer within a text
+        self._last_error = None
         if kind == "thread.started":
             self.session_id = word(event.get("thread_id")) or self.session_id
         elif kind == "turn.started":
@@ -47,6 +51,7 @@ class CodexLog(AgentLog):
             self._total = codex_usage(table(event.get("usage")))
         elif kind == "turn.failed":
             self._open = False
+            self.details = str(event.get("error") or "")[:_MOST_DETAILS]
             self._failed = text(table(event.get("error")).get("message")) or "the turn failed"
         elif kind == "error":
             self._error(text(event.get("message")))
@@ -57,10 +62,11 @@ class CodexLog(AgentLog):
     def _error(self, message: str) -> None:
         """An error is not the end: codex retries."""
         self._torn |= "stream disconnected" in message
+        self._last_error = None if message.startswith("Reconnecting") else message
         verdict = verdict_of_words(message)
         if verdict is not None:
             self.problem = Ending(verdict, message)
-            if verdict is Verdict.BAD_CREDENTIALS:
+            if verdict is Verdict.BAD_CREDENTIALS and not is_race(message):
                 self.hopeless = self.problem
         self.say(message)
 
@@ -98,10 +104,11 @@ class CodexLog(AgentLog):
             self.tools_run += 1
             for path in paths:
                 self.changed(path)
+        elif done and item.get("status") == "declined":
+            self.tools_refused += 1
+            self.deny("a file change")
         elif done:
-            self.tools_failed += 1
-            if item.get("status") == "declined":
-                self.deny("a file change")
+            self.tools_run += 1
 
     def _call(self, item: dict[str, Any], done: bool) -> None:
         given = table(item.get("arguments"))
@@ -110,19 +117,23 @@ class CodexLog(AgentLog):
             return
         error = item.get("error")
         message = text(error) or text(table(error).get("message"))
-        if not message:
-            self.tools_run += 1
-            return
-        self.tools_failed += 1
         if "approval" in message:
+            self.tools_refused += 1
             self.deny(text(item.get("tool")) or "a tool")
+        elif _UNKNOWN.search(message):
+            self.tools_refused += 1
+        else:
+            self.tools_run += 1
 
     def plain(self, line: str) -> None:
         """Ignore codex's own log on stderr, except where it reports tools that failed without an event."""
         if "codex_core" in line and "patch " + _REJECTED in line:
             self.deny("a file change: " + line.partition("patch " + _REJECTED)[2][:100])
         elif "codex_core::tools" in line and " error=" in line:
-            self.tools_failed += 1
+            if _UNKNOWN.search(line):
+                self.tools_refused += 1
+            else:
+                self.tools_run += 1
         elif not self.began:
             self._text.take(line)
 
@@ -149,6 +160,8 @@ class CodexLog(AgentLog):
             return Ending(Verdict.DONE, "exit code 0")
         if self._failed is not None:
             return Ending(verdict_of_words(self._failed) or Verdict.FAILED, self._failed)
+        if self._last_error and self._total is None and not was_killed(exit_code or 0):
+            return Ending(verdict_of_words(self._last_error) or Verdict.FAILED, self._last_error)
         if self._open or self._total is None:
             return self.hopeless if exit_code else None
         return Ending(Verdict.DONE, "it finished its work")

@@ -10,7 +10,7 @@ from typing import Any
 from nova_core.agents.fields import count, first_line, table, text, word
 from nova_core.agents.log import CHARACTERS, AgentLog
 from nova_core.agents.outcome import Ending, Verdict
-from nova_core.agents.signs import verdict_of_status, verdict_of_words
+from nova_core.agents.signs import verdict_of, verdict_of_status, verdict_of_words
 from nova_core.model import TokenUsage
 
 # Its exit code is the HTTP status modulo 256; these do not mean death by a signal. The others are its own.
@@ -28,6 +28,8 @@ _CODE = re.compile(r'"code"\s*:\s*(\d{3})')
 _STATUS = re.compile(r"failed with status (\d{3})")
 _TORN = re.compile(r"stream ended|loop detected", re.IGNORECASE)  # an answer that broke off and is not counted
 _ROUND = re.compile(r"loop detected", re.IGNORECASE)
+_DENIED = re.compile(r"denied|not allowed|permission|policy|rejected|cancel", re.IGNORECASE)
+_UNKNOWN = re.compile(r"not[_ ]registered|unknown tool|tool \S{0,80} not found|no such tool", re.IGNORECASE)
 _NO_ANSWER = re.compile(r"model returned (?:an empty|reasoning thoughts)", re.IGNORECASE)
 
 
@@ -73,6 +75,7 @@ class GeminiLog(AgentLog):
             self._untold |= _TORN.search(self._error) is not None
         elif kind == "result":
             self._result = event
+            self.details = str(event.get("error") or "")[:_MOST_HEAD]
             self._stats(table(event.get("stats")))
         return True
 
@@ -82,8 +85,10 @@ class GeminiLog(AgentLog):
         head = self._head
         if head:
             self.said_more(piece)
-        else:
+        elif piece.strip():
             self.said(piece)
+        else:
+            return
         if len(head) < _MOST_HEAD:
             self._head = head + piece
             self.say(self._head)
@@ -110,12 +115,16 @@ class GeminiLog(AgentLog):
             if name in _EDITS:
                 self.changed(path)
             return
-        self.tools_failed += 1
         error = event.get("error")
         words = text(table(error).get("message")) or text(error)
         said = f"{word(table(error).get('type'))} {words[:_MOST_HEAD]}"
-        if re.search(r"denied|not allowed|permission|policy|rejected|cancel", said, re.IGNORECASE):
+        if _DENIED.search(said):
+            self.tools_refused += 1
             self.deny(name or "a tool")
+        elif _UNKNOWN.search(said):
+            self.tools_refused += 1
+        else:
+            self.tools_run += 1
 
     def _stats(self, stats: dict[str, Any]) -> None:
         models: dict[str | None, TokenUsage] = {name: _usage(table(told)) for name, told in _models(stats)}
@@ -134,8 +143,10 @@ class GeminiLog(AgentLog):
         models = {name: table(table(told).get("tokens")) for name, told in _models(stats)}
         self._models = {name: _usage_of_document(told) for name, told in models.items()}
         self._name_model()
-        self.tools_run = count(table(stats.get("tools")).get("totalSuccess"))
-        self.tools_failed = count(table(stats.get("tools")).get("totalFail"))
+        tools = table(stats.get("tools"))
+        self.tools_refused = count(table(tools.get("totalDecisions")).get("reject"))
+        failed = max(0, count(tools.get("totalFail")) - self.tools_refused)
+        self.tools_run = count(tools.get("totalSuccess")) + failed
 
     def _name_model(self) -> None:
         """Show the model that used the most tokens; `auto` is not a model."""
@@ -182,17 +193,20 @@ class GeminiLog(AgentLog):
         if result is not None and result.get("status") == "success":
             if _ROUND.search(self._error):
                 return Ending(Verdict.FAILED, first_line(self._error, 300))
+            if self.final_text.startswith("[API Error: ") and not self.usage.output_tokens:
+                return Ending(verdict_of_words(self.final_text) or Verdict.FAILED, first_line(self.final_text, 300))
             return Ending(Verdict.DONE, "it finished its work")
         error = (result or {}).get("error")
         said = text(table(error).get("message")) or text(error) or self._error
-        code = _CODE.search(said) or _CODE.search(" ".join(list(self.tail)[-3:]) if exit_code and not said else "")
+        told = said or (" ".join(list(self.tail)[-3:]) if exit_code else "")
+        code = _CODE.search(told)
         status = _STATUS_OF.get(exit_code or 0) or (int(code[1]) if code else count(table(error).get("code")))
-        verdict = verdict_of_status(status)
-        if result is None and verdict is None:
+        by_status = verdict_of_status(status)
+        if result is None and by_status is None:
             return None
-        if verdict in (None, Verdict.FAILED):  # 400 is also a wrong key, or too many tokens
-            before = self.problem.verdict if self.problem and verdict is None else Verdict.FAILED
-            verdict = (None if _NO_ANSWER.search(said) else verdict_of_words(said)) or before
+        verdict = by_status if _NO_ANSWER.search(said) else verdict_of(status, told)
+        if verdict is None:
+            verdict = self.problem.verdict if self.problem else Verdict.FAILED
         words = f"the model server said {status}" if status else "it ended with an error"
         return Ending(verdict, first_line(said, 300) or words)
 

@@ -15,6 +15,8 @@ from nova_core.text import clean
 _LONGEST = 8 << 20  # bytes of one line; a longer line is dropped
 _MOST_ODD = 1 << 20  # bytes of a line that is not plain JSON but still searched
 _LOOSE = 4 << 20  # bytes of lines that are not events, kept in case they form one document together
+_MOST_STARTS = 20  # places in a line where an event seems to begin and does not
+_INSIDE = (":", ",", "[")
 _MOST_WORDS = 100_000  # bytes of a line that is not an event
 
 
@@ -143,20 +145,22 @@ class LineReader:
         return len(data) <= _MOST_ODD and is_half(data) and self._try(repaired(data))
 
     def _try_inside(self, line: bytes) -> bool:
-        """Read an event with text of another stream before or after it on the same line."""
-        start = line.find(b'{"')
-        if start < 0 or (start == 0 and line.rstrip().endswith(b"}")) or b'"type"' not in line:
+        """Read the events of a line with text of another stream before or after them, or with several events."""
+        if len(line) > _MOST_ODD or b'"type"' not in line:
             return False
-        if len(line) > _MOST_ODD:
-            return False
-        try:
-            from json import JSONDecoder
+        from json import JSONDecoder
 
-            event, _ = JSONDecoder().raw_decode(repaired(line[start:]).decode("utf-8", "replace"))
-        except BROKEN:
-            return False
-        if isinstance(event, dict) and self.event(event):
-            self.began = True
-            self.events += 1
-            return True
-        return False
+        words, at, taken, odd = repaired(line).decode("utf-8", "replace"), 0, 0, 0
+        while odd < _MOST_STARTS and (start := words.find('{"', at)) >= 0:
+            try:
+                event, at = JSONDecoder().raw_decode(words, start)
+            except BROKEN:
+                at, odd = start + 1, odd + 1
+                continue
+            is_inner = (
+                odd > 0 and words[max(0, start - 9) : start].rstrip()[-1:] in _INSIDE
+            )  # part of an event that is cut
+            taken += not is_inner and isinstance(event, dict) and self.event(event)
+        self.began = self.began or taken > 0
+        self.events += taken
+        return taken > 0

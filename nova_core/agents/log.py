@@ -9,7 +9,7 @@ from nova_core.agents.fields import first_line
 from nova_core.agents.lines import LineReader
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict, exit_words, was_killed
 from nova_core.agents.pricing import Price, cost
-from nova_core.agents.signs import error_lines, verdict_of_words
+from nova_core.agents.signs import error_lines, only_errors, verdict_of_words
 from nova_core.model import TokenUsage
 
 _MOST_STEPS = 1000
@@ -31,6 +31,7 @@ class AgentLog(LineReader):
     """
 
     judges = True
+    all_refused = "every tool it called was denied or unknown"
 
     def __init__(self, previous: TokenUsage | None = None) -> None:
         super().__init__()
@@ -46,11 +47,12 @@ class AgentLog(LineReader):
         self.denied: dict[str, None] = {}
         self.asked: str | None = None
         self.tools_run = 0
-        self.tools_failed = 0
+        self.tools_refused = 0  # denied, or unknown: not those that ran and failed
         self.problem: Ending | None = None  # from the model server; the agent may still recover
         self.hopeless: Ending | None = None  # waiting for the agent to notice is useless
-        self.retry_after: float | None = None  # seconds, as the server stated
-        self.resets_at: float | None = None  # seconds since the epoch
+        self.resets_at: float | None = None  # of the limit that was reached, in seconds since the epoch
+        self.limited_model: str | None = None  # if the limit is that of one model
+        self.details = ""  # what else came with the last error: it may name the time of the reset
         self._told_ids: set[str] = set()
 
     # for formats to define
@@ -118,7 +120,9 @@ class AgentLog(LineReader):
             self.denied[what[:_MOST_DENIED_WORDS]] = None
 
     def said(self, text: str) -> None:
-        """Set the agent's last text."""
+        """Set the agent's last text; an empty one keeps the words before it."""
+        if self._final and not text.strip():
+            return
         self._final = text[:_MOST_FINAL]
         self._length = len(self._final)
         if self._more:
@@ -179,8 +183,8 @@ class AgentLog(LineReader):
         if self.denied:
             names = ", ".join(self.denied)
             return Ending(Verdict.PERMISSION_DENIED, f"it was not allowed to use {names}")
-        if self.tools_failed and not self.tools_run and not self.files:
-            return Ending(Verdict.NOTHING_DONE, "every tool it called was denied or unknown")
+        if self.tools_refused and not self.tools_run and not self.files:
+            return Ending(Verdict.NOTHING_DONE, self.all_refused)
         if not self.files and not self.tools_run:
             last = self.final_text.rstrip()
             if not last:
@@ -206,6 +210,9 @@ class AgentLog(LineReader):
         if exit_code is None:
             return Ending(Verdict.UNKNOWN, "the log does not say how it ended, and there is no exit code")
         if exit_code == 0:
+            if words := only_errors(self.tail):
+                self.details = words
+                return Ending(verdict_of_words(words) or Verdict.FAILED, first_line(words, 300))
             if self.tail:
                 self.said(self.final_text or "\n".join(self.tail))
                 return self._doubt() or Ending(Verdict.DONE, "exit code 0")
@@ -220,6 +227,5 @@ class AgentLog(LineReader):
 
     def _by_words(self, fallback: str) -> Ending:
         last = first_line(self.tail[-1], 200) if self.tail else ""
-        return Ending(
-            verdict_of_words(self._error_words()) or Verdict.FAILED, f"{fallback}: {last}" if last else fallback
-        )
+        self.details = self._error_words()
+        return Ending(verdict_of_words(self.details) or Verdict.FAILED, f"{fallback}: {last}" if last else fallback)

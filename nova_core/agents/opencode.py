@@ -6,10 +6,10 @@ import re
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import added, amount, count, first_line, number, table, text, word
+from nova_core.agents.fields import added, amount, count, first_line, table, text, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
-from nova_core.agents.signs import verdict_of_status, verdict_of_words
+from nova_core.agents.signs import verdict_of
 from nova_core.model import TokenUsage
 
 _REASONS = {
@@ -17,6 +17,7 @@ _REASONS = {
     "content-filter": Ending(Verdict.REFUSED, "the model refused"),
 }
 _MOST_BROKEN = 12
+_RESETS = ("retry-after-ms", "retry-after", "anthropic-ratelimit-unified-reset", "x-ratelimit-reset-requests")
 _MOST_WORDS = 4000  # characters of a message that are examined
 _EDITS = ("write", "edit", "patch", "multiedit", "apply_patch")
 _DENIED = re.compile(
@@ -77,9 +78,13 @@ class OpencodeLog(AgentLog):
             if tool in _EDITS:
                 self.changed(path)
             return
-        self.tools_failed += 1
         if _DENIED.search(text(state.get("error"))[:_MOST_WORDS]):
+            self.tools_refused += 1
             self.deny(tool)
+        elif tool == "invalid":
+            self.tools_refused += 1
+        else:
+            self.tools_run += 1
 
     def _finish_step(self, part: dict[str, Any]) -> None:
         if self.again(word(part.get("id"))):
@@ -102,9 +107,10 @@ class OpencodeLog(AgentLog):
     def _error(self, error: dict[str, Any]) -> None:
         data = table(error.get("data"))
         status, said = count(data.get("statusCode")), text(data.get("message")) or text(error.get("name"))
-        headers = {str(name).lower(): value for name, value in table(data.get("responseHeaders")).items()}
-        self.retry_after = number(text(headers.get("retry-after")))
-        verdict = verdict_of_status(status) or verdict_of_words(f"{text(error.get('name'))} {said}") or Verdict.FAILED
+        headers = {str(name).lower(): text(value) for name, value in table(data.get("responseHeaders")).items()}
+        told = [f"{name}: {headers[name][:100]}" for name in _RESETS if headers.get(name)]
+        self.details = "\n".join((*told, text(data.get("responseBody"))[:_MOST_WORDS]))
+        verdict = verdict_of(status, f"{text(error.get('name'))} {said}") or Verdict.FAILED
         if text(error.get("name")) == "MessageOutputLengthError":
             verdict = Verdict.LIMIT_REACHED
         self.problem = Ending(verdict, f"{said} ({status})" if status else said or "an error without a message")

@@ -1,13 +1,13 @@
-"""The words and numbers by which model servers and agents report errors, and when to retry."""
+"""The words and numbers by which model servers and agents report errors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 
 from nova_core.agents.outcome import Verdict
 
+MOST_TEXT = 4000  # characters of a message that are examined
 _BY_STATUS = {
     401: Verdict.BAD_CREDENTIALS,
     402: Verdict.BAD_CREDENTIALS,
@@ -15,51 +15,128 @@ _BY_STATUS = {
     413: Verdict.LIMIT_REACHED,
     429: Verdict.RATE_LIMITED,
 }
-# In this order: a message about a quota may also mention the key, one about the length also a limit.
-_BY_WORDS = (
+_Signs = tuple[tuple[Verdict, re.Pattern[str]], ...]
+
+
+def _signs(*pairs: tuple[Verdict, str]) -> _Signs:
+    return tuple((verdict, re.compile(words, re.IGNORECASE)) for verdict, words in pairs)
+
+
+_PERIOD = (
+    r"(?:hourly|daily|weekly|monthly|yearly|annual|\d+[- ]?h(?:ou)?rs?|five[- ]hour|session|usage|spend(?:ing)?|plan)"
+)
+_OF_LIMIT = r"(?:usage|spend(?:ing)?|token|request|message|api|opus|sonnet|haiku|model|credit)s?"
+_FAMILY = r"(?:opus|sonnet|haiku|fable)"
+# What these mean is clear whatever the HTTP status is. In this order: a request that is too large for the limit per
+# minute always is, and the message about a limit may mention keys, credits and lengths.
+_CLEAR = _signs(
+    (Verdict.LIMIT_REACHED, r"request[ _]too[ _]large|tokens must be reduced"),
     (
-        Verdict.LIMIT_REACHED,
-        r"max(?:imum)?[ _-](?:output[ _-])?tokens|context[ _-](?:window|length)|prompt is too long|token limit"
-        r"|maximum number of tokens",
+        Verdict.BAD_CREDENTIALS,
+        r"credit balance|insufficient[ _](?:quota|funds|balance|credits?)|out of credits?\b"
+        r"|no credits? (?:left|remaining)|more credits\b.{0,40}\bor fewer"
+        r"|not included in your plan"
+        r"|to use codex with your chatgpt plan|not have access to claude"
+        r"|(?:account|organi[sz]ation) (?:is |has been )?(?:disabled|suspended|deactivated)",
     ),
     (
         Verdict.RATE_LIMITED,
-        r"\b429\b|rate.?limit|too many requests|usage limit|quota|resource_?exhausted|hit your limit|limit reached",
+        rf"\b{_PERIOD}\s+(?:{_OF_LIMIT}\s+){{0,2}}(?:limits?|cap|quota)\b|rate[ _-]?limit|too many requests"
+        rf"|(?:out|used all) of (?:your )?(?:extra )?usage|\b{_FAMILY}(?: [\d.]+)? (?:\w+ )?limit\b",
+    ),
+    (
+        Verdict.LIMIT_REACHED,
+        r"max(?:imum)?[ _-](?:output[ _-])?tokens|context[ _-](?:window|length|size|limit)|token limit"
+        r"|(?:prompt|input|conversation|history|message) (?:is |was |are )?too (?:long|large)|too many (?:\w+ )?tokens"
+        r"|maximum number of tokens|ran out of room",
     ),
     (
         Verdict.BAD_CREDENTIALS,
-        r"\b40[123]\b|unauthori[sz]ed|authenticat|invalid (?:api|x-api)[ -]key|api key|credit balance|not logged in"
-        r"|/login|auth method|missing environment variable: \W?\w*(?:key|token)|permission_?denied error",
+        r"(?:invalid|incorrect|expired|revoked|missing) (?:\w+[ -])?(?:api[ -]key|token|credentials?|login)\b"
+        r"|(?:api[ _-]key|access token|refresh token|oauth token|login|credentials?) (?:\w+ ){0,3}(?:expired|revoked"
+        r"|invalid|not valid|missing|already (?:been )?used)|could not be refreshed|fail\w* to refresh"
+        r"|token refresh failed|not logged in|/login|sign in again|log in again|missing environment variable: \W?\w*"
+        r"(?:key|token)|permission_?denied error",
+    ),
+)
+# In this order: a message about a quota may also mention the key.
+_BY_WORDS = _signs(
+    (Verdict.MAX_TURNS, r"max(?:imum)?(?: number of)?(?: session)? turns|(?:turn|step|iteration)s? limit"),
+    (
+        Verdict.OVER_BUDGET,
+        r"exceeded usd budget|reached maximum budget|budget (?:is |was |has been )?(?:exhausted|exceeded)",
     ),
     (
+        Verdict.RATE_LIMITED,
+        r"\b429\b|usage limit|quota|resource_?exhausted|limiting requests|throttl|spend(?:ing)? cap"
+        r"|limit (?:has been |was |is )?(?:reached|hit|exceeded)|exhausted your capacity"
+        r"|(?:reached|hit|exceed(?:ed)?|over|at) (?:your|its|their) (?:\S{1,40} ){0,6}(?:limits?|cap|allowance)\b",
+    ),
+    (Verdict.BAD_CREDENTIALS, r"\b40[123]\b|unauthori[sz]ed|authenticat|api[ _]key|auth method"),
+    (
         Verdict.OVERLOADED,
-        r"\b(?:500|502|503|504|529)\b|overloaded|high demand|internal ?server ?error|service ?unavailable"
-        r"|server_error|fetch failed|econnre|connection (?:error|failed|refused|reset)|connectionerror"
-        r"|stream (?:disconnected|ended)"
-        r"|apiconnection|timed? ?out",
+        r"\b(?:500|502|503|504|529)\b|overloaded|high demand|at capacity|internal ?server ?error|service ?unavailable"
+        r"|server_error|fetch failed|econnre|connection (?:was )?(?:error|failed|refused|reset|closed|aborted)"
+        r"|connectionerror|unable to connect|socket hang up|network error"
+        r"|error sending request|server had an error|stream (?:disconnected|ended)|apiconnection|timed? ?out"
+        r"|etimedout|enotfound|error: terminated\b",
     ),
     (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety|safeguards flagged|response was blocked"),
-    (Verdict.MAX_TURNS, r"reached max(?:imum number of)?(?: session)? turns"),
-    (Verdict.OVER_BUDGET, r"exceeded usd budget|reached maximum budget"),
+)
+# Another process renewed the login in the same moment: the new one is on disk now.
+_RACE = re.compile(
+    r"refresh token (?:was|has been|is) already (?:been )?used|already (?:been )?(?:refreshed|rotated)"
+    r"|refresh_token_reused|lost the race|refreshed by another",
+    re.IGNORECASE,
+)
+_END = r"(?=\s*(?:$|[^\w\s,;]))"
+_SENTENCE = (
+    r"you(?:'ve| have) (?:hit|reached|exceeded|exhausted|used)\b.{0,80}\b(?:limits?|quota|capacity|cap|usage)\b"
+    r"|you(?:'re| are)(?: now)? out of (?:extra )?usage|(?:this|your) org(?:ani[sz]ation)? has been disabled"
+    r"|your org(?:ani[sz]ation)? has (?:reached|hit|exceeded|been disabled)\b|your account does not have access"
+    rf"|(?:[\w-]{{1,20}} ){{0,4}}(?:limit|cap) (?:has been |was )?(?:reached|exceeded|hit){_END}"
+    rf"|(?:invalid (?:x-)?api key|credit balance is too low|not logged in|(?:prompt is|conversation) too long"
+    rf"|request too large|selected model is at capacity"
+    rf"|oauth (?:token|session)(?: has| was| is)? (?:expired|revoked)){_END}"
+    r"|.{0,60}please run /login|failed to authenticate|please set an auth method|unexpected status \d"
+    r"|unable to connect to "
 )
 # The start of a line that reports an error. Other lines may be about the work, which may concern limits and keys.
 _ERROR_LINE = re.compile(
     r"(?:\d{4}-\d\d-\d\d\S{0,30}\s+)?[\W_]{0,20}(?:(?:\w{1,20}\s){0,2}\w{0,40}(?:error|exception)\b|fatal\b"
-    r"|invalid (?:x-)?api[ -]key|failed to authenticate|credit balance|not logged in|please set an auth method"
-    r"|prompt is too long|unexpected status|you've hit your|(?:claude )?(?:ai )?usage limit)",
+    r"|credit balance|invalid (?:x-)?api[ -]key|oauth (?:token|session)|prompt is too long"
+    r"|(?:claude )?(?:ai )?usage limit|" + _SENTENCE + ")",
     re.IGNORECASE,
 )
-_UNIT = r"(?:ms|milliseconds?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
-_AFTER = (
-    r"(?:again|retry|reset\w*|available)\s+(?:in|after):?\s+"
-    rf"((?:\d{{1,7}}(?:\.\d{{1,9}})?\s*{_UNIT}(?![a-z])[ ,]*(?:and )?){{1,5}})"
+# The same for text that, but for its words, may as well be an answer: no quotation marks, no loose words.
+_ONLY_ERROR = re.compile(
+    r"[^\w\s\"'`“”‘’«»()\[\]*#>-]{0,5}\s{0,5}(?:\[?api error\b|[\w.]{0,60}(?:error|exception): |\[error\] "
+    r"|error when talking to |attempt \d+ failed with status|fatal: |" + _SENTENCE + ")",
+    re.IGNORECASE,
 )
-_PART = r"(\d{1,7}(?:\.\d{1,9})?)\s*(ms|milli|d|h|m|s)"
-_SECONDS = {"ms": 0.001, "milli": 0.001, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_EPOCH = r"limit reached\|(\d{10})\b"
-_STAMP = r"resets?\w*\s+(?:at|on)?\s*(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)"
-_CLOCK = r"resets?\w*\s+(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*([ap])m\b(?:\s*\((UTC)\))?"
-_MOST_TEXT = 4000
+_AROUND = re.compile(r"\s|at |please (?:re)?try |[\W\d]+$|\(node:\d+\)|warning\b|\S{0,3}\s?warning:", re.IGNORECASE)
+_SPACES = str.maketrans(
+    {**dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f", " "), **dict.fromkeys("’‘ʼ", "'"), **dict.fromkeys("‐‑–—−", "-")}
+)
+_MODEL = (
+    re.compile(
+        rf"\b({_FAMILY})\b(?:[ -][\d.]+)?(?: \w+){{0,2}} limit|limit for (?:claude )?({_FAMILY})\b", re.IGNORECASE
+    ),
+    re.compile(
+        r"limit (?:reached |exceeded )?for (?:the )?(?:model )?[`'\"]?([a-z][\w./:-]{0,60}\d[\w./:-]{0,30})",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\bmodel\W{1,4}(?:models/)?([a-z]\w{1,20}-\d[\w.-]{0,40})", re.IGNORECASE),
+)
+_THIS_MODEL = re.compile(
+    r"(?:capacity on|limit for|quota for) (?:this|the selected) model|model is at capacity", re.IGNORECASE
+)
+THIS_MODEL = "*"
+
+
+def plain(text: str) -> str:
+    """The text with plain quotation marks, hyphens and spaces."""
+    return text.translate(_SPACES)
 
 
 def verdict_of_status(status: int) -> Verdict | None:
@@ -73,48 +150,61 @@ def verdict_of_status(status: int) -> Verdict | None:
 
 def verdict_of_words(text: str) -> Verdict | None:
     """The meaning of a failure message, None if it is unknown."""
-    text = text[:_MOST_TEXT]
-    return next((verdict for verdict, pattern in _BY_WORDS if re.search(pattern, text, re.IGNORECASE)), None)
+    text = plain(text[:MOST_TEXT])
+    return _first(_CLEAR, text) or _first(_BY_WORDS, text)
+
+
+def clear_verdict(words: str) -> Verdict | None:
+    """The meaning of a failure message that is the same whatever kind of error it comes with; None if it is not."""
+    return _first(_CLEAR, plain(words[:MOST_TEXT]))
+
+
+def verdict_of(status: int, words: str) -> Verdict | None:
+    """The meaning of a failure by both; None if it is unknown.
+
+    Servers use one status for several things: 400 and 429 also for an account without credit, 403 for a limit, any for
+    a request that is too long.
+    """
+    known = verdict_of_status(status)
+    if status == 401:
+        return known
+    if clear := clear_verdict(words):
+        return clear
+    told = verdict_of_words(words)
+    if known in (None, Verdict.FAILED) or (status in (402, 403) and told is Verdict.RATE_LIMITED):
+        return told or known
+    return known
+
+
+def _first(signs: _Signs, text: str) -> Verdict | None:
+    return next((verdict for verdict, pattern in signs if pattern.search(text)), None)
+
+
+def is_race(words: str) -> bool:
+    """Returns True if a login was rejected only because another process renewed it in the same moment."""
+    return _RACE.search(words[:MOST_TEXT]) is not None
+
+
+def limited_model(words: str) -> str | None:
+    """The model whose limit a message reports; `THIS_MODEL` if it is the one asked; None for a limit of all models."""
+    words = plain(words[:MOST_TEXT])
+    for pattern in _MODEL:
+        if found := pattern.search(words):
+            return next(group for group in found.groups() if group).strip(".,:")
+    return THIS_MODEL if _THIS_MODEL.search(words) else None
 
 
 def error_lines(lines: Iterable[str]) -> str:
     """The lines that report an error."""
-    return "\n".join(line for line in lines if _ERROR_LINE.match(line))
+    return "\n".join(line for line in lines if _ERROR_LINE.match(plain(line)))
 
 
-def wait_in(text: str, now: float) -> float | None:
-    """Seconds until the time a message names ("try again in 2 h 5 min", "resets 3pm (UTC)"); None if it names none.
-
-    `now` is seconds since the epoch. A time of day without a zone is UTC.
-    """
-    text = text[:_MOST_TEXT]
-    if found := re.search(_AFTER, text, re.IGNORECASE):
-        parts = re.findall(_PART, found[1], re.IGNORECASE)
-        return sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts)
-    if found := re.search(_EPOCH, text):
-        return max(0.0, float(found[1]) - now)
-    if found := re.search(_STAMP, text):
-        return _until_stamp(found[1], now)
-    if found := re.search(_CLOCK, text, re.IGNORECASE):
-        return _until_clock(int(found[1]), int(found[2] or 0), found[3].lower() == "p", now)
-    return None
-
-
-def _until_stamp(stamp: str, now: float) -> float | None:
-    try:
-        moment = datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, moment.timestamp() - now)
-
-
-def _until_clock(hour: int, minute: int, afternoon: bool, now: float) -> float | None:
-    if not 1 <= hour <= 12 or minute > 59:
-        return None
-    today = datetime.fromtimestamp(now, UTC)
-    moment = today.replace(hour=hour % 12 + (12 if afternoon else 0), minute=minute, second=0, microsecond=0)
-    if moment.timestamp() <= now:
-        moment += timedelta(days=1)
-    return moment.timestamp() - now
+def only_errors(lines: Iterable[str]) -> str:
+    """The lines that report an error, if the text consists of nothing else but warnings and stack traces; else ""."""
+    found = []
+    for line in lines:
+        if _ONLY_ERROR.match(plain(line)):
+            found.append(line)
+        elif not _AROUND.match(line):
+            return ""
+    return "\n".join(found)

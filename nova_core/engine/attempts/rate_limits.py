@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nova_core.agents import Verdict
-from nova_core.agents.signs import wait_in
-from nova_core.clock import iso
+from nova_core.agents.reset_times import wait_in
+from nova_core.clock import iso, zone
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.retries import LONGEST_HOLD, Retries
@@ -229,5 +229,4 @@ class RateLimits:
         log, now = attempt.log, self._parts.clock.now()
         if log.resets_at is not None and log.resets_at > now:
             return log.resets_at - now
-        wait = wait_in(words, now) if log.retry_after is None else log.retry_after
-        return wait or None
+        return wait_in(f"{words}\n{log.details}", now, zone) or None
