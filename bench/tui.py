@@ -139,7 +139,7 @@ def opened(argv: Sequence[str], folder: Path | None = None) -> Iterator[Terminal
     """A program that shows its first task."""
     with (
         tempfile.TemporaryDirectory() as empty,
-        Terminal(argv, folder or Path(empty), drawn=False) as terminal,
+        Terminal(argv, folder or Path(empty), drawn=False, cold=True) as terminal,
     ):
         terminal.wait(lambda: b"T000000" in terminal.raw, 120.0)
         yield terminal

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cli_process
 import msgspec
 import pytest
 
@@ -35,9 +36,7 @@ class Example:
 
     def nova(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `nova` to its end."""
-        return subprocess.run(
-            ["nova", *arguments], cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=120
-        )
+        return cli_process.nova(*arguments, cwd=self.folder, env=self.environ, timeout=120)
 
     @property
     def state(self) -> State:

@@ -5,32 +5,30 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cli_plans import DEADLINE, MIXED, state_in, task_in, wait_until, write_plan
-from cli_process import command, environment, nova
+from cli_process import Process, nova, start
 
 from nova_core.state.schema import TaskStatus
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `nova ARGUMENTS` in a folder; kills what is left of it at the end."""
-    processes: list[subprocess.Popen[str]] = []
+def started() -> Iterator[Callable[..., Process]]:
+    """Starts `nova ARGUMENTS` in a folder, its output in `out` and `err`; kills what is left of it at the end."""
+    processes: list[Process] = []
 
-    def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(command(*arguments), cwd=cwd, env=environment(), stdout=pipe, stderr=pipe, text=True)
-        processes.append(process)
-        return process
+    def begin(*arguments: str, cwd: Path) -> Process:
+        with (cwd / "out").open("w") as out, (cwd / "err").open("w") as err:
+            processes.append(start(*arguments, cwd=cwd, stdout=out, stderr=err))
+        return processes[-1]
 
-    yield start
+    yield begin
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def test_a_run_that_succeeds(tmp_path: Path) -> None:
@@ -57,20 +55,17 @@ def begun(folder: Path) -> bool:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_the_run(
-    tmp_path: Path, started: Callable[..., subprocess.Popen[str]], number: int, code: int
-) -> None:
+def test_a_signal_stops_the_run(tmp_path: Path, started: Callable[..., Process], number: int, code: int) -> None:
     """The first signal ends the workers; what was interrupted is pending again, not failed."""
     process = started("run", "--json", cwd=write_plan(tmp_path, SLEEPER))
     wait_until(lambda: begun(tmp_path))
     process.send_signal(number)
-    out, err = process.communicate(timeout=DEADLINE)
-    assert (process.returncode, err) == (code, "")
-    assert json.loads(out.splitlines()[-1])["exit_code"] == code
+    assert (process.wait(DEADLINE), (tmp_path / "err").read_text()) == (code, "")
+    assert json.loads((tmp_path / "out").read_text().splitlines()[-1])["exit_code"] == code
     assert task_in(tmp_path, "F1").status is TaskStatus.PENDING
 
 
-def test_the_second_signal_kills(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_the_second_signal_kills(tmp_path: Path, started: Callable[..., Process]) -> None:
     """A worker that ignores SIGTERM is killed by the second Ctrl-C, long before its grace is over."""
     (tmp_path / "nova.yaml").write_text("grace: 1h\n")
     process = started("run", cwd=write_plan(tmp_path, STUBBORN))
@@ -81,7 +76,7 @@ def test_the_second_signal_kills(tmp_path: Path, started: Callable[..., subproce
     assert process.wait(DEADLINE) == 130
 
 
-def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[..., Process]) -> None:
     """SIGHUP ends the engine alone; the worker continues and the next run collects its result without starting it
     again."""
     rows = "| F1 | Waiter | `echo begun; while [ ! -e go ]; do sleep 0.05; done; echo x >> count` | - | |\n"
@@ -94,7 +89,7 @@ def test_a_hangup_leaves_the_workers_running(tmp_path: Path, started: Callable[.
     assert (tmp_path / "count").read_text() == "x\n"
 
 
-def test_a_second_engine_is_rejected(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_a_second_engine_is_rejected(tmp_path: Path, started: Callable[..., Process]) -> None:
     """While one engine runs another is rejected, and the message names the first."""
     process = started("run", cwd=write_plan(tmp_path, SLEEPER))
     wait_until(lambda: begun(tmp_path))
@@ -105,7 +100,7 @@ def test_a_second_engine_is_rejected(tmp_path: Path, started: Callable[..., subp
     process.wait(DEADLINE)
 
 
-def test_steering_a_live_run(tmp_path: Path, started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_steering_a_live_run(tmp_path: Path, started: Callable[..., Process]) -> None:
     """Commands reach the live engine: cancel, retry and approve take effect while it runs."""
     rows = """\
 | F1 | Once | `echo begun; [ -e again ] \\|\\| exec sleep 60` | - | |

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cli_process
 import pytest
-from cli_process import command, environment, nova
+from cli_process import Process, nova
 from engines import host
 from fakes import FakeClock, FakeExecutor, exits
 from protocol_kit import (
@@ -55,14 +56,13 @@ EVENTS = "events.jsonl"
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[[Path], subprocess.Popen[bytes]]]:
+def started() -> Iterator[Callable[[Path], Process]]:
     """Starts `nova run tasks` in a folder; its events go to a file, because an unread pipe would block it."""
-    processes: list[subprocess.Popen[bytes]] = []
+    processes: list[Process] = []
 
-    def start(folder: Path) -> subprocess.Popen[bytes]:
+    def start(folder: Path) -> Process:
         with open(folder / EVENTS, "wb") as events:
-            words = command("run", "tasks", "--no-ui", "--json")
-            processes.append(subprocess.Popen(words, cwd=folder, env=environment(), stdout=events, stderr=events))
+            processes.append(cli_process.start("run", "tasks", "--no-ui", "--json", cwd=folder, stdout=events))
         return processes[-1]
 
     yield start
@@ -105,9 +105,7 @@ class Reader:
                 assert set(before.values()) <= {"completed"}, (task_id, before)
 
 
-def test_a_folder_with_all_faults_runs_to_its_end(
-    tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
-) -> None:
+def test_a_folder_with_all_faults_runs_to_its_end(tmp_path: Path, started: Callable[[Path], Process]) -> None:
     """With gates, limits and a stub agent; a reader of the status files never gets a partial or false file."""
     weather_station(tmp_path)
     settings(tmp_path, PHASES + "limits: {cpu: 4}\n")
@@ -210,7 +208,7 @@ def test_a_task_that_takes_too_long_for_its_phase_fails(tmp_path: Path) -> None:
 
 
 def test_a_killed_engine_leaves_files_that_the_next_one_puts_right(
-    tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
+    tmp_path: Path, started: Callable[[Path], Process]
 ) -> None:
     """The worker continues and is adopted, even if the files were damaged meanwhile."""
     settings(tmp_path)
@@ -241,7 +239,7 @@ def test_a_killed_engine_leaves_files_that_the_next_one_puts_right(
     assert not (tmp_path / "workspace/pids/01-p/b.pid").exists()
 
 
-def test_a_cancelled_task_is_failed(tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]) -> None:
+def test_a_cancelled_task_is_failed(tmp_path: Path, started: Callable[[Path], Process]) -> None:
     """Its pid file is removed, and the status gives the reason."""
     settings(tmp_path)
     task_file(tmp_path, "a")
@@ -436,9 +434,7 @@ def test_the_scripts_of_the_protocol_still_work(tmp_path: Path) -> None:
     assert counted.stdout.strip() == "2"
 
 
-def test_a_signal_to_the_engine_leaves_true_files(
-    tmp_path: Path, started: Callable[[Path], subprocess.Popen[bytes]]
-) -> None:
+def test_a_signal_to_the_engine_leaves_true_files(tmp_path: Path, started: Callable[[Path], Process]) -> None:
     """An interrupted task is pending again: it has no file."""
     settings(tmp_path)
     task_file(tmp_path, "a")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import warm
 
@@ -14,6 +15,7 @@ import nova_core
 
 SOURCE = str(Path(nova_core.__file__).parents[1])
 WARM = warm.Warm(SOURCE)
+Process = subprocess.Popen[bytes] | warm.Started
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -43,6 +45,21 @@ def nova(
     done = warm.run(WARM, arguments, cwd, environment(env), timeout) if can_be_warm(env) else None
     return done or subprocess.run(
         command(*arguments), cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def start(
+    *arguments: str, cwd: Path, stdout: IO[Any] | int, stderr: IO[Any] | int | None = None,
+    env: Mapping[str, str] | None = None, session: bool = False,
+) -> Process:  # fmt: skip
+    """Start `nova ARGUMENTS` in `cwd` with its output in a file; by default also what it says on standard error.
+
+    With `session` it leads a session of its own.
+    """
+    out, err = (file if isinstance(file, int) else file.fileno() for file in (stdout, stderr or stdout))
+    started = WARM.start(arguments, cwd, environment(env), [0, out, err], session=session) if can_be_warm(env) else None
+    return started or subprocess.Popen(
+        command(*arguments), cwd=cwd, env=environment(env), stdout=out, stderr=err, start_new_session=session
     )
 
 

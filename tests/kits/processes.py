@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,27 +14,13 @@ from typing import Any
 
 import cli_process
 
-NOVA = [sys.executable, "-m", "nova_core"]
 PATIENCE = 60.0
 
 
-def environment() -> dict[str, str]:
-    """The tests' own environment without variables that affect Nova."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("NOVA_") and k != "GITHUB_ACTIONS"}
-
-
-def start_nova(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start_nova(folder: Path, *arguments: str) -> cli_process.Process:
     """A `nova` process in its own session, its output in `nova.out`."""
     with (folder / "nova.out").open("a") as out:
-        return subprocess.Popen(
-            [*NOVA, *arguments],
-            cwd=folder,
-            stdout=out,
-            stderr=out,
-            env=environment(),
-            start_new_session=True,
-            text=True,
-        )
+        return cli_process.start(*arguments, cwd=folder, stdout=out, session=True)
 
 
 def nova(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pyte
+import warm
 
 import nova_core
 
@@ -32,6 +34,9 @@ MODES = {"alternate screen": 1049, "cursor": 25, "mouse": 1000, "any mouse": 100
 
 ASKS_FOR_FRAMES, HAS_FRAMES = b"\x1b[?2026$p", b"\x1b[?2026;2$y"  # synchronized output, as current terminals have
 FRAME, END_OF_FRAME = b"\x1b[?2026h", b"\x1b[?2026l"
+
+READ_EARLY = ("PYTHON", "LC_", "LANG", "TEXTUAL")  # what these variables say is read at the start of a program
+_WARM = warm.Warm(SOURCE, warm.TUI)
 
 
 def nova(*arguments: str) -> list[str]:
@@ -53,16 +58,31 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     }  # fmt: skip
 
 
+def _fork(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None, side: int) -> warm.Started | None:
+    interpreter, flag, program = argv[:3]
+    if (interpreter, flag) != (sys.executable, "-m") or any(name.startswith(READ_EARLY) for name in env or ()):
+        return None
+    return _WARM.start(argv[3:], cwd, environment(env), [side] * 3, program=program, terminal=True)
+
+
+def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None, side: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        argv, cwd=cwd, env=environment(env), stdin=side, stdout=side, stderr=side, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+
+
 class Terminal:
     """Runs `argv` in `cwd` on a terminal of `size` (columns, rows). `raw` is every byte it wrote.
 
     Leaving the `with` block kills what is still running. Every wait fails with the picture of the screen. If only bytes
-    count, `drawn` may be False.
+    count, `drawn` may be False. `nova` and `nova-tui` are forks of a process that has imported them; with `cold` they
+    are started as people do it.
     """
 
     def __init__(
         self, argv: Sequence[str], cwd: Path, *, size: tuple[int, int] = (120, 40),
-        env: Mapping[str, str] | None = None, drawn: bool = True,
+        env: Mapping[str, str] | None = None, drawn: bool = True, cold: bool = False,
     ) -> None:  # fmt: skip
         self.raw = bytearray()
         self._ahead = bytearray()  # read, but of later frames
@@ -72,11 +92,11 @@ class Terminal:
         self._lines = [""] * size[1]  # as they were when somebody last looked
         self._code: int | None = None
         self.began = time.perf_counter()
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-            os.execvpe(argv[0], list(argv), environment(env))
+        self._fd, side = pty.openpty()
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self._process = (None if cold else _fork(argv, cwd, env, side)) or _start(argv, cwd, env, side)
+        os.close(side)
+        self.pid = self._process.pid
 
     def __enter__(self) -> Terminal:
         return self
@@ -211,9 +231,7 @@ class Terminal:
         deadline = time.monotonic() + patience
         while self._code is None:
             self.read(0.02)
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                self._code = os.waitstatus_to_exitcode(status)
+            self._code = self._process.poll()
             assert time.monotonic() < deadline, f"it did not end\n{self.text}\n{self.after_screen()}"
         while self._ahead or (self._fd >= 0 and select.select([self._fd], [], [], 0)[0]):
             if not self.read(0):

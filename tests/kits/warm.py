@@ -7,46 +7,64 @@ from its environment at its start is not theirs: a test that sets such a variabl
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
+import gc
+import importlib
 import io
 import json
 import os
+import select
 import selectors
 import signal
 import socket
 import subprocess
 import sys
-import threading
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _MOST = 100_000  # bytes of a request; a longer one would not go through the socket in one piece
 _KITS = str(Path(__file__).parent)
+CORE = (
+    "sqlite3", "nova_core.__main__", "nova_core.orchestrator", "nova_core.cli.files", "nova_core.cli.views",
+    "nova_core.console.tails", "nova_core.importers.formats",
+)  # fmt: skip
+TUI = (*CORE, "nova_tui.__main__", "nova_tui.app", "textual.drivers.linux_driver")
 
 
 class Warm:
-    """One process that forks others, one at a time: `start` returns None while one is running."""
+    """A process that has imported `modules` and forks others."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, modules: Sequence[str] = CORE) -> None:
         self._source = source
+        self._modules = tuple(modules)
         self._socket: socket.socket | None = None
-        self._busy = threading.Lock()
 
     def start(
-        self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int]
-    ) -> Started | None:
-        """Start `nova ARGUMENTS` with these descriptors as its standard streams; None if that is not possible here."""
-        request = json.dumps([list(arguments), str(cwd), dict(env)]).encode()
-        if len(request) > _MOST or not self._busy.acquire(blocking=False):
+        self, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int], *,
+        program: str = "nova_core", session: bool = False, terminal: bool = False,
+    ) -> Started | None:  # fmt: skip
+        """Start `python -m PROGRAM ARGUMENTS` with these descriptors as its standard streams.
+
+        With `session` it leads a session of its own, with `terminal` one on the terminal that is its standard input.
+        Returns None if it cannot be started this way.
+        """
+        request = json.dumps([program, list(arguments), str(cwd), dict(env), session or terminal, terminal]).encode()
+        if len(request) > _MOST:
             return None
         self._socket = self._socket or self._begin()
-        socket.send_fds(self._socket, [request], list(streams))
-        return Started(int(self._socket.recv(100)), self._socket, self._busy)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            socket.send_fds(self._socket, [request], [theirs.fileno(), *streams])
+        return Started(int(ours.recv(100)), ours)
 
     def _begin(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        code = f"import sys; sys.path[:0] = {[self._source, _KITS]!r}; import warm; warm.serve({theirs.fileno()})"
+        given = f"{theirs.fileno()}, {self._modules!r}"
+        code = f"import sys; sys.path[:0] = {[self._source, _KITS]!r}; import warm; warm.serve({given})"
         process = subprocess.Popen([sys.executable, "-c", code], cwd="/", pass_fds=[theirs.fileno()])
         theirs.close()
 
@@ -59,26 +77,39 @@ class Warm:
 
 
 class Started:
-    """A process that was started, until its end is collected."""
+    """A process that was started: what `subprocess.Popen` offers for one without pipes."""
 
-    def __init__(self, pid: int, talk: socket.socket, busy: threading.Lock) -> None:
+    def __init__(self, pid: int, talk: socket.socket) -> None:
         self.pid = pid
+        self.returncode: int | None = None
         self._talk = talk
-        self._busy = busy
 
-    def wait(self, seconds: float) -> int:
-        """Its exit code, negative for a signal. Kills it and raises `TimeoutExpired` after the timeout."""
-        self._talk.settimeout(max(0.001, seconds))
-        try:
-            return int(self._talk.recv(100))
-        except TimeoutError:
-            os.kill(self.pid, signal.SIGKILL)
-            self._talk.settimeout(None)
-            self._talk.recv(100)
-            raise subprocess.TimeoutExpired("nova", seconds) from None
-        finally:
-            self._talk.settimeout(None)
-            self._busy.release()
+    def poll(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        return self._look(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its exit code, negative for a signal. Raises `TimeoutExpired` after `timeout` seconds."""
+        code = self._look(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired("nova", timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it is still running."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, if it is still running."""
+        self.send_signal(signal.SIGKILL)
+
+    def _look(self, seconds: float | None) -> int | None:
+        if self.returncode is None and select.select([self._talk], [], [], seconds)[0]:
+            self.returncode = int(self._talk.recv(100))
+            self._talk.close()
+        return self.returncode
 
 
 def run(
@@ -95,7 +126,12 @@ def run(
         os.close(fd)
     if started is None:
         return None
-    return subprocess.CompletedProcess(["nova", *arguments], started.wait(deadline - time.monotonic()), *texts)
+    try:
+        code = started.wait(max(0.001, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        started.kill()
+        raise
+    return subprocess.CompletedProcess(["nova", *arguments], code, *texts)
 
 
 def _texts(reads: Sequence[int], deadline: float) -> list[str]:
@@ -116,35 +152,60 @@ def _texts(reads: Sequence[int], deadline: float) -> list[str]:
 # in the process that forks
 
 
-def serve(descriptor: int) -> None:
-    """Fork for every request until no process can send one any more."""
-    import sqlite3  # noqa: F401
-
-    from nova_core import __main__, orchestrator  # noqa: F401
-    from nova_core.cli import files, views  # noqa: F401
+def serve(descriptor: int, modules: Sequence[str]) -> None:
+    """Fork for every request until no process can send one any more, and pass on how each fork ended."""
+    for name in modules:
+        importlib.import_module(name)
     from nova_core.cli.app import COMMANDS, build
-    from nova_core.console import tails  # noqa: F401
-    from nova_core.importers import formats  # noqa: F401
 
     build(COMMANDS)
-    with socket.socket(fileno=descriptor) as talk:
+    gc.collect()
+    gc.freeze()  # nothing of this is garbage of a fork
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    talks: dict[int, socket.socket] = {}
+    with socket.socket(fileno=descriptor) as requests:
         while True:
-            request, streams, _, _ = socket.recv_fds(talk, _MOST + 1, 3)
+            ready = select.select([requests, woken], [], [])[0]
+            if woken in ready:
+                os.read(woken, 1000)
+                _report_ends(talks)
+            if requests not in ready:
+                continue
+            request, descriptors, _, _ = socket.recv_fds(requests, _MOST + 1, 4)
             if not request:
                 return
-            arguments, cwd, env = json.loads(request)
             pid = os.fork()
             if not pid:
-                _become(arguments, cwd, env, streams)
-            for fd in streams:
+                _become(*json.loads(request), descriptors[1:])
+            talks[pid] = socket.socket(fileno=descriptors[0])
+            talks[pid].send(b"%d" % pid)
+            for fd in descriptors[1:]:
                 os.close(fd)
-            talk.send(b"%d" % pid)
-            talk.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
-def _become(arguments: list[str], cwd: str, env: dict[str, str], streams: Sequence[int]) -> NoReturn:
-    """Run `nova ARGUMENTS`, and end with it."""
+def _report_ends(talks: dict[int, socket.socket]) -> None:
+    for pid in list(talks):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            with talks.pop(pid) as talk, contextlib.suppress(OSError):  # nobody may be interested
+                talk.send(b"%d" % os.waitstatus_to_exitcode(status))
+
+
+def _become(
+    program: str, arguments: list[str], cwd: str, env: dict[str, str], session: bool, terminal: bool,
+    streams: Sequence[int],
+) -> NoReturn:  # fmt: skip
+    """Run `python -m PROGRAM ARGUMENTS`, and end with it."""
     try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if session:
+            os.setsid()
+        if terminal:
+            fcntl.ioctl(streams[0], termios.TIOCSCTTY, 0)
         for number, fd in enumerate(streams):
             os.dup2(fd, number)
         os.closerange(3, 1024)
@@ -157,10 +218,8 @@ def _become(arguments: list[str], cwd: str, env: dict[str, str], streams: Sequen
             stream = open(number, f"{mode}b", closefd=False)  # noqa: SIM115 - for as long as the process lives
             lines = name == "stderr" or stream.isatty()
             setattr(sys, name, io.TextIOWrapper(stream, errors=errors, line_buffering=lines))
-        from nova_core.__main__ import __file__ as program
-        from nova_core.__main__ import enter
-
-        sys.argv = [program, *arguments]
-        enter()
+        main: Any = importlib.import_module(f"{program}.__main__")
+        sys.argv = [main.__file__, *arguments]
+        main.enter()
     finally:
         os._exit(70)

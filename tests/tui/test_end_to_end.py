@@ -21,6 +21,8 @@ READER = 'echo the preface; n=0; while [ ! -e go ]; do n=$((n+1)); echo "page $n
 WAITS = "test -e repaired || exit 1; while [ ! -e go ]; do sleep 0.05; done"
 BREAKS = 'test -e repaired || { echo "a needle in the log"; exit 3; }; echo A2 >> order'
 
+MAIN = "f Filter +t Timeline"  # its keys: a notice may lie over the head of its table for some seconds
+
 
 def write_plan(root: Path, rows: str) -> None:
     """One branch, one group."""
@@ -73,13 +75,13 @@ def test_a_run_from_start_to_end(trial: Path) -> None:
         terminal.wait("1 running +✗ 1 failed +■ 1 blocked")
         terminal.press(["g", "down", "down", "down"], r"A1 Read the pages +▶ running")
         terminal.press("enter", r"worker +A1@1, pid \d+")
-        terminal.press("escape", r"TASK .*WORK")
+        terminal.press("escape", MAIN)
 
         terminal.press("L", r"follow")
         seen = last_page(terminal)
         terminal.wait(lambda: last_page(terminal) > seen + 3)
         terminal.press(["/", "preface", "enter"], r"1 of 1")
-        terminal.press(["escape", "escape"], r"TASK .*WORK")
+        terminal.press(["escape", "escape"], MAIN)
 
         terminal.press(["/", "repair", "enter"], r"A2 Repair the bridge +✗ failed")
         terminal.wait(r"failed: exit code 3.+r retry · s skip it")
@@ -99,7 +101,7 @@ def test_a_run_from_start_to_end(trial: Path) -> None:
         (trial / "go").touch()
         terminal.wait("FINISHED")
         terminal.press("e", "Bridge is open")
-        terminal.press("escape", r"TASK .*WORK")
+        terminal.press("escape", MAIN)
         terminal.send("q")
         assert terminal.wait_exit() == 0
         assert terminal.restored()
