@@ -7,7 +7,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
-SUITE := -m pytest -n 2 -m 'not slow and not agents'
+SUITE := -m pytest -n 3 --dist worksteal -m 'not slow and not agents'
 
 # What the lock files serve: every one of these Pythons on every one of these platforms, from wheels alone.
 VERSIONS := 3.11 3.12 3.13 3.14
@@ -29,12 +29,13 @@ RIVALS := ninja==1.13.2 doit==0.37.0 snakemake==9.27.1 luigi==3.8.1 go-task-bin=
 TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS := $(CURDIR)/.agents
 
-.PHONY: help demo test test-oldest test-newest test-pythons test-load properties test-agents test-trace lint lock dist \
+.PHONY: help demo test campaign test-oldest test-newest test-pythons test-load properties test-agents test-trace lint lock dist \
 	bench bench-tui bench-agents bench-faults mutants crash orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
 	@echo 'make test        run the tests (about five minutes on two cores)'
+	@echo 'make campaign    the tests that take long: all cases of the tables and trials of which `make test` runs a sample'
 	@echo 'make test-oldest the same tests with the lowest version of every package that pyproject.toml allows'
 	@echo 'make test-newest the same tests with the newest versions, not those of the lock files'
 	@echo 'make test-pythons the same tests with every Python from 3.11 on PATH (or PYTHONS="/a/python3 /b/python3")'
@@ -62,6 +63,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python $(SUITE)
+
+campaign: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 -m 'slow and not agents' --ignore tests/test_distribution.py
 
 test-oldest: RESOLUTION := lowest-direct
 test-newest: RESOLUTION := highest

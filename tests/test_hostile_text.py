@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from cli_process import command, environment, nova
 from hostile import ALL, ESCAPES, HEAD, HOSTILE, MARKUP, NAMES, RUNNER, SHELL, run_hostile, yaml_text
+from sampling import sampled
 from terminal import harm_in, on_terminal
 
 from nova_core.files.project import Project
@@ -173,8 +174,10 @@ def test_a_forged_state(look: str, tmp_path: Path) -> None:
     assert "internal error" not in shown
 
 
-@pytest.mark.parametrize("name", ESCAPES)
-@pytest.mark.parametrize("place", ["dependency", "id", "file", "setting", "trigger", "option", "reason", "timeout"])
+PLACES = ("dependency", "id", "file", "setting", "trigger", "option", "reason", "timeout")
+
+
+@pytest.mark.parametrize(("name", "place"), sampled(ESCAPES, PLACES))
 def test_messages_about_bad_input(name: str, place: str, tmp_path: Path) -> None:
     """An error quotes the mistake safely, in one line, with its hint in another."""
     payload = ESCAPES[name][0]

@@ -81,7 +81,7 @@ def plan(folder: Path) -> None:
 def run_plan(folder: Path) -> None:
     """The same after a run."""
     plan(folder)
-    subprocess.run([sys.executable, "-m", "nova_core", "run"], cwd=folder, check=True, capture_output=True, timeout=60)
+    assert nova("run", cwd=folder).returncode == 0
 
 
 def run_plan_and_features(folder: Path) -> None:
@@ -201,7 +201,7 @@ def run_inside_a_task(block: Block, folder: Path, environ: dict[str, str]) -> No
     inner.mkdir()
     worker(inner)
     inner.joinpath("block.sh").write_text(block.text)
-    done = subprocess.run(["nova", "run"], cwd=inner, env=environ, capture_output=True, text=True, timeout=60)
+    done = nova("run", cwd=inner, env=environ)
     assert done.returncode == 0, (done.stdout, inner.joinpath("logs/F1.log").read_text())
 
 
@@ -333,14 +333,9 @@ def test_the_layout_of_a_project_is_what_runs_leave(tmp_path: Path, shell: dict[
     tmp_path.joinpath("milestones.yaml").write_text(blocks("docs/milestones.md", "yaml")[0])
     twice = f"{FOUR}| F5 | e | `test $NOVA_ATTEMPT = 2` | - |\n\n#### F5\n\n- [ ] `true` succeeds\n"
     tmp_path.joinpath("CASCADE.md").write_text(twice)
-    for flag in ("--no-ui", "--fresh"):
-        subprocess.run(["nova", "run", flag], cwd=tmp_path, env=shell, capture_output=True, timeout=60, check=True)
-    detached = ["nova", "run", "--detach", "--fresh"]
-    subprocess.run(detached, cwd=tmp_path, env=shell, capture_output=True, timeout=60, check=True)
-    subprocess.run(["nova", "status", "--watch"], cwd=tmp_path, env=shell, capture_output=True, timeout=60, check=True)
     tmp_path.joinpath("other.md").write_text(FOUR)
-    other = ["nova", "run", "--no-ui", "other.md"]
-    subprocess.run(other, cwd=tmp_path, env=shell, capture_output=True, timeout=60, check=True)
+    for words in ("run --no-ui", "run --fresh", "run --detach --fresh", "status --watch", "run --no-ui other.md"):
+        assert nova(*words.split(), cwd=tmp_path, env=shell).returncode == 0
     folder, missing = tmp_path, []
     for line in blocks("docs/state.md", "text")[0].splitlines():
         names = re.split(r"\s{2,}", line.strip(), maxsplit=1)[0]

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli_process import command, environment, nova
+from cli_process import Process, nova, start
 from engines import host, tasks_of, write_plan
 from fakes import FakeClock, FakeExecutor, ok
 from hypothesis import HealthCheck, given, settings
@@ -221,13 +221,11 @@ SLOW = (
 )
 
 
-def at_work(folder: Path) -> subprocess.Popen[bytes]:
+def at_work(folder: Path) -> Process:
     """A project whose first task waits for the file `go`."""
     folder.mkdir()
     (folder / "CASCADE.md").write_text(SLOW)
-    engine = subprocess.Popen(
-        command("run", "--no-ui"), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    engine = start("run", "--no-ui", cwd=folder)
     wait_for(lambda: (folder / "ran").exists() and '"A"' in (folder / "cascade_state.json").read_text(), "A runs")
     wait_for(lambda: b"in_progress" in (folder / "cascade_state.json").read_bytes(), "the state says so")
     return engine
@@ -268,9 +266,7 @@ def test_markers_of_two_copies_differ(tmp_path: Path) -> None:
     engine = at_work(first)
     subprocess.run(["cp", "-a", first, second], check=True)
     (second / "ran").unlink()
-    other = subprocess.Popen(
-        command("run", "--no-ui"), cwd=second, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    other = start("run", "--no-ui", cwd=second)
     wait_for((second / "ran").exists, "A runs in the copy")
     markers = [
         {line for pid in processes_of(folder) for line in environ(pid) if line.startswith(b"NOVA_JOB=")}

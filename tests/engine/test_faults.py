@@ -97,9 +97,11 @@ def retry_and_run(engine: Orchestrator) -> int:
         engine.close()
 
 
-def sweep(tmp_path: Path, action: Callable[[], None], repeat: bool) -> Iterable[tuple[int, Path, World, FaultyDisk]]:
-    """One folder, world and disk for each n; ends after the first n that is never reached."""
-    for n in range(1, 400):
+def sweep(
+    tmp_path: Path, changes: Iterable[int], action: Callable[[], None], repeat: bool
+) -> Iterable[tuple[int, Path, World, FaultyDisk]]:
+    """One folder, world and disk for each n of `changes`; ends after the first n that is never reached."""
+    for n in changes:
         folder = tmp_path / str(n)
         folder.mkdir()
         disk = FaultyDisk(n, action, repeat)
@@ -110,6 +112,12 @@ def sweep(tmp_path: Path, action: Callable[[], None], repeat: bool) -> Iterable[
     pytest.fail("the sweep does not end")
 
 
+def changes(first: int) -> pytest.MarkDecorator:
+    """The changes that fail: each in turn, of which `make test` tries a fifth, from the `first` on."""
+    few = pytest.param(range(first, 400, 5), id="sample")
+    return pytest.mark.parametrize("changes", [few, pytest.param(range(1, 400), id="all", marks=pytest.mark.slow)])
+
+
 def assert_done_once(folder: Path, world: World) -> None:
     """Every task is completed, and no command ran twice."""
     tasks = json.loads((folder / "cascade_state.json").read_bytes())["tasks"]
@@ -118,12 +126,13 @@ def assert_done_once(folder: Path, world: World) -> None:
     assert sorted(key.partition("@")[0] for key in world.began) == ["A", "B", "C", "D"]
 
 
-def test_death_at_every_change(tmp_path: Path) -> None:
+@changes(1)
+def test_death_at_every_change(tmp_path: Path, changes: Iterable[int]) -> None:
     """Killed at any change, the next run finishes the plan: nothing is lost or repeated, and state and events agree.
 
     The system time jumps meanwhile: every task still took what its holder measured.
     """
-    for n, folder, _, disk in sweep(tmp_path, die, repeat=False):
+    for n, folder, _, disk in sweep(tmp_path, changes, die, repeat=False):
         world = World(clock=JumpingClock(n))
         try:
             run(open_engine(folder, world, disk))
@@ -152,9 +161,10 @@ def test_death_on_the_thread(tmp_path: Path, n: int) -> None:
     engine.close()
 
 
-def test_death_twice(tmp_path: Path) -> None:
+@changes(2)
+def test_death_twice(tmp_path: Path, changes: Iterable[int]) -> None:
     """Killed, and killed again during recovery, the third run still finishes the plan once."""
-    for n, folder, world, disk in sweep(tmp_path, die, repeat=False):
+    for n, folder, world, disk in sweep(tmp_path, changes, die, repeat=False):
         try:
             run(open_engine(folder, world, disk))
         except Died:
@@ -164,10 +174,11 @@ def test_death_twice(tmp_path: Path) -> None:
         assert_done_once(folder, world)
 
 
-def test_one_write_error_at_every_change(tmp_path: Path) -> None:
+@changes(3)
+def test_one_write_error_at_every_change(tmp_path: Path, changes: Iterable[int]) -> None:
     """A disk that fails once, anywhere: the run continues by itself, or gives the reason in one line and the next run
     finishes."""
-    for _, folder, world, disk in sweep(tmp_path, no_space, repeat=False):
+    for _, folder, world, disk in sweep(tmp_path, changes, no_space, repeat=False):
         refused = refusal(folder, world, disk)
         if refused:
             assert "\n" not in str(refused)
@@ -192,9 +203,10 @@ def test_three_write_errors_in_a_row(tmp_path: Path) -> None:
         assert_done_once(folder, world)
 
 
-def test_a_disk_that_stays_full(tmp_path: Path) -> None:
+@changes(4)
+def test_a_disk_that_stays_full(tmp_path: Path, changes: Iterable[int]) -> None:
     """A disk that fails permanently: exit code 8 with a hint, a readable state, and the next run continues."""
-    for _, folder, world, disk in sweep(tmp_path, no_space, repeat=True):
+    for _, folder, world, disk in sweep(tmp_path, changes, no_space, repeat=True):
         refused = refusal(folder, world, disk)
         if refused:
             assert refused.hint
@@ -204,9 +216,10 @@ def test_a_disk_that_stays_full(tmp_path: Path) -> None:
         assert_done_once(folder, world)
 
 
-def test_death_during_a_retry(tmp_path: Path) -> None:
+@changes(5)
+def test_death_during_a_retry(tmp_path: Path, changes: Iterable[int]) -> None:
     """Killed anywhere in a retry and the run after it, repeating both completes the plan with one second attempt."""
-    for _, folder, world, disk in sweep(tmp_path, die, repeat=False):
+    for _, folder, world, disk in sweep(tmp_path, changes, die, repeat=False):
         world.failing = {"B@1"}
         assert run(open_engine(folder, world)) == 1
         try:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
-from cli_process import command, environment
+from cli_process import nova
 
 OWNER = 64124
 
@@ -24,7 +23,7 @@ def test_what_root_makes_belongs_to_the_owner(tmp_path: Path, plan: str) -> None
     for path in (tmp_path, *tmp_path.iterdir()):
         os.chown(path, OWNER, OWNER)
     for words in (("run", "--no-ui", plan), ("retry", "B", "--plan", plan), ("run", "--no-ui", plan)):
-        subprocess.run(command(*words), cwd=tmp_path, env=environment(), check=False, capture_output=True, timeout=60)
+        nova(*words, cwd=tmp_path)
     made = [path for path in tmp_path.rglob("*") if path.name != "__pycache__"]
     assert len(made) > 10
     assert [str(path) for path in made if path.lstat().st_uid != OWNER and path.suffix != ".sock"] == []

@@ -39,7 +39,7 @@ class Script:
     def __init__(self, folder: Path, **lines: list[Any]) -> None:
         self.folder = folder
         self.lines = lines
-        self.executor = FakeExecutor(FakeClock())
+        self.executor = FakeExecutor(FakeClock(), least=1.0)  # hours pass in these tests, a second per turn
         self.executor.outcome = self
         self.began: list[tuple[str, float]] = []
 

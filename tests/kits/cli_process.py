@@ -49,18 +49,20 @@ def nova(
 
 
 def start(
-    *arguments: str, cwd: Path, stdout: IO[Any] | int, stderr: IO[Any] | int | None = None,
+    *arguments: str, cwd: Path, stdout: IO[Any] | None = None, stderr: IO[Any] | None = None,
     env: Mapping[str, str] | None = None, session: bool = False,
 ) -> Process:  # fmt: skip
-    """Start `nova ARGUMENTS` in `cwd` with its output in a file; by default also what it says on standard error.
+    """Start `nova ARGUMENTS` in `cwd`, its output in files: by default in none, and both streams in one.
 
     With `session` it leads a session of its own.
     """
-    out, err = (file if isinstance(file, int) else file.fileno() for file in (stdout, stderr or stdout))
-    started = WARM.start(arguments, cwd, environment(env), [0, out, err], session=session) if can_be_warm(env) else None
-    return started or subprocess.Popen(
-        command(*arguments), cwd=cwd, env=environment(env), stdout=out, stderr=err, start_new_session=session
-    )
+    with open(os.devnull, "wb") as nowhere:
+        out, err = (file.fileno() for file in (stdout or nowhere, stderr or stdout or nowhere))
+        streams = [0, out, err]
+        started = WARM.start(arguments, cwd, environment(env), streams, session=session) if can_be_warm(env) else None
+        return started or subprocess.Popen(
+            command(*arguments), cwd=cwd, env=environment(env), stdout=out, stderr=err, start_new_session=session
+        )
 
 
 def can_be_warm(env: Mapping[str, str] | None) -> bool:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import cli_process
 import msgspec
 import pytest
 from pty_kit import FRAME, Terminal, environment, nova, nova_tui
@@ -281,12 +282,10 @@ def test_a_stopped_run_continues_with_a_key(trial: Path) -> None:
 def test_a_paused_run_continues_when_it_is_opened(tmp_path: Path) -> None:
     """A pause outlives its engine: without the interface a message says so, and with it the run continues."""
     write_plan(tmp_path, f"| A1 | Bridge | `{WAITS}` | - | | | |\n")
-    assert subprocess.run(nova("run", "--no-ui"), cwd=tmp_path, env=environment(), check=False).returncode == 1
+    assert cli_process.nova("run", "--no-ui", cwd=tmp_path).returncode == 1
     for words in (("pause",), ("retry", "A1")):
-        assert subprocess.run(nova(*words), cwd=tmp_path, env=environment(), check=False).returncode == 0
-    headless = subprocess.run(
-        nova("run", "--no-ui"), cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True
-    )
+        assert cli_process.nova(*words, cwd=tmp_path).returncode == 0
+    headless = cli_process.nova("run", "--no-ui", cwd=tmp_path)
     assert headless.returncode == 4
     assert "the run is paused (continue with: nova resume && nova run)" in headless.stdout
     (tmp_path / "repaired").touch()

@@ -1,0 +1,23 @@
+"""Tables of near-identical cases that start real processes: `make test` runs a sample, `make campaign` all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import product
+from typing import Any
+
+import pytest
+
+Case = tuple[Any, ...]
+
+
+def sample(*axes: Collection[Any]) -> list[Case]:
+    """The fewest cases in which each value of each axis occurs."""
+    lists = [list(axis) for axis in axes]
+    return [tuple(axis[n % len(axis)] for axis in lists) for n in range(max(map(len, lists)))]
+
+
+def sampled(*axes: Collection[Any]) -> list[Any]:
+    """Parameters for every combination of the axes; all but a sample are marked as slow."""
+    kept = sample(*axes)
+    return [pytest.param(*case, marks=() if case in kept else pytest.mark.slow) for case in product(*axes)]
