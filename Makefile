@@ -51,7 +51,7 @@ help:
 	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
 	@echo 'make bench-faults Nova and ten rivals under eleven faults (hours; TRIALS=1 ENGINES=nova,make for less)'
 	@echo 'make mutants     change the guarding modules in small ways; 90 % must be noticed (a night; SAMPLE=15 MODULES=dag.py)'
-	@echo 'make crash       kill engines and workers at random, and hammer the state file: nothing is lost'
+	@echo 'make crash       kill engines and workers at random, fail at every change of a file, hammer the state: nothing is lost'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make man         write the manual pages in docs/man from the help texts'
 	@echo 'make screenshots draw docs/pictures anew'
@@ -137,7 +137,7 @@ mutants: $(VENV)/.installed-dev
 	$(BIN)/python bench/mutants.py --least 90 -n 2 $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULES)
 
 crash: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py tests/engine/test_hammer.py
+	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py tests/engine/test_hammer.py tests/engine/test_faults.py
 
 orphans: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/executors/test_orphans.py

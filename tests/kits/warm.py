@@ -168,18 +168,18 @@ def serve(descriptor: int, modules: Sequence[str]) -> None:
     talks: dict[int, socket.socket] = {}
     with socket.socket(fileno=descriptor) as requests:
         while True:
-            ready = select.select([requests, woken], [], [])[0]
+            ready = select.select([descriptor, woken], [], [])[0]
             if woken in ready:
                 os.read(woken, 1000)
                 _report_ends(talks)
-            if requests not in ready:
+            if descriptor not in ready:
                 continue
             request, descriptors, _, _ = socket.recv_fds(requests, _MOST + 1, 4)
             if not request:
                 return
             pid = os.fork()
             if not pid:
-                _become(*json.loads(request), descriptors[1:])
+                _become(descriptors[1:], *json.loads(request))
             talks[pid] = socket.socket(fileno=descriptors[0])
             talks[pid].send(b"%d" % pid)
             for fd in descriptors[1:]:
@@ -195,8 +195,8 @@ def _report_ends(talks: dict[int, socket.socket]) -> None:
 
 
 def _become(
-    program: str, arguments: list[str], cwd: str, env: dict[str, str], session: bool, terminal: bool,
-    streams: Sequence[int],
+    streams: Sequence[int], program: str, arguments: list[str], cwd: str, env: dict[str, str], session: bool,
+    terminal: bool,
 ) -> NoReturn:  # fmt: skip
     """Run `python -m PROGRAM ARGUMENTS`, and end with it."""
     try:
