@@ -52,7 +52,7 @@ class Finisher:
         self._board.leave(attempt.task_id)
         self._store.record(
             EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id} ended well; the next run checks its criteria",
-            pid=None, verifying=False, current_step=_TO_BE_CHECKED,
+            pid=None, verifying=True, current_step=_TO_BE_CHECKED,
         )  # fmt: skip
         self._store.when_published(partial(self._parts.executor.release, attempt.checks))
 
