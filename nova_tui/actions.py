@@ -54,13 +54,19 @@ class RunActions(App[QuitChoice]):
         Binding("ctrl+c", "interrupt", "Stop the run", show=False, priority=True, id="run.stop"),
     ]
     model: ViewModel
+    main: RunScreen
 
     # available keys
 
     @property
     def front(self) -> RunScreen:
         """The topmost screen of the run, which may be behind a dialog."""
-        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, RunScreen))
+        return self.run_screens[-1]
+
+    @property
+    def run_screens(self) -> list[RunScreen]:
+        """The screens of the run from the main screen, which stays also while the app ends, to the topmost one."""
+        return [self.main, *(s for s in self.screen_stack[1:] if isinstance(s, RunScreen))]
 
     @property
     def finder(self) -> Finder:

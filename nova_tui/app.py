@@ -13,11 +13,10 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.notifications import Notify
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from nova_core.clock import Clock
 from nova_core.console.summary import counts_text
@@ -36,7 +35,7 @@ from nova_tui.safe import SAFE
 from nova_tui.screens.main import MainScreen
 from nova_tui.toasts import Toast, Toaster, Weight
 from nova_tui.views.header import state_of
-from nova_tui.views.line import plain, shorten
+from nova_tui.views.line import LEFT, plain, shorten
 
 __all__ = ["NovaApp", "QuitChoice"]
 
@@ -53,8 +52,10 @@ class NovaApp(RunActions):
     invalid file of keys.
     """
 
+    main: MainScreen
     TITLE = "Nova"
     PAUSE_GC_ON_SCROLL = True
+    ENABLE_COMMAND_PALETTE = False  # Textual's runs a row of the list before the text was typed
     NOTIFICATION_TIMEOUT = 4
     CSS = """
     /* At the top right of the tree: the end of a log, the keys and a question stay free. */
@@ -65,15 +66,13 @@ class NovaApp(RunActions):
     .-tiny Toast, .-short Toast { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     .-ascii MainScreen.-wide > #body > #side { border-left: ascii $panel; }
     .-ascii Toast { border-left: ascii $primary; }
-    .-ascii CommandPalette #--input { border: ascii $primary; }
-    .-ascii CommandPalette CommandList { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "keys", "Help", key_display="?", id="app.help"),
         Binding("q", "quit", "Quit", id="app.quit"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_any"),
         Binding("ctrl+z", "stay_awake", "", show=False, id="app.suspend"),
-        Binding("colon", "command_palette", "Palette", key_display=":", show=False, id="app.palette"),
+        Binding("colon,ctrl+p", "palette", "Palette", key_display=":", show=False, id="app.palette"),
     ]
 
     def __init__(self, source: Source, look: Look = Look(), clock: Clock | None = None) -> None:  # noqa: B008 - frozen
@@ -152,12 +151,9 @@ class NovaApp(RunActions):
         """Pass updates to the front screen; returns the number of changes."""
         update = self.source.poll()
         dirty = self.model.apply(update, run_time(self.model.source.run, self.clock))
-        if self.front.is_gone:
-            self._to_main()
-            self.notify("what was shown here is no longer in the plan", severity="warning", markup=False)
-        if dirty.everything and self.front is not self.main:
-            self.main.tasks.take(dirty)  # it must not show tasks that the model no longer has: keys may be typed ahead
-        self.front.take(dirty, tick)
+        # Where the plan has changed, no screen may keep a task that the model no longer has: also those behind.
+        for screen in self.run_screens if dirty.everything else [self.front]:
+            screen.take(dirty, tick)
         new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)
         if update.engine_changed:
@@ -223,7 +219,9 @@ class NovaApp(RunActions):
 
     async def on_event(self, event: events.Event) -> None:
         """Handle keys one at a time: the next key goes to the screen that this key opens."""
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if isinstance(event, events.InputEvent | events.Paste) and not self.screen_stack:
+            return  # the app is ending
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await compat.hand_out(self, event)
         else:
             await super().on_event(event)
@@ -234,12 +232,12 @@ class NovaApp(RunActions):
 
         self.push_screen(HelpScreen.of(self.screen))
 
-    def action_command_palette(self) -> None:
-        """Open the command palette."""
-        from textual.command import CommandPalette
+    def action_palette(self) -> None:
+        """Open the command palette, unless a question is open."""
+        from nova_tui.screens.palette import PaletteScreen
 
-        if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(placeholder="actions, tasks, themes", id="--command-palette"))
+        if not isinstance(self.screen, ModalScreen):
+            self.push_screen(PaletteScreen(self, self.screen))
 
     def action_stay_awake(self) -> None:
         """Do not suspend, as that would suspend the engine: explain how to get the shell back instead."""
@@ -270,6 +268,9 @@ class NovaApp(RunActions):
 
     def go_to(self, task_id: str) -> None:
         """Show the task in the tree."""
+        if task_id not in self.model.cascade.tasks:
+            self.notify(f"{plain(task_id)} {LEFT}", severity="warning", markup=False)
+            return
         self._to_main()
         self.main.tasks.go_to(task_id)
 
@@ -282,12 +283,3 @@ def _collect_again() -> None:
     """Enable garbage collection after the first paint, without the objects created so far: they stay."""
     gc.freeze()
     gc.enable()
-
-
-def _commands() -> type[Provider]:
-    from nova_tui.palette import NovaCommands
-
-    return NovaCommands
-
-
-NovaApp.COMMANDS = {_commands}

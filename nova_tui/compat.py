@@ -14,7 +14,6 @@ from textual.app import App
 from textual.driver import Driver
 from textual.message_pump import MessagePump
 from textual.notifications import Notification
-from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets._toast import ToastRack
 
@@ -51,35 +50,46 @@ def shown_toasts(app: App[Any]) -> list[Notification]:
 
 def forget_toasts(app: App[Any], gone: Iterable[Notification]) -> None:
     """Remove toasts with their containers: an empty container would occupy a line."""
-    for toast in gone:
+    for toast in gone if app.screen_stack else ():
         app._unnotify(toast, refresh=False)
         app.screen.query(f"#{ToastRack._toast_id(toast)}").remove()
 
 
-async def hand_out(app: App[Any], event: events.Key) -> None:
-    """Pass a key to the front screen, and return when it is fully handled.
+async def hand_out(app: App[Any], event: events.Key | events.Paste) -> None:
+    """Pass a key or a pasted text to the front screen, and return when it is fully handled.
 
-    Textual queues a key with the widget focused on its arrival: in a burst of keys, those after a key that opens or
+    Textual queues it with the widget focused on its arrival: in a burst of keys, those after a key that opens or
     closes a screen would be lost, or act on the wrong screen.
     """
     app.app_focus = True
     front = app.screen
-    if not await app._check_bindings(event.key, priority=True):
+    focused: MessagePump | None = app.focused
+    if isinstance(event, events.Paste) or not await app._check_bindings(event.key, priority=True):
         event._set_forwarded()
-        node: MessagePump | None = app.focused or app.screen
+        node: MessagePump | None = app.focused or app.screen if app.screen_stack else None
         while node is not None and not event._stop_propagation:
             with node._context():
-                for _, method in node._get_dispatch_methods("on_key", event):
+                for _, method in node._get_dispatch_methods(event.handler_name, event):
                     await invoke(method, event)
             node = node._parent
+    while focused is not None and focused is not front and focused.is_running:
+        await _settled(focused)  # what it sends on may open a screen
+        focused = focused._parent
+    await _settled(front)
     if app.screen_stack and app.screen is not front:
         await _ready(app.screen)
 
 
-async def _ready(screen: Screen[Any]) -> None:
-    """Wait until a new front screen has the focus, for at most `_READY` seconds."""
+async def _settled(node: MessagePump) -> None:
+    """Wait until a widget has handled its messages."""
+    if node.is_running and not node._message_queue.empty():
+        await _ready(node)
+
+
+async def _ready(node: MessagePump) -> None:
+    """Wait until a node has handled what it was sent (a new screen then has the focus), at most `_READY` seconds."""
     done = asyncio.Event()
-    if screen.call_later(done.set):
+    if node.call_later(done.set):
         with suppress(TimeoutError):
             await asyncio.wait_for(done.wait(), _READY)
 

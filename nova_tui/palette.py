@@ -2,66 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, cast
+from itertools import islice
+from typing import Any, NamedTuple
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider, SearchIcon
-from textual.content import Content
+from textual.screen import Screen
 
 from nova_tui.actions import RunActions
 from nova_tui.views.help import key_name, told
 from nova_tui.views.line import plain
 
-SearchIcon.icon = "/"  # type: ignore[assignment]  # not every terminal can draw Textual's emoji
-_MOST = 50  # hits
+MOST = 50  # entries
 
 
-class NovaCommands(Provider):
-    """Finds entries that contain all words; names are shown unchanged, never as markup."""
+class Entry(NamedTuple):
+    """A line of the palette, clean, and what it does."""
 
-    async def discover(self) -> Hits:
-        """Offer the actions before anything is typed."""
-        for words, run in self._actions():
-            yield DiscoveryHit(Content(words), run, words)
+    text: str
+    run: Callable[[], Any]
 
-    async def search(self, query: str) -> Hits:
-        """Find actions, then tasks, then themes."""
-        words = query.casefold().split()
-        found = 0
-        for text, run in (*self._actions(), *self._tasks(query), *self._themes()):
-            low = text.casefold()
-            if words and all(word in low for word in words):
-                found += 1
-                yield Hit(1.0 - found / (2 * _MOST), Content(text), run, text)
-                if found >= _MOST:
-                    return
 
-    @property
-    def _run(self) -> RunActions:
-        return cast(RunActions, self.app)
+def found(app: RunActions, screen: Screen[Any], query: str) -> list[Entry]:
+    """The entries that contain all words of the query: actions that work now on `screen`, then tasks, then themes.
+    Without a query, the actions."""
+    words = query.casefold().split()
+    if not words:
+        return _actions(app, screen)
+    offered = (entry for group in (_actions(app, screen), _tasks(app, query), _themes(app)) for entry in group)
+    hits = (entry for entry in offered if all(word in entry.text.casefold() for word in words))
+    return list(islice(hits, MOST))
 
-    def _actions(self) -> list[tuple[str, Callable[[], Any]]]:
-        """The actions of all bindings that work now."""
-        seen: dict[str, tuple[str, Callable[[], Any]]] = {}
-        for active in self.screen.active_bindings.values():
-            binding = active.binding
-            if active.enabled and binding.description and not binding.system and _offered(binding.id or ""):
-                run = partial(self.app.run_action, binding.action, active.node)
-                key = key_name(binding.key_display or binding.key)
-                _, colon, more = told(binding).partition(": ")
-                seen.setdefault(
-                    binding.action, (f"{plain(binding.description)}  {key}{'  ' if colon else ''}{more}", run)
-                )
-        return list(seen.values())
 
-    def _tasks(self, query: str) -> list[tuple[str, Callable[[], Any]]]:
-        tasks = self._run.model.cascade.tasks
-        ids = self._run.finder.find(query)[:_MOST]
-        return [(f"go to {i}  {plain(tasks[i].name)}", partial(self._run.go_to, i)) for i in ids]
+def _actions(app: RunActions, screen: Screen[Any]) -> list[Entry]:
+    """The actions of all bindings that work now."""
+    seen: dict[str, Entry] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if active.enabled and binding.description and not binding.system and _offered(binding.id or ""):
+            key = key_name(binding.key_display or binding.key)
+            _, colon, more = told(binding).partition(": ")
+            text = f"{plain(binding.description)}  {key}{'  ' if colon else ''}{more}"
+            seen.setdefault(binding.action, Entry(text, partial(app.run_action, binding.action, active.node)))
+    return list(seen.values())
 
-    def _themes(self) -> list[tuple[str, Callable[[], Any]]]:
-        return [(f"theme {name}", partial(setattr, self.app, "theme", name)) for name in self.app.available_themes]
+
+def _tasks(app: RunActions, query: str) -> Iterator[Entry]:
+    tasks = app.model.cascade.tasks
+    wanted = " ".join(word for word in query.split() if word.casefold() not in ("go", "to"))
+    for task_id in app.finder.find(wanted)[:MOST]:
+        yield Entry(f"go to {task_id}  {plain(tasks[task_id].name)}", partial(app.go_to, task_id))
+
+
+def _themes(app: RunActions) -> Iterator[Entry]:
+    for name in app.available_themes:
+        yield Entry(f"theme {name}", partial(setattr, app, "theme", name))
 
 
 def _offered(name: str) -> bool:

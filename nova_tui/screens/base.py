@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from nova_core.watch.view_model import Dirty, ViewModel
-from nova_tui.glyphs import is_ascii
+from nova_tui.glyphs import TITLE, is_ascii
 from nova_tui.screens import open_task, open_view
 from nova_tui.screens.run_screen import RunScreen
-from nova_tui.views.line import plain
+from nova_tui.views.line import LEFT, line, plain
 from nova_tui.widgets.lines_view import LinesView
 from nova_tui.widgets.one_line import KeyLine, OneLine
 
@@ -21,7 +21,7 @@ from nova_tui.widgets.one_line import KeyLine, OneLine
 class ViewScreen(RunScreen):
     """A screen that shows lines of the model, redrawn once a second while in front.
 
-    Subclasses draw their content in `redraw`.
+    Subclasses draw their content in `draw`, which is not called once the subject of the screen has left the plan.
     """
 
     DEFAULT_CSS = """
@@ -62,8 +62,21 @@ class ViewScreen(RunScreen):
         yield KeyLine()
 
     def redraw(self) -> None:
+        """Draw the current model, or that its subject left the plan."""
+        if self.is_gone:
+            self.say(line((f" {plain(self.subject)}", TITLE), f"  {LEFT}", width=self.room))
+            self.view.show([line(f" {LEFT}: esc goes back", width=self.view.room)])
+        else:
+            self.draw()
+
+    def draw(self) -> None:
         """Draw the current model; each screen implements it."""
         raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """The name of what the screen shows, for when it has left the plan."""
+        return self.given_task or ""
 
     @property
     def selected_task(self) -> str | None:

@@ -11,7 +11,7 @@ class CostScreen(ViewScreen):
 
     VIEW = "cost"
 
-    def redraw(self) -> None:
+    def draw(self) -> None:
         """Draw the current totals."""
         self.say(cost.title(self.room))
         self.view.show(cost.lines(self.model, self.view.room))

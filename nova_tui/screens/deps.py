@@ -43,7 +43,7 @@ class DepsScreen(ViewScreen):
             self._rows = deps.rows(self.model.cascade.dag)
         super().take(dirty, tick)
 
-    def redraw(self) -> None:
+    def draw(self) -> None:
         """Draw the graph with the current marks."""
         self.say(deps.title(self.model, self.room))
         self.legend.show(deps.legend(self._rows, self.room))

@@ -30,7 +30,7 @@ class EventsScreen(ViewScreen):
         key = self.view.key
         return key[0] if isinstance(key, tuple) and key[0] in self.model.cascade.tasks else None
 
-    def redraw(self) -> None:
+    def draw(self) -> None:
         """Draw the events that pass the filter."""
         chosen = events.chosen(self.model.events, self.only)
         self.say(events.title(len(chosen), self.only, self.room))

@@ -31,7 +31,7 @@ class GroupScreen(ViewScreen):
 
     def take(self, dirty: Dirty, tick: bool) -> None:
         if dirty.everything:
-            self._members = members.members(self.model, self.place)
+            self._members = [] if self.is_gone else members.members(self.model, self.place)
         super().take(dirty, tick)
 
     @property
@@ -47,9 +47,16 @@ class GroupScreen(ViewScreen):
     def look_at(self) -> str | None:
         """The task to open; for a group, its representative task, named in a toast, or a toast that there is none."""
         place = self.view.key if isinstance(self.view.key, Place) else self.place
-        return place.task if place.task is not None else tell_leading(self, place)
+        if place.task is not None or self.is_gone:
+            return place.task
+        return tell_leading(self, place)
 
-    def redraw(self) -> None:
+    @property
+    def subject(self) -> str:
+        """The name of the group, or of the branch."""
+        return self.place.group or self.place.branch or ""
+
+    def draw(self) -> None:
         """Draw the current totals."""
         width = self.view.room
         self.say(members.title(self.model, self.place, self.room))

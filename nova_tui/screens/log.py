@@ -17,7 +17,7 @@ from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.glyphs import MUTED, TITLE
 from nova_tui.glyphs import status as word
 from nova_tui.screens.run_screen import RunScreen
-from nova_tui.views.line import line, plain, shorten
+from nova_tui.views.line import LEFT, line, plain, shorten
 from nova_tui.widgets.log_pane import LogPane
 from nova_tui.widgets.log_view import LogView
 from nova_tui.widgets.one_line import KeyLine, OneLine
@@ -81,7 +81,7 @@ class LogScreen(RunScreen):
         """Update the log and the heading."""
         if self.task_id in dirty.tasks:
             self._renew_attempts()
-        self.view.tell_over(self.model.shown(self.task_id) in OVER)
+        self.view.tell_over(self.is_gone or self.model.shown(self.task_id) in OVER)
         self.view.poll()
         self.say()
         self.renew_keys()
@@ -96,11 +96,14 @@ class LogScreen(RunScreen):
         """The heading: the task on the left, the status of the log on the right."""
         width = max(10, self.size.width)
         status = shorten(self.view.status(), width - min(cell_len(self.task_id), width // 3) - 4)
-        about = line(plain(self.model.cascade.tasks[self.task_id].name), "  ", word(self.model.shown(self.task_id)))
+        about = line(LEFT) if self.is_gone else self._about()
         number = f"  attempt {self._chosen + 1}/{len(self._logs)}" if len(self._logs) > 1 else ""
         room = width - cell_len(status) - 3
         task = line((f" {plain(self.task_id)}", TITLE), number, "  ", about, width=max(0, room))
         return Content.assemble(task, " " * max(1, room + 2 - task.cell_length), (status, MUTED), " ")
+
+    def _about(self) -> Content:
+        return line(plain(self.model.cascade.tasks[self.task_id].name), "  ", word(self.model.shown(self.task_id)))
 
     def _renew_attempts(self) -> None:
         """Reload the attempts; if the latest was shown, show the new latest."""

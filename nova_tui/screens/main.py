@@ -150,6 +150,8 @@ class MainScreen(RunScreen):
     def take(self, dirty: Dirty, tick: bool) -> None:
         """Draw what an update changed, all at once, so that the terminal gets one frame."""
         self.tasks.take(dirty, tick=tick)
+        if dirty.everything:
+            self._find_again()
         self._place()
         if dirty.header or tick:
             self.summary.draw()
@@ -252,6 +254,13 @@ class MainScreen(RunScreen):
     def _go(self, task_id: str | None) -> None:
         if task_id is not None:
             self.tasks.go_to(task_id)
+
+    def _find_again(self) -> None:
+        """Search the changed plan."""
+        self._finder = None
+        if self._wanted:
+            self._matches = self.finder.find(self._wanted)
+            self.tasks.mark(frozenset(self._matches))
 
     def _forget(self) -> None:
         self._wanted, self._matches = "", []

@@ -11,7 +11,7 @@ class SummaryScreen(ViewScreen):
 
     VIEW = "summary"
 
-    def redraw(self) -> None:
+    def draw(self) -> None:
         """Draw the current totals."""
         self.say(summary.title(self.model, self.room))
         self.view.show(summary.lines(self.model, self.view.room))

@@ -75,7 +75,12 @@ class TaskScreen(ViewScreen):
             self._log.view.poll()
         super().take(dirty, tick)
 
-    def redraw(self) -> None:
+    @property
+    def subject(self) -> str:
+        """The id of the task."""
+        return self.task_id
+
+    def draw(self) -> None:
         """Draw the current details."""
         self.say(detail.title(self.model, self.task_id, self.room))
         self.view.show(detail.lines(self.model, self.task_id, self.view.room, self._history()))
@@ -98,8 +103,8 @@ class TaskScreen(ViewScreen):
 
     def action_step(self, way: int) -> None:
         """Go to the previous or the next task of the plan."""
-        ids = self.model.cascade.dag.ids
-        index = self.model.cascade.dag.index[self.task_id] + way
+        ids, here = self.model.cascade.dag.ids, self.model.cascade.dag.index.get(self.task_id)
+        index = -1 if here is None else here + way
         if 0 <= index < len(ids):
             self.task_id = ids[index]
             self.view.action_edge(False)

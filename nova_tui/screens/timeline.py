@@ -40,7 +40,7 @@ class TimelineScreen(ViewScreen):
         self._history: dict[tuple[str, int], list[AttemptRow]] = {}
         self._placed = False
 
-    def redraw(self) -> None:
+    def draw(self) -> None:
         """Draw the axis and the bars up to now."""
         if self._looks % _PATH_EVERY == 0:
             self._critical = timeline.critical_path(self.model)

@@ -12,6 +12,7 @@ from nova_core.text import clean
 from nova_tui.glyphs import MUTED, TITLE, chars
 
 Piece = str | Content | tuple[str, str]
+LEFT = "left the plan"  # about a task or a branch that a screen shows, as the plan may change meanwhile
 
 
 def plain(text: str | None) -> str:

@@ -19,7 +19,7 @@ from nova_core.state.schema import RunState, TaskStatus
 from nova_core.watch.source import EngineState
 from nova_tui.app import NovaApp, QuitChoice
 from nova_tui.choice import Look
-from nova_tui.palette import NovaCommands
+from nova_tui.palette import found
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
 from nova_tui.views.header import header
@@ -364,8 +364,7 @@ async def test_copying_without_a_task_says_what_can_be_copied(key: str, tmp_path
 async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
     """However many keys it has."""
     async with opened(demo_source(tmp_path)) as (app, _):
-        words = [words for words, _ in NovaCommands(app.screen)._actions()]
-        names = [text.split("  ")[0] for text in words]
+        names = [entry.text.split("  ")[0] for entry in found(app, app.screen, "")]
         assert len(names) == len(set(names))
         assert {"Quit", "Tree/log"} <= set(names)
 

@@ -21,9 +21,11 @@ SMALL = """# Orbit
 @pytest.mark.parametrize(
     ("keys", "stays"),
     [
-        ("enter", "MainScreen"),
-        ("L", "MainScreen"),
-        ("enter x", "MainScreen"),
+        ("enter", "TaskScreen"),
+        ("L", "LogScreen"),
+        ("enter s", "ConfirmScreen"),
+        ("enter L", "LogScreen"),
+        ("slash E 3", "MainScreen"),
         ("d", "DepsScreen"),
         ("t", "TimelineScreen"),
         ("e", "EventsScreen"),
@@ -32,7 +34,7 @@ SMALL = """# Orbit
     ],
 )
 async def test_a_task_leaves_the_plan_while_it_is_shown(keys: str, stays: str) -> None:
-    """The screens of that task close with a message; the others show the rest."""
+    """The screens of that task say so; the others show the rest. Whatever is pressed then, the interface goes on."""
     source = demo_source()
     async with opened(source) as (app, pilot):
         app.go_to("E3")
@@ -42,13 +44,15 @@ async def test_a_task_leaves_the_plan_while_it_is_shown(keys: str, stays: str) -
         app.main._rested()  # as the timer does that began when the cursor moved, whichever screen is in front
         await settled(pilot)
         assert type(app.screen).__name__ == stays
-        told = [n.message for n in app._notifications if "no longer" in n.message]
-        assert len(told) == (stays == "MainScreen")
-        await pilot.press("j", "k")
-        assert "E3" not in screen_text(app).splitlines()[-1]
+        assert ("E3  left the plan" in screen_text(app)) == (keys.split()[0] in ("enter", "L"))
+        for key in ("j", "d", "enter", "r", "x", "y", "escape", "n", "t", "enter", "escape", "right_square_bracket"):
+            await pilot.press(key)
+        while app.screen is not app.main:
+            await pilot.press("escape")
+        assert "P1 Left" in screen_text(app)
 
 
-@pytest.mark.parametrize(("of_branch", "stays"), [(False, "GroupScreen"), (True, "MainScreen")])
+@pytest.mark.parametrize(("of_branch", "stays"), [(False, "GroupScreen"), (True, "GroupScreen")])
 async def test_a_branch_leaves_the_plan_while_it_is_shown(of_branch: bool, stays: str) -> None:
     """A group that still exists has other members."""
     source = demo_source()
@@ -60,7 +64,20 @@ async def test_a_branch_leaves_the_plan_while_it_is_shown(of_branch: bool, stays
         beat(app)
         await settled(pilot)
         assert type(app.screen).__name__ == stays
-        app.clear_notifications()
-        beat(app)
-        await settled(pilot)
+        assert ("left the plan" if of_branch else "P1 Left") in screen_text(app)
+        await pilot.press("enter", "L", "d", "escape", "escape", "escape")
         assert "P1 Left" in screen_text(app)
+
+
+async def test_the_palette_offers_a_task_that_leaves_the_plan() -> None:
+    """Enter says so, and the next keys act as ever."""
+    source = demo_source()
+    async with opened(source) as (app, pilot):
+        await pilot.press("colon", *"go", "space", *"e3")
+        assert "go to E3" in screen_text(app)
+        source.replan(parse_text(SMALL, "CASCADE.md"))
+        beat(app)
+        await pilot.press("enter")
+        assert [n.message for n in app._notifications if "left" in n.message] == ["E3 left the plan"]
+        await pilot.press("slash", *"left", "enter")
+        assert app.main.selected_task == "P1"
