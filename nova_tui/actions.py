@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from nova_core.command import Command, CommandKind
 from nova_core.model import is_safe_id
@@ -94,8 +92,6 @@ class RunActions(App[QuitChoice]):
             return is_allowed(model, action, task_id)
         if action in ("control", "only_looking"):
             return model.source.read_only
-        if action == "interrupt":  # dialogs and text inputs handle this key themselves
-            return not isinstance(self.screen, ModalScreen) and not isinstance(self.focused, Input)
         return True
 
     def on_key(self, event: events.Key) -> None:
@@ -232,22 +228,32 @@ class RunActions(App[QuitChoice]):
         self.push_screen(AskScreen("How many workers?", check=_is_count), answer)
 
     def action_interrupt(self) -> None:
-        """Copy the mouse selection, or stop the run gracefully; pressed again, kill the remaining workers."""
-        if selected := self.screen.get_selected_text():
-            self._copy(selected)
-            self.screen.clear_selection()
-            return
+        """Ask what to do with the workers. Repeats of the key, as a terminal sends while it is held, do nothing."""
         source = self.model.source
-        if source.engine is not EngineState.RUNNING or source.read_only:
-            here = "quits" if self.screen is self.screen_stack[0] else "goes back"
-            self.notify(f"no task is running here: q {here}", markup=False)
+        if source.engine is EngineState.RUNNING and not source.read_only:
+            self.ask_to_leave()
             return
-        running = ", ".join(self.at_work()[:6]) or "no worker"
-        again = self.model.stopping
-        said = f"killing {running}" if again else f"stopping {running}; ctrl+c again kills"
-        self.send(CommandKind.STOP, kill=again)
-        self.model.stopping = True
-        self.notify(said, severity="warning", markup=False)
+        here = "quits" if self.screen is self.screen_stack[0] else "goes back"
+        self.notify(f"no task is running here: q {here}", markup=False)
+
+    def ask_to_leave(self) -> None:
+        """Ask whether to leave the workers, to stop or to kill them, unless the question is open."""
+        from nova_tui.screens.quit import QuitScreen
+
+        if not isinstance(self.screen, QuitScreen):
+            self.push_screen(QuitScreen(self._still_running), self._leave)
+
+    def _still_running(self) -> list[str] | None:
+        """The running tasks, by id and name; None if the run is over."""
+        return self.at_work() if self.model.source.engine is EngineState.RUNNING else None
+
+    def _leave(self, choice: QuitChoice | None) -> None:
+        """Leave; stop a run of another process, and stay to watch it."""
+        if choice in (QuitChoice.STOP, QuitChoice.KILL) and not self.model.source.owns_engine:
+            self.send(CommandKind.STOP, kill=choice is QuitChoice.KILL)
+            self.model.stopping = True
+        elif choice is not None:
+            self.exit(choice)
 
     def at_work(self) -> list[str]:
         """The running tasks, by id and name."""
@@ -270,6 +276,11 @@ class RunActions(App[QuitChoice]):
         """Copy the path of the task's log to the clipboard."""
         if (task_id := self.target) is not None and is_safe_id(task_id):
             self._copy(str(self.model.source.project.latest_log(task_id).absolute()), "the path ")
+
+    def on_text_selected(self) -> None:
+        """Copy what the mouse has selected: no key would copy it everywhere."""
+        if selected := self.screen.get_selected_text():
+            self._copy(selected)
 
     def _copy(self, text: str, what: str = "") -> None:
         file = self.model.source.project.nova_dir / "clipboard.txt"

@@ -251,20 +251,7 @@ class NovaApp(RunActions):
         if not alive:
             self.exit()
             return
-        from nova_tui.screens.quit import QuitScreen
-
-        if isinstance(self.screen, QuitScreen):
-            return
-
-        def answer(choice: QuitChoice | None) -> None:
-            if choice is not None:
-                self.exit(choice)
-
-        self.push_screen(QuitScreen(self._still_running), answer)
-
-    def _still_running(self) -> list[str] | None:
-        """The running tasks, by id and name; None if the run is over."""
-        return self.at_work() if self.source.engine is EngineState.RUNNING else None
+        self.ask_to_leave()
 
     def go_to(self, task_id: str) -> None:
         """Show the task in the tree."""

@@ -19,3 +19,4 @@ class QuitChoice(StrEnum):
 
     LEAVE = "leave"
     STOP = "stop"
+    KILL = "kill"

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import errno
+import os
+import selectors
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from typing import IO, Any
 
 from textual import events
 from textual._callback import invoke
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
+from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.notifications import Notification
 from textual.strip import Strip
 from textual.widgets._toast import ToastRack
 
+from nova_tui.input_bytes import ESCAPE, Decoder, Kind, Token
+
 _READY = 2.0  # seconds
+_LOOK = 0.05  # seconds
+_LONGEST = 32  # characters that Textual's parser takes for a sequence
 
 
 def backlog(app: App[Any]) -> int:
@@ -132,6 +144,9 @@ def lasting(driver: type[Driver]) -> type[Driver]:
     """
 
     class Lasting(driver):  # type: ignore[misc, valid-type]
+        fileno: int
+        exit_event: threading.Event
+
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             if file := vars(self).get("_file"):
@@ -143,4 +158,75 @@ def lasting(driver: type[Driver]) -> type[Driver]:
             else:
                 self._app.call_later(self._app.refresh)
 
+        def _run_input_thread(self) -> None:
+            try:
+                read_input(self.fileno, self.exit_event, self._take)
+            except OSError:  # EIO: the terminal is gone
+                self._app.call_later(self._app.end_by, signal.SIGHUP)
+
+        def _take(self, message: Message) -> None:
+            """Pass on what a terminal may say: sizes only if it was asked to report them."""
+            if not isinstance(message, events.Resize) or self._in_band_window_resize:
+                self.process_message(message)
+
     return Lasting
+
+
+def read_input(descriptor: int, over: threading.Event, take: Callable[[Message], None]) -> None:
+    """Pass what comes from a terminal to `take` until `over` is set. Raises `OSError` if the terminal is gone.
+
+    Textual's own thread ends at the first byte that is not UTF-8, and types the characters of unknown sequences.
+    """
+    decoder, translator = Decoder(), Translator()
+    last = time.monotonic()
+    with selectors.SelectSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        while not over.is_set():
+            tokens: Iterable[Token] = ()
+            if selector.select(_LOOK):
+                if not (data := os.read(descriptor, 4096)):
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                tokens, last = decoder.feed(data), time.monotonic()
+            elif decoder.is_waiting:
+                tokens = decoder.rest(time.monotonic() - last)
+            for token in tokens:
+                for message in translator.messages(token):
+                    take(message)
+
+
+class Translator:
+    """Tokens of input as messages of Textual; those it does not know are dropped."""
+
+    def __init__(self) -> None:
+        self._parser = XTermParser()
+        self._told: set[str] = set()
+
+    def messages(self, token: Token) -> list[Message]:
+        """The messages of a token."""
+        if token.kind is Kind.PASTE:
+            return [events.Paste(token.text)]
+        if token.text == ESCAPE:
+            return [events.Key("escape", ESCAPE)]
+        if len(token.text) > _LONGEST or self._is_told_again(token.text):
+            return []
+        try:
+            found = list(self._parser.feed(token.text))
+        except (ArithmeticError, ValueError, LookupError):  # numbers that nobody would send
+            found = []
+            self._begin_again()
+        if self._parser._awaiting.timeout is not None:  # it waits for the rest of what it does not know
+            self._begin_again()
+        return found
+
+    def _is_told_again(self, text: str) -> bool:
+        """Returns True for a second report of a mode: terminals report once, when they are asked."""
+        mode = text.partition(";")[0] if text.startswith("\x1b[?") and text.endswith("$y") else ""
+        if not mode or mode not in self._told:
+            self._told.add(mode)
+            return False
+        return True
+
+    def _begin_again(self) -> None:
+        before, self._parser = self._parser, XTermParser()
+        for name in ("last_x", "last_y", "mouse_pixels", "terminal_size", "terminal_pixel_size"):
+            setattr(self._parser, name, getattr(before, name))

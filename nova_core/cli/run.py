@@ -14,7 +14,7 @@ from nova_core.cli.choosing import place_for
 from nova_core.cli.interface import is_attended, wants_interface
 from nova_core.cli.options import expanded, here
 from nova_core.cli.run_options import RunFlags
-from nova_core.console.terminal import SHOW_CURSOR, is_ignored, whole_after_abrupt_end
+from nova_core.console.terminal import SHOW_CURSOR, Wishes, is_ignored, whole_after_abrupt_end
 from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,14 +136,17 @@ def print_run(engine: Orchestrator, request: RunRequest, as_json: bool) -> int:
 def stopping(engine: Orchestrator) -> Iterator[list[int]]:
     """In this context the first SIGINT or SIGTERM stops the run, the second kills the workers; yields the signals seen.
 
+    A Ctrl-C that follows at once is the same wish: terminals repeat a key that is held.
     One that is ignored, as SIGINT is in the background of a script, stays ignored. SIGHUP keeps its default: it ends
     the engine as a crash would, and workers outlive a crash.
     """
     seen: list[int] = []
+    wishes = Wishes()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        engine.stop(kill=len(seen) > 1)
+        if wishes.is_new(number):
+            seen.append(number)
+            engine.stop(kill=len(seen) > 1)
 
     wanted = (number for number in (signal.SIGINT, signal.SIGTERM) if not is_ignored(number))
     before = {number: signal.signal(number, handle) for number in wanted}

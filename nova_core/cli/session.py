@@ -11,7 +11,7 @@ from nova_core.cli.failures import crash, show_error
 from nova_core.cli.output import note
 from nova_core.cli.request import RunRequest
 from nova_core.config import Config
-from nova_core.console.terminal import is_ignored
+from nova_core.console.terminal import Wishes, is_ignored
 from nova_core.errors import NovaError, RunLockedError, StateError
 from nova_core.files.project import Project
 from nova_core.orchestrator import Orchestrator
@@ -124,7 +124,7 @@ def leave(source: LiveSource, ended: Ended, request: RunRequest) -> int:
         return 128 + signal.SIGHUP
     signals = [ended.signal] if ended.signal else []
     if source.engine is EngineState.RUNNING:
-        end_workers(source, signals)
+        end_workers(source, signals, kill=ended.choice is QuitChoice.KILL)
     if source.failure is not None:
         return tell(source.failure)
     return finish(source, request, signals or ([signal.SIGINT] if source.stopped else []))
@@ -162,17 +162,23 @@ def hand_over(source: LiveSource, request: RunRequest) -> int:
     return start_detached(request.project, request.take_over(jobs))
 
 
-def end_workers(source: LiveSource, signals: list[int]) -> None:
-    """Stop the engine and wait for it, listing stopping tasks; another signal or Ctrl-C kills the workers."""
+def end_workers(source: LiveSource, signals: list[int], *, kill: bool = False) -> None:
+    """Stop the engine and wait for it, listing stopping tasks; another signal or Ctrl-C kills the workers.
+
+    A Ctrl-C that follows at once is the same wish: terminals repeat a key that is held.
+    """
+    wishes = Wishes()
 
     def handle(number: int, frame: object) -> None:
-        signals.append(number)
-        source.stop(kill=True)
+        if wishes.is_new(number):
+            signals.append(number)
+            source.stop(kill=True)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         if not is_ignored(number):
             signal.signal(number, handle)
-    source.stop()
+    wishes.is_new()
+    source.stop(kill=kill)
     said: list[str] = []
     while not source.join(0.2):
         left = running(source)

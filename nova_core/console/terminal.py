@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -13,6 +14,7 @@ ABRUPT = (signal.SIGQUIT, signal.SIGABRT)
 """Signals that end the program at once, as a crash would: Ctrl-\\, and an abort by another program."""
 
 _PATIENCE = 1.0  # seconds
+_SAME_WISH = 0.8  # seconds; a held key begins to repeat after less
 SHOW_CURSOR = b"\x1b[0m\x1b[?25h\r\n"
 # End a frame, the mouse, focus, paste and resize reports and the keyboard protocol; then leave the alternate screen.
 LEAVE_SCREEN = (
@@ -24,6 +26,19 @@ LEAVE_SCREEN = (
 def is_ignored(number: int) -> bool:
     """Returns True if the signal was ignored when the program started, as under nohup; it must stay so."""
     return signal.getsignal(number) is signal.SIG_IGN
+
+
+class Wishes:
+    """Distinguishes a new wish to end from the repeats of a held Ctrl-C, which follow soon on each other."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+        self._has_keys = sys.stdin is not None and sys.stdin.isatty()
+
+    def is_new(self, number: int = signal.SIGINT) -> bool:
+        """Returns True if this signal is not a repeat."""
+        before, self._last = self._last, time.monotonic()
+        return number != signal.SIGINT or not self._has_keys or self._last - before >= _SAME_WISH
 
 
 def write_soon(descriptor: int, data: bytes) -> None:

@@ -17,7 +17,7 @@ _EVERY = 0.25  # seconds between two checks of the run
 
 
 class QuitScreen(Dialog[QuitChoice | None]):
-    """Returns the choice: leave the workers running or stop them; None to stay.
+    """Returns the choice: leave the workers running, stop or kill them; None to stay.
 
     `running` returns the running tasks; None means that the run has ended, and then every choice, and `q`, quits.
     Before that, `q` is ambiguous and only shows the keys.
@@ -26,7 +26,8 @@ class QuitScreen(Dialog[QuitChoice | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "screen.quit", "Quit", id="app.quit"),
         Binding("l", "answer('leave')", "Leave them running", id="app.leave"),
-        Binding("s,ctrl+c", "answer('stop')", "Stop them", id="app.stop"),
+        Binding("s", "answer('stop')", "Stop them", id="app.stop"),
+        Binding("k", "answer('kill')", "Kill them", id="app.kill"),
         Binding("escape,n", "answer('')", "Stay", id="app.stay"),
     ]
 
@@ -54,11 +55,11 @@ class QuitScreen(Dialog[QuitChoice | None]):
             return [line(("The run has ended.", "bold"))]
         head = [line((_question(running), "bold"))]
         if self._asked_again:
-            head.append(line(("press l, s or esc", "$text-warning")))
+            head.append(line(("press l, s, k or esc", "$text-warning")))
         return fitting(lambda count: [*head, *_named(running, count)], _MOST, width, rows)
 
     def answers(self, width: int, rows: int) -> Sequence[Content]:
-        """The three choices, or two after the run has ended."""
+        """The four choices, or two after the run has ended."""
         ways = _WAYS if self._shown is not None else (("q", "quit"), ("esc", "stay"))
         return [line((f"{key:<5}", "bold"), told) for key, told in ways]
 
@@ -81,6 +82,7 @@ class QuitScreen(Dialog[QuitChoice | None]):
 _WAYS = (
     ("l", "leave them running; return with nova attach --control"),
     ("s", "stop them and the run"),
+    ("k", "kill them at once"),
     ("esc", "stay"),
 )
 

@@ -30,7 +30,7 @@ _TOLD = {
     "move.open": "go deeper", "task.retry": "run it again", "task.cancel": "with a grace period",
     "task.kill": "at once", "task.skip": "mark it as done", "task.approve": "its work",
     "task.reject": "its work", "run.pause": "no new tasks start", "run.resume": "start tasks again",
-    "run.stop": "twice: kill", "view.log": "on the whole screen", "view.why": "all about the task",
+    "run.stop": "asks as q does", "view.log": "on the whole screen", "view.why": "all about the task",
     "view.timeline": "what ran when", "view.deps": "what needs what", "view.events": "what happened",
     "view.cost": "tokens and dollars", "view.summary": "result of the run", "view.filter": "failed, running, ...",
     "copy.log": "of its file", "copy.pager": "$PAGER, or less", "app.palette": "any action by name",

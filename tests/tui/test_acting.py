@@ -22,7 +22,6 @@ SENT = [
     ("P4", ("p",), Command(CommandKind.PAUSE)),
     ("P4", ("plus",), Command(CommandKind.JOBS, text="5")),
     ("P4", ("minus",), Command(CommandKind.JOBS, text="3")),
-    ("P4", ("ctrl+c",), Command(CommandKind.STOP)),
 ]
 
 
@@ -55,13 +54,6 @@ def test_a_view_without_control_cannot_act() -> None:
             return {active.binding.action for active in app.screen.active_bindings.values()}
 
     assert not asyncio.run(offered()) & {"retry", "cancel", "kill", "skip", "approve", "reject", "pause", "workers(1)"}
-
-
-def test_ctrl_c_twice_kills() -> None:
-    """The second one does not wait."""
-    source = demo_source()
-    drive(source, "ctrl+c", "ctrl+c")
-    assert source.sent == [Command(CommandKind.STOP), Command(CommandKind.STOP, kill=True)]
 
 
 def test_p_resumes_a_paused_run() -> None:

@@ -39,3 +39,11 @@ def test_it_restarts_only_after_it_was_suspended() -> None:
     assert "_sigcont_application" in vars(LinuxDriver)
     assert "_must_signal_resume" in LinuxDriver.__init__.__code__.co_names
     assert "_file" in LinuxDriver.__init__.__code__.co_names
+
+
+def test_it_reads_the_terminal_itself() -> None:
+    """Textual's thread would end at the first byte that is not UTF-8; the names are Textual's own."""
+    assert "_run_input_thread" in LinuxDriver.start_application_mode.__code__.co_names
+    assert "exit_event" in LinuxDriver.disable_input.__code__.co_names
+    assert "_in_band_window_resize" in LinuxDriver.__init__.__code__.co_names
+    assert "_run_input_thread" in vars(lasting(LinuxDriver))

@@ -32,7 +32,7 @@ ANSWERS = {
     "rerun": ["a, enter", "y   ", "n, esc"],
     "ask": ["enter done", "esc cancel"],
 }
-WAYS = ["l    leave", "s    stop", "esc  stay"]
+WAYS = ["l    leave", "s    stop", "k    kill", "esc  stay"]
 
 
 @pytest.mark.parametrize("size", [(40, 10), (60, 12), (80, 24)])
@@ -57,7 +57,7 @@ async def test_the_question_of_q_says_how_many_it_does_not_name() -> None:
         await settled(pilot)
         assert "9 workers are running. Quit?" in screen_text(app)
         words = " ".join(screen_text(app).replace("│", " ").split())
-        assert "F3 (Check the linker) and 6 more" in words
+        assert "F1 (Build the parser) and 8 more" in words
 
 
 async def test_a_wrong_text_leaves_the_keys_in_view() -> None:

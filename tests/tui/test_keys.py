@@ -17,11 +17,12 @@ from nova_core.runs.words import Shown
 from nova_core.state.events import EventKind
 from nova_core.state.schema import RunState, TaskStatus
 from nova_core.watch.source import EngineState
-from nova_tui.app import NovaApp, QuitChoice
+from nova_tui.app import NovaApp
 from nova_tui.choice import Look
 from nova_tui.palette import found
 from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
+from nova_tui.screens.quit import QuitScreen
 from nova_tui.views.header import header
 
 
@@ -43,48 +44,31 @@ def test_a_view_without_a_cursor_acts_on_no_task(view: str, tmp_path: Path) -> N
     asyncio.run(run())
 
 
-def test_ctrl_c_stops_the_run_and_then_kills(tmp_path: Path) -> None:
-    """Anywhere except where it has another meaning."""
-
-    async def run() -> None:
-        source = demo_source(tmp_path)
-        async with opened(source) as (app, pilot):
-            await pilot.press("t", "ctrl+c", "ctrl+c")
-            await settled(pilot)
-            assert [(c.kind, c.kill) for c in source.sent] == [(CommandKind.STOP, False), (CommandKind.STOP, True)]
-            assert app.failure is None
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize("first", ["slash", "colon"])
-def test_ctrl_c_in_a_line_to_type_into_stops_nothing(first: str, tmp_path: Path) -> None:
-    """There people press it to leave the line, or to copy."""
-
-    async def run() -> None:
-        source = demo_source(tmp_path)
-        async with opened(source) as (_, pilot):
-            await pilot.press(first)
-            await settled(pilot)
-            await pilot.press("ctrl+c")
-            await settled(pilot)
-            assert source.sent == []
-
-    asyncio.run(run())
+@pytest.mark.parametrize("before", ["", "t", "L", "slash", "colon", "enter", "q", "x", "question_mark"])
+async def test_ctrl_c_asks_what_q_asks(before: str, tmp_path: Path) -> None:
+    """On every screen and in every line to type into. A repeat, as of a held key, is no answer."""
+    source = demo_source(tmp_path)
+    async with opened(source) as (app, pilot):
+        app.main.tasks.go_to("E2")
+        await pilot.press(*before.split())
+        burst(app, *["ctrl+c"] * 5)
+        await settled(pilot)
+        assert [type(screen).__name__ for screen in app.screen_stack].count("QuitScreen") == 1
+        assert isinstance(app.screen, QuitScreen)
+        assert source.sent == []
+        assert not app._exit
 
 
-def test_ctrl_c_answers_the_question_of_q(tmp_path: Path) -> None:
-    """A user who presses q and then ctrl+c wants to stop the workers."""
-
-    async def run() -> object:
-        async with opened(demo_source(tmp_path)) as (app, pilot):
-            await pilot.press("q")
-            await settled(pilot)
-            await pilot.press("ctrl+c")
-            await settled(pilot)
-            return app.return_value
-
-    assert asyncio.run(run()) is QuitChoice.STOP
+@pytest.mark.parametrize(("key", "kill"), [("s", False), ("k", True)])
+async def test_a_run_of_another_process_is_stopped(key: str, kill: bool, tmp_path: Path) -> None:
+    """And the view stays until it has ended."""
+    source = demo_source(tmp_path)
+    source.owns_engine = False
+    async with opened(source) as (app, pilot):
+        await pilot.press("ctrl+c", key)
+        await settled(pilot)
+        assert source.sent == [Command(CommandKind.STOP, kill=kill)]
+        assert app.screen is app.main
 
 
 def test_the_help_names_what_stops_the_run(tmp_path: Path) -> None:

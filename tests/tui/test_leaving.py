@@ -15,9 +15,9 @@ from nova_tui.app import QuitChoice
 from nova_tui.screens.quit import QuitScreen
 
 
-@pytest.mark.parametrize(("key", "choice"), [("l", QuitChoice.LEAVE), ("s", QuitChoice.STOP)])
+@pytest.mark.parametrize(("key", "choice"), [("l", QuitChoice.LEAVE), ("s", QuitChoice.STOP), ("k", QuitChoice.KILL)])
 def test_quitting_asks_while_the_engine_runs(key: str, choice: QuitChoice) -> None:
-    """Leave the workers or stop them."""
+    """Leave the workers, stop them or kill them."""
     assert drive(demo_source(), "q", key).return_value is choice
 
 
@@ -59,7 +59,7 @@ async def test_a_second_q_neither_leaves_nor_stays() -> None:
         await pilot.press("q", "q")
         await settled(pilot)
         assert isinstance(app.screen, QuitScreen)
-        assert "press l, s or esc" in screen_text(app)
+        assert "press l, s, k or esc" in screen_text(app)
 
 
 def test_quitting_does_not_ask_when_it_is_over() -> None:

@@ -34,7 +34,7 @@ SMALL = """# Orbit
     ],
 )
 async def test_a_task_leaves_the_plan_while_it_is_shown(keys: str, stays: str) -> None:
-    """The screens of that task say so; the others show the rest. Whatever is pressed then, the interface goes on."""
+    """The screens of that task say so; the others show the rest. Whatever is pressed then, the interface continues."""
     source = demo_source()
     async with opened(source) as (app, pilot):
         app.go_to("E3")
