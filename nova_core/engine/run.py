@@ -98,7 +98,8 @@ class Run(msgspec.Struct, frozen=True):
         self.rate_limits.forget_blocks()
         self.rate_limits.correct()
         left = parts.executor.recover()
-        parts.executor.prepare()
+        if not all(map(parts.launcher.agents_of, self.open_tasks())):  # each agent has a holder of its own
+            parts.executor.prepare()
         found = recover(parts, self.starter, self.criteria, self.rate_limits, left)
         self.inbox.read()
         for report in found:

@@ -11,7 +11,7 @@ from fakes import FakeClock, FakeExecutor, exits, ok, running
 
 from nova_core.clock import seconds
 from nova_core.command import Command, CommandKind
-from nova_core.config import Config
+from nova_core.config import AgentConfig, Config
 from nova_core.engine.startup import Host, RunOptions
 from nova_core.errors import StateError
 from nova_core.executors.base import Ended, EndReason, Job
@@ -252,3 +252,24 @@ def test_a_worker_of_a_task_that_is_gone_is_ended(tmp_path: Path) -> None:
     engine.run()
     assert executor.cancelled == ["Z@1"]
     assert "Z@1" in executor.released
+
+
+@pytest.mark.parametrize(
+    ("columns", "holders"),
+    [({}, [1, 0]), ({"Agent": {"A": "a"}, "Command": {"A": ""}}, [0, 0])],
+    ids=["command", "agent"],
+)
+def test_no_holder_for_commands_without_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: dict[str, dict[str, str]], holders: list[int]
+) -> None:
+    """The holder that commands share is started before the first one, and not if only agents or nothing have to run."""
+    asked: list[int] = []
+    monkeypatch.setattr(FakeExecutor, "prepare", lambda _: asked.append(1))
+    config = Config(agents={"a": AgentConfig(command=("true", "{prompt}"))})
+    found = []
+    for rows in ([("A", "-")], None):
+        engine, _ = make_engine(tmp_path, rows, extra=columns, config=config)
+        assert engine.run().exit_code == 0
+        found.append(len(asked))
+        asked.clear()
+    assert found == holders
