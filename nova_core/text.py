@@ -18,19 +18,19 @@ _SEQUENCE = (
     r"|(?P<csi>\x1b\[|\x9b)[0-?]*(?P<csi_between>[ -/]*)(?P<csi_end>[@-~])?"
     r"|(?P<escape>\x1b)(?P<escape_between>[ -/]*)(?P<escape_end>[0-~])?"
 )
-# Bidirectional and zero-width characters, line separators, invisible "tag" letters and lone surrogates.
-_UNSEEN = (
-    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
-)
-_ONE_LINE = f"{_SEQUENCE}|[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f{_UNSEEN}]"
-_LINES = f"{_SEQUENCE}|(?P<crlf>\\r(?=\\n))|[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_UNSEEN}]"
+# Without width or power, and part of ordinary words and emoji: soft hyphen, joiners, direction marks.
+_SILENT = "\u00ad\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff"
+# Direction overrides, line separators, invisible "tag" letters, lone surrogates: what hides or reorders is marked.
+_UNSEEN = "\u2028-\u202e\u2065-\u206f\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+_ONE_LINE = f"{_SEQUENCE}|(?P<silent>[{_SILENT}])|[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f{_UNSEEN}]"
+_LINES = f"{_SEQUENCE}|(?P<silent>[{_SILENT}])|(?P<crlf>\\r(?=\\n))|[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_UNSEEN}]"
 
 
 def clean(text: str, *, newlines: bool = False) -> str:
     """Return `text` without anything a terminal would act on, in linear time.
 
-    Escape sequences are removed whole; other controls except tab (and newline, with `newlines`; CR LF counts as one),
-    bidi controls, zero-width characters and lone surrogates become U+FFFD.
+    Escape sequences are removed whole, as are characters without width or power (soft hyphen, joiners). Other controls
+    (except tab and, with `newlines`, newline; CR LF is one), direction overrides and lone surrogates become U+FFFD.
     """
     if text.isprintable():
         return text
@@ -84,7 +84,7 @@ def harmless_json(data: bytes) -> bytes:
     """Return the JSON in `data` with every character that `clean` would replace as `\\u....`, which means the same."""
     if data.isascii() and b"\x7f" not in data:
         return data
-    return re.sub(f"[\x7f-\x9f{_UNSEEN}]", _json_escape, data.decode()).encode()
+    return re.sub(f"[\x7f-\x9f{_SILENT}{_UNSEEN}]", _json_escape, data.decode()).encode()
 
 
 def _json_escape(match: re.Match[str]) -> str:

@@ -6,16 +6,23 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
 from nova_core.text import clean
+from nova_tui.cells import TAB, Cells, steady
 
 MAX_LINE = 8192
-TAB = 8
 # Select Graphic Rendition (ECMA-48 8.3.117), with the colons of ISO 8613-6; a longer list is not a colour.
 _SGR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
+# What moves the cursor within its line or erases: CR, BS, and CHA, HPA, CUF, HPR, CUB, EL, ED, ECH, DCH, ICH.
+_MOVE = r"\r|\x08|\x1b\[(?P<count>[0-9]{0,6})[;0-9]{0,32}(?P<act>[G`CaDKJXP@])"
+_MOVES = re.compile(_MOVE)
+_ACTS = re.compile(rf"{_MOVE}|\x1b\[(?P<sgr>[0-9;:]{{0,64}})m")
+# A control string may hold such characters; they do not act.
+_STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?")
 _PLAIN = Style.null()
 _DIM = Style(dim=True)
 
@@ -39,28 +46,59 @@ _OFF = {22: {"bold", "dim"}, 23: {"italic"}, 24: {"underline"}, 27: {"reverse"},
 def split_sgr(text: str) -> list[Segment]:
     """Convert one line to segments without control characters.
 
-    Each line begins without colours, because reading may start anywhere. Of parts separated by carriage returns
-    (progress bars), only the last one that is not empty is kept. Tabs become spaces.
+    Each line begins without colours, because reading may start anywhere. What the line writes over (progress bars,
+    spinners) is gone, as on a terminal without a right edge. Tabs become spaces.
     """
+    text = text.removesuffix("\r")
     if text.isprintable():
-        return [Segment(text, _PLAIN)] if text else []
-    pieces = _SGR.split(text)
+        return [Segment(steady(text), _PLAIN)] if text else []
+    if _MOVES.search(text):
+        return _overwritten(text)
     segments: list[Segment] = []
-    column, pen, restart = 0, Pen(), False
-    for i, piece in enumerate(pieces):
+    column, pen = 0, Pen()
+    for i, piece in enumerate(_SGR.split(text)):
         if i % 2:
             pen = _apply(pen, piece)
-            continue
-        for j, part in enumerate(piece.split("\r")):
-            restart = restart or j > 0
-            shown = _spaced(clean(part), column)
-            if restart and shown.strip():
-                segments, column, restart = [], 0, False
-                shown = _spaced(clean(part), 0)
-            if shown and not restart:
-                segments.append(Segment(shown, _style(pen)))
-                column += len(shown)
+        elif shown := _spaced(steady(clean(piece)), column):
+            segments.append(Segment(shown, _style(pen)))
+            column += cell_len(shown)
     return segments
+
+
+def _overwritten(text: str) -> list[Segment]:
+    """The segments of a line that moves the cursor within itself."""
+    cells: Cells[Pen] = Cells(Pen(), MAX_LINE)
+    pen, end = Pen(), 0
+    for match in _ACTS.finditer(_STRING.sub("", text)):
+        cells.put(steady(clean(match.string[end : match.start()])), pen)
+        end = match.end()
+        if match["sgr"] is not None:
+            pen = _apply(pen, match["sgr"])
+        else:
+            _act(cells, match["act"] or match[0], match["count"])
+    cells.put(steady(clean(_STRING.sub("", text)[end:])), pen)
+    return [Segment(shown, _style(run)) for shown, run in cells.runs()]
+
+
+def _act(cells: Cells[Pen], act: str, given: str | None) -> None:
+    """Do what a control character or sequence does within its line."""
+    count = int(given or 0)
+    step = max(1, count)
+    match act:
+        case "\r" | "G" | "`":
+            cells.move_to(step - 1)
+        case "\b" | "D":
+            cells.move(-step)
+        case "C" | "a":
+            cells.move(step)
+        case "K" | "J":
+            cells.erase(count)
+        case "X":
+            cells.erase_here(step)
+        case "P":
+            cells.delete(step)
+        case "@":
+            cells.insert(step)
 
 
 def line_segments(raw: bytes, length: int) -> list[Segment]:

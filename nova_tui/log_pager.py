@@ -10,7 +10,8 @@ from rich.cells import chop_cells
 from rich.segment import Segment
 
 from nova_core.files.log_index import LogIndex
-from nova_tui.ansi import MAX_LINE, line_segments, plain
+from nova_tui.ansi import plain
+from nova_tui.log_line import segments_at
 
 _CACHED_LINES = 512
 _MARKS = 20_000
@@ -58,9 +59,7 @@ class LogPager:
 
     def _make(self, start: int, end: int) -> list[list[Segment]]:
         self.lines_made += 1
-        raw = self.index.read(start, min(end, start + MAX_LINE))
-        ended = raw.endswith(b"\n")
-        segments = line_segments(raw.removesuffix(b"\n"), end - start - ended)
+        segments = segments_at(self.index, start, end)
         return wrapped(segments, self.width) if self.wrap else [segments]
 
     def page(self, top: Place, height: int) -> list[Row]:

@@ -11,9 +11,16 @@ from typing import NamedTuple
 from rich.segment import Segment
 
 from nova_core.files.log_index import SLICE, LogIndex
-from nova_tui.ansi import MAX_LINE, line_segments, plain
+from nova_tui.ansi import MAX_LINE, plain
+from nova_tui.cells import steady
+from nova_tui.log_line import is_rewritten, segments_at
 
 _SGR = re.compile(rb"\x1b\[[0-9;:]*m")
+# In UTF-8, what `text.clean` and `cells.steady` leave out: joiners, soft hyphens, variants of emoji, skin tones.
+_UNSEEN = re.compile(
+    b"\xc2\xad|\xe2\x80[\x8b-\x8f]|\xe2\x81[\xa0-\xa4]|\xef\xb8[\x80-\x8f]|\xef\xbb\xbf|\xe2\x83\xa3|\xf0\x9f\x8f[\xbb-\xbf]"
+)
+_MOVES = re.compile(rb"\x08|\r(?!\n)|\x1b\[[0-9;]*[G`CaDKJXP@]")  # such a line may show what its bytes do not have
 
 
 class Step(NamedTuple):
@@ -30,11 +37,12 @@ class Step(NamedTuple):
 class Needle:
     """A text to search for; the case of ASCII letters is ignored unless the text has a capital.
 
-    Colour codes inside a word do not prevent a match. An empty text matches nothing.
+    Colour codes and invisible characters inside a word do not prevent a match, and a line that was written over is
+    searched as it is shown. An empty text matches nothing.
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = text = steady(text)
         self._fold = text == text.lower()
         self._bytes = text.encode("utf-8", "replace")
         self._pattern = re.compile(re.escape(text), re.ASCII | re.IGNORECASE if self._fold else 0)
@@ -63,19 +71,25 @@ class Needle:
         """Starts of the lines whose bytes contain the text; some do not show it (an overwritten progress bar)."""
         data = index.read(start, stop)
         searched = _SGR.sub(b"", data) if b"\x1b[" in data else data
+        searched = searched if data.isascii() else _UNSEEN.sub(b"", searched)
         searched = searched.lower() if self._fold else searched
-        if not self._bytes or self._bytes not in searched:
+        moves = _MOVES.search(data) is not None
+        if not self._bytes or not (moves or self._bytes in searched):
             return []
-        starts = accumulate((len(line) + 1 for line in data.split(b"\n")), initial=start)
-        return [s for s, line in zip(starts, searched.split(b"\n"), strict=False) if self._bytes in line]
+        lines = data.split(b"\n")
+        starts = accumulate((len(line) + 1 for line in lines), initial=start)
+        return [
+            start
+            for start, line, text in zip(starts, lines, searched.split(b"\n"), strict=False)
+            if self._bytes in text or (moves and len(line) <= MAX_LINE and _MOVES.search(line))
+        ]
 
     def _verified(self, index: LogIndex, starts: Iterator[int] | list[int], position: int) -> Iterator[Step]:
         for start in starts:
             end = index.next_line(start)
-            raw = index.read(start, min(end, start + MAX_LINE)).removesuffix(b"\n")
-            if self.spans(line_segments(raw, end - start)):
+            if self.spans(segments_at(index, start, end)):
                 yield Step(start, start)
-            elif end - start > MAX_LINE:
+            elif end - start > MAX_LINE and not is_rewritten(index, start):
                 yield Step(start, start, hidden=True)
             else:
                 yield Step(start)

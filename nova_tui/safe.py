@@ -8,6 +8,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 
 from nova_core.text import clean
+from nova_tui.cells import is_steady, steady
 
 
 class SafeText(LineFilter):
@@ -19,13 +20,18 @@ class SafeText(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments, cleaned if they need it."""
-        if all(segment.text.isprintable() for segment in segments):
+        if all(is_safe(segment.text) for segment in segments):
             return segments
-        return [s if s.text.isprintable() else _cleaned(s) for s in segments]
+        return [s if is_safe(s.text) else _cleaned(s) for s in segments]
+
+
+def is_safe(text: str) -> bool:
+    """Returns True if the text can be drawn as it is."""
+    return text.isprintable() and is_steady(text)
 
 
 def _cleaned(segment: Segment) -> Segment:
-    text = clean(segment.text).replace("\t", " ")
+    text = clean(steady(segment.text)).replace("\t", " ")
     return Segment(set_cell_size(text, cell_len(segment.text)), segment.style, segment.control)
 
 

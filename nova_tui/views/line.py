@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from nova_core.text import clean
+from nova_tui.cells import steady
 from nova_tui.glyphs import MUTED, TITLE, chars
 
 Piece = str | Content | tuple[str, str]
@@ -16,8 +17,8 @@ LEFT = "left the plan"  # about a task or a branch that a screen shows, as the p
 
 
 def plain(text: str | None) -> str:
-    """Foreign text in one line, safe for a terminal; a tab becomes a space."""
-    return clean(text or "").replace("\t", " ")
+    """Foreign text in one line, safe for a terminal and as wide on every one; a tab becomes a space."""
+    return clean(steady(text or "")).replace("\t", " ")
 
 
 def shorten(text: str, width: int) -> str:

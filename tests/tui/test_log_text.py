@@ -68,7 +68,24 @@ def test_wrapping_keeps_the_text_and_the_width(raw: bytes, width: int) -> None:
         ("\x1b[8;5mshown", [("shown", "none")]),
         ("\x1b[99999mx", [("x", "none")]),
         ("10%\r50%\r\x1b[32m100%\r", [("100%", "color(2)")]),
-        ("10%\r   ", [("10%", "none")]),
+        ("10%\r   ", [("   ", "none")]),
+        ("100%\rOK", [("OK0%", "none")]),
+        ("\x1b[2K\x1b[1GProgress: 1\x1b[2K\x1b[1GProgress: 22", [("Progress: 22", "none")]),
+        ("abcd\b\b\b\bWXYZ", [("WXYZ", "none")]),
+        ("spin |\b/\b-\b\\\b.done", [("spin .done", "none")]),
+        ("aaaaaaaa\x1b[8Dbbbb\x1b[K", [("bbbb", "none")]),
+        ("abc\x1b[1Gx\x1b[3Gz", [("xbz", "none")]),
+        ("abc\x1b[2Cd\x1b[Df", [("abc  f", "none")]),
+        ("abcdef\x1b[1G\x1b[2P\x1b[1@", [(" cdef", "none")]),
+        ("abcdef\x1b[3G\x1b[2X\x1b[1K", [("    ef", "none")]),
+        ("\x1b[31mred\b\b\x1b[0mo", [("r", "color(1)"), ("o", "none"), ("d", "color(1)")]),
+        ("日本\b\b\bx", [(" x本", "none")]),
+        ("e\u0301x\r\u0301ab", [("ab", "none")]),
+        ("a\tb\ra\tc", [("a       c", "none")]),
+        ("ab\x1b]0;t\rx\x07c\rd", [("dbc", "none")]),
+        ("x\x1b[999999Gy", [("x" + " " * 511 + "y", "none")]),
+        ("x\x1b[999999C", [("x", "none")]),
+        ("⚠\ufe0f \U0001f44d\U0001f3fd \U0001f1e9\U0001f1ea 1\ufe0f\u20e3", [("⚠ \U0001f44d DE 1", "none")]),
         ("text\r", [("text", "none")]),
         ("a\tb\x1b[1mcd\te", [("a       b", "none"), ("cd     e", "bold")]),
         ("\x1b]8;;http://evil/\x1b\\click\x1b]8;;\x1b\\", [("click", "none")]),
@@ -78,7 +95,7 @@ def test_wrapping_keeps_the_text_and_the_width(raw: bytes, width: int) -> None:
     ],
 )
 def test_what_a_line_shows(line: str, expected: list[tuple[str, str]]) -> None:
-    """Colours and attributes are those of SGR, a carriage return starts over, tabs are spaces, the rest is gone."""
+    """Colours are those of SGR, what is written over is gone, tabs are spaces, the rest is gone, too."""
     assert styles(line) == expected
 
 
