@@ -156,6 +156,7 @@ class Orchestrator:
             raise UsageError(f"{task_id} is not ready to start", hint=f"see `nova why {task_id}`")
         with self.turns.taken():
             self._begin()
+            self._run.ahead.recall()
             self.board.take(task_id)
             attempt = self._run.starter.start(task_id)
             self.store.commit()
@@ -198,6 +199,7 @@ class Orchestrator:
 
     def apply(self, command: Command) -> Reply:
         """Carry out a command now, on the calling thread; while an engine runs, use `post` instead."""
+        self._run.ahead.recall()  # a listener may call this while a run is on
         return self._run.commands.apply(command)
 
     def cancel_without_engine(self, command: Command) -> Reply:

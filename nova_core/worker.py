@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nova_core.executors.base import Ended, EndReason, Job, Waiting
+from nova_core.executors.base import Ended, EndReason, Job, Started
 from nova_core.executors.local import LocalExecutor
 from nova_core.model import is_safe_id
 from nova_core.threads import start_thread
@@ -83,10 +83,9 @@ class Worker:
 
     def _take(self, executor: LocalExecutor) -> None:
         for report in executor.wait(None):
-            if isinstance(report, Waiting):
-                continue
-            self.pid = report.pid
-            self._started_at = report.started_at
+            if isinstance(report, Started | Ended):
+                self.pid = report.pid
+                self._started_at = report.started_at
             if isinstance(report, Ended):
                 self._end = report
 

@@ -58,7 +58,11 @@ class Admission:
 
     def is_open(self) -> bool:
         """Returns True if a task may start now."""
-        if self.free <= 0 or self.stops:
+        return self.free > 0 and self.may_start()
+
+    def may_start(self) -> bool:
+        """Returns True if nothing but the number of running tasks keeps a task from starting now."""
+        if self.stops:
             return False
         self.watch_budget()
         if self._budget.is_over or self._has_failed_fast():

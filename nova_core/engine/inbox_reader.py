@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -25,6 +26,7 @@ class InboxReader:
         self._attempts = attempts
         self._commands = commands
         self._taken: set[str] = set()  # applied, but perhaps not yet on disk
+        self.settle: Callable[[], object] = bool  # called before messages are applied
         self._obeyed: set[str] = set()  # the files of commands: each counts once, also if a copy of it comes back
 
     def begin(self) -> None:
@@ -37,6 +39,7 @@ class InboxReader:
         try:
             for name, message in self._inbox.read():
                 if name not in self._taken:
+                    self.settle()
                     self._taken.add(name)
                     taken[name] = self._take(name, message)
         except FileNotFoundError:

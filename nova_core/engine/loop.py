@@ -68,7 +68,9 @@ class Loop:
         run = self._run
         if start:
             self._start_ready()
-        reports = run.parts.executor.wait(self._timeout(longest))
+        else:
+            run.ahead.recall()
+        reports = run.ahead.wait(self._timeout(longest))
         if reports:
             run.inbox.read()  # a worker's messages are handled before its end
         for report in reports:
@@ -128,8 +130,11 @@ class Loop:
 
     def _start_ready(self) -> None:
         if self._store.merged:
+            self._run.ahead.recall()
             self._board.keep_up()
-        self._start_admitted()
+        if not self._run.ahead.tasks:
+            self._start_admitted()
+        self._run.ahead.fill()
         self._settle_slots()
 
     def _settle_slots(self) -> None:
@@ -165,6 +170,7 @@ class Loop:
     def _obey_stop(self) -> None:
         if self._admission.stops > self.stopping:
             self.stopping = self._admission.stops
+            self._run.ahead.recall()
             self._attempts.interrupt(kill=self.stopping > 1)
 
     def _look_around(self) -> None:
@@ -172,6 +178,7 @@ class Loop:
         run, now = self._run, self._run.parts.clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
+            run.ahead.recall()
             run.belongings.look()
             if run.commands.posted:
                 run.commands.apply_posted()
@@ -188,6 +195,7 @@ class Loop:
     def _finish(self, began: float) -> RunResult:
         """Record the result of the run and return it once it is on disk; `began` is a monotonic time."""
         parts, observers = self._run.parts, self._run.observers
+        self._run.ahead.recall()
         self._run.belongings.look()
         observers.turn()
         observers.look()

@@ -12,6 +12,7 @@ from nova_core.agents.pricing import default_prices
 from nova_core.clock import Clock
 from nova_core.config import AGENT_IDLE, Config
 from nova_core.engine.admission import Admission
+from nova_core.engine.ahead import Ahead
 from nova_core.engine.attempts.budget import Budget
 from nova_core.engine.attempts.changed_files import ChangedFiles
 from nova_core.engine.attempts.criteria import CriteriaRunner
@@ -71,6 +72,7 @@ class Run(msgspec.Struct, frozen=True):
     starter: Starter
     attempts: Attempts
     admission: Admission
+    ahead: Ahead
     commands: CommandHandler
     inbox: InboxReader
     replanner: Replanner
@@ -250,11 +252,13 @@ def _assemble(parts: Parts, jobs: int, secret: bytes, lock: RunLock, replanner: 
     commands = CommandHandler(parts, attempts, rate_limits, admission)
     belongings = Belongings(parts, lock, secret)
     parts.store.restore = belongings.look
+    starter = Starter(parts, rate_limits, changed, finisher)
+    ahead = Ahead(parts, admission, starter)
+    inbox = InboxReader(parts, secret, attempts, commands)
+    inbox.settle = ahead.recall
     return Run(
         parts=parts, observers=replanner.observers, budget=budget, retries=retries, inputs=inputs,
         rate_limits=rate_limits, finisher=finisher, criteria=criteria,
-        starter=Starter(parts, rate_limits, changed, finisher),
-        attempts=attempts, admission=admission, commands=commands,
-        inbox=InboxReader(parts, secret, attempts, commands), replanner=replanner,
-        belongings=belongings, resources=resources,
+        starter=starter, attempts=attempts, admission=admission, ahead=ahead, commands=commands, inbox=inbox,
+        replanner=replanner, belongings=belongings, resources=resources,
     )  # fmt: skip

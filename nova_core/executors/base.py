@@ -91,8 +91,14 @@ class Waiting(msgspec.Struct, frozen=True):
     detail: str
 
 
+class GivenBack(msgspec.Struct, frozen=True):
+    """The job was handed ahead; it has not started, and will not until it is submitted again."""
+
+    key: str
+
+
 Report = Started | Ended
-News = Report | Waiting
+News = Report | Waiting | GivenBack
 
 
 class Executor(Protocol):
@@ -114,6 +120,16 @@ class Executor(Protocol):
 
     def submit(self, job: Job) -> None:
         """Start the job; never blocks on its process. A key that was submitted before is not started again."""
+
+    def hand_ahead(self, job: Job, slots: int) -> None:
+        """Let the job start without the engine, in its turn, as soon as fewer than `slots` jobs run.
+
+        Only while nothing else is submitted and no job has a holder of its own. Once a job fails, none that waits
+        starts. Each has started when it is reported as `Started` or `Ended`; otherwise it is `GivenBack`.
+        """
+
+    def recall(self) -> None:
+        """Take back the jobs handed ahead that wait; on return, `wait` has a report of each job handed ahead."""
 
     def wait(self, timeout: float | None) -> list[News]:
         """Sleep until there is a report, `wake` is called or `timeout` seconds have passed; Nova sleeps only here."""

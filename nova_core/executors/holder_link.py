@@ -83,10 +83,9 @@ class HolderLink:
 
     def send(self, message: bytes) -> bool:
         """Queue a message and write what the socket accepts; returns True if everything was written."""
-        if self._connection is None:
-            return True
-        self._connection.send(message)
-        return self._connection.flush()
+        if self._connection:
+            self._connection.send(message)
+        return self.flush()
 
     def flush(self) -> bool:
         """Write what the socket accepts of the queue; returns True if everything was written."""
@@ -136,7 +135,7 @@ class HolderLink:
                     return
                 self.close()
             elif time.monotonic() > deadline:
-                raise self._silent()
+                raise self.silent()
             time.sleep(_PAUSE)
 
     def _greeted(self, deadline: float) -> bool:
@@ -159,7 +158,7 @@ class HolderLink:
                     self.close()
                     raise self._distrustful()
         self.close()
-        raise self._silent()
+        raise self.silent()
 
     def _distrustful(self) -> EnvironmentProblem:
         pid = self.read().pid
@@ -168,7 +167,8 @@ class HolderLink:
             hint=f"restore the file, or end that process and its tasks with `kill -KILL -{pid}`",
         )
 
-    def _silent(self) -> EnvironmentProblem:
+    def silent(self) -> EnvironmentProblem:
+        """Returns the error of a holder that does not answer."""
         pid = self.read().pid or self.pid
         return EnvironmentProblem(
             f"the process that holds running tasks (pid {pid}) does not answer",

@@ -50,6 +50,12 @@ class End(Ended, frozen=True, array_like=True, tag="E", gc=False):
     """No process of the job runs except `survivors`: the report as the holder wrote it."""
 
 
+class Withdrawn(msgspec.Struct, frozen=True, array_like=True, tag="W", gc=False):
+    """These jobs were handed ahead; they have not started, and will not."""
+
+    keys: list[str]
+
+
 class Challenge(msgspec.Struct, frozen=True, array_like=True, tag="C", gc=False):
     """Sent before anything else: the engine must prove that it knows the project's key."""
 
@@ -62,7 +68,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="N", gc=False):
 
 _TICKS = os.sysconf("SC_CLK_TCK")  # per second, of `start`
 Record = Hello | Intent | Undone | Begun | End
-Message = Record | Challenge | Refusal
+Message = Record | Withdrawn | Challenge | Refusal
 decode_record = msgspec.json.Decoder(Record).decode
 decode_message = msgspec.json.Decoder(Message).decode
 

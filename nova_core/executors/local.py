@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
-from select import POLLIN, POLLOUT, poll
 
 import msgspec
 
 from nova_core.errors import EnvironmentProblem
-from nova_core.executors.base import Ended, EndReason, Job, News, Report
+from nova_core.executors.base import Ended, EndReason, GivenBack, Job, News, Report
 from nova_core.executors.folders import make_folder
 from nova_core.executors.held_jobs import HeldJobs
 from nova_core.executors.holder_link import AttemptFolder, HolderLink
-from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Undone, as_started
-from nova_core.executors.wire import encode_job, wire, wire_env
+from nova_core.executors.jobs_ahead import JobsAhead
+from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Undone, Withdrawn, as_started
+from nova_core.executors.links import Links
+from nova_core.executors.wire import cancel_of, encode_job, start_of, wire, wire_env
 from nova_core.holder.messages import BaseMessage
 from nova_core.holder.safe_open import is_passing, names_passing
 
@@ -31,8 +31,7 @@ class LocalExecutor:
     job's environment unique, with the first of `places` (`Project.place_id`). Records of places that are not among them
     are copies from elsewhere: they are removed, and nothing of them is adopted or ended. Folders are created with mode
     0700. Raises `EnvironmentProblem` if they cannot be used, or if a holder of an earlier engine does not answer. Not
-    thread-safe except `wake`, but not bound to a particular
-    thread.
+    thread-safe except `wake`, but not bound to a particular thread.
     """
 
     def __init__(
@@ -47,18 +46,14 @@ class LocalExecutor:
             "root": wire(os.path.abspath(cwd or ".")),
         }
         self._base = msgspec.json.encode(("base", base))
-        self._poller = poll()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self._poller.register(self._wake_read, POLLIN)
-        self._links: dict[int, HolderLink] = {}  # connected, by descriptor
+        self._links = Links()
         self._past: list[HolderLink] = []  # released or dead, their journals not yet released
         self._shared: HolderLink | None = None
         self._link_of: dict[str, HolderLink | None] = {}  # every key ever seen
         self._tries: dict[str, int] = {}
         self._cancelled: dict[str, float] = {}  # with the grace period; until the end is reported
         self._held = HeldJobs()
+        self._ahead = JobsAhead(self._links)
         self._reports: list[News] = []
 
     def prepare(self) -> HolderLink:
@@ -74,19 +69,15 @@ class LocalExecutor:
             idle, self._shared = self._shared, None
             if idle:
                 self._let_go_if_idle(idle)
-        for link in (*self._links.values(), *self._past):
+        for link in (*self._links.all, *self._past):
             link.keep_journal()
         return lost
 
     def _start_holder(self, *, own: bool) -> HolderLink:
         link = self._folder.start(own=own)
-        self._register(link)
+        self._links.add(link)
         link.send(self._base)
         return link
-
-    def _register(self, link: HolderLink) -> None:
-        self._links[link.fd] = link
-        self._poller.register(link.fd, POLLIN)
 
     def recover(self) -> list[Report]:
         """See `Executor.recover`. Released jobs may be reported again while their journal also holds others."""
@@ -101,7 +92,7 @@ class LocalExecutor:
             self._link_of.update(dict.fromkeys(link.keys, link))
             reports += facts.ends.values()
             if link.alive:
-                self._register(link)
+                self._links.add(link)
                 link.jobs = dict.fromkeys(facts.unended())
                 reports += [as_started(facts.processes[key]) for key in link.jobs if key in facts.processes]
                 self._let_go_if_idle(link)
@@ -113,6 +104,20 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`. Raises ValueError for a key that is not short, plain ASCII."""
+        self._take(job, 0)
+
+    def hand_ahead(self, job: Job, slots: int) -> None:
+        """See `Executor.hand_ahead`."""
+        if self._shared is None or self._held.jobs:
+            self._reports.append(GivenBack(job.key))
+        else:
+            self._take(job, slots)
+
+    def recall(self) -> None:
+        """See `Executor.recall`. Raises EnvironmentProblem if the holder does not answer."""
+        self._ahead.recall(self._serve)
+
+    def _take(self, job: Job, slots: int) -> None:
         key = job.key
         if key in self._link_of:
             return
@@ -122,13 +127,14 @@ class LocalExecutor:
         if key in self._cancelled:
             self._refuse(key, EndReason.CANCELLED, "cancelled before it started")
         else:
-            self._send_job(job)
+            self._send_job(job, slots)
 
     def _refuse(self, key: str, reason: EndReason, detail: str) -> None:
         self._cancelled.pop(key, None)
         self._reports.append(Ended(key, reason, ended_at=time.time(), detail=detail))
 
-    def _send_job(self, job: Job) -> None:
+    def _send_job(self, job: Job, slots: int = 0) -> None:
+        """Send a job; with `slots`, hand it ahead."""
         try:
             message = encode_job(job)
         except UnicodeEncodeError as error:
@@ -145,42 +151,35 @@ class LocalExecutor:
         link.jobs[job.key] = job
         link.keys.add(job.key)
         self._link_of[job.key] = link
-        self._send(link, message)
+        if slots:
+            self._ahead.add(link, job.key, message, slots)
+        else:
+            self._links.send(link, start_of(message))
 
     def _hold(self, job: Job, why: str) -> None:
         """Keep a job until the machine has something to spare for it; say so once."""
         self._link_of[job.key] = None
-        news = self._held.add(job, why)
-        if news:
+        if news := self._held.add(job, why):
             self._reports.append(news)
-
-    def _send(self, link: HolderLink, message: bytes) -> None:
-        if not link.send(message):
-            self._poller.modify(link.fd, POLLIN | POLLOUT)
 
     def wait(self, timeout: float | None) -> list[News]:
         """See `Executor.wait`."""
         deadline = None if timeout is None else time.monotonic() + timeout
+        self._ahead.send()
         while True:
-            woken = False
             until = self._held.limit(deadline) if self._held.jobs else deadline
             left = None if until is None else max(0.0, until - time.monotonic()) * 1000
-            for fd, events in self._poller.poll(0 if self._reports else left):
-                if fd == self._wake_read:
-                    os.read(fd, 4096)
-                    woken = True
-                elif fd in self._links:
-                    self._serve(self._links[fd], events)
+            for link in self._links.poll(0 if self._reports else left):
+                self._serve(link)
             if self._held.jobs:
                 for job in self._held.due():
                     self._send_job(job)
-            if self._reports or woken or (left == 0 and until == deadline):
+            if self._reports or self._links.woken or (left == 0 and until == deadline):
+                self._links.woken = False
                 reports, self._reports = self._reports, []
                 return reports
 
-    def _serve(self, link: HolderLink, events: int) -> None:
-        if events & POLLOUT and link.flush():
-            self._poller.modify(link.fd, POLLIN)
+    def _serve(self, link: HolderLink) -> None:
         records = link.receive()
         if records is None:
             self._mourn(link)
@@ -193,7 +192,9 @@ class LocalExecutor:
                 if record.key in link.jobs:
                     self._start(link, record)
             elif isinstance(record, Undone):
-                self._take_back(link, record)
+                self._take_back(link, [record.key], record.why)
+            elif isinstance(record, Withdrawn):
+                self._take_back(link, record.keys, "")
             elif isinstance(record, Hello):
                 link.greeted = True
         self._let_go_if_idle(link)
@@ -202,25 +203,36 @@ class LocalExecutor:
         if link is self._shared:  # an agent's process is reported before its program is executed
             self._held.started()
         link.begun.add(record.key)
+        self._ahead.keys.pop(record.key, None)
         self._reports.append(as_started(record))
 
     def _end(self, link: HolderLink, record: Ended) -> None:
         if record.pid is not None:
             self._held.started()
         link.begun.discard(record.key)
+        self._ahead.keys.pop(record.key, None)
         self._cancelled.pop(record.key, None)
         self._reports.append(record)
 
-    def _take_back(self, link: HolderLink, record: Undone) -> None:
-        """Take back a job that the holder could not start for lack of processes, descriptors or memory."""
-        job = link.jobs.pop(record.key, None)
-        link.keys.discard(record.key)
-        if job is None:
-            return
-        if record.key in self._cancelled:
-            self._refuse(record.key, EndReason.CANCELLED, "cancelled before it started")
-        else:
-            self._hold(job, record.why)
+    def _take_back(self, link: HolderLink, keys: list[str], why: str) -> None:
+        """Take back jobs that have not started, or could not for lack of processes, descriptors or memory."""
+        for key in keys:
+            job = link.jobs.pop(key, None)
+            link.keys.discard(key)
+            if job is None or self._give_back(key):
+                continue
+            if key in self._cancelled:
+                self._refuse(key, EndReason.CANCELLED, "cancelled before it started")
+            else:
+                self._hold(job, why)
+
+    def _give_back(self, key: str) -> bool:
+        """Report a job that was handed ahead and has not started; returns False if it was not, or was cancelled."""
+        if self._ahead.keys.pop(key, None) is None or key in self._cancelled:
+            return False
+        del self._link_of[key]
+        self._reports.append(GivenBack(key))
+        return True
 
     def _let_go_if_idle(self, link: HolderLink) -> None:
         """Disconnect from a holder that has no job and will get none."""
@@ -228,9 +240,7 @@ class LocalExecutor:
             self._hang_up(link)
 
     def _hang_up(self, link: HolderLink) -> None:
-        self._poller.unregister(link.fd)
-        del self._links[link.fd]
-        link.close()
+        self._links.drop(link)
         self._past.append(link)
 
     def _mourn(self, link: HolderLink) -> None:
@@ -238,9 +248,7 @@ class LocalExecutor:
 
         A guard may have taken its place. Otherwise the journal says what it had done.
         """
-        self._poller.unregister(link.fd)
-        del self._links[link.fd]
-        link.close()
+        self._links.drop(link)
         if link is self._shared:
             self._shared = None
         link.adopt()
@@ -256,19 +264,20 @@ class LocalExecutor:
         else:
             self._past.append(link)
             self._reports += self._lose(link, facts, unended)
+        self._ahead.forget(unended)
         for key, job in jobs.items():
-            if job and key not in link.keys:
+            if job and key not in link.keys and not self._give_back(key):
                 self._try_again(link, job)
 
     def _go_on(self, link: HolderLink, facts: Facts, jobs: dict[str, Job | None]) -> None:
         """Continue with a guard in the place of its holder, which may have missed a cancel."""
-        self._register(link)
+        self._links.add(link)
         link.jobs = jobs
         for key in jobs:
             if key in facts.processes and key not in link.begun:
                 self._start(link, facts.processes[key])
             if key in self._cancelled:
-                self._send_cancel(link, key, self._cancelled[key])
+                self._links.send(link, cancel_of(key, self._cancelled[key]))
         self._let_go_if_idle(link)
 
     def _try_again(self, link: HolderLink, job: Job) -> None:
@@ -301,8 +310,7 @@ class LocalExecutor:
 
     def wake(self) -> None:
         """See `Executor.wake`."""
-        with suppress(BlockingIOError):  # the pipe is full: `wait` returns anyway
-            os.write(self._wake_write, b"x")
+        self._links.wake()
 
     def cancel(self, key: str, grace: float) -> None:
         """See `Executor.cancel`. A key that is not yet submitted is cancelled when it is."""
@@ -312,12 +320,9 @@ class LocalExecutor:
             self._refuse(key, EndReason.CANCELLED, "cancelled before it started")
         elif link and link.alive and key in link.jobs:
             self._cancelled[key] = min(grace, self._cancelled.get(key, grace))
-            self._send_cancel(link, key, grace)
+            self._links.send(link, cancel_of(key, grace))
         elif key not in self._link_of:
             self._cancelled[key] = grace
-
-    def _send_cancel(self, link: HolderLink, key: str, grace: float) -> None:
-        self._send(link, msgspec.json.encode(("cancel", key, grace)))
 
     def release(self, keys: Iterable[str]) -> None:
         """See `Executor.release`. A journal is deleted with its last key, if its holder can get no more jobs."""
@@ -335,12 +340,11 @@ class LocalExecutor:
 
     def close(self) -> None:
         """See `Executor.close`."""
-        for link in list(self._links.values()):
+        for link in self._links.all:
             link.flush()
             self._hang_up(link)
             self._forget_if_released(link)
         for link in self._past:
             link.journal.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._links.close()
         self._folder.close()

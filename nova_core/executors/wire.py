@@ -9,6 +9,8 @@ import msgspec
 
 from nova_core.executors.base import Job
 
+WITHDRAW = b'["withdraw"]'
+
 
 def wire(text: str) -> str:
     """Returns a string for the channel: one character per byte, so that bytes invalid in any encoding survive."""
@@ -21,9 +23,9 @@ def wire_env(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def encode_job(job: Job) -> bytes:
-    """Returns the message that starts a job. Raises UnicodeEncodeError for text that no process can receive."""
+    """Returns a job for the channel. Raises UnicodeEncodeError for text that no process can receive."""
     try:
-        message = msgspec.json.encode(("job", job))
+        message = msgspec.json.encode(job)
         if message.isascii():
             return message
     except UnicodeEncodeError:  # bytes that are invalid in the system's encoding
@@ -32,4 +34,19 @@ def encode_job(job: Job) -> bytes:
         "argv": tuple(map(wire, job.argv)), "env": wire_env(job.env),
         "shell": wire(job.shell), "cwd": wire(job.cwd), "log": wire(job.log), "stdin": wire(job.stdin),
     }  # fmt: skip
-    return msgspec.json.encode(("job", msgspec.structs.replace(job, **words)))
+    return msgspec.json.encode(msgspec.structs.replace(job, **words))
+
+
+def start_of(job: bytes) -> bytes:
+    """Returns the message that starts an encoded job."""
+    return b'["job",%b]' % job
+
+
+def ahead_of(slots: int, jobs: list[bytes]) -> bytes:
+    """Returns the message that hands encoded jobs ahead."""
+    return b'["ahead",%d,[%b]]' % (slots, b",".join(jobs))
+
+
+def cancel_of(key: str, grace: float) -> bytes:
+    """Returns the message that ends a job; `grace` is in seconds."""
+    return msgspec.json.encode(("cancel", key, grace))

@@ -12,18 +12,20 @@ import sys
 from contextlib import suppress
 from heapq import heappop, heappush
 from json import dumps
-from select import POLLIN, poll
-from signal import SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, set_wakeup_fd, signal
+from math import inf
+from select import poll
 from time import monotonic
 
+from nova_core.holder.ahead import WaitingJobs
 from nova_core.holder.channel import Channel
 from nova_core.holder.job import HolderJob
-from nova_core.holder.job_setup import JobSetup, plain
-from nova_core.holder.journal import BEGIN, PROCESS, UNDONE, Journal, hello, start_ticks
-from nova_core.holder.limits import watch
+from nova_core.holder.job_setup import JobSetup, close_log, plain
+from nova_core.holder.journal import BEGIN, PROCESS, UNDONE, WITHDRAWN, Journal, hello, start_ticks
+from nova_core.holder.limits import load_rest, watch
 from nova_core.holder.proof import read_key
-from nova_core.holder.safe_open import SpawnError, is_passing, open_parent
-from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, prctl, read_children
+from nova_core.holder.safe_open import SpawnError, is_passing
+from nova_core.holder.signals import wake_by_signals
+from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, open_children, prctl, read_children
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,30 +50,18 @@ class Holder:
         self.journal = Journal(JOURNAL_FD, durable=own)
         self.poller = poll()
         self.channel = Channel(LISTENER_FD, self.poller, name, key)
-        self.wake = self._listen_to_children()
+        self.wake = wake_by_signals(self.poller)
         self.setup = JobSetup(run_id)
         self.by_pid: dict[int, HolderJob] = {}  # while the command's own process lives
         self.jobs: dict[str, HolderJob] = {}  # by key, while any process of the job lives
         self.young: list[HolderJob] = []  # jobs not yet announced, in the order they started
         self.timers: list[tuple[float, int, Callable[[Holder, HolderJob], None], HolderJob]] = []
         self.ticket = 0
+        self.ahead = WaitingJobs()
+        self.urgent = False  # something is to be sent that must not wait for the ends of other jobs
         self.hello = hello(run_id)
         self.head = self.hello + "\n"  # written with the first job; before that there may be no space for it
-        try:
-            self.children = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self.children = -1
-
-    def _listen_to_children(self) -> int:
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-        # A handler, not SIG_IGN: an ignored signal stays ignored across exec.
-        for number in (SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCHLD):
-            signal(number, lambda *_: None)
-        set_wakeup_fd(writer, warn_on_full_buffer=False)
-        self.poller.register(reader, POLLIN)
-        return reader
+        self.children = open_children()
 
     def serve(self) -> None:
         """Run until no job is held and no engine is connected."""
@@ -82,7 +72,9 @@ class Holder:
                 self.channel.send(self.hello)
                 self._obey(self.channel.early())
                 self._tick()
-            self.channel.flush()
+            if self.urgent or self.ahead.lets_report():
+                self.urgent, self.ahead.due = False, inf
+                self.channel.flush()
             if self.jobs or self.channel.connected:
                 self._turn()
             elif not self.channel.accept():  # otherwise an engine connected just now
@@ -103,6 +95,7 @@ class Holder:
             elif self.channel.is_current(fd):
                 messages = self.channel.receive()
                 if messages is None:
+                    self.ahead.withdraw()
                     self.channel.hang_up()
                 else:
                     self._obey(messages)
@@ -112,6 +105,8 @@ class Holder:
             if child_ended:  # a signal came for every child since the last time, so there is nothing else to reap
                 self.reap()
             self._tick()
+        while (message := self.ahead.next(len(self.jobs))) is not None:
+            self._begin(message)
 
     def _timeout(self) -> float | None:
         """Returns milliseconds to the next deadline, None if there is none."""
@@ -120,15 +115,17 @@ class Holder:
             del young[0]
         while self.timers and self.timers[0][3].over:
             heappop(self.timers)
-        due = self.timers[0][0] if self.timers else None
-        if young and (due is None or young[0].mono + QUIET < due):
-            due = young[0].mono + QUIET
-        return None if due is None else max(0.0, (due - monotonic()) * 1000 + 0.5)
+        due = self.ahead.due
+        if self.timers:
+            due = min(due, self.timers[0][0])
+        if young:
+            due = min(due, young[0].mono + QUIET)
+        return None if due == inf else max(0.0, (due - monotonic()) * 1000 + 0.5)
 
     def _tick(self) -> None:
         if self.young and self.young[0].mono + QUIET <= monotonic():
             self._announce()
-        now = monotonic()
+        now = monotonic()  # later, as what a job needs once it is announced is due at once
         while self.timers and self.timers[0][0] <= now:
             _, _, action, job = heappop(self.timers)
             if not job.over:
@@ -153,7 +150,8 @@ class Holder:
             line = PROCESS.format(key=job.key, pid=job.pid, start=start_ticks(job.pid), at=job.started)
             self.journal.append(line + "\n")
             self.channel.send(line)
-            self.later(0.0, _load_rest, job)
+            self.urgent = True
+            self.later(0.0, load_rest, job)
 
     def _obey(self, messages: list[Any]) -> None:
         for message in messages:
@@ -163,10 +161,23 @@ class Holder:
                 job = self.jobs.get(message[1])
                 if job:
                     self.stop(job, "cancelled", message[2])
+                else:
+                    self._withdraw()
+            elif message[0] == "ahead":
+                self.ahead.add(message[1], message[2])
+            elif message[0] == "withdraw":
+                self._announce(everything=True)  # the others have started, so the engine learns of each what it does
+                self._withdraw()
             elif message[0] == "base":
                 self.setup.set_base(message[1])
                 if self.roster:
                     self.roster.set_logs(message[1]["logs"])
+
+    def _withdraw(self) -> None:
+        """Give the jobs back that were handed ahead."""
+        if keys := self.ahead.withdraw():
+            self.channel.send(WITHDRAWN.format(keys=dumps(keys)))
+        self.urgent = True
 
     def _begin(self, message: JobMessage) -> None:
         job = HolderJob(message)
@@ -181,6 +192,7 @@ class Holder:
             job.reason = "spawn_error"
             job.detail = f"cannot record the start: {plain(error)}"
             self.channel.send(job.ending([]))  # not in the journal: for a later engine the job never started
+            self._withdraw()
             return
         self.jobs[job.key] = job
         try:
@@ -290,6 +302,7 @@ class Holder:
         line = UNDONE.format(key=job.key, why=dumps(job.detail[:200]))
         self.journal.append(line + "\n")
         self.channel.send(line)
+        self._withdraw()
 
     def _forget(self, job: HolderJob) -> None:
         job.over = True
@@ -303,7 +316,7 @@ class Holder:
         """Record the end of a job of which only `survivors` remain, then report it."""
         self._forget(job)
         if job.log_fd >= 0:
-            self._close_log(job)
+            close_log(self.setup, job)
         line = job.ending(list(survivors))
         self.journal.append(line + "\n")
         try:
@@ -311,25 +324,10 @@ class Holder:
         except OSError as error:
             print(f"the exit code of {job.key} may not be on disk: {error}", file=sys.stderr)
         self.channel.send(line)
-
-    def _close_log(self, job: HolderJob) -> None:
-        if job.cap and job.cap.is_over():
-            try:
-                folder = open_parent(self.setup.logs, job.log)
-                try:
-                    job.cap.cut(folder, job.log.rpartition("/")[2])
-                finally:
-                    os.close(folder)
-            except OSError as error:
-                job.detail = job.detail or f"the log could not be cut: {plain(error)}"
-        os.close(job.log_fd)
-        job.log_fd = -1
-
-
-def _load_rest(holder: Holder, job: HolderJob) -> None:
-    """Import what ending a job may need: an upgrade may replace the files. Jobs that end at once do without."""
-    with suppress(ImportError):  # already replaced: harmless unless a job must be ended
-        import nova_core.holder.killing  # noqa: F401
+        if job.reason or job.status:  # after a failure the engine may start nothing
+            self._withdraw()
+        else:
+            self.ahead.hold_report()
 
 
 def main() -> None:

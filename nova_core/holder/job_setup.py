@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from nova_core.holder.safe_open import FOLDER_FLAGS, SpawnError, inherit_owner, open_log, open_stdin
+from nova_core.holder.safe_open import FOLDER_FLAGS, SpawnError, inherit_owner, open_log, open_parent, open_stdin
 from nova_core.holder.spawn import Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from nova_core.holder.job import HolderJob
     from nova_core.holder.messages import BaseMessage, JobMessage
 
 _ENOTDIR = 20
@@ -126,6 +127,21 @@ class JobSetup:
         if self._cwd != self._root:
             self._cwd = self._root
             os.chdir(self._root)
+
+
+def close_log(setup: JobSetup, job: HolderJob) -> None:
+    """Close the log of a job that has ended, cut to its limit."""
+    if job.cap and job.cap.is_over():
+        try:
+            folder = open_parent(setup.logs, job.log)
+            try:
+                job.cap.cut(folder, job.log.rpartition("/")[2])
+            finally:
+                os.close(folder)
+        except OSError as error:
+            job.detail = job.detail or f"the log could not be cut: {plain(error)}"
+    os.close(job.log_fd)
+    job.log_fd = -1
 
 
 def _open_jobserver(reader: bytes, writer: bytes) -> None:

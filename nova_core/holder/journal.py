@@ -28,6 +28,7 @@ END = (
     '["E","{key}","{reason}",{code},{signal},{ended_at:.6f},{cpu_seconds:.6f},{max_rss},{detail},{leftovers},'
     "{survivors},{pid},{started_at:.6f},{elapsed:.6f}]"
 )  # no process of it runs, except the survivors
+WITHDRAWN = '["W",{keys}]'  # only sent: these jobs were handed ahead, and have not started
 ROOM = 4096  # bytes reserved for each job that began: more than its longest B, P and E lines together
 E_LIMIT = 3072
 _NO_PREALLOCATION = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from time import monotonic
 
 from nova_core.holder.log_cap import LogCap
@@ -53,3 +54,9 @@ def _check_size(holder: JobHolder, job: HolderJob) -> None:
     if job.cap:
         job.cap.free_middle()
     holder.later(LOG_CHECK, _check_size, job)
+
+
+def load_rest(holder: JobHolder, job: HolderJob) -> None:
+    """Import what ending a job may need: an upgrade may replace the files. Jobs that end at once do without."""
+    with suppress(ImportError):  # already replaced: harmless unless a job must be ended
+        import nova_core.holder.killing  # noqa: F401

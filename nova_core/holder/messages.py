@@ -2,10 +2,12 @@
 
 `["proof", MAC]` comes first: the holder obeys nobody who does not know the project's key. The engine that starts a
 holder proves the words `start` and the holder's name, any later one `engine`, the name and the holder's challenge.
-`["base", BaseMessage]` follows, then `["job", JobMessage]` and `["cancel", key, grace]`. The holder answers with the
-lines of its journal. It outlives its engine, and the next engine may be a newer Nova, which sends only `proof` and
-`cancel` (their form therefore never changes) and reads the lines of all versions. Text uses one character per byte
-(latin-1), so that bytes invalid in any encoding survive.
+`["base", BaseMessage]` follows, then `["job", JobMessage]` and `["cancel", key, grace]`. `["ahead", slots, [JobMessage,
+...]]` are jobs that the holder starts itself, one after the other, while fewer than `slots` run; `["withdraw"]` takes
+back those that wait. The holder answers with the lines of its journal, and `["W", [key, ...]]` for jobs that it gives
+back. It outlives its engine, and the next engine may be a newer Nova, which sends only `proof` and `cancel` (their form
+therefore never changes) and reads the lines of all versions. Text uses one character per byte (latin-1), so that bytes
+invalid in any encoding survive.
 """
 
 from __future__ import annotations

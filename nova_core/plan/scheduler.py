@@ -139,6 +139,10 @@ class ReadyQueue:
                 return name
         return None
 
+    def is_limited(self, index: int) -> bool:
+        """Returns True if the task needs something that is limited."""
+        return bool(self._needs[index])
+
     def _take(self, index: int) -> None:
         for name, amount in self._needs[index]:
             self._free[name] -= amount

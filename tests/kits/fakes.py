@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from nova_core.clock import Clock
-from nova_core.executors.base import Ended, EndReason, Job, News, Report, Started
+from nova_core.executors.base import Ended, EndReason, GivenBack, Job, News, Report, Started
 from nova_core.files.disk import Disk
 
 
@@ -69,6 +69,8 @@ class FakeExecutor:
         self.found: list[Report] = []
         self.cancelled: list[str] = []
         self.reports: list[News] = []
+        self.waiting: list[tuple[Job, int]] = []  # handed ahead, not started
+        self.untold: list[str] = []  # handed ahead and started, which the engine does not know yet
         self.foreign: set[str] = set()
 
     def recover(self) -> list[Report]:
@@ -89,13 +91,37 @@ class FakeExecutor:
         self.running[job.key] = job
         self.most_running = max(self.most_running, len(self.running))
 
+    def hand_ahead(self, job: Job, slots: int) -> None:
+        self.waiting.append((job, slots))
+
+    def recall(self) -> None:
+        self._give_back()
+        self.reports += [Started(key, 4242, self.clock.now()) for key in self.untold]
+        self.untold = []
+
+    def _give_back(self) -> None:
+        self.reports += [GivenBack(job.key) for job, _ in self.waiting]
+        self.waiting = []
+
+    def _start_waiting(self) -> None:
+        """Start what was handed ahead, as a holder does: the engine does not know it yet."""
+        while self.waiting and len(self.running) < self.waiting[0][1]:
+            job, _ = self.waiting.pop(0)
+            self.submit(job)
+            self.untold.append(job.key)
+
     def wait(self, timeout: float | None) -> list[News]:
         reports, self.reports = self.reports, []
+        self._start_waiting()
         for key, job in list(self.running.items()):
             ended = self.outcome(job)
             if ended is not None:
                 del self.running[key]
+                self.untold = [other for other in self.untold if other != key]
                 reports.append(ended)
+                if ended.code != 0:
+                    self._give_back()
+                self._start_waiting()
         self.clock.advance(0.001 if reports else max(timeout or 0.0, 0.001 if self.running else self.least))
         return reports
 

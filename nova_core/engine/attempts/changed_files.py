@@ -12,22 +12,25 @@ from nova_core.git import repository as git
 
 
 class ChangedFiles:
-    """Separates the changes of attempts that work in the same folder at the same time."""
+    """Separates the changes of attempts that work in the same folder at the same time.
+
+    `in_git` is True if that folder is in a repository.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._root = parts.project.root
-        self._in_git = git.find_repository(self._root) is not None
+        self.in_git = git.find_repository(self._root) is not None
         self._over: list[tuple[float, tuple[str, ...]]] = []  # when agents ended, and the files they reported
 
     def base_commit(self) -> str | None:
         """Returns the current commit, from which a new attempt starts."""
-        return git.head(self._root) if self._in_git else None
+        return git.head(self._root) if self.in_git else None
 
     def patch(self, attempt: Attempt) -> dict[str, Any]:
         """Returns the patch with commit and files; files that other agents reported as theirs are left out."""
         told = self._told(attempt)
-        if not self._in_git:
+        if not self.in_git:
             return {"files_changed": told} if told else {}
         sha, files = git.changes(self._root, attempt.base_sha, attempt.started)
         others = self._told_by_others(attempt)

@@ -16,7 +16,7 @@ from nova_core.engine.attempts.judge import Judge
 from nova_core.engine.attempts.ledger import Ledger
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.worker_report import MOST_FILES, MOST_TEXT, patch_of, words_of
-from nova_core.executors.base import Ended, News, Started, Waiting
+from nova_core.executors.base import Ended, Report, Started, Waiting
 from nova_core.files.inbox import WorkerReport
 from nova_core.state.events import EventKind
 from nova_core.text import duration, number_of
@@ -43,7 +43,7 @@ class Attempts:
         """The number of tasks that have failed for good since the engine began."""
         return self._finisher.failed
 
-    def handle(self, report: News) -> None:
+    def handle(self, report: Report | Waiting) -> None:
         """Handle a report of the executor."""
         if isinstance(report, Waiting):
             text = f"cannot start processes now ({report.detail}); waiting until it is possible again"

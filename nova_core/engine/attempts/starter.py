@@ -17,7 +17,7 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.engine.attempts.verdict import Failure
 from nova_core.errors import EnvironmentProblem
-from nova_core.executors.base import Job
+from nova_core.executors.base import Ended, Job, Report
 from nova_core.files.outputs import marks_of
 from nova_core.files.project import old_log_name
 from nova_core.launch.launcher import Assignment
@@ -69,6 +69,35 @@ class Starter:
             self._send_once_recorded(job)
         else:
             self._parts.executor.submit(job)
+        return attempt
+
+    def is_plain(self, task: Task) -> bool:
+        """Returns True for a command that leaves its slot free as soon as it has ended, and needs nothing else."""
+        runner = self._parts.config.runner_of(task)
+        more = task.criteria or task.outputs or task.inputs or task.missing or task.approval or task.locks
+        return bool(runner.line) and not (more or runner.agents or task.gate or task.model or task.workspace)
+
+    def job_ahead(self, task_id: str) -> Job | None:
+        """Returns the job of a task that a holder may start later; None if the engine must start the task itself."""
+        board, state = self._parts.board, self._store.tasks[task_id]
+        task = board.cascade.tasks[task_id]
+        if state.attempt or self._changed.in_git or self._parts.config.jobserver or not self.is_plain(task):
+            return None
+        if board.queue.is_limited(board.dag.index[task_id]):
+            return None
+        job = self._launcher.job(task, 1)
+        return None if job.log in self._parts.logs else job
+
+    def begin(self, task_id: str, report: Report) -> Attempt:
+        """Record the start of a job that was handed ahead."""
+        state = self._store.tasks[task_id]
+        task = self._parts.board.cascade.tasks[task_id]
+        by = self._launcher.assign(task, self._rate_limits.is_held)
+        attempt = Attempt(task, state.attempt + 1, report.started_at or self._parts.clock.now(), state, by, None)
+        attempt.began = self._store.time() - ((isinstance(report, Ended) and report.elapsed) or 0.0)
+        self._parts.logs.add(attempt.log_name)
+        self._record(attempt, TokenUsage())
+        self._parts.active[task_id] = attempt
         return attempt
 
     def _send_once_recorded(self, job: Job) -> None:

@@ -1,0 +1,83 @@
+"""Hands short commands to the holder ahead of a free slot, so that it fills a slot without waiting for the engine."""
+
+from __future__ import annotations
+
+from nova_core.engine.admission import Admission
+from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.attempts.starter import Starter
+from nova_core.executors.base import Ended, GivenBack, News, Report, Started, Waiting
+
+_SHORT = 0.02  # seconds; a task that runs longer gains nothing
+_MOST = 16  # tasks handed ahead at once
+_LEAST = 2
+
+
+class Ahead:
+    """Knows the jobs that were handed ahead: of each the holder will say that it runs, has ended, or is given back.
+
+    Until then its task has not started. It counts for the board as running, so it is not started twice. While there are
+    such jobs the engine starts nothing else; before anything but the end of a job is handled, they are recalled.
+    """
+
+    def __init__(self, parts: Parts, admission: Admission, starter: Starter) -> None:
+        self._parts = parts
+        self._board = parts.board
+        self._executor = parts.executor
+        self._admission = admission
+        self._starter = starter
+        self._got: list[Report | Waiting] = []
+        self._most = 0  # grows with each short task in succession
+        self.tasks: dict[str, str] = {}  # by the keys of their jobs
+
+    def wait(self, timeout: float | None) -> list[Report | Waiting]:
+        """Does what `Executor.wait` does; the start of a job that was handed ahead is recorded first."""
+        self._take(self._executor.wait(0.0 if self._got else timeout))
+        got, self._got = self._got, []
+        return got
+
+    def recall(self) -> None:
+        """Take back what has not started; on return, every task either runs or waits for the engine."""
+        if self.tasks:
+            most = self._most
+            self._executor.recall()
+            self._take(self._executor.wait(0.0))
+            self._most = most
+
+    def _take(self, news: list[News]) -> None:
+        for one in news:
+            if isinstance(one, GivenBack):
+                self._most = 0
+                if task_id := self.tasks.pop(one.key, None):
+                    self._admission.put_back(task_id)
+                continue
+            if isinstance(one, Started | Ended):
+                self._learn(one)
+                if task_id := self.tasks.pop(one.key, None):
+                    self._starter.begin(task_id, one)
+            self._got.append(one)
+
+    def _learn(self, report: Report) -> None:
+        if isinstance(report, Started):
+            self._most //= 2
+        elif report.code == 0 and report.elapsed is not None and report.elapsed < _SHORT:
+            self._most = min(self._most + 1, _MOST)
+        else:
+            self._most = 0
+
+    def fill(self) -> None:
+        """Hand ahead the tasks that will start next, if all that run are short commands."""
+        board, most = self._board, self._admission.jobs + self._most
+        if self._most < _LEAST or not board.queue or len(board.running) >= most or not self._admission.may_start():
+            return
+        if not all(self._starter.is_plain(attempt.task) for attempt in self._parts.active.values()):
+            return  # it needs its slot after its command, too
+        while board.queue and len(board.running) < most:
+            task_id = board.pop()
+            if task_id is None:
+                return
+            job = self._starter.job_ahead(task_id)
+            if job is None:
+                self._admission.put_back(task_id)
+                return
+            self.tasks[job.key] = task_id
+            self._executor.hand_ahead(job, self._admission.jobs)
