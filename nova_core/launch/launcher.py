@@ -108,16 +108,16 @@ class Launcher:
         """The agents that may run the task, in order of preference; empty for a command, or a task without work."""
         return self._config.runner_of(task).agents
 
-    def choose(self, task: Task, held: Callable[[str], bool]) -> str | None:
-        """The agent to start now: the first that is installed and whose provider is not held; None if all are held.
+    def choose(self, task: Task, held: Callable[[str, str | None], bool]) -> str | None:
+        """The agent to start now: the first that is installed and, with its model, not held; None if all are held.
 
         If none is installed it is the first, so that its own message says what is missing.
         """
         names = self.agents_of(task)
         usable = [name for name in names if self._agent_problem(name) is None] or list(names[:1])
-        return next((name for name in usable if not held(self.provider(name))), None)
+        return next((name for name in usable if not held(name, self.model_of(task, name))), None)
 
-    def assign(self, task: Task, held: Callable[[str], bool]) -> Assignment:
+    def assign(self, task: Task, held: Callable[[str, str | None], bool]) -> Assignment:
         """What runs the task now; if all agents are held, the preferred one."""
         names = self.agents_of(task)
         return self.assignment(task, (self.choose(task, held) or names[0]) if names else None)
@@ -127,8 +127,13 @@ class Launcher:
         if agent is None:
             return Assignment(model=task.model)
         found = agent_named(self._config, agent)
-        model = task.model or (found.model if found else None)
+        model = self.model_of(task, agent)
         return Assignment(agent, self.provider(agent), model, parser_of(agent, found) if found else "shell")
+
+    def model_of(self, task: Task, name: str) -> str | None:
+        """The model with which the agent does the task; None for the agent's own default."""
+        agent = agent_named(self._config, name)
+        return task.model or (agent.model if agent else None)
 
     def provider(self, name: str) -> str:
         """The provider whose quota the agent uses."""

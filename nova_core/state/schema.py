@@ -47,13 +47,16 @@ class Reason(StrEnum):
 class Hold(msgspec.Struct, frozen=True):
     """Why a provider is held, and until when (ISO 8601; None: for the rest of the run).
 
-    `due` is the same time on the run's clock, which decides.
+    `due` is the same time on the run's clock, which decides. The hold is for all agents of the provider, or only for
+    those with one of `models`; `agents` are those that have met it without a model of their own.
     """
 
     until: str | None
     reason: str
     tries: Whole = 1
     due: Moment | None = None
+    models: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
 
 
 class RunClock(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from nova_core.config import AgentConfig, Config
 from nova_core.executors.base import Ended, Job
 from nova_core.plan.selection import Selection
 from nova_core.state.events import Event, EventKind
-from nova_core.state.schema import Reason, TaskStatus
+from nova_core.state.schema import Hold, Reason, TaskStatus
 
 AGENTS = {
     "a": AgentConfig(command=("true", "{prompt}"), parser="claude", provider="north"),
@@ -220,14 +220,14 @@ def test_a_later_reset_time_extends_the_limit(tmp_path: Path) -> None:
     engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(quota_delay=30.0))
     quotas = engine._run.rate_limits
     start = executor.clock.now()
-    guessed = quotas.strike("north", "429", None)
-    assert quotas.strike("north", "429", None) == guessed
-    assert quotas.strike("north", "429", 1.0) == guessed
-    named = quotas.strike("north", "resets in 5 hours", 18_000.0)
+    guessed = quotas.strike("north", Hold(None, "429"), None)
+    assert quotas.strike("north", Hold(None, "429"), None) == guessed
+    assert quotas.strike("north", Hold(None, "429"), 1.0) == guessed
+    named = quotas.strike("north", Hold(None, "resets in 5 hours"), 18_000.0)
     assert (seconds(named.until or ""), named.tries) == pytest.approx((start + 18_000, 1))
-    assert quotas.strike("north", "resets in 5 hours", 18_000.4) == named
+    assert quotas.strike("north", Hold(None, "resets in 5 hours"), 18_000.4) == named
     quotas.block("north", "invalid key")
-    assert quotas.strike("north", "resets in 9 hours", 32_400.0).until is None
+    assert quotas.strike("north", Hold(None, "resets in 9 hours"), 32_400.0).until is None
     held = quotas.held("north")
     assert held is not None
     assert held.until is None
@@ -238,9 +238,9 @@ def test_a_later_time_after_a_wrong_one_is_believed(tmp_path: Path) -> None:
     """A provider that rejects again names three hours: they count, because they are more than Nova would guess."""
     engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(quota_delay=30.0))
     quotas = engine._run.rate_limits
-    quotas.strike("north", "429", 1.0)
+    quotas.strike("north", Hold(None, "429"), 1.0)
     executor.clock.advance(2.0)
-    hold = quotas.strike("north", "resets in 3 hours", 10_800.0)
+    hold = quotas.strike("north", Hold(None, "resets in 3 hours"), 10_800.0)
     assert (seconds(hold.until or "") - executor.clock.now(), hold.tries) == pytest.approx((10_800, 2))
     engine.close()
 
@@ -249,7 +249,7 @@ def test_a_success_does_not_lift_a_limit_that_began_meanwhile(tmp_path: Path) ->
     """An attempt that was at work when another was rejected says nothing about now; one after the limit does."""
     engine, executor = make_engine(tmp_path, [("A", "-")], config=Config(quota_delay=30.0))
     quotas = engine._run.rate_limits
-    quotas.strike("north", "429", 60.0)
+    quotas.strike("north", Hold(None, "429"), 60.0)
     quotas.worked("north")
     assert quotas.is_held("north")
     executor.clock.advance(61.0)

@@ -6,7 +6,7 @@ from nova_core.agents import Outcome, Verdict
 from nova_core.agents.outcome import Ending
 from nova_core.engine.attempts.attempt import Attempt, EndedBy
 from nova_core.engine.attempts.parts import Parts
-from nova_core.engine.attempts.rate_limits import WAITS, RateLimits
+from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
 from nova_core.engine.attempts.verdict import Failure, agent_failure, exit_code_of, failure, log_failure, of_ending
 from nova_core.executors.base import Ended, EndReason
 from nova_core.state.events import EventKind
@@ -58,8 +58,10 @@ class Judge:
 
     def _take(self, attempt: Attempt, outcome: Outcome) -> None:
         attempt.verdict = outcome.verdict
-        if attempt.by.provider and outcome.verdict not in WAITS:
-            self._rate_limits.worked(attempt.by.provider)
+        by = attempt.by
+        if by.agent and by.provider and outcome.verdict not in REFUSED:
+            model = self._parts.launcher.model_of(attempt.task, by.agent)
+            self._rate_limits.worked(by.provider, by.agent, model)
 
     def _ended_by_nova(self, attempt: Attempt, ended: Ended) -> Ending | None:
         """Returns why Nova ended the attempt; for an adopted attempt only its log shows that."""

@@ -1,4 +1,4 @@
-"""Rate limits: a provider that refuses requests is held until the time it stated; other providers continue."""
+"""Rate limits: a provider, or one model of it, that refuses requests is held until the time stated; others continue."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from nova_core.agents import Verdict
 from nova_core.agents.reset_times import wait_in
+from nova_core.agents.signs import THIS_MODEL, is_race, limited_model
 from nova_core.clock import iso, zone
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.parts import Parts
@@ -15,7 +18,17 @@ from nova_core.engine.attempts.retries import LONGEST_HOLD, Retries
 from nova_core.engine.attempts.verdict import Again, Failure
 from nova_core.model import Task
 from nova_core.state.events import EventKind
-from nova_core.state.holds import MOST_REFUSALS, current_holds, is_current, left, refused_words
+from nova_core.state.holds import (
+    MOST_REFUSALS,
+    covers,
+    current_holds,
+    hold_name,
+    is_current,
+    is_of,
+    is_same_model,
+    left,
+    refused_words,
+)
 from nova_core.state.run_clock import wait_left
 from nova_core.state.schema import Hold, TaskStatus
 from nova_core.text import duration
@@ -26,10 +39,12 @@ _MOST_OVERLOADS = 4  # in a row before a task that only one agent can do fails: 
 _LONGEST_GUESS = 1800.0  # seconds; a provider may state more
 _SHORTEST = 1.0
 _ROUNDING = 1.0  # seconds; two refusals may state the same time
+_RESET = 60.0  # seconds; a provider that states less names a pause between requests, not the reset of a limit
+_RACE = 5.0  # seconds; the agent that renewed the login has written it by then
 
 
 class RateLimits:
-    """Knows which providers are held, until when, and which tasks wait for them.
+    """Knows which providers and models are held, until when, and which tasks wait for them.
 
     The holds are part of the run, so they survive a restart.
     """
@@ -39,62 +54,81 @@ class RateLimits:
         self._store = parts.store
         self._retries = retries
 
-    # providers
+    # providers and their models
 
-    def held(self, provider: str) -> Hold | None:
-        """Returns the hold that keeps the provider's agents from starting now, or None."""
-        hold = self._store.run.quotas.get(provider)
-        return hold if hold is not None and is_current(hold, self._store.time()) else None
+    def held(self, provider: str, agent: str | None = None, model: str | None = None) -> Hold | None:
+        """Returns the longest hold that keeps the agent with this model (None: its default) from starting, or None."""
+        now = self._store.time()
+        found = [hold for hold in self._of(provider, agent, model).values() if is_current(hold, now)]
+        return max(found, key=lambda hold: (hold.until is None, left(hold, now)), default=None)
 
-    def is_held(self, provider: str) -> bool:
-        """Returns True if the provider is held now."""
-        return self.held(provider) is not None
+    def _of(self, provider: str, agent: str | None, model: str | None) -> dict[str, Hold]:
+        """Returns all holds of the provider that are for this agent and model, also those that are over."""
+        quotas = self._store.run.quotas.items()
+        return {name: hold for name, hold in quotas if is_of(name, hold, provider) and covers(hold, agent, model)}
 
-    def strike(self, provider: str, why: str, wait: float | None) -> Hold:
-        """The provider refused: hold it for `wait` seconds if stated, otherwise longer each time.
+    def is_held(self, agent: str, model: str | None = None) -> bool:
+        """Returns True if the agent cannot start with this model now."""
+        return self.held(self._parts.launcher.provider(agent), agent, model) is not None
+
+    def strike(self, provider: str, limit: Hold, wait: float | None, *, served: bool = False) -> Hold:
+        """The provider refused: hold it, or the models of `limit`, for `wait` seconds if stated, else longer each time.
 
         A provider that refuses again right after its stated time is held longer. Refusals of attempts that already ran
-        when the hold began do not extend it, unless they state a later time.
+        when the hold began do not extend it, unless they state a later time. `served`: the attempt could
+        work until then, so what was stated before was right.
         """
-        before = self._store.run.quotas.get(provider)
+        name = self._name_of(provider, limit)
+        before = self._store.run.quotas.get(name)
         if before is not None and is_current(before, self._store.time()):
-            return self._extend(provider, before, why, wait)
-        tries = before.tries + 1 if before else 1
+            return self._extend(name, before, limit, wait)
+        tries = before.tries + 1 if before and not served else 1
         if wait is None or tries > 1:
             wait = max(wait or 0.0, self._guess(tries))
-        return self._hold(provider, why, wait, tries)
+        return self._hold(name, _joined(before, limit, tries), wait)
 
-    def _extend(self, provider: str, before: Hold, why: str, wait: float | None) -> Hold:
+    def _name_of(self, provider: str, limit: Hold) -> str:
+        for name, hold in self._store.run.quotas.items() if limit.models else ():
+            same = (is_same_model(mine, limit.models[0]) for mine in hold.models)
+            if is_of(name, hold, provider) and any(same):
+                return name
+        return hold_name(provider, limit.models)
+
+    def _extend(self, name: str, before: Hold, limit: Hold, wait: float | None) -> Hold:
         remaining = left(before, self._store.time())
-        if before.until is None or wait is None or wait <= remaining + _ROUNDING:
-            return before
-        return self._hold(provider, why, wait, before.tries)
+        if before.until is not None and wait is not None and wait > remaining + _ROUNDING:
+            return self._hold(name, _joined(before, limit, before.tries), wait)
+        joined = msgspec.structs.replace(_joined(before, limit, before.tries), reason=before.reason)
+        if joined != before:
+            self._set(f"{name} rate limited for {', '.join(limit.models + limit.agents)}, too", name, joined)
+        return joined
 
     def _guess(self, tries: int) -> float:
         longest = min(_LONGEST_GUESS, self._parts.config.quota_delay * 2.0 ** min(tries - 1, 20))
         return longest * (0.75 + os.urandom(1)[0] / 510)
 
-    def _hold(self, provider: str, why: str, wait: float, tries: int) -> Hold:
+    def _hold(self, name: str, hold: Hold, wait: float) -> Hold:
         wait = min(LONGEST_HOLD, max(_SHORTEST, wait))
-        hold = Hold(iso(self._parts.clock.now() + wait), why, tries, self._store.time() + wait)
-        self._set(f"{provider} rate limited for {duration(wait)}: {why}", provider, hold)
+        until = iso(self._parts.clock.now() + wait)
+        hold = msgspec.structs.replace(hold, until=until, due=self._store.time() + wait)
+        self._set(f"{name} rate limited for {duration(wait)}: {hold.reason}", name, hold)
         return hold
 
-    def _set(self, text: str, provider: str, hold: Hold | None) -> None:
-        others = {name: other for name, other in self._store.run.quotas.items() if name != provider}
+    def _set(self, text: str, name: str, hold: Hold | None) -> None:
+        others = {known: other for known, other in self._store.run.quotas.items() if known != name}
         kind = EventKind.PROVIDER_PAUSED if hold else EventKind.PROVIDER_RESUMED
-        self._store.record(kind, None, text, quotas={**others, provider: hold} if hold else others)
+        self._store.record(kind, None, text, quotas={**others, name: hold} if hold else others)
 
-    def worked(self, provider: str) -> None:
+    def worked(self, provider: str, agent: str | None = None, model: str | None = None) -> None:
         """An agent of the provider finished its work: the next hold starts from the shortest wait again."""
-        hold = self._store.run.quotas.get(provider)
-        if hold is not None and not is_current(hold, self._store.time()):
-            self._set(f"{provider} no longer rate limited", provider, None)
+        for name, hold in self._of(provider, agent, model).items():
+            if not is_current(hold, self._store.time()):
+                self._set(f"{name} no longer rate limited", name, None)
 
-    def lift(self, provider: str) -> None:
-        """Try the provider again now, with all tasks that wait for it."""
-        self._forget(provider)
-        for task_id in self._waiting_for(provider):
+    def lift(self, name: str) -> None:
+        """Try the provider or model of this hold again now, with all tasks that wait for it."""
+        self._forget(name)
+        for task_id in self._waiting_for(name):
             self._release(task_id, refusals=0, overloads=0)
 
     def correct(self) -> None:
@@ -103,23 +137,23 @@ class RateLimits:
         Their stamps are wrong if the system time was set meanwhile, and only stamps say how long on another boot.
         """
         now = self._store.time()
-        for provider, hold in current_holds(self._store.run, now).items():
+        for name, hold in current_holds(self._store.run, now).items():
             if hold.until is None:
                 continue
             wait = min(LONGEST_HOLD, left(hold, now))
             shown = wait_left(None, hold.until, self._parts.clock.now()) or 0.0
             if hold.due is None or left(hold, now) > wait or abs(shown - wait) > _ROUNDING:
-                self._hold(provider, hold.reason, wait, hold.tries)
+                self._hold(name, hold, wait)
 
     def forget_blocks(self) -> None:
         """Lift the holds for bad credentials: a new run may have new ones."""
-        for provider, hold in list(self._store.run.quotas.items()):
+        for name, hold in list(self._store.run.quotas.items()):
             if hold.until is None:
-                self._forget(provider)
+                self._forget(name)
 
-    def _forget(self, provider: str) -> None:
-        if provider in self._store.run.quotas:
-            self._set(f"{provider} will be tried again now", provider, None)
+    def _forget(self, name: str) -> None:
+        if name in self._store.run.quotas:
+            self._set(f"{name} will be tried again now", name, None)
 
     # tasks
 
@@ -139,14 +173,20 @@ class RateLimits:
         return True
 
     def _wait_of(self, task: Task, agents: Sequence[str]) -> tuple[Hold, str] | None:
-        """Returns the hold that ends first and its provider; None if the task can start."""
+        """Returns the hold that ends first and its name; None if the task can start."""
         launcher = self._parts.launcher
         if not agents or launcher.choose(task, self.is_held) is not None:
             return None
-        holds = [(self.held(provider), provider) for provider in map(launcher.provider, agents)]
-        timed = [(hold, provider) for hold, provider in holds if hold is not None and hold.until is not None]
+        holds = [self._hold_of(task, agent) for agent in agents]
+        timed = [(hold, name) for hold, name in holds if hold is not None and hold.until is not None]
         for_good = holds[0][0] or Hold(None, ""), holds[0][1]
         return min(timed, key=lambda wait: (wait[0].due or 0.0, wait[1]), default=for_good)
+
+    def _hold_of(self, task: Task, agent: str) -> tuple[Hold | None, str]:
+        """Returns the hold that keeps the agent from the task, and its name."""
+        provider = self._parts.launcher.provider(agent)
+        hold = self.held(provider, agent, self._parts.launcher.model_of(task, agent))
+        return hold, hold_name(provider, hold.models if hold else ())
 
     def take_up(self, task_id: str) -> None:
         """Continue a wait that an earlier engine recorded, unless its reason no longer applies."""
@@ -179,7 +219,7 @@ class RateLimits:
         was refused too often, or if there is no provider to wait for.
         """
         counts: Mapping[str, int] = {}
-        if attempt.verdict is Verdict.BAD_CREDENTIALS:
+        if attempt.verdict is Verdict.BAD_CREDENTIALS and not self._is_new_race(provider, failed.error):
             self.block(provider, failed.error)
         else:
             counts = self._strike(attempt, provider, failed.error)
@@ -196,24 +236,49 @@ class RateLimits:
         patch = {**counts, "reason": failed.reason, "error": failed.error, "waits_for": waits_for, **times}
         return Again(EventKind.TASK_HELD, why, patch, waits=hold is not None), counts
 
+    def _is_new_race(self, provider: str, why: str) -> bool:
+        """Returns True if the login was only renewed by another agent in the same moment, for the first time in a row.
+
+        Others that met the same race are as new as the first.
+        """
+        before = self._store.run.quotas.get(provider)
+        again = before is not None and is_race(before.reason) and not is_current(before, self._store.time())
+        return is_race(why) and not again
+
     def block(self, provider: str, why: str) -> None:
         """Stop using the provider in this run, whatever time it stated."""
         before = self._store.run.quotas.get(provider)
         if before is None or before.until is not None:
             self._set(f"{provider} not used again in this run: {why}", provider, Hold(None, why, 1))
-        for task_id in self._waiting_for(provider):
-            self._release(task_id)
-            self._parts.board.offer(task_id)
+        for name in [name for name, hold in self._store.run.quotas.items() if is_of(name, hold, provider)]:
+            for task_id in self._waiting_for(name):
+                self._release(task_id)
+                self._parts.board.offer(task_id)
 
     def _strike(self, attempt: Attempt, provider: str, why: str) -> dict[str, int]:
-        """Hold the provider; returns how often in a row the task has been refused."""
-        state, stated = self._store.tasks[attempt.task_id], self._stated_wait(attempt, why)
-        hold = self.strike(provider, why, stated)
+        """Hold the provider, or its model; returns how often in a row the task has been refused."""
+        state = self._store.tasks[attempt.task_id]
+        stated = _RACE if attempt.verdict is Verdict.BAD_CREDENTIALS else self._stated_wait(attempt, why)
+        served = stated is not None and attempt.log.usage.total > 0
+        hold = self.strike(provider, self._limit_of(attempt, why), stated, served=served)
         overloads = state.overloads + 1 if attempt.verdict is Verdict.OVERLOADED else 0
         return {"refusals": state.refusals + self._is_guess(hold, stated), "overloads": overloads}
 
+    def _limit_of(self, attempt: Attempt, why: str) -> Hold:
+        """Returns the hold for the attempt's refusal, without its end: for all models, or for those that it names."""
+        log, by = attempt.log, attempt.by
+        name = log.limited_model or limited_model(f"{why}\n{log.details}")
+        name = (log.model or by.model) if name == THIS_MODEL else name
+        if name is None or by.agent is None:
+            return Hold(None, why)
+        own = self._parts.launcher.model_of(attempt.task, by.agent)
+        models = (name.lower(),) if own is None or is_same_model(name, own) else (name.lower(), own)
+        return Hold(None, why, 1, None, models, (by.agent,) if own is None else ())
+
     def _is_guess(self, hold: Hold, stated: float | None) -> bool:
-        """Returns True if the provider stated no time, or the hold is longer than stated."""
+        """Returns True if the provider stated no reset, or only a pause after which it refuses again."""
+        if stated is not None and stated >= _RESET:
+            return False
         return stated is None or left(hold, self._store.time()) > stated + _ROUNDING
 
     def _is_out_of_patience(self, task: Task, counts: Mapping[str, int], *, alone: bool) -> bool:
@@ -229,4 +294,15 @@ class RateLimits:
         log, now = attempt.log, self._parts.clock.now()
         if log.resets_at is not None and log.resets_at > now:
             return log.resets_at - now
-        return wait_in(f"{words}\n{log.details}", now, zone) or None
+        said = attempt.ended.ended_at if attempt.ended else 0.0  # earlier than now, if no engine was there
+        said = said if 0 < said < now else now
+        wait = wait_in(f"{words}\n{log.details}", said, zone)
+        return max(0.0, said + wait - now) or None if wait else None
+
+
+def _joined(before: Hold | None, limit: Hold, tries: int) -> Hold:
+    """The hold with the models and agents of both."""
+    models = dict.fromkeys((*(before.models if before else ()), *limit.models))
+    agents = dict.fromkeys((*(before.agents if before else ()), *limit.agents))
+    known = before or limit
+    return Hold(known.until, limit.reason, tries, known.due, tuple(models), tuple(agents))

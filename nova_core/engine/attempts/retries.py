@@ -13,7 +13,7 @@ from nova_core.state.run_clock import wait_left
 from nova_core.state.schema import TaskState
 from nova_core.text import duration
 
-LONGEST_HOLD = 8 * 86400.0  # seconds that a provider may be held; weekly limits exist
+LONGEST_HOLD = 366 * 86400.0  # seconds that a provider may be held; monthly and yearly limits exist
 _NOTICEABLE = 1.0  # seconds
 
 
