@@ -21,6 +21,7 @@ from textual.screen import ModalScreen, Screen
 from nova_core.clock import Clock
 from nova_core.console.summary import counts_text
 from nova_core.console.terminal import is_ignored
+from nova_core.files.crash_report import keep_crash_report
 from nova_core.runs.words import RunWord, go_on_line
 from nova_core.state.events import EventKind
 from nova_core.state.run_clock import run_time
@@ -39,6 +40,7 @@ from nova_tui.views.line import LEFT, plain, shorten
 
 __all__ = ["NovaApp", "QuitChoice"]
 
+_AGAIN = 1.0  # seconds
 _WORK = {EventKind.TASK_STARTED, EventKind.TASK_ADOPTED, EventKind.TASK_COMPLETED}
 _NARROW, _LOW = 60, 16  # cells and rows; a smaller screen shows one notice of one line
 _TOAST_EDGES = 5  # cells around a toast's text
@@ -93,6 +95,7 @@ class NovaApp(RunActions):
         self.ended_by: int | None = None
         self._toaster = Toaster()
         self._ran = False
+        self._failed_at: float | None = None
         self._notify_how = os.environ.get("NOVA_NOTIFY", "")
         self.set_keymap(keymap.load_keys(keymap.keys_file(os.environ), must_exist="NOVA_KEYS" in os.environ))
 
@@ -129,7 +132,13 @@ class NovaApp(RunActions):
         if self.model.could_go_on:
             self.show(Toast(RunWord.NO_ENGINE.capitalize(), self._way_on(), "warning"))
         self.pump.start()
-        self.call_after_refresh(_collect_again)
+        self.call_after_refresh(self._drawn)
+
+    def _drawn(self) -> None:
+        """Enable garbage collection after the first paint, without the objects created so far: they stay."""
+        gc.freeze()
+        gc.enable()
+        self._failed_at = float("-inf")
 
     def end_by(self, number: int) -> None:
         """End the app on a signal: Textual alone would not restore the terminal."""
@@ -140,6 +149,22 @@ class NovaApp(RunActions):
     def failure(self) -> Exception | None:
         """The exception that ended the app, if any."""
         return compat.failure(self)
+
+    def survives(self, error: Exception) -> bool:
+        """Report an error in one key or one drawing, and stay. False, to end in order: for the second one within
+        `_AGAIN` seconds, and before anything was drawn."""
+        last, self._failed_at = self._failed_at, self.clock.monotonic()
+        if last is None or self._failed_at - last < _AGAIN or self._exit:
+            return False
+        kept = keep_crash_report(compat.cause(error), str(self.source.project.nova_dir))
+        where = f" (details in {plain(kept)})" if kept else f": {plain(type(error).__name__)}"
+        self.notify(f"that did not work{where}", severity="error", markup=False)
+        return True
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the app, unless it survives the error."""
+        if not self.survives(error):
+            super()._handle_exception(error)
 
     def _print_error_renderables(self) -> None:
         """Print nothing: the caller reports the error in one line and writes the traceback to a file."""
@@ -264,9 +289,3 @@ class NovaApp(RunActions):
     def _to_main(self) -> None:
         while self.screen is not self.main and len(self.screen_stack) > 1:
             self.pop_screen()
-
-
-def _collect_again() -> None:
-    """Enable garbage collection after the first paint, without the objects created so far: they stay."""
-    gc.freeze()
-    gc.enable()

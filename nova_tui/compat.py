@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from textual import events
 from textual._callback import invoke
+from textual._context import active_app
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
@@ -24,6 +25,7 @@ from textual.message_pump import MessagePump
 from textual.notifications import Notification
 from textual.strip import Strip
 from textual.widgets._toast import ToastRack
+from textual.worker import WorkerFailed
 
 from nova_tui.input_bytes import ESCAPE, Decoder, Kind, Token
 
@@ -45,9 +47,29 @@ def emit(app: App[Any], sequence: str) -> None:
         app._driver.flush()
 
 
+def cause(error: Exception) -> BaseException:
+    """The error itself, if it was one of a worker."""
+    return error.error if isinstance(error, WorkerFailed) else error
+
+
 def failure(app: App[Any]) -> Exception | None:
     """The exception that ended the app, if any."""
     return app._exception
+
+
+_dispatch = MessagePump._dispatch_message
+
+
+async def _guarded(pump: MessagePump, message: Message) -> None:
+    """Dispatch a message; an error in it would end the widget, whatever the app does. Apps may have `survives`."""
+    try:
+        await _dispatch(pump, message)
+    except Exception as error:
+        if not getattr(active_app.get(None), "survives", lambda _: False)(error):
+            raise
+
+
+setattr(MessagePump, "_dispatch_message", _guarded)  # noqa: B010 - a type checker refuses to replace a method
 
 
 def keep_quiet(app: App[Any]) -> None:
@@ -159,10 +181,7 @@ def lasting(driver: type[Driver]) -> type[Driver]:
                 self._app.call_later(self._app.refresh)
 
         def _run_input_thread(self) -> None:
-            try:
-                read_input(self.fileno, self.exit_event, self._take)
-            except OSError:  # EIO: the terminal is gone
-                self._app.call_later(self._app.end_by, signal.SIGHUP)
+            _keep_reading(self)
 
         def _take(self, message: Message) -> None:
             """Pass on what a terminal may say: sizes only if it was asked to report them."""
@@ -170,6 +189,18 @@ def lasting(driver: type[Driver]) -> type[Driver]:
                 self.process_message(message)
 
     return Lasting
+
+
+def _keep_reading(driver: Any) -> None:
+    """Read input for a driver. A bug is reported, and is not a lost terminal."""
+    while not driver.exit_event.is_set():
+        try:
+            read_input(driver.fileno, driver.exit_event, driver._take)
+        except OSError:  # EIO: the terminal is gone
+            driver._app.call_later(driver._app.end_by, signal.SIGHUP)
+            return
+        except Exception as error:
+            driver._app.call_later(driver._app._handle_exception, error)
 
 
 def read_input(descriptor: int, over: threading.Event, take: Callable[[Message], None]) -> None:

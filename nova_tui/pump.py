@@ -55,9 +55,11 @@ class Pump:
             self.skipped += 1
             self._beat_after(USUAL)
             return
-        began = self._clock.monotonic()
-        changes = self.look_now(tick=began >= self._next_tick)
-        self._beat_after(self._pace.after(self._clock.monotonic() - began, changes))
+        began, changes = self._clock.monotonic(), 0
+        try:
+            changes = self.look_now(tick=began >= self._next_tick)
+        finally:  # the interface survives an error in one update
+            self._beat_after(self._pace.after(self._clock.monotonic() - began, changes))
 
     def _beat_after(self, seconds: float) -> None:
         """Not by a timer of Textual's: one that a busy machine makes late is left out, and no beat would follow."""

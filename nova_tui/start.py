@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from nova_core.console.terminal import LEAVE_SCREEN, whole_after_abrupt_end
+from nova_core.console.terminal import ABRUPT, FAULTS, LEAVE_SCREEN, OTHERS, whole_after_abrupt_end
 from nova_core.watch.source import Source
 from nova_tui.choice import Look, QuitChoice
 
@@ -37,7 +37,7 @@ def show(source: Source, look: Look) -> Ended:
 
     app = NovaApp(source, look)
     try:
-        with whole_after_abrupt_end(2, LEAVE_SCREEN):  # textual draws on stderr
+        with whole_after_abrupt_end(2, LEAVE_SCREEN, (*ABRUPT, *FAULTS, *OTHERS)):  # textual draws on stderr
             choice = app.run()
     except Exception as error:
         return Ended(failure=error)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 
 from nova_core.cli.options import DEFAULT_PLAN
 from nova_core.cli.output import note
@@ -58,29 +56,17 @@ def show_refusal(error: OSError) -> int:
 
 def crash(error: BaseException) -> int:
     """A bug in Nova: report it in one line and keep the traceback in `.nova/`; `NOVA_DEBUG=1` shows it."""
-    import traceback
-
+    from nova_core.files.crash_report import keep_crash_report
     from nova_core.text import clean
 
-    report = "".join(traceback.format_exception(error))
-    kept = keep_crash_report(report)
+    kept = keep_crash_report(error)
     where = f"; details are in {kept}" if kept else ""
     summary = clean(str(error))[:200]
     note(f"nova: internal error: {type(error).__name__}: {summary}{where}")
     if os.environ.get("NOVA_DEBUG"):
-        note(report.rstrip())
+        import traceback
+
+        note("".join(traceback.format_exception(error)).rstrip())
     elif not kept:
         show_hint("set NOVA_DEBUG=1 to see the details")
     return INTERNAL
-
-
-def keep_crash_report(report: str) -> str | None:
-    """Write the traceback into an existing `.nova/`; returns its path, or None if that is impossible."""
-    path = os.path.join(".nova", f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt")
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(f"{sys.version}\n{sys.argv}\n{report}")
-    except OSError:
-        return None
-    return path

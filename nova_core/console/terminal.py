@@ -7,11 +7,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 
 ABRUPT = (signal.SIGQUIT, signal.SIGABRT)
 """Signals that end the program at once, as a crash would: Ctrl-\\, and an abort by another program."""
+FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+"""Signals of a fault in native code; other programs may send them, too."""
+OTHERS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU,
+          signal.SIGTRAP, signal.SIGSYS)  # fmt: skip
+"""Signals that Nova has no use for, whose default is to end the program."""
 
 _PATIENCE = 1.0  # seconds
 _SAME_WISH = 0.8  # seconds; a held key begins to repeat after less
@@ -57,8 +62,10 @@ def write_soon(descriptor: int, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole_after_abrupt_end(descriptor: int, sequence: bytes) -> Iterator[None]:
-    """In this context, `ABRUPT` signals restore the terminal of `descriptor` before they end the program.
+def whole_after_abrupt_end(
+    descriptor: int, sequence: bytes, signals: Sequence[signal.Signals] = ABRUPT
+) -> Iterator[None]:
+    """In this context, `signals` restore the terminal of `descriptor` before they end the program.
 
     `sequence` undoes what was written to it; its mode (echo, lines) becomes the present one again. Signals that are
     ignored stay ignored. Has no effect outside of the main thread.
@@ -81,9 +88,39 @@ def whole_after_abrupt_end(descriptor: int, sequence: bytes) -> Iterator[None]:
 
     before = {}
     with contextlib.suppress(ValueError):  # not the main thread
-        before = {number: signal.signal(number, restore) for number in ABRUPT if not is_ignored(number)}
+        before = {number: signal.signal(number, restore) for number in signals if not is_ignored(number)}
+        end_at_second(number for number in before if number in FAULTS)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_at_second(numbers: Iterable[int]) -> None:
+    """Let each of these signals be handled once; the second one ends the program.
+
+    Python handles a signal between two of its instructions. After a fault in native code there is no next one: the same
+    instruction would fault forever. Only Linux: elsewhere, nothing is changed.
+    """
+    wanted = list(numbers)
+    if not wanted or sys.platform != "linux":
+        return
+    import ctypes
+
+    class Action(ctypes.Structure):
+        """`struct sigaction` of the C library."""
+
+        _fields_ = (
+            ("handler", ctypes.c_void_p),
+            ("mask", ctypes.c_byte * 128),
+            ("flags", ctypes.c_uint),
+            ("restorer", ctypes.c_void_p),
+        )
+
+    library = ctypes.CDLL(None)
+    for number in wanted:
+        action = Action()
+        if library.sigaction(number, None, ctypes.byref(action)) == 0:
+            action.flags |= 0x8000_0000  # SA_RESETHAND
+            library.sigaction(number, ctypes.byref(action), None)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cli_plans import write_plan
-from pty_kit import Terminal, nova, nova_tui
+from pty_kit import SOURCE, Terminal, nova, nova_tui
 
 from nova_core.cli.run import stopping
 
@@ -31,7 +33,7 @@ def test_ctrl_backslash_leaves_a_whole_terminal(tmp_path: Path) -> None:
         assert terminal.wait_exit() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGABRT])
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGSEGV, signal.SIGUSR1])
 def test_the_interface_leaves_a_whole_terminal(number: int, tmp_path: Path) -> None:
     """Alternate screen, mouse and modes are left, and typing echoes again."""
     write_plan(tmp_path, ROWS)
@@ -44,6 +46,16 @@ def test_the_interface_leaves_a_whole_terminal(number: int, tmp_path: Path) -> N
     (tmp_path / "go").touch()
     with Terminal(nova("run", "--no-ui"), tmp_path) as terminal:
         assert terminal.wait_exit() == 0
+
+
+def test_a_fault_in_native_code_ends_the_program(tmp_path: Path) -> None:
+    """Its handler cannot run; the program must not hang in the instruction that faults."""
+    code = (
+        "import ctypes, signal\nfrom nova_core.console.terminal import end_at_second\n"
+        "signal.signal(signal.SIGSEGV, print)\nend_at_second([signal.SIGSEGV])\nctypes.string_at(8)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=SOURCE, timeout=60, check=False)
+    assert done.returncode == -signal.SIGSEGV
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
