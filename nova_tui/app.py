@@ -30,6 +30,7 @@ from nova_core.watch.view_model import ViewModel
 from nova_tui import compat, glyphs, keymap, themes, toasts
 from nova_tui.actions import RunActions
 from nova_tui.choice import Look, QuitChoice
+from nova_tui.palettes import NEAREST
 from nova_tui.pump import Pump
 from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
@@ -79,8 +80,9 @@ class NovaApp(RunActions):
 
     def __init__(self, source: Source, look: Look = Look(), clock: Clock | None = None) -> None:  # noqa: B008 - frozen
         chosen = themes.choose(look.theme, os.environ)
-        if chosen not in themes.OURS:  # Textual applies NO_COLOR while the app is constructed
-            self.set_reactive(App.theme, chosen)
+        # Textual applies NO_COLOR while the app is constructed, and does not yet know our themes.
+        if chosen not in themes.OURS or themes.OURS[chosen].ansi:
+            self.set_reactive(App.theme, "ansi-dark" if chosen in themes.OURS else chosen)
         super().__init__()
         for theme in themes.OURS.values():
             self.register_theme(theme)
@@ -106,8 +108,9 @@ class NovaApp(RunActions):
         return self.main
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Add the safety filter last; always the same instance, because strips are cached by filter."""
-        return [*super().get_line_filters(), SAFE]
+        """Add the safety filter, and one for 256 colours; always the same ones, because strips are cached by filter."""
+        few = [NEAREST] if self.console.color_system == "256" else []
+        return [*super().get_line_filters(), SAFE, *few]
 
     def get_driver_class(self) -> type[Driver]:
         """The driver that survives the loss of its terminal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 from textual.screen import Screen
 
 from nova_tui.actions import RunActions
+from nova_tui.palettes import depth
 from nova_tui.views.help import key_name, told
 from nova_tui.views.line import plain
 
@@ -55,7 +57,8 @@ def _tasks(app: RunActions, query: str) -> Iterator[Entry]:
 
 
 def _themes(app: RunActions) -> Iterator[Entry]:
-    for name in app.available_themes:
+    few = depth(os.environ) == 16
+    for name in (name for name, theme in app.available_themes.items() if theme.ansi or not few):
         yield Entry(f"theme {name}", partial(setattr, app, "theme", name))
 
 

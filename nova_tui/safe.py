@@ -18,21 +18,24 @@ class SafeText(LineFilter):
     Textual caches strips by the identity of their filters: create only one instance.
     """
 
+    encoding = "utf-8"  # of the terminal
+
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments, cleaned if they need it."""
-        if all(is_safe(segment.text) for segment in segments):
+        if all(self._is_safe(segment.text) for segment in segments):
             return segments
-        return [s if is_safe(s.text) else _cleaned(s) for s in segments]
+        return [s if self._is_safe(s.text) else self._cleaned(s) for s in segments]
 
+    def _is_safe(self, text: str) -> bool:
+        """Returns True if the text can be drawn as it is."""
+        return text.isprintable() and (text.isascii() or (is_steady(text) and self.encoding.startswith("utf")))
 
-def is_safe(text: str) -> bool:
-    """Returns True if the text can be drawn as it is."""
-    return text.isprintable() and is_steady(text)
-
-
-def _cleaned(segment: Segment) -> Segment:
-    text = clean(steady(segment.text)).replace("\t", " ")
-    return Segment(set_cell_size(text, cell_len(segment.text)), segment.style, segment.control)
+    def _cleaned(self, segment: Segment) -> Segment:
+        text = clean(steady(segment.text)).replace("\t", " ")
+        if not self.encoding.startswith("utf"):
+            parts = [c.encode(self.encoding, "replace").decode(self.encoding) for c in text]
+            text = "".join(part.ljust(cell_len(c)) for part, c in zip(parts, text, strict=True))
+        return Segment(set_cell_size(text, cell_len(segment.text)), segment.style, segment.control)
 
 
 SAFE = SafeText()

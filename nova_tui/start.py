@@ -10,7 +10,7 @@ import msgspec
 
 from nova_core.console.terminal import ABRUPT, FAULTS, LEAVE_SCREEN, OTHERS, whole_after_abrupt_end
 from nova_core.watch.source import Source
-from nova_tui.choice import Look, QuitChoice
+from nova_tui.choice import Look, QuitChoice, lacks_marks
 
 # Two threads share the interpreter: while the engine computes, keys wait 186 ms (p95) at the default 5 ms, and 57 ms
 # at 1 ms.
@@ -34,8 +34,10 @@ def show(source: Source, look: Look) -> Ended:
     sys.setswitchinterval(_SWITCH)
     gc.disable()  # saves 25 to 50 ms before the first paint; the app enables it again
     from nova_tui.app import NovaApp
+    from nova_tui.safe import SAFE
 
-    app = NovaApp(source, look)
+    app = NovaApp(source, Look(look.ascii or lacks_marks(os.environ), look.theme))
+    SAFE.encoding = getattr(sys.__stderr__, "encoding", "utf-8")
     try:
         with whole_after_abrupt_end(2, LEAVE_SCREEN, (*ABRUPT, *FAULTS, *OTHERS)):  # textual draws on stderr
             choice = app.run()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from textual.theme import BUILTIN_THEMES, Theme
 
 from nova_core.errors import UsageError
+from nova_tui.palettes import depth
 
 _SHARED = {"footer-key-foreground": "$accent", "block-cursor-text-style": "bold"}
 
@@ -54,26 +55,73 @@ LIGHT = Theme(
         "border": "#b8c0c8",
     },
 )
-OURS = {theme.name: theme for theme in (DARK, LIGHT)}
-SHORT = {"dark": "nova-dark", "light": "nova-light", "ansi": "ansi-dark"}
+ANSI = Theme(
+    name="nova-ansi",
+    ansi=True,
+    primary="ansi_bright_blue",
+    secondary="ansi_cyan",
+    accent="ansi_yellow",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=True,
+    variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
+        **_SHARED,
+        "border": "ansi_bright_black",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-background": "ansi_default",
+    },
+)
+ANSI_LIGHT = Theme(
+    name="nova-ansi-light",
+    ansi=True,
+    primary="ansi_blue",
+    secondary="ansi_cyan",
+    accent="ansi_blue",
+    warning="ansi_red",
+    error="ansi_red",
+    success="ansi_green",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=False,
+    variables={
+        **BUILTIN_THEMES["ansi-light"].variables,
+        **_SHARED,
+        "border": "ansi_bright_black",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-background": "ansi_default",
+    },
+)
+OURS = {theme.name: theme for theme in (DARK, LIGHT, ANSI, ANSI_LIGHT)}
+SHORT = {"dark": "nova-dark", "light": "nova-light", "ansi": "nova-ansi"}
 
 
 def choose(name: str | None, environ: Mapping[str, str]) -> str:
     """The name of the theme to use: the requested one, else one that suits the terminal.
 
-    SSH (colours cost bytes) and NO_COLOR use the terminal's own palette.
+    SSH (colours cost bytes) and NO_COLOR use the terminal's own palette. A terminal of 16 colours draws every theme in
+    its own ones: those that are most similar to the theme's mean something else.
     Raises `UsageError` for an unknown theme.
     """
     wanted = name or environ.get("NOVA_THEME") or ""
-    if wanted:
-        found = SHORT.get(wanted, wanted)
-        if found in OURS or found in BUILTIN_THEMES:
-            return found
+    own = bool(environ.get("NO_COLOR") or "SSH_CONNECTION" in environ)
+    found = SHORT.get(wanted, wanted) if wanted else SHORT["ansi"] if own else DARK.name
+    theme = OURS.get(found) or BUILTIN_THEMES.get(found)
+    if theme is None:
         from difflib import get_close_matches
 
         near = get_close_matches(wanted, [*OURS, *SHORT, *BUILTIN_THEMES], 1)
         known = "use nova-dark, nova-light or ansi; ctrl+p lists all"
         raise UsageError(f"no theme is called {wanted}", hint=f"did you mean {near[0]}? {known}" if near else known)
-    if environ.get("NO_COLOR") or "SSH_CONNECTION" in environ:
-        return SHORT["ansi"]
-    return DARK.name
+    if depth(environ) == 16 and not theme.ansi:
+        return (ANSI if theme.dark else ANSI_LIGHT).name
+    return found

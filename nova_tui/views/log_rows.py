@@ -7,19 +7,23 @@ import time
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from textual.strip import Strip
 
 from nova_core.text import size
 from nova_tui.ansi import plain, restyle
 from nova_tui.glyphs import chars
+from nova_tui.palettes import TERMINAL, readable
 
 TIME_WIDTH = 9
 Spans = list[tuple[int, int]]
 
 
-def text_strip(segments: list[Segment], left: int, width: int, base: Style, y: int) -> Strip:
-    """The cells `left` to `left + width` of a row, padded; mouse selection locates characters by row `y`."""
-    styled = [Segment(s.text, base + s.style if s.style else base) for s in segments]
+def text_strip(
+    segments: list[Segment], left: int, width: int, base: Style, y: int, theme: TerminalTheme = TERMINAL
+) -> Strip:
+    """The cells `left` to `left + width` of a row, padded, readable; mouse selection locates characters by row `y`."""
+    styled = [Segment(s.text, readable(s.style, base, theme) if s.style else base) for s in segments]
     strip = Strip(styled).apply_offsets(0, y)
     return strip.crop_extend(left, left + width, base)
 

@@ -15,6 +15,7 @@ from nova_tui.ansi import plain
 from nova_tui.glyphs import chars
 from nova_tui.log_pager import Row
 from nova_tui.log_reader import Gutter, LogReader
+from nova_tui.palettes import TERMINAL
 from nova_tui.views import log_rows
 
 _YET, _OVER = "no output yet", "it printed nothing"
@@ -30,6 +31,7 @@ class LogCanvas(Widget):
     LogCanvas > .log--current { background: $warning; color: auto; text-style: bold reverse underline; }
     LogCanvas > .log--pill { background: $primary; color: auto; text-style: bold; }
     LogCanvas > .log--track { color: $panel; }
+    LogCanvas:ansi > .log--track { color: ansi_bright_black; }
     LogCanvas:ansi > .log--match { text-style: bold underline; }
     LogCanvas:ansi > .log--current { text-style: bold reverse underline; }
     LogCanvas:ansi > .log--pill { text-style: bold reverse; }
@@ -83,7 +85,8 @@ class LogCanvas(Widget):
         selected = self.text_selection.get_span(y) if self.text_selection and not self._dragging else None
         marked = self.screen.get_component_rich_style("screen--selection") if selected else Style.null()
         segments = log_rows.marked(row.segments, spans, match, selected, marked)
-        text = log_rows.text_strip(segments, reader.left, reader.text_width, self.rich_style, y)
+        theme = TERMINAL if self.app.native_ansi_color else self.app.ansi_theme
+        text = log_rows.text_strip(segments, reader.left, reader.text_width, self.rich_style, y, theme)
         if reader.gutter is Gutter.NONE:
             return text
         return Strip.join([Strip([Segment(self._gutter(reader, row), self._style("muted"))]), text])
