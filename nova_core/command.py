@@ -24,8 +24,9 @@ class CommandKind(StrEnum):
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One request. Empty `ids` means every task the verb fits (`retry`: all failed; `cancel`: all running).
 
-    `downstream` (retry) also resets the dependents of `ids`; `text` is the reason (reject) or the new number of workers
-    (jobs); `kill` (cancel, stop) skips the grace period.
+    `downstream` (retry) also resets the dependents of `ids`; `text` is the reason (reject), a note for the next attempt
+    (retry) or the new number of workers (jobs); `kill` (cancel, stop) skips the grace period; `agent` and `model`
+    (retry) do the next attempts of `ids`.
     """
 
     kind: CommandKind
@@ -33,6 +34,8 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str = ""
     downstream: bool = False
     kill: bool = False
+    agent: str = ""
+    model: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True):

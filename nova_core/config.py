@@ -39,6 +39,7 @@ from nova_core.files.typed_yaml import (
 from nova_core.files.variants import existing
 from nova_core.files.yaml_file import Document, load_yaml
 from nova_core.model import PlanOptions, Task
+from nova_core.text import clean
 
 DEFAULT_FILE = "nova.yaml"
 AGENT_IDLE = 1200.0  # seconds; agents have been seen to be silent for seven minutes and to recover
@@ -84,12 +85,13 @@ class AgentConfig(msgspec.Struct, frozen=True):
     Without a `command` it is an agent that Nova knows: the one of its name, or of `use`. `parser` (a format) or `line`
     (a regular expression) says how its output is read; `budget` is US dollars for one attempt; `provider` names the
     quota it uses; `args` are added to the command of a known agent. `cpu` (cores) and `memory` (bytes) are the needs of
-    each of its tasks, unless the task has its own.
+    each of its tasks, unless the task has its own. `models` are its ladder: the first is used instead of `model`.
     """
 
     command: Annotated[tuple[str, ...], plain(_read_command)] = ()
     env: Variables = {}
     model: str | None = None
+    models: tuple[str, ...] = ()
     use: Annotated[str, plain(read_choice(*ADAPTERS))] | None = None
     permissions: Permissions = Permissions.SAFE
     max_turns: Count | None = None
@@ -102,6 +104,11 @@ class AgentConfig(msgspec.Struct, frozen=True):
     cpu: Cores | None = None
     memory: Bytes | None = None
 
+    @property
+    def first_model(self) -> str | None:
+        """The model of a task that names none."""
+        return self.models[0] if self.models else self.model
+
 
 def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
     """Read one agent: one with a command, or one that Nova knows."""
@@ -112,6 +119,17 @@ def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> An
         reader.fail(keys, "has no command", f"write `command: [...]`, or `use:` a known agent ({known})")
         return None
     return agent
+
+
+class RetryConfig(msgspec.Struct, frozen=True):
+    """What the attempt after a failed one gets. `feedback`: why that one failed; `session` "auto" or "new".
+
+    `then` names a stronger model, or another agent, or several of them, one for each further failure.
+    """
+
+    feedback: bool = True
+    session: Annotated[str, plain(read_choice("auto", "new"))] = "auto"
+    then: tuple[str, ...] = ()
 
 
 class LimitsConfig(msgspec.Struct, frozen=True):
@@ -159,11 +177,12 @@ class Runner(msgspec.Struct, frozen=True):
 class Config(msgspec.Struct, frozen=True):
     """All settings. Times are seconds (0 means no limit), sizes bytes, `budget` US dollars.
 
-    `agent` names agents in order of preference. `origins` holds the source of each value that is not a default, such as
-    `nova.yaml:3` or `NOVA_JOBS`, by setting (`jobs`, `limits.cpu`, `agents.claude`).
+    `agent` names agents in order of preference, `models` the ladder of the first of them. `origins` holds the source of
+    each value that is not a default, such as `nova.yaml:3` or `NOVA_JOBS`, by setting (`jobs`, `agents.claude`).
     """
 
     agent: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
     agents: Mapping[str, Annotated[AgentConfig, _read_agent]] = {}
     command: str | None = None
     jobs: Count = 3
@@ -174,6 +193,7 @@ class Config(msgspec.Struct, frozen=True):
     check_timeout: Seconds = 600.0
     grace: Seconds = 5.0
     retries: int = 0
+    retry: RetryConfig = RetryConfig()
     retry_delay: Seconds = 2.0
     retry_max_delay: Seconds = 300.0
     quota_delay: SecondsAboveZero = 30.0
@@ -217,9 +237,26 @@ def load_config(path: str | Path | None, *, environ: Mapping[str, str], root: st
     reader = Reader(document, "docs/configuration.md")
     values = reader.mapping((), document.data, _fields())
     _apply_environment(reader, values, environ)
+    _give_models(reader, values)
     if reader.problems:
         raise InputError(sorted(reader.problems, key=lambda p: (p.path != document.path, p.line)))
     return Config(**values, origins=reader.origins)
+
+
+def _give_models(reader: Reader, values: dict[str, Any]) -> None:
+    """Give `models` to the agent they belong to, the first of `agent`."""
+    models = values.get("models")
+    if not models:
+        return
+    name = next(iter(values.get("agent", ())), None)
+    agents = values.get("agents", {})
+    if name is None:
+        reader.fail(("models",), "no agent they belong to", "set `agent:`, or write them as `agents.NAME.models`")
+    elif name in agents or name in ADAPTERS:
+        agent = agents.get(name, AgentConfig())
+        if agent.models:
+            reader.fail(("models",), f"agents.{clean(name)} has models, too", "write them in one place")
+        values["agents"] = {**agents, name: msgspec.structs.replace(agent, models=models)}
 
 
 @cache

@@ -1,24 +1,30 @@
-"""`nova prompt` and `nova parse-log`: an agent's prompt, and its log as a run reads it."""
+"""`nova prompt`, `nova context` and `nova parse-log`: what an agent is given, and its log as a run reads it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from nova_core.agents import FORMATS, AgentLog, Outcome
 from nova_core.cli import complete
 from nova_core.cli.folder import from_user
-from nova_core.cli.options import DEFAULT_PLAN, Directory, TaskId
-from nova_core.cli.output import out, out_json
+from nova_core.cli.options import DEFAULT_PLAN, AsJson, Directory, TaskId
+from nova_core.cli.output import note, out, out_json
 from nova_core.config import load_config
 from nova_core.errors import InputNotFoundError, Problem, UsageError
 from nova_core.files.project import Project
 from nova_core.model import is_safe_id
 from nova_core.text import clean, tokens
+
+if TYPE_CHECKING:
+    from nova_core.launch.launcher import Launcher
+    from nova_core.launch.prompt import Briefing
+    from nova_core.model import Task
+    from nova_core.state.schema import TaskState
 
 _PIECE = 1 << 20
 
@@ -61,12 +67,54 @@ def place(plan: Path | None) -> Project:
     return chosen(None) if plan is None else place_for(str(plan))
 
 
-def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
-    """The prompt the agent would get now. Raises `UsageError` for an unknown task, `InputError` for a bad plan."""
+def context(
+    task: TaskId,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", callback=from_user, help="The plan; by default the one that was run here.")
+    ] = None,
+    as_json: AsJson = False,
+    directory: Directory = None,
+) -> int:
+    """Show what a task's agent gets from its dependencies and its past.
+
+    These are the parts of its next prompt that come from the run: what the dependencies did, why earlier attempts
+    failed, and what a person wrote (nova retry --note, nova reject --reason).
+
+    \b
+    Examples:  nova context F1
+               nova context F1 --json | jq .past
+    """
+    from nova_core.launch.prompt import dependencies
+
+    given = task_now(place(plan), task, plan)
+    parts = [part for part in (dependencies(given.briefing.done), given.briefing.feedback) if part]
+    if as_json:
+        from nova_core.exports.answers import ContextAnswer
+
+        state = given.state
+        out_json(ContextAnswer(task, given.briefing.done, state.past, state.note or "", "\n\n".join(parts)))
+    elif parts:
+        out(clean("\n\n".join(parts), newlines=True))
+    else:
+        note(f"{clean(task)}: its agent gets only the task: it has no dependencies, and no attempt has failed")
+    return 0
+
+
+class TaskNow(NamedTuple):
+    """A task as its next attempt does it, with what its agent is told."""
+
+    task: Task
+    state: TaskState
+    launcher: Launcher
+    briefing: Briefing
+
+
+def task_now(project: Project, task_id: str, plan: Path | None = None) -> TaskNow:
+    """The task as a run would start it now. Raises `UsageError` for an unknown task, `InputError` for a bad plan."""
     from nova_core.cli.names import unknown_task
     from nova_core.importers import read_plan
+    from nova_core.launch.context import briefing
     from nova_core.launch.launcher import Launcher
-    from nova_core.launch.prompt import Done
     from nova_core.state.manager import StateManager
     from nova_core.state.schema import NEW
 
@@ -78,14 +126,21 @@ def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
     cascade = read_plan(plan or project.root / (known or DEFAULT_PLAN), root=project.root)
     if task_id not in cascade.tasks:
         raise unknown_task(task_id, cascade.tasks, cascade)
-    task = cascade.tasks[task_id]
     config = load_config(None, environ=os.environ, root=project.root)
     launcher = Launcher(project, config, cascade.name, "", b"", cascade.tasks)
-    done = []
-    for name in task.depends_on:
-        found = tasks.get(name, NEW)
-        done.append(Done(name, cascade.tasks[name].name, found.files_changed, found.commit_sha, found.handoff))
-    return launcher.prompt(task, done, next(iter(launcher.agents_of(task)), None))
+    own = tasks.get(task_id, NEW)
+    task = launcher.work_of(cascade.tasks[task_id], own)
+    told = briefing(
+        project, task, lambda i: tasks.get(i, NEW), lambda i: cascade.tasks[i].name, cascade.tasks,
+        learns=config.retry.feedback,
+    )  # fmt: skip
+    return TaskNow(task, own, launcher, told)
+
+
+def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:
+    """The prompt the agent would get now, if it begins a new session. Raises the errors of `task_now`."""
+    now = task_now(project, task_id, plan)
+    return now.launcher.prompt(now.task, now.briefing, next(iter(now.launcher.agents_of(now.task)), None))
 
 
 def kept_prompt(project: Project, task_id: str, attempt: int) -> str:

@@ -44,6 +44,7 @@ COMMANDS = {
     "config": "setup",
     "doctor": "doctor",
     "prompt": "agents",
+    "context": "agents",
     "parse-log": "agents",
     "report": "worker",
 }

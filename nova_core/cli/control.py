@@ -80,20 +80,29 @@ def retry(
     ids: SomeIds = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every failed task.")] = False,
     downstream: Annotated[bool, typer.Option("--downstream", help="Also what depends on them.")] = False,
+    agent: Annotated[
+        str, typer.Option("--agent", metavar="NAME", autocompletion=complete.agents, help="This agent does it.")
+    ] = "",
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="With this model.")] = "",
+    text: Annotated[str, typer.Option("--note", metavar="TEXT", help="What the agent should know.")] = "",
     plan: PlanOf = None,
     directory: Directory = None,
 ) -> int:
     """Let tasks run again.
 
-    With --downstream, everything that depends on them, directly or not, runs again too.
+    An agent is told why the last attempt failed; see nova context. --agent, --model and --note hold until the task is
+    done, or you retry it again. With --downstream, everything that depends on them, directly or not, runs again too.
 
     \b
     Examples:  nova retry F3
+               nova retry F3 --note "keep the old API" --model opus
                nova retry F3 --downstream
                nova retry --failed && nova run
     """
     chosen = some_or_all(ids, failed, "--failed")
-    return carry_out(Command(CommandKind.RETRY, chosen, downstream=downstream), plan)
+    if failed and (agent or model or text):
+        raise UsageError("--agent, --model and --note need the tasks by name", hint="list them with nova status")
+    return carry_out(Command(CommandKind.RETRY, chosen, text, downstream, agent=agent, model=model), plan)
 
 
 def skip(ids: Ids, plan: PlanOf = None, directory: Directory = None) -> int:

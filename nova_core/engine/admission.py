@@ -86,6 +86,7 @@ class Admission:
         task = self._parts.board.cascade.tasks[task_id]
         if (task.inputs or task.missing) and self._inputs.keep_back(task):
             return Wait.MISSING
+        task = self._parts.launcher.work_of(task, self._parts.store.tasks[task_id])
         agents = self._parts.config.runner_of(task).agents
         if agents and self._rate_limits.keep_back(task, agents):
             return Wait.PROVIDER

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.engine.admission import Admission
+from nova_core.engine.attempts.evidence import Evidence
 from nova_core.engine.attempts.lifecycle import Attempts
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
+from nova_core.launch.invocation import agents_known
+from nova_core.model import MAX_ID
 from nova_core.state.events import EventKind
-from nova_core.state.schema import RESET, Reason, TaskStatus
+from nova_core.state.schema import RESET, Reason, TaskStatus, unlearned
 from nova_core.text import number_of
 
+_MOST_NOTE = 4000  # characters of a note for the next attempt
 Answer = Callable[[Reply], object]
 
 
 class CommandHandler:
     """Applies commands to a run, started or not. The engine's loop carries out those that other threads post."""
 
-    def __init__(self, parts: Parts, attempts: Attempts, rate_limits: RateLimits, admission: Admission) -> None:
+    def __init__(
+        self, parts: Parts, attempts: Attempts, rate_limits: RateLimits, admission: Admission, evidence: Evidence
+    ) -> None:
         self._board = parts.board
         self._store = parts.store
         self._executor = parts.executor
@@ -28,6 +35,8 @@ class CommandHandler:
         self._attempts = attempts
         self._rate_limits = rate_limits
         self._admission = admission
+        self._evidence = evidence
+        self._config = parts.config
         self.posted: deque[tuple[Command, Answer | None]] = deque()
 
     def apply_posted(self) -> None:
@@ -118,9 +127,28 @@ class CommandHandler:
                 return f"{task_id} is blocked: missing {', '.join(state.missing)}"
             causes = ", ".join(state.blocked_by)
             return f"{task_id} is blocked by {causes}; retry {causes}" if causes else f"{task_id} has not run yet"
-        if state.waits_for:
+        if why := self._cannot_want(task_id, command):
+            return why
+        if state.waits_for and not (command.agent or command.model):
             self._rate_limits.lift(state.waits_for)
-        self._store.record(EventKind.TASK_RESET, task_id, f"{task_id} will run again", **RESET)
+        wants = {"wanted_agent": command.agent, "wanted_model": command.model, "note": command.text}
+        given = {name: text for name, text in wants.items() if text} if task_id in command.ids else {}
+        by = ", ".join(word for word in (command.agent, command.model) if word)
+        text = f"{task_id} will run again" + (f" by {by}" if by and given else "")
+        self._store.record(EventKind.TASK_RESET, task_id, text, **{**RESET, **given})
+        return None
+
+    def _cannot_want(self, task_id: str, command: Command) -> str | None:
+        """Returns why the task cannot be done by the agent and model of the command, or None."""
+        if len(command.text) > _MOST_NOTE or len(command.model) > MAX_ID:
+            return f"{task_id}: a note has at most {_MOST_NOTE:,} characters, a model {MAX_ID}"
+        if not (command.agent or command.model) or task_id not in command.ids:
+            return None
+        if self._config.runner_of(self._board.task(task_id)).line:
+            return f"{task_id} runs a command: no agent or model does it"
+        known = agents_known(self._config)
+        if command.agent and command.agent not in known:
+            return f"there is no agent {command.agent[:MAX_ID]}; known: {', '.join(known)}"
         return None
 
     def _skip(self, task_id: str, command: Command) -> str | None:
@@ -138,7 +166,8 @@ class CommandHandler:
             return self._approve_start(task_id)
         if not self._board.state(task_id).awaits_approval:
             return f"{task_id} does not need approval"
-        patch = {"status": TaskStatus.COMPLETED, "approval": "approved", "current_step": None}
+        learned = unlearned(self._board.state(task_id))
+        patch = {"status": TaskStatus.COMPLETED, "approval": "approved", "current_step": None, **learned}
         self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} approved", **patch)
         return None
 
@@ -154,7 +183,8 @@ class CommandHandler:
     def _reject(self, task_id: str, command: Command) -> str | None:
         if not self._board.state(task_id).awaits_approval:
             return f"{task_id} does not need approval"
-        self._fail(task_id, Reason.REJECTED, f"rejected: {command.text or 'no reason given'}")
+        text = command.text or "no reason given"
+        self._fail(task_id, Reason.REJECTED, f"rejected: {text}", self._evidence.rejected(task_id, text))
         return None
 
     def _cancel(self, task_id: str, command: Command) -> str | None:
@@ -167,8 +197,8 @@ class CommandHandler:
             return None
         return f"{task_id} is not running"
 
-    def _fail(self, task_id: str, reason: Reason, error: str) -> None:
-        patch = {name: value for name, value in RESET.items() if name != "status"}
+    def _fail(self, task_id: str, reason: Reason, error: str, learned: Mapping[str, Any] | None = None) -> None:
+        patch = {name: value for name, value in RESET.items() if name != "status"} | {**(learned or {})}
         self._board.fail(task_id, f"{task_id} failed: {error}", **{**patch, "reason": reason, "error": error})
 
 

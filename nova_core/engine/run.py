@@ -16,6 +16,7 @@ from nova_core.engine.ahead import Ahead
 from nova_core.engine.attempts.budget import Budget
 from nova_core.engine.attempts.changed_files import ChangedFiles
 from nova_core.engine.attempts.criteria import CriteriaRunner
+from nova_core.engine.attempts.evidence import Evidence
 from nova_core.engine.attempts.finish import Finisher
 from nova_core.engine.attempts.inputs import MissingInputs
 from nova_core.engine.attempts.job_slots import JobSlots, NoSlots, open_slots
@@ -245,11 +246,12 @@ def _assemble(parts: Parts, jobs: int, secret: bytes, lock: RunLock, replanner: 
     retries, budget, changed, inputs = Retries(parts), Budget(parts), ChangedFiles(parts), MissingInputs(parts)
     rate_limits = RateLimits(parts, retries)
     ledger = Ledger(parts, budget, changed)
-    finisher = Finisher(parts, ledger, rate_limits, retries)
+    evidence = Evidence(parts)
+    finisher = Finisher(parts, ledger, rate_limits, retries, evidence)
     criteria = CriteriaRunner(parts, finisher)
     attempts = Attempts(parts, Judge(parts, rate_limits), ledger, criteria, finisher)
     admission = Admission(parts, jobs, budget, inputs, rate_limits, attempts)
-    commands = CommandHandler(parts, attempts, rate_limits, admission)
+    commands = CommandHandler(parts, attempts, rate_limits, admission, evidence)
     belongings = Belongings(parts, lock, secret)
     parts.store.restore = belongings.look
     starter = Starter(parts, rate_limits, changed, finisher)

@@ -1,4 +1,4 @@
-"""The JSON of `nova plan`, `why`, `logs` and `list` (docs/output.schema.json); fields may be added. Pure."""
+"""The JSON of `nova plan`, `why`, `logs`, `context` and `list` (docs/output.schema.json); fields may be added. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import inspect
 from typing import Any
 
 import msgspec
+
+from nova_core.launch.prompt import Done
+from nova_core.state.schema import PastAttempt
 
 
 class PlannedTask(msgspec.Struct, frozen=True):
@@ -55,6 +58,19 @@ class WhyAnswer(msgspec.Struct, frozen=True):
     log_end: tuple[str, ...] = ()
 
 
+class ContextAnswer(msgspec.Struct, frozen=True):
+    """`nova context --json`: what a task's agent is given besides its task; `text` is how its prompt says it.
+
+    `past` are its failed attempts, oldest first; `note` is what a person wrote for the next one.
+    """
+
+    id: str
+    dependencies: tuple[Done, ...]
+    past: tuple[PastAttempt, ...]
+    note: str
+    text: str
+
+
 class LogLine(msgspec.Struct, frozen=True):
     """A line of `nova logs --json`: `line` counts from 1; `continues`: the next object continues a long line."""
 
@@ -88,7 +104,7 @@ class PlanList(msgspec.Struct, frozen=True):
     plans: tuple[ListedPlan, ...]
 
 
-ANSWERS = {"plan": PlanAnswer, "why": WhyAnswer, "logs": LogLine, "list": PlanList}
+ANSWERS = {"plan": PlanAnswer, "why": WhyAnswer, "logs": LogLine, "context": ContextAnswer, "list": PlanList}
 """The type of each command's JSON."""
 
 
@@ -97,12 +113,13 @@ def answers_schema() -> dict[str, Any]:
     _, definitions = msgspec.json.schema_components(ANSWERS.values())
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(definitions))
     for definition in plain.values():
-        definition["required"] = list(definition["properties"])
+        if "properties" in definition:
+            definition["required"] = list(definition["properties"])
         definition["description"] = inspect.cleandoc(definition["description"])
     text = msgspec.json.encode(plain).decode().replace("#/components/schemas/", "#/$defs/")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "nova plan, why, logs and list --json",
+        "title": "nova plan, why, logs, context and list --json",
         "oneOf": [{"$ref": f"#/$defs/{answer.__name__}"} for answer in ANSWERS.values()],
         "$defs": msgspec.json.decode(text),
     }

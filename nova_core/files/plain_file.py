@@ -27,6 +27,13 @@ def open_plain(path: Path) -> int:
     return fd
 
 
+def end_of(path: Path, most: int) -> bytes:
+    """The last `most` bytes of a regular file. Raises `OSError` for anything else."""
+    with open(open_plain(path), "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - most))
+        return file.read(most)
+
+
 def read_inside(path: Path, root: Path, most: int) -> bytes:
     """As `read_plain`, but follows links: from a path in `root`, only to files in `root`."""
     real = Path(os.path.realpath(path))

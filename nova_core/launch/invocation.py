@@ -100,7 +100,7 @@ def render_command(
         "description": task.description,
         "prompt": prompt,
         "prompt_file": prompt_file,
-        "model": model or agent.model or "",
+        "model": model or agent.first_model or "",
     }
     return tuple(fill(argument, values) for argument in agent.command)
 
@@ -108,7 +108,7 @@ def render_command(
 def invoke(name: str, agent: AgentConfig, request: AgentRequest) -> Invocation:
     """The process for one attempt."""
     adapter = adapter_of(name, agent)
-    model = request.model or agent.model
+    model = request.model or agent.first_model
     if adapter is None:
         argv = render_command(agent, request.task, request.prompt, model, request.prompt_file)
         asks = any("{prompt}" in word or "{prompt_file}" in word for word in agent.command)

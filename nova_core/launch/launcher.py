@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 
@@ -29,9 +29,11 @@ from nova_core.launch.invocation import (
     program_of,
     provider_of,
 )
+from nova_core.launch.ladder import model_of, rungs_of, work_of
 from nova_core.launch.mcp_config import add_gemini_settings, has_mcp
-from nova_core.launch.prompt import TEMPLATE, Done, build_prompt, resumed_prompt
+from nova_core.launch.prompt import NO_BRIEFING, TEMPLATE, Briefing, build_prompt, resumed_prompt
 from nova_core.model import Criterion, Task
+from nova_core.state.schema import TaskState
 
 # Variables that a git hook sets would point a worker's git at the hook's repository (githooks(5)).
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
@@ -49,6 +51,13 @@ class Assignment(msgspec.Struct, frozen=True):
     provider: str | None = None
     model: str | None = None
     parser: str = "shell"
+
+
+class Session(msgspec.Struct, frozen=True):
+    """The session an attempt continues; `cut_off` means that it was interrupted, not that its work was not enough."""
+
+    id: str
+    cut_off: bool
 
 
 class Launcher:
@@ -78,7 +87,7 @@ class Launcher:
     def nothing_to_run(self, tasks: Iterable[Task], plan: str) -> Problem | None:
         """A warning for the first task of `plan` that nothing can run, or None."""
         for task in tasks:
-            if not task.gate and (problem := self._problem_of(self._config.runner_of(task))):
+            if not task.gate and (problem := self._problem_of(self._config.runner_of(task)) or self._no_rung(task)):
                 message = f"task {task.id} has nothing to run it: {problem}"
                 hint = "give it a Command cell, pass --command 'LINE', or set `agent:` in nova.yaml"
                 return Problem(task.file or plan, task.line, message, hint, warning=True)
@@ -93,6 +102,10 @@ class Launcher:
         problems = [self._agent_problem(name) for name in runner.agents]
         return None if None in problems else problems[0]
 
+    def _no_rung(self, task: Task) -> str | None:
+        problems = (self._agent_problem(rung.agent) for rung in rungs_of(task, self._config))
+        return next((f"after a failure: {problem}" for problem in problems if problem), None)
+
     def _agent_problem(self, name: str) -> str | None:
         agent = agent_named(self._config, name)
         if agent is None:
@@ -103,6 +116,10 @@ class Launcher:
         adapter = adapter_of(name, agent)
         install = f" (`{adapter.package}`)" if adapter else ""
         return f"agent {name!r}: {program!r} is not installed or not on PATH{install}"
+
+    def work_of(self, task: Task, state: TaskState) -> Task:
+        """The task as its next attempt does it: by its rung of the ladder, or by what a person wants."""
+        return work_of(task, state, self._config)
 
     def agents_of(self, task: Task) -> tuple[str, ...]:
         """The agents that may run the task, in order of preference; empty for a command, or a task without work."""
@@ -132,8 +149,7 @@ class Launcher:
 
     def model_of(self, task: Task, name: str) -> str | None:
         """The model with which the agent does the task; None for the agent's own default."""
-        agent = agent_named(self._config, name)
-        return task.model or (agent.model if agent else None)
+        return model_of(self._config, name, task)
 
     def provider(self, name: str) -> str:
         """The provider whose quota the agent uses."""
@@ -166,11 +182,11 @@ class Launcher:
 
     # processes
 
-    def prompt(self, task: Task, done: Sequence[Done], agent: str | None = None) -> str:
+    def prompt(self, task: Task, briefing: Briefing, agent: str | None = None) -> str:
         """The prompt of the task's agent. Raises `EnvironmentProblem` if the template cannot be read."""
         settings = agent_named(self._config, agent) if agent else None
         by_tool = bool(settings and agent and self._server(agent, settings))
-        return build_prompt(task, self._name, done, by_tool=by_tool, template=self._template())
+        return build_prompt(task, self._name, briefing, by_tool=by_tool, template=self._template())
 
     def _template(self) -> str:
         if self._config.prompt is None:
@@ -183,8 +199,8 @@ class Launcher:
             raise EnvironmentProblem(text, hint="correct `prompt:` in nova.yaml, or remove it") from None
 
     def job(
-        self, task: Task, attempt: int, *, agent: str | None = None, done: Sequence[Done] = (),
-        session: str | None = None, why: str = "", budget: float | None = None,
+        self, task: Task, attempt: int, *, agent: str | None = None, briefing: Briefing = NO_BRIEFING,
+        session: Session | None = None, budget: float | None = None,
     ) -> Job:  # fmt: skip
         """The process of the attempt. Raises `EnvironmentProblem` for a task that nothing can run."""
         runner = self._config.runner_of(task)
@@ -195,7 +211,7 @@ class Launcher:
         elif agent is None:
             raise EnvironmentProblem(f"nothing to run it: {self._problem_of(runner)}")
         else:
-            how, env = self._agent_job(task, attempt, agent, done, session, why, budget)
+            how, env = self._agent_job(task, attempt, agent, briefing, session, budget)
         return Job(
             key=f"{task.id}@{attempt}",
             argv=how.argv,
@@ -213,14 +229,14 @@ class Launcher:
         )
 
     def _agent_job(
-        self, task: Task, attempt: int, name: str, done: Sequence[Done], session: str | None, why: str,
-        budget: float | None,
-    ) -> tuple[Job, Mapping[str, str]]:  # fmt: skip
+        self, task: Task, attempt: int, name: str, briefing: Briefing, session: Session | None, budget: float | None
+    ) -> tuple[Job, Mapping[str, str]]:
         agent = self.settings(name)
-        prompt = resumed_prompt(why) if session else self.prompt(task, done, name)
+        prompt = resumed_prompt(briefing, cut_off=session.cut_off) if session else self.prompt(task, briefing, name)
         path = self._project.prompt_file(task.id, attempt)
         Disk().replace(path, prompt.encode("utf-8", "replace"), sync=False)
-        request = AgentRequest(task, prompt, str(path), task.model, budget, session, self._server(name, agent))
+        model, server = model_of(self._config, name, task), self._server(name, agent)
+        request = AgentRequest(task, prompt, str(path), model, budget, session.id if session else None, server)
         found = invoke(name, agent, request)
         stdin = str(path) if found.stdin else ""
         return Job(key="", argv=found.argv, stdin=stdin, interrupt=found.interrupt), found.env

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from nova_core.model import Criterion, Task, places_of
-from nova_core.text import head_and_tail
+from nova_core.text import clean, cut, head_and_tail
 
 TEMPLATE = """\
 You are working on one task of the project "{project}". Do this task and nothing else: other workers do the other tasks,
@@ -28,6 +28,8 @@ perhaps at the same time and in the same directory.
 
 {criteria}
 
+{feedback}
+
 # While you work
 
 {report}
@@ -37,11 +39,12 @@ task, say why and end with an error instead of pretending.
 """
 PLACEHOLDERS = (
     "project", "id", "name", "description", "details", "dependencies", "inputs", "outputs", "criteria",
-    "report",
+    "feedback", "report",
 )  # fmt: skip
 _PLACE = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 _NOTES = 8000  # characters for the notes of all dependencies, shared evenly; a long note loses its middle
 _MOST_FILES = 40
+_MOST_WHY = 500
 
 _BY_COMMAND = """\
 Report what you are doing at each larger step (the command is available and fast):
@@ -54,6 +57,10 @@ Report what you are doing at each larger step: call the tool `report` of the ser
 percentage. Report each criterion that is met with `verify`, and each required file with `output`. Tasks that depend on
 yours read the note you leave with `handoff`."""
 
+_NOT_DONE = """\
+Your work on this task was checked, and the task is not done yet. Your first instructions still apply, and what you
+changed is still there. Find out what is wrong, correct it, and finish the task."""
+
 
 class Done(msgspec.Struct, frozen=True):
     """A completed dependency: what it did, for the tasks that depend on it. `note` is its own text."""
@@ -65,42 +72,65 @@ class Done(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
+class Briefing(msgspec.Struct, frozen=True):
+    """What the agent is told besides its task: what its dependencies did, why attempts failed, why one was cut off."""
+
+    done: tuple[Done, ...] = ()
+    feedback: str = ""
+    interruption: str = ""
+
+
+NO_BRIEFING = Briefing()
+
+
 def build_prompt(
-    task: Task, project_name: str, done: Sequence[Done] = (), *, by_tool: bool = False, template: str = TEMPLATE
+    task: Task, project_name: str, briefing: Briefing = NO_BRIEFING, *, by_tool: bool = False, template: str = TEMPLATE
 ) -> str:
     """The whole prompt for `task`: what to do, what was done before, what must exist, what is checked, how to report.
 
-    A paragraph of the template that holds only empty placeholders is left out.
+    A paragraph of the template that holds only empty placeholders is left out. A template without a place for the
+    feedback gets it at its end.
     """
+    if "{feedback}" not in template:
+        template += "\n\n{feedback}"
     values = {
         "project": project_name,
         "id": task.id,
         "name": task.name,
         "description": task.description.strip(),
         "details": task.details.strip(),
-        "dependencies": _dependencies(done),
+        "dependencies": dependencies(briefing.done),
         "inputs": _inputs(task),
         "outputs": _outputs(task),
         "criteria": _criteria(task.criteria, by_tool),
+        "feedback": briefing.feedback,
         "report": _BY_TOOL if by_tool else _BY_COMMAND,
     }
     paragraphs = (_filled(paragraph, values) for paragraph in re.split(r"\n{2,}", template.strip()))
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph.strip()) + "\n"
 
 
-def resumed_prompt(why: str) -> str:
-    """The prompt for an agent that continues its own session, which knows the task already."""
-    return (
+def resumed_prompt(briefing: Briefing, *, cut_off: bool) -> str:
+    """The prompt for an agent that continues its own session, which knows the task already.
+
+    `cut_off` means that it was interrupted; otherwise its work was found wanting.
+    """
+    if not cut_off:
+        return f"{_NOT_DONE}\n\n{briefing.feedback}\n"
+    why = cut(clean(" ".join(briefing.interruption.split())), _MOST_WHY)
+    text = (
         f"Your work on this task was interrupted ({why}). Check what is already done, then continue the task and\n"
         "finish it; your first instructions still apply.\n"
     )
+    return f"{text}\n{briefing.feedback}\n" if briefing.feedback else text
 
 
 def _filled(paragraph: str, values: Mapping[str, str]) -> str:
     return _PLACE.sub(lambda found: values[found[1]], paragraph)
 
 
-def _dependencies(done: Sequence[Done]) -> str:
+def dependencies(done: Sequence[Done]) -> str:
+    """What the dependencies of a task did; empty if it has none."""
     if not done:
         return ""
     share = max(200, _NOTES // len(done))

@@ -40,4 +40,4 @@ def _of_agent(name: str, agent: AgentConfig, task: Task, config: Config, prices:
 def _has_price(name: str, agent: AgentConfig, task: Task, prices: Mapping[str, Price]) -> bool:
     """Returns True if the cost will be known: claude and aider report it, for others the model must have a price."""
     known = agent.use or agent.parser or name
-    return known in ("claude", "aider") or price_of(task.model or agent.model, prices) is not None
+    return known in ("claude", "aider") or price_of(task.model or agent.first_model, prices) is not None

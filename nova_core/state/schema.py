@@ -44,6 +44,28 @@ class Reason(StrEnum):
     MERGE_CONFLICT = "merge_conflict"
 
 
+class PastAttempt(msgspec.Struct, frozen=True):
+    """A failed attempt, as the next one learns of it; texts are cut.
+
+    `model` is the one that was asked for; `check` is the number of the criterion that was not met, 0 for none. `steps`,
+    `files` and `said` are the last steps of its agent, the files it changed and its last message; `note` is what a
+    person had written for it. Two attempts with the same `mark` failed for the same reason.
+    """
+
+    attempt: Whole = 0
+    reason: Reason | None = None
+    error: str = ""
+    agent: str | None = None
+    model: str | None = None
+    verdict: str | None = None
+    check: Whole = 0
+    steps: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    said: str = ""
+    note: str = ""
+    mark: str = ""
+
+
 class Hold(msgspec.Struct, frozen=True):
     """Why a provider is held, and until when (ISO 8601; None: for the rest of the run).
 
@@ -83,7 +105,9 @@ class TaskState(msgspec.Struct, frozen=True):
     is ended only because the run ends. `missing` lists what a pending task lacks: inputs, or dependencies that the plan
     does not have. `settled` is the plan's mark on a task that needs no work, once it was applied. `began` is when the
     latest attempt started, and `retry_due` when the next one may, in seconds on the run's clock (`run.clock`), which
-    does not jump when the system time is set.
+    does not jump when the system time is set. `past` are its last failed attempts, oldest first, until it is completed;
+    `rung` is how far it has climbed on the ladder of agents and models. `wanted_agent`, `wanted_model` and `note` are
+    what a person gave with its last `nova retry`.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -133,6 +157,11 @@ class TaskState(msgspec.Struct, frozen=True):
     interrupted: bool = False
     began: Moment | None = None
     retry_due: Moment | None = None
+    past: tuple[PastAttempt, ...] = ()
+    rung: Whole = 0
+    wanted_agent: str | None = None
+    wanted_model: str | None = None
+    note: str | None = None
 
     @property
     def is_running(self) -> bool:
@@ -166,12 +195,20 @@ NEW = TaskState()  # a task without a recorded state
 _KEPT = {
     "status", "attempt", "failures", "refusals", "overloads", "worker_id", "started_at", "log", "agent", "model",
     "token_usage", "cost_usd", "cost_basis", "estimated", "session_id", "session_usage", "base_sha", "fingerprint",
-    "settled", "began", "approval",
+    "settled", "began", "approval", "past", "rung", "wanted_agent", "wanted_model", "note",
 }  # fmt: skip
-# Patches: reset the fields of one attempt before the next, and reset a whole task.
+# Patches: reset the fields of one attempt before the next, and reset a whole task, except what the next can learn from.
 CLEARED: dict[str, Any] = {name: getattr(NEW, name) for name in TaskState.__struct_fields__ if name not in _KEPT}
 RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
-RESET["approval"] = None
+RESET |= dict.fromkeys(("approval", "wanted_agent", "wanted_model", "note"))
+_LEARNED: dict[str, Any] = {"past": (), "rung": 0, "wanted_agent": None, "wanted_model": None, "note": None}
+
+
+def unlearned(state: TaskState) -> dict[str, Any]:
+    """Returns the patch with which a task that succeeds forgets its failed attempts; empty if there were none."""
+    return {name: value for name, value in _LEARNED.items() if getattr(state, name) != value}
+
+
 # How a task ended: another program must not change these fields while a worker runs.
 OF_THE_END = frozenset({"status", "pid", "completed_at", "duration_seconds", "elapsed", "error", "reason"})
 

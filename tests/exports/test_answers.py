@@ -49,7 +49,7 @@ def test_the_published_schema_is_the_codes() -> None:
     found = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(found)
     assert found == answers_schema()
-    assert all(set(d["required"]) == set(d["properties"]) for d in found["$defs"].values())
+    assert all(set(d["required"]) == set(d["properties"]) for d in found["$defs"].values() if "properties" in d)
 
 
 @pytest.mark.parametrize("command", [["plan"], ["run", "-n"], ["run", "--explain"]])

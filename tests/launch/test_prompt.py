@@ -8,7 +8,7 @@ from cli_process import nova
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_core.launch.prompt import Done, build_prompt
+from nova_core.launch.prompt import Briefing, Done, build_prompt
 from nova_core.model import Criterion, Task
 
 FULL = Task(
@@ -65,11 +65,11 @@ def test_texts_come_through_unchanged(task: Task, project: str) -> None:
 def test_the_prompt_says_what_dependencies_did() -> None:
     """Commit, files and note of each dependency, within a budget of characters: long notes keep head and tail."""
     note = "start " + "x" * 50_000 + " end"
-    done = [
+    done = (
         Done("A", "First", ("a.py", "b.py"), "abc123", note),
         Done("B", "Second", tuple(f"f{i}" for i in range(100))),
-    ]
-    prompt = build_prompt(FULL, "Shop", done)
+    )
+    prompt = build_prompt(FULL, "Shop", Briefing(done))
     assert "## A: First\nCommit: abc123\nFiles: a.py, b.py\nIts note: start " in prompt
     assert " end\n" in prompt
     assert "f39 and 60 more" in prompt
@@ -80,6 +80,14 @@ def test_a_custom_template() -> None:
     """Known placeholders are filled in, others stay; a paragraph of empty ones is removed."""
     template = "Task {id} of {project}.\n\n{details}{description}\n\n{unknown} {x}\n\n{dependencies}\n\nEnd."
     assert build_prompt(Task("F1", "N"), "Shop", template=template) == "Task F1 of Shop.\n\n{unknown} {x}\n\nEnd.\n"
+
+
+def test_feedback_has_its_place_in_any_template() -> None:
+    """A template without `{feedback}` gets it at its end: no evidence is lost."""
+    told = Briefing(feedback="# What failed before\n\n> {id}")
+    for template in ("{id}", "{feedback}\n\n{id}"):
+        prompt = build_prompt(Task("F1", "N"), "Shop", told, template=template)
+        assert ("> {id}" in prompt, "F1" in prompt) == (True, True)
 
 
 def test_the_prompt_names_the_reporting_tools() -> None:

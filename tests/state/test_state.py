@@ -117,7 +117,7 @@ def test_bad_files_are_rejected_in_one_line(tmp_path: Path, content: bytes, word
 NUMBERS = {
     "pid": "%s", "duration_seconds": "%s", "attempt": "%s", "failures": "%s", "elapsed": "%s", "progress": "%s",
     "exit_code": "%s", "signal": "%s", "criteria_met": "[%s]", "cost_usd": "%s", "refusals": "%s", "overloads": "%s",
-    "cap": "%s", "reported": '{"input_tokens": %s}', "token_usage": '{"input_tokens": %s}',
+    "rung": "%s", "cap": "%s", "reported": '{"input_tokens": %s}', "token_usage": '{"input_tokens": %s}',
     "session_usage": '{"output_tokens": %s}',
 }  # fmt: skip
 TIMES = {"began": "%s", "retry_due": "%s"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from nova_core.agents import Verdict
 from nova_core.engine.attempts.attempt import Attempt, EndedBy, Figures
+from nova_core.engine.attempts.evidence import Evidence, Lesson
 from nova_core.engine.attempts.ledger import Ledger
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
@@ -15,7 +16,7 @@ from nova_core.engine.attempts.retries import Retries
 from nova_core.engine.attempts.verdict import FINAL, Again, Completed, Decision, Failed, Failure, NeedsApproval
 from nova_core.files.outputs import missing
 from nova_core.state.events import EventKind
-from nova_core.state.schema import CLEARED, Reason, TaskStatus
+from nova_core.state.schema import CLEARED, Reason, TaskStatus, unlearned
 from nova_core.text import duration
 
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
@@ -23,16 +24,25 @@ _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECT
 _TO_BE_CHECKED = "its command ended well; the next run checks its criteria"
 
 
+def _words_of_stop(lesson: Lesson) -> str:
+    """Returns why a task with a ladder is not tried again."""
+    same = "failed for the same reason twice in a row"
+    return f"{same}: {lesson.climbs} is not tried" if lesson.climbs else f"{same}: not tried again"
+
+
 class Finisher:
     """Finishes attempts and updates the board. `failed` counts the tasks that failed for good."""
 
-    def __init__(self, parts: Parts, ledger: Ledger, rate_limits: RateLimits, retries: Retries) -> None:
+    def __init__(
+        self, parts: Parts, ledger: Ledger, rate_limits: RateLimits, retries: Retries, evidence: Evidence
+    ) -> None:
         self._parts = parts
         self._store = parts.store
         self._board = parts.board
         self._ledger = ledger
         self._rate_limits = rate_limits
         self._retries = retries
+        self._evidence = evidence
         self.failed = 0
 
     def finish(self, attempt: Attempt, failed: Failure | None) -> None:
@@ -41,7 +51,7 @@ class Finisher:
         self._board.leave(attempt.task_id)
         figures = attempt.figures(self._parts.prices)
         patch = self._ledger.final_patch(attempt, figures)
-        decision = self._done(attempt) if failed is None else self._decide(attempt, failed, figures)
+        decision = self._done(attempt) if failed is None else self._decide(attempt, failed, figures, patch)
         self._write(attempt.task_id, decision, patch)
         self._ledger.close(attempt, figures, failed)
         self._store.when_published(partial(self._parts.executor.release, [attempt.key, *attempt.checks]))
@@ -61,8 +71,8 @@ class Finisher:
     def _done(self, attempt: Attempt) -> Decision:
         return NeedsApproval() if attempt.task.approval not in ("", "before") else Completed()
 
-    def _decide(self, attempt: Attempt, failed: Failure, figures: Figures) -> Decision:
-        """Decides whether the task of a failed attempt runs again, when and why."""
+    def _decide(self, attempt: Attempt, failed: Failure, figures: Figures, final: Mapping[str, Any]) -> Decision:
+        """Decides whether the task of a failed attempt runs again, when and why; `final` is what it left."""
         task_id = attempt.task_id
         if failed.reason is Reason.CANCELLED and attempt.is_interrupted:
             return Again(EventKind.TASK_RESET, f"{task_id} interrupted; will run again")
@@ -75,20 +85,24 @@ class Finisher:
             if again is not None:
                 return again
         failures = self._store.tasks[task_id].failures + 1
-        patch = {**counts, "failures": failures, "error": failed.error, "reason": failed.reason}
-        if not self._may_retry(attempt, failed, failures):
+        lesson = self._evidence.lesson(attempt, failed, final.get("files_changed", ()))
+        patch = {**counts, **lesson.patch, "failures": failures, "error": failed.error, "reason": failed.reason}
+        if not self._may_retry(attempt, failed, failures, lesson):
             return Failed(patch)
+        if lesson.repeats:
+            return Failed({**patch, "error": f"{failed.error}; {_words_of_stop(lesson)}"})
         delay = self._retries.delay(failures)
-        why = f"{task_id} retrying in {duration(delay)}: {failed.error}"
+        by = f" by {lesson.climbs}" if lesson.climbs else ""
+        why = f"{task_id} retrying in {duration(delay)}{by}: {failed.error}"
         return Again(EventKind.TASK_RETRYING, why, {**patch, **self._retries.when(delay)}, waits=True)
 
-    def _may_retry(self, attempt: Attempt, failed: Failure, failures: int) -> bool:
+    def _may_retry(self, attempt: Attempt, failed: Failure, failures: int, lesson: Lesson) -> bool:
         if failed.reason in _NOT_RETRIED or attempt.verdict in FINAL:
             return False
         if attempt.ending is EndedBy.PERSON or attempt.task_id in self._board.leaving:
             return False
         own = attempt.task.retries
-        return failures <= (self._parts.config.retries if own is None else own)
+        return failures <= (self._parts.config.retries if own is None else own) or lesson.climbs is not None
 
     # write
 
@@ -98,7 +112,7 @@ class Finisher:
         if isinstance(decision, Completed):
             record(
                 EventKind.TASK_COMPLETED, task_id, f"{task_id} done", **patch, status=TaskStatus.COMPLETED,
-                current_step=None, error=None, reason=None,
+                current_step=None, error=None, reason=None, **unlearned(self._store.tasks[task_id]),
             )  # fmt: skip
             self._board.completed(task_id)
         elif isinstance(decision, NeedsApproval):

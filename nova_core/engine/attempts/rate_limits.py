@@ -192,7 +192,7 @@ class RateLimits:
         """Continue a wait that an earlier engine recorded, unless its reason no longer applies."""
         board, state = self._parts.board, self._parts.board.state(task_id)
         if state.waits_for is not None and task_id in board.selected:
-            task = board.task(task_id)
+            task = self._parts.launcher.work_of(board.task(task_id), state)
             wait = self._wait_of(task, self._parts.launcher.agents_of(task))
             known = state.waits_for, state.retry_at, state.retry_due
             if wait is None or (wait[1], wait[0].until, wait[0].due) != known:

@@ -12,6 +12,7 @@ from nova_core.agents import Verdict
 from nova_core.clock import iso
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.changed_files import ChangedFiles
+from nova_core.engine.attempts.evidence import can_go_on
 from nova_core.engine.attempts.finish import Finisher
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
@@ -20,8 +21,9 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Job, Report
 from nova_core.files.outputs import marks_of
 from nova_core.files.project import old_log_name
-from nova_core.launch.launcher import Assignment
-from nova_core.launch.prompt import Done
+from nova_core.launch.context import briefing
+from nova_core.launch.launcher import Assignment, Session
+from nova_core.launch.prompt import NO_BRIEFING, Briefing
 from nova_core.model import Task, TokenUsage
 from nova_core.plan.changes import fingerprint
 from nova_core.plan.sync import row_of
@@ -50,17 +52,18 @@ class Starter:
         `cap` is its highest cost in US dollars. Raises `OSError`, with nothing recorded, if the disk cannot be written.
         """
         state = self._store.tasks[task_id]
-        task = self._parts.board.cascade.tasks[task_id]
+        task = self._launcher.work_of(self._parts.board.cascade.tasks[task_id], state)
         by = self._launcher.assign(task, self._rate_limits.is_held)
-        session = state.session_id if self._goes_on(state, by) else None
-        attempt = Attempt(task, state.attempt + 1, self._parts.clock.now(), state, by, session)
+        session = self._session(state, by)
+        resumed = session.id if session else None
+        attempt = Attempt(task, state.attempt + 1, self._parts.clock.now(), state, by, resumed)
         attempt.began = self._store.time()
         attempt.cap = cap
-        job, problem = self._job(attempt, state.error or "")
+        job, problem = self._job(attempt, session)
         self._rotate(attempt)
         attempt.base_sha = self._changed.base_commit()
         attempt.before = self._marks(task)
-        self._record(attempt, state.session_usage if session else TokenUsage())
+        self._record(attempt, state.session_usage if resumed else TokenUsage())
         self._parts.active[task_id] = attempt
         if job is None:
             self._finisher.finish(attempt, Failure(Reason.SPAWN_ERROR, problem))
@@ -119,30 +122,36 @@ class Starter:
             return ()
         return marks_of(task.outputs, self._parts.project.root, self._parts.clock.now())
 
-    def _goes_on(self, state: TaskState, by: Assignment) -> bool:
-        """Returns True if the last attempt's session can be resumed: it was cut off without a failure of its own."""
-        cut_off = state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED
-        if not cut_off or not (state.session_id and state.session_usage.total):
-            return False
-        same = by.agent == state.agent and by.parser == (state.parser or by.parser)
-        return same and self._launcher.can_resume(by.agent)
+    def _session(self, state: TaskState, by: Assignment) -> Session | None:
+        """Returns the last attempt's session if it can be resumed: it was cut off, or its work was not enough."""
+        if not (state.session_id and state.session_usage.total) or by.agent != state.agent:
+            return None
+        if by.parser != (state.parser or by.parser) or not self._launcher.can_resume(by.agent):
+            return None
+        if state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED:
+            return Session(state.session_id, cut_off=True)
+        retry = self._parts.config.retry
+        if retry.feedback and retry.session == "auto" and can_go_on(state, by.model):
+            return Session(state.session_id, cut_off=False)
+        return None
 
-    def _job(self, attempt: Attempt, why: str) -> tuple[Job | None, str]:
+    def _job(self, attempt: Attempt, session: Session | None) -> tuple[Job | None, str]:
         """Returns the job of the attempt, or None and why it cannot start."""
         task, by = attempt.task, attempt.by
-        done = [self._done(task_id) for task_id in task.depends_on] if by.agent else []
+        told = self._briefing(task) if by.agent else NO_BRIEFING
         try:
             job = self._launcher.job(
-                task, attempt.number, agent=by.agent, done=done, session=attempt.session, why=why, budget=attempt.cap
+                task, attempt.number, agent=by.agent, briefing=told, session=session, budget=attempt.cap
             )
         except EnvironmentProblem as problem:
             return None, problem.message
         return job, ""
 
-    def _done(self, task_id: str) -> Done:
-        state = self._parts.board.state(task_id)
-        name = self._parts.board.task(task_id).name
-        return Done(task_id, name, state.files_changed, state.commit_sha, state.handoff)
+    def _briefing(self, task: Task) -> Briefing:
+        board, learns = self._parts.board, self._parts.config.retry.feedback
+        return briefing(
+            self._parts.project, task, board.state, lambda i: board.task(i).name, board.cascade.tasks, learns=learns
+        )
 
     def _rotate(self, attempt: Attempt) -> None:
         """Rename an older log: `logs/<id>.log` always belongs to the latest attempt."""
@@ -155,7 +164,7 @@ class Starter:
 
     def _record(self, attempt: Attempt, previous: TokenUsage) -> None:
         """Record the start. From the second attempt on, store the task's current fingerprint."""
-        task, by = attempt.task, attempt.by
+        task, by = self._parts.board.cascade.tasks[attempt.task_id], attempt.by
         reset: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if attempt.number > 1 else {}
         self._store.record(
             EventKind.TASK_STARTED, task.id, f"{task.id} started: {task.name}",
@@ -170,7 +179,7 @@ class Starter:
     def adopt(self, task_id: str, started: float, began: float) -> Attempt:
         """Adopt an attempt that an earlier engine began at `started` (system time), `began` on the run's clock."""
         parts, state = self._parts, self._store.tasks[task_id]
-        task = parts.board.task(task_id)
+        task = self._launcher.work_of(parts.board.task(task_id), state)
         by = self._launcher.assignment(task, state.agent)
         if state.parser is not None:
             by = msgspec.structs.replace(by, parser=state.parser, model=state.model)
