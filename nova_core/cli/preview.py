@@ -10,6 +10,7 @@ from nova_core.engine.renewal import find_stale
 from nova_core.engine.startup import limits_of
 from nova_core.files.outputs import missing
 from nova_core.importers import read_plan
+from nova_core.launch.ladder import ladder_of, work_of
 from nova_core.plan.explain import Explanation, explain
 from nova_core.plan.left_out import left_out, left_out_line
 from nova_core.plan.phases import phase_named, unknown_phases, with_settings
@@ -104,11 +105,13 @@ def command_lines(
     """
     if explanation.action in ("gate", "skip"):
         return []
-    task = cascade.tasks[explanation.task_id]
-    runner = config.runner_of(task)
+    task, state = cascade.tasks[explanation.task_id], tasks.get(explanation.task_id, NEW)
+    runner = config.runner_of(work_of(task, state, config))
     lines = [f"    command: {clean(runner.line)}"] if runner.line else []
     lines += [f"    agent: {clean(', '.join(runner.agents))}"] if runner.agents else []
-    asked = approval_note(task, tasks.get(task.id, NEW))
+    ahead = ladder_of(task, state, config)[max(0, state.rung) :]
+    lines += [f"    after a failure: {clean(str(rung))}" for rung in ahead]
+    asked = approval_note(task, state)
     lines = [f"    approval: {asked.removeprefix('needs approval ')}", *lines] if asked else lines
     checks = [criterion.command for criterion in task.criteria if criterion.command]
     return [*lines, *(f"    check: {clean(check)}" for check in checks)]

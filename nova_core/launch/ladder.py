@@ -34,6 +34,11 @@ def work_of(task: Task, state: TaskState, config: Config) -> Task:
     return msgspec.structs.replace(task, agent=rung.agent, model=rung.model)
 
 
+def ladder_of(task: Task, state: TaskState, config: Config) -> tuple[Rung, ...]:
+    """Returns the ladder of a task in this state: none if a person chose its agent or model."""
+    return () if state.wanted_agent or state.wanted_model else rungs_of(task, config)
+
+
 def rungs_of(task: Task, config: Config) -> tuple[Rung, ...]:
     """Returns what comes after the task's first agent and model: further `models` of the agent, then `retry.then`.
 

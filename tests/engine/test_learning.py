@@ -204,8 +204,7 @@ def test_retries_without_a_ladder_are_all_made(tmp_path: Path) -> None:
 def test_only_evidence_against_the_work_climbs(tmp_path: Path, ended: EndReason, starts: int) -> None:
     """A wrong result or a timeout does; a stall, or an end that nobody knows, does not."""
     stub = Stub(tmp_path)
-    inner = stub.executor.outcome
-    stub.executor.outcome = lambda job: msgspec.structs.replace(inner(job), reason=ended, code=1)
+    stub.executor.outcome = lambda job: msgspec.structs.replace(stub(job), reason=ended, code=1)
     stub.engine("A", config=msgspec.structs.replace(LADDER, retry=RetryConfig(then=("big",)))).run()
     assert len(stub.argv) == starts
 
@@ -215,9 +214,9 @@ def test_a_person_chooses_agent_and_model(tmp_path: Path) -> None:
     stub = Stub(tmp_path)
     stub.exit = 1
     stub.engine("A", Model={"A": "small"}, config=msgspec.structs.replace(LADDER, retry=RetryConfig())).run()
-    for command, wanted in (({"agent": "b", "model": "m"}, "b m"), ({"agent": "b"}, "b "), ({"model": "m"}, "a m")):
+    for agent, model, wanted in (("b", "m", "b m"), ("b", "", "b "), ("", "m", "a m")):
         engine = stub.engine(config=LADDER)
-        assert engine.apply(Command(CommandKind.RETRY, ("A",), **command)).ok
+        assert engine.apply(Command(CommandKind.RETRY, ("A",), agent=agent, model=model)).ok
         engine.run()
         assert models(stub)[-1] == wanted
     engine = stub.engine(config=msgspec.structs.replace(LADDER, retry=RetryConfig()))
@@ -234,7 +233,7 @@ def test_a_person_chooses_agent_and_model(tmp_path: Path) -> None:
         ({"model": "x" * 300}, "a model 200"),
     ],
 )
-def test_what_cannot_be_wanted_is_rejected(tmp_path: Path, given: dict[str, str], words: str) -> None:
+def test_what_cannot_be_wanted_is_rejected(tmp_path: Path, given: dict[str, Any], words: str) -> None:
     """An unknown agent, a note that no prompt has room for."""
     stub = Stub(tmp_path)
     stub.exit = 1

@@ -17,6 +17,7 @@ from nova_core.files.project import Project
 from nova_core.launch.agent_records import find_records
 from nova_core.launch.launcher import Launcher
 from nova_core.launch.mcp_config import gemini_settings
+from nova_core.launch.prompt import NO_BRIEFING
 from nova_core.model import Task, TokenUsage
 
 SERVER = ("python", "-m", "nova_core.mcp_server")
@@ -138,7 +139,7 @@ def test_a_template_that_is_not_a_small_file_is_a_user_error(kind: str, tmp_path
     if kind == "large":
         (tmp_path / "template").write_bytes(b" " * 2_000_000)
     with pytest.raises(EnvironmentProblem, match="template: cannot read the template of prompts"):
-        launcher_for(tmp_path, "template").prompt(TASK, [])
+        launcher_for(tmp_path, "template").prompt(TASK, NO_BRIEFING)
 
 
 def test_a_template_is_taken_from_where_it_is_named(tmp_path: Path) -> None:
@@ -148,7 +149,9 @@ def test_a_template_is_taken_from_where_it_is_named(tmp_path: Path) -> None:
     (root / "template").write_text("Do {id}.")
     (root / "link").symlink_to("template")
     (tmp_path / "mine").write_text("Do {id}!")
-    prompts = [launcher_for(root, name).prompt(TASK, []) for name in ("template", "link", str(tmp_path / "mine"))]
+    prompts = [
+        launcher_for(root, name).prompt(TASK, NO_BRIEFING) for name in ("template", "link", str(tmp_path / "mine"))
+    ]
     assert prompts == ["Do A.\n", "Do A.\n", "Do A!\n"]
 
 

@@ -1,4 +1,4 @@
-"""What the next attempt is told: the evidence, clean, quoted and within its bytes; none of it can pass for the prompt."""
+"""What the next attempt is told: the evidence, clean, quoted, in its bytes; none of it can pass for the prompt."""
 
 from __future__ import annotations
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nova_core.cli.preview import command_lines
 from nova_core.config import Config, load_config
 from nova_core.errors import InputError
 from nova_core.launch.ladder import model_of, rungs_of, work_of
 from nova_core.model import Task
+from nova_core.parser import parse_text
+from nova_core.plan.explain import Explanation
 from nova_core.state.schema import TaskState
 
 
@@ -34,7 +38,7 @@ def config(folder: Path, text: str) -> Config:
         ("agent: claude\nretry: {then: opus}", {"command": "true"}, ["-"]),
     ],
 )
-def test_the_rungs(tmp_path: Path, text: str, task: dict[str, str], wanted: list[str]) -> None:
+def test_the_rungs(tmp_path: Path, text: str, task: dict[str, Any], wanted: list[str]) -> None:
     """Further models of the first agent, then the names in `then`: an agent's, or a model's of the one before."""
     settings, row = config(tmp_path, text), Task("A", "A", **task)
     rungs = rungs_of(row, settings)
@@ -62,3 +66,18 @@ def test_settings_that_cannot_be_meant(tmp_path: Path, text: str, words: str) ->
     with pytest.raises(InputError) as failed:
         config(tmp_path, text)
     assert words in str(failed.value)
+
+
+def test_a_preview_shows_what_is_still_ahead(tmp_path: Path) -> None:
+    """`nova run --explain`: who does the task now, and who after a failure; nobody else if a person chose."""
+    settings = config(tmp_path, "agent: claude\nretry: {then: [opus, codex]}")
+    plan = parse_text("# P\n\n| Task ID | Task Name | Depends On |\n|---|---|---|\n| A | a | - |\n", "CASCADE.md")
+
+    def shown(**state: Any) -> list[str]:
+        lines = command_lines(Explanation("A", "run", ""), plan, settings, {"A": TaskState(**state)})
+        return [line.strip() for line in lines]
+
+    assert shown() == ["agent: claude", "after a failure: claude (opus)", "after a failure: codex"]
+    assert shown(rung=1) == ["agent: claude", "after a failure: codex"]
+    assert shown(rung=9) == ["agent: codex"]
+    assert shown(rung=1, wanted_agent="gemini") == ["agent: gemini"]

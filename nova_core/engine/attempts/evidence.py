@@ -15,7 +15,7 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.verdict import FINAL, Failure
 from nova_core.files.plain_file import end_of
 from nova_core.files.project import check_log_name
-from nova_core.launch.ladder import Rung, rungs_of
+from nova_core.launch.ladder import Rung, ladder_of
 from nova_core.state.schema import PastAttempt, Reason, TaskState, TaskStatus
 from nova_core.text import clean, cut
 
@@ -99,10 +99,7 @@ class Evidence:
         return patch
 
     def _rungs(self, task_id: str, state: TaskState) -> tuple[Rung, ...]:
-        """Returns the task's ladder; what a person wants has none."""
-        if state.wanted_agent or state.wanted_model:
-            return ()
-        return rungs_of(self._parts.board.task(task_id), self._parts.config)
+        return ladder_of(self._parts.board.task(task_id), state, self._parts.config)
 
     def _steps(self, attempt: Attempt) -> tuple[str, ...]:
         if attempt.is_silent:
