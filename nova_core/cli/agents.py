@@ -101,7 +101,7 @@ def context(
 
 
 class TaskNow(NamedTuple):
-    """A task as its next attempt does it, with what its agent is told."""
+    """A task as its next attempt does it, with what its agent gets besides it."""
 
     task: Task
     state: TaskState
@@ -130,11 +130,11 @@ def task_now(project: Project, task_id: str, plan: Path | None = None) -> TaskNo
     launcher = Launcher(project, config, cascade.name, "", b"", cascade.tasks)
     own = tasks.get(task_id, NEW)
     task = launcher.work_of(cascade.tasks[task_id], own)
-    told = briefing(
+    given = briefing(
         project, task, lambda i: tasks.get(i, NEW), lambda i: cascade.tasks[i].name, cascade.tasks,
         learns=config.retry.feedback,
     )  # fmt: skip
-    return TaskNow(task, own, launcher, told)
+    return TaskNow(task, own, launcher, given)
 
 
 def prompt_now(project: Project, task_id: str, plan: Path | None = None) -> str:

@@ -90,7 +90,7 @@ def retry(
 ) -> int:
     """Let tasks run again.
 
-    An agent is told why the last attempt failed; see nova context. --agent, --model and --note hold until the task is
+    An agent learns why the last attempt failed; see nova context. --agent, --model and --note hold until the task is
     done, or you retry it again. With --downstream, everything that depends on them, directly or not, runs again too.
 
     \b

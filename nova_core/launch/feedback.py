@@ -1,4 +1,4 @@
-"""What the next attempt of a task is told about the failed ones, within a number of bytes. Pure.
+"""What the next attempt of a task learns about the failed ones, within a number of bytes. Pure.
 
 Everything that programs, agents and people wrote is cleaned, cut, and quoted line by line: no line of it can pass for a
 line of the prompt.

@@ -73,7 +73,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Briefing(msgspec.Struct, frozen=True):
-    """What the agent is told besides its task: what its dependencies did, why attempts failed, why one was cut off."""
+    """What the agent gets besides its task: what its dependencies did, why attempts failed, why one was cut off."""
 
     done: tuple[Done, ...] = ()
     feedback: str = ""

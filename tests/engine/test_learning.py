@@ -118,7 +118,7 @@ def test_an_exit_code_comes_with_the_end_of_the_log(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("when", [EventKind.TASK_RETRYING, EventKind.TASK_VERIFYING])
 def test_the_evidence_survives_a_kill(tmp_path: Path, when: EventKind) -> None:
-    """The engine dies after the failure, or before it is known: the next one tells the agent all the same."""
+    """The engine dies after the failure, or before it is known: the next attempt learns it all the same."""
     stub = Stub(tmp_path, lambda prompt: "> boom: 17 is not 4" in prompt)
     killed(stub.engine("A"))
     add_criteria(tmp_path, "A", "make test")
@@ -185,7 +185,7 @@ def test_the_same_reason_twice_ends_the_ladder(tmp_path: Path) -> None:
     again = stub.engine(config=LADDER)
     assert again.apply(Command(CommandKind.RETRY, ("A",))).ok
     again.run()
-    assert models(stub)[2:] == ["b ", "b huge"], "a person asked for more: it goes on where it stopped"
+    assert models(stub)[2:] == ["b ", "b huge"], "a person asked for more: it continues where it stopped"
 
 
 def test_retries_without_a_ladder_are_all_made(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_retries_without_a_ladder_are_all_made(tmp_path: Path) -> None:
     [(EndReason.EXIT, 2), (EndReason.TIMEOUT, 2), (EndReason.IDLE_TIMEOUT, 1), (EndReason.LOST, 1)],
 )
 def test_only_evidence_against_the_work_climbs(tmp_path: Path, ended: EndReason, starts: int) -> None:
-    """A wrong result or a timeout does; a stall, or an end that nobody knows, does not."""
+    """A wrong result or a timeout does; a stall, or an unknown end, does not."""
     stub = Stub(tmp_path)
     stub.executor.outcome = lambda job: msgspec.structs.replace(stub(job), reason=ended, code=1)
     stub.engine("A", config=msgspec.structs.replace(LADDER, retry=RetryConfig(then=("big",)))).run()
@@ -320,7 +320,7 @@ def test_the_session_is_continued(
 
 
 def test_a_session_with_an_error_of_its_own_is_left(claude: Callable[..., Stub], tmp_path: Path) -> None:
-    """An agent that failed by itself begins a new session; one that stopped too early goes on."""
+    """An agent that failed by itself begins a new session; one that stopped too early continues."""
     stub = claude(lambda n: done("s", is_error=True, result="I failed") if n == 1 else
                   done("t", subtype="error_max_turns", is_error=True) if n == 2 else done("t"))  # fmt: skip
     engine = stub.engine("A", config=msgspec.structs.replace(CLAUDE, retries=2))
@@ -329,7 +329,7 @@ def test_a_session_with_an_error_of_its_own_is_left(claude: Callable[..., Stub],
 
 
 def test_a_limit_never_climbs(claude: Callable[..., Stub], tmp_path: Path) -> None:
-    """A refusal of the provider says nothing about the work: the same model goes on."""
+    """A refusal of the provider says nothing about the work: the same model continues."""
     limit = {"is_error": True, "api_error_status": 429, "result": "limit, try again in 1 hour", "modelUsage": {},
              "model_usage_since_last_result": {}}  # fmt: skip
     stub = claude(lambda n: done("s", **limit) if n == 1 else done("s"))

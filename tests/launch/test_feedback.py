@@ -1,4 +1,4 @@
-"""What the next attempt is told: the evidence, clean, quoted, in its bytes; none of it can pass for the prompt."""
+"""What the next attempt learns: the evidence, clean, quoted, in its bytes; none of it can pass for the prompt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST = PastAttempt(
 FIRST = PastAttempt(1, Reason.AGENT_ERROR, "max turns: 60", "claude", "sonnet", "max_turns", note="use sqlite")
 
 
-def test_the_evidence_is_told() -> None:
+def test_the_evidence_is_given() -> None:
     """Which criterion, the end of its log, what was done and said, the attempts before, and what people wrote."""
     text = feedback(TaskState(past=(FIRST, LAST), note="keep the API"), Printed("logs/A.check-1.log", "1 failed\n"))
     assert (
@@ -61,8 +61,8 @@ Its last message:
     )
 
 
-def test_nothing_to_tell() -> None:
-    """A task that never failed is told nothing."""
+def test_nothing_to_learn() -> None:
+    """A task that never failed teaches nothing."""
     assert feedback(TaskState()) == ""
 
 

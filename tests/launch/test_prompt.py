@@ -84,9 +84,9 @@ def test_a_custom_template() -> None:
 
 def test_feedback_has_its_place_in_any_template() -> None:
     """A template without `{feedback}` gets it at its end: no evidence is lost."""
-    told = Briefing(feedback="# What failed before\n\n> {id}")
+    lesson = Briefing(feedback="# What failed before\n\n> {id}")
     for template in ("{id}", "{feedback}\n\n{id}"):
-        prompt = build_prompt(Task("F1", "N"), "Shop", told, template=template)
+        prompt = build_prompt(Task("F1", "N"), "Shop", lesson, template=template)
         assert ("> {id}" in prompt, "F1" in prompt) == (True, True)
 
 

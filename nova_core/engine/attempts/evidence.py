@@ -25,7 +25,7 @@ _MOST_SAID = 2000
 _MOST_FILES = 20
 _MOST_STEPS = 8
 _MOST_WORD = 200
-_END = 16_000  # bytes of a criterion's log that tell one failure from another
+_END = 16_000  # bytes of a criterion's log by which failures differ
 # Nothing about the work: the next attempt need not know.
 _SAYS_NOTHING = frozenset({Reason.RATE_LIMITED, Reason.BUDGET, Reason.SPAWN_ERROR})
 # Of these a stronger model may do better; of a crash, a cancellation or a limit it does not.

@@ -138,10 +138,10 @@ class Starter:
     def _job(self, attempt: Attempt, session: Session | None) -> tuple[Job | None, str]:
         """Returns the job of the attempt, or None and why it cannot start."""
         task, by = attempt.task, attempt.by
-        told = self._briefing(task) if by.agent else NO_BRIEFING
+        given = self._briefing(task) if by.agent else NO_BRIEFING
         try:
             job = self._launcher.job(
-                task, attempt.number, agent=by.agent, briefing=told, session=session, budget=attempt.cap
+                task, attempt.number, agent=by.agent, briefing=given, session=session, budget=attempt.cap
             )
         except EnvironmentProblem as problem:
             return None, problem.message
