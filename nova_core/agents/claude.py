@@ -12,6 +12,7 @@ from nova_core.agents.log import CHARACTERS, AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
 from nova_core.agents.records import claude_usage
 from nova_core.agents.signs import is_race, only_errors, verdict_of, verdict_of_status
+from nova_core.agents.windows import MOST_WINDOWS, claude_window
 from nova_core.model import TokenUsage
 
 _SUBTYPES = {"error_max_turns": Verdict.MAX_TURNS, "error_max_budget_usd": Verdict.OVER_BUDGET}
@@ -105,6 +106,8 @@ class ClaudeLog(AgentLog):
 
     def _rate_limit(self, event: dict[str, Any]) -> None:
         info = table(event.get("rate_limit_info"))
+        if len(self.windows) < MOST_WINDOWS:
+            self.windows |= claude_window(info)
         if info.get("status") == "rejected" and not info.get("isUsingOverage"):
             model = _OF_MODEL.search(word(info.get("rateLimitType")))
             self.resets_at, self.limited_model = amount(info.get("resetsAt")), model and model[1]

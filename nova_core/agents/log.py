@@ -10,6 +10,7 @@ from nova_core.agents.lines import LineReader
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict, exit_words, was_killed
 from nova_core.agents.pricing import Price, cost
 from nova_core.agents.signs import error_lines, only_errors, verdict_of_words
+from nova_core.agents.windows import Window
 from nova_core.model import TokenUsage
 
 _MOST_STEPS = 1000
@@ -52,6 +53,7 @@ class AgentLog(LineReader):
         self.hopeless: Ending | None = None  # waiting for the agent to notice is useless
         self.resets_at: float | None = None  # of the limit that was reached, in seconds since the epoch
         self.limited_model: str | None = None  # if the limit is that of one model
+        self.windows: dict[str, Window] = {}  # the limits that it has reported, by name
         self.details = ""  # what else came with the last error: it may name the time of the reset
         self._told_ids: set[str] = set()
 

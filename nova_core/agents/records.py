@@ -9,17 +9,22 @@ from typing import Any
 import msgspec
 
 from nova_core.agents.fields import count, rows, table, text, word
+from nova_core.agents.windows import Window, codex_windows
 from nova_core.model import TokenUsage
 
 _decode = msgspec.json.Decoder().decode
 
 
 class Records(msgspec.Struct, frozen=True):
-    """The usage of a session since a time. `exact`: no request was running when the records end."""
+    """The usage of a session since a time. `exact`: no request was running when the records end.
+
+    `windows` are the limits that were reported last, by name.
+    """
 
     usage: TokenUsage = TokenUsage()
     exact: bool = False
     model: str | None = None
+    windows: dict[str, Window] = {}
 
 
 def claude_records(lines: Iterable[bytes], since: float) -> Records:
@@ -47,6 +52,7 @@ def codex_records(lines: Iterable[bytes], since: float) -> Records:
     """Codex's rollout, `sessions/YYYY/MM/DD/rollout-<time>-<thread>.jsonl`: one record of usage for each response."""
     total = TokenUsage()
     model: str | None = None
+    windows: dict[str, Window] = {}
     asked = found = False
     for event in _since(lines, since):
         payload = table(event.get("payload"))
@@ -54,11 +60,13 @@ def codex_records(lines: Iterable[bytes], since: float) -> Records:
         if event.get("type") == "token_usage_record":
             asked, found = False, True
             total += codex_usage(table(payload.get("usage")))
+        elif what == "token_count" and payload.get("rate_limits"):
+            windows |= codex_windows(table(payload.get("rate_limits")), _time_of(event))
         elif event.get("type") == "turn_context":
             model = word(payload.get("model")) or model
         elif what.endswith("_output") or what == "task_started":
             asked = True
-    return Records(total, found and not asked, model)
+    return Records(total, found and not asked, model, windows)
 
 
 def codex_usage(told: dict[str, Any]) -> TokenUsage:
@@ -76,11 +84,16 @@ def claude_usage(told: dict[str, Any]) -> TokenUsage:
     )  # fmt: skip
 
 
+def _time_of(event: dict[str, Any]) -> float:
+    """Seconds since the epoch. Raises `ValueError` for an event without a time."""
+    return datetime.fromisoformat(text(event.get("timestamp"))).timestamp()
+
+
 def _since(lines: Iterable[bytes], since: float) -> Iterable[dict[str, Any]]:
     for line in lines:
         try:
             event = _decode(line)
-            if isinstance(event, dict) and datetime.fromisoformat(text(event.get("timestamp"))).timestamp() >= since:
+            if isinstance(event, dict) and _time_of(event) >= since:
                 yield event
         except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
             continue

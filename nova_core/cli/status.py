@@ -33,6 +33,7 @@ from nova_core.runs.words import (
 from nova_core.state.holds import current_holds, hold_words
 from nova_core.state.run_clock import ran_for, run_time
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
+from nova_core.state.windows import window_lines
 from nova_core.text import clean, costs, cut, duration, number_of, tokens
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ def screen(
         f"{clean(state.project.name or 'run')}: {counts_text(numbers[()])}",
         engine_line(engine, run_state(numbers[()], engine, paused=state.run.paused), state.project.cascade_file),
         *hold_lines(state, now),
+        *map(clean, window_lines(state.run, now)),
         *usage_lines(rollup(tasks.values())),
         *group_lines(plan, numbers),
         *(every_line(tasks, words, plan, now) if every else task_lines(tasks, words, plan, now)),

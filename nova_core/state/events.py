@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     BUDGET_REACHED = "budget_reached"
     PROVIDER_PAUSED = "provider_paused"
     PROVIDER_RESUMED = "provider_resumed"
+    PROVIDER_USAGE = "provider_usage"
     WARNING = "warning"
 
 

@@ -81,6 +81,16 @@ class Hold(msgspec.Struct, frozen=True):
     agents: tuple[str, ...] = ()
 
 
+class Window(msgspec.Struct, frozen=True):
+    """How much of a provider's limit was used when it was reported last: from 0 to 1; None: unknown.
+
+    `resets_at` is when the next one begins, in ISO 8601.
+    """
+
+    used: Real | None = None
+    resets_at: str | None = None
+
+
 class RunClock(msgspec.Struct, frozen=True):
     """The clock of a run: in the boot `boot` it shows the seconds since the machine started, plus `offset`.
 
@@ -227,7 +237,8 @@ class RunState(msgspec.Struct, frozen=True):
 
     `gone` holds completed tasks that left the plan: a task that returns is done already. `used_up` names completed
     tasks whose outputs went away during a run, because a later task moved or deleted them. `clock` relates the run's
-    times to this machine's.
+    times to this machine's. `windows` are the limits that agents have reported, by provider and name (`five_hour`,
+    `seven_day`).
     """
 
     id: str = ""
@@ -237,6 +248,7 @@ class RunState(msgspec.Struct, frozen=True):
     gone: dict[str, TaskState] = {}
     used_up: tuple[str, ...] = ()
     clock: RunClock | None = None
+    windows: dict[str, dict[str, Window]] = {}
 
 
 class State(msgspec.Struct, frozen=True):

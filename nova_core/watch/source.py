@@ -22,7 +22,13 @@ from nova_core.state.schema import ProjectState, RunState, TaskState
 LOOKING = "view only"
 WAS_PAUSED = "the run was paused; it continues"
 # Bookkeeping events, which are not listed for people.
-QUIET = {EventKind.TASK_PROGRESS, EventKind.TASK_RUNNING, EventKind.TASK_VERIFYING, EventKind.TASK_BLOCKED}
+QUIET = {
+    EventKind.TASK_PROGRESS,
+    EventKind.TASK_RUNNING,
+    EventKind.TASK_VERIFYING,
+    EventKind.TASK_BLOCKED,
+    EventKind.PROVIDER_USAGE,
+}
 _T = TypeVar("_T")
 
 

@@ -285,3 +285,27 @@ def test_a_hold_without_models_is_for_all() -> None:
     assert covers(Hold(None, "x"), None, "opus")
     assert not covers(Hold(None, "x", models=("opus",), agents=("a",)), "b", None)
     assert covers(Hold(None, "x", models=("opus",), agents=("a",)), "a", None)
+
+
+def test_reported_windows_are_kept(tmp_path: Path) -> None:
+    """Of each provider the latest of each window, across a restart; the same report again is no news."""
+    world = World(tmp_path, lambda *_: DONE)
+    engine = world.engine(dict.fromkeys("ABC", "x"), {"x": agent("x")})
+    used = {"A": 0.4, "B": 0.4, "C": 0.5}
+
+    def outcome(job: Job) -> Ended:
+        info = {"status": "allowed", "rateLimitType": "five_hour", "utilization": used[job.key[0]],
+                "resetsAt": 1_700_000_000 + DAY}  # fmt: skip
+        lines = [{"type": "rate_limit_event", "rate_limit_info": info}, DONE]
+        (tmp_path / "logs" / job.log).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return exits(0)(job)
+
+    world.executor.outcome = outcome
+    events: list[Event] = []
+    engine.subscribe(events.append)
+    assert engine.run().exit_code == 0
+    assert [event.message.partition(",")[0] for event in events if event.kind is EventKind.PROVIDER_USAGE] == [
+        "north: 5-hour limit 40% used", "north: 5-hour limit 50% used",
+    ]  # fmt: skip
+    window = world.again({"x": agent("x")}).store.run.windows["north"]["five_hour"]
+    assert (window.used, seconds(window.resets_at or "")) == (0.5, 1_700_000_000 + DAY)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nova_core.agents import Outcome, Verdict
 from nova_core.agents.outcome import Ending
+from nova_core.agents.windows import Window
 from nova_core.engine.attempts.attempt import Attempt, EndedBy
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
+from nova_core.engine.attempts.usage_windows import UsageWindows
 from nova_core.engine.attempts.verdict import Failure, agent_failure, exit_code_of, failure, log_failure, of_ending
 from nova_core.executors.base import Ended, EndReason
 from nova_core.state.events import EventKind
@@ -18,6 +22,7 @@ class Judge:
     def __init__(self, parts: Parts, rate_limits: RateLimits) -> None:
         self._parts = parts
         self._rate_limits = rate_limits
+        self._windows = UsageWindows(parts)
 
     def hopeless(self, attempt: Attempt) -> Ending | None:
         """Returns why the attempt cannot succeed or has reached its cap; None otherwise."""
@@ -30,6 +35,7 @@ class Judge:
     def failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
         """Returns why the attempt failed, once its whole log is read; None if it succeeded."""
         self._recover_tokens(attempt)
+        self._keep_windows(attempt, attempt.log.windows if attempt.by.agent else {})
         limit = self._limit(attempt, ended)
         if last := self._last_word(attempt, ended):
             self._take(attempt, last)
@@ -42,6 +48,10 @@ class Judge:
         outcome = attempt.outcome(exit_code_of(ended), self._parts.prices)
         self._take(attempt, outcome)
         return agent_failure(ended, outcome, limit)
+
+    def _keep_windows(self, attempt: Attempt, windows: Mapping[str, Window]) -> None:
+        if windows and attempt.by.provider:
+            self._windows.take(attempt.by.provider, windows)
 
     def _last_word(self, attempt: Attempt, ended: Ended) -> Outcome | None:
         """Returns the outcome by the agent's own last event, if that counts more than what ended its process.
@@ -94,6 +104,7 @@ class Judge:
         if found is None:
             return
         attempt.model = attempt.model or found.model
+        self._keep_windows(attempt, found.windows)
         if attempt.safely(lambda: attempt.take_records(found), False):
             how = "exact" if found.exact else "estimated"
             text = f"{attempt.task_id}: tokens read from the agent's own records ({how}: {found.usage.total})"
