@@ -30,7 +30,7 @@ TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS := $(CURDIR)/.agents
 
 .PHONY: help demo test campaign test-oldest test-newest test-pythons test-load properties test-agents test-trace lint lock dist \
-	bench bench-tui bench-agents bench-faults mutants crash orphans screenshots clean
+	bench bench-tui bench-agents bench-faults mutants crash monkey orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
@@ -52,6 +52,7 @@ help:
 	@echo 'make bench-faults Nova and ten rivals under eleven faults (hours; TRIALS=1 ENGINES=nova,make for less)'
 	@echo 'make mutants     change the guarding modules in small ways; 90 % must be noticed (a night; SAMPLE=15 MODULES=dag.py)'
 	@echo 'make crash       kill engines and workers at random, fail at every change of a file, hammer the state: nothing is lost'
+	@echo 'make monkey      press random keys on real terminals, with pastes, broken bytes, plan edits, killed engines (SECONDS=30 SEEDS=20)'
 	@echo 'make orphans     end workers of every kind and check that no process is left'
 	@echo 'make man         write the manual pages in docs/man from the help texts'
 	@echo 'make screenshots draw docs/pictures anew'
@@ -138,6 +139,9 @@ mutants: $(VENV)/.installed-dev
 
 crash: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/executors/test_crash.py tests/engine/test_hammer.py tests/engine/test_faults.py
+
+monkey: $(VENV)/.installed-dev
+	NOVA_TEST_SECONDS=$(or $(SECONDS),30) NOVA_TEST_SEEDS=$(or $(SEEDS),20) $(BIN)/python -m pytest -m slow tests/tui/test_monkey.py
 
 orphans: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow tests/executors/test_orphans.py

@@ -279,7 +279,7 @@ class RunActions(App[QuitChoice]):
 
     def on_text_selected(self) -> None:
         """Copy what the mouse has selected: no key would copy it everywhere."""
-        if selected := self.screen.get_selected_text():
+        if self.screen_stack and (selected := self.screen.get_selected_text()):
             self._copy(selected)
 
     def _copy(self, text: str, what: str = "") -> None:

@@ -166,6 +166,20 @@ class Terminal:
         for key in keys:
             os.write(self._fd, KEYS.get(key, key).encode())
 
+    def write(self, data: bytes) -> bool:
+        """Send bytes as they are; returns False if nobody reads them any more."""
+        try:
+            os.write(self._fd, data)
+        except OSError:
+            return False
+        return True
+
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        if self._code is None:
+            self._code = self._process.poll()
+        return self._code
+
     def lines(self) -> list[str]:
         """The current screen. Only what has changed is put together again: tests look many times a second."""
         for number in self.screen.dirty:
