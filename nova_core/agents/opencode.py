@@ -16,6 +16,12 @@ _REASONS = {
     "length": Ending(Verdict.LIMIT_REACHED, "it reached the limit of output tokens"),
     "content-filter": Ending(Verdict.REFUSED, "the model refused"),
 }
+_NAMES = {
+    "MessageOutputLengthError": Verdict.LIMIT_REACHED,
+    "ContextOverflowError": Verdict.LIMIT_REACHED,
+    "ProviderAuthError": Verdict.BAD_CREDENTIALS,
+    "MessageAbortedError": Verdict.INTERRUPTED,
+}
 _MOST_BROKEN = 12
 _RESETS = ("retry-after-ms", "retry-after", "anthropic-ratelimit-unified-reset", "x-ratelimit-reset-requests")
 _MOST_WORDS = 4000  # characters of a message that are examined
@@ -109,10 +115,10 @@ class OpencodeLog(AgentLog):
         status, said = count(data.get("statusCode")), text(data.get("message")) or text(error.get("name"))
         headers = {str(name).lower(): text(value) for name, value in table(data.get("responseHeaders")).items()}
         told = [f"{name}: {headers[name][:100]}" for name in _RESETS if headers.get(name)]
-        self.details = "\n".join((*told, text(data.get("responseBody"))[:_MOST_WORDS]))
-        verdict = verdict_of(status, f"{text(error.get('name'))} {said}") or Verdict.FAILED
-        if text(error.get("name")) == "MessageOutputLengthError":
-            verdict = Verdict.LIMIT_REACHED
+        body, name = text(data.get("responseBody"))[:_MOST_WORDS], word(error.get("name"))
+        body = body if body.startswith("{") else ""  # else it is a page of some server on the way
+        self.details = "\n".join((*told, body))
+        verdict = _NAMES.get(name) or verdict_of(status, f"{name} {said} {body}") or Verdict.FAILED
         self.problem = Ending(verdict, f"{said} ({status})" if status else said or "an error without a message")
 
     def plain(self, line: str) -> None:

@@ -164,3 +164,25 @@ def test_headers_name_the_time_to_wait_for() -> None:
         data = {"message": "no", "statusCode": 429, "responseHeaders": headers}
         log.feed(json.dumps({"type": "error", "error": {"name": "APIError", "data": data}}).encode() + b"\n")
         assert wait_in(log.details, at - 600) == wait
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        ({"name": "MessageAbortedError", "data": {"message": "The operation was aborted."}}, "interrupted"),
+        ({"name": "ContextOverflowError", "data": {"message": "no"}}, "limit_reached"),
+        ({"name": "ProviderAuthError", "data": {"message": "refresh failed"}}, "bad_credentials"),
+        ({"name": "APIError", "data": {"message": "Bad Request", "statusCode": 400,
+                                       "responseBody": '{"error":"credit balance is too low"}'}}, "bad_credentials"),
+        ({"name": "APIError", "data": {"message": "Forbidden", "statusCode": 403,
+                                       "responseBody": '{"error":"usage limit reached"}'}}, "rate_limited"),
+        ({"name": "APIError", "data": {"message": "Too Many Requests", "statusCode": 429,
+                                       "responseBody": '{"code":"insufficient_quota"}'}}, "bad_credentials"),
+        ({"name": "APIError", "data": {"message": "Bad Gateway", "statusCode": 502,
+                                       "responseBody": "<a href=/login>usage limit</a>"}}, "overloaded"),
+    ],
+)  # fmt: skip
+def test_opencode_names_its_errors_and_shows_the_answer_behind_them(error: dict[str, Any], verdict: str) -> None:
+    """The body of the answer may say more than its message; a page of a server on the way does not."""
+    found = read("opencode", {"type": "error", "sessionID": "s1", "error": error}, code=1)
+    assert found.verdict == verdict
