@@ -37,6 +37,7 @@ from nova_core.state.schema import TaskState
 
 # Variables that a git hook sets would point a worker's git at the hook's repository (githooks(5)).
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
+_REVIEWED = "--approve-for-me"  # of codex
 _MOST_TEMPLATE = 1 << 20  # bytes
 
 
@@ -44,13 +45,14 @@ class Assignment(msgspec.Struct, frozen=True):
     """What runs an attempt.
 
     `agent` is None for a command; `provider` is the quota used; `model` is billed, if known; `parser` reads the output,
-    as `open_log` takes it.
+    as `open_log` takes it. `reviewed`: another model judges its calls, whose tokens are in none of its figures.
     """
 
     agent: str | None = None
     provider: str | None = None
     model: str | None = None
     parser: str = "shell"
+    reviewed: bool = False
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -145,7 +147,9 @@ class Launcher:
             return Assignment(model=task.model)
         found = agent_named(self._config, agent)
         model = self.model_of(task, agent)
-        return Assignment(agent, self.provider(agent), model, parser_of(agent, found) if found else "shell")
+        parser = parser_of(agent, found) if found else "shell"
+        reviewed = found is not None and _REVIEWED in (*found.command, *found.args)
+        return Assignment(agent, self.provider(agent), model, parser, reviewed)
 
     def model_of(self, task: Task, name: str) -> str | None:
         """The model with which the agent does the task; None for the agent's own default."""

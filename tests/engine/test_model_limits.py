@@ -309,3 +309,13 @@ def test_reported_windows_are_kept(tmp_path: Path) -> None:
     ]  # fmt: skip
     window = world.again({"x": agent("x")}).store.run.windows["north"]["five_hour"]
     assert (window.used, seconds(window.resets_at or "")) == (0.5, 1_700_000_000 + DAY)
+
+
+@pytest.mark.parametrize("reviewed", [True, False])
+def test_figures_without_those_of_a_reviewer_are_estimates(tmp_path: Path, reviewed: bool) -> None:
+    """codex does not report what the model that approves its calls has used."""
+    world = World(tmp_path, lambda *_: DONE)
+    command = ("true", "x", *(["--approve-for-me"] if reviewed else []), "{prompt}")
+    engine = world.engine({"A": "x"}, {"x": AgentConfig(command=command, parser="claude", provider="north")})
+    assert engine.run().exit_code == 0
+    assert engine.store.tasks["A"].estimated is reviewed

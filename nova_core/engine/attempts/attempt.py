@@ -208,6 +208,8 @@ class Attempt:
         return self.log.cost(prices, self.model)[0] if tokens else self.log.told_cost[0]
 
     def _is_estimated(self, tokens: int) -> bool:
+        if self.by.reviewed:
+            return True
         if self.records is not None:
             return not self.records.exact
         told = self.by.agent is not None or bool(tokens)
