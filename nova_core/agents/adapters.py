@@ -21,8 +21,9 @@ class Adapter(msgspec.Struct, frozen=True):
 
     `prompt` is where the prompt goes: "stdin" or "file" (the arguments hold `{prompt_file}`). `last` ends the line,
     `resume` replaces it when a session is continued. `interrupt`: on SIGINT the agent reports its totals. `live`: it
-    reports tokens while it works, so that a cap can be enforced. `mcp` names the way the agent gets the reporting
-    server. `tested` is the version of these facts, `package` the package to install.
+    reports tokens while it works, so that a cap can be enforced. `unchecked`: it does everything without asking,
+    whatever the permissions. `mcp` names the way the agent gets the reporting server. `tested` is the version of these
+    facts, `package` the package to install.
     """
 
     program: str
@@ -42,6 +43,7 @@ class Adapter(msgspec.Struct, frozen=True):
     interrupt: bool = False
     live: bool = False
     mcp: str = ""
+    unchecked: bool = False
 
 
 ADAPTERS: dict[str, Adapter] = {
@@ -135,5 +137,19 @@ ADAPTERS: dict[str, Adapter] = {
         provider="aider",
         package="pip install aider-chat",
         tested="0.86.2",
+    ),
+    "pi": Adapter(
+        program="pi",
+        arguments=("-p", "--mode", "json", "--no-session"),
+        permissions=dict.fromkeys(Permissions, ()),
+        unchecked=True,
+        model=("--model", "{model}"),
+        last=("@{prompt_file}", "Do the task in this file."),
+        env={"PI_OFFLINE": "1"},  # else it looks for updates at its start
+        prompt="file",
+        live=True,
+        provider="pi",
+        package="npm install -g @mariozechner/pi-coding-agent",
+        tested="0.73.1",
     ),
 }  # fmt: skip

@@ -25,7 +25,9 @@ def cautions(config: Config, tasks: Iterable[Task], prices: Mapping[str, Price])
 def _of_agent(name: str, agent: AgentConfig, task: Task, config: Config, prices: Mapping[str, Price]) -> list[str]:
     adapter = adapter_of(name, agent)
     found = []
-    if agent.permissions is Permissions.BYPASS and adapter:
+    if adapter and adapter.unchecked:
+        found.append(f"{name} has no permissions: it can do whatever you can")
+    elif agent.permissions is Permissions.BYPASS and adapter:
         found.append(f"{name} works without any check (permissions: bypass): it can do whatever you can")
     if agent.max_turns and not (adapter and adapter.max_turns):
         found.append(f"{name} takes no limit of turns: max_turns is not kept")

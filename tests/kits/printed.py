@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nova_core.agents import FORMATS, Outcome
+from nova_core.agents import FORMATS, AgentLog, Outcome
 
 
 def read(agent: str, *lines: dict[str, Any] | list[Any] | str, code: int | None = 0) -> Outcome:
     """The outcome of these lines."""
+    return read_log(agent, *lines).outcome(code, {})
+
+
+def read_log(agent: str, *lines: dict[str, Any] | list[Any] | str) -> AgentLog:
+    """The log of these lines, read to its end."""
     log = FORMATS[agent]()
     log.feed("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines).encode())
     log.finish()
-    return log.outcome(code, {})
+    return log
 
 
 INIT = {"type": "system", "subtype": "init", "session_id": "s1", "model": "claude-opus-5-5"}

@@ -19,6 +19,7 @@ from nova_core.model import Task, TokenUsage
 
 TASK = Task("F1", "Core", description="types")
 SERVER = ("/usr/bin/python3", "-m", "nova_core.mcp_server")
+BY_FILE = ("aider", "pi")  # they take the prompt from a file, and have no permissions to give
 DANGEROUS = ("--dangerously", "bypass", "yolo", "--auto", "IS_SANDBOX")
 
 
@@ -33,7 +34,7 @@ def test_nothing_dangerous_unless_asked(name: str) -> None:
     words = " ".join((*safe.argv, *safe.env))
     assert not [flag for flag in DANGEROUS if flag in words]
     loose = invoke(name, AgentConfig(permissions=Permissions.BYPASS), request())
-    assert name == "aider" or loose.argv != safe.argv
+    assert name in BY_FILE or loose.argv != safe.argv
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -41,8 +42,8 @@ def test_the_prompt_is_in_no_argument(name: str) -> None:
     """It may be long, and every user of the machine can read arguments."""
     made = invoke(name, AgentConfig(), request(server=SERVER))
     assert "do it" not in made.argv
-    assert made.stdin is (name != "aider")
-    assert ("/p/F1..1.md" in made.argv) is (name == "aider")
+    assert made.stdin is (name not in BY_FILE)
+    assert any("/p/F1..1.md" in word for word in made.argv) is (name in BY_FILE)
 
 
 @pytest.mark.parametrize(
