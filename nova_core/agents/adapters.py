@@ -138,6 +138,21 @@ ADAPTERS: dict[str, Adapter] = {
         package="pip install aider-chat",
         tested="0.86.2",
     ),
+    "copilot": Adapter(
+        program="copilot",
+        arguments=("--output-format", "json", "--stream", "off"),
+        permissions={
+            Permissions.SAFE: ("--allow-tool", "write", "--allow-tool", "shell(nova:*)"),
+            Permissions.SHELL: ("--allow-all-tools",),
+            Permissions.BYPASS: ("--yolo",),
+        },
+        model=("--model", "{model}"),
+        resume=("--resume", "{session}"),
+        env={"COPILOT_AUTO_UPDATE": "false"},
+        provider="github",
+        package="npm install -g @github/copilot",
+        tested="1.0.102",
+    ),
     "pi": Adapter(
         program="pi",
         arguments=("-p", "--mode", "json", "--no-session"),

@@ -14,6 +14,7 @@ _MODULES = {
     "gemini": ("gemini", "GeminiLog"),
     "opencode": ("opencode", "OpencodeLog"),
     "aider": ("aider", "AiderLog"),
+    "copilot": ("copilot", "CopilotLog"),
     "pi": ("pi", "PiLog"),
     "shell": ("commands", "CommandLog"),
 }

@@ -28,10 +28,12 @@ class AgentLog(LineReader):
 
     A format defines the meaning of events (`event`) and other lines (`plain`), the ending (`ending`) and the usage
     (`usage`, `unsure`, `told_cost`). `previous` is the usage of earlier runs of the same session, for agents whose
-    totals keep counting when a session is resumed. `judges`: the verdict overrides the exit code.
+    totals keep counting when a session is resumed. `judges`: the verdict overrides the exit code. `counts`: it says
+    how many tokens were used.
     """
 
     judges = True
+    counts = True
     all_refused = "every tool it called was denied or unknown"
 
     def __init__(self, previous: TokenUsage | None = None) -> None:

@@ -69,6 +69,27 @@ def codex_records(lines: Iterable[bytes], since: float) -> Records:
     return Records(total, found and not asked, model, windows)
 
 
+def copilot_records(lines: Iterable[bytes], since: float) -> Records:
+    """Copilot's `session-state/<session>/events.jsonl`: one record of usage for each response of the model.
+
+    Its input includes the cache, its output the reasoning.
+    """
+    total = TokenUsage()
+    model: str | None = None
+    asked = found = False
+    for event in _since(lines, since):
+        if event.get("type") == "session.usage_record":
+            asked, found = False, True
+            told = table(table(event.get("data")).get("usage"))
+            model = word(told.get("model")) or model
+            read, written = count(told.get("cacheReadTokens")), count(told.get("cacheWriteTokens"))
+            uncached = max(0, count(told.get("inputTokens")) - read - written)
+            total += TokenUsage(uncached, count(told.get("outputTokens")), read, written)
+        elif event.get("type") == "assistant.turn_start":
+            asked = True
+    return Records(total, found and not asked, model)
+
+
 def codex_usage(told: dict[str, Any]) -> TokenUsage:
     """`input_tokens` includes both kinds of cache, `output_tokens` the reasoning."""
     read, written = count(told.get("cached_input_tokens")), count(told.get("cache_write_input_tokens"))
@@ -103,5 +124,6 @@ def _since(lines: Iterable[bytes], since: float) -> Iterable[dict[str, Any]]:
 Place = tuple[str, str, str, Callable[[Iterable[bytes], float], Records]]
 RECORDS: dict[str, Place] = {
     "claude": ("projects/*/{session}.jsonl", "CLAUDE_CONFIG_DIR", ".claude", claude_records),
+    "copilot": ("session-state/{session}/events.jsonl", "COPILOT_HOME", ".copilot", copilot_records),
     "codex": ("sessions/*/*/*/rollout-*-{session}.jsonl", "CODEX_HOME", ".codex", codex_records),
 }

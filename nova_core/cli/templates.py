@@ -38,7 +38,7 @@ NOVA_YAML = """\
 # fail_fast: false        # start no more tasks after the first failure
 # jobserver: false        # share the workers' slots with make, ninja and cargo
 
-# agents:                 # Nova knows claude, codex, gemini, opencode, aider and pi: they need no entry
+# agents:                 # Nova knows claude, codex, gemini, opencode, aider, copilot and pi: no entry needed
 #   claude:
 #     model: sonnet
 #     permissions: shell    # safe, shell or bypass: what it may do

@@ -108,4 +108,5 @@ class Judge:
         if attempt.safely(lambda: attempt.take_records(found), False):
             how = "exact" if found.exact else "estimated"
             text = f"{attempt.task_id}: tokens read from the agent's own records ({how}: {found.usage.total})"
-            self._parts.store.record(EventKind.WARNING, attempt.task_id, text)
+            kind = EventKind.WARNING if attempt.log.counts else EventKind.TASK_PROGRESS
+            self._parts.store.record(kind, attempt.task_id, text)
