@@ -177,7 +177,6 @@ def end_workers(source: LiveSource, signals: list[int], *, kill: bool = False) -
     for number in (signal.SIGINT, signal.SIGTERM):
         if not is_ignored(number):
             signal.signal(number, handle)
-    wishes.is_new()
     source.stop(kill=kill)
     said: list[str] = []
     while not source.join(0.2):

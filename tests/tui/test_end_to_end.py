@@ -230,7 +230,7 @@ def test_a_crash_of_the_interface_leaves_the_workers_alone(trial: Path) -> None:
     with Terminal([sys.executable, "-c", CRASHES], trial) as terminal:
         terminal.wait(r"page \d")
         pid = worker_of(terminal, trial)
-        terminal.send("G")
+        terminal.send("G", "G")
         assert terminal.wait_exit() == 70
         assert terminal.restored()
         said = terminal.after_screen()
@@ -244,33 +244,37 @@ def test_a_crash_of_the_interface_leaves_the_workers_alone(trial: Path) -> None:
     assert (trial / "order").read_text().split() == ["A1"]
 
 
-def test_ctrl_c_stops_the_run_and_once_more_kills(tmp_path: Path) -> None:
-    """A worker that ignores the first signal is named, and the second one kills it."""
+@pytest.mark.parametrize("answer", ["s", "k"])
+def test_ctrl_c_asks_and_then_stops_or_kills(answer: str, tmp_path: Path) -> None:
+    """A held ctrl+c only asks. A worker that ignores the signal to stop is named, and another ctrl+c kills it."""
     write_plan(tmp_path, '| A1 | Stubborn | `trap "" INT TERM; echo ready; while :; do sleep 0.1; done` | - | | | |\n')
     with Terminal(nova_tui(), tmp_path) as terminal:
         terminal.wait("ready")
         pid = worker_of(terminal, tmp_path)
-        terminal.press("\x03", "STOPPING")
-        terminal.press("\x03", "STOPPED|killing")
-        terminal.wait("STOPPED")
-        terminal.send("q")
+        terminal.press("\x03" * 5, r"1 worker is running\. Quit\?")
+        terminal.send(answer)
+        if answer == "s":
+            terminal.wait(lambda: "stopping A1 (ctrl+c kills)" in terminal.after_screen())
+            assert Path(f"/proc/{pid}").exists()
+            terminal.send("\x03")
         assert terminal.wait_exit() == 130
         assert terminal.restored()
     assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_stopped_run_continues_with_a_key(trial: Path) -> None:
-    """In the interface that stopped it, and in one that only watched, with an engine in the background."""
+    """In one that only watched, with an engine in the background; also where that view stopped it."""
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait(r"page \d")
-        terminal.press("\x03", "STOPPED")
-        terminal.press("p", r"1 running")
-        terminal.press("\x03", "STOPPED")
-        terminal.send("q")
+        terminal.press("\x03", r"Quit\?")
+        terminal.send("s")
         assert terminal.wait_exit() == 130
     with Terminal(nova("attach"), trial) as terminal:
         terminal.wait("NO ENGINE RUNNING")
         terminal.press("C", "p Continue")
+        terminal.press("p", r"1 running")
+        terminal.press("\x03", r"Quit\?")
+        terminal.press("s", "NO ENGINE RUNNING")
         terminal.press("p", r"1 running")
         (trial / "go").touch()
         terminal.wait(" FAILED ")
