@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from nova_core.clock import iso, seconds
 from nova_core.config import Config
+from nova_core.engine.attempts.retries import LONGEST_HOLD
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.database import Database
@@ -170,8 +171,8 @@ def held(folder: Path, hold: Hold) -> State:
         (Hold(iso(1_700_000_600), "", 1, 1_700_000_600), -3600.0, 600.0),
         (Hold(iso(1_700_000_600), "", 1, 1_700_000_600), 3600.0, 600.0),
         (Hold(iso(1_700_000_600), "", 1), 0.0, 600.0),
-        (Hold("2199-01-01T00:00:00.000+00:00", "", 1), 0.0, 8 * 86400.0),
-        (Hold(iso(1_700_000_600), "", 1, 9e9), 0.0, 8 * 86400.0),
+        (Hold("2199-01-01T00:00:00.000+00:00", "", 1), 0.0, LONGEST_HOLD),
+        (Hold(iso(1_700_000_600), "", 1, 9e9), 0.0, LONGEST_HOLD),
     ],
 )
 def test_a_provider_is_held_no_longer_than_was_said(tmp_path: Path, hold: Hold, ahead: float, left: float) -> None:
