@@ -95,13 +95,13 @@ class PlanOptions(msgspec.Struct, frozen=True):
 
     `format` names its kind if that cannot be detected; `tag` selects one of several task lists (Taskmaster); `optional`
     includes the tasks that the plan calls optional; `lenient` means that a table was not written for Nova, see
-    `parse_text`.
+    `parse_text`; None leaves that to the file.
     """
 
     format: str = ""
     tag: str = ""
     optional: bool = False
-    lenient: bool = False
+    lenient: bool | None = None
 
 
 class Task(msgspec.Struct, frozen=True):

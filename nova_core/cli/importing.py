@@ -22,6 +22,7 @@ from nova_core.text import clean, number_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nova_core.model import PlanOptions
     from nova_core.parser import Cascade
 
 MOST_NOTES = 200  # the JSON contains all
@@ -64,9 +65,8 @@ def import_(
                nova import .taskmaster --tag next -o CASCADE.md
     """
     from nova_core.importers import read_plan
-    from nova_core.model import PlanOptions
 
-    cascade = read_plan(file, PlanOptions(form, tag, optional, lenient=True))
+    cascade = read_plan(file, _options(form, tag, optional=optional))
     if as_json:
         out_json(report(cascade), indent=True)
     else:
@@ -79,6 +79,15 @@ def import_(
     elif not as_json:
         note(next_step(to_user(file)))
     return 0
+
+
+def _options(form: str, tag: str, *, optional: bool) -> PlanOptions:
+    """The options of the settings, as for every other command, with those given here."""
+    from nova_core.config import load_config
+    from nova_core.model import PlanOptions
+
+    known = load_config(None, environ=os.environ).plan
+    return PlanOptions(form or known.format, tag or known.tag, optional or known.optional, known.lenient)
 
 
 def next_step(file: str) -> str:

@@ -18,22 +18,24 @@ from nova_core.parser.blocks import (
 )
 from nova_core.parser.cells import without_comments
 
-# A box is a bullet and one mark in brackets; `[]` is a common mistake for `[ ]`. After it come `*` or `\*` (Kiro:
-# optional; Prettier escapes it) and a space. `[P]` and `[link](url)` are not boxes.
+# A box is a bullet and one mark in brackets, also with spaces around it; `[]` is a common mistake for `[ ]`. After it
+# come `*` or `\*` (Kiro: optional; Prettier escapes it) and a space. `[P]`, `[1]` and `[link](url)` are not boxes.
 _BOX = re.compile(
     r"\s*(?:#{1,6}[ \t]+)?(?:[-*+]|\d{1,9}[.)])[ \t\u3000\xa0]+"
-    r"\[(?P<mark>[ \u3000\xa0xX~/>!✓✔√✅-]?)\](?P<star>\\?\*(?!\*))?(?=[\s*~]|\Z)"
+    r"\[(?P<mark>[ \u3000\xa0]{0,3}(?:[^\w\s\[\]]|[xX_]|[A-OQ-Za-z](?=\][ \t]+\W{0,3}(?:T-?\d|\d{1,6}\.\d)))?"
+    r"[\ufe0f \u3000\xa0]{0,3})\](?P<star>\\?\*(?!\*))?(?=[\s*~]|\Z)"
 )
 _BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t\u3000]")
 _NO_CONTINUATION = ("*", "_", "|", "<", ">", "---", "===")  # a field or another block, not a continued sentence
 _LONGEST = 4_000  # characters that continue an item: more is not a sentence
+_SPACES = " \u3000\xa0\ufe0f"
 DONE_MARKS = frozenset("xX✓✔√✅")
 
 
 class Box(msgspec.Struct, gc=False):
     """A checkbox; `line` counts from 1, `head` is the text after it on that line, `text` adds the `more` lines after.
 
-    `heading` is the index of its heading, `inside` of the box around it, both -1 for none. `body` holds the indexes of
+    `mark` is without spaces. `heading` is the index of its heading, `inside` of the box around it, both -1 for none. `body` holds the indexes of
     the lines of its details.
     """
 
@@ -173,7 +175,7 @@ class _Reader:
         head = text[box.end() :].strip()
         if "<!--" in head:
             head = without_comments(head).strip()
-        found = Box(at + 1, indent, box["mark"], bool(box["star"]), head, self._place, inside, head)
+        found = Box(at + 1, indent, box["mark"].strip(_SPACES), bool(box["star"]), head, self._place, inside, head)
         self._found.boxes.append(found)
         self._open.append((indent, len(self._found.boxes) - 1))
         self._continues = True
@@ -236,7 +238,9 @@ class _Reader:
         headings.append(Heading(heading.line, heading.level, text))
         self._levels.append(len(headings) - 1)
         if box:  # `### - [x] T001 Title` is real
-            self._found.boxes.append(Box(heading.line, 0, box["mark"], bool(box["star"]), text, self._place, -1, text))
+            self._found.boxes.append(
+                Box(heading.line, 0, box["mark"].strip(_SPACES), bool(box["star"]), text, self._place, -1, text)
+            )
         self._open.clear()
         self._continues = False
 

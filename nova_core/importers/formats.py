@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
-from itertools import islice, takewhile
 from pathlib import Path
 
 import msgspec
@@ -17,24 +16,17 @@ import msgspec
 from nova_core.config import load_config
 from nova_core.errors import InputError, Problem, UsageError
 from nova_core.importers.build import build
+from nova_core.importers.choice import MARKDOWN, boxes_apart, is_ours, is_table, task_tables
 from nova_core.importers.draft import Draft
-from nova_core.model import PlanOptions
-from nova_core.parser.blocks import split_lines
+from nova_core.model import Note, NoteKind, PlanOptions
 from nova_core.parser.cascade import Cascade, parse_text
-from nova_core.parser.cells import split_row
-from nova_core.parser.columns import read_header
 from nova_core.parser.findings import shown_path
 from nova_core.parser.source import read_source
+from nova_core.text import number_of
 
 TABLE = "table"
-_MARKDOWN = (".md", ".markdown", "")
 _CHECKLIST = "tasks.md"
-_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX~-]\][ \t]", re.MULTILINE)
-# Boxes of checklists with ids: `- [x] **T001** Text`, `- [ ] 1.2 Text`.
-_BOX_WITH_ID = re.compile(
-    r"^[ \t]*[-*+] \[[ xX~/-]\](?:\\?\*)?[ \t]+(?:\*\*|~~|[`\[])*(?:T-?\d{2,6}[a-z]?|\d{1,6}\.\d{1,6})(?![\w-])",
-    re.MULTILINE,
-)
+_BOX = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}[.)]) \[[^\]\n\w]{0,3}[xX]?[ ]?\][ \t]", re.MULTILINE)
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -72,9 +64,9 @@ FORMATS = (
     Format("taskmaster", (".json",)),
     Format("ralph", (".json",)),
     Format("beads", (".jsonl",)),
-    Format("kiro", _MARKDOWN),
-    Format("spec-kit", _MARKDOWN),
-    Format("openspec", _MARKDOWN),
+    Format("kiro", MARKDOWN),
+    Format("spec-kit", MARKDOWN),
+    Format("openspec", MARKDOWN),
 )
 # Files to look for in a folder that is not a plan itself.
 _IN_FOLDER = (
@@ -90,9 +82,10 @@ def read_plan(path: str | os.PathLike[str], options: PlanOptions | None = None, 
     problem at once, `UsageError` for a format that does not exist.
     """
     name, text = _source(os.fspath(path))
-    is_cascade = not os.path.isdir(name) and _is_cascade(name, text)
+    is_cascade = not os.path.isdir(name) and is_table(name, text)
+    ours = is_ours(name, text)
     if options is None:
-        options = PlanOptions() if is_cascade else load_config(None, environ=os.environ, root=root).plan
+        options = PlanOptions() if is_cascade and ours else load_config(None, environ=os.environ, root=root).plan
     if options.format:
         found = _named(options.format)
     elif is_cascade:
@@ -101,8 +94,23 @@ def read_plan(path: str | os.PathLike[str], options: PlanOptions | None = None, 
         found = find_format(name, text)
     with _no_collections():
         if found is None:
-            return parse_text(text, name, lenient=options.lenient)
-        return build(found.read(name, text, options))
+            lenient = not ours if options.lenient is None else options.lenient
+            return _with_boxes(parse_text(text, name, lenient=lenient), text, lenient=lenient)
+        draft = found.read(name, text, options)
+        for table in task_tables(text) if found.suffixes == MARKDOWN else ():
+            told = f"the table of {number_of(len(table.ids), 'task')} was not read: the boxes of the file are its tasks"
+            draft.note(NoteKind.DROPPED, table.line, told)
+        return build(draft)
+
+
+def _with_boxes(cascade: Cascade, text: str, *, lenient: bool) -> Cascade:
+    """The plan of a table, with a note on boxes that it does not mention."""
+    boxes = boxes_apart(text, list(task_tables(text))) if lenient and "[" in text else []
+    if not boxes:
+        return cascade
+    number = "1 box is not a task" if len(boxes) == 1 else f"{len(boxes):,} boxes are not tasks"
+    note = Note(NoteKind.DROPPED, cascade.path, boxes[0].line, f"{number}: the table is the plan of this file")
+    return msgspec.structs.replace(cascade, notes=tuple(sorted((*cascade.notes, note), key=lambda n: n.line)))
 
 
 @contextmanager
@@ -133,38 +141,6 @@ def find_format(path: str, text: str) -> Format | None:
         hint = "name the file of the plan; a folder of tasks has Markdown files with a front matter"
         raise InputError([Problem(shown_path(path), 0, "this folder has no plan", hint)])
     return None
-
-
-def _is_cascade(path: str, text: str) -> bool:
-    """Returns True for Nova's own kind of plan, which needs no options.
-
-    A checklist may summarize its phases in a table of a few rows: then the boxes are its tasks.
-    """
-    if Path(path).suffix.lower() not in _MARKDOWN or not has_task_table(text):
-        return False
-    boxes = len(_BOX_WITH_ID.findall(text))
-    return not boxes or boxes <= sum(_task_tables(text))
-
-
-def has_task_table(text: str) -> bool:
-    """Returns True if there is a table of tasks with dependencies."""
-    return next(_task_tables(text), None) is not None
-
-
-def _task_tables(text: str) -> Iterator[int]:
-    """The number of rows of each table of tasks with dependencies."""
-    lines = split_lines(text)
-    for at, line in enumerate(lines):
-        if (
-            at and "|" in line and "-" in line and not line.strip(" \t|:-")
-            and (header := read_header(cells_of(lines[at - 1]))) and header.depends_on
-        ):  # fmt: skip
-            yield sum(1 for _ in takewhile(lambda row: "|" in row, islice(lines, at + 1, None)))
-
-
-def cells_of(line: str) -> list[str]:
-    """The stripped cells of a row."""
-    return [cell.strip() for cell in split_row(line)]
 
 
 def plan_file(path: str) -> str:

@@ -13,19 +13,23 @@ from nova_core.importers.checklist import DONE_MARKS, Box, Checklist
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.heads import Head
 from nova_core.importers.order import Step, late, moved
-from nova_core.importers.refs import Asked, Names, inline
+from nova_core.importers.refs import Asked, Names
+from nova_core.importers.taskwords import Words, grammar, words_on
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
 from nova_core.parser.findings import quoted, shown_path
 
 _LONGEST_TITLE = 120
+_LONGEST_FIELD = 2_000
 _IN_PROGRESS = frozenset("-/")
 _FIELD = re.compile(
     r"\s*(?:[-*+]\s+)?(?:\*\*|__|\*|_)?"
-    r"(?P<key>depends(?: on)?|dependenc(?:y|ies)|blocked by|blocks|status|boundary|依赖|依存|의존성)"
-    r"(?:\*\*|__|\*|_)?\s*[:：]\s*(?P<value>.*)",
+    r"(?P<key>depends(?: on)?|dependenc(?:y|ies)|deps?|blocked by|waits? for|blocks|status|boundary"
+    r"|requires?|needs|prerequisites?|prereqs?|after|依赖|依存|의존성)"
+    r"(?:\*\*|__|\*|_)?\s*[:：](?:\*\*|__|\*|_)?\s*(?P<value>.*)",
     re.IGNORECASE,
 )
+_BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
 _ANNOTATION = re.compile(r"_(?P<key>depends(?: on)?|boundary)\s*[:：]\s*(?P<value>[^_]*)_", re.IGNORECASE)
 _DONE_WORDS = re.compile(
     r"\W*(?:done|completed?|finished|merged|closed|resolved)\b|\W*[✅✓✔]|已完成|完了", re.IGNORECASE
@@ -33,6 +37,7 @@ _DONE_WORDS = re.compile(
 _DROPPED_WORDS = re.compile(
     r"\W*(?:skipped|cancell?ed|dropped|obsolete|not needed|won['’]?t|n/a|superseded)", re.IGNORECASE
 )
+_SOFT = ("requir", "need", "prereq", "after")  # keys of fields that may name anything
 _GENERIC = frozenset(
     ("tasks", "task list", "implementation plan", "implementation tasks", "plan", "tasks document", "todo", "tasklist",
      "task breakdown", "实施计划", "实现计划", "任务", "任务列表", "実装計画", "実装タスク", "タスク")
@@ -47,13 +52,17 @@ _SLUG = re.compile(r"[^a-z0-9]+")
 
 
 class Todo(msgspec.Struct):
-    """A task not yet in the draft: `asked` is what it waits for, `blocks` what waits for it."""
+    """A task not yet in the draft: `asked` is what it waits for, `blocks` what waits for it.
+
+    `unread` are phrases about its order that were not understood, with their lines.
+    """
 
     item: Item
     head: Head
     box: Box | None = None
     asked: list[Asked] = []
     blocks: list[Asked] = []
+    unread: list[tuple[int, str]] = []
     status: str = ""
     fields: bool = False
 
@@ -140,11 +149,21 @@ def todo_of(draft: Draft, found: Checklist, box: Box, head: Head, key: str) -> T
         item.details = found.details(box)
         read_fields(todo, [(at + 1, found.lines[at]) for at in box.body if at not in found.fenced])
     if len(box.text) > 8:
-        asked, prose = inline(box.text, box.line)
-        todo.asked += asked
-        for piece in prose:
-            draft.note(NoteKind.DROPPED, box.line, f"{quoted(piece)} names no task: not read as a dependency")
+        take_words(todo, words_on(box.text, box.line))
     return todo
+
+
+def take_words(todo: Todo, words: Words) -> None:
+    """Add what the text of a task says about its order."""
+    todo.asked += words.asked
+    todo.blocks += words.blocks
+    todo.unread += words.unread
+
+
+def starts_with_field(text: str) -> bool:
+    """Returns True for `**Depends on:** T002` and the like."""
+    match = _FIELD.match(text[:_LONGEST_FIELD])
+    return match is not None and match["key"].casefold() not in ("status", "boundary")
 
 
 def texts(title: str) -> tuple[str, str]:
@@ -158,13 +177,16 @@ def texts(title: str) -> tuple[str, str]:
 def read_fields(todo: Todo, lines: Iterable[tuple[int, str]]) -> None:
     """Read `- Dependencies: T002`, `_Depends: 1.2_`, `- Blocks: T003`, `- Status: Done` and `_Boundary: Api_`."""
     for number, line in lines:
-        if len(line) > 2_000 or not (":" in line or "：" in line):
+        if len(line) > _LONGEST_FIELD or not (":" in line or "：" in line):
+            take_words(todo, words_on(_BULLET.sub("", line), number))
             continue
         match = _FIELD.match(line)
         pairs = [(match["key"], match["value"])] if match else []
         if not match or "_" in match["value"].strip("_ "):
             annotations = [(found["key"], found["value"]) for found in _ANNOTATION.finditer(line)]
             pairs = annotations or pairs
+        if not pairs:
+            take_words(todo, words_on(_BULLET.sub("", line), number))
         for key, value in pairs:
             _field(todo, number, key.casefold(), value.strip().strip("*_").strip())
 
@@ -178,14 +200,15 @@ def _field(todo: Todo, line: int, key: str, value: str) -> None:
     elif key == "blocks":
         todo.blocks.append(Asked(line, value))
     else:
-        todo.fields = True
-        todo.asked.append(Asked(line, value))
+        sure = not key.startswith(_SOFT)
+        todo.fields = todo.fields or sure
+        todo.asked.append(Asked(line, value, field=sure))
 
 
 def set_state(draft: Draft, todo: Todo) -> None:
     """Set the state from the box, else from the status in words."""
     item, box = todo.item, todo.box
-    mark = box.mark.strip() if box else ""
+    mark = box.mark if box else ""
     if mark in DONE_MARKS:
         item.state, item.word = ItemState.DONE, mark
     elif todo.head.struck:
@@ -223,6 +246,10 @@ def resolve(draft: Draft, todos: Sequence[Todo], names: Names) -> None:
             names.ask(todo.item, asked)
         for asked in todo.blocks:
             _block(draft, todo, asked, names, items)
+        for line, phrase in todo.unread:
+            others = (need for name in grammar().names(phrase) for need in names.find(name) or ())
+            if "depends on" in phrase.casefold() or any(need != todo.key for need in others):
+                draft.note(NoteKind.DROPPED, line, f"{quoted(phrase)} was not read as a dependency of {todo.key}")
 
 
 def _block(draft: Draft, todo: Todo, asked: Asked, names: Names, items: Mapping[str, Item]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nova_core.importers.checklist import Box, Checklist
 from nova_core.importers.draft import Draft, ItemState
 from nova_core.importers.heads import Head, read_head
+from nova_core.importers.listorder import ListOrder
 from nova_core.importers.lists import Keys, Todo, drop_optional, put_late, resolve, set_state, todo_of
 from nova_core.importers.order import Order, Step
 from nova_core.importers.refs import Names
+from nova_core.importers.sentences import read_sentences
+from nova_core.importers.work import Work
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
 
@@ -28,7 +33,11 @@ class Nested:
         self.draft, self._found, self._options, self._marks = draft, found, options, marks
         self._heads: dict[int, Head] = {}
         self._parents: dict[int, int] = {}
-        self._choose()
+        heads = [read_head(box.text) for box in found.boxes]
+        last = max((box.line for box, head in zip(found.boxes, heads, strict=True) if head.id), default=0)
+        self._work = Work(found, last > 0, last, {})
+        self._choose(heads)
+        self._work.tell(draft)
         self._containers = {parent for parent in self._parents.values() if parent >= 0}
         self.todos: dict[int, Todo] = {}
         self._optional: set[int] = set()
@@ -52,11 +61,14 @@ class Nested:
             for asked in self.todos[at].asked:
                 self.names.ask(self.todos[at].item, asked)
         resolve(self.draft, self.leaves, self.names)
+        read_sentences(
+            self.draft, self._found, ListOrder(self.draft, self._found, self.names, list(self.todos.values()))
+        )
         if moving:
             put_late(self.draft, self.leaves, self.steps)
         return Order(self.draft)
 
-    def _choose(self) -> None:
+    def _choose(self, heads: Sequence[Head]) -> None:
         """Find the boxes that are tasks, and the parent of each box."""
         boxes = self._found.boxes
         depths: dict[int, int] = {}
@@ -68,12 +80,12 @@ class Nested:
             holders.append(enclosing)
             if (top := self._top(box)) != place:
                 place, latest = top, {}
-            head = read_head(box.text)
+            head = heads[at]
             if not box.text:
                 self.draft.note(NoteKind.DROPPED, box.line, "an empty box is no task")
             elif not head.id and enclosing >= 0:
                 boxes[enclosing].body += [*range(box.line - 1, box.line + box.more), *box.body]
-            else:
+            elif head.id or enclosing >= 0 or not self._work.ids or self._work.is_work(box.line, box.heading, head):
                 while enclosing >= 0 and _are_siblings(head.id, self._heads[enclosing].id):
                     enclosing = self._parents[enclosing]  # it is indented too far
                 parent = _by_number(head.id, latest, enclosing)
@@ -121,7 +133,8 @@ class Nested:
         """The outermost task around, with its number, else the heading."""
         if parent >= 0:
             above = self.todos[parent].item
-            return above.group if self._parents[parent] >= 0 else f"{above.key}. {above.title}"
+            number = above.key if "." in above.key else f"{above.key}."
+            return above.group if self._parents[parent] >= 0 else f"{number} {above.title}"
         plain = undecorated(title)
         return "" if plain.casefold() in _PLAIN_HEADINGS else plain
 
@@ -171,6 +184,8 @@ class Nested:
             for heading in self._found.titles(todo.box.heading):
                 title = undecorated(heading.text)
                 number = read_head(title).id
+                for noun in ("Section", "Group", "Phase") if number else ():
+                    names.call(f"{noun} {number}", [todo.key])
                 if number and not names.key(number):
                     names.call(number, [todo.key])
                 names.call(title, [todo.key])
@@ -180,9 +195,9 @@ class Nested:
 
 
 def _are_siblings(number: str, other: str) -> bool:
-    """Returns True if two numbers are siblings, such as `1.7` and `1.8`."""
+    """Returns True if two numbers are siblings, such as `1.7` and `1.8`; `1.0` is the whole of what is below it."""
     stem = number.rpartition(".")[0]
-    return bool(stem) and stem == other.rpartition(".")[0]
+    return bool(stem) and stem == other.rpartition(".")[0] and not other.endswith(".0")
 
 
 def _by_number(number: str, latest: dict[str, int], enclosing: int) -> int:

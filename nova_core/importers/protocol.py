@@ -28,7 +28,7 @@ _NO_TASK = re.compile(
 )
 _KNOWN = frozenset(("task_id", "id", "title", "name", "dependencies", "depends_on", "inputs", "outputs", "phase"))
 _COMPANION = re.compile(r"(?P<task>\d+)-[A-Za-z][\w-]*\.md\Z")  # `001-analysis.md` beside `001.md`
-_NUMBER = re.compile(r"(?P<number>\d+[a-z]?)[-_.]")
+_NUMBER = re.compile(r"(?P<number>\d+[a-z]?)(?P<more>(?:-\d+)*)(?=[-_.]|\Z)")
 _SPAN = re.compile(r"(?P<least>\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(?P<most>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]+)\Z")
 _FIELDS = ("agent", "model", "command", "timeout", "retries", "priority", "budget", "cpu", "memory", "approval")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
@@ -145,7 +145,9 @@ class _Reader:
         if own := found.text("task_id", "id"):
             self._by_id.setdefault(own, []).append(item.key)
         if number := _NUMBER.match(name):
-            self._by_number.setdefault(number["number"], []).append(item.key)
+            parts = number[0].split("-")
+            for last in range(1, len(parts) + 1):  # `01` and `01-02` for `01-02-PLAN`
+                self._by_number.setdefault("-".join(parts[:last]), []).append(item.key)
 
     def _note(self, kind: NoteKind, item: Item, line: int, text: str) -> None:
         self._draft.note(kind, line, text, item.file)

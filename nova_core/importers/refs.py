@@ -16,28 +16,11 @@ from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.references import MAX_EDGES
 from nova_core.parser.wording import folded_name, numbered, plain, range_ends, trimmed, variants
 
-_JOINTS = (" and ", " & ", " + ", " plus ", "+", "&", "/", ";", "、", "，", "；", "와", "和")
+_JOINTS = (" and ", " or ", " & ", " + ", " plus ", "+", "&", "/", ";", "、", "，", "；", "와", "和")
 _ID = re.compile(r"([A-Za-z]*)-?0*(\d+)([a-z]{0,2})((?:\.\d+)*)([a-z]?)\Z")
 _NOTHING = frozenset(("없음", "无", "無", "なし", "ninguna", "nenhuma", "aucune", "keine", "нет", "независимо", "yok"))
 _MOST_WORDS = 10_000  # characters of one list of references
 _MOST_NAMED = 1_000  # phases in one range
-
-_ONE = (
-    r"(?:tasks?\s+)?#?(?:T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*|\d{1,6}(?:\.\d{1,6})+[a-z]?"
-    r"|US ?-?\d{1,4}|Phases? \d{1,4}(?:\.\d{1,4})*)\b"
-)
-_JOINT = r"\s*(?:,\s*and|,|and|&|\+|/|;|、|，|-|–|—|to|through|thru|until)\s*"
-REFERENCES = re.compile(rf"{_ONE}(?:{_JOINT}(?:{_ONE}|\d{{1,6}}\b))*", re.IGNORECASE)
-_SAYS = re.compile(
-    r"(?:\bdepend(?:s|ent|ing)?\s+(?:up)?on|依赖于?|依存|\bdepende\s+de|\bdépend\s+de|\bhängt\s+ab\s+von)\s*[:：]?\s*"
-    r"|[(（]\s*(?:after|requires?|needs|blocked by|waits for|prereq(?:uisite)?s?|deps?|dependenc(?:y|ies))\b"
-    r"\s*[:：]?\s*",
-    re.IGNORECASE,
-)
-_MAY_SAY = re.compile(
-    r"depend|[(（](?i:after|requires?|needs|blocked|waits|prereq|deps?)|依|dépend|hängt", re.IGNORECASE
-)
-_SURE = re.compile(r"\bdepend|依", re.IGNORECASE)
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -46,21 +29,6 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     line: int
     words: str
     field: bool = True
-
-
-def inline(text: str, line: int) -> tuple[list[Asked], list[str]]:
-    """The references in the sentences of a task, and the parts that look like references but name nothing."""
-    asked: list[Asked] = []
-    prose: list[str] = []
-    if not _MAY_SAY.search(text):
-        return asked, prose
-    for says in _SAYS.finditer(text[:_MOST_WORDS]):
-        found = REFERENCES.match(text, says.end())
-        if found:
-            asked.append(Asked(line, found[0], field=False))
-        elif _SURE.search(says[0]) and text[says.end() :].strip(" .)）"):
-            prose.append(text[says.start() : says.start() + 60])
-    return asked, prose
 
 
 def alike(word: str) -> str:
@@ -100,6 +68,8 @@ class Names:
     def ask(self, item: Item, asked: Asked) -> list[str]:
         """Add the requested dependencies to an item and return them; unknown ones are missing and noted."""
         found, unknown = self.read(asked.words, item.key)
+        if len(found) > 1 and " or " in asked.words.casefold():
+            self._draft.note(NoteKind.GUESSED, asked.line, f"{item.key} depends on all of {quoted(asked.words)}")
         for need in found:
             if need == item.key:
                 self._draft.note(NoteKind.DROPPED, asked.line, f"{item.key} depends on itself")

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 from nova_core.importers.checklist import Box, Checklist, Loose, read_checklist
 from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.heads import Head, read_head
-from nova_core.importers.lists import Keys, Todo, draft_of, put_late, read_fields, resolve, set_state, texts, todo_of
+from nova_core.importers.lists import (
+    Keys,
+    Todo,
+    draft_of,
+    put_late,
+    read_fields,
+    resolve,
+    set_state,
+    take_words,
+    texts,
+    todo_of,
+)
 from nova_core.importers.order import Order, Step
 from nova_core.importers.phases import (
     Phase,
@@ -20,26 +30,30 @@ from nova_core.importers.phases import (
     phase_heading,
     rank,
 )
-from nova_core.importers.refs import Names, inline
-from nova_core.importers.sentences import Sentences, is_about_order
+from nova_core.importers.refs import Names
+from nova_core.importers.sentences import is_about_order, read_sentences
+from nova_core.importers.storyorder import StoryOrder
+from nova_core.importers.taskwords import words_on
+from nova_core.importers.work import NO_ID, Work
 from nova_core.model import Criterion, NoteKind, PlanOptions
 from nova_core.parser.blocks import Heading
 from nova_core.parser.cells import undecorated
-from nova_core.parser.findings import quoted
 
 _TASK = re.compile(
     r"^[ \t]*(?:#{1,6}[ \t]+)?(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX~-]?\][ \t]*)?)?"
-    r"(?:\*\*|`)?\[?T(?:ASK)?-?\d{2,5}[a-z]?\b",
+    r"(?:\*\*|`)?\[?T(?:ASK)?-?\d{2,5}[a-z]?\b"
+    r"|^#{2,6}[ \t]+(?:\*\*)?T(?:ask[ \t]+#?)?\d{1,5}[a-z]?\b(?:\*\*)?[ \t]*[:.–—-]",
     re.MULTILINE,
 )
 _TEMPLATE = re.compile(r"^\*\*Input\*\*: Design documents|^## Format: `?\[ID\]", re.MULTILINE)
 _ID = re.compile(r"T(?:ASK)?-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*\Z")
-_NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
-_NO_TASKS = re.compile(
-    r"checklist|checkpoint|acceptance|criteria|validation|\bgates?\b|review|definition of done|sign-?off|\bnotes\b"
-    r"|verification|验收|检查清单|チェックリスト|受け入れ",
+_SURE_ID = re.compile(r"T-?\d|\d+\.\d")
+_STATE = re.compile(
+    r"\s*(?:[\[(]\s*((?:✅\s*)?(?:done|completed?|finished|merged|skipped|cancell?ed|not needed)[^\[\]()]{0,40})[\])]"
+    r"|([✅✓✔]))\s*\Z",
     re.IGNORECASE,
 )
+_HEADED = re.compile(r"task\s+#?\d{1,6}[a-z]?\b(?!\s*\.\s*\d)", re.IGNORECASE)
 _PROVES = re.compile(r"\*\*(?:independent tests?|checkpoint)[^*]{0,2000}\*\*", re.IGNORECASE)
 _MOST_CRITERIA = 50
 _LABEL = re.compile(r"\*\*(?:(?:independent tests?(?: criteria)?|checkpoint)\s*[:：]?)\*\*\s*[:：]?\s*", re.IGNORECASE)
@@ -52,8 +66,19 @@ def suits(path: str, text: str) -> bool:
 
 def read(path: str, text: str, options: PlanOptions) -> Draft:
     """Tasks in phases; `[P]` beside their neighbours, stories beside each other."""
-    found = read_checklist(text)
-    draft = draft_of(path, "spec-kit", found, text)
+    return read_checks(path, text, "spec-kit", read_checklist(text))
+
+
+def has_headed_tasks(found: Checklist) -> bool:
+    """Returns True if headings are tasks: `### T1: Title`, `### Task 2: Title`."""
+    return sum(_is_task(heading) for heading in found.headings) > 1 and not any(
+        _SURE_ID.match(read_head(box.text).id) for box in found.boxes
+    )
+
+
+def read_checks(path: str, text: str, kind: str, found: Checklist) -> Draft:
+    """The same for a file of another `kind`, already split into parts."""
+    draft = draft_of(path, kind, found, text)
     plan = _Plan(draft, found)
     todos = plan.todos
     draft.items = [todo.item for todo in todos]
@@ -62,7 +87,7 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
     name_phases(names, phases)
     number_blocks(phases)
     resolve(draft, todos, names)
-    Sentences(draft, found, names, phases, todos).read()
+    read_sentences(draft, found, StoryOrder(draft, found, names, phases, todos, plan.places))
     put_late(draft, todos, [Step(None, steps=phase.steps) for phase in phases])
     follow(Order(draft), phases)
     _prove(found, todos, plan.places)
@@ -75,13 +100,15 @@ class _Plan:
     def __init__(self, draft: Draft, found: Checklist) -> None:
         self._draft, self._found = draft, found
         self._keys = Keys(draft)
-        titles = {at: read_head(heading.text) for at, heading in enumerate(found.headings) if _may_be_task(heading)}
-        self._tasks = {at: head for at, head in titles.items() if _ID.match(head.id)}
+        self._tasks = {at: read_head(heading.text) for at, heading in enumerate(found.headings) if _is_task(heading)}
         self._loose: dict[int, list[Loose]] = {}
         for line in found.loose:
             self._loose.setdefault(line.heading, []).append(line)
         self._heads = [read_head(box.text) for box in found.boxes]
-        self._own_ids = bool(self._tasks) or any(_ID.match(head.id) for head in self._heads)
+        last = max((b.line for b, head in zip(found.boxes, self._heads, strict=True) if _ID.match(head.id)), default=0)
+        last = max([last, *(found.headings[at].line for at in self._tasks)])
+        self._own_ids = last > 0
+        self._work = Work(found, self._own_ids, last, {})
         self._by_id: dict[str, Todo] = {}
         self.places: dict[str, int] = {}
         self.todos: list[Todo] = []
@@ -98,9 +125,8 @@ class _Plan:
         if written:
             self._by_id.setdefault(written, todo)
         for title in self._found.titles(heading):
-            if "depend" in title.text and title.level > 2:
-                asked, _ = inline(title.text, title.line)
-                todo.asked += asked
+            if title.level > 2:
+                take_words(todo, words_on(title.text, title.line))
         for label in todo.head.labels:
             if re.fullmatch(r"P\d", label):
                 todo.item.fields["priority"] = rank(label)
@@ -112,14 +138,14 @@ class _Plan:
             key = self._keys.own(head.id, heading.line)
             end = self._end(at, heading)
             lines = self._found.lines[heading.line : end]
-            title, description = texts(head.title or key)
+            written, status = _state_in(head.title)
+            title, description = texts(written or key)
             item = Item(key, title, heading.line, branch=self._draft.name, description=description)
             item.details = "\n".join(lines).strip()
-            todo = Todo(item, head)
+            todo = Todo(item, head, status=status)
             loose = [(line.line, line.text) for line in self._below(at)]
             read_fields(todo, loose)
-            asked, _ = inline(heading.text, heading.line)
-            todo.asked += asked
+            take_words(todo, words_on(heading.text, heading.line))
             set_state(self._draft, todo)
             self._add(todo, self._found.above[at], head.id)
 
@@ -137,7 +163,6 @@ class _Plan:
     def _read_boxes(self) -> None:
         holders: list[int] = []
         chosen: set[int] = set()
-        passed: Counter[int] = Counter()
         for at, (box, head) in enumerate(zip(self._found.boxes, self._heads, strict=True)):
             around = box.inside if box.inside in chosen else holders[box.inside] if box.inside >= 0 else -1
             holders.append(around)
@@ -149,29 +174,16 @@ class _Plan:
                 self._found.boxes[around].body += [*range(box.line - 1, box.line + box.more), *box.body]
             elif any(title in self._tasks for title in self._indexes(box.heading)):
                 pass  # a step of the task in the heading, already in its details
-            elif self._is_no_task(box, head):
-                passed[box.heading] += 1
-            else:
+            elif self._work.is_work(box.line, box.heading, head):
                 chosen.add(at)
         for at in sorted(chosen):
             self._found.boxes[at].body.sort()
             self._read_box(self._found.boxes[at], self._heads[at])
-        for heading, count in passed.items():
-            title = self._found.headings[heading]
-            boxes = "1 box is not a task" if count == 1 else f"{count:,} boxes are not tasks"
-            self._draft.note(NoteKind.DROPPED, title.line, f"{boxes}: below {quoted(title.text)}")
+        self._work.tell(self._draft)
 
     def _is_id(self, head: Head) -> bool:
         """Returns True if a box is a task by its id. In a file with ids like T001, plain numbers are steps."""
-        return bool(_ID.match(head.id)) or (bool(head.id) and not self._own_ids and not _NO_ID.match(head.id))
-
-    def _is_no_task(self, box: Box, head: Head) -> bool:
-        for title in self._found.titles(box.heading):
-            if is_phase(title.text):
-                return bool(_NO_ID.match(head.id))
-            if _NO_TASKS.search(title.text[:300]) or (self._own_ids and is_about_order(title.text)):
-                return title.level > 1
-        return bool(_NO_ID.match(head.id)) and box.heading >= 0
+        return bool(_ID.match(head.id)) or (bool(head.id) and not self._own_ids and not NO_ID.match(head.id))
 
     def _indexes(self, heading: int) -> list[int]:
         found = []
@@ -222,13 +234,23 @@ class _Plan:
         key = self._keys.own(head.id, line.line)
         title, description = texts(head.title or key)
         todo = Todo(Item(key, title, line.line, branch=self._draft.name, description=description), head)
-        todo.asked += inline(line.text, line.line)[0]
+        take_words(todo, words_on(line.text, line.line))
         self._add(todo, line.heading, head.id)
         return todo
 
 
-def _may_be_task(heading: Heading) -> bool:
-    return heading.level > 1 and heading.text.lstrip("*`[~ ")[:1] in ("T", "t")
+def _state_in(title: str) -> tuple[str, str]:
+    """A title and the state at its end: `Till [DONE]`, `Till (skipped)`, `Till ✅`."""
+    match = _STATE.search(title)
+    return (title[: match.start()].rstrip(), match[1] or match[2]) if match else (title, "")
+
+
+def _is_task(heading: Heading) -> bool:
+    """Returns True for `### T001: Title` and `### Task 2: Title`."""
+    start = heading.text.lstrip("*`[~ ")
+    if heading.level < 2 or start[:1] not in ("T", "t"):
+        return False
+    return bool(_ID.match(read_head(heading.text).id) or _HEADED.match(start))
 
 
 def _phases(found: Checklist, todos: list[Todo], places: dict[str, int]) -> list[Phase]:

@@ -27,6 +27,8 @@ from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.source import read_source
 
 _FLAT = "master"  # Taskmaster's name for the tasks of a file without tags
+_OLD = "tasks"  # the list beside tags
+_DEEPEST = 32  # levels of subtasks
 _MARKS = ('"title"', '"dependencies"', '"status"', '"subtasks"')
 
 Tags = dict[str, dict[str, Any]]
@@ -59,10 +61,11 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
 def _tags(data: Any) -> Tags:
     if not isinstance(data, dict):
         return {}
-    if isinstance(data.get("tasks"), list):
-        return {_FLAT: data}
-    tags = {name: {"tasks": tag} if _are_tasks(tag) else tag for name, tag in data.items()}
-    return {name: tag for name, tag in tags.items() if isinstance(tag, dict) and isinstance(tag.get("tasks"), list)}
+    tags = {name: {"tasks": tag} if _are_tasks(tag) else tag for name, tag in data.items() if name != _OLD}
+    tags = {name: tag for name, tag in tags.items() if isinstance(tag, dict) and isinstance(tag.get("tasks"), list)}
+    if isinstance(data.get("tasks"), list):  # a file without tags, or from before there were any
+        tags = {_FLAT if _FLAT not in tags else _OLD: data, **tags}
+    return tags
 
 
 def _are_tasks(value: Any) -> bool:
@@ -125,24 +128,33 @@ class _Reader:
             found.append((task, None, data.get("dependencies")))
             subtasks = objects_of(data.get("subtasks"))
             context = context_of(task.key, task.title, _all_text(data)) if subtasks else ""
-            found += ((item, task, deps) for item, deps in self._subtasks_of(task, subtasks, context))
+            found += self._subtasks_of(task, subtasks, context)
         for item, parent, needs in found:
             self._set_needs(item, parent, needs)
         self._draft.items = [item for item, _, _ in found]
         return self._draft
 
-    def _subtasks_of(self, task: Item, subtasks: list[dict[str, Any]], context: str) -> Iterator[tuple[Item, Any]]:
+    def _subtasks_of(
+        self, task: Item, subtasks: list[dict[str, Any]], context: str, depth: int = 1
+    ) -> Iterator[tuple[Item, Item, Any]]:
+        """The subtasks with the task around each, and their own subtasks."""
         for number, data in enumerate(subtasks, 1):
             written = text_of(data.get("id")) or str(number)
             key = written if re.match(rf"{re.escape(task.key)}[.-]", written) else f"{task.key}.{written}"
             item = self._item(data, self._free(key, data), task)
-            if objects_of(data.get("subtasks")):
-                self._draft.note(NoteKind.DROPPED, item.line, f"{item.key} has subtasks of its own: left out")
             item.parent, item.group = task.key, task.title
             item.details = with_parts(item.details, [("Context", context)])
             self._siblings.setdefault((task.key, written), item)
             self._subtasks.setdefault(key, item)
-            yield item, data.get("dependencies")
+            yield item, task, data.get("dependencies")
+            inside = objects_of(data.get("subtasks"))
+            if inside and depth == _DEEPEST:
+                self._draft.note(
+                    NoteKind.DROPPED, item.line, f"the subtasks of {item.key} are nested too deeply: left out"
+                )
+            elif inside:
+                whole = context_of(item.key, item.title, f"{_all_text(data)}\n\n{context}")
+                yield from self._subtasks_of(item, inside, whole, depth + 1)
 
     def _tell_odd(self, tag: dict[str, Any]) -> None:
         for number, data in enumerate(list_of(tag.get("tasks")), 1):

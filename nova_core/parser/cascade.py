@@ -20,10 +20,10 @@ from nova_core.parser.rows import Row
 from nova_core.parser.sections import Outline, Section, find_tables, place_rows, read_rows
 from nova_core.parser.source import read_source
 from nova_core.parser.ticked import take_ticks
+from nova_core.parser.unread import TABLE_HINT, why_no_tasks
 
 _MAX_CYCLES = 10
 _SHOWN_CYCLE = 20
-_TABLE_HINT = "a plan has a table with the columns Task ID | Task Name | What Changes | Depends On"
 
 Branches = dict[str, dict[str, tuple[str, ...]]]
 
@@ -66,18 +66,19 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
     lines = split_lines(text)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        findings.error(line, "the file is not text: there is a NUL character", _TABLE_HINT)
+        findings.error(line, "the file is not text: there is a NUL character", TABLE_HINT)
         findings.raise_errors()
     outline, tables, sections, stated = _read(text, lines, findings)
     rows = distinct(tables, findings)
     if sections or "[x]" in text or "[X]" in text:
         take_ticks(rows, sections, lines, stated, findings)
     if not rows and not findings.failed:
-        empty = "the plan is empty" if not text.strip() else "no tasks found"
-        findings.error(0, empty, _TABLE_HINT)
+        found, hint = why_no_tasks(lines) if not tables and _is_markdown(path) else ("", TABLE_HINT)
+        findings.error(0, found or ("no tasks found" if text.strip() else "the plan is empty"), hint)
     branches = branches_of(rows)
     references = References(rows, branches, findings)
     depends_on = {row.id: references.resolve(row) for row in rows}
+    references.add_own_groups(depends_on)
     dag = graph_of(depends_on, {row.id: ("", row.line) for row in rows}, findings)
     findings.raise_errors()
     tasks = _tasks(rows, depends_on, sections, lines)
@@ -86,6 +87,10 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
     notes = tuple(sorted(findings.notes, key=lambda note: note.line))
     work = branches_of(task for task in tasks.values() if not task.gate)
     return Cascade(outline.project, path, tasks, dag, findings.warnings(), work, notes=notes)
+
+
+def _is_markdown(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in (".md", ".markdown", "")
 
 
 def _read(

@@ -136,6 +136,14 @@ def without_remarks(text: str) -> str:
     return text if depth else "".join([*kept, text[done:]])
 
 
+def without_struck(text: str) -> str:
+    """`text` without what is struck through: `~~F2~~`."""
+    if text.count("~~") < 2:
+        return text
+    pieces = text.split("~~")
+    return " ".join([*pieces[: len(pieces) - 1 : 2], *([pieces[-1]] if len(pieces) % 2 else ["~~" + pieces[-1]])])
+
+
 def undecorated(text: str) -> str:
     """`text` without emphasis, code, strike-through or a link around it, and with `\\#` turned into `#`."""
     text = text.strip()

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from nova_core.model import NoteKind
 from nova_core.parser.cells import NOTHING, is_nothing
 from nova_core.parser.findings import Findings, quoted
+from nova_core.parser.owngroups import rest_of_groups
 from nova_core.parser.rows import Row
-from nova_core.parser.wording import NOUNS, folded_name, named, numbered, plain, range_ends, trimmed, variants
+from nova_core.parser.wording import NOUNS, folded_name, named, numbered, pieces, plain, range_ends, trimmed, variants
 
 MAX_EDGES = 1_000_000
 _MAX_PARTS = 100_000  # in one cell
@@ -24,7 +25,6 @@ _ALL_ABOVE = frozenset(
 _ALL_GROUPS_ABOVE = frozenset(f"all {above} {what}" for above in _ABOVE for what in ("phases", "groups"))
 # A sentence with one of these words may name a task without depending on it.
 _SAYS_ELSE = r"\b(?:parallel|not|no|optional(?:ly)?|independent(?:ly)?|without|unless|blocks?|before|soft|except|or)\b"
-_JOINTS = (" and ", " & ", " + ", "+", "&", " plus ", " / ", "/")
 
 
 class _UnresolvedError(Exception):
@@ -49,6 +49,7 @@ class References:
         self._position = {row.id: at for at, row in enumerate(rows)}
         self._folded: dict[str, str] = {}
         self._names: dict[str, list[tuple[str, ...]]] | None = None
+        self._own: dict[tuple[str, ...], list[tuple[Row, str]]] = {}
         self._edges = 0
         self._refused = False
         self._guesses = 0
@@ -73,6 +74,17 @@ class References:
             self._refuse(row)
             return ()
         return found
+
+    def add_own_groups(self, depends_on: dict[str, tuple[str, ...]]) -> None:
+        """Let rows that name their own group wait for the rest of it."""
+        asking = {group: [row.id for row, _ in rows] for group, rows in self._own.items()}
+        for group, rest in rest_of_groups(depends_on, asking):
+            for row, word in self._own[group] if self._edges <= MAX_EDGES else ():
+                depends_on[row.id] = tuple(dict.fromkeys((*depends_on[row.id], *rest)))
+                self._edges += len(rest)
+                self._tell(row, word, rest)
+        if self._own and self._edges > MAX_EDGES:
+            self._refuse(next(iter(self._own.values()))[0][0])
 
     def _refuse(self, row: Row) -> None:
         """Report once that a few groups named by many tasks make a graph too large to hold."""
@@ -126,10 +138,10 @@ class References:
 
     def _lookup_some(self, row: Row, part: str) -> Sequence[str] | None:
         """`F1 and the design`, `F1 or F2`: the known part, if any; the rest is missing."""
-        pieces = _pieces(part.replace(" or ", " and ")) if len(part) <= 50 * _MAX_WORD else []
+        parts = pieces(part.replace(" or ", " and ")) if len(part) <= 50 * _MAX_WORD else []
         found: list[str] = []
         unknown = []
-        for piece in pieces if len(pieces) > 1 else ():
+        for piece in parts if len(parts) > 1 else ():
             ids = self._lookup(row, piece)
             found += ids or ()
             if ids is None:
@@ -170,7 +182,7 @@ class References:
     def _tell(self, row: Row, word: str, found: Sequence[str]) -> None:
         """Report how a range, a group or `All above` was resolved in another tool's plan."""
         told, self._told = self._told, False
-        if self._findings.lenient and not told and (len(found) != 1 or found[0] not in word):
+        if self._findings.lenient and not told and word and (len(found) != 1 or found[0] not in word):
             ids = ", ".join(found[:_MOST_TOLD]) or "nothing"
             more = f" and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
             self._findings.note(NoteKind.RESOLVED, row.line, f"{quoted(word)} was read as {ids}{more}")
@@ -180,10 +192,10 @@ class References:
         if len(part) > 50 * _MAX_WORD:
             return None
         *_, bare = variants(trimmed(part))  # `All Phase 1 & 2 tasks`: the words around belong to each of them
-        pieces = _pieces(bare)
+        parts = pieces(bare)
         found: list[str] = []
         noun = ""
-        for piece in pieces if len(pieces) > 1 else ():
+        for piece in parts if len(parts) > 1 else ():
             noun = piece.rpartition(" ")[0] or noun
             ids = self._lookup(row, piece)
             number = piece.rpartition(" ")[2]
@@ -253,7 +265,11 @@ class References:
             raise _UnresolvedError(
                 f"{row.id} depends on {quoted(word)}, which names {len(meanings)} groups", "name the tasks themselves"
             )
-        return [task_id for task_id in meanings[0] if task_id != row.id]
+        if row.id in meanings[0]:
+            self._own.setdefault(meanings[0], []).append((row, word))
+            self._told = True
+            return ()
+        return meanings[0]
 
     def _by_short_id(self, row: Row, word: str) -> Sequence[str] | None:
         """`T002` in the row of `M2-T011` means `M2-T002`."""
@@ -331,9 +347,3 @@ class References:
             if matches:
                 return f"did you mean {matches[0]}?"
         return "name a task id, a group or a branch of this plan; write `-` for no dependency"
-
-
-def _pieces(part: str) -> list[str]:
-    for joint in _JOINTS:
-        part = part.replace(joint, "\0")
-    return [piece.strip() for piece in part.split("\0") if piece.strip()]

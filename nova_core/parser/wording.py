@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from nova_core.parser.cells import undecorated, unescaped, without_links, without_remarks
+from nova_core.parser.cells import undecorated, unescaped, without_links, without_remarks, without_struck
 
 _MAX_CELL = 20_000  # characters; in longer cells a parenthesis is not a remark
 _LEADING = (
@@ -30,19 +30,23 @@ NOUNS = frozenset(
 # Non-breaking hyphens are part of an id; figure dashes and minus signs mark a range.
 DASHES = {0x2010: "-", 0x2011: "-", 0x2012: "–", 0x2212: "–"}
 _TRAILING = (" complete", " completed", " done", " approved", " merged", " finished", " tasks")
+_JOINTS = (" and ", " & ", " + ", "+", "&", " plus ", " / ", "/")
 _RANGES = ("...", "..", "…", "–", "—", " through ", " thru ", " to ", " until ", " - ")
 
 
 def plain(cell: str) -> str:
-    """A dependency cell without Markdown: breaks become commas; remarks in parentheses go unless they are all."""
-    text = cell
+    """A dependency cell without Markdown and without what is struck through.
+
+    Breaks become commas; remarks in parentheses go unless they are all.
+    """
+    text = without_struck(cell)
     if "<" in text:
         for tag in ("<br>", "<br/>", "<br />"):
             text = text.replace(tag, ",")
     text = unescaped(without_links(text) if "](" in text else text)
     if not text.isascii():
         text = text.translate(DASHES)
-    for mark in ("`", "*", "~~"):
+    for mark in ("`", "*"):
         text = text.replace(mark, "")
     if "(" in text and len(text) <= _MAX_CELL:
         outside = without_remarks(text).strip(" ,")
@@ -86,6 +90,13 @@ def range_ends(text: str) -> Iterator[tuple[str, str]]:
             return
         yield text[:at].strip(), text[at + 1 :].strip()
         at = text.find("-", at + 1)
+
+
+def pieces(text: str) -> list[str]:
+    """The parts of `F1 and F2`, `F1 + F2`, `F1/F2`."""
+    for joint in _JOINTS:
+        text = text.replace(joint, "\0")
+    return [piece.strip() for piece in text.split("\0") if piece.strip()]
 
 
 def numbered(task_id: str) -> tuple[str, str]:

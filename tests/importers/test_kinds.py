@@ -31,7 +31,7 @@ def read(name: str, text: str) -> Cascade:
     """The plan in a file of this name."""
     Path(name).parent.mkdir(parents=True, exist_ok=True)
     Path(name).write_text(dedent(text))
-    return read_plan(name, PlanOptions(lenient=True))
+    return read_plan(name, PlanOptions())
 
 
 @pytest.mark.parametrize(

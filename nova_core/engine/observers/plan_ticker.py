@@ -30,7 +30,7 @@ class PlanTicker(Observer):
         self._told: set[str] = set()
 
     def begin(self) -> None:
-        to_do = any(not task.settled for task in self._cascade.tasks.values())
+        to_do = any(not task.settled and not task.gate for task in self._cascade.tasks.values())
         if to_do and not self._cascade.marks:
             self._warn("no boxes will be ticked: this plan has none for its tasks")
 

@@ -1,0 +1,99 @@
+"""Decides which of two lists in one file is the plan: its table of tasks, or its boxes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice, takewhile
+from pathlib import Path
+
+import msgspec
+
+from nova_core.importers.checklist import DONE_MARKS, Box, read_checklist
+from nova_core.importers.heads import read_head
+from nova_core.importers.work import is_no_place
+from nova_core.parser.blocks import split_lines
+from nova_core.parser.cells import split_row
+from nova_core.parser.columns import read_header
+from nova_core.parser.rows import read_id
+
+MARKDOWN = (".md", ".markdown", "")
+# Boxes of checklists with ids: `- [x] **T001** Text`, `- [ ] 1.2 Text`.
+_BOX_WITH_ID = re.compile(
+    r"^[ \t]*[-*+] \[[^\]\n]{0,3}\](?:\\?\*)?[ \t]+(?:\*\*|~~|[`\[])*(?:T-?\d{2,6}[a-z]?|\d{1,6}\.\d{1,6})(?![\w-])",
+    re.MULTILINE,
+)
+_OURS = re.compile(r"^#{1,3}[ \t]+L[0-3][:.][ \t]", re.MULTILINE)
+_OUR_HEADER = re.compile(
+    r"^\|?[^|\n]{1,40}\|[^|\n]{1,40}\|\s*What Changes\s*\|\s*Depends On\s*\|", re.MULTILINE | re.IGNORECASE
+)
+
+
+class TaskTable(msgspec.Struct, frozen=True):
+    """A table of tasks with dependencies: its line, and the ids of its rows."""
+
+    line: int
+    ids: tuple[str, ...]
+
+
+def is_ours(path: str, text: str) -> bool:
+    """Returns True for a table that was written for Nova: by its name, its columns, or headings such as `## L1:`."""
+    name = Path(path).name.casefold()
+    return name.startswith("cascade") or bool(_OUR_HEADER.search(text)) or bool(_OURS.search(text))
+
+
+def has_task_table(text: str) -> bool:
+    """Returns True if there is a table of tasks with dependencies."""
+    return next(task_tables(text), None) is not None
+
+
+def is_table(path: str, text: str) -> bool:
+    """Returns True if the plan of a file is its table of tasks.
+
+    The boxes are the plan if more of them have ids than the table has rows; or if they are as many as its rows, and
+    hold what is ticked or how to do it. Boxes below the id of a row are its criteria.
+    """
+    if Path(path).suffix.lower() not in MARKDOWN or not has_task_table(text):
+        return False
+    boxes = len(_BOX_WITH_ID.findall(text))
+    tables = list(task_tables(text))
+    if boxes > sum(len(table.ids) for table in tables):
+        return False
+    if is_ours(path, text) or "[" not in text:
+        return True
+    loose = boxes_apart(text, tables)
+    told = any(box.body or box.mark in DONE_MARKS for box in loose)
+    return not (told and len(loose) >= max(len(table.ids) for table in tables))
+
+
+def boxes_apart(text: str, tables: list[TaskTable]) -> list[Box]:
+    """The boxes that are neither criteria of a row, nor ticks of rows, nor about the plan."""
+    found = read_checklist(text)
+    ids = {task_id.casefold() for table in tables for task_id in table.ids}
+    kept = []
+    for box in found.boxes:
+        titles = [title for title in found.titles(box.heading) if title.level > 1]
+        words = [read_id(word.rstrip(":.,;)")).casefold() for title in titles for word in title.text.split()[:2]]
+        named = (
+            read_id((box.head.split() or [""])[0].rstrip(":.,;)")).casefold() in ids or read_head(box.head).id in ids
+        )
+        if box.inside < 0 and not named and ids.isdisjoint(words) and not any(map(is_no_place, titles)):
+            kept.append(box)
+    return kept
+
+
+def task_tables(text: str) -> Iterator[TaskTable]:
+    """The tables of tasks with dependencies."""
+    lines = split_lines(text)
+    for at, line in enumerate(lines):
+        if (
+            at and "|" in line and "-" in line and not line.strip(" \t|:-")
+            and (header := read_header(cells_of(lines[at - 1]))) and header.depends_on
+        ):  # fmt: skip
+            rows = (cells_of(row) for row in takewhile(lambda row: "|" in row, islice(lines, at + 1, None)))
+            yield TaskTable(at, tuple(read_id(cells[header.id]) for cells in rows if len(cells) > header.id))
+
+
+def cells_of(line: str) -> list[str]:
+    """The stripped cells of a row."""
+    return [cell.strip() for cell in split_row(line)]

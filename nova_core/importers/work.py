@@ -1,0 +1,95 @@
+"""Decides which boxes without an id are work: by ids and place first, by the words of their headings last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from nova_core.importers.checklist import Checklist
+from nova_core.importers.draft import Draft
+from nova_core.importers.heads import Head, read_head
+from nova_core.importers.phases import is_phase
+from nova_core.importers.sentences import is_about_order
+from nova_core.model import NoteKind
+from nova_core.parser.blocks import Heading
+from nova_core.parser.cells import undecorated, without_remarks
+from nova_core.parser.findings import quoted
+
+# Not for this plan, or for people to think about. The whole heading must say so.
+_LATER = re.compile(
+    r"(?:explicitly )?(?:out[- ]of[- ]scope|not in scope|non-?goals?|future(?: (?!proof)\w+){0,2}|later|deferred"
+    r"|postponed|backlog|icebox|parking lot|wish ?list|nice[- ]to[- ]haves?|stretch(?: goals?)?|ideas"
+    r"|possible (?:enhancements|improvements)|(?:unresolved |open )?questions?"
+    r"|open (?:issues|points|items|decisions)"
+    r"|notes?|remarks|assumptions|risks|references|change ?log|(?:pr|pull request)s?(?: (?:merge|checklist|review|description))?"
+    r"|merge(?: checklist)?"
+    r"|known issues|follow-?ups?)(?:\s*(?:[:–—-]|\b(?:for|to|in|after|beyond|and|of)\b).*)?\Z",
+    re.IGNORECASE,
+)
+# About the plan or its result, which no agent can do as a task.
+_CHECKS = re.compile(
+    r"\bcheck ?lists?\W*\Z|^\W*checkpoint\b|\bcheckpoint\W*\Z|acceptance criteria|success criteria|exit criteria"
+    r"|definition of done|\bquality gates?\W*\Z|\bsign-?off\W*\Z|验收|检查清单|チェックリスト|受け入れ",
+    re.IGNORECASE,
+)
+# May be either: they count only below the last task with an id, outside of every phase.
+_MAY_CHECK = re.compile(
+    r"acceptance|criteria|validation|verification|\bgates?\b|review|checkpoint|checklist", re.IGNORECASE
+)
+NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
+
+
+class Work(msgspec.Struct):
+    """What tells work from other boxes in a file: whether its tasks have ids, and the line of the last of those."""
+
+    found: Checklist
+    ids: bool
+    last: int
+    left_out: dict[int, int] = {}
+
+    def is_work(self, line: int, heading: int, head: Head) -> bool:
+        """Returns True if a box without a task id is a task."""
+        if not self._is_work(line, list(self.found.titles(heading)), head):
+            self.left_out[heading] = self.left_out.get(heading, 0) + 1
+            return False
+        return True
+
+    def _is_work(self, line: int, titles: Sequence[Heading], head: Head) -> bool:
+        inside = any(_is_place(title) for title in titles if title.level > 1)
+        for title in titles:
+            plain = _plain(title.text)
+            if title.level == 1:
+                break
+            if _LATER.match(plain) or _CHECKS.search(plain):
+                return False
+            if _is_place(title):
+                return not NO_ID.match(head.id)
+            if self.ids and is_about_order(title.text):
+                return False
+            if self.ids and not inside and line > self.last and _MAY_CHECK.search(plain):
+                return False
+        return not (NO_ID.match(head.id) and titles)
+
+    def tell(self, draft: Draft) -> None:
+        """Note each heading with boxes that were left out."""
+        for heading, count in self.left_out.items():
+            title = self.found.headings[heading]
+            boxes = "1 box is not a task" if count == 1 else f"{count:,} boxes are not tasks"
+            draft.note(NoteKind.DROPPED, title.line, f"{boxes}: below {quoted(title.text)}")
+
+
+def is_no_place(title: Heading) -> bool:
+    """Returns True for a heading of notes, checks and later work."""
+    plain = _plain(title.text)
+    return bool(_LATER.match(plain) or _CHECKS.search(plain) or _MAY_CHECK.search(plain))
+
+
+def _is_place(title: Heading) -> bool:
+    """Returns True for a heading with a number or a phase: its boxes are a part of the plan."""
+    return is_phase(title.text) or bool(read_head(undecorated(title.text)).id)
+
+
+def _plain(title: str) -> str:
+    return without_remarks(undecorated(title[:300])).strip(" \t:#.✅⚠🎯️🚀📝❓🔮-–—")

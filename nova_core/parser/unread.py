@@ -1,0 +1,36 @@
+"""Says why a file has no tasks: what was seen in it, and what would help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from nova_core.parser.blocks import outside_fences
+from nova_core.text import number_of
+
+TABLE_HINT = "a plan has a table with the columns Task ID | Task Name | What Changes | Depends On"
+_BOX = r"\s*(?:[-*+]|\d{1,9}[.)])\s+\[[^\]\w]{0,2}[xX]?\s*\]"
+_ITEM = r"\s*(?:[-*+]|\d{1,9}[.)])\s+\S"
+_MOST = 200_000  # lines that are looked at
+
+
+def why_no_tasks(lines: Sequence[str]) -> tuple[str, str]:
+    """A message and a hint for a Markdown file without tasks."""
+    boxes = items = 0
+    for _, line in outside_fences(lines[:_MOST], 0):
+        if len(line) < 10_000 and re.match(_BOX, line):
+            boxes += 1
+        elif re.match(_ITEM, line[:200]) and not line.strip().startswith(("---", "***")):
+            items += 1
+    if boxes:
+        seen = number_of(boxes, "box", "boxes")
+        return (
+            f"no tasks found: {seen}, but neither its name nor ids say that it is a list of tasks",
+            "call it tasks.md, give the boxes ids (`- [ ] 1.1 ...`), or name a format with `nova import -f spec-kit`",
+        )
+    if items:
+        return (
+            f"no tasks found: {number_of(items, 'list item')}, but no boxes",
+            "write each task as a box: `- [ ] 1.1 Make the table`",
+        )
+    return "no tasks found", TABLE_HINT
