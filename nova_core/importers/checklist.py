@@ -35,8 +35,8 @@ DONE_MARKS = frozenset("xX✓✔√✅")
 class Box(msgspec.Struct, gc=False):
     """A checkbox; `line` counts from 1, `head` is the text after it on that line, `text` adds the `more` lines after.
 
-    `mark` is without spaces. `heading` is the index of its heading, `inside` of the box around it, both -1 for none. `body` holds the indexes of
-    the lines of its details.
+    `mark` is without spaces. `heading` is the index of its heading, `inside` of the box around it, both -1 for none.
+    `body` holds the indexes of the lines of its details.
     """
 
     line: int

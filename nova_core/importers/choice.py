@@ -61,23 +61,23 @@ def is_table(path: str, text: str) -> bool:
         return False
     if is_ours(path, text) or "[" not in text:
         return True
-    loose = boxes_apart(text, tables)
-    told = any(box.body or box.mark in DONE_MARKS for box in loose)
+    loose = boxes_apart(text, tables, named=True)
+    told = any(box.body for box in loose) or any(box.mark in DONE_MARKS for box in boxes_apart(text, tables))
     return not (told and len(loose) >= max(len(table.ids) for table in tables))
 
 
-def boxes_apart(text: str, tables: list[TaskTable]) -> list[Box]:
-    """The boxes that are neither criteria of a row, nor ticks of rows, nor about the plan."""
+def boxes_apart(text: str, tables: list[TaskTable], *, named: bool = False) -> list[Box]:
+    """The boxes that are neither criteria of a row, nor about the plan, nor (unless `named`) ticks of rows."""
     found = read_checklist(text)
     ids = {task_id.casefold() for table in tables for task_id in table.ids}
     kept = []
     for box in found.boxes:
         titles = [title for title in found.titles(box.heading) if title.level > 1]
         words = [read_id(word.rstrip(":.,;)")).casefold() for title in titles for word in title.text.split()[:2]]
-        named = (
+        of_row = (
             read_id((box.head.split() or [""])[0].rstrip(":.,;)")).casefold() in ids or read_head(box.head).id in ids
         )
-        if box.inside < 0 and not named and ids.isdisjoint(words) and not any(map(is_no_place, titles)):
+        if box.inside < 0 and (named or not of_row) and ids.isdisjoint(words) and not any(map(is_no_place, titles)):
             kept.append(box)
     return kept
 

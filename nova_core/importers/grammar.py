@@ -98,7 +98,7 @@ class Grammar:
         tokens = list(self._tokens(text, same))
         label: tuple[str, ...] = ()
         kinds = "".join(token.kind for token in tokens)
-        at = re.match(r"N(?:[J,]N)*(?::|[>;](?=[ABFX]))", kinds)
+        at = re.match(r"N(?:[J,+]N)*(?::|[>;](?=[ABFX]))", kinds)
         if at:
             label = tuple(token.text for token in tokens[: at.end()] if token.kind == "N")
             tokens = tokens[at.end() :]
@@ -262,7 +262,7 @@ def _lists(tokens: Sequence[_Token], at: int) -> list[tuple[int, tuple[str, ...]
     while at < len(tokens) and tokens[at].kind == "N":
         names = (*names, tokens[at].text)
         found.append((at + 1, names))
-        if at + 1 >= len(tokens) or tokens[at + 1].kind not in "J,":
+        if at + 1 >= len(tokens) or tokens[at + 1].kind not in "J,+":
             break
         at += 2
     return found

@@ -20,8 +20,10 @@ NAMES = (
 )
 _DONE = r"complete[ds]?|completion|done|finished|finishes|merged|ready|in place|approved|implemented|exists?|landed"
 _MUST = r"(?:(?:must|should|will|shall|ha(?:s|ve) to|needs? to|can|may)\s+(?:also\s+)?(?:only\s+)?)?"
+_HAS_TO = r"(?:(?:must|should|will|shall|ha(?:s|ve) to|needs? to)\s+(?:also\s+)?)?"  # `can` only permits
 _WILL = r"(?:(?:all|both|each|also|still|only|directly|must|should|will)\s+)*"
-# The kinds of words, the first that fits: `N` names, `A` after, `B` before, `F` free, `X` not, `Z` nothing, `>` arrow.
+# The kinds of words, the first that fits: `N` names, `A` after, `B` before, `F` free, `X` not, `Z` nothing, `>` arrow,
+# `J` joins names or clauses, `+` only names.
 _KINDS = (
     ("A", r"(?:must|can|may|should|shall|will)(?:\s*not|n['’]t)\s+(?:be\s+)?"
           r"(?:start(?:ed)?|begin|run|proceed|merged?)\s+(?:until|before)\b"),
@@ -42,15 +44,16 @@ _KINDS = (
     ("A", rf"(?:{_MUST}|only\s+)(?:waits?\s+(?:for|on|until)|follows?|after)\b"),
     ("A", rf"{_WILL}(?:requires?|needs?)\b(?!\s+to\b)\s*:?|(?:(?:is|are|remains?)\s+)?blocked\s+(?:by|on|until)\b\s*:?"
           rf"|{_WILL}builds?\s+(?:up)?on\b"),
-    ("B", rf"{_MUST}(?:be\s+(?:fully\s+)?)?"
+    ("B", rf"{_HAS_TO}(?:be\s+(?:fully\s+)?)?"
           rf"(?:(?:complete|finish|run|come|happen|go|land|start|{_DONE})(?:e?s)?\s+)?before\b"),
-    ("B", rf"(?:(?:will|also|directly|must|should)\s+)*(?:un)?blocks?\b\s*:?|{_MUST}precedes?\b"
+    ("B", rf"(?:(?:will|also|directly|must|should)\s+)*(?:un)?blocks?\b\s*:?|{_HAS_TO}precedes?\b"
           r"|(?:is|are)\s+(?:a\s+)?(?:prerequisites?|required|needed)\s+(?:of|for|by)\b"),
     ("X", r"(?:does|do|did|is|are|will|must|should|need|can|may|has|have)(?:\s*not|n['’]t)\b(?:\s+be\b)?"
           r"|not\b|never\b|no\s+longer\b"),
     ("Z", r"nothing\b|none\b|no\s+other\s+(?:tasks?|phases?|stor(?:y|ies)|work)\b"),
     (">", r"(?:--+>|==+>|->|=>|→|⟶|⇒|➜|,?\s*(?:\band\s+)?\bthen\b)"),
-    ("J", r",?\s*\band\b|&|\+|/|\bplus\b|\bas well as\b|、|，"),
+    ("J", r",?\s*\band\b"),
+    ("+", r"&|\+|/|\bplus\b|\bas well as\b|、|，"),
     (",", r","),
     (";", r";|\bbut\b|\bwhile\b|\bwhereas\b|\bthough\b|\balthough\b|\bhowever\b|(?<=\s)[-–—](?=\s)"),
     (":", r":"),

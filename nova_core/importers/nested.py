@@ -37,7 +37,7 @@ class Nested:
         last = max((box.line for box, head in zip(found.boxes, heads, strict=True) if head.id), default=0)
         self._work = Work(found, last > 0, last, {})
         self._choose(heads)
-        self._work.tell(draft)
+        self._work.tell(draft, {head.id for head in heads})
         self._containers = {parent for parent in self._parents.values() if parent >= 0}
         self.todos: dict[int, Todo] = {}
         self._optional: set[int] = set()

@@ -10,7 +10,7 @@ import msgspec
 
 from nova_core.importers.checklist import Checklist
 from nova_core.importers.draft import Draft, Item
-from nova_core.importers.grammar import Grammar, Reading
+from nova_core.importers.grammar import Grammar, Link, Reading
 from nova_core.importers.lexicon import is_free, sounds
 from nova_core.importers.lists import starts_with_field
 from nova_core.importers.order import circling
@@ -129,44 +129,44 @@ class _Sentences:
         self._grammar = Grammar(plan.words)
 
     def read(self) -> None:
-        count = kept = 0
-        for block in self._blocks():
-            text = plain(block.text)
-            field = starts_with_field(block.text)
-            if not self._is_told(block, text, field=field):
-                continue
-            if _folded(text) in _TEMPLATE:
-                kept += 1
-                continue
-            count += 1
-            if count > _MOST:
-                text = f"sentences about the order after the first {_MOST} were not read"
-                self._draft.note(NoteKind.DROPPED, block.line, text)
-                break
-            if not self._apply(block, self._grammar.read(text, ("",) if field else ())):
-                self._draft.note(NoteKind.DROPPED, block.line, f"not fully understood: {quoted(text)}")
+        blocks = [block for block in self._blocks() if self._is_about_order(block)]
+        ours = [block for block in blocks if _folded(plain(block.text)) in _TEMPLATE]
+        others = [block for block in blocks if _folded(plain(block.text)) not in _TEMPLATE]
+        for block in others[:_MOST]:
+            self._read(block)
+        if len(others) > _MOST:
+            text = f"sentences about the order after the first {_MOST} were not read"
+            self._draft.note(NoteKind.DROPPED, others[_MOST].line, text)
         for line in sorted(self._plan.drop_circles()):
             self._draft.note(NoteKind.DROPPED, line, "this would be a cycle: it was not used")
-        if kept:
-            text = f"{kept} sentences of the template add nothing to the order of the tasks"
+        if ours:
+            text = f"{len(ours)} sentences of the template add nothing to the order of the tasks"
             self._draft.note(NoteKind.RESOLVED, 0, text)
         for fence in self._found.fences:
             body = self._found.lines[fence.start + 1 : fence.end]
             if self._is_section(fence.heading) and any("→" in row or "->" in row for row in body):
                 self._draft.note(NoteKind.DROPPED, fence.start + 1, "the graph in the code fence was not read")
 
-    def _is_told(self, block: _Block, text: str, *, field: bool) -> bool:
+    def _read(self, block: _Block) -> None:
+        """Use what a paragraph says, or note that it was not understood."""
+        text = plain(block.text)
+        field = starts_with_field(block.text)
+        reading = self._grammar.read(text, ("",) if field else ())
+        if reading is None and field and self._plan.things(value := text.partition(":")[2].strip()):
+            reading = Reading((_link_of(text, value),))
+        if not self._apply(block, reading):
+            self._draft.note(NoteKind.DROPPED, block.line, f"not fully understood: {quoted(text)}")
+
+    def _is_about_order(self, block: _Block) -> bool:
         """Returns True if a paragraph says something about the order, wherever it stands."""
-        if not text or text.startswith(("---", ">", "|")):
+        text = plain(block.text)
+        if not text or text.startswith(("---", "|")):
             return False
-        if field:
-            return (
-                block.heading >= 0
-                and self._found.headings[block.heading].level > 1
-                and bool(
-                    (self._grammar.names(text) and self._plan.below(block.heading)) or self._is_section(block.heading)
-                )
-            )
+        if starts_with_field(block.text):
+            if block.heading < 0 or self._found.headings[block.heading].level == 1:
+                return False
+            named = self._grammar.names(text) or self._plan.things(text.partition(":")[2].strip())
+            return self._is_section(block.heading) or bool(named and self._plan.below(block.heading))
         names = [name for name in self._grammar.names(text) if any(map(str.isdigit, name))]
         if self._is_section(block.heading):
             return sounds(text) or is_free(text) or len(set(names)) > 1
@@ -213,7 +213,7 @@ class _Sentences:
                 continue
             if block:
                 yield block
-            block = _Block(line.line, line.text, line.heading, line.line)
+            block = _Block(line.line, line.text.lstrip("> "), line.heading, line.line)
         if block:
             yield block
 
@@ -221,6 +221,11 @@ class _Sentences:
 def _starts(text: str) -> bool:
     """Returns True for a line that begins a field or another block: `**Goal**: ...`."""
     return text.startswith(("|", ">", "---", "#")) or (text.startswith("**") and ":" in text) or starts_with_field(text)
+
+
+def _link_of(field: str, names: str) -> Link:
+    """The link of a field whose value names something as a whole: `Depends on: 2. Jobs`."""
+    return Link((names,), ("",)) if field.casefold().startswith("block") else Link(("",), (names,))
 
 
 def _sum(means: dict[str, Things], names: Sequence[str]) -> Things:

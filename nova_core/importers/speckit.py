@@ -179,7 +179,8 @@ class _Plan:
         for at in sorted(chosen):
             self._found.boxes[at].body.sort()
             self._read_box(self._found.boxes[at], self._heads[at])
-        self._work.tell(self._draft)
+        if chosen or self._tasks:
+            self._work.tell(self._draft, {head.id for head in (*self._heads, *self._tasks.values())})
 
     def _is_id(self, head: Head) -> bool:
         """Returns True if a box is a task by its id. In a file with ids like T001, plain numbers are steps."""

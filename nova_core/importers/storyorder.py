@@ -117,11 +117,14 @@ class StoryOrder:
         self._links += len(users.phases) * len(needs.phases) + len(users.tasks)
         if self._links > _MOST_LINKS:
             return False
-        some = [at for at in users.phases if at not in needs.phases or len(users.phases) <= len(needs.phases)]
-        some = [at for at in some if at not in needs.phases] or [at for at in some if len(needs.phases) == 1]
-        others = [at for at in needs.phases if at not in users.phases or len(needs.phases) == 1]
+        some = [at for at in users.phases if at not in needs.phases]
+        others = [at for at in needs.phases if at not in users.phases]
+        if len(some) < len(users.phases):  # `US1 before all stories`: before all other stories
+            if bool(some) == bool(others):
+                return False
+            some, others = some or users.phases, others or needs.phases
         return (
-            all(self._phase_waits(line, at, need, dry=dry) for at in some for need in others if at != need)
+            all(self._phase_waits(line, at, need, dry=dry) for at in some for need in others)
             and all(self._phase_waits_for_tasks(at, needs.tasks, dry=dry) for at in some)
             and self._tasks_wait(line, self._members(users.tasks), needs, dry=dry)
         )

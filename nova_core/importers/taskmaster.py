@@ -82,8 +82,9 @@ def _chosen_tag(draft: Draft, tags: Tags, options: PlanOptions) -> str:
     current = _current_tag(draft.path)
     tag = next((name for name in (current, _FLAT) if name in tags), next(iter(tags)))
     if len(tags) > 1:
+        noun = "list" if _OLD in tags else "tag"
         kind = NoteKind.RESOLVED if tag == current else NoteKind.GUESSED
-        draft.note(kind, 0, f"the tag {quoted(tag)} was read, of {len(tags)} tags: {others}")
+        draft.note(kind, 0, f"the {noun} {quoted(tag)} was read, of {len(tags)} {noun}s: {others}")
     return tag
 
 

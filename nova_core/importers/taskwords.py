@@ -20,8 +20,11 @@ _MAY_SAY = re.compile(
 )
 _BRACKETS = re.compile(r"(?<!\])[(（\[]([^()（）\[\]]{4,400})[)）\]](?!\()")
 _HARD = re.compile(r"\s[-–—]+\s|[;|]|[.:](?=\s|\Z)(?<!on:)(?<!by:)(?<!ps:)(?<!ds:)(?<!es:)")
+_OR = re.compile(r"\s+or\s+(?=#?T-?\d|\d+\.\d)", re.IGNORECASE)
 _SOFT = re.compile(r",\s+|;\s+")
 _FOREIGN = re.compile(r"(?:依赖于?|依存|depende\s+de|dépend\s+de|hängt\s+ab\s+von)\s*[:：]?", re.IGNORECASE)
+_MARKED = re.compile(r"\s(?:\*\*|__|_)(?=(?:depends|deps|dependenc|blocked|blocks|requires|after)\b)", re.IGNORECASE)
+_CALL = re.compile(r"@?\b(?:depends(?:[- _]?on)?|deps|after|requires|blocked[- _]by)\(([^()]{1,200})\)", re.IGNORECASE)
 _SURE = re.compile(r"\bdepends?\s+on\b", re.IGNORECASE)
 
 
@@ -44,7 +47,8 @@ def words_on(text: str, line: int) -> Words:
     found = Words([], [], [])
     if not _MAY_SAY.search(text):
         return found
-    text = _FOREIGN.sub("depends on ", without_struck(text[:_LONGEST])).replace("`", "").replace("**", "")
+    text = _MARKED.sub("; ", _FOREIGN.sub("depends on ", without_struck(text[:_LONGEST])))
+    text = _CALL.sub(r"(depends on \1)", text.replace("`", "").replace("**", ""))
     rest, done = [], 0
     for bracket in islice(_BRACKETS.finditer(text), _MOST):
         if _take(bracket[1], line, found):
@@ -59,12 +63,14 @@ def words_on(text: str, line: int) -> Words:
 def _take(phrase: str, line: int, found: Words) -> bool:
     """Read a phrase, or what follows a comma in it. Returns True if it says something about the order."""
     for at in (0, *(match.end() for match in islice(_SOFT.finditer(phrase), _MOST))):
-        if denies(phrase[:at]) or not (reading := grammar().read(phrase[at:], ("",))):
+        reading = None if denies(phrase[:at]) else grammar().read(_OR.sub(", ", phrase[at:]), ("",))
+        if reading is None:
             continue
+        joint = " or " if _OR.search(phrase) else ", "
         if any(link.users != ("",) and link.needs != ("",) for link in reading.links):
             break
         found.asked += (
-            Asked(line, ", ".join(link.needs), field=False) for link in reading.links if link.users == ("",)
+            Asked(line, joint.join(link.needs), field=False) for link in reading.links if link.users == ("",)
         )
         found.blocks += (
             Asked(line, ", ".join(link.users), field=False) for link in reading.links if link.users != ("",)

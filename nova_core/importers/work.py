@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -23,7 +23,8 @@ _LATER = re.compile(
     r"|postponed|backlog|icebox|parking lot|wish ?list|nice[- ]to[- ]haves?|stretch(?: goals?)?|ideas"
     r"|possible (?:enhancements|improvements)|(?:unresolved |open )?questions?"
     r"|open (?:issues|points|items|decisions)"
-    r"|notes?|remarks|assumptions|risks|references|change ?log|(?:pr|pull request)s?(?: (?:merge|checklist|review|description))?"
+    r"|notes?|remarks|assumptions|risks|references|change ?log"
+    r"|(?:pr|pull request)s?(?: (?:merge|checklist|review|description))?"
     r"|merge(?: checklist)?"
     r"|known issues|follow-?ups?)(?:\s*(?:[:–—-]|\b(?:for|to|in|after|beyond|and|of)\b).*)?\Z",
     re.IGNORECASE,
@@ -38,11 +39,14 @@ _CHECKS = re.compile(
 _MAY_CHECK = re.compile(
     r"acceptance|criteria|validation|verification|\bgates?\b|review|checkpoint|checklist", re.IGNORECASE
 )
+_UNBOXED = re.compile(
+    r"(?:\[[^\]]{1,12}\]\s*)?(?:\*\*)?(T-?\d{1,6}[a-z]?|\d{1,6}(?:\.\d{1,6})+)(?!\w|\s*[-–,)]\s*[T\d])"
+)
 NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
 
 
 class Work(msgspec.Struct):
-    """What tells work from other boxes in a file: whether its tasks have ids, and the line of the last of those."""
+    """What work is in a file: whether its tasks have ids, and the line of the last of those."""
 
     found: Checklist
     ids: bool
@@ -72,8 +76,14 @@ class Work(msgspec.Struct):
                 return False
         return not (NO_ID.match(head.id) and titles)
 
-    def tell(self, draft: Draft) -> None:
-        """Note each heading with boxes that were left out."""
+    def tell(self, draft: Draft, keys: Collection[str]) -> None:
+        """Note each heading with boxes that were left out, and list items that look like tasks without a box."""
+        for line in self.found.loose if self.ids else ():
+            titles = [title.text for title in self.found.titles(line.heading)]
+            match = _UNBOXED.match(line.text) if line.bullet and not any(map(is_about_order, titles)) else None
+            if match and match[1].rstrip(".") not in keys:
+                text = f"{quoted(line.text)} looks like a task, but has no box (`- [ ]`): it was not read"
+                draft.note(NoteKind.DROPPED, line.line, text)
         for heading, count in self.left_out.items():
             title = self.found.headings[heading]
             boxes = "1 box is not a task" if count == 1 else f"{count:,} boxes are not tasks"

@@ -73,7 +73,7 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
     if sections or "[x]" in text or "[X]" in text:
         take_ticks(rows, sections, lines, stated, findings)
     if not rows and not findings.failed:
-        found, hint = why_no_tasks(lines) if not tables and _is_markdown(path) else ("", TABLE_HINT)
+        found, hint = why_no_tasks(lines) if text.strip() and not tables and _is_markdown(path) else ("", TABLE_HINT)
         findings.error(0, found or ("no tasks found" if text.strip() else "the plan is empty"), hint)
     branches = branches_of(rows)
     references = References(rows, branches, findings)

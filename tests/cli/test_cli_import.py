@@ -82,7 +82,8 @@ def test_a_run_says_once_that_there_is_nothing_to_tick(tmp_path: Path) -> None:
     assert said not in nova("run", cwd=tmp_path).stdout
     done = tmp_path / "done" / "tasks.md"
     done.parent.mkdir()
-    done.write_text("# Plan\n\n- [x] T001 Make\n")
+    phases = ("\n".join(f"- [x] T{phase}{n:02} [P] Make {n}" for n in range(16)) for phase in (1, 2))
+    done.write_text("# Plan\n\n## Phase 1: A\n{}\n\n## Phase 2: B\n{}\n".format(*phases))  # with a gate between them
     assert said not in nova("run", "--tick", "tasks.md", "--command", "true", cwd=done.parent).stdout
 
 

@@ -270,3 +270,15 @@ def test_a_task_with_a_folder_of_its_own(here: Path) -> None:
 def test_priority_words(here: Path, word: str, priority: int) -> None:
     """Also the short form."""
     assert write(n1=f"name: A\npriority: {word}").tasks["1"].priority == priority
+
+
+@pytest.mark.parametrize(
+    ("word", "needs"), [("01-01", "01-01-PLAN"), ("01-01-PLAN", "01-01-PLAN"), ("02-01", "02-01-PLAN")]
+)
+def test_numbers_of_several_parts(here: Path, word: str, needs: str) -> None:
+    """`01-02` is the file `01-02-PLAN.md`, whatever phase it is in."""
+    task_file(here, "01-base/01-01-PLAN")
+    task_file(here, "02-page/02-01-PLAN")
+    task_file(here, "02-page/02-02-PLAN", needs=[word])
+    task = plan_of().tasks["02-page/02-02-PLAN"]
+    assert ([need.rpartition("/")[2] for need in task.depends_on], task.missing) == ([needs], ())

@@ -224,11 +224,43 @@ def test_the_same_id_twice() -> None:
 
 
 def test_what_is_left_out_is_reported() -> None:
-    """Entries that are not tasks, and subtasks of subtasks, which Taskmaster does not have, each get a note."""
-    deep = {"id": 1, "title": "a", "subtasks": [{"id": 1, "title": "b"}]}
+    """Entries that are not tasks, and subtasks below 32 levels of them, each get a note."""
+    deep: dict[str, Any] = {"id": 1, "title": "a"}
+    for _ in range(40):
+        deep = {"id": 1, "title": "a", "subtasks": [deep]}
     draft = draft_of({"tasks": ["x", task(1, subtasks=[deep])]})
-    assert [item.key for item in draft.items] == ["1", "1.1"]
+    assert len(draft.items) == 33
     assert [note.kind for note in draft.notes] == [NoteKind.DROPPED, NoteKind.DROPPED]
+
+
+@pytest.mark.parametrize(
+    ("needs", "waits"),
+    [(["1.1.1"], {"1.1.1"}), (["1.1"], {"1.1.1", "1.1.2"}), ([1], {"1.1.1", "1.1.2"}), ([], set())],
+)
+def test_subtasks_of_subtasks_are_tasks(needs: list[object], waits: set[str]) -> None:
+    """They are parts of a part, with its text, and others may wait for one or for all of them."""
+    inner = [{"id": 1, "title": "Lock", "description": "Two keys"}, {"id": 2, "title": "Bell", "status": "done"}]
+    parts = [
+        {"id": 1, "title": "Drawer", "details": "Steel", "subtasks": inner},
+        {"id": 2, "title": "Door", "dependencies": needs},
+    ]
+    tasks = build(draft_of(tagged(task(1, subtasks=parts)))).tasks
+    assert list(tasks) == ["1.1.1", "1.1.2", "1.2"]
+    assert set(tasks["1.2"].depends_on) == waits
+    assert tasks["1.1.1"].description == "Two keys"
+    assert "Steel" in tasks["1.1.1"].details
+    assert (tasks["1.1.1"].settled, tasks["1.1.2"].settled) == ("", "done")
+
+
+@pytest.mark.parametrize(("tag", "names"), [("", ["Tagged"]), ("master", ["Tagged"]), ("tasks", ["Flat"])])
+def test_a_flat_list_beside_tags(tag: str, names: list[str]) -> None:
+    """The tag is read unless the flat list is named; a note says that there are two."""
+    data = {"tasks": [task(1) | {"title": "Flat"}], "master": {"tasks": [task(1) | {"title": "Tagged"}]}}
+    draft = taskmaster.read("tasks.json", json.dumps(data), PlanOptions(tag=tag))
+    assert [item.title for item in draft.items] == names
+    assert [note.text for note in draft.notes] == (
+        [] if tag else ["the list 'master' was read, of 2 lists: tasks, master"]
+    )
 
 
 @pytest.mark.parametrize(
