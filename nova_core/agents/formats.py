@@ -16,6 +16,7 @@ _MODULES = {
     "aider": ("aider", "AiderLog"),
     "copilot": ("copilot", "CopilotLog"),
     "pi": ("pi", "PiLog"),
+    "qwen": ("qwen", "QwenLog"),
     "shell": ("commands", "CommandLog"),
 }
 
