@@ -53,6 +53,7 @@ class RunActions(App[QuitChoice]):
     ]
     model: ViewModel
     main: RunScreen
+    key_before = ""  # the key before the present one, if it may be held
 
     # available keys
 
@@ -241,7 +242,7 @@ class RunActions(App[QuitChoice]):
         from nova_tui.screens.quit import QuitScreen
 
         if not isinstance(self.screen, QuitScreen):
-            self.push_screen(QuitScreen(self._still_running), self._leave)
+            self.push_screen(QuitScreen(self._still_running, self.key_before), self._leave)
 
     def _still_running(self) -> list[str] | None:
         """The running tasks, by id and name; None if the run is over."""

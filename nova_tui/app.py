@@ -42,6 +42,7 @@ from nova_tui.views.line import LEFT, plain, shorten
 __all__ = ["NovaApp", "QuitChoice"]
 
 _AGAIN = 1.0  # seconds
+_HELD = 0.5  # seconds; the repeats of a held key come faster
 _WORK = {EventKind.TASK_STARTED, EventKind.TASK_ADOPTED, EventKind.TASK_COMPLETED}
 _NARROW, _LOW = 60, 16  # cells and rows; a smaller screen shows one notice of one line
 _TOAST_EDGES = 5  # cells around a toast's text
@@ -98,6 +99,7 @@ class NovaApp(RunActions):
         self._toaster = Toaster()
         self._ran = False
         self._failed_at: float | None = None
+        self._last_key = "", float("-inf")
         self._notify_how = os.environ.get("NOVA_NOTIFY", "")
         self.set_keymap(keymap.load_keys(keymap.keys_file(os.environ), must_exist="NOVA_KEYS" in os.environ))
 
@@ -249,10 +251,19 @@ class NovaApp(RunActions):
         """Handle keys one at a time: the next key goes to the screen that this key opens."""
         if isinstance(event, events.InputEvent | events.Paste) and not self.screen_stack:
             return  # the app is ending
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._note_key(event.key)
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await compat.hand_out(self, event)
         else:
             await super().on_event(event)
+
+    def _note_key(self, key: str) -> None:
+        """Remember the key before this one, for a question that this one opens."""
+        last, pressed = self._last_key
+        now = self.clock.monotonic()
+        self.key_before = last if now - pressed < _HELD else ""
+        self._last_key = key, now
 
     def action_keys(self) -> None:
         """Show the keys that work now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -14,13 +15,15 @@ from nova_tui.views.line import line, plain
 
 _MOST = 6
 _EVERY = 0.25  # seconds between two checks of the run
+_REPEAT = 0.5  # seconds; the repeats of a held key come faster
 
 
 class QuitScreen(Dialog[QuitChoice | None]):
     """Returns the choice: leave the workers running, stop or kill them; None to stay.
 
     `running` returns the running tasks; None means that the run has ended, and then every choice, and `q`, quits.
-    Before that, `q` is ambiguous and only shows the keys.
+    Before that, `q` is ambiguous and only shows the keys. `held` is the key pressed right before the question: its
+    repeats, as of `k` held to move up, are no answer.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -31,9 +34,10 @@ class QuitScreen(Dialog[QuitChoice | None]):
         Binding("escape,n", "answer('')", "Stay", id="app.stay"),
     ]
 
-    def __init__(self, running: Callable[[], Sequence[str] | None]) -> None:
+    def __init__(self, running: Callable[[], Sequence[str] | None], held: str = "") -> None:
         super().__init__()
         self._ask = running
+        self._held, self._held_at = held, time.monotonic()
         self._shown: Sequence[str] | None = running()
         self._asked_again = False
 
@@ -65,10 +69,17 @@ class QuitScreen(Dialog[QuitChoice | None]):
 
     def action_answer(self, word: str) -> None:
         """Close with the choice; if the run has just ended, quit without one."""
+        if word and word[0] == self._held and self._is_repeat():
+            return
         if word and self._ask() is None:
             self.app.exit()
         else:
             self.dismiss(QuitChoice(word) if word else None)
+
+    def _is_repeat(self) -> bool:
+        """Returns True if a key that was held before the question is still held."""
+        before, self._held_at = self._held_at, time.monotonic()
+        return self._held_at - before < _REPEAT
 
     def action_quit(self) -> None:
         """Quit if there is nothing to choose."""

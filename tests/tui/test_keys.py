@@ -59,6 +59,16 @@ async def test_ctrl_c_asks_what_q_asks(before: str, tmp_path: Path) -> None:
         assert not app._exit
 
 
+@pytest.mark.parametrize("key", ["k", "l"])
+async def test_a_held_key_does_not_answer_the_question(key: str, tmp_path: Path) -> None:
+    """It moved the cursor, and its repeats arrive after ctrl+c."""
+    async with opened(demo_source(tmp_path)) as (app, pilot):
+        burst(app, key, key, "ctrl+c", key, key)
+        await settled(pilot)
+        assert isinstance(app.screen, QuitScreen)
+        assert not app._exit
+
+
 @pytest.mark.parametrize(("key", "kill"), [("s", False), ("k", True)])
 async def test_a_run_of_another_process_is_stopped(key: str, kill: bool, tmp_path: Path) -> None:
     """And the view stays until it has ended."""
