@@ -168,3 +168,6 @@ ADAPTERS: dict[str, Adapter] = {
         tested="0.73.1",
     ),
 }  # fmt: skip
+
+# Agents that Nova cannot start by itself, with the settings that do.
+SETTINGS = {"qwen": "{qwen: {command: [qwen, -o, stream-json, --approval-mode, yolo], parser: qwen}}"}

@@ -80,7 +80,7 @@ def configured(settings: Mapping[str, Any]) -> Config:
 
 def check_agents(where: str, config: Config) -> None:
     """Raise `UsageError` for the first preferred agent that neither nova.yaml nor Nova knows."""
-    from nova_core.launch.invocation import agents_known
+    from nova_core.launch.invocation import agents_known, settings_hint
 
     known = agents_known(config)
     for name in config.agent:
@@ -91,6 +91,7 @@ def check_agents(where: str, config: Config) -> None:
             near = near_names(name, known)
             hint = f"did you mean {clean(near[0])}? " if near else ""
             hint += f"known: {clean(', '.join(known))}"
+            hint = settings_hint(config, [name]) or hint
             raise UsageError(f"{where}: there is no agent {clean(name)[:80]}", hint=hint)
 
 

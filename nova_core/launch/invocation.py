@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import msgspec
 
 from nova_core.agents import FORMATS, AgentLog
-from nova_core.agents.adapters import ADAPTERS, Adapter, Permissions
+from nova_core.agents.adapters import ADAPTERS, SETTINGS, Adapter, Permissions
 from nova_core.agents.commands import PatternLog
 from nova_core.agents.template import fill
 from nova_core.config import AgentConfig, Config
@@ -50,6 +50,12 @@ def agent_named(config: Config, name: str) -> AgentConfig | None:
 def agents_known(config: Config) -> list[str]:
     """The names that `agent_named` knows: those of `agents:` first."""
     return list(dict.fromkeys((*config.agents, *ADAPTERS)))
+
+
+def settings_hint(config: Config, names: Iterable[str]) -> str:
+    """A hint with the settings of the first of these agents that needs them; empty if none does."""
+    lacking = (name for name in names if name in SETTINGS and name not in config.agents)
+    return next((f"write in nova.yaml: `agents: {SETTINGS[name]}`" for name in lacking), "")
 
 
 def adapter_of(name: str, agent: AgentConfig) -> Adapter | None:

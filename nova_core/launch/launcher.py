@@ -28,6 +28,7 @@ from nova_core.launch.invocation import (
     parser_of,
     program_of,
     provider_of,
+    settings_hint,
 )
 from nova_core.launch.ladder import model_of, rungs_of, work_of
 from nova_core.launch.mcp_config import add_gemini_settings, has_mcp
@@ -92,6 +93,7 @@ class Launcher:
             if not task.gate and (problem := self._problem_of(self._config.runner_of(task)) or self._no_rung(task)):
                 message = f"task {task.id} has nothing to run it: {problem}"
                 hint = "give it a Command cell, pass --command 'LINE', or set `agent:` in nova.yaml"
+                hint = settings_hint(self._config, self._config.runner_of(task).agents) or hint
                 return Problem(task.file or plan, task.line, message, hint, warning=True)
         return None
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from cli_process import nova
 
-from nova_core.agents.adapters import ADAPTERS, Permissions
+from nova_core.agents.adapters import ADAPTERS, SETTINGS, Permissions
 from nova_core.agents.commands import PatternLog
-from nova_core.config import AgentConfig, load_config
+from nova_core.config import AgentConfig, Config, load_config
 from nova_core.errors import InputError
-from nova_core.launch.invocation import AgentRequest, invoke, open_log, parser_of, provider_of
+from nova_core.files.project import Project
+from nova_core.launch.invocation import AgentRequest, invoke, open_log, parser_of, provider_of, settings_hint
+from nova_core.launch.launcher import Launcher
 from nova_core.launch.mcp_config import gemini_settings
 from nova_core.model import Task, TokenUsage
 
@@ -171,3 +173,16 @@ def test_doctor_knows_agents(tmp_path: Path) -> None:
     assert "(1.0.0); tested with 2.1.329" in done.stdout
     assert "npm install -g @openai/codex" in done.stdout
     assert done.returncode == 8
+
+
+def test_an_agent_that_needs_settings_gets_them_in_the_hint(tmp_path: Path) -> None:
+    """Nova reads its output, but cannot start it by itself."""
+    settings = Config(agent=("qwen",))
+    launcher = Launcher(Project(tmp_path), settings, "P", "", b"", {})
+    found = launcher.nothing_to_run([TASK], "CASCADE.md")
+    assert found is not None
+    (tmp_path / "nova.yaml").write_text("agents: " + SETTINGS["qwen"])
+    assert f"`agents: {SETTINGS['qwen']}`" in found.hint
+    agent = load_config(None, environ={}, root=tmp_path).agents["qwen"]
+    assert (agent.parser, agent.command[0]) == ("qwen", "qwen")
+    assert settings_hint(Config(agents={"qwen": agent}), ["qwen"]) == ""
