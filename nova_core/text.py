@@ -217,3 +217,14 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 1e30:  # str() of more than 4,300 digits raises
         return "so large a number"
     return clean(head_and_tail(repr(value) if isinstance(value, str) else str(value), 60))
+
+
+def about(seconds: float) -> str:
+    """Format a guessed time, rounded up so that it claims no more than is known: `40s`, `5m`, `1h 20m`."""
+    if seconds < 60:
+        return f"{max(10, math.ceil(seconds / 10) * 10)}s" if seconds <= 50 else "1m"
+    minutes = math.ceil(seconds / 60)
+    if minutes < 60:
+        return f"{minutes}m"
+    hours, rest = divmod(math.ceil(minutes / 10) * 10, 60)
+    return f"{hours}h {rest:02}m" if rest else f"{hours}h"

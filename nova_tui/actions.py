@@ -5,30 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
 
 from nova_core.command import Command, CommandKind
-from nova_core.model import is_safe_id
 from nova_core.runs.words import Shown
 from nova_core.watch.allowed import AT_WORK, FITS, OF_THE_RUN, OVER, is_allowed
 from nova_core.watch.source import EngineState
-from nova_tui import outside
+from nova_tui import many
 from nova_tui.choice import QuitChoice
 from nova_tui.refusals import COPIES, LOOKING, refusal
-from nova_tui.rows import Finder
 from nova_tui.screens.log import LogScreen
-from nova_tui.screens.run_screen import RunScreen
+from nova_tui.task_finding import TaskFinding
 from nova_tui.views.line import plain
 
 if TYPE_CHECKING:
-    from nova_core.watch.view_model import ViewModel
+    pass
 
 _OTHERS = {"full_log", "interrupt", "control", "only_looking"}
-_NEEDS_TASK = {"copy_id", "copy_log", "pager"}
+_NEEDS_TASK = {"copy_id", "copy_log", "copy_error", "pager"}
 
 
-class RunActions(App[QuitChoice]):
+class RunActions(TaskFinding):
     """The key actions of all screens; they apply to the task the front screen `acts_on`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,42 +42,9 @@ class RunActions(App[QuitChoice]):
         Binding("r,x,X,s,a,R,p,plus,minus", "only_looking", "", show=False, id="run.looking"),
         Binding("plus", "workers(1)", "More workers", show=False, id="run.more"),
         Binding("minus", "workers(-1)", "Fewer workers", show=False, id="run.fewer"),
-        Binding("L", "full_log", "Log", id="view.log"),
-        Binding("y", "copy_id", "Copy id", show=False, id="copy.id"),
-        Binding("Y", "copy_log", "Copy log path", show=False, id="copy.log"),
-        Binding("v", "pager", "Log in $PAGER", show=False, id="copy.pager"),
         Binding("ctrl+c", "interrupt", "Stop the run", show=False, priority=True, id="run.stop"),
     ]
-    model: ViewModel
-    main: RunScreen
-    key_before = ""  # the key before the present one, if it may be held
-
     # available keys
-
-    @property
-    def front(self) -> RunScreen:
-        """The topmost screen of the run, which may be behind a dialog."""
-        return self.run_screens[-1]
-
-    @property
-    def run_screens(self) -> list[RunScreen]:
-        """The screens of the run from the main screen, which stays also while the app ends, to the topmost one."""
-        return [self.main, *(s for s in self.screen_stack[1:] if isinstance(s, RunScreen))]
-
-    @property
-    def finder(self) -> Finder:
-        """The search for tasks."""
-        raise NotImplementedError
-
-    def go_to(self, task_id: str) -> None:
-        """Show the task in the tree."""
-        raise NotImplementedError
-
-    @property
-    def target(self) -> str | None:
-        """The task that keys act on, also when the command palette is open; None if there is none."""
-        found = self.front.acts_on
-        return found if found in self.model.cascade.tasks else None
 
     def can(self, action: str) -> bool:
         """Returns True if the action is available now."""
@@ -89,7 +53,9 @@ class RunActions(App[QuitChoice]):
             return (task_id is not None or self.front.STANDS_FOR) and not isinstance(self.screen, LogScreen)
         if action in _NEEDS_TASK:
             return task_id is not None
-        if action in FITS or action in OF_THE_RUN:
+        if action in FITS:
+            return is_allowed(model, action, task_id) or bool(self._many(action))
+        if action in OF_THE_RUN:
             return is_allowed(model, action, task_id)
         if action in ("control", "only_looking"):
             return model.source.read_only
@@ -104,13 +70,37 @@ class RunActions(App[QuitChoice]):
     # tasks
 
     def send(self, kind: CommandKind, *ids: str, text: str = "", kill: bool = False) -> None:
-        """Send a command to the engine; its reply is shown as a toast."""
+        """Send a command to the engine; its reply is shown as an answer."""
         self.model.source.send(Command(kind, ids, text=text, kill=kill))
 
+    def _many(self, action: str) -> list[str]:
+        """The tasks that the action applies to together, on a branch or with a filter; empty if it is for one task."""
+        ids, _ = self.front.scope()
+        found = many.fitting(self.model, action, ids)
+        return found if self.target is None or len(found) > 1 else []
+
+    def _acts_on_many(self, action: str, kind: CommandKind, *, kill: bool = False) -> bool:
+        """Ask about many tasks, if the action is for many; False if it is for one."""
+        found, target = self._many(action), self.target
+        if not found:
+            return False
+        from nova_tui.screens.many import ManyScreen
+
+        one = target if target is not None and is_allowed(self.model, action, target) else None
+
+        def answer(word: str | None) -> None:
+            if word:
+                self.send(kind, *(found if word == "all" or one is None else [one]), kill=kill)
+
+        said = many.question(self.model, action, found, self.front.scope()[1])
+        labels = [self._label(i) for i in found]
+        self.push_screen(ManyScreen(said, many.consequence(action), labels, plain(one)), answer)
+        return True
+
     def action_retry(self) -> None:
-        """Retry the task; ask first if it is done, as its result is discarded."""
+        """Retry the task, or all failed ones; ask first if it is done, as its result is discarded."""
         task_id = self.target
-        if task_id is None or not self.can("retry"):
+        if self._acts_on_many("retry", CommandKind.RETRY) or task_id is None or not self.can("retry"):
             return
         if self.model.shown(task_id) is not Shown.COMPLETED:
             self.send(CommandKind.RETRY, task_id)
@@ -143,8 +133,8 @@ class RunActions(App[QuitChoice]):
         self._end(kill=True)
 
     def _end(self, *, kill: bool) -> None:
-        task_id = self.target
-        if task_id is None or not self.can("kill" if kill else "cancel"):
+        task_id, action = self.target, "kill" if kill else "cancel"
+        if self._acts_on_many(action, CommandKind.CANCEL, kill=kill) or task_id is None or not self.can(action):
             return
         state, how = self.model.task(task_id), "killed at once" if kill else "stopped, then killed"
         worker = f"its worker (pid {state.pid}) and all its processes are {how}" if state.pid else "it will not run"
@@ -154,7 +144,7 @@ class RunActions(App[QuitChoice]):
     def action_skip(self) -> None:
         """Mark the task as done without running it."""
         task_id = self.target
-        if task_id is not None and self.can("skip"):
+        if not self._acts_on_many("skip", CommandKind.SKIP) and task_id is not None and self.can("skip"):
             dag = self.model.cascade.dag
             below = [dag.ids[i] for i in dag.dependents[dag.index[task_id]]]
             freed = f"{', '.join(map(plain, below[:6]))} may then start" if below else "nothing depends on it"
@@ -162,6 +152,8 @@ class RunActions(App[QuitChoice]):
 
     def action_approve(self) -> None:
         """Accept the work of the task."""
+        if self._acts_on_many("approve", CommandKind.APPROVE):
+            return
         if (task_id := self.target) is not None and self.can("approve"):
             self.send(CommandKind.APPROVE, task_id)
 
@@ -186,9 +178,6 @@ class RunActions(App[QuitChoice]):
                 self.send(kind, task_id, kill=kill)
 
         self.push_screen(ConfirmScreen(question, [told]), answer)
-
-    def _label(self, task_id: str) -> str:
-        return plain(f"{task_id} {self.model.cascade.tasks[task_id].name}")
 
     # the run
 
@@ -260,42 +249,6 @@ class RunActions(App[QuitChoice]):
         """The running tasks, by id and name."""
         tasks = self.model.cascade.tasks.items()
         return [plain(f"{i} ({task.name})") for i, task in tasks if self.model.shown(i) in AT_WORK]
-
-    # logs and copying
-
-    def action_full_log(self) -> None:
-        """Open the task's log full screen; on a branch, the log of its representative task."""
-        task_id = self.front.look_at() if self.front.STANDS_FOR else self.target
-        if task_id is not None and is_safe_id(task_id):
-            self.push_screen(LogScreen(self.model, task_id))
-
-    def action_copy_id(self) -> None:
-        """Copy the task's id to the clipboard."""
-        self._copy(self.target or "", "the id ")
-
-    def action_copy_log(self) -> None:
-        """Copy the path of the task's log to the clipboard."""
-        if (task_id := self.target) is not None and is_safe_id(task_id):
-            self._copy(str(self.model.source.project.latest_log(task_id).absolute()), "the path ")
-
-    def on_text_selected(self) -> None:
-        """Copy what the mouse has selected: no key would copy it everywhere."""
-        if self.screen_stack and (selected := self.screen.get_selected_text()):
-            self._copy(selected)
-
-    def _copy(self, text: str, what: str = "") -> None:
-        file = self.model.source.project.nova_dir / "clipboard.txt"
-        self.notify(outside.copy(self, text, file, what), markup=False)
-
-    def action_pager(self) -> None:
-        """Open the task's log in `$PAGER`."""
-        task_id = self.target
-        if task_id is None or not is_safe_id(task_id):
-            return
-        path = self.model.source.project.latest_log(task_id)
-        problem = outside.open_in_pager(self, path) if path.is_file() else "no log yet"
-        if problem:
-            self.notify(problem, severity="warning", markup=False)
 
     def _on_tasks(self) -> bool:
         """Returns True if keys for tasks can work on this screen."""

@@ -15,27 +15,27 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
-from textual.notifications import Notify
 from textual.screen import ModalScreen, Screen
 
-from nova_core.clock import Clock
+from nova_core.clock import Clock, iso
+from nova_core.console.lines import LocalClock
 from nova_core.console.summary import counts_text
 from nova_core.console.terminal import is_ignored
 from nova_core.files.crash_report import keep_crash_report
 from nova_core.runs.words import RunWord, go_on_line
-from nova_core.state.events import EventKind
+from nova_core.state.events import Event, EventKind
 from nova_core.state.run_clock import run_time
 from nova_core.watch.source import EngineState, Source
 from nova_core.watch.view_model import ViewModel
-from nova_tui import compat, glyphs, keymap, themes, toasts
+from nova_tui import compat, glyphs, keymap, news, themes
 from nova_tui.actions import RunActions
 from nova_tui.choice import Look, QuitChoice
+from nova_tui.news import Item, News
 from nova_tui.palettes import NEAREST
 from nova_tui.pump import Pump
 from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
 from nova_tui.screens.main import MainScreen
-from nova_tui.toasts import Toast, Toaster, Weight
 from nova_tui.views.header import state_of
 from nova_tui.views.line import LEFT, plain, shorten
 
@@ -44,8 +44,7 @@ __all__ = ["NovaApp", "QuitChoice"]
 _AGAIN = 1.0  # seconds
 _HELD = 0.5  # seconds; the repeats of a held key come faster
 _WORK = {EventKind.TASK_STARTED, EventKind.TASK_ADOPTED, EventKind.TASK_COMPLETED}
-_NARROW, _LOW = 60, 16  # cells and rows; a smaller screen shows one notice of one line
-_TOAST_EDGES = 5  # cells around a toast's text
+_LONGEST = 300  # characters of an answer
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -60,23 +59,15 @@ class NovaApp(RunActions):
     TITLE = "Nova"
     PAUSE_GC_ON_SCROLL = True
     ENABLE_COMMAND_PALETTE = False  # Textual's runs a row of the list before the text was typed
-    NOTIFICATION_TIMEOUT = 4
     CSS = """
-    /* At the top right of the tree: the end of a log, the keys and a question stay free. */
-    ToastRack { dock: top; align: right top; margin: 1 1 0 0; }
-    MainScreen.-wide > ToastRack { width: 60%; }
-    ModalScreen Toast { display: none; }
-    Toast { width: 46; max-width: 100%; max-height: 5; margin: 0; padding: 0 1; }
-    .-tiny Toast, .-short Toast { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     .-ascii MainScreen.-wide > #body > #side { border-left: ascii $panel; }
-    .-ascii Toast { border-left: ascii $primary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark", "keys", "Help", key_display="?", id="app.help"),
-        Binding("q", "quit", "Quit", id="app.quit"),
-        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_any"),
+        Binding("question_mark", "keys", "Keys", key_display="?", id="app.help"),
+        Binding("q", "quit", "Leave", id="app.quit"),
+        Binding("ctrl+q", "quit", "Leave", show=False, priority=True, id="app.quit_any"),
         Binding("ctrl+z", "stay_awake", "", show=False, id="app.suspend"),
-        Binding("colon,ctrl+p", "palette", "Palette", key_display=":", show=False, id="app.palette"),
+        Binding("colon,ctrl+p", "palette", "All actions", key_display=":", id="app.palette"),
     ]
 
     def __init__(self, source: Source, look: Look = Look(), clock: Clock | None = None) -> None:  # noqa: B008 - frozen
@@ -96,7 +87,8 @@ class NovaApp(RunActions):
         self.main = MainScreen(self.model)
         self.pump = Pump(self, self._look, self.clock)
         self.ended_by: int | None = None
-        self._toaster = Toaster()
+        self.news = News()
+        self._local = LocalClock()
         self._ran = False
         self._failed_at: float | None = None
         self._last_key = "", float("-inf")
@@ -135,7 +127,7 @@ class NovaApp(RunActions):
                 loop.add_signal_handler(number, self.end_by, number)
         self.source.start()
         if self.model.could_go_on:
-            self.show(Toast(RunWord.NO_ENGINE.capitalize(), self._way_on(), "warning"))
+            self.tell([Item(self._way_on(), RunWord.NO_ENGINE.value, severity="warning")])
         self.pump.start()
         self.call_after_refresh(self._drawn)
 
@@ -184,21 +176,25 @@ class NovaApp(RunActions):
         # Where the plan has changed, no screen may keep a task that the model no longer has: also those behind.
         for screen in self.run_screens if dirty.everything else [self.front]:
             screen.take(dirty, tick)
-        new = [t for e in update.events if (t := toasts.of_event(e))]
         self._ran |= any(event.kind in _WORK for event in update.events)
-        if update.engine_changed:
-            compat.forget_toasts(self, compat.shown_toasts(self))  # they may be out of date
-            new += self._engine_news()
-        shown = self._toaster.take(new, self.clock.monotonic(), 1 if self._is_small else toasts.SHOWN)
-        for toast in [*shown, *map(toasts.of_notice, update.notices)]:
-            self.show(toast)
+        found = [item for event in update.events if (item := self._news_of(event))]
+        self.tell(news.merged([*found, *(self._engine_news() if update.engine_changed else [])]))
+        for notice in update.notices:
+            self.news.answer(news.of_notice(notice), self.clock.monotonic())
+        self._draw_news()
         return len(dirty.tasks) + len(update.notices) + (1 if dirty.everything else 0)
 
-    def _engine_news(self) -> list[Toast]:
-        """The toast for an engine that has ended."""
-        source = self.source
+    def _news_of(self, event: Event) -> Item | None:
+        known = event.task is not None and event.task in self.model.cascade.tasks
+        failed = event.kind is EventKind.TASK_FAILED and known
+        why = self.model.failure(event.task or "") if failed else ""
+        return news.of_event(event, why, self._local(event.at)[:5])
+
+    def _engine_news(self) -> list[Item]:
+        """The news that an engine has ended."""
+        source, at = self.source, self._local(iso(self.clock.now()))[:5]
         if source.engine is EngineState.CRASHED:
-            return [Toast("The engine failed", shorten(source.error, 300), "error")]
+            return [Item(shorten(source.error, 300), "the engine failed", at, severity="error")]
         if source.engine is EngineState.RUNNING:
             return []
         project, ran = self.model.rollups.project, self._ran
@@ -207,43 +203,38 @@ class NovaApp(RunActions):
             return []
         told = f"{counts_text(self.model.counts)}; "
         if self.model.could_go_on:
-            title = state_of(self.model).capitalize()
-            return [Toast(title, told + self._way_on(), "warning")]
+            return [Item(told + self._way_on(), state_of(self.model).value, at, severity="warning")]
         if not ran:
-            return [Toast("Nothing to start", told + "r retries a failed task", "warning")]
+            return [Item(told + "r retries a failed task", "nothing to start", at, severity="warning")]
         ways = "! shows failed tasks, S the summary" if project.failed else "S shows the summary"
-        severity: toasts.Severity = "error" if project.failed else "information"
-        return [Toast(state_of(self.model).capitalize(), told + ways, severity)]
+        severity: news.Severity = "error" if project.failed else "information"
+        return [Item(told + ways, state_of(self.model).value, at, severity=severity)]
 
     def _way_on(self) -> str:
         """How to run the remaining tasks."""
         keys = "C takes control, then p continues" if self.source.read_only else "p continues"
         return f"{keys}; in a shell: {plain(go_on_line(self.source.project_state.cascade_file))}"
 
-    def show(self, toast: Toast) -> None:
-        """Show a toast unless the screen already shows its text, and notify the terminal if configured."""
-        in_view = toast.severity == "error" and toast.task is not None and toast.task == self.target
-        if not in_view:
-            self.notify(toast.text, title=toast.title, severity=toast.severity, markup=False)
-        if self._notify_how and not toast.answer:
-            compat.emit(self, toasts.sequence(self._notify_how, toast, tmux="TMUX" in os.environ))
+    def tell(self, items: Sequence[Item]) -> None:
+        """Add news, and notify the terminal if configured."""
+        self.news.tell(items, self.clock.monotonic())
+        for item in items if self._notify_how else ():
+            compat.emit(self, news.sequence(self._notify_how, item, tmux="TMUX" in os.environ))
 
-    @property
-    def _is_small(self) -> bool:
-        return self.size.width < _NARROW or self.size.height < _LOW
+    def notify(
+        self, message: str, *, title: str = "", severity: news.Severity = "information",
+        timeout: float | None = None, markup: bool = True,
+    ) -> None:  # fmt: skip
+        """Answer a key in the line of news: nothing is laid over the screen."""
+        text = plain(f"{title}: {message}" if title else message)
+        self.news.answer(Item(shorten(text, _LONGEST), severity=severity), self.clock.monotonic())
+        if self.screen_stack:
+            self._draw_news()
 
-    def on_notify(self, event: Notify) -> None:
-        """Show a toast and remove those it replaces. A small screen shows only one, on one line."""
-        new, shown = event.notification, compat.shown_toasts(self)
-        if not self._is_small:
-            compat.forget_toasts(self, toasts.making_way(new, shown))
-            return
-        if toasts.weight(new) is Weight.ANSWER and any(toasts.weight(n) is Weight.LASTING for n in shown):
-            event.prevent_default()
-            return
-        compat.forget_toasts(self, shown)
-        text = shorten(f"{new.title}: {new.message}" if new.title else new.message, self.size.width - _TOAST_EDGES)
-        new.title, new.message = (text, "") if new.title else ("", text)
+    def _draw_news(self) -> None:
+        now = self.clock.monotonic()
+        self.news.expire(now)
+        self.front.tell_news(self.news, fresh=self.news.is_fresh(now))
 
     # keys
 
@@ -298,7 +289,7 @@ class NovaApp(RunActions):
             self.notify(f"{plain(task_id)} {LEFT}", severity="warning", markup=False)
             return
         self._to_main()
-        self.main.tasks.go_to(task_id)
+        self.main.go_to(task_id)
 
     def _to_main(self) -> None:
         while self.screen is not self.main and len(self.screen_stack) > 1:

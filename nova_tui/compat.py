@@ -19,12 +19,11 @@ from textual._callback import invoke
 from textual._context import active_app
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.binding import Binding
 from textual.driver import Driver
 from textual.message import Message
 from textual.message_pump import MessagePump
-from textual.notifications import Notification
 from textual.strip import Strip
-from textual.widgets._toast import ToastRack
 from textual.worker import WorkerFailed
 
 from nova_tui.input_bytes import ESCAPE, Decoder, Kind, Token
@@ -77,16 +76,12 @@ def keep_quiet(app: App[Any]) -> None:
     app._exit_renderables.clear()
 
 
-def shown_toasts(app: App[Any]) -> list[Notification]:
-    """The toasts that are shown, oldest first."""
-    return list(app._notifications)
-
-
-def forget_toasts(app: App[Any], gone: Iterable[Notification]) -> None:
-    """Remove toasts with their containers: an empty container would occupy a line."""
-    for toast in gone if app.screen_stack else ():
-        app._unnotify(toast, refresh=False)
-        app.screen.query(f"#{ToastRack._toast_id(toast)}").remove()
+async def press(app: App[Any], binding: Binding) -> None:
+    """Do what a key of the front screen does, on the widget that has the binding."""
+    for active in app.screen.active_bindings.values():
+        if active.binding.action == binding.action and active.enabled:
+            await app.run_action(binding.action, active.node)
+            return
 
 
 async def hand_out(app: App[Any], event: events.Key | events.Paste) -> None:

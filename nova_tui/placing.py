@@ -1,4 +1,4 @@
-"""Automatic cursor moves: to a running task when a run begins, to the first failure when it ends."""
+"""Automatic cursor moves: to a running task when a run begins; when it ends, to what needs a person."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class Placing:
         if self._ended or self._touched:
             return None
         self._begun = self._ended = True
-        there = selected is not None and self._model.shown(selected) in (Shown.FAILED, Shown.CANCELLED)
-        return None if there else next((i for i in ids() if self._model.shown(i) is Shown.FAILED), None)
+        needing = self._model.needing()
+        there = selected in needing or (selected is not None and self._model.shown(selected) is Shown.CANCELLED)
+        return None if there or not needing else needing[0]
 
     @property
     def _is_over(self) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from nova_core.parser import Cascade
 from nova_core.runs.words import Shown
+from nova_core.watch.view_model import ViewModel
 from nova_tui.views.members import Place, named
 
 Keep = Callable[[str], bool]
@@ -19,14 +20,25 @@ class Filter(StrEnum):
 
     ALL = "all"
     FAILED = "failed"
+    NEEDS_YOU = "needs you"
     RUNNING = "running"
     BLOCKED = "blocked"
     READY = "ready"
 
 
+class Order(StrEnum):
+    """The order of the rows, in the order of the key `o`; in every one but the plan's, the list is flat."""
+
+    PLAN = "plan"
+    TIME = "longest first"
+    COST = "most expensive first"
+    FAILURE = "newest failure first"
+
+
 _KEPT = {
     Filter.FAILED: {Shown.FAILED, Shown.CANCELLED},
-    Filter.RUNNING: {Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.RETRYING},
+    Filter.NEEDS_YOU: {Shown.APPROVAL},
+    Filter.RUNNING: {Shown.RUNNING, Shown.VERIFYING, Shown.RETRYING},
     Filter.BLOCKED: {Shown.BLOCKED},
     Filter.READY: {Shown.READY},
 }
@@ -38,11 +50,12 @@ def kept(shown: Filter) -> frozenset[Shown]:
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One row: a place of the plan, its depth, and whether it can have rows below it."""
+    """One row: a place of the plan, its depth, whether it can have rows below it, and whether it is in a flat list."""
 
     place: Place
     depth: int
     parent: bool = False
+    flat: bool = False
 
 
 class _Group(msgspec.Struct):
@@ -56,20 +69,20 @@ class _Branch(msgspec.Struct):
 
 
 class Outline:
-    """All rows of a plan, built once: the project, its branches, their groups and tasks, in plan order.
+    """All rows of a plan, built once: its branches, their groups and tasks, in plan order.
 
     A level has no row if its only member has no name, or the name of the level above.
     """
 
     def __init__(self, cascade: Cascade) -> None:
-        self.root = Row(Place(), 0, parent=True)
         branches = cascade.branches
         with_names = named(branches, cascade.name)
         self._branches = [self._branch(name, groups, with_names) for name, groups in branches.items()]
+        self._flat: dict[str, Row] = {}
 
     def _branch(self, name: str, groups: Mapping[str, Sequence[str]], has_row: bool) -> _Branch:
-        row = Row(Place(name), 1, parent=True) if has_row else None
-        depth = 2 if has_row else 1
+        row = Row(Place(name), 0, parent=True) if has_row else None
+        depth = 1 if has_row else 0
         with_names = named(groups, name)
         return _Branch(row, [self._group(name, group, ids, depth, with_names) for group, ids in groups.items()])
 
@@ -81,9 +94,7 @@ class Outline:
     def visible(self, closed: frozenset[Place] | set[Place], keep: Keep | None = None) -> list[Row]:
         """The rows to show, without those below `closed` places; with `keep`, only the tasks it accepts and the places
         above them, open or not."""
-        rows = [self.root]
-        if keep is None and self.root.place in closed:
-            return rows
+        rows: list[Row] = []
         for branch in self._branches:
             rows += self._of_branch(branch, closed, keep)
         return rows
@@ -105,8 +116,15 @@ class Outline:
             return rows
         return [branch.row, *rows] if rows or keep is None else []
 
+    def flat(self, ids: Iterable[str], keep: Keep | None = None) -> list[Row]:
+        """The tasks in the order of `ids`, without the places above them; with `keep`, only those it accepts."""
+        if not self._flat:
+            rows = (row for branch in self._branches for group in branch.groups for row in group.tasks)
+            self._flat = {row.place.task or "": Row(row.place, 0, flat=True) for row in rows}
+        return [self._flat[i] for i in ids if keep is None or keep(i)]
+
     def parents(self) -> list[Row]:
-        """Every row that can have rows below it, except the root."""
+        """Every row that can have rows below it."""
         found = []
         for branch in self._branches:
             found += [row for row in (branch.row, *(group.row for group in branch.groups)) if row is not None]
@@ -115,6 +133,17 @@ class Outline:
     def tasks(self) -> list[str]:
         """All task ids in row order."""
         return [r.place.task or "" for b in self._branches for g in b.groups for r in g.tasks]
+
+
+def ordered(model: ViewModel, ids: Iterable[str], order: Order) -> list[str]:
+    """The tasks in an order other than the plan's; ties keep the order of `ids`. O(n log n)."""
+    if order is Order.TIME:
+        return sorted(ids, key=lambda i: -(model.elapsed(i) or 0.0))
+    if order is Order.COST:
+        return sorted(ids, key=lambda i: (-(model.task(i).cost_usd or 0.0), -model.task(i).token_usage.total))
+    failed = {i: model.shown(i) is Shown.FAILED for i in ids}
+    newest = sorted((i for i in failed if failed[i]), key=lambda i: model.task(i).completed_at or "", reverse=True)
+    return [*newest, *(i for i in failed if not failed[i])]
 
 
 def above(place: Place) -> list[Place]:

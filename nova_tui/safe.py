@@ -14,7 +14,7 @@ from nova_tui.cells import is_steady, steady
 class SafeText(LineFilter):
     """Cleans the text of every drawn line; replacements keep their width, so that nothing else moves.
 
-    Views clean what they show; Textual's own widgets do not (an escape in a title or a toast reaches the terminal).
+    Views clean what they show; Textual's own widgets do not (an escape in a title reaches the terminal).
     Textual caches strips by the identity of their filters: create only one instance.
     """
 

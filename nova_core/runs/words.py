@@ -151,6 +151,11 @@ def count(number: int, shown: Shown) -> str:
     return f"needs you {number:,}" if shown is Shown.APPROVAL else f"{number:,} {shown.value}"
 
 
+def tally(number: int, shown: Shown) -> str:
+    """`running 3`, `needs you 2`: the word first, for a row of figures."""
+    return f"{'needs you' if shown is Shown.APPROVAL else shown.value} {number:,}"
+
+
 def counts(numbers: Mapping[Shown, int]) -> list[str]:
     """The counts that are not 0, in the order of `COUNTED`."""
     return [count(number, shown) for shown in COUNTED if (number := numbers.get(shown, 0))]

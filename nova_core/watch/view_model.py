@@ -8,21 +8,28 @@ from collections.abc import Iterable
 import msgspec
 
 from nova_core.clock import seconds
+from nova_core.console.lines import failure_text
+from nova_core.console.tails import tail
 from nova_core.dag import COMPLETED
+from nova_core.model import is_safe_id
 from nova_core.plan.scheduler import Frontier
 from nova_core.plan.stale import stale
 from nova_core.runs.freshness import same_failure
-from nova_core.runs.result import Snapshot
+from nova_core.runs.outlook import seconds_left
 from nova_core.runs.rollup import RollupTree
 from nova_core.runs.words import STARTABLE, Shown, shown_status
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
 from nova_core.state.run_clock import began_at, ran_for
-from nova_core.state.schema import NEW, State, TaskState, TaskStatus
+from nova_core.state.schema import NEW, Reason, TaskState, TaskStatus
+from nova_core.watch.last_words import TAIL, telling
 from nova_core.watch.source import EngineState, Source, Update, notable
 
 _EVENTS_KEPT = 2_000
 _MINUTES_KEPT = 60
+_AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
+_LISTED = (*_AT_WORK, Shown.APPROVAL, Shown.FAILED)
+_SAYS_LITTLE = (Reason.EXIT_CODE, Reason.SIGNAL)  # why it happened is in the log
 
 
 class Dirty(msgspec.Struct, frozen=True):
@@ -51,6 +58,7 @@ class ViewModel:
         self._recalled = False
         self._ended: tuple[int, float] = (-1, 0.0)
         self._alike: dict[str, tuple[int, bool]] = {}
+        self._last_words: dict[str, tuple[int, str]] = {}
         self._minute = int(now // 60)
         self._minute_start = 0
         self._reload()
@@ -66,8 +74,13 @@ class ViewModel:
         self.rollups = RollupTree(self.cascade.branches, self._seen)
         self._shown = {i: self._judge(i) for i in dag.ids}
         self.counts = dict.fromkeys(Shown, 0)
+        self._listed: dict[Shown, dict[str, None]] = {shown: {} for shown in _LISTED}
+        self._needing: list[str] | None = None
+        self._heard: dict[str, float] = {}
         for task_id, shown in self._shown.items():
             self.counts[shown] += not self.cascade.tasks[task_id].gate
+            if shown in self._listed:
+                self._listed[shown][task_id] = None
         self._minute_start = self.rollups.project.tokens.total
         self._time = WorkTime(self.source.spans(), self._seen)
 
@@ -105,6 +118,45 @@ class ViewModel:
             known = state.attempt, bool(before) and same_failure(state, before[0].reason, before[0].error)
             self._alike[task_id] = known
         return known[1]
+
+    def failure(self, task_id: str) -> str:
+        """Returns why the task failed: the line its worker printed about it, then the exit; reads its log once per
+        attempt."""
+        state = self._seen.get(task_id, NEW)
+        said = failure_text(state.reason, state.error)
+        if state.reason not in _SAYS_LITTLE or not is_safe_id(task_id):
+            return said
+        known = self._last_words.get(task_id)
+        if known is None or known[0] != state.attempt:
+            known = state.attempt, telling(tail(self.source.project.latest_log(task_id), TAIL))
+            self._last_words[task_id] = known
+        return f"{known[1]}; {said}" if known[1] else said
+
+    def running(self) -> list[str]:
+        """Returns the running tasks, also those whose work is being checked, the oldest first."""
+        found = [i for shown in _AT_WORK for i in self._listed[shown]]
+        return sorted(found, key=lambda i: -(self.elapsed(i) or 0.0))
+
+    def is_running(self, task_id: str) -> bool:
+        """Returns True if the task is running, or its work is being checked; not for a task that is not in the plan."""
+        return any(task_id in self._listed[shown] for shown in _AT_WORK)
+
+    def heard_at(self, task_id: str) -> float:
+        """Returns when the task last changed, in seconds on the run's clock; 0 if that was before this view began."""
+        return self._heard.get(task_id, 0.0)
+
+    @property
+    def approvals(self) -> list[str]:
+        """The tasks that need approval, in the order in which they asked."""
+        return list(self._listed[Shown.APPROVAL])
+
+    def needing(self) -> list[str]:
+        """Returns the tasks that need a person: approvals first, then failures, each in plan order."""
+        if self._needing is None:
+            index = self.cascade.dag.index
+            kinds = (Shown.APPROVAL, Shown.FAILED)
+            self._needing = [i for shown in kinds for i in sorted(self._listed[shown], key=index.__getitem__)]
+        return self._needing
 
     def elapsed(self, task_id: str) -> float | None:
         """Returns the seconds the task has been running, or took; None if it never ran."""
@@ -155,9 +207,8 @@ class ViewModel:
         return self._ended[1] or None
 
     def eta(self) -> float | None:
-        """Returns the least seconds that the longest chain of unfinished tasks needs; O(tasks), so call it rarely."""
-        state = State(run=self.source.run, project=self.source.project_state, tasks=self._seen)
-        return Snapshot.of(self.cascade, state, self.source.jobs, self.now).critical_path_left
+        """Returns the seconds that the rest will probably take, None if unknown; O(tasks), so call it rarely."""
+        return seconds_left(self.cascade, self._seen, self.source.jobs, self.now)
 
     def recall(self) -> None:
         """Insert recorded events from before this view started in front of the others; once."""
@@ -196,6 +247,7 @@ class ViewModel:
         if old is new:
             return
         self._seen[task_id] = new
+        self._heard[task_id] = self.now
         self.rollups.update(task_id, old, new)
         self._time.see(task_id, new)
         dirty.add(task_id)
@@ -218,7 +270,18 @@ class ViewModel:
         work = not self.cascade.tasks[task_id].gate
         self.counts[before] -= work
         self.counts[after] += work
+        if before is not after:
+            self._list(task_id, before, after)
         return before is not after
+
+    def _list(self, task_id: str, before: Shown, after: Shown) -> None:
+        """Keep the lists of the tasks that people look for."""
+        if before in self._listed:
+            self._listed[before].pop(task_id, None)
+        if after in self._listed:
+            self._listed[after][task_id] = None
+        if before in self._listed or after in self._listed:
+            self._needing = None
 
     def _judge(self, task_id: str) -> Shown:
         return shown_status(self._seen[task_id], self._frontier.is_free(self.cascade.dag.index[task_id]))

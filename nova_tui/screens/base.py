@@ -27,7 +27,6 @@ class ViewScreen(RunScreen):
     DEFAULT_CSS = """
     ViewScreen { layout: vertical; background: $background; }
     ViewScreen > #axis { background: $surface; }
-    ViewScreen.-short KeyLine { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", id="app.back"),
@@ -59,6 +58,7 @@ class ViewScreen(RunScreen):
         if self.AXIS:
             yield self.axis
         yield self.view
+        yield self.news_line
         yield KeyLine()
 
     def redraw(self) -> None:

@@ -31,8 +31,8 @@ class DepsScreen(ViewScreen):
 
     def compose(self) -> ComposeResult:
         """Place the tree above the graph."""
-        heading, graph, keys = super().compose()
-        yield from [heading, self.tree_view, self.legend, graph, keys]
+        heading, graph, *last = super().compose()
+        yield from [heading, self.tree_view, self.legend, graph, *last]
 
     def on_mount(self) -> None:
         """Focus the graph."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.screens import open_task
 from nova_tui.screens.base import ViewScreen
 from nova_tui.screens.leading import tell_leading
 from nova_tui.views import members
+from nova_tui.views.line import plain
 from nova_tui.views.members import Place
 from nova_tui.widgets.lines_view import LinesView
 
@@ -44,8 +47,16 @@ class GroupScreen(ViewScreen):
         """The task under the cursor, if it is on one."""
         return self.selected_task
 
+    def scope(self) -> tuple[Sequence[str], str]:
+        """The tasks of the group under the cursor."""
+        place = self.view.key
+        if not isinstance(place, Place) or place.task is not None:
+            return (), ""
+        name = place.group if place.group is not None else place.branch
+        return members.tasks_of(self.model, place), plain(name) if name else ""
+
     def look_at(self) -> str | None:
-        """The task to open; for a group, its representative task, named in a toast, or a toast that there is none."""
+        """The task to open; for a group, its representative task, named in an answer, as is that there is none."""
         place = self.view.key if isinstance(self.view.key, Place) else self.place
         if place.task is not None or self.is_gone:
             return place.task

@@ -14,11 +14,11 @@ class _Screen(Protocol):
     model: ViewModel
 
     def notify(self, message: str, *, markup: bool = True) -> Any:
-        """Show a toast."""
+        """Answer a key."""
 
 
 def tell_leading(screen: _Screen, place: Place) -> str | None:
-    """The first failed, else the first running task of a place; shows a toast that names it, or that there is none."""
+    """The first failed, else the first running task of a place; an answer names it, or says that there is none."""
     found = members.leading(screen.model, place)
     if found is None:
         screen.notify("choose a task: none of these has failed or is running", markup=False)

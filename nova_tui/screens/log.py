@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from nova_core.clock import Clock
+from nova_core.model import is_safe_id
 from nova_core.watch.allowed import OVER
 from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.glyphs import MUTED, TITLE
@@ -26,19 +28,20 @@ from nova_tui.widgets.one_line import KeyLine, OneLine
 class LogScreen(RunScreen):
     """Shows the log of the latest attempt, and switches to each new one, unless an older attempt was chosen."""
 
-    DEFAULT_CSS = """
-    LogScreen.-short KeyLine { display: none; }
-    """
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012 - as in Screen
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", id="app.back"),
         Binding("left_square_bracket", "attempt(-1)", "Earlier attempt", id="log.older"),
         Binding("right_square_bracket", "attempt(1)", "Later attempt", id="log.newer"),
+        Binding("J", "another(1)", "Next log", id="log.next_task"),
+        Binding("K", "another(-1)", "Previous log", show=False, id="log.previous_task"),
     ]
 
-    def __init__(self, model: ViewModel, task_id: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, model: ViewModel, task_id: str, clock: Clock | None = None, *, among: Sequence[str] = ()
+    ) -> None:
         super().__init__(model)
         self.task_id = task_id
+        self._among = among
         self._logs = self._files()
         self._chosen = len(self._logs) - 1
         clipboard = model.source.project.nova_dir / "clipboard.txt"
@@ -70,6 +73,7 @@ class LogScreen(RunScreen):
         """Heading, log, keys."""
         yield self._heading
         yield self.pane
+        yield self.news_line
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -118,6 +122,36 @@ class LogScreen(RunScreen):
         self.view.set_path(self._logs[self._chosen])
         self.refresh_bindings()
         self.say()
+
+    def show_task(self, task_id: str) -> bool:
+        """Show the log of another task."""
+        if not is_safe_id(task_id):
+            return False
+        self.task_id, self._logs = task_id, []
+        self._logs = self._files()
+        self._chosen = len(self._logs) - 1
+        self.view.set_path(self._logs[-1])
+        self.view.tell_over(self.model.shown(task_id) in OVER)
+        self.refresh_bindings()
+        self.say()
+        return True
+
+    def action_another(self, way: int) -> None:
+        """Show the log of the next or the previous task of the list from which this screen was opened; of those that
+        have one."""
+        ids = [i for i in self._among if i == self.task_id or self._has_log(i)]
+        here = ids.index(self.task_id) if self.task_id in ids else -1
+        if len(ids) > 1 or (ids and here < 0):
+            self.show_task(ids[(here + way) % len(ids)])
+        else:
+            self.notify("no other task has a log", markup=False)
+
+    def _has_log(self, task_id: str) -> bool:
+        return task_id in self.model.cascade.tasks and self.model.task(task_id).attempt > 0
+
+    def listed(self) -> Sequence[str]:
+        """The list from which the screen was opened."""
+        return self._among
 
     def action_back(self) -> None:
         """Return to the previous screen."""

@@ -1,8 +1,9 @@
-"""The main screen: the run in one line, the tree, the selected task and its log, the keys."""
+"""The main screen: the run in two lines, what runs, the tree, the log of the selected task, news, keys."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from enum import StrEnum
 from typing import ClassVar
 
 from textual import on
@@ -11,42 +12,59 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.timer import Timer
 
+from nova_core.clock import Clock
 from nova_core.model import is_safe_id
 from nova_core.watch.allowed import OVER
 from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.placing import Placing
-from nova_tui.rows import Filter, Finder, step
+from nova_tui.rows import Filter
 from nova_tui.screens import open_task, open_view
+from nova_tui.screens.finding import FindingScreen
 from nova_tui.screens.leading import tell_leading
-from nova_tui.screens.run_screen import RunScreen
 from nova_tui.views import members
 from nova_tui.views.line import plain
 from nova_tui.views.members import Place
+from nova_tui.views.running import needs_you
 from nova_tui.widgets.detail import Detail
 from nova_tui.widgets.filter_bar import FilterBar
 from nova_tui.widgets.log_pane import LogPane
 from nova_tui.widgets.log_view import LogView
-from nova_tui.widgets.one_line import KeyLine
+from nova_tui.widgets.one_line import KeyLine, OneLine
+from nova_tui.widgets.running_list import RunningList
 from nova_tui.widgets.summary_bar import SummaryBar
 from nova_tui.widgets.task_tree import TaskTree
 
+_WITH_NEEDS = 30  # rows from which a line names the task that needs a person
 _REST = 0.06  # seconds the cursor must rest on a task before its log and keys are drawn, as a key may be held
 
 
-class MainScreen(RunScreen):
+class Width(StrEnum):
+    """The share of the log, in the order of the key `z`."""
+
+    HALF = "half"
+    LOG = "log"
+    TREE = "tree"
+
+
+class MainScreen(FindingScreen):
     """Shows the run; `take` receives each update and redraws only what changed."""
 
     DEFAULT_CSS = """
     MainScreen { layout: vertical; background: $background; }
+    MainScreen > #needs { display: none; background: $background; }
+    MainScreen.-asked > #needs { display: block; }
     MainScreen > #body { height: 1fr; layout: vertical; }
     MainScreen > #body > #tasks { height: 13fr; }
     MainScreen > #body > #side { height: 10fr; }
     MainScreen.-wide > #body { layout: horizontal; }
-    MainScreen.-wide > #body > #tasks { height: 1fr; width: 3fr; }
-    MainScreen.-wide > #body > #side { height: 1fr; width: 2fr; border-left: solid $panel; }
+    MainScreen.-wide > #body > #tasks { height: 1fr; width: 4fr; }
+    MainScreen.-wide > #body > #side { height: 1fr; width: 3fr; border-left: solid $panel; }
     MainScreen.-tiny > #body > #side, MainScreen.-short > #body > #side { display: none; }
+    MainScreen.-tree-only > #body > #side { display: none; }
+    MainScreen.-log-only > #body > #tasks { display: none; }
+    MainScreen.-log-only > #body > #side { display: block; }
     """
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - declared so
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-tiny"), (60, "-narrow"), (140, "-wide")]  # noqa: RUF012 - declared so
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - declared so
     STANDS_FOR = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,7 +78,9 @@ class MainScreen(RunScreen):
         Binding("dollar_sign", "view('cost')", "Cost", key_display="$", id="view.cost"),
         Binding("S", "view('summary')", "Summary", show=False, id="view.summary"),
         Binding("w", "open_task", "Why", show=False, id="view.why"),
-        Binding("tab,shift+tab", "pane", "Tree/log", show=False, id="view.pane"),
+        Binding("z", "width", "Wider log", id="view.width"),
+        Binding("o", "order", "Order", show=False, id="view.order"),
+        Binding("ctrl+w", "pane", "Tree/log", show=False, id="view.pane"),
         Binding("escape", "clear", "Show all", id="app.back"),
         Binding("escape", "forget", "End search", id="app.back"),
     ]
@@ -68,27 +88,29 @@ class MainScreen(RunScreen):
     def __init__(self, model: ViewModel) -> None:
         super().__init__(model)
         self.summary = SummaryBar(model, id="summary")
+        self.needs = OneLine(id="needs")
+        self.running = RunningList(model, Clock(), self.go_to, id="running")
         self.tasks = TaskTree(model, self._moved, id="tasks")
         self.detail = Detail(model, id="detail")
         self.pane = LogPane(clipboard=model.source.project.nova_dir / "clipboard.txt", wrap=True, id="log")
         self.bar = FilterBar(self._search, self._close_search, id="find")
-        self._finder: Finder | None = None
-        self._wanted = ""
-        self._matches: list[str] = []
-        self._start: Place | None = None
         self._log_timer: Timer | None = None
         self._placing = Placing(model)
         self._going = self._left = False
+        self.width = Width.HALF
 
     def compose(self) -> ComposeResult:
-        """Summary, tree, detail and log, search, keys."""
+        """Summary, what needs a person, what runs, tree, detail and log, search, news, keys."""
         yield self.summary
+        yield self.needs
+        yield self.running
         with Container(id="body"):
             yield self.tasks
             with Vertical(id="side"):
                 yield self.detail
                 yield self.pane
         yield self.bar
+        yield self.news_line
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -119,31 +141,51 @@ class MainScreen(RunScreen):
     @property
     def selected_task(self) -> str | None:
         """The task under the cursor."""
-        return self.tasks.place.task
+        task_id = self.tasks.place.task
+        return task_id if task_id in self.model.cascade.tasks else None
 
     @property
     def acts_on(self) -> str | None:
         """The task keys act on."""
-        return self.tasks.place.task
+        return self.selected_task
+
+    def scope(self) -> tuple[Sequence[str], str]:
+        """On a branch, the tasks below it; with a filter, all that it shows."""
+        place, only = self.tasks.place, self.tasks.only
+        if place.task is None:
+            name = place.group if place.group is not None else place.branch
+            return self.tasks.below(place), plain(name) if name else ""
+        return ([], "") if only is Filter.ALL else (self.tasks.shown_ids, f"only {only.value}")
+
+    def listed(self) -> Sequence[str]:
+        """The tasks that have a row, in the order of the rows."""
+        return self.tasks.shown_ids
+
+    def show_task(self, task_id: str) -> bool:
+        """Put the cursor on a task."""
+        self.go_to(task_id)
+        return True
+
+    def go_to(self, task_id: str) -> None:
+        """Put the cursor on a task, whatever the filter hides."""
+        self._placing.moved()
+        if not self.tasks.go_to(task_id):
+            self._filter(Filter.ALL)
+            self.tasks.go_to(task_id)
 
     def look_at(self) -> str | None:
-        """The task to open; for a branch, its representative task, named in a toast, or a toast that there is none."""
+        """The task to open; for a branch, its representative task, named in an answer, as is that there is none."""
         if (task_id := self.selected_task) is not None:
             return task_id
         return tell_leading(self, self.tasks.place)
 
-    @property
-    def finder(self) -> Finder:
-        """The search for tasks, created on first use."""
-        if self._finder is None:
-            ids = self.tasks.task_ids
-            self._finder = Finder(ids, [self.model.cascade.tasks[i].name for i in ids])
-        return self._finder
-
     def draw_all(self) -> None:
         """Redraw everything."""
         self.tasks.take(Dirty(everything=True))
+        self.tasks.fold_quiet()
         self.summary.draw()
+        self._draw_needs()
+        self.running.draw()
         self._draw_detail()
         self._open_log()
 
@@ -153,11 +195,13 @@ class MainScreen(RunScreen):
         if dirty.everything:
             self._find_again()
         self._place()
+        self.running.take(dirty, tick=tick)
         if dirty.header or tick:
             self.summary.draw()
+            self._draw_needs()
         if self.pane.display and self.detail.size.height:
             self.pane.view.poll()
-            if tick or dirty.everything or self.selected_task in dirty.tasks or self.selected_task is None:
+            if tick or dirty.everything or self.selected_task is None or self.selected_task in dirty.tasks:
                 self._draw_detail()
             if (
                 tick and self.selected_task is None
@@ -176,6 +220,13 @@ class MainScreen(RunScreen):
             self._go(wanted)
             self._going = False
 
+    def _draw_needs(self) -> None:
+        """Show the first task that has asked for a person; nothing on a low screen, where the counts say it."""
+        asked = bool(self.model.approvals) and self.app.size.height >= _WITH_NEEDS
+        self.set_class(asked, "-asked")
+        if asked:
+            self.needs.show(needs_you(self.model, self.selected_task, self.size.width or self.app.size.width))
+
     def _draw_detail(self) -> None:
         self.detail.draw(self.tasks.place, self.pane.view.status())
 
@@ -184,6 +235,8 @@ class MainScreen(RunScreen):
         if not self._going:
             self._placing.moved()
         self.detail.draw(place, "")
+        if self.model.approvals:
+            self._draw_needs()
         if self._log_timer is not None:
             self._log_timer.stop()
         self._log_timer = self.set_timer(_REST, self._rested)
@@ -213,85 +266,18 @@ class MainScreen(RunScreen):
         """Includes whether a search can be repeated."""
         return super().decides_keys(), bool(self._wanted)
 
-    # searching and filtering
+    def action_width(self) -> None:
+        """Switch the share of the log: half, the log alone, the tree alone."""
+        kinds = list(Width)
+        self.set_width(kinds[(kinds.index(self.width) + 1) % len(kinds)])
 
-    def action_search(self) -> None:
-        """Open the search line; the cursor moves to the first match while words are typed."""
-        self._start = self.tasks.place
-        self.bar.open(self._wanted)
-
-    def _search(self, text: str) -> None:
-        if text == self._wanted:
-            return
-        self._wanted = text
-        self._matches = self.finder.find(text)
-        self.tasks.mark(frozenset(self._matches))
-        self.bar.tell(f"{len(self._matches):,} found" if text.strip() else "")
-        start = self._start.task if self._start else None
-        if not self._matches or start in self.tasks.hits:
-            self._return()
-        else:
-            self._go(step(self._matches, self._order, start, 1))
-
-    def _close_search(self, keep: bool) -> None:
-        self._search(self.bar.text)  # the message with the last letters may still be queued
-        self.bar.display = False
-        self.set_focus(self.tasks)
-        if not keep or not self._matches:
-            self._return()
-            self._forget()
-        self.renew_keys()
-
-    def _return(self) -> None:
-        """Return the cursor to where the search began."""
-        if self._start is not None:
-            self.tasks.go_back(self._start)
-
-    @property
-    def _order(self) -> dict[str, int]:
-        return {task_id: number for number, task_id in enumerate(self.tasks.task_ids)}
-
-    def _go(self, task_id: str | None) -> None:
-        if task_id is not None:
-            self.tasks.go_to(task_id)
-
-    def _find_again(self) -> None:
-        """Search the changed plan."""
-        self._finder = None
-        if self._wanted:
-            self._matches = self.finder.find(self._wanted)
-            self.tasks.mark(frozenset(self._matches))
-
-    def _forget(self) -> None:
-        self._wanted, self._matches = "", []
-        self.tasks.mark(frozenset())
-
-    def action_next_match(self, way: int) -> None:
-        """Go to the next or the previous match."""
-        self._go(step(self._matches, self._order, self.selected_task, way))
-
-    def action_filter(self) -> None:
-        """Switch to the next filter."""
-        kinds = list(Filter)
-        self._filter(kinds[(kinds.index(self.tasks.only) + 1) % len(kinds)])
-
-    def action_only_failed(self) -> None:
-        """Show only failed tasks, or all again."""
-        self._filter(Filter.ALL if self.tasks.only is Filter.FAILED else Filter.FAILED)
-
-    def _filter(self, only: Filter) -> None:
-        self.tasks.show_only(only)
-        self.refresh_bindings()
-
-    def action_clear(self) -> None:
-        """Show all tasks again, and end the search."""
-        self.tasks.show_only(Filter.ALL)
-        self.action_forget()
-
-    def action_forget(self) -> None:
-        """End the search and remove its marks."""
-        self._forget()
-        self.refresh_bindings()
+    def set_width(self, width: Width) -> None:
+        """Give the log its share of the screen, and the keys to what is shown."""
+        self.width = width
+        self.set_class(width is Width.LOG, "-log-only")
+        self.set_class(width is Width.TREE, "-tree-only")
+        self.set_focus(self.pane.view if width is Width.LOG else self.tasks)
+        self.call_after_refresh(self.draw_all)
 
     # other screens
 
@@ -320,12 +306,18 @@ class MainScreen(RunScreen):
         else:
             self.app.push_screen(open_task(self.model, place.task))
 
+    @on(TaskTree.LogWanted)
+    def _to_log(self, event: TaskTree.LogWanted) -> None:
+        event.stop()
+        if self.focused is self.tasks:
+            self.action_pane()
+
     def action_pane(self) -> None:
         """Switch between the tree and the log; on return to the tree the log follows again."""
         if self.focused is not self.tasks:
             self.pane.view.action_forget()
             self.pane.view.following = True
-        if self.pane.display and self.detail.size.height:
+        if self.width is Width.HALF and self.detail.size.height:
             self.set_focus(self.pane.view if self.focused is self.tasks else self.tasks)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

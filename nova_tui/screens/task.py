@@ -23,18 +23,18 @@ class TaskScreen(ViewScreen):
     """Shows a task's details beside its log (one above the other on a narrow screen); `tab` switches between them."""
 
     DEFAULT_CSS = """
-    TaskScreen { layout: grid; grid-size: 1 4; grid-rows: 1 3fr 2fr 1; }
+    TaskScreen { layout: grid; grid-size: 1 5; grid-rows: 1 3fr 2fr 1 1; }
     TaskScreen > #log { border-top: solid $panel; }
-    TaskScreen.-wide { grid-size: 2 3; grid-columns: 1fr 1fr; grid-rows: 1 1fr 1; }
+    TaskScreen.-wide { grid-size: 2 4; grid-columns: 1fr 1fr; grid-rows: 1 1fr 1 1; }
     TaskScreen.-wide > #log { border-top: none; border-left: solid $panel; }
     TaskScreen.-ascii > #log { border-top: ascii $panel; }
     TaskScreen.-ascii.-wide > #log { border-top: none; border-left: ascii $panel; }
-    TaskScreen.-wide > #title, TaskScreen.-wide > KeyLine { column-span: 2; }
-    TaskScreen.-short { grid-size: 1 2; grid-rows: 1 1fr; }
+    TaskScreen.-wide > #title, TaskScreen.-wide > KeyLine, TaskScreen.-wide > NewsLine { column-span: 2; }
+    TaskScreen.-short { grid-size: 1 3; grid-rows: 1 1fr 1; }
     TaskScreen.-short > #log { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,shift+tab", "other_pane", "Details/log", id="view.pane"),
+        Binding("ctrl+w", "other_pane", "Details/log", id="view.pane"),
         Binding("left_square_bracket", "step(-1)", "Previous task", show=False, id="view.previous_task"),
         Binding("right_square_bracket", "step(1)", "Next task", show=False, id="view.next_task"),
     ]
@@ -67,7 +67,7 @@ class TaskScreen(ViewScreen):
 
         self._log = LogPane(clipboard=self.model.source.project.nova_dir / "clipboard.txt", wrap=True, id="log")
         widgets = list(super().compose())
-        yield from [*widgets[:-1], self._log, widgets[-1]]
+        yield from [*widgets[:-2], self._log, *widgets[-2:]]
 
     def take(self, dirty: Dirty, tick: bool) -> None:
         """Update the log more often than the details."""
@@ -106,7 +106,12 @@ class TaskScreen(ViewScreen):
         ids, here = self.model.cascade.dag.ids, self.model.cascade.dag.index.get(self.task_id)
         index = -1 if here is None else here + way
         if 0 <= index < len(ids):
-            self.task_id = ids[index]
-            self.view.action_edge(False)
-            self.redraw()
-            self.refresh_bindings()
+            self.show_task(ids[index])
+
+    def show_task(self, task_id: str) -> bool:
+        """Show another task."""
+        self.task_id = task_id
+        self.view.action_edge(False)
+        self.redraw()
+        self.refresh_bindings()
+        return True

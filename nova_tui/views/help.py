@@ -154,18 +154,31 @@ def _cell(cell: Cell, width: int, room: int) -> Content:
     return line(" ", keys, (fit(f"  {cell.words}", room - width - 1), "" if cell.works else MUTED))
 
 
-def footer(bindings: Iterable[Binding], width: int) -> Content:
-    """One line of keys and their actions, as many as fit; bindings with `show=False` are only in the help."""
-    pieces: list[str | tuple[str, str]] = []
+class Part(msgspec.Struct, frozen=True):
+    """A key of the footer with its action, as drawn."""
+
+    binding: Binding
+    said: Content
+
+    @property
+    def width(self) -> int:
+        """Cells."""
+        return self.said.cell_length
+
+
+def footer(bindings: Iterable[Binding], width: int) -> list[Part]:
+    """Keys and their actions, as many as fit in a line; bindings with `show=False` are only in the help."""
+    parts: list[Part] = []
     used = 0
     shown: Mapping[str, Binding] = {b.action: b for b in reversed([b for b in bindings if b.show and b.description])}
     for binding in reversed(list(shown.values())):
         key, words = key_name(binding.key_display or binding.key), shorten(binding.description, 28)
-        used += cell_len(key) + cell_len(words) + 3
+        said = line(" ", (key, "bold $text-accent"), f" {words[:1].lower()}{words[1:]} ")
+        used += said.cell_length
         if used > width:
             break
-        pieces += [" ", (key, "bold $text-accent"), f" {words} "]
-    return line(*pieces, width=width)
+        parts.append(Part(binding, said))
+    return parts
 
 
 def title(width: int) -> Content:

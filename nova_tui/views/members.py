@@ -73,6 +73,18 @@ def _is_stuck(sums: Rollup) -> bool:
     return sums.status is TaskStatus.PENDING and 0 < sums.blocked == sums.pending
 
 
+def is_quiet(sums: Rollup) -> bool:
+    """Returns True if all tasks are done, or none has begun."""
+    return sums.completed == sums.total or sums.pending == sums.total
+
+
+def tasks_of(model: ViewModel, place: Place) -> list[str]:
+    """The ids of the tasks below a place, in plan order."""
+    branches = model.cascade.branches
+    found = branches if place.branch is None else {place.branch: branches[place.branch]}
+    return [i for groups in found.values() for name, ids in groups.items() if place.group in (None, name) for i in ids]
+
+
 def leading(model: ViewModel, place: Place) -> tuple[str, str] | None:
     """The task that represents a node, and why: its first failed task, else its first running task. O(tasks below)."""
     sums = rollup(model, place)

@@ -1,11 +1,10 @@
-"""One row of the tree as pieces of text, each with the name of a style, in columns that fit the width."""
+"""One row of the tree as pieces of text, each with the name of a style: the name first, then why, then figures."""
 
 from __future__ import annotations
 
 import msgspec
 from rich.cells import cell_len
 
-from nova_core.console.lines import failure_text
 from nova_core.runs.words import Shown, phrase
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens
@@ -19,47 +18,29 @@ Pieces = list[tuple[str, str]]
 TITLE, MUTED, HIT, DONE, BAR, REST = "title", "muted", "hit", "done", "bar", "rest"
 STYLES = (TITLE, MUTED, HIT, DONE, BAR, REST, *(shown.key for shown in Shown))
 
-_TIME, _BAR, _SHORT_BAR, _PERCENT, _TOKENS, _COST, _STEP = 8, 11, 8, 5, 8, 10, 24
-_LEAST_NAME, _LEAST_NOTE = 24, 12
-_SHARE_OF_NAME, _SHARE_BESIDE_COST = 0.56, 0.4
+NAME = 40  # cells that a name gets before anything else does
+_TIME, _BAR, _PERCENT, _TOKENS, _COST = 8, 10, 5, 12, 10
+_WITH_BAR = 60  # cells of a row from which a running task has a bar
+_LEAST_NOTE = 8
+_DEEPEST = 8  # cells before the name of a task in a group: figures of all rows stand in one column
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """The number of columns that fit (time, bar, percent, tokens, cost), and the widths of name, bar and step."""
+    """The width of a row; `wide` rows have tokens, and cost if anything is `priced`, after the name."""
 
-    name: int
-    count: int
-    bar: int = _BAR
-    step: int = 0
-
-    @property
-    def instead(self) -> int:
-        """Cells of bar and percent, where a note can replace them."""
-        return self.bar + (_PERCENT if self.count > 2 else 0)
-
-    @classmethod
-    def of(cls, width: int, *, spent: bool) -> Columns:
-        """The columns that fit in `width` cells; the last ones are dropped first. Unless something was `spent` (not in
-        a plan of shell commands), tokens and cost have no column."""
-        share = _SHARE_BESIDE_COST if spent else _SHARE_OF_NAME
-        room = width - max(min(width, _LEAST_NAME), round(width * share))
-        rest = (_PERCENT, _TOKENS, _COST) if spent else (_PERCENT,)
-        bar = _BAR if _TIME + _BAR + sum(rest) <= room else _SHORT_BAR
-        count = used = 0
-        for cells in (_TIME, bar, *rest):
-            if used + cells > room:
-                break
-            count, used = count + 1, used + cells
-        step = room - used if count == 2 + len(rest) and room - used >= _STEP else 0
-        return cls(width - used - step, count, bar, step)
+    width: int
+    wide: bool = False
+    spent: bool = False
+    priced: bool = False
 
 
-def head(columns: Columns, said: str = "") -> str:
-    """The column headings; after the first one, a note about the rows."""
-    done = "  PROGRESS " if columns.bar == _BAR else "   DONE "
-    cells = ("    WORK", done, "    %", "  TOKENS", "      COST")
-    step = fit("  NOW", columns.step) if columns.step else ""
-    return fit(f" TASK  {said}", columns.name) + "".join(cells[: columns.count]) + step
+class _Figures(msgspec.Struct, frozen=True):
+    """What a row shows besides its name and its note."""
+
+    time: str = ""
+    share: float | None = None
+    used: str = ""
+    cost: str = ""
 
 
 def draw(model: ViewModel, row: Row, columns: Columns, *, is_open: bool = True, hit: bool = False) -> Pieces:
@@ -75,97 +56,122 @@ def is_live(shown: Shown) -> bool:
 
 
 def _node(model: ViewModel, row: Row, columns: Columns, is_open: bool) -> Pieces:
-    """The project, a branch or a group with its totals."""
+    """A branch or a group with its totals."""
     place, sums = row.place, members.rollup(model, row.place)
     shown = members.shown(sums)
     fold = chars().open if is_open else chars().closed
-    name = model.cascade.name if place.branch is None else place.group if place.group is not None else place.branch
+    name = place.group if place.group is not None else place.branch
     count = f"  {sums.completed:,}/{sums.total:,}"
     lead = f"{'  ' * row.depth}{fold} "
-    text = shorten(name or "(no name)", columns.name - len(lead) - 2 - len(count)) + count
-    used = sums.tokens.total
-    took = sums.duration(model.now)
-    return [
-        (lead, MUTED), (f"{glyph(shown)} ", shown.key), (fit(text, columns.name - len(lead) - 2), TITLE),
-        *_figures(columns, duration(took) if took else "", sums.progress, tokens(used) if used else "",
-                  sums.cost if used else "", TITLE),
-        *_step(columns, ""),
-    ]  # fmt: skip
+    room = columns.width - len(lead) - 2
+    took, used = sums.duration(model.now), sums.tokens.total
+    figures = _Figures(
+        duration(took) if took else "", None, tokens(used) if used else "", sums.cost if sums.priced else ""
+    )
+    text = shorten(name or "(no name)", min(room, max(NAME, room - _TIME)) - len(count)) + count
+    return [(lead, MUTED), (f"{glyph(shown)} ", shown.key), *_rest((text, TITLE), "", figures, room, columns, MUTED)]
 
 
 def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool) -> Pieces:
     state, shown, elapsed = model.task(task_id), model.shown(task_id), model.elapsed(task_id)
-    lead = "  " * row.depth + "  "
-    room = max(0, columns.name - len(lead) - 2)
-    name = shorten(f"{task_id} {model.cascade.tasks[task_id].name}", room)
+    lead = "" if row.flat else "  " * row.depth + "  "
+    room = max(0, columns.width - len(lead) - 2)
     said = note(model, task_id)
+    if row.flat and row.place.branch:
+        said = f"{said}  {plain(row.place.branch)}".strip()
     used = state.token_usage.total
+    time = "" if elapsed is None or state.skipped else duration(elapsed)
+    cost = costs(state.cost_usd, estimated=state.estimated) if state.cost_usd is not None else ""
+    figures = _Figures(time, _share(state), tokens(used) if used else "", cost)
     quiet = MUTED if shown in (Shown.COMPLETED, Shown.SKIPPED, Shown.WAITING, Shown.BLOCKED) else ""
-    beside = room - cell_len(name) - 1
-    cramped = columns.count > 1 and not columns.step and beside < min(columns.instead, cell_len(said) + 1)
-    instead = not _goes_on(shown) and (columns.count > 3 or cramped)
-    here = "" if instead or columns.step else said
-    there = said if instead else ""  # the name has little room, and the bar is not useful
-    return [
-        (lead, ""), (f"{glyph(shown)} ", shown.key), *_named(name, here, room, hit),
-        *_figures(columns, "" if elapsed is None else duration(elapsed), _share(state), tokens(used) if used else "",
-                  costs(state.cost_usd, estimated=state.estimated) if used else "", quiet, there),
-        *_step(columns, said),
-    ]  # fmt: skip
+    name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
+    text = name, HIT if hit else ""
+    style = shown.key if shown in (Shown.FAILED, Shown.APPROVAL, Shown.CANCELLED) else quiet
+    return [(lead, ""), (f"{glyph(shown)} ", shown.key), *_rest(text, said, figures, room, columns, quiet, style)]
 
 
-def _goes_on(shown: Shown) -> bool:
-    """Returns True if a progress bar is useful in this state."""
-    return shown in (Shown.RUNNING, Shown.VERIFYING, Shown.COMPLETED, Shown.SKIPPED)
-
-
-def _named(name: str, said: str, room: int, hit: bool) -> Pieces:
-    """Id and name, followed by the note if enough of it fits."""
-    style = HIT if hit else ""
-    rest = room - cell_len(name)
-    if said and (rest >= _LEAST_NOTE or cell_len(said) + 2 <= rest):
-        return [(name, style), (fit(f"  {said}", rest), MUTED)]
-    return [(name, style), (" " * rest, "")]
-
-
-def _figures(
-    columns: Columns, time: str, share: float | None, used: str, cost: str, style: str, instead: str = ""
+def _rest(
+    named: tuple[str, str], said: str, figures: _Figures, room: int, columns: Columns, quiet: str, style: str = MUTED
 ) -> Pieces:
-    """The columns on the right; the note `instead` replaces the bar."""
-    pieces: Pieces = [(fit(time, _TIME, right=True), style)]
-    if instead:
-        pieces.append((fit(f" {instead}", columns.instead), MUTED))
-    elif columns.count > 1:
-        done, rest = bar_cells(share or 0.0, columns.bar - 1)
-        pieces += [(f" {done}", DONE if share == 1.0 else BAR), (rest, REST)]
-    if columns.count > 2 and not instead:
-        pieces.append((fit("" if share is None else f"{int(share * 100)}%", _PERCENT, right=True), style))
-    if columns.count > 3:
-        pieces.append((fit(used, _TOKENS, right=True), style))
-    if columns.count > 4:
-        pieces.append((fit(cost, _COST, right=True), style))
-    return pieces if columns.count else []
+    """Name, note and figures in `room` cells. A note may use the room of all figures but those of a running task."""
+    name, name_style = named
+    right = _fitting(figures, columns, quiet, room - min(NAME, cell_len(name)))
+    wide = _width(right)
+    if said and figures.share is None and cell_len(name) + cell_len(said) + 3 + wide > room:
+        right, wide = [], 0
+    if said:
+        half = room // 2 if not right else room - wide
+        name = shorten(name, max(1, min(room - wide, max(min(NAME, half), room - wide - cell_len(said) - 2))))
+    left = room - wide - cell_len(name) - 2
+    if said and left >= min(_LEAST_NOTE, cell_len(said)):
+        return [(name, name_style), (f"  {fit(said, left)}", style), *right]
+    at = room - wide
+    indent = columns.width - room
+    at = min(at, max(NAME + _DEEPEST - indent, cell_len(name) + 1)) if columns.wide else at
+    return _filled([(fit(name, at), name_style), *right], room)
 
 
-def _step(columns: Columns, said: str) -> Pieces:
-    return [(fit(f"  {said}", columns.step), MUTED)] if columns.step else []
+def _fitting(figures: _Figures, columns: Columns, quiet: str, room: int) -> Pieces:
+    """The figures that fit in `room` cells: all, those without a bar, the time, or none."""
+    narrow = Columns(_WITH_BAR - 1)
+    choices = (
+        _right(figures, columns, quiet),
+        _right(figures, narrow, quiet),
+        _right(_Figures(figures.time), narrow, quiet),
+    )
+    return next((pieces for pieces in choices if _width(pieces) + 1 <= room), [])
+
+
+def _width(pieces: Pieces) -> int:
+    return sum(cell_len(text) for text, _ in pieces)
+
+
+def _filled(pieces: Pieces, room: int) -> Pieces:
+    rest = room - _width(pieces)
+    return [*pieces, (" " * rest, "")] if rest > 0 else pieces
+
+
+def _right(figures: _Figures, columns: Columns, quiet: str) -> Pieces:
+    """Progress of a running task and time; tokens and cost where rows are wide."""
+    pieces: Pieces = []
+    if figures.share is not None:
+        if columns.width >= _WITH_BAR:
+            done, rest = bar_cells(figures.share, _BAR)
+            pieces += [(f" {done}", BAR), (rest, REST)]
+        pieces.append((fit(f"{int(figures.share * 100)}%", _PERCENT, right=True), quiet))
+    if figures.time or columns.wide:
+        pieces.append((fit(figures.time, _TIME, right=True), quiet))
+    if columns.wide and columns.spent:
+        pieces.append((fit(figures.used and f"{figures.used} tok", _TOKENS, right=True), quiet))
+    if columns.wide and columns.priced:
+        pieces.append((fit(figures.cost, _COST, right=True), quiet))
+    return pieces
 
 
 def _share(state: TaskState) -> float | None:
-    """The share done, 0 to 1; None if unknown."""
-    if state.status is TaskStatus.COMPLETED:
-        return 1.0
-    return None if state.progress is None else min(0.99, max(0, state.progress) / 100)
+    """The share done of a running task, above 0 and below 1; None if there is nothing to draw."""
+    if state.status is not TaskStatus.IN_PROGRESS or not state.is_running or not state.progress:
+        return None
+    return min(0.99, state.progress / 100) if state.progress > 0 else None
 
 
 def note(model: ViewModel, task_id: str) -> str:
     """What a task is doing, or why it is not done, in a few words."""
     state, shown = model.task(task_id), model.shown(task_id)
     if shown is Shown.FAILED:
-        return failure_text(state.reason, state.error)
+        return plain(model.failure(task_id))
     if shown is Shown.RUNNING:
         return plain(state.current_step)
     if shown is Shown.WAITING:
         asked = ", then approval" if model.cascade.tasks[task_id].approval == "before" else ""
         return f"after {', '.join(map(plain, model.unmet(task_id)[:4]))}{asked}"
+    if shown is Shown.APPROVAL:
+        return needs(state)
     return "" if shown is Shown.COMPLETED else plain(phrase(state, shown, model.now))
+
+
+def needs(state: TaskState) -> str:
+    """What a task that needs approval has come to."""
+    if state.status is TaskStatus.PENDING:
+        return f"{Shown.APPROVAL} to start"
+    return f"{Shown.APPROVAL}: its work is done"

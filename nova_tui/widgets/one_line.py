@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
+from nova_tui import compat
+from nova_tui.news import News
 from nova_tui.views import help as help_view
+from nova_tui.views import news as news_view
 from nova_tui.views.line import line
 
 _RANKS = {"run.control": 0, "run.go_on": 0, "move.open": 0, "view.log": 2}
 _ALWAYS = ("app.back", "app.help", "app.quit")
+_LOW = 16  # rows; a lower screen has one line for keys and news
 
 
 class OneLine(Widget):
@@ -37,10 +42,14 @@ class OneLine(Widget):
 
 
 class KeyLine(OneLine):
-    """The footer: the screen's keys that work now, from its bindings.
+    """The footer: the screen's keys that work now, from its bindings; a click on one does what the key does.
 
     If not all fit, keys that act on the selection are dropped last; those in `_ALWAYS` are never dropped.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: list[tuple[int, int, Binding]] = []
 
     def on_mount(self) -> None:
         """Redraw whenever the available keys change."""
@@ -59,13 +68,69 @@ class KeyLine(OneLine):
         if screen is not self.screen or not self.is_attached:
             return
         if self.app.screen is not screen:  # a dialog is in front: these keys do not work now
+            self._places = []
             self.show(Content())
             return
         found = [b for b in help_view.usable(screen.active_bindings.values()) if b.show]
         width = self.size.width or self.app.size.width
         last = help_view.footer([b for b in found if b.id in _ALWAYS], width)
         first = sorted((b for b in found if b.id not in _ALWAYS), key=_rank)
-        self.show(line(help_view.footer(first, width - last.cell_length), last))
+        keys = [*help_view.footer(first, width - sum(p.width for p in last)), *last]
+        self._places, at = [], 0
+        for part in keys:
+            self._places.append((at, at + part.width, part.binding))
+            at += part.width
+        self.show(line(*(part.said for part in keys), width=width))
+
+    async def on_click(self, event: events.Click) -> None:
+        """Do what the key under the pointer does."""
+        event.stop()
+        for first, last, binding in self._places:
+            if first <= event.x < last:
+                await compat.press(self.app, binding)
+                return
+
+
+class NewsLine(OneLine):
+    """The line above the footer: what happened last. On a low screen, it stands in the place of the keys at first."""
+
+    DEFAULT_CSS = """
+    NewsLine { background: $background; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="news")
+        self._news = News()
+        self._rev = -1
+        self._was_low = False
+        self.drawn = 0
+
+    def on_mount(self) -> None:
+        """Draw the rule."""
+        self.call_after_refresh(self.on_resize)
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self._rev = -1
+        self.draw(self._news, fresh=self.display)
+
+    def draw(self, news: News, *, fresh: bool) -> None:
+        """Draw the line if something was said, or if its time is over; costs nothing otherwise.
+
+        `fresh` says that there are news of the last seconds, which a low screen shows.
+        """
+        self._news = news
+        low = self.app.size.height < _LOW
+        shown = fresh and bool(news.answered or news.items) if low else True
+        if self.display is not shown:
+            self.display = shown
+        for keys in self.screen.query(KeyLine) if low or self._was_low else ():
+            keys.display = not (low and shown)
+        self._was_low = low
+        if news.rev != self._rev:
+            self._rev = news.rev
+            self.drawn += 1
+            self.show(news_view.draw(news, self.size.width or self.app.size.width, rule=not low))
 
 
 def _rank(binding: Binding) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import ClassVar
 
 from textual import events, on
@@ -10,13 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from nova_core.watch.view_model import Dirty, ViewModel
-from nova_tui.rows import Filter, Outline, Row, find_row, kept
-from nova_tui.views import tree_row
+from nova_tui.rows import Filter, Order, Outline, Row, find_row, kept, ordered
+from nova_tui.views import members, tree_row
 from nova_tui.views.members import Place
 from nova_tui.views.tree_row import Columns
 from nova_tui.widgets.tree_canvas import TreeCanvas
 
 _WHEEL = 3
+_WIDE = 140  # cells of the screen from which figures follow the names
+_SORT_EVERY = 3.0  # seconds
 
 
 class TaskTree(TreeCanvas, can_focus=True):
@@ -48,19 +51,30 @@ class TaskTree(TreeCanvas, can_focus=True):
             super().__init__()
             self.place = place
 
+    class LogWanted(Message):
+        """The log of the task under the cursor shall get the keys."""
+
     def __init__(self, model: ViewModel, on_cursor: Callable[[Place], None], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(model, id=id)
         self._on_cursor = on_cursor
         self._cascade = model.cascade
         self._home = self._put = Place()
         self._cursor = next((i for i, row in enumerate(self._rows) if row.place.task is not None), 0)
+        self._sorted_at = self._touched_at = 0.0
+        self._unsorted = False
 
     # content
 
     @property
     def place(self) -> Place:
         """The place under the cursor."""
-        return self._rows[self._cursor].place if self._cursor < len(self._rows) else Place()
+        row = self._row_here
+        return row.place if row is not None else Place()
+
+    @property
+    def _row_here(self) -> Row | None:
+        """The row under the cursor; None if a filter hides all rows."""
+        return self._rows[self._cursor] if 0 <= self._cursor < len(self._rows) else None
 
     @property
     def rows(self) -> list[Row]:
@@ -70,7 +84,18 @@ class TaskTree(TreeCanvas, can_focus=True):
     @property
     def task_ids(self) -> list[str]:
         """All task ids in row order."""
-        return self._outline.tasks()
+        ids = self._outline.tasks()
+        return ids if self.order is Order.PLAN else ordered(self.model, ids, self.order)
+
+    @property
+    def shown_ids(self) -> list[str]:
+        """The ids of the tasks that have a row now."""
+        return [row.place.task for row in self._rows if row.place.task is not None]
+
+    def below(self, place: Place) -> list[str]:
+        """The ids of the tasks below a branch or a group that the filter keeps."""
+        wanted = kept(self.only)
+        return [i for i in members.tasks_of(self.model, place) if self.model.shown(i) in wanted]
 
     def take(self, dirty: Dirty, *, tick: bool = False) -> None:
         """Draw what changed; `tick` is True once a second, when running times change."""
@@ -80,7 +105,9 @@ class TaskTree(TreeCanvas, can_focus=True):
                 self._cascade, self._outline = self.model.cascade, Outline(self.model.cascade)
             self._strips.clear()
             self._rebuild()
-        elif self.only is not Filter.ALL and self._moves(dirty):
+        elif (
+            self._opens(dirty) or (self.only is not Filter.ALL and self._moves(dirty)) or (tick and self._sorts(dirty))
+        ):
             self._rebuild()
         else:
             self._refresh_rows(dirty, tick)
@@ -90,9 +117,39 @@ class TaskTree(TreeCanvas, can_focus=True):
         wanted, inside = kept(self.only), {row.place.task for row in self._rows}
         return any((self.model.shown(i) in wanted) is not (i in inside) for i in dirty.tasks)
 
+    def _sorts(self, dirty: Dirty) -> bool:
+        """Returns True if it is time to sort the rows again; never right after a key."""
+        self._unsorted = self._unsorted or bool(dirty.tasks)
+        now = monotonic()
+        if self.order is Order.PLAN or not self._unsorted or now - max(self._sorted_at, self._touched_at) < _SORT_EVERY:
+            return False
+        self._sorted_at, self._unsorted = now, False
+        return True
+
+    def fold_quiet(self, closed: Iterable[Place] | None = None) -> None:
+        """Close what is done or has not begun, if there are more rows than lines; or exactly the places `closed`.
+
+        Does something once, when the size is known.
+        """
+        if self.folds.begun or not self.size.height:
+            return
+        parents = [row.place for row in self._outline.parents()]
+        self.folds.begin(self.model, parents, closed, many=len(self._rows) > self._height)
+        if self.folds.closed:
+            self._rebuild()
+
+    def _opens(self, dirty: Dirty) -> bool:
+        """Open what was closed because it had not begun; returns True if something was."""
+        return self.folds.open_begun(self.model, dirty.tasks)
+
+    def sort(self, order: Order) -> None:
+        """Show the rows in another order; the cursor keeps its task."""
+        self.order, self._sorted_at = order, monotonic()
+        self._rebuild()
+
     def _refresh_rows(self, dirty: Dirty, tick: bool) -> None:
         tasks, model = self._cascade.tasks, self.model
-        places: set[tuple[str | None, str | None]] = {(None, None)} if dirty.tasks else set()
+        places: set[tuple[str | None, str | None]] = set()
         for task_id in dirty.tasks:
             task = tasks[task_id]
             places |= {(task.branch, None), (task.branch, task.group)}
@@ -131,8 +188,7 @@ class TaskTree(TreeCanvas, can_focus=True):
         """Move the cursor to a task and open the places above it; False if the filter hides it."""
         task = self._cascade.tasks[task_id]
         above = {Place(), Place(task.branch), Place(task.branch, task.group)}
-        if self._folded & above:
-            self._folded -= above
+        if self.folds.open(above):
             self._rebuild()
         found = find_row(self._rows, Place(task.branch, task.group, task_id))
         if found is None or self._rows[found].place.task != task_id:
@@ -151,10 +207,13 @@ class TaskTree(TreeCanvas, can_focus=True):
         before, offset = self.place, self._cursor - self._top
         wanted = kept(self.only)
         keep = None if self.only is Filter.ALL else lambda task_id: self.model.shown(task_id) in wanted
-        self._rows = self._outline.visible(self._folded, keep)
+        if self.order is Order.PLAN:
+            self._rows = self._outline.visible(self.folds.closed, keep)
+        else:
+            self._rows = self._outline.flat(self.task_ids, keep)
         found = find_row(self._rows, before)
         if found is None or (self._rows[found].place != before and keep is not None):
-            found = min(self._cursor, len(self._rows) - 1)
+            found = max(0, min(self._cursor, len(self._rows) - 1))
         self._cursor = found
         self._top = max(0, found - offset)
         self._keep_in_view()
@@ -165,7 +224,7 @@ class TaskTree(TreeCanvas, can_focus=True):
     # moving
 
     def _place_cursor(self, index: int) -> None:
-        index = min(max(0, index), len(self._rows) - 1)
+        index = max(0, min(index, len(self._rows) - 1))
         before, top = self._cursor, self._top
         self._cursor = index
         self._keep_in_view()
@@ -184,28 +243,41 @@ class TaskTree(TreeCanvas, can_focus=True):
         self._top = min(self._top, max(0, len(self._rows) - self._height))
 
     def action_move(self, rows: int) -> None:
-        """Move the cursor."""
-        self._place_cursor(self._cursor + rows)
+        """Move the cursor; with a filter, from one task it keeps to the next."""
+        self._touched_at = monotonic()
+        wanted = self._cursor + rows
+        if self.only is not Filter.ALL:
+            tasks = [i for i, row in enumerate(self._rows) if not row.parent]
+            on = [i for i in tasks if i >= wanted] if rows > 0 else [i for i in reversed(tasks) if i <= wanted]
+            wanted = on[0] if on else (tasks[-1] if rows > 0 else tasks[0]) if tasks else wanted
+        self._place_cursor(wanted)
 
     def action_page(self, pages: int) -> None:
         """Move by pages."""
-        self._place_cursor(self._cursor + pages * max(1, self._height - 1))
+        self.action_move(pages * max(1, self._height - 1))
 
     def action_edge(self, end: bool) -> None:
         """Go to the first or the last row."""
-        self._place_cursor(len(self._rows) - 1 if end else 0)
+        self.action_move(len(self._rows) if end else -len(self._rows))
 
     def action_expand(self) -> None:
-        """Open a closed row; else go to the next row."""
-        if self.place in self._folded and self.only is Filter.ALL:
+        """Open a closed row; on an open one go to the next row, on a task to its log."""
+        row = self._row_here
+        if row is None:
+            return
+        if not row.parent:
+            self.post_message(self.LogWanted())
+        elif row.place in self.folds.closed and self.only is Filter.ALL:
             self.action_fold()
         else:
             self.action_move(1)
 
     def action_collapse(self) -> None:
         """Close an open row; else go to its parent."""
-        row = self._rows[self._cursor]
-        if row.parent and row.place not in self._folded and self.only is Filter.ALL:
+        row = self._row_here
+        if row is None:
+            return
+        if row.parent and row.place not in self.folds.closed and self.only is Filter.ALL:
             self.action_fold()
             return
         up = next((i for i in range(self._cursor - 1, -1, -1) if self._rows[i].depth < row.depth), self._cursor)
@@ -213,14 +285,15 @@ class TaskTree(TreeCanvas, can_focus=True):
 
     def action_fold(self) -> None:
         """Open or close a branch or a group; with a filter, all stay open."""
-        row = self._rows[self._cursor]
-        if row.parent and self.only is Filter.ALL:
-            self._folded ^= {row.place}
+        row = self._row_here
+        if row is not None and row.parent and self.only is Filter.ALL:
+            self.folds.toggle(row.place)
             self._rebuild()
 
     def action_open(self) -> None:
         """Open the row under the cursor."""
-        self.post_message(self.Opened(self.place))
+        if self._row_here is not None:
+            self.post_message(self.Opened(self.place))
 
     # mouse and size
 
@@ -239,8 +312,8 @@ class TaskTree(TreeCanvas, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Select a row; a click on its mark folds it, a double click opens it."""
-        index = self._top + event.y - 1
-        if not 1 <= event.y <= self._height or index >= len(self._rows):
+        index = self._top + event.y - self._head
+        if event.y < self._head or index >= len(self._rows):
             return
         row = self._rows[index]
         self._place_cursor(index)
@@ -256,7 +329,11 @@ class TaskTree(TreeCanvas, can_focus=True):
         self.refresh(layout=False)
 
     def _set_columns(self) -> None:
-        columns = Columns.of(max(1, self.size.width - 1), spent=self.model.rollups.project.tokens.total > 0)
+        sums = self.model.rollups.project
+        columns = Columns(
+            max(1, self.size.width - 1), wide=self.app.size.width >= _WIDE, spent=sums.tokens.total > 0,
+            priced=bool(sums.priced),
+        )  # fmt: skip
         if columns != self._columns:
             self._columns = columns
             self._strips.clear()

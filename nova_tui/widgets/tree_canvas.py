@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -12,20 +13,22 @@ from textual.widget import Widget
 
 from nova_core.runs.words import Shown
 from nova_core.watch.view_model import ViewModel
+from nova_tui.folds import Folds
 from nova_tui.glyphs import chars
-from nova_tui.rows import Filter, Outline, Row
+from nova_tui.rows import Filter, Order, Outline, Row
 from nova_tui.views import members, tree_row
 from nova_tui.views.line import fit
-from nova_tui.views.members import Place
 from nova_tui.views.tree_row import Columns
 
 _KEPT_STRIPS = 2_000
-_LEAST_WITH_EDGE = 5
+_SHORT = 16  # rows; a lower screen has no rule above the tree
+_WITH_HINTS = 100  # cells
 _CLASS = "task-tree--"
+_NONE = {Filter.FAILED: "no task has failed", Filter.NEEDS_YOU: "no task needs you"}
 
 
 class TreeCanvas(Widget):
-    """Draws `_rows` from `_top` on below a heading, and highlights the row at `_cursor`.
+    """Draws `_rows` from `_top` on below a rule, and highlights the row at `_cursor`.
 
     It scrolls without a virtual size, to avoid layouts.
     """
@@ -33,7 +36,7 @@ class TreeCanvas(Widget):
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     TreeCanvas { width: 1fr; height: 1fr; background: $background; color: $foreground; }
-    TreeCanvas > .task-tree--head { color: $text-muted; text-style: bold; }
+    TreeCanvas > .task-tree--head { color: $text-muted; }
     TreeCanvas > .task-tree--cursor {
         background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground; text-style: bold;
     }
@@ -49,7 +52,8 @@ class TreeCanvas(Widget):
     TreeCanvas > .task-tree--ready { color: $foreground; }
     TreeCanvas > .task-tree--running, TreeCanvas > .task-tree--verifying { color: $primary; }
     TreeCanvas > .task-tree--approval { color: $warning; text-style: bold; }
-    TreeCanvas > .task-tree--retrying, TreeCanvas > .task-tree--blocked { color: $warning; }
+    TreeCanvas > .task-tree--retrying { color: $foreground; }
+    TreeCanvas > .task-tree--blocked { color: $error 70%; }
     TreeCanvas > .task-tree--completed { color: $success; }
     TreeCanvas > .task-tree--failed { color: $error; text-style: bold; }
     TreeCanvas > .task-tree--cancelled { color: $error; }
@@ -62,20 +66,25 @@ class TreeCanvas(Widget):
         super().__init__(id=id)
         self.model = model
         self.only = Filter.ALL
+        self.order = Order.PLAN
         self.hits: frozenset[str] = frozenset()
         self._outline = Outline(model.cascade)
-        self._folded: set[Place] = set()
-        self._rows: list[Row] = self._outline.visible(self._folded)
+        self.folds = Folds()
+        self._rows: list[Row] = self._outline.visible(self.folds.closed)
         self._cursor = self._top = 0
-        self._columns = Columns.of(80, spent=False)
+        self._columns = Columns(80)
         self._styles: dict[str, Style] = {}
         self._strips: dict[tuple[Row, bool], tuple[Any, Strip]] = {}
 
     @property
+    def _head(self) -> int:
+        """The number of lines above the rows."""
+        return 1 if self.app.size.height >= _SHORT else 0
+
+    @property
     def _height(self) -> int:
-        """The number of rows in view; if not all fit, a line below shows the number of the others."""
-        room = max(1, self.size.height - 1)
-        return room - 1 if len(self._rows) > room >= _LEAST_WITH_EDGE else room
+        """The number of rows in view."""
+        return max(1, self.size.height - self._head)
 
     def notify_style_update(self) -> None:
         """Clear cached styles after a change of theme."""
@@ -92,24 +101,26 @@ class TreeCanvas(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The heading, or one row with its cell of the scroll bar."""
-        if y == 0:
-            return self._plain(tree_row.head(self._columns, self._told()), "head")
-        if y > self._height:
-            return self._plain(self._below(), "muted")
-        index = self._top + y - 1
+        if y < self._head:
+            return self._plain(self._rule(), "head")
+        index = self._top + y - self._head
         if index < len(self._rows):
-            return self._row(index, y)
+            return self._row(index, y - self._head)
         said = self._emptiness() if index == len(self._rows) else ""
         return self._plain(said, "muted")
 
-    def _told(self) -> str:
-        """A note on hidden rows: by the filter, and above."""
-        only = "" if self.only is Filter.ALL else f"only {self.only.value} (esc)  "
-        return only + (f"{chars().up} {self._top:,} more" if self._top else "")
-
-    def _below(self) -> str:
-        left = len(self._rows) - self._top - self._height
-        return f"  {chars().down} {left:,} more" if left > 0 else ""
+    def _rule(self) -> str:
+        """The rule above the rows: filter, order, how many rows are above and below, keys."""
+        rest = chars().rest
+        only = "" if self.only is Filter.ALL else f", only {self.only.value}: esc shows all"
+        order = "" if self.order is Order.PLAN else f", {self.order.value}"
+        above, below = self._top, max(0, len(self._rows) - self._top - self._height)
+        edges = [f"{mark} {n:,} more" for mark, n in ((chars().up, above), (chars().down, below)) if n]
+        tail = f" {'  '.join(edges)} {rest}" if edges else ""
+        width = self.size.width
+        hints = f" f filter {chars().dot} / find {chars().dot} o order {rest}" if width >= _WITH_HINTS else ""
+        head = f"{rest} plan{order}{only} "
+        return head + rest * max(0, width - cell_len(head) - cell_len(hints) - cell_len(tail)) + hints + tail
 
     def _plain(self, text: str, style: str) -> Strip:
         width = self.size.width
@@ -122,10 +133,9 @@ class TreeCanvas(Widget):
         seen = self._seen(row)
         kept_strip = self._strips.get((row, chosen))
         if kept_strip is None or kept_strip[0] != seen:
-            pieces = tree_row.draw(
-                self.model, row, self._columns, is_open=row.place not in self._folded or self.only is not Filter.ALL,
-                hit=row.place.task in self.hits,
-            )  # fmt: skip
+            is_open = row.place not in self.folds.closed or self.only is not Filter.ALL
+            hit = row.place.task in self.hits
+            pieces = tree_row.draw(self.model, row, self._columns, is_open=is_open, hit=hit)
             strip = Strip([Segment(t, base if chosen else self._style(name)) for t, name in pieces if t])
             if len(self._strips) >= _KEPT_STRIPS:
                 self._strips.clear()
@@ -137,29 +147,29 @@ class TreeCanvas(Widget):
         model, task_id = self.model, row.place.task
         if task_id is None:
             sums = members.rollup(model, row.place)
-            return sums, row.place in self._folded, int(model.now) if sums.running else 0
+            return sums, row.place in self.folds.closed, int(model.now) if sums.running else 0
         shown = model.shown(task_id)
         unmet = tuple(model.unmet(task_id)) if shown is Shown.WAITING else ()
         second = int(model.now) if tree_row.is_live(shown) else 0
         return model.task(task_id), shown, second, task_id in self.hits, unmet
 
     def _mark(self, y: int, base: Style) -> Segment:
-        """One cell of the scroll bar; blank if all rows are in view."""
+        """One cell of the scroll bar, in row `y` of the view; blank if all rows are in view."""
         height, count = self._height, len(self._rows)
         if count <= height:
             return Segment(" ", base)
         size = max(1, height * height // count)
         first = round(self._top / max(1, count - height) * (height - size))
-        inside = first < y <= first + size
+        inside = first <= y < first + size
         style = self._style("muted" if inside else "rest")
         return Segment(chars().thumb if inside else chars().vertical, style)
 
     def _emptiness(self) -> str:
-        if self.only is Filter.ALL or len(self._rows) > 1:
+        if self.only is Filter.ALL or self._rows:
             return ""
-        return f"   no task is {self.only.value}: f shows others, esc shows all"
+        return f"   {_NONE.get(self.only, f'no task is {self.only.value}')}: f shows others, esc shows all"
 
     def _refresh_row(self, index: int) -> None:
-        y = index - self._top + 1
-        if 1 <= y <= self._height:
-            self.refresh(Region(0, y, self.size.width, 1))
+        y = index - self._top
+        if 0 <= y < self._height:
+            self.refresh(Region(0, y + self._head, self.size.width, 1))

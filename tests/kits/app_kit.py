@@ -47,6 +47,11 @@ async def opened(
         yield app, pilot
 
 
+def answer(app: NovaApp) -> str:
+    """What the line of news says to the last key."""
+    return app.news.answered.text if app.news.answered is not None else ""
+
+
 def beat(app: NovaApp) -> None:
     """One look at the source, now."""
     app.pump.look_now(tick=True)

@@ -12,6 +12,7 @@ from nova_core.watch.view_model import ViewModel
 from nova_tui import glyphs
 from nova_tui.views import cost, deps, detail, events, members, summary, timeline
 from nova_tui.views import help as help_view
+from nova_tui.views.line import line
 from nova_tui.views.members import Place
 
 Draw = Callable[[ViewModel, int], Sequence[Content]]
@@ -97,7 +98,7 @@ def draw_help(model: ViewModel, width: int) -> list[Content]:
     return [
         *help_view.lines(help_view.groups([(b, True) for b in keyed()]), width, 8),
         Content(),
-        help_view.footer(keyed(), width),
+        line(*(part.said for part in help_view.footer(keyed(), width))),
     ]
 
 

@@ -7,13 +7,19 @@ from collections import Counter
 
 import pytest
 from app_kit import beat, big_source, opened, settled
+from fake_source import FakeSource
 from textual.app import App
+from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.timer import Timer
 
 from nova_core.clock import Clock
+from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
+from nova_tui.app import NovaApp, QuitChoice
+from nova_tui.folds import Folds
 from nova_tui.pump import FASTEST, IDLE, SLOWEST, USUAL, Pace, Pump
+from nova_tui.views.members import Place
 from nova_tui.widgets.task_tree import TaskTree
 
 
@@ -36,13 +42,35 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
+def unfolded(app: NovaApp) -> None:
+    """Open every branch: a large plan begins with closed ones."""
+    tree = app.main.tasks
+    tree.folds = Folds()
+    tree.folds.begun = True
+    tree.go_back(Place("all", "group 0", "B0"))
+    tree._rebuild()
+    tree.action_edge(False)
+    tree.go_to("B0")
+
+
+async def busy(source: FakeSource, app: NovaApp, pilot: Pilot[QuitChoice]) -> None:
+    """As many running tasks as the list above the plan has room for: its height changes no more."""
+    unfolded(app)
+    for n in range(100, 140):
+        source.change(f"B{n}", status=TaskStatus.IN_PROGRESS, attempt=1)
+    beat(app)
+    app.main.tasks.go_to("B0")
+    await settled(pilot)
+
+
 @pytest.mark.parametrize("size", [1_000, 10_000])
 def test_an_update_costs_its_visible_rows(size: int, counts: Counter[str]) -> None:
-    """200 changes, 5 of them in view: those 5 rows and the three above them; no layout."""
+    """200 changes, 5 of them in view: those 5 rows and the two above them; no layout."""
 
     async def run() -> None:
         source = big_source(size)
         async with opened(source) as (app, pilot):
+            await busy(source, app, pilot)
             for task in [*(f"B{n}" for n in range(5)), *(f"B{n}" for n in range(size - 195, size))]:
                 source.change(task, status=TaskStatus.IN_PROGRESS, progress=10)
             counts.clear()
@@ -56,11 +84,12 @@ def test_an_update_costs_its_visible_rows(size: int, counts: Counter[str]) -> No
 
 @pytest.mark.parametrize("size", [1_000, 10_000])
 def test_changes_out_of_view_draw_only_the_sums(size: int, counts: Counter[str]) -> None:
-    """The rows of the project and of the branch."""
+    """The rows of the branch."""
 
     async def run() -> None:
         source = big_source(size)
         async with opened(source) as (app, pilot):
+            await busy(source, app, pilot)
             await pilot.press("j")  # from now on the cursor does not follow running tasks
             for n in range(size - 200, size):
                 source.change(f"B{n}", status=TaskStatus.IN_PROGRESS)
@@ -79,6 +108,7 @@ def test_nothing_lays_out_in_steady_state(counts: Counter[str]) -> None:
     async def run() -> None:
         source = big_source(1_000)
         async with opened(source) as (app, pilot):
+            await busy(source, app, pilot)
             source.change("B1", status=TaskStatus.IN_PROGRESS, started_at="2023-11-14T22:13:20+00:00", attempt=1)
             beat(app)
             await settled(pilot)
@@ -92,11 +122,34 @@ def test_nothing_lays_out_in_steady_state(counts: Counter[str]) -> None:
     asyncio.run(run())
 
 
+def test_the_pinned_list_and_the_news_cost_nothing_for_other_events() -> None:
+    """A hundred steps of tasks that are not listed, and their ends; a listed task and a failure are drawn."""
+
+    async def run() -> None:
+        source = big_source(1_000)
+        async with opened(source) as (app, pilot):
+            await busy(source, app, pilot)
+            await settled(pilot)
+            pinned, news = app.main.running, app.main.news_line
+            before = pinned.drawn, news.drawn
+            for n in range(500, 600):
+                source.change(f"B{n}", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED)
+                app.pump.look_now(tick=False)
+            assert (pinned.drawn, news.drawn) == before
+            source.change(pinned.ids[0], EventKind.TASK_PROGRESS, current_step="a step")
+            source.change("B700", EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="boom")
+            app.pump.look_now(tick=False)
+            assert (pinned.drawn, news.drawn) == (before[0] + 1, before[1] + 1)
+
+    asyncio.run(run())
+
+
 def test_a_key_draws_two_rows(counts: Counter[str]) -> None:
     """The row the cursor left and the one it reached."""
 
     async def run() -> None:
         async with opened(big_source(10_000)) as (app, pilot):
+            unfolded(app)
             await settled(pilot)
             counts.clear()
             await pilot.press("j")

@@ -15,12 +15,12 @@ from nova_core.state.events import EventKind
 from nova_core.text import clean
 from nova_core.watch.source import Notice
 from nova_tui.compat import backlog, failure, strips
+from nova_tui.news import of_notice, sequence
 from nova_tui.safe import SAFE
-from nova_tui.toasts import of_notice, sequence
 
 
 def test_nothing_acts_and_markup_stays_as_it_is() -> None:
-    """Tree, header, detail and toasts, with the cursor on every row."""
+    """Header, tree, rule and news, with the cursor on every row."""
 
     async def run() -> str:
         seen = []

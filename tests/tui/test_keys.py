@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from app_kit import beat, big_source, opened, settled
+from app_kit import answer, beat, big_source, opened, settled
 from fake_source import demo_model, demo_source
 from look import screen_text
 from textual.events import Key
@@ -24,6 +24,7 @@ from nova_tui.screens.help import HelpScreen
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.quit import QuitScreen
 from nova_tui.views.header import header
+from nova_tui.views.members import Place
 
 
 @pytest.mark.parametrize("view", ["dollar_sign", "S"])
@@ -37,7 +38,7 @@ def test_a_view_without_a_cursor_acts_on_no_task(view: str, tmp_path: Path) -> N
             await pilot.press(view)
             await settled(pilot)
             assert app.target is None
-            assert "Retry" not in screen_text(app)
+            assert "r retry" not in screen_text(app)
             await pilot.press("r", "x", "y")
             assert source.sent == []
 
@@ -149,16 +150,16 @@ def test_a_view_without_control_can_take_control(tmp_path: Path) -> None:
         async with opened(source) as (app, pilot):
             app.main.tasks.go_to("P4")
             await settled(pilot)
-            assert "C Take control" in screen_text(app)
+            assert "C take control" in screen_text(app)
             await pilot.press("r")
             await settled(pilot)
             assert source.sent == []
-            assert "view only: C takes control" in [n.message for n in app._notifications]
+            assert answer(app) == "view only: C takes control"
             await pilot.press("C", "r")
             beat(app)
             await settled(pilot)
             assert [c.kind for c in source.sent] == [CommandKind.RETRY]
-            assert "Take control" not in screen_text(app).splitlines()[-1]
+            assert "take control" not in screen_text(app).splitlines()[-1]
             assert "view only" not in screen_text(app).splitlines()[0]
 
     asyncio.run(run())
@@ -176,7 +177,7 @@ def test_p_continues_a_run_without_an_engine(tmp_path: Path) -> None:
             await settled(pilot)
             assert "NO ENGINE RUNNING" in screen_text(app)
             assert "p continues" in app._engine_news()[0].text  # the notice itself waits behind many others
-            assert "p Continue" in screen_text(app).splitlines()[-1]
+            assert "p continue" in screen_text(app).splitlines()[-1]
             await pilot.press("p")
             assert source.went_on == 1
 
@@ -225,11 +226,11 @@ def test_only_a_run_that_ran_is_reported_as_over(tmp_path: Path) -> None:
                 source.change(task, EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED)
             beat(app)
             source.engine = EngineState.FINISHED
-            assert [toast.title for toast in app._engine_news()] == ["Finished"]
+            assert [item.word for item in app._engine_news()] == ["finished"]
             assert app._engine_news() == []
             source.change("B0", EventKind.TASK_FAILED, status=TaskStatus.FAILED)
             beat(app)
-            assert [toast.title for toast in app._engine_news()] == ["Nothing to start"]
+            assert [item.word for item in app._engine_news()] == ["nothing to start"]
 
     asyncio.run(run())
 
@@ -250,23 +251,23 @@ async def test_a_key_that_does_not_fit_says_why(tmp_path: Path) -> None:
     source = demo_source(tmp_path)
     async with opened(source) as (app, pilot):
         for task, key, said in UNFIT:
-            app.clear_notifications()
+            app.news.clear()
             app.main.tasks.go_to(task)
             await pilot.press(key)
             await settled(pilot)
-            assert [n.message for n in app._notifications] == [said]
+            assert answer(app) == said
             assert source.sent == []
 
 
-async def test_keys_for_tasks_ask_for_one_on_a_branch(tmp_path: Path) -> None:
+async def test_keys_for_tasks_ask_for_one_on_a_branch_without_such_tasks(tmp_path: Path) -> None:
     """There they have nothing to act on."""
     async with opened(demo_source(tmp_path)) as (app, pilot):
-        app.clear_notifications()
-        await pilot.press("g", "r")
+        app.news.clear()
+        tree = app.main.tasks
+        tree._place_cursor(next(i for i, row in enumerate(tree.rows) if row.place == Place("docs")))
+        await pilot.press("r")
         await settled(pilot)
-        assert [n.message for n in app._notifications] == [
-            "choose a task first; nova run --fresh runs everything again"
-        ]
+        assert answer(app) == "choose a task first; nova run --fresh runs everything again"
 
 
 @pytest.mark.parametrize(("before", "said"), [((), "q quits"), (("L",), "q goes back"), (("t",), "q goes back")])
@@ -275,10 +276,10 @@ async def test_ctrl_c_after_the_end_says_what_q_does(before: tuple[str, ...], sa
     source = demo_source(tmp_path)
     source.turn(EngineState.FINISHED)
     async with opened(source) as (app, pilot):
-        app.clear_notifications()
+        app.news.clear()
         await pilot.press(*before, "ctrl+c")
         await settled(pilot)
-        assert [n.message for n in app._notifications] == [f"no task is running here: {said}"]
+        assert answer(app) == f"no task is running here: {said}"
 
 
 async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Path) -> None:
@@ -289,10 +290,10 @@ async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Pat
         await settled(pilot)
         text = screen_text(app)
         assert "y or enter  Yes     n or esc  No" in text
-        assert "q Quit" not in text
+        assert "q leave" not in text
         await pilot.press("escape")
         await settled(pilot)
-        assert "q Quit" in screen_text(app).splitlines()[-1]
+        assert "q leave" in screen_text(app).splitlines()[-1]
 
 
 @pytest.mark.parametrize("keys", [("enter",), ("w",), ("t",), ("up", "up", "enter"), ("L",)])
@@ -305,28 +306,28 @@ async def test_the_footer_follows_the_run_on_every_screen(keys: tuple[str, ...],
         await settled(pilot)
         beat(app)
         await settled(pilot)
-        assert "p Pause" in screen_text(app).splitlines()[-1]
+        assert "p pause" in screen_text(app).splitlines()[-1]
         source.run = msgspec.structs.replace(source.run, paused=True)
         beat(app)
         await settled(pilot)
-        assert "p Resume" in screen_text(app).splitlines()[-1]
+        assert "p resume" in screen_text(app).splitlines()[-1]
         source.change("E2", EventKind.TASK_RESET, status=TaskStatus.PENDING, pid=None)
         source.turn(EngineState.FINISHED)
         beat(app)
         await settled(pilot)
         last = screen_text(app).splitlines()[-1]
-        assert "p Continue" in last
-        assert "x Cancel" not in last
+        assert "p continue" in last
+        assert "x cancel" not in last
 
 
 async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
     """A stray `y` changes the clipboard: the notice explains it."""
     async with opened(demo_source(tmp_path)) as (app, pilot):
-        app.clear_notifications()
+        app.news.clear()
         app.main.tasks.go_to("E2")
         await pilot.press("y")
         await settled(pilot)
-        assert [n.message.split(";")[0] for n in app._notifications] == ["copied the id E2"]
+        assert answer(app).split(";")[0] == "copied the id E2"
 
 
 @pytest.mark.parametrize(
@@ -338,21 +339,20 @@ async def test_ctrl_z_says_what_to_press_instead(engine: EngineState, way: str, 
     source = demo_source(tmp_path)
     source.turn(engine)
     async with opened(source) as (app, pilot):
-        app.clear_notifications()
+        app.news.clear()
         await pilot.press("ctrl+z")
         await settled(pilot)
-        assert [n.message for n in app._notifications] == [f"not ctrl+z: {way}"]
+        assert answer(app) == f"not ctrl+z: {way}"
 
 
 @pytest.mark.parametrize("key", ["y", "Y"])
 async def test_copying_without_a_task_says_what_can_be_copied(key: str, tmp_path: Path) -> None:
     """On the row of the project nothing else would happen."""
     async with opened(demo_source(tmp_path)) as (app, pilot):
-        app.clear_notifications()
+        app.news.clear()
         await pilot.press("g", key)
         await settled(pilot)
-        said = ["choose a task first: y copies its id, Y the path of its log"]
-        assert [n.message for n in app._notifications] == said
+        assert answer(app) == "choose a task first: y copies its id, Y the path of its log"
 
 
 async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
     async with opened(demo_source(tmp_path)) as (app, _):
         names = [entry.text.split("  ")[0] for entry in found(app, app.screen, "")]
         assert len(names) == len(set(names))
-        assert {"Quit", "Tree/log"} <= set(names)
+        assert {"Leave", "Tree/log"} <= set(names)
 
 
 def burst(app: NovaApp, *keys: str) -> None:

@@ -29,7 +29,7 @@ def test_picture(width: int, height: int, tmp_path: Path, golden: Golden) -> Non
 
     async def look() -> str:
         async with opened(demo_source(tmp_path), (width, height)) as (app, pilot):
-            app.clear_notifications()
+            app.news.clear()
             await settled(pilot)
             return screen_text(app)
 
@@ -79,20 +79,20 @@ def test_other_sizes_do_not_crash(size: tuple[int, int], tmp_path: Path) -> None
 
 
 async def test_the_edges_of_the_tree_show_how_many_rows_are_beyond(tmp_path: Path) -> None:
-    """Above and below what is in view."""
+    """Above and below what is in view, in the rule above the rows."""
     async with opened(demo_source(tmp_path), (80, 24)) as (app, pilot):
         tree = app.main.tasks
         await pilot.press("g")
         await settled(pilot)
-        lines = screen_text(app).splitlines()
-        assert "more" not in lines[1]
-        assert lines[tree.size.height].strip() == f"▼ {30 - (tree.size.height - 2)} more"
+        hidden = len(tree.rows) - (tree.size.height - 1)
+        rule = next(text for text in screen_text(app).splitlines() if "─ plan" in text)
+        assert f"─ ▼ {hidden} more ─" in rule
         await pilot.press("G")
         await settled(pilot)
         lines = screen_text(app).splitlines()
-        assert f"TASK  ▲ {30 - (tree.size.height - 2)} more" in lines[1]
-        assert lines[tree.size.height].strip() == ""
-        assert "D4 Release notes" in lines[tree.size.height - 1]
+        rule = next(text for text in lines if "─ plan" in text)
+        assert f"─ ▲ {hidden} more ─" in rule
+        assert "D4 Release notes" in lines[lines.index(rule) + tree.size.height - 1]
 
 
 SCREENS: list[tuple[tuple[str, ...], type[object]]] = [
@@ -139,14 +139,14 @@ def test_a_new_task_state_is_drawn_in_its_row() -> None:
 
     async def run() -> str:
         source = demo_source()
-        async with opened(source) as (app, pilot):
+        async with opened(source, (120, 60)) as (app, pilot):
             source.change("W2", EventKind.TASK_FAILED, status=TaskStatus.FAILED, error="it broke")
             beat(app)
             await settled(pilot)
             return screen_text(app)
 
-    row = next(text for text in asyncio.run(run()).splitlines() if "W2 Board" in text)
-    assert re.search("✗ W2 Board +it broke", row)
+    row = next(text for text in asyncio.run(run()).splitlines() if "✗ W2 Board" in text)
+    assert re.search("✗ W2 Board  it broke", row)
 
 
 def test_states_without_a_plan_entry_do_no_harm() -> None:

@@ -40,10 +40,10 @@ def over() -> tuple[Placing, Callable[[], list[str]], ViewModel]:
     return Placing(model), lambda: list(model.cascade.tasks), model
 
 
-def test_the_end_leads_to_the_first_failure_once() -> None:
-    """Also if a run that is over is opened."""
+def test_the_end_leads_to_what_needs_a_person_once() -> None:
+    """First to an approval; also if a run that is over is opened."""
     placing, ids, _ = over()
-    assert placing.wanted(ids, "P1") == "P4"
+    assert placing.wanted(ids, "P1") == "D2"
     assert placing.wanted(ids, "P1") is None
 
 
@@ -77,19 +77,21 @@ async def test_the_cursor_does_not_move_below_a_question() -> None:
 
 
 def test_a_run_that_continues_can_end_again() -> None:
-    """After a retry the next end leads to the new failure."""
+    """After a retry the next end leads to a failure, if no task needs approval."""
     placing, ids, model = over()
-    assert placing.wanted(ids, "P1") == "P4"
+    assert placing.wanted(ids, "P1") == "D2"
+    model.source.change("D2", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED, approval=None)  # type: ignore[attr-defined]
+    model.apply(model.source.poll(), model.now)
     model.source.turn(EngineState.RUNNING)  # type: ignore[attr-defined]
     assert placing.wanted(ids, "P1") is None
     model.source.turn(EngineState.FINISHED)  # type: ignore[attr-defined]
     assert placing.wanted(ids, "P1") == "P4"
 
 
-async def test_a_finished_run_opens_on_its_first_failure() -> None:
-    """With its reason and its log."""
+async def test_a_finished_run_opens_on_what_needs_a_person() -> None:
+    """An approval before a failure."""
     async with opened(ended()) as (app, _):
-        assert app.main.selected_task == "P4"
+        assert app.main.selected_task == "D2"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ async def on_engine(app: NovaApp, pilot: object) -> None:
 async def test_keys_on_a_group_act_on_the_task_that_represents_it(key: str, screen: type[Screen[None]]) -> None:
     """And say which."""
     async with opened(demo_source()) as (app, pilot):
-        app.clear_notifications()
+        app.news.clear()
         await on_engine(app, pilot)
         await pilot.press(key)
         await settled(pilot)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from fake_source import demo_model
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted_run import PLAN
 
 from nova_core.parser import parse_text
-from nova_tui.rows import Filter, Finder, Outline, Row, above, find_row, kept, step
+from nova_tui.rows import Filter, Finder, Order, Outline, Row, above, find_row, kept, ordered, step
 from nova_tui.views.members import Place
 
 CASCADE = parse_text(PLAN, "CASCADE.md")
@@ -28,24 +29,24 @@ def ids(rows: list[Row]) -> list[str]:
 
 
 def test_all_open_shows_every_level_in_plan_order() -> None:
-    """Project, three branches, five groups, twenty-one tasks."""
+    """Three branches, five groups, twenty-one tasks; the header names the project."""
     rows = OUTLINE.visible(set())
-    assert len(rows) == 1 + 3 + 5 + 21
+    assert len(rows) == 3 + 5 + 21
     assert ids(rows) == list(CASCADE.tasks)
-    assert [r.depth for r in rows[:4]] == [0, 1, 2, 3]
+    assert [r.depth for r in rows[:3]] == [0, 1, 2]
 
 
 def test_a_plan_without_branches_has_no_rows_for_them() -> None:
     """A level with a single nameless member is left out."""
     rows = Outline(parse_text(FLAT, "F.md")).visible(set())
-    assert [(r.depth, r.place.task) for r in rows] == [(0, None), (1, "A")]
+    assert [(r.depth, r.place.task) for r in rows] == [(0, "A")]
 
 
 def test_a_branch_without_groups_has_one_row() -> None:
     """Its tasks are in a group of the same name, which adds nothing."""
     rows = Outline(parse_text(UNGROUPED, "U.md")).visible(set())
-    assert [(r.depth, r.place.branch, r.place.task) for r in rows[1:]] == [
-        (1, "Data", None), (2, "Data", "A"), (1, "Publish", None), (2, "Publish", "B"),
+    assert [(r.depth, r.place.branch, r.place.task) for r in rows] == [
+        (0, "Data", None), (1, "Data", "A"), (0, "Publish", None), (1, "Publish", "B"),
     ]  # fmt: skip
 
 
@@ -54,7 +55,6 @@ def test_a_branch_without_groups_has_one_row() -> None:
     [
         (Place("core", "parser"), {"P1", "P2", "P3", "P4"}),
         (Place("docs"), {"D1", "D2", "D3", "D4"}),
-        (Place(), set(CASCADE.tasks)),
     ],
 )
 def test_what_is_closed_hides_all_below_it(closed: Place, hidden: set[str]) -> None:
@@ -67,7 +67,7 @@ def test_what_is_closed_hides_all_below_it(closed: Place, hidden: set[str]) -> N
 def test_a_filter_shows_what_it_keeps_and_what_is_above_even_if_closed() -> None:
     """Branches and groups without a kept task vanish."""
     rows = OUTLINE.visible({Place("core")}, lambda i: i == "P3")
-    assert [r.place for r in rows] == [Place(), Place("core"), Place("core", "parser"), Place("core", "parser", "P3")]
+    assert [r.place for r in rows] == [Place("core"), Place("core", "parser"), Place("core", "parser", "P3")]
 
 
 @given(
@@ -92,6 +92,18 @@ def test_the_cursor_falls_back_to_the_nearest_row_above() -> None:
     assert rows[found].place == Place("core", "parser")
     assert above(place) == [Place("core", "parser"), Place("core"), Place()]
     assert find_row([], place) is None
+
+
+@pytest.mark.parametrize(("order", "first"), [(Order.TIME, "D3"), (Order.COST, "E1"), (Order.FAILURE, "E3")])
+def test_an_order_puts_what_is_wanted_first_in_a_flat_list(order: Order, first: str) -> None:
+    """Every task once; ties in plan order."""
+    model = demo_model()
+    found = ordered(model, list(CASCADE.tasks), order)
+    assert found[0] == first
+    assert sorted(found) == sorted(CASCADE.tasks)
+    rows = OUTLINE.flat(found, lambda i: i.startswith("P"))
+    assert [row.place.task for row in rows] == [i for i in found if i.startswith("P")]
+    assert all(row.flat and row.depth == 0 for row in rows)
 
 
 def test_filters_go_through_every_kind() -> None:

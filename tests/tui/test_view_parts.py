@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -21,7 +22,7 @@ from nova_core.state.schema import TaskStatus
 from nova_core.text import clean
 from nova_core.watch.source import EngineState
 from nova_tui import glyphs
-from nova_tui.rows import Row
+from nova_tui.rows import Outline, Row
 from nova_tui.views import cost, cuts, deps, detail, header, line, members, timeline, tree_row, why
 from nova_tui.views import help as help_view
 from nova_tui.views.members import Place
@@ -251,8 +252,8 @@ def test_help_cuts_no_text(width: int) -> None:
 
 def test_the_footer_names_whole_keys_only() -> None:
     """What does not fit is left out, hidden keys never appear."""
-    assert help_view.footer(keyed(), 30).plain == " ⏎ Open  t Timeline  $ Cost "
-    assert "Down" not in help_view.footer(keyed(), 200).plain
+    assert [part.said.plain for part in help_view.footer(keyed(), 30)] == [" ⏎ open ", " t timeline ", " $ cost "]
+    assert " down " not in "".join(part.said.plain for part in help_view.footer(keyed(), 200))
 
 
 def test_an_unpriced_model_is_never_free() -> None:
@@ -309,7 +310,7 @@ def test_the_hint_of_a_task_is_its_keys(task: str, keys: str) -> None:
 @pytest.mark.parametrize("width", [60, 59, 50, 48])
 def test_a_narrow_row_keeps_the_reason_and_drops_the_bar(width: int) -> None:
     """An empty bar says nothing of a failed task."""
-    model, columns = demo_model(), tree_row.Columns.of(width, spent=False)
+    model, columns = demo_model(), tree_row.Columns(width)
     row = Row(Place("core", "parser", "P4"), 3)
     text = "".join(piece for piece, _ in tree_row.draw(model, row, columns))
     assert cell_len(text) == width
@@ -341,10 +342,55 @@ def test_the_header_of_a_paused_run_says_how_to_continue() -> None:
     assert "p resumes" not in header.header(model, 100).plain
 
 
-@pytest.mark.parametrize(("width", "shown"), [(180, "ETA at least 10s"), (169, "ETA at least 10s"), (84, ">10s")])
-def test_the_estimate_is_what_it_takes_at_least(width: int, shown: str) -> None:
-    """As a text where there is room."""
-    assert shown in header.header(demo_model(), width, 10.0).plain
+@pytest.mark.parametrize(("width", "shown"), [(180, "about 5m left"), (120, "about 5m left"), (80, "~5m left")])
+def test_the_estimate_is_marked_as_one(width: int, shown: str) -> None:
+    """In words where there is room."""
+    assert shown in header.header(demo_model(), width, 290.0).plain
+
+
+@pytest.mark.parametrize("width", [120, 100, 80, 60, 40])
+def test_every_figure_of_the_header_has_its_word(width: int) -> None:
+    """At every size; done of all is always there, and what needs a person comes first."""
+    first, second = header.header(demo_model(), width, 290.0).plain.split("\n")
+    assert first.startswith(" Orbit")
+    assert "6/21 done" in first
+    assert second.startswith(" needs you 1  ")
+    assert re.fullmatch(r"( [a-z ]*[a-z] \d+ ?)+( +tab [a-z0-9 -]+)?", second), second
+    assert max(len(first), len(second)) <= width
+
+
+def test_a_click_on_a_figure_finds_its_state() -> None:
+    """On its word and on its number, and nowhere else."""
+    text = header.counts(demo_model(), 120).plain + " "
+    assert header.state_at(text, text.index("failed")) is Shown.FAILED
+    assert header.state_at(text, text.index("failed 4") + 7) is Shown.FAILED
+    assert header.state_at(text, text.index("failed 4") + 9) is None
+    assert header.state_at(text, text.index("needs you")) is Shown.APPROVAL
+
+
+@pytest.mark.parametrize(("width", "wide"), [(140, True), (80, True), *((w, False) for w in (139, 80, 60, 40, 20))])
+def test_a_row_fills_its_width_exactly(width: int, wide: bool) -> None:
+    """Every row of the plan, with its name first; names of 40 cells are whole where there is room for them."""
+    model = demo_model()
+    columns = tree_row.Columns(width, wide=wide, spent=True, priced=True)
+    for row in Outline(model.cascade).visible(set()):
+        text = "".join(piece for piece, _ in tree_row.draw(model, row, columns))
+        assert cell_len(text) == width, (row, text)
+        if row.place.task is not None and width >= 60:
+            assert f"{row.place.task} {model.cascade.tasks[row.place.task].name}" in text
+
+
+@pytest.mark.parametrize(
+    ("task", "shown", "hidden"),
+    [("P1", "3m 00s", "%"), ("W2", "ready", "─"), ("E2", "40%", "?"), ("A2", "docs/sessions.md", "─")],
+)
+def test_a_row_has_no_empty_figures(task: str, shown: str, hidden: str) -> None:
+    """No bar at the start or at the end, and the reason whole."""
+    model = demo_model()
+    row = next(row for row in Outline(model.cascade).visible(set()) if row.place.task == task)
+    text = "".join(piece for piece, _ in tree_row.draw(model, row, tree_row.Columns(80)))
+    assert shown in text
+    assert hidden not in text
 
 
 def test_long_gaps_are_cut_out_of_the_timeline() -> None:

@@ -137,7 +137,7 @@ async def test_the_cursor_stays_on_its_event_and_follows_the_end() -> None:
         fail(source, model, "W1")
         screen.redraw()
         await settle(pilot)
-        assert "W1" in screen_text(pilot.app).splitlines()[-2]
+        assert "W1" in screen_text(pilot.app).splitlines()[-3]
 
 
 def fail(source: FakeSource, model: ViewModel, task: str) -> None:
