@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
+from textual.theme import Theme
 
 from nova_core.clock import Clock, iso
 from nova_core.console.lines import LocalClock
@@ -36,6 +37,7 @@ from nova_tui.pump import Pump
 from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
 from nova_tui.screens.main import MainScreen
+from nova_tui.settings import Settings
 from nova_tui.views.header import state_of
 from nova_tui.views.line import LEFT, plain, shorten
 
@@ -71,7 +73,8 @@ class NovaApp(RunActions):
     ]
 
     def __init__(self, source: Source, look: Look = Look(), clock: Clock | None = None) -> None:  # noqa: B008 - frozen
-        chosen = themes.choose(look.theme, os.environ)
+        self.settings = Settings.of(os.environ)
+        chosen = themes.choose(look.theme, os.environ, self.settings.kept.theme)
         # Textual applies NO_COLOR while the app is constructed, and does not yet know our themes.
         if chosen not in themes.OURS or themes.OURS[chosen].ansi:
             self.set_reactive(App.theme, "ansi-dark" if chosen in themes.OURS else chosen)
@@ -84,7 +87,7 @@ class NovaApp(RunActions):
         self.source = source
         self.clock = clock or Clock()
         self.model = ViewModel(source, run_time(source.run, self.clock))
-        self.main = MainScreen(self.model)
+        self.main = MainScreen(self.model, self.settings)
         self.pump = Pump(self, self._look, self.clock)
         self.ended_by: int | None = None
         self.news = News()
@@ -128,6 +131,7 @@ class NovaApp(RunActions):
         self.source.start()
         if self.model.could_go_on:
             self.tell([Item(self._way_on(), RunWord.NO_ENGINE.value, severity="warning")])
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.pump.start()
         self.call_after_refresh(self._drawn)
 
@@ -136,6 +140,9 @@ class NovaApp(RunActions):
         gc.freeze()
         gc.enable()
         self._failed_at = float("-inf")
+
+    def _keep_theme(self, theme: Theme) -> None:
+        self.settings.keep(theme=theme.name)
 
     def end_by(self, number: int) -> None:
         """End the app on a signal: Textual alone would not restore the terminal."""

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from nova_core.clock import Clock
 from nova_core.files.log_index import Change, LogIndex
-from nova_core.text import size
+from nova_core.text import number_of, size
 from nova_tui.ansi import plain
 from nova_tui.log_pager import LogPager, Place, Row, SeenTimes
 from nova_tui.log_search import Needle, Step
@@ -285,5 +285,5 @@ class LogReader:
         if total is None:
             return f"{self.top.start * 100 // max(1, self.index.size)}% of {size(self.index.size)}"
         if self.following:
-            return f"{total:,} lines"
+            return number_of(total, "line")
         return f"line {self.line_of_top() or 1:,} of {total:,}"

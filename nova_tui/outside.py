@@ -13,22 +13,43 @@ from textual.app import App, SuspendNotSupported
 
 from nova_core.text import clean
 
+_TMUX = 2.0  # seconds
+
 
 def copy(app: App[Any], text: str, file: Path | None, kind: str = "") -> str:
-    """Copy `text` through the terminal (OSC 52) and, as not every terminal supports that, into `file`; returns a
-    message that names the `kind` of text."""
+    """Copy `text` into tmux's buffer or through the terminal (OSC 52) and, as not every terminal supports that, into
+    `file`; returns a message that names the `kind` of text, and claims no more than is known."""
     if not text:
         return "there is nothing to copy"
     count = text.count("\n") + 1
-    what = f"{count:,} lines" if count > 1 else kind + clean(text[:40])
-    app.copy_to_clipboard(text)
+    what = f"{kind}{count:,} lines" if count > 1 else kind + clean(text[:40])
+    if "TMUX" in os.environ and _to_tmux(text):
+        said = f"copied {what} into tmux's buffer"
+    else:
+        app.copy_to_clipboard(text)
+        said = f"sent {what} to the terminal"
     if file is None:
-        return f"copied {what}"
+        return said
     try:
         _write(file, text)
     except OSError as error:
-        return f"copied {what}; cannot write {file.name}: {error.strerror}"
-    return f"copied {what}; also in {clean(str(Path(file.parent.name, file.name)))}"
+        return f"{said}; cannot write {file.name}: {error.strerror}"
+    return f"{said}; also in {clean(str(Path(file.parent.name, file.name)))}"
+
+
+def _to_tmux(text: str) -> bool:
+    """Load the text into the buffer of tmux, which passes it on to the terminal; False if that did not work."""
+    import subprocess
+
+    for options in (["-w"], []):  # -w is for tmux 3.2 and later
+        with suppress(OSError, subprocess.SubprocessError):
+            done = subprocess.run(
+                ["tmux", "load-buffer", *options, "-"], input=text.encode("utf-8", "replace"), capture_output=True,
+                timeout=_TMUX, check=False,
+            )  # fmt: skip
+            if done.returncode == 0:
+                return True
+    return False
 
 
 def _write(file: Path, text: str) -> None:

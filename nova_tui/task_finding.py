@@ -16,7 +16,9 @@ from nova_tui.choice import QuitChoice
 from nova_tui.rows import Finder
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.run_screen import RunScreen
+from nova_tui.settings import Settings
 from nova_tui.views.line import plain
+from nova_tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
     from nova_core.watch.view_model import ViewModel
@@ -37,6 +39,7 @@ class TaskFinding(App[QuitChoice]):
     model: ViewModel
     main: RunScreen
     key_before = ""  # the key before the present one, if it may be held
+    settings: Settings
 
     @property
     def front(self) -> RunScreen:
@@ -72,7 +75,9 @@ class TaskFinding(App[QuitChoice]):
         """Open the task's log full screen; on a branch, the log of its representative task."""
         task_id = self.front.look_at() if self.front.STANDS_FOR else self.target
         if task_id is not None and is_safe_id(task_id):
-            self.push_screen(LogScreen(self.model, task_id, among=self.front.listed()))
+            self.push_screen(
+                LogScreen(self.model, task_id, among=self.front.listed(), wrap=bool(self.settings.kept.wrap))
+            )
 
     # going to tasks
 
@@ -123,6 +128,10 @@ class TaskFinding(App[QuitChoice]):
         """Copy what the mouse has selected: no key would copy it everywhere."""
         if self.screen_stack and (selected := self.screen.get_selected_text()):
             self._copy(selected)
+
+    def on_log_view_wrapped(self, message: LogView.Wrapped) -> None:
+        """Keep the choice."""
+        self.settings.keep(wrap=message.wrap)
 
     def _copy(self, text: str, what: str = "") -> None:
         file = self.model.source.project.nova_dir / "clipboard.txt"

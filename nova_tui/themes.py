@@ -105,14 +105,17 @@ OURS = {theme.name: theme for theme in (DARK, LIGHT, ANSI, ANSI_LIGHT)}
 SHORT = {"dark": "nova-dark", "light": "nova-light", "ansi": "nova-ansi"}
 
 
-def choose(name: str | None, environ: Mapping[str, str]) -> str:
-    """The name of the theme to use: the requested one, else one that suits the terminal.
+def choose(name: str | None, environ: Mapping[str, str], kept: str | None = None) -> str:
+    """The name of the theme to use: the requested one, else the one `kept` from the last time, else one that suits
+    the terminal.
 
-    SSH (colours cost bytes) and NO_COLOR use the terminal's own palette. A terminal of 16 colours draws every theme in
-    its own ones: those that are most similar to the theme's mean something else.
+    SSH (colours cost bytes) and NO_COLOR, which precedes the kept one, use the terminal's own palette. A terminal of
+    16 colours draws every theme in its own ones: those that are most similar to the theme's mean something else.
     Raises `UsageError` for an unknown theme.
     """
     wanted = name or environ.get("NOVA_THEME") or ""
+    if not wanted and not environ.get("NO_COLOR") and (kept in OURS or kept in BUILTIN_THEMES):
+        wanted = kept or ""
     own = bool(environ.get("NO_COLOR") or "SSH_CONNECTION" in environ)
     found = SHORT.get(wanted, wanted) if wanted else SHORT["ansi"] if own else DARK.name
     theme = OURS.get(found) or BUILTIN_THEMES.get(found)

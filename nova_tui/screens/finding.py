@@ -5,6 +5,7 @@ from __future__ import annotations
 from nova_core.watch.view_model import ViewModel
 from nova_tui.rows import Filter, Finder, Order, step
 from nova_tui.screens.run_screen import RunScreen
+from nova_tui.settings import Settings
 from nova_tui.views.members import Place
 from nova_tui.widgets.filter_bar import FilterBar
 from nova_tui.widgets.task_tree import TaskTree
@@ -15,6 +16,7 @@ class FindingScreen(RunScreen):
 
     tasks: TaskTree
     bar: FilterBar
+    settings: Settings
 
     def __init__(self, model: ViewModel) -> None:
         super().__init__(model)
@@ -108,6 +110,7 @@ class FindingScreen(RunScreen):
         """Switch to the next order."""
         kinds = list(Order)
         self.tasks.sort(kinds[(kinds.index(self.tasks.order) + 1) % len(kinds)])
+        self.settings.keep(order=self.tasks.order.value)
 
     def _filter(self, only: Filter) -> None:
         self.tasks.show_only(only)

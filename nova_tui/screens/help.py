@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
 
 from nova_tui.views import help as help_view
@@ -50,7 +51,9 @@ class HelpScreen(ModalScreen[None]):
 
     def _draw(self) -> None:
         self._heading.show(help_view.title(self.size.width))
-        self._lines.show(help_view.lines(self._groups, self._lines.room, self._lines.size.height))
+        marks = [*help_view.legend(self._lines.room), Content()]
+        room = self._lines.size.height - len(marks)
+        self._lines.show([*marks, *help_view.lines(self._groups, self._lines.room, room)])
 
     def action_close(self) -> None:
         """Close the help."""

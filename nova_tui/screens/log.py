@@ -37,7 +37,13 @@ class LogScreen(RunScreen):
     ]
 
     def __init__(
-        self, model: ViewModel, task_id: str, clock: Clock | None = None, *, among: Sequence[str] = ()
+        self,
+        model: ViewModel,
+        task_id: str,
+        clock: Clock | None = None,
+        *,
+        among: Sequence[str] = (),
+        wrap: bool = False,
     ) -> None:
         super().__init__(model)
         self.task_id = task_id
@@ -45,7 +51,7 @@ class LogScreen(RunScreen):
         self._logs = self._files()
         self._chosen = len(self._logs) - 1
         clipboard = model.source.project.nova_dir / "clipboard.txt"
-        self.pane = LogPane(self._logs[-1], clipboard=clipboard, clock=clock)
+        self.pane = LogPane(self._logs[-1], clipboard=clipboard, clock=clock, wrap=wrap)
         self._heading = OneLine(id="heading")
 
     def _files(self) -> list[Path]:

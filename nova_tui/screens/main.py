@@ -17,10 +17,11 @@ from nova_core.model import is_safe_id
 from nova_core.watch.allowed import OVER
 from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.placing import Placing
-from nova_tui.rows import Filter
+from nova_tui.rows import Filter, Order
 from nova_tui.screens import open_task, open_view
 from nova_tui.screens.finding import FindingScreen
 from nova_tui.screens.leading import tell_leading
+from nova_tui.settings import Settings
 from nova_tui.views import members
 from nova_tui.views.line import plain
 from nova_tui.views.members import Place
@@ -85,19 +86,22 @@ class MainScreen(FindingScreen):
         Binding("escape", "forget", "End search", id="app.back"),
     ]
 
-    def __init__(self, model: ViewModel) -> None:
+    def __init__(self, model: ViewModel, settings: Settings | None = None) -> None:
         super().__init__(model)
         self.summary = SummaryBar(model, id="summary")
         self.needs = OneLine(id="needs")
         self.running = RunningList(model, Clock(), self.go_to, id="running")
         self.tasks = TaskTree(model, self._moved, id="tasks")
         self.detail = Detail(model, id="detail")
-        self.pane = LogPane(clipboard=model.source.project.nova_dir / "clipboard.txt", wrap=True, id="log")
+        wrap = settings is None or settings.kept.wrap is not False
+        self.pane = LogPane(clipboard=model.source.project.nova_dir / "clipboard.txt", wrap=wrap, id="log")
         self.bar = FilterBar(self._search, self._close_search, id="find")
         self._log_timer: Timer | None = None
         self._placing = Placing(model)
         self._going = self._left = False
+        self.settings = settings or Settings()
         self.width = Width.HALF
+        self._plan = f"{model.source.project.root}: {model.source.project_state.cascade_file}"
 
     def compose(self) -> ComposeResult:
         """Summary, what needs a person, what runs, tree, detail and log, search, news, keys."""
@@ -114,8 +118,13 @@ class MainScreen(FindingScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Focus the tree."""
+        """Focus the tree; show it as it was left."""
         self.tasks.focus()
+        kept = self.settings.kept
+        if kept.order in list(Order):
+            self.tasks.sort(Order(kept.order))
+        if kept.width in list(Width):
+            self.set_width(Width(kept.width))
         self.call_after_refresh(self.draw_all)
 
     def on_screen_suspend(self) -> None:
@@ -182,7 +191,7 @@ class MainScreen(FindingScreen):
     def draw_all(self) -> None:
         """Redraw everything."""
         self.tasks.take(Dirty(everything=True))
-        self.tasks.fold_quiet()
+        self.tasks.fold_quiet(self.settings.closed(self._plan))
         self.summary.draw()
         self._draw_needs()
         self.running.draw()
@@ -270,14 +279,18 @@ class MainScreen(FindingScreen):
         """Switch the share of the log: half, the log alone, the tree alone."""
         kinds = list(Width)
         self.set_width(kinds[(kinds.index(self.width) + 1) % len(kinds)])
+        self.settings.keep(width=self.width.value)
 
     def set_width(self, width: Width) -> None:
         """Give the log its share of the screen, and the keys to what is shown."""
         self.width = width
         self.set_class(width is Width.LOG, "-log-only")
         self.set_class(width is Width.TREE, "-tree-only")
-        self.set_focus(self.pane.view if width is Width.LOG else self.tasks)
-        self.call_after_refresh(self.draw_all)
+        self.call_after_refresh(self._fit_width)
+
+    def _fit_width(self) -> None:
+        self.set_focus(self.pane.view if self.width is Width.LOG else self.tasks)
+        self.draw_all()
 
     # other screens
 
@@ -305,6 +318,10 @@ class MainScreen(FindingScreen):
             self.app.push_screen(GroupScreen(self.model, place.branch, place.group))
         else:
             self.app.push_screen(open_task(self.model, place.task))
+
+    @on(TaskTree.Folded)
+    def _keep_folds(self) -> None:
+        self.settings.keep_closed(self._plan, self.tasks.folds.chosen)
 
     @on(TaskTree.LogWanted)
     def _to_log(self, event: TaskTree.LogWanted) -> None:

@@ -9,9 +9,10 @@ import msgspec
 from textual.content import Content
 
 from nova_core.model import TokenUsage
+from nova_core.runs.outlook import cost_left
 from nova_core.runs.rollup import Rollup, rollup
 from nova_core.state.schema import TaskState
-from nova_core.text import costs, money, tokens
+from nova_core.text import costs, money, number_of, tokens
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ACTIVE, ERROR, MUTED, TITLE, WARNING, bar, sparkline
 from nova_tui.views.line import fit, heading, line, plain
@@ -93,6 +94,10 @@ def _total(model: ViewModel, project: Spent, width: int) -> list[Content]:
         room = max(8, min(40, width - 36))
         told = f" of {money(model.budget)} budget  "
         rows.append(line(told, bar(share, room, style), f"  {share:.0%}", width=width))
+    if (left := cost_left(model.cascade, model.source.tasks)) is not None:
+        total = money((project.cost or 0.0) + left.usd)
+        told = f" {number_of(left.tasks, 'task')} left, ~{money(left.usd)} more; ~{total} in all"
+        rows.append(line(told, ("  median of the done ones", MUTED), width=width))
     if project.unpriced:
         text = f" {project.unpriced} {'tasks use' if project.unpriced > 1 else 'task uses'} a model without a price"
         rows.append(line((f"{text}: set `prices` in nova.yaml", WARNING), width=width))

@@ -79,5 +79,5 @@ def lines(events: Sequence[Event], tasks: Mapping[str, Task], width: int) -> Seq
 
 def title(shown: int, only: Only, width: int) -> Content:
     """The title, with the number of events and the filter."""
-    what = {Only.ALL: "all", Only.MILESTONES: "milestones only", Only.PROBLEMS: "problems only"}[only]
+    what = {Only.ALL: "all", Only.MILESTONES: "milestones, reached and pending", Only.PROBLEMS: "problems only"}[only]
     return line((" Events", TITLE), f"  {shown:,}  ", (f"{what}; f changes that", MUTED), width=width)

@@ -9,8 +9,9 @@ from rich.cells import cell_len
 from textual.binding import ActiveBinding, Binding
 from textual.content import Content
 
+from nova_core.runs.words import Shown
 from nova_core.watch.allowed import WHEN
-from nova_tui.glyphs import MUTED, TITLE, is_ascii
+from nova_tui.glyphs import MUTED, TITLE, glyph, is_ascii, style_of
 from nova_tui.views.line import fit, line, plain, shorten
 
 _NAMES = {
@@ -152,6 +153,18 @@ def _cell(cell: Cell, width: int, room: int) -> Content:
         return line((fit(f" {cell}", room), TITLE))
     keys = (fit(" ".join(cell.keys), width), "bold $text-accent" if cell.works else MUTED)
     return line(" ", keys, (fit(f"  {cell.words}", room - width - 1), "" if cell.works else MUTED))
+
+
+def legend(width: int) -> list[Content]:
+    """The marks of tasks with their words, in as many lines as needed."""
+    rows, pieces = [], line()
+    for shown in Shown:
+        piece = line(("  " if pieces else " "), (glyph(shown), style_of(shown)), f" {shown.value}")
+        if pieces and pieces.cell_length + piece.cell_length > width:
+            rows.append(pieces)
+            piece, pieces = line(" ", (glyph(shown), style_of(shown)), f" {shown.value}"), line()
+        pieces = line(pieces, piece)
+    return [line(row, width=width) for row in (*rows, pieces)]
 
 
 class Part(msgspec.Struct, frozen=True):

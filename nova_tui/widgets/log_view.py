@@ -60,6 +60,13 @@ class LogView(LogSearching, can_focus=True):
             self.view = view
             self.following = following
 
+    class Wrapped(Message):
+        """A person chose to wrap long lines, or to cut them."""
+
+        def __init__(self, wrap: bool) -> None:
+            super().__init__()
+            self.wrap = wrap
+
     class Changed(Message):
         """What `status` returns has changed."""
 
@@ -221,6 +228,7 @@ class LogView(LogSearching, can_focus=True):
         """Toggle between wrapping and cutting long lines."""
         if self.reader is not None:
             self.wrap = not self.wrap
+            self.post_message(self.Wrapped(self.wrap))
             self.reader.toggle_wrap()
             self._moved()
 

@@ -51,6 +51,9 @@ class TaskTree(TreeCanvas, can_focus=True):
             super().__init__()
             self.place = place
 
+    class Folded(Message):
+        """A person opened or closed a branch."""
+
     class LogWanted(Message):
         """The log of the task under the cursor shall get the keys."""
 
@@ -131,7 +134,7 @@ class TaskTree(TreeCanvas, can_focus=True):
 
         Does something once, when the size is known.
         """
-        if self.folds.begun or not self.size.height:
+        if self.folds.begun or (closed is None and not self.size.height):
             return
         parents = [row.place for row in self._outline.parents()]
         self.folds.begin(self.model, parents, closed, many=len(self._rows) > self._height)
@@ -288,6 +291,7 @@ class TaskTree(TreeCanvas, can_focus=True):
         row = self._row_here
         if row is not None and row.parent and self.only is Filter.ALL:
             self.folds.toggle(row.place)
+            self.post_message(self.Folded())
             self._rebuild()
 
     def action_open(self) -> None:

@@ -46,6 +46,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")  # no test sees what another one chose
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     use_ascii(False)

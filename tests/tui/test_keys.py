@@ -327,7 +327,7 @@ async def test_copying_says_what_was_copied(tmp_path: Path) -> None:
         app.main.tasks.go_to("E2")
         await pilot.press("y")
         await settled(pilot)
-        assert answer(app).split(";")[0] == "copied the id E2"
+        assert answer(app).split(";")[0] == "sent the id E2 to the terminal"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_the_clipboard_file_follows_no_link(tmp_path: Path) -> None:
     trap = tmp_path / "clipboard.txt"
     trap.symlink_to(victim)
     app: App[None] = App()
-    assert outside.copy(app, "a\nb", trap) == f"copied 2 lines; also in {tmp_path.name}/clipboard.txt"
+    assert outside.copy(app, "a\nb", trap) == f"sent 2 lines to the terminal; also in {tmp_path.name}/clipboard.txt"
     assert (victim.read_text(), trap.read_text(), trap.is_symlink()) == ("precious", "a\nb", False)
     assert "cannot write clipboard.txt: No such file" in outside.copy(app, "a", tmp_path / "none" / "clipboard.txt")
     assert outside.copy(app, "", trap) == "there is nothing to copy"

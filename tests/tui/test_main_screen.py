@@ -115,7 +115,7 @@ async def test_keys_lead_to_screens_and_escape_back(tmp_path: Path) -> None:
             assert app.screen is app.main, keys
 
 
-@pytest.mark.parametrize("key", ["tab", "enter", "L"])
+@pytest.mark.parametrize("key", ["ctrl+w", "enter", "L"])
 async def test_a_task_that_ended_without_a_word_printed_nothing(key: str, tmp_path: Path) -> None:
     """No more tasks can start; before the end, some can."""
     source = FakeSource(demo_source().cascade, root=tmp_path)

@@ -157,7 +157,7 @@ async def test_events_can_be_filtered() -> None:
             await settle(pilot)
             counts.append(screen_text(pilot.app).splitlines()[0])
             await pilot.press("f")
-        assert "milestones only" in counts[1]
+        assert "milestones, reached and pending" in counts[1]
         assert "problems only" in counts[2]
         assert counts[3] == counts[0]
 

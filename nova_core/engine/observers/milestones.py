@@ -197,7 +197,7 @@ class MilestoneTracker:
         self._waiting = [m for m in milestones if m.id not in fired]
         self._plan = cascade.tasks
         self._work = {i for i, task in cascade.tasks.items() if not task.gate}
-        self._members = {m.id: _members(m.trigger, cascade.tasks.values()) for m in self._waiting}
+        self._members = {m.id: members_of(m.trigger, cascade.tasks.values()) for m in self._waiting}
         self._watched: dict[str, list[set[str]]] = {}
         self._seen = -1
         self._recount(tasks or {})
@@ -305,7 +305,7 @@ class Milestones(Observer):
             self._store.record(EventKind.MILESTONE, None, text, milestones=fired)
 
 
-def _members(trigger: Trigger, tasks: Iterable[Task]) -> tuple[str, ...]:
+def members_of(trigger: Trigger, tasks: Iterable[Task]) -> tuple[str, ...]:
     """Returns the tasks that must all be completed."""
     if trigger.type is TriggerType.BRANCH_COMPLETED:
         return tuple(task.id for task in tasks if task.branch == trigger.branch and not task.gate)
