@@ -66,14 +66,14 @@ def test_the_closed_branches_of_many_plans_are_not_kept_for_ever(tmp_path: Path)
     ("name", "environ", "kept", "chosen"),
     [
         (None, {}, "dracula", "dracula"), ("light", {}, "dracula", "nova-light"),
-        (None, {"NO_COLOR": "1"}, "dracula", "ansi-dark"), (None, {"SSH_CONNECTION": "x"}, "dracula", "dracula"),
-        (None, {"SSH_CONNECTION": "x"}, "no such theme", "ansi-dark"), (None, {}, "no such theme", "nova-dark"),
+        (None, {"NO_COLOR": "1"}, "dracula", "nova-ansi"), (None, {"SSH_CONNECTION": "x"}, "dracula", "dracula"),
+        (None, {"SSH_CONNECTION": "x"}, "no such theme", "nova-ansi"), (None, {}, "no such theme", "nova-dark"),
         (None, {"NOVA_THEME": "light"}, "dracula", "nova-light"),
     ],
 )  # fmt: skip
 def test_a_request_precedes_the_kept_theme(name: str | None, environ: dict[str, str], kept: str, chosen: str) -> None:
     """So does NO_COLOR; a theme that is gone is forgotten."""
-    assert themes.choose(name, environ, kept) == chosen
+    assert themes.choose(name, {"COLORTERM": "truecolor", **environ}, kept) == chosen
 
 
 async def test_choices_are_there_at_the_next_start(file: Path) -> None:
