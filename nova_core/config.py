@@ -199,6 +199,7 @@ class Config(msgspec.Struct, frozen=True):
     quota_delay: SecondsAboveZero = 30.0
     prompt: str | None = None
     budget: Dollars | None = None
+    allow_unpriced: bool = False
     prices: Mapping[str, Price] = {}
     log_limit: Annotated[int, plain(read_size)] = 64_000_000
     fail_fast: bool = False

@@ -20,10 +20,11 @@ class Adapter(msgspec.Struct, frozen=True):
     """The command line of one agent. A group of arguments is used if its placeholder has a value.
 
     `prompt` is where the prompt goes: "stdin" or "file" (the arguments hold `{prompt_file}`). `last` ends the line,
-    `resume` replaces it when a session is continued. `interrupt`: on SIGINT the agent reports its totals. `live`: it
-    reports tokens while it works, so that a cap can be enforced. `unchecked`: it does everything without asking,
-    whatever the permissions. `mcp` names the way the agent gets the reporting server. `tested` is the version of these
-    facts, `package` the package to install.
+    `resume` replaces it when a session is continued. `interrupt`: on SIGINT the agent reports its totals. `live`: its
+    log or its own records show what it uses while it works, so that a cap can be enforced. `unchecked`: it does
+    everything without asking, whatever the permissions. `mcp` names the way the agent gets the reporting server.
+    `tested` is the version of these facts, `package` the package to install, `usual_model` the model that it uses if
+    none is named, where Nova must know its price. `tells_cost`: it always reports what it cost.
     """
 
     program: str
@@ -32,6 +33,8 @@ class Adapter(msgspec.Struct, frozen=True):
     provider: str
     package: str
     tested: str
+    usual_model: str = ""
+    tells_cost: bool = False
     last: tuple[str, ...] = ()
     resume: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
@@ -41,7 +44,7 @@ class Adapter(msgspec.Struct, frozen=True):
     bypass_env: Mapping[str, str] = {}
     prompt: str = "stdin"
     interrupt: bool = False
-    live: bool = False
+    live: bool = True
     mcp: str = ""
     unchecked: bool = False
 
@@ -66,11 +69,11 @@ ADAPTERS: dict[str, Adapter] = {
         # Its own 10 tries take three minutes; Nova waits better, for all its workers at once.
         env={"CLAUDE_CODE_MAX_RETRIES": "3"},
         interrupt=True,
-        live=True,
         mcp="claude",
         provider="anthropic",
         package="npm install -g @anthropic-ai/claude-code",
         tested="2.1.329",
+        tells_cost=True,
     ),
     "codex": Adapter(
         program="codex",
@@ -88,6 +91,7 @@ ADAPTERS: dict[str, Adapter] = {
         provider="openai",
         package="npm install -g @openai/codex",
         tested="0.169.0",
+        usual_model="gpt-6.1-sol",
     ),
     "gemini": Adapter(
         program="gemini",
@@ -105,6 +109,7 @@ ADAPTERS: dict[str, Adapter] = {
         provider="google",
         package="npm install -g @google/gemini-cli",
         tested="0.61.0",
+        usual_model="gemini-3.8-flash",
     ),
     "opencode": Adapter(
         program="opencode",
@@ -114,7 +119,6 @@ ADAPTERS: dict[str, Adapter] = {
         model=("-m", "{model}"),
         resume=("-s", "{session}"),
         env={"OPENCODE_DISABLE_AUTOUPDATE": "1"},
-        live=True,
         mcp="opencode",
         provider="opencode",
         package="npm install -g opencode-ai",
@@ -133,10 +137,10 @@ ADAPTERS: dict[str, Adapter] = {
         permissions=dict.fromkeys(Permissions, ()),
         model=("--model", "{model}"),
         prompt="file",
-        live=True,
         provider="aider",
         package="pip install aider-chat",
         tested="0.86.2",
+        tells_cost=True,
     ),
     "copilot": Adapter(
         program="copilot",
@@ -151,6 +155,7 @@ ADAPTERS: dict[str, Adapter] = {
         env={"COPILOT_AUTO_UPDATE": "false"},
         provider="github",
         package="npm install -g @github/copilot",
+        live=False,
         tested="1.0.102",
     ),
     "pi": Adapter(
@@ -162,7 +167,6 @@ ADAPTERS: dict[str, Adapter] = {
         last=("@{prompt_file}", "Do the task in this file."),
         env={"PI_OFFLINE": "1"},  # else it looks for updates at its start
         prompt="file",
-        live=True,
         provider="pi",
         package="npm install -g @mariozechner/pi-coding-agent",
         tested="0.73.1",

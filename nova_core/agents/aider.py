@@ -84,6 +84,7 @@ class AiderLog(AgentLog):
             self.say("asks the model")
         elif name == "message_send":
             self._answered += 1
+            self.messages += 1
             self._served()
             told = TokenUsage(count(given.get("prompt_tokens")), count(given.get("completion_tokens")))
             self._exact += _apart(told, self._cache)

@@ -138,6 +138,7 @@ class ClaudeLog(AgentLog):
     def _count(self, name: str, usage: dict[str, Any]) -> None:
         if name in self._exact:
             return
+        self.messages += name not in self._messages
         self._messages[name] = claude_usage(usage)
         if len(self._messages) > _MOST_MESSAGES:
             self._sum_up(next(iter(self._messages)))

@@ -13,7 +13,7 @@ from nova_core.model import TokenUsage
 
 
 class CopilotLog(AgentLog):
-    """Copilot's output. It has no tokens: these are in its own records of the session, see `copilot_records`.
+    """Copilot's output. It has no tokens: these are in its own records of the session, see `CopilotRecords`.
 
     It names its session in its last event, `result`. A refusal of the model, and a limit of output tokens, look like
     success.

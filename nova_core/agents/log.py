@@ -8,7 +8,7 @@ from math import fsum
 from nova_core.agents.fields import first_line
 from nova_core.agents.lines import LineReader
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict, exit_words, was_killed
-from nova_core.agents.pricing import Price, cost
+from nova_core.agents.pricing import Price, estimate
 from nova_core.agents.signs import error_lines, only_errors, verdict_of_words
 from nova_core.agents.windows import Window
 from nova_core.model import TokenUsage
@@ -49,6 +49,7 @@ class AgentLog(LineReader):
         self.files: dict[str, None] = {}
         self.denied: dict[str, None] = {}
         self.asked: str | None = None
+        self.messages = 0  # of the model, if the format counts them
         self.tools_run = 0
         self.tools_refused = 0  # denied, or unknown: not those that ran and failed
         self.problem: Ending | None = None  # from the model server; the agent may still recover
@@ -153,8 +154,9 @@ class AgentLog(LineReader):
         """The outcome of the log; `model` is the one the agent was started with, used if the log names none."""
         verdict, reason = self._judge(exit_code)
         dollars, basis = self.cost(prices or {}, model)
+        estimated = self.estimated or basis is CostBasis.NEAREST_PRICE
         return Outcome(
-            verdict, reason, self.usage, self.estimated, dollars, basis, self.model or model, self.session_id,
+            verdict, reason, self.usage, estimated, dollars, basis, self.model or model, self.session_id,
             self.final_text or None, tuple(self.files), tuple(self.steps),
         )  # fmt: skip
 
@@ -165,9 +167,11 @@ class AgentLog(LineReader):
             return told, basis
         if not self.usage.total:
             return (None, CostBasis.UNPRICED) if self.estimated or not self.began else (0.0, CostBasis.PRICE_TABLE)
-        parts = [cost(usage, name or model, prices) for name, usage in self.models.items()]
-        known = [part for part in parts if part is not None]
-        return (fsum(known), CostBasis.PRICE_TABLE) if len(known) == len(parts) else (None, CostBasis.UNPRICED)
+        parts = [estimate(usage, name or model, prices) for name, usage in self.models.items()]
+        known = [dollars for dollars, _ in parts if dollars is not None]
+        if len(known) < len(parts):
+            return None, CostBasis.UNPRICED
+        return fsum(known), CostBasis.NEAREST_PRICE if any(near for _, near in parts) else CostBasis.PRICE_TABLE
 
     def _judge(self, exit_code: int | None) -> Ending:
         found = self.ending(exit_code)

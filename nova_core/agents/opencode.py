@@ -96,6 +96,7 @@ class OpencodeLog(AgentLog):
         if self.again(word(part.get("id"))):
             self._open = False
             return
+        self.messages += 1
         tokens = table(part.get("tokens"))
         cache = table(tokens.get("cache"))
         self._used += TokenUsage(

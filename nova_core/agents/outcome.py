@@ -36,6 +36,7 @@ class CostBasis(StrEnum):
     AGENT = "agent"
     AGENT_GUESS = "agent_guess"  # the agent did not know the model and used another's price
     PRICE_TABLE = "price_table"
+    NEAREST_PRICE = "nearest_price"  # of another version of the model: an estimate
     UNPRICED = "unpriced"
 
 

@@ -13,6 +13,10 @@ from nova_core.model import TokenUsage
 
 _PER = 1_000_000
 # A snapshot date or `latest` is the same model; any other suffix (`-mini`, `[1m]`, `.1`) may be another price.
+_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3})?\Z")
+_NO_WORDS = ("preview", "exp")
+_LONGEST = 200  # characters of a name
+_WRITING = 1.25
 _SNAPSHOT = r"[-@](?:latest|\d{8}|\d{4}-\d{2}-\d{2})\Z"
 
 
@@ -63,6 +67,50 @@ def price_of(model: str | None, prices: Mapping[str, Price]) -> Price | None:
     if model is None:
         return None
     return prices.get(model) or prices.get(re.sub(_SNAPSHOT, "", model))
+
+
+def nearest_price(model: str | None, prices: Mapping[str, Price]) -> tuple[str, Price] | None:
+    """A price to estimate by, and the model it belongs to: its own, or that of the nearest version of its family.
+
+    `gpt-6.1-sol` is estimated by `gpt-6-sol`, never by `gpt-6-luna`. A class of cached tokens without a price is
+    estimated as input: reading costs less, and writing is 1.25 times as much with all providers that bill it.
+    """
+    own = price_of(model, prices)
+    if own is not None and model is not None:
+        return model, _whole(own)
+    found = _version(model or "")
+    if found is None:
+        return None
+    words, version = found
+    family = [(other[1], name) for name in prices if (other := _version(name)) is not None and other[0] == words]
+    if not family:
+        return None
+    name = min(family, key=lambda known: (abs(known[0] - version), -known[0], known[1]))[1]
+    return name, _whole(prices[name])
+
+
+def _whole(price: Price) -> Price:
+    read = price.input if price.cache_read is None else price.cache_read
+    written = price.input * _WRITING if price.cache_creation is None else price.cache_creation
+    return Price(price.input, price.output, read, written)
+
+
+def _version(model: str) -> tuple[tuple[str, ...], float] | None:
+    """The words of a model's name and its version: `claude-opus-5-5` is claude, opus, 5.5. None without a version."""
+    words = [word for word in re.sub(_SNAPSHOT, "", model).split("-") if word not in _NO_WORDS]
+    numbers = [word for word in words if _NUMBER.match(word)]
+    if not numbers or len(model) > _LONGEST:
+        return None
+    return tuple(word for word in words if not _NUMBER.match(word)), float(".".join(".".join(numbers).split(".")[:2]))
+
+
+def estimate(usage: TokenUsage, model: str | None, prices: Mapping[str, Price]) -> tuple[float | None, bool]:
+    """US dollars for `usage`, and True if that is by the nearest price; None if there is none."""
+    dollars = cost(usage, model, prices)
+    near = nearest_price(model, prices) if dollars is None else None
+    if near is None:
+        return dollars, False
+    return cost(usage, near[0], {near[0]: near[1]}), True
 
 
 def cost(usage: TokenUsage, model: str | None, prices: Mapping[str, Price]) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -24,70 +24,150 @@ class Records(msgspec.Struct, frozen=True):
     usage: TokenUsage = TokenUsage()
     exact: bool = False
     model: str | None = None
+    messages: int = 0
     windows: dict[str, Window] = {}
 
 
-def claude_records(lines: Iterable[bytes], since: float) -> Records:
+class RecordsReader:
+    """Reads the records of a session line by line; events before `since` (seconds since the epoch) are left out."""
+
+    def __init__(self, since: float) -> None:
+        self._since = since
+        self._model: str | None = None
+        self._asked = False
+
+    def feed(self, line: bytes) -> None:
+        """Read one line."""
+        try:
+            event = _decode(line)
+            if not isinstance(event, dict):
+                return
+            if _time_of(event) >= self._since:
+                self._take(event)
+        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+            return
+
+    def _take(self, event: dict[str, Any]) -> None:
+        """Read one event."""
+
+    @property
+    def found(self) -> Records:
+        """What was read so far."""
+        return Records()
+
+
+class ClaudeRecords(RecordsReader):
     """Claude Code's transcript, `projects/<folder>/<session>.jsonl`: its messages have their final counts.
 
-    `since` is seconds since the epoch. The usage of sub-agents is in other files: with a sub-agent, the sum is not
-    exact.
+    The usage of sub-agents is in other files: with a sub-agent, the sum is not exact.
     """
-    messages: dict[str, TokenUsage] = {}
-    model: str | None = None
-    asked = helped = False
-    for event in _since(lines, since):
+
+    def __init__(self, since: float) -> None:
+        super().__init__(since)
+        self._messages: dict[str, TokenUsage] = {}
+        self._helped = False
+
+    def _take(self, event: dict[str, Any]) -> None:
         message = table(event.get("message"))
         if event.get("type") == "user":
-            asked = True
+            self._asked = True
         elif event.get("type") == "assistant" and message.get("model") != "<synthetic>":
-            asked = False
-            model = word(message.get("model")) or model
-            messages[word(message.get("id"))] = claude_usage(table(message.get("usage")))
-            helped |= any(table(block).get("name") in ("Agent", "Task") for block in rows(message.get("content")))
-    return Records(sum(messages.values(), TokenUsage()), bool(messages) and not asked and not helped, model)
+            self._asked = False
+            self._model = word(message.get("model")) or self._model
+            self._messages[word(message.get("id"))] = claude_usage(table(message.get("usage")))
+            helpers = (table(block).get("name") in ("Agent", "Task") for block in rows(message.get("content")))
+            self._helped |= any(helpers)
+
+    @property
+    def found(self) -> Records:
+        exact = bool(self._messages) and not self._asked and not self._helped
+        return Records(sum(self._messages.values(), TokenUsage()), exact, self._model, len(self._messages))
 
 
-def codex_records(lines: Iterable[bytes], since: float) -> Records:
+class CodexRecords(RecordsReader):
     """Codex's rollout, `sessions/YYYY/MM/DD/rollout-<time>-<thread>.jsonl`: one record of usage for each response."""
-    total = TokenUsage()
-    model: str | None = None
-    windows: dict[str, Window] = {}
-    asked = found = False
-    for event in _since(lines, since):
+
+    def __init__(self, since: float) -> None:
+        super().__init__(since)
+        self._total = TokenUsage()
+        self._responses = 0
+        self._windows: dict[str, Window] = {}
+
+    def _take(self, event: dict[str, Any]) -> None:
         payload = table(event.get("payload"))
         what = text(payload.get("type"))
         if event.get("type") == "token_usage_record":
-            asked, found = False, True
-            total += codex_usage(table(payload.get("usage")))
+            self._asked = False
+            self._responses += 1
+            self._total += codex_usage(table(payload.get("usage")))
         elif what == "token_count" and payload.get("rate_limits"):
-            windows |= codex_windows(table(payload.get("rate_limits")), _time_of(event))
+            self._windows |= codex_windows(table(payload.get("rate_limits")), _time_of(event))
         elif event.get("type") == "turn_context":
-            model = word(payload.get("model")) or model
+            self._model = word(payload.get("model")) or self._model
         elif what.endswith("_output") or what == "task_started":
-            asked = True
-    return Records(total, found and not asked, model, windows)
+            self._asked = True
+
+    @property
+    def found(self) -> Records:
+        return Records(
+            self._total, self._responses > 0 and not self._asked, self._model, self._responses, self._windows
+        )
 
 
-def copilot_records(lines: Iterable[bytes], since: float) -> Records:
+class GeminiRecords(RecordsReader):
+    """Gemini's chat, `tmp/<project>/chats/session-<time>-<session>.jsonl`: a message is repeated with its tool calls.
+
+    Side calls, such as the choice of a model, are not in it.
+    """
+
+    def __init__(self, since: float) -> None:
+        super().__init__(since)
+        self._messages: dict[str, TokenUsage] = {}
+
+    def _take(self, event: dict[str, Any]) -> None:
+        if event.get("type") == "user":
+            self._asked = True
+        elif event.get("type") == "gemini":
+            self._asked = False
+            self._model = word(event.get("model")) or self._model
+            told = table(event.get("tokens"))
+            cached = count(told.get("cached"))
+            output = count(told.get("output")) + count(told.get("thoughts"))
+            uncached = max(0, count(told.get("input")) - cached) + count(told.get("tool"))
+            self._messages[word(event.get("id"))] = TokenUsage(uncached, output, cached, 0)
+
+    @property
+    def found(self) -> Records:
+        exact = bool(self._messages) and not self._asked
+        return Records(sum(self._messages.values(), TokenUsage()), exact, self._model, len(self._messages))
+
+
+class CopilotRecords(RecordsReader):
     """Copilot's `session-state/<session>/events.jsonl`: one record of usage for each response of the model.
 
     Its input includes the cache, its output the reasoning.
     """
-    total = TokenUsage()
-    model: str | None = None
-    asked = found = False
-    for event in _since(lines, since):
+
+    def __init__(self, since: float) -> None:
+        super().__init__(since)
+        self._total = TokenUsage()
+        self._responses = 0
+
+    def _take(self, event: dict[str, Any]) -> None:
         if event.get("type") == "session.usage_record":
-            asked, found = False, True
+            self._asked = False
+            self._responses += 1
             told = table(table(event.get("data")).get("usage"))
-            model = word(told.get("model")) or model
+            self._model = word(told.get("model")) or self._model
             read, written = count(told.get("cacheReadTokens")), count(told.get("cacheWriteTokens"))
             uncached = max(0, count(told.get("inputTokens")) - read - written)
-            total += TokenUsage(uncached, count(told.get("outputTokens")), read, written)
+            self._total += TokenUsage(uncached, count(told.get("outputTokens")), read, written)
         elif event.get("type") == "assistant.turn_start":
-            asked = True
-    return Records(total, found and not asked, model)
+            self._asked = True
+
+    @property
+    def found(self) -> Records:
+        return Records(self._total, self._responses > 0 and not self._asked, self._model, self._responses)
 
 
 def codex_usage(told: dict[str, Any]) -> TokenUsage:
@@ -110,20 +190,11 @@ def _time_of(event: dict[str, Any]) -> float:
     return datetime.fromisoformat(text(event.get("timestamp"))).timestamp()
 
 
-def _since(lines: Iterable[bytes], since: float) -> Iterable[dict[str, Any]]:
-    for line in lines:
-        try:
-            event = _decode(line)
-            if isinstance(event, dict) and _time_of(event) >= since:
-                yield event
-        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
-            continue
-
-
 # By format: where the file is below the agent's own folder, the variable that names the folder, its usual place.
-Place = tuple[str, str, str, Callable[[Iterable[bytes], float], Records]]
+Place = tuple[str, str, str, Callable[[float], RecordsReader]]
 RECORDS: dict[str, Place] = {
-    "claude": ("projects/*/{session}.jsonl", "CLAUDE_CONFIG_DIR", ".claude", claude_records),
-    "copilot": ("session-state/{session}/events.jsonl", "COPILOT_HOME", ".copilot", copilot_records),
-    "codex": ("sessions/*/*/*/rollout-*-{session}.jsonl", "CODEX_HOME", ".codex", codex_records),
+    "claude": ("projects/*/{session}.jsonl", "CLAUDE_CONFIG_DIR", ".claude", ClaudeRecords),
+    "codex": ("sessions/*/*/*/rollout-*-{session}.jsonl", "CODEX_HOME", ".codex", CodexRecords),
+    "gemini": ("tmp/*/chats/session-*-{short}.jsonl", "", ".gemini", GeminiRecords),
+    "copilot": ("session-state/{session}/events.jsonl", "COPILOT_HOME", ".copilot", CopilotRecords),
 }

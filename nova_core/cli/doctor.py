@@ -223,6 +223,7 @@ def agents() -> Iterator[Finding]:
         yield Finding(Level.WARNING, "settings", line)
     for name in (*wanted, *installed):
         yield agent_finding(name, config)
+        yield from price_finding(name, config)
 
 
 def agent_finding(name: str, config: Config) -> Finding:
@@ -241,6 +242,21 @@ def agent_finding(name: str, config: Config) -> Finding:
     if adapter and adapter.tested not in version:
         return Finding(Level.NOTE, f"agent {name}", f"{found} ({version}); tested with {adapter.tested}")
     return Finding(Level.OK, f"agent {name}", f"{found} ({version})")
+
+
+def price_finding(name: str, config: Config) -> Iterator[Finding]:
+    """Without the price of its model, no budget can be kept for an agent."""
+    from nova_core.agents.pricing import default_prices
+    from nova_core.launch.invocation import agent_named
+    from nova_core.launch.model_prices import model_price
+
+    agent = agent_named(config, name)
+    if agent is None:
+        return
+    price = model_price(name, agent, None, {**default_prices(), **config.prices})
+    level = Level.WARNING if config.budget is not None and not price.is_known else Level.NOTE
+    if str(price):
+        yield Finding(level, f"price {name}", f"{price}; see `prices:` in docs/configuration.md")
 
 
 def version_of(command: list[str]) -> str:

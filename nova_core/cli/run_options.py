@@ -84,6 +84,9 @@ class RunFlags(msgspec.Struct, frozen=True):
         str | None, typer.Option(metavar="FILE", callback=from_user, help="Write a trace for ui.perfetto.dev.")
     ] = None
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start no tasks above this cost.")] = None
+    allow_unpriced: Annotated[
+        bool, typer.Option("--allow-unpriced", help="Start despite a budget where a price is unknown.")
+    ] = False
     ascii_only: Ascii = False
     theme: Theme = None
     directory: Directory = None
@@ -97,7 +100,7 @@ class RunFlags(msgspec.Struct, frozen=True):
             "jobs": self.jobs, "command": self.command, "agent": agents or None,
             "retries": self.retries, "budget": self.budget, "timeout": seconds("--timeout", self.timeout),
             "idle_timeout": seconds("--idle-timeout", self.idle_timeout), "fail_fast": self.fail_fast or None,
-            "tick": self.tick or None,
+            "tick": self.tick or None, "allow_unpriced": self.allow_unpriced or None,
         }  # fmt: skip
         return {name: value for name, value in given.items() if value is not None}
 

@@ -80,6 +80,8 @@ class Admission:
         """Check the cost of running tasks, and end the attempts once the budget is spent."""
         if why := self._budget.newly_reached():
             self._attempts.end_costly(why)
+        elif surplus := self._budget.surplus():
+            self._attempts.hold(surplus)
 
     def admit(self, task_id: str) -> Grant | Wait:
         """Returns a grant if the task from the queue may start; otherwise holds it back and returns the reason."""

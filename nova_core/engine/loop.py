@@ -16,6 +16,7 @@ from nova_core.state.schema import TaskStatus
 
 _LOOK = 0.1  # seconds between checks of the inbox and the state file
 _TAIL = 1.0  # seconds between reads of the logs of running tasks
+_WATCH = 0.2  # the same, if they cost money of a budget
 _SLOT = 0.02  # seconds between looks for a free job slot of make
 _PATIENCE = 1.0  # longest turn, in seconds, that waits for the disk
 _PAUSED = "the run is paused and nothing is running; it waits for nova resume, in another terminal"
@@ -189,7 +190,9 @@ class Loop:
         if now >= self._next_tail:
             self._look_for_inputs()
             more = self._attempts.read_logs()
-            self._next_tail = run.parts.clock.monotonic() + (_LOOK if more else _TAIL)
+            self._next_tail = run.parts.clock.monotonic() + (
+                _LOOK if more else _WATCH if run.budget.is_watched else _TAIL
+            )
             self._admission.watch_budget()
 
     def _finish(self, began: float) -> RunResult:

@@ -87,8 +87,10 @@ class Run(msgspec.Struct, frozen=True):
         return [board.task(i) for i in sorted(open_ids, key=board.dag.index.__getitem__)]
 
     def require_commands(self) -> None:
-        """Raise `EnvironmentProblem` if a command or agent of a remaining task is missing."""
-        self.parts.launcher.require_commands(self.open_tasks(), self.parts.board.cascade.path)
+        """Raise `EnvironmentProblem` if a command or agent of a remaining task, or a price for a budget, is missing."""
+        tasks, launcher = self.open_tasks(), self.parts.launcher
+        launcher.require_commands(tasks, self.parts.board.cascade.path)
+        launcher.require_prices(tasks, self.parts.prices)
 
     def begin(self, *, announced: bool) -> None:
         """Take over what an earlier engine left; `announced` is False if the run is only taken over to end it."""
@@ -247,9 +249,9 @@ def _assemble(parts: Parts, jobs: int, secret: bytes, lock: RunLock, replanner: 
     rate_limits = RateLimits(parts, retries)
     ledger = Ledger(parts, budget, changed)
     evidence = Evidence(parts)
-    finisher = Finisher(parts, ledger, rate_limits, retries, evidence)
+    finisher = Finisher(parts, ledger, rate_limits, retries, budget, evidence)
     criteria = CriteriaRunner(parts, finisher)
-    attempts = Attempts(parts, Judge(parts, rate_limits), ledger, criteria, finisher)
+    attempts = Attempts(parts, Judge(parts, rate_limits, budget), budget, ledger, criteria, finisher)
     admission = Admission(parts, jobs, budget, inputs, rate_limits, attempts)
     commands = CommandHandler(parts, attempts, rate_limits, admission, evidence)
     belongings = Belongings(parts, lock, secret)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -41,17 +40,3 @@ def read_inside(path: Path, root: Path, most: int) -> bytes:
     if named_inside and not real.is_relative_to(os.path.realpath(root)):
         raise OSError(errno.ELOOP, "it is a link that leads out of the project")
     return read_plain(real, most)
-
-
-def lines_of(path: Path, most: int, longest: int) -> Iterator[bytes]:
-    """The lines of a regular file of at most `most` bytes, up to its current size; those over `longest` in parts.
-
-    Raises `OSError`, also for a larger file.
-    """
-    with open(open_plain(path), "rb") as file:
-        left = os.fstat(file.fileno()).st_size
-        if left > most:
-            raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes")
-        while left > 0 and (line := file.readline(min(left, longest))):
-            left -= len(line)
-            yield line

@@ -11,6 +11,7 @@ from functools import cache
 
 import msgspec
 
+from nova_core.agents.pricing import Price
 from nova_core.agents.records import Records
 from nova_core.config import AgentConfig, Config, Runner
 from nova_core.errors import EnvironmentProblem, Problem
@@ -19,7 +20,7 @@ from nova_core.files.disk import Disk
 from nova_core.files.inbox import attempt_token
 from nova_core.files.plain_file import read_inside
 from nova_core.files.project import Project, check_log_name, log_name
-from nova_core.launch.agent_records import find_records
+from nova_core.launch.agent_records import SessionRecords, find_records, follow_records
 from nova_core.launch.invocation import (
     AgentRequest,
     adapter_of,
@@ -32,6 +33,7 @@ from nova_core.launch.invocation import (
 )
 from nova_core.launch.ladder import model_of, rungs_of, work_of
 from nova_core.launch.mcp_config import add_gemini_settings, has_mcp
+from nova_core.launch.model_prices import HINT, unpriced
 from nova_core.launch.prompt import NO_BRIEFING, TEMPLATE, Briefing, build_prompt, resumed_prompt
 from nova_core.model import Criterion, Task
 from nova_core.state.schema import TaskState
@@ -96,6 +98,14 @@ class Launcher:
                 hint = settings_hint(self._config, self._config.runner_of(task).agents) or hint
                 return Problem(task.file or plan, task.line, message, hint, warning=True)
         return None
+
+    def require_prices(self, tasks: Iterable[Task], prices: Mapping[str, Price]) -> None:
+        """Raise `EnvironmentProblem` (exit 8) if a budget cannot be kept because the price of a model is unknown."""
+        if self._config.allow_unpriced:
+            return
+        found = unpriced(self._config, tasks, prices, lambda name: self._agent_problem(name) is None)
+        if found:
+            raise EnvironmentProblem(f"a budget cannot be kept: {'; '.join(found)}", hint=HINT)
 
     def _problem_of(self, runner: Runner) -> str | None:
         """Why the runner cannot run anything, or None."""
@@ -182,9 +192,15 @@ class Launcher:
 
     def records_of(self, name: str, parser: str, session: str | None, since: float) -> Records | None:
         """The agent's own records of the session since `since` (seconds since the epoch)."""
+        return find_records(parser, session, since, self._environment_of(name))
+
+    def follow_records(self, name: str, parser: str, session: str | None, since: float) -> SessionRecords | None:
+        """The same, to be read while the session runs."""
+        return follow_records(parser, session, since, self._environment_of(name))
+
+    def _environment_of(self, name: str) -> Mapping[str, str]:
         agent = agent_named(self._config, name)
-        environ = {**self.base_environment(os.environ), **(agent.env if agent else {})}
-        return find_records(parser, session, since, environ)
+        return {**self.base_environment(os.environ), **(agent.env if agent else {})}
 
     # processes
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from nova_core.agents.adapters import Permissions
-from nova_core.agents.pricing import Price, price_of
+from nova_core.agents.pricing import Price
 from nova_core.config import AgentConfig, Config
 from nova_core.launch.invocation import adapter_of, agent_named
+from nova_core.launch.model_prices import model_price
 from nova_core.model import Task
 
 
@@ -32,14 +33,11 @@ def _of_agent(name: str, agent: AgentConfig, task: Task, config: Config, prices:
     if agent.max_turns and not (adapter and adapter.max_turns):
         found.append(f"{name} takes no limit of turns: max_turns is not kept")
     cap = task.budget if task.budget is not None else agent.budget
-    if cap is not None and not (adapter and (adapter.budget or adapter.live)):
-        found.append(f"{name} reports what it used only at its end: a cap of one attempt counts, but cannot stop it")
-    if (cap is not None or config.budget is not None) and not _has_price(name, agent, task, prices):
-        found.append(f"{name} may be unpriced: without a price for its model a budget cannot be kept (see `prices:`)")
+    if cap is not None and not (adapter and adapter.live):
+        found.append(
+            f"{name} may report what it used only at its end: a cap of one attempt counts, but cannot stop it then"
+        )
+    price = model_price(name, agent, task.model, prices)
+    if (cap is not None or config.budget is not None) and str(price):
+        found.append(f"{name}: {price}" + ("" if price.is_known else "; a budget cannot be kept (see `prices:`)"))
     return found
-
-
-def _has_price(name: str, agent: AgentConfig, task: Task, prices: Mapping[str, Price]) -> bool:
-    """Returns True if the cost will be known: claude and aider report it, for others the model must have a price."""
-    known = agent.use or agent.parser or name
-    return known in ("claude", "aider") or price_of(task.model or agent.first_model, prices) is not None

@@ -110,8 +110,9 @@ class TaskState(msgspec.Struct, frozen=True):
     `estimated` means that tokens and cost are uncertain. `session_id` is the agent's session, `session_usage` the
     tokens it had used before the running attempt. `waits_for` is a provider that is held; `refusals` counts how often
     in a row a provider refused the task without stating a time, `overloads` how often it was overloaded. `handoff` is
-    the note for tasks that depend on this one. Of the latest attempt: `parser` reads its log (a name, or a /pattern/),
-    `cap` is its highest cost in US dollars, `reported` the token counts it reported itself; `interrupted` means that it
+    the note for tasks that depend on this one. `message_usd` is what its most expensive message cost, in US dollars.
+    Of the latest attempt: `parser` reads its log (a name, or a /pattern/), `cap` is its highest cost in US dollars,
+    `reported` the token counts it reported itself; `interrupted` means that it
     is ended only because the run ends. `missing` lists what a pending task lacks: inputs, or dependencies that the plan
     does not have. `settled` is the plan's mark on a task that needs no work, once it was applied. `began` is when the
     latest attempt started, and `retry_due` when the next one may, in seconds on the run's clock (`run.clock`), which
@@ -172,6 +173,7 @@ class TaskState(msgspec.Struct, frozen=True):
     wanted_agent: str | None = None
     wanted_model: str | None = None
     note: str | None = None
+    message_usd: Real | None = None
 
     @property
     def is_running(self) -> bool:
@@ -206,6 +208,7 @@ _KEPT = {
     "status", "attempt", "failures", "refusals", "overloads", "worker_id", "started_at", "log", "agent", "model",
     "token_usage", "cost_usd", "cost_basis", "estimated", "session_id", "session_usage", "base_sha", "fingerprint",
     "settled", "began", "approval", "past", "rung", "wanted_agent", "wanted_model", "note",
+    "message_usd",
 }  # fmt: skip
 # Patches: reset the fields of one attempt before the next, and reset a whole task, except what the next can learn from.
 CLEARED: dict[str, Any] = {name: getattr(NEW, name) for name in TaskState.__struct_fields__ if name not in _KEPT}

@@ -187,7 +187,11 @@ def _cost(state: TaskState, width: int) -> Content:
     return _field("cost", costs(state.cost_usd, estimated=state.estimated), (told, MUTED), width=width)
 
 
-_BASIS = {"agent": "reported by the agent", "agent_guess": "guessed by the agent: it does not know the model"}
+_BASIS = {
+    "agent": "reported by the agent",
+    "agent_guess": "guessed by the agent: it does not know the model",
+    "nearest_price": "at the price of another version of the model",
+}
 
 
 def _checks(task: Task, state: TaskState, width: int) -> list[Content]:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from nova_core.agents import FORMATS
-from nova_core.agents.records import codex_records
+from nova_core.agents.records import CodexRecords
 from nova_core.agents.windows import Window, codex_windows
 
 AT = datetime(2026, 11, 30, 5, 0, tzinfo=UTC)
+
+
+def windows_of(lines: Iterable[bytes], since: float) -> dict[str, Window]:
+    records = CodexRecords(since)
+    for line in lines:
+        records.feed(line)
+    return records.found.windows
 
 
 def events(*infos: dict[str, Any]) -> dict[str, Window]:
@@ -62,9 +70,9 @@ def test_codex_reports_its_windows_in_its_own_records() -> None:
     first = {"primary": {"used_percent": 12.5, "window_minutes": 300, "resets_at": 1796023305},
              "secondary": {"used_percent": 80, "window_minutes": 10080, "resets_in_seconds": 60}}  # fmt: skip
     later = {"primary": {"used_percent": 13.0, "window_minutes": 300, "resets_at": 1796023305}, "secondary": None}
-    found = codex_records(rollout(first, later, None), 0.0).windows
+    found = windows_of(rollout(first, later, None), 0.0)
     assert found == {"five_hour": Window(0.13, 1796023305), "seven_day": Window(0.8, AT.timestamp() + 60)}
-    assert codex_records(rollout(first), AT.timestamp() + 1).windows == {}
+    assert windows_of(rollout(first), AT.timestamp() + 1) == {}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from nova_core.config import AgentConfig, Config
 from nova_core.errors import EnvironmentProblem
-from nova_core.files.plain_file import lines_of, read_inside, read_plain
+from nova_core.files.plain_file import read_inside, read_plain
 from nova_core.files.project import Project
 from nova_core.launch.agent_records import find_records
 from nova_core.launch.launcher import Launcher
@@ -45,15 +45,6 @@ def test_only_small_plain_files_are_read(kind: str, tmp_path: Path) -> None:
     ODD[kind](tmp_path / "file")
     with pytest.raises(OSError, match=r"symbolic links|not a regular file|larger than"):
         read_plain(tmp_path / "file", 100)
-    with pytest.raises(OSError, match=r"symbolic links|not a regular file|larger than"):
-        list(lines_of(tmp_path / "file", 100, 10))
-
-
-def test_lines_are_bounded(tmp_path: Path) -> None:
-    """As many bytes as the file had at first, and no line longer than requested."""
-    (tmp_path / "file").write_bytes(b"a\n" + b"b" * 25)
-    assert list(lines_of(tmp_path / "file", 100, 10)) == [b"a\n", b"b" * 10, b"b" * 10, b"b" * 5]
-    assert read_plain(tmp_path / "file", 27) == b"a\n" + b"b" * 25
 
 
 def test_a_link_may_lead_to_another_file_of_the_project(tmp_path: Path) -> None:

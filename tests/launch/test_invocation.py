@@ -168,10 +168,12 @@ def test_doctor_knows_agents(tmp_path: Path) -> None:
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho 1.0.0\n")
     program.chmod(0o755)
-    (tmp_path / "nova.yaml").write_text("agent: [claude, codex]\n")
+    (tmp_path / "nova.yaml").write_text("agent: [claude, codex]\nbudget: 5\nagents: {own: {command: [claude]}}\n")
     done = nova("doctor", cwd=tmp_path, env={"PATH": f"{program.parent}:/usr/bin:/bin"})
     assert "(1.0.0); tested with 2.1.329" in done.stdout
     assert "npm install -g @openai/codex" in done.stdout
+    assert "the price of gpt-6.1-sol is unknown: that of gpt-6-sol is used (~)" in done.stdout
+    assert "no model is named, so its price is unknown" in done.stdout
     assert done.returncode == 8
 
 

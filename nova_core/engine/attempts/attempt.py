@@ -14,9 +14,10 @@ import msgspec
 from nova_core.agents import AgentLog, Outcome, Verdict
 from nova_core.agents.fields import first_line
 from nova_core.agents.outcome import CostBasis, Ending
-from nova_core.agents.pricing import Price, cost
+from nova_core.agents.pricing import Price, estimate
 from nova_core.agents.records import Records
 from nova_core.clock import Clock
+from nova_core.engine.attempts.past_costs import Meter
 from nova_core.executors.base import Ended
 from nova_core.files.log_tail import LogTail
 from nova_core.files.project import log_name
@@ -69,16 +70,17 @@ class Attempt:
     Its phases: while `ended` is None, its process runs; then its log is read to the end; then its criteria are
     checked, and `check` is the number of the current one (0 before), `checks` the keys of their jobs. In each
     phase, `ending` may hold who asked for its end, or the verdict for which Nova ends it. `cap` is its highest cost
-    in US dollars, which the budget reserves for it; `session` is the agent's session it continues. `started` is the
-    system time of its start, for comparisons with times that others wrote; `began` the same on the run's clock.
+    in US dollars, which the budget reserves for it; `is_held`: it is ended only so that others stay within the budget.
+    `live` is what the agent's own records say while it runs. `session` is the agent's session it continues. `started`
+    is the system time of its start, for comparisons with times that others wrote; `began` the same on the run's clock.
     `before` marks the files that were at its outputs' places before it.
     """
 
     __slots__ = (
         "_heard", "_log", "_quiet_since", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "before",
-        "began", "by", "cap", "check", "checks", "ended", "ending", "files", "key", "log_name", "model", "number",
-        "pid", "previous", "records", "reported", "session", "started", "step", "task", "task_id", "told_trouble",
-        "trouble_of_own", "verdict",
+        "began", "by", "cap", "check", "checks", "ended", "ending", "files", "is_held", "key", "live",
+        "log_name", "meter", "model", "number", "pid", "previous", "records", "reported", "session",
+        "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +95,9 @@ class Attempt:
         self.by = by
         self.model = by.model
         self.cap: float | None = None
+        self.is_held = False
+        self.meter = Meter()
+        self.live: Records | None = None
         self.session = session
         self.base_sha = state.base_sha
         self.base_usage = state.token_usage
@@ -144,6 +149,21 @@ class Attempt:
         return self.ending is EndedBy.PERSON or self.ending is EndedBy.STOP
 
     @property
+    def is_spending(self) -> bool:
+        """True until the attempt's process has ended, and its log is read to the end."""
+        return self.ended is None or (self._tail is not None and self._tail.behind)
+
+    @property
+    def is_live_guess(self) -> bool:
+        """True while its figures are those that the agent reports during its work, which may be too low."""
+        return self.is_spending and not self.log.is_final
+
+    @property
+    def messages(self) -> int:
+        """The number of messages that the model has sent so far; 0 if they are not counted."""
+        return max(self.log.messages, self.live.messages if self.live else 0)
+
+    @property
     def is_interrupted(self) -> bool:
         """True if the attempt ends only because a run ends: its task will run again."""
         return self.ending is EndedBy.STOP or self.ending is EndedBy.EARLIER_STOP
@@ -156,7 +176,8 @@ class Attempt:
             return _NONE
         usage = self.usage
         tokens = usage.total
-        return Figures(usage, tokens, self._dollars(usage, tokens, prices), self._is_estimated(tokens))
+        near = self.cost_basis(prices) is CostBasis.NEAREST_PRICE
+        return Figures(usage, tokens, self._dollars(usage, tokens, prices), near or self._is_estimated(tokens))
 
     @property
     def usage(self) -> TokenUsage:
@@ -173,8 +194,9 @@ class Attempt:
 
     def cost_basis(self, prices: Mapping[str, Price]) -> CostBasis:
         """Returns the source of the cost."""
-        if self.records is not None:
-            return CostBasis.PRICE_TABLE
+        if records := self._records:
+            near = estimate(records.usage, records.model or self.model, prices)[1]
+            return CostBasis.NEAREST_PRICE if near else CostBasis.PRICE_TABLE
         return self.safely(lambda: self.log.cost(prices, self.model)[1], CostBasis.UNPRICED)
 
     @property
@@ -188,9 +210,16 @@ class Attempt:
             return found
         return TokenUsage(*(min(getattr(found, name), _MOST_TOKENS) for name in TokenUsage.__struct_fields__))
 
+    @property
+    def _records(self) -> Records | None:
+        """The agent's own records, where they say more than the log: of a killed run, or while it runs."""
+        if self.records is not None or self.live is None or self.ended is not None:
+            return self.records
+        return self.live if self.live.usage.total > self.log.usage.total else None
+
     def _told_usage(self) -> TokenUsage:
-        if self.records is not None:
-            return self.records.usage
+        if records := self._records:
+            return records.usage
         if not self.reported or self.by.agent is not None:
             return self.log.usage
         given = {k: self.reported[k] for k in TokenUsage.__struct_fields__ if k in self.reported}
@@ -201,17 +230,17 @@ class Attempt:
         return dollars if dollars is not None and math.isfinite(dollars) and dollars >= 0 else None
 
     def _cost(self, usage: TokenUsage, tokens: int, prices: Mapping[str, Price]) -> float | None:
-        if self.records is not None:
-            return cost(self.records.usage, self.records.model or self.model, prices)
+        if records := self._records:
+            return estimate(records.usage, records.model or self.model, prices)[0]
         if self.reported and self.by.agent is None:
-            return cost(usage, self.model, prices) if tokens else None
+            return estimate(usage, self.model, prices)[0] if tokens else None
         return self.log.cost(prices, self.model)[0] if tokens else self.log.told_cost[0]
 
     def _is_estimated(self, tokens: int) -> bool:
         if self.by.reviewed:
             return True
-        if self.records is not None:
-            return not self.records.exact
+        if records := self._records:
+            return not records.exact
         told = self.by.agent is not None or bool(tokens)
         return told and (bool(self.trouble) or self.safely(lambda: self.log.estimated, True))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from nova_core.agents import Verdict
 from nova_core.engine.attempts.attempt import Attempt, EndedBy, Figures
+from nova_core.engine.attempts.budget import Budget
 from nova_core.engine.attempts.evidence import Evidence, Lesson
 from nova_core.engine.attempts.ledger import Ledger
 from nova_core.engine.attempts.parts import Parts
@@ -34,8 +35,9 @@ class Finisher:
     """Finishes attempts and updates the board. `failed` counts the tasks that failed for good."""
 
     def __init__(
-        self, parts: Parts, ledger: Ledger, rate_limits: RateLimits, retries: Retries, evidence: Evidence
-    ) -> None:
+        self, parts: Parts, ledger: Ledger, rate_limits: RateLimits, retries: Retries, budget: Budget,
+        evidence: Evidence,
+    ) -> None:  # fmt: skip
         self._parts = parts
         self._store = parts.store
         self._board = parts.board
@@ -43,6 +45,7 @@ class Finisher:
         self._rate_limits = rate_limits
         self._retries = retries
         self._evidence = evidence
+        self._budget = budget
         self.failed = 0
 
     def finish(self, attempt: Attempt, failed: Failure | None) -> None:
@@ -79,6 +82,9 @@ class Finisher:
         if attempt.session and attempt.verdict is Verdict.FAILED and not figures.tokens:
             reset = {"session_id": None, "reason": None}
             return Again(EventKind.TASK_RESET, f"{task_id} starts again: its session is gone", reset)
+        if failed.reason is Reason.BUDGET and self._budget.continues(attempt, figures):
+            why = f"{task_id} held: it continues with its next share of the budget ({failed.error})"
+            return Again(EventKind.TASK_HELD, why, {"reason": failed.reason, "error": failed.error})
         counts: Mapping[str, int] = {}
         if attempt.by.provider is not None and attempt.verdict in REFUSED:
             again, counts = self._rate_limits.refused(attempt, attempt.by.provider, failed)

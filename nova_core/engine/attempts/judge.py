@@ -8,6 +8,8 @@ from nova_core.agents import Outcome, Verdict
 from nova_core.agents.outcome import Ending
 from nova_core.agents.windows import Window
 from nova_core.engine.attempts.attempt import Attempt, EndedBy
+from nova_core.engine.attempts.budget import Budget
+from nova_core.engine.attempts.live_records import started
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
 from nova_core.engine.attempts.usage_windows import UsageWindows
@@ -19,16 +21,17 @@ from nova_core.state.events import EventKind
 class Judge:
     """Decides why an attempt fails, and sets its verdict."""
 
-    def __init__(self, parts: Parts, rate_limits: RateLimits) -> None:
+    def __init__(self, parts: Parts, rate_limits: RateLimits, budget: Budget) -> None:
         self._parts = parts
+        self._budget = budget
         self._rate_limits = rate_limits
         self._windows = UsageWindows(parts)
 
     def hopeless(self, attempt: Attempt) -> Ending | None:
         """Returns why the attempt cannot succeed or has reached its cap; None otherwise."""
-        if attempt.log.hopeless is not None or attempt.cap is None:
+        if attempt.log.hopeless is not None or attempt.cap is None or attempt.log.is_final:
             return attempt.log.hopeless
-        spent = attempt.cost(self._parts.prices) or 0.0
+        spent = self._budget.spent_by(attempt)
         reached = Ending(Verdict.OVER_BUDGET, f"${spent:.2f} of ${attempt.cap:.2f} spent")
         return reached if spent >= attempt.cap else None
 
@@ -88,18 +91,13 @@ class Judge:
             job_limit = own if own is not None else self._parts.config.timeout
         return job_limit or 0.0
 
-    def _since(self, attempt: Attempt) -> float:
-        """Returns the system time of the start, as the agent's records have it: earlier, if it was set back since."""
-        took = self._parts.store.time() - attempt.began
-        return min(attempt.started, self._parts.clock.now() - took)
-
     def _recover_tokens(self, attempt: Attempt) -> None:
         """Read the agent's own records for what its log lacks: the model, or the tokens of a killed run."""
         if attempt.by.agent is None or not attempt.log.judges or not (attempt.estimated or attempt.log.model is None):
             return
         session = attempt.log.session_id or attempt.session
         agent, parser = attempt.by.agent, attempt.by.parser
-        since = self._since(attempt)
+        since = started(self._parts, attempt)
         found = attempt.safely(lambda: self._parts.launcher.records_of(agent, parser, session, since), None)
         if found is None:
             return

@@ -26,6 +26,7 @@ class Ledger:
         return {
             "token_usage": attempt.base_usage + figures.usage,
             "cost_usd": self._budget.cost_so_far(attempt, figures),
+            "message_usd": self._budget.message_of(attempt, figures),
             "estimated": attempt.base_estimated or figures.estimated,
         }
 
@@ -70,8 +71,7 @@ class Ledger:
     def close(self, attempt: Attempt, figures: Figures, failed: Failure | None) -> None:
         """Record a finished attempt in the history, the budget and the changed files."""
         store, usage = self._parts.store, figures.usage
-        if figures.cost is not None:
-            self._budget.remember(attempt.by.agent, attempt.task_id, figures.cost, figures.tokens)
+        self._budget.remember(attempt, figures)
         if attempt.by.agent is not None:
             self._changed.remember(attempt)
         state = store.tasks[attempt.task_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -10,29 +11,37 @@ import msgspec
 from nova_core.agents import Verdict
 from nova_core.agents.outcome import Ending
 from nova_core.engine.attempts.attempt import Attempt, EndedBy
+from nova_core.engine.attempts.budget import Budget
 from nova_core.engine.attempts.criteria import CriteriaRunner
 from nova_core.engine.attempts.finish import Finisher
 from nova_core.engine.attempts.judge import Judge
 from nova_core.engine.attempts.ledger import Ledger
+from nova_core.engine.attempts.live_records import LiveRecords
 from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.attempts.price_question import PriceQuestion
 from nova_core.engine.attempts.worker_report import MOST_FILES, MOST_TEXT, patch_of, words_of
 from nova_core.executors.base import Ended, Report, Started, Waiting
 from nova_core.files.inbox import WorkerReport
 from nova_core.state.events import EventKind
 from nova_core.text import duration, number_of
 
+_FOR_OTHERS = Ending(Verdict.OVER_BUDGET, "the rest of the budget is for other tasks")
+
 
 class Attempts:
     """Follows running attempts to their end. `unread` are ended attempts whose logs are not read to the end yet."""
 
     def __init__(
-        self, parts: Parts, judge: Judge, ledger: Ledger, criteria: CriteriaRunner, finisher: Finisher
+        self, parts: Parts, judge: Judge, budget: Budget, ledger: Ledger, criteria: CriteriaRunner, finisher: Finisher
     ) -> None:
         self._parts = parts
         self._store = parts.store
         self._active = parts.active
         self._folder = os.fspath(parts.project.log_dir)
         self._judge = judge
+        self._records = LiveRecords(parts)
+        self._prices = PriceQuestion(parts)
+        self._budget = budget
         self._ledger = ledger
         self._criteria = criteria
         self._finisher = finisher
@@ -61,6 +70,7 @@ class Attempts:
             self._criteria.over(attempt, report)
         else:
             attempt.ended = report
+            self._records.forget(attempt)
             attempt.pid = report.pid
             self._read_rest(attempt)
 
@@ -73,8 +83,10 @@ class Attempts:
         """
         at_work = [attempt for attempt in self._active.values() if attempt.ended is None]
         for attempt in at_work:
-            if attempt.look(self._folder, self._parts.clock, len(at_work)):
+            read = attempt.look(self._folder, self._parts.clock, len(at_work))
+            if self._records.look(attempt) or read:
                 self._tell_trouble(attempt)
+                self._budget.measure(attempt)
                 if attempt.tail.caught_up:
                     self._progress(attempt)
                 self._watch(attempt)
@@ -100,6 +112,9 @@ class Attempts:
 
     def _watch(self, attempt: Attempt) -> None:
         """End an attempt that cannot succeed, before it wastes time or money."""
+        unpriced = self._prices.ask(attempt)
+        if unpriced is not None and attempt.by.agent is not None:
+            self.hold([attempt], unpriced)
         hopeless = self._judge.hopeless(attempt)
         if hopeless is not None:
             self._end_by_verdict(attempt, hopeless)
@@ -155,6 +170,7 @@ class Attempts:
     def _over(self, attempt: Attempt, ended: Ended) -> None:
         """Judge an attempt whose command has ended and whose log is read."""
         self._tell_leftovers(attempt, ended)
+        self._prices.ask(attempt)
         failed = self._judge.failure(attempt, ended)
         self._tell_trouble(attempt)
         if failed is None:
@@ -176,6 +192,15 @@ class Attempts:
         for attempt in list(self._active.values()):
             if attempt.by.agent is not None and not attempt.check:
                 self._end_by_verdict(attempt, Ending(Verdict.OVER_BUDGET, why))
+
+    def hold(self, attempts: Iterable[Attempt], why: Ending = _FOR_OTHERS) -> None:
+        """End attempts that the budget does not allow now; their tasks continue as soon as it does."""
+        for attempt in attempts:
+            if attempt.ending not in (None, EndedBy.EARLIER_STOP):
+                continue
+            attempt.is_held = True
+            self._record_interrupted(attempt, True)
+            self._end_by_verdict(attempt, why)
 
     def _end_by_verdict(self, attempt: Attempt, why: Ending) -> None:
         if attempt.ending in (None, EndedBy.EARLIER_STOP) and attempt.ended is None:
