@@ -58,7 +58,7 @@ async def test_random_input_on_a_run_that_changes(seed: int, tmp_path: Path) -> 
     monkey, source = Monkey(seed), demo_source(tmp_path)
     decoder, translator = Decoder(), Translator()
     async with opened(source, (100, 30)) as (app, pilot):
-        for _ in range(80):
+        for _ in range(60):
             tokens = [*decoder.feed(monkey.packet()), *decoder.rest(SOON), *decoder.rest(LATER)]
             messages: list[Message] = [message for token in tokens for message in translator.messages(token)]
             for message in messages:
@@ -129,7 +129,7 @@ def end(root: Path) -> None:
 def test_random_bytes_on_a_terminal(attached: bool, tmp_path: Path) -> None:
     """Some seconds of what `make monkey` does."""
     try:
-        play(tmp_path, 5, 4, attached=attached)
+        play(tmp_path, 5, 3, attached=attached)
     finally:
         end(tmp_path)
 
