@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from nova_core.importers.checklist import Checklist
@@ -12,6 +13,7 @@ from nova_core.importers.refs import Names
 from nova_core.importers.sentences import Needs, Things
 from nova_core.parser.cells import undecorated
 
+_MOST_NAMED = 200  # headings that sentences may name
 _SHORTEST = 4  # characters of a heading that sentences may name
 
 
@@ -29,9 +31,12 @@ class ListOrder:
                 self._below.setdefault(at, []).append(todo.key)
                 at = found.above[at]
         titles = [read_head(undecorated(found.headings[at].text)).title for at in self._below]
-        self.words: Sequence[str] = [title for title in titles if len(title) >= _SHORTEST and titles.count(title) == 1]
+        counts = Counter(titles)
+        named = [title for title in titles if len(title) >= _SHORTEST and counts[title] == 1]
+        self.words: Sequence[str] = named[:_MOST_NAMED]
+        known = frozenset(self.words)
         for at, title in zip(self._below, titles, strict=True):
-            if title in self.words:
+            if title in known:
                 names.call(title, self._below[at])
 
     def below(self, heading: int) -> Things:

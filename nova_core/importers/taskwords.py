@@ -62,6 +62,8 @@ def words_on(text: str, line: int) -> Words:
 
 def _take(phrase: str, line: int, found: Words) -> bool:
     """Read a phrase, or what follows a comma in it. Returns True if it says something about the order."""
+    if not _MAY_SAY.search(phrase):
+        return False
     for at in (0, *(match.end() for match in islice(_SOFT.finditer(phrase), _MOST))):
         reading = None if denies(phrase[:at]) else grammar().read(_OR.sub(", ", phrase[at:]), ("",))
         if reading is None:
