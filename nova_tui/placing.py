@@ -1,4 +1,4 @@
-"""Automatic cursor moves: to a running task when a run begins; when it ends, to what needs a person."""
+"""Automatic cursor moves: to a running task in view when a run begins; when it ends, to what needs a person."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Placing:
         self._ended = self._is_over
 
     def wanted(self, ids: Callable[[], Sequence[str]], selected: str | None) -> str | None:
-        """The task to go to now, among `ids()` in row order; None to stay."""
+        """The task to go to: a running one of `ids()`, which are in view, or one that needs a person; None to stay."""
         if not self._is_over:
             self._ended = False
             return self._first_at_work(ids)
@@ -45,5 +45,6 @@ class Placing:
     def _first_at_work(self, ids: Callable[[], Sequence[str]]) -> str | None:
         if self._begun or not any(self._model.counts[shown] for shown in AT_WORK):
             return None
-        self._begun = True
-        return next(i for i in ids() if self._model.shown(i) in AT_WORK)
+        found = next((i for i in ids() if self._model.shown(i) in AT_WORK), None)
+        self._begun = found is not None
+        return found

@@ -132,6 +132,8 @@ async def test_keys_on_a_group_act_on_the_task_that_represents_it(key: str, scre
         await pilot.press(key)
         await settled(pilot)
         assert isinstance(app.screen, screen)
+        beat(app)
+        await settled(pilot)
         assert "E3: the first failed task here" in screen_text(app)
 
 
