@@ -28,6 +28,10 @@ from nova_tui.widgets.one_line import KeyLine, OneLine
 class LogScreen(RunScreen):
     """Shows the log of the latest attempt, and switches to each new one, unless an older attempt was chosen."""
 
+    DEFAULT_CSS = """
+    LogScreen.-short KeyLine { display: none; }
+    """
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (12, "-tall")]  # noqa: RUF012 - as in Screen
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", id="app.back"),
         Binding("left_square_bracket", "attempt(-1)", "Earlier attempt", id="log.older"),

@@ -47,6 +47,10 @@ class KeyLine(OneLine):
     If not all fit, keys that act on the selection are dropped last; those in `_ALWAYS` are never dropped.
     """
 
+    DEFAULT_CSS = """
+    KeyLine.-behind { display: none; }
+    """
+
     def __init__(self) -> None:
         super().__init__()
         self._places: list[tuple[int, int, Binding]] = []
@@ -125,7 +129,7 @@ class NewsLine(OneLine):
         if self.display is not shown:
             self.display = shown
         for keys in self.screen.query(KeyLine) if low or self._was_low else ():
-            keys.display = not (low and shown)
+            keys.set_class(low and shown, "-behind")
         self._was_low = low
         if news.rev != self._rev:
             self._rev = news.rev

@@ -18,10 +18,10 @@ OWN = re.compile(
 SWITCHED = re.compile(r"\x1b\[\?([\d;]+)[hl]")
 MODES = {"1000", "1003", "1004", "1006", "1015", "1049", "2004", "2026", "2048", "25", "7"}
 VIEWS = {
-    "enter": "^ status", "L": "w Wrap", "t": "^ Timeline", "d": "^ Dependencies", "e": "^ Events", "$": "^ Cost",
+    "enter": "^ status", "L": "w wrap", "t": "^ Timeline", "d": "^ Dependencies", "e": "^ Events", "$": "^ Cost",
     "S": "^ ?Next ─", "?": "^ Keys", ":": "actions, tasks, themes", "/": r"\d found",
 }  # fmt: skip
-MAIN = re.compile(r"\A(?!.*(actions, tasks|\d found)).*TASK .*WORK", re.DOTALL)  # nothing is open on top of it
+MAIN = re.compile(r"\A(?!.*(actions, tasks|\d found)).*─ plan", re.DOTALL)  # nothing is open on top of it
 
 
 @pytest.fixture(scope="module")

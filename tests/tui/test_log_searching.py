@@ -29,7 +29,7 @@ def test_a_search_runs_while_typing_and_wraps_at_the_ends(log: Path) -> None:
         await until(pilot, lambda: screen_text(app).splitlines()[-2].startswith(" /line 10"))
         bottom = screen_text(app).splitlines()
         assert bottom[-2].endswith("2 of 2")
-        assert "⏎ Keep (n next, N previous)" in bottom[-1]
+        assert "⏎ keep (n next, N previous)" in bottom[-1]
         await pilot.press("enter")
         assert "not following (f)  line 91 of 100  /line 10  2 of 2" in screen_text(app).split("\n")[0]
         await pilot.press("n")
