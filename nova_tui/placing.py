@@ -1,8 +1,6 @@
-"""Automatic cursor moves: to a running task in view when a run begins; when it ends, to what needs a person."""
+"""Moves the cursor when a run ends: to what needs a person."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Sequence
 
 from nova_core.runs.words import Shown
 from nova_core.watch.allowed import AT_WORK
@@ -11,28 +9,28 @@ from nova_core.watch.view_model import ViewModel
 
 
 class Placing:
-    """Chooses a task for the cursor once per start and once per end of a run; never after a key press."""
+    """Chooses a task for the cursor once per end of a run; never after a key press."""
 
     def __init__(self, model: ViewModel) -> None:
         self._model = model
-        self._begun = self._ended = self._touched = False
+        self._ended = self._touched = False
 
     def moved(self) -> None:
         """Stop automatic moves: the user moved the cursor or pressed another key."""
-        self._begun = self._touched = True
+        self._touched = True
 
     def returned(self) -> None:
         """Keep the cursor where it is after a return from another screen."""
         self._ended = self._is_over
 
-    def wanted(self, ids: Callable[[], Sequence[str]], selected: str | None) -> str | None:
-        """The task to go to: a running one of `ids()`, which are in view, or one that needs a person; None to stay."""
+    def wanted(self, selected: str | None) -> str | None:
+        """The task that needs a person; None to stay."""
         if not self._is_over:
             self._ended = False
-            return self._first_at_work(ids)
+            return None
         if self._ended or self._touched:
             return None
-        self._begun = self._ended = True
+        self._ended = True
         needing = self._model.needing()
         there = selected in needing or (selected is not None and self._model.shown(selected) is Shown.CANCELLED)
         return None if there or not needing else needing[0]
@@ -41,10 +39,3 @@ class Placing:
     def _is_over(self) -> bool:
         at_work = any(self._model.counts[shown] for shown in AT_WORK)
         return self._model.source.engine is not EngineState.RUNNING and not at_work
-
-    def _first_at_work(self, ids: Callable[[], Sequence[str]]) -> str | None:
-        if self._begun or not any(self._model.counts[shown] for shown in AT_WORK):
-            return None
-        found = next((i for i in ids() if self._model.shown(i) in AT_WORK), None)
-        self._begun = found is not None
-        return found

@@ -223,7 +223,7 @@ class MainScreen(FindingScreen):
         """Move the cursor automatically, unless the user has moved it."""
         if self.bar.display or self.app.screen is not self:
             return
-        wanted = self._placing.wanted(lambda: self.tasks.ids_in_view, self.selected_task)
+        wanted = self._placing.wanted(self.selected_task)
         if wanted is not None:
             self._going = True
             self._go(wanted)

@@ -95,12 +95,6 @@ class TaskTree(TreeCanvas, can_focus=True):
         """The ids of the tasks that have a row now."""
         return [row.place.task for row in self._rows if row.place.task is not None]
 
-    @property
-    def ids_in_view(self) -> list[str]:
-        """The ids of the tasks whose rows are in view."""
-        rows = self._rows[self._top : self._top + self._height] if self.size.height else []
-        return [row.place.task for row in rows if row.place.task is not None]
-
     def below(self, place: Place) -> list[str]:
         """The ids of the tasks below a branch or a group that the filter keeps."""
         wanted = kept(self.only)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,7 @@ async def test_the_question_of_q_says_how_many_it_does_not_name() -> None:
         await app.push_screen(QuitScreen(lambda: THREE * 3))
         await settled(pilot)
         assert "9 workers are running. Quit?" in screen_text(app)
-        words = " ".join(screen_text(app).replace("│", " ").split())
+        words = " ".join(re.sub("[│┃▾]", " ", screen_text(app)).split())
         assert "F1 (Build the parser) and 8 more" in words
 
 

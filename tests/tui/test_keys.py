@@ -102,6 +102,7 @@ def test_the_palette_offers_what_the_footer_has_no_room_for(tmp_path: Path) -> N
 
     async def run() -> str:
         async with opened(demo_source(tmp_path)) as (app, pilot):
+            app.main.tasks.go_to("E2")
             await pilot.press("colon", *"kill")
             await settled(pilot)
             return screen_text(app)

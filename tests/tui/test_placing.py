@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,34 +33,34 @@ def ended() -> FakeSource:
     return source
 
 
-def over() -> tuple[Placing, Callable[[], list[str]], ViewModel]:
+def over() -> tuple[Placing, ViewModel]:
     """A run that has just ended."""
     model = demo_model(ended())
-    return Placing(model), lambda: list(model.cascade.tasks), model
+    return Placing(model), model
 
 
 def test_the_end_leads_to_what_needs_a_person_once() -> None:
     """First to an approval; also if a run that is over is opened."""
-    placing, ids, _ = over()
-    assert placing.wanted(ids, "P1") == "D2"
-    assert placing.wanted(ids, "P1") is None
+    placing, _ = over()
+    assert placing.wanted("P1") == "D2"
+    assert placing.wanted("P1") is None
 
 
 def test_the_cursor_stays_on_a_failure() -> None:
     """The user may be reading about it."""
-    placing, ids, _ = over()
-    assert placing.wanted(ids, "E3") is None
-    assert placing.wanted(ids, "P1") is None
+    placing, _ = over()
+    assert placing.wanted("E3") is None
+    assert placing.wanted("P1") is None
 
 
 def test_a_moved_cursor_stays() -> None:
     """However long ago; also after another screen."""
-    placing, ids, _ = over()
+    placing, _ = over()
     placing.moved()
-    assert placing.wanted(ids, "P1") is None
-    placing, ids, _ = over()
+    assert placing.wanted("P1") is None
+    placing, _ = over()
     placing.returned()
-    assert placing.wanted(ids, "P1") is None
+    assert placing.wanted("P1") is None
 
 
 async def test_the_cursor_does_not_move_below_a_question() -> None:
@@ -78,14 +77,14 @@ async def test_the_cursor_does_not_move_below_a_question() -> None:
 
 def test_a_run_that_continues_can_end_again() -> None:
     """After a retry the next end leads to a failure, if no task needs approval."""
-    placing, ids, model = over()
-    assert placing.wanted(ids, "P1") == "D2"
+    placing, model = over()
+    assert placing.wanted("P1") == "D2"
     model.source.change("D2", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED, approval=None)  # type: ignore[attr-defined]
     model.apply(model.source.poll(), model.now)
     model.source.turn(EngineState.RUNNING)  # type: ignore[attr-defined]
-    assert placing.wanted(ids, "P1") is None
+    assert placing.wanted("P1") is None
     model.source.turn(EngineState.FINISHED)  # type: ignore[attr-defined]
-    assert placing.wanted(ids, "P1") == "P4"
+    assert placing.wanted("P1") == "P4"
 
 
 async def test_a_finished_run_opens_on_what_needs_a_person() -> None:

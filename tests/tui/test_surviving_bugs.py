@@ -73,7 +73,8 @@ async def test_one_bug_is_one_line(cause: Callable[..., Any], tmp_path: Path, mo
         await settled(pilot)
         (report,) = (tmp_path / ".nova").glob("crash-*.txt")
         assert "RuntimeError: a bug" in report.read_text()
-        assert [n.message for n in app._notifications if n.message.startswith(WORDS)] == [f"{WORDS}{report})"]
+        assert app.news.answered is not None
+        assert app.news.answered.said == f"{WORDS}{report})"
         beat(app)
         await pilot.press("G", "f")
         await settled(pilot)
