@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,8 @@ from nova_tui.widgets.task_tree import TaskTree
 WORDS = "that did not work (details in "
 
 
-def failing(times: int, real: Callable[..., Any]) -> Callable[..., Any]:
-    """Fails so many times, then acts as `real`."""
-    left = [times]
+def failing(left: list[int], real: Callable[..., Any]) -> Callable[..., Any]:
+    """Fails as many times as `left` counts down from, then acts as `real`."""
 
     def act(*arguments: Any) -> Any:
         left[0] -= 1
@@ -33,21 +33,24 @@ def failing(times: int, real: Callable[..., Any]) -> Callable[..., Any]:
 
 async def by_key(app: NovaApp, pilot: Pilot[Any], patch: pytest.MonkeyPatch, times: int) -> None:
     """Keys whose action fails."""
-    patch.setattr(app.main, "action_filter", failing(times, app.main.action_filter))
+    patch.setattr(app.main, "action_filter", failing([times], app.main.action_filter))
     await pilot.press(*["f"] * times)
 
 
 async def by_drawing(app: NovaApp, pilot: Pilot[Any], patch: pytest.MonkeyPatch, times: int) -> None:
     """Drawings that fail."""
-    patch.setattr(app.main.tasks, "render_line", failing(times, app.main.tasks.render_line))
-    for _ in range(times):
+    left = [times]
+    patch.setattr(app.main.tasks, "render_line", failing(left, app.main.tasks.render_line))
+    for number in range(times):
         app.main.tasks.refresh()
-        await settled(pilot)
+        app.call_later(app.screen._on_timer_update)  # drawn by the app: `settled` draws, too, and would fail the test
+        while left[0] > times - 1 - number:
+            await asyncio.sleep(0)
 
 
 async def by_message(app: NovaApp, pilot: Pilot[Any], patch: pytest.MonkeyPatch, times: int) -> None:
     """Messages to a widget that fail: Textual would end the widget."""
-    patch.setattr(TaskTree, "on_resize", failing(times, TaskTree.on_resize))
+    patch.setattr(TaskTree, "on_resize", failing([times], TaskTree.on_resize))
     for width in range(times):
         await pilot.resize_terminal(100 + width, 30)
         await settled(pilot)
@@ -55,7 +58,7 @@ async def by_message(app: NovaApp, pilot: Pilot[Any], patch: pytest.MonkeyPatch,
 
 async def by_update(app: NovaApp, pilot: Pilot[Any], patch: pytest.MonkeyPatch, times: int) -> None:
     """Updates that fail; the pump continues."""
-    patch.setattr(app.source, "poll", failing(times, app.source.poll))
+    patch.setattr(app.source, "poll", failing([times], app.source.poll))
     for _ in range(times):
         app.call_later(app.pump.beat)
         await settled(pilot)
