@@ -55,51 +55,40 @@ LIGHT = Theme(
         "border": "#b8c0c8",
     },
 )
-ANSI = Theme(
-    name="nova-ansi",
-    ansi=True,
-    primary="ansi_bright_blue",
-    secondary="ansi_cyan",
-    accent="ansi_yellow",
-    warning="ansi_yellow",
-    error="ansi_red",
-    success="ansi_green",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    boost="ansi_default",
-    dark=True,
-    variables={
-        **BUILTIN_THEMES["ansi-dark"].variables,
-        **_SHARED,
-        "border": "ansi_bright_black",
-        "scrollbar": "ansi_bright_black",
-        "scrollbar-background": "ansi_default",
-    },
+
+
+def _ansi(name: str, like: str, *, dark: bool, primary: str, accent: str, warning: str) -> Theme:
+    """A theme of the terminal's own colours, for a dark or a light background; its variables are those of `like`."""
+    return Theme(
+        name=name,
+        ansi=True,
+        primary=primary,
+        secondary="ansi_cyan",
+        accent=accent,
+        warning=warning,
+        error="ansi_red",
+        success="ansi_green",
+        foreground="ansi_default",
+        background="ansi_default",
+        surface="ansi_default",
+        panel="ansi_default",
+        boost="ansi_default",
+        dark=dark,
+        variables={
+            **BUILTIN_THEMES[like].variables,
+            **_SHARED,
+            "border": "ansi_bright_black",
+            "scrollbar": "ansi_bright_black",
+            "scrollbar-background": "ansi_default",
+        },
+    )
+
+
+ANSI = _ansi(
+    "nova-ansi", "ansi-dark", dark=True, primary="ansi_bright_blue", accent="ansi_yellow", warning="ansi_yellow"
 )
-ANSI_LIGHT = Theme(
-    name="nova-ansi-light",
-    ansi=True,
-    primary="ansi_blue",
-    secondary="ansi_cyan",
-    accent="ansi_blue",
-    warning="ansi_red",
-    error="ansi_red",
-    success="ansi_green",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    boost="ansi_default",
-    dark=False,
-    variables={
-        **BUILTIN_THEMES["ansi-light"].variables,
-        **_SHARED,
-        "border": "ansi_bright_black",
-        "scrollbar": "ansi_bright_black",
-        "scrollbar-background": "ansi_default",
-    },
+ANSI_LIGHT = _ansi(
+    "nova-ansi-light", "ansi-light", dark=False, primary="ansi_blue", accent="ansi_blue", warning="ansi_red"
 )
 OURS = {theme.name: theme for theme in (DARK, LIGHT, ANSI, ANSI_LIGHT)}
 SHORT = {"dark": "nova-dark", "light": "nova-light", "ansi": "nova-ansi"}

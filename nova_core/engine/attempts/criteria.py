@@ -61,10 +61,11 @@ class CriteriaRunner:
         self._parts.store.record(
             EventKind.TASK_VERIFYING, task.id, f"{task.id} {text}", verifying=True, current_step=text, pid=None
         )
-        self._run(attempt, criterion, 0)
+        self._run(attempt, criterion)
 
-    def _run(self, attempt: Attempt, criterion: Criterion, repeat: int) -> None:
+    def _run(self, attempt: Attempt, criterion: Criterion) -> None:
         """Run a criterion's command, or use what an earlier engine knows of it."""
+        repeat = self._repeats(attempt)
         job = self._parts.launcher.check(attempt.task, attempt.number, attempt.check, criterion, repeat)
         attempt.checks.append(job.key)
         known = self.recovered.pop(job.key, None)
@@ -91,7 +92,7 @@ class CriteriaRunner:
         elif failed.reason in _CUT_OFF and (attempt.is_asked_to_end or _by_a_person(attempt, failed)):
             self._end_unchecked(attempt)
         elif failed.reason in _CUT_OFF and self._repeats(attempt) < _MOST_TRIES:
-            self._run(attempt, criterion, self._repeats(attempt))
+            self._run(attempt, criterion)
         else:
             log = self._parts.launcher.check(attempt.task, 1, attempt.check, criterion).log
             error = f"criterion not met: {criterion.text} ({failed.error}; {self._parts.project.logs}/{log})"
