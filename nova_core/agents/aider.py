@@ -7,7 +7,7 @@ from typing import Any
 
 from nova_core.agents.fields import amount, count, first_line, number, table, whole, word
 from nova_core.agents.log import AgentLog
-from nova_core.agents.outcome import CostBasis, Ending, Verdict
+from nova_core.agents.outcome import CostBasis, Ending, Verdict, cost_of_agent
 from nova_core.agents.signs import clear_verdict, verdict_of_words
 from nova_core.model import TokenUsage
 
@@ -195,7 +195,7 @@ class AiderLog(AgentLog):
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
-        return (self._dollars, CostBasis.AGENT) if self._dollars else (None, CostBasis.UNPRICED)
+        return cost_of_agent(self._dollars)
 
     @property
     def is_final(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nova_core.agents.fields import added, amount, count, first_line, table, text, word
 from nova_core.agents.log import AgentLog
-from nova_core.agents.outcome import CostBasis, Ending, Verdict
+from nova_core.agents.outcome import CostBasis, Ending, Verdict, cost_of_agent
 from nova_core.agents.signs import verdict_of
 from nova_core.model import TokenUsage
 
@@ -141,7 +141,7 @@ class OpencodeLog(AgentLog):
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
         """opencode reports 0 for a model of unknown price."""
-        return (self._dollars, CostBasis.AGENT) if self._dollars else (None, CostBasis.UNPRICED)
+        return cost_of_agent(self._dollars)
 
     @property
     def is_final(self) -> bool:

@@ -40,6 +40,11 @@ class CostBasis(StrEnum):
     UNPRICED = "unpriced"
 
 
+def cost_of_agent(dollars: float | None) -> tuple[float | None, CostBasis]:
+    """Returns what an agent says it cost, in US dollars, and the source; it says 0 of a model without a price."""
+    return (dollars, CostBasis.AGENT) if dollars else (None, CostBasis.UNPRICED)
+
+
 _MOST_REASON = 2000
 
 

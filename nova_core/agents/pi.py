@@ -7,7 +7,7 @@ from typing import Any
 
 from nova_core.agents.fields import added, amount, count, first_line, table, text, word
 from nova_core.agents.log import AgentLog
-from nova_core.agents.outcome import CostBasis, Ending, Verdict
+from nova_core.agents.outcome import CostBasis, Ending, Verdict, cost_of_agent
 from nova_core.agents.signs import verdict_of
 from nova_core.model import TokenUsage
 
@@ -113,7 +113,7 @@ class PiLog(AgentLog):
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
         """pi reports 0 for a model of unknown price."""
-        return (self._dollars, CostBasis.AGENT) if self._dollars else (None, CostBasis.UNPRICED)
+        return cost_of_agent(self._dollars)
 
     @property
     def is_final(self) -> bool:
