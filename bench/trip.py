@@ -76,7 +76,10 @@ class Woken(LocalExecutor):
 
     def wait(self, timeout: float | None) -> list[News]:
         self.calls += 1
-        return super().wait(None if self.calls == 2 else timeout) if self.calls > 1 else []
+        news: list[News] = []
+        while self.calls == 2 and not news:  # the thread that writes to disk wakes the executor, too
+            news = super().wait(None)
+        return news or (super().wait(timeout) if self.calls > 2 else [])
 
 
 def make_executor(project: Project, run: str, environment: Mapping[str, str]) -> Woken:

@@ -17,6 +17,7 @@ from nova_core.cli.output import note, out, out_json
 from nova_core.config import load_config
 from nova_core.errors import InputNotFoundError, Problem, UsageError
 from nova_core.files.project import Project
+from nova_core.launch.ladder import work_of
 from nova_core.model import is_safe_id
 from nova_core.text import clean, tokens
 
@@ -129,7 +130,7 @@ def task_now(project: Project, task_id: str, plan: Path | None = None) -> TaskNo
     config = load_config(None, environ=os.environ, root=project.root)
     launcher = Launcher(project, config, cascade.name, "", b"", cascade.tasks)
     own = tasks.get(task_id, NEW)
-    task = launcher.work_of(cascade.tasks[task_id], own)
+    task = work_of(cascade.tasks[task_id], own, config)
     given = briefing(
         project, task, lambda i: tasks.get(i, NEW), lambda i: cascade.tasks[i].name, cascade.tasks,
         learns=config.retry.feedback,

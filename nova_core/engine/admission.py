@@ -9,6 +9,7 @@ from nova_core.engine.attempts.inputs import MissingInputs
 from nova_core.engine.attempts.lifecycle import Attempts
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
+from nova_core.launch.ladder import work_of
 
 _DISK_PATIENCE = 10.0  # seconds to wait for a disk that cannot be written, while no task runs
 
@@ -88,7 +89,7 @@ class Admission:
         task = self._parts.board.cascade.tasks[task_id]
         if (task.inputs or task.missing) and self._inputs.keep_back(task):
             return Wait.MISSING
-        task = self._parts.launcher.work_of(task, self._parts.store.tasks[task_id])
+        task = work_of(task, self._parts.store.tasks[task_id], self._parts.config)
         agents = self._parts.config.runner_of(task).agents
         if agents and self._rate_limits.keep_back(task, agents):
             return Wait.PROVIDER

@@ -16,7 +16,8 @@ class Ahead:
     """Knows the jobs that were handed ahead: of each the holder will say that it runs, has ended, or is given back.
 
     Until then its task has not started. It counts for the board as running, so it is not started twice. While there are
-    such jobs the engine starts nothing else; before anything but the end of a job is handled, they are recalled.
+    such jobs the engine starts nothing else; before anything but the end of a job is handled, they are recalled. `most`
+    such jobs are useful at once: it grows with each short command in succession.
     """
 
     def __init__(self, parts: Parts, admission: Admission, starter: Starter) -> None:
@@ -26,7 +27,7 @@ class Ahead:
         self._admission = admission
         self._starter = starter
         self._got: list[Report | Waiting] = []
-        self._most = 0  # grows with each short task in succession
+        self.most = 0
         self.tasks: dict[str, str] = {}  # by the keys of their jobs
 
     def wait(self, timeout: float | None) -> list[Report | Waiting]:
@@ -38,15 +39,15 @@ class Ahead:
     def recall(self) -> None:
         """Take back what has not started; on return, every task either runs or waits for the engine."""
         if self.tasks:
-            most = self._most
+            most = self.most
             self._executor.recall()
             self._take(self._executor.wait(0.0))
-            self._most = most
+            self.most = most
 
     def _take(self, news: list[News]) -> None:
         for one in news:
             if isinstance(one, GivenBack):
-                self._most = 0
+                self.most = 0
                 if task_id := self.tasks.pop(one.key, None):
                     self._admission.put_back(task_id)
                 continue
@@ -58,16 +59,16 @@ class Ahead:
 
     def _learn(self, report: Report) -> None:
         if isinstance(report, Started):
-            self._most //= 2
+            self.most //= 2
         elif report.code == 0 and report.elapsed is not None and report.elapsed < _SHORT:
-            self._most = min(self._most + 1, _MOST)
+            self.most = min(self.most + 1, _MOST)
         else:
-            self._most = 0
+            self.most = 0
 
     def fill(self) -> None:
         """Hand ahead the tasks that will start next, if all that run are short commands."""
-        board, most = self._board, self._admission.jobs + self._most
-        if self._most < _LEAST or not board.queue or len(board.running) >= most or not self._admission.may_start():
+        board, most = self._board, self._admission.jobs + self.most
+        if self.most < _LEAST or not board.queue or len(board.running) >= most or not self._admission.may_start():
             return
         if not all(self._starter.is_plain(attempt.task) for attempt in self._parts.active.values()):
             return  # it needs its slot after its command, too

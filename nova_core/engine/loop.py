@@ -71,6 +71,7 @@ class Loop:
             self._start_ready()
         else:
             run.ahead.recall()
+        self._settle_slots()
         reports = run.ahead.wait(self._timeout(longest))
         if reports:
             run.inbox.read()  # a worker's messages are handled before its end
@@ -79,7 +80,6 @@ class Loop:
             self._look_for_inputs()
             if start:
                 self._start_ready()
-        self._settle_slots()
         self._obey_stop()
         if self._attempts.unread:
             self._attempts.read_rests()
@@ -135,8 +135,8 @@ class Loop:
             self._board.keep_up()
         if not self._run.ahead.tasks:
             self._start_admitted()
-        self._run.ahead.fill()
-        self._settle_slots()
+        if self._run.ahead.most:
+            self._run.ahead.fill()
 
     def _settle_slots(self) -> None:
         self._slots.hold(len(self._board.running), self._admission.jobs)
@@ -190,10 +190,9 @@ class Loop:
         if now >= self._next_tail:
             self._look_for_inputs()
             more = self._attempts.read_logs()
-            self._next_tail = run.parts.clock.monotonic() + (
-                _LOOK if more else _WATCH if run.budget.is_watched else _TAIL
-            )
-            self._admission.watch_budget()
+            if watched := run.budget.is_watched:
+                self._admission.watch_budget()
+            self._next_tail = now + (_LOOK if more else _WATCH if watched else _TAIL)
 
     def _finish(self, began: float) -> RunResult:
         """Record the result of the run and return it once it is on disk; `began` is a monotonic time."""

@@ -10,26 +10,22 @@ _PAUSE = 0.25  # seconds
 
 
 class HeldJobs:
-    """Keeps such `jobs` until `due`; says so once, until one of them has started."""
+    """Keeps such `jobs` until `due`. `is_told` is True once this was said, until a job has started again."""
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self._try_at = 0.0
-        self._is_told = False
+        self.is_told = False
 
     def add(self, job: Job, why: str) -> Waiting | None:
         """Keep a job; returns what to report, if it was not reported before."""
         if not self.jobs:
             self._try_at = time.monotonic() + _PAUSE
         self.jobs.append(job)
-        if self._is_told:
+        if self.is_told:
             return None
-        self._is_told = True
+        self.is_told = True
         return Waiting(job.key, why)
-
-    def started(self) -> None:
-        """A job has started: the machine can do it again."""
-        self._is_told = False
 
     def remove(self, key: str) -> bool:
         """Forget a job; returns False if it is not kept."""

@@ -83,9 +83,7 @@ class HolderLink:
 
     def send(self, message: bytes) -> bool:
         """Queue a message and write what the socket accepts; returns True if everything was written."""
-        if self._connection:
-            self._connection.send(message)
-        return self.flush()
+        return self._connection is None or self._connection.write(message)
 
     def flush(self) -> bool:
         """Write what the socket accepts of the queue; returns True if everything was written."""

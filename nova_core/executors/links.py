@@ -10,7 +10,7 @@ from nova_core.executors.holder_link import HolderLink
 
 
 class Links:
-    """The connected holders by descriptor. `woken` is True once `wake` was called, until somebody resets it."""
+    """The connected holders `by_fd`. `woken` is True once `wake` was called, until somebody resets it."""
 
     def __init__(self) -> None:
         self._poller = poll()
@@ -18,23 +18,18 @@ class Links:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._poller.register(self._wake_read, POLLIN)
-        self._by_fd: dict[int, HolderLink] = {}
+        self.by_fd: dict[int, HolderLink] = {}
         self.woken = False
-
-    @property
-    def all(self) -> list[HolderLink]:
-        """The connected holders."""
-        return list(self._by_fd.values())
 
     def add(self, link: HolderLink) -> None:
         """Add a connected holder."""
-        self._by_fd[link.fd] = link
+        self.by_fd[link.fd] = link
         self._poller.register(link.fd, POLLIN)
 
     def drop(self, link: HolderLink) -> None:
         """Close the connection to a holder."""
         self._poller.unregister(link.fd)
-        del self._by_fd[link.fd]
+        del self.by_fd[link.fd]
         link.close()
 
     def send(self, link: HolderLink, message: bytes) -> None:
@@ -46,7 +41,7 @@ class Links:
         """Sleep until a holder has sent something or `wake` is called; returns these holders, with the queues sent."""
         found = []
         for fd, events in self._poller.poll(milliseconds):
-            link = self._by_fd.get(fd)
+            link = self.by_fd.get(fd)
             if fd == self._wake_read:
                 os.read(fd, 4096)
                 self.woken = True

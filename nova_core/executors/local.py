@@ -69,7 +69,7 @@ class LocalExecutor:
             idle, self._shared = self._shared, None
             if idle:
                 self._let_go_if_idle(idle)
-        for link in (*self._links.all, *self._past):
+        for link in (*self._links.by_fd.values(), *self._past):
             link.keep_journal()
         return lost
 
@@ -84,8 +84,7 @@ class LocalExecutor:
         reports: list[Report] = []
         links, self.foreign = self._folder.find()
         for link in links:
-            facts = link.read()
-            link.keys = facts.keys()
+            link.keys = (facts := link.read()).keys()
             if not self._folder.owns(facts):  # the folder was moved, or is a backup of one that is gone
                 self.foreign.update(facts.unended())
                 link.keys.difference_update(facts.unended())
@@ -165,7 +164,8 @@ class LocalExecutor:
     def wait(self, timeout: float | None) -> list[News]:
         """See `Executor.wait`."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        self._ahead.send()
+        if self._ahead.keys:
+            self._ahead.send()
         while True:
             until = self._held.limit(deadline) if self._held.jobs else deadline
             left = None if until is None else max(0.0, until - time.monotonic()) * 1000
@@ -201,14 +201,14 @@ class LocalExecutor:
 
     def _start(self, link: HolderLink, record: Begun) -> None:
         if link is self._shared:  # an agent's process is reported before its program is executed
-            self._held.started()
+            self._held.is_told = False
         link.begun.add(record.key)
         self._ahead.keys.pop(record.key, None)
         self._reports.append(as_started(record))
 
     def _end(self, link: HolderLink, record: Ended) -> None:
         if record.pid is not None:
-            self._held.started()
+            self._held.is_told = False
         link.begun.discard(record.key)
         self._ahead.keys.pop(record.key, None)
         self._cancelled.pop(record.key, None)
@@ -340,7 +340,7 @@ class LocalExecutor:
 
     def close(self) -> None:
         """See `Executor.close`."""
-        for link in self._links.all:
+        for link in list(self._links.by_fd.values()):
             link.flush()
             self._hang_up(link)
             self._forget_if_released(link)

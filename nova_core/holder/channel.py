@@ -58,8 +58,7 @@ class Channel:
             accepted.setblocking(False)
             connection = Connection(accepted.detach())
             challenge = os.urandom(16).hex()
-            connection.send(CHALLENGE.format(challenge=challenge).encode())
-            connection.flush()
+            connection.write(CHALLENGE.format(challenge=challenge).encode())
             if len(self._strangers) >= _MOST_STRANGERS:
                 self._drop(next(iter(self._strangers)))
             self._strangers[connection.fd] = connection, challenge
@@ -79,8 +78,7 @@ class Channel:
             self._poller.unregister(fd)
             self._waiting.append((connection, messages[1:]))
         elif messages:
-            connection.send(REFUSAL.encode())
-            connection.flush()
+            connection.write(REFUSAL.encode())
             self._drop(fd)
 
     def _is_proof(self, message: bytes, challenge: str) -> bool:

@@ -24,6 +24,11 @@ class Connection:
         """Queue a message."""
         self._out += len(message).to_bytes(4, "big") + message
 
+    def write(self, message: bytes) -> bool:
+        """Queue a message and write what the socket accepts; returns True if everything was written."""
+        self.send(message)
+        return self.flush()
+
     def flush(self) -> bool:
         """Write what the socket accepts of the queue; returns True if everything was written."""
         while self._out:

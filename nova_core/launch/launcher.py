@@ -19,7 +19,7 @@ from nova_core.executors.base import Job
 from nova_core.files.disk import Disk
 from nova_core.files.inbox import attempt_token
 from nova_core.files.plain_file import read_inside
-from nova_core.files.project import Project, check_log_name, log_name
+from nova_core.files.project import Project, check_log_name
 from nova_core.launch.agent_records import SessionRecords, find_records, follow_records
 from nova_core.launch.invocation import (
     AgentRequest,
@@ -31,12 +31,11 @@ from nova_core.launch.invocation import (
     provider_of,
     settings_hint,
 )
-from nova_core.launch.ladder import model_of, rungs_of, work_of
+from nova_core.launch.ladder import model_of, rungs_of
 from nova_core.launch.mcp_config import add_gemini_settings, has_mcp
 from nova_core.launch.model_prices import HINT, unpriced
 from nova_core.launch.prompt import NO_BRIEFING, TEMPLATE, Briefing, build_prompt, resumed_prompt
 from nova_core.model import Criterion, Task
-from nova_core.state.schema import TaskState
 
 # Variables that a git hook sets would point a worker's git at the hook's repository (githooks(5)).
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
@@ -131,10 +130,6 @@ class Launcher:
         install = f" (`{adapter.package}`)" if adapter else ""
         return f"agent {name!r}: {program!r} is not installed or not on PATH{install}"
 
-    def work_of(self, task: Task, state: TaskState) -> Task:
-        """The task as its next attempt does it: by its rung of the ladder, or by what a person wants."""
-        return work_of(task, state, self._config)
-
     def agents_of(self, task: Task) -> tuple[str, ...]:
         """The agents that may run the task, in order of preference; empty for a command, or a task without work."""
         return self._config.runner_of(task).agents
@@ -221,10 +216,13 @@ class Launcher:
             raise EnvironmentProblem(text, hint="correct `prompt:` in nova.yaml, or remove it") from None
 
     def job(
-        self, task: Task, attempt: int, *, agent: str | None = None, briefing: Briefing = NO_BRIEFING,
+        self, task: Task, attempt: int, log: str, *, agent: str | None = None, briefing: Briefing = NO_BRIEFING,
         session: Session | None = None, budget: float | None = None,
     ) -> Job:  # fmt: skip
-        """The process of the attempt. Raises `EnvironmentProblem` for a task that nothing can run."""
+        """The process of the attempt, which writes the file `log`.
+
+        Raises `EnvironmentProblem` for a task that nothing can run.
+        """
         runner = self._config.runner_of(task)
         timeout = task.timeout if task.timeout is not None else self._config.timeout
         if runner.line:
@@ -240,7 +238,7 @@ class Launcher:
             shell=how.shell,
             cwd=str(self._project.root),
             env=self._environment(task, attempt, env),
-            log=log_name(task.id),
+            log=log,
             timeout=timeout or 0.0,
             idle_timeout=self._config.idle_limit(agent=not runner.line),
             grace=self._config.grace,

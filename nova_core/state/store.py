@@ -82,8 +82,7 @@ class Store:
         edited = {} if self._left.is_version(self.manager.signature) else edits_of(state, self.database)
         for event in self.database.events_since(self.rev):
             self._apply(event, from_json=True)
-            self.rev = event.rev
-            self._dirty = True
+            self.rev, self._dirty = event.rev, True
             edited.pop(event.task or "", None)
         for task_id, patch in edited.items():
             self._record_outside(task_id, patch)
@@ -169,7 +168,8 @@ class Store:
 
     def tick(self) -> None:
         """Handle what is written, and begin to write what is due."""
-        self._settle(self.writer.written())
+        if self.writer.is_busy:
+            self._settle(self.writer.written())
         if self.writer.is_busy or not (self._dirty or self._recorded):
             return
         now = self._clock.monotonic()

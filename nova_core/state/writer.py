@@ -47,7 +47,8 @@ def _nothing() -> None:
 class Writer:
     """Writes one batch at a time. `wake` is called from the thread when a batch is over, successful or not.
 
-    A thread lives for one batch; where none can be started, the calling thread writes.
+    A thread lives for one batch; where none can be started, the calling thread writes. `is_busy` is True from `start`
+    until `written` returns the result.
     """
 
     def __init__(self, database: Database, manager: StateManager, clock: Clock) -> None:
@@ -56,15 +57,12 @@ class Writer:
         self._clock = clock
         self._thread: threading.Thread | None = None
         self._written: Written | None = None
+        self.is_busy = False
         self.wake: Callable[[], object] = _nothing
-
-    @property
-    def is_busy(self) -> bool:
-        """True from `start` until `written` returns the result."""
-        return self._thread is not None or self._written is not None
 
     def start(self, batch: Batch, *, background: bool) -> None:
         """Write a batch, in the background or at once; `written` returns the result."""
+        self.is_busy = True
         if background:
             self._thread = threading.Thread(target=self._run, args=(batch,), name="nova-disk", daemon=True)
             try:
@@ -82,6 +80,7 @@ class Writer:
             self._thread.join()
             self._thread = None
         written, self._written = self._written, None
+        self.is_busy = False
         return written
 
     def _run(self, batch: Batch) -> None:

@@ -126,7 +126,7 @@ def test_it_is_said_again_only_after_a_start(tmp_path: Path) -> None:
     assert held.remove("A")
     assert not held.remove("A")
     assert held.add(Job("A"), "why") is None
-    held.started()
+    held.is_told = False
     assert held.add(Job("C"), "again") == Waiting("C", "again")
 
 

@@ -151,7 +151,12 @@ class Attempt:
     @property
     def is_spending(self) -> bool:
         """True until the attempt's process has ended, and its log is read to the end."""
-        return self.ended is None or (self._tail is not None and self._tail.behind)
+        return self.ended is None or self.is_behind
+
+    @property
+    def is_behind(self) -> bool:
+        """True if more of its log was there than was read."""
+        return self._tail is not None and self._tail.behind
 
     @property
     def is_live_guess(self) -> bool:
@@ -285,11 +290,11 @@ class Attempt:
         return read
 
     def quiet(self, now: float) -> float:
-        """Seconds since the last event if it says that the agent's run is over, otherwise 0; `now` is monotonic.
+        """Seconds since the agent's last event if it says that its run is over, otherwise 0; `now` is monotonic.
 
         Other lines of the log do not count: what an agent leaves running may print.
         """
-        if self.by.agent is None or not self.log.is_final or self.tail.behind:
+        if not self.log.is_final or self.tail.behind:
             self._quiet_since = None
         elif self._quiet_since is None or self._heard != self.log.events:
             self._quiet_since, self._heard = now, self.log.events

@@ -15,7 +15,7 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.verdict import FINAL, Failure
 from nova_core.files.plain_file import end_of
 from nova_core.files.project import check_log_name
-from nova_core.launch.ladder import Rung, ladder_of
+from nova_core.launch.ladder import Rung, ladder_of, work_of
 from nova_core.state.schema import PastAttempt, Reason, TaskState, TaskStatus
 from nova_core.text import clean, cut
 
@@ -86,7 +86,7 @@ class Evidence:
     def rejected(self, task_id: str, text: str) -> dict[str, Any]:
         """Returns the patch of a task whose work a person rejected with `text`."""
         state, launcher = self._parts.store.tasks[task_id], self._parts.launcher
-        task = launcher.work_of(self._parts.board.task(task_id), state)
+        task = work_of(self._parts.board.task(task_id), state, self._parts.config)
         worked = state.status is TaskStatus.IN_PROGRESS
         model = launcher.assignment(task, state.agent).model
         one = PastAttempt(

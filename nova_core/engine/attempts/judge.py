@@ -85,11 +85,12 @@ class Judge:
         return None if attempt.is_interrupted else self.hopeless(attempt)
 
     def _limit(self, attempt: Attempt, ended: Ended) -> float:
-        job_limit: float | None = self._parts.config.idle_limit(agent=attempt.by.agent is not None)
-        if ended.reason is EndReason.TIMEOUT:
-            own = attempt.task.timeout
-            job_limit = own if own is not None else self._parts.config.timeout
-        return job_limit or 0.0
+        """Returns the limit that ended the attempt, in seconds; 0 if none did."""
+        if ended.reason is EndReason.IDLE_TIMEOUT:
+            return self._parts.config.idle_limit(agent=attempt.by.agent is not None)
+        own = attempt.task.timeout
+        limit = own if own is not None else self._parts.config.timeout
+        return (limit or 0.0) if ended.reason is EndReason.TIMEOUT else 0.0
 
     def _recover_tokens(self, attempt: Attempt) -> None:
         """Read the agent's own records for what its log lacks: the model, or the tokens of a killed run."""

@@ -70,7 +70,8 @@ class Attempts:
             self._criteria.over(attempt, report)
         else:
             attempt.ended = report
-            self._records.forget(attempt)
+            if attempt.by.agent is not None:
+                self._records.forget(attempt)
             attempt.pid = report.pid
             self._read_rest(attempt)
 
@@ -82,16 +83,19 @@ class Attempts:
         The time of one call is bounded. Returns True if unread output remains.
         """
         at_work = [attempt for attempt in self._active.values() if attempt.ended is None]
+        more = False
         for attempt in at_work:
-            read = attempt.look(self._folder, self._parts.clock, len(at_work))
-            if self._records.look(attempt) or read:
+            read, by_agent = attempt.look(self._folder, self._parts.clock, len(at_work)), attempt.by.agent is not None
+            if (by_agent and self._records.look(attempt)) or read:
                 self._tell_trouble(attempt)
                 self._budget.measure(attempt)
                 if attempt.tail.caught_up:
                     self._progress(attempt)
                 self._watch(attempt)
-            self._end_if_quiet(attempt)
-        return any(attempt.tail.behind for attempt in at_work)
+                more |= attempt.is_behind
+            if by_agent:
+                self._end_if_quiet(attempt)
+        return more
 
     def _progress(self, attempt: Attempt) -> None:
         state = self._store.tasks[attempt.task_id]
@@ -162,7 +166,6 @@ class Attempts:
         """Read the rest of the log; the attempt is judged only after that."""
         self.unread[attempt.task_id] = attempt
         is_read = attempt.look_at_rest(self._folder, self._parts.clock, len(self.unread))
-        self._tell_trouble(attempt)
         if is_read and attempt.ended is not None:
             del self.unread[attempt.task_id]
             self._over(attempt, attempt.ended)

@@ -21,8 +21,8 @@ class LiveRecords:
         self._search_at: dict[str, float] = {}
 
     def look(self, attempt: Attempt) -> bool:
-        """Update `attempt.live`; returns False if nothing is new."""
-        if attempt.by.agent is None or not self._is_wanted(attempt):
+        """Update `attempt.live` of an agent; returns False if nothing is new."""
+        if not self._is_wanted(attempt):
             return False
         records = self._followed.get(attempt.key) or self._search(attempt)
         if records is None or not attempt.safely(records.look, False):

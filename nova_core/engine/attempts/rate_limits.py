@@ -16,6 +16,7 @@ from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.retries import LONGEST_HOLD, Retries
 from nova_core.engine.attempts.verdict import Again, Failure
+from nova_core.launch.ladder import work_of
 from nova_core.model import Task
 from nova_core.state.events import EventKind
 from nova_core.state.holds import (
@@ -192,7 +193,7 @@ class RateLimits:
         """Continue a wait that an earlier engine recorded, unless its reason no longer applies."""
         board, state = self._parts.board, self._parts.board.state(task_id)
         if state.waits_for is not None and task_id in board.selected:
-            task = self._parts.launcher.work_of(board.task(task_id), state)
+            task = work_of(board.task(task_id), state, self._parts.config)
             wait = self._wait_of(task, self._parts.launcher.agents_of(task))
             known = state.waits_for, state.retry_at, state.retry_due
             if wait is None or (wait[1], wait[0].until, wait[0].due) != known:

@@ -20,8 +20,9 @@ from nova_core.engine.attempts.verdict import Failure
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Job, Report
 from nova_core.files.outputs import marks_of
-from nova_core.files.project import old_log_name
+from nova_core.files.project import log_name, old_log_name
 from nova_core.launch.context import briefing
+from nova_core.launch.ladder import work_of
 from nova_core.launch.launcher import Assignment, Session
 from nova_core.launch.prompt import NO_BRIEFING, Briefing
 from nova_core.model import Task, TokenUsage
@@ -52,7 +53,7 @@ class Starter:
         `cap` is its highest cost in US dollars. Raises `OSError`, with nothing recorded, if the disk cannot be written.
         """
         state = self._store.tasks[task_id]
-        task = self._launcher.work_of(self._parts.board.cascade.tasks[task_id], state)
+        task = work_of(self._parts.board.cascade.tasks[task_id], state, self._parts.config)
         by = self._launcher.assign(task, self._rate_limits.is_held)
         session = self._session(state, by)
         resumed = session.id if session else None
@@ -88,7 +89,7 @@ class Starter:
             return None
         if board.queue.is_limited(board.dag.index[task_id]):
             return None
-        job = self._launcher.job(task, 1)
+        job = self._launcher.job(task, 1, log_name(task_id))
         return None if job.log in self._parts.logs else job
 
     def begin(self, task_id: str, report: Report) -> Attempt:
@@ -141,7 +142,13 @@ class Starter:
         given = self._briefing(task) if by.agent else NO_BRIEFING
         try:
             job = self._launcher.job(
-                task, attempt.number, agent=by.agent, briefing=given, session=session, budget=attempt.cap
+                task,
+                attempt.number,
+                attempt.log_name,
+                agent=by.agent,
+                briefing=given,
+                session=session,
+                budget=attempt.cap,
             )
         except EnvironmentProblem as problem:
             return None, problem.message
@@ -179,7 +186,7 @@ class Starter:
     def adopt(self, task_id: str, started: float, began: float) -> Attempt:
         """Adopt an attempt that an earlier engine began at `started` (system time), `began` on the run's clock."""
         parts, state = self._parts, self._store.tasks[task_id]
-        task = self._launcher.work_of(parts.board.task(task_id), state)
+        task = work_of(parts.board.task(task_id), state, parts.config)
         by = self._launcher.assignment(task, state.agent)
         if state.parser is not None:
             by = msgspec.structs.replace(by, parser=state.parser, model=state.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from nova_core.config import Config
+from nova_core.config import Config, HooksConfig
 from nova_core.engine.observers.hooks import Hooks
 from nova_core.engine.observers.milestones import Milestone, Milestones
 from nova_core.engine.observers.observer import Observer
@@ -15,7 +15,7 @@ from nova_core.files.project import Project
 from nova_core.model import is_safe_id
 from nova_core.parser import Cascade
 from nova_core.runs.result import RunResult
-from nova_core.state.events import Event, EventKind
+from nova_core.state.events import EventKind
 from nova_core.state.store import Store
 
 
@@ -28,11 +28,11 @@ class Observers(Observer):
         self._turning: list[Observer] = []
         self._looking: list[Observer] = []
         self._has_begun = False
-        store.listeners.append(self.see)
 
     def add(self, observer: Observer) -> None:
         """Add an observer; it receives events from now on."""
         self._all.append(observer)
+        self._store.listeners += [one.see for one in self._those_with("see") if one is observer]
         self._turning = self._those_with("turn")
         self._looking = self._those_with("look")
 
@@ -51,10 +51,6 @@ class Observers(Observer):
         for observer in self._all:
             observer.begin()
         self._has_begun = True
-
-    def see(self, event: Event) -> None:
-        for observer in self._all:
-            observer.see(event)
 
     def take_plan(self, cascade: Cascade) -> None:
         for observer in self._all:
@@ -85,7 +81,8 @@ def usual_observers(
     observers.add(Milestones(project, config, cascade, store, milestones, observers.warn))
     if config.tick:
         observers.add(PlanTicker(project, cascade, store, disk, observers.warn))
-    observers.add(Hooks(project, cascade, store, config.hooks))
+    if config.hooks != HooksConfig(timeout=config.hooks.timeout):
+        observers.add(Hooks(project, cascade, store, config.hooks))
     return observers
 
 
