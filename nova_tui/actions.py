@@ -21,7 +21,7 @@ from nova_tui.views.line import plain
 if TYPE_CHECKING:
     pass
 
-_OTHERS = {"full_log", "interrupt", "control", "only_looking"}
+_OTHERS = {"full_log", "copy_lines", "two_logs", "interrupt", "control", "only_looking"}
 _NEEDS_TASK = {"copy_id", "copy_log", "copy_error", "pager"}
 
 
@@ -49,7 +49,7 @@ class RunActions(TaskFinding):
     def can(self, action: str) -> bool:
         """Returns True if the action is available now."""
         model, task_id = self.model, self.target
-        if action == "full_log":
+        if action in ("full_log", "copy_lines", "two_logs"):
             return (task_id is not None or self.front.STANDS_FOR) and not isinstance(self.screen, LogScreen)
         if action in _NEEDS_TASK:
             return task_id is not None

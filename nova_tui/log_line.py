@@ -10,6 +10,7 @@ from nova_core.files.log_index import LogIndex
 from nova_tui.ansi import MAX_LINE, line_segments, split_sgr
 
 _AGAIN = re.compile(rb"\r(?!\Z)|\x1b\[[01]?G")  # from here on, everything is written over
+MOVES = re.compile(rb"\x08|\r(?!\n)|\x1b\[[0-9;]*[G`CaDKJXP@]")  # a line with one may show what its bytes do not have
 
 
 def is_rewritten(index: LogIndex, start: int) -> bool:

@@ -13,6 +13,7 @@ from nova_core.clock import Clock
 from nova_core.files.log_index import Change, LogIndex
 from nova_core.text import number_of, size
 from nova_tui.ansi import plain
+from nova_tui.log_cursor import LineCursor
 from nova_tui.log_pager import LogPager, Place, Row, SeenTimes
 from nova_tui.log_search import Needle, Step
 from nova_tui.views.log_rows import TIME_WIDTH
@@ -38,10 +39,11 @@ class LogReader:
 
     While following, it shows the end of the file at the path. Otherwise it stays on its lines: new output is only
     counted, and a rotated log stays until `follow`. `poll`, which the owner calls a few times a second, and moves
-    read only the pages they need; `count` reads the rest of the log to number its lines.
+    read only the pages they need; `count` reads the rest of the log to number its lines. `cursor` is the line to copy,
+    while lines are chosen: then moves move it, and the window follows it instead of new output.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, index: LogIndex | None = None) -> None:
         self.path = path
         self.width, self.height = 80, 24
         self.top = Place()
@@ -51,9 +53,10 @@ class LogReader:
         self.renewed = False
         self.needle: Needle | None = None
         self.match: int | None = None
+        self.cursor: LineCursor | None = None
         self.epoch = 0
         self._clock = clock
-        self.index = LogIndex(path)
+        self.index = index or LogIndex(path)
         self.pager = LogPager(self.index)
         self.seen = SeenTimes()
         self.seen.start(self.index.size)
@@ -99,6 +102,7 @@ class LogReader:
         """Invalidate all offsets."""
         self.renewed = False
         self.match = None
+        self.cursor = None
         self.epoch += 1
         self.pager.clear()
         self.seen.start(known_since)
@@ -158,6 +162,7 @@ class LogReader:
         if on == self.following and not (on and self.renewed):
             return
         self.following = on
+        self.cursor = None if on else self.cursor
         if not on:
             self._paused_at = self.index.size
             return
@@ -166,9 +171,13 @@ class LogReader:
         self._to_end()
 
     def move(self, rows: int) -> None:
-        """Move by rows; reaching the end resumes following."""
+        """Move by rows; reaching the end resumes following. The cursor moves by lines."""
         self.pager.width = self.text_width
-        self._go(self.pager.shift(self.top, rows))
+        if self.cursor is not None:
+            self.cursor.move(rows)
+            self._show_cursor()
+        else:
+            self._go(self.pager.shift(self.top, rows))
 
     def mark(self) -> Mark:
         """The position of the window, for `back_to`."""
@@ -182,7 +191,38 @@ class LogReader:
 
     def home(self) -> None:
         """Go to the first line."""
-        self._go(Place())
+        self._point(0) if self.cursor is not None else self._go(Place())
+
+    def end(self) -> None:
+        """Go to the last line, and follow; the cursor only goes there."""
+        self._point(self.index.size) if self.cursor is not None else self.follow(True)
+
+    # the cursor of copying
+
+    def begin_copy(self) -> bool:
+        """Put a cursor on the match in the window, on the last line while following, else on the first one shown."""
+        if not self.index.size:
+            return False
+        shown = {row.place.start for row in self.page()}
+        start = self.match if self.match in shown else self.index.size if self.following else self.top.start
+        self.follow(False)
+        self.cursor = LineCursor(self.index, start or 0)
+        self._show_cursor()
+        return True
+
+    def _point(self, offset: int) -> None:
+        assert self.cursor is not None
+        self.cursor.go_to(offset)
+        self._show_cursor()
+
+    def _show_cursor(self) -> None:
+        """Move the window so that the line of the cursor is in it, if possible whole."""
+        assert self.cursor is not None
+        self.pager.width = self.text_width
+        first = Place(self.cursor.line, 0)
+        last = Place(self.cursor.line, len(self.pager.rows(self.cursor.line)[1]) - 1)
+        lowest = self.pager.shift(last, 1 - self.height)
+        self.top = min(max(self.top, lowest), first)
 
     def seek(self, share: float) -> None:
         """Go to a share (0 to 1) of the bytes."""
@@ -242,6 +282,8 @@ class LogReader:
             return
         self.match = step.found
         self.follow(False)
+        if self.cursor is not None:
+            self.cursor.go_to(step.found)
         self.pager.width = self.text_width
         part, cell = self._match_at(step.found)
         self.top = min(self.pager.shift(Place(step.found, part), -(self.height // 3)), self._last())

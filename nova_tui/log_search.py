@@ -13,14 +13,13 @@ from rich.segment import Segment
 from nova_core.files.log_index import SLICE, LogIndex
 from nova_tui.ansi import MAX_LINE, plain
 from nova_tui.cells import steady
-from nova_tui.log_line import is_rewritten, segments_at
+from nova_tui.log_line import MOVES, is_rewritten, segments_at
 
 _SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 # In UTF-8, what `text.clean` and `cells.steady` leave out: joiners, soft hyphens, variants of emoji, skin tones.
 _UNSEEN = re.compile(
     b"\xc2\xad|\xe2\x80[\x8b-\x8f]|\xe2\x81[\xa0-\xa4]|\xef\xb8[\x80-\x8f]|\xef\xbb\xbf|\xe2\x83\xa3|\xf0\x9f\x8f[\xbb-\xbf]"
 )
-_MOVES = re.compile(rb"\x08|\r(?!\n)|\x1b\[[0-9;]*[G`CaDKJXP@]")  # such a line may show what its bytes do not have
 
 
 class Step(NamedTuple):
@@ -73,7 +72,7 @@ class Needle:
         searched = _SGR.sub(b"", data) if b"\x1b[" in data else data
         searched = searched if data.isascii() else _UNSEEN.sub(b"", searched)
         searched = searched.lower() if self._fold else searched
-        moves = _MOVES.search(data) is not None
+        moves = MOVES.search(data) is not None
         if not self._bytes or not (moves or self._bytes in searched):
             return []
         lines = data.split(b"\n")
@@ -81,7 +80,7 @@ class Needle:
         return [
             start
             for start, line, text in zip(starts, lines, searched.split(b"\n"), strict=False)
-            if self._bytes in text or (moves and len(line) <= MAX_LINE and _MOVES.search(line))
+            if self._bytes in text or (moves and len(line) <= MAX_LINE and MOVES.search(line))
         ]
 
     def _verified(self, index: LogIndex, starts: Iterator[int] | list[int], position: int) -> Iterator[Step]:

@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from nova_tui.actions import RunActions
 from nova_tui.palettes import depth
+from nova_tui.screens.log import LogScreen
 from nova_tui.views.help import key_name, told
 from nova_tui.views.line import plain
 
@@ -51,8 +52,11 @@ def _actions(app: RunActions, screen: Screen[Any]) -> list[Entry]:
 
 def _tasks(app: RunActions, query: str) -> Iterator[Entry]:
     tasks = app.model.cascade.tasks
-    wanted = " ".join(word for word in query.split() if word.casefold() not in ("go", "to"))
+    wanted = " ".join(word for word in query.split() if word.casefold() not in ("go", "to", "log", "of"))
+    in_a_log = isinstance(app.front, LogScreen)
     for task_id in app.finder.find(wanted)[:MOST]:
+        if in_a_log:
+            yield Entry(f"log of {task_id}  {plain(tasks[task_id].name)}", partial(app.front.show_task, task_id))
         yield Entry(f"go to {task_id}  {plain(tasks[task_id].name)}", partial(app.go_to, task_id))
 
 

@@ -34,7 +34,10 @@ class TaskFinding(App[QuitChoice]):
         Binding("y", "copy_id", "Copy id", show=False, id="copy.id"),
         Binding("Y", "copy_log", "Copy log path", show=False, id="copy.log"),
         Binding("E", "copy_error", "Copy the error", show=False, id="copy.error"),
-        Binding("v", "pager", "Log in $PAGER", show=False, id="copy.pager"),
+        Binding("v", "copy_lines", "Copy lines of the log", show=False, id="copy.lines"),
+        Binding("vertical_line", "pager", "Log in $PAGER", show=False, id="copy.pager"),
+        Binding("equals_sign", "two_logs", "Two logs", show=False, id="view.two_logs"),
+        Binding("M", "stream", "All running logs", show=False, id="view.stream"),
     ]
     model: ViewModel
     main: RunScreen
@@ -73,11 +76,35 @@ class TaskFinding(App[QuitChoice]):
 
     def action_full_log(self) -> None:
         """Open the task's log full screen; on a branch, the log of its representative task."""
+        self._log_screen()
+
+    def _log_screen(self) -> LogScreen | None:
+        """The screen with the task's log, now in front; None if there is no task."""
         task_id = self.front.look_at() if self.front.STANDS_FOR else self.target
-        if task_id is not None and is_safe_id(task_id):
-            self.push_screen(
-                LogScreen(self.model, task_id, among=self.front.listed(), wrap=bool(self.settings.kept.wrap))
-            )
+        if task_id is None or not is_safe_id(task_id):
+            return None
+        found = LogScreen(self.model, task_id, among=self.front.listed(), wrap=bool(self.settings.kept.wrap))
+        self.push_screen(found)
+        return found
+
+    def action_copy_lines(self) -> None:
+        """Open the task's log to mark and copy lines of it."""
+        if (screen := self._log_screen()) is not None:
+            screen.call_after_refresh(screen.view.action_copy_mode)
+
+    def action_two_logs(self) -> None:
+        """Open the task's log, and beside it that of another one."""
+        if (screen := self._log_screen()) is not None:
+            screen.call_after_refresh(screen.action_second)
+
+    def action_stream(self) -> None:
+        """Show what all running tasks print in one stream."""
+        from nova_tui.screens.stream import StreamScreen
+
+        if not self.model.running():
+            self.notify("no task is running", markup=False)
+        elif not isinstance(self.front, StreamScreen):
+            self.push_screen(StreamScreen(self.model, wrap=bool(self.settings.kept.wrap)))
 
     # going to tasks
 

@@ -33,11 +33,12 @@ class LogIndex:
     window. Only regular files are opened, never through a symbolic link. Offsets stay valid while the file grows. After
     `CUT` (the same file, shorter or rewritten) they are void. After `RENEWED` (the path names another file: the log was
     rotated, or now exists) the old file stays readable until `reopen`. No method raises `OSError`: `problem` says why
-    there is nothing to read.
+    there is nothing to read. A log in memory has a `descriptor`, which the caller keeps open; its path is only a name.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, descriptor: int | None = None) -> None:
         self.path = path
+        self.descriptor = descriptor
         self.problem = ""
         self.bytes_read = 0
         self._fd = -1
@@ -65,7 +66,7 @@ class LogIndex:
         self._reset(0)
         self.problem = ""
         try:
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            self._fd = self._open()
             status = os.fstat(self._fd)
         except FileNotFoundError:
             return
@@ -80,6 +81,11 @@ class LogIndex:
             self.problem = "it is not a regular file"
             return
         self._set_size(status.st_size)
+
+    def _open(self) -> int:
+        if self.descriptor is not None:
+            return os.dup(self.descriptor)
+        return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
 
     def close(self) -> None:
         """Close the file; nothing can be read until `reopen`."""
@@ -114,6 +120,8 @@ class LogIndex:
 
     def _is_other(self) -> bool:
         """Returns True if the path names a file other than the open one; False if it names nothing."""
+        if self.descriptor is not None:
+            return False
         try:
             there = os.lstat(self.path)
         except OSError:

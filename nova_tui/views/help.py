@@ -18,6 +18,7 @@ _NAMES = {
     "up": "↑", "down": "↓", "left": "←", "right": "→", "escape": "esc", "enter": "⏎", "question_mark": "?",
     "slash": "/",
     "exclamation_mark": "!", "dollar_sign": "$", "plus": "+", "minus": "-", "colon": ":", "pageup": "pgup",
+    "vertical_line": "|",
     "pagedown": "pgdn", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "full_stop": ".",
     "comma": ",", "number_sign": "#", "at": "@", "asterisk": "*", "equals_sign": "=", "underscore": "_",
 }  # fmt: skip
@@ -34,6 +35,8 @@ _TOLD = {
     "run.stop": "asks as q does", "view.log": "on the whole screen", "view.why": "all about the task",
     "view.timeline": "what ran when", "view.deps": "what needs what", "view.events": "what happened",
     "view.cost": "tokens and dollars", "view.summary": "result of the run", "view.filter": "failed, running, ...",
+    "view.two_logs": "beside each other", "view.stream": "in one stream", "log.copy_mode": "mark lines, then copy",
+    "copy.lines": "in copy mode",
     "copy.log": "of its file", "copy.pager": "$PAGER, or less", "app.palette": "any action by name",
     "app.help": "these keys", "log.follow": "show new lines", "log.times": "when lines appeared",
 }  # fmt: skip

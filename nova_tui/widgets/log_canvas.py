@@ -31,12 +31,20 @@ class LogCanvas(Widget):
     LogCanvas > .log--current { background: $warning; color: auto; text-style: bold reverse underline; }
     LogCanvas > .log--pill { background: $primary; color: auto; text-style: bold; }
     LogCanvas > .log--track { color: $panel; }
+    LogCanvas > .log--marked {
+        background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground;
+    }
+    LogCanvas > .log--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
     LogCanvas:ansi > .log--track { color: ansi_bright_black; }
     LogCanvas:ansi > .log--match { text-style: bold underline; }
     LogCanvas:ansi > .log--current { text-style: bold reverse underline; }
     LogCanvas:ansi > .log--pill { text-style: bold reverse; }
+    LogCanvas:ansi > .log--marked { text-style: reverse; }
+    LogCanvas:ansi > .log--cursor { text-style: bold reverse; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"log--muted", "log--match", "log--current", "log--pill", "log--track"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "log--muted", "log--match", "log--current", "log--pill", "log--track", "log--marked", "log--cursor"
+    }  # fmt: skip
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - as every widget
         super().__init__(id=id, classes=classes)
@@ -86,10 +94,17 @@ class LogCanvas(Widget):
         marked = self.screen.get_component_rich_style("screen--selection") if selected else Style.null()
         segments = log_rows.marked(row.segments, spans, match, selected, marked)
         theme = TERMINAL if self.app.native_ansi_color else self.app.ansi_theme
-        text = log_rows.text_strip(segments, reader.left, reader.text_width, self.rich_style, y, theme)
+        base = self._base(reader, row.place.start)
+        text = log_rows.text_strip(segments, reader.left, reader.text_width, base, y, theme)
         if reader.gutter is Gutter.NONE:
             return text
         return Strip.join([Strip([Segment(self._gutter(reader, row), self._style("muted"))]), text])
+
+    def _base(self, reader: LogReader, start: int) -> Style:
+        """The style of a line: of the cursor, of the lines that would be copied, or of the others."""
+        if reader.cursor is None or not reader.cursor.has(start):
+            return self.rich_style
+        return self._style("cursor" if reader.cursor.line == start else "marked")
 
     def _gutter(self, reader: LogReader, row: Row) -> str:
         if row.place.part:

@@ -17,18 +17,17 @@ from nova_core.text import clean
 from nova_tui import outside
 from nova_tui.glyphs import chars
 from nova_tui.log_reader import LogReader
-from nova_tui.widgets.log_searching import LogSearching
+from nova_tui.widgets.log_copying import LogCopying
 
 _WHEEL = 3
 _SIDEWAYS = 8
 
 
-class LogView(LogSearching, can_focus=True):
+class LogView(LogCopying, can_focus=True):
     """Shows the log at a path and follows it.
 
     It scrolls without a virtual size, which would grow with the log and cause a new layout at every update. The owner
-    calls `poll` a few times a second while the log is visible. `clipboard` is the file that `c` writes besides the
-    terminal's clipboard.
+    calls `poll` a few times a second while the log is visible.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,11 +36,15 @@ class LogView(LogSearching, can_focus=True):
         Binding("slash", "ask", "Search", id="log.search", priority=True),
         Binding("n", "find(True)", "Next", id="log.next"),
         Binding("N", "find(False)", "Previous", id="log.previous"),
+        Binding("v", "mark", "Mark from here", id="log.mark"),
+        Binding("y,enter", "copy_lines", "Copy the lines", id="log.copy_lines"),
+        Binding("escape", "leave_copy", "End copy mode", id="log.copy_end"),
         Binding("escape", "forget", "End search", id="log.forget"),
+        Binding("v", "copy_mode", "Copy mode", id="log.copy_mode"),
         Binding("w", "wrap", "Wrap", id="log.wrap"),
         Binding("t", "times", "Times", id="log.times"),
-        Binding("c", "copy", "Copy", id="log.copy"),
-        Binding("v", "pager", "Pager", id="log.pager"),
+        Binding("c", "copy", "Copy the page", show=False, id="log.copy"),
+        Binding("vertical_line", "pager", "Pager", show=False, id="log.pager"),
         Binding("j,down", "move(1)", "Down", show=False, id="move.down"),
         Binding("k,up", "move(-1)", "Up", show=False, id="move.up"),
         Binding("g,home", "home", "First", show=False, id="move.first"),
@@ -78,7 +81,7 @@ class LogView(LogSearching, can_focus=True):
         id: str | None = None, classes: str | None = None,  # noqa: A002 - as every widget
     ) -> None:  # fmt: skip
         super().__init__(id=id, classes=classes)
-        self.clipboard_file = clipboard
+        self.clipboard = clipboard
         self.wrap = False
         self._clock = clock or Clock()
         self._counting = False
@@ -94,12 +97,15 @@ class LogView(LogSearching, can_focus=True):
 
     def set_path(self, path: Path | None) -> None:
         """Show another log from its end; the same path changes nothing, None shows nothing."""
-        if path == self.path:
-            return
+        if path != self.path:
+            self.show(LogReader(path, self._clock) if path is not None else None)
+
+    def show(self, reader: LogReader | None) -> None:
+        """Show another reader, and close the one before."""
         if self.reader is not None:
             self.reader.close()
             self.workers.cancel_group(self, "search")
-        self.reader = LogReader(path, self._clock) if path is not None else None
+        self.reader = reader
         self._tally, self._progress, self._from = None, "", None
         if self.reader is not None and self.wrap:
             self.reader.toggle_wrap()
@@ -122,11 +128,14 @@ class LogView(LogSearching, can_focus=True):
     def poll(self) -> None:
         """Read the log and draw new output."""
         reader = self.reader
+        copying, epoch = self.is_copying, reader.epoch if reader else 0
         if reader is None or not reader.poll():
             return
+        if copying and not self.is_copying:  # the log was replaced: its lines are gone
+            self.action_leave_copy()
         self._keep_counting()
         self.count_matches()
-        if reader.following or len(self._rows or ()) < reader.height or reader.renewed:
+        if reader.epoch != epoch or reader.following or len(self._rows or ()) < reader.height or reader.renewed:
             self._drawn()
         else:  # redraw only the last row, which may be growing, and its pill
             self._rows = None
@@ -152,7 +161,7 @@ class LogView(LogSearching, can_focus=True):
         if self.reader is None or not self.reader.index.is_open:
             return ""
         state = f"follow {chars().down}" if self.following else "not following (f)"
-        words = [state, self.reader.position(), self.reader.gutter_note, self.search_note()]
+        words = [self.copy_note() or state, self.reader.position(), self.reader.gutter_note, self.search_note()]
         return clean("  ".join(word for word in words if word))
 
     def _drawn(self) -> None:
@@ -215,8 +224,10 @@ class LogView(LogSearching, can_focus=True):
             self._moved()
 
     def action_end(self) -> None:
-        """Go to the last line, and follow."""
-        self.following = True
+        """Go to the last line, and follow; in copy mode, only go there."""
+        if self.reader is not None:
+            self.reader.end()
+            self._moved()
 
     def action_sideways(self, direction: int) -> None:
         """Move sideways along long lines."""
@@ -238,13 +249,12 @@ class LogView(LogSearching, can_focus=True):
             self.reader.next_gutter()
             self._moved()
 
-    def action_copy(self) -> None:
-        """Copy the selection, or the page."""
-        self.notify(outside.copy(self.app, self.visible_text(), self.clipboard_file), markup=False)
-
     def action_pager(self) -> None:
         """Open the log in the user's pager."""
-        if self.path is None:
+        if self.reader is None or self.path is None:
+            return
+        if self.reader.index.descriptor is not None:
+            self.notify("these lines are of many logs: L on a task, then |, opens one", markup=False)
             return
         problem = outside.open_in_pager(self.app, self.path) if self.path.is_file() else "no log yet"
         if problem:

@@ -14,7 +14,10 @@ from nova_tui.views import help as help_view
 from nova_tui.views import news as news_view
 from nova_tui.views.line import line
 
-_RANKS = {"run.control": 0, "run.go_on": 0, "move.open": 0, "view.log": 2}
+_RANKS = {
+    "run.control": 0, "run.go_on": 0, "move.open": 0, "view.log": 2,
+    "log.mark": 0, "log.copy_lines": 0, "log.copy_end": 0,
+}  # fmt: skip
 _ALWAYS = ("app.back", "app.help", "app.quit")
 _LOW = 16  # rows; a lower screen has one line for keys and news
 

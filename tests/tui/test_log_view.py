@@ -167,7 +167,7 @@ def test_there_is_no_output_yet(tmp_path: Path) -> None:
 
     async def check(app: LogApp, pilot: Pilot[None]) -> None:
         assert rows(app)[0] == "no output yet"
-        await pilot.press("t", "v", "c", "n", "j", "g", "h", "w")
+        await pilot.press("t", "v", "vertical_line", "c", "n", "j", "g", "h", "w")
         path.write_bytes(b"first\n")
         app.look_again()
         await pilot.pause()
