@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import fsum
 
+import msgspec
+
 from nova_core.agents.fields import first_line
 from nova_core.agents.lines import LineReader
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict, exit_words, was_killed
@@ -21,6 +23,14 @@ _MOST_IDS = 10_000
 _MOST_DENIED = 100
 _MOST_DENIED_WORDS = 200
 CHARACTERS = 4  # per token, roughly, if no count is reported
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A permission that an agent waits for: `words` say what for, `key` identifies exactly that."""
+
+    number: int
+    key: str
+    words: str
 
 
 class AgentLog(LineReader):
@@ -70,6 +80,11 @@ class AgentLog(LineReader):
     def is_final(self) -> bool:
         """True if the agent's last event says that its run is over; a later event may open another turn."""
         return False
+
+    @property
+    def question(self) -> Question | None:
+        """The permission that the agent waits for now."""
+        return None
 
     @property
     def usage(self) -> TokenUsage:
