@@ -146,7 +146,7 @@ def tell(failure: Exception) -> int:
 
 def running(source: LiveSource) -> list[str]:
     """The tasks that have a worker."""
-    return [i for i, task in source.tasks.items() if task.is_running]
+    return [i for i, task in source.tasks.items() if task.has_worker]
 
 
 def hand_over(source: LiveSource, request: RunRequest) -> int:

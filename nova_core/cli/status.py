@@ -21,6 +21,7 @@ from nova_core.runs.rollup import Rollup, rollup
 from nova_core.runs.words import (
     ASCII_GLYPHS,
     GLYPHS,
+    LEFT_UNCHECKED,
     STARTABLE,
     RunWord,
     Shown,
@@ -295,6 +296,8 @@ def detail(task: TaskState, now: float) -> str:
     """The details of a task that is not done."""
     if task.status is TaskStatus.FAILED:
         return f"({failure_text(task.reason, task.error)})"
+    if task.is_unchecked:
+        return LEFT_UNCHECKED
     if task.is_running:
         percent = f"{task.progress}%" if task.progress is not None else ""
         return " ".join(part for part in (elapsed(task, now), percent, clean(task.current_step or "")) if part)

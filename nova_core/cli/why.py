@@ -18,7 +18,16 @@ from nova_core.exports.answers import WhyAnswer
 from nova_core.plan.blocked import blocked_tasks, failed_above
 from nova_core.plan.explain import remedies
 from nova_core.runs.freshness import same_failure
-from nova_core.runs.words import Shown, approval_note, by, limited, phrase, shown_status
+from nova_core.runs.words import (
+    LEFT_UNCHECKED,
+    TO_BE_CHECKED,
+    Shown,
+    approval_note,
+    by,
+    limited,
+    phrase,
+    shown_status,
+)  # fmt: skip
 from nova_core.state.holds import refused_words
 from nova_core.state.run_clock import run_time
 from nova_core.state.schema import NEW, State, TaskState, TaskStatus
@@ -197,7 +206,9 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
 
 
 def running(name: str, task: TaskState, *, alive: bool) -> Verdict:
-    """A task that has a worker."""
+    """A task that has a worker, or had one in a run that ended before its criteria were checked."""
+    if task.is_unchecked:
+        return [f"{TO_BE_CHECKED}: {LEFT_UNCHECKED}"], [] if alive else ["nova run"]
     step = f": {clean(task.current_step)}" if task.current_step else ""
     doing = f"{Shown.VERIFYING}: its outputs and criteria" if task.verifying else f"{Shown.RUNNING}{step}"
     if not alive:

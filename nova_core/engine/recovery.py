@@ -88,6 +88,8 @@ def _take_over(parts: Parts, starter: Starter, number: int, report: Report) -> R
             started = seconds(state.started_at)
         began = began if state.began is None else min(state.began, parts.store.time())
     patch |= {"status": TaskStatus.IN_PROGRESS, "pid": report.pid, "verifying": False, "criteria_met": ()}
+    if state.is_unchecked:
+        patch |= {"exit_code": None, "signal": None, "current_step": None}
     finished = "finished while no engine was running"
     how = f"still running as pid {report.pid}" if isinstance(report, Started) else finished
     parts.store.record(EventKind.TASK_ADOPTED, task_id, f"{task_id} {how}", **patch)

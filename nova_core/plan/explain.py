@@ -219,6 +219,8 @@ def _why_run(
         return again[task_id]
     if state is not None and state.status is TaskStatus.FAILED and task_id in edited:
         return "it failed, and was edited since"
+    if state is not None and state.is_unchecked:
+        return "its command ended well; only its criteria are checked"
     if state is not None and state.status is TaskStatus.IN_PROGRESS:
         return "it was running: taken over if still running, collected if finished"
     after = cascade.tasks[task_id].depends_on

@@ -37,7 +37,7 @@ def _is_done(state: TaskState) -> bool:
 
 def _left(cascade: Cascade, task_id: str, state: TaskState, usual: float, now: float) -> float:
     task = cascade.tasks[task_id]
-    if task.gate or state.is_over or state.is_blocked or state.awaits_approval or task.settled:
+    if task.gate or state.is_over or state.is_blocked or state.awaits_approval or state.is_unchecked or task.settled:
         return 0.0
     expected = task.duration if task.duration is not None else usual
     ran = ran_for(state, now) if state.is_running else None

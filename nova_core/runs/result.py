@@ -50,7 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     def running(self) -> tuple[str, ...]:
         """Ids with a worker, in the order they started."""
         tasks = self.state.tasks
-        return tuple(sorted((i for i, t in tasks.items() if t.is_running), key=lambda i: tasks[i].started_at or ""))
+        return tuple(sorted((i for i, t in tasks.items() if t.has_worker), key=lambda i: tasks[i].started_at or ""))
 
     @property
     def ready(self) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _figures(state: TaskState) -> _Figures:
 
 def _started(state: TaskState) -> int | None:
     """Start of a running task in microseconds on the run's clock, or None."""
-    start = began(state) if state.is_running else None
+    start = began(state) if state.has_worker else None
     return None if start is None else round(start * _MICRO)
 
 

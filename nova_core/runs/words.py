@@ -13,6 +13,8 @@ from nova_core.text import clean, duration, first_of
 
 LOST = "lost"
 RATE_LIMITED = "rate limited"
+TO_BE_CHECKED = "to be checked"
+LEFT_UNCHECKED = "its command ended well; the next run checks its criteria"
 MOST_CAUSES = 3
 
 
@@ -85,6 +87,8 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
         return Shown.CANCELLED if state.was_cancelled else Shown.FAILED
     if state.awaits_approval:
         return Shown.APPROVAL
+    if state.is_unchecked:
+        return Shown.READY
     if state.status == TaskStatus.IN_PROGRESS:
         return Shown.VERIFYING if state.verifying else Shown.RUNNING
     if state.is_blocked:
@@ -95,9 +99,11 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
 
 
 def word(state: TaskState, shown: Shown) -> str:
-    """The word for a task: that of `shown`, or `lost`, or `rate limited`."""
+    """The word for a task: that of `shown`, or `lost`, `rate limited` or `to be checked`."""
     if shown is Shown.FAILED and state.reason == Reason.LOST:
         return LOST
+    if shown is Shown.READY and state.is_unchecked:
+        return TO_BE_CHECKED
     return RATE_LIMITED if shown is Shown.RETRYING and state.waits_for else shown.value
 
 

@@ -34,7 +34,7 @@ class WorkTime:
 
     def see(self, task_id: str, state: TaskState) -> None:
         """Record whether the task runs, and since when."""
-        start = began(state) if state.is_running else None
+        start = began(state) if state.has_worker else None
         if start is None:
             self._running.pop(task_id, None)
         else:

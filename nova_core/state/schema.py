@@ -177,8 +177,19 @@ class TaskState(msgspec.Struct, frozen=True):
 
     @property
     def is_running(self) -> bool:
-        """True if a worker, or a command that checks its work, is running."""
+        """True if a worker, or a command that checks its work, is running, or its criteria are left to the next run."""
         return self.status is TaskStatus.IN_PROGRESS and self.approval != "waiting"
+
+    @property
+    def is_unchecked(self) -> bool:
+        """True if its command ended well and its run ended before the criteria were checked: the next run does that."""
+        has_ended = self.exit_code is not None or self.signal is not None
+        return self.is_running and self.interrupted and has_ended and not self.verifying
+
+    @property
+    def has_worker(self) -> bool:
+        """True if a worker, or a command that checks its work, is running."""
+        return self.is_running and not self.is_unchecked
 
     @property
     def awaits_approval(self) -> bool:

@@ -161,7 +161,7 @@ class ViewModel:
     def elapsed(self, task_id: str) -> float | None:
         """Returns the seconds the task has been running, or took; None if it never ran."""
         state = self._seen.get(task_id, NEW)
-        if state.is_running and state.started_at:
+        if state.has_worker and state.started_at:
             return ran_for(state, self.now)
         return state.elapsed if state.attempt or state.elapsed else None
 

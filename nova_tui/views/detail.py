@@ -118,7 +118,7 @@ def _attempts(model: ViewModel, state: TaskState, over: Sequence[AttemptRow], wi
         return []
     at = LocalClock()
     rows = [_attempt(row, at, width) for row in over if row.attempt <= state.attempt]
-    if state.is_running:
+    if state.has_worker:
         shown = Shown.VERIFYING if state.verifying else Shown.RUNNING
         begun = at(state.started_at) if state.started_at else "--:--:--"
         doing = fit(plain(state.current_step) or shown.value, max(0, width - 27))

@@ -191,7 +191,7 @@ def _bar(model: ViewModel, state: TaskState, row: Row, attempts: Attempts) -> _B
     start = start_of(state)
     if start is None:
         return None
-    return _Bar(start, model.now if state.is_running else start + state.elapsed, model.shown(row.task_id))
+    return _Bar(start, model.now if state.has_worker else start + state.elapsed, model.shown(row.task_id))
 
 
 def _cells(found: _Bar, drawn: Chart) -> Content:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_core.console.lines import failure_text
-from nova_core.runs.words import Shown, approval_note, limited, phrase
+from nova_core.runs.words import LEFT_UNCHECKED, TO_BE_CHECKED, Shown, approval_note, limited, phrase
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import Reason, TaskStatus
 from nova_core.text import duration
@@ -141,6 +141,8 @@ def _skipped(model: ViewModel, task_id: str) -> Reasons:
 
 def _ready(model: ViewModel, task_id: str) -> Reasons:
     source = model.source
+    if model.task(task_id).is_unchecked:
+        return [f"{TO_BE_CHECKED}: {LEFT_UNCHECKED}"], ["press p to continue"]
     if source.engine is not EngineState.RUNNING:
         return ["ready, but no engine running"], ["press p to continue"]
     if source.run.paused:

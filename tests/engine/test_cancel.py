@@ -82,6 +82,7 @@ def test_a_command_that_ended_well_is_not_run_again_after_a_stop(tmp_path: Path,
     assert (left.status, left.failures, left.current_step) == (
         TaskStatus.IN_PROGRESS, 0, "its command ended well; the next run checks its criteria"
     )  # fmt: skip
+    assert left.is_unchecked
     following = FakeExecutor(FakeClock())
     following.found = [ok(executor.jobs[0]), *(Ended(key, EndReason.CANCELLED) for key in executor.cancelled)]
     engine, _ = make_engine(tmp_path, executor=following)

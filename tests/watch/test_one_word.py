@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from nova_core.cli import status
+from nova_core.cli import status, why
 from nova_core.config import Config
 from nova_core.console import summary
 from nova_core.console.lines import LocalClock, event_line
 from nova_core.files.project import Project
 from nova_core.orchestrator import Orchestrator
-from nova_core.runs.words import Shown, phrase, shown_status, word
+from nova_core.runs.rollup import rollup
+from nova_core.runs.words import LEFT_UNCHECKED, Shown, phrase, shown_status, word
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
-from nova_core.state.schema import Reason, TaskState, TaskStatus
+from nova_core.state.schema import Reason, State, TaskState, TaskStatus
 from nova_core.watch.attached import AttachedSource
 from nova_core.watch.live import LiveSource
 from nova_core.watch.view_model import ViewModel
@@ -34,6 +36,10 @@ PLAN = """# Shop
 WORDS = {"D1": "done", "F1": "failed", "B1": "blocked", "A1": "needs approval", "W1": "waiting"}
 COUNTS = ("1 failed", "1 blocked", "needs you 1", "1 waiting")
 NOW = 2_000_000_000.0
+UNCHECKED = TaskState(
+    TaskStatus.IN_PROGRESS, started_at="2033-05-18T03:00:00+00:00", interrupted=True, exit_code=0, attempt=1,
+    elapsed=2.5, current_step=LEFT_UNCHECKED,
+)  # fmt: skip
 
 
 class Faces:
@@ -104,6 +110,7 @@ def test_the_run_has_one_word(faces: Faces) -> None:
         (TaskState(status=TaskStatus.FAILED, reason=Reason.LOST), "lost"),
         (TaskState(status=TaskStatus.FAILED, reason=Reason.CANCELLED), "cancelled"),
         (TaskState(status=TaskStatus.IN_PROGRESS, verifying=True), "checking"),
+        (UNCHECKED, "to be checked"),
         (TaskState(retry_at="2033-05-18T03:34:00+00:00"), "retrying in 40s"),
         (TaskState(waits_for="north"), "rate limited for this run"),
         (TaskState(status=TaskStatus.COMPLETED, skipped=True), "skipped"),
@@ -122,6 +129,18 @@ def test_a_rate_limit_names_its_end() -> None:
     said = phrase(limited, Shown.RETRYING, NOW)
     assert said.startswith("rate limited until ")
     assert said.endswith(":45")
+
+
+def test_a_task_that_a_stop_left_to_be_checked_is_not_running() -> None:
+    """Every face says that the next run checks it; its time stands still."""
+    state = State(tasks={"D1": UNCHECKED})
+    assert f"  D1  to be checked  {LEFT_UNCHECKED}" in status.screen(state, None, None, NOW)[-1]
+    assert why.running("D1", UNCHECKED, alive=False) == ([f"to be checked: {LEFT_UNCHECKED}"], ["nova run"])
+    assert rollup([UNCHECKED]).duration(NOW) == 2.5
+    assert UNCHECKED.is_unchecked
+    assert not UNCHECKED.has_worker
+    again = msgspec.structs.replace(UNCHECKED, exit_code=None, pid=7)
+    assert phrase(again, shown_status(again, ready=False), NOW) == "running"
 
 
 def test_a_lost_task_is_lost_everywhere() -> None:

@@ -16,13 +16,12 @@ from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
 from nova_core.engine.attempts.retries import Retries
 from nova_core.engine.attempts.verdict import FINAL, Again, Completed, Decision, Failed, Failure, NeedsApproval
 from nova_core.files.outputs import missing
+from nova_core.runs.words import LEFT_UNCHECKED, TO_BE_CHECKED
 from nova_core.state.events import EventKind
 from nova_core.state.schema import CLEARED, Reason, TaskStatus, unlearned
 from nova_core.text import duration
 
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
-
-_TO_BE_CHECKED = "its command ended well; the next run checks its criteria"
 
 
 def _words_of_stop(lesson: Lesson) -> str:
@@ -64,8 +63,8 @@ class Finisher:
         del self._parts.active[attempt.task_id]
         self._board.leave(attempt.task_id)
         self._store.record(
-            EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id} ended well; the next run checks its criteria",
-            pid=None, verifying=True, current_step=_TO_BE_CHECKED,
+            EventKind.TASK_PROGRESS, attempt.task_id, f"{attempt.task_id} {TO_BE_CHECKED}: {LEFT_UNCHECKED}",
+            current_step=LEFT_UNCHECKED, **self._ledger.unchecked_patch(attempt),
         )  # fmt: skip
         self._store.when_published(partial(self._parts.executor.release, attempt.checks))
 

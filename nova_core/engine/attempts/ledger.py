@@ -48,6 +48,14 @@ class Ledger:
             patch |= self._agent_patch(attempt, figures)
         return patch | self._changed.patch(attempt)
 
+    def unchecked_patch(self, attempt: Attempt) -> dict[str, Any]:
+        """Returns the fields of a task whose command ended well and whose criteria are left to the next run."""
+        ended = attempt.ended
+        return {
+            "pid": None, "verifying": False, "elapsed": round(self._elapsed(attempt), 3),
+            "exit_code": ended.code if ended else None, "signal": ended.signal if ended else None,
+        }  # fmt: skip
+
     def _elapsed(self, attempt: Attempt) -> float:
         """Returns the seconds the attempt took: as its holder measured, or as its times say within what is possible."""
         ended = attempt.ended
