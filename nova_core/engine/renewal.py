@@ -31,9 +31,12 @@ class Staleness(msgspec.Struct, frozen=True):
 
 
 def find_stale(cascade: Cascade, tasks: Tasks, root: Root, used_up: Collection[str] = ()) -> Staleness:
-    """Returns the stale tasks. `used_up` are tasks whose outputs need not be there: a later task has used them up."""
+    """Returns the stale tasks. `used_up` are tasks whose outputs need not be there: a later task has used them up.
+
+    Nor do those that a running task may just be using up: its engine was killed, and it will be taken over.
+    """
     edited = edited_done(cascade, tasks)
-    lost = lost_work(cascade, tasks, root, {*used_up, *edited})
+    lost = lost_work(cascade, tasks, root, {*used_up, *edited, *_read_by_running(cascade, tasks)})
     return Staleness(stale(cascade, tasks, edited, lost), lost)
 
 
@@ -53,6 +56,12 @@ def lost_work(cascade: Cascade, tasks: Tasks, root: Root, but: Collection[str] =
             if gone:
                 found[task.id] = gone
     return found
+
+
+def _read_by_running(cascade: Cascade, tasks: Tasks) -> set[str]:
+    """Returns what running tasks depend on."""
+    running = (cascade.tasks[i] for i, state in tasks.items() if state.is_running and i in cascade.tasks)
+    return {dependency for task in running for dependency in task.depends_on}
 
 
 def _succeeded(state: TaskState) -> bool:

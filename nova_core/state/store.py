@@ -137,10 +137,10 @@ class Store:
         self.record(EventKind.PLAN_CHANGED, task, f"{task} is no longer in the plan", removed=True)
 
     def _apply(self, event: Event, from_json: bool = False) -> None:
+        if event.task is None or "used_up" in event.patch:  # no field of the run is also one of a task
+            self.run = patched(self.run, event.patch, from_json)
         if event.task is None:
-            if event.patch:
-                self.project = patched(self.project, event.patch, from_json)
-                self.run = patched(self.run, event.patch, from_json)
+            self.project = patched(self.project, event.patch, from_json)
         elif event.patch.get("removed"):
             self.tasks.pop(event.task, None)
             self._changed = None

@@ -6,13 +6,15 @@ import itertools
 from pathlib import Path
 
 import pytest
-from engines import make_engine, tasks_of, write_plan
+from engines import make_engine, on, tasks_of, write_plan
 from fakes import FakeClock, FakeExecutor, exits, ok
 
 from nova_core.command import Command, CommandKind
+from nova_core.engine.renewal import find_stale
 from nova_core.executors.base import Ended, Job
 from nova_core.files.project import Project
 from nova_core.orchestrator import Orchestrator
+from nova_core.parser import parse_cascade
 from nova_core.plan.selection import Selection
 from nova_core.state import StateManager
 from nova_core.state.events import EventKind
@@ -138,3 +140,29 @@ def test_a_program_sees_what_will_run_again(tmp_path: Path) -> None:
     engine = Orchestrator(tmp_path / "CASCADE.md", tmp_path / "cascade_state.json")
     assert engine.get_ready_tasks() == ["A"]
     engine.close()
+
+
+@pytest.mark.parametrize("path", ["a.txt", "b.txt"])
+def test_what_a_done_task_used_up_is_not_missed_after_a_kill(tmp_path: Path, path: str) -> None:
+    """It is recorded with the end of the task, also if another task lies between; made again, it counts again."""
+    engine, _ = make_engine(tmp_path, ROWS, executor=working(tmp_path, uses_up=path), extra=OUTPUTS)
+    maker = path[0].upper()
+    at_the_end: list[tuple[str, ...]] = []
+    on(engine, EventKind.TASK_COMPLETED, "C", lambda: at_the_end.append(engine.store.run.used_up))
+    engine.run()
+    assert at_the_end == [(maker,)]
+    apply_offline(engine.project, Command(CommandKind.RETRY, (maker,)))
+    engine, _ = make_engine(tmp_path, executor=working(tmp_path))
+    on(engine, EventKind.TASK_COMPLETED, maker, lambda: at_the_end.append(engine.store.run.used_up))
+    engine.run()
+    assert at_the_end == [(maker,), ()]
+
+
+def test_what_a_running_task_may_be_using_up_is_not_missed(tmp_path: Path) -> None:
+    """A task that outlived its engine keeps what it has moved away."""
+    first_run(tmp_path)
+    (tmp_path / "b.txt").unlink()
+    StateManager(tmp_path / "cascade_state.json").update_task("C", status=TaskStatus.IN_PROGRESS)
+    state = StateManager(tmp_path / "cascade_state.json").load()
+    cascade = parse_cascade(tmp_path / "CASCADE.md")
+    assert find_stale(cascade, state.tasks, tmp_path).lost == {}

@@ -6,7 +6,7 @@ import pytest
 
 from nova_core.model import Criterion, Task
 from nova_core.plan.sync import row_of
-from nova_core.state.schema import CLEARED, NEW, OF_THE_END, RESET, Reason, TaskState, TaskStatus
+from nova_core.state.schema import CLEARED, NEW, OF_THE_END, RESET, Reason, RunState, TaskState, TaskStatus
 from nova_core.state.task_progress import RUN_WORDS, TaskProgress
 
 ASKED = ("is_running", "awaits_approval", "is_blocked", "is_over", "was_cancelled")
@@ -66,3 +66,8 @@ def test_the_fields_of_a_run_exist_on_both_sides() -> None:
     assert RUN_WORDS.keys() <= FIELDS | row.keys()
     added_up = {"criteria_met", "files_changed"}
     assert set(RUN_WORDS.values()) <= set(TaskProgress.__struct_fields__) | added_up
+
+
+def test_the_run_and_its_tasks_have_no_field_in_common() -> None:
+    """One event may change both."""
+    assert not FIELDS & {*RunState.__struct_fields__}

@@ -14,6 +14,7 @@ from nova_core.engine.attempts.ledger import Ledger
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
 from nova_core.engine.attempts.retries import Retries
+from nova_core.engine.attempts.used_up import UsedUp
 from nova_core.engine.attempts.verdict import FINAL, Again, Completed, Decision, Failed, Failure, NeedsApproval
 from nova_core.files.outputs import missing
 from nova_core.runs.words import LEFT_UNCHECKED, TO_BE_CHECKED
@@ -45,6 +46,7 @@ class Finisher:
         self._retries = retries
         self._evidence = evidence
         self._budget = budget
+        self._used_up = UsedUp(parts)
         self.failed = 0
 
     def finish(self, attempt: Attempt, failed: Failure | None) -> None:
@@ -118,6 +120,7 @@ class Finisher:
             record(
                 EventKind.TASK_COMPLETED, task_id, f"{task_id} done", **patch, status=TaskStatus.COMPLETED,
                 current_step=None, error=None, reason=None, **unlearned(self._store.tasks[task_id]),
+                **self._used_up_by(task_id),
             )  # fmt: skip
             self._board.completed(task_id)
         elif isinstance(decision, NeedsApproval):
@@ -135,6 +138,11 @@ class Finisher:
             self.failed += 1
             text = f"{task_id} failed: {decision.patch['error']}"
             self._board.fail(task_id, text, **{**patch, **decision.patch, "current_step": None})
+
+    def _used_up_by(self, task_id: str) -> dict[str, Any]:
+        """Returns the patch that names the tasks whose outputs are used up, if the done task changes that."""
+        used_up = self._used_up.by(task_id)
+        return {"used_up": used_up} if used_up != self._store.run.used_up else {}
 
     def open_gate(self, task_id: str) -> None:
         """Open a gate whose tasks are done, if all their outputs exist; otherwise it fails."""
