@@ -9,6 +9,7 @@ from nova_core.agents.adapters import ADAPTERS
 from nova_core.agents.pricing import Price, nearest_price, price_of
 from nova_core.config import AgentConfig, Config
 from nova_core.launch.invocation import adapter_of, agent_named
+from nova_core.launch.ladder import rungs_of
 from nova_core.model import Task
 
 HINT = "add the model to `prices:` in nova.yaml (docs/configuration.md#prices), or pass --allow-unpriced"
@@ -57,17 +58,16 @@ def _priced(model: str | None, prices: Mapping[str, Price]) -> ModelPrice:
 def unpriced(
     config: Config, tasks: Iterable[Task], prices: Mapping[str, Price], is_usable: Callable[[str], bool]
 ) -> list[str]:
-    """What has a budget but no price, of these tasks and of the agents that can run them; a line for each."""
+    """What has a budget but no price, of these tasks and of the agents and models on their ladders; a line for each."""
     found: dict[str, None] = {}
     for task in tasks:
         runner = config.runner_of(task)
         if runner.line and task.model and _has_budget(config, task):
             found[_line(f"the command of {task.id}", _priced(task.model, prices))] = None
-        for name in filter(is_usable, runner.agents):
-            agent = agent_named(config, name)
+        for name, model in (*((name, task.model) for name in runner.agents), *rungs_of(task, config)):
+            agent = agent_named(config, name) if is_usable(name) else None
             if agent is not None and _has_budget(config, task, agent):
-                for model in (task.model,) if task.model else agent.models or (None,):
-                    found[_line(name, model_price(name, agent, model, prices))] = None
+                found[_line(name, model_price(name, agent, model, prices))] = None
     return list(filter(None, found))
 
 

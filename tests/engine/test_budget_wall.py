@@ -6,6 +6,7 @@ import tempfile
 from copy import deepcopy
 from pathlib import Path
 
+import pytest
 from engines import killed, make_engine, on
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,13 +80,22 @@ def test_a_plan_that_fits_is_done(works: dict[str, Work], jobs: int, seed: int) 
         assert sum(executor.ledger) <= total + 1e-6, "nothing is paid twice"
 
 
-def test_one_dear_task_takes_what_the_others_leave(tmp_path: Path) -> None:
-    """A plan of $1.70 under a budget of $2.00: no task fails because of the share it first got."""
-    works = {f"T{i}": Work(20 if i == 5 else 2, 0.05, "obeys") for i in range(1, 9)}
-    executor = Spenders(tmp_path, works, 1)
+@pytest.mark.parametrize(
+    ("agent", "repeats", "spent"),
+    [("obeys", False, 1.7), ("ignores", False, 1.7), ("hides", False, 1.7), ("obeys", True, 1.9)],
+)
+def test_one_dear_task_takes_what_the_others_leave(agent: str, repeats: bool, spent: float, tmp_path: Path) -> None:
+    """A plan of $1.70 under a budget of $2.00: no task fails because of the share it first got.
+
+    An agent that does not know its cap is not even ended: its share grows. One that does the whole work again when its
+    session is continued does so once.
+    """
+    works = {f"T{i}": Work(20 if i == 5 else 2, 0.05, agent) for i in range(1, 9)}
+    executor = Spenders(tmp_path, works, 1, repeats=repeats)
     result = run(tmp_path, executor, 2.0, 3)
-    assert (result.exit_code, round(sum(executor.ledger), 2)) == (0, 1.7)
+    assert (result.exit_code, round(sum(executor.ledger), 2)) == (0, spent)
     assert executor.most_running == 3
+    assert not executor.cancelled
 
 
 def test_a_task_fails_only_when_the_budget_is_gone(tmp_path: Path) -> None:
@@ -107,7 +117,7 @@ def test_fewer_agents_start_when_shares_get_small(tmp_path: Path) -> None:
 
 def test_more_expensive_messages_than_any_before_end_some_agents(tmp_path: Path) -> None:
     """The first task teaches that messages are cheap; agents that would together exceed the budget are held."""
-    works = {"T0": Work(2, 0.01, "ignores"), **{f"T{i}": Work(6, 0.1, "ignores") for i in range(1, 9)}}
+    works = {"T0": Work(20, 0.01, "ignores"), **{f"T{i}": Work(6, 0.1, "ignores") for i in range(1, 9)}}
     executor = Spenders(tmp_path, works, 3)
     engine = engine_of(tmp_path, executor, 2.0, 8)
     said = on(engine, EventKind.WARNING, None, lambda: None)

@@ -11,7 +11,7 @@ from fakes import FakeClock, FakeExecutor, ok
 
 from nova_core.agents.pricing import Price
 from nova_core.command import Command, CommandKind
-from nova_core.config import AgentConfig, Config
+from nova_core.config import AgentConfig, Config, RetryConfig
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Job
 from nova_core.orchestrator import Orchestrator
@@ -36,6 +36,8 @@ def engine_of(folder: Path, executor: FakeExecutor, config: Config, names: str =
         (AgentConfig(LINE), {"Model": "odd-2"}, 1.0, "a: no price is known for model odd-2"),
         (AgentConfig(LINE, budget=1.0), {}, None, "a: no model is named"),
         (AgentConfig(LINE), {"Budget": "1"}, None, "a: no model is named"),
+        (AgentConfig(LINE, models=("m", "odd-5")), {}, 1.0, "a: no price is known for model odd-5"),
+        (AgentConfig(LINE, models=("m", "odd-5")), {"Model": "m"}, 1.0, "a: no price is known for model odd-5"),
         (
             AgentConfig(LINE),
             {"Command": "true", "Model": "odd-3"},
@@ -49,7 +51,7 @@ def test_nothing_starts_without_a_price(
 ) -> None:
     """Exit code 8 names the model and the setting; with `--allow-unpriced` it starts."""
     executor = FakeExecutor(FakeClock())
-    config = Config(agents={"a": agent}, budget=budget)
+    config = Config(agents={"a": agent}, budget=budget, prices={"m": Price(1.0, 1.0)})
     with pytest.raises(EnvironmentProblem, match=words) as problem:
         engine_of(tmp_path, executor, config, **columns).run()
     assert problem.value.exit_code == 8
@@ -58,6 +60,14 @@ def test_nothing_starts_without_a_price(
     allowed = Config(agents={"a": agent}, budget=budget, allow_unpriced=True)
     engine_of(tmp_path, executor, allowed, **columns).run()
     assert len(executor.jobs) == 1
+
+
+def test_a_stronger_model_needs_a_price_too(tmp_path: Path) -> None:
+    """`retry.then` may name a model that no task begins with."""
+    agents, prices = {"a": AgentConfig(LINE, model="m")}, {"m": Price(1.0, 1.0)}
+    config = Config(agents=agents, budget=1.0, prices=prices, retry=RetryConfig(then=("odd-6",)))
+    with pytest.raises(EnvironmentProblem, match="a: no price is known for model odd-6"):
+        engine_of(tmp_path, FakeExecutor(FakeClock()), config).run()
 
 
 @pytest.mark.parametrize(

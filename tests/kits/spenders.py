@@ -34,12 +34,15 @@ class Spenders(FakeExecutor):
     """Runs agents that keep a cap, ignore it, do not know any, or print what they used only at their end (`hides`).
 
     They live on when an engine is killed. Each sends its messages at random times. One whose session is continued sends
-    the rest. `crashes` is how many of a hundred messages are followed by a crash.
+    the rest, or all messages if it `repeats`. `crashes` is how many of a hundred messages are followed by a crash.
     """
 
-    def __init__(self, folder: Path, works: dict[str, Work], seed: int, crashes: int = 0) -> None:
+    def __init__(
+        self, folder: Path, works: dict[str, Work], seed: int, crashes: int = 0, *, repeats: bool = False
+    ) -> None:
         super().__init__(FakeClock(), self._act)
         self.works = works
+        self._whole = {name: work.left for name, work in works.items()} if repeats else {}
         self.ledger: list[float] = []
         self._folder = folder
         self._random = Random(seed)
@@ -141,6 +144,8 @@ class Spenders(FakeExecutor):
 
     def submit(self, job: Job) -> None:
         super().submit(job)
+        task = job.key.partition("@")[0]
+        self.works[task].left = self._whole.get(task, self.works[task].left)
         if "codex" in job.argv[0]:
             started = [{"type": "thread.started", "thread_id": self._session(job)}, {"type": "turn.started"}]
             (self._folder / "logs" / job.log).write_text("".join(json.dumps(line) + "\n" for line in started))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from math import fsum
+from math import fsum, inf
 from typing import NamedTuple
 
 from nova_core.agents.outcome import Ending
@@ -24,6 +24,8 @@ from nova_core.text import money
 _CENT = 1e-6  # tolerance for sums of floats
 _A_LITTLE_MORE = 1.01  # an attempt that costs as much as the most expensive one is not stopped at its last message
 _REACHED = 0.99  # of its share: an agent that stops there by itself may round
+_FIRST = 8  # the part of an equal share that an attempt gets at first, unless its kind needs more
+_GROWTH = 6.0  # times the share that was too small: an agent that cannot continue its session begins again
 
 
 class Grant(NamedTuple):
@@ -53,6 +55,8 @@ class Budget:
                 self._past.saw_message(self._kind(state.agent, task_id), state.message_usd)
         self._gone = self._cost_of_gone(past)
         self._untold = 0.0  # what ended attempts cost by estimate beyond what their logs say
+        self._outgrown: dict[str, float] = {}  # shares that were too small, by task
+        self._started_with: dict[str, float] = {}  # the caps with which attempts started whose shares have grown
         self.is_over = False
 
     def _cost_of_gone(self, past: Sequence[AttemptRow]) -> float:
@@ -70,9 +74,10 @@ class Budget:
     def grant(self, task: Task, agents: Sequence[str], workers: int) -> Grant | None:
         """Reserve money for a task. None: it must wait for running tasks, or the budget is used up (`is_over`).
 
-        The grant is the task's own cap. Without one, it is an equal share of what the `workers` that are free can
-        spend, but at least what the most expensive attempt of its kind cost: when money is short, fewer tasks start.
-        Alone, a task may spend the whole remaining budget, also if its cost is unknown.
+        The grant is the task's own cap. Without one, it is a share of what the `workers` that are free can spend: at
+        least what the most expensive attempt of its kind cost, or a multiple of the share that was too small for the
+        task before. When money is short, fewer tasks start. Alone, a task may spend the whole remaining budget, also
+        if its cost is unknown.
         """
         own = self._own_cap(task)
         if self.limit is None:
@@ -82,9 +87,10 @@ class Budget:
         active = [attempt for attempt in self._parts.active.values() if attempt.cap and attempt.is_spending]
         rooms = [self._room(attempt) for attempt in active]
         free = left - fsum(map(self._exposed, active)) + max((room, *rooms))
-        need = own if own is not None else self._past.highest(kinds)
+        need = own if own is not None else self._need(task.id, self._past.highest(kinds))
         if need is not None and left > _CENT and need + room <= free + _CENT:
-            share = max(need * _A_LITTLE_MORE, free / self._sharers(workers) - room)
+            sharers = self._sharers(workers)
+            share = self._share(need, free / sharers - room) if sharers > 1 or active else free - room
             return Grant(min(share, max(need, free - room)) if own is None else own)
         if active:
             return None
@@ -92,6 +98,34 @@ class Budget:
             return Grant(left if own is None else min(own, left))
         self._reach(left, f", and {task.id} needs about {money(need)}" if need is not None else "")
         return None
+
+    def _need(self, task_id: str, highest: float | None) -> float | None:
+        """Returns what a task needs at least: what its kind has cost, and more than a share that was too small."""
+        outgrown = self._outgrown.get(task_id)
+        return highest if outgrown is None else max(highest or 0.0, _GROWTH * outgrown)
+
+    def _share(self, need: float, equal: float) -> float:
+        """Returns the share of an attempt beside others, at most an `equal` one if that is enough.
+
+        It leaves money to others and is soon known to be too small: an agent that begins again pays for it twice.
+        """
+        return max(need * _A_LITTLE_MORE, min(equal, max(2 * need, equal / _FIRST)))
+
+    def extend(self, attempt: Attempt) -> bool:
+        """Raise the share that a running attempt has used up; returns False if that is no share, or nothing is free."""
+        cap, own = attempt.cap, self._own_cap(attempt.task)
+        if self.limit is None or self.is_over or cap is None or (own is not None and cap >= own - _CENT):
+            return False
+        active = [one for one in self._parts.active.values() if one.cap and one.is_spending]
+        free = self.limit - self._spent() - fsum(map(self._exposed, active)) + max(map(self._room, active), default=0.0)
+        spent = self.spent_by(attempt)
+        if free <= max(self._room(attempt), _CENT) or spent >= cap + free:
+            return False
+        self._started_with.setdefault(attempt.key, cap)
+        attempt.cap = min(max(cap, spent) + free, 2 * max(cap, spent), own if own is not None else inf)
+        text = f"{attempt.task_id} may spend {money(attempt.cap)}: its share of the budget grows"
+        self._parts.store.record(EventKind.TASK_PROGRESS, attempt.task_id, text, cap=attempt.cap)
+        return True
 
     def _own_cap(self, task: Task) -> float | None:
         """Returns the cap that the plan or the settings give an attempt."""
@@ -156,8 +190,12 @@ class Budget:
             return False
         own = self._own_cap(attempt.task)
         is_share = own is None or attempt.cap < own - _CENT
-        reached = isinstance(attempt.ending, Ending) or (figures.cost or 0.0) >= _REACHED * attempt.cap
-        return is_share and reached and bool(figures.cost)
+        told = self._started_with.get(attempt.key, attempt.cap)  # the agent may keep that itself
+        reached = isinstance(attempt.ending, Ending) or (figures.cost or 0.0) >= _REACHED * told
+        if is_share and reached and figures.cost:
+            self._outgrown[attempt.task_id] = max(figures.cost, attempt.cap)
+            return True
+        return False
 
     def _spent(self) -> float:
         """Returns the known cost of the run so far, running tasks included."""

@@ -35,6 +35,12 @@ class Judge:
         reached = Ending(Verdict.OVER_BUDGET, f"${spent:.2f} of ${attempt.cap:.2f} spent")
         return reached if spent >= attempt.cap else None
 
+    def must_end(self, attempt: Attempt) -> Ending | None:
+        """Returns why a running attempt must end now; its share of the budget grows first, if the run has money."""
+        found = self.hopeless(attempt)
+        has_reached_cap = found is not None and attempt.log.hopeless is None
+        return None if has_reached_cap and self._budget.extend(attempt) else found
+
     def failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
         """Returns why the attempt failed, once its whole log is read; None if it succeeded."""
         self._recover_tokens(attempt)

@@ -119,9 +119,8 @@ class Attempts:
         unpriced = self._prices.ask(attempt)
         if unpriced is not None and attempt.by.agent is not None:
             self.hold([attempt], unpriced)
-        hopeless = self._judge.hopeless(attempt)
-        if hopeless is not None:
-            self._end_by_verdict(attempt, hopeless)
+        if why := self._judge.must_end(attempt):
+            self._end_by_verdict(attempt, why)
 
     def _end_if_quiet(self, attempt: Attempt) -> None:
         """End an agent that has said that it is done, and does not exit: something it started keeps it."""
