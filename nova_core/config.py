@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -31,6 +33,7 @@ from nova_core.files.typed_yaml import (
     read_duration,
     read_lines,
     read_number,
+    read_part,
     read_size,
     read_text,
     read_truth,
@@ -42,6 +45,7 @@ from nova_core.model import PlanOptions, Task
 from nova_core.text import clean
 
 DEFAULT_FILE = "nova.yaml"
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 AGENT_IDLE = 1200.0  # seconds; agents have been seen to be silent for seven minutes and to recover
 
 
@@ -79,6 +83,26 @@ Variables = Annotated[Mapping[str, str], read_variables]
 ShellLines = Annotated[tuple[str, ...], plain(read_lines)]
 
 
+class AccountConfig(msgspec.Struct, frozen=True):
+    """One login of an agent: the folder that has it, or variables. Once read, the folder is among the variables."""
+
+    config: str | None = None
+    env: Variables = {}
+
+
+def _read_account(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
+    """Read one account: a folder, or a mapping."""
+    name = str(keys[-1])
+    if not _ACCOUNT.fullmatch(name):
+        reader.fail(keys, "not a name for an account", "use letters, digits, `.`, `_` and `-`")
+        return None
+    account = field_of(AccountConfig)(reader, keys, {"config": data} if isinstance(data, str) else data)
+    if isinstance(account, AccountConfig) and not (account.config or account.env):
+        reader.fail(keys, "names no login", "write the folder that has it, or variables: `{env: {NAME: value}}`")
+        return None
+    return account
+
+
 class AgentConfig(msgspec.Struct, frozen=True):
     """How to start one agent.
 
@@ -86,6 +110,7 @@ class AgentConfig(msgspec.Struct, frozen=True):
     (a regular expression) says how its output is read; `budget` is US dollars for one attempt; `provider` names the
     quota it uses; `args` are added to the command of a known agent. `cpu` (cores) and `memory` (bytes) are the needs of
     each of its tasks, unless the task has its own. `models` are its ladder: the first is used instead of `model`.
+    `accounts` are its logins, by name; one of whose limits more than `pause_at` (from 0 to 1) is used is not started.
     """
 
     command: Annotated[tuple[str, ...], plain(_read_command)] = ()
@@ -103,6 +128,8 @@ class AgentConfig(msgspec.Struct, frozen=True):
     mcp: bool = True
     cpu: Cores | None = None
     memory: Bytes | None = None
+    accounts: Mapping[str, Annotated[AccountConfig, _read_account]] = {}
+    pause_at: Annotated[float, plain(read_part)] | None = None
 
     @property
     def first_model(self) -> str | None:
@@ -118,7 +145,22 @@ def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> An
         known = ", ".join(ADAPTERS)
         reader.fail(keys, "has no command", f"write `command: [...]`, or `use:` a known agent ({known})")
         return None
-    return agent
+    return _with_folders(reader, keys, agent) if isinstance(agent, AgentConfig) and agent.accounts else agent
+
+
+def _with_folders(reader: Reader, keys: tuple[str | int, ...], agent: AgentConfig) -> AgentConfig:
+    """Turn the folders of accounts into variables; a folder is relative to the file."""
+    known = ADAPTERS.get(agent.use or agent.parser or str(keys[-1]))
+    found = {}
+    for name, account in agent.accounts.items():
+        if account.config is not None and not (known and known.home):
+            place = (*keys, "accounts", name)
+            reader.fail(place, "Nova does not know which variable names this agent's folder", "write it in `env:`")
+        elif account.config is not None and known:
+            folder = os.path.join(os.path.dirname(reader.document.path), os.path.expanduser(account.config))
+            account = AccountConfig(account.config, {known.home: os.path.abspath(folder), **account.env})
+        found[name] = account
+    return msgspec.structs.replace(agent, accounts=found)
 
 
 class RetryConfig(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nova_core.agents.pricing import Price
 from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config
 from nova_core.errors import InputError, InputNotFoundError, UsageError
-from nova_core.launch.invocation import render_command
+from nova_core.launch.invocation import agent_named, agents_known, provider_of, render_command
 from nova_core.model import Task
 
 FULL = """\
@@ -230,3 +230,52 @@ def test_render_command_keeps_arguments_apart(name: str, prompt: str) -> None:
     assert len(rendered) == 3
     assert all("\0" not in argument and argument.encode() is not None for argument in rendered)
     assert not any(argument.startswith("-") for argument in rendered)
+
+
+ACCOUNTS = """\
+agents:
+  claude:
+    accounts:
+      work: logins/work
+      home: {config: ~/.claude-home, env: {A: b}}
+      key: {env: {ANTHROPIC_API_KEY: k}}
+    pause_at: 90%
+"""
+
+
+def test_accounts_are_folders_or_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder becomes the agent's own variable; a relative one begins at the file, `~` at the home directory."""
+    monkeypatch.setenv("HOME", "/home/me")
+    config = load(tmp_path, ACCOUNTS)
+    found = {name: agent_named(config, f"claude/{name}") for name in ("work", "home", "key")}
+    assert {name: agent and dict(agent.env) for name, agent in found.items()} == {
+        "work": {"CLAUDE_CONFIG_DIR": str(tmp_path / "logins" / "work")},
+        "home": {"CLAUDE_CONFIG_DIR": "/home/me/.claude-home", "A": "b"},
+        "key": {"ANTHROPIC_API_KEY": "k"},
+    }
+    assert [provider_of(f"claude/{name}", agent) for name, agent in found.items() if agent] == [
+        "anthropic/work", "anthropic/home", "anthropic/key",
+    ]  # fmt: skip
+    assert config.agents["claude"].pause_at == 0.9
+    assert agent_named(config, "claude/none") is None
+    assert "claude/work" in agents_known(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("agents: {claude: {accounts: {a b: x}}}", "not a name for an account"),
+        ("agents: {claude: {accounts: {a/b: x}}}", "not a name for an account"),
+        ("agents: {claude: {accounts: {a: {}}}}", "names no login"),
+        ("agents: {claude: {accounts: {a: {env: {1x: y}}}}}", "not a name for an environment variable"),
+        ("agents: {claude: {accounts: [a]}}", "must be a mapping"),
+        ("agents: {aider: {accounts: {a: x}}}", "Nova does not know which variable names this agent's folder"),
+        ("agents: {claude: {pause_at: 0%}}", "must be a percentage"),
+        ("agents: {claude: {pause_at: 101}}", "must be a percentage"),
+        ("agents: {claude: {pause_at: soon}}", "must be a percentage"),
+    ],
+)
+def test_accounts_with_a_mistake(text: str, words: str, tmp_path: Path) -> None:
+    """Rejected with the place and what is wrong."""
+    with pytest.raises(InputError, match=words):
+        load(tmp_path, text)

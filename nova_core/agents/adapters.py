@@ -24,7 +24,8 @@ class Adapter(msgspec.Struct, frozen=True):
     log or its own records show what it uses while it works, so that a cap can be enforced. `unchecked`: it does
     everything without asking, whatever the permissions. `mcp` names the way the agent gets the reporting server.
     `tested` is the version of these facts, `package` the package to install, `usual_model` the model that it uses if
-    none is named, where Nova must know its price. `tells_cost`: it always reports what it cost.
+    none is named, where Nova must know its price. `tells_cost`: it always reports what it cost. `home` is the variable
+    that names the folder with its login and its settings.
     """
 
     program: str
@@ -47,6 +48,7 @@ class Adapter(msgspec.Struct, frozen=True):
     live: bool = True
     mcp: str = ""
     unchecked: bool = False
+    home: str = ""
 
 
 ADAPTERS: dict[str, Adapter] = {
@@ -70,6 +72,7 @@ ADAPTERS: dict[str, Adapter] = {
         env={"CLAUDE_CODE_MAX_RETRIES": "3"},
         interrupt=True,
         mcp="claude",
+        home="CLAUDE_CONFIG_DIR",
         provider="anthropic",
         package="npm install -g @anthropic-ai/claude-code",
         tested="2.1.329",
@@ -88,6 +91,7 @@ ADAPTERS: dict[str, Adapter] = {
         last=("--json", "-"),
         resume=("resume", "--json", "{session}", "-"),
         mcp="codex",
+        home="CODEX_HOME",
         provider="openai",
         package="npm install -g @openai/codex",
         tested="0.169.0",
@@ -153,6 +157,7 @@ ADAPTERS: dict[str, Adapter] = {
         model=("--model", "{model}"),
         resume=("--resume", "{session}"),
         env={"COPILOT_AUTO_UPDATE": "false"},
+        home="COPILOT_HOME",
         provider="github",
         package="npm install -g @github/copilot",
         live=False,
@@ -168,6 +173,7 @@ ADAPTERS: dict[str, Adapter] = {
         env={"PI_OFFLINE": "1"},  # else it looks for updates at its start
         prompt="file",
         provider="pi",
+        home="PI_CODING_AGENT_DIR",
         package="npm install -g @mariozechner/pi-coding-agent",
         tested="0.73.1",
     ),

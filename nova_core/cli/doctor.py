@@ -223,6 +223,7 @@ def agents() -> Iterator[Finding]:
         yield Finding(Level.WARNING, "settings", line)
     for name in (*wanted, *installed):
         yield agent_finding(name, config)
+        yield from account_findings(name, config)
         yield from price_finding(name, config)
 
 
@@ -242,6 +243,18 @@ def agent_finding(name: str, config: Config) -> Finding:
     if adapter and adapter.tested not in version:
         return Finding(Level.NOTE, f"agent {name}", f"{found} ({version}); tested with {adapter.tested}")
     return Finding(Level.OK, f"agent {name}", f"{found} ({version})")
+
+
+def account_findings(name: str, config: Config) -> Iterator[Finding]:
+    """The folder of each account must be there: the agent logs in once, by hand."""
+    agent = config.agents.get(name)
+    for account, login in agent.accounts.items() if agent else ():
+        what = f"account {name}/{account}"
+        place = next(iter(login.env.values()), "")  # its folder, if it has one
+        if login.config is not None and not os.path.isdir(place):
+            yield Finding(Level.WARNING, what, f"{place} does not exist: log in there first (docs/agents.md#accounts)")
+        else:
+            yield Finding(Level.OK, what, f"sets {', '.join(login.env)}")
 
 
 def price_finding(name: str, config: Config) -> Iterator[Finding]:

@@ -90,7 +90,7 @@ class Admission:
         if (task.inputs or task.missing) and self._inputs.keep_back(task):
             return Wait.MISSING
         task = work_of(task, self._parts.store.tasks[task_id], self._parts.config)
-        agents = self._parts.config.runner_of(task).agents
+        agents = self._parts.launcher.agents_of(task)
         if agents and self._rate_limits.keep_back(task, agents):
             return Wait.PROVIDER
         if not (agents or task.model):

@@ -44,6 +44,18 @@ def read_number(value: object) -> float:
     return float(text.removeprefix("$"))
 
 
+def read_part(value: object) -> float:
+    """A part of the whole, from a percentage above 0."""
+    text = read_text(value).strip().removesuffix("%").rstrip()
+    try:
+        percent = read_number(text)
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent <= 100:
+        raise ValueError(f"must be a percentage, such as 90%, not {kind_of(value)}")
+    return percent / 100
+
+
 def read_count(value: object) -> int:
     """A whole number from 0 up."""
     text = read_text(value).strip()

@@ -17,6 +17,8 @@ from nova_core.config import AgentConfig, Config
 from nova_core.launch.mcp_config import server_arguments, server_environment, server_text
 from nova_core.model import Task, TokenUsage
 
+ACCOUNT = "/"  # between an agent and its account
+
 
 class AgentRequest(msgspec.Struct, frozen=True):
     """One attempt of a task, as asked of an agent. `budget` is US dollars, `session` the session to continue.
@@ -43,13 +45,39 @@ class Invocation(msgspec.Struct, frozen=True):
 
 
 def agent_named(config: Config, name: str) -> AgentConfig | None:
-    """The settings of an agent: from `agents:`, or the defaults of an agent that Nova knows."""
-    return config.agents.get(name) or (AgentConfig() if name in ADAPTERS else None)
+    """The settings of an agent: from `agents:`, or the defaults of an agent that Nova knows.
+
+    `claude/work` is the agent `claude` with its account `work`.
+    """
+    found = config.agents.get(name) or (AgentConfig() if name in ADAPTERS else None)
+    if found is not None or ACCOUNT not in name:
+        return found
+    base = base_of(name)
+    agent, account = config.agents.get(base), name[len(base) + 1 :]
+    login = agent.accounts.get(account) if agent else None
+    if agent is None or login is None:
+        return None
+    return msgspec.structs.replace(
+        agent, accounts={}, env={**agent.env, **login.env}, use=agent.use or (base if base in ADAPTERS else None),
+        provider=f"{provider_of(base, agent)}{ACCOUNT}{account}",
+    )  # fmt: skip
+
+
+def base_of(name: str) -> str:
+    """The agent of an account: `claude` for `claude/work`; any other name is its own."""
+    return name.partition(ACCOUNT)[0]
+
+
+def logins_of(config: Config, name: str) -> tuple[str, ...]:
+    """The agent with each of its accounts, or only its name if it has none."""
+    agent = agent_named(config, name)
+    return tuple(f"{name}{ACCOUNT}{account}" for account in agent.accounts) if agent and agent.accounts else (name,)
 
 
 def agents_known(config: Config) -> list[str]:
-    """The names that `agent_named` knows: those of `agents:` first."""
-    return list(dict.fromkeys((*config.agents, *ADAPTERS)))
+    """The names that `agent_named` knows: those of `agents:` first, each followed by its accounts."""
+    named = (one for name in config.agents for one in (name, *logins_of(config, name)))
+    return list(dict.fromkeys((*named, *ADAPTERS)))
 
 
 def settings_hint(config: Config, names: Iterable[str]) -> str:

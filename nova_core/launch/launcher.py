@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
+from typing import Protocol
 
 import msgspec
 
@@ -26,6 +27,7 @@ from nova_core.launch.invocation import (
     adapter_of,
     agent_named,
     invoke,
+    logins_of,
     parser_of,
     program_of,
     provider_of,
@@ -55,6 +57,16 @@ class Assignment(msgspec.Struct, frozen=True):
     model: str | None = None
     parser: str = "shell"
     reviewed: bool = False
+
+
+class Limits(Protocol):
+    """What is known of the providers' limits."""
+
+    def is_held(self, agent: str, model: str | None = None) -> bool:
+        """Returns True if the agent cannot start with this model now."""
+
+    def load(self, agent: str) -> tuple[float, float]:
+        """How much of its limits an agent's login has used: the lower, the sooner it is started."""
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -131,22 +143,32 @@ class Launcher:
         return f"agent {name!r}: {program!r} is not installed or not on PATH{install}"
 
     def agents_of(self, task: Task) -> tuple[str, ...]:
-        """The agents that may run the task, in order of preference; empty for a command, or a task without work."""
-        return self._config.runner_of(task).agents
+        """The agents that may run the task, in order of preference; empty for a command, or a task without work.
 
-    def choose(self, task: Task, held: Callable[[str, str | None], bool]) -> str | None:
+        An agent with accounts is there once with each.
+        """
+        return tuple(one for name in self._config.runner_of(task).agents for one in logins_of(self._config, name))
+
+    def choose(self, task: Task, limits: Limits, last: str | None = None) -> str | None:
         """The agent to start now: the first that is installed and, with its model, not held; None if all are held.
 
-        If none is installed it is the first, so that its own message says what is missing.
+        Of its accounts it is the `last` one, which knows the task's session, else the one that is used least. If none
+        is installed it is the first, so that its own message says what is missing.
         """
-        names = self.agents_of(task)
-        usable = [name for name in names if self._agent_problem(name) is None] or list(names[:1])
-        return next((name for name in usable if not held(name, self.model_of(task, name))), None)
+        names = self._config.runner_of(task).agents
+        for name in [name for name in names if self._agent_problem(name) is None] or names[:1]:
+            logins = logins_of(self._config, name)
+            free = [one for one in logins if not limits.is_held(one, self.model_of(task, one))]
+            if last in free:
+                return last
+            if free:
+                return min(free, key=limits.load) if len(free) > 1 else free[0]
+        return None
 
-    def assign(self, task: Task, held: Callable[[str, str | None], bool]) -> Assignment:
+    def assign(self, task: Task, limits: Limits, last: str | None = None) -> Assignment:
         """What runs the task now; if all agents are held, the preferred one."""
         names = self.agents_of(task)
-        return self.assignment(task, (self.choose(task, held) or names[0]) if names else None)
+        return self.assignment(task, (self.choose(task, limits, last) or names[0]) if names else None)
 
     def assignment(self, task: Task, agent: str | None) -> Assignment:
         """The assignment of the task to this agent; None for a command."""

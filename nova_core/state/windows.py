@@ -22,10 +22,21 @@ def window_lines(run: RunState, now: float) -> list[str]:
 def window_words(windows: Mapping[str, Window], now: float) -> str:
     """The windows of one provider in words; empty if none is known."""
     return "; ".join(
-        f"{_name(name)} limit {window.used:.0%} used{_reset(window, now)}"
+        f"{window_name(name)} limit {window.used:.0%} used{_reset(window, now)}"
         for name, window in windows.items()
         if window.used is not None and is_open(window, now)
     )
+
+
+def fullest_window(run: RunState, now: float) -> tuple[float, str] | None:
+    """How much of the limit is used of which most is used, and that in words; None if none is known."""
+    found = (
+        (window.used, f"{provider} {window_name(name)} limit {window.used:.0%} used")
+        for provider, windows in run.windows.items()
+        for name, window in windows.items()
+        if window.used is not None and is_open(window, now)
+    )
+    return max(found, default=None)
 
 
 def is_open(window: Window, now: float) -> bool:
@@ -36,7 +47,13 @@ def is_open(window: Window, now: float) -> bool:
         return False
 
 
-def _name(name: str) -> str:
+def seconds_left(window: Window, now: float) -> float | None:
+    """Seconds until the window ends; None if that is unknown or over."""
+    return None if window.resets_at is None or not is_open(window, now) else seconds(window.resets_at) - now
+
+
+def window_name(name: str) -> str:
+    """`5-hour`, `weekly`, `weekly opus`."""
     for known, words in _WORDS.items():
         if name.startswith(known):
             return f"{words}{name.removeprefix(known).replace('_', ' ')}"

@@ -7,6 +7,7 @@ from textual.content import Content
 
 from nova_core.runs.words import COUNTED, RunWord, Shown, limited, run_word, tally
 from nova_core.state.holds import current_holds, left
+from nova_core.state.windows import fullest_window
 from nova_core.text import about, duration, money, number_of, tokens
 from nova_core.watch.source import LOOKING, EngineState
 from nova_core.watch.view_model import ViewModel
@@ -116,9 +117,15 @@ def _limits(model: ViewModel) -> list[Piece]:
     """The rate-limited provider whose limit ends first."""
     holds = current_holds(model.source.run, model.now)
     if not holds:
-        return []
+        return _window(model)
     name, hold = min(holds.items(), key=lambda item: left(item[1], model.now) or 1e12)
     return [" ", (f" {plain(name)} {limited(hold.until, model.now)} ", f"bold reverse {WARNING}")]
+
+
+def _window(model: ViewModel) -> list[Piece]:
+    """The limit of which most is used, if that is much."""
+    found = fullest_window(model.source.run, model.now)
+    return [] if found is None or found[0] < _NEAR else [" ", (plain(found[1]), f"bold {WARNING}")]
 
 
 def _spent(model: ViewModel, form: _Form) -> list[Piece]:

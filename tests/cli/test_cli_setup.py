@@ -154,13 +154,16 @@ def test_graph_in_every_form(form: str, tmp_path: Path) -> None:
 
 
 def test_doctor_finds_what_is_missing(tmp_path: Path) -> None:
-    """An agent that is not on PATH is a problem, exit code 8."""
-    (tmp_path / "nova.yaml").write_text("agents:\n  ghost:\n    command: [no-such-program-here]\n")
+    """An agent that is not on PATH is a problem, exit code 8; the folder of a login that is not there is shown."""
+    logins = "claude: {command: [no-such-program-here], accounts: {work: logins/work, key: {env: {KEY: x}}}}"
+    (tmp_path / "nova.yaml").write_text(f"agents:\n  ghost:\n    command: [no-such-program-here]\n  {logins}\n")
     done = nova("doctor", "--json", cwd=tmp_path)
     findings = {finding["what"]: finding for finding in json.loads(done.stdout)}
     assert done.returncode == 8
     assert findings["agent ghost"]["level"] == "problem"
     assert findings["project directory"]["level"] == "ok"
+    assert [findings[f"account claude/{name}"]["level"] for name in ("work", "key")] == ["warning", "ok"]
+    assert "logins/work does not exist" in findings["account claude/work"]["detail"]
     assert not list(tmp_path.glob(".nova-doctor-*"))
 
 

@@ -19,6 +19,7 @@ from view_kit import ascii_only, draw_timeline, keyed
 from nova_core.dag import DAG
 from nova_core.runs.words import Shown
 from nova_core.state.schema import TaskStatus
+from nova_core.state.schema import Window as Limit
 from nova_core.text import clean
 from nova_core.watch.source import EngineState
 from nova_tui import glyphs
@@ -346,6 +347,17 @@ def test_the_header_of_a_paused_run_says_how_to_continue() -> None:
 def test_the_estimate_is_marked_as_one(width: int, shown: str) -> None:
     """In words where there is room."""
     assert shown in header.header(demo_model(), width, 290.0).plain
+
+
+def test_the_header_shows_a_limit_that_is_nearly_used_up() -> None:
+    """The fullest window of all providers, from four fifths on."""
+    source = demo_source()
+    model = demo_model(source)
+    used = {"north/one": {"five_hour": Limit(0.85)}, "south": {"seven_day": Limit(0.82), "five_hour": Limit()}}
+    source.run = msgspec.structs.replace(source.run, windows=used)
+    assert " north/one 5-hour limit 85% used" in header.header(model, 120).plain
+    source.run = msgspec.structs.replace(source.run, windows={"north": {"five_hour": Limit(0.5)}})
+    assert "limit" not in header.header(model, 120).plain
 
 
 @pytest.mark.parametrize("width", [120, 100, 80, 60, 40])

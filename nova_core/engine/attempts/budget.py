@@ -15,6 +15,7 @@ from nova_core.agents.outcome import Ending
 from nova_core.engine.attempts.attempt import Attempt, EndedBy, Figures
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.past_costs import Kind, PastCosts
+from nova_core.launch.invocation import base_of
 from nova_core.model import Task
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import EventKind
@@ -82,7 +83,7 @@ class Budget:
         own = self._own_cap(task)
         if self.limit is None:
             return Grant(own)
-        kinds = [(name, task.model) for name in agents or (None,)]
+        kinds = [_kind_named(name, task.model) for name in agents or (None,)]
         room, left = self._past.message(kinds), self.limit - self._spent()
         active = [attempt for attempt in self._parts.active.values() if attempt.cap and attempt.is_spending]
         rooms = [self._room(attempt) for attempt in active]
@@ -283,7 +284,12 @@ class Budget:
 
     def _kind(self, agent: str | None, task_id: str) -> Kind:
         task = self._parts.board.cascade.tasks.get(task_id)
-        return agent, task.model if task else None
+        return _kind_named(agent, task.model if task else None)
+
+
+def _kind_named(agent: str | None, model: str | None) -> Kind:
+    """All accounts of an agent are of one kind."""
+    return base_of(agent) if agent else None, model
 
 
 def _tokens(row: AttemptRow) -> int:

@@ -15,6 +15,7 @@ from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
 from nova_core.engine.attempts.usage_windows import UsageWindows
 from nova_core.engine.attempts.verdict import Failure, agent_failure, exit_code_of, failure, log_failure, of_ending
 from nova_core.executors.base import Ended, EndReason
+from nova_core.launch.invocation import agent_named
 from nova_core.state.events import EventKind
 
 
@@ -26,6 +27,7 @@ class Judge:
         self._budget = budget
         self._rate_limits = rate_limits
         self._windows = UsageWindows(parts)
+        self._kept: dict[str, Mapping[str, Window]] = {}  # what each attempt has reported of its limits
 
     def hopeless(self, attempt: Attempt) -> Ending | None:
         """Returns why the attempt cannot succeed or has reached its cap; None otherwise."""
@@ -44,7 +46,7 @@ class Judge:
     def failure(self, attempt: Attempt, ended: Ended) -> Failure | None:
         """Returns why the attempt failed, once its whole log is read; None if it succeeded."""
         self._recover_tokens(attempt)
-        self._keep_windows(attempt, attempt.log.windows if attempt.by.agent else {})
+        self.keep_windows(attempt)
         limit = self._limit(attempt, ended)
         if last := self._last_word(attempt, ended):
             self._take(attempt, last)
@@ -58,9 +60,21 @@ class Judge:
         self._take(attempt, outcome)
         return agent_failure(ended, outcome, limit)
 
+    def keep_windows(self, attempt: Attempt) -> None:
+        """Keep what the attempt has reported of its provider's limits; hold the provider if enough of one is used."""
+        if attempt.by.agent is not None:
+            self._keep_windows(attempt, {**attempt.log.windows, **(attempt.live.windows if attempt.live else {})})
+
     def _keep_windows(self, attempt: Attempt, windows: Mapping[str, Window]) -> None:
-        if windows and attempt.by.provider:
-            self._windows.take(attempt.by.provider, windows)
+        name, provider = attempt.by.agent, attempt.by.provider
+        if not windows or self._kept.get(attempt.key) == windows:
+            return  # another attempt may have reported more since
+        self._kept[attempt.key] = windows
+        if not (provider and name and self._windows.take(provider, windows)):
+            return
+        agent = agent_named(self._parts.config, name)
+        if agent is not None and agent.pause_at is not None:
+            self._rate_limits.pause(provider, self._parts.store.run.windows[provider], agent.pause_at)
 
     def _last_word(self, attempt: Attempt, ended: Ended) -> Outcome | None:
         """Returns the outcome by the agent's own last event, if that counts more than what ended its process.

@@ -89,6 +89,7 @@ class Attempts:
             if (by_agent and self._records.look(attempt)) or read:
                 self._tell_trouble(attempt)
                 self._budget.measure(attempt)
+                self._judge.keep_windows(attempt)
                 if attempt.tail.caught_up:
                     self._progress(attempt)
                 self._watch(attempt)

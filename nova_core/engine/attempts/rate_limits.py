@@ -31,7 +31,8 @@ from nova_core.state.holds import (
     refused_words,
 )
 from nova_core.state.run_clock import wait_left
-from nova_core.state.schema import Hold, TaskStatus
+from nova_core.state.schema import Hold, TaskStatus, Window
+from nova_core.state.windows import is_open, seconds_left, window_name
 from nova_core.text import duration
 
 WAITS = frozenset({Verdict.RATE_LIMITED, Verdict.OVERLOADED})
@@ -41,6 +42,7 @@ _LONGEST_GUESS = 1800.0  # seconds; a provider may state more
 _SHORTEST = 1.0
 _ROUNDING = 1.0  # seconds; two refusals may state the same time
 _RESET = 60.0  # seconds; a provider that states less names a pause between requests, not the reset of a limit
+_STEP = 0.05  # of a limit: less is no reason to prefer one login to another that does less now
 _RACE = 5.0  # seconds; the agent that renewed the login has written it by then
 
 
@@ -71,6 +73,28 @@ class RateLimits:
     def is_held(self, agent: str, model: str | None = None) -> bool:
         """Returns True if the agent cannot start with this model now."""
         return self.held(self._parts.launcher.provider(agent), agent, model) is not None
+
+    def load(self, agent: str) -> tuple[float, float]:
+        """Returns how much of its limits the agent's login has used: by what was reported last, then by what runs."""
+        provider, now = self._parts.launcher.provider(agent), self._parts.clock.now()
+        windows = self._store.run.windows.get(provider, {}).values()
+        used = max((window.used or 0.0 for window in windows if is_open(window, now)), default=0.0)
+        running = sum(attempt.by.provider == provider for attempt in self._parts.active.values())
+        return used // _STEP, running + used
+
+    def pause(self, provider: str, windows: Mapping[str, Window], at: float) -> None:
+        """Hold the provider, or a model of it, until each of these windows ends of which the part `at` is used."""
+        for name, window in windows.items():
+            wait = seconds_left(window, self._parts.clock.now())
+            if window.used is None or window.used < at or wait is None:
+                continue
+            what = f"{window_name(name)} limit"
+            model = limited_model(what)
+            hold = Hold(None, f"{what} {window.used:.0%} used; pause_at: {at:.0%}", models=(model,) if model else ())
+            known = self._name_of(provider, hold)
+            before = self._store.run.quotas.get(known)
+            if before is None or (before.until is not None and left(before, self._store.time()) < wait - _ROUNDING):
+                self._hold(known, _joined(before, hold, 1), wait)
 
     def strike(self, provider: str, limit: Hold, wait: float | None, *, served: bool = False) -> Hold:
         """The provider refused: hold it, or the models of `limit`, for `wait` seconds if stated, else longer each time.
@@ -176,7 +200,7 @@ class RateLimits:
     def _wait_of(self, task: Task, agents: Sequence[str]) -> tuple[Hold, str] | None:
         """Returns the hold that ends first and its name; None if the task can start."""
         launcher = self._parts.launcher
-        if not agents or launcher.choose(task, self.is_held) is not None:
+        if not agents or launcher.choose(task, self) is not None:
             return None
         holds = [self._hold_of(task, agent) for agent in agents]
         timed = [(hold, name) for hold, name in holds if hold is not None and hold.until is not None]
@@ -230,7 +254,7 @@ class RateLimits:
         is_for_good = hold is not None and hold.until is None
         if self._is_out_of_patience(task, counts, alone=wait is not None) or is_for_good:
             return None, counts
-        another = self._parts.launcher.choose(task, self.is_held) or "its command"
+        another = self._parts.launcher.choose(task, self) or "its command"
         how = f"rate limited by {waits_for}" if waits_for else f"continues with {another}"
         why = f"{task.id} {how}{refused_words(counts.get('refusals', 0))}: {failed.error}"
         times = {"retry_at": hold.until, "retry_due": hold.due} if hold else {"retry_at": None, "retry_due": None}

@@ -54,7 +54,7 @@ class Starter:
         """
         state = self._store.tasks[task_id]
         task = work_of(self._parts.board.cascade.tasks[task_id], state, self._parts.config)
-        by = self._launcher.assign(task, self._rate_limits.is_held)
+        by = self._launcher.assign(task, self._rate_limits, state.agent if state.session_id else None)
         session = self._session(state, by)
         resumed = session.id if session else None
         attempt = Attempt(task, state.attempt + 1, self._parts.clock.now(), state, by, resumed)
@@ -96,7 +96,7 @@ class Starter:
         """Record the start of a job that was handed ahead."""
         state = self._store.tasks[task_id]
         task = self._parts.board.cascade.tasks[task_id]
-        by = self._launcher.assign(task, self._rate_limits.is_held)
+        by = self._launcher.assign(task, self._rate_limits)
         attempt = Attempt(task, state.attempt + 1, report.started_at or self._parts.clock.now(), state, by, None)
         attempt.began = self._store.time() - ((isinstance(report, Ended) and report.elapsed) or 0.0)
         self._parts.logs.add(attempt.log_name)

@@ -22,17 +22,18 @@ class UsageWindows:
         self._parts = parts
         self._store = parts.store
 
-    def take(self, provider: str, reported: Mapping[str, Reported]) -> None:
-        """Record the windows that an agent of the provider has reported, if they are news."""
+    def take(self, provider: str, reported: Mapping[str, Reported]) -> bool:
+        """Record the windows that an agent of the provider has reported; returns False if they are no news."""
         now = self._parts.clock.now()
         known = self._store.run.windows
         mine = {name: window for name, window in known.get(provider, {}).items() if is_open(window, now)}
         new = {name: _recorded(window) for name, window in reported.items()}
         merged = dict(list({**mine, **new}.items())[:MOST_WINDOWS])
         if not new or merged == known.get(provider):
-            return
+            return False
         text = f"{provider}: {window_words(merged, now)}"
         self._store.record(EventKind.PROVIDER_USAGE, None, text, windows={**known, provider: merged})
+        return True
 
 
 def _recorded(window: Reported) -> Window:
