@@ -60,6 +60,10 @@ def import_(
 
     With -o, write it as a CASCADE.md; without -o, nothing is written. `nova run FILE` runs such a plan as it is.
 
+    Formats: agent-os, backlog, beads, bmad, checklist (PLAN.md, TODO.md, ...), conductor, feature-list,
+    gsd (.planning), kiro, openspec, prd (user stories), protocol (task files), ralph, spec-kit, superpowers, table,
+    taskmaster.
+
     \b
     Examples:  nova import .kiro/specs/search/tasks.md
                nova import .taskmaster --tag next -o CASCADE.md

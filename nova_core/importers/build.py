@@ -198,7 +198,8 @@ def _marks(draft: Draft, tree: Tree, ids: Mapping[str, str]) -> tuple[Mark, ...]
     for key in reversed(tree.outermost_first):
         inside[key] = [i for child in tree.children[key] for i in inside.get(child, ())]
     return tuple(
-        Mark(item.file or draft.path, item.box, tuple(inside[item.key]), item.mark)
+        Mark(item.file or draft.path, line, tuple(inside[item.key]), text)
         for item in draft.items
-        if item.box and inside[item.key]
+        for line, text in (*(((item.box, item.mark),) if item.box else ()), *item.steps)
+        if inside[item.key]
     )

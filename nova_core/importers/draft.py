@@ -24,8 +24,8 @@ class Item(msgspec.Struct):
     `key` is the plan's own name for it, unique in its draft; `parent` is the key of its container. `needs` are keys of
     items, or names of sets, that come before it; `missing` are words for such things that do not exist. `word` is its
     state as the plan writes it. `fields` are further fields of `Task`. `box` is the line of its checkbox, 0 if it has
-    none, and `mark` the text after the checkbox. An item that is another's parent is a container too, whatever
-    `container` says.
+    none, and `mark` the text after the checkbox; `steps` are further boxes (line and text) that are ticked with it. An
+    item that is another's parent is a container too, whatever `container` says.
     """
 
     key: str
@@ -44,6 +44,7 @@ class Item(msgspec.Struct):
     fields: dict[str, Any] = {}
     box: int = 0
     mark: str = ""
+    steps: tuple[tuple[int, str], ...] = ()
     container: bool = False
 
 

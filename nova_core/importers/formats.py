@@ -34,17 +34,18 @@ class Format(msgspec.Struct, frozen=True):
 
     `suits(path, text)` returns True for a file or folder of this kind; `read(path, text, options)` returns its `Draft`,
     or raises `InputError`. `text` is the content of a file, empty for a folder. `suffixes` are the endings of its file
-    names.
+    names, `reader` the module if it has another name.
     """
 
     name: str
     suffixes: tuple[str, ...] = ()
     folder: bool = False
+    reader: str = ""
 
     @property
     def module(self) -> str:
         """The name of the module that reads it."""
-        return f"nova_core.importers.{self.name.replace('-', '')}"
+        return f"nova_core.importers.{self.reader or self.name.replace('-', '')}"
 
     def suits(self, path: str, text: str) -> bool:
         """Returns True for a plan of this kind."""
@@ -60,18 +61,27 @@ class Format(msgspec.Struct, frozen=True):
 # In the order in which they are tried: the most certain signs first.
 FORMATS = (
     Format("backlog", folder=True),
+    Format("gsd", folder=True),
     Format("protocol", folder=True),
     Format("taskmaster", (".json",)),
     Format("ralph", (".json",)),
+    Format("feature-list", (".json",), reader="ralph"),
     Format("beads", (".jsonl",)),
+    Format("bmad", (".yaml", ".yml")),
+    Format("conductor", MARKDOWN),
+    Format("agent-os", MARKDOWN),
+    Format("superpowers", MARKDOWN),
+    Format("prd", MARKDOWN),
     Format("kiro", MARKDOWN),
     Format("spec-kit", MARKDOWN),
     Format("openspec", MARKDOWN),
+    Format("checklist", MARKDOWN, reader="todo"),
 )
 # Files to look for in a folder that is not a plan itself.
 _IN_FOLDER = (
     "tasks.md", "tasks/tasks.json", "tasks.json", "issues.jsonl", "beads.jsonl", "backup/issues.jsonl", "prd.json",
-    "CASCADE.md",
+    "CASCADE.md", "plan.md", "sprint-status.yaml", "implementation-artifacts/sprint-status.yaml", "feature_list.json",
+    "fix_plan.md", "IMPLEMENTATION_PLAN.md",
 )  # fmt: skip
 
 
@@ -145,6 +155,9 @@ def find_format(path: str, text: str) -> Format | None:
 
 def plan_file(path: str) -> str:
     """The file of the plan, which a folder may hold; the folder itself if its files are the tasks."""
+    folder, name = os.path.split(path)
+    if name == "ROADMAP.md" and os.path.basename(folder) == ".planning":
+        return folder
     inside = (os.path.join(path, name) for name in _IN_FOLDER) if os.path.isdir(path) else ()
     return next(filter(os.path.isfile, inside), path)
 

@@ -27,6 +27,7 @@ _LABEL = re.compile(r"(?:\*\*|`)?(?:\[(?P<label>[^\W\d_][^\[\]\n]{0,30})\](?!\()
 _KNOWN = re.compile(r"P\d?|US ?-?\d{1,4}(?: ?, ?US ?-?\d{1,4})*|parallel", re.IGNORECASE)
 _TRAILING = re.compile(r"\s*[(\[](P|US ?-?\d{1,4})[)\]]\Z")
 _SEPARATOR = re.compile(r"(?:\*\*|__|`)?\s*[:：]?(?:\*\*|__|`)?\s*(?:[-–—|]\s+)?")
+_NOUN = re.compile(r"(\A(?:\*\*|__)?)(?:sub-?)?task:(?:\*\*|__)?\s+(?=\S)", re.IGNORECASE)
 _WINDOW = 400  # characters: a head does not reach further
 
 
@@ -75,6 +76,8 @@ def read_head(text: str) -> Head:
             opened += window[at : separator.end()]
             at = separator.end()
     title = _balanced(window[at:] + rest, opened)
+    if title[:12].lstrip("*_ ")[:1] in ("T", "t", "S", "s") and (noun := _NOUN.match(title)):  # `Task: Title`
+        title = _balanced(title[noun.end() :], noun[0])
     struck = text.startswith(("~~", "**~~")) and text.rstrip("*. ").endswith("~~")
     title = title.replace("~~", "") if struck else title
     while title[-1:] in ("]", ")") and (match := _TRAILING.search(title[-12:])):

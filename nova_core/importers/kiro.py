@@ -8,8 +8,8 @@ from nova_core.importers.checklist import read_checklist
 from nova_core.importers.draft import Draft
 from nova_core.importers.lists import draft_of
 from nova_core.importers.nested import Nested
+from nova_core.importers.phased import has_headed_tasks, read_phases
 from nova_core.importers.placing import Placing
-from nova_core.importers.speckit import has_headed_tasks, read_checks
 from nova_core.importers.waves import read_graph
 from nova_core.model import NoteKind, PlanOptions
 
@@ -37,7 +37,7 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
     """Every box in file order, `(P)` beside its neighbours; or in the order of its waves, if it has a graph."""
     found = read_checklist(text)
     if has_headed_tasks(found):
-        return read_checks(path, text, "kiro", found)
+        return read_phases(path, text, "kiro", found)
     draft = draft_of(path, "kiro", found, text)
     plan = Nested(draft, found, options, marks=True)
     graph = read_graph(found)

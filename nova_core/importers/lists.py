@@ -166,6 +166,14 @@ def starts_with_field(text: str) -> bool:
     return match is not None and match["key"].casefold() not in ("status", "boundary")
 
 
+def dependencies_in(text: str) -> str:
+    """The value of `**Depends on:** T002`; "" for any other text, and for fields that may name anything."""
+    match = _FIELD.match(text[:_LONGEST_FIELD])
+    if match is None or not match["key"].casefold().startswith(("depend", "blocked by", "依")):
+        return ""
+    return match["value"].strip().strip("*_").strip()
+
+
 def texts(title: str) -> tuple[str, str]:
     """A title of limited length, and the whole text if it was cut."""
     if len(title) <= _LONGEST_TITLE:
@@ -174,8 +182,11 @@ def texts(title: str) -> tuple[str, str]:
     return f"{cut.rstrip(' ,;:')}…", title
 
 
-def read_fields(todo: Todo, lines: Iterable[tuple[int, str]]) -> None:
-    """Read `- Dependencies: T002`, `_Depends: 1.2_`, `- Blocks: T003`, `- Status: Done` and `_Boundary: Api_`."""
+def read_fields(todo: Todo, lines: Iterable[tuple[int, str]], *, sure: bool = True) -> None:
+    """Read `- Dependencies: T002`, `_Depends: 1.2_`, `- Blocks: T003`, `- Status: Done` and `_Boundary: Api_`.
+
+    Unless `sure`, a field for dependencies may name other things than tasks: packages, files.
+    """
     for number, line in lines:
         if len(line) > _LONGEST_FIELD or not (":" in line or "：" in line):
             take_words(todo, words_on(_BULLET.sub("", line), number))
@@ -188,19 +199,19 @@ def read_fields(todo: Todo, lines: Iterable[tuple[int, str]]) -> None:
         if not pairs:
             take_words(todo, words_on(_BULLET.sub("", line), number))
         for key, value in pairs:
-            _field(todo, number, key.casefold(), value.strip().strip("*_").strip())
+            _field(todo, number, key.casefold(), value.strip().strip("*_").strip(), sure=sure)
 
 
-def _field(todo: Todo, line: int, key: str, value: str) -> None:
+def _field(todo: Todo, line: int, key: str, value: str, *, sure: bool) -> None:
     if key == "status":
         todo.status = todo.status or value
     elif key == "boundary":
         names = [part.strip().strip("`") for part in value.split(",")]
         todo.item.fields["locks"] = tuple(dict.fromkeys(name for name in names if name))
     elif key == "blocks":
-        todo.blocks.append(Asked(line, value))
+        todo.blocks.append(Asked(line, value, field=sure))
     else:
-        sure = not key.startswith(_SOFT)
+        sure = sure and not key.startswith(_SOFT)
         todo.fields = todo.fields or sure
         todo.asked.append(Asked(line, value, field=sure))
 
@@ -259,7 +270,8 @@ def _block(draft: Draft, todo: Todo, asked: Asked, names: Names, items: Mapping[
             if key in items and key != todo.key and todo.key not in items[key].needs:
                 items[key].needs.append(todo.key)
     for word in unknown:
-        draft.note(NoteKind.UNRESOLVED, asked.line, f"{todo.key} blocks {quoted(word)}: there is none")
+        kind = NoteKind.UNRESOLVED if asked.field or names.is_id(word) else NoteKind.DROPPED
+        draft.note(kind, asked.line, f"{todo.key} blocks {quoted(word)}: there is none")
 
 
 def put_late(draft: Draft, todos: Sequence[Todo], steps: list[Step]) -> None:

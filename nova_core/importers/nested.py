@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from nova_core.importers.checklist import Box, Checklist
 from nova_core.importers.draft import Draft, ItemState
 from nova_core.importers.heads import Head, read_head
 from nova_core.importers.listorder import ListOrder
-from nova_core.importers.lists import Keys, Todo, drop_optional, put_late, resolve, set_state, todo_of
+from nova_core.importers.lists import Keys, Todo, dependencies_in, drop_optional, put_late, resolve, set_state, todo_of
 from nova_core.importers.order import Order, Step
+from nova_core.importers.proofs import prove
 from nova_core.importers.refs import Names
 from nova_core.importers.sentences import read_sentences
 from nova_core.importers.work import Work
 from nova_core.model import NoteKind, PlanOptions
-from nova_core.parser.cells import undecorated
+from nova_core.parser.cells import undecorated, without_remarks
 
+_NUMBERED = re.compile(r"([^\W\d]+(?: [^\W\d]+){0,2}) (\d{1,4})\s*:")
 _DEEPEST = 32  # levels; deeper boxes stay at the last level
 _MOST_CONTEXT = 2_000  # characters of a parent's details copied to each of its tasks
 _MOST_TASKS = 50
@@ -48,8 +51,10 @@ class Nested:
         draft.items = [todo.item for todo in self.todos.values()]
         self.leaves = [todo for at, todo in self.todos.items() if at not in self._containers]
         self._share_details()
-        self.steps = self._steps()
         self.names = self._names()
+        self.steps = self._steps()
+        around = range(len(found.headings))
+        prove(found, self.leaves, {todo.key: todo.box.heading if todo.box else -1 for todo in self.leaves}, around)
 
     def follow(self) -> None:
         """Order the tasks as in the file."""
@@ -159,6 +164,7 @@ class Nested:
 
     def _steps(self) -> list[Step]:
         """The tasks in order; each heading is a separate group."""
+        alone = self._alone()
         top: list[Step] = []
         made: dict[int, Step] = {}
         heading = -2
@@ -172,9 +178,19 @@ class Nested:
             if box.heading != heading:
                 heading = box.heading
                 title = self._found.headings[heading].text if heading >= 0 else ""
-                top.append(Step(None, self._marks and "(P)" in title))
+                top.append(Step(None, self._marks and "(P)" in title, heading in alone))
             top[-1].steps.append(step)
         return top
+
+    def _alone(self) -> set[int]:
+        """The headings whose text says what all of their tasks wait for: that replaces their place in the file."""
+        found = set()
+        for line in self._found.loose:
+            if line.heading >= 0 and (words := dependencies_in(line.text)):
+                known, unknown = self.names.read(without_remarks(words))
+                if known or not unknown:
+                    found.add(line.heading)
+        return found
 
     def _names(self) -> Names:
         names = Names(self.draft, [todo.key for todo in self.todos.values()])
@@ -191,6 +207,8 @@ class Nested:
                 names.call(title, [todo.key])
                 if ":" in title:
                     names.call(title.partition(":")[0], [todo.key])
+                    if numbered := _NUMBERED.match(title):  # `Task Groups 1, 2`
+                        names.call(f"{numbered[1]}s {numbered[2]}", [todo.key])
         return names
 
 

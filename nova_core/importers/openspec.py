@@ -8,7 +8,7 @@ from nova_core.importers.checklist import read_checklist
 from nova_core.importers.draft import Draft
 from nova_core.importers.lists import draft_of
 from nova_core.importers.nested import Nested
-from nova_core.importers.speckit import has_headed_tasks, read_checks
+from nova_core.importers.phased import has_headed_tasks, read_phases
 from nova_core.model import NoteKind, PlanOptions
 
 _NUMBERED_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX]\][ \t]+(?:\*\*)?\d{1,6}\.\d", re.MULTILINE)
@@ -23,7 +23,7 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
     """Every box in file order; the format cannot mark parallel tasks."""
     found = read_checklist(text)
     if has_headed_tasks(found):
-        return read_checks(path, text, "openspec", found)
+        return read_phases(path, text, "openspec", found)
     draft = draft_of(path, "openspec", found, text)
     if "/archive/" in path.replace("\\", "/"):
         draft.note(NoteKind.GUESSED, 0, "an archived change: it was finished, but its open boxes are read as tasks")

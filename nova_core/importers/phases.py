@@ -14,7 +14,7 @@ from nova_core.parser.cells import undecorated, without_remarks
 from nova_core.parser.values import read_priority
 
 _PHASE = re.compile(
-    r"\W*(?:phase|fase|étape|etapa|stage|阶段|階段|フェーズ|단계|этап|фаза|aşama|giai đoạn|第)"
+    r"\W*(?:phase|milestone|sprint|week|fase|étape|etapa|stage|阶段|階段|フェーズ|단계|этап|фаза|aşama|giai đoạn|第)"
     r"\s*[\dN一二三四五六七八九十]",
     re.IGNORECASE,
 )

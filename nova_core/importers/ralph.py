@@ -1,4 +1,4 @@
-"""Reads prd.json of Ralph: user stories in sequence."""
+"""Reads prd.json of Ralph and feature_list.json of agent harnesses: stories or features in sequence."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.findings import quoted, shown_path
 
 _PASSED = ("true", "yes", "1")
+_PASSING = ("pass", "passes", "passed", "passing", "verified")
 _DEPENDS = ("dependsOn", "dependencies", "depends_on", "blockedBy")
-_CRITERIA = ("acceptanceCriteria", "acceptance_criteria")
+_CRITERIA = ("acceptanceCriteria", "acceptance_criteria", "acceptance", "criteria", "verification")
+_LISTS = ("userStories", "features", "feature_list", "featureList", "stories")
+_FEATURE = ("passes", "status", "description", "acceptance", "steps", "title", "name")
 _LAST = 1 << 40
 _LONGEST_TITLE = 100
 
@@ -31,25 +34,31 @@ Story = dict[str, Any]
 
 
 def suits(path: str, text: str) -> bool:
-    """Returns True for a prd.json of Ralph, or a list of items that pass or do not."""
-    if '"userStories"' not in text and '"passes"' not in text:
+    """Returns True for a prd.json of Ralph, a list of features, or a list of items that pass or do not."""
+    if not any(f'"{name}"' in text for name in (*_LISTS, "passes")) and not _is_feature_list(path):
         return False
     try:
         data = decode(text, path)
     except InputError:
-        return '"userStories"' in text  # damaged, but meant to be one: reading it reports where
-    return bool(_stories(data)) or (isinstance(data, dict) and isinstance(data.get("userStories"), list))
+        return '"userStories"' in text or _is_feature_list(path)  # damaged: reading it reports where
+    ours = isinstance(data, dict) and isinstance(data.get("userStories"), list)
+    return ours or bool(_stories(data, path)) or _is_feature_list(path)
+
+
+def _is_feature_list(path: str) -> bool:
+    return re.search(r"(?:\A|[\\/])features?[-_]?list\.json\Z", path, re.IGNORECASE) is not None
 
 
 def read(path: str, text: str, _options: PlanOptions) -> Draft:
     """The stories in order of priority, each after those it names, else after the one before it."""
     source = load_json(text, path)
     data = source.data
-    stories = _stories(data)
+    stories = _stories(data, path)
     if not stories:
-        hint = "choose one with a list `userStories`"
-        raise InputError([Problem(shown_path(path), 0, "this is not a prd.json of Ralph, or it has no stories", hint)])
-    draft = Draft(_name(data), path, "ralph")
+        hint = "choose one with a list `userStories` or `features`"
+        raise InputError([Problem(shown_path(path), 0, "there are no user stories or features in it", hint)])
+    ours = isinstance(data, dict) and isinstance(data.get("userStories"), list)
+    draft = Draft(_name(data), path, "ralph" if ours or not _is_feature_list(path) else "feature-list")
     keys = Keys()
     ranked = any(text_of(story.get("priority")) for story in stories)
     items = [
@@ -62,17 +71,25 @@ def read(path: str, text: str, _options: PlanOptions) -> Draft:
     return draft
 
 
-def _stories(data: Any) -> list[Story]:
-    """The stories of the file; under another key, each must say whether it passes."""
+def _stories(data: Any, path: str) -> list[Story]:
+    """The stories of the file; under another key than Ralph's, each must say whether it passes, or what it is."""
     if isinstance(data, dict) and isinstance(data.get("userStories"), list):
         return objects_of(data["userStories"])
-    found = objects_of(data.get("stories") if isinstance(data, dict) else data)
-    return found if all("passes" in story for story in found) else []
+    lists = [data.get(name) for name in _LISTS] if isinstance(data, dict) else [data]
+    found = next((objects for value in lists if (objects := objects_of(value))), [])
+    if all("passes" in story for story in found):
+        return found
+    named = _is_feature_list(path) or (isinstance(data, dict) and "features" in data)
+    return found if named and all(sum(key in story for key in _FEATURE) > 1 for story in found) else []
 
 
 def _name(data: Any) -> str:
+    sources = [data, data.get("meta"), data.get("metadata")] if isinstance(data, dict) else []
     names = (
-        [text_of(data.get(key)) for key in ("project", "productName", "branchName")] if isinstance(data, dict) else []
+        text_of(found.get(key))
+        for found in sources
+        if isinstance(found, dict)
+        for key in ("project", "productName", "project_name", "branchName")
     )
     return one_line(next(filter(None, names), "prd"))
 
@@ -110,13 +127,14 @@ def _link(draft: Draft, stories: list[tuple[Item, Story]]) -> None:
 
 def _item(draft: Draft, story: Story, source: Json, keys: Keys, number: int) -> Item:
     line = source.line_of(story)
-    title = one_line(text_of(story.get("title")))
+    title = one_line(next(filter(None, (text_of(story.get(name)) for name in ("title", "name"))), ""))
     wanted = text_of(story.get("id")) or title or f"story-{number}"
     key = keys.free(wanted)
     if key != wanted:
         draft.note(NoteKind.GUESSED, line, f"there are several stories {wanted}")
-    about = text_of(story.get("description"))
-    item = Item(key, title or one_line(about)[:_LONGEST_TITLE] or key, line, branch=draft.name)
+    about = next(filter(None, (text_of(story.get(name)) for name in ("description", "summary"))), "")
+    group = one_line(text_of(story.get("category")) or text_of(story.get("feature")))[:_LONGEST_TITLE]
+    item = Item(key, title or one_line(about)[:_LONGEST_TITLE] or key, line, branch=draft.name, group=group)
     _set_state(draft, item, story)
     item.description, rest = split_prose(about)
     item.details = with_parts(rest, [(name.title(), text_of(story.get(name))) for name in ("steps", "notes")])
@@ -130,7 +148,7 @@ def _set_state(draft: Draft, item: Item, story: Story) -> None:
     """A story that passes is done, whatever its status; without that field its status decides."""
     status = text_of(story.get("status"))
     if "passes" not in story:
-        set_state(draft, item, status)
+        set_state(draft, item, "done" if status.casefold() in _PASSING else status)
         return
     passes = story["passes"]
     if passes is True or text_of(passes).casefold() in _PASSED:

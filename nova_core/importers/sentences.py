@@ -152,8 +152,9 @@ class _Sentences:
         text = plain(block.text)
         field = starts_with_field(block.text)
         reading = self._grammar.read(text, ("",) if field else ())
-        if reading is None and field and self._plan.things(value := text.partition(":")[2].strip()):
-            reading = Reading((_link_of(text, value),))
+        if reading is None and field:
+            value = without_remarks(text.partition(":")[2]).strip()
+            reading = Reading((_link_of(text, value),)) if self._plan.things(value) else None
         if not self._apply(block, reading):
             self._draft.note(NoteKind.DROPPED, block.line, f"not fully understood: {quoted(text)}")
 
@@ -165,7 +166,7 @@ class _Sentences:
         if starts_with_field(block.text):
             if block.heading < 0 or self._found.headings[block.heading].level == 1:
                 return False
-            named = self._grammar.names(text) or self._plan.things(text.partition(":")[2].strip())
+            named = self._grammar.names(text) or self._plan.things(without_remarks(text.partition(":")[2]).strip())
             return self._is_section(block.heading) or bool(named and self._plan.below(block.heading))
         names = [name for name in self._grammar.names(text) if any(map(str.isdigit, name))]
         if self._is_section(block.heading):

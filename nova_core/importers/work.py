@@ -31,7 +31,7 @@ _LATER = re.compile(
 )
 # About the plan or its result, which no agent can do as a task.
 _CHECKS = re.compile(
-    r"\bcheck ?lists?\W*\Z|^\W*checkpoint\b|\bcheckpoint\W*\Z|acceptance criteria|success criteria|exit criteria"
+    r"\bcheck ?lists?\W*\Z|^\W*checkpoint\b|(?<!\[)\bcheckpoint\W*\Z|acceptance criteria|success criteria|exit criteria"
     r"|definition of done|\bquality gates?\W*\Z|\bsign-?off\W*\Z|验收|检查清单|チェックリスト|受け入れ",
     re.IGNORECASE,
 )
@@ -42,6 +42,8 @@ _MAY_CHECK = re.compile(
 _UNBOXED = re.compile(
     r"(?:\[[^\]]{1,12}\]\s*)?(?:\*\*)?(T-?\d{1,6}[a-z]?|\d{1,6}(?:\.\d{1,6})+)(?!\w|\s*[-–,)]\s*[T\d])"
 )
+_ORDINAL = re.compile(r"\A\W*\d{1,3}[.)]\s+")
+_BOARD = re.compile(r"\W*(?:in progress|doing|done|completed|finished)\W*\Z", re.IGNORECASE)
 NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
 
 
@@ -52,6 +54,7 @@ class Work(msgspec.Struct):
     ids: bool
     last: int
     left_out: dict[int, int] = {}
+    board: bool | None = None
 
     def is_work(self, line: int, heading: int, head: Head) -> bool:
         """Returns True if a box without a task id is a task."""
@@ -61,12 +64,16 @@ class Work(msgspec.Struct):
         return True
 
     def _is_work(self, line: int, titles: Sequence[Heading], head: Head) -> bool:
+        if self.board is None:  # the backlog of a board is what is to be done
+            self.board = any(_BOARD.match(heading.text) for heading in self.found.headings)
         inside = any(_is_place(title) for title in titles if title.level > 1)
         for title in titles:
             plain = _plain(title.text)
             if title.level == 1:
                 break
-            if _LATER.match(plain) or _CHECKS.search(plain):
+            if self.board and plain.casefold() == "backlog":
+                return True
+            if _LATER.match(plain) or (_CHECKS.search(plain) and not is_phase(title.text)):
                 return False
             if _is_place(title):
                 return not NO_ID.match(head.id)
@@ -102,4 +109,4 @@ def _is_place(title: Heading) -> bool:
 
 
 def _plain(title: str) -> str:
-    return without_remarks(undecorated(title[:300])).strip(" \t:#.✅⚠🎯️🚀📝❓🔮-–—")
+    return _ORDINAL.sub("", without_remarks(undecorated(title[:300]))).strip(" \t:#.✅⚠🎯️🚀📝❓🔮-–—")

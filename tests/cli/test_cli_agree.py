@@ -34,6 +34,25 @@ PLANS = {
     ),
     "no boxes": ("openspec/changes/a/tasks.md", "## 1. A\n1. B\n"),
     "two lists": ("tasks.md", f"# Shop\n- [x] **a**\n- [ ] **b**\n- [ ] **c**\n\n{TABLE.format('K-1')}"),
+    "conductor": (
+        "conductor/tracks/a/plan.md",
+        "## Phase 1: A\n- [ ] Task: B\n  - [ ] c\n## Phase 2: D\n- [x] E\n",
+    ),
+    "agent-os": (
+        "agent-os/specs/a/tasks.md",
+        "#### Task Group 1: A\n- [ ] 1.0 B\n  - [ ] 1.1 C\n#### Task Group 2: D\n**Dependencies:** None\n- [ ] 2.1 E\n",
+    ),
+    "superpowers": (
+        "docs/superpowers/plans/a.md",
+        "# Plan\n### Task 1: A\n- [x] **Step 1**\n### Task 2: B\nDepends on Task 9.\n- [ ] **Step 1**\n",
+    ),
+    "user stories": ("prd.md", "# PRD\n### US-001: A\n- [x] B\n### US-002: C\n- [ ] D\n"),
+    "a checklist": ("PLAN.md", "# Plan\n## Phase 1\n- [x] A\n## Phase 2\n- [?] B\n## Notes\n- [ ] C\n"),
+    "prose": ("PLAN.md", "# Plan\n\n- Do it\n"),
+    "features": ("feature_list.json", '{"features": [{"id": 1, "title": "a", "status": "x", "depends_on": [7]}]}'),
+    "no features": ("feature_list.json", '{"features": []}'),
+    "bmad": ("sprint-status.yaml", "development_status:\n  epic-1: done\n  1-1-a: done\n  1-2-b: backlog\n"),
+    "no sprint": ("sprint-status.yaml", "development_status:\n"),
     "a folder": (".planning/phases/01-a/01-02-PLAN.md", '---\nphase: 01-a\nplan: 02\ndepends_on: ["01-01"]\n---\nB\n'),
 }
 

@@ -250,7 +250,7 @@ def test_headings_can_be_tasks() -> None:
     assert (cascade.tasks["T002"].settled, cascade.tasks["T002"].dropped) == ("Skipped (not needed)", True)
     assert "- [ ] a step" in cascade.tasks["T003"].details
     assert cascade.tasks["T004"].missing == ("T009",)
-    assert cascade.marks == ()
+    assert [(mark.text, mark.ids) for mark in cascade.marks] == [("a step", ("T003",))]
 
 
 def test_a_list_at_the_end_has_the_boxes_of_headings() -> None:

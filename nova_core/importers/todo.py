@@ -1,0 +1,79 @@
+"""Reads any other checklist by its phases: IMPLEMENTATION_PLAN.md, PLAN.md, TODO.md, fix_plan.md."""
+
+from __future__ import annotations
+
+import re
+
+from nova_core.errors import InputError, Problem
+from nova_core.importers.checklist import Checklist, read_checklist
+from nova_core.importers.draft import Draft
+from nova_core.importers.heads import Head, read_head
+from nova_core.importers.lists import draft_of
+from nova_core.importers.nested import Nested
+from nova_core.importers.phased import headed_tasks, read_phases
+from nova_core.importers.phases import is_phase
+from nova_core.model import NoteKind, PlanOptions
+from nova_core.parser.cells import undecorated
+from nova_core.parser.findings import shown_path
+from nova_core.parser.unread import why_no_tasks
+from nova_core.text import number_of
+
+_NAME = re.compile(
+    r"(?:\A|/)(?!tasks\.md\Z)(?:[^/]*[-_ ])?(?:plan|todos?|tasks?|roadmap|checklist|backlog)"
+    r"(?:[-_ ][^/]*)?\.(?:md|markdown)\Z",
+    re.IGNORECASE,
+)
+_BOX = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}[.)]) \[[^\]\n\w]{0,3}[xX]?[ ]?\][ \t]", re.MULTILINE)
+_IN_PHASES = re.compile(
+    r"^#{2,4} (?:\*\*)?(?:phase|milestone|sprint|stage|step|week|day) \d", re.MULTILINE | re.IGNORECASE
+)
+_FEWEST = 3  # boxes below phases that make a plan of a file whatever its name
+_NUMBERED = re.compile(r"\d{1,4}\.\d{1,4}\Z")
+
+
+def suits(path: str, text: str) -> bool:
+    """Returns True for a file that its name, its phases or its tasks call a plan."""
+    if _NAME.search(path.replace("\\", "/")):
+        return _BOX.search(text) is not None or bool(_headings(read_checklist(text)))
+    if not (_BOX.search(text) and _IN_PHASES.search(text)):
+        return False
+    found = read_checklist(text)
+    return sum(any(is_phase(title.text) for title in found.titles(box.heading)) for box in found.boxes) >= _FEWEST
+
+
+def read(path: str, text: str, options: PlanOptions) -> Draft:
+    """Headings that are tasks, else the boxes in phases and file order, else numbered headings below phases."""
+    found = read_checklist(text)
+    if tasks := headed_tasks(found):
+        return read_phases(path, text, "checklist", found, tasks, prose=True)
+    numbered = [box for box in found.boxes if _NUMBERED.match(read_head(box.text).id)]
+    if len(numbered) * 2 > len(found.boxes):
+        draft = draft_of(path, "checklist", found, text)
+        Nested(draft, found, options, marks=False).follow()
+        return draft
+    if not found.boxes and (tasks := _headings(found)):
+        draft = read_phases(path, text, "checklist", found, tasks, prose=True)
+        text = f"there are no boxes: {number_of(len(tasks), 'numbered heading')} below phases are the tasks"
+        draft.note(NoteKind.GUESSED, min(found.headings[at].line for at in tasks), text)
+        return draft
+    draft = read_phases(path, text, "checklist", found)
+    if not draft.items:
+        left_out = next((note for note in draft.notes if "not tasks" in note.text or "not a task" in note.text), None)
+        if left_out:
+            hint = "write each task as a box below a phase or a numbered heading: `- [ ] 1.1 Make the table`"
+            raise InputError([Problem(shown_path(path), left_out.line, f"no tasks found: {left_out.text}", hint)])
+        raise InputError([Problem(shown_path(path), 0, *why_no_tasks(found.lines))])
+    return draft
+
+
+def _headings(found: Checklist) -> dict[int, Head]:
+    """The headings that are tasks in a file without boxes: `### Task 1: ...`, or `### 1.2 ...` below a phase."""
+    if tasks := headed_tasks(found):
+        return tasks
+    heads = {}
+    for at, heading in enumerate(found.headings):
+        if found.above[at] >= 0 and is_phase(undecorated(found.headings[found.above[at]].text)):
+            head = read_head(heading.text)
+            if _NUMBERED.match(head.id):
+                heads[at] = head
+    return heads
