@@ -46,4 +46,4 @@ def why_no_tasks(lines: Sequence[str]) -> tuple[str, str]:
     other = (
         "as a heading: `### Task 1: Make the table`" if items else "as a row of `| Task ID | Task Name | Depends On |`"
     )
-    return f"no tasks found: {seen}", f"{box}, or {other}"
+    return f"no tasks found: {seen}", f"{box}, or as a {other}"
