@@ -30,7 +30,9 @@ PlanFormat = Annotated[
     str,
     typer.Option(
         "-f", "--format", metavar="NAME", autocompletion=complete.plan_formats,
-        help="Its format, if the file does not show it.",
+        help="Its format, if the file does not show it: agent-os, backlog, beads, bmad, checklist (PLAN.md, TODO.md), "
+        "conductor, feature-list, gsd (.planning), kiro, openspec, prd (user stories), protocol (task files), ralph, "
+        "spec-kit, superpowers, table or taskmaster.",
     ),
 ]  # fmt: skip
 
@@ -59,10 +61,6 @@ def import_(
     """Show how Nova understands a plan of another tool.
 
     With -o, write it as a CASCADE.md; without -o, nothing is written. `nova run FILE` runs such a plan as it is.
-
-    Formats: agent-os, backlog, beads, bmad, checklist (PLAN.md, TODO.md, ...), conductor, feature-list,
-    gsd (.planning), kiro, openspec, prd (user stories), protocol (task files), ralph, spec-kit, superpowers, table,
-    taskmaster.
 
     \b
     Examples:  nova import .kiro/specs/search/tasks.md
