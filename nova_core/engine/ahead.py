@@ -5,11 +5,14 @@ from __future__ import annotations
 from nova_core.engine.admission import Admission
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.starter import Starter
+from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, GivenBack, News, Report, Started, Waiting
+from nova_core.state.events import EventKind
 
 _SHORT = 0.02  # seconds; a task that runs longer gains nothing
 _MOST = 16  # tasks handed ahead at once
 _LEAST = 2
+_PATIENCE = 10.0  # seconds without an answer of the holder until this is reported
 
 
 class Ahead:
@@ -29,6 +32,8 @@ class Ahead:
         self._got: list[Report | Waiting] = []
         self.most = 0
         self.tasks: dict[str, str] = {}  # by the keys of their jobs
+        self._silent_since: float | None = None  # monotonic
+        self._is_told = False
 
     def wait(self, timeout: float | None) -> list[Report | Waiting]:
         """Does what `Executor.wait` does; the start of a job that was handed ahead is recorded first."""
@@ -36,13 +41,37 @@ class Ahead:
         got, self._got = self._got, []
         return got
 
-    def recall(self) -> None:
-        """Take back what has not started; on return, every task either runs or waits for the engine."""
+    @property
+    def is_silent(self) -> bool:
+        """True if the holder did not answer the last recall in time: it is frozen, or the machine is very busy."""
+        return self._silent_since is not None
+
+    def recall(self) -> bool:
+        """Take back what has not started; if True, every task either runs or waits for the engine.
+
+        If False, that is not known yet: nothing may be handled that could change what starts.
+        """
+        problem = None
         if self.tasks:
             most = self.most
-            self._executor.recall()
+            problem = self._executor.recall()
             self._take(self._executor.wait(0.0))
-            self.most = most
+            self.most = most if problem is None else 0
+        if problem is None:
+            self._silent_since, self._is_told = None, False
+        else:
+            self._say(problem)
+        return problem is None
+
+    def _say(self, problem: EnvironmentProblem) -> None:
+        """Warn once that the holder has not answered for long."""
+        now = self._parts.clock.monotonic()
+        if self._silent_since is None:
+            self._silent_since = now
+        if now - self._silent_since >= _PATIENCE and not self._is_told:
+            self._is_told = True
+            text = f"{problem.message}: no new tasks start until it does; {problem.hint}"
+            self._parts.store.record(EventKind.WARNING, None, text)
 
     def _take(self, news: list[News]) -> None:
         for one in news:

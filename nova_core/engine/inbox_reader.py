@@ -26,7 +26,7 @@ class InboxReader:
         self._attempts = attempts
         self._commands = commands
         self._taken: set[str] = set()  # applied, but perhaps not yet on disk
-        self.settle: Callable[[], object] = bool  # called before messages are applied
+        self.settle: Callable[[], bool] = lambda: True  # called before a message is applied; False: not now
         self._obeyed: set[str] = set()  # the files of commands: each counts once, also if a copy of it comes back
 
     def begin(self) -> None:
@@ -39,7 +39,8 @@ class InboxReader:
         try:
             for name, message in self._inbox.read():
                 if name not in self._taken:
-                    self.settle()
+                    if not self.settle():
+                        break
                     self._taken.add(name)
                     taken[name] = self._take(name, message)
         except FileNotFoundError:

@@ -90,7 +90,12 @@ class Loop:
         self._store.tick()
 
     def is_over(self) -> bool:
-        """Returns True if no task runs and no more will start."""
+        """Returns True if no task runs and no more will start.
+
+        A stopped run does not wait for tasks whose holder does not answer: the next run takes them over.
+        """
+        if self.stopping and self._run.ahead.is_silent:
+            return True
         if (self._board.running or (self._run.parts.active and not self.stopping)) and not self._only_waits_for_disk():
             return False
         hopeless = self._admission.disk_is_hopeless()
@@ -130,8 +135,7 @@ class Loop:
         return min(wait for wait in waits if wait is not None)
 
     def _start_ready(self) -> None:
-        if self._store.merged:
-            self._run.ahead.recall()
+        if self._store.merged and self._run.ahead.recall():
             self._board.keep_up()
         if not self._run.ahead.tasks:
             self._start_admitted()
@@ -179,13 +183,9 @@ class Loop:
         run, now = self._run, self._run.parts.clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
-            run.ahead.recall()
             run.belongings.look()
-            if run.commands.posted:
-                run.commands.apply_posted()
-            run.inbox.read()
-            self._board.merge_outside()
-            run.replanner.look()
+            if run.ahead.recall():
+                self._look_for_changes()
             run.observers.look()
         if now >= self._next_tail:
             self._look_for_inputs()
@@ -193,6 +193,15 @@ class Loop:
             if watched := run.budget.is_watched:
                 self._admission.watch_budget()
             self._next_tail = now + (_LOOK if more else _WATCH if watched else _TAIL)
+
+    def _look_for_changes(self) -> None:
+        """Handle what may change which task starts next."""
+        run = self._run
+        if run.commands.posted:
+            run.commands.apply_posted()
+        run.inbox.read()
+        self._board.merge_outside()
+        run.replanner.look()
 
     def _finish(self, began: float) -> RunResult:
         """Record the result of the run and return it once it is on disk; `began` is a monotonic time."""

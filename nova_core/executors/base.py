@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from nova_core.errors import EnvironmentProblem
+
 
 class Job(msgspec.Struct, frozen=True):
     """One process to run. `key` identifies it for good (`F1@2`; `F1@2+1` is its first check): it starts at most once.
@@ -128,8 +130,11 @@ class Executor(Protocol):
         starts. Each has started when it is reported as `Started` or `Ended`; otherwise it is `GivenBack`.
         """
 
-    def recall(self) -> None:
-        """Take back the jobs handed ahead that wait; on return, `wait` has a report of each job handed ahead."""
+    def recall(self) -> EnvironmentProblem | None:
+        """Take back the jobs handed ahead that wait; on return, `wait` has a report of each job handed ahead.
+
+        Returns what is wrong if it takes longer than a second: call it again, until it returns None.
+        """
 
     def wait(self, timeout: float | None) -> list[News]:
         """Sleep until there is a report, `wake` is called or `timeout` seconds have passed; Nova sleeps only here."""

@@ -112,9 +112,9 @@ class LocalExecutor:
         else:
             self._take(job, slots)
 
-    def recall(self) -> None:
-        """See `Executor.recall`. Raises EnvironmentProblem if the holder does not answer."""
-        self._ahead.recall(self._serve)
+    def recall(self) -> EnvironmentProblem | None:
+        """See `Executor.recall`."""
+        return self._ahead.recall(self._serve)
 
     def _take(self, job: Job, slots: int) -> None:
         key = job.key

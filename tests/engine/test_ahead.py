@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
-from nova_core.executors.base import Ended, EndReason, Job
+from nova_core.executors.base import Ended, EndReason, Job, News
 from nova_core.orchestrator import Orchestrator
-from nova_core.state.events import EventKind
+from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus
 
 
@@ -87,6 +88,60 @@ def test_a_task_handed_ahead_has_not_started(tmp_path: Path) -> None:
     for i in range(40):
         mine = [kind for kind, task in order if task == f"T{i}"]
         assert mine == [EventKind.TASK_STARTED.value, EventKind.TASK_COMPLETED.value]
+
+
+def frozen_at(folder: Path, task_id: str) -> tuple[Orchestrator, Watched, list[str]]:
+    """An engine whose holder freezes when the task is done, while others wait in it; and the warnings of the run."""
+    engine, executor = watched(folder, wide(60))
+    warnings: list[str] = []
+
+    def look(event: Event) -> None:
+        if event.kind is EventKind.WARNING:
+            warnings.append(event.message)
+        elif event.kind is EventKind.TASK_COMPLETED and event.task == task_id:
+            executor.is_frozen = True
+
+    engine.subscribe(look)
+    return engine, executor, warnings
+
+
+def test_a_frozen_holder_is_waited_for(tmp_path: Path) -> None:
+    """This is said once, after ten seconds; when the holder continues, so does the run, and no task runs twice."""
+    engine, executor, warnings = frozen_at(tmp_path, "T30")
+    began = executor.clock.monotonic()
+    thaw = partial(setattr, executor, "is_frozen", False)
+    wait = executor.wait
+
+    def wait_or_thaw(timeout: float | None) -> list[News]:
+        if executor.is_frozen and executor.clock.monotonic() - began > 60:
+            thaw()
+        return wait(timeout)
+
+    executor.wait = wait_or_thaw  # type: ignore[method-assign]
+    assert engine.run().completed == 60
+    assert warnings == ["the holder does not answer: no new tasks start until it does; resume it"]
+    assert sorted(job.key for job in executor.jobs) == sorted(f"T{i}@1" for i in range(60))
+
+
+def test_a_stop_does_not_wait_for_a_frozen_holder(tmp_path: Path) -> None:
+    """The next run takes over what it holds."""
+    engine, executor, warnings = frozen_at(tmp_path, "T30")
+    wait = executor.wait
+
+    def wait_and_stop(timeout: float | None) -> list[News]:
+        if executor.is_frozen:
+            engine.stop()
+        return wait(timeout)
+
+    executor.wait = wait_and_stop  # type: ignore[method-assign]
+    result = engine.run()
+    assert (result.exit_code, result.completed >= 31, warnings) == (4, True, [])
+    following = FakeExecutor(FakeClock())
+    following.found = [quick(job) for job in executor.jobs if job.key not in executor.released]
+    engine, _ = make_engine(tmp_path, executor=following)
+    assert engine.run().completed == 60
+    both = [job.key for job in (*executor.jobs, *following.jobs)]
+    assert sorted(both) == sorted(f"T{i}@1" for i in range(60))
 
 
 NOT_HANDED = {"Outputs": "out.txt", "Locks": "db", "Model": "opus", "Success Criteria": "`true`", "Approval": "before"}

@@ -36,6 +36,11 @@ def given_back(lab: Lab) -> list[str]:
     return [one.key for one in lab.reports if isinstance(one, GivenBack)]
 
 
+def recall(lab: Lab) -> None:
+    """Take back what waits, however long the holder needs."""
+    until(lambda: lab.executor.recall() is None)
+
+
 def gate(lab: Lab) -> str:
     """A command that runs until `open_gate`."""
     return f"while [ ! -e {lab.home}/open ]; do sleep 0.01; done"
@@ -68,7 +73,7 @@ def test_what_waits_is_given_back_and_what_runs_is_reported(lab: Lab) -> None:
         hand(lab, f"j{i}", gate(lab))
     lab.reports += lab.executor.wait(0.0)
     until(lambda: len(ledger(lab)) == 2)
-    lab.executor.recall()
+    recall(lab)
     lab.reports += lab.executor.wait(0.0)
     assert {one.key for one in lab.reports if isinstance(one, Started)} == {"j0", "j1"}
     assert given_back(lab) == ["j2", "j3", "j4", "j5"]
@@ -84,7 +89,7 @@ def test_jobs_that_were_not_sent_yet_are_given_back(lab: Lab) -> None:
     """A recall right after they were handed ahead."""
     for i in range(4):
         hand(lab, f"j{i}", gate(lab), slots=1)
-    lab.executor.recall()
+    recall(lab)
     lab.reports += lab.executor.wait(0.0)
     told = {one.key for one in lab.reports if isinstance(one, Started)}
     assert told | set(given_back(lab)) == {"j0", "j1", "j2", "j3"}
@@ -157,9 +162,33 @@ def test_what_waits_in_a_holder_that_is_killed_is_given_back(lab: Lab, guards_to
         (holder,) = lab.holder_pids()
         os.kill(holder, signal.SIGKILL)
     lab.collect(lambda: len(given_back(lab)) == 3)
-    lab.executor.recall()
+    recall(lab)
     open_gate(lab)
     assert lab.end("runs").reason is (EndReason.LOST if guards_too else EndReason.EXIT)
+    assert ledger(lab) == ["runs"]
+
+
+def test_a_frozen_holder_is_waited_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recall says who does not answer and returns; once the holder continues, its answer counts."""
+    monkeypatch.setattr("nova_core.executors.jobs_ahead._TURN", 0.05)
+    hand(lab, "runs", gate(lab), slots=1)
+    lab.reports += lab.executor.wait(0.0)
+    until(lambda: ledger(lab) == ["runs"])
+    (holder,) = lab.holder_pids()
+    os.kill(holder, signal.SIGSTOP)
+    until(lambda: Path(f"/proc/{holder}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    for i in range(3):
+        hand(lab, f"j{i}", slots=1)
+    for _ in range(2):
+        problem = lab.executor.recall()
+        assert problem is not None
+        assert f"kill -CONT {holder}" in str(problem.hint)
+    os.kill(holder, signal.SIGCONT)
+    recall(lab)
+    lab.reports += lab.executor.wait(0.0)
+    assert given_back(lab) == ["j0", "j1", "j2"]
+    open_gate(lab)
+    assert lab.end("runs").code == 0
     assert ledger(lab) == ["runs"]
 
 
@@ -174,7 +203,7 @@ def test_random_recalls(lab: Lab) -> None:
         todo = []
         for _ in range(chance.randrange(4)):
             lab.reports += lab.executor.wait(0.02)
-        lab.executor.recall()
+        recall(lab)
         seen = len(lab.reports)
         lab.reports += lab.executor.wait(0.0)
         todo = [one.key for one in lab.reports[seen:] if isinstance(one, GivenBack)]

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from nova_core.clock import Clock
+from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, EndReason, GivenBack, Job, News, Report, Started
 from nova_core.files.disk import Disk
 
@@ -72,6 +73,7 @@ class FakeExecutor:
         self.waiting: list[tuple[Job, int]] = []  # handed ahead, not started
         self.untold: list[str] = []  # handed ahead and started, which the engine does not know yet
         self.foreign: set[str] = set()
+        self.is_frozen = False  # the holder: it neither answers nor reports
 
     def recover(self) -> list[Report]:
         return self.found
@@ -94,10 +96,13 @@ class FakeExecutor:
     def hand_ahead(self, job: Job, slots: int) -> None:
         self.waiting.append((job, slots))
 
-    def recall(self) -> None:
+    def recall(self) -> EnvironmentProblem | None:
+        if self.is_frozen:
+            return EnvironmentProblem("the holder does not answer", hint="resume it")
         self._give_back()
         self.reports += [Started(key, 4242, self.clock.now()) for key in self.untold]
         self.untold = []
+        return None
 
     def _give_back(self) -> None:
         self.reports += [GivenBack(job.key) for job, _ in self.waiting]
@@ -112,6 +117,9 @@ class FakeExecutor:
 
     def wait(self, timeout: float | None) -> list[News]:
         reports, self.reports = self.reports, []
+        if self.is_frozen:
+            self.clock.advance(max(timeout or 0.0, self.least))
+            return reports
         self._start_waiting()
         for key, job in list(self.running.items()):
             ended = self.outcome(job)
