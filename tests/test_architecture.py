@@ -59,10 +59,11 @@ def statements(tree: ast.Module, *, head_only: bool) -> Iterator[ast.Import | as
             stack += ast.iter_child_nodes(node)
 
 
-def imported(tree: ast.Module, *, head_only: bool) -> set[str]:
-    """Full names of what is imported; `from package import module` names the module."""
+@cache
+def imported(module: str, *, head_only: bool) -> set[str]:
+    """Full names of what a module imports; `from package import module` names the module."""
     found: set[str] = set()
-    for node in statements(tree, head_only=head_only):
+    for node in statements(modules()[module], head_only=head_only):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif node.module:
@@ -111,32 +112,32 @@ def test_imports_point_to_earlier_entries() -> None:
 
 def later_than(module: str) -> set[str]:
     """The modules it imports whose entry is a later one."""
-    names = own(imported(modules()[module], head_only=False)) if module != "nova_core" else set()
+    names = own(imported(module, head_only=False)) if module != "nova_core" else set()
     return {name for name in names if rank_of(name) > rank_of(module)}
 
 
 def test_nothing_imports_an_old_name() -> None:
     """It exists for processes that an earlier version started."""
     assert set(OLD_NAMES) <= set(modules())
-    assert {m for m, tree in modules().items() if own(imported(tree, head_only=False)) & set(OLD_NAMES)} == set()
+    assert {m for m in modules() if own(imported(m, head_only=False)) & set(OLD_NAMES)} == set()
 
 
 def test_modules_do_not_import_each_other_in_cycles() -> None:
     """The imports at the heads of modules have an order."""
-    graph = {name: own(imported(tree, head_only=True)) - {name} for name, tree in modules().items()}
+    graph = {name: own(imported(name, head_only=True)) - {name} for name in modules()}
     assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("package", sorted(HEAVY))
 def test_heavy_packages_stand_at_the_head_of_few_modules(package: str) -> None:
     """Packages that are slow to import are imported where they are used."""
-    heads = {m for m, tree in modules().items() if within_any(imported(tree, head_only=True), package)}
+    heads = {m for m in modules() if within_any(imported(m, head_only=True), package)}
     assert {m for m in heads if not within(m, HEAVY[package])} == set()
 
 
 def test_textual_is_for_the_terminal_interface_alone() -> None:
     """Not even a function outside of nova_tui imports it."""
-    users = {m for m, tree in modules().items() if within_any(imported(tree, head_only=False), "textual")}
+    users = {m for m in modules() if within_any(imported(m, head_only=False), "textual")}
     assert {m for m in users if not within(m, ["nova_tui"])} == set()
 
 
@@ -147,7 +148,7 @@ def within_any(names: set[str], package: str) -> bool:
 
 def test_pure_logic_touches_nothing_outside() -> None:
     """It reads neither the clock nor files, processes or random numbers."""
-    pure = {m: imported(tree, head_only=False) for m, tree in modules().items() if entry_of(m) in PURE}
+    pure = {m: imported(m, head_only=False) for m in modules() if entry_of(m) in PURE}
     assert pure
     assert {m: names for m, full in pure.items() if (names := {name.split(".")[0] for name in full} & OUTSIDE)} == {}
 

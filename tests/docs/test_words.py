@@ -64,6 +64,8 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     if path.suffix == ".md":
         yield from enumerate(source.splitlines(), 1)
         return
+    if not EVERY.search(re.sub(r"""(?:["'\\\s_]+[bfr]?["']+)|_""", " ", source)):
+        return  # nor in a string of several parts; to read the file as Python takes most of the time
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value

@@ -11,6 +11,7 @@ import pytest
 from app_kit import beat, opened, settled
 from fake_source import demo_source
 from look import screen_text
+from resting import draw
 from textual.pilot import Pilot
 
 from nova_tui.app import NovaApp
@@ -43,8 +44,8 @@ async def by_drawing(app: NovaApp, pilot: Pilot[Any], patch: pytest.MonkeyPatch,
     patch.setattr(app.main.tasks, "render_line", failing(left, app.main.tasks.render_line))
     for number in range(times):
         app.main.tasks.refresh()
-        app.call_later(app.screen._on_timer_update)  # drawn by the app: `settled` draws, too, and would fail the test
         while left[0] > times - 1 - number:
+            app.call_later(draw, app.screen)  # drawn by the app: `settled` draws, too, and would fail the test
             await asyncio.sleep(0)
 
 
