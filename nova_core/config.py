@@ -31,7 +31,6 @@ from nova_core.files.typed_yaml import (
     read_choice,
     read_count,
     read_duration,
-    read_lines,
     read_number,
     read_part,
     read_size,
@@ -41,6 +40,7 @@ from nova_core.files.typed_yaml import (
 )
 from nova_core.files.variants import existing
 from nova_core.files.yaml_file import Document, load_yaml
+from nova_core.hooks_config import HooksConfig, NotifyConfig, SecondsAboveZero
 from nova_core.model import PlanOptions, Task
 from nova_core.text import clean
 
@@ -74,13 +74,11 @@ def _read_gate(value: object) -> str | None:
 
 
 Seconds = Annotated[float, plain(read_duration)]
-SecondsAboveZero = Annotated[float, plain(above_zero(read_duration))]
 Dollars = Annotated[float, plain(above_zero(read_number))]
 Cores = Annotated[float, plain(above_zero(read_number))]
 Bytes = Annotated[int, plain(above_zero(read_size))]
 Count = Annotated[int, plain(above_zero(read_count))]
 Variables = Annotated[Mapping[str, str], read_variables]
-ShellLines = Annotated[tuple[str, ...], plain(read_lines)]
 
 
 class AccountConfig(msgspec.Struct, frozen=True):
@@ -198,17 +196,6 @@ class EnvConfig(msgspec.Struct, frozen=True):
     set: Variables = {}
 
 
-class HooksConfig(msgspec.Struct, frozen=True):
-    """Shell lines to run on events of the run, and the time limit of each in seconds."""
-
-    started: ShellLines = ()
-    failed: ShellLines = ()
-    blocked: ShellLines = ()
-    milestone: ShellLines = ()
-    finished: ShellLines = ()
-    timeout: SecondsAboveZero = 30.0
-
-
 class Runner(msgspec.Struct, frozen=True):
     """What runs a task: a shell `line`, or the first usable one of `agents`; neither if the task has no work."""
 
@@ -253,6 +240,7 @@ class Config(msgspec.Struct, frozen=True):
     phases: Mapping[str, PhaseConfig] = {}
     inputs: Annotated[str, plain(read_choice("required", "advice"))] = "required"
     hooks: HooksConfig = HooksConfig()
+    notify: NotifyConfig = NotifyConfig()
     origins: Mapping[str, str] = {}
 
     def idle_limit(self, *, agent: bool) -> float:

@@ -45,6 +45,7 @@ _KINDS: dict[EventKind, tuple[str, Severity, Shown | None]] = {
     EventKind.MILESTONE: ("", "information", None),
     EventKind.TASK_FAILED: (Shown.FAILED.value, "error", Shown.FAILED),
     EventKind.TASK_WAITING: (Shown.APPROVAL.value, "warning", Shown.APPROVAL),
+    EventKind.RUN_PAUSED: ("", "warning", None),
     EventKind.BUDGET_REACHED: ("", "warning", None),
     EventKind.PROVIDER_PAUSED: ("", "warning", None),
     EventKind.PROVIDER_RESUMED: ("", "information", None),

@@ -48,7 +48,10 @@ NOVA_YAML = """\
 #     First steps: 1      # maximum number of workers in this group
 
 # hooks:
-#   failed: ./notify.sh   # also started, blocked, milestone, finished; data in NOVA_* variables, and JSON on stdin
+#   failed: ./page.sh     # also started, waiting, asked, finished, ...; data in NOVA_* variables, and JSON on stdin
+
+# notify:
+#   webhook: $CHAT_WEBHOOK   # approvals, questions, failures, the end of the run: for Slack, Discord, ntfy, ...
 """
 
 MILESTONES_YAML = """\

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from engines import make_engine, write_plan
 from fakes import exits
@@ -17,19 +18,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from processes import kill, nova, processes_of, start_nova, wait_for
 
-from nova_core.config import Config, HooksConfig, load_config
-from nova_core.engine.observers import hooks
+from nova_core.config import Config, load_config
+from nova_core.engine.observers import hooks, reporting
 from nova_core.engine.observers.hook_data import (
     MOST,
     HookData,
     RunWords,
     TaskWords,
+    names_of,
     standard_input,
     variables,
 )
 from nova_core.errors import InputError
 from nova_core.files.project import Project
 from nova_core.holder.hook_guard import MOST_LOG, MOST_OUTPUT
+from nova_core.hooks_config import HooksConfig
 from nova_core.orchestrator import Orchestrator
 from nova_core.parser import parse_cascade, parse_text
 from nova_core.plan.blocked import blocked_tasks
@@ -273,7 +276,7 @@ def test_a_hook_that_reads_nothing_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_too_many_hooks_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue is bounded: further hooks do not run, and one warning says so."""
-    monkeypatch.setattr(hooks, "MOST_WAITING", 2)
+    monkeypatch.setattr(reporting, "MOST_WAITING", 2)
     complain = hooks.Hooks._complain
 
     def release(self: hooks.Hooks, *about: str) -> None:
@@ -308,6 +311,44 @@ def test_the_log_is_private_and_never_a_link(tmp_path: Path) -> None:
     assert log.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / ".nova" / "hooks.log.old").stat().st_size > MOST_LOG
     assert warnings == []
+
+
+NEEDS_A_PERSON: list[tuple[EventKind, dict[str, str] | None, str]] = [
+    (EventKind.TASK_WAITING, {}, "waiting"),
+    (EventKind.TASK_RETRYING, {"verdict": "asked", "error": "asked: it asked: Overwrite?"}, "asked"),
+    (EventKind.TASK_RETRYING, {"verdict": "failed"}, ""),
+    (EventKind.RUN_PAUSED, None, "paused"),
+    (EventKind.PROVIDER_PAUSED, None, "limited"),
+    (EventKind.PROVIDER_RESUMED, None, ""),
+    (EventKind.BUDGET_REACHED, None, "budget"),
+    (EventKind.TASK_FAILED, {"verdict": "asked", "error": "asked: it asked: Why?"}, "asked failed"),
+]  # fmt: skip
+
+
+def test_what_needs_a_person_has_its_hooks(tmp_path: Path) -> None:
+    """A task that waits for approval or asked, a pause, a limit, the budget: each once, in order, with its words."""
+    project = Project(tmp_path)
+    project.make_dirs()
+    store = Store(project)
+    names = [name for *_, found in NEEDS_A_PERSON for name in found.split()]
+    line = 'echo "$NOVA_EVENT: $NOVA_MESSAGE" >> said'
+    config = msgspec.structs.replace(HooksConfig(), **dict.fromkeys(names, (line,)))
+    listener = hooks.Hooks(project, parse_cascade(write_plan(tmp_path, CHAIN)), store, config)
+    listener.begin()
+    store.listeners.append(listener.see)
+    for kind, patch, _ in NEEDS_A_PERSON:
+        store.record(kind, None if patch is None else "A", f"the message of {kind}", **(patch or {}))
+    assert store.flush()
+    listener.finish(None, lambda: False)
+    listener.close()
+    store.close()
+    said = (tmp_path / "said").read_text().splitlines()
+    assert [text.partition(":")[0] for text in said] == names
+    assert "waiting: the message of task_waiting" in said
+    assert [text for text in said if text.startswith("asked")] == [
+        "asked: A: it asked: Overwrite?", "asked: A: it asked: Why?",
+    ]  # fmt: skip
+    assert names_of(Event(1, "", EventKind.TASK_COMPLETED, "A"), "asked") == ()
 
 
 # once

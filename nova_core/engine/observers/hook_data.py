@@ -6,12 +6,30 @@ from typing import Any
 
 import msgspec
 
+from nova_core.agents.outcome import Verdict
 from nova_core.model import Task
 from nova_core.runs.result import RunResult
+from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import clean, harmless_json, head_and_tail
 
+_NAMES = {
+    EventKind.RUN_STARTED: "started", EventKind.TASK_FAILED: "failed", EventKind.MILESTONE: "milestone",
+    EventKind.TASK_WAITING: "waiting", EventKind.RUN_PAUSED: "paused", EventKind.PROVIDER_PAUSED: "limited",
+    EventKind.BUDGET_REACHED: "budget",
+}  # fmt: skip
+_ENDS = (EventKind.TASK_FAILED, EventKind.TASK_RETRYING)
 MOST = 4000  # characters of a variable: with more than 128 KiB the hook could not start
+
+
+def names_of(event: Event, verdict: str | None) -> tuple[str, ...]:
+    """Returns the names under which `nova.yaml` knows the event: none for most, two if a task failed by asking.
+
+    `verdict` is that of the agent's last attempt.
+    """
+    asked = event.kind in _ENDS and verdict == Verdict.ASKED
+    name = _NAMES.get(event.kind)
+    return (*(("asked",) if asked else ()), *((name,) if name else ()))
 
 
 class RunWords(msgspec.Struct, frozen=True):
@@ -24,7 +42,7 @@ class RunWords(msgspec.Struct, frozen=True):
 
 
 class TaskWords(msgspec.Struct, frozen=True):
-    """A failed task, as hooks receive it."""
+    """The task of an event, as hooks receive it."""
 
     id: str
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from nova_core.config import Config, HooksConfig
+from nova_core.config import Config
 from nova_core.engine.observers.hooks import Hooks
 from nova_core.engine.observers.milestones import Milestone, Milestones
 from nova_core.engine.observers.observer import Observer
@@ -12,6 +12,7 @@ from nova_core.engine.observers.plan_ticker import PlanTicker
 from nova_core.engine.observers.status_files import StatusFiles
 from nova_core.files.disk import Disk
 from nova_core.files.project import Project
+from nova_core.hooks_config import HooksConfig
 from nova_core.model import is_safe_id
 from nova_core.parser import Cascade
 from nova_core.runs.result import RunResult
@@ -83,6 +84,10 @@ def usual_observers(
         observers.add(PlanTicker(project, cascade, store, disk, observers.warn))
     if config.hooks != HooksConfig(timeout=config.hooks.timeout):
         observers.add(Hooks(project, cascade, store, config.hooks))
+    if config.notify.command or config.notify.webhook:
+        from nova_core.engine.observers.notifications import Notifications  # most projects have none
+
+        observers.add(Notifications(project, cascade, store, config.notify))
     return observers
 
 
