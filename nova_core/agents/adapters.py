@@ -177,7 +177,36 @@ ADAPTERS: dict[str, Adapter] = {
         package="npm install -g @mariozechner/pi-coding-agent",
         tested="0.73.1",
     ),
+    "qwen": Adapter(
+        program="qwen",
+        arguments=("-o", "stream-json"),
+        permissions={
+            Permissions.SAFE: ("--approval-mode", "auto-edit"),
+            Permissions.SHELL: ("--approval-mode", "yolo"),
+            Permissions.BYPASS: ("--approval-mode", "yolo"),
+        },
+        model=("-m", "{model}"),
+        max_turns=("--max-session-turns", "{max_turns}"),
+        resume=("--resume", "{session}"),
+        provider="qwen",
+        package="npm install -g @qwen-code/qwen-code",
+        tested="0.15.10",
+    ),
+    "cline": Adapter(
+        program="cline",
+        arguments=("--json",),
+        # It approves either every tool or none.
+        permissions={
+            Permissions.SAFE: ("--auto-approve", "false"),
+            Permissions.SHELL: ("--auto-approve", "true"),
+            Permissions.BYPASS: ("--auto-approve", "true"),
+        },
+        model=("-m", "{model}"),
+        # Otherwise it leaves a daemon running, which all its runs share.
+        env={"CLINE_SESSION_BACKEND_MODE": "local"},
+        home="CLINE_DATA_DIR",
+        provider="cline",
+        package="npm install -g cline",
+        tested="3.0.65",
+    ),
 }  # fmt: skip
-
-# Agents that Nova cannot start by itself, with the settings that do.
-SETTINGS = {"qwen": "{qwen: {command: [qwen, -o, stream-json, --approval-mode, yolo], parser: qwen}}"}

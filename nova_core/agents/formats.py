@@ -17,6 +17,7 @@ _MODULES = {
     "copilot": ("copilot", "CopilotLog"),
     "pi": ("pi", "PiLog"),
     "qwen": ("qwen", "QwenLog"),
+    "cline": ("cline", "ClineLog"),
     "acp": ("acp", "AcpLog"),
     "shell": ("commands", "CommandLog"),
 }

@@ -10,7 +10,7 @@ from functools import cache
 import msgspec
 
 from nova_core.agents import FORMATS, AgentLog
-from nova_core.agents.adapters import ADAPTERS, SETTINGS, Adapter, Permissions
+from nova_core.agents.adapters import ADAPTERS, Adapter, Permissions
 from nova_core.agents.commands import PatternLog
 from nova_core.agents.template import fill
 from nova_core.config import AgentConfig, Config
@@ -81,9 +81,12 @@ def agents_known(config: Config) -> list[str]:
 
 
 def settings_hint(config: Config, names: Iterable[str]) -> str:
-    """A hint with the settings of the first of these agents that needs them; empty if none does."""
-    lacking = (name for name in names if name in SETTINGS and name not in config.agents)
-    return next((f"write in nova.yaml: `agents: {SETTINGS[name]}`" for name in lacking), "")
+    """A hint of how to install the first of these agents that Nova knows, and of its settings if it has none."""
+    for name in names:
+        if (adapter := ADAPTERS.get(name)) is not None and name not in config.agents:
+            settings = f"agents: {{{name}: {{permissions: shell}}}}"
+            return f"install it with `{adapter.package}`; settings, if it needs any: `{settings}` in nova.yaml"
+    return ""
 
 
 def adapter_of(name: str, agent: AgentConfig) -> Adapter | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_process import nova
 
-from nova_core.agents.adapters import ADAPTERS, SETTINGS, Permissions
+from nova_core.agents.adapters import ADAPTERS, Permissions
 from nova_core.agents.commands import PatternLog
 from nova_core.config import AgentConfig, Config, load_config
 from nova_core.errors import InputError
@@ -33,7 +33,7 @@ def request(**more: object) -> AgentRequest:
 def test_nothing_dangerous_unless_asked(name: str) -> None:
     """The default lets an agent edit the project, and no more; `bypass` must be set explicitly."""
     safe = invoke(name, AgentConfig(), request())
-    words = " ".join((*safe.argv, *safe.env))
+    words = " ".join((*safe.argv, *safe.env)).replace("--auto-approve false", "")
     assert not [flag for flag in DANGEROUS if flag in words]
     loose = invoke(name, AgentConfig(permissions=Permissions.BYPASS), request())
     assert name in BY_FILE or loose.argv != safe.argv
@@ -177,14 +177,18 @@ def test_doctor_knows_agents(tmp_path: Path) -> None:
     assert done.returncode == 8
 
 
-def test_an_agent_that_needs_settings_gets_them_in_the_hint(tmp_path: Path) -> None:
-    """Nova reads its output, but cannot start it by itself."""
-    settings = Config(agent=("qwen",))
-    launcher = Launcher(Project(tmp_path), settings, "P", "", b"", {})
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_an_agent_without_settings_gets_them_in_the_hint(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it is not installed, with how to install it; the settings can be copied into nova.yaml."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    launcher = Launcher(Project(tmp_path), Config(agent=(name,)), "P", "", b"", {})
     found = launcher.nothing_to_run([TASK], "CASCADE.md")
     assert found is not None
-    (tmp_path / "nova.yaml").write_text("agents: " + SETTINGS["qwen"])
-    assert f"`agents: {SETTINGS['qwen']}`" in found.hint
-    agent = load_config(None, environ={}, root=tmp_path).agents["qwen"]
-    assert (agent.parser, agent.command[0]) == ("qwen", "qwen")
-    assert settings_hint(Config(agents={"qwen": agent}), ["qwen"]) == ""
+    assert f"`{ADAPTERS[name].package}`" in found.hint
+    settings = found.hint.split("`")[3]
+    (tmp_path / "nova.yaml").write_text(settings)
+    config = load_config(None, environ={}, root=tmp_path)
+    assert config.agents[name].permissions is Permissions.SHELL
+    assert settings_hint(config, [name]) == ""
