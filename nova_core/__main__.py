@@ -16,6 +16,10 @@ def main() -> int:
         from nova_core.report import main as report
 
         return report(arguments[1:])
+    if arguments[:1] == ["acp-run"]:  # one for each agent that runs: it must start and stay small, too
+        from nova_core.acp.run import main as acp_run
+
+        return acp_run(arguments[1:])
     from nova_core.cli.app import run_cli
 
     return run_cli(arguments)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from nova_core.agents import FORMATS
+from nova_core.agents.acp_agents import ACP_AGENTS, KIND
 from nova_core.agents.adapters import ADAPTERS, Permissions
 from nova_core.agents.commands import check_pattern
 from nova_core.agents.pricing import Price
@@ -106,16 +107,18 @@ class AgentConfig(msgspec.Struct, frozen=True):
 
     Without a `command` it is an agent that Nova knows: the one of its name, or of `use`. `parser` (a format) or `line`
     (a regular expression) says how its output is read; `budget` is US dollars for one attempt; `provider` names the
-    quota it uses; `args` are added to the command of a known agent. `cpu` (cores) and `memory` (bytes) are the needs of
-    each of its tasks, unless the task has its own. `models` are its ladder: the first is used instead of `model`.
-    `accounts` are its logins, by name; one of whose limits more than `pause_at` (from 0 to 1) is used is not started.
+    quota it uses; `args` are added to the command of a known agent. `cpu` (cores), `memory` (bytes) are needs of each
+    task. `models` are its ladder: the first is used instead of `model`. `accounts` are its logins, by name: those with
+    more than `pause_at` (0 to 1) of a limit used are not started. `mode` is one that an agent of `kind` "acp" offers.
     """
 
     command: Annotated[tuple[str, ...], plain(_read_command)] = ()
     env: Variables = {}
     model: str | None = None
     models: tuple[str, ...] = ()
-    use: Annotated[str, plain(read_choice(*ADAPTERS))] | None = None
+    use: Annotated[str, plain(read_choice(*dict.fromkeys((*ADAPTERS, *ACP_AGENTS))))] | None = None
+    kind: Annotated[str, plain(read_choice(KIND))] | None = None
+    mode: str | None = None
     permissions: Permissions = Permissions.SAFE
     max_turns: Count | None = None
     budget: Dollars | None = None
@@ -138,12 +141,14 @@ class AgentConfig(msgspec.Struct, frozen=True):
 def _read_agent(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
     """Read one agent: one with a command, or one that Nova knows."""
     agent = field_of(AgentConfig)(reader, keys, data)
-    name = str(keys[-1])
-    if isinstance(agent, AgentConfig) and not agent.command and (agent.use or name) not in ADAPTERS:
-        known = ", ".join(ADAPTERS)
-        reader.fail(keys, "has no command", f"write `command: [...]`, or `use:` a known agent ({known})")
-        return None
-    return _with_folders(reader, keys, agent) if isinstance(agent, AgentConfig) and agent.accounts else agent
+    if not isinstance(agent, AgentConfig):
+        return agent
+    agents = ACP_AGENTS if agent.kind == KIND else ADAPTERS
+    if not agent.command and (agent.use or str(keys[-1])) not in agents:
+        reader.fail(keys, "has no command", f"write `command: [...]`, or `use:` a known agent ({', '.join(agents)})")
+    if agent.permissions is Permissions.ASK and agent.kind != KIND:
+        reader.fail((*keys, "permissions"), "cannot be `ask`", "only agents with `kind: acp` can ask while they work")
+    return _with_folders(reader, keys, agent) if agent.accounts else agent
 
 
 def _with_folders(reader: Reader, keys: tuple[str | int, ...], agent: AgentConfig) -> AgentConfig:
@@ -219,6 +224,7 @@ class Config(msgspec.Struct, frozen=True):
     timeout: Seconds = 0.0
     idle_timeout: Seconds | None = None
     quiet_timeout: Seconds = 30.0
+    ask_timeout: Seconds = 600.0
     check_timeout: Seconds = 600.0
     grace: Seconds = 5.0
     retries: int = 0

@@ -162,6 +162,9 @@ class RunActions(TaskFinding):
         task_id = self.target
         if task_id is None or not self.can("reject"):
             return
+        if self.model.task(task_id).asks:  # what an agent asks for is denied without a reason
+            self.send(CommandKind.REJECT, task_id)
+            return
         from nova_tui.screens.ask import AskScreen
 
         def answer(reason: str | None) -> None:

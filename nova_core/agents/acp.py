@@ -23,6 +23,7 @@ _STOPS = {
 }
 _NEEDS_LOGIN = -32000  # of the protocol: authentication required
 _CHANGES = ("edit", "delete", "move")
+_UNHEARD = {"nobody": " (there was nobody to ask)", "time": " (nobody answered in time)"}
 _MOST_TOOLS = 10_000
 _MOST_QUESTIONS = 100
 _MOST_WORDS = 4000
@@ -62,6 +63,7 @@ class AcpLog(AgentLog):
         self._tools: dict[str, Tool] = {}
         self._asked: dict[str, tuple[str, dict[str, str]]] = {}  # permissions: the call, and its options by id
         self._questions: dict[int, Question] = {}
+        self._unheard = ""  # why the next denial is nobody's decision
 
     def event(self, event: dict[str, Any]) -> bool:
         method = event.get("method")
@@ -87,7 +89,9 @@ class AcpLog(AgentLog):
         elif method == "_nova/question":
             self._wait_for(params)
         elif method == "_nova/answer":
-            self._questions.pop(count(params.get("number")), None)
+            self._settle(params)
+        elif method == "_nova/failed" and self.problem is None:
+            self._fail({"message": params.get("error")})
         elif method == "_nova/stderr":
             self._hear(text(params.get("line")))
 
@@ -231,7 +235,12 @@ class AcpLog(AgentLog):
             return
         tool = self._tools.get(call) or Tool(name="a tool")
         tool.denied = True
-        self.deny(tool.name or tool.kind or "a tool")
+        self.deny(f"{tool.name or tool.kind or 'a tool'}{self._unheard}")
+        self._unheard = ""
+
+    def _settle(self, params: dict[str, Any]) -> None:
+        self._questions.pop(count(params.get("number")), None)
+        self._unheard = _UNHEARD.get(word(params.get("by")), "")
 
     def _wait_for(self, params: dict[str, Any]) -> None:
         if len(self._questions) < _MOST_QUESTIONS:

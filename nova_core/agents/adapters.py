@@ -9,11 +9,12 @@ import msgspec
 
 
 class Permissions(StrEnum):
-    """What an agent may do without asking: while it runs, there is no person to ask."""
+    """What an agent may do without asking."""
 
     SAFE = "safe"  # edit project files, and run commands that the agent itself considers harmless
     SHELL = "shell"  # also run any command
     BYPASS = "bypass"  # no checks: dangerous outside a container
+    ASK = "ask"  # a person decides on what `safe` would deny; only where an agent can ask, call by call
 
 
 class Adapter(msgspec.Struct, frozen=True):

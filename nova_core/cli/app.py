@@ -47,6 +47,7 @@ COMMANDS = {
     "context": "agents",
     "parse-log": "agents",
     "report": "worker",
+    "acp-run": "worker",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 PIPE_CLOSED = 141  # 128 + SIGPIPE, the code a shell reports for a program ended by a closed pipe

@@ -113,14 +113,24 @@ def skip(ids: Ids, plan: PlanOf = None, directory: Directory = None) -> int:
     return carry_out(Command(CommandKind.SKIP, tuple(ids)), plan)
 
 
-def approve(ids: Ids, plan: PlanOf = None, directory: Directory = None) -> int:
-    """Approve tasks that need approval.
+def approve(
+    ids: Ids,
+    deny: Annotated[
+        bool, typer.Option("--deny", help="Say no: deny what an agent asks for, or reject the work.")
+    ] = False,
+    plan: PlanOf = None,
+    directory: Directory = None,
+) -> int:
+    """Approve tasks that need approval, or what their agents ask for.
 
-    Those that need it before they start may start; of the others, the work counts as done.
+    Those that need it before they start may start; of the others, the work counts as done. A running agent that
+    asks for a permission may do this one thing.
 
-    Example: nova approve F3 F4
+    \b
+    Examples:  nova approve F3 F4
+               nova approve F3 --deny
     """
-    return carry_out(Command(CommandKind.APPROVE, tuple(ids)), plan)
+    return carry_out(Command(CommandKind.REJECT if deny else CommandKind.APPROVE, tuple(ids)), plan)
 
 
 def reject(

@@ -24,6 +24,13 @@ LITTLE_SPACE = 1_000_000_000
 VERSION_TIMEOUT = 10.0
 
 
+# What a new user should know of an agent before choosing it.
+DATED = {
+    "gemini": "serves enterprise accounts only; since June 2026 private accounts use agy (`kind: acp`)",
+    "aider": "has had no release since February 2026",
+}
+
+
 class Level(StrEnum):
     """The severity of a finding."""
 
@@ -204,6 +211,7 @@ def git() -> Iterator[Finding]:
 
 def agents() -> Iterator[Finding]:
     """The agents of nova.yaml must be on PATH; other known agents are listed if installed."""
+    from nova_core.agents.acp_agents import ACP_AGENTS, settings_of
     from nova_core.agents.adapters import ADAPTERS
     from nova_core.config import load_config
     from nova_core.files.variants import unread
@@ -225,6 +233,12 @@ def agents() -> Iterator[Finding]:
         yield agent_finding(name, config)
         yield from account_findings(name, config)
         yield from price_finding(name, config)
+        if name in DATED:
+            yield Finding(Level.NOTE, f"agent {name}", DATED[name])
+    for name, adapter in ACP_AGENTS.items():
+        if name not in (*wanted, *ADAPTERS) and shutil.which(adapter.program):
+            hint = f"write in nova.yaml: `agents: {settings_of(name)}`"
+            yield Finding(Level.NOTE, f"agent {name}", f"{adapter.program} is installed; to use it, {hint}")
 
 
 def agent_finding(name: str, config: Config) -> Finding:
@@ -237,7 +251,7 @@ def agent_finding(name: str, config: Config) -> Finding:
     adapter, program = adapter_of(name, agent), program_of(name, agent)
     found = shutil.which(program, path=agent.env.get("PATH"))
     if found is None:
-        install = f"; install it with `{adapter.package}`" if adapter else ""
+        install = f"; install it with `{adapter.package}`" if adapter and adapter.package else ""
         return Finding(Level.PROBLEM, f"agent {name}", f"{program} is not on PATH{install}")
     version = version_of([found, "--version"])
     if adapter and adapter.tested not in version:

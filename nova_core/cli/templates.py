@@ -33,6 +33,7 @@ NOVA_YAML = """\
 # timeout: 1h             # longest time for a task
 # idle_timeout: 15m       # longest time without output; for agents 20m by default
 # quiet_timeout: 30s      # how long an agent that has finished may take to exit
+# ask_timeout: 10m        # how long the question of an agent (permissions: ask) waits for your answer
 # retries: 1              # how often to retry a failed task
 # budget: 20              # US dollars; no task starts above it
 # fail_fast: false        # start no more tasks after the first failure

@@ -200,6 +200,8 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
         go_on = "" if alive or task.status is TaskStatus.IN_PROGRESS else " && nova run"
         approve = f"nova approve {name}{go_on}"
         return [phrase(task, Shown.APPROVAL, now)], [approve, f"nova reject {name} --reason TEXT"]
+    if task.asks and alive:
+        return [phrase(task, Shown.APPROVAL, now)], [f"nova approve {name}", f"nova approve {name} --deny"]
     if task.status is TaskStatus.IN_PROGRESS:
         return running(name, task, alive=alive)
     return pending(name, task, state, planned, alive=alive, now=now)

@@ -162,6 +162,8 @@ class CommandHandler:
         return None
 
     def _approve(self, task_id: str, command: Command) -> str | None:
+        if self._board.state(task_id).asks:
+            return self._attempts.questions.answer(task_id, allow=True)
         if self._board.state(task_id).status is TaskStatus.PENDING:
             return self._approve_start(task_id)
         if not self._board.state(task_id).awaits_approval:
@@ -181,6 +183,8 @@ class CommandHandler:
         return None
 
     def _reject(self, task_id: str, command: Command) -> str | None:
+        if self._board.state(task_id).asks:
+            return self._attempts.questions.answer(task_id, allow=False)
         if not self._board.state(task_id).awaits_approval:
             return f"{task_id} does not need approval"
         text = command.text or "no reason given"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 
 import msgspec
 
 from nova_core.agents import FORMATS, AgentLog
+from nova_core.agents.acp_agents import ACP_AGENTS, KIND, acp_adapter, settings_of
 from nova_core.agents.adapters import ADAPTERS, Adapter, Permissions
 from nova_core.agents.commands import PatternLog
 from nova_core.agents.template import fill
@@ -23,7 +25,8 @@ ACCOUNT = "/"  # between an agent and its account
 class AgentRequest(msgspec.Struct, frozen=True):
     """One attempt of a task, as asked of an agent. `budget` is US dollars, `session` the session to continue.
 
-    `server` is the argument list that starts the reporting server, empty for none.
+    `server` is the argument list that starts the reporting server, empty for none. `patience`: for how many seconds the
+    agent may wait for a person's answer, 0 for any time; None: nobody is there to ask.
     """
 
     task: Task
@@ -33,6 +36,7 @@ class AgentRequest(msgspec.Struct, frozen=True):
     budget: float | None = None
     session: str | None = None
     server: tuple[str, ...] = ()
+    patience: float | None = None
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -57,8 +61,9 @@ def agent_named(config: Config, name: str) -> AgentConfig | None:
     login = agent.accounts.get(account) if agent else None
     if agent is None or login is None:
         return None
+    known = base if base in ADAPTERS or base in ACP_AGENTS else None
     return msgspec.structs.replace(
-        agent, accounts={}, env={**agent.env, **login.env}, use=agent.use or (base if base in ADAPTERS else None),
+        agent, accounts={}, env={**agent.env, **login.env}, use=agent.use or known,
         provider=f"{provider_of(base, agent)}{ACCOUNT}{account}",
     )  # fmt: skip
 
@@ -83,14 +88,20 @@ def agents_known(config: Config) -> list[str]:
 def settings_hint(config: Config, names: Iterable[str]) -> str:
     """A hint of how to install the first of these agents that Nova knows, and of its settings if it has none."""
     for name in names:
-        if (adapter := ADAPTERS.get(name)) is not None and name not in config.agents:
+        if name in config.agents:
+            continue
+        if (adapter := ADAPTERS.get(name)) is not None:
             settings = f"agents: {{{name}: {{permissions: shell}}}}"
             return f"install it with `{adapter.package}`; settings, if it needs any: `{settings}` in nova.yaml"
+        if name in ACP_AGENTS:
+            return f"write in nova.yaml: `agents: {settings_of(name)}`"
     return ""
 
 
 def adapter_of(name: str, agent: AgentConfig) -> Adapter | None:
     """What Nova knows of the agent; None if the agent has its own command."""
+    if agent.kind == KIND:
+        return acp_adapter(agent.use or name, agent.command)
     return None if agent.command else ADAPTERS.get(agent.use or name)
 
 
@@ -102,12 +113,14 @@ def program_of(name: str, agent: AgentConfig) -> str:
 
 def provider_of(name: str, agent: AgentConfig) -> str:
     """The provider whose quota the agent uses: all agents of one provider wait for it together."""
-    known = ADAPTERS.get(agent.use or name)
+    known = adapter_of(name, agent) if agent.kind == KIND else ADAPTERS.get(agent.use or name)
     return agent.provider or (known.provider if known else name)
 
 
 def parser_of(name: str, agent: AgentConfig) -> str:
     """The parser of the agent's output: its /pattern/, its parser, the format of its name, or that of any command."""
+    if agent.kind == KIND:
+        return KIND
     return f"/{agent.line}/" if agent.line else agent.parser or agent.use or (name if name in FORMATS else "shell")
 
 
@@ -150,22 +163,25 @@ def invoke(name: str, agent: AgentConfig, request: AgentRequest) -> Invocation:
         argv = render_command(agent, request.task, request.prompt, model, request.prompt_file)
         asks = any("{prompt}" in word or "{prompt_file}" in word for word in agent.command)
         return Invocation(argv, agent.env, stdin=not asks)
+    is_acp = agent.kind == KIND
+    command = (adapter.program, *adapter.arguments)
     groups = [
-        (adapter.program, *adapter.arguments),
+        _acp_run(agent, request) if is_acp else command,
         adapter.permissions[agent.permissions],
         adapter.model if model else (),
         adapter.max_turns if agent.max_turns else (),
         adapter.budget if request.budget is not None else (),
         server_arguments(adapter, request.server),
-        agent.args,
+        () if is_acp else agent.args,
         _last(adapter, request),
     ]
     values = {
         "id": request.task.id, "model": model or "", "max_turns": str(agent.max_turns),
         "budget": f"{request.budget or 0.0:.4f}", "session": request.session or "", "prompt_file": request.prompt_file,
-        "server": server_text(adapter, request.server),
+        "server": server_text(adapter, request.server), "mode": agent.mode or "",
     }  # fmt: skip
     argv = tuple(word if group is agent.args else fill(word, values) for group in groups for word in group)
+    argv += ("--", *command, *agent.args) if is_acp else ()
     env = {
         **adapter.env,
         **(adapter.bypass_env if agent.permissions is Permissions.BYPASS else {}),
@@ -173,6 +189,13 @@ def invoke(name: str, agent: AgentConfig, request: AgentRequest) -> Invocation:
         **agent.env,
     }
     return Invocation(argv, env, stdin=adapter.prompt == "stdin", interrupt=adapter.interrupt)
+
+
+def _acp_run(agent: AgentConfig, request: AgentRequest) -> tuple[str, ...]:
+    """The beginning of the command that speaks to the agent. `-P`: the project's own modules are not Nova's."""
+    waits = () if request.patience is None else ("--ask-timeout", f"{request.patience:g}")
+    mode = ("--mode", "{mode}") if agent.mode else ()
+    return sys.executable, "-P", "-m", "nova_core", "acp-run", *waits, *mode
 
 
 def _last(adapter: Adapter, request: AgentRequest) -> tuple[str, ...]:

@@ -278,7 +278,9 @@ class Launcher:
         path = self._project.prompt_file(task.id, attempt)
         Disk().replace(path, prompt.encode("utf-8", "replace"), sync=False)
         model, server = model_of(self._config, name, task), self._server(name, agent)
-        request = AgentRequest(task, prompt, str(path), model, budget, session.id if session else None, server)
+        patience = None if os.environ.get("CI") else self._config.ask_timeout
+        resumed = session.id if session else None
+        request = AgentRequest(task, prompt, str(path), model, budget, resumed, server, patience)
         found = invoke(name, agent, request)
         stdin = str(path) if found.stdin else ""
         return Job(key="", argv=found.argv, stdin=stdin, interrupt=found.interrupt), found.env

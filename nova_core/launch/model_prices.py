@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from nova_core.agents.acp_agents import KIND, TELLS_COST
 from nova_core.agents.adapters import ADAPTERS
 from nova_core.agents.pricing import Price, nearest_price, price_of
 from nova_core.config import AgentConfig, Config
@@ -46,6 +47,8 @@ def model_price(name: str, agent: AgentConfig, model: str | None, prices: Mappin
 
 def tells_cost(name: str, agent: AgentConfig) -> bool:
     """Returns True if the agent always reports what it cost."""
+    if agent.kind == KIND:
+        return (agent.use or name) in TELLS_COST
     adapter = ADAPTERS.get(agent.use or agent.parser or name)
     return bool(adapter and adapter.tells_cost) or "(?P<cost>" in (agent.line or "")
 

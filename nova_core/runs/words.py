@@ -90,6 +90,8 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
     if state.is_unchecked:
         return Shown.READY
     if state.status == TaskStatus.IN_PROGRESS:
+        if state.asks:
+            return Shown.APPROVAL
         return Shown.VERIFYING if state.verifying else Shown.RUNNING
     if state.is_blocked:
         return Shown.BLOCKED
@@ -119,6 +121,8 @@ def phrase(state: TaskState, shown: Shown, now: float) -> str:
         return f"{said}: missing {clean(', '.join(state.missing[:MOST_CAUSES]))}"
     if shown is Shown.APPROVAL and state.status == TaskStatus.PENDING:
         return f"{said} to start"
+    if shown is Shown.APPROVAL and state.asks:
+        return f"{said}: {clean(state.asks)}"
     if shown is Shown.RETRYING:
         return limited(state.retry_at, now) if state.waits_for else f"{said} {wait(state, now)}"
     return said

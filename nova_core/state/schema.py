@@ -106,7 +106,8 @@ class TaskState(msgspec.Struct, frozen=True):
 
     `duration_seconds` is in whole seconds, as that schema says; `elapsed` is exact. `attempt` counts from 1, 0 means
     never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None:
-    a pending task waits for it before it starts, a task in progress after its work.
+    a pending task waits for it before it starts, a task in progress after its work. `asks` is a permission that its
+    agent waits for while it works, in words.
     `estimated` means that tokens and cost are uncertain. `session_id` is the agent's session, `session_usage` the
     tokens it had used before the running attempt. `waits_for` is a provider that is held; `refusals` counts how often
     in a row a provider refused the task without stating a time, `overloads` how often it was overloaded. `handoff` is
@@ -174,6 +175,7 @@ class TaskState(msgspec.Struct, frozen=True):
     wanted_model: str | None = None
     note: str | None = None
     message_usd: Real | None = None
+    asks: str | None = None
 
     @property
     def is_running(self) -> bool:

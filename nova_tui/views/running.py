@@ -12,6 +12,7 @@ from nova_core.text import about, duration
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ACTIVE, MUTED, TITLE, WARNING, bar, chars, glyph, style_of
 from nova_tui.views.line import Piece, fit, line, plain
+from nova_tui.views.tree_row import needs
 
 QUIET = 120.0  # seconds without a sign of life after which a task is said to be quiet
 MOST = 9  # tasks that have a key
@@ -81,9 +82,9 @@ def needs_you(model: ViewModel, selected: str | None, width: int) -> Content:
         return Content()
     task_id = selected if selected in waiting else waiting[0]
     shown = Shown.APPROVAL
-    before = model.task(task_id).status == "pending"
-    said = f"{shown.value} to start" if before else f"{shown.value}: its work is done"
-    keys = "a approve  R reject" if task_id == selected else "tab go to it"
+    state = model.task(task_id)
+    answers = "a allow  R deny" if state.asks else "a approve  R reject"
+    said, keys = needs(state), answers if task_id == selected else "tab go to it"
     more = f"  + {len(waiting) - 1:,} more" if len(waiting) > 1 else ""
     name = fit(plain(f"{task_id} {model.cascade.tasks[task_id].name}"), min(_MOST_NAME, max(10, width * 38 // 100)))
     head = line((f" {glyph(shown)} ", style_of(shown)), (name, TITLE), f"  {said}{more}")

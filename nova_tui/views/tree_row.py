@@ -174,4 +174,6 @@ def needs(state: TaskState) -> str:
     """What a task that needs approval has come to."""
     if state.status is TaskStatus.PENDING:
         return f"{Shown.APPROVAL} to start"
+    if state.asks:
+        return f"{Shown.APPROVAL}: {plain(state.asks)}"
     return f"{Shown.APPROVAL}: its work is done"

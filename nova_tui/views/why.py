@@ -109,8 +109,11 @@ def _retrying(model: ViewModel, task_id: str) -> Reasons:
 
 def _approval(model: ViewModel, task_id: str) -> Reasons:
     steps = ["press a to approve it, R to reject it"]
-    if model.task(task_id).status is TaskStatus.PENDING:
-        return [phrase(model.task(task_id), Shown.APPROVAL, model.now)], steps
+    state = model.task(task_id)
+    if state.asks:
+        return [plain(phrase(state, Shown.APPROVAL, model.now))], ["press a to allow it, R to deny it"]
+    if state.status is TaskStatus.PENDING:
+        return [phrase(state, Shown.APPROVAL, model.now)], steps
     return ["needs approval: its work is done"], steps
 
 

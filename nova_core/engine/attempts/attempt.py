@@ -73,12 +73,13 @@ class Attempt:
     in US dollars, which the budget reserves for it; `is_held`: it is ended only so that others stay within the budget.
     `live` is what the agent's own records say while it runs. `session` is the agent's session it continues. `started`
     is the system time of its start, for comparisons with times that others wrote; `began` the same on the run's clock.
-    `before` marks the files that were at its outputs' places before it.
+    `before` marks the files that were at its outputs' places before it. `asked` is the key of its
+    agent's question that people have been shown.
     """
 
     __slots__ = (
-        "_heard", "_log", "_quiet_since", "_tail", "base_cost", "base_estimated", "base_sha", "base_usage", "before",
-        "began", "by", "cap", "check", "checks", "ended", "ending", "files", "is_held", "key", "live",
+        "_heard", "_log", "_quiet_since", "_tail", "asked", "base_cost", "base_estimated", "base_sha", "base_usage",
+        "before", "began", "by", "cap", "check", "checks", "ended", "ending", "files", "is_held", "key", "live",
         "log_name", "meter", "model", "number", "pid", "previous", "records", "reported", "session",
         "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
     )  # fmt: skip
@@ -115,6 +116,7 @@ class Attempt:
         self.checks: list[str] = []
         self.ending: EndedBy | Ending | None = None
         self.step: str | None = None
+        self.asked = ""
         self.verdict: Verdict | None = None
         self.records: Records | None = None
         self.trouble_of_own = ""

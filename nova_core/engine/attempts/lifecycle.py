@@ -10,6 +10,7 @@ import msgspec
 
 from nova_core.agents import Verdict
 from nova_core.agents.outcome import Ending
+from nova_core.engine.attempts.agent_questions import AgentQuestions
 from nova_core.engine.attempts.attempt import Attempt, EndedBy
 from nova_core.engine.attempts.budget import Budget
 from nova_core.engine.attempts.criteria import CriteriaRunner
@@ -29,7 +30,10 @@ _FOR_OTHERS = Ending(Verdict.OVER_BUDGET, "the rest of the budget is for other t
 
 
 class Attempts:
-    """Follows running attempts to their end. `unread` are ended attempts whose logs are not read to the end yet."""
+    """Follows running attempts to their end. `unread` are ended attempts whose logs are not read to the end yet.
+
+    `questions` are those of their agents.
+    """
 
     def __init__(
         self, parts: Parts, judge: Judge, budget: Budget, ledger: Ledger, criteria: CriteriaRunner, finisher: Finisher
@@ -45,6 +49,7 @@ class Attempts:
         self._ledger = ledger
         self._criteria = criteria
         self._finisher = finisher
+        self.questions = AgentQuestions(parts)
         self.unread: dict[str, Attempt] = {}
 
     @property
@@ -92,6 +97,7 @@ class Attempts:
                 self._judge.keep_windows(attempt)
                 if attempt.tail.caught_up:
                     self._progress(attempt)
+                    self.questions.look(attempt)
                 self._watch(attempt)
                 more |= attempt.is_behind
             if by_agent:
@@ -173,6 +179,7 @@ class Attempts:
     def _over(self, attempt: Attempt, ended: Ended) -> None:
         """Judge an attempt whose command has ended and whose log is read."""
         self._tell_leftovers(attempt, ended)
+        self.questions.look(attempt)
         self._prices.ask(attempt)
         failed = self._judge.failure(attempt, ended)
         self._tell_trouble(attempt)
