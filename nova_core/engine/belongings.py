@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from nova_core.engine.attempts.parts import Parts
@@ -24,9 +26,25 @@ class Belongings:
         self._lock = lock
         self._secret = secret
         self._logs = self._log_folder()
+        self._folder = os.stat(parts.project.root)
+
+    def require_folder(self) -> None:
+        """Raise `EnvironmentProblem` if the project's folder is not at its path any more."""
+        root = self._parts.project.root
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.path.samestat(os.stat(root), self._folder):
+                return
+        raise EnvironmentProblem(
+            f"{root} was moved or deleted during the run; running tasks continue",
+            hint="take them over with nova run where the folder is now",
+        )
 
     def look(self) -> bool:
-        """Create again what was deleted; returns True if anything was. It costs a few stat(2)."""
+        """Create again what was deleted; returns True if anything was. It costs a few stat(2).
+
+        Raises `EnvironmentProblem` if the project's whole folder is gone.
+        """
+        self.require_folder()
         lost = [*self._lost()]
         kept = False
         try:

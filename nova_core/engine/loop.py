@@ -55,14 +55,21 @@ class Loop:
         self._run.begin(announced=announced)
 
     def run(self, longest: float, most: int | None) -> RunResult:
-        """Turn until the run is over, at most `most` times, and finish it; a turn sleeps at most `longest` seconds."""
+        """Turn until the run is over, at most `most` times, and finish it; a turn sleeps at most `longest` seconds.
+
+        Raises `EnvironmentProblem` if the project's folder is moved or deleted meanwhile.
+        """
         began = self._run.parts.clock.monotonic()
         self.begin()
         turns = 0
-        while not (self.detached or self.is_over()) and (most is None or turns < most):
-            self.turn(longest)
-            turns += 1
-        return self._finish(began)
+        try:
+            while not (self.detached or self.is_over()) and (most is None or turns < most):
+                self.turn(longest)
+                turns += 1
+            return self._finish(began)
+        except FileNotFoundError:
+            self._run.belongings.require_folder()
+            raise
 
     def turn(self, longest: float, *, start: bool = True) -> None:
         """Start ready tasks if `start` is set, then wait up to `longest` seconds for something to happen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from functools import partial
@@ -37,10 +38,12 @@ from nova_core.engine.recovery import recover
 from nova_core.engine.renewal import renew
 from nova_core.engine.replan import PlanWatch, Replanner
 from nova_core.engine.startup import Host, RunOptions, limits_of, put_aside, require_disk, take_place
+from nova_core.errors import EnvironmentProblem
 from nova_core.files.inbox import load_secret
 from nova_core.files.lock import RunLock
 from nova_core.files.project import Project
 from nova_core.files.variants import unread
+from nova_core.holder.safe_open import is_passing
 from nova_core.importers import read_plan
 from nova_core.launch.launcher import Launcher
 from nova_core.launch.make_flags import without_jobserver
@@ -104,7 +107,7 @@ class Run(msgspec.Struct, frozen=True):
         self.rate_limits.correct()
         left = parts.executor.recover()
         if not all(map(parts.launcher.agents_of, self.open_tasks())):  # each agent has a holder of its own
-            parts.executor.prepare()
+            self._prepare()
         found = recover(parts, self.starter, self.criteria, self.rate_limits, left)
         self.inbox.read()
         for report in found:
@@ -114,6 +117,18 @@ class Run(msgspec.Struct, frozen=True):
             parts.board.rebuild()
         parts.store.tick()
         require_disk(parts.store, not parts.store.disk_error)
+
+    def _prepare(self) -> None:
+        """Let the executor start early what shell jobs need; if the machine has nothing to spare, the first job waits.
+
+        Raises `EnvironmentProblem` if it has, and if this process may have no more files: nobody else closes any.
+        """
+        try:
+            self.parts.executor.prepare()
+        except EnvironmentProblem as problem:
+            cause = problem.__cause__
+            if not is_passing(cause) or (isinstance(cause, OSError) and cause.errno == errno.EMFILE):
+                raise
 
     def _announce(self) -> None:
         """Record the start of the run and its warnings."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cli_process import command, environment, nova
 from engines import make_engine, on, tasks_of
+from fakes import ok
 from processes import processes_of, wait_for
 
 from nova_core.command import Command, CommandKind
@@ -167,3 +168,25 @@ def test_history_cannot_be_restored_without_its_folder(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem, match="cannot use"):
         database.restore()
     database.close()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_whose_folder_is_moved_ends_and_says_so(tmp_path: Path, again: bool) -> None:
+    """Also if there is another folder with the old name; a run in the new place takes the tasks over."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+
+    def move() -> None:
+        old.rename(new)
+        if again:
+            old.mkdir()
+
+    engine, fake = make_engine(old, [("A", "-"), ("B", "A")])
+    on(engine, EventKind.TASK_COMPLETED, "A", move)
+    with pytest.raises(EnvironmentProblem, match="was moved or deleted during the run"):
+        engine.run()
+    engine.close()
+    engine, following = make_engine(new)
+    following.found = [ok(job) for job in fake.jobs if job.key not in fake.released]
+    assert engine.run().completed == 2
+    assert sorted({job.key for job in (*fake.jobs, *following.jobs)}) == ["A@1", "B@1"]

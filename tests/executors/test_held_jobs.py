@@ -15,6 +15,7 @@ from executor_kit import Lab, until
 from fakes import ok
 from sampling import sampled
 
+from nova_core.errors import EnvironmentProblem
 from nova_core.executors import holder_link as link
 from nova_core.executors.base import Ended, EndReason, Job, News, Waiting
 from nova_core.executors.held_jobs import HeldJobs
@@ -147,3 +148,19 @@ def test_the_run_says_it_once_and_continues(tmp_path: Path) -> None:
     assert engine.run().exit_code == 0
     assert len([e for e in events if e.kind is EventKind.WARNING and "cannot start processes now" in e.message]) == 1
     assert tasks_of(tmp_path)["A"].attempt == 1
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENFILE, errno.ENOMEM, errno.EMFILE, errno.ENOSPC])
+def test_a_run_begins_on_a_machine_without_a_process_to_spare(tmp_path: Path, number: int) -> None:
+    """Its jobs wait; what does not pass, such as a full disk, ends it at once."""
+    engine, executor = make_engine(tmp_path, [("A", "-")])
+
+    def prepare() -> None:
+        raise EnvironmentProblem("cannot start a holder") from OSError(number, "no")
+
+    executor.prepare = prepare  # type: ignore[method-assign]
+    if number in (errno.EMFILE, errno.ENOSPC):
+        with pytest.raises(EnvironmentProblem, match="cannot start a holder"):
+            engine.run()
+    else:
+        assert engine.run().completed == 1
