@@ -32,7 +32,7 @@ from nova_tui import compat, glyphs, keymap, news, themes
 from nova_tui.actions import RunActions
 from nova_tui.choice import Look, QuitChoice
 from nova_tui.news import Item, News
-from nova_tui.palettes import NEAREST
+from nova_tui.palettes import NEAREST, legible
 from nova_tui.pump import Pump
 from nova_tui.rows import Finder
 from nova_tui.safe import SAFE
@@ -108,6 +108,12 @@ class NovaApp(RunActions):
         """Add the safety filter, and one for 256 colours; always the same ones, because strips are cached by filter."""
         few = [NEAREST] if self.console.color_system == "256" else []
         return [*super().get_line_filters(), SAFE, *few]
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Those of the theme, with text that can be read on each of its grounds."""
+        found = super().get_css_variables()
+        self.theme_variables = {**found, **legible(found)}
+        return self.theme_variables
 
     def get_driver_class(self) -> type[Driver]:
         """The driver that survives the loss of its terminal."""

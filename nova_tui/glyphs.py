@@ -53,12 +53,12 @@ _STYLES = {
     Shown.RUNNING: "$text-primary",
     Shown.VERIFYING: "$text-primary",
     Shown.APPROVAL: "bold $text-warning",
-    Shown.RETRYING: "$text-warning",
+    Shown.RETRYING: "$foreground",
     Shown.COMPLETED: "$text-success",
     Shown.SKIPPED: MUTED,
     Shown.FAILED: "bold $text-error",
     Shown.CANCELLED: "$text-error",
-    Shown.BLOCKED: "$text-warning",
+    Shown.BLOCKED: "$text-error",
 }
 TITLE = "bold"
 ERROR = "$text-error"

@@ -14,6 +14,11 @@ from textual.color import Color as Background
 from textual.filter import LineFilter
 
 OURS, THEIRS = 4.5, 3.0  # the least contrast of what Nova chooses, and of what it adapts (WCAG 2.2, 1.4.3 and 1.4.11)
+_GROUNDS = ("background", "surface", "panel")
+_TEXTS = (
+    "foreground", "foreground-muted", "text-primary", "text-secondary", "text-accent", "text-success", "text-warning",
+    "text-error",
+)  # fmt: skip
 _BLACK, _WHITE = ColorTriplet(0, 0, 0), ColorTriplet(255, 255, 255)
 _NAMES = {"256color": 256, "kitty": 256, "direct": 1 << 24}
 
@@ -120,6 +125,31 @@ def _ink(wanted: ColorTriplet | None, ground: ColorTriplet, *, native: bool) -> 
         if contrast(mixed, ground) >= THEIRS:
             return Color.from_triplet(mixed)
     return Color.from_triplet(far)
+
+
+def legible(variables: Mapping[str, str]) -> dict[str, str]:
+    """The colours of text in a theme's variables that have too little contrast on its grounds, made legible by as much
+    black or white as they need."""
+    grounds = [Background.parse(variables[name]) for name in _GROUNDS]
+    if any(ground.ansi is not None for ground in grounds):
+        return {}  # the terminal's own colours, which are not known
+    found = {}
+    for name in _TEXTS:
+        if name in variables and (better := _on_all(Background.parse(variables[name]), grounds)):
+            found[name] = better
+    return found
+
+
+def _on_all(color: Background, grounds: list[Background]) -> str:
+    """The colour with the least contrast on each ground, as `#rrggbb`; empty if it has that already."""
+    shown = ColorTriplet(*grounds[-1].blend(color, color.a).rgb) if color.a < 1 else ColorTriplet(*color.rgb)
+    triplets = [ColorTriplet(*ground.rgb) for ground in grounds]
+    far = max((_BLACK, _WHITE), key=lambda end: min(contrast(end, ground) for ground in triplets))
+    for share in range(0, 105, 5):
+        mixed = blend_rgb(shown, far, share / 100)
+        if min(contrast(mixed, ground) for ground in triplets) >= OURS:
+            return mixed.hex if share else ""
+    return far.hex
 
 
 TERMINAL = DEFAULT_TERMINAL_THEME

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,15 @@ _PLANS = 50  # plans whose closed branches are kept
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """The choices: theme, order of the tasks, share of the log, wrapped logs, and the closed branches of each plan."""
+    """The choices: theme, order of the tasks, share of the log, wrapped logs, percent of the
+    columns or rows that the tree has beside the log (0: the usual ones), and the closed branches of each plan."""
 
     theme: str | None = None
     order: str = ""
     width: str = ""
     wrap: bool | None = None
+    tree_columns: int = 0
+    tree_rows: int = 0
     closed: dict[str, list[tuple[str | None, str | None]]] = {}
 
 
@@ -41,11 +43,13 @@ class Settings:
 
     def keep(self, **chosen: Any) -> None:
         """Keep choices, beside those that other processes have kept meanwhile."""
-        before = _read(self._file) if self._file is not None else self.kept
-        self.kept = msgspec.structs.replace(before, **chosen)
+        mine = self.kept
+        self.kept = msgspec.structs.replace(mine if self._file is None else _read(self._file), **chosen)
         if self._file is not None:
-            with suppress(OSError):
+            try:
                 _write(self._file, msgspec.json.format(msgspec.json.encode(self.kept)))
+            except OSError:  # from now on, choices last as long as the process
+                self._file, self.kept = None, msgspec.structs.replace(mine, **chosen)
 
     def keep_closed(self, plan: str, places: Collection[Place]) -> None:
         """Keep the closed branches of a plan; the plans chosen last are kept."""

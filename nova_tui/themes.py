@@ -57,7 +57,7 @@ LIGHT = Theme(
 )
 
 
-def _ansi(name: str, like: str, *, dark: bool, primary: str, accent: str, warning: str) -> Theme:
+def _ansi(name: str, like: str, *, dark: bool, primary: str, accent: str, warning: str, error: str) -> Theme:
     """A theme of the terminal's own colours, for a dark or a light background; its variables are those of `like`."""
     return Theme(
         name=name,
@@ -66,7 +66,7 @@ def _ansi(name: str, like: str, *, dark: bool, primary: str, accent: str, warnin
         secondary="ansi_cyan",
         accent=accent,
         warning=warning,
-        error="ansi_red",
+        error=error,
         success="ansi_green",
         foreground="ansi_default",
         background="ansi_default",
@@ -85,11 +85,13 @@ def _ansi(name: str, like: str, *, dark: bool, primary: str, accent: str, warnin
 
 
 ANSI = _ansi(
-    "nova-ansi", "ansi-dark", dark=True, primary="ansi_bright_blue", accent="ansi_yellow", warning="ansi_yellow"
-)
+    "nova-ansi", "ansi-dark", dark=True, primary="ansi_bright_blue", accent="ansi_yellow", warning="ansi_yellow",
+    error="ansi_bright_red",
+)  # fmt: skip
 ANSI_LIGHT = _ansi(
-    "nova-ansi-light", "ansi-light", dark=False, primary="ansi_blue", accent="ansi_blue", warning="ansi_red"
-)
+    "nova-ansi-light", "ansi-light", dark=False, primary="ansi_blue", accent="ansi_blue", warning="ansi_red",
+    error="ansi_red",
+)  # fmt: skip
 OURS = {theme.name: theme for theme in (DARK, LIGHT, ANSI, ANSI_LIGHT)}
 SHORT = {"dark": "nova-dark", "light": "nova-light", "ansi": "nova-ansi"}
 

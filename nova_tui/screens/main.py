@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
 from textual.timer import Timer
 
 from nova_core.clock import Clock
@@ -26,6 +25,7 @@ from nova_tui.views import members
 from nova_tui.views.line import plain
 from nova_tui.views.members import Place
 from nova_tui.views.running import needs_you
+from nova_tui.widgets.body import Body
 from nova_tui.widgets.detail import Detail
 from nova_tui.widgets.filter_bar import FilterBar
 from nova_tui.widgets.log_pane import LogPane
@@ -108,11 +108,7 @@ class MainScreen(FindingScreen):
         yield self.summary
         yield self.needs
         yield self.running
-        with Container(id="body"):
-            yield self.tasks
-            with Vertical(id="side"):
-                yield self.detail
-                yield self.pane
+        yield Body(self.tasks, self.detail, self.pane, self.settings)
         yield self.bar
         yield self.news_line
         yield KeyLine()

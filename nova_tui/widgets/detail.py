@@ -21,6 +21,7 @@ _LEAST_NAME = 12
 class Detail(OneLine):
     """One line about a place, which is also the border between the tree and the log. Drawing it needs no layout."""
 
+    ALLOW_SELECT = False
     DEFAULT_CSS = """
     Detail { background: $background; }
     """
@@ -29,6 +30,7 @@ class Detail(OneLine):
         super().__init__(id=id)
         self.model = model
         self._place, self._whose = Place(), ""
+        self.is_dragged = False  # since the mouse button went down
 
     def draw(self, place: Place, log_status: str) -> None:
         """Show a place."""
@@ -47,7 +49,8 @@ class Detail(OneLine):
     async def on_click(self, event: events.Click) -> None:
         """Change the share of the log, as its key does."""
         event.stop()
-        await self.screen.run_action("width")
+        if not self.is_dragged:
+            await self.screen.run_action("width")
 
 
 def rule(model: ViewModel, place: Place, whose: str, log_status: str, width: int) -> Content:

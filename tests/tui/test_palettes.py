@@ -11,9 +11,13 @@ from rich.color import Color
 from rich.color_triplet import ColorTriplet
 from rich.style import Style
 from textual._ansi_theme import ALABASTER, MONOKAI
+from textual.color import Color as Background
+from textual.theme import BUILTIN_THEMES
 
+from nova_core.runs.words import Shown
 from nova_tui import themes
-from nova_tui.palettes import OURS, THEIRS, contrast, nearest, readable
+from nova_tui.glyphs import style_of
+from nova_tui.palettes import OURS, THEIRS, contrast, legible, nearest, readable
 
 COLORS = [
     "default",
@@ -75,3 +79,20 @@ def test_the_colors_of_the_themes_keep_their_meaning_among_256(theme: object) ->
     assert all(
         contrast(Color.from_ansi(n).get_truecolor(), ground) >= THEIRS for k, n in drawn.items() if k != "background"
     )
+
+
+@pytest.mark.parametrize("name", [name for name, theme in {**themes.OURS, **BUILTIN_THEMES}.items() if not theme.ansi])
+def test_each_state_can_be_read_in_each_theme(name: str) -> None:
+    """On every ground: the header, the tree and the log; what can be read already stays."""
+    before = {**themes.OURS, **BUILTIN_THEMES}[name].to_color_system().generate()
+    better = legible(before)
+    after = {**before, **better}
+    grounds = [Background.parse(after[ground]) for ground in ("background", "surface", "panel")]
+    for style in {style_of(shown).split("$")[-1] for shown in Shown}:
+        ink = Background.parse(after[style])
+        for ground in grounds:
+            drawn = ground.blend(ink, ink.a)
+            assert contrast(ColorTriplet(*drawn.rgb), ColorTriplet(*ground.rgb)) >= OURS - 0.01, (style, ground)
+    assert legible(after) == {}
+    if name == "nova-dark":
+        assert better == {}
