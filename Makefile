@@ -21,13 +21,17 @@ PYTHONS ?= $(VERSIONS:%=python%)
 # A busy loop that ends with the shell that started it, however that ends.
 BUSY := import os; shell = os.getppid(); all(sum(range(100_000)) for _ in iter(lambda: os.getppid() == shell, False))
 
-# The versions that docs/agents.md says were tested. A leading dash: whoever is not installed is skipped, with a reason.
-NPM_AGENTS := @anthropic-ai/claude-code@2.1.329 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
+# What `make test-agents` tries: `pinned` are the versions that docs/agents.md says were tested, `newest` those of today.
+AGENTS ?= pinned
+# A leading dash below: what cannot be installed is skipped, with a reason. The newest Qwen Code needs Node.js 22.
+NPM_AGENTS := @anthropic-ai/claude-code@2.1.332 @openai/codex@0.171.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33 \
+	@github/copilot@1.0.102 @mariozechner/pi-coding-agent@0.73.1 @qwen-code/qwen-code@0.15.10 cline@3.0.65
 AIDER := aider-chat==0.86.2
+NPM_NEWEST = $(shell echo $(NPM_AGENTS) | sed -E 's/@[0-9][^ ]*/@latest/g')
 # What `make bench-faults` compares with, beside make, GNU parallel and task-spooler of the system. Each in a venv of its own.
 RIVALS := ninja==1.13.2 doit==0.37.0 snakemake==9.27.1 luigi==3.8.1 go-task-bin==3.54.0 rust-just==1.59.0 invoke==3.0.3 dask==2026.8.0
 TRACE_ENGINE := @paulirish/trace_engine@0.0.65
-AGENTS := $(CURDIR)/.agents
+AGENTS_DIR := $(CURDIR)/.agents
 
 .PHONY: help demo test campaign test-oldest test-newest test-pythons test-load properties test-agents test-trace lint lock dist \
 	bench bench-tui bench-agents bench-faults mutants crash monkey orphans screenshots clean
@@ -41,7 +45,7 @@ help:
 	@echo 'make test-pythons the same tests with every Python from 3.11 on PATH (or PYTHONS="/a/python3 /b/python3")'
 	@echo 'make test-load   the same tests beside two busy loops'
 	@echo 'make properties  the property tests with 1,000 examples each, not 25'
-	@echo 'make test-agents install claude, codex, gemini, opencode and aider into .agents, run them on loopback (minutes)'
+	@echo 'make test-agents install the agents that Nova knows into .agents, run them on loopback (minutes; AGENTS=newest)'
 	@echo 'make test-trace  open a trace with the engine of DevTools (npm)'
 	@echo 'make lint        ruff and mypy --strict'
 	@echo 'make lock        renew the lock files in requirements/'
@@ -91,15 +95,19 @@ properties: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 -m 'hypothesis and not slow and not agents' --hypothesis-profile campaign
 
 test-agents: $(VENV)/.installed-dev
-	@mkdir -p $(AGENTS)
-	-npm install --no-audit --no-fund --loglevel=error --prefix $(AGENTS) $(NPM_AGENTS)
-	-test -x $(AGENTS)/aider/bin/aider || { $(BIN)/python -m venv $(AGENTS)/aider && \
-	$(AGENTS)/aider/bin/python -m pip install --quiet --disable-pip-version-check $(AIDER); }
-	NOVA_TEST_AGENTS="$(AGENTS)/node_modules/.bin:$(AGENTS)/aider/bin" $(BIN)/python -m pytest -m agents
+	@case '$(AGENTS)' in pinned|newest) mkdir -p $(AGENTS_DIR)/$(AGENTS) ;; \
+		*) echo 'AGENTS is pinned or newest, not $(AGENTS)' >&2; exit 2 ;; esac
+	-npm install --no-audit --no-fund --loglevel=error --prefix $(AGENTS_DIR)/$(AGENTS) \
+		$(if $(filter newest,$(AGENTS)),$(NPM_NEWEST),$(NPM_AGENTS))
+	-test -x $(AGENTS_DIR)/$(AGENTS)/aider/bin/aider || { $(BIN)/python -m venv $(AGENTS_DIR)/$(AGENTS)/aider && \
+		$(AGENTS_DIR)/$(AGENTS)/aider/bin/python -m pip install --quiet --disable-pip-version-check \
+		$(if $(filter newest,$(AGENTS)),$(firstword $(subst ==, ,$(AIDER))),$(AIDER)); }
+	NOVA_TEST_AGENTS="$(AGENTS_DIR)/$(AGENTS)/node_modules/.bin:$(AGENTS_DIR)/$(AGENTS)/aider/bin" \
+		$(BIN)/python -m pytest -m agents
 
 test-trace: $(VENV)/.installed-dev
-	npm install --no-audit --no-fund --loglevel=error --prefix $(AGENTS)/trace $(TRACE_ENGINE)
-	NOVA_TEST_TRACE_ENGINE=$(AGENTS)/trace $(BIN)/python -m pytest tests/exports/test_trace.py
+	npm install --no-audit --no-fund --loglevel=error --prefix $(AGENTS_DIR)/trace $(TRACE_ENGINE)
+	NOVA_TEST_TRACE_ENGINE=$(AGENTS_DIR)/trace $(BIN)/python -m pytest tests/exports/test_trace.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --no-cache .
@@ -154,7 +162,7 @@ screenshots: $(VENV)/.installed-dev $(VENV)/.installed-pictures
 	$(BIN)/python docs/pictures/screenshots.py
 
 clean:
-	rm -rf $(VENV) .venv-* $(AGENTS) .rivals demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* $(AGENTS_DIR) .rivals demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@test -n '$(PYTHON)' || { echo 'Nova needs Python 3.11 or newer; name one with `make PYTHON=/path/to/python3`' >&2; exit 1; }

@@ -76,7 +76,7 @@ ADAPTERS: dict[str, Adapter] = {
         home="CLAUDE_CONFIG_DIR",
         provider="anthropic",
         package="npm install -g @anthropic-ai/claude-code",
-        tested="2.1.329",
+        tested="2.1.332",
         tells_cost=True,
     ),
     "codex": Adapter(
@@ -95,8 +95,8 @@ ADAPTERS: dict[str, Adapter] = {
         home="CODEX_HOME",
         provider="openai",
         package="npm install -g @openai/codex",
-        tested="0.169.0",
-        usual_model="gpt-6.1-sol",
+        tested="0.171.0",
+        usual_model="gpt-6.2-sol",
     ),
     "gemini": Adapter(
         program="gemini",
@@ -203,6 +203,8 @@ ADAPTERS: dict[str, Adapter] = {
             Permissions.BYPASS: ("--auto-approve", "true"),
         },
         model=("-m", "{model}"),
+        last=("Do the task in this file: @{prompt_file}",),
+        prompt="file",  # it takes standard input from a pipe only
         # Otherwise it leaves a daemon running, which all its runs share.
         env={"CLINE_SESSION_BACKEND_MODE": "local"},
         home="CLINE_DATA_DIR",

@@ -46,7 +46,7 @@ _CLEAR = _signs(
     ),
     (
         Verdict.LIMIT_REACHED,
-        r"max(?:imum)?[ _-](?:output[ _-])?tokens|context[ _-](?:window|length|size|limit)|token limit"
+        r"max(?:imum)?[ _-](?:output[ _-])?tokens|context[ _-](?:window|length|size|limit)|token (?:limit|maximum)"
         r"|(?:prompt|input|conversation|history|message) (?:is |was |are )?too (?:long|large)|too many (?:\w+ )?tokens"
         r"|maximum number of tokens|ran out of room",
     ),
@@ -56,7 +56,8 @@ _CLEAR = _signs(
         r"|(?:api[ _-]key|access token|refresh token|oauth token|login|credentials?) (?:\w+ ){0,3}(?:expired|revoked"
         r"|invalid|not valid|missing|already (?:been )?used)|could not be refreshed|fail\w* to refresh"
         r"|token refresh failed|not logged in|/login|sign in again|log in again|missing environment variable: \W?\w*"
-        r"(?:key|token)|permission_?denied error",
+        r"(?:key|token)|permission_?denied error"
+        r"|no (?:api[ _-]key|authentication information|credentials?|login) (?:was |were )?(?:found|given|set)",
     ),
 )
 # In this order: a message about a quota may also mention the key.
@@ -89,7 +90,7 @@ _RACE = re.compile(
     r"|refresh_token_reused|lost the race|refreshed by another",
     re.IGNORECASE,
 )
-_END = r"(?=\s*(?:$|[^\w\s,;]))"
+_END = r"(?=\s*(?:$|[^\w\s,;]|resets\b))"
 _SENTENCE = (
     r"you(?:'ve| have) (?:hit|reached|exceeded|exhausted|used)\b.{0,80}\b(?:limits?|quota|capacity|cap|usage)\b"
     r"|you(?:'re| are)(?: now)? out of (?:extra )?usage|(?:this|your) org(?:ani[sz]ation)? has been disabled"
@@ -98,6 +99,7 @@ _SENTENCE = (
     rf"|(?:invalid (?:x-)?api key|credit balance is too low|not logged in|(?:prompt is|conversation) too long"
     rf"|request too large|selected model is at capacity"
     rf"|oauth (?:token|session)(?: has| was| is)? (?:expired|revoked)){_END}"
+    r"|no (?:api[ -]key|authentication information) (?:was )?found\b"
     r"|.{0,60}please run /login|failed to authenticate|please set an auth method|unexpected status \d"
     r"|unable to connect to "
 )

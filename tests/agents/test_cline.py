@@ -110,14 +110,14 @@ def test_only_the_last_event_is_final() -> None:
 @pytest.mark.parametrize(
     ("agent", "permissions", "command"),
     [
-        ("cline", Permissions.SAFE, "cline --json --auto-approve false -m m"),
-        ("cline", Permissions.SHELL, "cline --json --auto-approve true -m m"),
+        ("cline", Permissions.SAFE, "cline --json --auto-approve false -m m Do the task in this file: @/p/A.md"),
+        ("cline", Permissions.SHELL, "cline --json --auto-approve true -m m Do the task in this file: @/p/A.md"),
         ("qwen", Permissions.SAFE, "qwen -o stream-json --approval-mode auto-edit -m m --resume s"),
         ("qwen", Permissions.SHELL, "qwen -o stream-json --approval-mode yolo -m m --resume s"),
     ],
 )
 def test_how_it_is_started(agent: str, permissions: Permissions, command: str) -> None:
-    """The prompt goes to standard input; permissions are options; qwen can continue a session."""
-    request = AgentRequest(Task("A", "A"), "do it", "", session="s")
+    """The prompt is standard input, or in a file; permissions are options; qwen can continue a session."""
+    request = AgentRequest(Task("A", "A"), "do it", "/p/A.md", session="s")
     found = invoke(agent, AgentConfig(model="m", permissions=permissions), request)
-    assert (" ".join(found.argv), found.stdin) == (command, True)
+    assert (" ".join(found.argv), found.stdin) == (command, agent == "qwen")

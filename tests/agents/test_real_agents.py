@@ -21,6 +21,7 @@ WORK = {
     "gemini": ("gwrite", "g.txt"),
     "opencode": ("owrite", "o.txt"),
     "aider": ("aider", "hello_nova.txt"),
+    **dict.fromkeys(("copilot", "pi", "qwen", "cline"), ("shwrite", "s.txt")),
 }
 MCP = {"claude": "cmcp", "codex": "xmcp", "gemini": "gmcp", "opencode": "ocmcp"}
 
@@ -62,6 +63,7 @@ def test_an_agent_does_its_task(agent: str, lab: AgentLab) -> None:
     require(agent)
     scenario, path = WORK[agent]
     lab.settings()
+    lab.log_in(agent)
     lab.plan(f"T1 | @mock:{scenario} do it | - | {agent} | {path}")
     done = lab.nova("run", "--no-ui")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -103,7 +105,7 @@ def test_an_agent_reports_through_the_server(agent: str, lab: AgentLab) -> None:
 def test_six_tasks_of_many_agents(lab: AgentLab) -> None:
     """A plan of all installed agents at once; each hands its work to the last."""
     require("claude", "codex")
-    agents = [agent for agent in WORK if agent in ("claude", "codex") or installed(agent)]
+    agents = [agent for agent in list(WORK)[:5] if agent in ("claude", "codex") or installed(agent)]
     lab.settings()
     rows = [f"T{i} | @mock:{WORK[agent][0]} do it | - | {agent} | " for i, agent in enumerate(agents)]
     rows += [

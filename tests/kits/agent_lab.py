@@ -19,8 +19,8 @@ from nova_core.model import TokenUsage
 
 # The folder that `make test-agents` uses; otherwise the agents on PATH.
 FOLDER = os.environ.get("NOVA_TEST_AGENTS", "")
-AGENTS = ("claude", "codex", "gemini", "opencode", "aider")
-PATIENCE = 120.0
+AGENTS = ("claude", "codex", "gemini", "opencode", "aider", "copilot", "pi", "qwen", "cline")
+PATIENCE = 600.0  # seconds; on a busy machine some agents need a minute to start
 HEAD = """\
 # Real agents
 
@@ -60,6 +60,9 @@ class AgentLab:
             "models": {"m1": {"name": "m1", "cost": {"input": 3, "output": 15}}},
         }
         (self.root / "opencode.json").write_text(json.dumps({"provider": {"mock": provider}}))
+        pi = {"baseUrl": f"{self.url}/v1", "api": "openai-completions", "apiKey": "dummy", "models": [{"id": "m1"}]}
+        (self.home / ".pi" / "agent").mkdir(parents=True)
+        (self.home / ".pi" / "agent" / "models.json").write_text(json.dumps({"providers": {"mock": pi}}))
         git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
         subprocess.run([*git, "init", "-q"], cwd=self.root, check=True)
         subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "empty"], cwd=self.root, check=True)
@@ -77,7 +80,27 @@ class AgentLab:
         """Write nova.yaml: every agent uses the server, with the given changes."""
         made = {name: merged(self._agent(name), agents.pop(name, {})) for name in AGENTS}
         made |= {name: merged(self._agent(str(more["use"])), more) for name, more in agents.items()}
-        (self.root / "nova.yaml").write_text(json.dumps({**(top or {}), "agents": made}))
+        # With prices of their own, figures are exact.
+        price = {"input": 1, "output": 1, "cache_read": 0.1, "cache_creation": 1.25}
+        prices = dict.fromkeys(("gpt-6.1-sol", "gpt-6.2-sol", "gpt-4o", "m1"), price)
+        (self.root / "nova.yaml").write_text(json.dumps({"prices": prices, **(top or {}), "agents": made}))
+
+    def log_in(self, agent: str) -> None:
+        """Give an agent its endpoint and key, where only a command of its own does that."""
+        if agent == "cline":
+            command = [
+                "cline",
+                "auth",
+                "-p",
+                "openai-compatible",
+                "-k",
+                "dummy",
+                "-m",
+                "gpt-4o",
+                "-b",
+                f"{self.url}/v1",
+            ]
+            subprocess.run(command, env=self.env(), check=True, capture_output=True, timeout=PATIENCE)
 
     def _agent(self, name: str) -> dict[str, Any]:
         server = f'name="mock",base_url="{self.url}/v1",wire_api="responses",env_key="OPENAI_API_KEY"'
@@ -93,6 +116,19 @@ class AgentLab:
                 "model": "openai/gpt-4o", "args": ["--edit-format", "diff", "--map-tokens", "0"],
                 "env": {"OPENAI_API_KEY": "dummy", "OPENAI_API_BASE": f"{self.url}/v1"},
             },
+            "copilot": {
+                "permissions": "shell",
+                "env": {
+                    "COPILOT_OFFLINE": "true", "COPILOT_PROVIDER_BASE_URL": f"{self.url}/v1",
+                    "COPILOT_PROVIDER_API_KEY": "dummy", "COPILOT_MODEL": "gpt-4o",
+                },
+            },
+            "pi": {"model": "mock/m1"},
+            "qwen": {
+                "permissions": "shell", "args": ["--auth-type", "openai"],
+                "env": {"OPENAI_BASE_URL": f"{self.url}/v1", "OPENAI_API_KEY": "dummy", "OPENAI_MODEL": "m1"},
+            },
+            "cline": {"permissions": "shell"},
         }  # fmt: skip
         return settings[name]
 
@@ -162,6 +198,7 @@ def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 SCENARIOS: dict[str, Any] = {
+    "shwrite": [{"text": "Writing.", "tools": [{"sh": "echo s > s.txt"}]}, {"text": "NOVA-FINAL: wrote."}],
     "gwrite": [{"text": "Writing.", "tools": [{"write": "g.txt", "content": "g\n"}]}, {"text": "NOVA-FINAL: wrote."}],
     "owrite": [{"text": "Writing.", "tools": [{"write": "o.txt", "content": "o\n"}]}, {"text": "NOVA-FINAL: wrote."}],
     **{

@@ -246,6 +246,7 @@ def native_tool(call, offered):
             "shell",
             "local_shell",
             "container.exec",
+            "run_commands",
         )
         p = props(n)
         if n == "exec_command":
@@ -737,7 +738,11 @@ class Chat(OpenAI):
         return (
             merge(items),
             system,
-            {t["function"]["name"]: t["function"].get("parameters") for t in body.get("tools") or []},
+            {
+                t["function"]["name"]: t["function"].get("parameters")
+                for t in body.get("tools") or []
+                if "function" in t
+            },
         )
 
     @classmethod

@@ -21,7 +21,7 @@ from nova_core.model import Task, TokenUsage
 
 TASK = Task("F1", "Core", description="types")
 SERVER = ("/usr/bin/python3", "-m", "nova_core.mcp_server")
-BY_FILE = ("aider", "pi")  # they take the prompt from a file, and have no permissions to give
+BY_FILE = ("aider", "pi", "cline")  # they take the prompt from a file, and have no permissions to give
 DANGEROUS = ("--dangerously", "bypass", "yolo", "--auto", "IS_SANDBOX")
 
 
@@ -170,9 +170,9 @@ def test_doctor_knows_agents(tmp_path: Path) -> None:
     program.chmod(0o755)
     (tmp_path / "nova.yaml").write_text("agent: [claude, codex]\nbudget: 5\nagents: {own: {command: [claude]}}\n")
     done = nova("doctor", cwd=tmp_path, env={"PATH": f"{program.parent}:/usr/bin:/bin"})
-    assert "(1.0.0); tested with 2.1.329" in done.stdout
+    assert "(1.0.0); tested with 2.1.332" in done.stdout
     assert "npm install -g @openai/codex" in done.stdout
-    assert "the price of gpt-6.1-sol is unknown: that of gpt-6-sol is used (~)" in done.stdout
+    assert "the price of gpt-6.2-sol is unknown: that of gpt-6-sol is used (~)" in done.stdout
     assert "no model is named, so its price is unknown" in done.stdout
     assert done.returncode == 8
 
