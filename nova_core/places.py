@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nova_core.parser import Cascade
 
 USUAL_PLAN = "CASCADE.md"
+DRAFTS = "draft"  # the key of the place where agents draft plans
 _MOST_OF_A_KEY = 40
 _MOST_BYTES = 1 << 16
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

@@ -38,6 +38,7 @@ COMMANDS = {
     "pause": "control",
     "resume": "control",
     "plan": "plans",
+    "draft": "draft",
     "import": "importing",
     "export": "importing",
     "graph": "plans",

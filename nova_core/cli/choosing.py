@@ -39,7 +39,7 @@ def chosen(plan: str | None, argument: str | None = None) -> Project:
     wanted = plan if plan is not None else argument
     if wanted is None and not project.plans_dir.exists():
         return project  # there is one place at most
-    from nova_core.places import places_in, plan_name
+    from nova_core.places import DRAFTS, places_in, plan_name
 
     found = {place.plan: own for own, place in places_in(project.root)}
     if wanted is not None:
@@ -48,6 +48,7 @@ def chosen(plan: str | None, argument: str | None = None) -> Project:
         if match is None:
             raise UsageError(f"{_shown(wanted)} has not run here", hint=_hint(list(found)))
         return match
+    found = {name: own for name, own in found.items() if own.key != DRAFTS or is_running(own)} or found
     if len(found) < 2:
         return next(iter(found.values()), project)
     running = [name for name, own in found.items() if is_running(own)]
@@ -92,9 +93,9 @@ def usual_plan() -> str:
 
     if other := variants_of(DEFAULT_PLAN, "."):
         return other[0]
-    from nova_core.places import places_in
+    from nova_core.places import DRAFTS, places_in
 
-    found = [place.plan for _, place in places_in(here().root) if os.path.exists(place.plan)]
+    found = [place.plan for own, place in places_in(here().root) if own.key != DRAFTS and os.path.exists(place.plan)]
     if len(found) > 1:
         raise UsageError(f"several plans have run here: {_listed(found)}", hint=f"name one, such as {found[0]}")
     return found[0] if found else DEFAULT_PLAN

@@ -258,3 +258,22 @@ def has_tool_child(lab: AgentLab) -> bool:
         return any("time.sleep" in " ".join(p.cmdline()) for p in psutil.Process(pid).children(recursive=True))
     except (psutil.Error, TypeError):  # one of them ended meanwhile, or none is there yet
         return False
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_an_agent_drafts_a_plan(agent: str, make_lab: Callable[..., AgentLab]) -> None:
+    """The first plan is broken and its problem goes back; the second one is shown, and nothing of it runs."""
+    require(agent)
+    rounds = "n=$(($(cat round 2>/dev/null || echo 0) + 1)); echo $n > round; cp plan.$n .nova/draft/CASCADE.md"
+    scenario = [{"text": "Writing.", "tools": [{"sh": rounds}]}, {"text": "NOVA-FINAL: wrote."}]
+    lab = make_lab({"draft": scenario})
+    lab.settings({"agent": agent, "retry_delay": 0})
+    head = "| Task ID | Task Name | What Changes | Depends On | Outputs |\n|---|---|---|---|---|\n"
+    (lab.root / "plan.1").write_text(f"{head}| A | a | x | Z9 | a.txt |\n")
+    (lab.root / "plan.2").write_text(f"{head}| A | a | x | - | a.txt |\n| B | b | x | A | b.txt |\n")
+    done = lab.nova("draft", "@mock:draft a till")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "B  b  <- A" in done.stdout
+    assert "cost" in done.stdout
+    assert (lab.root / "round").read_text() == "2\n"
+    assert not (lab.root / "a.txt").exists()
