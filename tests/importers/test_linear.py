@@ -38,7 +38,7 @@ MADE: dict[str, Callable[[int], str]] = {
         {"features": [{"id": i, "title": f"t{i}", "passes": False} for i in range(lines // 5)]}, indent=1
     ),
     "sprint-status.yaml": lambda lines: (
-        "development_status:\n" + "".join(f"  {i}-1-do-it: backlog\n" for i in range(lines // 4))
+        "development_status:\n" + "".join(f"  {i}-1-do-it: backlog\n" for i in range(lines // 20))
     ),
 }
 
