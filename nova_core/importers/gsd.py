@@ -16,7 +16,7 @@ from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import is_nothing, without_remarks
 from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.source import read_source
-from nova_core.text import number_of
+from nova_core.text import first_of, number_of
 
 _PLAN = re.compile(r"(?P<id>(?P<phase>\d{1,4}(?:\.\d{1,4})?)(?:-(?P<number>\d{1,4}[a-z]?))?)(?:-[\w-]*?)?-?PLAN\.md\Z")
 _PHASE = re.compile(
@@ -152,6 +152,7 @@ class _Reader:
         text = read_source(self._roadmap)
         places = list(_PHASE.finditer(text))
         known = {_plain(number) for number in self._phases}
+        bare: list[tuple[int, str]] = []
         done = {_plain(match["number"]) for match in places if (match["mark"] or "").strip()}
         for match, following in zip(places, [*places[1:], None], strict=True):
             number = _plain(match["number"])
@@ -160,10 +161,12 @@ class _Reader:
                 after[number] = words["words"]
             title = without_remarks(match["title"].replace("**", "").partition(" - ")[0].partition(" — ")[0]).strip()
             if number not in titles and number not in known and number not in done:
-                line = text.count("\n", 0, match.start()) + 1
-                said = f"Phase {number} ({title}) has no plans yet: nothing of it will run"
-                self._draft.note(NoteKind.DROPPED, line, said, shown_path(self._roadmap))
+                bare.append((text.count("\n", 0, match.start()) + 1, f"Phase {number} ({title})"))
             titles.setdefault(number, f"Phase {number}: {title}")
+        if bare:
+            who = f"{bare[0][1]} has" if len(bare) == 1 else f"{first_of([name for _, name in bare], 5)} have"
+            said = f"{who} no plans yet: nothing of this will run"
+            self._draft.note(NoteKind.DROPPED, bare[0][0], said, shown_path(self._roadmap))
         return titles, after
 
     def _order(self, names: Names, after: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from nova_core.importers.grammar import Grammar, Link, Reading
 from nova_core.importers.lexicon import is_free, sounds
 from nova_core.importers.lists import starts_with_field
 from nova_core.importers.order import circling
+from nova_core.importers.phases import is_phase
 from nova_core.model import NoteKind
 from nova_core.parser.cells import without_remarks, without_struck
 from nova_core.parser.findings import quoted
@@ -198,6 +199,8 @@ class _Sentences:
 
     def _is_section(self, heading: int) -> bool:
         for title in self._found.titles(heading):
+            if is_phase(title.text):  # `Phase 2: Install the dependencies`
+                return False
             if title.level > 1 and _DEPENDENCIES.search(title.text[:300]):
                 return True
             if title.level > 1 and is_about_order(title.text):

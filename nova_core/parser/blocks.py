@@ -182,7 +182,7 @@ def outside_fences(lines: Sequence[str], first: int) -> Iterator[tuple[int, str]
     while at < len(flush):
         fence = opening_fence(flush[at]) if flush[at].startswith(("```", "~~~")) else None
         if fence:
-            at = end_of_fence(flush, at, fence)
+            at = end_of_fence(flush, at, fence) + 1
         else:
             yield first + at, lines[at]
             at += 1

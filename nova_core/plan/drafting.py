@@ -16,9 +16,9 @@ _FEWEST_PARTS = 2
 _PLAN = """\
 # Draft of a plan
 
-| Task ID | Task Name | What Changes | Depends On | Outputs |
-|---------|-----------|--------------|------------|---------|
-| {task} | {name} | Only the file {file} | - | {file} |
+| Task ID | Task Name | What Changes | Depends On |
+|---------|-----------|--------------|------------|
+| {task} | {name} | Only the file {file} | - |
 
 #### {task}
 

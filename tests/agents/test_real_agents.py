@@ -266,7 +266,7 @@ def test_an_agent_drafts_a_plan(agent: str, make_lab: Callable[..., AgentLab]) -
     require(agent)
     rounds = "n=$(($(cat round 2>/dev/null || echo 0) + 1)); echo $n > round; cp plan.$n .nova/draft/CASCADE.md"
     scenario = [{"text": "Writing.", "tools": [{"sh": rounds}]}, {"text": "NOVA-FINAL: wrote."}]
-    lab = make_lab({"draft": scenario})
+    lab = make_lab({"draft": scenario * 2})  # an agent may continue its session in the second round
     lab.settings({"agent": agent, "retry_delay": 0})
     head = "| Task ID | Task Name | What Changes | Depends On | Outputs |\n|---|---|---|---|---|\n"
     (lab.root / "plan.1").write_text(f"{head}| A | a | x | Z9 | a.txt |\n")

@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from nova_core.parser.blocks import Heading, Table, hide_comments, scan, split_lines
 from nova_core.parser.cells import split_row
+from nova_core.parser.criteria import checklist
 
 WORDS = st.text("abAB01 .,:*_<>()[]#!+-=~'\"&äß—", max_size=12).map(str.strip)
 CODE = st.text("ab1 .|-_=", min_size=1, max_size=8).map(lambda text: f"`{text.replace('|', chr(92) + '|')}`")
@@ -171,3 +172,9 @@ def test_rows_without_a_header_stop_before_the_next_table() -> None:
     assert isinstance(table, Table)
     assert (stray.header, stray.rows) == ((), [0, 1])
     assert (table.header, table.rows) == (("a", "b"), [4])
+
+
+def test_boxes_below_a_fence_are_criteria() -> None:
+    """The line that closes a fence opens no other one."""
+    text = "\n".join(["```sh", "- [ ] no", "```", "- [ ] `make a` succeeds", "```", "- [ ] no", "```", "- [ ] b"])
+    assert [c.text for c in checklist(text.split("\n"), 1)] == ["`make a` succeeds", "b"]

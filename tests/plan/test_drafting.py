@@ -28,7 +28,7 @@ def test_whatever_is_wished_the_plan_is_one_task_with_one_check(wish: str, split
     made = parse_text(draft_plan(wish, "d/CASCADE.md", "nova ok -o 'a b.md'", plan="P.md", split=split), "draft.md")
     (task,) = made.tasks.values()
     assert [c.command for c in task.criteria] == ["nova ok -o 'a b.md'"]
-    assert task.outputs == ("d/CASCADE.md",)
+    assert task.description == "Only the file d/CASCADE.md"
     assert "How to cut tasks" in task.details
     assert "Nova" not in task.details
     for line in wish.splitlines():
