@@ -107,7 +107,8 @@ def _settings(agent: str, budget: float | None) -> Config:
     import msgspec
 
     from nova_core.cli.run import configured
-    from nova_core.config import HooksConfig, LimitsConfig
+    from nova_core.config import LimitsConfig
+    from nova_core.hooks_config import HooksConfig
 
     agents = tuple(name for part in agent.split(",") if (name := part.strip()))
     config = configured({name: value for name, value in {"agent": agents, "budget": budget}.items() if value})
