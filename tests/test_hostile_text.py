@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from cli_process import command, environment, nova
 from hostile import ALL, ESCAPES, HEAD, HOSTILE, MARKUP, NAMES, RUNNER, SHELL, run_hostile, yaml_text
-from sampling import sampled
+from sampling import sampled, some
 from terminal import harm_in, on_terminal
 
 from nova_core.files.project import Project
@@ -212,7 +212,10 @@ def test_a_reason_is_kept_as_text(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("pwned*"))
 
 
-@pytest.mark.parametrize("text", [*SHELL, *MARKUP, *RUNNER, "--dangerous", "-rf", "{name} {{x}} %s", "a\\nb 'c' \"d\""])
+ARGUMENTS = [*SHELL, *MARKUP, *RUNNER, "--dangerous", "-rf", "{name} {{x}} %s", "a\\nb 'c' \"d\""]
+
+
+@pytest.mark.parametrize("text", some(ARGUMENTS, SHELL[0], MARKUP[0], RUNNER[0], *ARGUMENTS[-4:]))
 def test_agents_get_texts_as_single_arguments(text: str, tmp_path: Path) -> None:
     """`{prompt}` and `{name}` are one argument each, without a shell; a leading dash does not make an option of
     them."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from engines import drop, make_engine, report
 from fakes import FakeClock, FakeExecutor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.command import Command, CommandKind
@@ -202,7 +202,6 @@ def test_a_report_of_a_worker_that_the_engine_does_not_know_yet_is_taken(tmp_pat
 COMMANDS = st.sampled_from(["pause", "resume", "cancel", "skip", "retry", "jobs", "stop", "message", "edit"])
 
 
-@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**9), commands=st.lists(st.tuples(st.integers(0, 60), COMMANDS), max_size=12))
 def test_nothing_starts_after_it_was_withdrawn(
     tmp_path_factory: Any, seed: int, commands: list[tuple[int, str]]

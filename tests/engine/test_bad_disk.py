@@ -18,6 +18,7 @@ from typing import IO
 import pytest
 from cli_process import command, environment, nova
 from engines import make_engine
+from sampling import some
 from sandbox import HEAD, Sandbox, make_sandbox
 
 from nova_core.files.disk import Disk
@@ -94,21 +95,21 @@ def mode(path: Path, bits: int) -> Iterator[None]:
         path.chmod(before)
 
 
+PATHS = [
+    (".", "run", 8, r"/\.nova: .*Permission denied"),
+    (".", "init", 8, r"cannot write nova\.yaml: Permission denied"),
+    ("logs", "run", 8, r"cannot write \S*/logs"),
+    (".nova", "run", 8, r"cannot write \S*/\.nova"),
+    (".nova", "run --detach", 8, r"cannot write \S*/\.nova"),
+    ("cascade_state.json", "run", 8, r"cascade_state\.json: Permission denied"),
+    ("cascade_state.json", "status", 8, r"cascade_state\.json: Permission denied"),
+    ("CASCADE.md", "run", 3, r"^CASCADE\.md: cannot be read: Permission denied"),
+    ("settings.yaml", "run", 3, r"^settings\.yaml: cannot be read: Permission denied"),
+]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="root is bound by modes only where capabilities can be dropped")
-@pytest.mark.parametrize(
-    ("name", "words", "code", "said"),
-    [
-        (".", "run", 8, r"/\.nova: .*Permission denied"),
-        (".", "init", 8, r"cannot write nova\.yaml: Permission denied"),
-        ("logs", "run", 8, r"cannot write \S*/logs"),
-        (".nova", "run", 8, r"cannot write \S*/\.nova"),
-        (".nova", "run --detach", 8, r"cannot write \S*/\.nova"),
-        ("cascade_state.json", "run", 8, r"cascade_state\.json: Permission denied"),
-        ("cascade_state.json", "status", 8, r"cascade_state\.json: Permission denied"),
-        ("CASCADE.md", "run", 3, r"^CASCADE\.md: cannot be read: Permission denied"),
-        ("settings.yaml", "run", 3, r"^settings\.yaml: cannot be read: Permission denied"),
-    ],
-)
+@pytest.mark.parametrize(("name", "words", "code", "said"), some(PATHS, "logs", "cascade_state.json", "CASCADE.md"))
 def test_unwritable_and_unreadable_paths(name: str, words: str, code: int, said: str, sandbox: Sandbox) -> None:
     """Paths that the user may not write or read are reported, with a hint, before anything starts."""
     for folder in ("logs", ".nova") if name != "." else ():

@@ -92,7 +92,7 @@ class World:
 ACTIONS = st.sampled_from(["turn", "start", "kill", "cancel", "retry"])
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ACTIONS, max_size=5), st.lists(st.tuples(st.booleans(), ACTIONS), max_size=8))
 def test_nothing_of_the_other_ends_or_counts(
     tmp_path_factory: pytest.TempPathFactory, before: list[str], after: list[tuple[bool, str]]

@@ -72,11 +72,11 @@ def assert_nothing_lost(path: Path, counts: dict[str, int]) -> None:
 
 
 def test_eight_writers_and_a_reader_sample(tmp_path: Path) -> None:
-    """Two seconds of the test, in every run of the suite."""
+    """Half a second of the test, in every run of the suite."""
     path = tmp_path / "cascade_state.json"
-    counts, reads = hammer(path, 2.0)
+    counts, reads = hammer(path, 0.5)
     assert_nothing_lost(path, counts)
-    assert reads > 10
+    assert reads
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from hostile import NAMES, in_a_cell, yaml_text
 from hypothesis import given
 from hypothesis import strategies as st
 from processes import kill, nova, processes_of, start_nova, wait_for
+from sampling import some
 
 from nova_core.config import Config, load_config
 from nova_core.engine.observers import hooks, reporting
@@ -241,7 +242,9 @@ def test_what_a_hook_leaves_behind_is_ended(tmp_path: Path) -> None:
     assert processes_of(tmp_path) == []
 
 
-@pytest.mark.parametrize("line", ["./missing", "exit 3", "kill -9 $$", "if", "\x01\x02"])
+@pytest.mark.parametrize(
+    "line", some(["./missing", "exit 3", "kill -9 $$", "if", "\x01\x02"], "exit 3", "kill -9 $$", "if")
+)
 def test_a_hook_that_fails_is_one_warning(tmp_path: Path, line: str) -> None:
     """Whatever the error, it is reported once, however often it occurs, and the result is the same."""
     (tmp_path / "CASCADE.md").write_text(HEAD + "".join(f"| A{n} | a | `exit 1` | - |\n" for n in range(3)))
@@ -267,11 +270,11 @@ def test_a_hook_that_floods_keeps_its_log_small(tmp_path: Path) -> None:
 
 def test_a_hook_that_reads_nothing_is_not_waited_for(tmp_path: Path) -> None:
     """Input larger than any pipe does not stop a hook that never reads it."""
-    rows = [("A", "-"), *((f"B{n}", "A") for n in range(12_000))]
+    rows = [("A", "-"), *((f"B{n:050}", "A") for n in range(2_000))]
     config = Config(hooks=HooksConfig(blocked=("echo $NOVA_BLOCKED_COUNT > said",)))
     engine, _ = make_engine(tmp_path, rows, outcome=exits(3), config=config)
     engine.run()
-    assert (tmp_path / "said").read_text() == "12000\n"
+    assert (tmp_path / "said").read_text() == "2000\n"
 
 
 def test_too_many_hooks_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

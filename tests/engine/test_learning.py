@@ -334,6 +334,7 @@ def test_a_limit_never_climbs(claude: Callable[..., Stub], tmp_path: Path) -> No
              "model_usage_since_last_result": {}}  # fmt: skip
     stub = claude(lambda n: done("s", **limit) if n == 1 else done("s"))
     stub.passes = True
+    stub.executor.least = 60.0  # an hour passes
     config = msgspec.structs.replace(CLAUDE, retries=0, retry=RetryConfig(then=("opus",)))
     engine = stub.engine("A", config=config)
     engine.run()

@@ -84,6 +84,7 @@ WORDS = "You've reached your Opus limit, try again in 2 days"
 def test_a_limit_of_one_model_leaves_the_others(tmp_path: Path, agents: dict[str, AgentConfig]) -> None:
     """The fallback with another model continues at once; what only the limited model can do waits for its reset."""
     world = World(tmp_path, limited_until(1_700_000_000.0 + 2 * DAY, WORDS, "big"))
+    world.executor.least = 60.0  # two days pass
     engine = world.engine({"A": "big, small", "B": "big", "C": "small"}, agents)
     assert engine.run().exit_code == 0
     assert engine.store.tasks["A"].agent == "small"

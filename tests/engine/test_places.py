@@ -253,7 +253,7 @@ class Feature:
         assert result.exit_code == 0
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CHECKLISTS, STEPS)
 def test_plans_with_equal_ids_never_touch_each_other(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], steps: list[tuple[int, int]]

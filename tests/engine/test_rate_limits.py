@@ -77,7 +77,7 @@ def test_a_limit_with_its_time_is_waited_for(tmp_path: Path, build: Callable[...
     """One provider is not used until its reset time, the other continues, and no person has to act."""
     words = "You've hit your limit, try again in 2 hours"
     script = Script(tmp_path, A=[api_error(429, words)])
-    script.executor.least = 5.0
+    script.executor.least = 30.0
     engine = build(script, {"A": "a", "B": "b", "C": "a"})
     events: list[Event] = []
     engine.subscribe(events.append)
@@ -273,7 +273,7 @@ def test_a_rejected_key_ends_the_waits_of_others(tmp_path: Path, build: Callable
 def test_a_limit_without_a_reset_time_is_not_waited_for_forever(tmp_path: Path, build: Callable[..., Any]) -> None:
     """After twenty rejections in a row a task fails, hours later; the status shows how many are left."""
     script = Script(tmp_path, A=[api_error(429)] * 99)
-    script.executor.least = 5.0
+    script.executor.least = 30.0
     engine = build(script, {"A": "a"})
     messages = said(engine)
     assert engine.run().exit_code == 1
@@ -289,7 +289,7 @@ def test_a_limit_without_a_reset_time_is_not_waited_for_forever(tmp_path: Path, 
 def test_a_limit_with_a_reset_time_uses_no_patience(tmp_path: Path, build: Callable[..., Any]) -> None:
     """Twenty-two limits in a row, each with its reset time, are waited for."""
     script = Script(tmp_path, A=[api_error(429, "try again in 40 minutes")] * 22)
-    script.executor.least = 5.0
+    script.executor.least = 30.0
     engine = build(script, {"A": "a"})
     assert engine.run().exit_code == 0
     assert engine.store.tasks["A"].refusals == 0
@@ -300,7 +300,7 @@ def test_a_served_request_restores_all_patience(tmp_path: Path, build: Callable[
     failed = {**api_error(400, "bad request"), "api_error_status": 400}
     lines = [*[api_error(429)] * 15, failed, *[api_error(429)] * 15]
     script = Script(tmp_path, A=lines)
-    script.executor.least = 5.0
+    script.executor.least = 30.0
     engine = build(script, {"A": "a"}, config=Config(agents=AGENTS, retries=1))
     assert engine.run().exit_code == 0
     assert engine.store.tasks["A"].refusals == 0
@@ -366,6 +366,7 @@ def test_an_unreadable_time_is_now(holds: dict[str, Any], tmp_path: Path, build:
 def test_after_a_rejected_key_the_task_waits_for_the_other_agent(tmp_path: Path, build: Callable[..., Any]) -> None:
     """The second agent serves later, so the task waits for it, though the key of the first is rejected."""
     script = Script(tmp_path, A=[api_error(429, "try again in 1 hour"), api_error(401, "invalid key")])
+    script.executor.least = 10.0
     engine = build(script, {"A": "b, a"})
     assert engine.run().exit_code == 0
     first, second, third = script.starts("A")
@@ -437,7 +438,7 @@ def test_a_session_that_is_gone_is_started_again(tmp_path: Path, build: Callable
 def test_the_plan_is_kept_when_all_wait(tmp_path: Path, build: Callable[..., Any]) -> None:
     """A plan whose only provider is rate limited does not end: it waits."""
     script = Script(tmp_path, A=[api_error(429, "try again in 9 hours")])
-    script.executor.least = 5.0
+    script.executor.least = 30.0
     engine = build(script, {"A": "a", "B": "a", "C": "a"})
     assert engine.run().exit_code == 0
     assert script.starts("C")[0] - script.starts("A")[0] > 9 * 3600

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from executor_kit import Lab, alive, until
+from sampling import sampled
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import EndReason, Started
@@ -64,10 +65,10 @@ def proofs(lab: Lab, stranger: Stranger) -> dict[str, list[object]]:
     }
 
 
-@pytest.mark.parametrize(
-    "how",
-    ["no proof", "another key", "another challenge", "another holder", "the start again", "not a text", "not a list"],
-)
+LIES = ["no proof", "another key", "another challenge", "another holder", "the start again", "not a text", "not a list"]
+
+
+@pytest.mark.parametrize(("how", "own"), sampled(LIES, [False, True]))
 def test_a_stranger_cannot_have_a_job_run_or_ended(lab: Lab, how: str, own: bool) -> None:
     """It waits for the engine's end, then speaks as the next engine: nothing happens to the job."""
     lab.submit("F1", shell="echo up; while [ ! -e go ]; do sleep 0.02; done; exit 5", own_holder=own)

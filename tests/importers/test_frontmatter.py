@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import some
 
 from nova_core.errors import InputError
 from nova_core.files.yaml_file import parse_yaml
@@ -227,7 +228,10 @@ def test_nothing_is_lost(lines: list[str]) -> None:
     assert all(1 < line < len(lines) + 2 for line in found.lines.values())
 
 
-@pytest.mark.parametrize("piece", ['"', '\\"', "'", "[", "]", "(", " (", ", ", "- ", "a: ", "#", " #"])
+PIECES = ['"', '\\"', "'", "[", "]", "(", " (", ", ", "- ", "a: ", "#", " #"]
+
+
+@pytest.mark.parametrize("piece", some(PIECES, '"', "[", " (", "a: "))
 def test_one_long_line_is_read_in_linear_time(piece: str) -> None:
     """A long line that stops the YAML parser does not stop this one: eight times the length takes far less than
     sixty-four times the time."""

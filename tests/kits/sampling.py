@@ -1,8 +1,8 @@
-"""Tables of near-identical cases that start real processes: `make test` runs a sample, `make campaign` all."""
+"""Tables of near-identical cases that cost time: `make test` runs a sample, `make campaign` all."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import product
 from typing import Any
 
@@ -21,3 +21,10 @@ def sampled(*axes: Collection[Any]) -> list[Any]:
     """Parameters for every combination of the axes; all but a sample are marked as slow."""
     kept = sample(*axes)
     return [pytest.param(*case, marks=() if case in kept else pytest.mark.slow) for case in product(*axes)]
+
+
+def some(cases: Iterable[Any], *kept: Any) -> list[Any]:
+    """Parameters for every case; all but those named are marked as slow. A case of several values goes by its first."""
+    rows = [case if isinstance(case, tuple) else (case,) for case in cases]
+    assert set(kept) <= {row[0] for row in rows}
+    return [pytest.param(*row, marks=() if row[0] in kept else pytest.mark.slow) for row in rows]

@@ -36,7 +36,7 @@ ANSWERS = {
 WAYS = ["l    leave", "s    stop", "k    kill", "esc  stay"]
 
 
-@pytest.mark.parametrize("size", [(40, 10), (60, 12), (80, 24)])
+@pytest.mark.parametrize("size", [(40, 10), pytest.param((60, 12), marks=pytest.mark.slow), (80, 24)])
 async def test_the_answers_are_always_shown(size: tuple[int, int]) -> None:
     """However long the names above them, on the smallest screen too; the first words of the question stay."""
     async with opened(demo_source(), size) as (app, pilot):

@@ -10,6 +10,7 @@ import pytest
 from app_kit import answer, beat, big_source, opened, settled
 from fake_source import demo_model, demo_source
 from look import screen_text
+from sampling import some
 from textual.events import Key
 
 from nova_core.command import Command, CommandKind
@@ -45,7 +46,10 @@ def test_a_view_without_a_cursor_acts_on_no_task(view: str, tmp_path: Path) -> N
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("before", ["", "t", "L", "slash", "colon", "enter", "q", "x", "question_mark"])
+PLACES = ["", "t", "L", "slash", "colon", "enter", "q", "x", "question_mark"]
+
+
+@pytest.mark.parametrize("before", some(PLACES, "", "slash", "enter", "q"))
 async def test_ctrl_c_asks_what_q_asks(before: str, tmp_path: Path) -> None:
     """On every screen and in every line to type into. A repeat, as of a held key, is no answer."""
     source = demo_source(tmp_path)
@@ -297,13 +301,13 @@ async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Pat
         assert "q leave" in screen_text(app).splitlines()[-1]
 
 
-@pytest.mark.parametrize("keys", [("enter",), ("w",), ("t",), ("up", "up", "enter"), ("L",)])
-async def test_the_footer_follows_the_run_on_every_screen(keys: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("keys", some(["enter", "w", "t", "up up enter", "L"], "enter", "t"))
+async def test_the_footer_follows_the_run_on_every_screen(keys: str, tmp_path: Path) -> None:
     """A finished task, a pause, and the end of the engine change the keys, without a key press."""
     source = demo_source(tmp_path)
     async with opened(source, (120, 30)) as (app, pilot):
         app.main.tasks.go_to("E2")
-        await pilot.press(*keys)
+        await pilot.press(*keys.split())
         await settled(pilot)
         beat(app)
         await settled(pilot)
@@ -370,7 +374,9 @@ def burst(app: NovaApp, *keys: str) -> None:
         app.post_message(Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
 
 
-@pytest.mark.parametrize("view", ["w", "enter", "L", "t", "dollar_sign", "question_mark"])
+@pytest.mark.parametrize(
+    "view", some(["w", "enter", "L", "t", "dollar_sign", "question_mark"], "w", "enter", "question_mark")
+)
 async def test_keys_after_the_one_that_closes_a_screen_are_for_the_screen_behind(view: str, tmp_path: Path) -> None:
     """None is lost, and none acts in an unintended place."""
     source = demo_source(tmp_path)

@@ -12,6 +12,7 @@ from app_kit import beat, opened, settled
 from fake_source import demo_source
 from look import screen_text
 from resting import draw
+from sampling import some
 from textual.pilot import Pilot
 
 from nova_tui.app import NovaApp
@@ -85,7 +86,7 @@ async def test_one_bug_is_one_line(cause: Callable[..., Any], tmp_path: Path, mo
         assert "only failed" in screen_text(app)
 
 
-@pytest.mark.parametrize("cause", BUGS, ids=lambda cause: cause.__name__)
+@pytest.mark.parametrize("cause", some(BUGS, by_drawing, by_message), ids=lambda cause: cause.__name__)
 async def test_two_bugs_within_a_second_end_it(
     cause: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

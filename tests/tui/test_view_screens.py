@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fake_source import FakeSource, demo_model, demo_source, hostile_source
 from look import Golden, screen_text
+from sampling import sampled
 from scripted_run import NOW
 from textual.app import App
 from textual.pilot import Pilot
@@ -57,8 +58,7 @@ async def settle(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW, TINY])
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize(("name", "size"), sampled(VIEWS, [WIDE, NARROW, TINY]))
 async def test_a_view_fits_its_screen(name: str, size: tuple[int, int], golden: Golden) -> None:
     """What was drawn for the view is what the screen shows."""
     async with running(open_view(name, demo_model(), "E3"), size) as pilot:
