@@ -8,13 +8,14 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import msgspec
 
 MOST_LINE = 32 << 20  # bytes; a longer line is dropped
 _PIECE = 1 << 18
+_REST = 0.01
 _LEAVE = 2.0  # seconds that an agent has to exit after its input is closed, and again after TERM
 _decode = msgspec.json.Decoder().decode
 Message = dict[str, Any]
@@ -171,14 +172,21 @@ class Connection:
         with suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
+        code = None
         for wanted in (0, signal.SIGTERM, signal.SIGKILL):
-            if wanted:
-                self.signal(wanted)
+            if wanted and not self.signal(wanted):
+                break  # nothing of its group is left
             with suppress(subprocess.TimeoutExpired):
-                return self._process.wait(_LEAVE)
-        return None
+                code = self._process.wait(_LEAVE)
+            until = monotonic() + _LEAVE
+            while wanted and code is not None and monotonic() < until and self.signal(0):
+                sleep(_REST)
+        return code
 
-    def signal(self, wanted: int) -> None:
-        """Send a signal to its process group."""
-        with suppress(ProcessLookupError, PermissionError):
+    def signal(self, wanted: int) -> bool:
+        """Send a signal to its process group; returns False if there is none any more."""
+        try:
             os.killpg(self._process.pid, wanted)
+        except OSError:
+            return False
+        return True
