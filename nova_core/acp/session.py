@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from time import time
 from typing import Any
 
 import msgspec
 
 from nova_core.acp.connection import AgentGoneError, Connection, Message, RequestError
 from nova_core.acp.journal import Journal
+from nova_core.acp.own_records import tokens_of_turn
 from nova_core.acp.permissions import ALLOW, ASK, decide, describe, option_for
 from nova_core.acp.questions import Questions, with_answer
 
@@ -56,13 +58,16 @@ class Client:
         version = {"name": "nova", "title": "Nova", "version": "1"}
         able = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
         start = {"protocolVersion": 1, "clientCapabilities": able, "clientInfo": version}
-        told = _table(self._call("initialize", start, _START).get("agentCapabilities"))
+        hello = self._call("initialize", start, _START)
+        told, name = _table(hello.get("agentCapabilities")), str(_table(hello.get("agentInfo")).get("name"))
         if self._wishes.auth:
             self._call("authenticate", {"methodId": self._wishes.auth}, _START)
         self._choose(self._open(told))
         content = [{"type": "text", "text": self._wishes.prompt}]
-        shown = {"sessionId": self._session}
+        shown, began = {"sessionId": self._session}, time()
         result = self._call("session/prompt", {**shown, "prompt": content}, shown=shown)
+        if tokens := tokens_of_turn(name, self._session, began):
+            self._journal.note("usage", **tokens)
         return str(result.get("stopReason") or "end_turn")
 
     def _open(self, able: Mapping[str, Any]) -> Message:

@@ -54,6 +54,8 @@ class AcpLog(AgentLog):
         self._prompted = False
         self._stop = ""
         self._used = TokenUsage()  # of the turns that have ended
+        self._turn = TokenUsage()  # of the last turn
+        self._recorded = False  # the tokens of the last turn come from the agent's own records
         self._pieces = TokenUsage()  # of the messages of this turn, where an agent reports them
         self._counted = False  # figures of the last turn were reported
         self._cost: float | None = None
@@ -92,6 +94,8 @@ class AcpLog(AgentLog):
             self._settle(params)
         elif method == "_nova/failed" and self.problem is None:
             self._fail({"message": params.get("error")})
+        elif method == "_nova/usage":
+            self._turn, self._recorded = tokens_of(params), True
         elif method == "_nova/stderr":
             self._hear(text(params.get("line")))
 
@@ -99,6 +103,7 @@ class AcpLog(AgentLog):
         if self._cost is not None and not self._prompted and self._meaning.cost_of_session:
             self._cost_before = self._cost  # a resumed session replays what it has cost
         self._open, self._prompted, self._stop, self.problem, self._counted = True, True, "", None, False
+        self._used, self._turn, self._recorded = self._used + self._turn, TokenUsage(), False
         self._pieces, self._afresh = TokenUsage(), True
 
     def _hear(self, line: str) -> None:
@@ -131,7 +136,7 @@ class AcpLog(AgentLog):
         turn = turn if turn.total else quota_of(result)
         turn = turn if turn.total else self._pieces
         self._counted = bool(turn.total)
-        self._used, self._pieces = self._used + turn, TokenUsage()
+        self._turn, self._pieces = turn, TokenUsage()
         self.model = model_of_quota(result) or self.model
         words = self.final_text[:_MOST_WORDS]
         if self._stop == "end_turn" and (error := self._error_in(words)):
@@ -255,11 +260,11 @@ class AcpLog(AgentLog):
 
     @property
     def usage(self) -> TokenUsage:
-        return self._used + self._pieces
+        return self._used + self._turn + self._pieces
 
     @property
     def unsure(self) -> bool:
-        return self._open or not self._counted or self._meaning.scope is Scope.STEP
+        return self._open or not self._counted or (self._meaning.scope is Scope.STEP and not self._recorded)
 
     @property
     def told_cost(self) -> tuple[float | None, CostBasis]:
