@@ -21,11 +21,25 @@ from fake_source import demo_source  # noqa: E402
 from matplotlib import get_data_path  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from nova_tui.choice import Look  # noqa: E402
+
 FONTS = Path(get_data_path(), "fonts", "ttf")  # a machine without fonts draws the same picture
 LARGE, SMALL = (120, 40), (80, 24)
+DARK = Look(theme="nova-dark")
+# The main screen in each way of drawing it.
+LOOKS: dict[str, tuple[Look, dict[str, str]]] = {
+    "light": (Look(theme="nova-light"), {}),
+    "16-colors": (Look(theme="ansi"), {}),
+    "no-color": (Look(), {"NO_COLOR": "1"}),
+    "ascii": (Look(ascii=True), {}),
+}
 PICTURES: dict[str, tuple[tuple[int, int], Sequence[str]]] = {
     "main": (LARGE, ()),
     "main-80": (SMALL, ()),
+    "main-100": ((100, 50), ()),
+    "main-40": ((40, 10), ()),
+    **{f"main-{name}": (LARGE, ()) for name in LOOKS},
+    "two-logs": ((150, 40), ("equals_sign",)),
     "task": (LARGE, ("slash", *"sessions", "enter", "enter")),
     "log": (LARGE, ("L",)),
     "timeline": (LARGE, ("t",)),
@@ -61,12 +75,12 @@ LOG = """\
 """
 
 
-async def picture(size: tuple[int, int], keys: Sequence[str]) -> str:
+async def picture(size: tuple[int, int], keys: Sequence[str], look: Look = DARK) -> str:
     """The screen after these keys, as SVG."""
     with tempfile.TemporaryDirectory() as folder:
         source = demo_source(Path(folder))
         source.project.latest_log("E2").write_text(LOG)
-        async with opened(source, size) as (app, pilot):
+        async with opened(source, size, look) as (app, pilot):
             app.clear_notifications()
             await pilot.press(*keys)
             await settled(pilot)
@@ -85,14 +99,22 @@ def as_png(svg: str) -> Image.Image:
         svg_string=svg.replace("Fira Code", "DejaVu Sans Mono").replace("monospace", "DejaVu Sans Mono"),
         skip_system_fonts=True, font_dirs=[str(FONTS)], monospace_family="DejaVu Sans Mono",
     )  # fmt: skip
-    return Image.open(io.BytesIO(pixels)).convert("RGB").quantize(64)
+    return Image.open(io.BytesIO(pixels)).convert("RGB").quantize(256)
 
 
 def main() -> None:
-    """Draw all of them."""
-    os.environ["TZ"] = "UTC"
-    for name, (size, keys) in PICTURES.items():
-        svg = asyncio.run(picture(size, keys))
+    """Draw all of them, or those whose names are given."""
+    for name in ("NO_COLOR", "SSH_CONNECTION", "NOVA_THEME"):
+        os.environ.pop(name, None)
+    os.environ.update(TZ="UTC", COLORTERM="truecolor", XDG_STATE_HOME="/dev/null")
+    wanted = sys.argv[1:] or list(PICTURES)
+    for name in wanted:
+        size, keys = PICTURES[name]
+        look, variables = LOOKS.get(name.removeprefix("main-"), (DARK, {}))
+        os.environ.update(variables)
+        svg = asyncio.run(picture(size, keys, look))
+        for variable in variables:
+            del os.environ[variable]
         (HERE / f"{name}.svg").write_text(svg)
         as_png(svg).save(HERE / f"{name}.png", optimize=True)
         print(f"docs/pictures/{name}.svg and .png")

@@ -37,7 +37,7 @@ def lines(
     name = min(_MOST_NAME, max(_LEAST_NAME, width * 38 // 100))
     longest = max((cell_len(plain(f"{i} {model.cascade.tasks[i].name}")) for i in shown), default=0)
     name = min(name, max(_LEAST_NAME, longest))
-    rows += [_row(model, number, i, quiet.get(i, 0.0), width, name) for number, i in enumerate(shown, 1)]
+    rows += [_row(model, number, i, quiet.get(i, 0.0), width - 1, name) for number, i in enumerate(shown, 1)]
     if len(ids) > height:
         rows.append(line((f" + {len(ids) - len(shown):,} more running", MUTED), width=width))
     return rows

@@ -14,6 +14,7 @@ from nova_tui.views.header import header, state_at
 from nova_tui.widgets.one_line import OneLine
 
 _ETA_EVERY = 5.0  # seconds
+_ETA_CHEAP = 0.005  # seconds; a plan whose estimate takes less is small
 _ETA_SHARE = 200  # the estimate walks the whole plan: it may take 1/200 of the time
 _FILTERS = {
     Shown.APPROVAL: Filter.NEEDS_YOU, Shown.FAILED: Filter.FAILED, Shown.CANCELLED: Filter.FAILED,
@@ -43,11 +44,13 @@ class SummaryBar(OneLine):
     def _estimate(self) -> float | None:
         if self.model.source.engine is not EngineState.RUNNING:
             return None
-        began = time.monotonic()
-        if began >= self._eta_next:
+        now = time.monotonic()
+        if now >= self._eta_next:
+            began = time.thread_time()  # a busy machine must not delay the first estimate
             self._eta = self.model.eta()
-            took = time.monotonic() - began
-            self._eta_next = began + max(_ETA_EVERY if self._eta else 0.0, took * _ETA_SHARE)
+            took = time.thread_time() - began
+            pause = took * _ETA_SHARE if took > _ETA_CHEAP else 0.0
+            self._eta_next = now + (max(_ETA_EVERY, pause) if self._eta else pause)
         return self._eta
 
     def on_resize(self) -> None:

@@ -47,16 +47,16 @@ class TreeCanvas(Widget):
     TreeCanvas > .task-tree--muted { color: $text-muted; }
     TreeCanvas > .task-tree--hit { color: $text-accent; text-style: bold underline; }
     TreeCanvas > .task-tree--bar { color: $primary; }
-    TreeCanvas > .task-tree--done { color: $success; }
+    TreeCanvas > .task-tree--done { color: $text-success; }
     TreeCanvas > .task-tree--rest { color: $border; }
     TreeCanvas > .task-tree--ready { color: $foreground; }
-    TreeCanvas > .task-tree--running, TreeCanvas > .task-tree--verifying { color: $primary; }
-    TreeCanvas > .task-tree--approval { color: $warning; text-style: bold; }
+    TreeCanvas > .task-tree--running, TreeCanvas > .task-tree--verifying { color: $text-primary; }
+    TreeCanvas > .task-tree--approval { color: $text-warning; text-style: bold; }
     TreeCanvas > .task-tree--retrying { color: $foreground; }
-    TreeCanvas > .task-tree--blocked { color: $error 70%; }
-    TreeCanvas > .task-tree--completed { color: $success; }
-    TreeCanvas > .task-tree--failed { color: $error; text-style: bold; }
-    TreeCanvas > .task-tree--cancelled { color: $error; }
+    TreeCanvas > .task-tree--blocked { color: $text-error; }
+    TreeCanvas > .task-tree--completed { color: $text-success; }
+    TreeCanvas > .task-tree--failed { color: $text-error; text-style: bold; }
+    TreeCanvas > .task-tree--cancelled { color: $text-error; }
     TreeCanvas > .task-tree--waiting, TreeCanvas > .task-tree--skipped { color: $text-muted; }
     TreeCanvas:ansi > .task-tree--cursor { background: ansi_default; color: ansi_default; text-style: bold reverse; }
     """

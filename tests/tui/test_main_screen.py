@@ -24,9 +24,9 @@ from nova_tui.screens.quit import QuitScreen
 from nova_tui.screens.task import TaskScreen
 
 
-@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (40, 10)])
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24), (100, 50), (40, 10)])
 def test_picture(width: int, height: int, tmp_path: Path, golden: Golden) -> None:
-    """The scripted run at the three sizes of the layout."""
+    """The scripted run at the sizes of the layout."""
 
     async def look() -> str:
         async with opened(demo_source(tmp_path), (width, height)) as (app, pilot):
@@ -49,6 +49,24 @@ def test_a_look_before_the_first_layout_scrolls_nothing(tmp_path: Path, golden: 
             return screen_text(app)
 
     golden("main_80", asyncio.run(look()))
+
+
+@pytest.mark.parametrize(
+    ("name", "theme", "variable"), [("light", "nova-light", ""), ("16", "ansi", ""), ("none", None, "NO_COLOR")]
+)
+def test_picture_in_colors(
+    name: str, theme: str | None, variable: str, tmp_path: Path, golden: Golden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which colours are used, on a light ground, on a terminal of 16 colours and with none at all."""
+    if variable:
+        monkeypatch.setenv(variable, "1")
+
+    async def look() -> str:
+        async with opened(demo_source(tmp_path), (80, 24), Look(theme=theme)) as (app, pilot):
+            await settled(pilot)
+            return screen_text(app, styles=True)
+
+    golden(f"main_colors_{name}", asyncio.run(look()))
 
 
 def test_picture_in_ascii(tmp_path: Path, golden: Golden) -> None:
