@@ -110,6 +110,7 @@ class AgentConfig(msgspec.Struct, frozen=True):
     quota it uses; `args` are added to the command of a known agent. `cpu` (cores), `memory` (bytes) are needs of each
     task. `models` are its ladder: the first is used instead of `model`. `accounts` are its logins, by name: those with
     more than `pause_at` (0 to 1) of a limit used are not started. `mode` is one that an agent of `kind` "acp" offers.
+    `terminal`: its workers have one.
     """
 
     command: Annotated[tuple[str, ...], plain(_read_command)] = ()
@@ -131,6 +132,7 @@ class AgentConfig(msgspec.Struct, frozen=True):
     memory: Bytes | None = None
     accounts: Mapping[str, Annotated[AccountConfig, _read_account]] = {}
     pause_at: Annotated[float, plain(read_part)] | None = None
+    terminal: bool | None = None
 
     @property
     def first_model(self) -> str | None:
@@ -240,6 +242,7 @@ class Config(msgspec.Struct, frozen=True):
     fail_fast: bool = False
     tick: bool = False
     jobserver: bool = False
+    terminal: bool = False
     env: EnvConfig = EnvConfig()
     milestones: str | None = None
     plan: PlanOptions = PlanOptions()

@@ -114,6 +114,7 @@ class Task(msgspec.Struct, frozen=True):
     also hold its outputs; they only have to exist then. An input `a|b` may be at either place. `barriers` are the
     members of `depends_on` that come from the settings, not from the plan. `approval` is when a person must approve:
     "before" the task starts, "after" its work, or "" (never); "yes" in a plan whose settings are not applied.
+    `terminal` says whether its worker has a terminal; None leaves that to the settings.
     """
 
     id: str
@@ -146,6 +147,7 @@ class Task(msgspec.Struct, frozen=True):
     file: str = ""
     workspace: str = ""
     barriers: tuple[str, ...] = ()
+    terminal: bool | None = None
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):

@@ -35,6 +35,7 @@ COMMANDS = {
     "approve": "control",
     "reject": "control",
     "cancel": "control",
+    "type": "typing_in",
     "pause": "control",
     "resume": "control",
     "plan": "plans",
@@ -104,7 +105,8 @@ def line_to_complete(environ: Mapping[str, str]) -> list[str]:
 
 def function_name(command: str) -> str:
     """The name of a command's function."""
-    return f"{command}_" if iskeyword(command) or command == "list" else command.replace("-", "_")
+    taken = iskeyword(command) or command in ("list", "type")
+    return f"{command}_" if taken else command.replace("-", "_")
 
 
 def build(names: Iterable[str]) -> typer.Typer:

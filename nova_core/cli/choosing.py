@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nova_core.files.project import Project
 
 _SHOWN = 6
-_OF_A_PLAN = "why|logs|retry|approve|reject|skip|cancel|status|resume|attach"
+_OF_A_PLAN = "why|logs|retry|approve|reject|skip|cancel|type|status|resume|attach"
 _HELP = "The plan, if several have run here; by default the one that is running."
 PlanOf = Annotated[str | None, typer.Option("--plan", metavar="PLAN", help=_HELP, autocompletion=complete.plans)]
 OnlyPlan = Annotated[

@@ -21,6 +21,8 @@ WORDS = {
     EventKind.TASK_ADOPTED: "taken over",
     EventKind.TASK_PROGRESS: "step",
     EventKind.TASK_VERIFYING: Shown.VERIFYING.value,
+    EventKind.TASK_ASKED: "asks",
+    EventKind.TASK_TYPED: "typed",
     EventKind.TASK_WAITING: Shown.APPROVAL.value,
     EventKind.TASK_HELD: Shown.BLOCKED.value,
     EventKind.TASK_COMPLETED: Shown.COMPLETED.value,
@@ -40,6 +42,7 @@ STYLES = {
     EventKind.TASK_RETRYING: "yellow",
     EventKind.TASK_BLOCKED: "yellow",
     EventKind.TASK_WAITING: "yellow",
+    EventKind.TASK_ASKED: "yellow",
     EventKind.MILESTONE: "bold",
     EventKind.BUDGET_REACHED: "yellow",
     EventKind.PROVIDER_PAUSED: "yellow",
@@ -117,10 +120,20 @@ def detail_of(event: Event, tasks: Mapping[str, Task]) -> str | None:
     if event.kind is EventKind.TASK_PROGRESS:
         step = patch.get("current_step")
         return f": {clean(str(step))}" if step else None
+    if event.kind is EventKind.TASK_TYPED:
+        return typed_detail(patch.get("typed"))
     if event.kind is EventKind.TASK_BLOCKED:
         causes = patch.get("blocked_by")
         return f" {by(list(map(str, causes)))}" if causes else ""
     return said(event)
+
+
+def typed_detail(typed: Any) -> str:
+    """What somebody typed: ` y (ada)`; its length where the terminal did not show it."""
+    found = typed if isinstance(typed, dict) else {}
+    text, who = found.get("text"), clean(str(found.get("who", "")))
+    said = clean(str(text)) or "Enter" if text is not None else f"{found.get('bytes', '?')} bytes, not shown"
+    return f": {cut(said)} ({who})"
 
 
 def completed_detail(event: Event) -> str:

@@ -6,7 +6,7 @@ from nova_core.engine.admission import Admission
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.starter import Starter
 from nova_core.errors import EnvironmentProblem
-from nova_core.executors.base import Ended, GivenBack, News, Report, Started, Waiting
+from nova_core.executors.base import Ended, GivenBack, News, Report, Started, Typed, Waiting
 from nova_core.state.events import EventKind
 
 _SHORT = 0.02  # seconds; a task that runs longer gains nothing
@@ -29,13 +29,13 @@ class Ahead:
         self._executor = parts.executor
         self._admission = admission
         self._starter = starter
-        self._got: list[Report | Waiting] = []
+        self._got: list[Report | Waiting | Typed] = []
         self.most = 0
         self.tasks: dict[str, str] = {}  # by the keys of their jobs
         self._silent_since: float | None = None  # monotonic
         self._is_told = False
 
-    def wait(self, timeout: float | None) -> list[Report | Waiting]:
+    def wait(self, timeout: float | None) -> list[Report | Waiting | Typed]:
         """Does what `Executor.wait` does; the start of a job that was handed ahead is recorded first."""
         self._take(self._executor.wait(0.0 if self._got else timeout))
         got, self._got = self._got, []

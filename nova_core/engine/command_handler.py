@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nova_core.command import Command, CommandKind, Reply
+from nova_core.command import OF_TERMINALS, Command, CommandKind, Reply
 from nova_core.engine.admission import Admission
 from nova_core.engine.attempts.evidence import Evidence
 from nova_core.engine.attempts.lifecycle import Attempts
@@ -57,6 +57,8 @@ class CommandHandler:
             return Reply(True, "stopping")
         if command.kind in (CommandKind.PAUSE, CommandKind.RESUME):
             return self._pause(command.kind is CommandKind.PAUSE)
+        if command.kind in OF_TERMINALS:
+            return self._attempts.terminals.carry_out(command)
         return self._apply_to_tasks(command)
 
     def _set_jobs(self, text: str) -> Reply:

@@ -137,7 +137,7 @@ class Loop:
         if self._attempts.unread:
             return 0.0
         retries = self._run.retries
-        look = _SLOT if self._slots.is_short else _LOOK * 2
+        look = _SLOT if self._slots.is_short or self._attempts.terminals.is_lively else _LOOK * 2
         waits = (longest, look, self._store.next_tick(), retries.next() if retries.waiting else None)
         return min(wait for wait in waits if wait is not None)
 
@@ -189,10 +189,11 @@ class Loop:
         """Check what does not wake the loop: deleted files, commands, the inbox, the state file, the plan, the logs."""
         run, now = self._run, self._run.parts.clock.monotonic()
         if now >= self._next_look:
-            self._next_look = now + _LOOK
+            self._next_look = now + (_SLOT if self._attempts.terminals.is_lively else _LOOK)
             run.belongings.look()
             if run.ahead.recall():
                 self._look_for_changes()
+            self._attempts.terminals.turn()
             run.observers.look()
         if now >= self._next_tail:
             self._look_for_inputs()

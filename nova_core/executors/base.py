@@ -18,7 +18,8 @@ class Job(msgspec.Struct, frozen=True):
     executor's log folder; without it the output is discarded and `idle_timeout` has no effect. `stdin` is the path of a
     regular file to read; without it standard input is empty. Times are in seconds; 0 means no limit. With `interrupt`
     the job gets SIGINT before SIGTERM, for programs that then report their usage. `own_holder` gives the job a holder
-    process of its own, whose records are on disk before the command starts (agents); other jobs share one.
+    process of its own, whose records are on disk before the command starts (agents); other jobs share one. With
+    `terminal` the job's session has a terminal (`Executor.tell_terminal`); such a job has its own holder, too.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Job(msgspec.Struct, frozen=True):
     own_holder: bool = False
     stdin: str = ""
     interrupt: bool = False
+    terminal: bool = False
 
 
 class EndReason(StrEnum):
@@ -99,8 +101,22 @@ class GivenBack(msgspec.Struct, frozen=True):
     key: str
 
 
+class Typed(msgspec.Struct, frozen=True):
+    """What `who` typed into a job's terminal: `count` bytes, 0 if its size was set.
+
+    `text` has one character per byte; None where the terminal did not show them. Without `taken` nothing of it reached
+    the job, which does not read what is typed.
+    """
+
+    key: str
+    who: str
+    text: str | None
+    count: int
+    taken: bool
+
+
 Report = Started | Ended
-News = Report | Waiting | GivenBack
+News = Report | Waiting | GivenBack | Typed
 
 
 class Executor(Protocol):
@@ -144,6 +160,12 @@ class Executor(Protocol):
 
     def cancel(self, key: str, grace: float) -> None:
         """Ask the process tree to end, and kill it after `grace` seconds; idempotent; an `Ended` report follows."""
+
+    def tell_terminal(self, key: str, word: str, *values: str | int) -> bool:
+        """Tell a running job's terminal `type`, who and text (a character per byte), or `size`, columns and rows.
+
+        A `Typed` report follows. Returns False if the job does not run; one without a terminal ignores it.
+        """
 
     def release(self, keys: Iterable[str]) -> None:
         """Allow the records of these keys to be deleted: their results are on disk."""

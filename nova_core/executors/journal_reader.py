@@ -10,7 +10,7 @@ import os
 import msgspec
 
 from nova_core.boot import boot_id
-from nova_core.executors.base import Ended, EndReason, Started
+from nova_core.executors.base import Ended, EndReason, Started, Typed
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="H", gc=False):
@@ -56,6 +56,10 @@ class Withdrawn(msgspec.Struct, frozen=True, array_like=True, tag="W", gc=False)
     keys: list[str]
 
 
+class Typing(Typed, frozen=True, array_like=True, tag="T", gc=False):
+    """What was typed into a job's terminal: the report as the holder sent it."""
+
+
 class Challenge(msgspec.Struct, frozen=True, array_like=True, tag="C", gc=False):
     """Sent before anything else: the engine must prove that it knows the project's key."""
 
@@ -68,7 +72,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="N", gc=False):
 
 _TICKS = os.sysconf("SC_CLK_TCK")  # per second, of `start`
 Record = Hello | Intent | Undone | Begun | End
-Message = Record | Withdrawn | Challenge | Refusal
+Message = Record | Withdrawn | Typing | Challenge | Refusal
 decode_record = msgspec.json.Decoder(Record).decode
 decode_message = msgspec.json.Decoder(Message).decode
 

@@ -6,7 +6,9 @@ import os
 from contextlib import suppress
 from select import POLLIN, POLLOUT, poll
 
+from nova_core.executors.base import Ended
 from nova_core.executors.holder_link import HolderLink
+from nova_core.executors.journal_reader import Facts
 
 
 class Links:
@@ -60,3 +62,13 @@ class Links:
         """Close the pipe."""
         os.close(self._wake_read)
         os.close(self._wake_write)
+
+
+def lose(link: HolderLink, facts: Facts, keys: list[str]) -> list[Ended]:
+    """Returns the ends of jobs whose holder died before them, after ending their remaining processes."""
+    if not keys:
+        return []
+    survivors = facts.end_remains(keys)
+    words = link.last_words()
+    detail = f"the process that held it (pid {facts.pid}) died" + (f": {words}" if words else "")
+    return [facts.lost(key, detail, survivors) for key in keys]

@@ -15,8 +15,8 @@ from nova_core.executors.folders import make_folder
 from nova_core.executors.held_jobs import HeldJobs
 from nova_core.executors.holder_link import AttemptFolder, HolderLink
 from nova_core.executors.jobs_ahead import JobsAhead
-from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Undone, Withdrawn, as_started
-from nova_core.executors.links import Links
+from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Typing, Undone, Withdrawn, as_started
+from nova_core.executors.links import Links, lose
 from nova_core.executors.wire import cancel_of, encode_job, start_of, wire, wire_env
 from nova_core.holder.messages import BaseMessage
 from nova_core.holder.safe_open import is_passing, names_passing
@@ -97,7 +97,7 @@ class LocalExecutor:
                 self._let_go_if_idle(link)
             else:
                 self._past.append(link)
-                reports += self._lose(link, facts, [key for key in facts.unended() if key in link.keys])
+                reports += lose(link, facts, [key for key in facts.unended() if key in link.keys])
                 self._forget_if_released(link)
         return reports
 
@@ -140,7 +140,7 @@ class LocalExecutor:
             self._refuse(job.key, EndReason.SPAWN_ERROR, f"cannot be passed to a process: {error.object!a:.200}")
             return
         try:
-            link = self._start_holder(own=True) if job.own_holder else self.prepare()
+            link = self._start_holder(own=True) if job.own_holder or job.terminal else self.prepare()
         except EnvironmentProblem as problem:
             if is_passing(problem.__cause__):
                 self._hold(job, problem.message)
@@ -188,13 +188,14 @@ class LocalExecutor:
             if isinstance(record, End):
                 if link.jobs.pop(record.key, self) is not self:
                     self._end(link, record)
-            elif isinstance(record, Begun):
-                if record.key in link.jobs:
-                    self._start(link, record)
+            elif isinstance(record, Begun) and record.key in link.jobs:
+                self._start(link, record)
             elif isinstance(record, Undone):
                 self._take_back(link, [record.key], record.why)
             elif isinstance(record, Withdrawn):
                 self._take_back(link, record.keys, "")
+            elif isinstance(record, Typing):
+                self._reports.append(record)
             elif isinstance(record, Hello):
                 link.greeted = True
         self._let_go_if_idle(link)
@@ -263,7 +264,7 @@ class LocalExecutor:
             self._go_on(link, facts, {key: jobs[key] for key in unended})
         else:
             self._past.append(link)
-            self._reports += self._lose(link, facts, unended)
+            self._reports += lose(link, facts, unended)
         self._ahead.forget(unended)
         for key, job in jobs.items():
             if job and key not in link.keys and not self._give_back(key):
@@ -299,15 +300,6 @@ class LocalExecutor:
         else:
             self._refuse(job.key, EndReason.SPAWN_ERROR, f"its holder died {MAX_TRIES} times: {words}")
 
-    def _lose(self, link: HolderLink, facts: Facts, keys: list[str]) -> list[Ended]:
-        """Returns the ends of jobs whose holder died before them, after ending their remaining processes."""
-        if not keys:
-            return []
-        survivors = facts.end_remains(keys)
-        words = link.last_words()
-        detail = f"the process that held it (pid {facts.pid}) died" + (f": {words}" if words else "")
-        return [facts.lost(key, detail, survivors) for key in keys]
-
     def wake(self) -> None:
         """See `Executor.wake`."""
         self._links.wake()
@@ -315,14 +307,21 @@ class LocalExecutor:
     def cancel(self, key: str, grace: float) -> None:
         """See `Executor.cancel`. A key that is not yet submitted is cancelled when it is."""
         grace = max(0.0, grace)
-        link = self._link_of.get(key)
         if self._held.remove(key):
             self._refuse(key, EndReason.CANCELLED, "cancelled before it started")
-        elif link and link.alive and key in link.jobs:
+        elif self._tell(key, cancel_of(key, grace)) or key not in self._link_of:
             self._cancelled[key] = min(grace, self._cancelled.get(key, grace))
-            self._links.send(link, cancel_of(key, grace))
-        elif key not in self._link_of:
-            self._cancelled[key] = grace
+
+    def tell_terminal(self, key: str, word: str, *values: str | int) -> bool:
+        """See `Executor.tell_terminal`."""
+        return self._tell(key, msgspec.json.encode((word, key, *values)))
+
+    def _tell(self, key: str, message: bytes) -> bool:
+        link = self._link_of.get(key)
+        runs = link is not None and link.alive and key in link.jobs
+        if link and runs:
+            self._links.send(link, message)
+        return runs
 
     def release(self, keys: Iterable[str]) -> None:
         """See `Executor.release`. A journal is deleted with its last key, if its holder can get no more jobs."""

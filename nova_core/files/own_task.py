@@ -13,6 +13,16 @@ from nova_core.holder.process_tree import read_process
 _DEEPEST = 200
 
 
+def person() -> str:
+    """The name of the account that runs this process, or its number."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 def require_person(project: Project) -> None:
     """Raise `UsageError` inside a task of the project, also if it cleared its own environment."""
     for environ in _environments():

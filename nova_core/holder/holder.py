@@ -25,7 +25,7 @@ from nova_core.holder.limits import load_rest, watch
 from nova_core.holder.proof import read_key
 from nova_core.holder.safe_open import SpawnError, is_passing
 from nova_core.holder.signals import wake_by_signals
-from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, GatedChild, Launch, open_children, prctl, read_children
+from nova_core.holder.spawn import PR_SET_CHILD_SUBREAPER, Launch, open_children, prctl, read_children, spawn_gated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from nova_core.holder.messages import JobMessage
     from nova_core.holder.roster import Roster
+    from nova_core.holder.terminal import Terminal
 
 JOURNAL_FD, LISTENER_FD, FOLDER_FD = 3, 4, 5
 QUIET = 0.02  # seconds; a job that ends sooner is reported once, with its end: half the messages, a third less journal
@@ -52,6 +53,7 @@ class Holder:
         self.channel = Channel(LISTENER_FD, self.poller, name, key)
         self.wake = wake_by_signals(self.poller)
         self.setup = JobSetup(run_id)
+        self.terminal: Terminal | None = None  # of the only job of an own holder
         self.by_pid: dict[int, HolderJob] = {}  # while the command's own process lives
         self.jobs: dict[str, HolderJob] = {}  # by key, while any process of the job lives
         self.young: list[HolderJob] = []  # jobs not yet announced, in the order they started
@@ -99,6 +101,8 @@ class Holder:
                     self.channel.hang_up()
                 else:
                     self._obey(messages)
+            elif self.terminal and fd == self.terminal.fd:
+                self.terminal.serve()
             else:
                 self.channel.hear(fd)
         if self.jobs:
@@ -168,6 +172,8 @@ class Holder:
             elif message[0] == "withdraw":
                 self._announce(everything=True)  # the others have started, so the engine learns of each what it does
                 self._withdraw()
+            elif message[0] in ("type", "size") and self.terminal:
+                self.channel.send(self.terminal.obey(message))
             elif message[0] == "base":
                 self.setup.set_base(message[1])
                 if self.roster:
@@ -197,7 +203,11 @@ class Holder:
         self.jobs[job.key] = job
         try:
             launch = self.setup.prepare(message)
-            self._start(job, launch, keep_log=limit > 0 or idle > 0)
+            if message.get("terminal"):
+                from nova_core.holder.terminal import Terminal
+
+                self.terminal = Terminal(self.poller, launch, has_stdin=bool(message["stdin"]))
+            self._start(job, launch, keep_log=limit > 0 or idle > 0 or self.terminal is not None)
         except SpawnError as error:
             job.reason = "spawn_error"
             job.detail = str(error)
@@ -213,7 +223,7 @@ class Holder:
 
     def _start(self, job: HolderJob, launch: Launch, *, keep_log: bool) -> None:
         try:
-            job.pid = self._spawn_gated(job, launch) if self.own else launch.spawn()
+            job.pid = spawn_gated(launch, lambda pid: self._record_on_disk(job, pid)) if self.own else launch.spawn()
         except (OSError, ValueError) as error:
             job.pid = 0
             keep_log = False
@@ -231,22 +241,10 @@ class Holder:
         if self.roster:
             self.roster.note_pid(job)
 
-    def _spawn_gated(self, job: HolderJob, launch: Launch) -> int:
-        """Fork, write the pid to disk, and only then let the command run."""
-        child = GatedChild(launch)
-        job.pid = child.pid
-        opened = False
-        try:
-            self._record_process(job)
-            self.journal.sync()
-            opened = True
-            child.open_gate()
-        except OSError:
-            if not opened:
-                child.shut()
-            os.waitpid(child.pid, 0)
-            raise
-        return child.pid
+    def _record_on_disk(self, job: HolderJob, pid: int) -> None:
+        job.pid = pid
+        self._record_process(job)
+        self.journal.sync()
 
     def reap(self) -> None:
         """Reap every child that ended, jobs and strays, and finish the jobs that left nothing behind."""
@@ -315,6 +313,9 @@ class Holder:
     def finish(self, job: HolderJob, survivors: tuple[str, ...] = ()) -> None:
         """Record the end of a job of which only `survivors` remain, then report it."""
         self._forget(job)
+        if self.terminal:
+            job.detail = job.detail or self.terminal.close()
+            self.terminal = None
         if job.log_fd >= 0:
             close_log(self.setup, job)
         line = job.ending(list(survivors))

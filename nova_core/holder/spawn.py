@@ -6,6 +6,10 @@ import os
 from ctypes import CDLL
 from signal import SIG_DFL, SIGPIPE, SIGXFSZ, signal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SAFE = dict.fromkeys(map(ord, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:@%+= "))
 # First words that need a shell. true, false and sleep are missing: as programs they do the same.
 _SHELL_WORDS = """
@@ -64,10 +68,11 @@ def shell_argv(line: str) -> list[str]:
 class Launch:
     """What one start needs: `argv` or `shell`, the environment as bytes, and the descriptors `log` and `null` (stdin).
 
+    `terminal` is the descriptor of the job's terminal, -1 if it has none: then its output goes to the log.
     The working directory is that of the process: a holder has one thread and may change it before each start.
     """
 
-    __slots__ = ("argv", "env", "log", "null", "shell")
+    __slots__ = ("argv", "env", "log", "null", "shell", "terminal")
 
     def __init__(self, argv: list[str], shell: str, env: dict[bytes, bytes], log: int, null: int) -> None:
         self.argv = argv
@@ -75,6 +80,7 @@ class Launch:
         self.env = env
         self.log = log
         self.null = null
+        self.terminal = -1
 
     def spawn(self) -> int:
         """Start the command in its own session with posix_spawn; returns its pid. Raises OSError or ValueError."""
@@ -93,6 +99,22 @@ class Launch:
         return os.posix_spawnp(
             argv[0], argv, self.env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=DEFAULTED
         )
+
+
+def spawn_gated(launch: Launch, record: Callable[[int], None]) -> int:
+    """Fork, let `record` write the pid to disk, and only then let the command run; returns the pid. Raises OSError."""
+    child = GatedChild(launch)
+    opened = False
+    try:
+        record(child.pid)
+        opened = True
+        child.open_gate()
+    except OSError:
+        if not opened:
+            child.shut()
+        os.waitpid(child.pid, 0)
+        raise
+    return child.pid
 
 
 class GatedChild:
@@ -137,7 +159,12 @@ class GatedChild:
             os.close(self._gate)
             prctl(PR_SET_PDEATHSIG, 9)
             if os.read(gate, 1) == b"x":  # otherwise the holder is gone or could not record the pid
-                for source, target in ((launch.null, 0), (launch.log, 1), (launch.log, 2)):
+                output = launch.log
+                if launch.terminal >= 0:
+                    from nova_core.holder.terminal import take_terminal
+
+                    take_terminal(output := launch.terminal)
+                for source, target in ((launch.null, 0), (output, 1), (output, 2)):
                     os.dup2(source, target)
                 for number in DEFAULTED:
                     signal(number, SIG_DFL)

@@ -30,7 +30,9 @@ _KNOWN = frozenset(("task_id", "id", "title", "name", "dependencies", "depends_o
 _COMPANION = re.compile(r"(?P<task>\d+)-[A-Za-z][\w-]*\.md\Z")  # `001-analysis.md` beside `001.md`
 _NUMBER = re.compile(r"(?P<number>\d+[a-z]?)(?P<more>(?:-\d+)*)(?=[-_.]|\Z)")
 _SPAN = re.compile(r"(?P<least>\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(?P<most>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]+)\Z")
-_FIELDS = ("agent", "model", "command", "timeout", "retries", "priority", "budget", "cpu", "memory", "approval")
+_FIELDS = (
+    "agent", "model", "command", "timeout", "retries", "priority", "budget", "cpu", "memory", "approval", "terminal",
+)  # fmt: skip
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _BUILTINS = frozenset(
     ("!", "{", "[[", "cd", "export", "set", "if", "for", "while", "until", "case", "command", "source", ".")

@@ -34,6 +34,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Task], str]], ...] = (
     ("CPU", lambda task: write.number(task.cpu) if task.cpu else ""),
     ("Memory", lambda task: str(task.memory) if task.memory else ""),
     ("Budget", lambda task: write.number(task.budget) if task.budget else ""),
+    ("Terminal", lambda task: "" if task.terminal is None else "yes" if task.terminal else "no"),
     ("Gate", lambda task: "yes" if task.gate else ""),
     ("Status", write.status),
 )

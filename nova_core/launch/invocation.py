@@ -105,6 +105,13 @@ def adapter_of(name: str, agent: AgentConfig) -> Adapter | None:
     return None if agent.command else ADAPTERS.get(agent.use or name)
 
 
+def has_terminal(config: Config, task: Task, agent: str | None) -> bool:
+    """Returns True if the task's worker has a terminal: as the task says, else its agent, else all settings."""
+    settings = agent_named(config, agent) if agent else None
+    own = task.terminal if task.terminal is not None or settings is None else settings.terminal
+    return config.terminal if own is None else own
+
+
 def program_of(name: str, agent: AgentConfig) -> str:
     """The program that must be installed."""
     adapter = adapter_of(name, agent)

@@ -26,6 +26,7 @@ from nova_core.launch.invocation import (
     AgentRequest,
     adapter_of,
     agent_named,
+    has_terminal,
     invoke,
     logins_of,
     parser_of,
@@ -268,6 +269,7 @@ class Launcher:
             own_holder=not runner.line,
             stdin=how.stdin,
             interrupt=how.interrupt,
+            terminal=has_terminal(self._config, task, agent),
         )
 
     def _agent_job(

@@ -41,6 +41,7 @@ _OPTIONAL = {
 _COMMON = {
     "inputs": ("inputs", "input", "input files", "consumes"),
     "gate": ("gate",),
+    "terminal": ("terminal", "tty", "pty"),
 }
 # Several columns may hold a state: `Done` with boxes beside `Status`; a column of boxes often has no name.
 _STATES = frozenset(

@@ -119,6 +119,12 @@ def read_gate(cell: str) -> bool:
     return undecorated(cell).casefold() in _YES
 
 
+def read_terminal(cell: str) -> bool | None:
+    """Returns True or False if a task has or lacks a terminal; None if the cell says neither, as in other plans."""
+    text = undecorated(cell).casefold()
+    return True if text in _YES else False if text in _NO else None
+
+
 def read_word(cell: str) -> str:
     """The name of an agent or a model: one printable word or a few."""
     text = undecorated(cell)
@@ -216,6 +222,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "model": read_word,
     "approval": read_approval,
     "gate": read_gate,
+    "terminal": read_terminal,
     "inputs": read_inputs,
     "duration": read_duration,
     "cpu": read_cpu,

@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     TASK_ADOPTED = "task_adopted"
     TASK_PROGRESS = "task_progress"
     TASK_VERIFYING = "task_verifying"
+    TASK_ASKED = "task_asked"
+    TASK_TYPED = "task_typed"
     TASK_WAITING = "task_waiting"
     TASK_HELD = "task_held"
     TASK_COMPLETED = "task_completed"

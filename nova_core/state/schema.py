@@ -119,7 +119,8 @@ class TaskState(msgspec.Struct, frozen=True):
     latest attempt started, and `retry_due` when the next one may, in seconds on the run's clock (`run.clock`), which
     does not jump when the system time is set. `past` are its last failed attempts, oldest first, until it is completed;
     `rung` is how far it has climbed on the ladder of agents and models. `wanted_agent`, `wanted_model` and `note` are
-    what a person gave with its last `nova retry`.
+    what a person gave with its last `nova retry`. `terminal`: its latest attempt has a terminal; `question` is what
+    that attempt asked and waits for, or got no answer to.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -176,6 +177,8 @@ class TaskState(msgspec.Struct, frozen=True):
     note: str | None = None
     message_usd: Real | None = None
     asks: str | None = None
+    terminal: bool = False
+    question: str | None = None
 
     @property
     def is_running(self) -> bool:
@@ -197,6 +200,11 @@ class TaskState(msgspec.Struct, frozen=True):
     def awaits_approval(self) -> bool:
         """True if the task needs a person's approval: to start, or because its work is done."""
         return self.approval == "waiting" and not self.is_over
+
+    @property
+    def awaits_answer(self) -> bool:
+        """True if its worker waits for an answer that a person can type."""
+        return self.terminal and bool(self.question) and self.status is TaskStatus.IN_PROGRESS and not self.verifying
 
     @property
     def is_blocked(self) -> bool:

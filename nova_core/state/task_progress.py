@@ -239,6 +239,8 @@ _KINDS = {
     EventKind.TASK_PROGRESS: EventType.PROGRESS,
     EventKind.TASK_VERIFYING: EventType.PROGRESS,
     EventKind.TASK_WAITING: EventType.PROGRESS,
+    EventKind.TASK_ASKED: EventType.PROGRESS,
+    EventKind.TASK_TYPED: EventType.PROGRESS,
     EventKind.TASK_HELD: EventType.PROGRESS,
     EventKind.TASK_RESET: EventType.PROGRESS,
     EventKind.TASK_CHANGED: EventType.PROGRESS,

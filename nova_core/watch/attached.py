@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 
-from nova_core.command import Command, CommandKind
+from nova_core.command import OF_TERMINALS, Command, CommandKind
 from nova_core.config import Config
 from nova_core.errors import EnvironmentProblem, NovaError
 from nova_core.files.lock import engine_alive
@@ -23,6 +23,7 @@ from nova_core.state.manager import StateManager
 from nova_core.state.schema import NEW, ProjectState, RunState, State, TaskState, patched
 from nova_core.watch.history_reader import HistoryReader
 from nova_core.watch.source import LOOKING, WAS_PAUSED, EngineState, Notice, Update, drain
+from nova_core.watch.typist import Typist
 
 _LOOK = 1.0  # seconds between checks of the lock, and of the state file of a run without an engine
 _TO_RUN = (CommandKind.RETRY, CommandKind.SKIP, CommandKind.APPROVE)
@@ -51,6 +52,7 @@ class AttachedSource:
         self._notices: deque[Notice] = deque()
         self._next_look = 0.0
         self._starting = False
+        self._typist = Typist(self._deliver)
 
     def _load(self) -> State:
         try:
@@ -140,7 +142,10 @@ class AttachedSource:
         if self.read_only:
             self._notices.append(Notice(False, LOOKING))
             return
-        threading.Thread(target=self._deliver, args=(command,), daemon=True).start()
+        if command.kind in OF_TERMINALS:
+            self._typist.send(command)
+        else:
+            threading.Thread(target=self._deliver, args=(command,), daemon=True).start()
 
     def _deliver(self, command: Command) -> None:
         from nova_core.files.inbox import send_command
@@ -151,7 +156,8 @@ class AttachedSource:
             reply = send_command(self.project, command) if alive else apply_offline(self.project, command)
             ok, text = (reply.ok, reply.message) if reply else (False, "the engine did not answer")
             idle = ok and not alive and command.kind in _TO_RUN and not self._starting
-            self._notices.append(Notice(ok, text, idle))
+            if not (ok and command.kind in OF_TERMINALS):
+                self._notices.append(Notice(ok, text, idle))
         except (NovaError, OSError) as error:
             self._notices.append(Notice(False, str(error)))
 

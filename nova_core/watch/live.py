@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from nova_core.command import Command, CommandKind, Reply
+from nova_core.command import OF_TERMINALS, Command, CommandKind, Reply
 from nova_core.errors import NovaError
 from nova_core.orchestrator import Orchestrator
 from nova_core.runs.result import RunResult, Snapshot
@@ -112,6 +112,10 @@ class LiveSource:
     def _answer(self, reply: Reply) -> None:
         self._notices.append(Notice(reply.ok, reply.message))
 
+    def _answer_failure(self, reply: Reply) -> None:
+        if not reply.ok:
+            self._answer(reply)
+
     def poll(self) -> Update:
         events = drain(self._events)
         reset, self._reset = self._reset, False
@@ -124,8 +128,9 @@ class LiveSource:
     def send(self, command: Command) -> None:
         if self._thread is not None and self._thread.is_alive():
             self.stopped |= command.kind is CommandKind.STOP
-            self._orchestrator.post(command, self._answer)
-        elif command.kind in (CommandKind.STOP, CommandKind.JOBS, CommandKind.CANCEL, CommandKind.PAUSE):
+            is_key = command.kind in OF_TERMINALS
+            self._orchestrator.post(command, self._answer_failure if is_key else self._answer)
+        elif command.kind in (*OF_TERMINALS, CommandKind.STOP, CommandKind.JOBS, CommandKind.CANCEL, CommandKind.PAUSE):
             self._notices.append(Notice(False, "no engine running"))
         else:
             self._launch(command)

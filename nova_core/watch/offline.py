@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nova_core.command import Command, CommandKind, Reply
+from nova_core.command import OF_TERMINALS, Command, CommandKind, Reply
 from nova_core.engine.startup import RunOptions
 from nova_core.errors import UsageError
 from nova_core.files.own_task import require_person
@@ -38,7 +38,7 @@ def apply_offline(project: Project, command: Command) -> Reply:
 def _apply(engine: Orchestrator, command: Command) -> Reply:
     if command.kind is CommandKind.CANCEL:
         return engine.cancel_without_engine(command)
-    if command.kind in (CommandKind.JOBS, CommandKind.STOP):
+    if command.kind in (CommandKind.JOBS, CommandKind.STOP, *OF_TERMINALS):
         return Reply(False, "no engine running")
     reply = engine.apply(command)
     return reply if engine.store.flush() else Reply(False, f"cannot write the state: {engine.store.disk_error}")

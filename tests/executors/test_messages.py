@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.executors.base import Ended, EndReason, Job
-from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Intent, decode_record
+from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Intent, Typing, decode_record
 from nova_core.executors.wire import encode_job, start_of
 from nova_core.holder.job import HolderJob
 from nova_core.holder.journal import BEGIN, E_LIMIT, END, HELLO, PROCESS
 from nova_core.holder.messages import JobMessage
+from nova_core.holder.terminal import TYPED
 
-LINES = [(HELLO, Hello), (BEGIN, Intent), (PROCESS, Begun), (END, End)]
+LINES = [(HELLO, Hello), (BEGIN, Intent), (PROCESS, Begun), (END, End), (TYPED, Typing)]
 
 
 def message(**fields: Any) -> JobMessage:
@@ -31,7 +32,7 @@ def message(**fields: Any) -> JobMessage:
     return result
 
 
-@pytest.mark.parametrize(("template", "record"), LINES, ids="HBPE")
+@pytest.mark.parametrize(("template", "record"), LINES, ids="HBPET")
 def test_reader_and_writer_have_the_same_fields_in_the_same_order(template: str, record: type[msgspec.Struct]) -> None:
     """A line of the journal is an array: positions have a meaning."""
     names = tuple(name for _, name, _, _ in string.Formatter().parse(template) if name)
@@ -43,6 +44,7 @@ def test_a_job_message_has_every_field_by_its_name() -> None:
     fields: dict[str, Any] = {
         "argv": ("a",), "shell": "b", "cwd": "c", "env": {"D": "d"}, "log": "e", "timeout": 1.5, "idle_timeout": 2.5,
         "grace": 3.5, "log_limit": 4, "stdin": "f", "interrupt": True,
+        "terminal": True,
     }  # fmt: skip
     sent = message(**fields)
     assert sent == {"key": "F1@1", **fields, "argv": ["a"], "own_holder": False}

@@ -20,8 +20,9 @@ from nova_core.engine.attempts.ledger import Ledger
 from nova_core.engine.attempts.live_records import LiveRecords
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.price_question import PriceQuestion
+from nova_core.engine.attempts.terminals import Terminals
 from nova_core.engine.attempts.worker_report import MOST_FILES, MOST_TEXT, patch_of, words_of
-from nova_core.executors.base import Ended, Report, Started, Waiting
+from nova_core.executors.base import Ended, Report, Started, Typed, Waiting
 from nova_core.files.inbox import WorkerReport
 from nova_core.state.events import EventKind
 from nova_core.text import duration, number_of
@@ -50,6 +51,7 @@ class Attempts:
         self._criteria = criteria
         self._finisher = finisher
         self.questions = AgentQuestions(parts)
+        self.terminals = Terminals(parts)
         self.unread: dict[str, Attempt] = {}
 
     @property
@@ -57,8 +59,11 @@ class Attempts:
         """The number of tasks that have failed for good since the engine began."""
         return self._finisher.failed
 
-    def handle(self, report: Report | Waiting) -> None:
+    def handle(self, report: Report | Waiting | Typed) -> None:
         """Handle a report of the executor."""
+        if isinstance(report, Typed):
+            self.terminals.take(report)
+            return
         if isinstance(report, Waiting):
             text = f"cannot start processes now ({report.detail}); waiting until it is possible again"
             self._store.record(EventKind.WARNING, None, text)
@@ -102,6 +107,8 @@ class Attempts:
                 more |= attempt.is_behind
             if by_agent:
                 self._end_if_quiet(attempt)
+            if not attempt.is_silent:
+                self.terminals.look(attempt, self._folder)
         return more
 
     def _progress(self, attempt: Attempt) -> None:
@@ -181,7 +188,7 @@ class Attempts:
         self._tell_leftovers(attempt, ended)
         self.questions.look(attempt)
         self._prices.ask(attempt)
-        failed = self._judge.failure(attempt, ended)
+        failed = self.terminals.over(attempt, self._folder, self._judge.failure(attempt, ended))
         self._tell_trouble(attempt)
         if failed is None:
             self._criteria.begin(attempt)

@@ -22,6 +22,7 @@ from nova_core.executors.base import Ended, Job, Report
 from nova_core.files.outputs import marks_of
 from nova_core.files.project import log_name, old_log_name
 from nova_core.launch.context import briefing
+from nova_core.launch.invocation import has_terminal
 from nova_core.launch.ladder import work_of
 from nova_core.launch.launcher import Assignment, Session
 from nova_core.launch.prompt import NO_BRIEFING, Briefing
@@ -79,6 +80,8 @@ class Starter:
         """Returns True for a command that leaves its slot free as soon as it has ended, and needs nothing else."""
         runner = self._parts.config.runner_of(task)
         more = task.criteria or task.outputs or task.inputs or task.missing or task.approval or task.locks
+        if has_terminal(self._parts.config, task, None):
+            return False
         return bool(runner.line) and not (more or runner.agents or task.gate or task.model or task.workspace)
 
     def job_ahead(self, task_id: str) -> Job | None:
@@ -177,7 +180,7 @@ class Starter:
             EventKind.TASK_STARTED, task.id, f"{task.id} started: {task.name}",
             **{**reset, **row_of(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
                "worker_id": attempt.key, "started_at": iso(attempt.started), "began": attempt.began,
-               "log": attempt.log_name,
+               "log": attempt.log_name, "terminal": has_terminal(self._parts.config, attempt.task, by.agent),
                "model": attempt.model, "agent": by.agent, "session_id": attempt.session, "session_usage": previous,
                "waits_for": None, "missing": (), "base_sha": attempt.base_sha, "parser": by.parser,
                "cap": attempt.cap, **({"before": sorted(attempt.before)} if attempt.before else {})},
