@@ -8,8 +8,9 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from nova_core.command import Command, CommandKind
-from nova_core.runs.words import Shown
-from nova_core.watch.allowed import AT_WORK, FITS, OF_THE_RUN, OVER, is_allowed
+from nova_core.model import is_safe_id
+from nova_core.runs.words import AT_WORK, Shown
+from nova_core.watch.allowed import FITS, OF_THE_RUN, OVER, is_allowed, why_not_type
 from nova_core.watch.source import EngineState
 from nova_tui import many
 from nova_tui.choice import QuitChoice
@@ -35,11 +36,12 @@ class RunActions(TaskFinding):
         Binding("s", "skip", "Skip", id="task.skip"),
         Binding("a", "approve", "Approve", id="task.approve"),
         Binding("R", "reject", "Reject", id="task.reject"),
+        Binding("i", "type_into", "Type", id="task.type"),
         Binding("p", "pause", "Pause", id="run.pause"),
         Binding("p", "resume", "Resume", id="run.resume"),
         Binding("p", "go_on", "Continue", id="run.go_on"),
         Binding("C", "control", "Take control", id="run.control"),
-        Binding("r,x,X,s,a,R,p,plus,minus", "only_looking", "", show=False, id="run.looking"),
+        Binding("r,x,X,s,a,R,i,p,plus,minus", "only_looking", "", show=False, id="run.looking"),
         Binding("plus", "workers(1)", "More workers", show=False, id="run.more"),
         Binding("minus", "workers(-1)", "Fewer workers", show=False, id="run.fewer"),
         Binding("ctrl+c", "interrupt", "Stop the run", show=False, priority=True, id="run.stop"),
@@ -55,6 +57,8 @@ class RunActions(TaskFinding):
             return task_id is not None
         if action in FITS:
             return is_allowed(model, action, task_id) or bool(self._many(action))
+        if action == "type_into":
+            return task_id is not None and not why_not_type(model, task_id)
         if action in OF_THE_RUN:
             return is_allowed(model, action, task_id)
         if action in ("control", "only_looking"):
@@ -182,6 +186,13 @@ class RunActions(TaskFinding):
 
         self.push_screen(ConfirmScreen(question, [told]), answer)
 
+    def action_type_into(self) -> None:
+        """Open the worker's terminal, into which keys go then."""
+        if (task_id := self.target) is not None and is_safe_id(task_id) and self.can("type_into"):
+            from nova_tui.screens.typing import TypingScreen
+
+            self.push_screen(TypingScreen(self.model, task_id))
+
     # the run
 
     def action_control(self) -> None:
@@ -261,6 +272,8 @@ class RunActions(TaskFinding):
         """True if the key works now, False to hide it, None if it applies only to other tasks."""
         if action in COPIES and hasattr(self, "model") and not self.can(action) and self.front.STANDS_FOR:
             return None
+        if action == "type_into" and hasattr(self, "model"):
+            return self.can(action) or (None if self._on_tasks() and self.target else False)
         if action in FITS and hasattr(self, "model") and not self.can(action) and self._on_tasks():
             return None
         known = any(action in group for group in (FITS, OF_THE_RUN, _NEEDS_TASK, _OTHERS))

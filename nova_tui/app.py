@@ -258,6 +258,8 @@ class NovaApp(RunActions):
         if isinstance(event, events.Key) and not event.is_forwarded:
             self._note_key(event.key)
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            if self.front is self.screen and self.front.take_input(event):
+                return
             await compat.hand_out(self, event)
         else:
             await super().on_event(event)

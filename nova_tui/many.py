@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nova_core.runs.words import Shown
+from nova_core.runs.words import AT_WORK, Shown
 from nova_core.text import number_of
-from nova_core.watch.allowed import AT_WORK, FITS
+from nova_core.watch.allowed import FITS
 from nova_core.watch.view_model import ViewModel
 
 _FAILED = (Shown.FAILED, Shown.CANCELLED)

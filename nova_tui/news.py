@@ -44,6 +44,7 @@ class Item(msgspec.Struct, frozen=True):
 _KINDS: dict[EventKind, tuple[str, Severity, Shown | None]] = {
     EventKind.MILESTONE: ("", "information", None),
     EventKind.TASK_FAILED: (Shown.FAILED.value, "error", Shown.FAILED),
+    EventKind.TASK_ASKED: (Shown.ASKS.value, "warning", Shown.ASKS),
     EventKind.TASK_WAITING: (Shown.APPROVAL.value, "warning", Shown.APPROVAL),
     EventKind.RUN_PAUSED: ("", "warning", None),
     EventKind.BUDGET_REACHED: ("", "warning", None),
@@ -62,6 +63,8 @@ def of_event(event: Event, why: str, at: str) -> Item | None:
     text = event.message
     if event.kind is EventKind.TASK_FAILED:
         text = (why or failure_text(event.patch.get("reason"), event.patch.get("error"))) + blocks_text(event)
+    if event.kind is EventKind.TASK_ASKED:
+        text = plain(str(event.patch.get("question") or ""))
     if event.kind is EventKind.TASK_WAITING:
         text = "to start" if "to start" in event.message else ""
         word, text = f"{word} {text}".strip(), ""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nova_core.runs.words import Shown
-from nova_core.watch.allowed import AT_WORK
+from nova_core.runs.words import AT_WORK, Shown
 from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_core.runs.words import Shown
-from nova_core.watch.allowed import FITS
+from nova_core.watch.allowed import FITS, why_not_type
 from nova_core.watch.view_model import ViewModel
 from nova_tui.views.line import plain
 
@@ -20,17 +20,20 @@ _NOTHING = {
 }
 _INSTEAD = {
     ("retry", Shown.RUNNING): "x cancels it",
+    ("retry", Shown.ASKS): "i answers it, x cancels it",
     ("retry", Shown.VERIFYING): "x cancels it",
     ("retry", Shown.APPROVAL): "a approves it, R rejects it",
     ("retry", Shown.READY): "it starts by itself",
     ("retry", Shown.WAITING): "it starts by itself",
     ("skip", Shown.RUNNING): "x cancels it first",
+    ("skip", Shown.ASKS): "i answers it, x cancels it first",
     ("skip", Shown.VERIFYING): "x cancels it first",
     ("kill", Shown.RETRYING): "x cancels it",
     ("kill", Shown.APPROVAL): "R rejects it",
 }
 _WORDS = {
     Shown.APPROVAL: "needs approval",
+    Shown.ASKS: "asks",
     Shown.VERIFYING: "is being checked",
     Shown.FAILED: "has failed",
     Shown.CANCELLED: "was cancelled",
@@ -42,6 +45,8 @@ def refusal(model: ViewModel, action: str, task_id: str | None) -> str:
     """Why a key does not apply to the task, and which key does; empty for other keys."""
     if action in COPIES and task_id is None:
         return "choose a task first: y copies its id, Y the path of its log"
+    if action == "type_into" and task_id is not None:
+        return f"{plain(task_id)} {why_not_type(model, task_id)}"
     if action not in FITS:
         return ""
     if task_id is None:

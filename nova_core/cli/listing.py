@@ -13,7 +13,7 @@ from nova_core.cli.status import counted, engine_of, in_plan_order, run_state, w
 from nova_core.cli.tables import table, when
 from nova_core.errors import StateError, UsageError
 from nova_core.exports.answers import ListedPlan, PlanList
-from nova_core.runs.words import Shown
+from nova_core.runs.words import AT_WORK, Shown
 from nova_core.text import clean
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def progress_of(project: Project, state: State) -> ListedPlan:
         plan=state.project.cascade_file, name=state.project.name, run=state.run.id,
         state=run_state(numbers, engine_of(project), paused=state.run.paused).value, total=sum(numbers.values()),
         done=numbers[Shown.COMPLETED] + numbers[Shown.SKIPPED], failed=numbers[Shown.FAILED] + numbers[Shown.CANCELLED],
-        running=numbers[Shown.RUNNING] + numbers[Shown.VERIFYING], started_at=state.project.started_at,
+        running=sum(numbers[shown] for shown in AT_WORK), started_at=state.project.started_at,
     )  # fmt: skip
 
 

@@ -50,6 +50,7 @@ CLEAR = "\x1b[H\x1b[2J"
 COLOURS = {
     Shown.RUNNING: "blue",
     Shown.VERIFYING: "blue",
+    Shown.ASKS: "yellow",
     Shown.APPROVAL: "yellow",
     Shown.FAILED: "red",
     Shown.CANCELLED: "red",
@@ -58,7 +59,8 @@ COLOURS = {
 WRONG = (Shown.FAILED, Shown.CANCELLED)
 OPEN = (Shown.READY, Shown.WAITING)
 ORDER = (
-    Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.BLOCKED, *OPEN,
+    Shown.RUNNING, Shown.VERIFYING, Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.RETRYING,
+    Shown.BLOCKED, *OPEN,
 )  # fmt: skip
 
 

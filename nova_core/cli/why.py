@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 LOG_LINES = 10
 MOST_CAUSES = 20
 MOST_BLOCKED = 10
+TERMINAL_HINT = "`yes` in a column Terminal, or `terminal: true` in nova.yaml"
 _NEXT, _LOG, _OF_LOG, _ATTEMPTS = "next: ", "log: ", "    | ", "attempts: "  # how lines of the explanation begin
 
 
@@ -195,7 +196,8 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
         return [f"{word}: {how}"], [f"nova retry {name} (to run it again{below})"]
     if task.status is TaskStatus.FAILED:
         again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
-        return [how_it_failed(task)], [f"nova logs {name}", again]
+        give = [] if task.terminal or not task.question else [f"give it a terminal: {TERMINAL_HINT}"]
+        return [how_it_failed(task)], [*give, f"nova logs {name}", again]
     if task.awaits_approval:
         go_on = "" if alive or task.status is TaskStatus.IN_PROGRESS else " && nova run"
         approve = f"nova approve {name}{go_on}"
@@ -215,7 +217,11 @@ def running(name: str, task: TaskState, *, alive: bool) -> Verdict:
     doing = f"{Shown.VERIFYING}: its outputs and criteria" if task.verifying else f"{Shown.RUNNING}{step}"
     if not alive:
         return [f"{doing}, as far as known: no engine running"], ["nova run (takes it over)"]
-    return [f"{doing} (pid {task.pid}, since {clean(task.started_at or '?')})"], [f"nova logs {name} -f"]
+    steps = [f"nova logs {name} -f"]
+    if task.question:
+        doing = f"{Shown.RUNNING}: asks `{clean(task.question)}`"
+        steps.insert(0, f"nova type {name} ANSWER" if task.awaits_answer else f"give it a terminal: {TERMINAL_HINT}")
+    return [f"{doing} (pid {task.pid}, since {clean(task.started_at or '?')})"], steps
 
 
 def pending(name: str, task: TaskState, state: State, planned: Task | None, *, alive: bool, now: float) -> Verdict:

@@ -21,7 +21,7 @@ WORDS = {
     EventKind.TASK_ADOPTED: "taken over",
     EventKind.TASK_PROGRESS: "step",
     EventKind.TASK_VERIFYING: Shown.VERIFYING.value,
-    EventKind.TASK_ASKED: "asks",
+    EventKind.TASK_ASKED: Shown.ASKS.value,
     EventKind.TASK_TYPED: "typed",
     EventKind.TASK_WAITING: Shown.APPROVAL.value,
     EventKind.TASK_HELD: Shown.BLOCKED.value,

@@ -39,6 +39,7 @@ class Shown(StrEnum):
     READY = "ready"
     RUNNING = "running"
     VERIFYING = "checking"
+    ASKS = "asks"
     APPROVAL = "needs approval"
     RETRYING = "retrying"
     COMPLETED = "done"
@@ -62,21 +63,25 @@ class RunWord(StrEnum):
 # One cell each and no two alike: the meaning must not depend on a colour.
 GLYPHS = {
     Shown.WAITING: "·", Shown.READY: "○", Shown.RUNNING: "▶", Shown.VERIFYING: "◎", Shown.APPROVAL: "◆",
+    Shown.ASKS: "◇",
     Shown.RETRYING: "↻", Shown.COMPLETED: "✓", Shown.SKIPPED: "»", Shown.FAILED: "✗", Shown.CANCELLED: "⊘",
     Shown.BLOCKED: "■",
 }  # fmt: skip
 ASCII_GLYPHS = {
     Shown.WAITING: ".", Shown.READY: "o", Shown.RUNNING: ">", Shown.VERIFYING: "=", Shown.APPROVAL: "?",
+    Shown.ASKS: "<",
     Shown.RETRYING: "~", Shown.COMPLETED: "+", Shown.SKIPPED: "-", Shown.FAILED: "x", Shown.CANCELLED: "/",
     Shown.BLOCKED: "#",
 }  # fmt: skip
 COUNTED = (
-    Shown.RUNNING, Shown.VERIFYING, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED, Shown.RETRYING,
-    Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
+    Shown.RUNNING, Shown.VERIFYING, Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED,
+    Shown.RETRYING, Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
 )  # fmt: skip
 """The order in which tasks are counted."""
-STARTABLE = (Shown.READY, Shown.RETRYING, Shown.RUNNING, Shown.VERIFYING)
-"""States from which an engine could continue; the last two may have outlived their engine."""
+AT_WORK = (Shown.RUNNING, Shown.VERIFYING, Shown.ASKS)
+"""States of tasks that have a worker, or a command that checks its work."""
+STARTABLE = (Shown.READY, Shown.RETRYING, *AT_WORK)
+"""States from which an engine could continue; the last ones may have outlived their engine."""
 
 
 def shown_status(state: TaskState, ready: bool) -> Shown:
@@ -92,7 +97,7 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
     if state.status == TaskStatus.IN_PROGRESS:
         if state.asks:
             return Shown.APPROVAL
-        return Shown.VERIFYING if state.verifying else Shown.RUNNING
+        return Shown.VERIFYING if state.verifying else Shown.ASKS if state.awaits_answer else Shown.RUNNING
     if state.is_blocked:
         return Shown.BLOCKED
     if state.retry_at or state.waits_for:
@@ -119,6 +124,8 @@ def phrase(state: TaskState, shown: Shown, now: float) -> str:
         if state.blocked_by:
             return f"{said} {by(state.blocked_by)}"
         return f"{said}: missing {clean(', '.join(state.missing[:MOST_CAUSES]))}"
+    if shown is Shown.ASKS:
+        return f"{said} `{clean(state.question or '')}`"
     if shown is Shown.APPROVAL and state.status == TaskStatus.PENDING:
         return f"{said} to start"
     if shown is Shown.APPROVAL and state.asks:

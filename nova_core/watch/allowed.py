@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from nova_core.runs.words import Shown
-from nova_core.watch.source import EngineState
+from nova_core.runs.words import AT_WORK, Shown
+from nova_core.watch.source import LOOKING, EngineState
 from nova_core.watch.view_model import ViewModel
 
-AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
 OVER = (Shown.COMPLETED, Shown.SKIPPED, Shown.FAILED, Shown.CANCELLED)
 FITS: dict[str, tuple[Shown, ...]] = {
     "retry": (Shown.FAILED, Shown.CANCELLED, Shown.RETRYING, Shown.COMPLETED, Shown.SKIPPED),
@@ -27,6 +26,18 @@ WHEN = {
 }
 OF_THE_RUN = ("pause", "resume", "go_on", "workers")
 """The actions on the run."""
+
+
+def why_not_type(model: ViewModel, task_id: str) -> str:
+    """Why nobody can type into the task's worker now; empty if somebody can."""
+    shown = model.shown(task_id)
+    if shown not in AT_WORK or shown is Shown.VERIFYING:
+        return f"is {shown.value}: only a running worker takes keys"
+    if not model.task(task_id).terminal:
+        return "has no terminal: `terminal: true`, or `yes` in a column Terminal, gives it one"
+    if model.source.read_only:
+        return f"cannot be typed into: {LOOKING}, C takes control"
+    return "" if model.source.engine is EngineState.RUNNING else "takes no keys: no engine running, p continues"
 
 
 def is_allowed(model: ViewModel, action: str, task_id: str | None = None) -> bool:

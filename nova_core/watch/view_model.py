@@ -17,7 +17,7 @@ from nova_core.plan.stale import stale
 from nova_core.runs.freshness import same_failure
 from nova_core.runs.outlook import seconds_left
 from nova_core.runs.rollup import RollupTree
-from nova_core.runs.words import STARTABLE, Shown, shown_status
+from nova_core.runs.words import AT_WORK, STARTABLE, Shown, shown_status
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
 from nova_core.state.run_clock import began_at, ran_for
@@ -27,8 +27,7 @@ from nova_core.watch.source import EngineState, Source, Update, notable
 
 _EVENTS_KEPT = 2_000
 _MINUTES_KEPT = 60
-_AT_WORK = (Shown.RUNNING, Shown.VERIFYING)
-_LISTED = (*_AT_WORK, Shown.APPROVAL, Shown.FAILED)
+_LISTED = (*AT_WORK, Shown.APPROVAL, Shown.FAILED)
 _SAYS_LITTLE = (Reason.EXIT_CODE, Reason.SIGNAL)  # why it happened is in the log
 
 
@@ -134,12 +133,12 @@ class ViewModel:
 
     def running(self) -> list[str]:
         """Returns the running tasks, also those whose work is being checked, the oldest first."""
-        found = [i for shown in _AT_WORK for i in self._listed[shown]]
+        found = [i for shown in AT_WORK for i in self._listed[shown]]
         return sorted(found, key=lambda i: -(self.elapsed(i) or 0.0))
 
     def is_running(self, task_id: str) -> bool:
         """Returns True if the task is running, or its work is being checked; not for a task that is not in the plan."""
-        return any(task_id in self._listed[shown] for shown in _AT_WORK)
+        return any(task_id in self._listed[shown] for shown in AT_WORK)
 
     def heard_at(self, task_id: str) -> float:
         """Returns when the task last changed, in seconds on the run's clock; 0 if that was before this view began."""
@@ -147,14 +146,14 @@ class ViewModel:
 
     @property
     def approvals(self) -> list[str]:
-        """The tasks that need approval, in the order in which they asked."""
-        return list(self._listed[Shown.APPROVAL])
+        """The tasks that ask for an answer, then those that need approval, each in the order in which they asked."""
+        return [*self._listed[Shown.ASKS], *self._listed[Shown.APPROVAL]]
 
     def needing(self) -> list[str]:
-        """Returns the tasks that need a person: approvals first, then failures, each in plan order."""
+        """Returns the tasks that need a person: questions, approvals, then failures, each in plan order."""
         if self._needing is None:
             index = self.cascade.dag.index
-            kinds = (Shown.APPROVAL, Shown.FAILED)
+            kinds = (Shown.ASKS, Shown.APPROVAL, Shown.FAILED)
             self._needing = [i for shown in kinds for i in sorted(self._listed[shown], key=index.__getitem__)]
         return self._needing
 

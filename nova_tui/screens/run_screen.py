@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -14,7 +15,7 @@ from nova_tui.news import News
 from nova_tui.widgets.one_line import NewsLine
 
 _TO_RUNNING = "The running tasks: 1 to 9"
-_KINDS = (Shown.FAILED, Shown.RUNNING, Shown.APPROVAL, Shown.BLOCKED)
+_KINDS = (Shown.FAILED, Shown.ASKS, Shown.RUNNING, Shown.APPROVAL, Shown.BLOCKED)
 
 
 class RunScreen(Screen[None]):
@@ -58,6 +59,10 @@ class RunScreen(Screen[None]):
 
     def show_task(self, task_id: str) -> bool:
         """Show another task in this screen; False if the screen is not about one task."""
+        return False
+
+    def take_input(self, event: events.Key | events.Paste) -> bool:
+        """Take a key or a paste before every binding; returns False if it is not taken."""
         return False
 
     def take(self, dirty: Dirty, tick: bool) -> None:

@@ -31,6 +31,7 @@ _SHOWN = {
     EventKind.TASK_COMPLETED: Shown.COMPLETED,
     EventKind.TASK_FAILED: Shown.FAILED,
     EventKind.TASK_RETRYING: Shown.RETRYING,
+    EventKind.TASK_ASKED: Shown.ASKS,
     EventKind.TASK_WAITING: Shown.APPROVAL,
     EventKind.TASK_HELD: Shown.RETRYING,
     EventKind.TASK_BLOCKED: Shown.BLOCKED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from textual.content import Content
 
-from nova_core.runs.words import COUNTED, RunWord, Shown, limited, run_word, tally
+from nova_core.runs.words import AT_WORK, COUNTED, RunWord, Shown, limited, run_word, tally
 from nova_core.state.holds import current_holds, left
 from nova_core.state.windows import fullest_window
 from nova_core.text import about, duration, money, number_of, tokens
@@ -16,10 +16,10 @@ from nova_tui.views.line import Piece, line, plain, shorten
 
 # Which states keep their figure longest where not all fit: a person acts on the first ones.
 _FIRST = (
-    Shown.APPROVAL, Shown.FAILED, Shown.RUNNING, Shown.BLOCKED, Shown.COMPLETED, Shown.WAITING, Shown.CANCELLED,
-    Shown.VERIFYING, Shown.RETRYING, Shown.READY, Shown.SKIPPED,
+    Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.RUNNING, Shown.BLOCKED, Shown.COMPLETED, Shown.WAITING,
+    Shown.CANCELLED, Shown.VERIFYING, Shown.RETRYING, Shown.READY, Shown.SKIPPED,
 )  # fmt: skip
-_HEAD = (Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED)
+_HEAD = (Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED)
 _ORDER = (*_HEAD, *(shown for shown in COUNTED if shown not in _HEAD))
 # On a small screen, similar states are counted together.
 _ALIKE = {
@@ -160,7 +160,7 @@ def _workers(model: ViewModel, form: _Form) -> list[Piece]:
     looking: list[Piece] = [(LOOKING, MUTED)] if model.source.read_only else []
     if model.source.engine is not EngineState.RUNNING:
         return looking
-    busy, jobs = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING], model.source.jobs
+    busy, jobs = sum(model.counts[shown] for shown in AT_WORK), model.source.jobs
     words = f"{busy:,}/{number_of(jobs, 'worker')}" if jobs else number_of(busy, "worker")
     return [words, "  " if looking else "", *looking]
 

@@ -8,7 +8,7 @@ import msgspec
 from textual.content import Content
 
 from nova_core.runs.rollup import Rollup
-from nova_core.runs.words import Shown
+from nova_core.runs.words import AT_WORK, Shown
 from nova_core.state.schema import TaskStatus
 from nova_core.text import costs, duration, tokens
 from nova_core.watch.view_model import ViewModel
@@ -101,7 +101,7 @@ def leading(model: ViewModel, place: Place) -> tuple[str, str] | None:
 
 _LEADING = (
     ((Shown.FAILED,), "the first failed task"),
-    ((Shown.RUNNING, Shown.VERIFYING), "the first running task"),
+    (AT_WORK, "the first running task"),
 )
 
 

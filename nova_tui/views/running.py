@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 from textual.content import Content
 
-from nova_core.runs.words import Shown
+from nova_core.runs.words import Shown, phrase
 from nova_core.text import about, duration
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import ACTIVE, MUTED, TITLE, WARNING, bar, chars, glyph, style_of
@@ -65,9 +65,11 @@ def _row(model: ViewModel, number: int, task_id: str, quiet: float, width: int, 
 
 def _doing(model: ViewModel, task_id: str, quiet: float) -> tuple[str, str]:
     """The step of a task, or how long nothing was heard of it."""
+    state = model.task(task_id)
+    if model.shown(task_id) is Shown.ASKS:
+        return plain(phrase(state, Shown.ASKS, model.now)), f"bold {WARNING}"
     if quiet >= QUIET:
         return f"quiet for {about(quiet - 59)}", f"bold {WARNING}"
-    state = model.task(task_id)
     if model.shown(task_id) is Shown.VERIFYING:
         count = len(model.cascade.tasks[task_id].criteria)
         met = f" {len(state.criteria_met)} of {count} criteria" if count else " its outputs"
@@ -81,10 +83,11 @@ def needs_you(model: ViewModel, selected: str | None, width: int) -> Content:
     if not waiting:
         return Content()
     task_id = selected if selected in waiting else waiting[0]
-    shown = Shown.APPROVAL
+    shown = model.shown(task_id)
     state = model.task(task_id)
-    answers = "a allow  R deny" if state.asks else "a approve  R reject"
-    said, keys = needs(state), answers if task_id == selected else "tab go to it"
+    answers = "i answer" if shown is Shown.ASKS else "a allow  R deny" if state.asks else "a approve  R reject"
+    said = plain(phrase(state, shown, model.now)) if shown is Shown.ASKS else needs(state)
+    keys = answers if task_id == selected else "tab go to it"
     more = f"  + {len(waiting) - 1:,} more" if len(waiting) > 1 else ""
     name = fit(plain(f"{task_id} {model.cascade.tasks[task_id].name}"), min(_MOST_NAME, max(10, width * 38 // 100)))
     head = line((f" {glyph(shown)} ", style_of(shown)), (name, TITLE), f"  {said}{more}")

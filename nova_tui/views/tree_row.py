@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from rich.cells import cell_len
 
-from nova_core.runs.words import Shown, phrase
+from nova_core.runs.words import AT_WORK, Shown, phrase
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens
 from nova_core.watch.view_model import ViewModel
@@ -52,7 +52,7 @@ def draw(model: ViewModel, row: Row, columns: Columns, *, is_open: bool = True, 
 
 def is_live(shown: Shown) -> bool:
     """Returns True if rows of this state change with time."""
-    return shown in (Shown.RUNNING, Shown.VERIFYING, Shown.RETRYING)
+    return shown in (*AT_WORK, Shown.RETRYING)
 
 
 def _node(model: ViewModel, row: Row, columns: Columns, is_open: bool) -> Pieces:
@@ -86,7 +86,7 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     quiet = MUTED if shown in (Shown.COMPLETED, Shown.SKIPPED, Shown.WAITING, Shown.BLOCKED) else ""
     name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
     text = name, HIT if hit else ""
-    style = shown.key if shown in (Shown.FAILED, Shown.APPROVAL, Shown.CANCELLED) else quiet
+    style = shown.key if shown in (Shown.FAILED, Shown.ASKS, Shown.APPROVAL, Shown.CANCELLED) else quiet
     return [(lead, ""), (f"{glyph(shown)} ", shown.key), *_rest(text, said, figures, room, columns, quiet, style)]
 
 

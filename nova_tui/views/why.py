@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_core.console.lines import failure_text
-from nova_core.runs.words import LEFT_UNCHECKED, TO_BE_CHECKED, Shown, approval_note, limited, phrase
+from nova_core.runs.words import AT_WORK, LEFT_UNCHECKED, TO_BE_CHECKED, Shown, approval_note, limited, phrase
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import Reason, TaskStatus
 from nova_core.text import duration
@@ -117,6 +117,10 @@ def _approval(model: ViewModel, task_id: str) -> Reasons:
     return ["needs approval: its work is done"], steps
 
 
+def _asks(model: ViewModel, task_id: str) -> Reasons:
+    return [plain(phrase(model.task(task_id), Shown.ASKS, model.now))], ["press i to answer it, x to cancel it"]
+
+
 def _running(model: ViewModel, task_id: str) -> Reasons:
     state = model.task(task_id)
     if state.verifying:
@@ -152,7 +156,7 @@ def _ready(model: ViewModel, task_id: str) -> Reasons:
         return ["ready, but the run is paused"], ["press p to resume"]
     if holder := _lock_holder(model, task_id):
         return [f"ready: waits for a lock of {plain(holder)}"], []
-    busy = model.counts[Shown.RUNNING] + model.counts[Shown.VERIFYING]
+    busy = sum(model.counts[shown] for shown in AT_WORK)
     if source.jobs and busy >= source.jobs:
         return [f"ready: waits for a free worker ({busy} of {source.jobs} are busy)"], ["press + to add a worker"]
     return ["ready: starts as soon as the limits allow"], []
@@ -163,9 +167,8 @@ def _lock_holder(model: ViewModel, task_id: str) -> str | None:
     wanted = set(model.cascade.tasks[task_id].locks)
     if not wanted:
         return None
-    busy = (Shown.RUNNING, Shown.VERIFYING)
     others = (t for t in model.cascade.tasks.values() if wanted & set(t.locks) and t.id != task_id)
-    return next((t.id for t in others if model.shown(t.id) in busy), None)
+    return next((t.id for t in others if model.shown(t.id) in AT_WORK), None)
 
 
 def _waiting(model: ViewModel, task_id: str) -> Reasons:
@@ -185,6 +188,7 @@ _KEYS = {
     Shown.RETRYING: ("r retry now",),
     Shown.RUNNING: ("L log", "x cancel"),
     Shown.VERIFYING: ("L log", "x cancel"),
+    Shown.ASKS: ("i answer", "x cancel"),
     Shown.APPROVAL: ("a approve", "R reject"),
     Shown.COMPLETED: ("r run again",),
     Shown.SKIPPED: ("r run it",),
@@ -197,6 +201,7 @@ _CASES = {
     Shown.APPROVAL: _approval,
     Shown.RUNNING: _running,
     Shown.VERIFYING: _running,
+    Shown.ASKS: _asks,
     Shown.COMPLETED: _done,
     Shown.SKIPPED: _skipped,
     Shown.READY: _ready,

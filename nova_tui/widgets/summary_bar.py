@@ -17,7 +17,8 @@ _ETA_EVERY = 5.0  # seconds
 _ETA_CHEAP = 0.005  # seconds; a plan whose estimate takes less is small
 _ETA_SHARE = 200  # the estimate walks the whole plan: it may take 1/200 of the time
 _FILTERS = {
-    Shown.APPROVAL: Filter.NEEDS_YOU, Shown.FAILED: Filter.FAILED, Shown.CANCELLED: Filter.FAILED,
+    Shown.ASKS: Filter.NEEDS_YOU, Shown.APPROVAL: Filter.NEEDS_YOU, Shown.FAILED: Filter.FAILED,
+    Shown.CANCELLED: Filter.FAILED,
     Shown.RUNNING: Filter.RUNNING, Shown.VERIFYING: Filter.RUNNING, Shown.RETRYING: Filter.RUNNING,
     Shown.BLOCKED: Filter.BLOCKED, Shown.READY: Filter.READY,
 }  # fmt: skip
