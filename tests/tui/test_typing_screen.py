@@ -67,7 +67,7 @@ def test_keys_and_pastes_go_to_the_worker_until_it_is_left(tmp_path: Path) -> No
             assert source.sent[-1] == Command(CommandKind.RESIZE, (task_id,), "60x18", by=source.sent[-1].by)
             await pilot.press("ctrl+right_square_bracket")
             await settled(pilot)
-            assert app.screen is app.main
+            assert len(app.screen_stack) == 1
 
     asyncio.run(run())
 
@@ -90,7 +90,7 @@ def test_a_terminal_that_nobody_reads_takes_no_keys(tmp_path: Path) -> None:
             assert len(source.sent) == before
             await pilot.press("escape")
             await settled(pilot)
-            assert app.screen is app.main
+            assert len(app.screen_stack) == 1
 
     asyncio.run(run())
 
@@ -107,7 +107,7 @@ def test_a_key_that_cannot_type_says_why(tmp_path: Path) -> None:
                 at(app, task_id)
                 await pilot.press("i")
                 await settled(pilot)
-                assert app.screen is app.main
+                assert len(app.screen_stack) == 1
                 assert said in answer(app)
 
         asyncio.run(run())
