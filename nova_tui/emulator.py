@@ -77,7 +77,7 @@ class Emulator:
 
     @property
     def brackets_pastes(self) -> bool:
-        """True if the program wants to be told what is pasted."""
+        """True if the program wants a mark at both ends of a pasted text."""
         return _PASTES in self._screen.mode
 
     def resize(self, columns: int, rows: int) -> None:

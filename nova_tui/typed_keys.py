@@ -54,7 +54,7 @@ def _text(name: str, mask: int) -> str:
 
 
 def pasted(text: str, *, bracketed: bool) -> bytes:
-    """The bytes of a pasted text; `bracketed` if the program has asked to be told what is pasted (mode 2004)."""
+    """The bytes of a pasted text; `bracketed` if the program wants a mark at both ends (mode 2004)."""
     data = text.replace("\r\n", "\r").replace("\n", "\r").encode("utf-8", "replace")
     if not bracketed:
         return data

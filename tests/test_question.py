@@ -1,4 +1,4 @@
-"""A question that waits for a person is told from other output."""
+"""A question that waits for a person is distinguished from other output."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Job(msgspec.Struct, frozen=True):
     regular file to read; without it standard input is empty. Times are in seconds; 0 means no limit. With `interrupt`
     the job gets SIGINT before SIGTERM, for programs that then report their usage. `own_holder` gives the job a holder
     process of its own, whose records are on disk before the command starts (agents); other jobs share one. With
-    `terminal` the job's session has a terminal (`Executor.tell_terminal`); such a job has its own holder, too.
+    `terminal` the job's session has a terminal (`Executor.to_terminal`); such a job has its own holder, too.
     """
 
     key: str
@@ -161,8 +161,8 @@ class Executor(Protocol):
     def cancel(self, key: str, grace: float) -> None:
         """Ask the process tree to end, and kill it after `grace` seconds; idempotent; an `Ended` report follows."""
 
-    def tell_terminal(self, key: str, word: str, *values: str | int) -> bool:
-        """Tell a running job's terminal `type`, who and text (a character per byte), or `size`, columns and rows.
+    def to_terminal(self, key: str, word: str, *values: str | int) -> bool:
+        """Send a running job's terminal `type`, who and text (a character per byte), or `size`, columns and rows.
 
         A `Typed` report follows. Returns False if the job does not run; one without a terminal ignores it.
         """

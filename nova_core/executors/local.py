@@ -312,8 +312,8 @@ class LocalExecutor:
         elif self._tell(key, cancel_of(key, grace)) or key not in self._link_of:
             self._cancelled[key] = min(grace, self._cancelled.get(key, grace))
 
-    def tell_terminal(self, key: str, word: str, *values: str | int) -> bool:
-        """See `Executor.tell_terminal`."""
+    def to_terminal(self, key: str, word: str, *values: str | int) -> bool:
+        """See `Executor.to_terminal`."""
         return self._tell(key, msgspec.json.encode((word, key, *values)))
 
     def _tell(self, key: str, message: bytes) -> bool:

@@ -1,6 +1,6 @@
 """A job's terminal: a pty of the holder's, which writes to the log what the job prints, and reads what people type.
 
-It lives as long as the job, whoever looks at it. The holder keeps both ends open, so that a program may close and open
+It lives as long as the job, with and without an engine or a screen. The holder keeps both ends open, so that a program may close and open
 its terminal again, and so that the state of its echo can be read. Standard library only.
 """
 
@@ -58,7 +58,7 @@ class Terminal:
         poller.register(self.fd, POLLIN)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Set the size in cells; the kernel tells the job (SIGWINCH)."""
+        """Set the size in cells; the job gets SIGWINCH."""
         height, width = (max(1, min(cells, _MOST_CELLS)) for cells in (rows, columns))
         ioctl(self._slave, termios.TIOCSWINSZ, pack("HHHH", height, width, 0, 0))
 

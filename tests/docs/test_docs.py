@@ -188,7 +188,7 @@ def test_the_table_of_keys_is_that_of_the_bindings() -> None:
     names = {
         "slash": "/", "exclamation_mark": "!", "dollar_sign": "$", "plus": "+", "minus": "-", "colon": ":",
         "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
-        "vertical_line": "|", "equals_sign": "=",
+        "vertical_line": "|", "equals_sign": "=", "ctrl+right_square_bracket": "ctrl+]",
     }  # fmt: skip
     known = {
         name: {names.get(key, key) for binding in found for key in binding.key.split(",")}

@@ -60,7 +60,7 @@ def test_a_command_types_into_the_running_worker(lab: Lab) -> None:
     """Text has one character per byte; the size is checked."""
     assert lab.engine.apply(Command(CommandKind.TYPE, ("A",), "y\xc3\r", by="ada")).ok
     assert lab.engine.apply(Command(CommandKind.RESIZE, ("A",), "80x24")).ok
-    assert lab.executor.told == [("A@1", "type", "ada", "y\xc3\r"), ("A@1", "size", 80, 24)]
+    assert lab.executor.typed == [("A@1", "type", "ada", "y\xc3\r"), ("A@1", "size", 80, 24)]
     for size in ("", "80", "80x", "x24", "-1x5", "80x24x1", "99999x1", "aaxbb"):
         assert not lab.engine.apply(Command(CommandKind.RESIZE, ("A",), size)).ok
 
@@ -73,7 +73,7 @@ def test_typing_is_rejected_where_nothing_can_take_it(tmp_path: Path) -> None:
     lab.outcome = Ended("A@1", EndReason.EXIT, code=0)
     lab.turns(1.0)
     assert "is not running" in lab.engine.apply(Command(CommandKind.TYPE, ("A",), "y")).message
-    assert lab.executor.told == []
+    assert lab.executor.typed == []
 
 
 def test_a_typed_line_is_one_event(lab: Lab) -> None:

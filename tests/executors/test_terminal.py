@@ -29,7 +29,7 @@ def python(script: str) -> dict[str, Any]:
 def typed(lab: Lab, text: str, key: str = "F1", who: str = "ada") -> Typed:
     """Type into the job, and wait for the report."""
     reports = _typed(lab)
-    assert lab.executor.tell_terminal(key, "type", who, text)
+    assert lab.executor.to_terminal(key, "type", who, text)
     lab.collect(lambda: len(_typed(lab)) > len(reports))
     found = _typed(lab)[-1]
     return Typed(found.key, found.who, found.text, found.count, found.taken)
@@ -78,9 +78,9 @@ def test_the_size_follows_the_screen(lab: Lab) -> None:
     )
     lab.submit("F1", **python(script))
     lab.says("F1", "up")
-    lab.executor.tell_terminal("F1", "size", 80, 24)
+    lab.executor.to_terminal("F1", "size", 80, 24)
     lab.says("F1", "size 80 24\n")
-    lab.executor.tell_terminal("F1", "size", 10**9, -1)
+    lab.executor.to_terminal("F1", "size", 10**9, -1)
     lab.says("F1", "size 1000 1\n")
     typed(lab, "\r")
     assert lab.end("F1").code == 0
@@ -159,15 +159,15 @@ def test_a_file_for_standard_input_stays_it(lab: Lab) -> None:
 
 
 def test_only_a_running_job_with_a_terminal_takes_what_is_typed(lab: Lab, own: bool) -> None:
-    """Another job ignores it, and goes on."""
+    """Another job ignores it, and continues."""
     lab.submit("F1", shell="echo up; while [ ! -e go ]; do sleep 0.02; done; exit 5", own_holder=own)
     lab.says("F1", "up")
-    lab.executor.tell_terminal("F1", "type", "ada", "x\r")
-    assert not lab.executor.tell_terminal("F2", "type", "ada", "x\r")
+    lab.executor.to_terminal("F1", "type", "ada", "x\r")
+    assert not lab.executor.to_terminal("F2", "type", "ada", "x\r")
     (lab.home / "go").touch()
     assert lab.end("F1").code == 5
     assert not [report for report in lab.reports if isinstance(report, Typed)]
-    assert not lab.executor.tell_terminal("F1", "type", "ada", "x\r")
+    assert not lab.executor.to_terminal("F1", "type", "ada", "x\r")
 
 
 def test_the_job_knows_which_terminal_it_has(lab: Lab) -> None:

@@ -74,7 +74,7 @@ class FakeExecutor:
         self.untold: list[str] = []  # handed ahead and started, which the engine does not know yet
         self.foreign: set[str] = set()
         self.is_frozen = False  # the holder: it neither answers nor reports
-        self.told: list[tuple[str | int, ...]] = []  # to terminals
+        self.typed: list[tuple[str | int, ...]] = []  # to terminals
 
     def recover(self) -> list[Report]:
         return self.found
@@ -142,8 +142,8 @@ class FakeExecutor:
         if self.running.pop(key, None):
             self.reports.append(Ended(key, EndReason.CANCELLED, signal=15))
 
-    def tell_terminal(self, key: str, word: str, *values: str | int) -> bool:
-        self.told.append((key, word, *values))
+    def to_terminal(self, key: str, word: str, *values: str | int) -> bool:
+        self.typed.append((key, word, *values))
         return key in self.running
 
     def release(self, keys: Iterable[str]) -> None:

@@ -31,7 +31,7 @@ def test_arrows_have_another_form_for_programs_that_ask_for_it() -> None:
 
 
 def test_a_paste_is_one_text() -> None:
-    """New lines are Enter; a program that wants to be told what is pasted gets brackets that the text cannot close."""
+    """New lines are Enter; a program that wants brackets gets some that the text cannot close."""
     assert pasted("a\r\nb\nc", bracketed=False) == b"a\rb\rc"
     assert pasted("a\nb", bracketed=True) == b"\x1b[200~a\rb\x1b[201~"
     assert pasted("a\x1b[20\x1b[201~1~rm", bracketed=True) == b"\x1b[200~arm\x1b[201~"

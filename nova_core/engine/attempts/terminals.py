@@ -73,7 +73,7 @@ class Terminals:
         if command.kind is CommandKind.RESIZE:
             return self._resize(attempt, command.text)
         self._used = self._parts.clock.monotonic()
-        if not self._parts.executor.tell_terminal(attempt.key, "type", command.by or "somebody", command.text):
+        if not self._parts.executor.to_terminal(attempt.key, "type", command.by or "somebody", command.text):
             return Reply(False, f"{task_id} is not running")
         return Reply(True, f"typed into {task_id}")
 
@@ -81,7 +81,7 @@ class Terminals:
         columns, _, rows = text.partition("x")
         if not all(word.isascii() and word.isdigit() and 0 < len(word) < 5 for word in (columns, rows)):
             return Reply(False, f"not a size: {text[:40]}; write {_SIZE}")
-        self._parts.executor.tell_terminal(attempt.key, "size", int(columns), int(rows))
+        self._parts.executor.to_terminal(attempt.key, "size", int(columns), int(rows))
         return Reply(True, "")
 
     def take(self, report: Typed) -> None:
@@ -124,7 +124,7 @@ class Terminals:
     # which of them ask
 
     def look(self, attempt: Attempt, folder: str) -> None:
-        """Notice that an attempt is quiet after an unfinished question, or has gone on after one."""
+        """Notice that an attempt is quiet after an unfinished question, or has printed more after one."""
         path, now = os.path.join(folder, attempt.log_name), self._parts.clock.monotonic()
         try:
             size = os.stat(path, follow_symlinks=False).st_size
@@ -156,6 +156,8 @@ class Terminals:
         An answer on a terminal may leave no trace in the log: there only a time limit shows that there was none.
         """
         self._silences.pop(attempt.key, None)
+        if attempt.task_id in self._lines:
+            self._record(attempt.task_id)
         task_id, state = attempt.task_id, self._parts.store.tasks[attempt.task_id]
         reasons = _LIMITS if state.terminal else _NO_ANSWER
         question = ""

@@ -15,8 +15,8 @@ from nova_core.text import clean, harmless_json, head_and_tail
 
 _NAMES = {
     EventKind.RUN_STARTED: "started", EventKind.TASK_FAILED: "failed", EventKind.MILESTONE: "milestone",
-    EventKind.TASK_WAITING: "waiting", EventKind.RUN_PAUSED: "paused", EventKind.PROVIDER_PAUSED: "limited",
-    EventKind.BUDGET_REACHED: "budget",
+    EventKind.TASK_WAITING: "waiting", EventKind.TASK_ASKED: "waiting", EventKind.RUN_PAUSED: "paused",
+    EventKind.PROVIDER_PAUSED: "limited", EventKind.BUDGET_REACHED: "budget",
 }  # fmt: skip
 _ENDS = (EventKind.TASK_FAILED, EventKind.TASK_RETRYING)
 MOST = 4000  # characters of a variable: with more than 128 KiB the hook could not start
