@@ -1,7 +1,7 @@
 """A job's terminal: a pty of the holder's, which writes to the log what the job prints, and reads what people type.
 
-It lives as long as the job, with and without an engine or a screen. The holder keeps both ends open, so that a program may close and open
-its terminal again, and so that the state of its echo can be read. Standard library only.
+It lives as long as the job, with and without an engine or a screen. The holder keeps both ends open, so that a program
+may close and open its terminal again, and so that the state of its echo can be read. Standard library only.
 """
 
 from __future__ import annotations
