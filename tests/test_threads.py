@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nova_core import threads
 from nova_core.clock import Clock
 from nova_core.engine.replan import PlanWatch
-from nova_core.threads import start_thread
+from nova_core.threads import share_heap, start_thread
 
 
 class Scarce(threading.Thread):
@@ -61,3 +62,13 @@ def test_an_edited_plan_is_read_once_there_is_a_thread(tmp_path: Path, monkeypat
         found = watch.look()
     assert str(found) == "the new plan"
     assert Scarce.tries == 3
+
+
+@pytest.mark.parametrize("library", ["glibc", "another"])
+def test_threads_share_one_heap(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By mallopt(3) of glibc; a C library without it changes nothing."""
+    told: list[tuple[int, int]] = []
+    functions = {"mallopt": lambda name, value: told.append((name, value))} if library == "glibc" else {}
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace(**functions))
+    share_heap()
+    assert told == ([(-8, 1)] if library == "glibc" else [])

@@ -46,8 +46,10 @@ class RunRequest(msgspec.Struct, frozen=True):
         from nova_core.engine.startup import RunOptions
         from nova_core.files.own_task import require_person
         from nova_core.orchestrator import Orchestrator
+        from nova_core.threads import share_heap
 
         require_person(self.project)
+        share_heap()
         return Orchestrator(
             self.plan, self.project.state_file, self.config.jobs, config=self.config,
             options=RunOptions(self.selection, self.fresh, self.rerun_changed, self.attended),
