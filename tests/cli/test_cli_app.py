@@ -222,23 +222,21 @@ def test_update_task_is_a_module_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--help"], 0, "nova-tui "),
-        (["--help"], 0, "tasks start at"),
-        (["--help"], 0, "Examples:  nova-tui\n"),
-        (["--version"], 0, f"nova {__version__}"),
-        ([], 2, "nova: the interface needs a terminal"),
-        (["--json"], 2, "nova: --json and the interface both need the terminal"),
-        (["--nonsense"], 2, "--nonsense"),
-        (["-n"], 3, "CASCADE.md: there is no such plan"),
+        (["--help"], 0, ("nova-tui ", "tasks start at", "Examples:  nova-tui\n")),
+        (["--version"], 0, (f"nova {__version__}",)),
+        ([], 2, ("nova: the interface needs a terminal",)),
+        (["--json"], 2, ("nova: --json and the interface both need the terminal",)),
+        (["--nonsense"], 2, ("--nonsense",)),
+        (["-n"], 3, ("CASCADE.md: there is no such plan",)),
     ],
 )
-def test_nova_tui_without_a_terminal(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
+def test_nova_tui_without_a_terminal(arguments: list[str], code: int, said: tuple[str, ...], tmp_path: Path) -> None:
     """`nova-tui` takes what `nova run` takes, and says in one line that it needs a terminal."""
     done = subprocess.run(
         [sys.executable, "-m", "nova_tui", *arguments],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert said in done.stdout + done.stderr
+    assert [text for text in said if text not in done.stdout + done.stderr] == []
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
 
 

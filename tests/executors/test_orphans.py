@@ -48,13 +48,13 @@ def trial(lab: Lab, kind: str, how: str, *, own: bool) -> None:
 
 WAYS = ("cancel", "timeout", "natural")
 CASES = list(product(KINDS, WAYS, (False, True)))
-SAMPLE = [(kind, how, own) for (kind, own), how in sample(list(product(KINDS, (False, True))), WAYS)]
+SAMPLE = sample(KINDS, WAYS, (False, True))
 NAMES = [f"{kind}-{how}-{'own' if own else 'shared'}" for kind, how, own in CASES]
 
 
 @pytest.mark.parametrize(("kind", "how", "own"), SAMPLE)
 def test_nothing_of_the_tree_is_left_when_its_end_is_reported(lab: Lab, kind: str, how: str, own: bool) -> None:
-    """Each kind of tree in each kind of holder, and each way to end."""
+    """Each kind of tree, each kind of holder, and each way to end."""
     trial(lab, kind, how, own=own)
 
 

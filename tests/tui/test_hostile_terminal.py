@@ -39,18 +39,16 @@ def check(terminal: Terminal, project: Path) -> str:
     return text
 
 
-def test_every_view_of_every_task(project: Path) -> None:
+def test_every_view(project: Path) -> None:
     """Nothing acts in the tree, the detail, the log or any other view, and names are shown unchanged."""
     with Terminal(nova("attach", "--control"), project, size=(120, 40)) as terminal:
         terminal.wait("F0")
         for move in ("home", "down", "down"):  # the branch, the group, F0
             terminal.send(move)
         terminal.wait(r"\$\(touch pwned\)")
-        for _ in range(2):
-            for key, view in VIEWS.items():
-                terminal.press([key, "F"] if key == "/" else key, f"(?m){view}")
-                terminal.press("escape", lambda: MAIN.search(terminal.text))
-            terminal.send("down")
+        for key, view in VIEWS.items():
+            terminal.press([key, "F"] if key == "/" else key, f"(?m){view}")
+            terminal.press("escape", lambda: MAIN.search(terminal.text))
         shown = terminal.press("G", r"x \[/nope\]")
         assert "[@click=app.quit]x[/]" in shown
         terminal.send("q")
