@@ -113,7 +113,7 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ("nova run --branch B", ["Backend"]),
         ("nova run --phase B", ["Backend"]),
         ("nova run --agent m", ["mine"]),
-        ("nova run --agent cl", ["claude"]),
+        ("nova run --agent cla", ["claude"]),
         ("nova run --theme nova-l", ["nova-light"]),
         ("nova parse-log --agent cod", ["codex"]),
         ("nova import -f spec", ["spec-kit"]),
