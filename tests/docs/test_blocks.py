@@ -115,9 +115,8 @@ def task_folder_alone(folder: Path) -> None:
 
 
 def agents(folder: Path) -> None:
-    """The plan, and a log of each agent that docs/agents.md reads."""
-    plan(folder)
-    folder.joinpath("logs").mkdir()
+    """The plan after a run, and a log of each agent that docs/agents.md reads."""
+    run_plan(folder)
     shutil.copy(path_of("claude/tool"), folder / "logs/F1.log")
     shutil.copy(path_of("codex/edit"), folder / "logs/F2.log")
 
