@@ -30,6 +30,7 @@ _EPICS = (
     "../docs/epics.md",
     "../epics.md",
 )
+_ROOT = re.compile(r"^(\w+:[ \t]+)(\{[^\n\"]*)$", re.MULTILINE)  # `{project-root}/stories`: real, and not YAML
 _MEETINGS = ("retrospective", "retro")
 
 
@@ -40,7 +41,7 @@ def suits(_path: str, text: str) -> bool:
 
 def read(path: str, text: str, _options: PlanOptions) -> Draft:
     """The stories in file order, each after the one before it. Raises `InputError` for a file without stories."""
-    return _Reader(path, parse_yaml(text, path)).read()
+    return _Reader(path, parse_yaml(_ROOT.sub(r'\1"\2"', text), path)).read()
 
 
 class _Reader:
@@ -115,6 +116,7 @@ class _Reader:
     def _places(self, name: str) -> list[str]:
         """Where a story file may be: in the folder that the file names, from here or any folder above, or beside it."""
         location = str(self._fields.get("story_location") or self._fields.get("story_path") or "").strip()
+        location = location.rpartition("}")[2].lstrip("/") if location.startswith("{") else location
         places = [os.path.join(self._folder, name), os.path.join(self._folder, "stories", name)]
         if location and not os.path.isabs(location) and ".." not in location.split("/"):
             up = self._folder or "."

@@ -63,14 +63,16 @@ def has_headed_tasks(found: Checklist) -> bool:
 
 
 def read_phases(
-    path: str, text: str, kind: str, found: Checklist, tasks: Mapping[int, Head] | None = None, *, prose: bool = False
-) -> Draft:
+    path: str, text: str, kind: str, found: Checklist, tasks: Mapping[int, Head] | None = None, *, prose: bool = False,
+    alone: bool = False,
+) -> Draft:  # fmt: skip
     """The draft of a file of a `kind`, already split into parts.
 
-    `tasks` are the headings that are tasks. In `prose` below them, `Dependencies: zod` names no task.
+    `tasks` are the headings that are tasks, `alone` without other tasks. In `prose` below them, `Dependencies: zod`
+    names no task.
     """
     draft = draft_of(path, kind, found, text)
-    plan = _Plan(draft, found, headed_tasks(found) if tasks is None else tasks, prose=prose)
+    plan = _Plan(draft, found, headed_tasks(found) if tasks is None else tasks, prose=prose, alone=alone)
     todos = plan.todos
     draft.items = [todo.item for todo in todos]
     phases = _phases(found, todos, plan.places)
@@ -89,7 +91,7 @@ def read_phases(
 class _Plan:
     """The tasks of a file in order, and for each the index of its heading."""
 
-    def __init__(self, draft: Draft, found: Checklist, tasks: Mapping[int, Head], *, prose: bool) -> None:
+    def __init__(self, draft: Draft, found: Checklist, tasks: Mapping[int, Head], *, prose: bool, alone: bool) -> None:
         self._draft, self._found, self._tasks, self._prose = draft, found, tasks, prose
         self._keys = Keys(draft)
         self._steps: dict[int, list[Box]] = {}
@@ -101,7 +103,7 @@ class _Plan:
         last = max((b.line for b, head in zip(found.boxes, self._heads, strict=True) if _ID.match(head.id)), default=0)
         last = max([last, *(found.headings[at].line for at in self._tasks)])
         self._own_ids = last > 0
-        self._work = Work(found, self._own_ids, last, {})
+        self._work = Work(found, self._own_ids, last, {}, none=alone)
         self._by_id: dict[str, Todo] = {}
         self.places: dict[str, int] = {}
         self.todos: list[Todo] = []

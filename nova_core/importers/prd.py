@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from nova_core.importers.checklist import Checklist, read_checklist
 from nova_core.importers.draft import Draft
@@ -13,6 +14,7 @@ from nova_core.model import PlanOptions
 
 _STORY = re.compile(r"(?:\*\*)?(?P<id>(?:US|STORY)-?\d{1,5}[a-z]?)(?:\*\*)?\s*[:.–—-]\s*(?=\S)", re.IGNORECASE)
 _HEADING = re.compile(rf"^#{{2,5}} {_STORY.pattern}", re.MULTILINE | re.IGNORECASE)
+_CRITERIA = re.compile(r"^\W*acceptance criteria\W*$", re.MULTILINE | re.IGNORECASE)
 _TASK = re.compile(r"^[ \t]*[-*+] \[[^\]\n]{1,3}\] (?:\*\*)?T-?\d{2,5}\b", re.MULTILINE)
 
 
@@ -24,11 +26,19 @@ def suits(_path: str, text: str) -> bool:
 def read(path: str, text: str, _options: PlanOptions) -> Draft:
     """The stories one after the other. A story is done when all of its boxes are ticked; these are its criteria."""
     found = read_checklist(text)
-    draft = read_phases(path, text, "prd", found, stories(found), prose=True)
+    draft = read_phases(path, text, "prd", found, stories(found), prose=True, alone=True)
     for item in draft.items:
-        if criteria := listed_criteria([text for _, text in item.steps], item.line):
+        lines = [text for _, text in item.steps] or _bullets(item.details)
+        if criteria := listed_criteria(lines, item.line):
             item.fields["criteria"] = criteria
     return draft
+
+
+def _bullets(details: str) -> list[str]:
+    """The bullets below the label of the criteria, in a story without boxes."""
+    label = _CRITERIA.search(details)
+    rows = details[label.end() :].lstrip("\n").split("\n") if label else []
+    return [row[2:].strip() for row in takewhile(lambda row: row.startswith(("- ", "* ")), rows)]
 
 
 def stories(found: Checklist) -> dict[int, Head]:

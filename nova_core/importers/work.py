@@ -48,17 +48,18 @@ NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
 
 
 class Work(msgspec.Struct):
-    """What work is in a file: whether its tasks have ids, and the line of the last of those."""
+    """What work is in a file: whether its tasks have ids, and the line of the last of those; `none` for no other."""
 
     found: Checklist
     ids: bool
     last: int
     left_out: dict[int, int] = {}
     board: bool | None = None
+    none: bool = False
 
     def is_work(self, line: int, heading: int, head: Head) -> bool:
         """Returns True if a box without a task id is a task."""
-        if not self._is_work(line, list(self.found.titles(heading)), head):
+        if self.none or not self._is_work(line, list(self.found.titles(heading)), head):
             self.left_out[heading] = self.left_out.get(heading, 0) + 1
             return False
         return True

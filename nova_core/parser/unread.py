@@ -34,16 +34,15 @@ def why_no_tasks(lines: Sequence[str]) -> tuple[str, str]:
             f"no tasks found: {seen}, but neither its name nor ids say that it is a list of tasks",
             "call it tasks.md, give the boxes ids (`- [ ] 1.1 ...`), or name a format with `nova import -f spec-kit`",
         )
-    if rows or not any(map(str.strip, lines)):
+    if not any(map(str.strip, lines)):
         return "no tasks found", TABLE_HINT
-    if not (items or headings):
+    if not (items or headings or rows):
         seen = "text without headings, list items or boxes"
     else:
+        table = f"{number_of(rows, 'row')} of tables without dependencies" if rows else ""
         first = number_of(phases, "phase") if phases else number_of(headings, "heading") if headings else ""
-        found = ", ".join(filter(None, (first, number_of(items, "list item") if items else "")))
+        found = ", ".join(filter(None, (first, number_of(items, "list item") if items else "", table)))
         seen = f"{found}, but no boxes" if items else f"{found}, but no list items and no boxes"
     box = "write each task as a box: `- [ ] 1.1 Make the table`"
-    other = (
-        "as a heading: `### Task 1: Make the table`" if items else "as a row of `| Task ID | Task Name | Depends On |`"
-    )
-    return f"no tasks found: {seen}", f"{box}, or as a {other}"
+    heading, row = "heading: `### Task 1: Make the table`", "row of `| Task ID | Task Name | Depends On |`"
+    return f"no tasks found: {seen}", f"{box}, or as a {heading if items and not rows else row}"

@@ -103,3 +103,10 @@ def test_stories_are_read_in_the_project_only(here: Path, location: str) -> None
     file = below / "sprint-status.yaml"
     file.write_text(f"story_location: {location}\ndevelopment_status:\n  secret: backlog\n")
     assert read_plan(file, PlanOptions()).tasks["secret"].details == ""
+
+
+def test_a_location_with_a_placeholder(here: Path) -> None:
+    """`{project-root}` is not YAML, but it is written by people and their agents."""
+    file = here / "_bmad-output/implementation-artifacts/sprint-status.yaml"
+    file.write_text(STATUS.replace("location: _bmad", "location: {project-root}/_bmad"))
+    assert "- [ ] Saw" in read_plan(file, PlanOptions()).tasks["1-2-build-it"].details

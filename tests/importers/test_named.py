@@ -112,6 +112,16 @@ PRD = """\
 - [ ] It opens
 - [ ] `pytest -q` passes
 
+### US-003: Lock
+**Acceptance Criteria:**
+- It holds
+- `true` succeeds
+
+Notes.
+
+## 4. Rules for all stories
+- [ ] No warnings
+
 ## Functional Requirements
 - FR-1: Sell
 """
@@ -253,8 +263,12 @@ def test_superpowers() -> None:
 def test_user_stories() -> None:
     """The boxes of a story are its criteria, with commands, and say whether it is done."""
     cascade = read("tasks/prd-kiosk.md", PRD)
-    assert names(cascade) == [("Till", "x"), ("Drawer", "")]
-    assert edges(cascade) == {"US-001": "", "US-002": "US-001"}
+    assert names(cascade) == [("Till", "x"), ("Drawer", ""), ("Lock", "")]
+    assert edges(cascade) == {"US-001": "", "US-002": "US-001", "US-003": "US-002"}
+    assert [(c.text, c.command) for c in cascade.tasks["US-003"].criteria] == [
+        ("It holds", None), ("`true` succeeds", "true"),
+    ]  # fmt: skip
+    assert "1 box is not a task: below '4. Rules for all stories'" in [note.text for note in cascade.notes]
     assert [(c.text, c.command) for c in cascade.tasks["US-002"].criteria] == [
         ("It opens", None), ("`pytest -q` passes", "pytest -q"),
     ]  # fmt: skip
