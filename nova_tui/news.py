@@ -41,12 +41,14 @@ class Item(msgspec.Struct, frozen=True):
         return f"{head}: {self.text}" if head and self.text else head or self.text
 
 
+_PAUSED, _RESUMED = "paused", "resumed"
 _KINDS: dict[EventKind, tuple[str, Severity, Shown | None]] = {
     EventKind.MILESTONE: ("", "information", None),
     EventKind.TASK_FAILED: (Shown.FAILED.value, "error", Shown.FAILED),
     EventKind.TASK_ASKED: (Shown.ASKS.value, "warning", Shown.ASKS),
     EventKind.TASK_WAITING: (Shown.APPROVAL.value, "warning", Shown.APPROVAL),
-    EventKind.RUN_PAUSED: ("", "warning", None),
+    EventKind.RUN_PAUSED: (_PAUSED, "warning", None),
+    EventKind.RUN_RESUMED: (_RESUMED, "information", None),
     EventKind.BUDGET_REACHED: ("", "warning", None),
     EventKind.PROVIDER_PAUSED: ("", "warning", None),
     EventKind.PROVIDER_RESUMED: ("", "information", None),
@@ -68,6 +70,8 @@ def of_event(event: Event, why: str, at: str) -> Item | None:
     if event.kind is EventKind.TASK_WAITING:
         text = "to start" if "to start" in event.message else ""
         word, text = f"{word} {text}".strip(), ""
+    if word in (_PAUSED, _RESUMED):
+        text = text.removeprefix(word).removeprefix(": ")
     task = event.task if shown is not None else None
     text = shorten(text, _LONGEST)
     return Item(text, word, at, task, severity, shown, milestone=event.kind is EventKind.MILESTONE)
@@ -105,9 +109,13 @@ class News:
         self._answered = self._told = float("-inf")
 
     def tell(self, items: Sequence[Item], now: float) -> None:
-        """Add news, oldest first."""
+        """Add news, oldest first. A pause that is over is no longer news."""
         for item in items:
-            self._items.appendleft(item)
+            if item.word == _RESUMED:
+                kept = [other for other in self._items if other.word != _PAUSED]
+                self._items = deque(kept, maxlen=_SHOWN)
+            else:
+                self._items.appendleft(item)
         if items:
             self._told, self.rev = now, self.rev + 1
 

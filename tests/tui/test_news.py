@@ -114,3 +114,17 @@ async def test_a_notice_of_a_widget_is_an_answer() -> None:
         await settled(pilot)
         assert answer(app) == "Oh: no [b]"
         assert "Oh: no [b]" in screen_text(app).splitlines()[-2]
+
+
+def test_a_pause_is_news_until_it_is_over() -> None:
+    """The word would otherwise stand there while tasks start again."""
+    news = News()
+    paused = of_event(Event(1, "", EventKind.RUN_PAUSED, None, "paused: no new tasks will start"), "", "12:00")
+    resumed = of_event(Event(2, "", EventKind.RUN_RESUMED, None, "resumed"), "", "12:01")
+    assert paused is not None
+    assert resumed is not None
+    assert paused.said == "paused: no new tasks will start"
+    news.tell([paused], 0.0)
+    assert news.items == [paused]
+    news.tell([resumed], 1.0)
+    assert news.items == []
