@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 
-# Not q, ctrl+q, ctrl+c and v: they leave, or start a pager.
+# Not q, ctrl+q, ctrl+c and |: they leave, or start a pager.
 KEYS = [
-    *"jkgGhl/nNfLtdeS$wrsxXaRp+-yYc[]0!?:CbBo=zJKM1239i", "\r", "\x1b", "\x1b", "\x1b", "\t", "\x1b[Z", "\x7f", " ",
+    *"jkgGhl/nNfLtdeS$wrsxXaRp+-yYc[]0!?:CbBo=zJKM1239iv", "\r", "\x1b", "\x1b", "\x1b", "\t", "\x1b[Z", "\x7f", " ",
     "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[5~", "\x1b[6~", "\x1b[H", "\x1b[F", "é", "漢", "\x1b[27u", "\x1bj",
     "\x10", "\x15",
 ]  # fmt: skip

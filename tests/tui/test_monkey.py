@@ -117,7 +117,9 @@ def act(monkey: Monkey, terminal: Terminal, root: Path, *, attached: bool) -> No
         new.replace(root / "CASCADE.md")
     if monkey.chance(0.01):
         terminal.resize(*monkey.size())
-    if attached and monkey.chance(0.005) and (engine := engine_alive(Project(root).lock_file)) and engine.pid:
+    engine = engine_alive(Project(root).lock_file) if attached and monkey.chance(0.005) else None
+    # The interface itself holds the lock while it changes the state without an engine.
+    if engine and engine.pid and engine.pid != terminal.pid:
         os.kill(engine.pid, signal.SIGKILL)
 
 
