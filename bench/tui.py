@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import statistics
 import sys
 import tempfile
 import time
@@ -173,16 +174,19 @@ def take(terminal: Terminal, speed: float | None) -> None:
 
 
 def keys(terminal: Terminal, speed: float | None = None) -> tuple[list[float], float]:
-    """Milliseconds from each key to the row it selects, and bytes for each."""
-    terminal.send("g", "j", "j", "j")
+    """Milliseconds from each key to the row it selects, and the median of the bytes for one: some moves fall together
+    with the clocks of the screen."""
+    terminal.send("g", "j", "j")
     run_for(terminal, 1.0, speed)
-    times, before, row = [], len(terminal.raw), 0
+    times, sizes, row = [], [], 0
     for number in range(KEYS):
         down = number // (ROWS - 1) % 2 == 0
         row += 1 if down else -1
+        before = len(terminal.raw)
         times.append(answer(terminal, "j" if down else "k", CURSOR, f"T{row:06}".encode(), speed=speed))
         run_for(terminal, 0.03, speed)
-    return times, (len(terminal.raw) - before) / KEYS
+        sizes.append(len(terminal.raw) - before)
+    return times, statistics.median(sizes)
 
 
 def answer(terminal: Terminal, key: str, *wanted: bytes, speed: float | None = None) -> float:
