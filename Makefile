@@ -25,7 +25,8 @@ BUSY := import os; shell = os.getppid(); all(sum(range(100_000)) for _ in iter(l
 AGENTS ?= pinned
 # A leading dash below: what cannot be installed is skipped, with a reason. The newest Qwen Code needs Node.js 22.
 NPM_AGENTS := @anthropic-ai/claude-code@2.1.332 @openai/codex@0.171.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33 \
-	@github/copilot@1.0.102 @mariozechner/pi-coding-agent@0.73.1 @qwen-code/qwen-code@0.15.10 cline@3.0.65
+	@github/copilot@1.0.102 @mariozechner/pi-coding-agent@0.73.1 @qwen-code/qwen-code@0.15.10 cline@3.0.65 \
+	@agentclientprotocol/claude-agent-acp@0.49.0
 AIDER := aider-chat==0.86.2
 NPM_NEWEST = $(shell echo $(NPM_AGENTS) | sed -E 's/@[0-9][^ ]*/@latest/g')
 # What `make bench-faults` compares with, beside make, GNU parallel and task-spooler of the system. Each in a venv of its own.

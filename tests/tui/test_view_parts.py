@@ -106,6 +106,17 @@ def test_why_says_what_is_the_case_and_what_to_press(task: str, said: str, step:
     assert step in " ".join(steps)
 
 
+def test_what_an_agent_asks_is_shown_with_its_keys() -> None:
+    """The command stands in the row of the task and in its reasons, without what a terminal would act on."""
+    source = demo_source()
+    model = demo_model(source)
+    source.change("E2", asks="run: make \x1b[31mall")
+    model.apply(source.poll(), model.now)
+    assert model.shown("E2") is Shown.APPROVAL
+    assert tree_row.needs(model.task("E2")) == "needs approval: run: make all"
+    assert why.why(model, "E2") == (["needs approval: run: make all"], ["press a to allow it, R to deny it"])
+
+
 def test_a_task_older_than_what_it_needs_says_so() -> None:
     """A dependency that ran again later makes the result doubtful."""
     source = demo_source()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from nova_core.agents import Verdict
 from nova_core.agents.outcome import Ending
 from nova_core.engine.attempts.attempt import Attempt
@@ -41,7 +43,8 @@ class PriceQuestion:
     def _is_open(self, attempt: Attempt) -> bool:
         """Returns True if the attempt has a budget, and is of an agent that may not report its cost."""
         config, name = self._parts.config, attempt.by.agent
-        if config.allow_unpriced or (config.budget is None and attempt.cap is None) or attempt.is_silent:
+        capped = attempt.cap not in (None, math.inf)  # infinite: it was adopted without one
+        if config.allow_unpriced or not (capped or config.budget is not None) or attempt.is_silent:
             return False
         agent = agent_named(config, name) if name else None
         return not (agent and name and tells_cost(name, agent))
