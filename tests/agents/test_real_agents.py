@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -24,37 +23,6 @@ WORK = {
     **dict.fromkeys(("copilot", "pi", "qwen", "cline"), ("shwrite", "s.txt")),
 }
 MCP = {"claude": "cmcp", "codex": "xmcp", "gemini": "gmcp", "opencode": "ocmcp"}
-
-
-@pytest.fixture
-def make_lab(tmp_path: Path) -> Iterator[Callable[..., AgentLab]]:
-    labs: list[AgentLab] = []
-
-    def make(scenarios: dict[str, Any] | None = None) -> AgentLab:
-        labs.append(AgentLab(tmp_path, scenarios))
-        return labs[-1]
-
-    yield make
-    for lab in labs:
-        lab.close()
-        assert left_over(lab) == [], "an agent was left running"
-
-
-@pytest.fixture
-def lab(make_lab: Callable[..., AgentLab]) -> AgentLab:
-    return make_lab()
-
-
-def left_over(lab: AgentLab) -> list[str]:
-    """Processes that still have this project in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("NOVA_PROJECT_ROOT") == str(lab.root) and process.status() != "zombie":
-                found.append(" ".join(process.cmdline()[:3]))
-        except psutil.Error:
-            continue
-    return found
 
 
 @pytest.mark.parametrize("agent", WORK)
@@ -155,7 +123,7 @@ def test_a_limited_provider_is_waited_for(agent: str, lab: AgentLab) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     task = lab.tasks()["T1"]
     assert (task["status"], task["attempt"], task["failures"]) == ("completed", 2, 0)
-    assert "rate limited for" in done.stdout
+    assert "rate limited: " in done.stdout
     check_total(lab, agent, "T1", "limited")
 
 

@@ -41,6 +41,10 @@ def require(*agents: str) -> None:
         pytest.skip(f"not installed: {', '.join(missing)} (`make test-agents` installs them)")
 
 
+PRICED = ("gpt-6.1-sol", "gpt-6.2-sol", "gpt-4o", "m1")  # models that Nova has no exact price for
+PRICE = {"input": 1, "output": 1, "cache_read": 0.1, "cache_creation": 1.25}
+
+
 class AgentLab:
     """One project. `requests` are the requests that the server received, the reference for every total."""
 
@@ -81,8 +85,7 @@ class AgentLab:
         made = {name: merged(self._agent(name), agents.pop(name, {})) for name in AGENTS}
         made |= {name: merged(self._agent(str(more["use"])), more) for name, more in agents.items()}
         # With prices of their own, figures are exact.
-        price = {"input": 1, "output": 1, "cache_read": 0.1, "cache_creation": 1.25}
-        prices = dict.fromkeys(("gpt-6.1-sol", "gpt-6.2-sol", "gpt-4o", "m1"), price)
+        prices = dict.fromkeys(PRICED, PRICE)
         (self.root / "nova.yaml").write_text(json.dumps({"prices": prices, **(top or {}), "agents": made}))
 
     def log_in(self, agent: str) -> None:
@@ -152,12 +155,17 @@ class AgentLab:
             check=False,
         )  # fmt: skip
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start `nova run` in the background."""
+        env = {**self.env(), **variables}
         with (self.root / "engine.out").open("ab") as out:
             argv = command("run", "--no-ui", *arguments)
-            self.engines.append(subprocess.Popen(argv, cwd=self.root, env=self.env(), stdout=out, stderr=out))
+            self.engines.append(subprocess.Popen(argv, cwd=self.root, env=env, stdout=out, stderr=out))
         return self.engines[-1]
+
+    def asked(self, scenario: str) -> list[dict[str, Any]]:
+        """The requests of a scenario that the server has received."""
+        return [request for request in self.server.requests if request.get("scenario") == scenario]
 
     def tasks(self) -> dict[str, Any]:
         """The tasks as the state file has them."""
@@ -190,9 +198,10 @@ class AgentLab:
 
 
 def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Settings with others merged in; variables and arguments are added."""
+    """Settings with others merged in; variables and arguments are added, and a variable that is None is removed."""
     result = {**one, **other}
-    result["env"] = {**one.get("env", {}), **other.get("env", {})}
+    env = {**one.get("env", {}), **other.get("env", {})}
+    result["env"] = {name: value for name, value in env.items() if value is not None}
     result["args"] = [*one.get("args", []), *other.get("args", [])]
     return result
 

@@ -35,6 +35,8 @@ A scenario is a list of steps; the last one repeats if an agent asks for more.  
   times     int           ... but only for the first N requests of this prompt
   headers   {..}          extra response headers for the error
   message   str           error message
+  body      {..}          the whole answer of the error instead
+  until     float         no error any more from this time on (seconds since the epoch)
   delay_s   float         wait before answering
   stall_s   float         wait after the first streamed chunk
   cut       bool          Anthropic: send an SSE `error` event mid-stream; others: drop
@@ -174,6 +176,8 @@ class Script:
         i = sum(1 for role, _ in turns[at:] if role == "assistant")
         step = dict(steps[min(i, len(steps) - 1)])
         step.setdefault("usage", step_usage(i))
+        if time.time() >= step.get("until", float("inf")):
+            step.pop("error", None)
         if step.get("times"):
             key = (name, i, hashlib.sha1(prompt.encode()).hexdigest())
             with self.lock:
@@ -438,7 +442,7 @@ class Handler(BaseHTTPRequestHandler):
             usage=None if step.get("error") else step["usage"],
             tools_offered=len(offered),
             calls=[c[0] for c in calls],
-            last=[turns[-1][0], turns[-1][1][-160:]] if turns else None,
+            last=[turns[-1][0], turns[-1][1][-20_000:]] if turns else None,
             max_tokens=body.get("max_tokens"),
             **({"tool_names": sorted(offered), "system_head": system[:300]} if self.server.verbose else {}),
         )
@@ -449,6 +453,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(step["delay_s"])
         if step.get("error"):
             status, obj = proto.error(step["error"], step.get("message", "mock error"))
+            obj = step.get("body", obj)
             return self.send_json(obj, status, step.get("headers"))
         proto.answer(self, model, step, calls, stream)
 
