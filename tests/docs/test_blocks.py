@@ -115,8 +115,9 @@ def task_folder_alone(folder: Path) -> None:
 
 
 def agents(folder: Path) -> None:
-    """The plan after a run, and a log of each agent that docs/agents.md reads."""
-    run_plan(folder)
+    """The plan, and a log of each agent that docs/agents.md reads."""
+    plan(folder)
+    folder.joinpath("logs").mkdir()
     shutil.copy(path_of("claude/tool"), folder / "logs/F1.log")
     shutil.copy(path_of("codex/edit"), folder / "logs/F2.log")
 
