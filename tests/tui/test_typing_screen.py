@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from app_kit import answer, at, beat, opened, settled
 from fake_source import FakeSource, demo_source
 from textual import events
+from textual.pilot import Pilot
 
-from nova_core.command import Command, CommandKind
+from nova_core.command import CommandKind
 from nova_core.runs.words import Shown
 from nova_core.watch.source import EngineState
-from nova_tui.app import NovaApp
+from nova_tui.app import NovaApp, QuitChoice
 from nova_tui.screens.typing import TypingScreen
 
 
@@ -32,6 +35,19 @@ def asking(root: Path, *, read_only: bool = False) -> tuple[FakeSource, str]:
 def typed(source: FakeSource) -> str:
     """What was typed."""
     return "".join(command.text for command in source.sent if command.kind is CommandKind.TYPE)
+
+
+async def until(pilot: Pilot[QuitChoice], holds: Callable[[], object]) -> None:
+    """Wait for what the app does after its next drawing."""
+    deadline = time.monotonic() + 60.0
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        await pilot.pause(0.01)
+
+
+def sizes(source: FakeSource) -> list[str]:
+    """The sizes that the terminal got."""
+    return [command.text for command in source.sent if command.kind is CommandKind.RESIZE]
 
 
 def heading(app: NovaApp) -> str:
@@ -58,13 +74,12 @@ def test_keys_and_pastes_go_to_the_worker_until_it_is_left(tmp_path: Path) -> No
             await pilot.press("y", "q", "escape", "ctrl+c", "up", "1", "tab", "question_mark", "enter")
             await app.on_event(events.Paste("a\nb"))
             await settled(pilot)
+            await until(pilot, lambda: len(typed(source)) >= 13)
             assert typed(source) == "yq\x1b\x03\x1b[A1\t?\ra\rb"
-            sizes = [command.text for command in source.sent if command.kind is CommandKind.RESIZE]
-            assert sizes == ["100x28"]
+            await until(pilot, lambda: sizes(source) == ["100x28"])
             assert all(command.ids == (task_id,) for command in source.sent)
             await pilot.resize_terminal(60, 20)
-            await settled(pilot)
-            assert source.sent[-1] == Command(CommandKind.RESIZE, (task_id,), "60x18", by=source.sent[-1].by)
+            await until(pilot, lambda: sizes(source) == ["100x28", "60x18"])
             await pilot.press("ctrl+right_square_bracket")
             await settled(pilot)
             assert len(app.screen_stack) == 1
