@@ -71,10 +71,10 @@ def test_the_terminal_outlives_its_engine(lab: Lab) -> None:
 
 def test_the_size_follows_the_screen(lab: Lab) -> None:
     """The job gets SIGWINCH, and finds the new size; a size out of range is the nearest possible."""
-    script = (
+    script = (  # a handler must not print: it may interrupt another print
         "import os, signal\n"
-        "sizes = lambda *_: print('size', *os.get_terminal_size(), flush=True)\n"
-        "signal.signal(signal.SIGWINCH, sizes)\nprint('up', flush=True)\ninput()\n"
+        "sizes = lambda *_: os.write(1, b'size %d %d\\n' % tuple(os.get_terminal_size()))\n"
+        "signal.signal(signal.SIGWINCH, sizes)\nos.write(1, b'up')\ninput()\n"
     )
     lab.submit("F1", **python(script))
     lab.says("F1", "up")
