@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from nova_core.parser import Cascade
-from nova_core.runs.words import AT_WORK, Shown
+from nova_core.runs.words import Shown
 from nova_core.watch.view_model import ViewModel
 from nova_tui.views.members import Place, named
 
@@ -38,7 +38,7 @@ class Order(StrEnum):
 _KEPT = {
     Filter.FAILED: {Shown.FAILED, Shown.CANCELLED},
     Filter.NEEDS_YOU: {Shown.ASKS, Shown.APPROVAL},
-    Filter.RUNNING: {*AT_WORK, Shown.RETRYING},
+    Filter.RUNNING: {Shown.RUNNING, Shown.VERIFYING, Shown.RETRYING},
     Filter.BLOCKED: {Shown.BLOCKED},
     Filter.READY: {Shown.READY},
 }

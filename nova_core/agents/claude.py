@@ -65,6 +65,7 @@ class ClaudeLog(AgentLog):
         self._spoke = False  # the model, in this turn
         self._own = ""  # what claude said itself after the model's last message
         self._end = ""  # the text of the result
+        self._before_end = ""  # the last text before it
         self._paths: dict[str, str] = {}  # by tool call: the file it will write
         self._streamed = ""
 
@@ -216,6 +217,7 @@ class ClaudeLog(AgentLog):
         final = text(event.get("result"))
         errors = [item for item in rows(event.get("errors")) if isinstance(item, str)]
         if not late:
+            self._before_end = self.final_text
             self._end = final if final.strip() else errors[0] if errors else ""
             self.said(self._end)
         for item in rows(event.get("permission_denials")):
@@ -327,7 +329,9 @@ class ClaudeLog(AgentLog):
         """Returns True if the last word is not the model's but claude's own: an error that it calls a success."""
         if self._own:
             return not (self._spoke and self._own in _EMPTY)
-        return not self._spoke and not self.usage.total and bool(only_errors(self._end.splitlines()))
+        if self._end.strip() == self._before_end.strip() or (self.usage.total and not self._spoke):
+            return False  # the model said so, or nothing shows what it said (`--output-format json`)
+        return bool(only_errors(self._end.splitlines()))
 
     def _failure(self, result: Mapping[str, Any], words: str) -> Ending:
         status = count(result.get("api_error_status"))

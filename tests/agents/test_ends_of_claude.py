@@ -114,6 +114,15 @@ def test_an_empty_result_keeps_the_last_words() -> None:
     assert read("claude", INIT, result(result="")).verdict == "nothing_done"
 
 
+@pytest.mark.parametrize("words", ['API Error: 500 {"type":"error"}', "Error: Reached max turns (3)"])
+def test_an_error_in_the_place_of_an_answer_is_no_success(words: str) -> None:
+    """claude calls it a success, even after the model's work; what the model itself said last is its answer."""
+    end = result(result=words, usage=used(101, 11), model_usage_since_last_result=of_model(101, 11))
+    assert read("claude", INIT, SAID, end).verdict not in ("done", "asked")
+    said = {**SAID, "message": {"id": "m1", "content": [{"type": "text", "text": f"{words}\n"}]}}
+    assert read("claude", INIT, said, end).verdict == "done"
+
+
 def test_words_of_the_model_do_not_explain_an_error() -> None:
     """An error without words is a failure, even if the model spoke about limits before it."""
     about = {"type": "assistant", "message": {"id": "m1", "content": [{"type": "text", "text": "429 rate limit"}]}}

@@ -53,6 +53,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "cpu": st.sampled_from([0.0, 0.5, 4.0]),
     "memory": st.sampled_from([0, 1, 2**30]),
     "budget": st.sampled_from([None, 2.5, 0.01, 100000.0]),
+    "terminal": st.sampled_from([None, True, False]),
     "gate": st.booleans(),
 }
 STATES = st.sampled_from(
