@@ -187,7 +187,9 @@ class MainScreen(FindingScreen):
     def draw_all(self) -> None:
         """Redraw everything."""
         self.tasks.take(Dirty(everything=True))
+        self._going = True  # where folding moves the cursor, nobody has moved it
         self.tasks.fold_quiet(self.settings.closed(self._plan))
+        self._going = False
         self.summary.draw()
         self._draw_needs()
         self.running.draw()

@@ -37,11 +37,15 @@ async def opened(
     source: FakeSource,
     size: tuple[int, int] = (120, 40),
     look: Look = Look(),  # noqa: B008 - frozen
+    *,
+    drawn: bool = False,
 ) -> AsyncIterator[tuple[NovaApp, Pilot[QuitChoice]]]:
-    """The app, after it handled what the source had queued."""
+    """The app, after it handled what the source had queued; `drawn` before that, if it is slower than usual."""
     app = NovaApp(source, look, StillClock())
     app.pump = StillPump(app, app._look, app.clock)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+        if drawn:
+            await settled(pilot)
         beat(app)
         await settled(pilot)
         yield app, pilot

@@ -87,9 +87,10 @@ def test_a_run_that_continues_can_end_again() -> None:
     assert placing.wanted("P1") == "P4"
 
 
-async def test_a_finished_run_opens_on_what_needs_a_person() -> None:
-    """An approval before a failure."""
-    async with opened(ended()) as (app, _):
+@pytest.mark.parametrize("drawn", [False, True])
+async def test_a_finished_run_opens_on_what_needs_a_person(drawn: bool) -> None:
+    """An approval before a failure; also if what is quiet was folded before the first look at the run."""
+    async with opened(ended(), drawn=drawn) as (app, _):
         assert app.main.selected_task == "D2"
 
 
