@@ -59,6 +59,21 @@ def test_problems_go_back_to_the_agent_and_a_person_decides(project: Path) -> No
     assert not [name for name in written if (project / name).exists()]
 
 
+def test_a_task_is_split_into_smaller_ones(project: Path) -> None:
+    """A draft that leaves the task as it is goes back; in the good one what depended on it depends on its parts."""
+    whole = f"{HEAD}| A | a | x | - | a.txt |\n| B | b | x | A | b.txt |\n"
+    (project / "CASCADE.md").write_text(whole)
+    (project / "draft.1").write_text(whole)
+    (project / "draft.2").write_text(
+        f"{HEAD}| A1 | a | x | - | a.txt |\n| A2 | a | x | - | c.txt |\n| B | b | x | A1, A2 | b.txt |\n"
+    )
+    done = nova("draft", "--split", "A", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "round").read_text() == "2\n"
+    assert "B   b  <- A1, A2" in done.stdout
+    assert (project / "CASCADE.md").read_text() == whole
+
+
 def test_three_rounds_are_the_most(project: Path) -> None:
     """An agent that never gets it right ends the command with the exit code of a failed task."""
     (project / "draft.3").write_text(DRAFTS[0])
