@@ -67,8 +67,7 @@ def test_plans_of_examples_have_no_warnings(example: Example) -> None:
 
 @pytest.mark.parametrize("example", ["quickstart"], indirect=True)
 def test_quickstart_builds_its_page(example: Example) -> None:
-    """The page exists, milestones are reported, no journal is left; a second run has nothing to do, a fresh one
-    everything."""
+    """The page exists, milestones are reported, no journal is left; a second run has nothing to do."""
     done = example.nova("run")
     assert done.returncode == 0, done.stdout
     assert {task.status for task in example.state.tasks.values()} == {TaskStatus.COMPLETED}
@@ -80,7 +79,6 @@ def test_quickstart_builds_its_page(example: Example) -> None:
     again = example.nova("run")
     assert again.returncode == 0
     assert {task.attempt for task in example.state.tasks.values()} == {1}
-    assert example.nova("run", "--fresh").returncode == 0
     assert example.events("task_adopted") == []
 
 
