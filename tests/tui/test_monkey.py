@@ -128,7 +128,7 @@ def end(root: Path) -> None:
     subprocess.run(nova("cancel", "--all"), cwd=root, env=environment(), check=False, capture_output=True)
 
 
-@pytest.mark.parametrize("attached", [False, True])
+@pytest.mark.parametrize("attached", some([False, True], True))
 def test_random_bytes_on_a_terminal(attached: bool, tmp_path: Path) -> None:
     """Some seconds of what `make monkey` does."""
     try:
