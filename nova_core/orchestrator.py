@@ -116,6 +116,13 @@ class Orchestrator:
         self._run.commands.posted.append((command, answer))
         self._wake()
 
+    def untaken(self) -> list[Command]:
+        """Takes back the posted commands that no turn has carried out; on the engine's thread, after `run`."""
+        posted, untaken = self._run.commands.posted, []
+        while posted:
+            untaken.append(posted.popleft()[0])
+        return untaken
+
     def stop(self, kill: bool = False) -> None:
         """End the run: start no tasks and end the workers gracefully; the second time, or with `kill`, immediately.
 

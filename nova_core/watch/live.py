@@ -44,6 +44,9 @@ class LiveSource:
         self._notices: deque[Notice] = deque()
         self._reset = self._engine_changed = False
         self._thread: threading.Thread | None = None
+        self._gate = threading.Lock()
+        self._takes = False  # the engine takes commands: it is made, and has not ended
+        self._late: deque[Command] = deque()  # for an engine that begins, or has just ended
         self._past = HistoryReader(self.project)
 
     @property
@@ -91,16 +94,33 @@ class LiveSource:
                 self._answer(self._orchestrator.apply(first))
             self._unpause()
             self._orchestrator.subscribe(self._events.append)
+            self._open()
             self.result = self._orchestrator.run()
+            self._shut()
             self.engine = EngineState.FINISHED
         except NovaError as error:
-            self.failure = error
-            self.error = f"{error.message}" + (f" ({error.hint})" if error.hint else "")
-            self.engine = EngineState.CRASHED
+            self._fail(error, f"{error.message}" + (f" ({error.hint})" if error.hint else ""))
         except Exception as error:
-            self.failure = error
-            self.error, self.engine = f"internal error: {error!r}", EngineState.CRASHED
+            self._fail(error, f"internal error: {error!r}")
         self._engine_changed = True
+
+    def _fail(self, failure: Exception, words: str) -> None:
+        self._shut()
+        self._late.clear()
+        self.failure, self.error, self.engine = failure, words, EngineState.CRASHED
+
+    def _open(self) -> None:
+        """Let the engine take commands, first those that came while it was made."""
+        with self._gate:
+            self._takes = True
+            for command in drain(self._late):
+                self._post(command)
+
+    def _shut(self) -> None:
+        """The engine takes no more commands; `poll` sends those again that came too late for it."""
+        with self._gate:
+            self._takes = False
+            self._late.extend(self._orchestrator.untaken())
 
     def _unpause(self) -> None:
         """Resume a paused run: starting an engine here means that it should run."""
@@ -117,6 +137,8 @@ class LiveSource:
             self._answer(reply)
 
     def poll(self) -> Update:
+        for command in drain(self._late) if self.engine is EngineState.FINISHED else ():
+            self.send(command)
         events = drain(self._events)
         reset, self._reset = self._reset, False
         if self._orchestrator.cascade is not self.cascade:
@@ -126,14 +148,21 @@ class LiveSource:
         return Update(ids, events, drain(self._notices), reset, changed)
 
     def send(self, command: Command) -> None:
-        if self._thread is not None and self._thread.is_alive():
+        if self._thread is not None and self.engine is EngineState.RUNNING:
             self.stopped |= command.kind is CommandKind.STOP
-            is_key = command.kind in OF_TERMINALS
-            self._orchestrator.post(command, self._answer_failure if is_key else self._answer)
+            with self._gate:
+                if self._takes:
+                    self._post(command)
+                else:
+                    self._late.append(command)
         elif command.kind in (*OF_TERMINALS, CommandKind.STOP, CommandKind.JOBS, CommandKind.CANCEL, CommandKind.PAUSE):
             self._notices.append(Notice(False, "no engine running"))
         else:
             self._launch(command)
+
+    def _post(self, command: Command) -> None:
+        is_key = command.kind in OF_TERMINALS
+        self._orchestrator.post(command, self._answer_failure if is_key else self._answer)
 
     def go_on(self) -> None:
         if self.engine is not EngineState.RUNNING:
