@@ -36,6 +36,9 @@ ENVIRONMENT = {
 }
 
 
+KINDS = {"int": "INTEGER", "str": "TEXT"}  # of types that newer versions of typer call otherwise
+
+
 def escaped(text: str) -> str:
     """Text that roff prints as it is."""
     text = text.replace("\\", "\\(rs").replace("-", "\\-")
@@ -68,17 +71,39 @@ def parameters(command: Any, path: str) -> Iterator[tuple[str, str]]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None:
-            yield record
+            yield term(parameter, record[0]), record[1]
+
+
+def term(parameter: Any, shown: str) -> str:
+    """An argument, or the names and the value of an option; what `--help` shows depends on the version of typer."""
+    if parameter.param_type_name == "argument":
+        return name_of(parameter)
+    names = re.split(r"(?<![,/]) (?!/)", shown, maxsplit=1)[0]
+    if names == shown:
+        return names
+    choices = getattr(parameter.type, "choices", None)
+    kind = "|".join(map(str, choices)) if choices else KINDS.get(parameter.type.name, parameter.type.name.upper())
+    return f"{names} {parameter.metavar or kind}"
+
+
+def name_of(argument: Any) -> str:
+    """`PLAN`, or `ID...` for several."""
+    return (argument.metavar or argument.name.upper()).strip("[].") + ("..." if argument.nargs == -1 else "")
+
+
+def usage(command: Any, path: str) -> str:
+    """`nova type [OPTIONS] ID [TEXT]`."""
+    found = [one for one in command.params if one.param_type_name == "argument" and not getattr(one, "hidden", False)]
+    return " ".join([path, "[OPTIONS]", *(name_of(one) if one.required else f"[{name_of(one)}]" for one in found)])
 
 
 def section(command: Any, path: str) -> Iterator[str]:
     """One command: how it is used, what it does, its options."""
-    context = opened(command, path)
     yield f".SS {escaped(path)}"
     if path == "nova report":
         yield f".nf\n{escaped(REPORT_HELP.rstrip())}\n.fi"
         return
-    yield f".B {escaped(' '.join([path, *command.collect_usage_pieces(context)]))}"
+    yield f".B {escaped(usage(command, path))}"
     yield from paragraphs(command.help or "")
     yield from items(parameters(command, path))
 
@@ -114,10 +139,8 @@ def pages() -> dict[str, str]:
         ".SH SYNOPSIS", ".B nova [OPTIONS] COMMAND [ARGS]...", ".SH DESCRIPTION", *paragraphs(app.help or ""),
         ".SH OPTIONS", *items(parameters(app, "nova")), ".SH COMMANDS", *commands,
     ]  # fmt: skip
-    context = opened(tui, "nova-tui")
-    usage = " ".join(["nova-tui", *tui.collect_usage_pieces(context)])
     screen = [
-        ".SH SYNOPSIS", f".B {escaped(usage)}", ".SH DESCRIPTION", *paragraphs(tui.help or ""),
+        ".SH SYNOPSIS", f".B {escaped(usage(tui, 'nova-tui'))}", ".SH DESCRIPTION", *paragraphs(tui.help or ""),
         ".SH OPTIONS", *items(parameters(tui, "nova-tui")),
     ]  # fmt: skip
     return {

@@ -310,12 +310,15 @@ def json_schema() -> dict[str, Any]:
 def schema_of(struct: type[msgspec.Struct], title: str) -> dict[str, Any]:
     """Returns the JSON Schema of a document of this type, in which every field is always present.
 
-    Descriptions are docstrings without indentation: Python 3.13 removes it; older versions and msgspec may keep it.
+    Descriptions are docstrings without indentation: Python 3.13 removes it; older versions and msgspec may keep it. The
+    order of `anyOf` depends on the version of msgspec, too: here null is the last.
     """
     schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(struct)))
     for definition in schema["$defs"].values():
         if "properties" in definition:
             definition["required"] = list(definition["properties"])
+            for field in definition["properties"].values():
+                field.get("anyOf", []).sort(key=lambda kind: kind == {"type": "null"})
         if "description" in definition:
             definition["description"] = inspect.cleandoc(definition["description"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
