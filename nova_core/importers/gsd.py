@@ -10,6 +10,7 @@ import msgspec
 
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
+from nova_core.importers.folders import files_below, head_of
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter
 from nova_core.importers.refs import Names
 from nova_core.model import NoteKind, PlanOptions
@@ -56,23 +57,12 @@ def read(path: str, _text: str, _options: PlanOptions) -> Draft:
 
 def _files(folder: str, most: int = _MOST_FILES) -> Iterator[str]:
     """The plan files of a folder and its subfolders, by name, without those of finished milestones."""
-    for at, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name[0] != "." and name != "milestones")
-        for name in sorted(files):
-            if _PLAN.match(name):
-                yield os.path.join(at, name)
-                most -= 1
-                if not most:
-                    return
+    return files_below(folder, _PLAN.match, most, closed="milestones")
 
 
 def _is_plan(file: str) -> bool:
     """Returns True for a file with the front matter or the tags of a plan."""
-    try:
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            head = opened.read(4_000)
-    except OSError:
-        return False
+    head = head_of(file, 4_000)
     return "<objective>" in head or re.search(r"^(?:plan|wave):", head, re.MULTILINE) is not None
 
 

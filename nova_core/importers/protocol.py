@@ -12,6 +12,7 @@ import msgspec
 
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
+from nova_core.importers.folders import files_below, head_of
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter
 from nova_core.importers.paths import WORKSPACE, Paths
 from nova_core.importers.prose import set_state
@@ -54,23 +55,12 @@ def read(path: str, _text: str, _options: PlanOptions) -> Draft:
 
 
 def _files(folder: str, most: int = _MOST_FILES) -> Iterator[str]:
-    """The Markdown files of a folder and its subfolders, by name; links to folders are not followed."""
-    for at, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name[0] != ".")
-        for name in sorted(files):
-            if name.endswith(".md"):
-                yield os.path.join(at, name)
-                most -= 1
-                if not most:
-                    return
+    """The Markdown files of a folder and its subfolders, by name."""
+    return files_below(folder, lambda name: name.endswith(".md"), most)
 
 
 def _head(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            return opened.read(20_000)
-    except OSError:
-        return ""
+    return head_of(file, 20_000)
 
 
 def _skipped(file: str) -> bool:
