@@ -71,10 +71,11 @@ def test_the_terminal_outlives_its_engine(lab: Lab) -> None:
 
 def test_the_size_follows_the_screen(lab: Lab) -> None:
     """The job gets SIGWINCH, and finds the new size; a size out of range is the nearest possible."""
-    script = (  # a handler must not print: it may interrupt another print
-        "import os, signal\n"
-        "sizes = lambda *_: os.write(1, b'size %d %d\\n' % tuple(os.get_terminal_size()))\n"
-        "signal.signal(signal.SIGWINCH, sizes)\nos.write(1, b'up')\ninput()\n"
+    script = (  # blocked, the signal cannot come between a handler and the call that waits
+        "import os, signal\nwanted, size = [signal.SIGWINCH], b''\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: None)\nsignal.pthread_sigmask(signal.SIG_BLOCK, wanted)\n"
+        "os.write(1, b'up')\nwhile size != b'1000 1':\n    signal.sigwait(wanted)\n"
+        "    size = b'%d %d' % tuple(os.get_terminal_size())\n    os.write(1, b'size %s\\n' % size)\ninput()\n"
     )
     lab.submit("F1", **python(script))
     lab.says("F1", "up")
