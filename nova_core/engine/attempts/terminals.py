@@ -10,10 +10,10 @@ import msgspec
 from nova_core.command import Command, CommandKind, Reply
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.attempts.question import MOST_TAIL, question_of, unanswered
 from nova_core.engine.attempts.verdict import Failure
 from nova_core.executors.base import Typed
 from nova_core.files.plain_file import end_of
-from nova_core.question import MOST_TAIL, question_of, unanswered
 from nova_core.state.events import EventKind
 from nova_core.state.schema import Reason
 from nova_core.text import clean, cut, number_of

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_core.question import question_of, unanswered
+from nova_core.engine.attempts.question import question_of, unanswered
 
 ASKS = [
     ("Overwrite? [y/N] ", "Overwrite? [y/N]"),
