@@ -41,6 +41,7 @@ from nova_core.files.typed_yaml import (
 )
 from nova_core.files.variants import existing
 from nova_core.files.yaml_file import Document, load_yaml
+from nova_core.git_config import ISOLATION, GitConfig
 from nova_core.hooks_config import HooksConfig, NotifyConfig, SecondsAboveZero
 from nova_core.model import PlanOptions, Task
 from nova_core.text import clean
@@ -244,6 +245,8 @@ class Config(msgspec.Struct, frozen=True):
     jobserver: bool = False
     terminal: bool = False
     env: EnvConfig = EnvConfig()
+    isolation: Annotated[str, plain(read_choice(*ISOLATION))] = "off"
+    git: GitConfig = GitConfig()
     milestones: str | None = None
     plan: PlanOptions = PlanOptions()
     phases: Mapping[str, PhaseConfig] = {}

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.agents.pricing import Price
+from nova_core.cli.run import configured
+from nova_core.cli.run_options import RunFlags
 from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config
 from nova_core.errors import InputError, InputNotFoundError, UsageError
+from nova_core.git_config import GitConfig
 from nova_core.launch.invocation import agent_named, agents_known, provider_of, render_command
 from nova_core.model import Task
 
@@ -158,6 +161,25 @@ REFUSED = [
     ("prices:\n  m: {input: -1, output: 2}", 2, "prices.m.input: must be a number", ""),
     ("env:\n  set: {'': 1}", 2, "env.set.: not a name", ""),
     ('"\\x1b[2Jx": 1', 1, "x: unknown setting", ""),
+    ("isolation: maybe", 1, "isolation: must be one of auto, tree, off, not `maybe`", ""),
+    ("git: off", 1, "git: must be a mapping", ""),
+    ("git:\n  lnad: no", 2, "git.lnad: unknown setting", "did you mean `land`?"),
+    ("git:\n  land: never", 2, "git.land: must be one of end, each, no, not `never`", ""),
+    ("git:\n  conflicts: merge", 2, "git.conflicts: must be one of resolve, stop, avoid", ""),
+    ("git:\n  uncommitted: yes", 2, "git.uncommitted: must be one of refuse, ignore, include", ""),
+    ("git:\n  recheck: often", 2, "git.recheck: must be true or false", ""),
+    ("git:\n  max_file: 50 megs", 2, "git.max_file: '50 megs' is not a size", "write bytes"),
+    ("git:\n  max_file: 0", 2, "git.max_file: must be more than 0", ""),
+    ("git:\n  max_new: -1", 2, "git.max_new: must be a whole number", ""),
+    ("git:\n  setup: [npm ci]", 2, "git.setup: must be text, not a list", ""),
+    ("git:\n  trees: sub/trees", 2, "git.trees: must be outside the project's folder", "write a folder beside it"),
+    ("git:\n  trees: .", 2, "git.trees: must be outside the project's folder", "write a folder beside it"),
+    ("git:\n  copy:\n    - .env\n    - /etc/passwd", 4, "git.copy: must be a path below the project's folder", ""),
+    ("git:\n  copy: .env, ../secret", 2, "git.copy: must be a path below the project's folder", ""),
+    ("git:\n  link: [node_modules, .]", 2, "git.link: must be a path below the project's folder, not `.`", ""),
+    ("git:\n  link: [.git/hooks]", 2, "git.link: must not lead into .git", ""),
+    ("git:\n  generated:\n    package-lock.json: [npm, i]", 3, "git.generated.package-lock.json: must be text", ""),
+    ("git:\n  generated:\n    ../x: make", 3, "git.generated.../x: must be a path below", "write a pattern"),
 ]
 
 
@@ -183,6 +205,68 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     assert str(caught.value.problems[-1]).startswith("NOVA_RETRIES: must be a whole number")
 
 
+def test_isolation_is_off_unless_it_is_set(tmp_path: Path) -> None:
+    """All settings of isolation have the documented defaults, also where the file leaves a value out."""
+    assert load(tmp_path, "").isolation == "off"
+    assert load(tmp_path, "git:\n  setup: null\n  trees:\n").git == GitConfig()
+    assert GitConfig().copy == (".env", ".env.*")
+    assert (GitConfig().max_file, GitConfig().max_new) == (50_000_000, 5_000)
+
+
+GIT = """\
+isolation: tree
+git:
+  trees: ../copies
+  copy: [.env, "config/*.local"]
+  link: node_modules
+  setup: npm ci
+  recheck: no
+  check: make test
+  conflicts: avoid
+  generated: {package-lock.json: npm install --package-lock-only, "gen/**": make gen}
+  land: each
+  uncommitted: include
+  max_file: 50MB
+  max_new: 100
+"""
+
+
+def test_settings_of_isolation(tmp_path: Path) -> None:
+    """Each setting is read into its type; a relative folder of trees is seen from the file."""
+    project = tmp_path / "project"
+    project.mkdir()
+    config = load(project, GIT)
+    assert config.isolation == "tree"
+    assert config.git == GitConfig(
+        trees=str(tmp_path / "copies"),
+        copy=(".env", "config/*.local"),
+        link=("node_modules",),
+        setup="npm ci",
+        recheck=False,
+        check="make test",
+        conflicts="avoid",
+        generated={"package-lock.json": "npm install --package-lock-only", "gen/**": "make gen"},
+        land="each",
+        uncommitted="include",
+        max_file=50_000_000,
+        max_new=100,
+    )
+    assert config.origins["git.land"].endswith("nova.yaml:11")
+    assert load(project, "git: {copy: []}").git.copy == ()
+
+
+def test_options_override_settings_of_isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--isolation` and `--uncommitted` replace only their own values, and take only their own words."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nova.yaml").write_text(GIT)
+    config = configured(RunFlags("CASCADE.md", isolation="auto", uncommitted="ignore").settings())
+    assert (config.isolation, config.git.uncommitted, config.git.land) == ("auto", "ignore", "each")
+    assert configured(RunFlags("CASCADE.md").settings()).git.uncommitted == "include"
+    for wrong in (RunFlags("CASCADE.md", isolation="yes"), RunFlags("CASCADE.md", uncommitted="stash")):
+        with pytest.raises(UsageError, match="must be one of"):
+            wrong.settings()
+
+
 @pytest.mark.parametrize(
     ("variable", "text", "setting", "expected"),
     [
@@ -192,6 +276,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         ("NOVA_FAIL_FAST", "1", "fail_fast", True),
         ("NOVA_LOG_LIMIT", "1kB", "log_limit", 1000),
         ("NOVA_JOBS", "", "jobs", 4),
+        ("NOVA_ISOLATION", "tree", "isolation", "tree"),
     ],
 )
 def test_variables_override_the_file(tmp_path: Path, variable: str, text: str, setting: str, expected: object) -> None:

@@ -129,6 +129,18 @@ def agents(context: typer.Context) -> Iterable[Offer]:
 
 
 @quietly
+def isolations(context: typer.Context) -> Iterable[Offer]:
+    """Whether tasks get trees of their own."""
+    return [("auto", "if agents work in a git project"), ("tree", "always"), ("off", "never")]
+
+
+@quietly
+def uncommitted(context: typer.Context) -> Iterable[Offer]:
+    """What happens to uncommitted files at the start."""
+    return [("refuse", "do not start"), ("ignore", "start from HEAD"), ("include", "commit them for the run")]
+
+
+@quietly
 def themes(context: typer.Context) -> Iterable[Offer]:
     """Nova's themes."""
     return [(name, "") for name in THEMES]

@@ -72,7 +72,10 @@ def configured(settings: Mapping[str, Any]) -> Config:
 
     from nova_core.config import load_config
 
-    config = msgspec.structs.replace(load_config(None, environ=os.environ), **settings)
+    config = load_config(None, environ=os.environ)
+    inner = {name.removeprefix("git."): value for name, value in settings.items() if name.startswith("git.")}
+    outer = {name: value for name, value in settings.items() if not name.startswith("git.")}
+    config = msgspec.structs.replace(config, **outer, git=msgspec.structs.replace(config.git, **inner))
     if "agent" in settings or config.origins.get("agent") == "NOVA_AGENT":
         check_agents("--agent" if "agent" in settings else "NOVA_AGENT", config)
     return config

@@ -83,6 +83,20 @@ class RunFlags(msgspec.Struct, frozen=True):
     trace: Annotated[
         str | None, typer.Option(metavar="FILE", callback=from_user, help="Write a trace for ui.perfetto.dev.")
     ] = None
+    isolation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW", autocompletion=complete.isolations, help="Work in trees of their own: auto, tree or off."
+        ),
+    ] = None
+    uncommitted: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            autocompletion=complete.uncommitted,
+            help="Your uncommitted files, with isolation: refuse, ignore or include.",
+        ),
+    ] = None
     budget: Annotated[float | None, typer.Option(min=0, metavar="USD", help="Start no tasks above this cost.")] = None
     allow_unpriced: Annotated[
         bool, typer.Option("--allow-unpriced", help="Start despite a budget where a price is unknown.")
@@ -92,7 +106,9 @@ class RunFlags(msgspec.Struct, frozen=True):
     directory: Directory = None
 
     def settings(self) -> dict[str, Any]:
-        """The given settings, by their names in `Config`. Raises `UsageError` for an invalid value."""
+        """The given settings, by their dotted names in `Config`. Raises `UsageError` for an invalid value."""
+        from nova_core.git_config import ISOLATION, UNCOMMITTED
+
         if self.budget is not None and not math.isfinite(self.budget):
             raise UsageError("--budget must be an amount of US dollars", hint="omit it for no limit")
         agents = tuple(name for part in (self.agent or "").split(",") if (name := part.strip()))
@@ -101,6 +117,8 @@ class RunFlags(msgspec.Struct, frozen=True):
             "retries": self.retries, "budget": self.budget, "timeout": seconds("--timeout", self.timeout),
             "idle_timeout": seconds("--idle-timeout", self.idle_timeout), "fail_fast": self.fail_fast or None,
             "tick": self.tick or None, "allow_unpriced": self.allow_unpriced or None,
+            "isolation": choice("--isolation", self.isolation, ISOLATION),
+            "git.uncommitted": choice("--uncommitted", self.uncommitted, UNCOMMITTED),
         }  # fmt: skip
         return {name: value for name, value in given.items() if value is not None}
 
@@ -113,6 +131,15 @@ class RunFlags(msgspec.Struct, frozen=True):
             groups=tuple(self.group or ()),
             phases=tuple(self.phase or ()),
         )
+
+
+def choice(flag: str, text: str | None, words: tuple[str, ...]) -> str | None:
+    """The value of an option that takes one of these words."""
+    if text is not None and text not in words:
+        from nova_core.text import clean
+
+        raise UsageError(f"{flag}: must be one of {', '.join(words)}, not `{clean(text)[:60]}`")
+    return text
 
 
 def seconds(flag: str, text: str | None) -> float | None:

@@ -37,6 +37,7 @@ NOVA_YAML = """\
 # retries: 1              # how often to retry a failed task
 # budget: 20              # US dollars; no task starts above it
 # fail_fast: false        # start no more tasks after the first failure
+# isolation: auto         # each task in a tree of its own if agents work in a git project; Nova merges the results
 # jobserver: false        # share the workers' slots with make, ninja and cargo
 
 # agents:                 # Nova knows claude, codex, gemini, opencode, aider, copilot and pi: no entry needed

@@ -115,6 +115,8 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ("nova run --agent m", ["mine"]),
         ("nova run --agent cla", ["claude"]),
         ("nova run --theme nova-l", ["nova-light"]),
+        ("nova run --isolation t", ["tree"]),
+        ("nova run --uncommitted i", ["ignore", "include"]),
         ("nova parse-log --agent cod", ["codex"]),
         ("nova import -f spec", ["spec-kit"]),
         ("nova graph -f me", ["mermaid"]),

@@ -18,6 +18,7 @@ from nova_core.cli.app import COMMANDS
 from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, PhaseConfig, RetryConfig, load_config
 from nova_core.engine.observers.milestones import TriggerType, load_milestones
 from nova_core.errors import NovaError
+from nova_core.git_config import GitConfig
 from nova_core.hooks_config import HooksConfig, NotifyConfig
 from nova_core.launch.launcher import DROPPED
 from nova_core.model import PlanOptions
@@ -133,7 +134,7 @@ def config_keys() -> set[str]:
     inner = {
         "agents.NAME": AgentConfig, "limits": LimitsConfig, "env": EnvConfig, "prices.MODEL": Price,
         "phases.NAME": PhaseConfig, "plan": PlanOptions, "hooks": HooksConfig, "notify": NotifyConfig,
-        "retry": RetryConfig,
+        "retry": RetryConfig, "git": GitConfig,
     }  # fmt: skip
     return top | {f"{section}.{f}" for section, struct in inner.items() for f in struct.__struct_fields__}
 
@@ -155,7 +156,7 @@ def test_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
     found = msgspec.structs.replace(load_config(path, environ={}), origins={})
     assert found == Config()
     empty = [key for key, default in table.items() if default == "none"]
-    sections = LimitsConfig(), EnvConfig(), HooksConfig(), NotifyConfig(), PlanOptions(), RetryConfig()
+    sections = LimitsConfig(), EnvConfig(), HooksConfig(), NotifyConfig(), PlanOptions(), RetryConfig(), GitConfig()
     nothing: tuple[object, ...] = ((), {}, None, *sections)
     assert [key for key in empty if getattr(Config(), key) not in nothing] == []
 
