@@ -54,7 +54,7 @@ STYLES = {
 }
 """Colours of the events that a live view prints."""
 _ENDS = {Reason.CANCELLED: Shown.CANCELLED.value, Reason.LOST: LOST}
-_MESSAGES = (EventKind.TASK_ADOPTED, EventKind.TASK_RESET)  # say all there is, with the task first
+_MESSAGES = (EventKind.TASK_ADOPTED, EventKind.TASK_RESET, EventKind.RUN_LANDED)  # say all there is
 _OF_PROVIDERS = (EventKind.PROVIDER_PAUSED, EventKind.PROVIDER_RESUMED)
 FINISHED = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.TASK_BLOCKED})
 

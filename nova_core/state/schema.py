@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from nova_core.model import Moment, Real, TokenUsage, Whole
+from nova_core.state.git_run import GitRun
 
 SCHEMA_VERSION = 1
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -42,6 +43,7 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     LOST = "lost"
     MERGE_CONFLICT = "merge_conflict"
+    NOT_TAKEN = "not_taken"
 
 
 class PastAttempt(msgspec.Struct, frozen=True):
@@ -121,6 +123,10 @@ class TaskState(msgspec.Struct, frozen=True):
     `rung` is how far it has climbed on the ladder of agents and models. `wanted_agent`, `wanted_model` and `note` are
     what a person gave with its last `nova retry`. `terminal`: its latest attempt has a terminal; `question` is what
     that attempt asked and waits for, or got no answer to.
+    Of a task that works in a tree of its own: `tree` is the tree's path while there is one, `taken` the commit that
+    holds its work, `merge` how far that is merged (queued, checking, conflict or merged), `place` its number in the
+    queue of merges. `conflict` names the files that could not be merged, each with the kind of its conflict; `resolves`
+    counts the attempts to resolve one. `kept` are the refs that hold what failed attempts left.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -179,11 +185,23 @@ class TaskState(msgspec.Struct, frozen=True):
     asks: str | None = None
     terminal: bool = False
     question: str | None = None
+    tree: str | None = None
+    taken: str | None = None
+    merge: str | None = None
+    place: Whole = 0
+    conflict: dict[str, str] = {}
+    resolves: Whole = 0
+    kept: tuple[str, ...] = ()
 
     @property
     def is_running(self) -> bool:
         """True if a worker, or a command that checks its work, is running, or its criteria are left to the next run."""
-        return self.status is TaskStatus.IN_PROGRESS and self.approval != "waiting"
+        return self.status is TaskStatus.IN_PROGRESS and self.approval != "waiting" and self.merge is None
+
+    @property
+    def is_merging(self) -> bool:
+        """True if its work is done, and waits for its merge or is being merged."""
+        return self.status is TaskStatus.IN_PROGRESS and self.approval != "waiting" and self.merge is not None
 
     @property
     def is_unchecked(self) -> bool:
@@ -229,12 +247,12 @@ _KEPT = {
     "status", "attempt", "failures", "refusals", "overloads", "worker_id", "started_at", "log", "agent", "model",
     "token_usage", "cost_usd", "cost_basis", "estimated", "session_id", "session_usage", "base_sha", "fingerprint",
     "settled", "began", "approval", "past", "rung", "wanted_agent", "wanted_model", "note",
-    "message_usd",
+    "message_usd", "tree", "conflict", "resolves", "kept",
 }  # fmt: skip
 # Patches: reset the fields of one attempt before the next, and reset a whole task, except what the next can learn from.
 CLEARED: dict[str, Any] = {name: getattr(NEW, name) for name in TaskState.__struct_fields__ if name not in _KEPT}
 RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
-RESET |= dict.fromkeys(("approval", "wanted_agent", "wanted_model", "note"))
+RESET |= {**dict.fromkeys(("approval", "wanted_agent", "wanted_model", "note")), "conflict": {}, "resolves": 0}
 _LEARNED: dict[str, Any] = {"past": (), "rung": 0, "wanted_agent": None, "wanted_model": None, "note": None}
 
 
@@ -262,7 +280,7 @@ class RunState(msgspec.Struct, frozen=True):
     `gone` holds completed tasks that left the plan: a task that returns is done already. `used_up` names completed
     tasks whose outputs went away during a run, because a later task moved or deleted them. `clock` relates the run's
     times to this machine's. `windows` are the limits that agents have reported, by provider and name (`five_hour`,
-    `seven_day`).
+    `seven_day`). `git` is what it has in git, if its tasks work in trees of their own.
     """
 
     id: str = ""
@@ -273,6 +291,7 @@ class RunState(msgspec.Struct, frozen=True):
     used_up: tuple[str, ...] = ()
     clock: RunClock | None = None
     windows: dict[str, dict[str, Window]] = {}
+    git: GitRun | None = None
 
 
 class State(msgspec.Struct, frozen=True):

@@ -137,7 +137,7 @@ class Store:
         self.record(EventKind.PLAN_CHANGED, task, f"{task} is no longer in the plan", removed=True)
 
     def _apply(self, event: Event, from_json: bool = False) -> None:
-        if event.task is None or "used_up" in event.patch:  # no field of the run is also one of a task
+        if event.task is None or "used_up" in event.patch or "git" in event.patch:  # no field is in both
             self.run = patched(self.run, event.patch, from_json)
         if event.task is None:
             self.project = patched(self.project, event.patch, from_json)

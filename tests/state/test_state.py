@@ -118,7 +118,7 @@ NUMBERS = {
     "pid": "%s", "duration_seconds": "%s", "attempt": "%s", "failures": "%s", "elapsed": "%s", "progress": "%s",
     "exit_code": "%s", "signal": "%s", "criteria_met": "[%s]", "cost_usd": "%s", "refusals": "%s", "overloads": "%s",
     "rung": "%s", "cap": "%s", "reported": '{"input_tokens": %s}', "token_usage": '{"input_tokens": %s}',
-    "session_usage": '{"output_tokens": %s}', "message_usd": "%s",
+    "session_usage": '{"output_tokens": %s}', "message_usd": "%s", "place": "%s", "resolves": "%s",
 }  # fmt: skip
 TIMES = {"began": "%s", "retry_due": "%s"}
 
