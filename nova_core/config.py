@@ -14,7 +14,6 @@ import msgspec
 from nova_core.agents import FORMATS
 from nova_core.agents.acp_agents import ACP_AGENTS, KIND
 from nova_core.agents.adapters import ADAPTERS, Permissions
-from nova_core.agents.commands import check_pattern
 from nova_core.agents.pricing import Price
 from nova_core.agents.template import check_argument
 from nova_core.errors import InputError, InputNotFoundError, Problem
@@ -61,6 +60,8 @@ def _read_command(value: object) -> tuple[str, ...]:
 
 
 def _read_line(value: object) -> str:
+    from nova_core.agents.commands import check_pattern
+
     return check_pattern(read_text(value))
 
 
@@ -278,7 +279,7 @@ def load_config(path: str | Path | None, *, environ: Mapping[str, str], root: st
     """
     document = _load_document(path, existing(Path(root) / DEFAULT_FILE))
     reader = Reader(document, "docs/configuration.md")
-    values = reader.mapping((), document.data, _fields())
+    values = reader.mapping((), document.data, _fields()) if document.data != {} else {}
     _apply_environment(reader, values, environ)
     _give_models(reader, values)
     if reader.problems:
@@ -328,6 +329,8 @@ def _load_document(path: str | Path | None, default: Path) -> Document:
 
 
 def _apply_environment(reader: Reader, values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    if not any(name.startswith("NOVA_") for name in environ):
+        return
     for variable, (setting, read) in _variables().items():
         text = environ.get(variable, "")
         if not text:

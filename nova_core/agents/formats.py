@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from nova_core.agents.log import AgentLog
+if TYPE_CHECKING:
+    from nova_core.agents.log import AgentLog
 
 _MODULES = {
     "claude": ("claude", "ClaudeLog"),
@@ -30,7 +32,7 @@ def _load(name: str) -> type[AgentLog]:
     return found
 
 
-class _Formats(Mapping[str, type[AgentLog]]):
+class _Formats(Mapping[str, "type[AgentLog]"]):
     """Imports each format on use: a run of shell commands needs only one, and starts sooner."""
 
     def __getitem__(self, name: str) -> type[AgentLog]:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 
-from nova_core.agents import AgentLog
+from nova_core.agents.log import AgentLog
 from nova_core.files.holes import next_data, next_hole
 
 _PIECE = 256 << 10  # bytes; the time is checked between two pieces

@@ -293,7 +293,17 @@ def field_of(kind: Any) -> Field:
         return plain(_BY_TYPE[kind])
     if issubclass(kind, StrEnum):
         return plain(lambda value: kind(read_choice(*kind)(value)))
-    return struct(kind, fields_of(kind), *(field.name for field in msgspec.structs.fields(kind) if field.required))
+    return _struct_of(kind)
+
+
+def _struct_of(kind: type[msgspec.Struct]) -> Field:
+    """How to read a struct; its fields are resolved with the first one that is read, because most are not given."""
+
+    @cache
+    def resolved() -> Field:
+        return struct(kind, fields_of(kind), *(field.name for field in msgspec.structs.fields(kind) if field.required))
+
+    return lambda reader, keys, data: resolved()(reader, keys, data)
 
 
 def fields_of(kind: type[msgspec.Struct]) -> dict[str, Field]:

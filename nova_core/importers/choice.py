@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 from pathlib import Path
 
 import msgspec
 
-from nova_core.importers.checklist import DONE_MARKS, Box, read_checklist
-from nova_core.importers.heads import read_head
-from nova_core.importers.work import is_no_place
 from nova_core.parser.blocks import split_lines
 from nova_core.parser.cells import split_row
 from nova_core.parser.columns import read_header
@@ -61,25 +58,14 @@ def is_table(path: str, text: str) -> bool:
         return False
     if is_ours(path, text) or "[" not in text:
         return True
-    loose = boxes_apart(text, tables, named=True)
-    told = any(box.body for box in loose) or any(box.mark in DONE_MARKS for box in boxes_apart(text, tables))
-    return not (told and len(loose) >= max(len(table.ids) for table in tables))
+    from nova_core.importers.boxes import are_the_plan  # 15 ms, which Nova's own tables need not wait for
+
+    return not are_the_plan(text, ids_of(tables), max(len(table.ids) for table in tables))
 
 
-def boxes_apart(text: str, tables: list[TaskTable], *, named: bool = False) -> list[Box]:
-    """The boxes that are neither criteria of a row, nor about the plan, nor (unless `named`) ticks of rows."""
-    found = read_checklist(text)
-    ids = {task_id.casefold() for table in tables for task_id in table.ids}
-    kept = []
-    for box in found.boxes:
-        titles = [title for title in found.titles(box.heading) if title.level > 1]
-        words = [read_id(word.rstrip(":.,;)")).casefold() for title in titles for word in title.text.split()[:2]]
-        of_row = (
-            read_id((box.head.split() or [""])[0].rstrip(":.,;)")).casefold() in ids or read_head(box.head).id in ids
-        )
-        if box.inside < 0 and (named or not of_row) and ids.isdisjoint(words) and not any(map(is_no_place, titles)):
-            kept.append(box)
-    return kept
+def ids_of(tables: Iterable[TaskTable]) -> list[str]:
+    """The ids of all rows."""
+    return [task_id for table in tables for task_id in table.ids]
 
 
 def task_tables(text: str) -> Iterator[TaskTable]:

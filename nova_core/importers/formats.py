@@ -10,19 +10,22 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from nova_core.config import load_config
 from nova_core.errors import InputError, Problem, UsageError
-from nova_core.importers.build import build
-from nova_core.importers.choice import MARKDOWN, boxes_apart, is_ours, is_table, task_tables
-from nova_core.importers.draft import Draft
+from nova_core.importers.choice import MARKDOWN, ids_of, is_ours, is_table, task_tables
 from nova_core.model import Note, NoteKind, PlanOptions
 from nova_core.parser.cascade import Cascade, parse_text
 from nova_core.parser.findings import shown_path
 from nova_core.parser.source import read_source
 from nova_core.text import number_of
+
+if TYPE_CHECKING:
+    from nova_core.importers.checklist import Box
+    from nova_core.importers.draft import Draft
 
 TABLE = "table"
 _CHECKLIST = "tasks.md"
@@ -106,6 +109,8 @@ def read_plan(path: str | os.PathLike[str], options: PlanOptions | None = None, 
         if found is None:
             lenient = not ours if options.lenient is None else options.lenient
             return _with_boxes(parse_text(text, name, lenient=lenient), text, lenient=lenient)
+        from nova_core.importers.build import build  # with its readers 20 ms, which a table need not wait for
+
         draft = found.read(name, text, options)
         for table in task_tables(text) if found.suffixes == MARKDOWN else ():
             told = f"the table of {number_of(len(table.ids), 'task')} was not read: the boxes of the file are its tasks"
@@ -115,12 +120,18 @@ def read_plan(path: str | os.PathLike[str], options: PlanOptions | None = None, 
 
 def _with_boxes(cascade: Cascade, text: str, *, lenient: bool) -> Cascade:
     """The plan of a table, with a note on boxes that it does not mention."""
-    boxes = boxes_apart(text, list(task_tables(text))) if lenient and "[" in text else []
+    boxes = _boxes_beside(text) if lenient and "[" in text else []
     if not boxes:
         return cascade
     number = "1 box is not a task" if len(boxes) == 1 else f"{len(boxes):,} boxes are not tasks"
     note = Note(NoteKind.DROPPED, cascade.path, boxes[0].line, f"{number}: the table is the plan of this file")
     return msgspec.structs.replace(cascade, notes=tuple(sorted((*cascade.notes, note), key=lambda n: n.line)))
+
+
+def _boxes_beside(text: str) -> list[Box]:
+    from nova_core.importers.boxes import boxes_apart
+
+    return boxes_apart(text, ids_of(task_tables(text)))
 
 
 @contextmanager

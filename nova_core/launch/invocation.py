@@ -10,10 +10,11 @@ from functools import cache
 
 import msgspec
 
-from nova_core.agents import FORMATS, AgentLog
+from nova_core.agents import FORMATS
 from nova_core.agents.acp_agents import ACP_AGENTS, KIND, acp_adapter, settings_of
 from nova_core.agents.adapters import ADAPTERS, Adapter, Permissions
 from nova_core.agents.commands import PatternLog
+from nova_core.agents.log import AgentLog
 from nova_core.agents.template import fill
 from nova_core.config import AgentConfig, Config
 from nova_core.launch.mcp_config import server_arguments, server_environment, server_text

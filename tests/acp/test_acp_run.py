@@ -17,7 +17,7 @@ from printed import read_log
 
 from nova_core.acp import answers
 from nova_core.acp.run import main
-from nova_core.agents import AgentLog
+from nova_core.agents.log import AgentLog
 
 AGENT = str(Path(__file__).parents[1] / "kits" / "acp_agent.py")
 SECRET = b"k" * 32

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nova_core.agents import FORMATS, AgentLog
+from nova_core.agents import FORMATS
+from nova_core.agents.log import AgentLog
 from nova_core.model import TokenUsage
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nova_core.agents import FORMATS, AgentLog
+from nova_core.agents import FORMATS
+from nova_core.agents.log import AgentLog
 from nova_core.files.log_tail import LogTail
 from nova_core.holder.log_cap import BLOCK, LogCap
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nova_core.agents import FORMATS, AgentLog, Outcome
+from nova_core.agents import FORMATS, Outcome
+from nova_core.agents.log import AgentLog
 
 
 def read(agent: str, *lines: dict[str, Any] | list[Any] | str, code: int | None = 0) -> Outcome:
