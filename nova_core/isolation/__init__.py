@@ -1,0 +1,1 @@
+"""Git steps of a run: a tree for every task, its commit, merging, landing; each can be repeated after a kill."""

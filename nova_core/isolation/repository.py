@@ -1,0 +1,218 @@
+"""Runs git for a run: never a hook, a prompt or a worker's settings, always with an end; reads and moves refs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from nova_core.files.disk import Disk
+from nova_core.isolation.values import GitFailed, Place
+
+LIMIT = 900.0  # seconds for one git; a checkout of 100,000 files takes nine on a busy machine
+_LOCK_WAIT = 1.0  # seconds; no git holds the lock of a ref longer
+_SHA = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+NULL = os.devnull
+# Hooks of the user are for the user's own commits. Nova's indexes are whole, and nothing in the background starts.
+_SETTINGS = {
+    "core.hooksPath": NULL, "core.fsmonitor": "false", "core.splitIndex": "false", "core.untrackedCache": "false",
+    "core.safecrlf": "false", "gc.auto": "0", "maintenance.auto": "false", "index.sparse": "false",
+    "core.fsync": "committed,loose-object,reference", "core.fsyncMethod": "batch",
+}  # fmt: skip
+_IDENTITY = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in (("NAME", "Nova"), ("EMAIL", "nova@localhost"))}  # fmt: skip # noqa: E501
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a git printed, and how it ended."""
+
+    code: int
+    out: bytes
+    error: str
+
+    @property
+    def fields(self) -> list[bytes]:
+        """The NUL-separated output."""
+        return [field for field in self.out.split(b"\0") if field]
+
+
+def is_sha(text: str | bytes) -> bool:
+    """Returns True for the full name of an object."""
+    return _SHA.match(text.encode() if isinstance(text, str) else text) is not None
+
+
+def shown(name: bytes) -> str:
+    """A file name as text that can be stored: bytes that are not UTF-8 become `\\xff`."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+class Repository:
+    """A run's access to its repository; its methods may be called from several threads.
+
+    While it is open, it and every git that it starts hold `place.busy` locked, so that the next engine knows when the
+    last one's gits have ended. `limit` is the time in seconds that a git may take. Raises OSError.
+    """
+
+    def __init__(self, place: Place, disk: Disk | None = None, limit: float = LIMIT) -> None:
+        self.place, self.disk, self.limit = place, disk or Disk(), limit
+        self.disk.make_dir(Path(place.own))
+        self.busy = os.open(place.busy, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(self.busy, fcntl.LOCK_SH)
+        self._environ = _environment(place)
+
+    def close(self) -> None:
+        """Give up the lock."""
+        os.close(self.busy)
+
+    def git(
+        self, *arguments: str, tree: str = "", index: str = "", stdin: bytes = b"", ok: tuple[int, ...] = (0,),
+        environ: dict[str, str] | None = None,
+    ) -> Result:  # fmt: skip
+        """Run git on the user's repository, with the work tree `tree` and the index file `index` if they are given.
+
+        Raises GitFailed if it ends with a code that is not in `ok`, or not in time.
+        """
+        tree = tree or self.place.top
+        given = {"GIT_WORK_TREE": tree} | ({"GIT_INDEX_FILE": index} if index else {}) | (environ or {})
+        where = tree if os.path.isdir(tree) else self.place.common
+        result = self.start(["git", *arguments], where, self._environ | given, stdin)
+        if result.code not in ok:
+            raise GitFailed(f"git {arguments[0]} failed with {result.code}: {_reason(result.error)}")
+        return result
+
+    def start(self, command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"") -> Result:
+        """Run one program to its end; tests override this. Raises GitFailed if it cannot start or takes too long."""
+        import subprocess  # only where tasks have trees
+
+        try:
+            process = subprocess.Popen(
+                command, cwd=where, env=environ, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, pass_fds=(self.busy,),
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise GitFailed(f"cannot start {command[0]}: {error}") from None
+        try:
+            out, error_text = process.communicate(stdin or None, timeout=self.limit)
+        except subprocess.TimeoutExpired:
+            raise GitFailed(f"{' '.join(command[:2])} took longer than {self.limit:.0f} s and was killed") from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        return Result(process.returncode, out, error_text.decode("utf-8", "replace"))
+
+    def object_name(self, *arguments: str, **more: object) -> str:
+        """The output of a git that prints the name of one object. Raises GitFailed if it prints anything else."""
+        out = self.git(*arguments, **more).out.strip()  # type: ignore[arg-type]
+        if not is_sha(out):
+            raise GitFailed(f"git {arguments[0]} printed {shown(out[:60])!r}, which is not the name of an object")
+        return out.decode()
+
+    def commit(self, tree: str, parents: Iterable[str], message: str, at: int) -> str:
+        """Write a commit; the same words and time give the same commit."""
+        date = f"@{max(at, 100_000_000)} +0000"  # git takes smaller numbers for something else
+        options = [word for parent in parents for word in ("-p", parent)]
+        text = message.replace("\0", "").encode("utf-8", "replace")
+        dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+        return self.object_name("commit-tree", tree, *options, "-F", "-", stdin=text, environ=dates)
+
+    def read_ref(self, name: str) -> str | None:
+        """The commit of a ref by its full name; None if there is no such ref. Mostly without starting git."""
+        if not os.path.exists(f"{self.place.common}/reftable"):
+            with suppress(OSError):
+                content = Path(self.place.common, name).read_bytes().strip()
+                if is_sha(content):
+                    return content.decode()
+        found = self.git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", ok=(0, 1)).out.strip()
+        return found.decode() if is_sha(found) else None
+
+    def move_ref(self, name: str, new: str, old: str | None = None, note: str = "nova") -> bool:
+        """Set a ref, if `old` is given only from there (`""`: it must not exist); returns False if it was elsewhere.
+
+        Raises GitFailed if it cannot be written. A lock that a killed git of ours left is removed: it is empty or holds
+        `new`, and older than any git takes.
+        """
+        arguments = ["update-ref", "-m", note, name, new, *([] if old is None else [old])]
+        for last in (False, True):
+            result = self.git(*arguments, ok=(0, 1, 128))
+            if result.code == 0:
+                return True
+            at = self.read_ref(name)
+            if at == new:
+                return True
+            if old is not None and at != (old or None):
+                return False
+            if last or not self._drop_lock(f"{self.place.common}/{name}.lock", new):
+                break
+        raise GitFailed(f"git cannot move {name}: {_reason(result.error)}")
+
+    def _drop_lock(self, lock: str, new: str) -> bool:
+        """Returns True if the lock is gone: given up by its git within a second, or ours and removed."""
+        end = time.monotonic() + _LOCK_WAIT
+        while time.monotonic() < end:
+            if not os.path.lexists(lock):
+                return True
+            time.sleep(0.02)
+        return self.drop_own_lock(lock, new)
+
+    def drop_own_lock(self, lock: str, *holding: str) -> bool:
+        """Remove a lock file that is empty or holds one of our commits; returns False for another's."""
+        try:
+            content = Path(lock).read_bytes()[:100].strip().decode("ascii", "replace")
+        except OSError:
+            return not os.path.lexists(lock)
+        if content and content not in holding:
+            return False
+        self.disk.unlink(lock)
+        return True
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Returns True if `new` contains the commit `old`, or is it."""
+        return old == new or self.git("merge-base", "--is-ancestor", old, new, ok=(0, 1)).code == 0
+
+    def is_whole(self, new: str, old: str) -> bool:
+        """Returns True if every object that `new` adds to `old` is there: `git gc --prune=now` beside us takes some."""
+        return self.git("rev-list", "--objects", "--quiet", new, f"^{old}", ok=(0, 1, 128)).code == 0
+
+    def relative(self, name: bytes) -> str:
+        """A name relative to the top of the work tree as one relative to the project's folder."""
+        text, prefix = shown(name), self.place.prefix
+        return text if not prefix else os.path.relpath(text, prefix)
+
+    def fresh(self, index: str) -> str:
+        """An index file of ours without the lock that a killed git left."""
+        self.disk.unlink(f"{index}.lock")
+        return index
+
+
+def changed(fields: list[bytes]) -> Iterator[tuple[bytes, bytes, str, str]]:
+    """Parse `diff-tree -r -z --raw --no-renames`: name, status letter, new mode, new object. Raises GitFailed."""
+    if len(fields) % 2:
+        raise GitFailed("git diff-tree printed something unexpected")
+    for head, name in zip(fields[::2], fields[1::2], strict=True):
+        parts = head.split()
+        if len(parts) != 5 or not head.startswith(b":"):
+            raise GitFailed("git diff-tree printed something unexpected")
+        yield name, parts[4], parts[1].decode(), parts[3].decode()
+
+
+def _environment(place: Place) -> dict[str, str]:
+    clean = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
+    given = {"GIT_DIR": place.git_dir, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LITERAL_PATHSPECS": "1"}
+    count = {"GIT_CONFIG_COUNT": str(len(_SETTINGS))}
+    keys = {f"GIT_CONFIG_KEY_{n}": key for n, key in enumerate(_SETTINGS)}
+    values = {f"GIT_CONFIG_VALUE_{n}": text for n, text in enumerate(_SETTINGS.values())}
+    return clean | _IDENTITY | given | count | keys | values
+
+
+def _reason(error: str) -> str:
+    """The line of an error text that says why."""
+    lines = [line.strip() for line in error.splitlines() if line.strip() and not line.startswith(("hint:", "warning:"))]
+    return lines[-1][:300] if lines else "it said nothing"
