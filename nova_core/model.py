@@ -114,7 +114,9 @@ class Task(msgspec.Struct, frozen=True):
     also hold its outputs; they only have to exist then. An input `a|b` may be at either place. `barriers` are the
     members of `depends_on` that come from the settings, not from the plan. `approval` is when a person must approve:
     "before" the task starts, "after" its work, or "" (never); "yes" in a plan whose settings are not applied.
-    `terminal` says whether its worker has a terminal; None leaves that to the settings.
+    `terminal` says whether its worker has a terminal; None leaves that to the settings. `files` are paths and patterns
+    of what it will change, for finding tasks that get in each other's way. `tree` is "project" if it must run in the
+    project's own folder also where other tasks have trees of their own.
     """
 
     id: str
@@ -148,6 +150,8 @@ class Task(msgspec.Struct, frozen=True):
     workspace: str = ""
     barriers: tuple[str, ...] = ()
     terminal: bool | None = None
+    files: tuple[str, ...] = ()
+    tree: str = ""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, gc=False):

@@ -57,8 +57,10 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
     config = settings or Config()
     cascade = read_or_tell(lambda: read_plan(plan, config.plan), problems)
     if cascade is not None:
-        read_or_tell(lambda: read_milestones(here(), config, with_settings(cascade, config)), problems)
-        problems += find_warnings(cascade)
+        applied = read_or_tell(lambda: with_settings(cascade, config), problems)
+        if applied is not None:
+            read_or_tell(lambda: read_milestones(here(), config, applied), problems)
+        problems += find_warnings(applied or cascade)
         problems += tasks_nobody_does(cascade, settings) if settings else ()
     valid = all(problem.warning for problem in problems)
     if as_json:

@@ -17,6 +17,7 @@ from nova_core.parser.values import (
     BadValueError,
     read_command,
     read_criteria,
+    read_files,
     read_inputs,
     read_names,
     read_outputs,
@@ -105,6 +106,11 @@ def outputs(values: Sequence[str]) -> str:
 def inputs(values: Sequence[str]) -> str:
     """The cell of inputs."""
     return names(values, read_inputs)
+
+
+def files(values: Sequence[str]) -> str:
+    """The cell of the files that a task will change."""
+    return names(values, read_files)
 
 
 def _name_in_list(value: str, reader: Callable[[str], tuple[str, ...]]) -> str:

@@ -25,6 +25,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Task], str]], ...] = (
     ("Model", lambda task: write.word(task.model) if task.model else ""),
     ("Inputs", lambda task: write.inputs(task.inputs)),
     ("Outputs", lambda task: write.outputs(task.outputs)),
+    ("Files", lambda task: write.files(task.files)),
     ("Timeout", lambda task: f"{write.number(task.timeout)}s" if task.timeout is not None else ""),
     ("Retries", lambda task: str(task.retries) if task.retries is not None else ""),
     ("Priority", lambda task: str(task.priority) if task.priority else ""),
@@ -35,6 +36,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Task], str]], ...] = (
     ("Memory", lambda task: str(task.memory) if task.memory else ""),
     ("Budget", lambda task: write.number(task.budget) if task.budget else ""),
     ("Terminal", lambda task: "" if task.terminal is None else "yes" if task.terminal else "no"),
+    ("Tree", lambda task: task.tree),
     ("Gate", lambda task: "yes" if task.gate else ""),
     ("Status", write.status),
 )

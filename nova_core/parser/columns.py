@@ -22,7 +22,8 @@ _OPTIONAL = {
     "agent": ("agent",),
     "budget": ("budget", "max cost", "cost cap"),
     "command": ("command", "cmd", "run", "shell"),
-    "outputs": ("outputs", "output", "output files", "produces", "artifacts", "files"),
+    "outputs": ("outputs", "output", "output files", "produces", "artifacts"),
+    "files": ("files", "files touched", "touches", "changed files"),
     "criteria": (
         "criteria", "acceptance criteria", "acceptance", "done when", "success criteria", "definition of done",
         "verification", "checks",
@@ -42,6 +43,7 @@ _COMMON = {
     "inputs": ("inputs", "input", "input files", "consumes"),
     "gate": ("gate",),
     "terminal": ("terminal", "tty", "pty"),
+    "tree": ("tree", "worktree", "work tree"),
 }
 # Several columns may hold a state: `Done` with boxes beside `Status`; a column of boxes often has no name.
 _STATES = frozenset(

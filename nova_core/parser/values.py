@@ -29,6 +29,12 @@ _YES = frozenset(("yes", "y", "true", "x", "[x]", "✓", "✅", "required", "nee
 _NO = frozenset(("no", "n", "false", "[ ]", "not needed", "not required"))
 _LIST = (",", "<br>", "<br/>", "<br />")
 _CRITERIA = (";", "<br>", "<br/>", "<br />")
+# Files that are known without a dot or a slash.
+_FILES_WITHOUT_DOT = frozenset(
+    ("Makefile", "Dockerfile", "Containerfile", "Justfile", "justfile", "Procfile", "Gemfile", "Rakefile",
+     "Jenkinsfile", "README", "LICENSE", "CHANGELOG", "CODEOWNERS", "VERSION")
+)  # fmt: skip
+_LINES = re.compile(r":\d+(?:[-–]\d+)?\Z")
 _TEN_YEARS = 315_360_000.0
 
 
@@ -125,6 +131,14 @@ def read_terminal(cell: str) -> bool | None:
     return True if text in _YES else False if text in _NO else None
 
 
+def read_tree(cell: str) -> str:
+    """Where a task runs: `project`, the project's own folder, or "" for a tree of its own."""
+    text = undecorated(cell).casefold()
+    if text in ("project", "own"):
+        return "project" if text == "project" else ""
+    raise BadValueError(f"{quoted(cell)} is not a place to run", hint="write project, or own for a tree of its own")
+
+
 def read_word(cell: str) -> str:
     """The name of an agent or a model: one printable word or a few."""
     text = undecorated(cell)
@@ -178,13 +192,13 @@ def _paths(cell: str, noun: str) -> list[str]:
 
 
 def read_files(cell: str) -> tuple[str, ...]:
-    """The paths in a `Files` column, which may also hold prose."""
-    parts = [without_remarks(part).strip() for part in split_outside_code(cell, _LIST)]
-    return _inside((undecorated(part) for part in parts if _is_path(part) and "*" not in part), "output")
+    """The paths and patterns in a `Files` column, which may also hold prose; line numbers are left out."""
+    parts = (without_remarks(part).strip() for part in split_outside_code(cell, _LIST))
+    return _inside((_LINES.sub("", undecorated(part)) for part in parts if _is_path(part)), "file")
 
 
 def _is_path(part: str) -> bool:
-    return part[:1] == "`" or (" " not in part and ("/" in part or "." in part))
+    return part[:1] == "`" or (" " not in part and ("/" in part or "." in part or part in _FILES_WITHOUT_DOT))
 
 
 def _inside(paths: Iterable[str], noun: str) -> tuple[str, ...]:
@@ -223,6 +237,8 @@ _READERS: dict[str, Callable[[str], object]] = {
     "approval": read_approval,
     "gate": read_gate,
     "terminal": read_terminal,
+    "files": read_files,
+    "tree": read_tree,
     "inputs": read_inputs,
     "duration": read_duration,
     "cpu": read_cpu,
@@ -236,7 +252,6 @@ _LENIENT_READERS: dict[str, Callable[[str], object]] = {
     "estimated duration": read_estimate,
     "est": read_estimate,
     "effort": read_estimate,
-    "files": read_files,
 }
 
 

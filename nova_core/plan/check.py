@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from math import fsum
 
 import msgspec
@@ -11,8 +10,8 @@ import msgspec
 from nova_core.errors import Problem
 from nova_core.parser.cascade import Cascade
 from nova_core.parser.findings import quoted, shown_path
-
-_MAX_STEPS = 1_000_000  # edges walked in search of tasks that write the same file at the same time
+from nova_core.plan.overlaps import overlap_warnings
+from nova_core.plan.side_by_side import SideBySide
 
 
 class PlanSummary(msgspec.Struct, frozen=True):
@@ -67,67 +66,31 @@ def summarize(cascade: Cascade, weights: Mapping[str, float] | None = None) -> P
     )
 
 
-def find_warnings(cascade: Cascade) -> tuple[Problem, ...]:
-    """Returns every warning about a valid plan in file order, including outputs that two tasks may write at once."""
-    return tuple(sorted((*cascade.warnings, *_shared_outputs(cascade)), key=lambda p: p.line or 1 << 60))
+def find_warnings(cascade: Cascade, learned: Mapping[str, tuple[str, ...]] | None = None) -> tuple[Problem, ...]:
+    """Returns every warning about a valid plan in file order, including files that two tasks may change at once.
+
+    `learned` are files that tasks changed in an earlier run, by id.
+    """
+    found = (*cascade.warnings, *_shared_outputs(cascade), *overlap_warnings(cascade, learned))
+    return tuple(sorted(found, key=lambda p: p.line or 1 << 60))
 
 
 def _shared_outputs(cascade: Cascade) -> list[Problem]:
     writers: dict[str, list[str]] = {}
     for task in cascade.tasks.values():
-        for path in task.outputs:
+        for path in task.outputs if not task.gate else ():
             if not task.workspace or "/" in path.rstrip("/"):  # a bare name is written to the task's own folder
                 writers.setdefault(path.removeprefix("./"), []).append(task.id)
     shared = {path: ids for path, ids in writers.items() if len(ids) > 1}
     if not shared:
         return []
-    order = _Order(cascade)
+    apart = SideBySide(cascade)
     found = []
     for path, ids in shared.items():
-        pair = order.unordered_pair(ids)
-        if pair:
+        if pair := next(apart.pairs(ids), None):
             first, second = pair
             message = f"{second} and {first} both write {quoted(path)}, and neither depends on the other"
             hint = f"let {second} depend on {first}, or give both the same lock"
             place = cascade.tasks[second].file or shown_path(cascade.path)
             found.append(Problem(place, cascade.tasks[second].line, message, hint, warning=True))
     return found
-
-
-class _Order:
-    """Finds tasks that can run at the same time; gives up after `_MAX_STEPS` edges."""
-
-    def __init__(self, cascade: Cascade) -> None:
-        self._tasks = cascade.tasks
-        self._dag = cascade.dag
-        self._rank = {node: at for at, node in enumerate(cascade.dag.order)}
-        self._steps = _MAX_STEPS
-
-    def unordered_pair(self, ids: list[str]) -> tuple[str, str] | None:
-        """Returns two of `ids`, in plan order, that may run at once: topological neighbours without a link."""
-        nodes = sorted((self._dag.index[task_id] for task_id in ids), key=self._rank.__getitem__)
-        for first, second in pairwise(nodes):
-            if self._share_lock(first, second) or self._leads_to(first, second):
-                continue
-            if self._steps <= 0:
-                return None
-            low, high = sorted((first, second))
-            return self._dag.ids[low], self._dag.ids[high]
-        return None
-
-    def _share_lock(self, first: int, second: int) -> bool:
-        one, other = (self._tasks[self._dag.ids[node]].locks for node in (first, second))
-        return not set(one).isdisjoint(other)
-
-    def _leads_to(self, first: int, second: int) -> bool:
-        """Returns True if `second` waits for `first`, directly or not: walks up to the rank of `first`."""
-        limit, seen, stack = self._rank[first], {second}, [second]
-        while stack and self._steps > 0:
-            dependencies = self._dag.dependencies[stack.pop()]
-            self._steps -= len(dependencies) + 1
-            if first in dependencies:
-                return True
-            above = [d for d in dependencies if d not in seen and self._rank[d] > limit]
-            seen.update(above)
-            stack += above
-        return False

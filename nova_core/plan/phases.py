@@ -1,4 +1,5 @@
-"""Applies the settings to a plan: gates and timeouts of phases, cpu and memory of agents, times of approval. Pure."""
+"""Applies the settings to a plan: gates and timeouts of phases, cpu and memory of agents, times of approval, locks of
+files. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from nova_core.errors import InputError, Problem
 from nova_core.model import Task, places_of
 from nova_core.parser.cascade import Cascade
 from nova_core.parser.findings import shown_path
+from nova_core.plan.overlaps import with_file_locks
 
 _GATE_HINT = "put the tasks in phases in the order they run, or write `gate: advice`, for which nothing waits"
 
@@ -38,7 +40,8 @@ def unknown_phases(cascade: Cascade, config: Config) -> list[str]:
 
 def with_settings(cascade: Cascade, config: Config) -> Cascade:
     """Returns the plan with the project's settings. Raises `InputError` for gates that could never open."""
-    return with_phases(_with_approvals(_with_demands(cascade, config), config), config.phases)
+    found = with_phases(_with_approvals(_with_demands(cascade, config), config), config.phases)
+    return with_file_locks(found) if config.git.conflicts == "avoid" else found
 
 
 def _with_approvals(cascade: Cascade, config: Config) -> Cascade:

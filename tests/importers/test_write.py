@@ -54,6 +54,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "memory": st.sampled_from([0, 1, 2**30]),
     "budget": st.sampled_from([None, 2.5, 0.01, 100000.0]),
     "terminal": st.sampled_from([None, True, False]),
+    "files": st.sampled_from([(), ("src/a.py",), ("src/**/*.py", "a b.md"), ("Makefile", "none", "x,y"), ("src",)]),
+    "tree": st.sampled_from(["", "project"]),
     "gate": st.booleans(),
 }
 STATES = st.sampled_from(

@@ -67,6 +67,8 @@ def test_bad_rows(rows: str, line: int, message: str, hint: str) -> None:
         ("Outputs", "C:\\x", "is outside the project"),
         ("Outputs", "\\x", "is outside the project"),
         ("Files", "`../x`", "is outside the project"),
+        ("Files", "/etc/hosts.txt", "is outside the project"),
+        ("Tree", "projct", "is not a place to run"),
         ("Outputs", "the whole module", "is not a path"),
         ("Command", "`make` and `test`", "is not one code span"),
         ("Agent", "a\u202eb", "is not a name"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nova_core.parser import Cascade, parse_text
-from nova_core.plan import check as check_module
+from nova_core.plan import side_by_side
 from nova_core.plan.check import find_warnings, summarize
 
 HEAD = "| Task ID | Depends On | Duration | Command | Outputs | Criteria | Approval | Locks |\n" + "|---" * 8 + "|\n"
@@ -76,7 +76,7 @@ def test_tasks_that_may_write_the_same_file_at_once(rows: tuple[str, ...], expec
 
 def test_the_search_for_shared_outputs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """If walking the graph costs too much, nothing is reported."""
-    monkeypatch.setattr(check_module, "_MAX_STEPS", 3)
+    monkeypatch.setattr(side_by_side, "MAX_STEPS", 3)
     rows = ["T0 | - | | | x", *(f"T{i} | T{i - 1}" for i in range(1, 50)), "T50 | T49 | | | x"]
     assert find_warnings(plan(*rows)) == ()
 
