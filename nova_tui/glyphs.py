@@ -52,6 +52,7 @@ _STYLES = {
     Shown.READY: "$foreground",
     Shown.RUNNING: "$text-primary",
     Shown.VERIFYING: "$text-primary",
+    Shown.MERGING: "$text-primary",
     Shown.ASKS: "bold $text-warning",
     Shown.APPROVAL: "bold $text-warning",
     Shown.RETRYING: "$foreground",

@@ -38,7 +38,7 @@ class Order(StrEnum):
 _KEPT = {
     Filter.FAILED: {Shown.FAILED, Shown.CANCELLED},
     Filter.NEEDS_YOU: {Shown.ASKS, Shown.APPROVAL},
-    Filter.RUNNING: {Shown.RUNNING, Shown.VERIFYING, Shown.RETRYING},
+    Filter.RUNNING: {Shown.RUNNING, Shown.VERIFYING, Shown.MERGING, Shown.RETRYING},
     Filter.BLOCKED: {Shown.BLOCKED},
     Filter.READY: {Shown.READY},
 }

@@ -17,6 +17,7 @@ from nova_core.clock import Clock
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
+from nova_core.runs.merging import landing_lines, run_line
 from nova_core.runs.rollup import Rollup, rollup
 from nova_core.runs.words import (
     ASCII_GLYPHS,
@@ -30,6 +31,7 @@ from nova_core.runs.words import (
     phrase,
     run_word,
     shown_status,
+    turns,
 )
 from nova_core.state.holds import current_holds, hold_words
 from nova_core.state.run_clock import ran_for, run_time
@@ -50,6 +52,7 @@ CLEAR = "\x1b[H\x1b[2J"
 COLOURS = {
     Shown.RUNNING: "blue",
     Shown.VERIFYING: "blue",
+    Shown.MERGING: "blue",
     Shown.ASKS: "yellow",
     Shown.APPROVAL: "yellow",
     Shown.FAILED: "red",
@@ -59,8 +62,8 @@ COLOURS = {
 WRONG = (Shown.FAILED, Shown.CANCELLED)
 OPEN = (Shown.READY, Shown.WAITING)
 ORDER = (
-    Shown.RUNNING, Shown.VERIFYING, Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.RETRYING,
-    Shown.BLOCKED, *OPEN,
+    Shown.RUNNING, Shown.VERIFYING, Shown.MERGING, Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED,
+    Shown.RETRYING, Shown.BLOCKED, *OPEN,
 )  # fmt: skip
 
 
@@ -173,6 +176,8 @@ def screen(
     return [
         f"{clean(state.project.name or 'run')}: {counts_text(numbers[()])}",
         engine_line(engine, run_state(numbers[()], engine, paused=state.run.paused), state.project.cascade_file),
+        *filter(None, [run_line(state.run.git, tasks)]),
+        *landing_lines(state.run.git if engine is None else None),
         *hold_lines(state, now),
         *map(clean, window_lines(state.run, now)),
         *usage_lines(rollup(tasks.values())),
@@ -278,9 +283,16 @@ def rows_of(
     ids: Sequence[str], tasks: Mapping[str, TaskState], words: Mapping[str, Shown], plan: Cascade | None, now: float
 ) -> list[str]:
     """A line for each of the tasks: mark, id, state, name and details."""
+    queue = turns(tasks)
     glyphs = GLYPHS if "utf" in (sys.stdout.encoding or "").lower() else ASCII_GLYPHS
     rows = [
-        (glyphs[words[i]], clean(i), phrase(tasks[i], words[i], now), described(i, tasks[i], plan, now)) for i in ids
+        (
+            glyphs[words[i]],
+            clean(i),
+            phrase(tasks[i], words[i], now, queue.get(i, 0)),
+            described(i, tasks[i], plan, now),
+        )
+        for i in ids
     ]
     # Colour whole lines: escape sequences inside a cell would break the alignment.
     return [paint(line, COLOURS.get(words[i], "")) for i, line in zip(ids, columns(rows), strict=True)]

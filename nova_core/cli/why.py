@@ -18,6 +18,7 @@ from nova_core.exports.answers import WhyAnswer
 from nova_core.plan.blocked import blocked_tasks, failed_above
 from nova_core.plan.explain import remedies
 from nova_core.runs.freshness import same_failure
+from nova_core.runs.merging import conflict_lines, conflict_steps, in_conflict, kept_lines
 from nova_core.runs.words import (
     LEFT_UNCHECKED,
     TO_BE_CHECKED,
@@ -25,8 +26,10 @@ from nova_core.runs.words import (
     approval_note,
     by,
     limited,
+    merge_step,
     phrase,
     shown_status,
+    turns,
 )  # fmt: skip
 from nova_core.state.holds import refused_words
 from nova_core.state.run_clock import run_time
@@ -193,17 +196,27 @@ def verdict(task_id: str, task: TaskState, state: State, planned: Task | None, *
         if task.settled and not task.started_at:
             how = f"the plan says {clean(task.settled)}"
         below = "; --downstream: and what depends on it"
-        return [f"{word}: {how}"], [f"nova retry {name} (to run it again{below})"]
+        seen = [f"nova diff {name} (what it changed)"] if task.commit_sha and task.merge else []
+        return [f"{word}: {how}"], [*seen, f"nova retry {name} (to run it again{below})"]
     if task.status is TaskStatus.FAILED:
         again = f"nova retry {name}" if alive else f"nova retry {name} && nova run"
+        if in_conflict(task) and state.run.git:
+            lines = conflict_lines(task_id, task, state.run.git)
+            return [how_it_failed(task), *lines], conflict_steps(task_id, state.run.git)
         give = [] if task.terminal or not task.question else [f"give it a terminal: {TERMINAL_HINT}"]
-        return [how_it_failed(task)], [*give, f"nova logs {name}", again]
+        kept = kept_lines(task)
+        seen = [f"nova diff {name} (shows that)"] if kept else []
+        return [how_it_failed(task), *kept], [*give, f"nova logs {name}", *seen, again]
     if task.awaits_approval:
         go_on = "" if alive or task.status is TaskStatus.IN_PROGRESS else " && nova run"
         approve = f"nova approve {name}{go_on}"
         return [phrase(task, Shown.APPROVAL, now)], [approve, f"nova reject {name} --reason TEXT"]
     if task.asks and alive:
         return [phrase(task, Shown.APPROVAL, now)], [f"nova approve {name}", f"nova approve {name} --deny"]
+    if task.is_merging:
+        turn = turns(state.tasks).get(task_id, 0)
+        onward = [] if alive else ["nova run"]
+        return [f"its work is done: {merge_step(task, turn)}"], [f"nova diff {name} (what it changed)", *onward]
     if task.status is TaskStatus.IN_PROGRESS:
         return running(name, task, alive=alive)
     return pending(name, task, state, planned, alive=alive, now=now)

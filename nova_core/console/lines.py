@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nova_core.model import Task
-from nova_core.runs.words import LOST, RATE_LIMITED, RunWord, Shown, by
+from nova_core.runs.words import CONFLICT, LOST, RATE_LIMITED, RunWord, Shown, by
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import Reason
 from nova_core.text import clean, cut, duration, number_of
@@ -21,6 +21,7 @@ WORDS = {
     EventKind.TASK_ADOPTED: "taken over",
     EventKind.TASK_PROGRESS: "step",
     EventKind.TASK_VERIFYING: Shown.VERIFYING.value,
+    EventKind.TASK_MERGING: Shown.MERGING.value,
     EventKind.TASK_ASKED: Shown.ASKS.value,
     EventKind.TASK_TYPED: "typed",
     EventKind.TASK_WAITING: Shown.APPROVAL.value,
@@ -53,7 +54,7 @@ STYLES = {
     EventKind.TASK_ADOPTED: "",
 }
 """Colours of the events that a live view prints."""
-_ENDS = {Reason.CANCELLED: Shown.CANCELLED.value, Reason.LOST: LOST}
+_ENDS = {Reason.CANCELLED: Shown.CANCELLED.value, Reason.LOST: LOST, Reason.MERGE_CONFLICT: CONFLICT}
 _MESSAGES = (EventKind.TASK_ADOPTED, EventKind.TASK_RESET, EventKind.RUN_LANDED)  # say all there is
 _OF_PROVIDERS = (EventKind.PROVIDER_PAUSED, EventKind.PROVIDER_RESUMED)
 FINISHED = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED, EventKind.TASK_RETRYING, EventKind.TASK_BLOCKED})
@@ -117,6 +118,8 @@ def detail_of(event: Event, tasks: Mapping[str, Task]) -> str | None:
         return completed_detail(event)
     if event.kind is EventKind.TASK_FAILED:
         return failed_detail(event)
+    if event.kind is EventKind.TASK_MERGING:
+        return ""
     if event.kind is EventKind.TASK_PROGRESS:
         step = patch.get("current_step")
         return f": {clean(str(step))}" if step else None
@@ -157,10 +160,10 @@ def said(event: Event) -> str:
 
 
 def failed_detail(event: Event) -> str:
-    """The reason and error of a failure, each once; `cancelled` and `lost` are already in the line's word."""
+    """The reason and error of a failure, each once; the line's word already says `cancelled`, `lost` and `conflict`."""
     if event.patch.get("reason") == Reason.CANCELLED:
         return ""
-    reason = None if event.patch.get("reason") == Reason.LOST else event.patch.get("reason")
+    reason = None if event.patch.get("reason") in _ENDS else event.patch.get("reason")
     said = failure_text(reason, event.patch.get("error") or event.message)
     return (f": {said}" if said else "") + blocks_text(event)
 

@@ -32,8 +32,8 @@ REFRESH = 0.2
 LEFT_EVERY = 2.0
 MAX_RUNNING = 12
 _COUNTED = (
-    Shown.RUNNING, Shown.VERIFYING, Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED,
-    Shown.RETRYING,
+    Shown.RUNNING, Shown.VERIFYING, Shown.MERGING, Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED,
+    Shown.BLOCKED, Shown.RETRYING,
 )  # fmt: skip
 
 

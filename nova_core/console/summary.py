@@ -12,6 +12,7 @@ from nova_core.plan.explain import remedies
 from nova_core.plan.left_out import left_out, left_out_command, left_out_line
 from nova_core.plan.selection import Selection
 from nova_core.runs import words
+from nova_core.runs.merging import conflict_steps, in_conflict, landing_lines, run_line
 from nova_core.runs.words import RunWord, Shown
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration, money, number_of, tokens
@@ -39,6 +40,8 @@ def summary(
     return [
         "",
         f"{clean(snapshot.cascade.name)}: {outcome_word(result, snapshot)}, {counts(result, snapshot, selected)}",
+        *filter(None, [run_line(snapshot.state.run.git, snapshot.state.tasks)]),
+        *landing_lines(snapshot.state.run.git),
         time_line(time.wall(now), time.work(now)),
         *token_lines(result),
         *failure_lines(failed, tail, blocking(snapshot)),
@@ -149,7 +152,8 @@ def how_it_failed(task: TaskState) -> str:
     word = words.word(task, words.shown_status(task, ready=False))
     if task.reason is Reason.CANCELLED:
         return word
-    return f"{word}: {failure_text(None if task.reason is Reason.LOST else task.reason, task.error)}"
+    named = task.reason in (Reason.LOST, Reason.MERGE_CONFLICT)
+    return f"{word}: {failure_text(None if named else task.reason, task.error)}"
 
 
 def listed(title: str, word: str, tasks: Mapping[str, Iterable[str]]) -> list[str]:
@@ -170,6 +174,8 @@ def next_lines(
         first = clean(next(iter(failed)))
         again = f"nova retry {first}" if len(failed) == 1 else "nova retry --failed"
         steps = [f"nova why {first}", f"nova logs {first}", f"{again} && nova run"]
+        git, stuck = snapshot.state.run.git, [i for i, task in failed.items() if in_conflict(task)]
+        steps = [*(conflict_steps(stuck[0], git)[:1] if git and stuck else ()), *steps]
     elif waiting := [i for i, task in snapshot.state.tasks.items() if task.awaits_approval]:
         to_start = any(snapshot.state.tasks[i].status is TaskStatus.PENDING for i in waiting)
         steps = [f"nova approve {clean(' '.join(waiting[:MAX_SHOWN]))}" + (" && nova run" if to_start else "")]

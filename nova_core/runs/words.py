@@ -12,10 +12,12 @@ from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration, first_of
 
 LOST = "lost"
+CONFLICT = "conflict"
 RATE_LIMITED = "rate limited"
 TO_BE_CHECKED = "to be checked"
 LEFT_UNCHECKED = "its command ended well; the next run checks its criteria"
 MOST_CAUSES = 3
+_OWN_WORDS = {Reason.LOST: LOST, Reason.MERGE_CONFLICT: CONFLICT}
 
 
 def go_on_line(plan: str) -> str:
@@ -39,6 +41,7 @@ class Shown(StrEnum):
     READY = "ready"
     RUNNING = "running"
     VERIFYING = "checking"
+    MERGING = "merging"
     ASKS = "asks"
     APPROVAL = "needs approval"
     RETRYING = "retrying"
@@ -62,25 +65,25 @@ class RunWord(StrEnum):
 
 # One cell each and no two alike: the meaning must not depend on a colour.
 GLYPHS = {
-    Shown.WAITING: "·", Shown.READY: "○", Shown.RUNNING: "▶", Shown.VERIFYING: "◎", Shown.APPROVAL: "◆",
-    Shown.ASKS: "◇",
+    Shown.WAITING: "·", Shown.READY: "○", Shown.RUNNING: "▶", Shown.VERIFYING: "◎", Shown.MERGING: "⊞",
+    Shown.APPROVAL: "◆", Shown.ASKS: "◇",
     Shown.RETRYING: "↻", Shown.COMPLETED: "✓", Shown.SKIPPED: "»", Shown.FAILED: "✗", Shown.CANCELLED: "⊘",
     Shown.BLOCKED: "■",
 }  # fmt: skip
 ASCII_GLYPHS = {
-    Shown.WAITING: ".", Shown.READY: "o", Shown.RUNNING: ">", Shown.VERIFYING: "=", Shown.APPROVAL: "?",
-    Shown.ASKS: "<",
+    Shown.WAITING: ".", Shown.READY: "o", Shown.RUNNING: ">", Shown.VERIFYING: "=", Shown.MERGING: "&",
+    Shown.APPROVAL: "?", Shown.ASKS: "<",
     Shown.RETRYING: "~", Shown.COMPLETED: "+", Shown.SKIPPED: "-", Shown.FAILED: "x", Shown.CANCELLED: "/",
     Shown.BLOCKED: "#",
 }  # fmt: skip
 COUNTED = (
-    Shown.RUNNING, Shown.VERIFYING, Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED,
-    Shown.RETRYING, Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
+    Shown.RUNNING, Shown.VERIFYING, Shown.MERGING, Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED,
+    Shown.BLOCKED, Shown.RETRYING, Shown.READY, Shown.WAITING, Shown.COMPLETED, Shown.SKIPPED,
 )  # fmt: skip
 """The order in which tasks are counted."""
 AT_WORK = (Shown.RUNNING, Shown.VERIFYING, Shown.ASKS)
 """States of tasks that have a worker, or a command that checks its work."""
-STARTABLE = (Shown.READY, Shown.RETRYING, *AT_WORK)
+STARTABLE = (Shown.READY, Shown.RETRYING, Shown.MERGING, *AT_WORK)
 """States from which an engine could continue; the last ones may have outlived their engine."""
 
 
@@ -92,6 +95,8 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
         return Shown.CANCELLED if state.was_cancelled else Shown.FAILED
     if state.awaits_approval:
         return Shown.APPROVAL
+    if state.is_merging:
+        return Shown.MERGING
     if state.is_unchecked:
         return Shown.READY
     if state.status == TaskStatus.IN_PROGRESS:
@@ -106,20 +111,22 @@ def shown_status(state: TaskState, ready: bool) -> Shown:
 
 
 def word(state: TaskState, shown: Shown) -> str:
-    """The word for a task: that of `shown`, or `lost`, `rate limited` or `to be checked`."""
-    if shown is Shown.FAILED and state.reason == Reason.LOST:
-        return LOST
+    """The word for a task: that of `shown`, or `lost`, `conflict`, `rate limited` or `to be checked`."""
+    if shown is Shown.FAILED and state.reason in _OWN_WORDS:
+        return _OWN_WORDS[state.reason]
     if shown is Shown.READY and state.is_unchecked:
         return TO_BE_CHECKED
     return RATE_LIMITED if shown is Shown.RETRYING and state.waits_for else shown.value
 
 
-def phrase(state: TaskState, shown: Shown, now: float) -> str:
+def phrase(state: TaskState, shown: Shown, now: float, turn: int = 0) -> str:
     """The word with what belongs to it: `blocked by F3`, `retrying in 40s`, `rate limited until 15:00`.
 
-    `now` is seconds on the run's clock.
+    `now` is seconds on the run's clock, `turn` the task's place in the queue of merges (from 1), if it is known.
     """
     said = word(state, shown)
+    if shown is Shown.MERGING:
+        return merge_step(state, turn)
     if shown is Shown.BLOCKED:
         if state.blocked_by:
             return f"{said} {by(state.blocked_by)}"
@@ -133,6 +140,27 @@ def phrase(state: TaskState, shown: Shown, now: float) -> str:
     if shown is Shown.RETRYING:
         return limited(state.retry_at, now) if state.waits_for else f"{said} {wait(state, now)}"
     return said
+
+
+def merge_step(state: TaskState, turn: int = 0) -> str:
+    """How far the merge of a task is: `in the queue (2nd)`, `merging` or `checking the merge`."""
+    if state.merge == "checking" or state.verifying:
+        return "checking the merge"
+    if state.merge != "queued":
+        return Shown.MERGING.value
+    return f"in the queue ({ordinal(turn)})" if turn else "in the queue"
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    end = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{end}"
+
+
+def turns(tasks: Mapping[str, TaskState]) -> dict[str, int]:
+    """The place of each task in the queue of merges, from 1; the first is the one that is being merged."""
+    found = sorted((state.merge == "queued", state.place, i) for i, state in tasks.items() if state.is_merging)
+    return {task_id: at for at, (_, _, task_id) in enumerate(found, 1)}
 
 
 def approval_note(task: Task, state: TaskState) -> str:

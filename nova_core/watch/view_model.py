@@ -17,7 +17,7 @@ from nova_core.plan.stale import stale
 from nova_core.runs.freshness import same_failure
 from nova_core.runs.outlook import seconds_left
 from nova_core.runs.rollup import RollupTree
-from nova_core.runs.words import AT_WORK, STARTABLE, Shown, shown_status
+from nova_core.runs.words import AT_WORK, STARTABLE, Shown, phrase, shown_status, turns
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
 from nova_core.state.run_clock import began_at, ran_for
@@ -27,7 +27,7 @@ from nova_core.watch.source import EngineState, Source, Update, notable
 
 _EVENTS_KEPT = 2_000
 _MINUTES_KEPT = 60
-_LISTED = (*AT_WORK, Shown.APPROVAL, Shown.FAILED)
+_LISTED = (*AT_WORK, Shown.MERGING, Shown.APPROVAL, Shown.FAILED)
 _SAYS_LITTLE = (Reason.EXIT_CODE, Reason.SIGNAL)  # why it happened is in the log
 
 
@@ -132,9 +132,19 @@ class ViewModel:
         return f"{known[1]}; {said}" if known[1] else said
 
     def running(self) -> list[str]:
-        """Returns the running tasks, also those whose work is being checked, the oldest first."""
+        """Returns the running tasks, also those whose work is being checked, the oldest first; then those merging."""
         found = [i for shown in AT_WORK for i in self._listed[shown]]
-        return sorted(found, key=lambda i: -(self.elapsed(i) or 0.0))
+        return [*sorted(found, key=lambda i: -(self.elapsed(i) or 0.0)), *self.merging()]
+
+    def merging(self) -> list[str]:
+        """Returns the tasks whose work is being merged, or waits for that, in the order of the queue."""
+        return list(turns({i: self._seen[i] for i in self._listed[Shown.MERGING]}))
+
+    def phrase(self, task_id: str) -> str:
+        """Returns what the task is doing, in words."""
+        shown = self._shown[task_id]
+        turn = self.merging().index(task_id) + 1 if shown is Shown.MERGING else 0
+        return phrase(self._seen[task_id], shown, self.now, turn)
 
     def is_running(self, task_id: str) -> bool:
         """Returns True if the task is running, or its work is being checked; not for a task that is not in the plan."""

@@ -37,6 +37,8 @@ _SHOWN = {
     EventKind.TASK_BLOCKED: Shown.BLOCKED,
     EventKind.TASK_RESET: Shown.READY,
     EventKind.TASK_VERIFYING: Shown.VERIFYING,
+    EventKind.TASK_QUEUED: Shown.MERGING,
+    EventKind.TASK_MERGING: Shown.MERGING,
 }
 
 

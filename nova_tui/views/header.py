@@ -17,14 +17,14 @@ from nova_tui.views.line import Piece, line, plain, shorten
 # Which states keep their figure longest where not all fit: a person acts on the first ones.
 _FIRST = (
     Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.RUNNING, Shown.BLOCKED, Shown.COMPLETED, Shown.WAITING,
-    Shown.CANCELLED, Shown.VERIFYING, Shown.RETRYING, Shown.READY, Shown.SKIPPED,
+    Shown.CANCELLED, Shown.MERGING, Shown.VERIFYING, Shown.RETRYING, Shown.READY, Shown.SKIPPED,
 )  # fmt: skip
 _HEAD = (Shown.ASKS, Shown.APPROVAL, Shown.FAILED, Shown.CANCELLED, Shown.BLOCKED)
 _ORDER = (*_HEAD, *(shown for shown in COUNTED if shown not in _HEAD))
 # On a small screen, similar states are counted together.
 _ALIKE = {
-    Shown.VERIFYING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED, Shown.RETRYING: Shown.WAITING,
-    Shown.READY: Shown.WAITING,
+    Shown.VERIFYING: Shown.RUNNING, Shown.MERGING: Shown.RUNNING, Shown.SKIPPED: Shown.COMPLETED,
+    Shown.RETRYING: Shown.WAITING, Shown.READY: Shown.WAITING,
 }  # fmt: skip
 _WIDE = 100  # cells from which there is room between the figures
 _LEAST_BAR, _MOST_BAR = 8, 34

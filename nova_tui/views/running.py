@@ -68,8 +68,10 @@ def _doing(model: ViewModel, task_id: str, quiet: float) -> tuple[str, str]:
     state = model.task(task_id)
     if model.shown(task_id) is Shown.ASKS:
         return plain(phrase(state, Shown.ASKS, model.now)), f"bold {WARNING}"
-    if quiet >= QUIET:
+    if quiet >= QUIET and model.shown(task_id) is not Shown.MERGING:
         return f"quiet for {about(quiet - 59)}", f"bold {WARNING}"
+    if model.shown(task_id) is Shown.MERGING:
+        return plain(model.phrase(task_id)), ""
     if model.shown(task_id) is Shown.VERIFYING:
         count = len(model.cascade.tasks[task_id].criteria)
         met = f" {len(state.criteria_met)} of {count} criteria" if count else " its outputs"

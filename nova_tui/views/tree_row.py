@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from rich.cells import cell_len
 
-from nova_core.runs.words import AT_WORK, Shown, phrase
+from nova_core.runs.words import AT_WORK, Shown
 from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens
 from nova_core.watch.view_model import ViewModel
@@ -167,7 +167,7 @@ def note(model: ViewModel, task_id: str) -> str:
         return f"after {', '.join(map(plain, model.unmet(task_id)[:4]))}{asked}"
     if shown is Shown.APPROVAL:
         return needs(state)
-    return "" if shown is Shown.COMPLETED else plain(phrase(state, shown, model.now))
+    return "" if shown is Shown.COMPLETED else plain(model.phrase(task_id))
 
 
 def needs(state: TaskState) -> str:

@@ -132,6 +132,13 @@ def _running(model: ViewModel, task_id: str) -> Reasons:
     return [doing], ["press L to follow its log, x to cancel it"]
 
 
+def _merging(model: ViewModel, task_id: str) -> Reasons:
+    said = [f"its work is done: {plain(model.phrase(task_id))}"]
+    if model.source.engine is not EngineState.RUNNING:
+        return [f"{said[0]}, but no engine running"], ["press p to continue"]
+    return said, ["it is done once it is merged; press D for what it changed"]
+
+
 def _done(model: ViewModel, task_id: str) -> Reasons:
     state = model.task(task_id)
     said = [f"done in {duration(model.elapsed(task_id) or 0.0)}"]
@@ -188,6 +195,7 @@ _KEYS = {
     Shown.RETRYING: ("r retry now",),
     Shown.RUNNING: ("L log", "x cancel"),
     Shown.VERIFYING: ("L log", "x cancel"),
+    Shown.MERGING: ("D diff",),
     Shown.ASKS: ("i answer", "x cancel"),
     Shown.APPROVAL: ("a approve", "R reject"),
     Shown.COMPLETED: ("r run again",),
@@ -201,6 +209,7 @@ _CASES = {
     Shown.APPROVAL: _approval,
     Shown.RUNNING: _running,
     Shown.VERIFYING: _running,
+    Shown.MERGING: _merging,
     Shown.ASKS: _asks,
     Shown.COMPLETED: _done,
     Shown.SKIPPED: _skipped,

@@ -20,6 +20,7 @@ _FILTERS = {
     Shown.ASKS: Filter.NEEDS_YOU, Shown.APPROVAL: Filter.NEEDS_YOU, Shown.FAILED: Filter.FAILED,
     Shown.CANCELLED: Filter.FAILED,
     Shown.RUNNING: Filter.RUNNING, Shown.VERIFYING: Filter.RUNNING, Shown.RETRYING: Filter.RUNNING,
+    Shown.MERGING: Filter.RUNNING,
     Shown.BLOCKED: Filter.BLOCKED, Shown.READY: Filter.READY,
 }  # fmt: skip
 
