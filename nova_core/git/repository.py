@@ -95,15 +95,15 @@ def _git(top: Path, *arguments: str) -> list[bytes]:
     import subprocess  # with tempfile 4 ms at every start, and most folders are not repositories
     import tempfile
 
-    program = _program()
-    if program is None:
+    git = program()
+    if git is None:
         return []
     environ = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     environ |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     with tempfile.TemporaryFile() as output:  # not a pipe: a million untracked files must not fill the memory
         try:
             done = subprocess.run(
-                [program, *_OPTIONS, *arguments], cwd=top, env=environ, stdin=subprocess.DEVNULL, stdout=output,
+                [git, *_OPTIONS, *arguments], cwd=top, env=environ, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=False,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired):
@@ -115,7 +115,7 @@ def _git(top: Path, *arguments: str) -> list[bytes]:
 
 
 @cache
-def _program() -> str | None:
+def program() -> str | None:
     """git by its absolute path, found once: never one from inside a repository."""
     folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder)]
     return shutil.which("git", path=os.pathsep.join(folders))

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from nova_core.isolation.repository import Repository
-from nova_core.isolation.values import Conflict, Followed, Landed, Landing, Nothing, Postponed
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nova_core.isolation.half_landed import adopt
+from nova_core.isolation.merge import merge_tree
+from nova_core.isolation.repository import Repository, changed
+from nova_core.isolation.survey import branch_of, busy_with
+from nova_core.isolation.values import Conflict, Followed, GitFailed, Landed, Landing, Nothing, Postponed
+
+_WAIT = 1.0  # seconds for a lock of the user's git
+_PAUSE = 0.02
+_VERDICTS = ("not uptodate", "would be overwritten", "would be removed", "would lose untracked", "would overwrite", "cannot merge")  # fmt: skip # noqa: E501
 
 
 def land(repository: Repository, landing: Landing) -> Landed | Postponed | Nothing:
@@ -12,7 +26,139 @@ def land(repository: Repository, landing: Landing) -> Landed | Postponed | Nothi
     Never stashes, resets or forces. Raises GitFailed, OSError: then it may have begun, and is to be called again with
     `is_open`.
     """
-    raise NotImplementedError
+    at = repository.read_ref(landing.branch)
+    if landing.old == landing.new and not landing.is_open:
+        return Nothing(landing.new)
+    postponed = _not_now(repository, landing, at)
+    if postponed:
+        return postponed
+    if at == landing.new and not landing.is_open:
+        return Nothing(landing.new)
+    options = ("diff-tree", "-r", "-z", "--raw", "--no-renames", landing.old, landing.new)
+    rows = list(changed(repository.git(*options).fields))
+    if not landing.is_open:
+        top = os.fsencode(repository.place.top)
+        gone = [name for name, status, _, _ in rows if status in b"MT" and not os.path.lexists(os.path.join(top, name))]
+        gone = _expected(repository, gone)
+        if gone:
+            return _in_the_way(repository, gone)
+    with _locked(repository) as is_locked:
+        if not is_locked:
+            return Postponed("another git is at work in your folder (index.lock)")
+        return _move(repository, landing, at, rows)
+
+
+def _not_now(repository: Repository, landing: Landing, at: str | None) -> Postponed | None:
+    """Why nothing can land now, by what the user's branch and folder are."""
+    name, head = landing.branch.removeprefix("refs/heads/"), branch_of(repository.place.git_dir)
+    if head is None:
+        return Postponed(f"your folder is on no branch; it lands on {name}")
+    if head != landing.branch:
+        return Postponed(f"your folder is on {head.removeprefix('refs/heads/')}; it lands on {name}")
+    if at not in (landing.old, landing.new):
+        return Postponed(f"{name} has other commits than the run left there", moved=True)
+    if not os.path.exists(repository.place.index):
+        return Postponed("your folder has no index")
+    busy = busy_with(repository.place.git_dir)
+    return Postponed(f"you are in the middle of {busy}") if busy else None
+
+
+def _in_the_way(repository: Repository, names: list[bytes]) -> Postponed:
+    return Postponed("files of yours are in the way", tuple(repository.relative(name) for name in names))
+
+
+def _expected(repository: Repository, names: list[bytes]) -> list[bytes]:
+    """The names that the user's index has, but for those outside of a sparse checkout."""
+    if not names:
+        return []
+    listed = repository.git("ls-files", "-z", "-t", "--", *map(os.fsdecode, names)).fields
+    return [row[2:] for row in listed if row.startswith(b"H ")]
+
+
+@contextmanager
+def _locked(repository: Repository) -> Iterator[bool]:
+    """Hold git's own lock on the user's index: a second name of a file of ours, so that it is known as ours."""
+    place, disk = repository.place, repository.disk
+    mark, lock = Path(place.run_file("mark")), f"{place.index}.lock"
+    if not mark.exists():
+        disk.make_dir(mark.parent)
+        disk.replace(mark, b"", sync=False)
+    end = time.monotonic() + _WAIT
+    while not _is_ours(mark, lock):
+        disk.link(mark, lock)
+        if _is_ours(mark, lock):
+            break
+        if time.monotonic() > end:
+            yield False
+            return
+        time.sleep(_PAUSE)
+    try:
+        yield True
+    finally:
+        disk.unlink(lock)
+
+
+def _is_ours(mark: Path, lock: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(mark), os.stat(lock))
+    except FileNotFoundError:
+        return False
+
+
+def _move(
+    repository: Repository, landing: Landing, at: str | None, rows: list[tuple[bytes, bytes, str, str]]
+) -> Landed | Postponed:
+    """Under the lock: the files, the index, the branch."""
+    place, disk = repository.place, repository.disk
+    index = repository.fresh(place.run_file("landing.index"))
+    postponed = _write_files(repository, landing, rows, index)
+    if postponed:
+        return postponed
+    disk.rename(index, place.index)
+    if at != landing.new and not repository.move_ref(landing.branch, landing.new, landing.old, "nova: landed"):
+        raise GitFailed(f"somebody moved {landing.branch} while the run landed on it")
+    return Landed(landing.new)
+
+
+def _write_files(
+    repository: Repository, landing: Landing, rows: list[tuple[bytes, bytes, str, str]], index: str
+) -> Postponed | None:
+    """Write what differs into the user's folder, and a new index beside the old one; all or, with a reason, nothing.
+
+    Git alone writes nothing where one file of the user's is in the way. What it finds in the way may be as in `new`
+    already, or half written by a git of ours that was killed: then that is taken into the index first.
+    """
+    options = ("read-tree", "-m", "-u", landing.old, landing.new)
+    for adopts in (True,) if landing.is_open else (False, True):
+        repository.disk.step("copy", index)
+        shutil.copy2(repository.place.index, index)
+        if adopts:
+            adopt(repository, index, rows, landing)
+        done = repository.git(*options, index=repository.fresh(index), ok=(0, 128))
+        if done.code == 0:
+            return None
+    if not any(verdict in done.error.lower() for verdict in _VERDICTS):
+        raise GitFailed(f"git could not write your folder: {done.error.strip()[-300:]}")
+    return _in_the_way(repository, _named(done.error, rows))
+
+
+def _named(error: str, rows: list[tuple[bytes, bytes, str, str]]) -> list[bytes]:
+    """The changed files that git names as being in the way; all if it names none."""
+    names = [name for name, _, _, _ in rows]
+    found = [name for name in names if name.decode("utf-8", "replace") in error]
+    return found or names
+
+
+def drop_landing_locks(repository: Repository, landing: Landing | None) -> None:
+    """Remove what a killed landing left locked: the index by our mark, the branch by what its lock holds."""
+    place = repository.place
+    if _is_ours(Path(place.run_file("mark")), f"{place.index}.lock"):
+        repository.disk.unlink(f"{place.index}.lock")
+    tip = repository.read_ref(place.branch) or ""
+    repository.drop_own_lock(f"{place.common}/{place.branch}.lock", tip, landing.new if landing else "")
+    if landing:
+        for lock in (f"{place.common}/{landing.branch}.lock", f"{place.git_dir}/HEAD.lock"):
+            repository.drop_own_lock(lock, landing.new)
 
 
 def follow(repository: Repository, landing: Landing, at: int) -> Followed | Conflict | Postponed:
@@ -20,4 +166,20 @@ def follow(repository: Repository, landing: Landing, at: int) -> Followed | Conf
 
     Raises GitFailed.
     """
-    raise NotImplementedError
+    place, name = repository.place, landing.branch.removeprefix("refs/heads/")
+    theirs, tip = repository.read_ref(landing.branch), repository.read_ref(place.branch)
+    if theirs is None or tip is None or not repository.is_ancestor(landing.old, theirs):
+        return Postponed(f"{name} was moved away from what the run began with")
+    if repository.is_ancestor(theirs, tip):
+        return Followed(tip, theirs)
+    if repository.is_ancestor(tip, theirs):
+        moved = repository.move_ref(place.branch, theirs, tip, "nova: follow")
+        return Followed(theirs, theirs) if moved else Postponed("somebody moved the run's branch")
+    merged = merge_tree(repository, tip, theirs)
+    if merged.kinds:
+        return Conflict(tip, {repository.relative(path): kind for path, kind in merged.kinds.items()})
+    message = f"Merge branch '{name}' into {place.branch.removeprefix('refs/heads/')}\n\nNova-Run: {place.run}\n"
+    commit = repository.commit(merged.tree, [tip, theirs], message, at)
+    if not repository.move_ref(place.branch, commit, tip, "nova: follow"):
+        return Postponed("somebody moved the run's branch")
+    return Followed(commit, theirs)

@@ -2,8 +2,57 @@
 
 from __future__ import annotations
 
-from nova_core.isolation.repository import Repository
-from nova_core.isolation.values import Candidate, Conflict, Nothing, Taken, Words
+import os
+
+import msgspec
+
+from nova_core.isolation.borrowed import copy_index, write_repository
+from nova_core.isolation.repository import Repository, changed, is_sha, shown
+from nova_core.isolation.take import message_of
+from nova_core.isolation.values import Candidate, Conflict, GitFailed, Nothing, Stale, Taken, Words
+
+_SEPARATOR = "\x01"
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """What git makes of two commits: a tree object, and if they conflict, entries for the index and kinds by name."""
+
+    tree: str
+    stages: list[bytes]
+    kinds: dict[bytes, str]
+
+
+def merge_tree(repository: Repository, ours: str, theirs: str, task_id: str = "") -> Merged:
+    """Merge two commits into a tree object, with marks where they conflict. Raises GitFailed.
+
+    Git reads attributes, such as `merge=union`, from the tree of the task, if it is there.
+    """
+    place = repository.place
+    tree = place.tree(task_id) if task_id and os.path.isdir(place.tree(task_id)) else place.top
+    done = repository.git("merge-tree", "--write-tree", "-z", "--messages", ours, theirs, tree=tree, ok=(0, 1))
+    fields = done.out.split(b"\0")
+    if not is_sha(fields[0]):  # 1 is also the code for a name that git does not know
+        raise GitFailed(f"git merge-tree made no tree: {done.error.strip()[-200:]}")
+    if done.code == 0:
+        return Merged(fields[0].decode(), [], {})
+    end = fields.index(b"", 1) if b"" in fields[1:] else len(fields)
+    stages = fields[1:end]
+    names = {stage.partition(b"\t")[2] for stage in stages}
+    kinds = {name: kind for name, kind in _kinds(fields[end + 1 :]).items() if name in names}
+    return Merged(fields[0].decode(), stages, dict.fromkeys(sorted(names), "contents") | kinds)
+
+
+def _kinds(fields: list[bytes]) -> dict[bytes, str]:
+    """The kind of conflict by path, from git's messages: a count, so many paths, `CONFLICT (kind)`, a sentence."""
+    found: dict[bytes, str] = {}
+    at = 0
+    while at < len(fields) and fields[at].isdigit():
+        count = int(fields[at])
+        paths, kind = fields[at + 1 : at + 1 + count], shown(b"".join(fields[at + 1 + count : at + 2 + count]))
+        if kind.startswith("CONFLICT"):
+            found |= {path: kind.partition("(")[2].rstrip(")") or "contents" for path in paths}
+        at += count + 3
+    return found
 
 
 def merge(
@@ -14,12 +63,54 @@ def merge(
     `known` is where the run last knew its branch. If somebody has added commits since, they are merged with. Raises
     Stale if the branch is anywhere else, GitFailed.
     """
-    raise NotImplementedError
+    tip = tip_of(repository, known)
+    if taken.commit is None:
+        return Nothing(tip)
+    if tip == taken.base:
+        return _whole(repository, Candidate(tip, taken.commit, taken.files, is_checked=True))
+    merged = merge_tree(repository, tip, taken.commit, task_id)
+    if merged.kinds:
+        return Conflict(tip, {repository.relative(name): kind for name, kind in merged.kinds.items()})
+    options = ("diff-tree", "-r", "-z", "--raw", "--no-renames")
+    files = [name for name, _, _, _ in changed(repository.git(*options, tip, merged.tree).fields)]
+    if not files:
+        return Nothing(tip)
+    commit = repository.commit(merged.tree, [tip], message_of(repository, task_id, words), words.at)
+    names = tuple(repository.relative(name) for name in files)
+    return _whole(repository, Candidate(tip, commit, names, is_checked=merged.tree == taken.tree))
+
+
+def _whole(repository: Repository, candidate: Candidate) -> Candidate:
+    if not repository.is_whole(candidate.commit, candidate.tip):
+        raise GitFailed("objects of the task's commit have been removed from the repository")
+    return candidate
+
+
+def tip_of(repository: Repository, known: str) -> str:
+    """Where the run's branch is. Raises Stale unless that is `known`, or further on."""
+    tip, name = repository.read_ref(repository.place.branch), repository.place.branch.removeprefix("refs/heads/")
+    if tip is None:
+        raise Stale(f"the branch {name} is gone", hint=f"restore it with: git branch {name} {known}")
+    if tip != known and not repository.is_ancestor(known, tip):
+        raise Stale(
+            f"the branch {name} was moved from {known[:10]} to {tip[:10]}",
+            hint=f"move it back with: git branch -f {name} {known}",
+        )
+    return tip
 
 
 def bring(repository: Repository, task_id: str, candidate: Candidate) -> None:
     """Put the files of a candidate into the task's tree, for the second check. Raises GitFailed, OSError."""
-    raise NotImplementedError
+    put(repository, task_id, candidate.commit)
+    write_repository(repository, task_id, candidate.commit)
+    copy_index(repository, task_id)
+
+
+def put(repository: Repository, task_id: str, tree_object: str) -> None:
+    """Make the files in a tree those of a commit or tree object. All that was in it is in a commit already."""
+    place = repository.place
+    index = repository.fresh(place.task_file(task_id, "index"))
+    repository.git("read-tree", "--reset", "-u", tree_object, tree=place.tree(task_id), index=index)
 
 
 def advance(repository: Repository, task_id: str, candidate: Candidate) -> bool:
@@ -27,12 +118,25 @@ def advance(repository: Repository, task_id: str, candidate: Candidate) -> bool:
 
     Raises GitFailed.
     """
-    raise NotImplementedError
+    return repository.move_ref(repository.place.branch, candidate.commit, candidate.tip, f"nova: {task_id}")
 
 
 def merged_already(repository: Repository, task_id: str, known: str, taken: Taken) -> str | None:
     """The commit after `known` on the run's branch with which somebody merged the task's work, if there is one.
 
-    That is one that contains the task's commit, or has the line `Nova-Task: ID`. Raises GitFailed.
+    That is one that contains the task's commit, or has the line `Nova-Task: ID`. Raises GitFailed, Stale.
     """
-    raise NotImplementedError
+    tip = tip_of(repository, known)
+    if tip == known:
+        return None
+    if taken.commit is not None and repository.is_ancestor(taken.commit, tip):
+        path = repository.git("rev-list", "--first-parent", "--ancestry-path", f"{taken.commit}..{tip}").out.split()
+        first = [sha for sha in path if repository.is_ancestor(taken.commit, sha.decode())]
+        return first[-1].decode() if first else taken.commit
+    keys = (f"%(trailers:key={key},valueonly,separator=%x02)" for key in ("Nova-Task", "Nova-Run"))
+    log = repository.git("log", "-z", f"--format=%H%x01{'%x01'.join(keys)}", f"{known}..{tip}").fields
+    for row in log:
+        sha, tasks, runs = [*shown(row).split(_SEPARATOR), "", ""][:3]
+        if task_id in tasks.split("\x02") and repository.place.run in runs.split("\x02"):
+            return sha.strip()
+    return None

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from nova_core.files.disk import Disk
+from nova_core.git.repository import program
 from nova_core.isolation.values import GitFailed, Place
 
 LIMIT = 900.0  # seconds for one git; a checkout of 100,000 files takes nine on a busy machine
@@ -64,7 +65,8 @@ class Repository:
         self.disk.make_dir(Path(place.own))
         self.busy = os.open(place.busy, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(self.busy, fcntl.LOCK_SH)
-        self._environ = _environment(place)
+        self._environ = environment(place)
+        self.found: dict[str, list[str]] = {}  # ignored files by the patterns that trees get them for
 
     def close(self) -> None:
         """Give up the lock."""
@@ -81,32 +83,14 @@ class Repository:
         tree = tree or self.place.top
         given = {"GIT_WORK_TREE": tree} | ({"GIT_INDEX_FILE": index} if index else {}) | (environ or {})
         where = tree if os.path.isdir(tree) else self.place.common
-        result = self.start(["git", *arguments], where, self._environ | given, stdin)
+        result = self.start([git_program(), *arguments], where, self._environ | given, stdin)
         if result.code not in ok:
             raise GitFailed(f"git {arguments[0]} failed with {result.code}: {_reason(result.error)}")
         return result
 
     def start(self, command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"") -> Result:
         """Run one program to its end; tests override this. Raises GitFailed if it cannot start or takes too long."""
-        import subprocess  # only where tasks have trees
-
-        try:
-            process = subprocess.Popen(
-                command, cwd=where, env=environ, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, pass_fds=(self.busy,),
-            )  # fmt: skip
-        except (OSError, ValueError) as error:
-            raise GitFailed(f"cannot start {command[0]}: {error}") from None
-        try:
-            out, error_text = process.communicate(stdin or None, timeout=self.limit)
-        except subprocess.TimeoutExpired:
-            raise GitFailed(f"{' '.join(command[:2])} took longer than {self.limit:.0f} s and was killed") from None
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-        return Result(process.returncode, out, error_text.decode("utf-8", "replace"))
+        return run_program(command, where, environ, stdin, limit=self.limit, passing=(self.busy,))
 
     def object_name(self, *arguments: str, **more: object) -> str:
         """The output of a git that prints the name of one object. Raises GitFailed if it prints anything else."""
@@ -181,6 +165,15 @@ class Repository:
         """Returns True if every object that `new` adds to `old` is there: `git gc --prune=now` beside us takes some."""
         return self.git("rev-list", "--objects", "--quiet", new, f"^{old}", ok=(0, 1, 128)).code == 0
 
+    def ignored(self, names: Iterable[bytes], tree: str, environ: dict[str, str] | None = None) -> set[bytes]:
+        """Those of the names, relative to a work tree, that its ignore files match, tracked or not."""
+        asked = b"".join(b"./" + name + b"\0" for name in names)  # `./`: a name may begin like pathspec magic
+        if not asked:
+            return set()
+        plain = {"GIT_LITERAL_PATHSPECS": "0"} | (environ or {})
+        done = self.git("check-ignore", "-z", "--stdin", "--no-index", tree=tree, stdin=asked, ok=(0, 1), environ=plain)
+        return {name.removeprefix(b"./") for name in done.fields}
+
     def relative(self, name: bytes) -> str:
         """A name relative to the top of the work tree as one relative to the project's folder."""
         text, prefix = shown(name), self.place.prefix
@@ -190,6 +183,37 @@ class Repository:
         """An index file of ours without the lock that a killed git left."""
         self.disk.unlink(f"{index}.lock")
         return index
+
+
+def run_program(
+    command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"", *, limit: float,
+    passing: tuple[int, ...] = (),
+) -> Result:  # fmt: skip
+    """Run a program to its end in a session of its own, at most `limit` seconds; it inherits the descriptors `passing`.
+
+    Raises GitFailed if it cannot start or takes too long: then it is killed, with what it has started.
+    """
+    import subprocess  # only where tasks have trees
+
+    try:
+        process = subprocess.Popen(
+            command, cwd=where, env=environ, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, pass_fds=passing,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise GitFailed(f"cannot start {command[0]}: {error}") from None
+    try:
+        out, error_text = process.communicate(stdin or None, timeout=limit)
+    except subprocess.TimeoutExpired:
+        raise GitFailed(f"{' '.join(command[:2])} took longer than {limit:.0f} s and was killed") from None
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+                stream.close()
+    return Result(process.returncode, out, error_text.decode("utf-8", "replace"))
 
 
 def changed(fields: list[bytes]) -> Iterator[tuple[bytes, bytes, str, str]]:
@@ -203,7 +227,16 @@ def changed(fields: list[bytes]) -> Iterator[tuple[bytes, bytes, str, str]]:
         yield name, parts[4], parts[1].decode(), parts[3].decode()
 
 
-def _environment(place: Place) -> dict[str, str]:
+def git_program() -> str:
+    """git by its absolute path: never one from inside a repository. Raises GitFailed if there is none."""
+    found = program()
+    if found is None:
+        raise GitFailed("git is not installed")
+    return found
+
+
+def environment(place: Place) -> dict[str, str]:
+    """The variables for a git on the user's repository: its own settings above all others."""
     clean = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
     given = {"GIT_DIR": place.git_dir, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LITERAL_PATHSPECS": "1"}
     count = {"GIT_CONFIG_COUNT": str(len(_SETTINGS))}

@@ -1,9 +1,14 @@
-"""Makes and removes the tree of a task: a repository of its own that borrows the objects of the user's."""
+"""Makes and removes the tree of a task: a folder with a repository of its own that borrows the user's objects."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+from nova_core.isolation.borrowed import copy_index, discard, note_settings, write_repository
+from nova_core.isolation.needs import supply
 from nova_core.isolation.repository import Repository
-from nova_core.isolation.values import Needs
+from nova_core.isolation.values import GitFailed, Needs
 
 
 def begin(repository: Repository, base: str, uncommitted: tuple[str, ...] = (), at: int = 0) -> str:
@@ -12,7 +17,26 @@ def begin(repository: Repository, base: str, uncommitted: tuple[str, ...] = (), 
     `uncommitted` are files, relative to the project's folder, that a first commit on the branch takes as they are in
     the user's work tree, at the recorded time `at`. Raises GitFailed.
     """
-    raise NotImplementedError
+    branch = repository.place.branch
+    there = repository.read_ref(branch)
+    if there is None:
+        note_settings(repository)
+        first = _commit_of_changes(repository, base, uncommitted, at) if uncommitted else base
+        if not repository.move_ref(branch, first, ""):
+            raise GitFailed(f"somebody has just made {branch}")
+        return first
+    return there
+
+
+def _commit_of_changes(repository: Repository, base: str, names: tuple[str, ...], at: int) -> str:
+    place = repository.place
+    index = repository.fresh(place.run_file("include.index"))
+    repository.git("read-tree", base, index=index)
+    paths = [os.fsencode(os.path.normpath(os.path.join(place.prefix, name))) for name in names]
+    repository.git("update-index", "-z", "--add", "--remove", "--replace", "--stdin", index=index, stdin=b"\0".join(paths))  # fmt: skip # noqa: E501
+    tree = repository.object_name("write-tree", index=index)
+    repository.disk.unlink(index)
+    return repository.commit(tree, [base], f"Uncommitted changes before the run\n\nNova-Run: {place.run}\n", at)
 
 
 def make_tree(repository: Repository, task_id: str, base: str, needs: Needs | None = None) -> None:
@@ -20,22 +44,32 @@ def make_tree(repository: Repository, task_id: str, base: str, needs: Needs | No
 
     Raises GitFailed, OSError.
     """
-    raise NotImplementedError
+    away(repository, task_id)
+    place, disk = repository.place, repository.disk
+    tree, index = place.tree(task_id), place.task_file(task_id, "index")
+    disk.make_dir(Path(place.own))
+    disk.step("mkdir", tree)
+    os.makedirs(tree)
+    write_repository(repository, task_id, base)
+    repository.git("read-tree", "-m", "-u", base, tree=tree, index=index)
+    copy_index(repository, task_id)
+    supply(repository, task_id, needs or Needs())
+    disk.replace(Path(place.task_file(task_id, "made")), b"", sync=False)
 
 
 def made_at(repository: Repository, task_id: str) -> float | None:
-    """When the files of the task's tree were checked out, in seconds since the epoch; None without a tree."""
-    raise NotImplementedError
+    """When the files of the task's tree were checked out, in seconds since the epoch; None without a whole tree."""
+    place = repository.place
+    try:
+        return os.stat(place.task_file(task_id, "made")).st_mtime if os.path.isdir(place.tree(task_id)) else None
+    except FileNotFoundError:
+        return None
 
 
 def away(repository: Repository, task_id: str) -> None:
     """Remove the tree of a task and Nova's files for it; its ref stays until `sweep.forget`. Raises OSError."""
-    raise NotImplementedError
-
-
-def carry_out(repository: Repository, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]:
-    """Copy the outputs that git ignores from the tree to the user's folder; returns those that were copied.
-
-    Names are relative to the project's folder. Raises OSError.
-    """
-    raise NotImplementedError
+    place = repository.place
+    repository.disk.unlink(place.task_file(task_id, "made"))
+    discard(repository, place.tree(task_id))
+    for kind in ("index", "index.lock", "copied"):
+        repository.disk.unlink(place.task_file(task_id, kind))

@@ -59,7 +59,7 @@ def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_without_the_program(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine without git a repository is read as far as its files allow, without an error."""
-    monkeypatch.setattr(gitinfo, "_program", lambda: None)
+    monkeypatch.setattr(gitinfo, "program", lambda: None)
     (repo / "a").write_text("2")
     assert gitinfo.head(repo) == git(repo, "rev-parse", "HEAD")
     assert gitinfo.changes(repo, gitinfo.head(repo), OLD) == (None, ())
@@ -166,7 +166,7 @@ def test_hostile_repository_runs_nothing(repo: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GIT_DIR", "/nowhere")
     monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
     monkeypatch.chdir(repo)
-    gitinfo._program.cache_clear()
+    gitinfo.program.cache_clear()
     (repo / "a").write_text("2")
     base = gitinfo.head(repo)
     assert "a" in gitinfo.changes(repo, base, OLD)[1]
