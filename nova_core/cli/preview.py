@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nova_core.cli.output import columns, note, out_json, out_lines
-from nova_core.engine.renewal import find_stale
+from nova_core.engine.renewal import find_stale, not_missed
 from nova_core.engine.startup import limits_of
 from nova_core.files.outputs import missing
 from nova_core.importers import read_plan
@@ -60,7 +60,7 @@ def expected(request: RunRequest) -> tuple[Cascade, dict[str, TaskState], list[E
     tasks, chosen = state.tasks, request.selection.ids(cascade)
     order = weights(cascade.dag, cascade.tasks, {} if request.fresh else saved_durations(project))
     absent = absent_inputs(cascade, project) if config.inputs == "required" else {}
-    lost = find_stale(cascade, tasks, project.root, state.run.used_up).lost
+    lost = find_stale(cascade, tasks, project.root, not_missed(state.run, state.tasks)).lost
     return cascade, tasks, explain(cascade, tasks, chosen, order, request.rerun_changed, absent, lost)
 
 

@@ -121,9 +121,9 @@ def staleness(project: Project, state: State, plan: Cascade | None, engine: Engi
     """The done tasks whose results may be out of date; None if an engine is running, which may be using up outputs."""
     if plan is None or engine is not None or all(t.status is not TaskStatus.COMPLETED for t in state.tasks.values()):
         return None
-    from nova_core.engine.renewal import find_stale
+    from nova_core.engine.renewal import find_stale, not_missed
 
-    return find_stale(plan, state.tasks, project.root, state.run.used_up)
+    return find_stale(plan, state.tasks, project.root, not_missed(state.run, state.tasks))
 
 
 def stale_lines(stale: Staleness | None) -> list[str]:

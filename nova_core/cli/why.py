@@ -105,14 +105,14 @@ def staleness(task_id: str, plan: Cascade, state: State, project: Project, *, al
 
     While an engine is running, a later task may be using up outputs: then they are not looked for.
     """
-    from nova_core.engine.renewal import edited_done, find_stale
+    from nova_core.engine.renewal import edited_done, find_stale, not_missed
     from nova_core.plan.stale import stale
 
     if state.tasks.get(task_id, NEW).status is not TaskStatus.COMPLETED:
         return "", False
     if alive:
         return stale(plan, state.tasks, edited_done(plan, state.tasks)).get(task_id, ""), False
-    now = find_stale(plan, state.tasks, project.root, state.run.used_up)
+    now = find_stale(plan, state.tasks, project.root, not_missed(state.run, state.tasks))
     return now.found.get(task_id, ""), task_id in now.lost
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 from nova_core.engine.attempts.budget import Budget, Grant
 from nova_core.engine.attempts.inputs import MissingInputs
 from nova_core.engine.attempts.lifecycle import Attempts
+from nova_core.engine.attempts.own_trees import PROJECT
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.launch.ladder import work_of
@@ -18,6 +19,7 @@ class Wait(Enum):
     """What the next task in the queue waits for."""
 
     MISSING = "an input, or a dependency that is not in the plan"
+    FOLDER = "the project's own folder"
     PROVIDER = "a rate-limited provider"
     BUDGET = "other tasks, whose reserved budget must be released"
 
@@ -43,6 +45,7 @@ class Admission:
         self._budget = budget
         self._inputs = inputs
         self._rate_limits = rate_limits
+        self._trees = parts.trees
         self._attempts = attempts
         self._disk_since: float | None = None
         self.jobs = jobs
@@ -89,6 +92,8 @@ class Admission:
         task = self._parts.board.cascade.tasks[task_id]
         if (task.inputs or task.missing) and self._inputs.keep_back(task):
             return Wait.MISSING
+        if task.tree and self._trees.is_on and task.tree == PROJECT and self._trees.keep_back(task):
+            return Wait.FOLDER
         task = work_of(task, self._parts.store.tasks[task_id], self._parts.config)
         agents = self._parts.launcher.agents_of(task)
         if agents and self._rate_limits.keep_back(task, agents):

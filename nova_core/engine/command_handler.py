@@ -15,6 +15,7 @@ from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.launch.invocation import agents_known
 from nova_core.model import MAX_ID
 from nova_core.state.events import EventKind
+from nova_core.state.git_run import QUEUED
 from nova_core.state.schema import RESET, Reason, TaskStatus, unlearned
 from nova_core.text import number_of
 
@@ -122,6 +123,8 @@ class CommandHandler:
         state = self._board.state(task_id)
         if state.is_running:
             return f"{task_id} is running; cancel it first"
+        if state.is_merging:
+            return f"{task_id} is being merged"
         if state.status is TaskStatus.PENDING and not state.retry_at and not state.waits_for:
             if state.awaits_approval:
                 return f"{task_id} needs approval to start: nova approve {task_id}"
@@ -157,6 +160,8 @@ class CommandHandler:
         state = self._board.state(task_id)
         if state.is_running:
             return f"{task_id} is running; cancel it first"
+        if state.is_merging:
+            return f"{task_id} is being merged"
         if state.status is TaskStatus.COMPLETED:
             return f"{task_id} is already done"
         patch = {**RESET, "status": TaskStatus.COMPLETED, "skipped": True, "current_step": None}
@@ -170,6 +175,9 @@ class CommandHandler:
             return self._approve_start(task_id)
         if not self._board.state(task_id).awaits_approval:
             return f"{task_id} does not need approval"
+        if self._board.state(task_id).taken is not None:
+            self._attempts.merge(task_id, f"{task_id} approved: it waits for its merge")
+            return None
         learned = unlearned(self._board.state(task_id))
         patch = {"status": TaskStatus.COMPLETED, "approval": "approved", "current_step": None, **learned}
         self._store.record(EventKind.TASK_COMPLETED, task_id, f"{task_id} approved", **patch)
@@ -198,7 +206,7 @@ class CommandHandler:
         if task_id in self._active:
             self._attempts.cancel(task_id, kill=command.kill)
             return None
-        if state.retry_at or state.waits_for or state.awaits_approval:
+        if state.retry_at or state.waits_for or state.awaits_approval or (state.is_merging and state.merge == QUEUED):
             self._fail(task_id, Reason.CANCELLED, "cancelled")
             return None
         return f"{task_id} is not running"

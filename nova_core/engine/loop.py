@@ -37,6 +37,7 @@ class Loop:
         self._admission = run.admission
         self._attempts = run.attempts
         self._slots = run.parts.slots
+        self._trees = run.trees
         self._next_look = self._next_tail = 0.0
         self._began_paused = self._said_paused = False
         self._has_begun = False
@@ -50,6 +51,7 @@ class Loop:
         if announced:
             self._run.require_commands()
             self._run.parts.launcher.prepare(self._run.open_tasks())
+        self._trees.look(announced=announced)
         self._has_begun = True
         self._began_paused = self._store.run.paused
         self._run.begin(announced=announced)
@@ -90,6 +92,10 @@ class Loop:
         self._obey_stop()
         if self._attempts.unread:
             self._attempts.read_rests()
+        if self._trees.work is not None:
+            self._trees.work.turn(stopping=bool(self._admission.stops))
+            if start:
+                self._start_ready()
         self._look_around()
         if run.retries.waiting:
             run.retries.try_due()
@@ -97,7 +103,7 @@ class Loop:
         self._store.tick()
 
     def is_over(self) -> bool:
-        """Returns True if no task runs and no more will start.
+        """Returns True if no task runs, no more will start, and what is merged has landed, or has to wait.
 
         A stopped run does not wait for tasks whose holder does not answer: the next run takes them over.
         """
@@ -105,15 +111,21 @@ class Loop:
             return True
         if (self._board.running or (self._run.parts.active and not self.stopping)) and not self._only_waits_for_disk():
             return False
+        if self._trees.work is not None and self._trees.work.is_busy and self._store.disk_error is None:
+            return False
         hopeless = self._admission.disk_is_hopeless()
         if self._store.disk_error:
             return hopeless
         if self._admission.is_final():
-            return True
+            return self._has_landed()
         self._look_for_inputs()
         if not self._board.queue and self._run.retries.next() is None:
-            return not self._run.replanner.look(last=True)
-        return self._is_paused_for_good()
+            return self._has_landed() and not self._run.replanner.look(last=True)
+        return self._is_paused_for_good() and self._has_landed()
+
+    def _has_landed(self) -> bool:
+        """Returns True if nothing is left to land; begins that otherwise."""
+        return self._trees.work is None or self._trees.work.has_landed()
 
     def _is_paused_for_good(self) -> bool:
         """Returns True if the run is paused and does not wait; if it waits, this is reported once per pause."""

@@ -18,6 +18,8 @@ from nova_core.plan.board import Board
 from nova_core.state.events import EventKind
 from nova_core.state.schema import CLEARED, Reason, TaskStatus
 
+_STEP = -1  # in place of the number of a criterion: a command for the task's tree
+
 
 def recover(
     parts: Parts, starter: Starter, criteria: CriteriaRunner, rate_limits: RateLimits, reports: Iterable[Report]
@@ -32,12 +34,16 @@ def recover(
     mains: dict[str, tuple[int, Report]] = {}
     for key, report in by_key.items():
         task_id, number, check = _split(key)
-        if check:
+        if check == _STEP:
+            _end_step(parts, report)
+        elif check:
             criteria.recovered[key] = report
         elif number > mains.get(task_id, (0, report))[0]:
             mains[task_id] = number, report
     for key, report in by_key.items():
         task_id, number, check = _split(key)
+        if check == _STEP:
+            continue
         if not _is_open(board, task_id, number) or (not check and mains[task_id][0] != number):
             _drop(parts, report)
             criteria.recovered.pop(key, None)
@@ -52,7 +58,17 @@ def recover(
 def _split(key: str) -> tuple[str, int, int]:
     task_id, _, rest = key.partition("@")
     number, _, check = rest.partition("+")
-    return task_id, int(number), int(check.partition(".")[0] or 0)
+    first = check.partition(".")[0]
+    return task_id, int(number), int(first or 0) if first.isdecimal() or not first else _STEP
+
+
+def _end_step(parts: Parts, report: Report) -> None:
+    """End a command that ran in a task's tree beside its worker: what it was for is done again."""
+    if isinstance(report, Started) and parts.trees.place is not None:
+        parts.trees.end(report.key)
+        parts.executor.cancel(report.key, 0.0)
+    else:
+        _drop(parts, report)
 
 
 def _is_open(board: Board, task_id: str, number: int) -> bool:

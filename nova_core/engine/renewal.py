@@ -13,7 +13,8 @@ from nova_core.parser import Cascade
 from nova_core.plan.changes import fingerprint
 from nova_core.plan.stale import has_run, listed, stale
 from nova_core.state.events import EventKind
-from nova_core.state.schema import NEW, RESET, TaskState, TaskStatus
+from nova_core.state.git_run import MERGED
+from nova_core.state.schema import NEW, RESET, RunState, TaskState, TaskStatus
 from nova_core.text import clean, number_of
 
 if TYPE_CHECKING:  # `nova status` starts faster without the database
@@ -77,7 +78,7 @@ def renew(
     What is done, and what is stale besides, becomes warnings of the run. Returns the tasks that stay done without their
     outputs.
     """
-    now = find_stale(cascade, store.tasks, root, store.run.used_up)
+    now = find_stale(cascade, store.tasks, root, not_missed(store.run, store.tasks))
     again = {i: why for i, why in now.found.items() if i in chosen and (rerun_changed or i in now.lost)}
     for task_id, why in again.items():
         mark = fingerprint(cascade.tasks[task_id])
@@ -96,4 +97,16 @@ def used_up_since(cascade: Cascade, store: Store, root: Root, missed: Collection
 
     `missed` are those whose outputs were gone before it.
     """
-    return tuple(lost_work(cascade, store.tasks, root, missed))
+    return tuple(lost_work(cascade, store.tasks, root, {*missed, *unlanded(store.run, store.tasks)}))
+
+
+def not_missed(run: RunState, tasks: Tasks) -> set[str]:
+    """Returns the tasks whose outputs need not be there: a later task has used them up, or they have not landed yet."""
+    return {*run.used_up, *unlanded(run, tasks)}
+
+
+def unlanded(run: RunState, tasks: Tasks) -> set[str]:
+    """Returns the tasks that are merged, while the project's folder does not have all that is."""
+    if run.git is None or run.git.tip == run.git.landed:
+        return set()
+    return {i for i, state in tasks.items() if state.merge == MERGED}

@@ -6,6 +6,7 @@ import errno
 import os
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,7 @@ from nova_core.engine.attempts.job_slots import JobSlots, NoSlots, open_slots
 from nova_core.engine.attempts.judge import Judge
 from nova_core.engine.attempts.ledger import Ledger
 from nova_core.engine.attempts.lifecycle import Attempts
+from nova_core.engine.attempts.own_trees import OwnTrees
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.engine.attempts.retries import Retries
@@ -38,6 +40,7 @@ from nova_core.engine.recovery import recover
 from nova_core.engine.renewal import renew
 from nova_core.engine.replan import PlanWatch, Replanner
 from nova_core.engine.startup import Host, RunOptions, limits_of, put_aside, require_disk, take_place
+from nova_core.engine.trees.trees import Helpers, Trees
 from nova_core.errors import EnvironmentProblem
 from nova_core.files.inbox import load_secret
 from nova_core.files.lock import RunLock
@@ -81,6 +84,7 @@ class Run(msgspec.Struct, frozen=True):
     inbox: InboxReader
     replanner: Replanner
     belongings: Belongings
+    trees: Trees
     resources: ExitStack
 
     def open_tasks(self) -> list[Task]:
@@ -102,6 +106,9 @@ class Run(msgspec.Struct, frozen=True):
         if announced:
             self.observers.begin()
             self._announce()
+        if self.trees.has_begun:
+            require_disk(parts.store, parts.store.commit())  # from where its branch begins
+            self.trees.enter()
         rev = parts.store.rev
         self.rate_limits.forget_blocks()
         self.rate_limits.correct()
@@ -137,13 +144,14 @@ class Run(msgspec.Struct, frozen=True):
         open_tasks = (cascade.tasks[i] for i in work)
         lacking = (str(note) for note in cascade.notes if note.kind is NoteKind.UNRESOLVED)
         unknown = [*unread(parts.project.root), *unknown_phases(cascade, parts.config), *self._left_out()]
-        for warning in (*store.warnings, *unknown, *lacking, *cautions(parts.config, open_tasks, parts.prices)):
+        prices = cautions(parts.config, open_tasks, parts.prices)
+        for warning in (*store.warnings, *self.trees.warnings, *unknown, *lacking, *prices):
             store.record(EventKind.WARNING, None, warning)
         started = store.project.started_at or parts.clock.stamp()
         text = f"{cascade.name}: {number_of(len(work), 'task')}, {number_of(self.admission.jobs, 'worker')}"
         if parts.config.idle_timeout is None and any(map(parts.launcher.agents_of, self.open_tasks())):
             text += f"; an agent without output for {duration(AGENT_IDLE)} is stopped (idle_timeout)"
-        of_run = {
+        of_run: dict[str, Any] = {
             "name": cascade.name,
             "started_at": started,
             "completed_at": None,
@@ -151,6 +159,8 @@ class Run(msgspec.Struct, frozen=True):
             "clock": store.run.clock,
             "run_time": store.time(),
         }
+        if (git := self.trees.new) is not None:
+            of_run["git"] = git
         store.record(EventKind.RUN_STARTED, None, text, **of_run)
 
     def _left_out(self) -> list[str]:
@@ -200,7 +210,7 @@ def open_run(plan: str, project: Project, config: Config, jobs: int, options: Ru
         store.writer.wake = parts.executor.wake
         resources.callback(store.settle)
         replanner = Replanner(parts, observers, watch, latest)
-        return _assemble(parts, jobs, secret, lock, replanner, resources)
+        return _assemble(parts, jobs, secret, lock, replanner, resources, host)
     except BaseException:
         resources.close()
         raise
@@ -253,13 +263,15 @@ def _parts(
     parts = Parts(
         project=project, config=config, store=store, board=board, launcher=launcher, executor=executor,
         prices={**default_prices(), **config.prices}, clock=host.clock, disk=host.disk, active={},
-        logs=project.log_names(), slots=slots,
+        logs=project.log_names(), slots=slots, trees=OwnTrees(),
     )  # fmt: skip
     store.held = parts.active
     return parts
 
 
-def _assemble(parts: Parts, jobs: int, secret: bytes, lock: RunLock, replanner: Replanner, resources: ExitStack) -> Run:
+def _assemble(
+    parts: Parts, jobs: int, secret: bytes, lock: RunLock, replanner: Replanner, resources: ExitStack, host: Host
+) -> Run:
     retries, budget, changed, inputs = Retries(parts), Budget(parts), ChangedFiles(parts), MissingInputs(parts)
     rate_limits = RateLimits(parts, retries)
     ledger = Ledger(parts, budget, changed)
@@ -275,9 +287,11 @@ def _assemble(parts: Parts, jobs: int, secret: bytes, lock: RunLock, replanner: 
     ahead = Ahead(parts, admission, starter)
     inbox = InboxReader(parts, secret, attempts, commands)
     inbox.settle = ahead.recall
+    trees = Trees(parts, Helpers(finisher, criteria, retries, evidence), host.gits, background=host.background)
+    resources.callback(trees.close)
     return Run(
         parts=parts, observers=replanner.observers, budget=budget, retries=retries, inputs=inputs,
         rate_limits=rate_limits, finisher=finisher, criteria=criteria,
         starter=starter, attempts=attempts, admission=admission, ahead=ahead, commands=commands, inbox=inbox,
-        replanner=replanner, belongings=belongings, resources=resources,
+        replanner=replanner, belongings=belongings, trees=trees, resources=resources,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,6 +22,9 @@ from nova_core.plan.phases import phase_named
 from nova_core.plan.scheduler import Limits
 from nova_core.plan.selection import Selection
 from nova_core.state.store import Store
+
+if TYPE_CHECKING:  # most runs have no trees
+    from nova_core.engine.trees.library import Gits
 
 _UNKNOWN = 2.0  # seconds to wait for a running engine to say which plan it runs
 _PAUSE = 0.02
@@ -55,13 +59,15 @@ class RunOptions(msgspec.Struct, frozen=True):
 class Host(msgspec.Struct, frozen=True):
     """What an engine needs of its host: clock, disk, and a factory (project, run id, environment) of executors.
 
-    With `background` another thread writes to the disk while the engine works; without, the engine waits.
+    `gits` is how it looks at repositories, None for the usual way. With `background` another thread writes to the disk
+    while the engine works; without, the engine waits.
     """
 
     clock: Clock = msgspec.field(default_factory=Clock)
     disk: Disk = msgspec.field(default_factory=Disk)
     make_executor: MakeExecutor = local_executor
     background: bool = True
+    gits: Gits | None = None
 
 
 def take_place(project: Project, plan: str, latest: Cascade, disk: Disk) -> tuple[Project, RunLock, Origin | None]:

@@ -150,6 +150,11 @@ def check_log_name(task_id: str, number: int, ids: Collection[str]) -> str:
     return _free_name(task_id, f"check-{number}", f"criterion-{number}", ids)
 
 
+def step_log_name(task_id: str, step: str, ids: Collection[str]) -> str:
+    """File name of the log of a command that runs in a task's tree beside its worker, such as its setup."""
+    return _free_name(task_id, step, f"tree-{step}", ids)
+
+
 def _free_name(task_id: str, suffix: str, other: str, ids: Collection[str]) -> str:
     stem = log_name(task_id).removesuffix(".log")
     name = f"{stem}.{suffix}"

@@ -17,15 +17,17 @@ _PRINTS_NOTHING = frozenset({Reason.REJECTED, Reason.MISSING_OUTPUTS, Reason.CAN
 
 def briefing(
     project: Project, task: Task, state_of: Callable[[str], TaskState], name_of: Callable[[str], str],
-    ids: Collection[str], *, learns: bool = True,
+    ids: Collection[str], *, learns: bool = True, afresh: bool = False,
 ) -> Briefing:  # fmt: skip
     """Returns what the agent of `task` is given now; `ids` are all tasks of the plan.
 
-    Without `learns`, its own past is left out.
+    Without `learns`, its own past is left out. `afresh`: it begins without what its failed attempts changed.
     """
     done = tuple(_done(task_id, name_of(task_id), state_of(task_id)) for task_id in task.depends_on)
     state = state_of(task.id)
-    return Briefing(done, feedback(state, _printed(project, task, state, ids)) if learns else "", state.error or "")
+    return Briefing(
+        done, feedback(state, _printed(project, task, state, ids), afresh=afresh) if learns else "", state.error or ""
+    )
 
 
 def _done(task_id: str, name: str, state: TaskState) -> Done:

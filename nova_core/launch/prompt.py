@@ -12,7 +12,7 @@ from nova_core.text import clean, cut, head_and_tail
 
 TEMPLATE = """\
 You are working on one task of the project "{project}". Do this task and nothing else: other workers do the other tasks,
-perhaps at the same time and in the same directory.
+{place}
 
 # Task {id}: {name}
 
@@ -39,7 +39,7 @@ task, say why and end with an error instead of pretending.
 """
 PLACEHOLDERS = (
     "project", "id", "name", "description", "details", "dependencies", "inputs", "outputs", "criteria",
-    "feedback", "report",
+    "feedback", "report", "place",
 )  # fmt: skip
 _PLACE = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 _NOTES = 8000  # characters for the notes of all dependencies, shared evenly; a long note loses its middle
@@ -57,6 +57,11 @@ Report what you are doing at each larger step: call the tool `report` of the ser
 percentage. Report each criterion that is met with `verify`, and each required file with `output`. Tasks that depend on
 yours read the note you leave with `handoff`."""
 
+_SHARED = "perhaps at the same time and in the same directory."
+_OWN_TREE = """\
+each in a copy of the project of its own. This directory is yours: stay in it. What you leave here is committed and
+merged for you when you are done, so you need not commit; do not push."""
+
 _NOT_DONE = """\
 Your work on this task was checked, and the task is not done yet. Your first instructions still apply, and what you
 changed is still there. Find out what is wrong, correct it, and finish the task."""
@@ -73,11 +78,16 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Briefing(msgspec.Struct, frozen=True):
-    """What the agent gets besides its task: what its dependencies did, why attempts failed, why one was cut off."""
+    """What the agent gets besides its task: what its dependencies did, why attempts failed, why one was cut off.
+
+    `own_tree`: it works in a tree of its own. `conflict` says with what its work could not be merged.
+    """
 
     done: tuple[Done, ...] = ()
     feedback: str = ""
     interruption: str = ""
+    own_tree: bool = False
+    conflict: str = ""
 
 
 NO_BRIEFING = Briefing()
@@ -103,7 +113,8 @@ def build_prompt(
         "inputs": _inputs(task),
         "outputs": _outputs(task),
         "criteria": _criteria(task.criteria, by_tool),
-        "feedback": briefing.feedback,
+        "feedback": "\n\n".join(filter(None, (briefing.feedback, briefing.conflict))),
+        "place": _OWN_TREE if briefing.own_tree else _SHARED,
         "report": _BY_TOOL if by_tool else _BY_COMMAND,
     }
     paragraphs = (_filled(paragraph, values) for paragraph in re.split(r"\n{2,}", template.strip()))
@@ -115,6 +126,8 @@ def resumed_prompt(briefing: Briefing, *, cut_off: bool) -> str:
 
     `cut_off` means that it was interrupted; otherwise its work was found wanting.
     """
+    if briefing.conflict:
+        return f"{briefing.conflict}\n"
     if not cut_off:
         return f"{_NOT_DONE}\n\n{briefing.feedback}\n"
     why = cut(clean(" ".join(briefing.interruption.split())), _MOST_WHY)

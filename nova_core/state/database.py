@@ -315,10 +315,17 @@ class Database:
         return rows.fetchall()
 
     def started(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-        """Returns what was recorded at the latest start of each of these tasks."""
-        rows = self._connection.execute("SELECT task, patch FROM events WHERE kind = 'task_started' ORDER BY rev")
-        latest = {task: patch for task, patch in rows if task in ids}
-        return {task: msgspec.json.decode(patch) for task, patch in latest.items()}
+        """Returns what was recorded at the latest start of each of these tasks; with a tree, once that was there."""
+        rows = self._connection.execute(
+            "SELECT task, kind, patch FROM events WHERE kind = 'task_started'"
+            " OR (kind = 'task_progress' AND patch LIKE '%\"before\"%') ORDER BY rev"
+        )
+        latest: dict[str, dict[str, Any]] = {}
+        for task, kind, text in rows:
+            if task in ids:
+                patch = msgspec.json.decode(text)
+                latest[task] = patch if kind == "task_started" else {**latest.get(task, {}), **patch}
+        return latest
 
     def last_attempts(self) -> dict[str, int]:
         """Returns the number of each task's latest recorded start, also of tasks no longer in the plan."""

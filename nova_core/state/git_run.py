@@ -6,6 +6,12 @@ import msgspec
 
 from nova_core.model import Whole
 
+QUEUED = "queued"  # in TaskState.merge: its work is done, and waits for its merge
+MERGING = "merging"
+CHECKING = "checking"  # what the merge has made
+CONFLICT = "conflict"  # with what is merged
+MERGED = "merged"
+
 
 class GitRun(msgspec.Struct, frozen=True):
     """The run's branch `ref`, made from the commit `base`, ends at `tip` as Nova last left it; `landed` is the user's.

@@ -14,6 +14,7 @@ from nova_core.model import Moment, Real, TokenUsage, Whole
 from nova_core.state.git_run import GitRun
 
 SCHEMA_VERSION = 1
+NEEDED = "needed"  # in TaskState.approval: whatever the plan says, a person must look at the work
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 
@@ -107,8 +108,9 @@ class TaskState(msgspec.Struct, frozen=True):
     """The state of one task. The first eleven fields are the published schema; Nova added the others.
 
     `duration_seconds` is in whole seconds, as that schema says; `elapsed` is exact. `attempt` counts from 1, 0 means
-    never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved" or None:
-    a pending task waits for it before it starts, a task in progress after its work. `asks` is a permission that its
+    never started; `failures` counts failed attempts since the last reset. `approval` is "waiting", "approved",
+    "needed" (the work is such that a person must look at it) or None: a pending task waits for it before it starts, a
+    task in progress after its work. `asks` is a permission that its
     agent waits for while it works, in words.
     `estimated` means that tokens and cost are uncertain. `session_id` is the agent's session, `session_usage` the
     tokens it had used before the running attempt. `waits_for` is a provider that is held; `refusals` counts how often
@@ -123,10 +125,10 @@ class TaskState(msgspec.Struct, frozen=True):
     `rung` is how far it has climbed on the ladder of agents and models. `wanted_agent`, `wanted_model` and `note` are
     what a person gave with its last `nova retry`. `terminal`: its latest attempt has a terminal; `question` is what
     that attempt asked and waits for, or got no answer to.
-    Of a task that works in a tree of its own: `tree` is the tree's path while there is one, `taken` the commit that
-    holds its work, `merge` how far that is merged (queued, checking, conflict or merged), `place` its number in the
-    queue of merges. `conflict` names the files that could not be merged, each with the kind of its conflict; `resolves`
-    counts the attempts to resolve one. `kept` are the refs that hold what failed attempts left.
+    Of a task with a tree of its own: `tree` is the tree's path while there is one, `taken` the commit that has its
+    work, `merge` how far that is merged (queued, merging, checking, conflict, merged), `place` its number in the queue.
+    `conflict` names the files in which `unmerged`, an earlier commit, could not be merged, each with the kind of its
+    conflict; `resolves` counts the attempts to resolve one. `kept` are the refs of what failed attempts left.
     """
 
     status: TaskStatus = TaskStatus.PENDING
@@ -190,6 +192,7 @@ class TaskState(msgspec.Struct, frozen=True):
     merge: str | None = None
     place: Whole = 0
     conflict: dict[str, str] = {}
+    unmerged: str | None = None
     resolves: Whole = 0
     kept: tuple[str, ...] = ()
 
@@ -247,12 +250,16 @@ _KEPT = {
     "status", "attempt", "failures", "refusals", "overloads", "worker_id", "started_at", "log", "agent", "model",
     "token_usage", "cost_usd", "cost_basis", "estimated", "session_id", "session_usage", "base_sha", "fingerprint",
     "settled", "began", "approval", "past", "rung", "wanted_agent", "wanted_model", "note",
-    "message_usd", "tree", "conflict", "resolves", "kept",
+    "message_usd", "tree", "conflict", "unmerged", "resolves", "kept",
 }  # fmt: skip
 # Patches: reset the fields of one attempt before the next, and reset a whole task, except what the next can learn from.
 CLEARED: dict[str, Any] = {name: getattr(NEW, name) for name in TaskState.__struct_fields__ if name not in _KEPT}
 RESET: dict[str, Any] = {**CLEARED, "status": TaskStatus.PENDING, "failures": 0, "refusals": 0, "overloads": 0}
-RESET |= {**dict.fromkeys(("approval", "wanted_agent", "wanted_model", "note")), "conflict": {}, "resolves": 0}
+RESET |= {
+    **dict.fromkeys(("approval", "wanted_agent", "wanted_model", "note", "unmerged")),
+    "conflict": {},
+    "resolves": 0,
+}
 _LEARNED: dict[str, Any] = {"past": (), "rung": 0, "wanted_agent": None, "wanted_model": None, "note": None}
 
 

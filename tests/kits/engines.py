@@ -15,6 +15,7 @@ from fakes import FakeClock, FakeExecutor
 from nova_core.command import Command
 from nova_core.config import Config
 from nova_core.engine.startup import Host, RunOptions
+from nova_core.engine.trees.library import Gits
 from nova_core.executors.base import Ended, Job
 from nova_core.files.disk import Disk
 from nova_core.files.inbox import CommandMessage, attempt_token, load_secret
@@ -55,9 +56,9 @@ def write_plan(
     return path
 
 
-def host(fake: FakeExecutor, disk: Disk | None = None, *, background: bool = False) -> Host:
+def host(fake: FakeExecutor, disk: Disk | None = None, *, background: bool = False, gits: Gits | None = None) -> Host:
     """A host with the fake's time, on which only the fake runs jobs; without `background`, no second thread writes."""
-    return Host(fake.clock, disk or Disk(), lambda *_: fake, background)
+    return Host(fake.clock, disk or Disk(), lambda *_: fake, background, gits)
 
 
 def make_engine(
@@ -71,6 +72,7 @@ def make_engine(
     max_workers: int = 2,
     disk: Disk | None = None,
     background: bool = False,
+    gits: Gits | None = None,
     **options: Any,
 ) -> tuple[Orchestrator, FakeExecutor]:
     """An orchestrator over a fake executor and a fake clock; with `rows` None the existing plan is used."""
@@ -83,7 +85,7 @@ def make_engine(
         max_workers,
         config=config or Config(),
         options=RunOptions(**options),
-        host=host(fake, disk, background=background),
+        host=host(fake, disk, background=background, gits=gits),
     )
     return engine, fake
 

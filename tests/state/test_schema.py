@@ -50,7 +50,7 @@ def test_what_an_attempt_leaves_is_cleared() -> None:
 
 def test_a_reset_task_may_fail_as_often_as_a_new_one() -> None:
     """A reset clears the failures, rejections and the approval, not the number of attempts."""
-    counts = {"status", "failures", "refusals", "overloads", "approval", "conflict", "resolves"}
+    counts = {"status", "failures", "refusals", "overloads", "approval", "conflict", "unmerged", "resolves"}
     assert RESET.keys() - CLEARED.keys() == {*counts, "wanted_agent", "wanted_model", "note"}
     assert all(value == getattr(NEW, name) for name, value in RESET.items())
 

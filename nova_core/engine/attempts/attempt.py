@@ -75,14 +75,16 @@ class Attempt:
     `live` is what the agent's own records say while it runs. `session` is the agent's session it continues. `started`
     is the system time of its start, for comparisons with times that others wrote; `began` the same on the run's clock.
     `before` marks the files that were at its outputs' places before it. `asked` is the key of its
-    agent's question that people have been shown.
+    agent's question that people have been shown. `tree` is the project's folder in its own tree, `preparing` the key of
+    the command that sets the tree up.
     """
 
     __slots__ = (
         "_heard", "_log", "_quiet_since", "_tail", "asked", "base_cost", "base_estimated", "base_sha", "base_usage",
         "before", "began", "by", "cap", "check", "checks", "ended", "ending", "files", "is_held", "key", "live",
-        "log_name", "meter", "model", "number", "pid", "previous", "records", "reported", "session",
-        "started", "step", "task", "task_id", "told_trouble", "trouble_of_own", "verdict",
+        "log_name", "meter", "model", "number", "pid", "preparing", "previous", "records", "reported", "session",
+        "started", "step", "task", "task_id", "told_trouble", "tree", "trouble_of_own",
+        "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -117,14 +119,14 @@ class Attempt:
         self.checks: list[str] = []
         self.ending: EndedBy | Ending | None = None
         self.step: str | None = None
-        self.asked = ""
         self.verdict: Verdict | None = None
         self.records: Records | None = None
-        self.trouble_of_own = ""
+        self.asked = self.preparing = self.trouble_of_own = ""
         self.told_trouble = False
         self.reported: Mapping[str, int] = {}
         self.files: tuple[str, ...] = ()
         self.before: Collection[int] = ()
+        self.tree: str | None = None
 
     def take_up(self, state: TaskState, earlier: Sequence[AttemptRow]) -> None:
         """Restore what an earlier engine knew: the settings, the reports, and a request to end.
@@ -144,7 +146,7 @@ class Attempt:
     @property
     def current_key(self) -> str:
         """The key of the job that runs now, or ran last: the attempt's own, or that of a criterion's command."""
-        return self.checks[-1] if self.checks else self.key
+        return self.preparing or (self.checks[-1] if self.checks else self.key)
 
     @property
     def is_asked_to_end(self) -> bool:

@@ -29,6 +29,8 @@ class ChangedFiles:
 
     def patch(self, attempt: Attempt) -> dict[str, Any]:
         """Returns the patch with commit and files; files that other agents reported as theirs are left out."""
+        if attempt.tree is not None:
+            return {}  # what was taken from its tree says it
         told = self._told(attempt)
         if not self.in_git:
             return {"files_changed": told} if told else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nova_core.engine.attempts.attempt import Attempt, EndedBy
 from nova_core.engine.attempts.finish import Finisher
+from nova_core.engine.attempts.own_trees import in_tree
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.verdict import Failure, failure
 from nova_core.executors.base import Ended, Report
@@ -36,10 +37,11 @@ class CriteriaRunner:
         task = attempt.task
         if not task.outputs:
             return None
+        root = attempt.tree or self._parts.project.root
         if task.workspace:
-            absent = missing(task.outputs, self._parts.project.root, task.workspace)
+            absent = missing(task.outputs, root, task.workspace)
             return Failure(Reason.MISSING_OUTPUTS, f"missing outputs: {', '.join(absent)}") if absent else None
-        problems = check_outputs(task.outputs, self._parts.project.root, attempt.before)
+        problems = check_outputs(task.outputs, root, attempt.before)
         return Failure(Reason.MISSING_OUTPUTS, "; ".join(problems)) if problems else None
 
     def _next(self, attempt: Attempt) -> None:
@@ -67,6 +69,8 @@ class CriteriaRunner:
         """Run a criterion's command, or use what an earlier engine knows of it."""
         repeat = self._repeats(attempt)
         job = self._parts.launcher.check(attempt.task, attempt.number, attempt.check, criterion, repeat)
+        if attempt.tree is not None:
+            job = in_tree(job, attempt.tree, str(self._parts.project.root))
         attempt.checks.append(job.key)
         known = self.recovered.pop(job.key, None)
         if isinstance(known, Ended):

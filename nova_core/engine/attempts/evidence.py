@@ -98,6 +98,15 @@ class Evidence:
             patch["rung"] = min(max(0, state.rung) + 1, len(self._rungs(task_id, state)))
         return patch
 
+    def of_merge(self, task_id: str, reason: Reason, error: str) -> dict[str, Any]:
+        """Returns the patch of a task whose work held by itself, but not with what was merged meanwhile."""
+        state = self._parts.store.tasks[task_id]
+        one = PastAttempt(
+            state.attempt, reason, _short(error, _MOST_ERROR), state.agent, state.model, state.verdict,
+            files=_files(state.files_changed), note=state.note or "", mark=_mark(reason, None, error, b""),
+        )  # fmt: skip
+        return {"past": added(state.past, one)}
+
     def _rungs(self, task_id: str, state: TaskState) -> tuple[Rung, ...]:
         return ladder_of(self._parts.board.task(task_id), state, self._parts.config)
 

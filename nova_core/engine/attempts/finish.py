@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from nova_core.agents import Verdict
 from nova_core.engine.attempts.attempt import Attempt, EndedBy, Figures
 from nova_core.engine.attempts.budget import Budget
@@ -15,11 +17,12 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
 from nova_core.engine.attempts.retries import Retries
 from nova_core.engine.attempts.used_up import UsedUp
-from nova_core.engine.attempts.verdict import FINAL, Again, Completed, Decision, Failed, Failure, NeedsApproval
+from nova_core.engine.attempts.verdict import FINAL, Again, Completed, Decision, Failed, Failure, NeedsApproval, Queued
 from nova_core.files.outputs import missing
 from nova_core.runs.words import LEFT_UNCHECKED, TO_BE_CHECKED
 from nova_core.state.events import EventKind
-from nova_core.state.schema import CLEARED, Reason, TaskStatus, unlearned
+from nova_core.state.git_run import QUEUED, GitRun
+from nova_core.state.schema import CLEARED, NEEDED, Reason, TaskStatus, unlearned
 from nova_core.text import duration
 
 _NOT_RETRIED = {Reason.CANCELLED, Reason.LOST, Reason.SPAWN_ERROR, Reason.REJECTED, Reason.BUDGET}
@@ -73,7 +76,11 @@ class Finisher:
     # decide
 
     def _done(self, attempt: Attempt) -> Decision:
-        return NeedsApproval() if attempt.task.approval not in ("", "before") else Completed()
+        if attempt.task.approval not in ("", "before"):
+            return NeedsApproval()
+        if attempt.tree is None:
+            return Completed()
+        return NeedsApproval() if self._store.tasks[attempt.task_id].approval == NEEDED else Queued()
 
     def _decide(self, attempt: Attempt, failed: Failure, figures: Figures, final: Mapping[str, Any]) -> Decision:
         """Decides whether the task of a failed attempt runs again, when and why; `final` is what it left."""
@@ -117,17 +124,14 @@ class Finisher:
         """Record the decision with the attempt's figures, and update the board."""
         record = self._store.record
         if isinstance(decision, Completed):
-            record(
-                EventKind.TASK_COMPLETED, task_id, f"{task_id} done", **patch, status=TaskStatus.COMPLETED,
-                current_step=None, error=None, reason=None, **unlearned(self._store.tasks[task_id]),
-                **self._used_up_by(task_id),
-            )  # fmt: skip
-            self._board.completed(task_id)
+            self.complete(task_id, patch)
         elif isinstance(decision, NeedsApproval):
             record(
                 EventKind.TASK_WAITING, task_id, f"{task_id} needs approval: `nova approve {task_id}`",
                 **patch, approval="waiting", current_step="waiting for approval",
             )  # fmt: skip
+        elif isinstance(decision, Queued):
+            self.queue(task_id, f"{task_id} waits for its merge", patch)
         elif isinstance(decision, Again):
             pending = {"status": TaskStatus.PENDING, "current_step": None}
             record(decision.kind, task_id, decision.why, **{**patch, **pending, **decision.patch})
@@ -139,14 +143,33 @@ class Finisher:
             text = f"{task_id} failed: {decision.patch['error']}"
             self._board.fail(task_id, text, **{**patch, **decision.patch, "current_step": None})
 
-    def _used_up_by(self, task_id: str) -> dict[str, Any]:
-        """Returns the patch that names the tasks whose outputs are used up, if the done task changes that."""
-        used_up = self._used_up.by(task_id)
-        return {"used_up": used_up} if used_up != self._store.run.used_up else {}
+    def queue(self, task_id: str, text: str, patch: Mapping[str, Any]) -> None:
+        """Put a task whose work is done, and taken from its tree, into the queue of merges."""
+        git = self._store.run.git or GitRun()
+        place = git.queued + 1
+        self._store.record(
+            EventKind.TASK_QUEUED, task_id, text, **{**patch, "merge": QUEUED, "place": place, "current_step": QUEUED,
+            "git": msgspec.structs.replace(git, queued=place)},
+        )  # fmt: skip
+
+    def complete(self, task_id: str, patch: Mapping[str, Any]) -> None:
+        """The task is completed: record it, with the tasks whose outputs it has used up, and queue what can now start.
+
+        With trees, no output of another task is in the project's folder before it lands, so none is used up.
+        """
+        known = self._store.run.used_up
+        used_up = self._used_up.by(task_id) if self._parts.trees.place is None else known
+        self._store.record(
+            EventKind.TASK_COMPLETED, task_id, f"{task_id} done", **patch, status=TaskStatus.COMPLETED,
+            current_step=None, error=None, reason=None, **unlearned(self._store.tasks[task_id]),
+            **({"used_up": used_up} if used_up != known else {}),
+        )  # fmt: skip
+        self._board.completed(task_id)
 
     def open_gate(self, task_id: str) -> None:
         """Open a gate whose tasks are done, if all their outputs exist; otherwise it fails."""
         absent = missing(self._board.task(task_id).outputs, self._parts.project.root)
+        absent = [path for path in absent if not self._parts.trees.has(path)]
         self._board.leave(task_id)
         if absent:
             error = f"missing outputs: {', '.join(absent)}"

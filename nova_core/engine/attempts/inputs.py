@@ -15,6 +15,7 @@ class MissingInputs:
         self._store = parts.store
         self._board = parts.board
         self._root = parts.project.root
+        self._trees = parts.trees
         self._ask_inputs = parts.config.inputs == "required"
         self.waiting: dict[str, None] = {}
 
@@ -46,4 +47,7 @@ class MissingInputs:
         words = tuple(f"dependency {word}" for word in task.missing)
         if not (task.inputs and self._ask_inputs):
             return words
-        return words + tuple(f"input {path}" for path in missing(task.inputs, self._root))
+        absent = missing(task.inputs, self._root)
+        if absent and self._trees.is_on:  # what is merged is not in the project's folder before it lands
+            absent = [path for path in absent if not self._trees.has(path)]
+        return words + tuple(f"input {path}" for path in absent)

@@ -50,6 +50,7 @@ class Attempts:
         self._ledger = ledger
         self._criteria = criteria
         self._finisher = finisher
+        self._trees = parts.trees
         self.questions = AgentQuestions(parts)
         self.terminals = Terminals(parts)
         self.unread: dict[str, Attempt] = {}
@@ -71,8 +72,12 @@ class Attempts:
         task_id = report.key.partition("@")[0]
         attempt = self._active.get(task_id)
         if attempt is None or report.key != attempt.current_key:
+            if self._trees.place is not None:
+                self._trees.report(report)
             return  # about a finished attempt
-        if isinstance(report, Started):
+        if attempt.preparing:
+            self._trees.prepared(attempt, report)
+        elif isinstance(report, Started):
             attempt.pid = report.pid
             text = f"{task_id} running as pid {report.pid}"
             self._store.record(EventKind.TASK_RUNNING, task_id, text, pid=report.pid)
@@ -190,7 +195,9 @@ class Attempts:
         self._prices.ask(attempt)
         failed = self.terminals.over(attempt, self._folder, self._judge.failure(attempt, ended))
         self._tell_trouble(attempt)
-        if failed is None:
+        if attempt.tree is not None:
+            self._trees.over(attempt, failed)
+        elif failed is None:
             self._criteria.begin(attempt)
         else:
             self._finisher.finish(attempt, failed)
@@ -201,6 +208,10 @@ class Attempts:
                 number = number_of(len(names), "process", "processes")
                 text = f"{attempt.task_id}: {number} {what}: {', '.join(names[:5])}"
                 self._store.record(EventKind.WARNING, attempt.task_id, text)
+
+    def merge(self, task_id: str, text: str) -> None:
+        """Put a task into the queue of merges whose work a person has approved."""
+        self._finisher.queue(task_id, text, {"approval": "approved"})
 
     # requests to end it
 

@@ -11,6 +11,7 @@ from nova_core.clock import Clock
 from nova_core.config import Config
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.job_slots import JobSlots
+from nova_core.engine.attempts.own_trees import OwnTrees
 from nova_core.executors.base import Executor
 from nova_core.files.disk import Disk
 from nova_core.files.project import Project
@@ -34,3 +35,4 @@ class Parts(msgspec.Struct, frozen=True):
     active: dict[str, Attempt]
     logs: set[str]
     slots: JobSlots
+    trees: OwnTrees

@@ -14,6 +14,7 @@ from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.changed_files import ChangedFiles
 from nova_core.engine.attempts.evidence import can_go_on
 from nova_core.engine.attempts.finish import Finisher
+from nova_core.engine.attempts.own_trees import in_tree
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import RateLimits
 from nova_core.engine.attempts.verdict import Failure
@@ -21,6 +22,7 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Job, Report
 from nova_core.files.outputs import marks_of
 from nova_core.files.project import log_name, old_log_name
+from nova_core.launch.conflict import conflict_words
 from nova_core.launch.context import briefing
 from nova_core.launch.invocation import has_terminal
 from nova_core.launch.ladder import work_of
@@ -46,6 +48,7 @@ class Starter:
         self._rate_limits = rate_limits
         self._changed = changed
         self._finisher = finisher
+        self._trees = parts.trees
         self.unsent: set[str] = set()
 
     def start(self, task_id: str, cap: float | None = None) -> Attempt:
@@ -61,16 +64,21 @@ class Starter:
         attempt = Attempt(task, state.attempt + 1, self._parts.clock.now(), state, by, resumed)
         attempt.began = self._store.time()
         attempt.cap = cap
+        if self._trees.is_on and self._trees.isolates(task):
+            self._trees.give(attempt)
         job, problem = self._job(attempt, session)
         self._rotate(attempt)
-        attempt.base_sha = self._changed.base_commit()
-        attempt.before = self._marks(task)
+        if attempt.tree is None:
+            attempt.base_sha = self._changed.base_commit()
+            attempt.before = self._marks(task)
         self._record(attempt, state.session_usage if resumed else TokenUsage())
         self._parts.active[task_id] = attempt
         if job is None:
             self._finisher.finish(attempt, Failure(Reason.SPAWN_ERROR, problem))
             return attempt
-        if job.own_holder or attempt.before:  # the next engine needs the marks to judge the outputs
+        if attempt.tree is not None:
+            self._trees.start(attempt, in_tree(job, attempt.tree, str(self._parts.project.root)))
+        elif job.own_holder or attempt.before:  # the next engine needs the marks to judge the outputs
             self._send_once_recorded(job)
         else:
             self._parts.executor.submit(job)
@@ -95,27 +103,17 @@ class Starter:
         job = self._launcher.job(task, 1, log_name(task_id))
         return None if job.log in self._parts.logs else job
 
-    def begin(self, task_id: str, handed: float, report: Report) -> Attempt:
-        """Record the start of a job that was handed ahead at `handed`, on the run's clock."""
+    def begin(self, task_id: str, report: Report) -> Attempt:
+        """Record the start of a job that was handed ahead."""
         state = self._store.tasks[task_id]
         task = self._parts.board.cascade.tasks[task_id]
         by = self._launcher.assign(task, self._rate_limits)
         attempt = Attempt(task, state.attempt + 1, report.started_at or self._parts.clock.now(), state, by, None)
-        attempt.began = self._began(handed, report)
+        attempt.began = self._store.time() - ((isinstance(report, Ended) and report.elapsed) or 0.0)
         self._parts.logs.add(attempt.log_name)
         self._record(attempt, TokenUsage())
         self._parts.active[task_id] = attempt
         return attempt
-
-    def _began(self, handed: float, report: Report) -> float:
-        """When a job handed ahead began, on the run's clock: as its holder says, within what is possible.
-
-        Reports may lie unread for a while, in which other jobs begin; and the system time may be set meanwhile.
-        """
-        now = self._store.time()
-        latest = now - ((isinstance(report, Ended) and report.elapsed) or 0.0)
-        told = now - (self._parts.clock.now() - report.started_at) if report.started_at else latest
-        return min(latest, max(handed, told))
 
     def _send_once_recorded(self, job: Job) -> None:
         """Submit a job when its start is on disk; until then the run continues without it."""
@@ -138,10 +136,14 @@ class Starter:
 
     def _session(self, state: TaskState, by: Assignment) -> Session | None:
         """Returns the last attempt's session if it can be resumed: it was cut off, or its work was not enough."""
+        if self._trees.is_on and state.tree is None and state.attempt:
+            return None  # its session knows a tree that is gone
         if not (state.session_id and state.session_usage.total) or by.agent != state.agent:
             return None
         if by.parser != (state.parser or by.parser) or not self._launcher.can_resume(by.agent):
             return None
+        if state.unmerged and self._trees.is_on:
+            return Session(state.session_id, cut_off=False)
         if state.reason in (Reason.RATE_LIMITED, Reason.BUDGET) or state.verdict == Verdict.INTERRUPTED:
             return Session(state.session_id, cut_off=True)
         retry = self._parts.config.retry
@@ -152,7 +154,7 @@ class Starter:
     def _job(self, attempt: Attempt, session: Session | None) -> tuple[Job | None, str]:
         """Returns the job of the attempt, or None and why it cannot start."""
         task, by = attempt.task, attempt.by
-        given = self._briefing(task) if by.agent else NO_BRIEFING
+        given = self._briefing(task, attempt, session) if by.agent else NO_BRIEFING
         try:
             job = self._launcher.job(
                 task,
@@ -167,11 +169,15 @@ class Starter:
             return None, problem.message
         return job, ""
 
-    def _briefing(self, task: Task) -> Briefing:
-        board, learns = self._parts.board, self._parts.config.retry.feedback
-        return briefing(
-            self._parts.project, task, board.state, lambda i: board.task(i).name, board.cascade.tasks, learns=learns
-        )
+    def _briefing(self, task: Task, attempt: Attempt, session: Session | None) -> Briefing:
+        board, state = self._parts.board, self._parts.board.state(task.id)
+        has_tree = attempt.tree is not None
+        given = briefing(
+            self._parts.project, task, board.state, lambda i: board.task(i).name, board.cascade.tasks,
+            learns=self._parts.config.retry.feedback, afresh=has_tree and session is None and not state.unmerged,
+        )  # fmt: skip
+        conflict = conflict_words(state, board.cascade.tasks, self._store.tasks) if has_tree and state.unmerged else ""
+        return msgspec.structs.replace(given, own_tree=has_tree, conflict=conflict)
 
     def _rotate(self, attempt: Attempt) -> None:
         """Rename an older log: `logs/<id>.log` always belongs to the latest attempt."""
@@ -208,6 +214,8 @@ class Starter:
         attempt.began = began
         rows = self._store.database.attempts(task_id)
         attempt.take_up(state, [r for r in rows if r.run == self._store.run.id and r.attempt < attempt.number])
+        if state.tree is not None and self._trees.place is not None:
+            attempt.tree = self._trees.folder(task_id)
         if task.outputs and not task.workspace:
             attempt.before = self._recorded_marks(attempt)
         parts.active[task_id] = attempt

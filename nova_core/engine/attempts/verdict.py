@@ -1,6 +1,6 @@
-"""Finds out, from a process's end and its log whether an attempt failed, and why. Pure.
+"""Decides from a process's end and its log whether the task failed, and why. Pure.
 
-What then happens to the task is one of the four decisions below; `attempts.finish` takes it.
+What happens to the task is one of four decisions: `Completed`, `NeedsApproval`, `Again`, `Failed`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ class NeedsApproval(msgspec.Struct, frozen=True):
     """The work is done, and needs a person's approval."""
 
 
+class Queued(msgspec.Struct, frozen=True):
+    """The work is done, and waits for its merge."""
+
+
 class Again(msgspec.Struct, frozen=True):
     """The task will run again, as soon as possible or (`waits`) at the time in `patch`.
 
@@ -61,7 +65,7 @@ class Failed(msgspec.Struct, frozen=True):
     patch: Mapping[str, Any]
 
 
-Decision = Completed | NeedsApproval | Again | Failed
+Decision = Completed | NeedsApproval | Queued | Again | Failed
 
 
 def failure(ended: Ended, limit: float) -> Failure | None:

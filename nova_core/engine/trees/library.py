@@ -1,0 +1,123 @@
+"""What the engine asks of git: the functions of `nova_core.isolation` for one run, so that tests can do without git."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from nova_core.files.disk import Disk
+from nova_core.isolation import conflict, landing, merge, needs, survey, sweep, take, trees
+from nova_core.isolation.repository import Repository
+from nova_core.isolation.values import (
+    Candidate,
+    Conflict,
+    Followed,
+    Landed,
+    Landing,
+    Limits,
+    Needs,
+    Nothing,
+    Place,
+    Postponed,
+    Survey,
+    Taken,
+    Words,
+)
+
+
+class Library(Protocol):
+    """The git steps of one run; `nova_core.isolation` says what each does and raises. Each may be repeated."""
+
+    def begin(self, base: str, uncommitted: tuple[str, ...], at: int) -> str: ...
+    def make_tree(self, task_id: str, base: str, needs: Needs) -> object: ...
+    def take(self, task_id: str, base: str, words: Words, limits: Limits) -> Taken: ...
+    def keep(self, task_id: str, number: int, base: str, words: Words) -> str | None: ...
+    def merge(self, task_id: str, known: str, taken: Taken, words: Words) -> Candidate | Conflict | Nothing: ...
+    def bring(self, task_id: str, candidate: Candidate) -> object: ...
+    def advance(self, task_id: str, candidate: Candidate) -> bool: ...
+    def merged_already(self, task_id: str, known: str, taken: Taken) -> str | None: ...
+    def put_conflict(self, task_id: str, taken: Taken, tip: str) -> object: ...
+    def marks_left(self, taken: Taken, tip: str, before: str) -> tuple[str, ...]: ...
+    def away(self, task_id: str) -> object: ...
+    def carry_out(self, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]: ...
+    def forget(self, task_ids: tuple[str, ...]) -> object: ...
+    def land(self, landed: Landing) -> Landed | Postponed | Nothing: ...
+    def follow(self, landed: Landing, at: int) -> Followed | Conflict | Postponed: ...
+    def sweep(self, landed: Landing | None) -> object: ...
+    def finish(self, landed: str | None) -> object: ...
+    def close(self) -> object: ...
+
+
+class RunGit:
+    """The steps on a repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def begin(self, base: str, uncommitted: tuple[str, ...], at: int) -> str:
+        return trees.begin(self._repository, base, uncommitted, at)
+
+    def make_tree(self, task_id: str, base: str, needs: Needs) -> None:
+        trees.make_tree(self._repository, task_id, base, needs)
+
+    def take(self, task_id: str, base: str, words: Words, limits: Limits) -> Taken:
+        return take.take(self._repository, task_id, base, words, limits)
+
+    def keep(self, task_id: str, number: int, base: str, words: Words) -> str | None:
+        return take.keep(self._repository, task_id, number, base, words)
+
+    def merge(self, task_id: str, known: str, taken: Taken, words: Words) -> Candidate | Conflict | Nothing:
+        return merge.merge(self._repository, task_id, known, taken, words)
+
+    def bring(self, task_id: str, candidate: Candidate) -> None:
+        merge.bring(self._repository, task_id, candidate)
+
+    def advance(self, task_id: str, candidate: Candidate) -> bool:
+        return merge.advance(self._repository, task_id, candidate)
+
+    def merged_already(self, task_id: str, known: str, taken: Taken) -> str | None:
+        return merge.merged_already(self._repository, task_id, known, taken)
+
+    def put_conflict(self, task_id: str, taken: Taken, tip: str) -> None:
+        conflict.put_conflict(self._repository, task_id, taken, tip)
+
+    def marks_left(self, taken: Taken, tip: str, before: str) -> tuple[str, ...]:
+        return conflict.marks_left(self._repository, taken, tip, before)
+
+    def away(self, task_id: str) -> None:
+        trees.away(self._repository, task_id)
+
+    def carry_out(self, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]:
+        return needs.carry_out(self._repository, task_id, outputs)
+
+    def forget(self, task_ids: tuple[str, ...]) -> None:
+        sweep.forget(self._repository, task_ids)
+
+    def land(self, landed: Landing) -> Landed | Postponed | Nothing:
+        return landing.land(self._repository, landed)
+
+    def follow(self, landed: Landing, at: int) -> Followed | Conflict | Postponed:
+        return landing.follow(self._repository, landed, at)
+
+    def sweep(self, landed: Landing | None) -> None:
+        sweep.sweep(self._repository, landed)
+
+    def finish(self, landed: str | None) -> None:
+        sweep.finish(self._repository, landed)
+
+    def close(self) -> None:
+        self._repository.close()
+
+
+def _open(place: Place, disk: Disk) -> Library:
+    return RunGit(Repository(place, disk))
+
+
+class Gits(msgspec.Struct, frozen=True):
+    """How a host looks at repositories: `look` at one, choose a run's `place` in it, `open` that for its steps."""
+
+    look: Callable[[str], Survey] = survey.survey
+    choose_place: Callable[[Survey, str, str | None], Place] = survey.choose_place
+    open: Callable[[Place, Disk], Library] = _open

@@ -1,0 +1,147 @@
+"""Decides at the start of a run whether its tasks work in trees of their own, and opens its git."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import msgspec
+
+from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.trees.library import Gits, Library
+from nova_core.errors import EnvironmentProblem
+from nova_core.isolation.values import Landing, Place, Survey
+from nova_core.state.events import EventKind
+from nova_core.state.git_run import CONFLICT, GitRun
+from nova_core.state.schema import TaskState
+from nova_core.text import first_of, number_of
+
+_SHORT = 8  # digits of a run's id that name its branch and its trees
+_MOST_NAMES = 8
+_HEADS = "refs/heads/"
+
+
+class Opening:
+    """What the start of a run finds out, before anything is changed: `run` is what it has in git from now on."""
+
+    def __init__(self, parts: Parts, gits: Gits) -> None:
+        self._parts = parts
+        self._gits = gits
+        self._found = Survey()
+        self.is_new = False
+        self.is_on = False
+        self.run: GitRun | None = None
+        self.warnings: list[str] = []
+        self._include: tuple[str, ...] = ()
+        self._landed: str | None = None  # by an earlier run of the plan
+
+    def look(self, *, announced: bool) -> None:
+        """Survey the repository if tasks are to work in trees, or did; `announced`: new tasks may start.
+
+        Raises `EnvironmentProblem` if they cannot, where settings insist or work is under way, and for files that are
+        not committed.
+        """
+        git = self._parts.store.run.git
+        self.is_on = announced and self._is_wanted()
+        goes_on = git is not None and is_under_way(git, self._parts.store.tasks.values())
+        if not (self.is_on or goes_on):
+            return
+        self._found = self._gits.look(str(self._parts.project.root))
+        if problem := self._found.problem:
+            self._refuse(problem, goes_on=goes_on)
+            return
+        if goes_on:
+            self.run = git
+            if self.is_on:
+                self._warn_of(self._dirty())
+        else:
+            self.run, self.is_new = self._begin(git), True
+
+    def _is_wanted(self) -> bool:
+        parts, how = self._parts, self._parts.config.isolation
+        if how != "auto":
+            return how == "tree"
+        return any(parts.launcher.agents_of(task) for task in parts.board.cascade.tasks.values() if not task.gate)
+
+    def _refuse(self, problem: str, *, goes_on: bool) -> None:
+        """Say why tasks are not isolated; an end if they must be."""
+        if goes_on or self._parts.config.isolation == "tree":
+            hint = "set `isolation: off` in nova.yaml to let all tasks work in the project's folder"
+            raise EnvironmentProblem(f"tasks cannot work in trees of their own: {problem}", hint=hint)
+        self.is_on = False
+        self.warnings.append(f"all tasks work in the project's folder, none in a tree of its own: {problem}")
+
+    def _begin(self, before: GitRun | None) -> GitRun:
+        found, how = self._found, self._parts.config.git.uncommitted
+        self._landed = before.landed if before is not None else None
+        if found.busy:
+            raise EnvironmentProblem(
+                f"you are in the middle of {found.busy} in this repository", hint="finish or abort it, then nova run"
+            )
+        dirty = self._dirty()
+        if dirty and how == "refuse" and before is None:
+            raise EnvironmentProblem(
+                f"{number_of(len(dirty), 'file')} not committed, which the tasks would not have:"
+                f" {first_of(dirty, _MOST_NAMES)}",
+                hint="commit them, or choose: --uncommitted include (the tasks get them) or ignore (they do not)",
+            )
+        if how == "include":
+            self._include = dirty
+        elif dirty:
+            self._warn_of(dirty)
+        place = self._place(self._parts.store.run.id[:_SHORT])
+        return GitRun(
+            name=place.run, base=found.head, ref=place.branch, branch=found.branch, tip=found.head, landed=found.head,
+            trees=os.path.dirname(place.trees),
+        )  # fmt: skip
+
+    def _warn_of(self, dirty: tuple[str, ...]) -> None:
+        if dirty:
+            names = first_of(dirty, _MOST_NAMES)
+            self.warnings.append(f"the tasks do not have what you have not committed: {names}")
+
+    def _dirty(self) -> tuple[str, ...]:
+        """Returns the user's files that are not committed, without the plan, the settings and Nova's own files."""
+        project = self._parts.project
+        plan = os.path.relpath(self._parts.board.cascade.path, project.root)
+        own = {plan, "nova.yaml", "nova.yml", "milestones.yaml", project.state_file.name}
+        folders = (".nova/", f"{project.logs}/", f"{project.state_file.name}.")
+        names = (name for name in self._found.dirty if name not in own)
+        return tuple(name for name in names if not name.startswith(folders) and name.rstrip("/") not in folders)
+
+    def _place(self, name: str) -> Place:
+        return self._gits.choose_place(self._found, name, self._parts.config.git.trees)
+
+    def open(self) -> Library:
+        """Open the run's git once its start is on disk: after the gits of an earlier engine, with the run's branch.
+
+        Raises `EnvironmentProblem`.
+        """
+        run, parts = self.run, self._parts
+        assert run is not None
+        place = self._place(run.name)
+        library = self._gits.open(place, parts.disk)
+        landing = Landing(run.branch or "", run.landing[0], run.landing[1], True) if run.landing else None
+        library.sweep(landing)
+        if self._landed is not None:
+            library.finish(self._landed)
+        at = int(parts.clock.now())
+        tip = library.begin(run.base, self._include, at)
+        if self.is_new and tip != run.tip:
+            number = number_of(len(self._include), "uncommitted file")
+            text = f"your {number} are committed on {run.ref.removeprefix(_HEADS)}"
+            parts.store.record(EventKind.WARNING, None, text, git=msgspec.structs.replace(run, base=tip, tip=tip))
+        parts.trees.place = place
+        parts.trees.is_on = self.is_on
+        return library
+
+
+def is_under_way(git: GitRun, states: Iterable[TaskState]) -> bool:
+    """Returns True if the run's branch has something that is not landed, or tasks have trees."""
+    if git.tip != git.landed or git.landing:
+        return True
+    return any(_has_work(state) for state in states)
+
+
+def _has_work(state: TaskState) -> bool:
+    return state.tree is not None or state.is_merging or state.merge == CONFLICT

@@ -1,0 +1,180 @@
+"""The queue of merges: first done, first merged, one at a time; the run's branch only gets what holds."""
+
+from __future__ import annotations
+
+import heapq
+from functools import partial
+from typing import Any
+
+from nova_core.engine.trees.base import Base
+from nova_core.engine.trees.checks import MergeChecks
+from nova_core.engine.trees.conflicts import Conflicts
+from nova_core.engine.trees.taker import MOST_FILES
+from nova_core.isolation.values import Candidate, Conflict, Limits, Nothing, Stale, Taken
+from nova_core.state.events import EventKind
+from nova_core.state.git_run import MERGED, MERGING, QUEUED
+from nova_core.state.schema import Reason
+from nova_core.text import number_of
+
+Merged = Candidate | Conflict | Nothing
+
+
+class MergeQueue:
+    """Merges tasks. `head` is the task that is being merged; `trouble` says why nothing is merged any more."""
+
+    def __init__(self, base: Base, conflicts: Conflicts) -> None:
+        self._base = base
+        self._store = base.store
+        self._conflicts = conflicts
+        self._waiting: list[tuple[int, str]] = []
+        self.checks = MergeChecks(base)
+        self.head: str | None = None
+        self.trouble = ""
+
+    def add(self, task_id: str) -> None:
+        """The task waits in the queue, at the place that its state has."""
+        heapq.heappush(self._waiting, (self._base.state(task_id).place, task_id))
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is being merged, and nothing waits that could be."""
+        return self.head is None and (bool(self.trouble) or not self._waiting)
+
+    def stop(self) -> None:
+        """Begin no other merge, and cut off the checks of this one: the run ends."""
+        self.trouble = self.trouble or "the run ends"
+        self.checks.stop()
+
+    def turn(self) -> None:
+        """Begin the next merge if none is under way."""
+        while self.head is None and self._waiting and not self.trouble and self._store.disk_error is None:
+            place, task_id = heapq.heappop(self._waiting)
+            state = self._base.state(task_id)
+            if state.is_merging and state.place == place:
+                self.head = task_id
+                self._base.when_recorded(partial(self._merge, task_id))
+
+    def _merge(self, task_id: str) -> None:
+        base, taken, known = self._base, self._base.taken(task_id), self._base.run.tip
+        words, git = base.words_of_end(task_id), base.parts.config.git
+        limits, tries = Limits(git.max_file, git.max_new), 0
+        if taken.commit is None:
+            self._carry_out(task_id)
+            return
+
+        def work() -> tuple[Taken, Merged]:
+            nonlocal tries, taken
+            tries += 1
+            if tries > 1:  # its objects may be gone; the folder is still there
+                taken = base.git.take(task_id, taken.base, words, limits)
+            return taken, base.git.merge(task_id, known, taken, words)
+
+        base.steps.post(task_id, work, partial(self._tried, task_id), partial(self._failed, task_id))
+
+    def _tried(self, task_id: str, found: tuple[Taken, Merged]) -> None:
+        taken, merged = found
+        if not self._base.state(task_id).is_merging:
+            self._leave()  # a person has cancelled it
+            return
+        if isinstance(merged, Nothing):
+            self._carry_out(task_id)
+        elif isinstance(merged, Conflict):
+            self._conflicts.met(task_id, taken, merged, self._leave)
+        else:
+            self._store.record(
+                EventKind.TASK_MERGING, task_id, f"{task_id} is being merged", merge=MERGING, current_step=MERGING,
+                tip=merged.tip, candidate=merged.commit,
+            )  # fmt: skip
+            checks = self.checks.needed(task_id, is_checked=merged.is_checked)
+            if not checks:
+                self._base.when_recorded(partial(self._advance, task_id, merged))
+            elif merged.is_checked:
+                self._base.when_recorded(partial(self._check, task_id, merged, checks))
+            else:
+                self._base.when_recorded(partial(self._bring, task_id, merged, checks))
+
+    def _bring(self, task_id: str, merged: Candidate, checks: list[Any]) -> None:
+        base = self._base
+        base.steps.post(
+            task_id, lambda: base.git.bring(task_id, merged), lambda _: self._check(task_id, merged, checks),
+            partial(self._failed, task_id),
+        )  # fmt: skip
+
+    def _check(self, task_id: str, merged: Candidate, checks: list[Any]) -> None:
+        self.checks.begin(task_id, checks, partial(self._checked, task_id, merged))
+
+    def _checked(self, task_id: str, merged: Candidate, failed: str | None) -> None:
+        if failed is None:
+            self._advance(task_id, merged)
+        elif not failed:  # cut off: the next engine checks it again
+            self.trouble = self.trouble or "the run ends"
+            self._store.record(EventKind.TASK_QUEUED, task_id, f"{task_id} waits for its merge", merge=QUEUED,
+                               current_step=QUEUED, verifying=False)  # fmt: skip
+            self.head = None
+        else:
+            others = self._others(task_id, merged)
+            after = f"after the merge with {', '.join(others)}: " if others else "after the merge: "
+            self._conflicts.fail(task_id, Reason.CHECK_FAILED, f"{after}not met: {failed}")
+            self._leave()
+
+    def _others(self, task_id: str, merged: Candidate) -> list[str]:
+        """Returns the tasks that were merged since this one began."""
+        commits = [commit for commit, _ in self._base.merged]
+        begun = self._base.state(task_id).base_sha or ""
+        since = commits.index(begun) + 1 if begun in commits else 0
+        return [] if merged.is_checked else [other for _, other in self._base.merged[since:]]
+
+    def _advance(self, task_id: str, merged: Candidate) -> None:
+        base, outputs = self._base, self._base.board.cascade.tasks[task_id].outputs
+
+        def work() -> bool:
+            moved = base.git.advance(task_id, merged)
+            if moved and outputs:
+                base.git.carry_out(task_id, outputs)
+            return moved
+
+        def then(moved: bool) -> None:
+            if moved:
+                self._done(task_id, merged.commit, {"files_changed": merged.files[:MOST_FILES]})
+            else:
+                self._merge(task_id)  # somebody moved the branch
+
+        base.steps.post(task_id, work, then, partial(self._failed, task_id))
+
+    def _carry_out(self, task_id: str) -> None:
+        """The task has changed nothing that git knows; what git ignores is copied to the project's folder."""
+        base, outputs = self._base, self._base.board.cascade.tasks[task_id].outputs
+        if not outputs:
+            self._done(task_id, None, {})
+            return
+        base.steps.post(
+            task_id, lambda: base.git.carry_out(task_id, outputs), lambda _: self._done(task_id, None, {}),
+            partial(self._failed, task_id),
+        )  # fmt: skip
+
+    def _done(self, task_id: str, commit: str | None, patch: dict[str, Any]) -> None:
+        self.done(task_id, commit, patch)
+        self._leave()
+
+    def done(self, task_id: str, commit: str | None, patch: dict[str, Any]) -> None:
+        """The task's work is in the run's branch as `commit`, or there was none: its dependents may start."""
+        if commit is not None:
+            self._base.merged.append((commit, task_id))
+            patch = {**patch, **self._base.with_run(tip=commit)}
+        self._base.parts.trees.files.update(patch.get("files_changed", ()))
+        patch = {**patch, "commit_sha": commit, "merge": MERGED, "conflict": {}, "verifying": False}
+        self._base.finisher.complete(task_id, patch)
+
+    def _failed(self, task_id: str, error: Exception) -> None:
+        if isinstance(error, Stale):
+            self.trouble = str(error)
+            waiting = number_of(1 + len(self._waiting), "task")
+            text = f"nothing more is merged: {error}; {waiting} will be merged by the next nova run"
+            self._base.warn(None, text)
+            self.head = None
+        else:
+            self._conflicts.fail(task_id, Reason.MERGE_CONFLICT, f"it could not be merged: {error}")
+            self._leave()
+
+    def _leave(self) -> None:
+        self.head = None

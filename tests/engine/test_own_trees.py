@@ -1,0 +1,531 @@
+"""Tasks in trees of their own: each works from what is merged, and is merged in the order of its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import add_criteria, killed, make_engine, on, tasks_of, write_plan
+from fake_git import MAIN, MARK, FakeRepo
+from fakes import FakeClock, FakeExecutor, exits, ok
+
+from nova_core.command import Command, CommandKind
+from nova_core.config import AgentConfig, Config
+from nova_core.errors import EnvironmentProblem
+from nova_core.executors.base import Ended, Job
+from nova_core.git_config import GitConfig
+from nova_core.orchestrator import Orchestrator
+from nova_core.state.events import EventKind
+from nova_core.state.schema import Reason, TaskStatus
+
+DIAMOND = [("A", "-"), ("B", "A"), ("C", "A"), ("D", "B, C")]
+Work = Callable[[dict[str, str]], object]
+
+
+class Workers(FakeExecutor):
+    """Workers whose tasks change the files of their trees: `work` by task id, once per attempt."""
+
+    def __init__(self, repo: FakeRepo, work: dict[str, Work]) -> None:
+        super().__init__(FakeClock(), ok)
+        self.repo = repo
+        self.work = work
+        self.seen: dict[str, dict[str, str]] = {}
+        self.prompts: dict[str, str] = {}
+
+    def submit(self, job: Job) -> None:
+        super().submit(job)
+        task_id = job.key.partition("@")[0]
+        if "+" not in job.key:
+            self.seen[job.key] = dict(self.repo.trees[task_id])
+            if job.stdin:
+                self.prompts[job.key] = Path(job.stdin).read_text()
+            self.work.get(task_id, writes(task_id.lower()))(self.repo.trees[task_id])
+
+
+def writes(name: str, text: str = "x") -> Work:
+    return lambda files: files.__setitem__(name, text)
+
+
+def engine_on(
+    folder: Path, repo: FakeRepo, work: dict[str, Work] | None = None, rows: Any = DIAMOND, *, config: Any = None,
+    extra: Any = None, **settings: Any,
+) -> tuple[Orchestrator, Workers]:  # fmt: skip
+    """An engine whose tasks have trees in `repo`; settings are those of `git:`, `config` has others."""
+    workers = Workers(repo, work or {})
+    given = Config(**{"isolation": "tree", "git": GitConfig(**settings), **(config or {})})
+    engine, _ = make_engine(folder, rows, executor=workers, config=given, gits=repo.gits(), extra=extra, max_workers=3)
+    return engine, workers
+
+
+def line(number: int, text: str) -> Work:
+    """Changes one line of the file f."""
+
+    def work(files: dict[str, str]) -> None:
+        lines = files["f"].split("\n")
+        lines[number] = text
+        files["f"] = "\n".join(lines)
+
+    return work
+
+
+def messages(engine: Orchestrator) -> list[str]:
+    return [event.message for event in engine.store.database.events_since(0)]
+
+
+def test_a_diamond_is_merged_in_the_order_of_its_ends(tmp_path: Path) -> None:
+    """Four commits in a line; each task starts from all that it depends on, and the user's folder is the end."""
+    repo = FakeRepo({"base": "1"})
+    engine, workers = engine_on(tmp_path, repo)
+    assert engine.run().exit_code == 0
+    assert repo.log() == ["base", "A: Task A", "B: Task B", "C: Task C", "D: Task D"]
+    assert workers.seen["D@1"] == {"base": "1", "a": "x", "b": "x", "c": "x"}
+    assert repo.folder == {"base": "1", "a": "x", "b": "x", "c": "x", "d": "x"}
+    tasks = tasks_of(tmp_path)
+    assert [tasks[i].files_changed for i in "ABCD"] == [("a",), ("b",), ("c",), ("d",)]
+    assert [repo.commits[tasks[i].commit_sha or ""].subject[0] for i in "ABCD"] == list("ABCD")
+    assert repo.trees == {}
+    assert repo.refs.keys() == {MAIN}
+
+
+def test_nothing_is_checked_again_where_nothing_else_was_merged(tmp_path: Path) -> None:
+    """The tree of the task is the one that was checked, and its commit is what is merged."""
+    repo = FakeRepo({"f": "1"})
+    write_plan(tmp_path, [("A", "-")])
+    add_criteria(tmp_path, "A", "true")
+    engine, workers = engine_on(tmp_path, repo, rows=None)
+    assert engine.run().exit_code == 0
+    assert [job.key for job in workers.jobs] == ["A@1", "A@1+1"]
+    assert {job.cwd for job in workers.jobs} == {str(Path(workers.jobs[0].cwd))}
+    assert workers.jobs[0].cwd != str(tmp_path)
+    state = tasks_of(tmp_path)["A"]
+    assert state.commit_sha == state.taken
+
+
+def test_the_same_file_is_merged_and_its_criteria_are_checked_again(tmp_path: Path) -> None:
+    """Other lines of one file merge; the criteria run again on what the merge has made."""
+    repo = FakeRepo({"f": "1\n2\n3"})
+    write_plan(tmp_path, [("A", "-"), ("B", "-")])
+    add_criteria(tmp_path, "B", "true")
+    engine, workers = engine_on(tmp_path, repo, {"A": line(0, "A"), "B": line(2, "B")}, rows=None)
+    assert engine.run().exit_code == 0
+    assert repo.folder["f"] == "A\n2\nB"
+    assert len([job for job in workers.jobs if job.key.startswith("B@1+")]) == 2
+
+
+def test_work_that_holds_apart_and_fails_together_is_not_merged(tmp_path: Path) -> None:
+    """The branch stays as it was, and the failure names with whom it was merged."""
+    repo = FakeRepo({"f": "1\n2\n3"})
+    write_plan(tmp_path, [("A", "-"), ("B", "-"), ("C", "B")])
+    add_criteria(tmp_path, "B", "true")
+    engine, workers = engine_on(tmp_path, repo, {"A": line(0, "A"), "B": line(2, "B")}, rows=None)
+    workers.outcome = lambda job: (exits(1) if "+merge" in job.key else ok)(job)
+    assert engine.run().exit_code == 1
+    state = tasks_of(tmp_path)["B"]
+    assert (state.status, state.reason) == (TaskStatus.FAILED, Reason.CHECK_FAILED)
+    assert "after the merge with A" in (state.error or "")
+    assert repo.folder["f"] == "A\n2\n3"
+    assert state.kept
+    assert tasks_of(tmp_path)["C"].blocked_by == ("B",)
+
+
+def test_a_command_whose_work_conflicts_runs_again_once(tmp_path: Path) -> None:
+    """It starts from what is merged; a second conflict fails it, and keeps up nobody else."""
+    repo = FakeRepo({"f": "1"})
+    again = [("A", "-"), ("B", "-"), ("C", "A"), ("D", "C")]
+    engine, workers = engine_on(tmp_path, repo, {"A": line(0, "A"), "B": line(0, "B")}, rows=again)
+    assert engine.run().exit_code == 0
+    assert [job.key for job in workers.jobs if job.key[0] == "B"] == ["B@1", "B@2"]
+    assert workers.seen["B@2"]["f"] == "A"
+    assert repo.folder["f"] == "B"
+
+
+def conflict_twice(folder: Path, repo: FakeRepo, **settings: Any) -> tuple[Orchestrator, Workers]:
+    """A and B change the same line; so does a person, on the run's branch, while B resolves that."""
+    rows = [("A", "-"), ("B", "-"), ("C", "B"), ("D", "A"), ("E", "D")]
+    engine, workers = engine_on(folder, repo, {"A": line(0, "A")}, rows=rows, **settings)
+
+    def work(files: dict[str, str]) -> None:
+        if files["f"] == "A":
+            ref = next(ref for ref in repo.refs if ref.startswith("refs/heads/nova/"))
+            repo.refs[ref] = repo.commit(repo.refs[ref], {**repo.files(repo.refs[ref]), "f": "P"}, "person")
+        line(0, "B")(files)
+
+    workers.work["B"] = work
+    return engine, workers
+
+
+@pytest.mark.parametrize("how", ["resolve", "stop"])
+def test_a_conflict_that_stays_is_a_failure_with_its_ref(tmp_path: Path, how: str) -> None:
+    """The work is kept under the task's ref, what depends on it is blocked, and all else is merged."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = conflict_twice(tmp_path, repo, conflicts=how)
+    assert engine.run().exit_code == 1
+    tasks = tasks_of(tmp_path)
+    assert (tasks["B"].reason, tasks["B"].merge) == (Reason.MERGE_CONFLICT, "conflict")
+    assert tasks["B"].conflict == {"f": "contents"}
+    assert len([job for job in workers.jobs if job.key[0] == "B"]) == (2 if how == "resolve" else 1)
+    assert any(ref.endswith("/B") for ref in repo.refs)
+    assert tasks["C"].blocked_by == ("B",)
+    assert tasks["D"].status is TaskStatus.COMPLETED
+    assert "d" in repo.folder
+
+
+@pytest.mark.parametrize("by", ["merge", "pick", "skip", "retry"])
+def test_a_person_settles_a_conflict(tmp_path: Path, by: str) -> None:
+    """A merge or a cherry-pick on the run's branch counts; so do `nova skip` and `nova retry`."""
+    repo = FakeRepo({"f": "1"})
+    conflict_twice(tmp_path, repo)[0].run()
+    ref = next(ref for ref in repo.refs if ref.startswith("refs/heads/nova/"))
+    tip, engine = repo.refs[ref], engine_on(tmp_path, repo, rows=None)[0]
+    files = {**repo.files(tip), "f": "PB", "b": "x"}
+    if by in ("merge", "pick"):
+        subject = "B: Task B" if by == "pick" else "B: merged"
+        repo.refs[ref] = repo.commit(tip, files, subject)
+    else:
+        engine.apply(Command(CommandKind.SKIP if by == "skip" else CommandKind.RETRY, ("B",)))
+    engine._run.parts.executor.work["B"] = lambda files: files.__setitem__("f", "PB")  # type: ignore[attr-defined]
+    assert engine.run().exit_code == 0
+    assert repo.folder["f"] == ("P" if by == "skip" else "PB")
+    assert "c" in repo.folder
+    assert repo.trees == {}
+    assert [name for name in repo.refs if "/kept/" not in name] == [MAIN]
+
+
+def test_an_agent_resolves_a_conflict_in_its_own_tree(tmp_path: Path) -> None:
+    """It is shown both versions and who made the other one; what it leaves is merged on top of the tip."""
+    repo = FakeRepo({"f": "1\n2"})
+    plain = AgentConfig(command=("true",), line="^STEP (?P<step>.*)")
+    engine, workers = engine_on(
+        tmp_path, repo, {"A": line(0, "A")}, rows=[("A", "-"), ("B", "-")],
+        config={"agents": {"a": plain}}, extra={"Agent": {"B": "a"}, "Command": {"B": ""}},
+    )  # fmt: skip
+
+    def work(files: dict[str, str]) -> None:
+        files["f"] = "AB\n2" if MARK in files["f"] else "B\n2"
+
+    workers.work["B"] = work
+    said = log_of_agents(tmp_path, workers)
+    assert engine.run().exit_code == 0
+    assert [key for key in said if key[0] == "B"] == ["B@1", "B@2"]
+    assert MARK in workers.seen["B@2"]["f"]
+    assert "conflicts with another task" in workers.prompts["B@2"]
+    assert "- `f`: marks of the conflict are in it" in workers.prompts["B@2"]
+    assert 'A ("Task A")' in workers.prompts["B@2"]
+    assert "a copy of the project of its own" in workers.prompts["B@1"]
+    assert repo.folder["f"] == "AB\n2"
+    assert repo.log() == ["base", "A: Task A", "B: Task B"]
+
+
+def log_of_agents(folder: Path, workers: Workers) -> list[str]:
+    """Lets agents end well; returns the keys of their jobs."""
+    keys: list[str] = []
+
+    def outcome(job: Job) -> Ended:
+        if job.own_holder:
+            keys.append(job.key)
+            (folder / "logs" / job.log).write_text("STEP reading\nI have done it.\n")
+        return ok(job)
+
+    workers.outcome = outcome
+    return keys
+
+
+def test_marks_of_a_conflict_are_never_merged(tmp_path: Path) -> None:
+    """A resolver that leaves them has failed."""
+    repo = FakeRepo({"f": "1\n2"})
+    plain = AgentConfig(command=("true",), line="^STEP (?P<step>.*)")
+    engine, workers = engine_on(
+        tmp_path, repo, {"A": line(0, "A")}, rows=[("A", "-"), ("B", "-")],
+        config={"agents": {"a": plain}}, extra={"Agent": {"B": "a"}, "Command": {"B": ""}},
+    )  # fmt: skip
+    workers.work["B"] = lambda files: None if MARK in files["f"] else line(0, "B")(files)
+    log_of_agents(tmp_path, workers)
+    assert engine.run().exit_code == 1
+    state = tasks_of(tmp_path)["B"]
+    assert state.reason is Reason.CHECK_FAILED
+    assert "marks of the conflict are left in f" in (state.error or "")
+    assert repo.folder["f"] == "A\n2"
+
+
+@pytest.mark.parametrize("end", ["fails", "is cancelled"])
+def test_what_a_failed_attempt_left_is_kept_and_nowhere_else(tmp_path: Path, end: str) -> None:
+    """Its files are in a ref, not in the user's folder, and its tree is gone."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-")])
+    workers.outcome = exits(3) if end == "fails" else lambda job: None
+    if end != "fails":
+        on(engine, EventKind.TASK_RUNNING, "A", lambda: engine.post(Command(CommandKind.CANCEL, ("A",))))
+        running = workers.submit
+
+        def submit(job: Job) -> None:
+            running(job)
+            engine.post(Command(CommandKind.CANCEL, ("A",)))
+
+        workers.submit = submit  # type: ignore[method-assign]
+    assert engine.run().exit_code == 1
+    state = tasks_of(tmp_path)["A"]
+    assert [repo.files(repo.refs[ref])["a"] for ref in state.kept] == ["x"]
+    assert repo.folder == {"f": "1"}
+    assert repo.trees == {}
+
+
+def test_a_retry_starts_from_what_is_merged_now(tmp_path: Path) -> None:
+    """In a clean tree at the same path."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(
+        tmp_path, repo, rows=[("A", "-"), ("B", "-")], config={"retries": 1, "retry_delay": 1.0}
+    )
+    workers.outcome = lambda job: (exits(1) if job.key == "A@1" else ok)(job)
+    assert engine.run().exit_code == 0
+    assert workers.seen["A@2"] == {"f": "1", "b": "x"}
+    assert len({job.cwd for job in workers.jobs if job.key[0] == "A"}) == 1
+    assert len(tasks_of(tmp_path)["A"].kept) == 1
+
+
+@pytest.mark.parametrize("how", ["refuse", "ignore", "include"])
+def test_files_that_are_not_committed(tmp_path: Path, how: str) -> None:
+    """A start is rejected with their names, or goes without them, or takes them along; the plan does not count."""
+    repo = FakeRepo({"f": "1"})
+    repo.folder["new"] = "mine"
+    repo.dirty = ("CASCADE.md", "cascade_state.json", "logs/", ".nova/", "new")
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-")], uncommitted=how)
+    if how == "refuse":
+        with pytest.raises(EnvironmentProblem, match=r"1 file not committed.*: new") as caught:
+            engine.run()
+        assert "--uncommitted" in (caught.value.hint or "")
+        return
+    assert engine.run().exit_code == 0
+    assert ("new" in workers.seen["A@1"]) == (how == "include")
+
+
+@pytest.mark.parametrize("how", ["tree", "auto"])
+def test_a_project_that_cannot_be_isolated(tmp_path: Path, how: str) -> None:
+    """`tree` insists, `auto` says why in one line and shares the folder; commands alone need no trees."""
+    repo = FakeRepo({"f": "1"})
+    repo.problem = "it is not in a git repository"
+    agents = {"a": AgentConfig(command=("true",), line="^STEP (?P<step>.*)")}
+    engine, workers = engine_on(
+        tmp_path, repo, rows=[("A", "-")], config={"isolation": how, "agents": agents},
+        extra={"Agent": {"A": "a"}, "Command": {"A": ""}},
+    )  # fmt: skip
+    workers.submit = lambda job: FakeExecutor.submit(workers, job)  # type: ignore[method-assign]
+    log_of_agents(tmp_path, workers)
+    if how == "tree":
+        with pytest.raises(EnvironmentProblem, match="not in a git repository"):
+            engine.run()
+        return
+    assert engine.run().exit_code == 0
+    assert any(repo.problem in text for text in messages(engine_on(tmp_path, repo, rows=None)[0]))
+    assert workers.jobs[0].cwd == str(tmp_path)
+
+
+def test_nothing_starts_in_the_middle_of_a_merge(tmp_path: Path) -> None:
+    """Nothing starts in the middle of a person's merge."""
+    repo = FakeRepo({"f": "1"})
+    repo.busy = "a merge"
+    with pytest.raises(EnvironmentProblem, match="in the middle of a merge"):
+        engine_on(tmp_path, repo)[0].run()
+
+
+@pytest.mark.parametrize("how", ["off", "auto"])
+def test_commands_alone_have_no_trees(tmp_path: Path, how: str) -> None:
+    """Nothing is asked of git."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(tmp_path, repo, config={"isolation": how})
+    workers.submit = lambda job: FakeExecutor.submit(workers, job)  # type: ignore[method-assign]
+    assert engine.run().exit_code == 0
+    assert repo.calls == []
+
+
+@pytest.mark.parametrize("answer", [CommandKind.APPROVE, CommandKind.REJECT])
+def test_approval_comes_before_the_merge(tmp_path: Path, answer: CommandKind) -> None:
+    """Approved work is merged; rejected work is kept in a ref."""
+    repo = FakeRepo({"f": "1"})
+    engine, _ = engine_on(tmp_path, repo, rows=[("A", "-")], extra={"Approval": {"A": "after"}})
+    assert engine.run().exit_code == 4
+    assert repo.folder == {"f": "1"}
+    engine, _ = engine_on(tmp_path, repo, rows=None)
+    engine.apply(Command(answer, ("A",)))
+    assert engine.run().exit_code == (0 if answer is CommandKind.APPROVE else 1)
+    assert ("a" in repo.folder) == (answer is CommandKind.APPROVE)
+    assert bool(tasks_of(tmp_path)["A"].kept) == (answer is CommandKind.REJECT)
+
+
+def test_a_task_that_deletes_most_files_waits_for_approval(tmp_path: Path) -> None:
+    """Whatever the plan says, a person looks at it first."""
+    repo = FakeRepo(dict.fromkeys("pqrs", "1"))
+    engine, _ = engine_on(tmp_path, repo, {"A": lambda files: files.clear()}, rows=[("A", "-")])
+    assert engine.run().exit_code == 4
+    assert tasks_of(tmp_path)["A"].awaits_approval
+    assert len(repo.folder) == 4
+
+
+def test_a_task_that_changes_nothing(tmp_path: Path) -> None:
+    """It is completed without a commit."""
+    repo = FakeRepo({"f": "1"})
+    engine, _ = engine_on(tmp_path, repo, {"A": lambda files: None}, rows=[("A", "-"), ("B", "A")])
+    assert engine.run().exit_code == 0
+    assert tasks_of(tmp_path)["A"].commit_sha is None
+    assert repo.log() == ["base", "B: Task B"]
+
+
+def test_a_tree_is_set_up_before_the_worker(tmp_path: Path) -> None:
+    """The project's line runs first, in the tree; if it fails, so does the attempt, with its log."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-")], setup="npm ci")
+    assert engine.run().exit_code == 0
+    assert [(job.key, job.shell) for job in workers.jobs] == [("A@1+setup", "npm ci"), ("A@1", "true")]
+    assert workers.jobs[0].cwd == workers.jobs[1].cwd
+    engine, workers = engine_on(tmp_path, repo, rows=[("B", "-")], setup="npm ci")
+    workers.outcome = exits(1)
+    assert engine.run().exit_code == 1
+    assert [job.key for job in workers.jobs] == ["B@1+setup"]
+    assert "logs/B.setup.log" in (tasks_of(tmp_path)["B"].error or "")
+
+
+def test_a_task_in_the_projects_folder_runs_after_landing(tmp_path: Path) -> None:
+    """What it needs is there; it has no tree, and what it depends on is on the user's branch."""
+    repo, seen = FakeRepo({"f": "1"}), list[str]()
+    engine, workers = engine_on(
+        tmp_path, repo, rows=[("A", "-"), ("B", "A"), ("C", "B")], extra={"Tree": {"B": "project"}}
+    )
+    submit = workers.submit
+
+    def spy(job: Job) -> None:
+        if job.key == "B@1":
+            seen.extend(repo.log())
+            FakeExecutor.submit(workers, job)
+        else:
+            submit(job)
+
+    workers.submit = spy  # type: ignore[method-assign]
+    assert engine.run().exit_code == 0
+    assert seen == ["base", "A: Task A"]
+    assert {job.key: job.cwd == str(tmp_path) for job in workers.jobs} == {"A@1": False, "B@1": True, "C@1": False}
+
+
+@pytest.mark.parametrize("land", ["end", "each", "no"])
+def test_when_the_users_branch_moves(tmp_path: Path, land: str) -> None:
+    """Once at the end, after each merge, or not at all."""
+    repo, moves = FakeRepo({"f": "1"}), list[str]()
+    repo.step = lambda name: moves.append(name) if name == "landing" else None
+    engine, _ = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")], land=land)
+    assert engine.run().exit_code == 0
+    assert len(moves) == {"end": 1, "each": 2, "no": 0}[land]
+    assert ("b" in repo.folder) == (land != "no")
+
+
+def test_landing_waits_for_a_file_in_the_way(tmp_path: Path) -> None:
+    """The run says what it waits for, and the next one lands."""
+    repo = FakeRepo({"f": "1"})
+    repo.in_the_way = "f"
+    engine, _ = engine_on(tmp_path, repo, rows=[("A", "-")])
+    assert engine.run().exit_code == 0
+    git = engine.store.run.git
+    assert git is not None
+    assert git.waits == "files of yours are in the way: f"
+    assert repo.folder == {"f": "1"}
+    repo.in_the_way = ""
+    engine, workers = engine_on(tmp_path, repo, rows=None)
+    assert engine.run().exit_code == 0
+    assert workers.jobs == []
+    assert repo.folder == {"f": "1", "a": "x"}
+
+
+def test_commits_of_the_user_are_followed(tmp_path: Path) -> None:
+    """They are merged into the run's branch, which then lands."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-")])
+
+    def commit(files: dict[str, str]) -> None:
+        repo.folder["mine"] = "1"
+        repo.refs[MAIN] = repo.commit(repo.refs[MAIN], {**repo.files(repo.refs[MAIN]), "mine": "1"}, "mine")
+        files["a"] = "x"
+
+    workers.work["A"] = commit
+    assert engine.run().exit_code == 0
+    assert repo.folder == {"f": "1", "mine": "1", "a": "x"}
+
+
+def test_a_branch_that_was_moved_back_stops_the_queue(tmp_path: Path) -> None:
+    """Nothing more is merged, nothing is lost, and the run says so."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")])
+
+    def back(files: dict[str, str]) -> None:
+        ref = next(ref for ref in repo.refs if ref.startswith("refs/heads/nova/"))
+        repo.refs[ref] = repo.commit("", {}, "other")
+        files["b"] = "x"
+
+    workers.work["B"] = back
+    assert engine.run().exit_code == 4
+    state = tasks_of(tmp_path)["B"]
+    assert state.is_merging
+    assert state.taken in repo.commits
+
+
+def test_a_stopped_run_continues_with_its_queue(tmp_path: Path) -> None:
+    """What was done and not merged is merged by the next run; nothing runs twice."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")])
+    on(engine, EventKind.TASK_QUEUED, "A", engine.stop)
+    assert engine.run().exit_code != 0
+    engine, workers = engine_on(tmp_path, repo, rows=None)
+    assert engine.run().exit_code == 0
+    assert [job.key for job in workers.jobs] == ["B@1"]
+    assert repo.log() == ["base", "A: Task A", "B: Task B"]
+
+
+def test_a_full_disk_stops_new_tasks_and_loses_nothing(tmp_path: Path) -> None:
+    """A step for which there is no room is repeated until there is room."""
+    import errno
+
+    repo, left = FakeRepo({"f": "1"}), [5]
+
+    def step(name: str) -> None:
+        if name.startswith(("take", "make", "merge")) and not name.endswith("over") and left[0]:
+            left[0] -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    repo.step = step
+    engine, _ = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")])
+    assert engine.run().exit_code == 0
+    assert repo.log() == ["base", "A: Task A", "B: Task B"]
+
+
+def test_a_step_that_fails_is_repeated_then_fails_its_task(tmp_path: Path) -> None:
+    """Three times; then the work stays in its tree, and others continue."""
+    from nova_core.isolation.values import GitFailed
+
+    repo = FakeRepo({"f": "1"})
+
+    def step(name: str) -> None:
+        if name == "take A":
+            raise GitFailed("git add failed with 128: x")
+
+    repo.step = step
+    engine, _ = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "-")])
+    assert engine.run().exit_code == 1
+    assert repo.calls.count("take A") == 3
+    assert tasks_of(tmp_path)["A"].reason is Reason.NOT_TAKEN
+    assert "A" in repo.trees
+    assert repo.folder == {"f": "1", "b": "x"}
+
+
+def test_inputs_that_are_merged_and_not_landed_are_there(tmp_path: Path) -> None:
+    """A task whose input another one has just made does not wait for the landing."""
+    repo = FakeRepo({"f": "1"})
+    inputs = {"Inputs": {"B": "a"}}
+    engine, _ = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")], extra=inputs, config={"inputs": "required"})
+    assert engine.run().exit_code == 0
+
+
+def test_all_git_is_closed_at_the_end(tmp_path: Path) -> None:
+    """The lock by which the next engine knows of running steps is given up."""
+    repo = FakeRepo({"f": "1"})
+    engine, _ = engine_on(tmp_path, repo)
+    engine.run()
+    assert repo.is_open == 0
+    killed(engine)
