@@ -27,6 +27,11 @@ COMMANDS = {
     "progress": "progress",
     "logs": "logs",
     "why": "why",
+    "diff": "diff",
+    "land": "merging",
+    "resolve": "merging",
+    "clean": "merging",
+    "pr": "pull_request",
     "history": "history",
     "stats": "stats",
     "trace": "trace",
@@ -77,7 +82,7 @@ def entry(
     Try:       nova demo
     Start:     nova init; nova check; nova run
     Look:      nova attach; nova list; nova status; nova progress; nova logs F1 -f; nova why F1;
-               nova history; nova stats
+               nova diff F1; nova history; nova stats
     Continue:  nova retry F1; nova run
 
     Exit codes: 0 all done, 1 a task failed, 2 usage, 3 the plan is invalid, 4 work remains, 5 budget reached,

@@ -146,3 +146,15 @@ def _git_folder(top: Path) -> Path:
 def _shared_folder(folder: Path) -> Path:
     common = folder / "commondir"
     return folder / common.read_text("utf-8").strip() if common.exists() else folder
+
+
+def is_contained(top: str | Path, ref: str, other: str) -> bool:
+    """Returns True if commit `other` contains all of `ref`; False if git cannot say so."""
+    return b"".join(_git(Path(top), "rev-list", "--count", ref, f"^{other}", "--")).strip() == b"0"
+
+
+def remotes(top: str | Path) -> dict[str, str]:
+    """The addresses of the remote repositories by name, without passwords."""
+    rows = b"".join(_git(Path(top), "remote", "-v")).decode("utf-8", "replace").splitlines()
+    found = (row.split() for row in rows)
+    return {row[0]: re.sub(r"//[^@/]*@", "//", row[1]) for row in found if len(row) > 1}

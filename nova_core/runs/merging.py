@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from nova_core.isolation.values import name_of
 from nova_core.model import is_safe_id
 from nova_core.state.git_run import GitRun
@@ -53,6 +55,36 @@ def conflict_steps(task_id: str, git: GitRun) -> list[str]:
         f"nova retry {name} && nova run (does it again from what is merged now)",
         f"nova skip {name} (leaves it out)",
     ]
+
+
+class DiffOf(msgspec.Struct, frozen=True):
+    """Which commits show what a task changed: `what` says which work it is; an empty `commit` means its tree, now."""
+
+    base: str
+    commit: str
+    what: str
+
+
+def diff_of(task_id: str, task: TaskState, git: GitRun | None) -> DiffOf | None:
+    """The commits that show what a task changed; None if there are none, as when all work in the user's folder.
+
+    Nova makes one commit of each task's work, so the difference is that to its parent.
+    """
+    if task.status is TaskStatus.COMPLETED and task.commit_sha:
+        base = f"{task.commit_sha}^" if task.merge else task.base_sha
+        return DiffOf(base, task.commit_sha, "its commit") if base else None
+    if git is None:
+        return None
+    if task.tree and task.base_sha and not task.taken and not in_conflict(task):
+        return DiffOf(task.base_sha, "", "the files in its tree, not yet a commit")
+    if task.taken and task.taken == task.base_sha:
+        return None
+    if task.taken or in_conflict(task):
+        commit = task.taken or ref_of(git, task_id)
+        return DiffOf(f"{commit}^", commit, "its work, not merged")
+    if task.kept:
+        return DiffOf(f"{task.kept[-1]}^", task.kept[-1], "what its last failed attempt left")
+    return None
 
 
 def kept_lines(task: TaskState) -> list[str]:

@@ -36,6 +36,7 @@ SHELL = [block for block in BLOCKS if block.language in ("sh", "console")]
 ONLY_PARSED = {
     "README.md-0-sh", "README.md-1-sh", "CONTRIBUTING.md-0-sh", "docs/agents.md-3-sh", "docs/faults.md-0-sh",
     "docs/tui.md-0-sh", "docs/plan.md-6-sh", "docs/workers.md-2-sh",
+    "docs/isolation.md-2-sh", "docs/isolation.md-3-sh",
 }  # fmt: skip
 LANGUAGES = {"sh", "console", "markdown", "yaml", "json", "python", "text"}
 

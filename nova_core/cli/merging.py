@@ -1,0 +1,167 @@
+"""`nova land`, `nova resolve` and `nova clean`: what a run has merged, could not merge, and has left."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nova_core.cli.choosing import PlanOf, all_places, chosen
+from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state
+from nova_core.cli.output import columns, note, out, out_lines
+from nova_core.errors import NovaError, UsageError
+
+if TYPE_CHECKING:
+    from nova_core.isolation.values import Leftover, Survey
+    from nova_core.state.git_run import GitRun
+
+NOT_LANDED = 4
+
+
+def git_of(git: GitRun | None) -> GitRun:
+    """What the run has in git. Raises `UsageError` for a run whose tasks work in the user's folder."""
+    if git is None:
+        raise UsageError(
+            "the tasks of this run work in your folder: nothing was merged", hint="set `isolation: auto` in nova.yaml"
+        )
+    return git
+
+
+def land(plan: PlanOf = None, directory: Directory = None) -> int:
+    """Bring what is merged to your branch and folder.
+
+    Your own changes stay as they are: if one is in the way, nothing is touched, and the reason is printed (exit code
+    4). Nothing is stashed, reset or forced. While an engine is running, it lands by itself when the run ends.
+
+    Example: nova land
+    """
+    from nova_core.files.lock import engine_alive
+    from nova_core.text import clean
+
+    project = chosen(plan)
+    git_of(load_state(project).run.git)
+    if engine_alive(project.lock_file) is not None:
+        hint = "to land after each merge, set `git: {land: each}`"
+        raise UsageError("the run is running: it lands when it ends", hint=hint)
+    from nova_core.watch.landing import land_offline
+
+    reply = land_offline(project)
+    if not reply.ok:
+        note(f"nova: {clean(reply.message)}")
+        return NOT_LANDED
+    out(clean(reply.message))
+    return 0
+
+
+def resolve(
+    task: TaskId,
+    done: Annotated[bool, typer.Option("--done", help="Merge what is in the tree now.")] = False,
+    plan: PlanOf = None,
+    directory: Directory = None,
+) -> int:
+    """Resolve a conflict by hand.
+
+    Puts the task's work and what is merged into one tree, with git's marks where they conflict. Edit the files there,
+    then say --done. The task is done with the next nova run, and what depends on it can start.
+
+    \b
+    Examples:  nova resolve F3
+               nova resolve F3 --done
+    """
+    from nova_core.config import load_config
+    from nova_core.isolation.repository import Repository
+    from nova_core.runs.merging import branch_of
+    from nova_core.text import clean
+    from nova_core.watch.resolving import Resolving
+    from nova_core.watch.task_diff import place_of, surveyed
+
+    project = chosen(plan)
+    state = load_state(project)
+    check_ids([task], state.tasks, state)
+    git, config = git_of(state.run.git), load_config(None, environ=os.environ).git
+    place = place_of(surveyed(project.root), git)
+    resolving = Resolving(place, git, task, state.tasks[task], config)
+    repository = Repository(place)
+    try:
+        found = resolving.finish(repository) if done else resolving.begin(repository)
+    finally:
+        repository.close()
+    if isinstance(found, str):
+        out(f"{clean(task)} is merged into {clean(branch_of(git))} as {found[:10]}")
+        note("hint: continue with nova run")
+    else:
+        out_lines(what_to_edit(task, resolving.folder, found.files))
+    return 0
+
+
+def what_to_edit(task: str, folder: str, files: dict[str, str]) -> list[str]:
+    """Where to edit which files, and what to type then."""
+    from nova_core.text import clean
+
+    rows = columns([(f"  {clean(path)}", clean(kind)) for path, kind in files.items()])
+    return [f"edit in {clean(folder)}:", *rows, f"then: nova resolve {clean(task)} --done"]
+
+
+def clean(
+    force: Annotated[bool, typer.Option("--force", help="Also remove work that is merged nowhere.")] = False,
+    directory: Directory = None,
+) -> int:
+    """List and remove what runs have left in git.
+
+    Shows the branches, trees and refs of all runs in this repository, with their sizes. What holds no work of its own
+    is removed; a branch that is not in yours, kept work of failed attempts, and trees only with --force. A run that
+    is running is never touched.
+
+    \b
+    Examples:  nova clean
+               nova clean --force
+    """
+    from nova_core.config import load_config
+    from nova_core.isolation import look
+    from nova_core.watch.leftovers import described, is_spent
+    from nova_core.watch.task_diff import surveyed
+
+    trees = load_config(None, environ=os.environ).git.trees
+    found = surveyed(here().root)
+    left = look.leftovers(found, trees)
+    if not left:
+        out("nothing is left of any run")
+        return 0
+    kept = 0
+    for one in left:
+        out_lines(described(found, one, trees, used_by(one)))
+        if force or is_spent(found, one):
+            kept += not removed(found, one, trees)
+        else:
+            kept += 1
+            out("  kept")
+    if kept:
+        note("hint: look at kept work with nova diff ID; nova clean --force removes all that is listed")
+    return 0
+
+
+def removed(found: Survey, left: Leftover, trees: str | None) -> bool:
+    """Remove what is left of a run, and say so; returns False if it cannot be removed now."""
+    from nova_core.isolation import look
+    from nova_core.text import clean as cleaned
+
+    try:
+        look.remove(found, left, trees)
+    except (NovaError, OSError) as error:
+        out(f"  kept: {cleaned(str(error))}")
+        return False
+    out("  removed")
+    return True
+
+
+def used_by(left: Leftover) -> str:
+    """The plan whose saved run this is, if it is one of this folder's; else empty."""
+    for project in all_places():
+        try:
+            state = load_state(project)
+        except (NovaError, OSError):
+            continue
+        if state.run.git is not None and state.run.git.name == left.run:
+            return state.project.cascade_file or "CASCADE.md"
+    return ""

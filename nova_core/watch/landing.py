@@ -1,0 +1,115 @@
+"""Landing while no engine runs: the user's branch and folder get what a run has merged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from nova_core.command import Reply
+from nova_core.engine.startup import RunOptions
+from nova_core.errors import EnvironmentProblem, UsageError
+from nova_core.files.own_task import require_person
+from nova_core.isolation import landing as steps
+from nova_core.isolation.repository import Repository
+from nova_core.isolation.sweep import finish, sweep
+from nova_core.isolation.values import Followed, GitFailed, Landing, Postponed
+from nova_core.orchestrator import Orchestrator
+from nova_core.runs.merging import branch_of, user_branch
+from nova_core.state.events import EventKind
+from nova_core.state.manager import StateManager
+from nova_core.text import first_of
+from nova_core.watch.task_diff import place_of, surveyed
+
+if TYPE_CHECKING:
+    from nova_core.files.project import Project
+    from nova_core.state.store import Store
+
+_MOST_NAMES = 5
+_MOST_FOLLOWS = 3  # a user who commits faster than that lands later
+
+
+def land_offline(project: Project) -> Reply:
+    """Land what is merged, under the run lock; `Reply.ok` is False if something is in the way, which it names.
+
+    Raises `RunLockedError` if an engine is running after all, `EnvironmentProblem` if git fails or the disk is full.
+    """
+    require_person(project)
+    plan = StateManager(project.state_file).load().project.cascade_file
+    engine = Orchestrator(project.root / plan, project.state_file, options=RunOptions(renew=False))
+    try:
+        return _Landing(project, engine.store).land()
+    finally:
+        engine.close()
+
+
+class _Landing:
+    """One try to land: each step is on disk before it is done."""
+
+    def __init__(self, project: Project, store: Store) -> None:
+        run = store.run.git
+        if run is None:
+            raise UsageError("nothing to land: the tasks of this run work in your folder")
+        self._store = store
+        self._run = run
+        self._place = place_of(surveyed(project.root), run)
+
+    def land(self) -> Reply:
+        """Land, after merging commits of the user's into the run's branch where that is needed."""
+        name = user_branch(self._run)
+        if self._run.branch is None:
+            return Reply(False, f"no branch was checked out when the run began; git merge {branch_of(self._run)}")
+        if self._run.tip == self._run.landed and not self._run.landing:
+            return Reply(True, f"nothing to land: {name} has all that is merged")
+        repository = Repository(self._place)
+        try:
+            sweep(repository, self._landing(is_open=True) if self._run.landing else None)
+            for _ in range(_MOST_FOLLOWS + 1):
+                reply = self._once(repository)
+                if reply is not None:
+                    return reply
+            return self._waits(f"{name} gets new commits all the time")
+        except (GitFailed, OSError) as error:
+            return self._waits(str(error), stays_open=True)
+        finally:
+            repository.close()
+
+    def _landing(self, *, is_open: bool) -> Landing:
+        old, new = self._run.landing or (self._run.landed, self._run.tip)
+        return Landing(self._run.branch or "", old, new, is_open)
+
+    def _once(self, repository: Repository) -> Reply | None:
+        """One try; None if commits of the user's were merged, and it is to be tried again."""
+        is_open = bool(self._run.landing)
+        landing = self._landing(is_open=is_open)
+        if not is_open:
+            self._record(EventKind.RUN_LANDING, "landing", landing=(landing.old, landing.new))
+        found = steps.land(repository, landing)
+        if not isinstance(found, Postponed):
+            text = f"landed on {user_branch(self._run)}"
+            self._record(EventKind.RUN_LANDED, text, landed=landing.new, landing=(), waits="")
+            if all(task.tree is None for task in self._store.tasks.values()):
+                finish(repository, landing.new)
+            return Reply(True, text)
+        if not found.moved:
+            names = f": {first_of(found.files, _MOST_NAMES)}" if found.files else ""
+            return self._waits(f"{found.why}{names}")
+        followed = steps.follow(repository, landing, int(self._store.time()))
+        if isinstance(followed, Followed):
+            text = "your own commits are merged into the run's branch"
+            self._record(EventKind.RUN_LANDING, text, landing=(), tip=followed.tip, landed=followed.landed)
+            return None
+        if isinstance(followed, Postponed):
+            return self._waits(followed.why)
+        return self._waits(f"commits of yours changed the same: {first_of(list(followed.files), _MOST_NAMES)}")
+
+    def _waits(self, why: str, *, stays_open: bool = False) -> Reply:
+        text = f"not landed: {why}; what is merged is in {branch_of(self._run)}"
+        self._record(EventKind.RUN_LANDED, text, landing=self._run.landing if stays_open else (), waits=why)
+        return Reply(False, text)
+
+    def _record(self, kind: EventKind, text: str, **changes: object) -> None:
+        self._run = msgspec.structs.replace(self._run, **changes)
+        self._store.record(kind, None, text, git=self._run)
+        if not self._store.flush():
+            raise EnvironmentProblem(f"cannot write the state: {self._store.disk_error}")

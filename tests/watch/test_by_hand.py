@@ -1,0 +1,162 @@
+"""What a person does with a run's work while no engine runs: land it, resolve a conflict, see it, clean up."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from iso_kit import RUN, Run, git, lines, make_repository, write
+
+from nova_core.cli.app import run_cli
+from nova_core.cli.merging import git_of
+from nova_core.errors import UsageError
+from nova_core.state.git_run import GitRun
+from nova_core.state.manager import StateManager
+from nova_core.state.schema import ProjectState, Reason, RunState, State, TaskState, TaskStatus
+
+PLAN = "| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n" + "".join(
+    f"| {name} | {name} | `true` | - |\n" for name in ("A", "B", "C")
+)
+OWN = ".nova/\nlogs/\ncascade_state.json*\nCASCADE.md\n.env\nout/\n*.log\n"
+
+
+def a_run(tmp_path: Path) -> Run:
+    """A project whose run has merged A, could not merge B, which changed the same line, and kept something of C."""
+    root = make_repository(tmp_path / "p")
+    write(root, _gitignore=OWN, CASCADE_md=PLAN)
+    git(root, "commit", "-qam", "ignore")
+    run = Run(root)
+    for name, text in (("A", "a"), ("B", "b"), ("C", "c\x1b[2J")):
+        write(run.tree(name), f=lines(20, l3=text))
+    taken = {name: run.take(name) for name in "ABC"}
+    run.merged("A", taken["A"])
+    git(root, "update-ref", f"refs/nova/{RUN}/kept/C.1", taken["C"].commit or "")
+    state_of(run, taken["B"].commit or "")
+    run.repository.close()  # its engine has ended
+    return run
+
+
+def state_of(run: Run, stuck: str) -> None:
+    """Save the state that an engine would have left."""
+    begun = GitRun(
+        name=RUN, base=run.start, ref=run.place.branch, branch="refs/heads/main", tip=run.tip, landed=run.start,
+        trees=os.path.dirname(run.place.trees),
+    )  # fmt: skip
+    tasks = {
+        "A": TaskState(TaskStatus.COMPLETED, commit_sha=run.tip, merge="merged"),
+        "B": TaskState(
+            TaskStatus.FAILED, reason=Reason.MERGE_CONFLICT, error="it could not be merged: f", merge="conflict",
+            conflict={"f": "contents"}, taken=stuck, base_sha=run.start,
+        ),
+        "C": TaskState(TaskStatus.FAILED, reason=Reason.EXIT_CODE, kept=(f"refs/nova/{RUN}/kept/C.1",)),
+    }  # fmt: skip
+    state = State(
+        project=ProjectState(name="p", cascade_file="CASCADE.md"), tasks=tasks, run=RunState(id=f"{RUN}0000", git=begun)
+    )
+    StateManager(run.root / "cascade_state.json").publish(state, None)
+
+
+def saved(root: Path) -> GitRun:
+    """What the saved run has in git."""
+    found = StateManager(root / "cascade_state.json").load().run.git
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Such a run, in the current directory."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    found = a_run(tmp_path)
+    monkeypatch.chdir(found.root)
+    return found
+
+
+def test_landing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of the user's in the way is named and kept; once it is out of the way, the branch and the files move."""
+    (run.root / "f").write_text("mine\n")
+    assert run_cli(["land"]) == 4
+    assert "files of yours are in the way: f" in capsys.readouterr().err
+    assert (run.root / "f").read_text() == "mine\n"
+    assert saved(run.root).waits
+    git(run.root, "checkout", "f")
+    assert run_cli(["land"]) == 0
+    assert capsys.readouterr().out == "landed on main\n"
+    assert (run.root / "f").read_text() == lines(20, l3="a")
+    assert saved(run.root).landed == git(run.root, "rev-parse", "main") == run.tip
+    assert run_cli(["land"]) == 0
+
+
+def test_commits_of_the_users_are_merged_first(run: Run) -> None:
+    """A commit on the user's branch in the meantime stays, and what is merged lands on top."""
+    write(run.root, g="other\n")
+    git(run.root, "commit", "-qam", "own")
+    assert run_cli(["land"]) == 0
+    assert (run.root / "g").read_text() == "other\n"
+    assert (run.root / "f").read_text() == lines(20, l3="a")
+
+
+def test_a_conflict_is_resolved_by_hand(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both sides are in one tree; marks that are left are rejected; then it is merged, as one commit of the task's."""
+    assert run_cli(["resolve", "B"]) == 0
+    said = capsys.readouterr().out
+    tree = Path(said.partition("edit in ")[2].partition(":\n")[0])
+    assert "  f  contents\n" in said
+    assert "<<<<<<<" in (tree / "f").read_text()
+    assert run_cli(["resolve", "B", "--done"]) == 2
+    assert "marks of the conflict are left in f" in capsys.readouterr().err
+    (tree / "f").write_text(lines(20, l3="a and b"))
+    assert run_cli(["resolve", "B"]) == 0, "what was edited stays"
+    assert run_cli(["resolve", "B", "--done"]) == 0
+    branch = run.place.branch
+    assert git(run.root, "show", f"{branch}:f") + "\n" == lines(20, l3="a and b")
+    assert "Nova-Task: B" in git(run.root, "log", "-1", "--format=%B", branch)
+    assert git(run.root, "rev-parse", f"{branch}^") == run.tip
+    assert not tree.exists()
+    assert run_cli(["resolve", "A"]) == 2
+
+
+def test_what_tasks_changed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """A merged task, one in conflict and one that failed: each has its difference, and no escape sequence passes."""
+    for name, text in (("A", "+a"), ("B", "+b"), ("C", "+c")):
+        assert run_cli(["diff", name]) == 0
+        assert f"\n{text}\n" in capsys.readouterr().out
+    assert run_cli(["diff", "C", "--raw"]) == 0
+    assert "+c\x1b[2J\n" in capsys.readouterr().out
+    assert run_cli(["diff", "A", "--stat"]) == 0
+    assert capsys.readouterr().out == "f  +1 -1\n"
+
+
+def test_cleaning_up(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Work that is nowhere else stays, and is listed with its size, until --force is said."""
+    assert run_cli(["clean"]) == 0
+    said = capsys.readouterr()
+    assert f"run {RUN} of CASCADE.md\n" in said.out
+    assert f"  branch nova/{RUN}: not in your branch\n" in said.out
+    assert f"  refs/nova/{RUN}/kept/C.1: " in said.out
+    assert "  kept\n" in said.out
+    assert "--force" in said.err
+    assert run_cli(["clean", "--force"]) == 0
+    assert "  removed\n" in capsys.readouterr().out
+    assert git(run.root, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    assert run_cli(["clean"]) == 0
+    assert capsys.readouterr().out == "nothing is left of any run\n"
+
+
+def test_a_conflict_is_explained(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """`nova why` has the file, the ref and the commands; `nova status` says what is merged, and that it has to land."""
+    assert run_cli(["why", "B"]) == 0
+    said = capsys.readouterr().out
+    for text in ("conflict: it could not be merged: f", "  f: contents", f"refs/nova/{RUN}/B", "next: nova resolve B"):
+        assert text in said
+    assert run_cli(["status"]) == 0
+    said = capsys.readouterr().out
+    assert f"1 merged into nova/{RUN}, 1 conflict (B)" in said
+    assert "not yet in main" in said
+
+
+def test_a_run_without_trees_has_nothing_to_land() -> None:
+    """The commands say so, and what to set."""
+    with pytest.raises(UsageError, match="work in your folder"):
+        git_of(None)
