@@ -50,8 +50,9 @@ class Loop:
             return
         if announced:
             self._run.require_commands()
-            self._run.parts.launcher.prepare(self._run.open_tasks())
         self._trees.look(announced=announced)
+        if announced and not self._trees.is_wanted:
+            self._run.parts.launcher.prepare(self._run.open_tasks())
         self._has_begun = True
         self._began_paused = self._store.run.paused
         self._run.begin(announced=announced)

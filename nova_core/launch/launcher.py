@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -242,10 +243,7 @@ class Launcher:
         self, task: Task, attempt: int, log: str, *, agent: str | None = None, briefing: Briefing = NO_BRIEFING,
         session: Session | None = None, budget: float | None = None,
     ) -> Job:  # fmt: skip
-        """The process of the attempt, which writes the file `log`.
-
-        Raises `EnvironmentProblem` for a task that nothing can run.
-        """
+        """The process of the attempt, which writes `log`. Raises `EnvironmentProblem` if nothing can run the task."""
         runner = self._config.runner_of(task)
         timeout = task.timeout if task.timeout is not None else self._config.timeout
         if runner.line:
@@ -294,14 +292,14 @@ class Launcher:
             return ()
         return sys.executable, "-m", "nova_core.mcp_server"
 
-    def prepare(self, tasks: Iterable[Task]) -> None:
-        """Add the reporting server to the project's settings of gemini, if gemini will run a task."""
+    def prepare(self, tasks: Iterable[Task], folder: str = "") -> None:
+        """Add the reporting server to gemini's settings in the folder (the project's), if gemini will run a task."""
         names = {name for task in tasks for name in self.agents_of(task)}
         for name in names:
             agent = agent_named(self._config, name)
             adapter = adapter_of(name, agent) if agent else None
             if agent and adapter and adapter.mcp == "gemini" and (server := self._server(name, agent)):
-                add_gemini_settings(self._project.root / ".gemini", server)
+                add_gemini_settings(Path(folder or self._project.root) / ".gemini", server)
 
     def check(self, task: Task, attempt: int, number: int, criterion: Criterion, repeat: int = 0) -> Job:
         """The process that proves criterion `number` (from 1); `repeat` counts from 0 how often it was begun before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -529,3 +530,34 @@ def test_all_git_is_closed_at_the_end(tmp_path: Path) -> None:
     engine.run()
     assert repo.is_open == 0
     killed(engine)
+
+
+def test_an_agent_that_was_cut_off_continues_in_its_tree(tmp_path: Path) -> None:
+    """Its unfinished files are there, its session is resumed, and it works on from the commit where it began."""
+    repo, said = FakeRepo({"f": "1"}), []
+    program = tmp_path / "bin" / "claude"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    agents = {"a": AgentConfig(use="claude", env={"PATH": str(program.parent)})}
+    engine, workers = engine_on(
+        tmp_path, repo, {"A": lambda files: files.__setitem__(f"a{len(files)}", "x")}, rows=[("A", "-"), ("B", "-")],
+        config={"agents": agents, "quota_delay": 30.0}, extra={"Agent": {"A": "a"}, "Command": {"A": ""}},
+    )  # fmt: skip
+    used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
+    end = {"type": "result", "is_error": False, "subtype": "success", "result": "done", "session_id": "s1"}
+    cut = {**end, "is_error": True, "api_error_status": 429, "result": "429", "model_usage_since_last_result": used}
+
+    def outcome(job: Job) -> Ended:
+        if job.own_holder:
+            said.append("--resume" in job.argv)
+            last = {**end, "modelUsage": used} if said[-1] else cut
+            (tmp_path / "logs" / job.log).write_text(json.dumps(last) + "\n")
+        return ok(job)
+
+    workers.outcome = outcome
+    assert engine.run().exit_code == 0
+    assert said == [False, True]
+    assert workers.seen["A@2"] == {"f": "1", "a1": "x"}
+    assert repo.folder == {"f": "1", "a1": "x", "a2": "x", "b": "x"}
+    assert tasks_of(tmp_path)["A"].kept == ()

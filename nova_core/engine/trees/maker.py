@@ -86,6 +86,7 @@ class Maker:
         def work() -> Collection[int]:
             if not goes_on:
                 base.git.make_tree(task_id, commit, needs)
+                self._parts.launcher.prepare((attempt.task,), attempt.tree or "")
             return self._marks(attempt)
 
         base.steps.post(task_id, work, partial(self._made, attempt, job), partial(self._not_made, attempt))

@@ -124,7 +124,9 @@ class Opening:
         landing = Landing(run.branch or "", run.landing[0], run.landing[1], True) if run.landing else None
         library.sweep(landing)
         if self._landed is not None:
-            library.finish(self._landed)
+            library.finish(self._landed)  # which removes Nova's own files, too
+            library.close()
+            library = self._gits.open(place, parts.disk)
         at = int(parts.clock.now())
         tip = library.begin(run.base, self._include, at)
         if self.is_new and tip != run.tip:

@@ -16,15 +16,17 @@ from nova_core.state.git_run import CONFLICT
 from nova_core.state.schema import NEEDED, Reason, TaskState, TaskStatus
 from nova_core.text import first_of
 
+LEFT = (".gemini/settings.json",)  # Nova's own, for an agent
 MOST_FILES = 1_000  # names that the state keeps of what a task has changed
 _MOST_NAMES = 5
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What was taken, and the files in which marks of a conflict are left."""
+    """What was taken, the files in which marks of a conflict are left, and the ref of the worker's own commits."""
 
     taken: Taken
     marks: tuple[str, ...] = ()
+    kept: str | None = None
 
 
 class Taker:
@@ -47,12 +49,18 @@ class Taker:
     def _take(self, attempt: Attempt) -> None:
         base, task_id, ended = self._base, attempt.task_id, attempt.ended
         git, commit = self._base.parts.config.git, attempt.base_sha or base.run.base
-        limits, state = Limits(git.max_file, git.max_new), base.state(task_id)
+        limits, state, number = (
+            Limits(git.max_file, git.max_new, LEFT),
+            base.state(task_id),
+            base.number_of_kept(task_id),
+        )
         words = base.words(task_id, (ended.ended_at if ended else 0.0) or base.parts.clock.now())
 
         def work() -> Result:
             taken = base.git.take(task_id, commit, words, limits)
-            return Result(taken, base.git.marks_left(taken, commit, state.unmerged) if state.unmerged else ())
+            marks = base.git.marks_left(taken, commit, state.unmerged) if state.unmerged else ()
+            kept = base.git.keep(task_id, number, commit, words) if taken.own_commits else None
+            return Result(taken, marks, kept)
 
         base.steps.post(task_id, work, partial(self._taken, attempt), partial(self._not_taken, attempt))
 
@@ -68,6 +76,8 @@ class Taker:
             return
         taken = result.taken
         self._warn(attempt.task_id, taken)
+        if result.kept:
+            self._base.record_kept(attempt.task_id, result.kept)
         patch: dict[str, object] = {"taken": taken.commit or taken.base, "files_changed": taken.files[:MOST_FILES]}
         if taken.deleted_most:
             patch["approval"] = NEEDED
@@ -88,9 +98,11 @@ class Taker:
     def _warn(self, task_id: str, taken: Taken) -> None:
         if taken.deleted_most:
             self._base.warn(task_id, f"{task_id} deletes most of the files: it waits for nova approve {task_id}")
-        if taken.own_commits:
+        if taken.own_commits and taken.commit is None:
             commits = first_of([commit[:10] for commit in taken.own_commits], _MOST_NAMES)
-            self._base.warn(task_id, f"{task_id}: its worker made commits that its result does not contain: {commits}")
+            self._base.warn(
+                task_id, f"{task_id} has left no files, only commits of its own, which are not merged: {commits}"
+            )
         if taken.left_out:
             self._base.warn(task_id, f"{task_id}: not taken, because git works there: {first_of(taken.left_out, 3)}")
 

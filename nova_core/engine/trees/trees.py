@@ -59,6 +59,11 @@ class Trees:
         return self._opening.run if self._opening is not None and self._opening.is_new else None
 
     @property
+    def is_wanted(self) -> bool:
+        """True if new attempts will get trees."""
+        return self._opening is not None and self._opening.is_on
+
+    @property
     def has_begun(self) -> bool:
         """True if tasks have trees, or had them, and nothing was done there yet."""
         return self._opening is not None and self.work is None
