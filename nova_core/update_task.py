@@ -106,7 +106,7 @@ def tell_engine(project: Project, task_id: str, fields: dict[str, object]) -> No
 
     state = manager_of(project, task_id).load()
     if "status" in fields:
-        sys.stderr.write("update_task: the running engine decides how the task ends; --status is only noted\n")
+        sys.stderr.write("update_task: the running engine decides how the task ends; --status has no effect\n")
     run, attempt = state.run.id, state.tasks[task_id].attempt
     token = attempt_token(read_secret(project.secret_file), run, task_id, attempt)
     whose = {"kind": "report", "run": run, "task": task_id, "attempt": attempt, "token": token}

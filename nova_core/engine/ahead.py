@@ -31,7 +31,7 @@ class Ahead:
         self._starter = starter
         self._got: list[Report | Waiting | Typed] = []
         self.most = 0
-        self.tasks: dict[str, str] = {}  # by the keys of their jobs
+        self.tasks: dict[str, tuple[str, float]] = {}  # by the keys of their jobs, with the time (run's clock)
         self._silent_since: float | None = None  # monotonic
         self._is_told = False
 
@@ -77,13 +77,13 @@ class Ahead:
         for one in news:
             if isinstance(one, GivenBack):
                 self.most = 0
-                if task_id := self.tasks.pop(one.key, None):
-                    self._admission.put_back(task_id)
+                if handed := self.tasks.pop(one.key, None):
+                    self._admission.put_back(handed[0])
                 continue
             if isinstance(one, Started | Ended):
                 self._learn(one)
-                if task_id := self.tasks.pop(one.key, None):
-                    self._starter.begin(task_id, one)
+                if handed := self.tasks.pop(one.key, None):
+                    self._starter.begin(*handed, one)
             self._got.append(one)
 
     def _learn(self, report: Report) -> None:
@@ -109,5 +109,5 @@ class Ahead:
             if job is None:
                 self._admission.put_back(task_id)
                 return
-            self.tasks[job.key] = task_id
+            self.tasks[job.key] = task_id, self._parts.store.time()
             self._executor.hand_ahead(job, self._admission.jobs)

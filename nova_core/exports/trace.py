@@ -105,10 +105,13 @@ def lanes_of(spans: Iterable[tuple[int, int]]) -> list[int]:
 
 
 def _span(row: AttemptRow) -> tuple[int, int]:
-    """Start and end in microseconds, both cut to whole milliseconds, which keeps their order; `elapsed` is rounded."""
+    """Start and end in microseconds, both cut to whole milliseconds.
+
+    `elapsed` is rounded to them: one less lets no attempt end after the next one in its slot has begun.
+    """
     if row.began is not None:
-        begin = round(row.began * 1000) * 1000
-        return begin, begin + round(row.elapsed * 1000) * 1000
+        begin = int(row.began * 1000)
+        return begin * 1000, (begin + max(0, round(row.elapsed * 1000) - 1)) * 1000
     start, end = _microseconds(row.started_at), _microseconds(row.ended_at)
     if start is None:
         start = max(0, (end or 0) - round(row.elapsed * 1_000_000))

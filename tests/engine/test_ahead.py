@@ -90,6 +90,26 @@ def test_a_task_handed_ahead_has_not_started(tmp_path: Path) -> None:
         assert mine == [EventKind.TASK_STARTED.value, EventKind.TASK_COMPLETED.value]
 
 
+def test_a_report_that_was_read_late_does_not_move_the_start(tmp_path: Path) -> None:
+    """An attempt began no later than its holder says, however late the engine reads of it."""
+    executor: Watched
+    began: dict[str, float] = {}
+
+    def late(job: Job) -> Ended:
+        now = executor.clock.now()
+        if job.key in engine._run.ahead.tasks:
+            began[job.key.partition("@")[0]] = now
+        executor.clock.advance(0.25)  # until the engine reads it
+        return Ended(job.key, EndReason.EXIT, code=0, elapsed=0.001, started_at=now)
+
+    engine, executor = watched(tmp_path, wide(30), late)
+    engine.run()
+    ahead = engine.store.time() - executor.clock.now()  # the run's clock
+    assert began
+    for task_id, at in began.items():
+        assert (engine.store.tasks[task_id].began or 0.0) <= at + ahead + 0.002
+
+
 def frozen_at(folder: Path, task_id: str) -> tuple[Orchestrator, Watched, list[str]]:
     """An engine whose holder freezes when the task is done, while others wait in it; and the warnings of the run."""
     engine, executor = watched(folder, wide(60))

@@ -18,7 +18,7 @@ import pytest
 import trace_format
 from cli_process import nova
 from hostile import NAMES
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nova_core.clock import iso
@@ -69,6 +69,18 @@ def test_every_attempt_is_there_once_and_alone_in_its_lane(spans: list[tuple[int
     room = (1 if took == 0 else 0 for _, took in spans)
     most = max((count + own for count, own in zip(busy, room, strict=True)), default=0)
     assert len({found.lane for found in trace.slices}) == most
+
+
+@example([(0.0, 0.0006), (0.0, 0.0006)], 0.0006)
+@given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3)), max_size=20), st.floats(0, 1))
+def test_what_ran_one_after_the_other_is_in_one_lane(steps: list[tuple[float, float]], at: float) -> None:
+    """Times are rounded to milliseconds, which never makes two bars of one slot overlap."""
+    rows = []
+    for number, (gap, took) in enumerate(steps):
+        at += gap
+        rows.append(row(f"F{number}", 1, 0, 0, began=EPOCH + at, elapsed=round(took, 3)))
+        at += took
+    assert {found.lane for found in parsed(rows).slices} <= {(1, 1)}
 
 
 @given(st.text(), st.text(), st.text())

@@ -103,17 +103,27 @@ class Starter:
         job = self._launcher.job(task, 1, log_name(task_id))
         return None if job.log in self._parts.logs else job
 
-    def begin(self, task_id: str, report: Report) -> Attempt:
-        """Record the start of a job that was handed ahead."""
+    def begin(self, task_id: str, handed: float, report: Report) -> Attempt:
+        """Record the start of a job that was handed ahead at `handed`, on the run's clock."""
         state = self._store.tasks[task_id]
         task = self._parts.board.cascade.tasks[task_id]
         by = self._launcher.assign(task, self._rate_limits)
         attempt = Attempt(task, state.attempt + 1, report.started_at or self._parts.clock.now(), state, by, None)
-        attempt.began = self._store.time() - ((isinstance(report, Ended) and report.elapsed) or 0.0)
+        attempt.began = self._began(handed, report)
         self._parts.logs.add(attempt.log_name)
         self._record(attempt, TokenUsage())
         self._parts.active[task_id] = attempt
         return attempt
+
+    def _began(self, handed: float, report: Report) -> float:
+        """When a job handed ahead began, on the run's clock: as its holder says, within what is possible.
+
+        Reports may lie unread for a while, in which other jobs begin; and the system time may be set meanwhile.
+        """
+        now = self._store.time()
+        latest = now - ((isinstance(report, Ended) and report.elapsed) or 0.0)
+        told = now - (self._parts.clock.now() - report.started_at) if report.started_at else latest
+        return min(latest, max(handed, told))
 
     def _send_once_recorded(self, job: Job) -> None:
         """Submit a job when its start is on disk; until then the run continues without it."""

@@ -1,6 +1,6 @@
-"""Decides from a process's end and its log whether the task failed, and why. Pure.
+"""Finds out, from a process's end and its log whether an attempt failed, and why. Pure.
 
-What happens to the task is one of four decisions: `Completed`, `NeedsApproval`, `Again`, `Failed`.
+What then happens to the task is one of the four decisions below; `attempts.finish` takes it.
 """
 
 from __future__ import annotations
