@@ -2,10 +2,12 @@
 
     sentence = [names ":"] clause { joint clause } [reason]
     clause   = [names] after names      US3 depends on US1; starts after Phase 2; needs T004; is blocked by T003
+             | names prep names         (US2 depends on US1) and US4 on US3: with the verb of the clause before
              | [names] before names     US1 blocks US3; must be complete before; precedes
              | names { "→" names }      US1 → US2 → US3; US1, then US2: from left to right
              | [names] not after names  does not depend on US1; never blocks US2: adds nothing
              | [names] free [names] [after names]    independent of US1; no dependencies; in parallel with US2
+             | names last               US4 must come last; US1 comes first: of all stories
     names    = name { ("," | "and" | "+" | "/") name }
     name     = T004 | T004-T007 | 1.2 | US1 | User Story 1 | Phases 1-3 | Section 2 | all stories | a heading's name
     joint    = "," | ";" | "and" | "but" | "while" | " - "
@@ -20,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,6 +34,9 @@ _MOST_READINGS = 32
 
 _BECAUSE = re.compile(r"(?:because|since|as|so|for|due to|to|in|which is|it)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\s()]+")
+_PREPOSITION = re.compile(r"(on|upon|for|by)\s+(?:the\s+)?", re.IGNORECASE)
+_STORIES = re.compile(r"(?:user\s+)?stor(?:y|ies)|US", re.IGNORECASE)
+_ALL_STORIES = ("all stories",)
 _END = re.compile(r"(?<=[^\d\s.])[.!?](?=\s+\S)|(?<=\d)[.!?](?=\s+[A-Z*`])")
 
 
@@ -51,6 +57,15 @@ class Reading(msgspec.Struct, frozen=True):
 class _Token(msgspec.Struct, frozen=True):
     kind: str
     text: str = ""
+
+
+class _Clause(NamedTuple):
+    """A clause: where it ends, what it is about, what it says, and by which verb (its kind and preposition)."""
+
+    end: int
+    about: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+    verb: str = ""
 
 
 class _UnreadError(Exception):
@@ -98,7 +113,7 @@ class Grammar:
         tokens = list(self._tokens(text, same))
         label: tuple[str, ...] = ()
         kinds = "".join(token.kind for token in tokens)
-        at = re.match(r"N(?:[J,+]N)*(?::|[>;](?=[ABFX]))", kinds)
+        at = re.match(r"N(?:[J,+]N)*(?::|[>;](?=[ABFXLE]))", kinds)
         if at:
             label = tuple(token.text for token in tokens[: at.end()] if token.kind == "N")
             tokens = tokens[at.end() :]
@@ -121,9 +136,11 @@ class Grammar:
                 continue
             if match := self._names.match(text, at):
                 token = _Token("N", match[0])
+            elif (match := _PREPOSITION.match(text, at)) and last.kind == "N" and self._names.match(text, match.end()):
+                token = _Token("O", match[1].casefold())
             else:
                 kind, match = keyword(text, at)
-                token = _Token(kind)
+                token = _Token(kind, match[0] if match else "")
             if match is None:
                 words, named = self._words(text, at)
                 if named is None:
@@ -196,61 +213,71 @@ def _readings(tokens: tuple[_Token, ...], about: tuple[str, ...]) -> Iterator[tu
     """Every way to read the tokens as clauses."""
     while tokens and tokens[-1].kind in ";:,":
         tokens = tokens[:-1]
-    todo: list[tuple[int, tuple[str, ...], tuple[Link, ...]]] = [(0, about, ())]
+    todo: list[tuple[_Clause, tuple[Link, ...]]] = [(_Clause(0, about), ())]
     steps = 0
     while todo and steps < _MOST_READINGS * _MOST_TOKENS:
         steps += 1
-        at, subject, links = todo.pop()
-        for end, owner, new in _clauses(tokens, at, subject):
+        before, links = todo.pop()
+        for clause in _clauses(tokens, before):
+            end, said = clause.end, links + clause.links
             if end == len(tokens):
-                yield links + new
+                yield said
             elif tokens[end].kind in "J,;:":
                 following = end + 1
                 if following < len(tokens) and tokens[following].kind in "J;" and tokens[end].kind in ",;":
                     following += 1  # `, but`
-                todo.append((following, owner, links + new))
+                todo.append((clause._replace(end=following), said))
     if todo:
         raise _UnreadError
 
 
-def _clauses(
-    tokens: Sequence[_Token], at: int, about: tuple[str, ...]
-) -> Iterator[tuple[int, tuple[str, ...], tuple[Link, ...]]]:
-    """The clauses that begin here: where each ends, what it is about, and what it says."""
+def _clauses(tokens: Sequence[_Token], before: _Clause) -> Iterator[_Clause]:
+    """The clauses that may follow one that ends here."""
+    at = before.end
     for start, names in [(at, ()), *_lists(tokens, at)]:
-        subject = names or about
-        kind = tokens[start].kind if start < len(tokens) else ""
+        subject = names or before.about
+        token = tokens[start] if start < len(tokens) else _Token("")
+        kind = token.kind
         if kind == "X" and start + 1 < len(tokens) and tokens[start + 1].kind in "AB":
-            yield from ((end, subject, ()) for end, _ in _lists(tokens, start + 2))
+            yield from (_Clause(end, subject) for end, _ in _lists(tokens, start + 2))
         elif kind in ("A", "B") and subject:
             if kind == "A" and start + 1 < len(tokens) and tokens[start + 1].kind == "Z":
-                yield start + 2, subject, ()
-            for end, others in _lists(tokens, start + 1):
-                yield end, subject, (Link(subject, others) if kind == "A" else Link(others, subject),)
+                yield _Clause(start + 2, subject)
+            yield from _ordered(tokens, start, subject, kind + token.text.casefold().split()[-1])
+        elif kind == "O" and names and before.verb[1:] == token.text:
+            yield from _ordered(tokens, start, names, before.verb)
+        elif kind in ("L", "E") and names and all(map(_STORIES.match, names)):
+            yield _Clause(start + 1, names, (_link(kind == "L", names, _ALL_STORIES),))
         elif kind == "Z" and not names and subject:
-            yield start + 1, subject, ()
+            yield _Clause(start + 1, subject)
         elif kind == "F":
             yield from _free(tokens, start + 1, subject)
         elif kind == ">" and names:
             yield from _chains(tokens, start, [names])
 
 
-def _free(
-    tokens: Sequence[_Token], at: int, subject: tuple[str, ...]
-) -> Iterator[tuple[int, tuple[str, ...], tuple[Link, ...]]]:
+def _ordered(tokens: Sequence[_Token], at: int, subject: tuple[str, ...], verb: str) -> Iterator[_Clause]:
+    """The clauses of a subject and the verb at `at`, of which names follow."""
+    for end, others in _lists(tokens, at + 1):
+        yield _Clause(end, subject, (_link(verb[0] == "A", subject, others),), verb)
+
+
+def _link(after: bool, some: tuple[str, ...], others: tuple[str, ...]) -> Link:
+    return Link(some, others) if after else Link(others, some)
+
+
+def _free(tokens: Sequence[_Token], at: int, subject: tuple[str, ...]) -> Iterator[_Clause]:
     """What may follow `independent of`: names, and `after` with what is waited for all the same."""
     for start, _ in [(at, ()), *_lists(tokens, at)]:
-        yield start, subject, ()
+        yield _Clause(start, subject)
         if subject and start < len(tokens) and tokens[start].kind == "A":
-            yield from ((end, subject, (Link(subject, names),)) for end, names in _lists(tokens, start + 1))
+            yield from (_Clause(end, subject, (Link(subject, names),)) for end, names in _lists(tokens, start + 1))
 
 
-def _chains(
-    tokens: Sequence[_Token], at: int, chain: list[tuple[str, ...]]
-) -> Iterator[tuple[int, tuple[str, ...], tuple[Link, ...]]]:
+def _chains(tokens: Sequence[_Token], at: int, chain: list[tuple[str, ...]]) -> Iterator[_Clause]:
     for end, names in _lists(tokens, at + 1):
         grown = [*chain, names]
-        yield end, names, tuple(Link(later, earlier) for earlier, later in pairwise(grown))
+        yield _Clause(end, names, tuple(Link(later, earlier) for earlier, later in pairwise(grown)))
         if end < len(tokens) and tokens[end].kind == ">":
             yield from _chains(tokens, end, grown)
 

@@ -22,11 +22,17 @@ _DONE = r"complete[ds]?|completion|done|finished|finishes|merged|ready|in place|
 _MUST = r"(?:(?:must|should|will|shall|ha(?:s|ve) to|needs? to|can|may)\s+(?:also\s+)?(?:only\s+)?)?"
 _HAS_TO = r"(?:(?:must|should|will|shall|ha(?:s|ve) to|needs? to)\s+(?:also\s+)?)?"  # `can` only permits
 _WILL = r"(?:(?:all|both|each|also|still|only|directly|must|should|will)\s+)*"
-# The kinds of words, the first that fits: `N` names, `A` after, `B` before, `F` free, `X` not, `Z` nothing, `>` arrow,
-# `J` joins names or clauses, `+` only names.
+_COMES = (
+    rf"{_HAS_TO}(?:be\s+)?(?:comes?|goes?|runs?|starts?|finish(?:es)?|lands?|ships?|done|built|implemented|completed|merged"
+    r"|is|are)\s+(?:(?:done|built|implemented|completed|merged|the|very)\s+)*"
+)
+# The kinds of words, the first that fits: `N` names, `A` after, `B` before, `L` last, `E` first, `F` free, `X` not,
+# `Z` nothing, `>` arrow, `J` joins names or clauses, `+` only names.
 _KINDS = (
     ("A", r"(?:must|can|may|should|shall|will)(?:\s*not|n['’]t)\s+(?:be\s+)?"
           r"(?:start(?:ed)?|begin|run|proceed|merged?)\s+(?:until|before)\b"),
+    ("L", rf"{_COMES}(?:last|at\s+the\s+end)\b"),
+    ("E", rf"{_COMES}(?:first|at\s+the\s+beginning)\b(?!,?\s*(?:\band\s+)?\bthen\b)"),
     ("F", r"(?:(?:has|have|with)\s+)?no\s+(?:(?:direct|hard|further|known|blocking|external|inter-story)\s+)*"
           r"(?:dependency|dependencies|dependence|prerequisites?)\b(?:\s+(?:on|to|with|between)\b)?"),
     ("F", r"(?:(?:is|are|be|should|must|remain|fully|completely|entirely|each)\s+)*"
@@ -78,12 +84,18 @@ _ORDERS = re.compile(
     r"|precedes?|sequenced?|then)\b|依赖|依存|→|->|=>|⇒",
     re.IGNORECASE,
 )
+_RANKS = re.compile(r"\b(?:first|last|at\s+the\s+(?:very\s+)?(?:end|beginning))\b", re.IGNORECASE)
 _FREE = re.compile(r"\bno (?:\w+ )?dependenc|\bindependent|in parallel\b|can start immediately", re.IGNORECASE)
 
 
 def sounds(text: str) -> bool:
     """Returns True if a text has words about order."""
     return _ORDERS.search(text) is not None
+
+
+def ranks(text: str) -> bool:
+    """Returns True if a text says that something is first or last."""
+    return _RANKS.search(text) is not None
 
 
 def is_free(text: str) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 from nova_core.importers.checklist import Checklist
 from nova_core.importers.draft import Draft, Item
 from nova_core.importers.grammar import Grammar, Link, Reading
-from nova_core.importers.lexicon import is_free, sounds
+from nova_core.importers.lexicon import is_free, ranks, sounds
 from nova_core.importers.lists import starts_with_field
 from nova_core.importers.order import circling
 from nova_core.importers.phases import is_phase
@@ -171,7 +171,7 @@ class _Sentences:
             return self._is_section(block.heading) or bool(named and self._plan.below(block.heading))
         names = [name for name in self._grammar.names(text) if any(map(str.isdigit, name))]
         if self._is_section(block.heading):
-            return sounds(text) or is_free(text) or len(set(names)) > 1
+            return sounds(text) or is_free(text) or len(set(names)) > 1 or bool(names and ranks(text))
         if any(is_about_order(title.text) for title in self._found.titles(block.heading) if title.level > 1):
             return False
         return sounds(text) and len({name for name in names if self._plan.things(name)}) > 1

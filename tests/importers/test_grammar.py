@@ -58,6 +58,12 @@ def links(text: str) -> str | None:
         ("US3 depends on US1, US4 depends on US2", "US3<US1 US4<US2"),
         ("US3 depends on US1 and US4 depends on US2", "US3<US1 US4<US2"),
         ("US3: Depends on US1 - BLOCKS US4", "US3<US1 US4<US3"),
+        ("US2 depends on US1 and US4 on US3", "US2<US1 US4<US3"),
+        ("US2 depends on US1, US3 on US2, and US4 on US3", "US2<US1 US3<US2 US4<US3"),
+        ("US2 is blocked by US1 and US4 by US3", "US2<US1 US4<US3"),
+        ("US1 is a prerequisite for US2, and US3 for US4", "US2<US1 US4<US3"),
+        ("US4 must come last", "US4<all_stories"),
+        ("US4 is done last, US1 must be done first", "US4<all_stories_all_stories<US1"),
         ("US3: Independent of US2, requires US1", "US3<US1"),
         ("US3: No dependency on US1, but needs US2", "US3<US2"),
         ("US3 depends on nothing. US4 depends on US1.", "US4<US1"),
@@ -92,6 +98,13 @@ def test_understood(sentence: str, said: str) -> None:
         "US3 depends on US1, which T004 makes",
         "If US1 slips, US3 blocks US2",
         "US1 → US2, US3 → US4",
+        "US2 depends on US1, US3 and US4 on US2",
+        "US2 does not depend on US1 and US4 on US3",
+        "US2 blocks US1 and US4 on US3",
+        "US2 depends on US1 and US4 for US3",
+        "US4 must not come last",
+        "T004 must come last",
+        "US4 may come last",
         "US1 blocks US2 in practice: T004 draws into the page that T003 makes",
         "US1 is not independent of US2",
         "Not the order: US1 → US2",
@@ -192,6 +205,9 @@ APART = {"T001": "", "T002": "T001", "T003": "T001", "T004": "T001"}
         ("US3 does not depend on US1", {}),
         ("US1 → US2 → US3", {"T003": "T002", "T004": "T003"}),
         ("US2 must follow US1 and precede US3", {"T003": "T002", "T004": "T003"}),
+        ("US2 depends on US1 and US3 on US2", {"T003": "T002", "T004": "T003"}),
+        ("US1 must come last", {"T002": "T003 T004"}),
+        ("US2 comes first", {"T002": "T003", "T004": "T003"}),
         ("US3: No dependency on US1, though it needs the list of US2", {}),
     ],
 )
@@ -246,6 +262,13 @@ def test_a_contradiction_of_stories_is_reported() -> None:
     cascade = plan("spec-kit", STORIES + "- US1 before US2\n- US2 before US1\n")
     assert edges(cascade) == APART
     assert [note.line for note in cascade.notes if note.kind is NoteKind.DROPPED] == [11, 12]
+
+
+def test_a_task_that_comes_last_gets_a_note() -> None:
+    """Only of stories it is clear what the others are."""
+    cascade = plan("spec-kit", STORIES + "- T003 must come last\n- Finish this section first\n")
+    assert edges(cascade) == APART
+    assert [note.line for note in cascade.notes if note.kind is NoteKind.DROPPED] == [11]
 
 
 def test_a_sentence_elsewhere() -> None:
