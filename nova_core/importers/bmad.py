@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import zip_longest
 
 from nova_core.errors import InputError, Problem
 from nova_core.files.yaml_file import Document, parse_yaml
@@ -134,7 +135,7 @@ class _Reader:
                 continue
             text = read_source(file)
             places = list(_HEADING.finditer(text))
-            for match, following in zip(places, [*places[1:], None], strict=True):
+            for match, following in zip_longest(places, places[1:]):
                 body = text[match.end() : following.start() if following else len(text)]
                 body = re.split(r"^#{1,3} (?!Story)", body, maxsplit=1, flags=re.MULTILINE)[0]
                 number = f"{match['epic']}.{match['number']}".casefold()

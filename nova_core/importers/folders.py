@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
+from nova_core.errors import InputError, Problem
+from nova_core.parser.findings import shown_path
+
+MOST_FILES = 20_000
+
 
 def files_below(folder: str, is_wanted: Callable[[str], object], most: int, closed: str = "") -> Iterator[str]:
     """Up to `most` files of a folder and its subfolders whose names are wanted, by name.
@@ -19,6 +24,15 @@ def files_below(folder: str, is_wanted: Callable[[str], object], most: int, clos
                 most -= 1
                 if not most:
                     return
+
+
+def all_files(folder: str, found: Iterator[str]) -> Iterator[str]:
+    """The found files of a plan. Raises `InputError` after the first `MOST_FILES`: a plan is read whole."""
+    for count, file in enumerate(found):
+        if count == MOST_FILES:
+            hint = "name a part of the folder"
+            raise InputError([Problem(shown_path(folder), 0, f"it has more than {MOST_FILES:,} files of tasks", hint)])
+        yield file
 
 
 def head_of(file: str, most: int) -> str:

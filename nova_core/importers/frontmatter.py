@@ -21,6 +21,8 @@ _KEY = re.compile(r"(?P<name>[^\W\d][\w .-]{0,99}?) *:(?: +(?P<rest>.*))?\Z")
 _QUOTED = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?P<rest>.*)\Z""")
 _REMARK = re.compile(r"(?P<value>.*?\S)\s+\((?P<remark>[^()]*)\)\Z")
 _SIMPLE = r"""(?P<text>[A-Za-z0-9_./][A-Za-z0-9_./(),+ -]*|"[^"\\]*"|'[^']*'|\[\]|)[ ]*\Z"""
+_ITEM = r"""[ ]*(?:"[^"\\,]*"|[A-Za-z0-9_./][A-Za-z0-9_./-]*)[ ]*"""
+_SIMPLE_LIST = re.compile(rf"(?P<name>[A-Za-z_]\w{{0,99}}):[ ]+\[(?P<items>{_ITEM}(?:,{_ITEM})*)\][ ]*\Z", re.ASCII)
 _SIMPLE_KEY = re.compile(r"(?P<name>[A-Za-z_]\w{0,99}):(?:[ ]+|\Z)" + _SIMPLE, re.ASCII)
 _SIMPLE_ITEM = re.compile(r"(?P<indent>[ ]*)-[ ]+" + _SIMPLE)
 _ANCHOR = re.compile(r"\s*(?:- +|[\w.-]+: +)&(?P<name>\w+)(?:\s|\Z)")
@@ -121,16 +123,15 @@ def _end(lines: Sequence[str]) -> int:
 
 
 def _simple(lines: Sequence[str], places: dict[Keys, int]) -> dict[str, Any] | None:
-    """The fields, if all are plain words and lists of them; equal to YAML, fifty times faster. None otherwise.
-
-    A folder may hold ten thousand tasks, and the YAML parser takes two milliseconds for each.
-    """
+    """The fields, if all are plain words and lists of them; equal to YAML, fifty times faster. None otherwise."""
     fields: dict[str, Any] = {}
     name, indent = "", ""
     items: list[str] | None = None  # of the list that the next line may continue
     empty = False  # True if the line before is a field without a value
-    places[()] = 2
+    places[()] = next((number for number, line in enumerate(lines, 2) if line), 2)
     for number, line in enumerate(lines, 2):
+        if not line:
+            continue
         if not line.isprintable():
             return None
         if key := _SIMPLE_KEY.match(line):
@@ -139,6 +140,11 @@ def _simple(lines: Sequence[str], places: dict[Keys, int]) -> dict[str, Any] | N
                 return None
             fields[name] = _plain_value(key["text"])
             places[(name,)] = number
+        elif (listed := _SIMPLE_LIST.match(line)) and listed["name"] not in fields:
+            name, items, empty = listed["name"], None, False
+            fields[name] = [_plain_value(text.strip()) for text in listed["items"].split(",")]
+            places[(name,)] = number
+            places.update(dict.fromkeys(((name, at) for at in range(len(fields[name]))), number))
         elif item := _SIMPLE_ITEM.match(line):
             if empty:
                 items, indent, empty = [], item["indent"], False

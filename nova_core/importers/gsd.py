@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import msgspec
 
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
-from nova_core.importers.folders import files_below, head_of
+from nova_core.importers.folders import MOST_FILES, all_files, files_below, head_of
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter
 from nova_core.importers.refs import Names
 from nova_core.model import NoteKind, PlanOptions
@@ -27,7 +28,7 @@ _PHASE = re.compile(
 _AFTER = re.compile(r"^\*\*Depends on:?\*\*:?\s*(?P<words>[^\n]*)", re.MULTILINE | re.IGNORECASE)
 _OBJECTIVE = re.compile(r"<objective>\s*(?P<text>.*?)\s*(?:</objective>|\Z)", re.DOTALL)
 _NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,4})?")
-_MOST_FILES = 20_000
+_FIELDS = ("phase", "plan", "type", "wave", "depends_on", "files_modified", "autonomous")
 _LONGEST_TITLE = 120
 
 
@@ -55,7 +56,7 @@ def read(path: str, _text: str, _options: PlanOptions) -> Draft:
     return _Reader(path).read()
 
 
-def _files(folder: str, most: int = _MOST_FILES) -> Iterator[str]:
+def _files(folder: str, most: int = MOST_FILES + 1) -> Iterator[str]:
     """The plan files of a folder and its subfolders, by name, without those of finished milestones."""
     return files_below(folder, _PLAN.match, most, closed="milestones")
 
@@ -78,11 +79,12 @@ class _Reader:
         self._draft = Draft(os.path.basename(os.path.dirname(home)) or "plan", folder, "gsd")
         self._roadmap = os.path.join(folder, "ROADMAP.md")
         self._phases: dict[str, list[_Plan]] = {}
+        self._keys: set[str] = set()
         self._problems: list[Problem] = []
 
     def read(self) -> Draft:
         """The draft of all plans."""
-        for file in _files(self._folder):
+        for file in all_files(self._folder, _files(self._folder)):
             try:
                 self._add(file)
             except InputError as error:
@@ -110,14 +112,15 @@ class _Reader:
         match = _PLAN.match(os.path.basename(file))
         if match is None or not _is_plan(file):
             return
-        found = read_front_matter(read_source(file), file)
+        found = read_front_matter(_with_own_fields(read_source(file)), file)
         self._draft.notes += found.notes_on("plan", "wave", "depends_on", "files_modified")
         folder = os.path.basename(os.path.dirname(file))
         phase, key = match["phase"], match["id"]
         if not match["number"] and (number := found.text("plan")):
             key = f"{phase}-{number}"
-        if any(plan.item.key == key for plan in self._phases.get(phase, ())):
+        if key in self._keys:
             key = f"{folder}/{key}"[:60]
+        self._keys.add(key)
         objective = _OBJECTIVE.search(found.body)
         text = objective["text"] if objective else found.body.strip()
         first = " ".join(text.split("\n\n", 1)[0].split())
@@ -144,7 +147,7 @@ class _Reader:
         known = {_plain(number) for number in self._phases}
         bare: list[tuple[int, str]] = []
         done = {_plain(match["number"]) for match in places if (match["mark"] or "").strip()}
-        for match, following in zip(places, [*places[1:], None], strict=True):
+        for match, following in zip_longest(places, places[1:]):
             number = _plain(match["number"])
             body = text[match.end() : following.start() if following else len(text)]
             if words := _AFTER.search(body):
@@ -230,6 +233,19 @@ class _Reader:
         if shared:
             said = f"{number_of(len(shared), 'file')} changed by several plans: these never run at the same time"
             self._draft.note(NoteKind.RESOLVED, 0, said)
+
+
+def _with_own_fields(text: str) -> str:
+    """The text of a plan with empty lines for the fields that only GSD reads: a mistake there is not ours."""
+    head, end, body = text.partition("\n---")
+    if not text.startswith("---"):
+        return text
+    wanted, lines = True, []
+    for line in head.split("\n"):
+        if line[:1].isalnum():
+            wanted = line.partition(":")[0].rstrip() in _FIELDS
+        lines.append(line if wanted else "")
+    return "\n".join(lines) + end + body
 
 
 def _plain(number: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from nova_core.errors import InputError, Problem
 from nova_core.importers.draft import Draft, Item, ItemState
-from nova_core.importers.folders import files_below, head_of
+from nova_core.importers.folders import MOST_FILES, all_files, files_below, head_of
 from nova_core.importers.frontmatter import FrontMatter, read_front_matter
 from nova_core.importers.paths import WORKSPACE, Paths
 from nova_core.importers.prose import set_state
@@ -23,7 +23,6 @@ from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.source import read_source
 from nova_core.parser.values import BadValueError, read_estimate, reader_of
 
-_MOST_FILES = 20_000
 _NO_TASK = re.compile(
     r"(?i)(?:readme|template|changelog|license|index|[_.]|00[-_]|epic\.md\Z)|.*(?:template|protocol)\.md\Z"
 )
@@ -54,7 +53,7 @@ def read(path: str, _text: str, _options: PlanOptions) -> Draft:
     return _Reader(path).read()
 
 
-def _files(folder: str, most: int = _MOST_FILES) -> Iterator[str]:
+def _files(folder: str, most: int = MOST_FILES + 1) -> Iterator[str]:
     """The Markdown files of a folder and its subfolders, by name."""
     return files_below(folder, lambda name: name.endswith(".md"), most)
 
@@ -106,7 +105,7 @@ class _Reader:
 
     def read(self) -> Draft:
         """The draft of all files. Dependencies are resolved once all tasks are known."""
-        for file in _files(self._folder):
+        for file in all_files(self._folder, _files(self._folder)):
             try:
                 self._add(file)
             except InputError as error:

@@ -26,7 +26,11 @@ _PASSING = ("pass", "passes", "passed", "passing", "verified")
 _DEPENDS = ("dependsOn", "dependencies", "depends_on", "blockedBy")
 _CRITERIA = ("acceptanceCriteria", "acceptance_criteria", "acceptance", "criteria", "verification")
 _LISTS = ("userStories", "features", "feature_list", "featureList", "stories")
-_FEATURE = ("passes", "status", "description", "acceptance", "steps", "title", "name")
+_GROUPS = ("category", "feature", "area")
+_STATES = ("status", "state")
+_ABOUT = ("description", "summary", "user_visible_behavior")
+_COMMANDS = ("verification_command", "verify_command", "test_command")
+_FEATURE = ("passes", "acceptance", "steps", "title", "name", *_STATES, *_ABOUT, *_COMMANDS)
 _LAST = 1 << 40
 _LONGEST_TITLE = 100
 
@@ -76,6 +80,8 @@ def _stories(data: Any, path: str) -> list[Story]:
     if isinstance(data, dict) and isinstance(data.get("userStories"), list):
         return objects_of(data["userStories"])
     lists = [data.get(name) for name in _LISTS] if isinstance(data, dict) else [data]
+    if isinstance(data, dict) and all(key.isdigit() for key in data):  # `"0": {"id": ...}`
+        lists = [list(data.values())]
     found = next((objects for value in lists if (objects := objects_of(value))), [])
     if all("passes" in story for story in found):
         return found
@@ -132,13 +138,14 @@ def _item(draft: Draft, story: Story, source: Json, keys: Keys, number: int) -> 
     key = keys.free(wanted)
     if key != wanted:
         draft.note(NoteKind.GUESSED, line, f"there are several stories {wanted}")
-    about = next(filter(None, (text_of(story.get(name)) for name in ("description", "summary"))), "")
-    group = one_line(text_of(story.get("category")) or text_of(story.get("feature")))[:_LONGEST_TITLE]
+    about = next(filter(None, (text_of(story.get(name)) for name in _ABOUT)), "")
+    group = one_line(next(filter(None, (text_of(story.get(name)) for name in _GROUPS)), ""))[:_LONGEST_TITLE]
     item = Item(key, title or one_line(about)[:_LONGEST_TITLE] or key, line, branch=draft.name, group=group)
     _set_state(draft, item, story)
     item.description, rest = split_prose(about)
     item.details = with_parts(rest, [(name.title(), text_of(story.get(name))) for name in ("steps", "notes")])
     criteria = [text_of(text) for name in _CRITERIA for text in list_of(story.get(name))]
+    criteria += [f"`{text}`" for name in _COMMANDS if (text := text_of(story.get(name))) and "`" not in text]
     if found := listed_criteria(criteria, line):
         item.fields["criteria"] = found
     return item
@@ -146,7 +153,7 @@ def _item(draft: Draft, story: Story, source: Json, keys: Keys, number: int) -> 
 
 def _set_state(draft: Draft, item: Item, story: Story) -> None:
     """A story that passes is done, whatever its status; without that field its status decides."""
-    status = text_of(story.get("status"))
+    status = next(filter(None, (text_of(story.get(name)) for name in _STATES)), "")
     if "passes" not in story:
         set_state(draft, item, "done" if status.casefold() in _PASSING else status)
         return

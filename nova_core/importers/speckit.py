@@ -12,7 +12,7 @@ from nova_core.model import PlanOptions
 _TASK = re.compile(
     r"^[ \t]*(?:#{1,6}[ \t]+)?(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX~-]?\][ \t]*)?)?"
     r"(?:\*\*|`)?\[?T(?:ASK)?-?\d{2,5}[a-z]?\b"
-    r"|^#{2,6}[ \t]+(?:\*\*)?T(?:ask[ \t]+#?)?\d{1,5}[a-z]?\b(?:\*\*)?[ \t]*[:.–—-]",
+    r"|^#{2,6}[ \t]+(?:\*\*)?T(?:ask[ \t]+#?)?\d{1,5}[a-z]?\b(?:\*\*)?[ \t]*[:.–—-](?!\d)",
     re.MULTILINE,
 )
 _TEMPLATE = re.compile(r"^\*\*Input\*\*: Design documents|^## Format: `?\[ID\]", re.MULTILINE)

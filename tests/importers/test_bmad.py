@@ -110,3 +110,18 @@ def test_a_location_with_a_placeholder(here: Path) -> None:
     file = here / "_bmad-output/implementation-artifacts/sprint-status.yaml"
     file.write_text(STATUS.replace("location: _bmad", "location: {project-root}/_bmad"))
     assert "- [ ] Saw" in read_plan(file, PlanOptions()).tasks["1-2-build-it"].details
+
+
+def test_epics_in_other_words(here: Path) -> None:
+    """Epics of which no heading is understood say nothing."""
+    (here / "_bmad-output/planning-artifacts/epics.md").write_text("# Epics\n\nThe till, then the door.\n")
+    assert len(read_plan("_bmad-output", PlanOptions()).tasks) == 5
+
+
+def test_too_long(here: Path) -> None:
+    """A sprint of more lines than Nova reads as YAML is an error in one line."""
+    lines = "".join(f"  {i}-1-a: backlog\n" for i in range(50_001))
+    (here / "s.yaml").write_text(f"development_status:\n{lines}")
+    with pytest.raises(InputError, match="50,000 lines") as error:
+        read_plan("s.yaml", PlanOptions())
+    assert len(error.value.problems) == 1

@@ -184,9 +184,11 @@ def test_split_remark(value: str, expected: tuple[str, str]) -> None:
 
 
 _word = st.text("ab0.~-'\"[]()#:,@!&*|>{} null\t\\é", max_size=12)
+_item = st.sampled_from(["a", "a.py", "01-02", '"b"', '"b c"', "null", "1", "-", "x/y", "d e", "~", ""])
 _line = st.one_of(
     st.builds("{}:{}{}".format, st.sampled_from("abc"), st.sampled_from([" ", "", "  "]), _word),
     st.builds("{}- {}".format, st.sampled_from(["", "  ", "    "]), _word),
+    st.builds("{}: [{}]".format, st.sampled_from("abc"), st.lists(_item, min_size=1, max_size=3).map(", ".join)),
     _word,
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nova_core.errors import InputError
+from nova_core.importers import folders
 from nova_core.importers.formats import read_plan
 from nova_core.model import PlanOptions
 from nova_core.parser import Cascade
@@ -126,4 +127,38 @@ def test_nothing_planned_yet() -> None:
     add("ROADMAP.md", ROADMAP)
     add("STATE.md", "x")
     with pytest.raises(InputError, match=r"no phase has a PLAN\.md yet"):
+        read()
+
+
+def test_a_roadmap_in_other_words() -> None:
+    """A roadmap of which no line is understood says nothing; the plans are there."""
+    add("ROADMAP.md", "# Way\n\nFirst the floor, then the door.\n")
+    plan("01-a/01-01")
+    plan("02-b/02-01")
+    assert needs(read()) == {"01-01": set(), "02-01": {"01-01"}}
+
+
+@pytest.mark.parametrize(
+    "own", ["  a: 1\n  a: 2", "  - x: &y z\n  - *y", "  [", "\t- x", "- a: 1\n  a: 2", "# x\n\n  a: {"]
+)
+def test_fields_that_only_gsd_reads(own: str) -> None:
+    """What stands below them may be no YAML at all."""
+    add(
+        "phases/01-a/01-01-PLAN.md", "<objective>A</objective>", wave="1", must_haves=f"\n{own}", depends_on="\n- 01-02"
+    )
+    plan("01-a/01-02")
+    cascade = read()
+    assert needs(cascade) == {"01-01": {"01-02"}, "01-02": set()}
+    assert cascade.tasks["01-01"].details == "<objective>A</objective>"
+    assert not cascade.notes
+
+
+def test_a_folder_with_too_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is rejected in one line: a part of a plan is not the plan."""
+    monkeypatch.setattr(folders, "MOST_FILES", 3)
+    for number in range(1, 4):
+        plan(f"01-a/01-{number:02d}")
+    assert len(read().tasks) == 3
+    plan("01-a/01-04")
+    with pytest.raises(InputError, match="more than 3 files"):
         read()

@@ -200,6 +200,7 @@ def edges(cascade: Cascade) -> dict[str, str]:
         ("docs/superpowers/plans/2026-01-01-kiosk.md", SUPERPOWERS, "superpowers"),
         ("any.md", SUPERPOWERS, "superpowers"),
         ("docs/plans/kiosk.md", "# Plan\n### Task 1: Till\nBuild.\n", "superpowers"),
+        ("fix_plan.md", "# Plan\n## Phase 1: Till\n### Task 1.1: Build\nText.\n### Task 1.2: Oil\n", "checklist"),
         ("tasks/prd-kiosk.md", PRD, "prd"),
         ("any.md", PRD, "prd"),
         *((name, BOARD, "checklist") for name in ("fix_plan.md", "@fix_plan.md", "tasks/todo.md", "PLAN.md", "TODO.md",

@@ -154,3 +154,19 @@ def test_other_shapes(shape: str) -> None:
 def test_other_lists(text: str) -> None:
     """Not everything with `passes` is a story."""
     assert not ralph.suits("x.json", text)
+
+
+@pytest.mark.parametrize("shape", ["list", "numbered"])
+def test_features_of_harnesses(shape: str) -> None:
+    """Features by number or in a list, with a state and a command that verifies them."""
+    features: list[dict[str, Any]] = [
+        {"id": "ask-1", "area": "ask", "title": "Ask", "user_visible_behavior": "It answers.", "state": "passing"},
+        {"id": "ask-2", "area": "ask", "title": "Ask twice", "state": "not_started", "verification_command": "make t"},
+    ]
+    listed = {"features": features, "project": "till"}
+    text = json.dumps(listed if shape == "list" else {str(at): feature for at, feature in enumerate(features)})
+    found = ralph.read("feature_list.json", text, PlanOptions())
+    assert [(item.key, item.word, item.group, item.description) for item in found.items] == [
+        ("ask-1", "done", "ask", "It answers."), ("ask-2", "not_started", "ask", ""),
+    ]  # fmt: skip
+    assert [criterion.command for criterion in found.items[1].fields["criteria"]] == ["make t"]
