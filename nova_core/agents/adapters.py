@@ -23,7 +23,8 @@ class Adapter(msgspec.Struct, frozen=True):
     `prompt` is where the prompt goes: "stdin" or "file" (the arguments hold `{prompt_file}`). `last` ends the line,
     `resume` replaces it when a session is continued. `interrupt`: on SIGINT the agent reports its totals. `live`: its
     log or its own records show what it uses while it works, so that a cap can be enforced. `unchecked`: it does
-    everything without asking, whatever the permissions. `mcp` names the way the agent gets the reporting server.
+    everything without asking, whatever the permissions. `all_or_none`: it approves each of its tools or, with `safe`,
+    none. `mcp` names the way the agent gets the reporting server.
     `tested` is the version of these facts, `package` the package to install, `usual_model` the model that it uses if
     none is named, where Nova must know its price. `tells_cost`: it always reports what it cost. `home` is the variable
     that names the folder with its login and its settings.
@@ -49,6 +50,7 @@ class Adapter(msgspec.Struct, frozen=True):
     live: bool = True
     mcp: str = ""
     unchecked: bool = False
+    all_or_none: bool = False
     home: str = ""
 
 
@@ -196,7 +198,7 @@ ADAPTERS: dict[str, Adapter] = {
     "cline": Adapter(
         program="cline",
         arguments=("--json",),
-        # It approves either every tool or none.
+        all_or_none=True,
         permissions={
             Permissions.SAFE: ("--auto-approve", "false"),
             Permissions.SHELL: ("--auto-approve", "true"),

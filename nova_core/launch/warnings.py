@@ -30,6 +30,10 @@ def _of_agent(name: str, agent: AgentConfig, task: Task, config: Config, prices:
         found.append(f"{name} has no permissions: it can do whatever you can")
     elif agent.permissions is Permissions.BYPASS and adapter:
         found.append(f"{name} works without any check (permissions: bypass): it can do whatever you can")
+    elif adapter and adapter.all_or_none and agent.permissions is Permissions.SAFE:
+        found.append(
+            f"{name} can change nothing with `permissions: safe`: it approves all tools or none; give it `shell`"
+        )
     if agent.max_turns and not (adapter and adapter.max_turns):
         found.append(f"{name} takes no limit of turns: max_turns is not kept")
     cap = task.budget if task.budget is not None else agent.budget

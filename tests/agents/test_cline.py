@@ -8,8 +8,9 @@ import pytest
 from printed import read, read_log
 
 from nova_core.agents.adapters import Permissions
-from nova_core.config import AgentConfig
+from nova_core.config import AgentConfig, Config
 from nova_core.launch.invocation import AgentRequest, invoke
+from nova_core.launch.warnings import cautions
 from nova_core.model import Task, TokenUsage
 
 START = {"type": "hook_event", "hookEventName": "agent_start", "agentId": "a1", "taskId": "conv_1"}
@@ -121,3 +122,11 @@ def test_how_it_is_started(agent: str, permissions: Permissions, command: str) -
     request = AgentRequest(Task("A", "A"), "do it", "/p/A.md", session="s")
     found = invoke(agent, AgentConfig(model="m", permissions=permissions), request)
     assert (" ".join(found.argv), found.stdin) == (command, agent == "qwen")
+
+
+@pytest.mark.parametrize("permissions", Permissions)
+def test_what_can_change_nothing_is_said_before_it_starts(permissions: Permissions) -> None:
+    """With `safe` Cline approves none of its tools."""
+    config = Config(agent=("cline",), agents={"cline": AgentConfig(permissions=permissions)})
+    said = " ".join(cautions(config, [Task("A", "a", "do it")], {}))
+    assert ("can change nothing" in said) is (permissions is Permissions.SAFE)

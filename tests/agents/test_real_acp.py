@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,22 +23,9 @@ def lab(tmp_path: Path) -> Iterator[AgentLab]:
     made.close()
 
 
-def settings(lab: AgentLab, agent: str) -> dict[str, Any]:
-    """How the agent is pointed at the server."""
-    openai = {"OPENAI_BASE_URL": f"{lab.url}/v1", "OPENAI_API_KEY": "dummy", "OPENAI_MODEL": "m1"}
-    known: dict[str, dict[str, Any]] = {
-        "claude": {"env": {"ANTHROPIC_BASE_URL": lab.url, "ANTHROPIC_API_KEY": "dummy", "IS_SANDBOX": "1"}},
-        "copilot": {
-            "env": {
-                "COPILOT_OFFLINE": "true", "COPILOT_PROVIDER_BASE_URL": f"{lab.url}/v1",
-                "COPILOT_PROVIDER_API_KEY": "dummy", "COPILOT_MODEL": "gpt-4o",
-            },
-        },
-        "gemini": {"env": {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": lab.url}, "model": "gemini-2.5-pro"},
-        "opencode": {"model": "mock/m1"},
-        "qwen": {"args": ["--auth-type", "openai"], "env": openai},
-    }  # fmt: skip
-    return known[agent]
+def by_protocol(agent: str) -> dict[str, Any]:
+    """The settings with which an agent asks before it does something."""
+    return {"use": agent, "kind": "acp", "permissions": "ask", "env": {"IS_SANDBOX": "1"}}
 
 
 @pytest.mark.parametrize("allow", [True, False])
@@ -47,9 +33,8 @@ def settings(lab: AgentLab, agent: str) -> dict[str, Any]:
 def test_an_agent_asks_and_a_person_answers(agent: str, allow: bool, lab: AgentLab) -> None:
     """The command runs only if it is allowed; the totals are those that the server served."""
     require(PROGRAMS[agent])
-    known = {"use": agent, "kind": "acp", "permissions": "ask", **settings(lab, agent)}
-    (lab.root / "nova.yaml").write_text(json.dumps({"agents": {"by-protocol": known}}))
-    lab.plan("T1 | @mock:acp do it | - | by-protocol | ")
+    lab.settings(by_protocol=by_protocol(agent))
+    lab.plan("T1 | @mock:acp do it | - | by_protocol | ")
     engine = lab.start()
     lab.until(lambda: bool(lab.tasks().get("T1", {}).get("asks")), "a question")
     assert "python3 -c" in lab.tasks()["T1"]["asks"]
@@ -61,3 +46,40 @@ def test_an_agent_asks_and_a_person_answers(agent: str, allow: bool, lab: AgentL
     mine, truth = lab.usage("T1"), lab.served("acp")
     assert (mine.total, mine.output_tokens) == (truth.total, truth.output_tokens)
     assert task["estimated"] is False
+
+
+NATIVE = ("claude", "codex", "copilot", "pi")
+
+
+def test_nine_agents_in_one_plan(lab: AgentLab) -> None:
+    """Five by protocol: each is asked for, one is denied; all totals are those that the server served."""
+    require(*NATIVE, *PROGRAMS.values())
+    asking = {f"{agent}_asks": by_protocol(agent) for agent in PROGRAMS}
+    names = [*NATIVE, *asking]
+    for name in names:
+        command = f"python3 -c \"open('{name}.txt','w')\""
+        lab.server.script.scenarios[f"of_{name}"] = [{"text": "Writing.", "tools": [{"sh": command}]}, WORK[1]]
+    lab.settings(**asking)
+    lab.plan(*(f"{name} | @mock:of_{name} do it | - | {name} | " for name in names))
+    engine, denied = lab.start("-j", "3"), "copilot_asks"
+    answers: dict[str, list[str]] = {}
+
+    def is_over() -> bool:
+        for task, state in lab.tasks().items():
+            if state.get("asks"):
+                said = lab.nova("approve", task, *(["--deny"] if task == denied else []))
+                answers.setdefault(task, []).append(said.stdout)
+        return engine.poll() is not None
+
+    lab.until(is_over, "the end of the run")
+    tasks = lab.tasks()
+    assert set(answers) == set(asking)
+    assert {name: tasks[name]["verdict"] for name in names} == {
+        **dict.fromkeys(names, "done"),
+        denied: "permission_denied",
+    }
+    assert engine.returncode == 1
+    for name in names:
+        mine, truth = lab.usage(name), lab.served(f"of_{name}")
+        assert (name, mine.total, mine.output_tokens) == (name, truth.total, truth.output_tokens)
+        assert (lab.root / f"{name}.txt").exists() is (name != denied)
