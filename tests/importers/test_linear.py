@@ -59,3 +59,19 @@ def test_ten_times_the_lines_take_ten_times_as_long(tmp_path: Path, monkeypatch:
             assert "prose" in name
         spent.append(time.process_time() - begun)
     assert spent[1] < MOST * max(spent[0], 0.02), spent
+
+
+@pytest.mark.slow
+def test_ten_times_the_plans_of_gsd_take_ten_times_as_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All in one phase, in waves of ten, each with a file that others change too."""
+    spent = []
+    for plans in (300, 3_000):
+        phase = tmp_path / str(plans) / ".planning/phases/01-base"
+        phase.mkdir(parents=True)
+        for i in range(plans):
+            head = f"plan: {i:04d}\nwave: {i // 10}\nfiles_modified: [a{i % 50}.py]\nmust_haves:\n  truths: [a]"
+            (phase / f"01-{i:04d}-PLAN.md").write_text(f"---\n{head}\n---\n<objective>Make {i}</objective>\n")
+        begun = time.process_time()
+        assert len(read_plan(phase.parent.parent, PlanOptions()).tasks) >= plans
+        spent.append(time.process_time() - begun)
+    assert spent[1] < MOST * max(spent[0], 0.02), spent
