@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from nova_core.errors import InputError, Problem
@@ -20,6 +21,7 @@ from nova_core.importers.prose import (
 )
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.findings import quoted, shown_path
+from nova_core.parser.values import BadValueError, read_priority
 
 _PASSED = ("true", "yes", "1")
 _PASSING = ("pass", "passes", "passed", "passing", "verified")
@@ -101,10 +103,12 @@ def _name(data: Any) -> str:
 
 
 def _order(draft: Draft, story: Story, source: Json) -> int:
-    """The priority of a story; stories without one come last, in file order."""
+    """The place of a story by its priority (1 or `high` first); stories without one come last, in file order."""
     word = text_of(story.get("priority"))
     if re.fullmatch(r"-?[0-9]{1,9}", word, re.ASCII):
         return int(word)
+    with suppress(BadValueError):
+        return -read_priority(word)
     said = f"priority {quoted(word)}" if word else "no priority"
     draft.note(NoteKind.GUESSED, source.line_of(story), f"a story has {said}: it comes last")
     return _LAST

@@ -31,7 +31,8 @@ _LATER = re.compile(
 )
 # About the plan or its result, which no agent can do as a task.
 _CHECKS = re.compile(
-    r"\bcheck ?lists?\W*\Z|^\W*checkpoint\b|(?<!\[)\bcheckpoint\W*\Z|acceptance criteria|success criteria|exit criteria"
+    r"(?<!\bimplementation )(?<!\bdevelopment )(?<!\btask )(?<!\bbuild )\bcheck ?lists?\W*\Z"
+    r"|^\W*checkpoint\b|(?<!\[)\bcheckpoint\W*\Z|acceptance criteria|success criteria|exit criteria"
     r"|definition of done|\bquality gates?\W*\Z|\bsign-?off\W*\Z|验收|检查清单|チェックリスト|受け入れ",
     re.IGNORECASE,
 )

@@ -34,6 +34,13 @@ def test_priority_is_order() -> None:
     assert [task.line for task in cascade.tasks.values()] == [10, 4, 16, 22]
 
 
+def test_priorities_in_words() -> None:
+    """`high` comes before `medium`; a word without meaning comes last, with a note."""
+    found = draft_of(story(1, "medium"), story(2, "High"), story(3, "P3"), story(4, "soon"), story(5, "high"))
+    assert [item.key for item in found.items] == ["US-002", "US-005", "US-001", "US-003", "US-004"]
+    assert sorted(note.kind.value for note in found.notes) == ["guessed", "resolved"]
+
+
 @pytest.mark.parametrize(
     ("passes", "settled"), [(True, "passes"), ("true", "passes"), (False, ""), (None, ""), ("no", "")]
 )

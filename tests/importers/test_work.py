@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from reading import edges, notes, plan
 
-from nova_core.model import NoteKind
+from nova_core.importers.formats import read_plan
+from nova_core.model import NoteKind, PlanOptions
 
 FORMATS = {"spec-kit": ("T001", "T002"), "openspec": ("1.1", "1.2"), "kiro": ("1.1", "1.2")}
 
@@ -126,3 +129,13 @@ def test_a_zero_is_the_whole_of_what_is_below_it(kind: str) -> None:
     }  # fmt: skip
     flat = "- [ ] 1.0 Start\n- [ ] 1.1 A\n- [ ] 2.0 More\n"
     assert edges(plan(kind, flat)) == {"1.0": "", "1.1": "1.0", "2.0": "1.1"}
+
+
+@pytest.mark.parametrize(
+    "heading", ["Implementation checklist", "Development Checklist", "Task Checklist", "✅ Build checklist"]
+)
+def test_a_checklist_of_what_is_to_be_built(heading: str, tmp_path: Path) -> None:
+    """Its boxes are the tasks; those of a checklist for a release are none."""
+    file = tmp_path / "todo.md"
+    file.write_text(f"# Till\n## {heading}\n- [ ] Draw it\n## Release checklist\n- [ ] Look at it\n")
+    assert [task.name for task in read_plan(file, PlanOptions()).tasks.values()] == ["Draw it"]
