@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from nova_core.command import Command, CommandKind
 from nova_core.model import is_safe_id
+from nova_core.runs.merging import diff_of
 from nova_core.runs.words import AT_WORK, Shown
 from nova_core.watch.allowed import FITS, OF_THE_RUN, OVER, is_allowed, why_not_type
 from nova_core.watch.source import EngineState
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     pass
 
 _OTHERS = {"full_log", "copy_lines", "two_logs", "interrupt", "control", "only_looking"}
-_NEEDS_TASK = {"copy_id", "copy_log", "copy_error", "pager"}
+_NEEDS_TASK = {"diff", "copy_id", "copy_log", "copy_error", "pager"}
 
 
 class RunActions(TaskFinding):
@@ -37,6 +38,7 @@ class RunActions(TaskFinding):
         Binding("a", "approve", "Approve", id="task.approve"),
         Binding("R", "reject", "Reject", id="task.reject"),
         Binding("i", "type_into", "Type", id="task.type"),
+        Binding("D", "diff", "Diff", show=False, id="view.diff"),
         Binding("p", "pause", "Pause", id="run.pause"),
         Binding("p", "resume", "Resume", id="run.resume"),
         Binding("p", "go_on", "Continue", id="run.go_on"),
@@ -100,6 +102,18 @@ class RunActions(TaskFinding):
         labels = [self._label(i) for i in found]
         self.push_screen(ManyScreen(said, many.consequence(action), labels, plain(one)), answer)
         return True
+
+    def action_diff(self) -> None:
+        """Show what the task changed."""
+        task_id = self.target
+        if task_id is None or task_id not in self.model.cascade.tasks:
+            return
+        from nova_tui.screens.diff import DiffScreen
+
+        if diff_of(task_id, self.model.task(task_id), self.model.source.run.git) is None:
+            self.notify(f"{plain(task_id)} has no commit to show", severity="warning", markup=False)
+        elif not isinstance(self.screen, DiffScreen):
+            self.push_screen(DiffScreen(self.model, task_id))
 
     def action_retry(self) -> None:
         """Retry the task, or all failed ones; ask first if it is done, as its result is discarded."""

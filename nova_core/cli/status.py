@@ -17,7 +17,7 @@ from nova_core.clock import Clock
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
-from nova_core.runs.merging import landing_lines, run_line
+from nova_core.runs.merging import in_conflict, landing_lines, run_line
 from nova_core.runs.rollup import Rollup, rollup
 from nova_core.runs.words import (
     ASCII_GLYPHS,
@@ -309,7 +309,7 @@ def described(task_id: str, task: TaskState, plan: Cascade | None, now: float) -
 def detail(task: TaskState, now: float) -> str:
     """The details of a task that is not done."""
     if task.status is TaskStatus.FAILED:
-        return f"({failure_text(task.reason, task.error)})"
+        return f"({failure_text(None if in_conflict(task) else task.reason, task.error)})"
     if task.is_unchecked:
         return LEFT_UNCHECKED
     if task.is_running:

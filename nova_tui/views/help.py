@@ -33,6 +33,7 @@ _TOLD = {
     "task.kill": "at once", "task.skip": "mark it as done", "task.approve": "its work",
     "task.reject": "its work", "run.pause": "no new tasks start", "run.resume": "start tasks again",
     "run.stop": "asks as q does", "view.log": "on the whole screen", "view.why": "all about the task",
+    "view.diff": "what the task changed",
     "view.timeline": "what ran when", "view.deps": "what needs what", "view.events": "what happened",
     "view.cost": "tokens and dollars", "view.summary": "result of the run", "view.filter": "failed, running, ...",
     "view.two_logs": "beside each other", "view.stream": "in one stream", "log.copy_mode": "mark lines, then copy",

@@ -1,0 +1,59 @@
+"""The difference that a task made, on the screen."""
+
+from __future__ import annotations
+
+import pytest
+from fake_source import demo_model
+from look import screen_text
+from test_view_screens import running
+
+from nova_core.runs.merging import DiffOf
+from nova_core.runs.patch import read_patch
+from nova_tui.screens import diff as diff_screen
+from nova_tui.views import diff
+
+PATCH = (
+    "diff --git a/src/a.py b/src/a.py\n--- a/src/a.py\n+++ b/src/a.py\n"
+    "@@ -1,2 +1,2 @@\n same\n-\told\x1b[2J\n+\tnew\n"
+    'diff --git "a/\\033[2Jb" "b/\\033[2Jb"\nnew file mode 100644\n--- /dev/null\n'
+    '+++ "b/\\033[2Jb"\n@@ -0,0 +1 @@\n+x\n'
+)
+
+
+def test_files_come_first_then_their_lines() -> None:
+    """Each file leads to its lines, tabs are spaces, nothing of the text acts on a terminal."""
+    patch = read_patch(PATCH)
+    lines, keys = diff.lines(patch, 60), diff.keys(patch)
+    shown = [line.plain.rstrip() for line in lines]
+    assert shown[0].split() == ["src/a.py", "+1", "-1"]
+    assert shown[1].split() == ["b", "(new)", "+1", "-0"]
+    assert shown[2] == ""
+    assert "-    old" in shown
+    assert len(keys) == len(lines) == len(shown)
+    assert [shown[keys.index(diff.place_of(patch, key))] for key in (-2, -1)] == [shown[3], shown[10]]
+    assert diff.place_of(patch, 4) is None
+    assert all(text.isprintable() for text in shown)
+    assert all(line.cell_length <= 60 for line in lines)
+
+
+async def test_a_task_shows_what_it_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The screen reads the patch once, and says of what it is, and enter leads to the lines of a file."""
+    model = demo_model()
+    task_id = model.cascade.dag.ids[0]
+    monkeypatch.setattr(diff_screen, "diff_of", lambda *_: DiffOf("a", "b", "its commit"))
+    asked: list[object] = []
+
+    def patch_text(*given: object) -> str:
+        asked.append(given)
+        return PATCH
+
+    monkeypatch.setattr(diff_screen, "patch_text", patch_text)
+    screen = diff_screen.DiffScreen(model, task_id)
+    async with running(screen) as pilot:
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "its commit; 2 files changed, +2 -1" in screen_text(pilot.app)
+        screen.redraw()
+        await pilot.press("enter")
+        assert screen.view.key == 0
+    assert len(asked) == 1
