@@ -64,6 +64,7 @@ class LoadSource:
     read_only = was_stopped = False
     owns_engine = True
     error = ""
+    uncommitted = ()
 
     def __init__(self, cascade: Cascade, root: Path, events: int, lines: int) -> None:
         self.cascade, self.project, self.config = cascade, Project(root), Config(jobs=8)
@@ -134,7 +135,7 @@ class LoadSource:
         """No attempt has finished."""
         return []
 
-    def go_on(self) -> None:
+    def go_on(self, uncommitted: str = "") -> None:
         """The run is already running."""
 
     def close(self) -> None:

@@ -67,6 +67,14 @@ class EnvironmentProblem(NovaError):  # noqa: N818 - `EnvironmentError` is Pytho
     exit_code = 8
 
 
+class UncommittedError(EnvironmentProblem):
+    """The tasks of a run would lack the user's `files`, which are not committed."""
+
+    def __init__(self, message: str, files: Sequence[str], *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.files = tuple(files)
+
+
 class StateError(EnvironmentProblem, ValueError):
     """`cascade_state.json` is damaged, or from a newer Nova."""
 

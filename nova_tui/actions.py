@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -272,6 +273,18 @@ class RunActions(TaskFinding):
             self.model.stopping = True
         elif choice is not None:
             self.exit(choice)
+
+    def ask_about_files(self, files: Sequence[str]) -> None:
+        """Ask what to do with the user's files that are not committed; the run begins with the answer."""
+        from nova_tui.screens.uncommitted import UncommittedScreen
+
+        def answer(how: str | None) -> None:
+            if how:
+                self.model.source.go_on(how)
+            else:
+                self.exit(None)
+
+        self.push_screen(UncommittedScreen(files), answer)
 
     def at_work(self) -> list[str]:
         """The running tasks, by id and name."""

@@ -194,6 +194,8 @@ class NovaApp(RunActions):
         self.tell(news.merged([*found, *(self._engine_news() if update.engine_changed else [])]))
         for notice in update.notices:
             self.news.answer(news.of_notice(notice), self.clock.monotonic())
+        if update.engine_changed and self.source.uncommitted:
+            self.ask_about_files(self.source.uncommitted)
         self._draw_news()
         return len(dirty.tasks) + len(update.notices) + (1 if dirty.everything else 0)
 
@@ -206,6 +208,8 @@ class NovaApp(RunActions):
     def _engine_news(self) -> list[Item]:
         """The news that an engine has ended."""
         source, at = self.source, self._local(iso(self.clock.now()))[:5]
+        if source.uncommitted:  # there is a question
+            return []
         if source.engine is EngineState.CRASHED:
             return [Item(shorten(source.error, 300), "the engine failed", at, severity="error")]
         if source.engine is EngineState.RUNNING:

@@ -45,11 +45,18 @@ class Engines:
             raise
         return engine
 
+    def settle(self, uncommitted: str) -> None:
+        """Let later engines treat the user's uncommitted files in another way."""
+        config = self._request.config
+        git = msgspec.structs.replace(config.git, uncommitted=uncommitted)
+        self._request = msgspec.structs.replace(self._request, config=msgspec.structs.replace(config, git=git))
+
 
 def run_interface(request: RunRequest, *, ascii_only: bool, theme: str | None) -> int:
     """Run the plan in the interface; returns the exit code. Raises `NovaError` before the screen opens."""
     try:
-        source = LiveSource(Engines(request))
+        engines = Engines(request)
+        source = LiveSource(engines, engines.settle)
     except RunLockedError:
         if not goes_on_elsewhere(request):
             raise

@@ -42,6 +42,7 @@ class AttachedSource:
         self.config = config
         self.read_only = not control
         self.error = ""
+        self.uncommitted: tuple[str, ...] = ()
         self._manager = StateManager(project.state_file)
         self._state = self._load()
         self.cascade = self._read_plan()
@@ -161,7 +162,7 @@ class AttachedSource:
         except (NovaError, OSError) as error:
             self._notices.append(Notice(False, str(error)))
 
-    def go_on(self) -> None:
+    def go_on(self, uncommitted: str = "") -> None:
         if self.read_only:
             self._notices.append(Notice(False, LOOKING))
         elif not self._starting:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from nova_core.command import OF_TERMINALS, Command, CommandKind, Reply
-from nova_core.errors import NovaError
+from nova_core.errors import NovaError, UncommittedError
 from nova_core.orchestrator import Orchestrator
 from nova_core.runs.result import RunResult, Snapshot
 from nova_core.runs.worktime import Span
@@ -23,14 +23,16 @@ class LiveSource:
     """Runs the engine in a thread of this process.
 
     `make` builds an engine: immediately, and again if a command reopens an ended run. Raises what `make` raises.
+    `settle` gives later engines another setting for uncommitted files.
     `result` is the result of the last run, or `failure` its error; `stopped` is True if a person ended it here.
     """
 
     read_only = False
     owns_engine = True
 
-    def __init__(self, make: Callable[[], Orchestrator]) -> None:
+    def __init__(self, make: Callable[[], Orchestrator], settle: Callable[[str], None] | None = None) -> None:
         self._make = make
+        self._settle = settle
         self._orchestrator = make()
         self.cascade = self._orchestrator.cascade
         self.project = self._orchestrator.project
@@ -164,7 +166,13 @@ class LiveSource:
         is_key = command.kind in OF_TERMINALS
         self._orchestrator.post(command, self._answer_failure if is_key else self._answer)
 
-    def go_on(self) -> None:
+    @property
+    def uncommitted(self) -> tuple[str, ...]:
+        return self.failure.files if isinstance(self.failure, UncommittedError) else ()
+
+    def go_on(self, uncommitted: str = "") -> None:
+        if uncommitted and self._settle is not None:
+            self._settle(uncommitted)
         if self.engine is not EngineState.RUNNING:
             self._launch(None)
 

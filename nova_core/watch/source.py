@@ -74,6 +74,10 @@ class Source(Protocol):
     error: str
 
     @property
+    def uncommitted(self) -> tuple[str, ...]:
+        """The user's files for which the run did not begin."""
+
+    @property
     def tasks(self) -> Mapping[str, TaskState]:
         """The state of each task, by id."""
 
@@ -106,8 +110,8 @@ class Source(Protocol):
     def send(self, command: Command) -> None:
         """Send a command; its answer is a notice of a later `poll`."""
 
-    def go_on(self) -> None:
-        """Start an engine for the remaining tasks, if none is running."""
+    def go_on(self, uncommitted: str = "") -> None:
+        """Start an engine for the remaining tasks, if none is running; `uncommitted` is as in the settings."""
 
     def attempts(self, task_id: str) -> list[AttemptRow]:
         """Returns the finished attempts of a task, oldest first."""

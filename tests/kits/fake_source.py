@@ -41,6 +41,7 @@ class FakeSource:
         self.rev = 0
         self.engine = EngineState.RUNNING
         self.error = ""
+        self.uncommitted: tuple[str, ...] = ()
         self.sent: list[Command] = []
         self.started = self.closed = False
         self.stopped: list[str] = []
@@ -105,7 +106,7 @@ class FakeSource:
         """Record the command."""
         self.sent.append(command)
 
-    def go_on(self) -> None:
+    def go_on(self, uncommitted: str = "") -> None:
         """Record the request."""
         self.went_on += 1
 

@@ -1,15 +1,22 @@
-"""The difference that a task made, on the screen."""
+"""The difference that a task made, and the question about files that tasks would not have, on the screen."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from fake_source import demo_model
 from look import screen_text
 from test_view_screens import running
 
+from nova_core.cli.request import RunRequest
+from nova_core.cli.session import Engines
+from nova_core.config import Config
+from nova_core.files.project import Project
 from nova_core.runs.merging import DiffOf
 from nova_core.runs.patch import read_patch
 from nova_tui.screens import diff as diff_screen
+from nova_tui.screens.uncommitted import UncommittedScreen
 from nova_tui.views import diff
 
 PATCH = (
@@ -57,3 +64,23 @@ async def test_a_task_shows_what_it_changed(monkeypatch: pytest.MonkeyPatch) -> 
         await pilot.press("enter")
         assert screen.view.key == 0
     assert len(asked) == 1
+
+
+def test_the_question_about_uncommitted_files_names_them() -> None:
+    """Some of them, and how many more, safely; every answer is shown."""
+    screen = UncommittedScreen([f"f{n}\x1b[2J" for n in range(30)])
+    said = [line.plain for line in screen.said(70, 12)]
+    assert said[0] == "30 files not committed: tasks work in copies, without them"
+    assert said[1] == "  f0"
+    assert said[-1].endswith("more")
+    assert all(text.isprintable() for text in said)
+    assert [line.plain[0] for line in screen.answers(70, 3)] == ["c", "i", "q"]
+
+
+def test_the_answer_is_for_this_run(tmp_path: Path) -> None:
+    """Only the setting for uncommitted files changes."""
+    config = Config(jobs=7, isolation="tree")
+    engines = Engines(RunRequest("CASCADE.md", Project(tmp_path), config))
+    engines.settle("include")
+    found = engines._request.config
+    assert (found.git.uncommitted, found.jobs, found.isolation) == ("include", 7, "tree")

@@ -9,7 +9,7 @@ import msgspec
 
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.trees.library import Gits, Library
-from nova_core.errors import EnvironmentProblem
+from nova_core.errors import EnvironmentProblem, UncommittedError
 from nova_core.isolation.values import Landing, Place, Survey
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import CONFLICT, GitRun
@@ -80,9 +80,10 @@ class Opening:
             )
         dirty = self._dirty()
         if dirty and how == "refuse" and before is None:
-            raise EnvironmentProblem(
+            raise UncommittedError(
                 f"{number_of(len(dirty), 'file')} not committed, which the tasks would not have:"
                 f" {first_of(dirty, _MOST_NAMES)}",
+                dirty,
                 hint="commit them, or choose: --uncommitted include (the tasks get them) or ignore (they do not)",
             )
         if how == "include":
