@@ -151,6 +151,8 @@ class Run(msgspec.Struct, frozen=True):
         text = f"{cascade.name}: {number_of(len(work), 'task')}, {number_of(self.admission.jobs, 'worker')}"
         if parts.config.idle_timeout is None and any(map(parts.launcher.agents_of, self.open_tasks())):
             text += f"; an agent without output for {duration(AGENT_IDLE)} is stopped (idle_timeout)"
+        if why := self.trees.why_not:
+            text += f"; all work in the project's folder, not in trees of their own: {why}"
         of_run: dict[str, Any] = {
             "name": cascade.name,
             "started_at": started,

@@ -31,6 +31,7 @@ class Opening:
         self.is_new = False
         self.is_on = False
         self.run: GitRun | None = None
+        self.why_not = ""
         self.warnings: list[str] = []
         self._include: tuple[str, ...] = ()
         self._landed: str | None = None  # by an earlier run of the plan
@@ -68,8 +69,7 @@ class Opening:
         if goes_on or self._parts.config.isolation == "tree":
             hint = "set `isolation: off` in nova.yaml to let all tasks work in the project's folder"
             raise EnvironmentProblem(f"tasks cannot work in trees of their own: {problem}", hint=hint)
-        self.is_on = False
-        self.warnings.append(f"all tasks work in the project's folder, none in a tree of its own: {problem}")
+        self.is_on, self.why_not = False, problem
 
     def _begin(self, before: GitRun | None) -> GitRun:
         found, how = self._found, self._parts.config.git.uncommitted

@@ -29,7 +29,8 @@ class Helpers(NamedTuple):
 class Trees:
     """Whether tasks have trees, and what is done there. `work` is None for a run without.
 
-    `new` is what a run has in git that begins now; `warnings` are those of its start.
+    `new` is what a run has in git that begins now; `warnings` are those of its start, `why_not` says why
+    tasks have no trees that should.
     """
 
     def __init__(self, parts: Parts, helpers: Helpers, gits: Gits | None, *, background: bool) -> None:
@@ -40,6 +41,7 @@ class Trees:
         self._opening: Opening | None = None
         self.work: Work | None = None
         self.warnings: list[str] = []
+        self.why_not = ""
 
     def look(self, *, announced: bool) -> None:
         """Find out whether tasks work in trees, before anything is changed; see `Opening.look`."""
@@ -50,7 +52,7 @@ class Trees:
 
         opening = Opening(self._parts, self._gits or Gits())
         opening.look(announced=announced)
-        self.warnings = opening.warnings
+        self.warnings, self.why_not = opening.warnings, opening.why_not
         self._opening = opening if opening.run is not None else None
 
     @property

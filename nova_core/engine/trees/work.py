@@ -125,7 +125,11 @@ class Work:
         if self._is_finished or is_under_way(git, self._store.tasks.values()):
             return True
         self._is_finished = True
-        base.steps.post(FINISH, lambda: base.git.finish(git.landed), bool, lambda e: base.warn(None, str(e)))
+        base.when_recorded(
+            lambda: base.steps.post(
+                FINISH, lambda: base.git.finish(git.landed), bool, lambda error: base.warn(None, str(error))
+            )
+        )
         return False
 
     def close(self) -> None:
