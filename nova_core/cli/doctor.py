@@ -8,10 +8,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nova_core import __version__
+from nova_core.cli.checks import NETWORK_FILESYSTEMS, Finding, Level, filesystem_of
 from nova_core.cli.options import AsJson, Directory, here
 from nova_core.cli.output import columns, out_json, out_lines, paint
 from nova_core.errors import NovaError
@@ -19,7 +19,6 @@ from nova_core.errors import NovaError
 if TYPE_CHECKING:
     from nova_core.config import Config
 
-NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "sshfs", "fuse.sshfs", "ceph", "glusterfs", "afs"}
 LITTLE_SPACE = 1_000_000_000
 VERSION_TIMEOUT = 10.0
 
@@ -31,24 +30,7 @@ DATED = {
 }
 
 
-class Level(StrEnum):
-    """The severity of a finding."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-    NOTE = "note"
-
-
 COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red", Level.NOTE: "dim"}
-
-
-class Finding(NamedTuple):
-    """One check and its result."""
-
-    level: Level
-    what: str
-    detail: str
 
 
 def doctor(as_json: AsJson = False, directory: Directory = None) -> int:
@@ -75,7 +57,7 @@ def doctor(as_json: AsJson = False, directory: Directory = None) -> int:
 def all_findings() -> Iterator[Finding]:
     """Run all checks in order."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        python, command, kernel, children, directory_of_project, disk, git, agents, surroundings,
+        python, command, kernel, children, directory_of_project, disk, git, isolation, agents, surroundings,
     )  # fmt: skip
     for check in checks:
         yield from check()
@@ -172,22 +154,6 @@ def try_lock(directory: str) -> str:
         return str(error.strerror)
 
 
-def filesystem_of(path: str) -> str:
-    """The type of the filesystem that holds `path`, from /proc/mounts; empty if unknown."""
-    best, kind = "", ""
-    try:
-        with open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
-            for line in mounts:
-                fields = line.split()
-                point = fields[1].replace("\\040", " ")
-                inside = path == point or path.startswith(point.rstrip("/") + "/")
-                if inside and len(point) >= len(best):
-                    best, kind = point, fields[2]
-    except (OSError, IndexError):
-        return ""
-    return kind
-
-
 def disk() -> Iterator[Finding]:
     """Check the free space for logs and the state."""
     from nova_core.text import size
@@ -207,6 +173,18 @@ def git() -> Iterator[Finding]:
     inside = any(os.path.exists(os.path.join(parent, ".git")) for parent in (here().root, *here().root.parents))
     if not inside:
         yield Finding(Level.NOTE, "repository", "not in a git repository: changed files are not recorded")
+
+
+def isolation() -> Iterator[Finding]:
+    """Whether tasks can work in trees of their own, and what would surprise them there."""
+    from nova_core.cli.isolation_checks import findings
+    from nova_core.config import load_config
+
+    try:
+        config = load_config(None, environ=os.environ)
+    except NovaError:  # reported with the agents
+        return
+    yield from findings(here().root, config)
 
 
 def agents() -> Iterator[Finding]:

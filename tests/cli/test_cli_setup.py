@@ -11,7 +11,7 @@ from cli_process import nova
 
 from nova_core import __version__
 from nova_core.cli import doctor
-from nova_core.cli.doctor import Level
+from nova_core.cli.checks import Level
 
 
 def test_init_gives_a_plan_that_is_valid(tmp_path: Path) -> None:
