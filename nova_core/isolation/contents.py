@@ -71,7 +71,7 @@ def record(repository: Repository, task_id: str, contents: Contents) -> tuple[st
 
 
 def _why(done: Result) -> GitFailed | NotTaken:
-    text = next((line for line in done.error.splitlines() if "filter" in line), "")
+    text = next((line for line in reversed(done.error.splitlines()) if "filter" in line), "")
     if text:
         return NotTaken(f"a filter of the project failed: {text.removeprefix('error: ').removeprefix('fatal: ')[:300]}")
     return GitFailed(f"git cannot take its files: {(done.error.strip().splitlines() or ['it said nothing'])[-1][:300]}")

@@ -152,7 +152,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 class Conflict(msgspec.Struct, frozen=True):
     """A task's commit does not merge with `tip`. `files` are paths, relative to the project's folder, and what
-    conflicts there, in git's words: `contents`, `modify/delete`, `binary`, `file/directory`."""
+    conflicts there, in git's words: `contents`, `modify/delete`, `file/directory`."""
 
     tip: str
     files: dict[str, str]

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from nova_core.files.disk import Disk
 from nova_core.isolation.merge import advance, merge
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.survey import choose_place, survey
@@ -29,7 +30,7 @@ def git(root: str | Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> str:
     """Run git as a user or a worker would; its output."""
     done = subprocess.run(["git", *arguments], cwd=root, env=ENV, capture_output=True, check=False)
     assert done.returncode in ok, f"git {arguments}: {done.returncode} {done.stderr!r}"
-    return os.fsdecode(done.stdout).strip()
+    return os.fsdecode(done.stdout).strip("\n")
 
 
 def write(root: str | Path, **files: str) -> None:
@@ -60,15 +61,23 @@ def commit(root: str | Path, words: str = "own") -> str:
     return git(root, "rev-parse", "HEAD")
 
 
+class QuickDisk(Disk):
+    """A disk that is not waited for."""
+
+    def sync(self, fd: int, path: str) -> None:
+        """Do nothing, but count as a step."""
+        self.step("fsync", path)
+
+
 class Run:
     """A run in a repository; the parts of an engine that the git steps need."""
 
-    def __init__(self, root: Path, make: Callable[[Place], Repository] = Repository) -> None:
+    def __init__(self, root: Path, make: Callable[[Place, Disk], Repository] = Repository) -> None:
         self.root = root
         found = survey(root)
         assert not found.problem, found.problem
         self.place = choose_place(found, RUN)
-        self.repository = make(self.place)
+        self.repository = make(self.place, QuickDisk())
         self.tip = begin(self.repository, found.head)
         self.start = found.head
 

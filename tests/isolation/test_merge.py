@@ -1,0 +1,270 @@
+"""Merging without a work tree, conflicts put into the tree of their task, and what people do to the run's branch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from iso_kit import AT, Run, commit, git, lines, repository, words, write
+
+from nova_core.isolation.conflict import marks_left, put_conflict
+from nova_core.isolation.merge import advance, bring, merge, merged_already
+from nova_core.isolation.values import Candidate, Conflict, GitFailed, Nothing, Stale, Taken
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+Work = Callable[[Path], object]
+
+
+def two(run: Run, first: Work, second: Work) -> tuple[Path, Taken]:
+    """Two tasks at once; the first is merged, the second taken. Returns the tree of the second."""
+    tree_a, tree_b = run.tree("A"), run.tree("B")
+    first(tree_a)
+    second(tree_b)
+    taken = run.take("B")
+    run.merged("A", run.take("A"))
+    return tree_b, taken
+
+
+def change(**changed: str) -> Work:
+    """Change lines of the file `f`."""
+    return lambda tree: write(tree, f=lines(20, **changed))
+
+
+def remove(*names: str) -> Work:
+    """Remove files."""
+    return lambda tree: [(tree / name).unlink() for name in names]
+
+
+def rename(old: str, new: str) -> Work:
+    """Rename a file."""
+    return lambda tree: (tree / old).rename(tree / new)
+
+
+def put(name: str, content: bytes) -> Work:
+    """Write a file of bytes, with the folders above it."""
+
+    def work(tree: Path) -> None:
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_bytes(content)
+
+    return work
+
+
+def link(name: str, target: str) -> Work:
+    """Make a symbolic link."""
+    return lambda tree: (tree / name).symlink_to(target)
+
+
+def test_nobody_merged_meanwhile(tmp_path: Path) -> None:
+    """Case 4: the candidate is the task's own commit, and it was checked."""
+    run = Run(repository(tmp_path))
+    change(l3="A")(run.tree("A"))
+    taken = run.take("A")
+    candidate = run.merged("A", taken)
+    assert (candidate.commit, candidate.is_checked, candidate.files) == (taken.commit, True, ("f",))
+
+
+def test_other_lines_of_one_file(tmp_path: Path) -> None:
+    """Case 3: merged with one parent and the task's lines; what is new is to be checked, in the task's tree."""
+    run = Run(repository(tmp_path))
+    tree, taken = two(run, change(l1="A"), change(l20="B"))
+    tip = run.tip
+    candidate = merge(run.repository, "B", tip, taken, words("B"))
+    assert isinstance(candidate, Candidate)
+    assert (candidate.tip, candidate.files, candidate.is_checked) == (tip, ("f",), False)
+    bring(run.repository, "B", candidate)
+    bring(run.repository, "B", candidate)
+    assert (tree / "f").read_text() == lines(20, l1="A", l20="B")
+    assert git(tree, "status", "--porcelain") == ""
+    assert advance(run.repository, "B", candidate)
+    assert advance(run.repository, "B", candidate), "again is the same"
+    assert not advance(run.repository, "B", Candidate(tip, str(taken.commit)))
+    assert git(run.root, "log", "--format=%s", run.place.branch).split("\n") == ["B: done", "A: done", "base"]
+
+
+def test_bring_overwrites_what_checks_have_left(tmp_path: Path) -> None:
+    """Criteria may have changed files after they were taken, and a killed git may have written half."""
+    run = Run(repository(tmp_path))
+    tree, taken = two(run, lambda tree: write(tree, n="new", f=lines(20, l1="A")), change(l20="B"))
+    candidate = merge(run.repository, "B", run.tip, taken, words("B"))
+    assert isinstance(candidate, Candidate)
+    write(tree, f="dirty", n="half")
+    bring(run.repository, "B", candidate)
+    assert git(tree, "status", "--porcelain") == ""
+    assert (tree / "n").read_text() == "new"
+
+
+def test_the_same_change_twice(tmp_path: Path) -> None:
+    """Case 9: both add the same file with the same content; there is nothing left to merge."""
+    run = Run(repository(tmp_path))
+    _, taken = two(run, put("n", b"same"), put("n", b"same"))
+    assert merge(run.repository, "B", run.tip, taken, words("B")) == Nothing(run.tip)
+    assert merge(run.repository, "C", run.tip, Taken(run.start, None, ""), words("C")) == Nothing(run.tip)
+
+
+def remove_leftover(tree: Path) -> None:
+    """Remove what git has put beside a folder of the same name."""
+    for path in tree.glob("n~*"):
+        path.unlink()
+
+
+BOTH = dict.fromkeys(("f", "h", "i"), "rename/rename")
+ODD = "a\n\xff"
+CONFLICTS: dict[str, tuple[Work, Work, dict[str, str], Work]] = {
+    "same line": (change(l3="A"), change(l3="B"), {"f": "contents"}, change(l3="AB")),
+    "change and delete": (change(l3="A"), remove("f"), {"f": "modify/delete"}, remove("f")),
+    "two renames": (rename("f", "h"), rename("f", "i"), BOTH, remove("h")),
+    "binary": (put("n", b"\0a"), put("n", b"\0b"), {"n": "contents"}, put("n", b"\0ab")),
+    "file and folder": (put("n", b"a"), put("n/x", b"b"), {"n~": "file/directory"}, remove_leftover),
+    "links": (link("n", "f"), link("n", "g"), {"n": "contents"}, lambda tree: None),
+    "a name with a line break": (put(ODD, b"a\n"), put(ODD, b"b\n"), {ODD: "contents"}, put(ODD, b"ab")),
+}
+
+
+@pytest.mark.parametrize("case", CONFLICTS)
+def test_a_conflict_is_put_into_the_tree_and_resolved_there(tmp_path: Path, case: str) -> None:
+    """Case 8: its paths and kinds are named, both versions can be had, and what resolves it is merged."""
+    first, second, expected, fix = CONFLICTS[case]
+    run = Run(repository(tmp_path))
+    tree, taken = two(run, first, second)
+    found = merge(run.repository, "B", run.tip, taken, words("B"))
+    assert isinstance(found, Conflict)
+    kinds = {name.partition("~")[0] + "~" * ("~" in name): kind.split(" ")[0] for name, kind in found.files.items()}
+    assert kinds == expected
+    for _ in range(2):
+        put_conflict(run.repository, "B", taken, run.tip)
+    assert git(tree, "ls-files", "--unmerged") != ""
+    assert git(tree, "rev-parse", "HEAD", "MERGE_HEAD").split() == [run.tip, taken.commit]
+    if expected in ({"f": "contents"},):
+        assert "<<<<<<<" in (tree / "f").read_text()
+        assert marks_left(run.repository, run.take("B"), run.tip, str(taken.commit)) == tuple(expected)
+    fix(tree)
+    solved = run.take("B")
+    assert marks_left(run.repository, solved, run.tip, str(taken.commit)) == ()
+    if solved.commit is not None:
+        assert run.merged("B", solved).is_checked
+        assert git(run.root, "log", "--format=%s", run.place.branch).split("\n") == ["B: done", "A: done", "base"]
+
+
+def test_marks_that_were_left(tmp_path: Path) -> None:
+    """Case 10: a resolver that leaves a mark, or moves it to another file, is found; a text about marks is not."""
+    run = Run(repository(tmp_path))
+    tree, taken = two(run, change(l3="A"), change(l3="B"))
+    put_conflict(run.repository, "B", taken, run.tip)
+    (tree / "f").rename(tree / "moved")
+    write(tree, doc="<<<<<<< HEAD\n=======\n>>>>>>> theirs\n")
+    assert marks_left(run.repository, run.take("B"), run.tip, str(taken.commit)) == ("moved",)
+
+
+def test_union_and_own_drivers(tmp_path: Path) -> None:
+    """Case 39: `merge=union` and a merge driver of the project are used as in `git merge`."""
+    root = repository(tmp_path)
+    write(root, _gitattributes="f merge=union\ng merge=own\n")
+    commit(root)
+    git(root, "config", "merge.own.driver", "echo driven > %A")
+    run = Run(root)
+
+    def both(line: str) -> Work:
+        return lambda tree: write(tree, f=lines(20, l3=line), g=lines(20, l3=line))
+
+    _, taken = two(run, both("A"), both("B"))
+    run.merged("B", taken)
+    assert run.content("f").split("\n")[2:4] == ["A", "B"]
+    assert run.content("g") == "driven"
+
+
+def test_a_person_adds_to_the_branch(tmp_path: Path) -> None:
+    """Case 25: a branch that is further on is built upon; one that is back, aside or gone stops the queue."""
+    run = Run(repository(tmp_path))
+    change(l3="A")(run.tree("A"))
+    taken = run.take("A")
+    git(run.root, "switch", "-q", run.place.branch.removeprefix("refs/heads/"))
+    write(run.root, person="x")
+    ahead = commit(run.root)
+    git(run.root, "switch", "-q", "main")
+    candidate = merge(run.repository, "A", run.start, taken, words("A"))
+    assert isinstance(candidate, Candidate)
+    assert candidate.tip == ahead
+    for where in (run.start, git(run.root, "commit-tree", "-m", "x", "HEAD^{tree}")):
+        git(run.root, "update-ref", run.place.branch, where)
+        with pytest.raises(Stale, match="was moved from"):
+            merge(run.repository, "A", ahead, taken, words("A"))
+    git(run.root, "update-ref", "-d", run.place.branch)
+    with pytest.raises(Stale, match="is gone"):
+        merge(run.repository, "A", ahead, taken, words("A"))
+
+
+def test_a_person_resolves_with_git_alone(tmp_path: Path) -> None:
+    """Case 12: a merge and a cherry-pick on the run's branch are found; other commits and other runs' lines are not."""
+    run = Run(repository(tmp_path))
+    _, taken = two(run, change(l3="A"), change(l3="B"))
+    known = run.tip
+    git(run.root, "switch", "-q", run.place.branch.removeprefix("refs/heads/"))
+    assert merged_already(run.repository, "B", known, taken) is None
+    write(run.root, person="Nova-Task: B")
+    commit(run.root, "x\n\nNova-Task: B\nNova-Run: ffffffff")
+    assert merged_already(run.repository, "B", known, taken) is None
+    git(run.root, "cherry-pick", run.place.ref("B"), ok=(1,))
+    change(l3="AB")(run.root)
+    git(run.root, "add", "f")
+    git(run.root, "-c", "core.editor=true", "cherry-pick", "--continue")
+    picked = git(run.root, "rev-parse", "HEAD")
+    commit(run.root, "later")
+    assert merged_already(run.repository, "B", known, taken) == picked
+    git(run.root, "reset", "-q", "--hard", known)
+    git(run.root, "merge", "-q", run.place.ref("B"), ok=(1,))
+    change(l3="AB")(run.root)
+    merged = commit(run.root, "merged by a person")
+    commit(run.root, "later")
+    assert merged_already(run.repository, "B", known, taken) == merged
+
+
+def test_objects_that_were_taken_away(tmp_path: Path) -> None:
+    """Case 49: the branch never moves to a commit with missing objects; taking again from the folder puts them back."""
+    run = Run(repository(tmp_path))
+    put("n", b"new")(run.tree("A"))
+    taken = run.take("A")
+    blob = git(run.root, "rev-parse", f"{taken.commit}:n")
+    path = run.root / ".git/objects" / blob[:2] / blob[2:]
+    path.unlink()
+    with pytest.raises(GitFailed, match="objects of the task's commit"):
+        merge(run.repository, "A", run.tip, taken, words("A"))
+    Path(run.place.task_file("A", "index")).unlink()
+    run.merged("A", run.take("A"))
+    assert path.exists()
+
+
+def test_pruning_beside_a_run(tmp_path: Path) -> None:
+    """Case 49: `gc --prune=now` and `worktree prune` between any two steps lose nothing, in the trees neither."""
+    run = Run(repository(tmp_path))
+
+    def prune() -> None:
+        git(run.root, "worktree", "prune")
+        git(run.root, "gc", "-q", "--prune=now")
+
+    tree = run.tree("A")
+    prune()
+    put("n", b"new")(tree)
+    commit(tree)
+    prune()
+    taken = run.take("A")
+    prune()
+    run.merged("A", taken)
+    prune()
+    assert git(tree, "fsck", "--no-dangling") == ""
+    assert git(tree, "status", "--porcelain") == ""
+    assert git(run.root, "rev-list", "--objects", "--quiet", run.tip) == ""
+
+
+def test_commits_have_one_identity_and_are_never_signed(tmp_path: Path) -> None:
+    """Case 35: without an identity, with `useConfigOnly`, and with signing without a key."""
+    root = repository(tmp_path)
+    for key, value in (("user.useConfigOnly", "true"), ("commit.gpgsign", "true"), ("gpg.program", "false")):
+        git(root, "config", key, value)
+    run = Run(root)
+    run.done("A", put("n", b"new"))
+    assert (
+        git(root, "log", "-1", "--format=%an %ae %cn %at %ct %G?", run.tip) == f"Nova nova@localhost Nova {AT} {AT} N"
+    )
