@@ -128,13 +128,13 @@ def _write_files(
     Git alone writes nothing where one file of the user's is in the way. What it finds in the way may be as in `new`
     already, or half written by a git of ours that was killed: then that is taken into the index first.
     """
-    options = ("read-tree", "-m", "-u", landing.old, landing.new)
+    old = landing.old
     for adopts in (True,) if landing.is_open else (False, True):
         repository.disk.step("copy", index)
         shutil.copy2(repository.place.index, index)
         if adopts:
-            adopt(repository, index, rows, landing)
-        done = repository.git(*options, index=repository.fresh(index), ok=(0, 128))
+            old = adopt(repository, index, rows, landing)
+        done = repository.git("read-tree", "-m", "-u", old, landing.new, index=repository.fresh(index), ok=(0, 128))
         if done.code == 0:
             return None
     if not any(verdict in done.error.lower() for verdict in _VERDICTS):
@@ -145,7 +145,7 @@ def _write_files(
 def _named(error: str, rows: list[tuple[bytes, bytes, str, str]]) -> list[bytes]:
     """The changed files that git names as being in the way; all if it names none."""
     names = [name for name, _, _, _ in rows]
-    found = [name for name in names if name.decode("utf-8", "replace") in error]
+    found = [name for name in names if f"'{name.decode('utf-8', 'replace')}'" in error]
     return found or names
 
 

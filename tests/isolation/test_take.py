@@ -109,21 +109,10 @@ def test_what_a_worker_left_is_one_commit(tmp_path: Path, case: str) -> None:
 
 
 def test_names_of_all_kinds(tmp_path: Path) -> None:
-    """Case 57: line breaks, dashes, pathspec magic, bytes that are not UTF-8, trailing spaces, a change of case only."""
+    """Case 57: line breaks, dashes, pathspec magic, no UTF-8, trailing spaces, a change of case only."""
     run = Run(repository(tmp_path))
     tree = run.tree("F1")
-    names = [
-        b"a\nb",
-        b"-rf",
-        b":(top)x",
-        b"\xff\xfe",
-        b" sp ace ",
-        b"*",
-        b"back\\slash",
-        b'quo"te',
-        "ü".encode(),
-        b"a/-n\n",
-    ]
+    names = [b"a\nb", b"-rf", b":(top)x", b"\xff\xfe", b" sp ace ", b"*", b"a\\b", b'"', "ü".encode(), b"a/-\n"]
     for name in names:
         Path(os.fsdecode(os.path.join(os.fsencode(tree), name))).write_text("x")
     (tree / "f").rename(tree / "F")

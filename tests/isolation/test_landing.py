@@ -1,0 +1,258 @@
+"""Landing beside a working user: files first, then the index, then the branch; whatever is the user's stays."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from iso_kit import AT, Run, commit, git, lines, repository, write
+
+from nova_core.isolation import landing as module
+from nova_core.isolation.landing import follow, land
+from nova_core.isolation.sweep import sweep
+from nova_core.isolation.values import Conflict, Followed, GitFailed, Landed, Landing, Nothing, Postponed
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+MAIN = "refs/heads/main"
+Act = Callable[[Path], object]
+
+
+def merged(root: Path) -> Run:
+    """A run whose branch changes `f`, adds `new`, removes `b/y` and makes `a` a file."""
+    run = Run(root)
+
+    def work(tree: Path) -> None:
+        shutil.rmtree(tree / "a")
+        (tree / "b/y").unlink()
+        write(tree, f=lines(20, l1="A"), new="n\n", a="file")
+
+    run.done("F1", work)
+    return run
+
+
+def landing(run: Run, *, is_open: bool = False) -> Landing:
+    """From where the run began to where it is."""
+    return Landing(MAIN, run.start, run.tip, is_open)
+
+
+def state(root: Path) -> str:
+    """All that a user sees in the folder, and the files themselves."""
+    files = sorted(path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts)
+    seen = [git(root, *command) for command in (("status", "--porcelain"), ("diff",), ("diff", "--cached"))]
+    return repr([*seen, [(path, path.read_bytes()) for path in files]])
+
+
+def assert_landed(run: Run) -> None:
+    """Branch and files are those of the run, and nothing is locked."""
+    assert git(run.root, "rev-parse", "main") == run.tip
+    assert run.root.joinpath("f").read_text() == lines(20, l1="A")
+    assert run.root.joinpath("a").read_text() == "file"
+    assert not run.root.joinpath("b/y").exists()
+    assert not list(run.root.joinpath(".git").rglob("*.lock"))
+
+
+BESIDE: dict[str, tuple[Act, str]] = {
+    "clean": (lambda root: None, ""),
+    "another file changed": (lambda root: write(root, g="mine"), " M g"),
+    "another file staged": (lambda root: (write(root, g="mine"), git(root, "add", "g")), "M  g"),
+    "another file's mode": (lambda root: (root / "g").chmod(0o755), " M g"),
+    "an untracked file": (lambda root: write(root, mine="x"), "?? mine"),
+    "the same file, already there": (lambda root: write(root, new="n\n"), ""),
+    "a file only touched": (lambda root: os.utime(root / "f", (1, 1)), ""),
+    "a file that goes is gone": (lambda root: (root / "b/y").unlink(), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_it_lands_beside_what_is_not_touched(tmp_path: Path, case: str) -> None:
+    """Case 27: other files of the user's stay as they are, changed or staged; landing again does nothing."""
+    act, status = BESIDE[case]
+    run = merged(repository(tmp_path))
+    act(run.root)
+    assert land(run.repository, landing(run)) == Landed(run.tip)
+    assert_landed(run)
+    assert git(run.root, "status", "--porcelain") == status
+    assert land(run.repository, landing(run)) == Nothing(run.tip)
+    assert land(run.repository, landing(run, is_open=True)) == Landed(run.tip)
+    assert git(run.root, "status", "--porcelain") == status
+    assert git(run.root, "reflog", "-1", "--format=%gs") == "nova: landed"
+
+
+def merging(root: Path) -> None:
+    """The user is in the middle of a merge that touches another file."""
+    git(root, "switch", "-qc", "side")
+    write(root, g="side")
+    commit(root)
+    git(root, "switch", "-q", "main")
+    git(root, "merge", "-q", "--no-commit", "--no-ff", "side")
+
+
+def do(*command: str) -> Act:
+    """A command of git's by the user."""
+    return lambda root: git(root, *command)
+
+
+def removed(name: str) -> Act:
+    """The user removes a file."""
+    return lambda root: (root / name).unlink()
+
+
+def renamed(old: str, new: str) -> Act:
+    """The user renames a file."""
+    return lambda root: (root / old).rename(root / new)
+
+
+def staged(root: Path) -> None:
+    """The user has staged a change of the same file."""
+    write(root, f="mine")
+    git(root, "add", "f")
+
+
+CHECKOUT, RESET, MAIN_AGAIN = do("checkout", "-q", "f"), do("reset", "-q", "--hard"), do("switch", "-q", "main")
+IN_THE_WAY: dict[str, tuple[Act, str, Act]] = {
+    "same file changed": (lambda root: write(root, f="mine"), "files of yours .*f", CHECKOUT),
+    "same file staged": (staged, "files of yours .*f", RESET),
+    "same file deleted": (removed("f"), "files of yours .*f", CHECKOUT),
+    "deletion staged": (do("rm", "-q", "f"), "files of yours .*f", RESET),
+    "untracked in the way": (lambda root: write(root, new="mine"), "files of yours .*new", removed("new")),
+    "untracked in a folder": (lambda root: write(root, a__mine="x"), "files of yours", removed("a/mine")),
+    "another branch": (do("switch", "-qc", "side"), "your folder is on side; it lands on main", MAIN_AGAIN),
+    "no branch": (do("checkout", "-q", "--detach"), "on no branch", MAIN_AGAIN),
+    "in a merge": (merging, "in the middle of a merge", do("merge", "--abort")),
+    "index.lock": (lambda root: (root / ".git/index.lock").touch(), "another git", removed(".git/index.lock")),
+    "no index": (renamed(".git/index", ".git/was"), "no index", renamed(".git/was", ".git/index")),
+}
+
+
+@pytest.mark.parametrize("case", IN_THE_WAY)
+def test_it_waits_for_what_is_in_the_way(tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases 28, 29, 30: postponed with a reason and the names, nothing touched; landed once nothing is in the way."""
+    monkeypatch.setattr(module, "_WAIT", 0.05)
+    act, why, undo = IN_THE_WAY[case]
+    run = merged(repository(tmp_path))
+    act(run.root)
+    before = state(run.root) if case not in ("index.lock", "no index") else ""
+    found = land(run.repository, landing(run))
+    assert isinstance(found, Postponed)
+    assert re.search(why, f"{found.why}: {' '.join(found.files)}")
+    assert git(run.root, "rev-parse", "main") == run.start
+    if before:
+        assert state(run.root) == before
+    assert (run.root / ".git/index.lock").exists() == (case == "index.lock")
+    undo(run.root)
+    assert land(run.repository, landing(run)) == Landed(run.tip)
+    assert_landed(run)
+    assert git(run.root, "status", "--porcelain") == ""
+
+
+def test_commits_of_the_user_are_followed(tmp_path: Path) -> None:
+    """Case 29: they are merged into the run's branch, at once and again with the same result; then it lands."""
+    run = merged(repository(tmp_path))
+    write(run.root, g="mine", mine="x")
+    mine = commit(run.root)
+    write(run.root, g="changed since")
+    found = land(run.repository, landing(run))
+    assert isinstance(found, Postponed)
+    assert found.moved
+    followed = follow(run.repository, landing(run), AT)
+    assert isinstance(followed, Followed)
+    assert follow(run.repository, landing(run), AT) == followed
+    assert followed.landed == mine
+    run.tip = followed.tip
+    assert land(run.repository, Landing(MAIN, followed.landed, followed.tip)) == Landed(run.tip)
+    assert_landed(run)
+    assert git(run.root, "status", "--porcelain") == " M g"
+    subject = f"Merge branch 'main' into nova/{run.place.run}"
+    assert git(run.root, "log", "--merges", "--format=%s|%P", "main").startswith(f"{subject}|")
+    assert git(run.root, "rev-parse", "main^2") == mine
+
+
+def test_following_what_needs_no_merge(tmp_path: Path) -> None:
+    """The user has merged the run's branch, and added to it: the branch is moved there."""
+    run = merged(repository(tmp_path))
+    git(run.root, "merge", "-q", "--ff-only", run.place.branch)
+    mine = commit(run.root)
+    assert follow(run.repository, landing(run), AT) == Followed(mine, mine)
+    assert run.repository.read_ref(run.place.branch) == mine
+
+
+def test_commits_that_cannot_be_followed(tmp_path: Path) -> None:
+    """Case 29: a conflict with the user's commit is named, a rewritten branch is left alone; nothing moves."""
+    run = merged(repository(tmp_path))
+    write(run.root, f=lines(20, l1="mine"))
+    commit(run.root)
+    assert follow(run.repository, landing(run), AT) == Conflict(run.tip, {"f": "contents"})
+    git(run.root, "commit", "-q", "--amend", "-m", "other")
+    git(run.root, "update-ref", MAIN, git(run.root, "commit-tree", "-m", "x", "HEAD^{tree}"))
+    assert isinstance(follow(run.repository, landing(run), AT), Postponed)
+    assert run.repository.read_ref(run.place.branch) == run.tip
+
+
+def half_landed(run: Run, *names: str) -> None:
+    """What a killed landing leaves: some files as they will be, and the lock of the index under our mark."""
+    for name in names:
+        git(run.root, "--work-tree=.", "checkout", run.tip, "--", name)
+    git(run.root, "read-tree", run.start)
+    os.link(run.place.run_file("mark"), run.root / ".git/index.lock")
+
+
+def test_a_landing_that_was_killed_is_brought_to_its_end(tmp_path: Path) -> None:
+    """Half of the files written, one of them in part, one removed and not written yet, the index locked by us."""
+    run = merged(repository(tmp_path))
+    write(run.root, g="mine")
+    Path(run.place.run_file("mark")).touch()
+    shutil.rmtree(run.root / "a")
+    half_landed(run, "a", "f")
+    write(run.root, new="")
+    (run.root / "f").unlink()
+    (run.root / ".git/HEAD.lock").touch()
+    (run.root / ".git/refs/heads/main.lock").write_text(run.tip + "\n")
+    assert isinstance(land(run.repository, landing(run)), Postponed | Landed)
+    sweep(run.repository, landing(run, is_open=True))
+    assert land(run.repository, landing(run, is_open=True)) == Landed(run.tip)
+    assert_landed(run)
+    assert git(run.root, "status", "--porcelain") == " M g"
+
+
+def test_locks_of_others_stay(tmp_path: Path) -> None:
+    """Case 30: a sweep removes no lock that is not ours: of the index, of the branch, of HEAD."""
+    run = merged(repository(tmp_path))
+    locks = [run.root / ".git" / name for name in ("index.lock", "refs/heads/main.lock", "HEAD.lock")]
+    for lock in locks:
+        lock.write_text("f" * 40)
+    sweep(run.repository, landing(run, is_open=True))
+    assert all(lock.exists() for lock in locks)
+    for lock in locks[1:]:
+        lock.write_text("")
+    sweep(run.repository)
+    assert all(lock.exists() for lock in locks), "no landing is open"
+
+
+def test_a_user_who_writes_after_a_killed_landing(tmp_path: Path) -> None:
+    """What the user wrote into a half landed folder is in the way, and stays."""
+    run = merged(repository(tmp_path))
+    Path(run.place.run_file("mark")).touch()
+    write(run.root, f=lines(20, l1="A"), new="more than that\n")
+    found = land(run.repository, landing(run, is_open=True))
+    assert isinstance(found, Postponed)
+    assert (run.root / "new").read_text() == "more than that\n"
+    (run.root / "new").unlink()
+    assert land(run.repository, landing(run)) == Landed(run.tip)
+    assert_landed(run)
+
+
+def test_a_branch_that_cannot_be_written(tmp_path: Path) -> None:
+    """A lock of another git on the user's branch: it has begun, and the next call ends it."""
+    run = merged(repository(tmp_path))
+    lock = run.root / ".git/refs/heads/main.lock"
+    lock.write_text("f" * 40)
+    with pytest.raises(GitFailed, match="cannot move refs/heads/main"):
+        land(run.repository, landing(run))
+    lock.unlink()
+    assert land(run.repository, landing(run, is_open=True)) == Landed(run.tip)
+    assert_landed(run)
+    assert git(run.root, "status", "--porcelain") == ""
