@@ -128,14 +128,14 @@ class Repository:
         arguments = ["update-ref", "-m", note, name, new, *([] if old is None else [old])]
         for last in (False, True):
             result = self.git(*arguments, ok=(0, 1, 128))
-            at = new if result.code == 0 else self.read_ref(name)
+            at = self.read_ref(name)
             if at == new:
                 if name.startswith("refs/heads/"):
                     self._sync([f"{self.place.common}/{name}"])
                 return True
             if old is not None and at != (old or None):
                 return False
-            if last or not self._drop_lock(f"{self.place.common}/{name}.lock", new):
+            if last or result.code == 0 or not self._drop_lock(f"{self.place.common}/{name}.lock", new):
                 break
         raise GitFailed(f"git cannot move {name}: {_reason(result.error)}")
 

@@ -1,12 +1,14 @@
 """A whole run of git steps with a small journal, which is killed, fails or is disturbed at its n-th step, and repeated.
 
-`python tests/kits/iso_campaign.py FOLDER N HOW` runs it in a process of its own, where a kill is a real one: `HOW` is
-`die` (at the n-th step: before or after a git, or before a change of a file), `inside:SECONDS` (the n-th git is killed
-with the process so many seconds after its start), or `none`.
+`python tests/kits/iso_campaign.py FOLDER N HOW` runs it in a process of its own, where a kill is a real one. HOW says
+what happens at the n-th step, which is before or after a git, or before a change of a file (`die`); at the n-th change
+of a file (`ENOSPC`, `EIO`, `EACCES`); or to the n-th git: `inside:SECONDS` kills it with the process so many seconds
+after its start, the others are DISTURBED. Prints the numbers of steps, changes and gits.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -18,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iso_kit import AT, QuickDisk, commit, git, lines, make_repository, words, write
+from iso_kit import QuickDisk, commit, git, lines, make_repository, words, write
 
 from nova_core.isolation.conflict import put_conflict
 from nova_core.isolation.landing import land
@@ -57,15 +59,14 @@ class Disk(QuickDisk):
 
 
 class Counted(Repository):
-    """Each git is a step before and after it; `inside` is told of its command before it starts."""
+    """Each git is a step before and after it."""
 
-    steps: Hook = staticmethod(lambda what: None)
-    inside: Callable[[list[str], str, dict[str, str], bytes], None] | None = None
+    def __init__(self, place: Place, disk: Disk) -> None:
+        self.steps = disk.steps
+        super().__init__(place, disk)
 
     def start(self, command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"") -> Result:
         self.steps(f"before {command[1]}")
-        if self.inside is not None:
-            self.inside(command, where, environ, stdin)
         result = super().start(command, where, environ, stdin)
         self.steps(f"after {command[1]}")
         return result
@@ -108,7 +109,7 @@ def resolve(tree: Path) -> None:
 
 
 class Engine:
-    """The order of the steps and what is recorded before each: what a kill leaves is in this journal, in git, on disk."""
+    """The order of the steps, and what is recorded before each in a journal."""
 
     def __init__(self, folder: Path, make: Callable[[Place], Repository]) -> None:
         self.folder, self.root = folder, folder / "r"
@@ -141,10 +142,8 @@ class Engine:
             self.down(task_id)
             self.land()
             self.clean(task_id)
-        if "finished" not in self.events:
-            forget(self.repository, tuple("ABDC"))
-            finish(self.repository, self.events["tip"])
-            self.say(finished=True)
+        forget(self.repository, tuple("ABDC"))
+        finish(self.repository, self.events["tip"])
 
     def stage(self, task_id: str) -> str:
         """How far a task is."""
@@ -204,7 +203,8 @@ class Engine:
         """To the user's branch and folder."""
         opened = self.events.get("landing")
         old = self.events.get("landed", self.events["base"])
-        landing = Landing(*opened[:3], True) if opened else Landing("refs/heads/main", old, self.events["tip"])
+        begun = opened or ["refs/heads/main", old, self.events["tip"]]
+        landing = Landing(begun[0], begun[1], begun[2], is_open=opened is not None)
         self.say(landing=[landing.branch, landing.old, landing.new])
         found = land(self.repository, landing)
         assert not isinstance(found, Postponed), found
@@ -218,9 +218,7 @@ class Engine:
             self.say(**{f"{task_id}.stage": "cleaned"})
 
 
-FILES = (
-    ".gitignore a/new a/x app/m b c f f1 f2 f5/x f6 g g4 user"
-).split()  # fmt: skip
+FILES = [".gitignore", "a/new", "a/x", "app/m", "b", "c", "f", "f1", "f2", "f5/x", "f6", "g", "g4", "user"]  # fmt: skip
 
 
 def faults(folder: Path) -> list[str]:
@@ -255,32 +253,71 @@ def faults(folder: Path) -> list[str]:
     return [f"{name}: {seen[name]!r}, not {expected[name]!r}" for name in expected if seen[name] != expected[name]]
 
 
-def killed_inside(seconds: float, at: int) -> Callable[[list[str], str, dict[str, str], bytes], None]:
-    """The n-th git is killed so many seconds after its start, and the process with it."""
-    count = [0]
+DISTURBED = {
+    "fails": "exit 1",
+    "fails late": '"$@" > /dev/null 2>&1; exit 128',
+    "prints rubbish": '"$@" > /dev/null && printf "rubbish \\377\\000rubbish"',
+    "prints half": 'out=$("$@" | tr "\\000" x) && printf %.20s "$out"',
+    "hangs": "sleep 60",
+}
+"""Shell scripts around the n-th git."""
 
-    def inside(command: list[str], where: str, environ: dict[str, str], stdin: bytes) -> None:
-        count[0] += 1
-        if count[0] == at:
-            pipe = subprocess.Popen(command, cwd=where, env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip # noqa: E501
-            assert pipe.stdin is not None
-            pipe.stdin.write(stdin)
-            pipe.stdin.close()
-            time.sleep(seconds)
-            os.killpg(pipe.pid, signal.SIGKILL)
-            os._exit(9)
 
-    return inside
+class Disturbed(Counted):
+    """The n-th git is killed with the process, or another program stands in its place."""
+
+    def __init__(self, place: Place, disk: Disk, at: int, how: str) -> None:
+        super().__init__(place, disk)
+        self.at, self.how, self.gits = at, how, 0
+
+    def start(self, command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"") -> Result:
+        self.gits += 1
+        if self.gits == self.at and self.how.startswith("inside:"):
+            kill_inside(float(self.how.partition(":")[2]), command, where, environ, stdin)
+        if self.gits == self.at and self.how in DISTURBED and command[0] != "rm":
+            self.limit = 0.3 if self.how == "hangs" else self.limit
+            command = ["sh", "-c", DISTURBED[self.how], "git", *command]
+        return super().start(command, where, environ, stdin)
+
+
+def kill_inside(seconds: float, command: list[str], where: str, environ: dict[str, str], stdin: bytes) -> None:
+    """Start a git, kill it, and the process with it."""
+    process = subprocess.Popen(
+        command, cwd=where, env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(stdin)
+    process.stdin.close()
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    os._exit(9)
 
 
 def main(folder: str, at: str, how: str) -> int:
-    """Run to the end, or to the fault; prints the number of steps."""
+    """Run to the end, or to the fault."""
+    changes = [0]
+
+    def step(what: str) -> None:
+        changes[0] += not what.startswith(("before ", "after "))
+        if how.startswith("E") and changes[0] == int(at) and not what.startswith(("before ", "after ")):
+            changes[0] += 1
+            raise OSError(getattr(errno, how), os.strerror(getattr(errno, how)), what)
+
     steps = Steps(int(at) if how == "die" else 0, lambda what: os._exit(9))
-    counted = type("Here", (Counted,), {"steps": staticmethod(steps)})
-    if how.startswith("inside:"):
-        counted.inside = staticmethod(killed_inside(float(how.partition(":")[2]), int(at)))  # type: ignore[attr-defined]
-    Engine(Path(folder), lambda place: counted(place, Disk(steps))).go()
-    print(steps.count)
+
+    def both(what: str) -> None:
+        steps(what)
+        step(what)
+
+    made: list[Disturbed] = []
+
+    def make(place: Place) -> Repository:
+        made.append(Disturbed(place, Disk(both), int(at), how))
+        return made[0]
+
+    Engine(Path(folder), make).go()
+    print(steps.count, changes[0], made[0].gits)
     return 0
 
 
