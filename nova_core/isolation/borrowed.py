@@ -13,8 +13,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from nova_core.isolation.repository import Repository
+from nova_core.isolation.repository import Repository, is_sha
 from nova_core.isolation.survey import branch_of
+from nova_core.isolation.values import GitFailed
 
 # A worker's own hooks and settings are those of the project; what a tree is comes after them.
 _CONFIG = """\
@@ -44,6 +45,8 @@ def note_settings(repository: Repository) -> None:
         key, _, value = os.fsdecode(field).partition("\n")
         config += f"[extensions]\n\t{key.partition('.')[2]} = {_quoted(value)}\n"
     listed = repository.git("for-each-ref", "--format=%(objectname) %(refname)").out.splitlines()
+    if any(not is_sha(line.partition(b" ")[0]) or b" refs/" not in line for line in listed):
+        raise GitFailed("git for-each-ref printed something unexpected")
     refs = [line for line in listed if not _is_novas(line.partition(b" ")[2])]
     head = branch_of(place.git_dir) or "refs/heads/main"
     disk = repository.disk

@@ -177,17 +177,19 @@ def _refused(
     repository: Repository, tree: str, new: list[bytes], changed: list[bytes], limits: Limits
 ) -> dict[str, list[bytes]]:
     """What the limits forbid to take, by the reason."""
-    top, large, unreadable = os.fsencode(tree), [], []
+    top, fresh, large, unreadable = os.fsencode(tree), set(new), [], []
     for name in (*new, *changed):
         try:
             found = os.lstat(os.path.join(top, name))
         except OSError:
+            if name in fresh:
+                raise GitFailed(f"git lists {shown(name)!r}, which is not there") from None
             continue
         if stat.S_ISREG(found.st_mode) and not os.access(os.path.join(top, name), os.R_OK):
             unreadable.append(name)
         if stat.S_ISREG(found.st_mode) and found.st_size > limits.max_file:
             large.append(name)
-    large = _stored_whole(repository, tree, sorted(set(large) & set(new)))
+    large = _stored_whole(repository, tree, sorted(set(large) & fresh))
     many = new if len(new) > limits.max_new else []
     reasons = {
         f"files over {limits.max_file:,} bytes": large, f"{len(new):,} new files": many, "unreadable files": unreadable,

@@ -41,7 +41,9 @@ class Result(msgspec.Struct, frozen=True):
 
     @property
     def fields(self) -> list[bytes]:
-        """The NUL-separated output."""
+        """The output of `-z`, field by field. Raises GitFailed if its end is missing."""
+        if self.out and not self.out.endswith(b"\0"):
+            raise GitFailed(f"git printed {shown(self.out[-60:])!r} at the end")
         return [field for field in self.out.split(b"\0") if field]
 
 

@@ -46,7 +46,7 @@ def breaks_its_index(tree: Path) -> None:
 
 
 def makes_another_repository(tree: Path) -> None:
-    """A worker that deletes `.git`, and begins anew with another history."""
+    """A worker that deletes `.git`, and begins another history."""
     shutil.rmtree(tree / ".git")
     git(tree, "init", "-q")
     write(tree, f="changed", n="new")

@@ -104,7 +104,7 @@ def work(task_id: str, tree: Path) -> None:
 
 
 def resolve(tree: Path) -> None:
-    """D, told of its conflict, keeps what both want."""
+    """The worker of D, in its second attempt, keeps what both want."""
     write(tree, f1=lines(20, l1="AD", l20="B"))
 
 
