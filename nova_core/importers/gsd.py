@@ -25,6 +25,7 @@ _PHASE = re.compile(
     r"^(?:#{2,5} |[-*] \[(?P<mark>[ xX])\] )(?:\*\*)?Phase (?P<number>\d{1,4}(?:\.\d{1,4})?)[:.] (?P<title>[^\n]*)",
     re.MULTILINE,
 )
+_DONE = re.compile(r"[✅✓✔]|[(\[](?:done|complete[d]?|shipped)\b", re.IGNORECASE)
 _AFTER = re.compile(r"^\*\*Depends on:?\*\*:?\s*(?P<words>[^\n]*)", re.MULTILINE | re.IGNORECASE)
 _OBJECTIVE = re.compile(r"<objective>\s*(?P<text>.*?)\s*(?:</objective>|\Z)", re.DOTALL)
 _NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,4})?")
@@ -146,7 +147,7 @@ class _Reader:
         places = list(_PHASE.finditer(text))
         known = {_plain(number) for number in self._phases}
         bare: list[tuple[int, str]] = []
-        done = {_plain(match["number"]) for match in places if (match["mark"] or "").strip()}
+        done = {_plain(m["number"]) for m in places if (m["mark"] or "").strip() or _DONE.search(m["title"])}
         for match, following in zip_longest(places, places[1:]):
             number = _plain(match["number"])
             body = text[match.end() : following.start() if following else len(text)]

@@ -170,6 +170,8 @@ class _Sentences:
             named = self._grammar.names(text) or self._plan.things(without_remarks(text.partition(":")[2]).strip())
             return self._is_section(block.heading) or bool(named and self._plan.below(block.heading))
         names = [name for name in self._grammar.names(text) if any(map(str.isdigit, name))]
+        if text.endswith((":", "：")) and not names:  # `Recommended sequence:` says nothing itself
+            return False
         if self._is_section(block.heading):
             return sounds(text) or is_free(text) or len(set(names)) > 1 or bool(names and ranks(text))
         if any(is_about_order(title.text) for title in self._found.titles(block.heading) if title.level > 1):

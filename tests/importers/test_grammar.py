@@ -264,6 +264,14 @@ def test_a_contradiction_of_stories_is_reported() -> None:
     assert [note.line for note in cascade.notes if note.kind is NoteKind.DROPPED] == [11, 12]
 
 
+def test_a_label_needs_no_note() -> None:
+    """What only announces a list says nothing about the order."""
+    text = STORIES + "Recommended implementation sequence:\n\n- US3 depends on US1\n"
+    cascade = plan("spec-kit", text)
+    assert edges(cascade) == APART | {"T004": "T002"}
+    assert not cascade.notes
+
+
 def test_a_task_that_comes_last_gets_a_note() -> None:
     """Only of stories it is clear what the others are."""
     cascade = plan("spec-kit", STORIES + "- T003 must come last\n- Finish this section first\n")

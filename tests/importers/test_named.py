@@ -92,6 +92,25 @@ Install dependencies: `zod`, `@mysten/sui`
 
 - [ ] **Step 1: Write the failing test**
 """
+SUPERPOWERS_IN_PHASES = """\
+# Kiosk Implementation Plan
+
+> **For agentic workers:** REQUIRED SUB-SKILL: Use superpowers:executing-plans
+
+## Phase 1: Base
+
+### Task 1.1: Till
+- [x] **Step 1: Test**
+- [x] **Step 2: Build**
+
+### Task 1.2: Drawer
+- [ ] **Step 1: Test**
+
+## Phase 2: Door
+
+### Task 2.1: Lock
+- [ ] **Step 1: Test**
+"""
 PRD = """\
 # PRD: Kiosk
 
@@ -259,6 +278,14 @@ def test_superpowers() -> None:
     assert not cascade.tasks["2"].missing, "packages are no tasks"
     assert "has 1 of 2 steps ticked" in " ".join(note.text for note in cascade.notes)
     assert "### Task 9" in cascade.tasks["1"].details
+
+
+def test_superpowers_in_phases() -> None:
+    """Tasks with numbers such as 1.2; their steps are no tasks."""
+    cascade = read("docs/superpowers/plans/kiosk.md", SUPERPOWERS_IN_PHASES)
+    assert names(cascade) == [("Till", "x"), ("Drawer", ""), ("Lock", "")]
+    assert edges(cascade) == {"1.1": "", "1.2": "1.1", "2.1": "1.2"}
+    assert [(mark.line, mark.ids) for mark in cascade.marks] == [(12, ("1.2",)), (17, ("2.1",))]
 
 
 def test_user_stories() -> None:
