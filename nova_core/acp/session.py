@@ -17,6 +17,7 @@ from nova_core.acp.questions import Questions, with_answer
 
 _START = 300.0  # seconds for an answer before the prompt; a cold start on a busy machine takes a minute
 _NOT_FOUND = -32601  # of JSON-RPC: the method does not exist
+_ASKING = "default"  # the mode of this name asks: of claude, gemini and qwen
 _LOGIN = -32000  # of the protocol: authentication required
 
 
@@ -88,7 +89,8 @@ class Client:
 
     def _choose(self, session: Mapping[str, Any]) -> None:
         """Set the model and the mode, if they are not so already. Raises `RequestError` for one it does not have."""
-        for what, wanted in (("model", self._wishes.model), ("mode", self._wishes.mode)):
+        mode = self._wishes.mode or ("" if self._wishes.policy == "bypass" else _asking_mode(session))
+        for what, wanted in (("model", self._wishes.model), ("mode", mode)):
             if wanted:
                 self._choose_one(what, wanted, session)
 
@@ -169,6 +171,13 @@ class Client:
             if self._session:
                 self.agent.send({"method": "session/cancel", "params": {"sessionId": self._session}})
         self._questions.look()
+
+
+def _asking_mode(session: Mapping[str, Any]) -> str:
+    """The mode in which the agent asks for permissions, if it begins in another one, in which it may decide itself."""
+    modes = _table(session.get("modes"))
+    offered = {row.get("id") for row in _rows(modes.get("availableModes"))}
+    return _ASKING if _ASKING in offered and modes.get("currentModeId") != _ASKING else ""
 
 
 def _table(value: object) -> dict[str, Any]:

@@ -79,6 +79,17 @@ def test_what_an_agent_may_do(
     assert len(text) < 50_000
 
 
+@pytest.mark.parametrize(
+    ("options", "does"),
+    [((), False), (("--permissions", "bypass"), True), (("--mode", "auto"), True)],
+)  # fmt: skip
+def test_an_agent_that_would_not_ask_is_told_to(options: tuple[str, ...], does: bool, tmp_path: Path) -> None:
+    """It begins in a mode in which it decides itself; only `bypass`, or your own choice, leaves it there."""
+    found, log, text = finish(start(tmp_path, "auto", "run=touch ran.txt", "say=Done.", options=options))
+    assert (tmp_path / "ran.txt").exists() is does, text
+    assert log.outcome(found, {}).verdict == ("done" if does else "permission_denied")
+
+
 def questions(process: subprocess.Popen[bytes], seen: list[str]) -> Iterator[dict[str, Any]]:
     """The questions that it prints; all lines are kept in `seen`."""
     assert process.stdout is not None

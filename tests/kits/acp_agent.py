@@ -3,7 +3,7 @@
 Steps, one after the other: `say=WORDS`, `run=COMMAND` and `edit=PATH` (ask for the permission, then do it), `cost=USD`,
 `use=TOKENS`, `stop=REASON`, `die=CODE`, `hang`, `rubbish`, `huge=BYTES`, `early` (an answer to no request),
 `fail=WORDS` (an error as the answer), `flood=LINES`, `wait` (until it is cancelled), `two` (two questions at once).
-Options before them: `name=NAME`, `noresume`, `nologin`, `silent` (never answers).
+Options before them: `name=NAME`, `noresume`, `nologin`, `silent` (never answers), `auto` (begins in a mode that asks nothing).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Agent:
     def __init__(self, options: dict[str, str]) -> None:
         self.options = options
         self.usage = dict.fromkeys(USED, 0)
+        self.mode = "auto" if "auto" in options else "default"
         self.cancelled = threading.Event()
         self.answers: dict[object, dict[str, Any]] = {}
         self.came = threading.Condition()
@@ -67,7 +68,11 @@ class Agent:
             self.send(id=number, error={"code": -32000, "message": "Authentication required"})
         elif method == "session/new":
             models = {"currentModelId": "m1", "availableModels": [{"modelId": "m1"}, {"modelId": "m2", "name": "Big"}]}
-            self.send(id=number, result={"sessionId": "s-1", "models": models})
+            modes = {"currentModeId": self.mode, "availableModes": [{"id": "auto"}, {"id": "default"}]}
+            self.send(id=number, result={"sessionId": "s-1", "models": models, "modes": modes})
+        elif method == "session/set_mode":
+            self.mode = params["modeId"]
+            self.send(id=number, result={})
         elif method == "session/load":
             self.say("words of before")
             self.send(id=number, result={})
@@ -143,6 +148,9 @@ class Agent:
         given = {"command": value} if name == "run" else {"file_path": os.path.abspath(value)}
         tool = {"toolCallId": call, "kind": kind, "title": f"{name} it", "rawInput": given}
         self.update("tool_call", status="pending", **tool)
+        if self.mode == "auto":
+            self.do(name, value, call)
+            return
         options = [{"optionId": f"{o}-id", "kind": f"{o}_once", "name": o} for o in ("allow", "reject")]
         params = {"sessionId": "s-1", "toolCall": tool, "options": options}
         self.send(id=request, method="session/request_permission", params=params)
@@ -152,6 +160,9 @@ class Agent:
         if chosen != "allow-id":
             self.update("tool_call_update", toolCallId=call, status="failed")
             return
+        self.do(name, value, call)
+
+    def do(self, name: str, value: str, call: str) -> None:
         if name == "run":
             subprocess.run(value, shell=True, check=False, stdout=subprocess.DEVNULL)
         else:
@@ -160,5 +171,7 @@ class Agent:
 
 
 if __name__ == "__main__":
-    given = [word for word in sys.argv[1:] if word.partition("=")[0] in ("name", "noresume", "nologin", "silent")]
+    given = [
+        word for word in sys.argv[1:] if word.partition("=")[0] in ("name", "noresume", "nologin", "silent", "auto")
+    ]
     Agent({**dict.fromkeys(given, ""), **{w.partition("=")[0]: w.partition("=")[2] for w in given}}).listen()
