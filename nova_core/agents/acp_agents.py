@@ -41,6 +41,7 @@ ACP_AGENTS: dict[str, Adapter] = {
     "claude": _adapter(
         "claude-agent-acp", provider="anthropic", tested="0.49.0",
         package="npm install -g @agentclientprotocol/claude-agent-acp",
+        env={"CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION": "false"},  # a call that it does not report
     ),
     "copilot": _adapter(
         "copilot", "--acp", provider="github", tested="1.0.102", package="npm install -g @github/copilot",

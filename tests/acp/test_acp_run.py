@@ -83,7 +83,7 @@ def test_what_an_agent_may_do(
     ("options", "does"),
     [((), False), (("--permissions", "bypass"), True), (("--mode", "auto"), True)],
 )  # fmt: skip
-def test_an_agent_that_would_not_ask_is_told_to(options: tuple[str, ...], does: bool, tmp_path: Path) -> None:
+def test_an_agent_that_would_not_ask_is_made_to_ask(options: tuple[str, ...], does: bool, tmp_path: Path) -> None:
     """It begins in a mode in which it decides itself; only `bypass`, or your own choice, leaves it there."""
     found, log, text = finish(start(tmp_path, "auto", "run=touch ran.txt", "say=Done.", options=options))
     assert (tmp_path / "ran.txt").exists() is does, text

@@ -122,12 +122,12 @@ def test_other_files_and_old_milestones() -> None:
     assert list(read_plan(".planning/ROADMAP.md", PlanOptions()).tasks) == ["01-01"]
 
 
-@pytest.mark.parametrize(("title", "told"), [("Sign ✅", False), ("Sign (complete)", False), ("Complete sign", True)])
-def test_phases_that_are_done_need_no_plans(title: str, told: bool) -> None:
+@pytest.mark.parametrize(("title", "noted"), [("Sign ✅", False), ("Sign (complete)", False), ("Complete sign", True)])
+def test_phases_that_are_done_need_no_plans(title: str, noted: bool) -> None:
     """Only of an open phase it is said that nothing will run."""
     add("ROADMAP.md", f"# R\n## Phase 1: Base\n## Phase 2: {title}\n")
     plan("01-a/01-01")
-    assert any("has no plans yet" in note.text for note in read().notes) is told
+    assert any("has no plans yet" in note.text for note in read().notes) is noted
 
 
 def test_nothing_planned_yet() -> None:

@@ -3,7 +3,7 @@
 Steps, one after the other: `say=WORDS`, `run=COMMAND` and `edit=PATH` (ask for the permission, then do it), `cost=USD`,
 `use=TOKENS`, `stop=REASON`, `die=CODE`, `hang`, `rubbish`, `huge=BYTES`, `early` (an answer to no request),
 `fail=WORDS` (an error as the answer), `flood=LINES`, `wait` (until it is cancelled), `two` (two questions at once).
-Options before them: `name=NAME`, `noresume`, `nologin`, `silent` (never answers), `auto` (begins in a mode that asks nothing).
+Options before them: `name=NAME`, `noresume`, `nologin`, `silent` (never answers), `auto` (it asks nothing at first).
 """
 
 from __future__ import annotations
