@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,10 @@ from fakes import FakeClock, FakeExecutor, FaultyDisk
 from sampling import some
 
 from nova_core.config import Config
+from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, EndReason, Job, Report
 from nova_core.git_config import GitConfig
+from nova_core.isolation.values import GitFailed
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.schema import TaskStatus
 
@@ -171,4 +176,59 @@ def test_a_kill_at_every_change_on_disk(tmp_path: Path, number: int) -> None:
         with contextlib.suppress(Died, UnboundLocalError):
             engine.close()
         run_to_the_end(tmp_path, world)
+    verify(tmp_path, world)
+
+
+FAULTS: dict[str, Callable[[], Exception]] = {
+    "full": lambda: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+    "broken": lambda: OSError(errno.EIO, os.strerror(errno.EIO)),
+    "forbidden": lambda: OSError(errno.EACCES, os.strerror(errno.EACCES)),
+    "fails": lambda: GitFailed("git failed with 128: it said nothing"),
+}
+
+
+@pytest.mark.parametrize("number", some(range(1, 75), *range(3, 75, 17)))
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_fault_at_every_step_in_git(tmp_path: Path, fault: str, number: int) -> None:
+    """A full or broken disk, or a git that fails once: the step is repeated, and nothing is merged twice."""
+    world, count = World(), 0
+
+    def step(name: str) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            raise FAULTS[fault]()
+
+    world.repo.step = step
+    with contextlib.suppress(OSError, EnvironmentProblem):  # at the start of the run, before anything is done
+        engine = world.engine(tmp_path)
+        try:
+            engine.run()
+        finally:
+            engine.close()
+    run_to_the_end(tmp_path, world)
+    verify(tmp_path, world)
+
+
+@pytest.mark.parametrize("number", some(range(1, 252), *range(9, 252, 41)))
+def test_one_full_disk_at_every_change(tmp_path: Path, number: int) -> None:
+    """Nova's own files cannot be written once: nothing is lost."""
+    world, disk = World(), FaultyDisk(number)
+    with contextlib.suppress(OSError, EnvironmentProblem):
+        engine = world.engine(tmp_path, disk)
+        try:
+            engine.run()
+        finally:
+            engine.close()
+    run_to_the_end(tmp_path, world)
+    verify(tmp_path, world)
+
+
+@pytest.mark.parametrize("number", some(range(1, 75), 11, 40, 66))
+def test_two_kills_in_git(tmp_path: Path, number: int) -> None:
+    """The next engine dies, too, at any of its steps."""
+    world = World()
+    for n in (number, number % 13 + 1):
+        killed_at(tmp_path, world, n)
+    run_to_the_end(tmp_path, world)
     verify(tmp_path, world)
