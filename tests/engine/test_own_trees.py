@@ -14,6 +14,7 @@ from fakes import FakeClock, FakeExecutor, exits, ok
 
 from nova_core.command import Command, CommandKind
 from nova_core.config import AgentConfig, Config
+from nova_core.engine.trees.generated import generators
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Job
 from nova_core.git_config import GitConfig
@@ -561,3 +562,43 @@ def test_an_agent_that_was_cut_off_continues_in_its_tree(tmp_path: Path) -> None
     assert workers.seen["A@2"] == {"f": "1", "a1": "x"}
     assert repo.folder == {"f": "1", "a1": "x", "a2": "x", "b": "x"}
     assert tasks_of(tmp_path)["A"].kept == ()
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_generated_files_are_made_again(tmp_path: Path, works: bool) -> None:
+    """Where only these conflict, their command runs in the task's tree; and the criteria hold again."""
+    repo = FakeRepo({"lock": "1", "f": "1"})
+    write_plan(tmp_path, [("A", "-"), ("B", "-")])
+    add_criteria(tmp_path, "B", "true")
+    both = {"A": lambda files: files.update(lock="A", a="x"), "B": lambda files: files.update(lock="B", b="x")}
+    engine, workers = engine_on(tmp_path, repo, both, rows=None, generated={"lo*": "make lock"})
+    submit = workers.submit
+
+    def spy(job: Job) -> None:
+        submit(job)
+        if job.shell == "make lock":
+            repo.trees["B"]["lock"] = "AB" if works else MARK
+
+    workers.submit = spy  # type: ignore[method-assign]
+    assert engine.run().exit_code == (0 if works else 1)
+    assert repo.folder["lock"] == ("AB" if works else "A")
+    ran = [job.shell for job in workers.jobs if job.key[0] == "B"]
+    assert ran == ["true", "true", "make lock", "true"][: 4 if works else 3]
+    if not works:
+        state = tasks_of(tmp_path)["B"]
+        assert state.reason is Reason.MERGE_CONFLICT
+        assert state.kept
+
+
+@pytest.mark.parametrize(
+    ("files", "lines"),
+    [
+        (["package-lock.json"], ["npm i"]),
+        (["web/package-lock.json", "gen/a/b.py"], ["npm i", "make gen"]),
+        (["package-lock.json", "src/a.py"], []),
+        (["src/gen/a.py"], []),
+    ],
+)
+def test_which_command_makes_a_file_again(files: list[str], lines: list[str]) -> None:
+    """All files of the conflict must have one."""
+    assert generators({"package-lock.json": "npm i", "gen/**": "make gen"}, files) == lines

@@ -31,6 +31,7 @@ class MergeChecks:
         self._task_id = ""
         self._left: list[tuple[int, Criterion]] = []  # number 0: the project's own command
         self._then: Callable[[str | None], object] = bool
+        self._what = ""
         self._tries = 0
         self._keys: list[str] = []
         self.key = ""
@@ -42,9 +43,13 @@ class MergeChecks:
         found = [(n, one) for n, one in enumerate(task.criteria, 1) if one.command] if again else []
         return [*found, (0, Criterion("the check of the merge", git.check))] if git.check else found
 
-    def begin(self, task_id: str, checks: list[tuple[int, Criterion]], then: Callable[[str | None], object]) -> None:
+    def begin(
+        self, task_id: str, checks: list[tuple[int, Criterion]], then: Callable[[str | None], object], *,
+        what: str = "checking the merge",
+    ) -> None:  # fmt: skip
         """Run the checks; `then` gets the first failure in words, None if all hold, "" if they were cut off."""
         self._task_id, self._left, self._then, self._tries, self._keys = task_id, checks, then, 0, []
+        self._what = what
         self._next()
 
     def stop(self) -> None:
@@ -59,7 +64,7 @@ class MergeChecks:
             return
         number, criterion = self._left[0]
         task, state = self._base.board.cascade.tasks[self._task_id], self._base.state(self._task_id)
-        text = f"checking the merge: {criterion.text}"
+        text = f"{self._what}: {criterion.text}"
         event = self._base.store.record(
             EventKind.TASK_VERIFYING, self._task_id, f"{self._task_id} {text}", merge=CHECKING, current_step=text
         )

@@ -76,6 +76,14 @@ class Conflicts:
             merge=CONFLICT, conflict=files, current_step=None, verifying=False,
         )  # fmt: skip
 
+    def fail_for_good(self, task_id: str, error: str) -> None:
+        """The task could not be merged, and would not be by another attempt: its work is kept."""
+        self._base.finisher.failed += 1
+        self._base.board.fail(
+            task_id, f"{task_id} failed: {error}", reason=Reason.MERGE_CONFLICT, error=error, current_step=None,
+            verifying=False, merge=None,
+        )  # fmt: skip
+
     def _others(self, files: dict[str, str]) -> list[str]:
         """Returns the merged tasks that changed the same files."""
         ids = dict.fromkeys(task_id for _, task_id in self._base.merged)

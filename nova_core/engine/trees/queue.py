@@ -9,6 +9,7 @@ from typing import Any
 from nova_core.engine.trees.base import Base
 from nova_core.engine.trees.checks import MergeChecks
 from nova_core.engine.trees.conflicts import Conflicts
+from nova_core.engine.trees.generated import Generated, generators
 from nova_core.engine.trees.taker import LEFT, MOST_FILES
 from nova_core.isolation.values import Candidate, Conflict, Limits, Nothing, Stale, Taken
 from nova_core.state.events import EventKind
@@ -79,19 +80,32 @@ class MergeQueue:
         if isinstance(merged, Nothing):
             self._carry_out(task_id)
         elif isinstance(merged, Conflict):
-            self._conflicts.met(task_id, taken, merged, self._leave)
+            lines = generators(self._base.parts.config.git.generated, merged.files)
+            if lines and not self._base.state(task_id).unmerged:
+                Generated(self._base, self.checks, self._conflicts).make(task_id, taken, merged, lines, self._made)
+            else:
+                self._conflicts.met(task_id, taken, merged, self._leave)
         else:
             self._store.record(
                 EventKind.TASK_MERGING, task_id, f"{task_id} is being merged", merge=MERGING, current_step=MERGING,
                 tip=merged.tip, candidate=merged.commit,
             )  # fmt: skip
-            checks = self.checks.needed(task_id, is_checked=merged.is_checked)
+            state = self._base.state(task_id)
+            is_checked = merged.is_checked and not (state.unmerged and not state.resolves)  # made again since then
+            checks = self.checks.needed(task_id, is_checked=is_checked)
             if not checks:
                 self._base.when_recorded(partial(self._advance, task_id, merged))
             elif merged.is_checked:
                 self._base.when_recorded(partial(self._check, task_id, merged, checks))
             else:
                 self._base.when_recorded(partial(self._bring, task_id, merged, checks))
+
+    def _made(self, task_id: str, is_made: bool) -> None:
+        """The generated files in which the task conflicted are made again; if so, it is merged with them."""
+        if is_made:
+            self._base.when_recorded(partial(self._merge, task_id))
+        else:
+            self._leave()
 
     def _bring(self, task_id: str, merged: Candidate, checks: list[Any]) -> None:
         base = self._base
@@ -162,7 +176,7 @@ class MergeQueue:
             self._base.merged.append((commit, task_id))
             patch = {**patch, **self._base.with_run(tip=commit)}
         self._base.parts.trees.files.update(patch.get("files_changed", ()))
-        patch = {**patch, "commit_sha": commit, "merge": MERGED, "conflict": {}, "verifying": False}
+        patch = {**patch, "commit_sha": commit, "merge": MERGED, "conflict": {}, "unmerged": None, "verifying": False}
         self._base.finisher.complete(task_id, patch)
 
     def _failed(self, task_id: str, error: Exception) -> None:
