@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nova_core.console.lines import failure_text
 from nova_core.console.summary import Tail, cost_text, counts, failed_tasks, outcome_word
+from nova_core.runs.merging import run_line
 from nova_core.state.schema import TaskState
 from nova_core.text import clean, duration, head_and_tail, tokens
 
@@ -35,6 +36,7 @@ def step_summary(snapshot: Snapshot, result: RunResult, tail: Tail) -> str:
     blocks = [
         [f"### {cell(snapshot.cascade.name)}"],
         [f"**{cell(outcome_word(result, snapshot))}**: {cell(counts(result, snapshot))}"],
+        list(map(cell, filter(None, [run_line(snapshot.state.run.git, snapshot.state.tasks)]))),
         figures(result),
         failures(failed, snapshot),
         *(last_words(task_id, tail(task_id)) for task_id in list(failed)[:MAX_TAILS]),

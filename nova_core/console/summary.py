@@ -12,7 +12,7 @@ from nova_core.plan.explain import remedies
 from nova_core.plan.left_out import left_out, left_out_command, left_out_line
 from nova_core.plan.selection import Selection
 from nova_core.runs import words
-from nova_core.runs.merging import conflict_steps, in_conflict, landing_lines, run_line
+from nova_core.runs.merging import conflict_steps, in_conflict, landing_lines, overlap_lines, overlaps, run_line
 from nova_core.runs.words import RunWord, Shown
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration, money, number_of, tokens
@@ -42,6 +42,7 @@ def summary(
         f"{clean(snapshot.cascade.name)}: {outcome_word(result, snapshot)}, {counts(result, snapshot, selected)}",
         *filter(None, [run_line(snapshot.state.run.git, snapshot.state.tasks)]),
         *landing_lines(snapshot.state.run.git),
+        *overlap_lines(overlaps(snapshot.cascade, snapshot.state.tasks)),
         time_line(time.wall(now), time.work(now)),
         *token_lines(result),
         *failure_lines(failed, tail, blocking(snapshot)),

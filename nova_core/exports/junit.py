@@ -95,6 +95,8 @@ def _why_skipped(state: TaskState) -> str:
         return f"blocked: missing {', '.join(state.missing)}"
     if state.awaits_approval:
         return "needs approval"
+    if state.is_merging:
+        return "waits for its merge"
     if state.is_unchecked:
         return "to be checked by the next run"
     return "still running" if state.status is TaskStatus.IN_PROGRESS else "not started"

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from nova_core.model import Task, TokenUsage
+from nova_core.runs.merging import Overlap, branch_of, overlaps, user_branch
 from nova_core.runs.result import Counts, Outcome, RunResult, Snapshot
 from nova_core.runs.rollup import told
+from nova_core.state.git_run import GitRun
 from nova_core.state.schema import Reason, TaskState, TaskStatus, schema_of
 
 SUMMARY_VERSION = 1
@@ -22,7 +24,10 @@ class Criteria(msgspec.Struct, frozen=True):
 
 
 class TaskSummary(msgspec.Struct, frozen=True):
-    """One task of the plan. `seconds` is its last attempt's; tokens and cost are of all attempts; `log` is a path."""
+    """One task of the plan. `seconds` is its last attempt's; tokens and cost are of all attempts; `log` is a path.
+
+    `merge` is how far the work of a task in a tree of its own is merged: queued, merging, checking, conflict, merged.
+    """
 
     id: str
     name: str
@@ -43,6 +48,19 @@ class TaskSummary(msgspec.Struct, frozen=True):
     skipped: bool
     waiting_approval: bool
     log: str | None
+    commit_sha: str | None
+    merge: str | None
+
+
+class Landed(msgspec.Struct, frozen=True):
+    """Where the merged work is, if tasks had trees of their own: `branch` is the run's, `landed` says that the user's
+    branch `into` has all of it. `waits_for` is why it does not, if something is in the way."""
+
+    branch: str
+    into: str
+    tip: str
+    landed: bool
+    waits_for: str
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -65,6 +83,8 @@ class Summary(msgspec.Struct, frozen=True):
     estimated: bool
     milestones: tuple[str, ...]
     tasks: tuple[TaskSummary, ...]
+    git: Landed | None
+    overlaps: tuple[Overlap, ...]
 
 
 def summary_of(snapshot: Snapshot, result: RunResult, logs: str = "logs") -> Summary:
@@ -78,7 +98,14 @@ def summary_of(snapshot: Snapshot, result: RunResult, logs: str = "logs") -> Sum
         tokens=result.tokens, cost_usd=result.cost_usd, unpriced=result.unpriced, estimated=result.estimated,
         milestones=state.run.milestones,
         tasks=tuple(_task(plan[i], task, logs) for i, task in told(plan, state.tasks).items()),
+        git=_landed(state.run.git), overlaps=tuple(overlaps(snapshot.cascade, state.tasks)),
     )  # fmt: skip
+
+
+def _landed(git: GitRun | None) -> Landed | None:
+    if git is None:
+        return None
+    return Landed(branch_of(git), user_branch(git), git.tip, git.tip == git.landed, git.waits)
 
 
 def _task(task: Task, state: TaskState, logs: str) -> TaskSummary:
@@ -88,7 +115,7 @@ def _task(task: Task, state: TaskState, logs: str) -> TaskSummary:
         agent=state.agent, model=state.model, tokens=state.token_usage, cost_usd=state.cost_usd,
         estimated=state.estimated, criteria=Criteria(len(state.criteria_met), len(task.criteria)),
         blocked_by=state.blocked_by, skipped=state.skipped, waiting_approval=state.awaits_approval,
-        log=f"{logs}/{state.log}" if state.log else None,
+        log=f"{logs}/{state.log}" if state.log else None, commit_sha=state.commit_sha, merge=state.merge,
     )  # fmt: skip
 
 

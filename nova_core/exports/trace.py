@@ -20,6 +20,8 @@ MOMENTS = {
     EventKind.RUN_ENDED: "run ended",
     EventKind.RUN_PAUSED: "paused",
     EventKind.RUN_RESUMED: "resumed",
+    EventKind.TASK_MERGING: "merging",
+    EventKind.RUN_LANDED: "landed",
     EventKind.MILESTONE: "milestone",
     EventKind.BUDGET_REACHED: "budget reached",
     EventKind.PROVIDER_PAUSED: "rate limited",

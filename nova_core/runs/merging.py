@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,9 +11,13 @@ from nova_core.isolation.values import name_of
 from nova_core.model import is_safe_id
 from nova_core.state.git_run import GitRun
 from nova_core.state.schema import Reason, TaskState, TaskStatus
-from nova_core.text import clean, number_of
+from nova_core.text import clean, first_of, number_of
+
+if TYPE_CHECKING:
+    from nova_core.parser.cascade import Cascade
 
 MOST_FILES = 10
+MOST_OVERLAPS, MOST_TASKS = 5, 5
 _HEADS = "refs/heads/"
 
 
@@ -109,6 +114,38 @@ def run_line(git: GitRun | None, tasks: Mapping[str, TaskState]) -> str:
         names = ", ".join(stuck[:MOST_FILES]) + (", ..." if len(stuck) > MOST_FILES else "")
         parts.append(f"{number_of(len(stuck), 'conflict')} ({names})")
     return ", ".join(parts)
+
+
+class Overlap(msgspec.Struct, frozen=True):
+    """A file that several tasks changed, of which at least two could run at the same time."""
+
+    path: str
+    tasks: tuple[str, ...]
+
+
+def overlaps(cascade: Cascade, tasks: Mapping[str, TaskState]) -> list[Overlap]:
+    """The files that tasks in trees of their own really changed side by side, also those in conflict; by path.
+
+    Without trees, it is unknown whose change a file is.
+    """
+    changed: dict[str, list[str]] = {}
+    for task_id, task in tasks.items():
+        if task_id in cascade.tasks and (task.merge == "merged" or in_conflict(task)):
+            for path in dict.fromkeys((*task.files_changed, *task.conflict)):
+                changed.setdefault(path, []).append(task_id)
+    from nova_core.plan.side_by_side import SideBySide
+
+    apart = SideBySide(cascade)
+    shared = {path: ids for path, ids in sorted(changed.items()) if len(ids) > 1}
+    return [Overlap(path, tuple(ids)) for path, ids in shared.items() if next(apart.pairs(ids), None)]
+
+
+def overlap_lines(found: Sequence[Overlap]) -> list[str]:
+    """What tasks changed side by side, in one line; nothing if they did not."""
+    if not found:
+        return []
+    names = [f"{clean(one.path)} ({clean(first_of(one.tasks, MOST_TASKS))})" for one in found]
+    return [f"changed side by side: {first_of(names, MOST_OVERLAPS)}"]
 
 
 def landing_lines(git: GitRun | None) -> list[str]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from nova_core.runs.merging import conflict_lines, conflict_steps, in_conflict, landing_lines, run_line
+from nova_core.parser import parse_text
+from nova_core.runs.merging import (
+    conflict_lines,
+    conflict_steps,
+    in_conflict,
+    landing_lines,
+    overlap_lines,
+    overlaps,
+    run_line,
+)
 from nova_core.runs.words import Shown, merge_step, ordinal, phrase, shown_status, turns, word
 from nova_core.state.git_run import GitRun
 from nova_core.state.schema import Reason, TaskState, TaskStatus
@@ -89,3 +98,21 @@ def test_what_has_not_landed_is_one_command_away() -> None:
         "not yet in main: src/a.py has changes of yours", "  nova land, or: git merge nova/1a2b3c4d",
     ]  # fmt: skip
     assert landing_lines(GitRun(tip="b", landed="b")) == landing_lines(None) == []
+
+
+def test_what_tasks_really_changed_side_by_side() -> None:
+    """Files of tasks that could run at the same time, also in conflict; not of tasks of which one waited."""
+    head = "| Task ID | Task Name | Depends On |\n|---|---|---|\n"
+    plan = parse_text(f"{head}| A | a | - |\n| B | b | - |\n| C | c | A |\n", "p")
+    tasks = {
+        "A": msgspec.structs.replace(DONE, files_changed=("f", "only")),
+        "B": msgspec.structs.replace(STUCK, conflict={"f": "contents"}),
+        "C": msgspec.structs.replace(DONE, files_changed=("only", "own")),
+        "gone": msgspec.structs.replace(DONE, files_changed=("f",)),
+    }
+    found = overlaps(plan, tasks)
+    assert [(one.path, one.tasks) for one in found] == [("f", ("A", "B"))]
+    assert overlap_lines(found) == ["changed side by side: f (A, B)"]
+    without_trees = {i: TaskState(status=TaskStatus.COMPLETED, files_changed=("f",)) for i in "AB"}
+    assert overlaps(plan, without_trees) == []
+    assert overlap_lines([]) == []
