@@ -106,10 +106,10 @@ class Run(msgspec.Struct, frozen=True):
         if announced:
             self.observers.begin()
             self._announce()
+        rev = parts.store.rev
         if self.trees.has_begun:
             require_disk(parts.store, parts.store.commit())  # from where its branch begins
             self.trees.enter()
-        rev = parts.store.rev
         self.rate_limits.forget_blocks()
         self.rate_limits.correct()
         left = parts.executor.recover()

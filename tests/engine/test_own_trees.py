@@ -191,6 +191,7 @@ def test_a_person_settles_a_conflict(tmp_path: Path, by: str) -> None:
     assert engine.run().exit_code == 0
     assert repo.folder["f"] == ("P" if by == "skip" else "PB")
     assert "c" in repo.folder
+    assert tasks_of(tmp_path)["C"].blocked_by == ()
     assert repo.trees == {}
     assert [name for name in repo.refs if "/kept/" not in name] == [MAIN]
 
