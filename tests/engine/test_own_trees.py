@@ -603,3 +603,14 @@ def test_generated_files_are_made_again(tmp_path: Path, works: bool) -> None:
 def test_which_command_makes_a_file_again(files: list[str], lines: list[str]) -> None:
     """All files of the conflict must have one."""
     assert generators({"package-lock.json": "npm i", "gen/**": "make gen"}, files) == lines
+
+
+def test_trees_stay_where_they_were_made(tmp_path: Path) -> None:
+    """Another folder in the settings is for the next run that begins."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")], trees=str(tmp_path / "one"))
+    on(engine, EventKind.TASK_QUEUED, "A", engine.stop)
+    engine.run()
+    engine, again = engine_on(tmp_path, repo, rows=None, trees=str(tmp_path / "two"))
+    assert engine.run().exit_code == 0
+    assert {Path(job.cwd).parent for job in again.jobs} == {Path(workers.jobs[0].cwd).parent}

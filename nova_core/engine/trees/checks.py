@@ -41,7 +41,7 @@ class MergeChecks:
         task, git = self._base.board.cascade.tasks[task_id], self._parts.config.git
         again = git.recheck and not is_checked
         found = [(n, one) for n, one in enumerate(task.criteria, 1) if one.command] if again else []
-        return [*found, (0, Criterion("the check of the merge", git.check))] if git.check else found
+        return [*found, (0, Criterion(git.check, git.check))] if git.check else found
 
     def begin(
         self, task_id: str, checks: list[tuple[int, Criterion]], then: Callable[[str | None], object], *,

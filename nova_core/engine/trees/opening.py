@@ -121,6 +121,8 @@ class Opening:
         run, parts = self.run, self._parts
         assert run is not None
         place = self._place(run.name)
+        if not self.is_new:  # whatever the settings say now
+            place = msgspec.structs.replace(place, branch=run.ref, trees=f"{run.trees}/{run.name}")
         library = self._gits.open(place, parts.disk)
         landing = Landing(run.branch or "", run.landing[0], run.landing[1], True) if run.landing else None
         library.sweep(landing)
