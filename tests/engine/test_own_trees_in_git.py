@@ -1,0 +1,86 @@
+"""Runs with trees in real repositories, by real commands and agents."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from engines import tasks_of
+from tree_campaign import SAFE, git
+
+from nova_core.config import AgentConfig, Config
+from nova_core.git_config import GitConfig
+from nova_core.isolation.survey import survey
+from nova_core.orchestrator import Orchestrator
+from nova_core.state.schema import Reason
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+HEAD = "| Task ID | Task Name | Depends On | Command | Agent | Outputs |\n|---|---|---|---|---|---|\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a file and ignored folders."""
+    for name, text in SAFE.items():
+        monkeypatch.setenv(name, text)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    folder.joinpath("f").write_text("1\n2\n3\n")
+    folder.joinpath(".gitignore").write_text("out/\n.env\nlogs/\ncascade_state.json*\n")
+    folder.joinpath(".env").write_text("KEY=1\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "u")
+    git(folder, "config", "user.email", "u@e")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "base")
+    if problem := survey(folder).problem:
+        pytest.skip(problem)
+    return folder
+
+
+def run(folder: Path, *rows: str, agents: dict[str, AgentConfig] | None = None, **settings: object) -> int:
+    """The exit code of a run of these rows."""
+    folder.joinpath("CASCADE.md").write_text("# Plan\n\n" + HEAD + "".join(f"| {row} |\n" for row in rows))
+    config = Config(isolation="auto" if agents else "tree", agents=agents or {}, git=GitConfig(**settings))  # type: ignore[arg-type]
+    state = folder / "cascade_state.json"
+    return Orchestrator(folder / "CASCADE.md", state, 3, config=config).run().exit_code
+
+
+def test_an_agent_resolves_a_conflict(project: Path) -> None:
+    """It finds git's marks in its own tree, and what it makes of them is merged, in a line with the others."""
+    script = project.parent / "agent"
+    script.write_text(
+        '#!/bin/sh\necho "STEP working"\n'
+        "if grep -q '<<<<<<<' f; then git diff --quiet && exit 1; printf 'AB\\n2\\n3\\n' > f\n"
+        'else sed -i "1s/.*/$NOVA_TASK_ID/" f; git commit -qam mine; fi\n'
+    )
+    script.chmod(0o755)
+    agents = {"a": AgentConfig(command=(str(script), "{prompt}"), line="^STEP (?P<step>.*)")}
+    assert run(project, "A | one | - | | a |", "B | two | - | | a |", "C | three | A, B | | a |", agents=agents) == 0
+    tasks = tasks_of(project)
+    assert sorted(tasks[i].attempt for i in "AB") == [1, 2]
+    history = git(project, "log", "--format=%H %s").splitlines()
+    assert [line.split(" ", 1)[1] for line in history[:1] + history[3:]] == ["C: three", "base"]
+    assert {tasks[i].commit_sha for i in "ABC"} == {line.split()[0] for line in history[:3]}
+    assert git(project, "show", "HEAD~1:f") == "AB\n2\n3\n"
+    assert git(project, "status", "--porcelain") == "?? CASCADE.md\n"
+    assert sorted(os.listdir(project.parent)) == ["agent", "project"]
+
+
+def test_what_git_ignores(project: Path) -> None:
+    """Trees get `.env`; outputs that git ignores get to the project and to the trees of dependents."""
+    rows = (
+        "A | one | - | `cp .env a; mkdir out; echo x > out/x` | | out/x",
+        "B | two | A | `cat out/x > b; test $PWD = $NOVA_PROJECT_ROOT; test $(pwd) != " + str(project) + "` | |",
+        "C | three | - | `true` | | f",
+    )
+    assert run(project, *rows, setup="echo $NOVA_SLOT > out.setup; rm out.setup") == 1
+    tasks = tasks_of(project)
+    assert project.joinpath("a").read_text() == "KEY=1\n"
+    assert project.joinpath("out/x").read_text() == project.joinpath("b").read_text() == "x\n"
+    assert tasks["A"].files_changed == ("a",)
+    assert tasks["C"].reason is Reason.MISSING_OUTPUTS  # it is older than the checkout
+    assert git(project, "status", "--porcelain") == "?? CASCADE.md\n"
+    assert git(project, "worktree", "list").count("\n") == 1
