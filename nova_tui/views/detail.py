@@ -94,6 +94,7 @@ def _facts(model: ViewModel, task: Task, state: TaskState, width: int) -> list[C
         ("verdict", state.verdict and state.verdict.replace("_", " ")),
         ("left", state.handoff),
         ("log", f"{model.source.project.logs}/{state.log}" if state.log else ""),
+        ("tree", state.tree),
         ("commit", state.commit_sha and state.commit_sha[:12]),
     )
     return [_field(label, shorten(text, width - _LABEL - 2), width=width) for label, text in fields if text]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from nova_core.console.summary import cost_text, time_line
+from nova_core.runs.merging import landing_lines, run_line
 from nova_core.runs.words import Shown, go_on_line
 from nova_core.text import tokens
 from nova_core.watch.source import EngineState
@@ -53,7 +54,10 @@ def _counts(model: ViewModel, width: int) -> list[Content]:
 def _sums(model: ViewModel, width: int) -> list[Content]:
     project = model.rollups.project
     usage = project.tokens
-    rows = [line(f" {time_line(model.wall_seconds, model.work_seconds)}", width=width)]
+    git, tasks = model.source.run.git, model.source.tasks
+    merged = [run_line(git, tasks), *landing_lines(git if model.source.engine is not EngineState.RUNNING else None)]
+    rows = [row for text in merged if text for row in wrapped(text, width, " ")]
+    rows.append(line(f" {time_line(model.wall_seconds, model.work_seconds)}", width=width))
     if usage.total:
         told = (
             f"{tokens(usage.input_tokens)} in, {tokens(usage.output_tokens)} out, "

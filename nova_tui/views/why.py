@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nova_core.console.lines import failure_text
+from nova_core.runs.merging import conflict_lines, in_conflict
 from nova_core.runs.words import AT_WORK, LEFT_UNCHECKED, TO_BE_CHECKED, Shown, approval_note, limited, phrase
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import Reason, TaskStatus
@@ -67,6 +68,11 @@ def _failed(model: ViewModel, task_id: str) -> Reasons:
     needs = model.cascade.tasks[task_id].depends_on
     again = model.failed_alike(task_id)
     said = [f"failed{' again the same way' if again else ''}: {reason(model, task_id)}"]
+    git = model.source.run.git
+    if git is not None and in_conflict(model.task(task_id)):
+        said += [plain(text) for text in conflict_lines(task_id, model.task(task_id), git)]
+        by_hand = f"in a shell: nova resolve {plain(task_id)}"
+        return said, [by_hand, "press r to do it again from what is merged, s to leave it out"]
     if again and needs:
         said.append(f"if its input was wrong, retry {_listed(needs)}")
     if below:

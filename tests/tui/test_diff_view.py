@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_source import demo_model
+from fake_source import FakeSource, demo_model
 from look import screen_text
+from scripted_run import NOW
 from test_view_screens import running
 
 from nova_core.cli.request import RunRequest
@@ -15,9 +16,14 @@ from nova_core.config import Config
 from nova_core.files.project import Project
 from nova_core.runs.merging import DiffOf
 from nova_core.runs.patch import read_patch
+from nova_core.state.git_run import GitRun
+from nova_core.state.schema import Reason, RunState, TaskState, TaskStatus
+from nova_core.watch.source import EngineState
+from nova_core.watch.view_model import ViewModel
 from nova_tui.screens import diff as diff_screen
 from nova_tui.screens.uncommitted import UncommittedScreen
-from nova_tui.views import diff
+from nova_tui.views import diff, summary
+from nova_tui.views.why import why
 
 PATCH = (
     "diff --git a/src/a.py b/src/a.py\n--- a/src/a.py\n+++ b/src/a.py\n"
@@ -84,3 +90,24 @@ def test_the_answer_is_for_this_run(tmp_path: Path) -> None:
     engines.settle("include")
     found = engines._request.config
     assert (found.git.uncommitted, found.jobs, found.isolation) == ("include", 7, "tree")
+
+
+def test_a_conflict_says_what_to_do() -> None:
+    """The files, where the work is, and the ways on; what is merged is in the summary."""
+    model = demo_model()
+    task_id = model.cascade.dag.ids[0]
+    stuck = TaskState(
+        status=TaskStatus.FAILED, reason=Reason.MERGE_CONFLICT, error="it could not be merged: f", merge="conflict",
+        conflict={"f": "contents"},
+    )  # fmt: skip
+    git = GitRun(name="0a1b2c3d", ref="refs/heads/nova/0a1b2c3d", branch="refs/heads/main", tip="b", landed="a")
+    source = FakeSource(model.cascade, {task_id: stuck})
+    source.run = RunState(id="r", git=git)
+    source.engine = EngineState.FINISHED
+    model = ViewModel(source, NOW)
+    said, steps = why(model, task_id)
+    assert said[1:3] == ["  f: contents", f"its work is kept: refs/nova/0a1b2c3d/{task_id}"]
+    assert steps[0] == f"in a shell: nova resolve {task_id}"
+    shown = [line.plain.strip() for line in summary.lines(model, 100)]
+    assert f"1 conflict ({task_id})" in shown
+    assert "not yet in main" in shown
