@@ -35,7 +35,7 @@ TRACE_ENGINE := @paulirish/trace_engine@0.0.65
 AGENTS_DIR := $(CURDIR)/.agents
 
 .PHONY: help demo test campaign test-oldest test-newest test-pythons test-load properties test-agents test-trace lint lock dist \
-	bench bench-tui bench-agents bench-faults mutants crash monkey orphans screenshots clean
+	bench bench-tui bench-agents bench-isolation bench-faults mutants crash monkey orphans screenshots clean
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
@@ -54,6 +54,7 @@ help:
 	@echo 'make bench       compare with ninja, make and doit (ten minutes; ROUNDS=1 SIZES=1000 for less)'
 	@echo 'make bench-tui   measure the interface on a real terminal (two minutes)'
 	@echo 'make bench-agents what reading eight loud agents costs the engine (half a minute)'
+	@echo 'make bench-isolation the git steps of a task against a plain script (ten minutes; FILES=1000 for less)'
 	@echo 'make bench-faults Nova and ten rivals under eleven faults (hours; TRIALS=1 ENGINES=nova,make for less)'
 	@echo 'make mutants     change the guarding modules in small ways; 90 % must be noticed (a night; SAMPLE=15 MODULES=dag.py)'
 	@echo 'make crash       kill engines and workers at random, fail at every change of a file, hammer the state: nothing is lost'
@@ -136,6 +137,9 @@ bench-tui: $(VENV)/.installed-dev
 
 bench-agents: $(VENV)/.installed-dev
 	$(BIN)/python bench/agents.py
+
+bench-isolation: $(VENV)/.installed-dev
+	$(BIN)/python bench/isolation.py $(if $(FILES),--files $(FILES))
 
 bench-faults: $(VENV)/.installed-dev
 	@for rival in $(RIVALS); do folder=.rivals/$${rival%%==*}; test -d $$folder || { $(BIN)/python -m venv $$folder && \
