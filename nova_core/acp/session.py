@@ -78,14 +78,16 @@ class Client:
             result = self._call("session/new", place, _START)
             self._session = str(result.get("sessionId") or "")
             return result
-        if "resume" in _table(able.get("sessionCapabilities")):
-            method = "session/resume"
-        elif able.get("loadSession") is True:
-            method = "session/load"
-        else:
-            raise RequestError("it cannot resume a session")
+        methods = ["session/resume"] if "resume" in _table(able.get("sessionCapabilities")) else []
+        methods += ["session/load"] if able.get("loadSession") is True else []
         self._session = self._wishes.session
-        return self._call(method, {"sessionId": self._session, **place}, _START)
+        for left, method in zip(reversed(range(len(methods))), methods, strict=True):
+            try:
+                return self._call(method, {"sessionId": self._session, **place}, _START)
+            except RequestError:
+                if not left:  # an agent may name a way that it does not have
+                    raise
+        raise RequestError("it cannot resume a session")
 
     def _choose(self, session: Mapping[str, Any]) -> None:
         """Set the model and the mode, if they are not so already. Raises `RequestError` for one it does not have."""

@@ -64,6 +64,8 @@ def finish(process: subprocess.Popen[bytes]) -> tuple[int, AgentLog, str]:
         (["say=Done."], ("--model", "huge"), 1, "failed", "it has no model huge; it has m1, m2"),
         (["say=Done."], ("--session", "s-1"), 0, "done", "words of before"),
         (["noresume", "say=Done."], ("--session", "s-1"), 1, "failed", "cannot resume"),
+        (["boasts", "say=Done."], ("--session", "s-1"), 0, "done", "words of before"),
+        (["boasts", "noresume", "say=Done."], ("--session", "s-1"), 1, "failed", "Method not found"),
         (["stop=max_tokens"], (), 1, "limit_reached", ""),
     ],
 )

@@ -48,6 +48,25 @@ def test_an_agent_asks_and_a_person_answers(agent: str, allow: bool, lab: AgentL
     assert task["estimated"] is False
 
 
+@pytest.mark.parametrize("agent", ["claude", "copilot", "opencode"])
+def test_the_next_attempt_resumes_the_session(agent: str, lab: AgentLab) -> None:
+    """The output is missing after the first attempt; the second one learns that where it left off."""
+    require(PROGRAMS[agent])
+    late = [
+        {"text": "NOVA-FINAL: nothing was to do."}, {"text": "Writing.", "tools": [{"sh": "echo late > late.txt"}]},
+        WORK[1],
+    ]  # fmt: skip
+    lab.server.script.scenarios.update(late=late)
+    lab.settings({"retries": 1, "retry_delay": "0s"}, asks={**by_protocol(agent), "permissions": "shell"})
+    lab.plan("T1 | @mock:late do it | - | asks | late.txt")
+    done = lab.nova("run", "--no-ui")
+    assert done.returncode == 0, done.stdout + done.stderr
+    task, mine, truth = lab.tasks()["T1"], lab.usage("T1"), lab.served("late")
+    assert (task["status"], task["attempt"], task["estimated"]) == ("completed", 2, False)
+    assert (mine.total, mine.output_tokens) == (truth.total, truth.output_tokens)
+    assert [request["step"] for request in lab.asked("late")] == [0, 1, 2], "the session began again"
+
+
 NATIVE = ("claude", "codex", "copilot", "pi")
 
 

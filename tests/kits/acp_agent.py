@@ -3,7 +3,8 @@
 Steps, one after the other: `say=WORDS`, `run=COMMAND` and `edit=PATH` (ask for the permission, then do it), `cost=USD`,
 `use=TOKENS`, `stop=REASON`, `die=CODE`, `hang`, `rubbish`, `huge=BYTES`, `early` (an answer to no request),
 `fail=WORDS` (an error as the answer), `flood=LINES`, `wait` (until it is cancelled), `two` (two questions at once).
-Options before them: `name=NAME`, `noresume`, `nologin`, `silent` (never answers), `auto` (it asks nothing at first).
+Options before them: `name=NAME`, `noresume`, `nologin`, `silent` (never answers), `auto` (it asks nothing at first),
+`boasts` (of a way to resume that it does not have).
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Agent:
         os._exit(0)
 
     def serve(self, method: str, number: int, params: dict[str, Any]) -> None:
-        able = {"loadSession": "noresume" not in self.options}
+        able: dict[str, Any] = {"loadSession": "noresume" not in self.options}
+        able |= {"sessionCapabilities": {"resume": {}}} if "boasts" in self.options else {}
         if method == "initialize":
             info = {"name": self.options.get("name", "scripted"), "version": "1"}
             self.send(id=number, result={"protocolVersion": 1, "agentCapabilities": able, "agentInfo": info})
@@ -70,6 +72,8 @@ class Agent:
             models = {"currentModelId": "m1", "availableModels": [{"modelId": "m1"}, {"modelId": "m2", "name": "Big"}]}
             modes = {"currentModeId": self.mode, "availableModes": [{"id": "auto"}, {"id": "default"}]}
             self.send(id=number, result={"sessionId": "s-1", "models": models, "modes": modes})
+        elif method == "session/resume":
+            self.send(id=number, error={"code": -32601, "message": "Method not found"})
         elif method == "session/set_mode":
             self.mode = params["modeId"]
             self.send(id=number, result={})
@@ -172,6 +176,8 @@ class Agent:
 
 if __name__ == "__main__":
     given = [
-        word for word in sys.argv[1:] if word.partition("=")[0] in ("name", "noresume", "nologin", "silent", "auto")
+        word
+        for word in sys.argv[1:]
+        if word.partition("=")[0] in ("name", "noresume", "nologin", "silent", "auto", "boasts")
     ]
     Agent({**dict.fromkeys(given, ""), **{w.partition("=")[0]: w.partition("=")[2] for w in given}}).listen()
