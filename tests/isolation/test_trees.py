@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from iso_kit import RUN, Run, commit, git, lines, repository, write
 
+from nova_core.isolation.needs import carry_out
 from nova_core.isolation.survey import survey
 from nova_core.isolation.sweep import finish, trees_left
 from nova_core.isolation.trees import away, begin, made_at, make_tree
@@ -225,3 +226,26 @@ def test_finish_leaves_nothing(tmp_path: Path) -> None:
     assert run.repository.read_ref(run.place.kept("F2", 1))
     assert sorted(os.listdir(tmp_path)) == ["r"]
     assert not (run.root / ".git/nova").exists()
+
+
+def test_outputs_that_git_ignores_are_brought_out_and_carried_on(tmp_path: Path) -> None:
+    """Case 43: to the user's folder and into later trees; what is tracked, or leads elsewhere, is not."""
+    root = repository(tmp_path)
+    run = Run(root / "a")
+    tree = run.tree("F1")
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    write(tree, a__out__b__c="1", a__new="2", a__x_log="3")
+    (tree / "a/out/link").symlink_to(secret)
+    (tree / "a/away.log").symlink_to(tmp_path)
+    write(root, a__x_log="old")
+    run.take("F1")
+    outputs = ("out", "new", "x.log", "missing", "../../../secret", "away.log/secret", ".git/HEAD")
+    assert carry_out(run.repository, "F1", outputs) == ("out", "x.log")
+    assert (root / "a/out/b/c").read_text() == "1"
+    assert (root / "a/x.log").read_text() == "3"
+    assert not (root / "a/out/link").exists()
+    assert not (root / "a/new").exists()
+    later = run.tree("F2", Needs(outputs=("out", "x.log")))
+    assert (later / "a/out/b/c").read_text() == "1"
+    assert run.take("F2").commit is None
