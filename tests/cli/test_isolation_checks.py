@@ -30,7 +30,7 @@ def test_a_repository(tmp_path: Path) -> None:
     """The folder of the trees is named; a repository that cannot be used says why, as loudly as the settings ask."""
     root = repository(tmp_path)
     assert said(root, Config(isolation="tree"))["trees"][0] is Level.OK
-    assert said(root, Config())["isolation"][0] is Level.NOTE
+    assert said(root, Config(isolation="off"))["isolation"][0] is Level.NOTE
     git(root, "update-ref", "-d", "HEAD")
     for isolation, level in (("tree", Level.PROBLEM), ("auto", Level.WARNING), ("off", Level.NOTE)):
         assert said(root, Config(isolation=isolation))["isolation"] == (
