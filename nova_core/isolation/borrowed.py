@@ -118,7 +118,15 @@ def remove_all(repository: Repository, path: str) -> None:
     clean = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ}
     repository.start(["rm", "-rf", "--", path], "/", clean)
     if os.path.lexists(path):
-        for folder, _, _ in os.walk(path):
-            with suppress(OSError):
-                os.chmod(folder, 0o700)
+        _open_up(path)
+        for folder, names, _ in os.walk(path):
+            for name in names:  # before the walk enters it
+                _open_up(os.path.join(folder, name))
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _open_up(folder: str) -> None:
+    """Give its owner all permissions on a folder; a link is left alone."""
+    if not os.path.islink(folder):
+        with suppress(OSError):
+            os.chmod(folder, 0o700)

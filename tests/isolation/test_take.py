@@ -197,6 +197,8 @@ def test_unreadable_files(tmp_path: Path) -> None:
     (tree / "dark").chmod(0)
     with pytest.raises(NotTaken, match="unreadable folders: dark"):
         run.take("F1")
+    (tree / "dark").chmod(0o700)
+    assert run.changed(run.take("F1")) == ["A dark/x", "A secret"]
 
 
 def test_pipes_and_sockets_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
