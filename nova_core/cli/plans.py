@@ -44,6 +44,7 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
     Examples:  nova check
                nova check docs/plan.md --json
     """
+    from nova_core.cli.learned import learned_files
     from nova_core.config import Config, load_config
     from nova_core.engine.observers.milestones import read_milestones
     from nova_core.errors import InputError
@@ -60,7 +61,7 @@ def check(plan: Plan, as_json: AsJson = False, directory: Directory = None) -> i
         applied = read_or_tell(lambda: with_settings(cascade, config), problems)
         if applied is not None:
             read_or_tell(lambda: read_milestones(here(), config, applied), problems)
-        problems += find_warnings(applied or cascade)
+        problems += find_warnings(applied or cascade, learned_files(here()))
         problems += tasks_nobody_does(cascade, settings) if settings else ()
     valid = all(problem.warning for problem in problems)
     if as_json:
