@@ -58,6 +58,10 @@ class AgentLab:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         auth = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
         (self.home / ".gemini" / "settings.json").write_text(json.dumps(auth))
+        # Its newest versions call the model for these, and report it nowhere; see docs/agents.md.
+        quiet = {"ui": {"enableFollowupSuggestions": False}, "memory": {"enableManagedAutoMemory": False}}
+        (self.home / ".qwen").mkdir()
+        (self.home / ".qwen" / "settings.json").write_text(json.dumps(quiet))
         provider = {
             "npm": "@ai-sdk/openai-compatible",
             "options": {"baseURL": f"{self.url}/v1", "apiKey": "dummy"},
