@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nova_core.runs.merging import in_conflict
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 
@@ -27,7 +28,10 @@ def learned_files(project: Project) -> dict[str, tuple[str, ...]]:
 
 
 def _merged(tasks: Mapping[str, TaskState]) -> dict[str, tuple[str, ...]]:
-    return {i: task.files_changed for i, task in tasks.items() if task.merge == "merged" and task.files_changed}
+    """What is merged, or could not be merged."""
+    known = {i: task for i, task in tasks.items() if task.merge == "merged" or in_conflict(task)}
+    found = {i: tuple(dict.fromkeys((*task.files_changed, *task.conflict))) for i, task in known.items()}
+    return {i: files for i, files in found.items() if files}
 
 
 def _tasks_in(path: Path) -> Mapping[str, TaskState]:

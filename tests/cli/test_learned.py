@@ -7,8 +7,11 @@ from pathlib import Path
 from nova_core.cli.learned import learned_files
 from nova_core.files.project import Project
 from nova_core.state.manager import StateManager
-from nova_core.state.schema import ProjectState, State, TaskState, TaskStatus
+from nova_core.state.schema import ProjectState, Reason, State, TaskState, TaskStatus
 
+STUCK = TaskState(
+    status=TaskStatus.FAILED, reason=Reason.MERGE_CONFLICT, merge="conflict", conflict={"f": "contents"},
+)  # fmt: skip
 DONE = TaskState(status=TaskStatus.COMPLETED, merge="merged", files_changed=("f",))
 
 
@@ -26,7 +29,7 @@ def test_files_of_tasks_that_may_run_again(tmp_path: Path) -> None:
     save(project.state_file, A=DONE, B=TaskState(status=TaskStatus.COMPLETED, files_changed=("whose",)))
     assert learned_files(project) == {"A": ("f",)}
     save(project.old_dir / "2026-01-01T000000" / "cascade_state.json", A=TaskState())
-    save(project.old_dir / "2026-01-02T000000" / "cascade_state.json", A=DONE, B=DONE, C=TaskState())
+    save(project.old_dir / "2026-01-02T000000" / "cascade_state.json", A=DONE, B=STUCK, C=TaskState())
     save(project.state_file, A=DONE, B=TaskState())
     assert learned_files(project) == {"B": ("f",)}
     project.state_file.write_text("damaged")
