@@ -80,7 +80,7 @@ def kill(holder: JobHolder, job: HolderJob) -> None:
     alone = job.status is not None
     hit = freeze_and_kill(lambda table: _targets(holder, job, table))
     if alone:
-        job.leftovers += [name for name in map(str, hit) if name not in job.leftovers]
+        job.leftovers |= {(process.pid, process.start): str(process) for process in hit}  # exec(2) renames it
     holder.reap()
     if not hit and job.status is not None:
         holder.finish(job)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from executor_kit import Lab, until
 
 from nova_core.executors import holder_link as link
 from nova_core.executors.base import EndReason
+from nova_core.holder import killing
+from nova_core.holder.process_tree import Process
+
+if TYPE_CHECKING:
+    from nova_core.holder.job import HolderJob, JobHolder
 
 # A holder that looks for leftovers only once `go` exists, so that a request can come before.
 SLOW_SWEEP = """
@@ -42,6 +49,20 @@ def test_a_command_that_ended_by_itself_is_not_cancelled(
     (lab.home / "go").touch()
     end = lab.end("F1")
     assert (end.reason, end.code, len(end.leftovers)) == (EndReason.EXIT, code, 1)
+
+
+def test_a_process_that_gets_another_name_as_it_dies_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that was about to become `sleep` when it was killed is left behind once."""
+    shell = Process(5, "sh", "R", 1, 5, 5, 77)
+    rounds = iter([[shell], [shell._replace(comm="sleep"), shell._replace(pid=6)], []])
+    monkeypatch.setattr(killing, "freeze_and_kill", lambda find: next(rounds))
+    job = SimpleNamespace(killing_since=0.0, status=0, leftovers={})
+    finished: list[object] = []
+    holder = SimpleNamespace(reap=lambda: None, finish=finished.append, later=lambda delay, action, job: None)
+    for _ in range(3):
+        killing.kill(cast("JobHolder", holder), cast("HolderJob", job))
+    assert list(job.leftovers.values()) == ["5 sleep", "6 sh"]
+    assert finished == [job]
 
 
 def test_a_limit_that_is_reached_while_leftovers_end_does_not_count(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
