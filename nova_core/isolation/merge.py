@@ -67,7 +67,7 @@ def merge(
     if taken.commit is None:
         return Nothing(tip)
     if tip == taken.base:
-        return _whole(repository, Candidate(tip, taken.commit, taken.files, is_checked=True))
+        return _whole(repository, task_id, Candidate(tip, taken.commit, taken.files, is_checked=True))
     merged = merge_tree(repository, tip, taken.commit, task_id)
     if merged.kinds:
         return Conflict(tip, {repository.relative(name): kind for name, kind in merged.kinds.items()})
@@ -77,11 +77,12 @@ def merge(
         return Nothing(tip)
     commit = repository.commit(merged.tree, [tip], message_of(repository, task_id, words), words.at)
     names = tuple(repository.relative(name) for name in files)
-    return _whole(repository, Candidate(tip, commit, names, is_checked=merged.tree == taken.tree))
+    return _whole(repository, task_id, Candidate(tip, commit, names, is_checked=merged.tree == taken.tree))
 
 
-def _whole(repository: Repository, candidate: Candidate) -> Candidate:
+def _whole(repository: Repository, task_id: str, candidate: Candidate) -> Candidate:
     if not repository.is_whole(candidate.commit, candidate.tip):
+        repository.disk.unlink(repository.place.task_file(task_id, "index"))  # taking again reads all files
         raise GitFailed("objects of the task's commit have been removed from the repository")
     return candidate
 
@@ -116,9 +117,19 @@ def put(repository: Repository, task_id: str, tree_object: str) -> None:
 def advance(repository: Repository, task_id: str, candidate: Candidate) -> bool:
     """Move the run's branch to the candidate; returns False if it is not at `candidate.tip`: merge again.
 
-    Raises GitFailed.
+    So too if a `git gc --prune=now` has removed the candidate, which merging makes again. Raises GitFailed.
     """
-    return repository.move_ref(repository.place.branch, candidate.commit, candidate.tip, f"nova: {task_id}")
+    branch = repository.place.branch
+    try:
+        is_moved = repository.move_ref(branch, candidate.commit, candidate.tip, f"nova: {task_id}")
+    except GitFailed:
+        if repository.is_whole(candidate.commit, candidate.tip):
+            raise
+        return False
+    if is_moved and repository.outlive_gc() and not repository.is_whole(candidate.commit, candidate.tip):
+        repository.move_ref(branch, candidate.tip, candidate.commit, f"nova: {task_id} again")
+        return False
+    return is_moved
 
 
 def merged_already(repository: Repository, task_id: str, known: str, taken: Taken) -> str | None:

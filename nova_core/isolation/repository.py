@@ -19,6 +19,7 @@ from nova_core.isolation.values import GitFailed, Place
 
 LIMIT = 900.0  # seconds for one git; a checkout of 100,000 files takes nine on a busy machine
 _MANY = 200  # files, of which the disk is asked for all at once
+_GC_WAIT = 120.0  # seconds
 _LOCK_WAIT = 1.0  # seconds; no git holds the lock of a ref longer
 _SHA = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 NULL = os.devnull
@@ -175,6 +176,21 @@ class Repository:
             names = (row.partition(b" ")[0].decode() for row in found.out.splitlines())
             self._sync([f"{self.place.common}/objects/{name[:2]}/{name[2:]}" for name in names])
         return found.code == 0
+
+    def outlive_gc(self) -> bool:
+        """Wait for a `git gc` that runs now; returns False if there is none.
+
+        One that began before a ref was written does not see it, and with `--prune=now` removes what only it holds. One
+        that begins later does no harm.
+        """
+        try:
+            pid = int(Path(self.place.common, "gc.pid").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return False
+        end = time.monotonic() + _GC_WAIT
+        while time.monotonic() < end and os.path.exists(f"/proc/{pid}"):
+            time.sleep(0.02)
+        return True
 
     def _sync(self, paths: list[str]) -> None:
         """Wait until files are on disk; those that are packed are passed over."""

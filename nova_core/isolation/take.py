@@ -7,7 +7,7 @@ import msgspec
 from nova_core.isolation.contents import entries_of, index_of, look, record
 from nova_core.isolation.own_commits import fetch, own_commits
 from nova_core.isolation.repository import Repository, changed, shown
-from nova_core.isolation.values import Limits, NotTaken, Taken, Words
+from nova_core.isolation.values import GitFailed, Limits, NotTaken, Taken, Words
 from nova_core.text import first_of
 
 _FEW = 20  # a task may delete all of so few files
@@ -18,6 +18,14 @@ def take(repository: Repository, task_id: str, base: str, words: Words, limits: 
 
     Raises NotTaken for a tree that cannot be taken, GitFailed, OSError.
     """
+    try:
+        return _taken(repository, task_id, base, words, limits)
+    except GitFailed:  # objects that the index names may have been removed: the next try reads all files again
+        repository.disk.unlink(repository.place.task_file(task_id, "index"))
+        raise
+
+
+def _taken(repository: Repository, task_id: str, base: str, words: Words, limits: Limits) -> Taken:
     index = index_of(repository, task_id, base)
     contents = look(repository, task_id, limits)
     for reason, names in contents.refused.items():
@@ -31,6 +39,8 @@ def take(repository: Repository, task_id: str, base: str, words: Words, limits: 
     if differing:
         commit = repository.commit(tree, [base], message_of(repository, task_id, words), words.at)
         repository.move_ref(repository.place.ref(task_id), commit)
+        if repository.outlive_gc() and not repository.is_whole(commit, base):
+            raise GitFailed("git gc has removed objects of the task's commit")
     return Taken(
         base, commit, tree, tuple(repository.relative(name) for name, _, _, _ in differing),
         gone >= _FEW and gone > before / 2, own_commits(repository, task_id, base, tree),
