@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nova_core.cli.choosing import PlanOf, all_places, chosen
-from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state
+from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state, plan_of
 from nova_core.cli.output import columns, note, out, out_lines
 from nova_core.errors import NovaError, UsageError
 
 if TYPE_CHECKING:
+    from nova_core.files.project import Project
     from nova_core.isolation.values import Leftover, Survey
     from nova_core.state.git_run import GitRun
+    from nova_core.watch.resolving import Resolving
 
 NOT_LANDED = 4
 
@@ -56,43 +58,57 @@ def land(plan: PlanOf = None, directory: Directory = None) -> int:
 
 def resolve(
     task: TaskId,
-    done: Annotated[bool, typer.Option("--done", help="Merge what is in the tree now.")] = False,
+    done: Annotated[bool, typer.Option("--done", help="Check and merge what is in the tree now.")] = False,
     plan: PlanOf = None,
     directory: Directory = None,
 ) -> int:
     """Resolve a conflict by hand.
 
     Puts the task's work and what is merged into one tree, with git's marks where they conflict. Edit the files there,
-    then say --done. The task is done with the next nova run, and what depends on it can start.
+    then say --done: if the outputs are there and the task's criteria and `git.check` hold, it is merged. What depends
+    on it starts with the next nova run.
 
     \b
     Examples:  nova resolve F3
                nova resolve F3 --done
     """
-    from nova_core.config import load_config
     from nova_core.isolation.repository import Repository
+    from nova_core.isolation.values import Candidate
     from nova_core.runs.merging import branch_of
     from nova_core.text import clean
-    from nova_core.watch.resolving import Resolving
-    from nova_core.watch.task_diff import place_of, surveyed
+    from nova_core.watch.resolving import record_resolved
 
     project = chosen(plan)
-    state = load_state(project)
-    check_ids([task], state.tasks, state)
-    git, config = git_of(state.run.git), load_config(None, environ=os.environ).git
-    place = place_of(surveyed(project.root), git)
-    resolving = Resolving(place, git, task, state.tasks[task], config)
-    repository = Repository(place)
+    git, resolving = resolving_of(project, task)
+    repository = Repository(resolving.place)
     try:
         found = resolving.finish(repository) if done else resolving.begin(repository)
     finally:
         repository.close()
-    if isinstance(found, str):
-        out(f"{clean(task)} is merged into {clean(branch_of(git))} as {found[:10]}")
+    if isinstance(found, Candidate):
+        record_resolved(project, task, found)
+        out(f"{clean(task)} is merged into {clean(branch_of(git))} as {found.commit[:10]}")
         note("hint: continue with nova run")
     else:
         out_lines(what_to_edit(task, resolving.folder, found.files))
     return 0
+
+
+def resolving_of(project: Project, task: str) -> tuple[GitRun, Resolving]:
+    """What the run has in git, and what resolves the task's conflict. Raises `UsageError` for a task without."""
+    from nova_core.config import load_config
+    from nova_core.watch.checking import ByHand
+    from nova_core.watch.resolving import Resolving
+    from nova_core.watch.task_diff import place_of, surveyed
+
+    state = load_state(project)
+    check_ids([task], state.tasks, state)
+    git, config = git_of(state.run.git), load_config(None, environ=os.environ)
+    cascade = plan_of(state)
+    if cascade is None or task not in cascade.tasks:
+        raise UsageError(f"{task} is not in the plan any more", hint="put it back, or merge its work with git")
+    checks = ByHand(project, cascade, task, config)
+    return git, Resolving(place_of(surveyed(project.root), git), git, task, state.tasks[task], config.git, checks)
 
 
 def what_to_edit(task: str, folder: str, files: dict[str, str]) -> list[str]:

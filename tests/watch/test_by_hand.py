@@ -15,8 +15,10 @@ from nova_core.state.git_run import GitRun
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import ProjectState, Reason, RunState, State, TaskState, TaskStatus
 
-PLAN = "| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n" + "".join(
-    f"| {name} | {name} | `true` | - |\n" for name in ("A", "B", "C")
+PLAN = (
+    "| Task ID | Task Name | Command | Depends On | Outputs |\n|---|---|---|---|---|\n"
+    + "".join(f"| {name} | {name} | `true` | - | {'f, out/x' if name == 'B' else ''} |\n" for name in ("A", "B", "C"))
+    + "\n### B\n- [ ] Run `! grep bad f`\n"
 )
 OWN = ".nova/\nlogs/\ncascade_state.json*\nCASCADE.md\n.env\nout/\n*.log\n"
 
@@ -115,6 +117,42 @@ def test_a_conflict_is_resolved_by_hand(run: Run, capsys: pytest.CaptureFixture[
     assert git(run.root, "rev-parse", f"{branch}^") == run.tip
     assert not tree.exists()
     assert run_cli(["resolve", "A"]) == 2
+
+
+def test_a_resolution_is_checked_like_any_merge(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Criteria, then the project's own check, run in the tree; a failure names both, and the tree stays for a retry."""
+    (run.root / "nova.yaml").write_text("git: {check: '! grep worse f', setup: touch made.log}\n")
+    assert run_cli(["resolve", "B"]) == 0
+    tree = Path(run.place.tree("B"))
+    assert (tree / "made.log").exists(), "it is set up like any tree"
+    for bad, said in (("bad", "not met: Run"), ("worse", "not met: ! grep worse f (exit code 1; logs/B.merge.log)")):
+        (tree / "f").write_text(lines(20, l3=bad))
+        assert run_cli(["resolve", "B", "--done"]) == 2
+        error = capsys.readouterr().err
+        assert f"B is not merged: {said}" in error
+        assert f"edit in {tree}, then: nova resolve B --done" in error
+        assert git(run.root, "rev-parse", run.place.branch) == run.tip
+    assert (run.root / "logs/B.merge.log").read_text() == "worse\n"
+    (tree / "f").unlink()
+    assert run_cli(["resolve", "B", "--done"]) == 2
+    assert "B is not merged: output `f` does not exist" in capsys.readouterr().err
+    (tree / "f").write_text(lines(20, l3="good"))
+    assert run_cli(["resolve", "B", "--done"]) == 0
+
+
+def test_a_resolved_task_is_done(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its state says so at once, and `nova land` lands it."""
+    run_cli(["resolve", "B"])
+    Path(run.place.tree("B"), "f").write_text(lines(20, l3="good"))
+    assert run_cli(["resolve", "B", "--done"]) == 0
+    task = StateManager(run.root / "cascade_state.json").load().tasks["B"]
+    assert (task.status, task.merge, task.conflict) == (TaskStatus.COMPLETED, "merged", {})
+    assert task.commit_sha == saved(run.root).tip == git(run.root, "rev-parse", run.place.branch)
+    capsys.readouterr()
+    assert run_cli(["why", "B"]) == 0
+    assert "conflict" not in capsys.readouterr().out
+    assert run_cli(["land"]) == 0
+    assert (run.root / "f").read_text() == lines(20, l3="good")
 
 
 def test_what_tasks_changed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
