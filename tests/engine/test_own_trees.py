@@ -235,21 +235,39 @@ def log_of_agents(folder: Path, workers: Workers) -> list[str]:
     return keys
 
 
-def test_marks_of_a_conflict_are_never_merged(tmp_path: Path) -> None:
-    """A resolver that leaves them has failed."""
+@pytest.mark.parametrize("how", ["marks", "exit", "criterion"])
+def test_a_conflict_that_its_worker_does_not_resolve(tmp_path: Path, how: str) -> None:
+    """Marks are never merged. The conflict is open again: the task's ref has its work, and what was tried is kept."""
     repo = FakeRepo({"f": "1\n2"})
     plain = AgentConfig(command=("true",), line="^STEP (?P<step>.*)")
+    write_plan(tmp_path, [("A", "-"), ("B", "-")], extra={"Agent": {"B": "a"}, "Command": {"B": ""}})
+    add_criteria(tmp_path, "B", "true")
     engine, workers = engine_on(
-        tmp_path, repo, {"A": line(0, "A")}, rows=[("A", "-"), ("B", "-")],
-        config={"agents": {"a": plain}}, extra={"Agent": {"B": "a"}, "Command": {"B": ""}},
+        tmp_path, repo, {"A": line(0, "A")}, rows=None, config={"agents": {"a": plain}}
     )  # fmt: skip
-    workers.work["B"] = lambda files: None if MARK in files["f"] else line(0, "B")(files)
+    left = f"{MARK} marks" if how == "marks" else "AB\n2"
+    workers.work["B"] = lambda files: files.update(f=left if MARK in files["f"] else "B\n2")
     log_of_agents(tmp_path, workers)
+    well = workers.outcome
+
+    def outcome(job: Job) -> Any:
+        bad = {"exit": "B@2", "criterion": "B@2+1"}.get(how) == job.key
+        return exits(3)(job) if bad else well(job)
+
+    workers.outcome = outcome
     assert engine.run().exit_code == 1
     state = tasks_of(tmp_path)["B"]
-    assert state.reason is Reason.CHECK_FAILED
-    assert "marks of the conflict are left in f" in (state.error or "")
+    assert (state.reason, state.merge, state.conflict) == (Reason.MERGE_CONFLICT, "conflict", {"f": "contents"})
+    said = {"marks": "marks of the conflict are left in f", "exit": "exit code 3", "criterion": "criterion not met"}
+    assert (state.error or "").startswith("its conflict is not resolved: ")
+    assert said[how] in (state.error or "")
+    held = next(commit for ref, commit in repo.refs.items() if ref.endswith("/B"))
+    assert state.taken == held
+    assert repo.files(held)["f"] == "B\n2"
+    assert [repo.files(repo.refs[ref])["f"] for ref in state.kept] == [left]
     assert repo.folder["f"] == "A\n2"
+    assert engine_on(tmp_path, repo, rows=None, config={"agents": {"a": plain}})[0].run().exit_code == 1
+    assert tasks_of(tmp_path)["B"].kept == state.kept, "once"
 
 
 @pytest.mark.parametrize("end", ["fails", "is cancelled"])

@@ -209,6 +209,9 @@ class FakeGit:
         assert before in self.repo.commits
         return tuple(name for name, text in self.repo.files(taken.commit or tip).items() if MARK in text)
 
+    def hold(self, task_id: str, commit: str) -> None:
+        self.repo.refs[self.place.ref(task_id)] = commit
+
     def away(self, task_id: str) -> None:
         self._step(f"away {task_id}")
         self.repo.trees.pop(task_id, None)

@@ -13,6 +13,7 @@ from nova_core.engine.attempts.attempt import Attempt, EndedBy, Figures
 from nova_core.engine.attempts.budget import Budget
 from nova_core.engine.attempts.evidence import Evidence, Lesson
 from nova_core.engine.attempts.ledger import Ledger
+from nova_core.engine.attempts.own_trees import unresolved
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.rate_limits import REFUSED, RateLimits
 from nova_core.engine.attempts.retries import Retries
@@ -140,8 +141,9 @@ class Finisher:
             self._board.pending_again(task_id)
         else:
             self.failed += 1
-            text = f"{task_id} failed: {decision.patch['error']}"
-            self._board.fail(task_id, text, **{**patch, **decision.patch, "current_step": None})
+            found = unresolved(self._store.tasks[task_id], decision.patch)
+            text = f"{task_id} failed: {found['error']}"
+            self._board.fail(task_id, text, **{**patch, **found, "current_step": None})
 
     def queue(self, task_id: str, text: str, patch: Mapping[str, Any]) -> None:
         """Put a task whose work is done, and taken from its tree, into the queue of merges."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nova_core.executors.base import Job, Report
 from nova_core.model import Task
+from nova_core.state.git_run import CONFLICT
+from nova_core.state.schema import Reason, TaskState
 
 if TYPE_CHECKING:  # most runs need neither
     from nova_core.engine.attempts.attempt import Attempt
@@ -71,6 +73,14 @@ def in_tree(job: Job, folder: str, root: str) -> Job:
     if "NOVA_OUTPUT_DIR" in env:
         env["NOVA_OUTPUT_DIR"] = folder + env["NOVA_OUTPUT_DIR"].removeprefix(root)
     return msgspec.structs.replace(job, cwd=folder, env=env)
+
+
+def unresolved(state: TaskState, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the patch of a task that failed for good: a conflict that it was to resolve is open again."""
+    if not (state.unmerged and state.resolves):
+        return {**patch}
+    error = f"its conflict is not resolved: {patch['error']}"
+    return {**patch, "reason": Reason.MERGE_CONFLICT, "error": error, "merge": CONFLICT}
 
 
 def _unset(*_: object) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nova_core.engine.attempts.evidence import Evidence
+from nova_core.engine.attempts.own_trees import unresolved
 from nova_core.engine.attempts.retries import Retries
 from nova_core.engine.trees.base import Base
 from nova_core.isolation.values import Conflict, Taken
@@ -73,7 +74,7 @@ class Conflicts:
         self._base.finisher.failed += 1
         self._base.board.fail(
             task_id, f"{task_id} failed: {error}; its work is kept: {ref}", reason=Reason.MERGE_CONFLICT, error=error,
-            merge=CONFLICT, conflict=files, current_step=None, verifying=False,
+            merge=CONFLICT, conflict=files, current_step=None, verifying=False, unmerged=None,
         )  # fmt: skip
 
     def fail_for_good(self, task_id: str, error: str) -> None:
@@ -100,7 +101,8 @@ class Conflicts:
         }  # fmt: skip
         if failures > (config.retries if own is None else own):
             self._base.finisher.failed += 1
-            self._base.board.fail(task_id, f"{task_id} failed: {error}", **patch)
+            patch = unresolved(state, patch)
+            self._base.board.fail(task_id, f"{task_id} failed: {patch['error']}", **patch)
             return
         delay = self._retries.delay(failures)
         pending = {"status": TaskStatus.PENDING, "taken": None}

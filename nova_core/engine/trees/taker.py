@@ -111,6 +111,8 @@ class Taker:
     def settle(self, task_id: str) -> None:
         """Remove the tree of a task that is over; what is in no result is kept in a ref first."""
         state, base = self._base.state(task_id), self._base
+        if state.status is TaskStatus.FAILED and state.merge == CONFLICT and state.unmerged:
+            self._open_again(task_id, state)
         if state.tree is None or not is_settled(state):
             return
         if state.status is TaskStatus.COMPLETED and not state.skipped:
@@ -129,6 +131,21 @@ class Taker:
                 partial(self._not_settled, task_id),
             )
         )  # fmt: skip
+
+    def _open_again(self, task_id: str, state: TaskState) -> None:
+        """Keep what a worker made of its conflict, which is not resolved; the task's ref holds its own work again."""
+        base, number, mine = self._base, self._base.number_of_kept(task_id), state.unmerged or ""
+        words = base.words_of_end(task_id, "not resolved")
+
+        def work() -> str | None:
+            ref = base.git.keep(task_id, number, state.base_sha or base.run.base, words) if state.tree else None
+            base.git.hold(task_id, mine)
+            return ref
+
+        def then(ref: str | None) -> None:
+            base.record_kept(task_id, ref, taken=mine, unmerged=None)
+
+        base.when_recorded(lambda: base.steps.post(task_id, work, then, partial(self._not_settled, task_id)))
 
     def _remove(self, task_id: str) -> None:
         state, base = self._base.state(task_id), self._base
