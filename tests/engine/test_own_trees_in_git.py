@@ -49,16 +49,20 @@ def run(folder: Path, *rows: str, agents: dict[str, AgentConfig] | None = None, 
 
 
 def test_an_agent_resolves_a_conflict(project: Path) -> None:
-    """It finds git's marks in its own tree, and what it makes of them is merged, in a line with the others."""
+    """It finds git's marks in its own tree, and what it makes of them is merged, in a line with the others.
+
+    Outputs that it made before the conflict are its own.
+    """
     script = project.parent / "agent"
     script.write_text(
         '#!/bin/sh\necho "STEP working"\n'
         "if grep -q '<<<<<<<' f; then git diff --quiet && exit 1; printf 'AB\\n2\\n3\\n' > f\n"
-        'else sed -i "1s/.*/$NOVA_TASK_ID/" f; git commit -qam mine; fi\n'
+        'else sed -i "1s/.*/$NOVA_TASK_ID/" f; echo x > out-$NOVA_TASK_ID; git commit -qam mine; fi\n'
     )
     script.chmod(0o755)
     agents = {"a": AgentConfig(command=(str(script), "{prompt}"), line="^STEP (?P<step>.*)")}
-    assert run(project, "A | one | - | | a |", "B | two | - | | a |", "C | three | A, B | | a |", agents=agents) == 0
+    rows = ("A | one | - | | a | out-A", "B | two | - | | a | out-B", "C | three | A, B | | a |")
+    assert run(project, *rows, agents=agents) == 0
     tasks = tasks_of(project)
     assert sorted(tasks[i].attempt for i in "AB") == [1, 2]
     history = git(project, "log", "--format=%H %s").splitlines()

@@ -32,6 +32,7 @@ class Maker:
         self._store = base.store
         self.going_on: set[str] = set()
         self._before: dict[str, str] = {}  # what the tree that is there was made from, by the keys of attempts
+        self._marks: dict[str, Collection[int]] = {}  # of outputs, when the tree was checked out, by tasks
         self._slots: dict[str, int] = {}  # by the keys of attempts
         self._waiting: dict[str, Job] = {}  # by the keys of the commands that set up their trees
 
@@ -87,7 +88,7 @@ class Maker:
             if not goes_on:
                 base.git.make_tree(task_id, commit, needs)
                 self._parts.launcher.prepare((attempt.task,), attempt.tree or "")
-            return self._marks(attempt)
+            return self._marks_now(attempt, goes_on=goes_on)
 
         base.steps.post(task_id, work, partial(self._made, attempt, job), partial(self._not_made, attempt))
 
@@ -98,10 +99,16 @@ class Maker:
         outputs = dict.fromkeys(path for i in above for path in board.cascade.tasks[i].outputs)
         return Needs(git.copy, git.link, tuple(outputs))
 
-    def _marks(self, attempt: Attempt) -> Collection[int]:
+    def _marks_now(self, attempt: Attempt, *, goes_on: bool) -> Collection[int]:
+        """Returns the marks of the outputs when the tree was checked out: all that came later is the task's own.
+
+        Nothing is known of a tree that another engine has made.
+        """
         task = attempt.task
         if not task.outputs or task.workspace or attempt.tree is None:
             return ()
+        if goes_on:
+            return self._marks.get(task.id, ())
         time.sleep(_TICK)
         return marks_of(task.outputs, attempt.tree, self._parts.clock.now())
 
@@ -113,7 +120,7 @@ class Maker:
     def _made(self, attempt: Attempt, job: Job, before: Collection[int]) -> None:
         if self._parts.active.get(attempt.task_id) is not attempt:
             return
-        attempt.before = before
+        attempt.before = self._marks[attempt.task_id] = before
         if attempt.is_asked_to_end:
             self._base.finisher.finish(attempt, Failure(Reason.CANCELLED, "cancelled"))
         elif self._parts.config.git.setup and attempt.key not in self.going_on:
