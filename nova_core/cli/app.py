@@ -30,7 +30,7 @@ COMMANDS = {
     "diff": "diff",
     "land": "merging",
     "resolve": "merging",
-    "clean": "merging",
+    "clean": "cleaning",
     "pr": "pull_request",
     "history": "history",
     "stats": "stats",

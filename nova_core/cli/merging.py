@@ -1,4 +1,4 @@
-"""`nova land`, `nova resolve` and `nova clean`: what a run has merged, could not merge, and has left."""
+"""`nova land` and `nova resolve`: what a run has merged, and could not merge."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nova_core.cli.choosing import PlanOf, all_places, chosen
-from nova_core.cli.options import Directory, TaskId, check_ids, here, load_state, plan_of
+from nova_core.cli.choosing import PlanOf, chosen
+from nova_core.cli.options import Directory, TaskId, check_ids, load_state, plan_of
 from nova_core.cli.output import columns, note, out, out_lines
-from nova_core.errors import NovaError, UsageError
+from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
     from nova_core.files.project import Project
-    from nova_core.isolation.values import Leftover, Survey
     from nova_core.state.git_run import GitRun
     from nova_core.watch.resolving import Resolving
 
@@ -117,67 +116,3 @@ def what_to_edit(task: str, folder: str, files: dict[str, str]) -> list[str]:
 
     rows = columns([(f"  {clean(path)}", clean(kind)) for path, kind in files.items()])
     return [f"edit in {clean(folder)}:", *rows, f"then: nova resolve {clean(task)} --done"]
-
-
-def clean(
-    force: Annotated[bool, typer.Option("--force", help="Also remove work that is merged nowhere.")] = False,
-    directory: Directory = None,
-) -> int:
-    """List and remove what runs have left in git.
-
-    Shows the branches, trees and refs of all runs in this repository, with their sizes. What holds no work of its own
-    is removed; a branch that is not in yours, kept work of failed attempts, and trees only with --force. A run that
-    is running is never touched.
-
-    \b
-    Examples:  nova clean
-               nova clean --force
-    """
-    from nova_core.config import load_config
-    from nova_core.isolation import look
-    from nova_core.watch.leftovers import described, is_spent
-    from nova_core.watch.task_diff import surveyed
-
-    trees = load_config(None, environ=os.environ).git.trees
-    found = surveyed(here().root)
-    left = look.leftovers(found, trees)
-    if not left:
-        out("nothing is left of any run")
-        return 0
-    kept = 0
-    for one in left:
-        out_lines(described(found, one, trees, used_by(one)))
-        if force or is_spent(found, one):
-            kept += not removed(found, one, trees)
-        else:
-            kept += 1
-            out("  kept")
-    if kept:
-        note("hint: look at kept work with nova diff ID; nova clean --force removes all that is listed")
-    return 0
-
-
-def removed(found: Survey, left: Leftover, trees: str | None) -> bool:
-    """Remove what is left of a run, and say so; returns False if it cannot be removed now."""
-    from nova_core.isolation import look
-    from nova_core.text import clean as cleaned
-
-    try:
-        look.remove(found, left, trees)
-    except (NovaError, OSError) as error:
-        out(f"  kept: {cleaned(str(error))}")
-        return False
-    out("  removed")
-    return True
-
-
-def used_by(left: Leftover) -> str:
-    """The plan whose saved run this is, if it is one of this folder's; else empty."""
-    for project in all_places():
-        try:
-            state = load_state(project)
-        except (NovaError, OSError):
-            continue
-        if state.run.git is not None and state.run.git.name == left.run:
-            return state.project.cascade_file or "CASCADE.md"
-    return ""

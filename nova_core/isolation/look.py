@@ -87,8 +87,11 @@ def leftovers(found: Survey, trees: str | None = None) -> tuple[Leftover, ...]:
     )
 
 
-def remove(found: Survey, left: Leftover, trees: str | None = None) -> None:
-    """Remove what is left of a run, kept work too. Raises EnvironmentProblem if it is at work, GitFailed, OSError."""
+def remove(found: Survey, left: Leftover, trees: str | None = None, *, is_all: bool = True) -> None:
+    """Remove these parts of what a run has left; `is_all`: neither its branch nor a tree stays.
+
+    Raises EnvironmentProblem if the run is at work, GitFailed, OSError.
+    """
     folder = f"{choose_trees(found.top, trees)}/{left.run}"
     place = Place(found.git_dir, found.common, found.top, found.prefix, left.run, left.branch, folder)
     repository = Repository(place)
@@ -98,9 +101,11 @@ def remove(found: Survey, left: Leftover, trees: str | None = None) -> None:
         except BlockingIOError:
             raise EnvironmentProblem(f"the run {left.run} is at work") from None
         delete(repository, [*(kept.ref for kept in left.refs), *filter(None, [left.branch])])
-        remove_all(repository, folder)
-        remove_all(repository, place.own)
-        repository.disk.unlink(place.busy)
+        if left.trees or is_all:
+            remove_all(repository, folder)
+        if is_all:
+            remove_all(repository, place.own)
+            repository.disk.unlink(place.busy)
         for parent in (os.path.dirname(folder), os.path.dirname(place.own)):
             if parent.endswith(".nova") or parent == f"{place.common}/nova":
                 with suppress(OSError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,10 @@ from iso_kit import RUN, Run, git, lines, make_repository, write
 
 from nova_core.cli.app import run_cli
 from nova_core.cli.merging import git_of
+from nova_core.engine.startup import local_executor
 from nova_core.errors import UsageError
+from nova_core.executors.base import Ended, Executor, Job, Started
+from nova_core.files.project import Project
 from nova_core.state.git_run import GitRun
 from nova_core.state.manager import StateManager
 from nova_core.state.schema import ProjectState, Reason, RunState, State, TaskState, TaskStatus
@@ -64,6 +69,13 @@ def saved(root: Path) -> GitRun:
     found = StateManager(root / "cascade_state.json").load().run.git
     assert found is not None
     return found
+
+
+def wait_for(executor: Executor, kind: type[Started | Ended]) -> None:
+    """Wait until a job is reported as started or ended."""
+    end = time.monotonic() + 60
+    while not any(isinstance(report, kind) for report in executor.wait(1)):
+        assert time.monotonic() < end
 
 
 @pytest.fixture
@@ -167,19 +179,82 @@ def test_what_tasks_changed(run: Run, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_cleaning_up(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """Work that is nowhere else stays, and is listed with its size, until --force is said."""
+    """Kept work stays until --force is said, and a branch that has not landed until its run is named, too."""
     assert run_cli(["clean"]) == 0
     said = capsys.readouterr()
     assert f"run {RUN} of CASCADE.md\n" in said.out
     assert f"  branch nova/{RUN}: not in your branch\n" in said.out
     assert f"  refs/nova/{RUN}/kept/C.1: " in said.out
-    assert "  kept\n" in said.out
+    assert f"  kept: nova/{RUN}, 3 trees, 4 refs\n" in said.out
+    assert "nova land" in said.err
     assert "--force" in said.err
     assert run_cli(["clean", "--force"]) == 0
+    said = capsys.readouterr()
+    assert f"  removed: 3 trees, 4 refs\n  kept: nova/{RUN}\n" in said.out
+    assert f"nova land, or nova clean {RUN} --force" in said.err
+    assert git(run.root, "rev-parse", run.place.branch) == run.tip
+    assert run_cli(["clean", "f0f0f0f0", "--force"]) == 2
+    assert run_cli(["clean", RUN, "--force"]) == 0
     assert "  removed\n" in capsys.readouterr().out
     assert git(run.root, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
     assert run_cli(["clean"]) == 0
     assert capsys.readouterr().out == "nothing is left of any run\n"
+
+
+def test_a_branch_that_has_landed_needs_no_force(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is removed, and what was kept of failed attempts stays."""
+    assert run_cli(["clean", "--force"]) == 0
+    git(run.root, "update-ref", f"refs/nova/{RUN}/kept/C.1", run.tip)
+    assert run_cli(["land"]) == 0
+    git(run.root, "update-ref", run.place.branch, run.tip)  # as if a person had made it again
+    capsys.readouterr()
+    assert run_cli(["clean"]) == 0
+    assert f"  removed: nova/{RUN}\n  kept: 1 ref\n" in capsys.readouterr().out
+
+
+def test_trees_at_work_are_never_removed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """After the end of its engine a worker still runs: nothing is removed, even if the run is named."""
+    project = Project(run.root)
+    project.make_dirs()
+    executor = local_executor(project, RUN, dict(os.environ))
+    executor.submit(Job("A@1", ("sleep", "100"), log="A.log"))
+    wait_for(executor, Started)
+    executor.close()  # its engine has ended
+    try:
+        assert run_cli(["clean", RUN, "--force"]) == 0
+        said = capsys.readouterr().out
+        assert "kept: worker of A still running (take over with nova run, or end with nova cancel A)" in said
+        assert Path(run.place.tree("A")).is_dir()
+        assert git(run.root, "rev-parse", run.place.branch) == run.tip
+    finally:
+        executor = local_executor(project, RUN, dict(os.environ))
+        executor.recover()
+        executor.cancel("A@1", 0.0)
+        wait_for(executor, Ended)
+        executor.release(["A@1"])
+        executor.close()
+
+
+def test_trees_with_strangers_in_them_are_never_removed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Any process that works there, such as a worker of another folder's run, keeps them."""
+    with subprocess.Popen(["cat"], cwd=run.place.tree("B"), stdin=subprocess.PIPE) as process:
+        assert run_cli(["clean", RUN, "--force"]) == 0
+        assert process.stdin
+        process.stdin.close()
+    assert f"kept: process {process.pid} still runs in its trees" in capsys.readouterr().out
+    assert Path(run.place.tree("B")).is_dir()
+
+
+def test_work_that_is_not_taken_yet_stays(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """A worker that ended while no engine was running: its tree is its work, which the next run takes."""
+    manager = StateManager(run.root / "cascade_state.json")
+    state = manager.adopt()
+    state.tasks["C"] = TaskState(TaskStatus.IN_PROGRESS, attempt=1, tree=run.place.tree("C"))
+    assert manager.publish(state, None)
+    assert run_cli(["clean", "--force"]) == 0
+    said = "kept: the work of C is in its tree and not taken yet (continue with nova run)"
+    assert said in capsys.readouterr().out
+    assert Path(run.place.tree("C")).is_dir()
 
 
 def test_a_conflict_is_explained(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
