@@ -69,7 +69,7 @@ class HolderJob:
         self.detail = ""
         self.deadline = 0.0
         self.killing_since = 0.0
-        self.leftovers: dict[tuple[int, int], str] = {}  # by pid and start
+        self.leftovers: list[str] = []
         self.status: int | None = None
         self.usage: struct_rusage | None = None
         self.over = False
@@ -87,7 +87,7 @@ class HolderJob:
             "cpu_seconds": usage.ru_utime + usage.ru_stime if usage else 0.0,
             "max_rss": usage.ru_maxrss * _RSS_UNIT if usage else 0,
             "detail": dumps(self.detail),
-            "leftovers": _names(list(self.leftovers.values())),
+            "leftovers": _names(self.leftovers),
             "survivors": _names(survivors),
             "pid": self.pid or "null",
             "started_at": self.started,

@@ -80,7 +80,9 @@ def kill(holder: JobHolder, job: HolderJob) -> None:
     alone = job.status is not None
     hit = freeze_and_kill(lambda table: _targets(holder, job, table))
     if alone:
-        job.leftovers |= {(process.pid, process.start): str(process) for process in hit}  # exec(2) renames it
+        again = {str(process.pid) for process in hit}  # since the last round exec(2) may have renamed it
+        job.leftovers[:] = [name for name in job.leftovers if name.partition(" ")[0] not in again]
+        job.leftovers += map(str, hit)
     holder.reap()
     if not hit and job.status is not None:
         holder.finish(job)

@@ -63,7 +63,7 @@ def test_text_travels_a_byte_a_character() -> None:
 def test_the_end_of_a_job_is_reported_as_it_was(status: int | None, code: int | None, number: int | None) -> None:
     """Exit codes and signals are separate."""
     job = HolderJob(message())
-    job.status, job.pid, job.detail, job.leftovers = status, 12, "why", {(13, 1): "13 sh"}
+    job.status, job.pid, job.detail, job.leftovers = status, 12, "why", ["13 sh"]
     job.usage = resource.getrusage(resource.RUSAGE_SELF)
     end = decode_record(job.ending(["14 x"]).encode())
     assert isinstance(end, Ended)
@@ -78,9 +78,8 @@ def test_an_end_fits_the_room_that_is_reserved_for_it() -> None:
     """However many processes it left, and however long its detail."""
     job = HolderJob(message())
     job.detail = "\x00" * 5000
-    names = ["1234567 " + "x" * 15] * 500
-    job.leftovers = {(number, 1): name for number, name in enumerate(names)}
-    text = job.ending(names)
+    job.leftovers = ["1234567 " + "x" * 15] * 500
+    text = job.ending(job.leftovers)
     assert len(text) < E_LIMIT
     end = decode_record(text.encode())
     assert isinstance(end, Ended)

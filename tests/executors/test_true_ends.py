@@ -56,12 +56,12 @@ def test_a_process_that_gets_another_name_as_it_dies_is_one(monkeypatch: pytest.
     shell = Process(5, "sh", "R", 1, 5, 5, 77)
     rounds = iter([[shell], [shell._replace(comm="sleep"), shell._replace(pid=6)], []])
     monkeypatch.setattr(killing, "freeze_and_kill", lambda find: next(rounds))
-    job = SimpleNamespace(killing_since=0.0, status=0, leftovers={})
+    job = SimpleNamespace(killing_since=0.0, status=0, leftovers=[])
     finished: list[object] = []
     holder = SimpleNamespace(reap=lambda: None, finish=finished.append, later=lambda delay, action, job: None)
     for _ in range(3):
         killing.kill(cast("JobHolder", holder), cast("HolderJob", job))
-    assert list(job.leftovers.values()) == ["5 sleep", "6 sh"]
+    assert job.leftovers == ["5 sleep", "6 sh"]
     assert finished == [job]
 
 
