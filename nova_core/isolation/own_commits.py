@@ -21,7 +21,7 @@ def own_commits(repository: Repository, task_id: str, base: str, tree: str) -> t
     Mostly without starting git. An unreadable repository has none.
     """
     known = _known(repository) | {base}
-    tips = sorted({sha for sha in _tips(Path(repository.place.tree(task_id), ".git")) if sha not in known})[:_MOST]
+    tips = sorted({sha for sha in tips_of(Path(repository.place.tree(task_id), ".git")) if sha not in known})[:_MOST]
     if not tips:
         return ()
     environ = _borrowing(repository, task_id)
@@ -50,23 +50,26 @@ def fetch(repository: Repository, task_id: str, base: str, commits: tuple[str, .
 
 
 def _borrowing(repository: Repository, task_id: str) -> dict[str, str]:
-    """An environment in which the user's git sees the objects of the tree, too (git(1))."""
-    path = f"{repository.place.tree(task_id)}/.git/objects"
+    return borrowing(f"{repository.place.tree(task_id)}/.git/objects")
+
+
+def borrowing(path: str) -> dict[str, str]:
+    """An environment in which the user's git sees the objects in a folder, too (git(1))."""
     escaped = path.replace("\\", "\\\\").replace('"', '\\"')
     return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{escaped}"'}
 
 
 def _known(repository: Repository) -> set[str]:
     """The commits of the refs that trees are made with."""
-    text = _read(Path(repository.place.run_file("refs")), None)
+    text = read_plain(Path(repository.place.run_file("refs")), None)
     return {row.split(" ")[0] for row in text.splitlines()}
 
 
-def _tips(git: Path) -> Iterator[str]:
+def tips_of(git: Path) -> Iterator[str]:
     """The commits that HEAD, branches and stash of a worker's repository name."""
-    yield from _sha(_read(git / "HEAD"))
-    yield from _sha(_read(git / "refs/stash"))
-    for row in _read(git / "packed-refs").splitlines():
+    yield from _sha(read_plain(git / "HEAD"))
+    yield from _sha(read_plain(git / "refs/stash"))
+    for row in read_plain(git / "packed-refs").splitlines():
         sha, _, name = row.partition(" ")
         if name.startswith("refs/heads/"):
             yield from _sha(sha)
@@ -76,7 +79,7 @@ def _tips(git: Path) -> Iterator[str]:
             count += 1
             if count > _MOST:
                 return
-            yield from _sha(_read(Path(folder, file)))
+            yield from _sha(read_plain(Path(folder, file)))
 
 
 def _sha(text: str) -> Iterator[str]:
@@ -84,7 +87,7 @@ def _sha(text: str) -> Iterator[str]:
         yield text.strip()
 
 
-def _read(path: Path, most: int | None = _MOST_BYTES) -> str:
+def read_plain(path: Path, most: int | None = _MOST_BYTES) -> str:
     """The text of a regular file, "" for anything else: a pipe would block."""
     with suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

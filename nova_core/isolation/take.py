@@ -7,6 +7,7 @@ import msgspec
 from nova_core.isolation.contents import entries_of, index_of, look, record
 from nova_core.isolation.own_commits import fetch, own_commits
 from nova_core.isolation.repository import Repository, changed, shown
+from nova_core.isolation.submodules import require_held
 from nova_core.isolation.values import GitFailed, Limits, NotTaken, Taken, Words
 from nova_core.text import first_of
 
@@ -32,6 +33,7 @@ def _taken(repository: Repository, task_id: str, base: str, words: Words, limits
         files = tuple(repository.relative(name) for name in names)
         raise NotTaken(f"{reason}: {first_of(files, 3)}", files)
     tree, ignored = record(repository, task_id, contents)
+    require_held(repository, task_id, base)
     differing = list(changed(repository.git("diff-tree", "-r", "-z", "--raw", "--no-renames", base, tree).fields))
     gone = sum(status == b"D" for _, status, _, _ in differing)
     before = entries_of(str(index)) + gone - sum(status == b"A" for _, status, _, _ in differing)

@@ -219,11 +219,15 @@ class GitFailed(EnvironmentProblem):
 
 
 class NotTaken(NovaError):  # noqa: N818 - a result, not a bug
-    """What is in a tree cannot be taken; the tree stays as it is. `names` are the files, relative to the project."""
+    """What is in a tree cannot be taken; the tree stays as it is. `names` are the files, relative to the project.
 
-    def __init__(self, why: str, names: tuple[str, ...] = ()) -> None:
+    `is_lost_by_retry`: another attempt would lose what cannot be kept elsewhere.
+    """
+
+    def __init__(self, why: str, names: tuple[str, ...] = (), *, is_lost_by_retry: bool = False) -> None:
         super().__init__(why)
         self.names = names
+        self.is_lost_by_retry = is_lost_by_retry
 
 
 class Stale(NovaError):  # noqa: N818 - a result, not a bug

@@ -18,6 +18,7 @@ from nova_core.engine.trees.generated import generators
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Job
 from nova_core.git_config import GitConfig
+from nova_core.isolation.values import NotTaken
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.events import EventKind
 from nova_core.state.schema import Reason, TaskStatus
@@ -533,6 +534,24 @@ def test_a_step_that_fails_is_repeated_then_fails_its_task(tmp_path: Path) -> No
     assert tasks_of(tmp_path)["A"].reason is Reason.NOT_TAKEN
     assert "A" in repo.trees
     assert repo.folder == {"f": "1", "b": "x"}
+
+
+def test_work_that_another_attempt_would_lose_is_not_tried_again(tmp_path: Path) -> None:
+    """The task fails though it has retries, and its tree stays."""
+    repo = FakeRepo({"f": "1"})
+
+    def step(name: str) -> None:
+        if name == "take A":
+            raise NotTaken("submodule mod has changes", is_lost_by_retry=True)
+
+    repo.step = step
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-")], config={"retries": 2})
+    assert engine.run().exit_code == 1
+    assert [job.key for job in workers.jobs] == ["A@1"]
+    state = tasks_of(tmp_path)["A"]
+    assert state.reason is Reason.NOT_TAKEN
+    assert "A" in repo.trees
+    assert "submodule mod has changes" in (state.error or "")
 
 
 def test_inputs_that_are_merged_and_not_landed_are_there(tmp_path: Path) -> None:

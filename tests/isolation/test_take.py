@@ -260,12 +260,13 @@ def test_a_worktree_inside_is_left_out(tmp_path: Path) -> None:
     assert git(run.root, "worktree", "list").count("\n") == 0
 
 
-def test_submodules(tmp_path: Path) -> None:
-    """Case 38: empty in a tree; filled it is no change, moved it is a link; one that the worker adds is a link, too."""
-    other = tmp_path / "other"
-    git(tmp_path, "init", "-q", "other")
+def with_submodule(folder: Path) -> tuple[Run, Path]:
+    """A run in a repository with a submodule `mod`, and a tree in which that is filled."""
+    other = folder / "other"
+    git(folder, "init", "-q", "other")
+    write(other, s="1\n")
     commit(other)
-    root = repository(tmp_path)
+    root = repository(folder)
     git(root, "submodule", "--quiet", "add", str(other), "mod")
     commit(root)
     run = Run(root)
@@ -274,12 +275,46 @@ def test_submodules(tmp_path: Path) -> None:
     assert run.take("F1").commit is None
     git(tree, "submodule", "--quiet", "update", "--init")
     assert run.take("F1").commit is None
-    moved = commit(tree / "mod")
-    git(tree, "submodule", "--quiet", "add", str(other), "more")
-    taken = run.take("F1")
-    assert run.changed(taken) == ["M .gitmodules", "M mod", "A more"]
-    assert f"160000 commit {moved}\tmod" in git(run.root, "ls-tree", str(taken.commit))
-    run.tree("F1")
+    return run, tree
+
+
+def test_submodules(tmp_path: Path) -> None:
+    """Case 38: empty in a tree; filled it is no change, moved it is a link; one that the worker adds is a link, too."""
+    run, tree = with_submodule(tmp_path)
+    for where in ("the user's copy", "the remote"):
+        moved = commit(tree / "mod")
+        if where == "the remote":
+            git(tree / "mod", "push", "-q", "origin", "HEAD:refs/heads/new")
+        else:
+            git(run.root / "mod", "fetch", "-q", str(tree / "mod"), "HEAD")
+        git(tree, "submodule", "--quiet", "add", "--force", str(tmp_path / "other"), "more")
+        taken = run.take("F1")
+        assert run.changed(taken) == ["M .gitmodules", "M mod", "A more"]
+        assert f"160000 commit {moved}\tmod" in git(run.root, "ls-tree", str(taken.commit))
+
+
+@pytest.mark.parametrize("how", ["changed", "new", "commit", "branch", "stash"])
+def test_what_only_a_submodule_in_the_tree_holds_is_not_lost(tmp_path: Path, how: str) -> None:
+    """The tree is not taken, and the reason names the submodule, what is there and what to do."""
+    run, tree = with_submodule(tmp_path)
+    mod = tree / "mod"
+    write(mod, **({"n": "new\n"} if how == "new" else {"s": "2\n"}))
+    if how == "branch":
+        git(mod, "switch", "-q", "-c", "side")
+    if how in ("commit", "branch"):
+        commit(mod)
+    if how == "branch":
+        git(mod, "switch", "-q", "--detach", "origin/HEAD")
+    if how == "stash":
+        git(mod, "stash", "-q")
+    with pytest.raises(NotTaken) as raised:
+        run.take("F1")
+    said = str(raised.value)
+    what = {"changed": "(s)", "new": "(n)"}.get(how, "commits that neither its remote nor your copy has")
+    assert "submodule mod has " in said
+    assert what in said
+    assert f"{mod}" in said
+    assert "nova retry F1" in said
 
 
 def test_commits_that_are_in_no_result_are_kept(tmp_path: Path) -> None:

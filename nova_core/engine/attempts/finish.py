@@ -112,7 +112,7 @@ class Finisher:
         return Again(EventKind.TASK_RETRYING, why, {**patch, **self._retries.when(delay)}, waits=True)
 
     def _may_retry(self, attempt: Attempt, failed: Failure, failures: int, lesson: Lesson) -> bool:
-        if failed.reason in _NOT_RETRIED or attempt.verdict in FINAL:
+        if not failed.may_retry or failed.reason in _NOT_RETRIED or attempt.verdict in FINAL:
             return False
         if attempt.ending is EndedBy.PERSON or attempt.task_id in self._board.leaving:
             return False

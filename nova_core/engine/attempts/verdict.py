@@ -29,10 +29,11 @@ FINAL = frozenset({Verdict.BAD_CREDENTIALS, Verdict.PERMISSION_DENIED, Verdict.O
 
 
 class Failure(NamedTuple):
-    """Why an attempt failed."""
+    """Why an attempt failed; `may_retry` is False if another attempt would lose work."""
 
     reason: Reason
     error: str
+    may_retry: bool = True
 
 
 class Completed(msgspec.Struct, frozen=True):
