@@ -8,7 +8,7 @@ from pathlib import Path
 from nova_core.isolation.borrowed import copy_index, discard, note_settings, write_repository
 from nova_core.isolation.needs import supply
 from nova_core.isolation.repository import Repository
-from nova_core.isolation.values import GitFailed, Needs
+from nova_core.isolation.values import GitFailed, Needs, Restored
 
 
 def begin(repository: Repository, base: str, uncommitted: tuple[str, ...] = (), at: int = 0) -> str:
@@ -26,6 +26,22 @@ def begin(repository: Repository, base: str, uncommitted: tuple[str, ...] = (), 
             raise GitFailed(f"somebody has just made {branch}")
         return first
     return there
+
+
+def restore(repository: Repository, tip: str, landed: str, commits: dict[str, str]) -> Restored | None:
+    """Make the branch of a run that continues again if it is gone; returns None if it is there.
+
+    It is made at `tip`, the last commit known of it, or at `landed` if `tip` or something in it does not exist any
+    more: then those of the `commits` (by task) that `landed` does not contain are lost. Raises GitFailed.
+    """
+    at = repository.read_ref(repository.place.branch)
+    if at is not None and (at != landed or at == tip):
+        return None
+    if repository.is_whole(tip, landed):  # at `landed`, it was moved back; otherwise we were killed here
+        return None if at else Restored(begin(repository, tip))
+    known = ("merge-base", "--is-ancestor")
+    lost = [i for i, commit in commits.items() if repository.git(*known, commit, landed, ok=(0, 1, 128)).code]
+    return Restored(begin(repository, landed), tuple(lost))
 
 
 def _commit_of_changes(repository: Repository, base: str, names: tuple[str, ...], at: int) -> str:

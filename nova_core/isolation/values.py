@@ -197,6 +197,13 @@ class Followed(msgspec.Struct, frozen=True):
     landed: str
 
 
+class Restored(msgspec.Struct, frozen=True):
+    """The run's branch was gone and is at `tip` again; the commits of the tasks `lost` do not exist any more."""
+
+    tip: str
+    lost: tuple[str, ...] = ()
+
+
 class Kept(msgspec.Struct, frozen=True):
     """A ref of an earlier run: its full name, its commit and the size in bytes of what only it holds."""
 

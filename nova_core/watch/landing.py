@@ -64,6 +64,9 @@ class _Landing:
         repository = Repository(self._place)
         try:
             sweep(repository, self._landing(is_open=True) if self._run.landing else None)
+            if not repository.is_whole(self._run.tip, self._run.landed):
+                text = f"{branch_of(self._run)} was deleted, and git gc has removed its commits"
+                return Reply(False, f"nothing can land: {text}; nova run says whose work is lost")
             for _ in range(_MOST_FOLLOWS + 1):
                 reply = self._once(repository)
                 if reply is not None:

@@ -500,6 +500,33 @@ def test_a_stopped_run_continues_with_its_queue(tmp_path: Path) -> None:
     assert repo.log() == ["base", "A: Task A", "B: Task B"]
 
 
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_branch_that_was_deleted_is_restored(tmp_path: Path, pruned: bool) -> None:
+    """It is made again where it was; once git has removed its commits, the run says whose work is lost."""
+    repo = FakeRepo({"f": "1"})
+    engine, _ = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")], land="no")
+    assert engine.run().exit_code == 0
+    ref = next(ref for ref in repo.refs if ref.startswith("refs/heads/nova/"))
+    tip = repo.refs.pop(ref)
+    for name in repo.commits.keys() - set(repo.refs.values()) if pruned else ():
+        del repo.commits[name]
+    engine, _ = engine_on(tmp_path, repo, rows=None, land="no")
+    engine.run()
+    engine, _ = engine_on(tmp_path, repo, rows=None)
+    said = messages(engine)
+    engine.close()
+    if pruned:
+        assert ref not in repo.refs, "nothing is on it"
+        assert any("lost is the work of A, B; do it again with nova retry A B" in text for text in said)
+        engine, _ = engine_on(tmp_path, repo, rows=None, land="end")
+        assert engine.apply(Command(CommandKind.RETRY, ("A", "B"))).ok
+        assert engine.run().exit_code == 0
+        assert repo.folder["b"] == "x"
+    else:
+        assert repo.refs[ref] == tip
+        assert any(f"was gone, and is at {tip[:10]} again" in text for text in said)
+
+
 def test_a_full_disk_stops_new_tasks_and_loses_nothing(tmp_path: Path) -> None:
     """A step for which there is no room is repeated until there is room."""
     import errno

@@ -13,8 +13,8 @@ from iso_kit import RUN, Run, commit, git, lines, repository, write
 from nova_core.isolation.needs import carry_out
 from nova_core.isolation.survey import survey
 from nova_core.isolation.sweep import finish, trees_left
-from nova_core.isolation.trees import away, begin, made_at, make_tree
-from nova_core.isolation.values import GitFailed, Needs
+from nova_core.isolation.trees import away, begin, made_at, make_tree, restore
+from nova_core.isolation.values import GitFailed, Needs, Restored
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -249,3 +249,22 @@ def test_outputs_that_git_ignores_are_brought_out_and_carried_on(tmp_path: Path)
     later = run.tree("F2", Needs(outputs=("out", "x.log")))
     assert (later / "a/out/b/c").read_text() == "1"
     assert run.take("F2").commit is None
+
+
+def test_a_deleted_branch_is_restored(tmp_path: Path) -> None:
+    """From its recorded commit, or, once git has pruned that, where it landed, with the tasks whose work is lost."""
+    run = Run(repository(tmp_path))
+    first = run.tip
+    commits = {"A": run.done("A", lambda tree: write(tree, n="n\n")).commit}
+    assert restore(run.repository, run.tip, first, commits) is None
+    git(run.root, "update-ref", "-d", run.place.branch)
+    assert restore(run.repository, run.tip, first, commits) == Restored(run.tip)
+    assert git(run.root, "rev-parse", run.place.branch) == run.tip
+    for ref in (run.place.branch, run.place.ref("A")):
+        git(run.root, "update-ref", "-d", ref)
+    shutil.rmtree(run.place.trees)
+    git(run.root, "reflog", "expire", "--expire=now", "--all")
+    git(run.root, "gc", "-q", "--prune=now")
+    for _ in "ab":  # the second time, we were killed before it was on record
+        assert restore(run.repository, run.tip, first, commits) == Restored(first, ("A",))
+    assert git(run.root, "rev-parse", run.place.branch) == first

@@ -23,6 +23,7 @@ from nova_core.isolation.values import (
     NotTaken,
     Place,
     Postponed,
+    Restored,
     Stale,
     Survey,
     Taken,
@@ -132,6 +133,15 @@ class FakeGit:
             refs[self.place.branch] = self.repo.commit(base, {**files, **more}, "uncommitted", at) if more else base
         self._over("begin")
         return refs[self.place.branch]
+
+    def restore(self, tip: str, landed: str, commits: dict[str, str]) -> Restored | None:
+        self._step("restore")
+        if self.place.branch in self.repo.refs:
+            return None
+        is_there = tip in self.repo.commits
+        self.repo.refs[self.place.branch] = tip if is_there else landed
+        lost = () if is_there else tuple(task_id for task_id, one in commits.items() if one not in self.repo.commits)
+        return Restored(self.repo.refs[self.place.branch], lost)
 
     def make_tree(self, task_id: str, base: str, needs: Needs) -> None:
         self._step(f"make {task_id}")

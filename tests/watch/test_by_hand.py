@@ -102,6 +102,15 @@ def test_landing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["land"]) == 0
 
 
+def test_landing_what_git_has_pruned(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """If the branch and its commits are gone, the reason is said in one line."""
+    assert run_cli(["clean", RUN, "--force"]) == 0
+    git(run.root, "reflog", "expire", "--expire=now", "--all")
+    git(run.root, "gc", "-q", "--prune=now")
+    assert run_cli(["land"]) == 4
+    assert f"nova/{RUN} was deleted, and git gc has removed its commits" in capsys.readouterr().err
+
+
 def test_commits_of_the_users_are_merged_first(run: Run) -> None:
     """A commit on the user's branch in the meantime stays, and what is merged lands on top."""
     write(run.root, g="other\n")

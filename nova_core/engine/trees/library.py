@@ -21,6 +21,7 @@ from nova_core.isolation.values import (
     Nothing,
     Place,
     Postponed,
+    Restored,
     Survey,
     Taken,
     Words,
@@ -31,6 +32,7 @@ class Library(Protocol):
     """The git steps of one run; `nova_core.isolation` says what each does and raises. Each may be repeated."""
 
     def begin(self, base: str, uncommitted: tuple[str, ...], at: int) -> str: ...
+    def restore(self, tip: str, landed: str, commits: dict[str, str]) -> Restored | None: ...
     def make_tree(self, task_id: str, base: str, needs: Needs) -> object: ...
     def take(self, task_id: str, base: str, words: Words, limits: Limits) -> Taken: ...
     def keep(self, task_id: str, number: int, base: str, words: Words) -> str | None: ...
@@ -59,6 +61,9 @@ class RunGit:
 
     def begin(self, base: str, uncommitted: tuple[str, ...], at: int) -> str:
         return trees.begin(self._repository, base, uncommitted, at)
+
+    def restore(self, tip: str, landed: str, commits: dict[str, str]) -> Restored | None:
+        return trees.restore(self._repository, tip, landed, commits)
 
     def make_tree(self, task_id: str, base: str, needs: Needs) -> None:
         trees.make_tree(self._repository, task_id, base, needs)

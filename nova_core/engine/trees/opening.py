@@ -12,7 +12,7 @@ from nova_core.engine.trees.library import Gits, Library
 from nova_core.errors import EnvironmentProblem, UncommittedError
 from nova_core.isolation.values import Landing, Place, Survey
 from nova_core.state.events import EventKind
-from nova_core.state.git_run import CONFLICT, GitRun
+from nova_core.state.git_run import CONFLICT, MERGED, GitRun
 from nova_core.state.schema import TaskState
 from nova_core.text import first_of, number_of
 
@@ -130,6 +130,8 @@ class Opening:
             library.finish(self._landed)  # which removes Nova's own files, too
             library.close()
             library = self._gits.open(place, parts.disk)
+        if not self.is_new:
+            self._restore(library, run)
         at = int(parts.clock.now())
         tip = library.begin(run.base, self._include, at)
         if self.is_new and tip != run.tip:
@@ -139,6 +141,25 @@ class Opening:
         parts.trees.place = place
         parts.trees.is_on = self.is_on
         return library
+
+    def _restore(self, library: Library, run: GitRun) -> None:
+        """Make the run's branch again where it was if somebody deleted it, and say what is lost if it cannot be."""
+        tasks = self._parts.store.tasks.items()
+        commits = {i: state.commit_sha for i, state in tasks if state.merge == MERGED and state.commit_sha}
+        found = library.restore(run.tip, run.landed, commits)
+        if found is None or found.tip == run.landed == run.tip:  # which the end of a run removes
+            return
+        name, changed = run.ref.removeprefix(_HEADS), msgspec.structs.replace(run, tip=found.tip, landing=())
+        if found.tip == run.tip:
+            text = f"{name} was gone, and is at {found.tip[:10]} again, with all that was merged"
+        else:
+            ids = first_of(found.lost, _MOST_NAMES)
+            again = f"; do it again with nova retry {' '.join(found.lost)}" if found.lost else ""
+            text = (
+                f"{name} was deleted, and its commits with it by git gc; lost is the work of {ids or 'no task'}{again}"
+            )
+        self.run = changed if found.tip != run.tip else run
+        self._parts.store.record(EventKind.WARNING, None, text, git=self.run)
 
 
 def is_under_way(git: GitRun, states: Iterable[TaskState]) -> bool:
