@@ -114,6 +114,7 @@ class TaskNow(NamedTuple):
 def task_now(project: Project, task_id: str, plan: Path | None = None) -> TaskNow:
     """The task as a run would start it now. Raises `UsageError` for an unknown task, `InputError` for a bad plan."""
     from nova_core.cli.names import unknown_task
+    from nova_core.engine.attempts.own_trees import PROJECT
     from nova_core.importers import read_plan
     from nova_core.launch.context import briefing
     from nova_core.launch.launcher import Launcher
@@ -122,9 +123,9 @@ def task_now(project: Project, task_id: str, plan: Path | None = None) -> TaskNo
 
     try:
         state = StateManager(project.state_file).load()
-        tasks, known = state.tasks, state.project.cascade_file
+        tasks, known, git = state.tasks, state.project.cascade_file, state.run.git
     except FileNotFoundError:
-        tasks, known = {}, ""
+        tasks, known, git = {}, "", None
     cascade = read_plan(plan or project.root / (known or DEFAULT_PLAN), root=project.root)
     if task_id not in cascade.tasks:
         raise unknown_task(task_id, cascade.tasks, cascade)
@@ -134,7 +135,7 @@ def task_now(project: Project, task_id: str, plan: Path | None = None) -> TaskNo
     task = work_of(cascade.tasks[task_id], own, config)
     given = briefing(
         project, task, lambda i: tasks.get(i, NEW), lambda i: cascade.tasks[i].name, cascade.tasks,
-        learns=config.retry.feedback,
+        learns=config.retry.feedback, afresh=git is not None and task.tree != PROJECT,
     )  # fmt: skip
     return TaskNow(task, own, launcher, given)
 

@@ -178,7 +178,7 @@ def explanation(
         said.append("it failed again in the same way: its input may be wrong")
         needs = clean(" ".join(planned.depends_on))
         steps.append(f"nova retry {needs} --downstream (to run its dependencies again)")
-    blocked = [clean(i) for i, other in state.tasks.items() if task_id in other.blocked_by]
+    blocked = [clean(i) for i, other in state.tasks.items() if other.is_blocked and task_id in other.blocked_by]
     if blocked:
         said.append(f"blocks {', '.join(blocked[:MOST_BLOCKED])}" + (", ..." if len(blocked) > MOST_BLOCKED else ""))
     return [title, *said, *attempts_line(task), *log, *(_NEXT + step for step in steps)]
@@ -242,8 +242,10 @@ def pending(name: str, task: TaskState, state: State, planned: Task | None, *, a
     go_on = [] if alive else ["nova run"]
     if task.blocked_by:
         cause = clean(task.blocked_by[0])
+        stuck = in_conflict(state.tasks.get(task.blocked_by[0], NEW))
         return [f"{Shown.BLOCKED} {by(task.blocked_by, MOST_CAUSES)}"], [
             f"nova why {cause}",
+            *([f"nova resolve {cause} (its work conflicts with what is merged)"] if stuck else []),
             f"nova retry {cause}" if alive else f"nova retry {cause} && nova run",
         ]
     if task.missing:

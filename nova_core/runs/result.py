@@ -62,7 +62,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     @property
     def blocked(self) -> dict[str, tuple[str, ...]]:
         """Blocked tasks, each with the failures that block it."""
-        return {i: t.blocked_by for i, t in self.state.tasks.items() if t.blocked_by}
+        return {i: t.blocked_by for i, t in self.state.tasks.items() if t.blocked_by and t.is_blocked}
 
     @property
     def lacking(self) -> dict[str, tuple[str, ...]]:

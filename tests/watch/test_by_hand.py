@@ -18,13 +18,14 @@ from nova_core.executors.base import Ended, Executor, Job, Started
 from nova_core.files.project import Project
 from nova_core.state.git_run import GitRun
 from nova_core.state.manager import StateManager
-from nova_core.state.schema import ProjectState, Reason, RunState, State, TaskState, TaskStatus
+from nova_core.state.schema import PastAttempt, ProjectState, Reason, RunState, State, TaskState, TaskStatus
 
 PLAN = (
     "| Task ID | Task Name | Command | Depends On | Outputs |\n|---|---|---|---|---|\n"
     + "".join(f"| {name} | {name} | `true` | - | {'f, out/x' if name == 'B' else ''} |\n" for name in ("A", "B", "C"))
-    + "\n### B\n- [ ] Run `! grep bad f`\n"
+    + "| D | D | `true` | B | |\n\n### B\n- [ ] Run `! grep bad f`\n"
 )
+PAST = PastAttempt(1, Reason.EXIT_CODE, "exit code 1")
 OWN = ".nova/\nlogs/\ncascade_state.json*\nCASCADE.md\n.env\nout/\n*.log\n"
 
 
@@ -56,7 +57,8 @@ def state_of(run: Run, stuck: str) -> None:
             TaskStatus.FAILED, reason=Reason.MERGE_CONFLICT, error="it could not be merged: f", merge="conflict",
             conflict={"f": "contents"}, taken=stuck, base_sha=run.start,
         ),
-        "C": TaskState(TaskStatus.FAILED, reason=Reason.EXIT_CODE, kept=(f"refs/nova/{RUN}/kept/C.1",)),
+        "C": TaskState(TaskStatus.FAILED, reason=Reason.EXIT_CODE, kept=(f"refs/nova/{RUN}/kept/C.1",), past=(PAST,)),
+        "D": TaskState(blocked_by=("B",)),
     }  # fmt: skip
     state = State(
         project=ProjectState(name="p", cascade_file="CASCADE.md"), tasks=tasks, run=RunState(id=f"{RUN}0000", git=begun)
@@ -272,10 +274,20 @@ def test_a_conflict_is_explained(run: Run, capsys: pytest.CaptureFixture[str]) -
     said = capsys.readouterr().out
     for text in ("conflict: it could not be merged: f", "  f: contents", f"refs/nova/{RUN}/B", "next: nova resolve B"):
         assert text in said
+    assert run_cli(["why", "D"]) == 0
+    assert "next: nova resolve B" in capsys.readouterr().out
     assert run_cli(["status"]) == 0
     said = capsys.readouterr().out
     assert f"1 merged into nova/{RUN}, 1 conflict (B)" in said
     assert "not yet in main" in said
+
+
+def test_a_prompt_after_a_failure_in_a_tree(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new session begins in a fresh tree, and its prompt says so."""
+    assert run_cli(["prompt", "C"]) == 0
+    said = capsys.readouterr().out
+    assert "What they changed is not here" in said
+    assert "still there" not in said
 
 
 def test_a_run_without_trees_has_nothing_to_land() -> None:
