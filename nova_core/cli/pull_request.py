@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -29,8 +29,9 @@ def pr(
 ) -> int:
     """Show what opens a pull request.
 
-    Prints two commands: one that pushes the branch, which Nova never does, and one of gh (GitHub) or glab (GitLab)
-    that opens the request. Its text says what each task did, its checks, and what it cost.
+    Prints two commands: one that pushes a branch, which Nova never does, and one of gh (GitHub) or glab (GitLab)
+    that opens the request. Its text says what each task did, its checks, and what it cost. What has not landed is on
+    the run's branch; if all has landed on your main branch, the first command pushes it as a new branch.
 
     \b
     Examples:  nova pr
@@ -71,16 +72,41 @@ def opening_for(project: Project, state: State, title: str) -> Opening:
         raise UsageError("the repository has no remote to push to", hint="add one with git remote add origin URL")
     remote = "origin" if "origin" in known else next(iter(known))
     kind = tool_for(known[remote])
-    git, own = state.run.git, (found.branch or "").removeprefix("refs/heads/")
+    git = state.run.git
     if git is not None and git.tip != git.landed:
         repository = Repository(place_of(found, git))
         there = repository.read_ref(git.ref) is not None
         repository.close()
-        if there:
-            return opening(kind, remote, branch_of(git), user_branch(git), title)
+        return opening(kind, remote, branch_of(git), user_branch(git), title, "" if there else git.tip)
+    own = (found.branch or "").removeprefix("refs/heads/")
+    if git is not None and git.branch:
+        own = user_branch(git)
     if not own:
         raise UsageError("no branch is checked out", hint="git switch to the branch with the work")
-    return opening(kind, remote, own, "", title)
+    return from_own(Asked(kind, remote, title), found.top, own, git.landed if git is not None else found.head)
+
+
+class Asked(NamedTuple):
+    """The tool, the remote repository and the title of a pull request."""
+
+    kind: str
+    remote: str
+    title: str
+
+
+def from_own(asked: Asked, top: str, own: str, commit: str) -> Opening:
+    """What opens a pull request once all is on the user's branch `own`.
+
+    A branch into which others merge is never pushed: there, a new branch gets the `commit`.
+    """
+    from nova_core.exports.pull_request import branch_for, opening
+    from nova_core.git.repository import default_branch, upstream_of
+
+    kind, remote, title = asked
+    base = default_branch(top, remote)
+    if own not in {base, "main", "master", "trunk", "develop"}:
+        return opening(kind, remote, own, base, title)
+    return opening(kind, remote, branch_for(title), upstream_of(top, own, remote) or own, title, commit)
 
 
 def tool_for(address: str) -> str:

@@ -34,10 +34,17 @@ class Opening(msgspec.Struct, frozen=True):
         return [body if word == "{body}" else word for word in self.open]
 
 
-def opening(kind: str, remote: str, head: str, base: str, title: str) -> Opening:
+def branch_for(title: str) -> str:
+    """A name for the branch of a pull request, made of the plan's."""
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in title.lower())
+    return f"nova-{'-'.join(filter(None, plain.split('-')))[:40].strip('-') or 'run'}"
+
+
+def opening(kind: str, remote: str, head: str, base: str, title: str, commit: str = "") -> Opening:
     """What opens a pull request (`kind` "gh") or a merge request ("glab") from branch `head` into `base`.
 
-    An empty `base` is the repository's own choice. Names of branches are passed with `=`, so that none is an option.
+    With a `commit`, that is pushed as `head`, which needs not exist here. An empty `base` is the repository's own
+    choice. Names of branches are passed with `=`, so that none is an option.
     """
     title = cut(clean(title), 100)
     if kind == "glab":
@@ -46,7 +53,13 @@ def opening(kind: str, remote: str, head: str, base: str, title: str) -> Opening
     else:
         into = [f"--base={base}"] if base else []
         line = ["gh", "pr", "create", f"--head={head}", *into, f"--title={title}", "--body", "{body}"]
-    return Opening(("git", "push", "--set-upstream", remote, f"refs/heads/{head}:refs/heads/{head}"), tuple(line))
+    ref = f"refs/heads/{head}"
+    push = (
+        ("git", "push", remote, f"{commit}:{ref}")
+        if commit
+        else ("git", "push", "--set-upstream", remote, f"{ref}:{ref}")
+    )
+    return Opening(push, tuple(line))
 
 
 def body(cascade: Cascade, tasks: Mapping[str, TaskState]) -> str:

@@ -158,3 +158,23 @@ def remotes(top: str | Path) -> dict[str, str]:
     rows = b"".join(_git(Path(top), "remote", "-v")).decode("utf-8", "replace").splitlines()
     found = (row.split() for row in rows)
     return {row[0]: re.sub(r"//[^@/]*@", "//", row[1]) for row in found if len(row) > 1}
+
+
+def upstream_of(top: str | Path, branch: str, remote: str) -> str:
+    """The short name of the branch of `remote` that a local branch follows; empty if it follows none there."""
+    ref = _line(Path(top), "rev-parse", "--symbolic-full-name", f"refs/heads/{branch}@{{upstream}}")
+    return _branch_of(ref, remote)
+
+
+def default_branch(top: str | Path, remote: str) -> str:
+    """The short name of a remote repository's main branch, as known here; empty if unknown."""
+    return _branch_of(_line(Path(top), "symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD"), remote)
+
+
+def _line(top: Path, *arguments: str) -> str:
+    return b"".join(_git(top, *arguments)).decode("utf-8", "replace").strip()
+
+
+def _branch_of(ref: str, remote: str) -> str:
+    name = ref.removeprefix(f"refs/remotes/{remote}/")
+    return name if name != ref else ""

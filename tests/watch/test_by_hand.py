@@ -12,6 +12,7 @@ from iso_kit import RUN, Run, git, lines, make_repository, write
 
 from nova_core.cli.app import run_cli
 from nova_core.cli.merging import git_of
+from nova_core.cli.pull_request import Asked, from_own
 from nova_core.engine.startup import local_executor
 from nova_core.errors import UsageError
 from nova_core.executors.base import Ended, Executor, Job, Started
@@ -111,6 +112,34 @@ def test_landing_what_git_has_pruned(run: Run, capsys: pytest.CaptureFixture[str
     git(run.root, "gc", "-q", "--prune=now")
     assert run_cli(["land"]) == 4
     assert f"nova/{RUN} was deleted, and git gc has removed its commits" in capsys.readouterr().err
+
+
+def test_pull_requests(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before landing from the run's branch; after it from a new one, never from main; your own as it is."""
+    git(run.root, "remote", "add", "origin", "https://github.com/o/p")
+    branch = f"nova/{RUN}"
+
+    def said() -> str:
+        assert run_cli(["pr"]) == 0
+        return capsys.readouterr().out
+
+    text = said()
+    assert f"git push --set-upstream origin refs/heads/{branch}:refs/heads/{branch}\n" in text
+    assert f"gh pr create --head={branch} --base=main " in text
+    assert run_cli(["land"]) == 0
+    capsys.readouterr()
+    text = said()
+    assert "refs/heads/main" not in text
+    name = text.partition("refs/heads/")[2].partition("\n")[0]
+    assert f"git push origin {run.tip}:refs/heads/{name}\n" in text
+    assert name.startswith("nova-")
+    assert f"gh pr create --head={name} --base=main " in text
+    git(run.root, "update-ref", "refs/remotes/origin/next", "main")
+    git(run.root, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/next")
+    assert "refs/heads/main" not in said()
+    opening = from_own(Asked("gh", "origin", "p"), str(run.root), "feature", run.tip)
+    assert opening.push[-1] == "refs/heads/feature:refs/heads/feature"
+    assert "--base=next" in opening.open
 
 
 def test_commits_of_the_users_are_merged_first(run: Run) -> None:
