@@ -56,9 +56,9 @@ def _looked_at(found: Survey, folder: Path) -> Survey:
         return Survey(problem="git ignores the project's folder")
     if any("\n" in path for path in (found.git_dir, found.common, found.top)):
         return Survey(problem="the path of the repository has a line break")
-    dirty = _dirty(folder, found.prefix)
+    names = dirty(folder, found.prefix)
     busy, branch = busy_with(found.git_dir), branch_of(found.git_dir)
-    return msgspec.structs.replace(found, branch=branch, dirty=dirty, busy=busy)
+    return msgspec.structs.replace(found, branch=branch, dirty=names, busy=busy)
 
 
 def _why_unusable(done: Result, lines: int) -> str:
@@ -83,9 +83,9 @@ def _version_problem() -> str:
     return ""
 
 
-def _dirty(folder: Path, prefix: str) -> tuple[str, ...]:
-    """The changed and untracked files of the work tree, relative to the project's folder."""
-    done = _git(folder, "status", "--porcelain", "-z", "--no-renames", "-uall", "--ignore-submodules=dirty")
+def dirty(folder: str | Path, prefix: str) -> tuple[str, ...]:
+    """The changed and untracked files of the work tree, relative to the project's folder. Raises GitFailed."""
+    done = _git(Path(folder), "status", "--porcelain", "-z", "--no-renames", "-uall", "--ignore-submodules=dirty")
     names = (os.fsdecode(entry[3:]) for entry in done.fields)
     return tuple(os.path.relpath(name, prefix) if prefix else name for name in names)
 

@@ -581,6 +581,28 @@ def test_work_that_another_attempt_would_lose_is_not_tried_again(tmp_path: Path)
     assert "submodule mod has changes" in (state.error or "")
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_files_that_change_in_the_users_folder_are_named_once(tmp_path: Path, shared: bool) -> None:
+    """Those that were there and stay as they were are not, nor the plan; nothing if a task may work in the folder."""
+    repo = FakeRepo({"f": "1"})
+    for name in ("same", "more", "mine"):
+        (tmp_path / name).write_text("1")
+    repo.dirty = ("same", "more", "CASCADE.md")
+
+    def work(files: dict[str, str]) -> None:
+        files["a"] = "x"
+        (tmp_path / "more").write_text("22")
+        repo.dirty = ("same", "more", "mine", "gone", "CASCADE.md", "logs/A.log")
+
+    extra = {"Tree": {"B": "project"}} if shared else None
+    engine, _ = engine_on(tmp_path, repo, {"A": work}, rows=[("A", "-"), ("B", "A")], extra=extra, uncommitted="ignore")
+    repo.trees["B"] = {}  # if it works in the folder
+    seen = on(engine, EventKind.RUN_ENDED, None, bool)
+    assert engine.run().exit_code == 0
+    said = [event.message for event in seen if "not by landing" in event.message]
+    assert said == ([] if shared else ["files in your folder changed during the run, not by landing: more, mine, gone"])
+
+
 def test_inputs_that_are_merged_and_not_landed_are_there(tmp_path: Path) -> None:
     """A task whose input another one has just made does not wait for the landing."""
     repo = FakeRepo({"f": "1"})

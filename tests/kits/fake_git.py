@@ -261,6 +261,9 @@ class FakeGit:
         self._over("follow")
         return Followed(repo.refs[self.place.branch], mine)
 
+    def dirty(self) -> tuple[str, ...]:
+        return self.repo.dirty
+
     def sweep(self, landed: Landing | None) -> None:
         self._step("sweep")
 

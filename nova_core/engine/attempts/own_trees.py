@@ -28,13 +28,15 @@ class OwnTrees:
     what it works on, before its start is recorded; `start` makes its tree, then submits its job; `prepared` hears of
     the command that sets the tree up; `over` takes its work; `report` hears of jobs that belong to no attempt, `end` of
     one that an earlier engine had started and that is being ended. `keep_back` holds a task back that must work in the
-    project's own folder, until it may. `files` are what merged tasks have changed.
+    project's own folder, until it may. `files` are what merged tasks have changed, `dirty` what the user had not
+    committed when the run began.
     """
 
     def __init__(self) -> None:
         self.place: Place | None = None
         self.is_on = False
         self.files: set[str] = set()
+        self.dirty: tuple[str, ...] = ()
         self.give: Callable[[Attempt], object] = _unset
         self.start: Callable[[Attempt, Job], object] = _unset
         self.prepared: Callable[[Attempt, Report], object] = _unset

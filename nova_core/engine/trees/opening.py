@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from nova_core.engine.attempts.parts import Parts
+from nova_core.engine.trees.folder_look import not_novas
 from nova_core.engine.trees.library import Gits, Library
 from nova_core.errors import EnvironmentProblem, UncommittedError
 from nova_core.isolation.values import Landing, Place, Survey
@@ -102,13 +103,8 @@ class Opening:
             self.warnings.append(f"the tasks do not have what you have not committed: {names}")
 
     def _dirty(self) -> tuple[str, ...]:
-        """Returns the user's files that are not committed, without the plan, the settings and Nova's own files."""
-        project = self._parts.project
-        plan = os.path.relpath(self._parts.board.cascade.path, project.root)
-        own = {plan, "nova.yaml", "nova.yml", "milestones.yaml", project.state_file.name}
-        folders = (".nova/", f"{project.logs}/", f"{project.state_file.name}.")
-        names = (name for name in self._found.dirty if name not in own)
-        return tuple(name for name in names if not name.startswith(folders) and name.rstrip("/") not in folders)
+        """Returns the user's files that are not committed, without Nova's own."""
+        return not_novas(self._parts, self._found.dirty)
 
     def _place(self, name: str) -> Place:
         return self._gits.choose_place(self._found, name, self._parts.config.git.trees)
@@ -140,6 +136,7 @@ class Opening:
             parts.store.record(EventKind.WARNING, None, text, git=msgspec.structs.replace(run, base=tip, tip=tip))
         parts.trees.place = place
         parts.trees.is_on = self.is_on
+        parts.trees.dirty = self._dirty()
         return library
 
     def _restore(self, library: Library, run: GitRun) -> None:

@@ -6,6 +6,7 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.trees.base import Base
 from nova_core.engine.trees.conflicts import Conflicts
 from nova_core.engine.trees.folder import Folder
+from nova_core.engine.trees.folder_look import FolderLook
 from nova_core.engine.trees.lander import Lander
 from nova_core.engine.trees.library import Library
 from nova_core.engine.trees.maker import Maker
@@ -35,7 +36,7 @@ class Work:
         self._maker, self._taker = Maker(base), Taker(base, helpers.criteria)
         self._queue = MergeQueue(base, Conflicts(base, helpers.retries, helpers.evidence))
         self._lander = Lander(base)
-        self._folder = Folder(base, self._lander)
+        self._folder, self._look = Folder(base, self._lander), FolderLook(base)
         self._events: list[Event] = []
         self._is_finished = False
         self._ending: dict[str, str] = {}  # tasks, by the keys of jobs of an earlier engine that are being ended
@@ -70,6 +71,8 @@ class Work:
     def _listen(self, event: Event) -> None:
         if event.kind is EventKind.TASK_QUEUED or event.kind in _SETTLES:
             self._events.append(event)
+        elif event.kind is EventKind.TASK_STARTED:
+            self._look.begin()
 
     def _end(self, key: str) -> None:
         """A job of an earlier engine is being ended; until then nothing is done in its task's tree."""
@@ -112,7 +115,7 @@ class Work:
 
     def has_landed(self) -> bool:
         """Returns True if nothing is left to land at the end of the run; begins it otherwise."""
-        if self.is_busy:
+        if self.is_busy or not self._look.is_over():
             return False
         if self._parts.config.git.land != "no" and self._lander.is_due:
             self._lander.begin()
