@@ -41,7 +41,6 @@ def summary(
         "",
         f"{clean(snapshot.cascade.name)}: {outcome_word(result, snapshot)}, {counts(result, snapshot, selected)}",
         *filter(None, [run_line(snapshot.state.run.git, snapshot.state.tasks)]),
-        *landing_lines(snapshot.state.run.git),
         *overlap_lines(overlaps(snapshot.cascade, snapshot.state.tasks)),
         time_line(time.wall(now), time.work(now)),
         *token_lines(result),
@@ -51,6 +50,7 @@ def summary(
         *(["", clean(left_out_line(outside))] if outside else []),
         *(["", PAUSED] if snapshot.state.run.paused and result.exit_code else []),
         *next_lines(result, failed, snapshot, outside),
+        *(["", *waiting] if (waiting := landing_lines(snapshot.state.run.git)) else []),
     ]
 
 

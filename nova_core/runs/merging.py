@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_FILES = 10
 MOST_OVERLAPS, MOST_TASKS = 5, 5
 _HEADS = "refs/heads/"
+IN_THE_WAY, CHANGED_SAME = "files of yours are in the way", "commits of yours changed the same"
 
 
 def branch_of(git: GitRun) -> str:
@@ -152,6 +153,22 @@ def landing_lines(git: GitRun | None) -> list[str]:
     """What is merged and not in the user's branch, and how it gets there; nothing if all has landed."""
     if git is None or git.tip == git.landed:
         return []
-    branch, home = clean(branch_of(git)), clean(user_branch(git)) or "your branch"
+    home = clean(user_branch(git)) or "your branch"
     why = f": {clean(git.waits)}" if git.waits else ""
-    return [f"not yet in {home}{why}", f"  nova land, or: git merge {branch}"]
+    return [f"not landed: the work is not yet in {home}{why}", f"  {landing_step(git, git.waits)}"]
+
+
+def landing_step(git: GitRun, why: str) -> str:
+    """What a person does so that the run's branch lands, which did not because of `why`."""
+    import shlex
+
+    branch, home = shlex.quote(clean(branch_of(git))), shlex.quote(clean(user_branch(git)))
+    if not user_branch(git):
+        return f"git switch to a branch, then: git merge {branch}"
+    steps = {
+        IN_THE_WAY: "commit these files or move them away, then: nova land",
+        CHANGED_SAME: f"git merge {branch} (settle the conflict in the files and commit), then: nova land",
+        "your folder is on": f"git switch {home}, then: nova land",
+        "you are in the middle of": "finish or abort that, then: nova land",
+    }
+    return next((step for start, step in steps.items() if why.startswith(start)), f"nova land, or: git merge {branch}")

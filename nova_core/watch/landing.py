@@ -15,7 +15,7 @@ from nova_core.isolation.repository import Repository
 from nova_core.isolation.sweep import finish, sweep
 from nova_core.isolation.values import Followed, GitFailed, Landing, Postponed
 from nova_core.orchestrator import Orchestrator
-from nova_core.runs.merging import branch_of, user_branch
+from nova_core.runs.merging import CHANGED_SAME, branch_of, landing_step, user_branch
 from nova_core.state.events import EventKind
 from nova_core.state.manager import StateManager
 from nova_core.text import first_of
@@ -104,10 +104,10 @@ class _Landing:
             return None
         if isinstance(followed, Postponed):
             return self._waits(followed.why)
-        return self._waits(f"commits of yours changed the same: {first_of(list(followed.files), _MOST_NAMES)}")
+        return self._waits(f"{CHANGED_SAME}: {first_of(list(followed.files), _MOST_NAMES)}")
 
     def _waits(self, why: str, *, stays_open: bool = False) -> Reply:
-        text = f"not landed: {why}; what is merged is in {branch_of(self._run)}"
+        text = f"not landed: {why}; what is merged is in {branch_of(self._run)}. Next: {landing_step(self._run, why)}"
         self._record(EventKind.RUN_LANDED, text, landing=self._run.landing if stays_open else (), waits=why)
         return Reply(False, text)
 

@@ -45,7 +45,7 @@ class UncommittedScreen(Dialog[str | None]):
     def answers(self, width: int, rows: int) -> Sequence[Content]:
         """The three choices."""
         return [
-            line(("c", "bold"), "  the tasks get them, by a commit on the run's branch"),
+            line(("c", "bold"), "  the tasks get them: a commit that lands on your branch with the rest"),
             line(("i", "bold"), "  start without them"),
             line(("q", "bold"), ", ", ("esc", "bold"), "  leave: commit them yourself, then nova run"),
         ]

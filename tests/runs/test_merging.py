@@ -91,13 +91,31 @@ def test_a_run_in_one_line(git: GitRun | None, tasks: dict[str, TaskState], said
     assert run_line(git, tasks) == said
 
 
-def test_what_has_not_landed_is_one_command_away() -> None:
-    """The reason and the commands, or nothing once all has landed."""
-    waits = GitRun(ref=GIT.ref, branch=GIT.branch, tip="b", landed="a", waits="src/a.py has changes of yours")
-    assert landing_lines(waits) == [
-        "not yet in main: src/a.py has changes of yours", "  nova land, or: git merge nova/1a2b3c4d",
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("why", "step"),
+    [
+        ("", "nova land, or: git merge nova/1a2b3c4d"),
+        ("files of yours are in the way: a", "commit these files or move them away, then: nova land"),
+        (
+            "commits of yours changed the same: a",
+            "git merge nova/1a2b3c4d (settle the conflict in the files and commit), then: nova land",
+        ),
+        ("your folder is on other; it lands on main", "git switch main, then: nova land"),
+        ("you are in the middle of a merge", "finish or abort that, then: nova land"),
+    ],
+)  # fmt: skip
+def test_what_has_not_landed_says_what_to_do(why: str, step: str) -> None:
+    """The reason and the step that works for it."""
+    waits = msgspec.structs.replace(GIT, waits=why)
+    said = "not landed: the work is not yet in main" + (f": {why}" if why else "")
+    assert landing_lines(waits) == [said, f"  {step}"]
+
+
+def test_nothing_is_said_once_all_has_landed() -> None:
+    """Nor for a run without trees; without a branch, the step is git's alone."""
     assert landing_lines(GitRun(tip="b", landed="b")) == landing_lines(None) == []
+    away = msgspec.structs.replace(GIT, branch=None)
+    assert landing_lines(away)[1] == "  git switch to a branch, then: git merge nova/1a2b3c4d"
 
 
 def test_what_tasks_really_changed_side_by_side() -> None:

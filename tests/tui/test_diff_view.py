@@ -110,4 +110,4 @@ def test_a_conflict_says_what_to_do() -> None:
     assert steps[0] == f"in a shell: nova resolve {task_id}"
     shown = [line.plain.strip() for line in summary.lines(model, 100)]
     assert f"1 conflict ({task_id})" in shown
-    assert "not yet in main" in shown
+    assert "not landed: the work is not yet in main" in shown

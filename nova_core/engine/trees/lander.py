@@ -6,6 +6,7 @@ from functools import partial
 
 from nova_core.engine.trees.base import Base
 from nova_core.isolation.values import Conflict, Followed, Landed, Landing, Nothing, Postponed
+from nova_core.runs.merging import CHANGED_SAME, branch_of, landing_step
 from nova_core.state.events import EventKind
 from nova_core.text import first_of, number_of
 
@@ -100,7 +101,7 @@ class Lander:
                 self._tried = found.tip
                 self._announce()
             elif isinstance(found, Conflict):
-                self._wait(f"commits of yours changed the same: {first_of(list(found.files), _MOST_NAMES)}")
+                self._wait(f"{CHANGED_SAME}: {first_of(list(found.files), _MOST_NAMES)}")
             else:
                 self._wait(found.why)
 
@@ -109,8 +110,7 @@ class Lander:
     def _wait(self, why: str, *, stays_open: bool = False) -> None:
         """Say what landing waits for, and how to do it by hand."""
         run = self._base.run
-        branch = run.ref.removeprefix(_HEADS)
-        text = f"not landed: {why}; what is merged is in {branch}. Later: nova land, nova run, or git merge {branch}"
+        text = f"not landed: {why}; what is merged is in {branch_of(run)}. Next: {landing_step(run, why)}"
         landing = run.landing if stays_open else ()
         self._store.record(EventKind.RUN_LANDED, None, text, **self._base.with_run(landing=landing, waits=why))
         self.is_busy = False

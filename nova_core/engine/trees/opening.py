@@ -85,7 +85,7 @@ class Opening:
                 f"{number_of(len(dirty), 'file')} not committed, which the tasks would not have:"
                 f" {first_of(dirty, _MOST_NAMES)}",
                 dirty,
-                hint="commit them, or choose: --uncommitted include (the tasks get them) or ignore (they do not)",
+                hint="commit them, or choose: --uncommitted include (a commit that lands with the rest) or ignore",
             )
         if how == "include":
             self._include = dirty
@@ -132,7 +132,8 @@ class Opening:
         tip = library.begin(run.base, self._include, at)
         if self.is_new and tip != run.tip:
             number = number_of(len(self._include), "uncommitted file")
-            text = f"your {number} are committed on {run.ref.removeprefix(_HEADS)}"
+            where = (run.branch or "").removeprefix(_HEADS) or "your branch"
+            text = f"your {number} are a commit on {run.ref.removeprefix(_HEADS)}, which lands on {where} with the rest"
             parts.store.record(EventKind.WARNING, None, text, git=msgspec.structs.replace(run, base=tip, tip=tip))
         parts.trees.place = place
         parts.trees.is_on = self.is_on
