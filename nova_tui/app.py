@@ -23,6 +23,7 @@ from nova_core.console.lines import LocalClock
 from nova_core.console.summary import counts_text
 from nova_core.console.terminal import is_ignored
 from nova_core.files.crash_report import keep_crash_report
+from nova_core.runs.merging import landing_lines
 from nova_core.runs.words import RunWord, go_on_line
 from nova_core.state.events import Event, EventKind
 from nova_core.state.run_clock import run_time
@@ -224,6 +225,8 @@ class NovaApp(RunActions):
         if not ran:
             return [Item(told + "r retries a failed task", "nothing to start", at, severity="warning")]
         ways = "! shows failed tasks, S the summary" if project.failed else "S shows the summary"
+        if waiting := landing_lines(source.run.git):
+            ways = f"not landed: {waiting[1].strip()}; {ways}"
         severity: news.Severity = "error" if project.failed else "information"
         return [Item(told + ways, state_of(self.model).value, at, severity=severity)]
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from textual.screen import Screen
 
+from nova_core.runs.merging import landing_lines
+from nova_core.watch.source import EngineState
 from nova_tui.actions import RunActions
 from nova_tui.palettes import depth
 from nova_tui.screens.log import LogScreen
@@ -47,7 +49,15 @@ def _actions(app: RunActions, screen: Screen[Any]) -> list[Entry]:
             _, colon, more = told(binding).partition(": ")
             text = f"{plain(binding.description)}  {key}{'  ' if colon else ''}{more}"
             seen.setdefault(binding.action, Entry(text, partial(app.run_action, binding.action, active.node)))
-    return list(seen.values())
+    return [*seen.values(), *_landing(app)]
+
+
+def _landing(app: RunActions) -> list[Entry]:
+    """How what is merged gets to the user's branch, if it has not and no engine is about to do it."""
+    source = app.model.source
+    waiting = landing_lines(source.run.git) if source.engine is not EngineState.RUNNING else []
+    step = waiting[1].strip() if waiting else ""
+    return [Entry(f"Land  not landed; in a shell: {step}", partial(app.notify, f"in a shell: {step}"))] if step else []
 
 
 def _tasks(app: RunActions, query: str) -> Iterator[Entry]:

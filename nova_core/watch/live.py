@@ -81,7 +81,7 @@ class LiveSource:
     def _launch(self, first: Command | None) -> None:
         again = self._thread is not None
         self.engine = EngineState.RUNNING
-        self.result, self.failure, self.stopped = None, None, False
+        self.result, self.failure, self.error, self.stopped = None, None, "", False
         self._engine_changed = True
         self._thread = threading.Thread(target=self._run, args=(first, again), name="engine", daemon=True)
         start_thread(self._thread)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from textual.content import Content
 
+from nova_core.runs.merging import landing_lines
 from nova_core.runs.words import AT_WORK, COUNTED, RunWord, Shown, limited, run_word, tally
 from nova_core.state.holds import current_holds, left
 from nova_core.state.windows import fullest_window
@@ -87,6 +88,8 @@ def progress_of(model: ViewModel) -> tuple[int, int]:
 def banner(model: ViewModel) -> list[Piece]:
     """The most important word about the run, if there is one."""
     source = model.source
+    if source.uncommitted:  # there is a question
+        return [" ", (" NOT STARTED ", f"bold reverse {WARNING}")]
     if source.engine is EngineState.CRASHED:
         return [" ", (" ENGINE FAILED ", f"bold reverse {ERROR}")]
     if model.stopping and source.engine is EngineState.RUNNING:
@@ -100,6 +103,8 @@ def banner(model: ViewModel) -> list[Piece]:
         pieces.append(("" if source.read_only else " p resumes", WARNING))
     elif source.run.paused and word is not RunWord.FINISHED:
         pieces += [" ", (f" {RunWord.PAUSED.upper()} ", f"bold reverse {WARNING}")]
+    if landing_lines(source.run.git):
+        pieces += [" ", (" NOT LANDED ", f"bold reverse {WARNING}")]
     return pieces
 
 

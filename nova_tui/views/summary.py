@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from nova_core.console.summary import cost_text, time_line
-from nova_core.runs.merging import landing_lines, run_line
+from nova_core.runs.merging import in_conflict, landing_lines, run_line
 from nova_core.runs.words import Shown, go_on_line
 from nova_core.text import tokens
 from nova_core.watch.source import EngineState
@@ -21,7 +21,7 @@ _MOST = 50
 def title(model: ViewModel, width: int) -> Content:
     """The project and the state of the run."""
     failed = model.source.engine is EngineState.CRASHED
-    word = "stopped: the engine failed" if failed else state_of(model)
+    word = "not started" if model.source.uncommitted else "stopped: the engine failed" if failed else state_of(model)
     return line((f" {plain(model.cascade.name)}", TITLE), f"  {word}", width=width)
 
 
@@ -109,7 +109,13 @@ def _and_more(count: int, width: int) -> list[Content]:
 
 def _next(model: ViewModel, width: int) -> list[Content]:
     """The next steps."""
-    steps = []
+    steps, git = [], model.source.run.git
+    if git and model.source.engine is not EngineState.RUNNING and (waiting := landing_lines(git)):
+        steps.append(f"not landed; in a shell: {waiting[1].strip()}")
+    stuck = [i for i in _of(model, Shown.FAILED) if in_conflict(model.task(i))]
+    steps += [
+        f"{plain(i)} has a conflict, its work is kept; in a shell: nova resolve {plain(i)}" for i in stuck[:_MOST]
+    ]
     if model.could_go_on:
         plan = model.source.project_state.cascade_file
         steps.append(f"p continues the run; in a shell: {plain(go_on_line(plan))}")

@@ -22,7 +22,7 @@ from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 from nova_tui.screens import diff as diff_screen
 from nova_tui.screens.uncommitted import UncommittedScreen
-from nova_tui.views import diff, summary
+from nova_tui.views import diff, header, summary
 from nova_tui.views.why import why
 
 PATCH = (
@@ -111,3 +111,11 @@ def test_a_conflict_says_what_to_do() -> None:
     shown = [line.plain.strip() for line in summary.lines(model, 100)]
     assert f"1 conflict ({task_id})" in shown
     assert "not landed: the work is not yet in main" in shown
+    assert "not landed; in a shell: nova land, or: git merge nova/0a1b2c3d" in shown
+    assert f"{task_id} has a conflict, its work is kept; in a shell: nova resolve {task_id}" in shown
+    assert " NOT LANDED " in header.header(model, 100).plain
+    source.engine, source.uncommitted = EngineState.CRASHED, ("f",)
+    said_above = header.header(model, 100).plain
+    assert " NOT STARTED " in said_above
+    assert "ENGINE FAILED" not in said_above
+    assert "not started" in summary.title(model, 100).plain
