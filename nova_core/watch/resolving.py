@@ -30,12 +30,16 @@ _MARK = "resolving"
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """What a conflict is resolved from: the task's `commit`, the `tip` it is merged with, since when (seconds)."""
+    """What a conflict is resolved from: the task's `commit`, the `tip` it is merged with, since when (seconds).
+
+    `taken` is the work whose conflict it was: after a retry of the task, it is another one.
+    """
 
     commit: str
     tip: str
     at: int
     files: dict[str, str]
+    taken: str = ""
 
 
 class Resolving:
@@ -61,7 +65,8 @@ class Resolving:
             found = msgspec.json.decode(self._mark.read_bytes(), type=Begun)
         except (OSError, msgspec.DecodeError):
             return None
-        return found if os.path.isdir(self.place.tree(self._id)) else None
+        is_ours = found.taken == (self._task.taken or "")
+        return found if is_ours and os.path.isdir(self.place.tree(self._id)) else None
 
     def begin(self, repository: Repository) -> Begun | Candidate:
         """Put both sides into the tree, with git's marks; what is there already stays as it is.
@@ -79,7 +84,7 @@ class Resolving:
         trees.make_tree(repository, self._id, found.tip, self._checks.needs)
         self._checks.set_up(self.folder)
         conflict.put_conflict(repository, self._id, taken, found.tip)
-        begun = Begun(taken.commit or "", found.tip, int(time.time()), files)
+        begun = Begun(taken.commit or "", found.tip, int(time.time()), files, self._task.taken or "")
         self._note(repository, begun)
         return begun if files else self.finish(repository)
 

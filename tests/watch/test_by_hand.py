@@ -192,6 +192,21 @@ def test_a_resolution_is_checked_like_any_merge(run: Run, capsys: pytest.Capture
     assert run_cli(["resolve", "B", "--done"]) == 0
 
 
+def test_what_was_begun_for_an_earlier_conflict_does_not_count(run: Run) -> None:
+    """After a retry, the task has other work: that is put into the tree."""
+    assert run_cli(["resolve", "B"]) == 0
+    write(run.tree("B"), f=lines(20, l3="again"))
+    git(run.root, "update-ref", run.place.branch, run.start)
+    again = run.take("B", run.start)
+    git(run.root, "update-ref", run.place.branch, run.tip)
+    (run.root / "cascade_state.json").unlink()
+    state_of(run, again.commit or "")
+    assert run_cli(["resolve", "B"]) == 0
+    said = Path(run.place.tree("B"), "f").read_text()
+    assert "<<<<<<<" in said
+    assert "again" in said
+
+
 def test_a_resolved_task_is_done(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """Its state says so at once, and `nova land` lands it."""
     run_cli(["resolve", "B"])
