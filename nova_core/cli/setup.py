@@ -19,7 +19,8 @@ def init(
 ) -> int:
     """Write a plan to start from.
 
-    Also writes commented settings and milestones. Existing files are kept.
+    Also writes commented settings and milestones. Existing files are kept. In a git repository, logs and the state file
+    are added to .git/info/exclude, unless git ignores or tracks them.
 
     \b
     Examples:  nova init
@@ -40,8 +41,23 @@ def init(
             out(f"wrote {path}")
         else:
             note(f"kept {path}: it already exists")
+    ignore_own_files()
     note("hint: check it with nova check, then start it with nova run")
     return 0
+
+
+def ignore_own_files() -> None:
+    """Let git ignore what runs write here, without a change to a file of the project's; says so."""
+    from nova_core.git.repository import exclude
+    from nova_core.text import clean
+
+    try:
+        added = exclude(".", {"logs/": "logs/x.log", "cascade_state.json*": "cascade_state.json"})
+    except OSError as error:
+        note(f"cannot write .git/info/exclude: {error.strerror}")
+        return
+    if added:
+        out(f"added to .git/info/exclude: {clean(' '.join(added))}")
 
 
 def write_new(path: str, text: str) -> bool:

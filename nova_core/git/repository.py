@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -178,3 +178,30 @@ def _line(top: Path, *arguments: str) -> str:
 def _branch_of(ref: str, remote: str) -> str:
     name = ref.removeprefix(f"refs/remotes/{remote}/")
     return name if name != ref else ""
+
+
+def exclude(folder: str | Path, samples: Mapping[str, str]) -> list[str]:
+    """Let git ignore the patterns, relative to a folder, by `.git/info/exclude`; returns the lines that were added.
+
+    `samples` has for each pattern a name that it matches: where git ignores or tracks that already, nothing is added.
+    Nothing happens outside of git. Raises OSError.
+    """
+    root, top = Path(folder).resolve(), find_repository(folder)
+    if top is None or program() is None:
+        return []
+    prefix = "" if root == top else f"{root.relative_to(top).as_posix()}/"
+    if not re.fullmatch(r"[\w./ -]*", prefix):
+        return []  # it would need quoting
+    lines = []
+    for pattern, sample in samples.items():
+        asked = ("--", f"{prefix}{sample}")
+        known = _git(top, "check-ignore", "--no-index", *asked) or _git(top, "ls-files", "-z", "--", prefix + pattern)
+        if not known:
+            lines.append(f"/{prefix}{pattern}")
+    file = _shared_folder(_git_folder(top)) / "info" / "exclude"
+    if lines:
+        file.parent.mkdir(exist_ok=True)
+        before = file.read_text("utf-8", "surrogateescape") if file.exists() else ""
+        with file.open("a", encoding="utf-8") as out:
+            out.write("".join(["\n" if before and not before.endswith("\n") else "", *(f"{line}\n" for line in lines)]))
+    return lines

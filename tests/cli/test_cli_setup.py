@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,18 @@ def test_init_gives_a_plan_that_is_valid(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout.startswith("My demo: 3 tasks")
     assert nova("config", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_init_lets_git_ignore_what_runs_write(tmp_path: Path) -> None:
+    """For this clone only, once, and not what git ignores already; the lines are printed."""
+    subprocess.run(["git", "init", "-q", "--template=", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("logs/\n")
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    assert nova("init", cwd=folder).stdout.endswith("added to .git/info/exclude: /sub/cascade_state.json*\n")
+    assert "added" not in nova("init", cwd=folder).stdout
+    assert (tmp_path / ".git/info/exclude").read_text() == "/sub/cascade_state.json*\n"
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
