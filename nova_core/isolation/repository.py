@@ -144,12 +144,7 @@ class Repository:
 
     def _drop_lock(self, lock: str, new: str) -> bool:
         """Returns True if the lock is gone: given up by its git within a second, or ours and removed."""
-        end = time.monotonic() + _LOCK_WAIT
-        while time.monotonic() < end:
-            if not os.path.lexists(lock):
-                return True
-            time.sleep(0.02)
-        return self.drop_own_lock(lock, new)
+        return is_gone(lock, _LOCK_WAIT) or self.drop_own_lock(lock, new)
 
     def drop_own_lock(self, lock: str, *holding: str) -> bool:
         """Remove a lock file that is empty or holds one of our commits; returns False for another's."""
@@ -187,9 +182,7 @@ class Repository:
             pid = int(Path(self.place.common, "gc.pid").read_text().split()[0])
         except (OSError, ValueError, IndexError):
             return False
-        end = time.monotonic() + _GC_WAIT
-        while time.monotonic() < end and os.path.exists(f"/proc/{pid}"):
-            time.sleep(0.02)
+        is_gone(f"/proc/{pid}", _GC_WAIT)
         return True
 
     def _sync(self, paths: list[str]) -> None:
@@ -224,6 +217,16 @@ class Repository:
         """An index file of ours without the lock that a killed git left."""
         self.disk.unlink(f"{index}.lock")
         return index
+
+
+def is_gone(path: str, limit: float) -> bool:
+    """Wait until nothing has this path, at most `limit` seconds; returns False if something still has it."""
+    end = time.monotonic() + limit
+    while os.path.lexists(path):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def run_program(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nova_core.isolation.borrowed import remove_all
 from nova_core.isolation.landing import drop_landing_locks
-from nova_core.isolation.repository import Repository
+from nova_core.isolation.repository import Repository, is_gone
 from nova_core.isolation.values import Landing
 
 PATIENCE = 30.0  # seconds
@@ -79,9 +79,7 @@ def _drop_packed_lock(repository: Repository) -> None:
     if not note.exists():
         return
     with suppress(FileNotFoundError):
-        end = time.monotonic() + 1  # another git would hold it for less
-        while time.monotonic() < end and os.path.lexists(lock):
-            time.sleep(_PAUSE)
+        is_gone(lock, 1.0)  # another git would hold it for less
         if os.stat(lock).st_mtime >= note.stat().st_mtime - 0.02:
             repository.disk.unlink(lock)
     repository.disk.unlink(note)
