@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from nova_core.isolation.needs import never_taken
+from nova_core.isolation.needs import given, written
 from nova_core.isolation.repository import Repository, Result, shown
 from nova_core.isolation.values import GitFailed, Limits, NotTaken
 
@@ -18,13 +18,15 @@ class Contents(msgspec.Struct, frozen=True):
     """What differs from the index, as names relative to the top.
 
     Files that are new, that are changed or gone, and entries to be removed though something is there: a folder, or a
-    link on the way. `left_out` are folders that are not taken, `refused` what the limits forbid, by reason.
+    link on the way. `left_out` are folders that are not taken, `withheld` files that were put into the tree, which the
+    worker's changes let git see; `refused` is what the limits forbid, by reason.
     """
 
     new: list[bytes]
     changed: list[bytes]
     forced_out: list[bytes]
     left_out: list[bytes]
+    withheld: list[bytes]
     refused: dict[str, list[bytes]]
 
 
@@ -39,13 +41,14 @@ def look(repository: Repository, task_id: str, limits: Limits) -> Contents:
         if field[:1] not in rows or field[1:2] != b" ":
             raise GitFailed(f"git ls-files printed {shown(field[:60])!r}")
         rows[field[:1]].add(field[2:])
-    never = never_taken(repository, task_id, limits.leave)
-    new, left_out = _opened(repository, tree, sorted(rows[b"?"]))
-    new = [name for name in new if not _is_below(name, never)]
-    changed, forced_out = _sorted_out(repository, tree, index, sorted(rows[b"C"] | rows[b"R"]))
+    supplied, ours = given(repository, task_id), written(repository, task_id)
+    new, left_out = _opened(repository, tree, sorted(rows[b"?"] - ours))
+    withheld = [name for name in new if name in supplied]
+    new = [name for name in new if name not in supplied]
+    changed, forced_out = _sorted_out(repository, tree, index, sorted((rows[b"C"] | rows[b"R"]) - ours))
     refused = _refused(repository, tree, new, changed, limits)
     refused |= _unreadable_folders(listed)
-    return Contents(new, changed, forced_out, left_out, refused)
+    return Contents(new, changed, forced_out, left_out, withheld, refused)
 
 
 def record(repository: Repository, task_id: str, contents: Contents) -> tuple[str, list[bytes]]:
@@ -85,11 +88,6 @@ def entries_of(index: str) -> int:
     except (OSError, struct.error):
         return 0
     return int(count) if signature == b"DIRC" else 0
-
-
-def _is_below(name: bytes, folders: frozenset[bytes]) -> bool:
-    """Returns True if the name or a folder around it is one of the folders."""
-    return name in folders or any(name.startswith(folder + b"/") for folder in folders)
 
 
 def _opened(repository: Repository, tree: str, names: list[bytes]) -> tuple[list[bytes], list[bytes]]:

@@ -45,7 +45,7 @@ def tree_diff(place: Place, task_id: str, base: str, *, colour: bool = False) ->
     """
     view = _View(msgspec.structs.replace(place, run=f"view.{os.getpid()}"))
     try:
-        for kind in ("index", "copied"):
+        for kind in ("index", "copied", "written"):
             with suppress(FileNotFoundError):
                 shutil.copy2(place.task_file(task_id, kind), view.place.task_file(task_id, kind))
         contents = look(view, task_id, _NO_LIMITS)

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
+from _blake2 import blake2b  # as in hashlib, but without loading OpenSSL
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from nova_core.files.plain_file import read_plain
 from nova_core.isolation.repository import Repository
-from nova_core.isolation.values import Needs
+from nova_core.isolation.values import Needs, Place
+from nova_core.model import Task, places_of
 
 INCLUDE = ".worktreeinclude"  # as Claude Code, Codex and Conductor read it
+_MOST_BYTES = 1_000_000  # of a file that Nova writes
 _PROBE = "\x01"  # a name that no pattern means: it is ignored if its folder is
 
 
+def outputs_of(tasks: Iterable[Task]) -> tuple[str, ...]:
+    """The places where the outputs of tasks may be, relative to the project's folder."""
+    found = (place for task in tasks for path in task.outputs for place in places_of(path, task.workspace).split("|"))
+    return tuple(dict.fromkeys(found))
+
+
 def supply(repository: Repository, task_id: str, needs: Needs) -> None:
-    """Copy and link into a new tree what it needs; what is tracked there stays as it is. Raises GitFailed, OSError."""
+    """Copy and link into a new tree what it needs; what is tracked there stays as it is. Raises GitFailed, OSError.
+
+    Of outputs, only what git ignores is copied: the tree has all else from the commits of earlier tasks.
+    """
     place = repository.place
-    copied = _ignored_files(repository, needs.copy)
-    outputs = [os.path.join(place.prefix, name) for name in needs.outputs]
-    links = [os.path.normpath(os.path.join(place.prefix, name)) for name in needs.link]
-    listed = b"\0".join(os.fsencode(os.path.normpath(name)) for name in (*copied, *outputs, *links))
-    repository.disk.replace(Path(place.task_file(task_id, "copied")), listed, sync=False)
     tree = place.tree(task_id)
+    copied = [file for name in _ignored_files(repository, needs.copy) for file in files_at(place.top, name)]
+    outputs = _ignored_outputs(repository, task_id, needs.outputs)
+    links = [os.path.normpath(os.path.join(place.prefix, name)) for name in needs.link]
+    listed = b"\0".join(map(os.fsencode, (*copied, *links)))
+    repository.disk.replace(Path(place.task_file(task_id, "copied")), listed, sync=False)
     for name in (*copied, *outputs):
         copy(repository, place.top, tree, name, follow=True, over=False)
     for name in links:
@@ -34,13 +48,85 @@ def supply(repository: Repository, task_id: str, needs: Needs) -> None:
             os.symlink(source, target)
 
 
-def never_taken(repository: Repository, task_id: str, leave: Iterable[str]) -> frozenset[bytes]:
-    """Names, relative to the top, of what Nova has put into a tree: it is not the task's work."""
-    prefix = repository.place.prefix
-    own = {os.fsencode(os.path.normpath(os.path.join(prefix, name))) for name in leave}
+def given(repository: Repository, task_id: str) -> frozenset[bytes]:
+    """The names, relative to the top, of the files and links that were put into a tree by `supply`."""
     with suppress(FileNotFoundError):
-        own |= set(Path(repository.place.task_file(task_id, "copied")).read_bytes().split(b"\0"))
-    return frozenset(own - {b""})
+        return frozenset(Path(repository.place.task_file(task_id, "copied")).read_bytes().split(b"\0")) - {b""}
+    return frozenset()
+
+
+def note_written(repository: Repository, task_id: str, names: Iterable[str]) -> None:
+    """Note which files, relative to the project's folder, Nova has written into a tree, and how they are now.
+
+    As long as a worker leaves them as they are, they are not its work. Raises OSError.
+    """
+    place, noted = repository.place, list[bytes]()
+    for name in names:
+        path = os.path.normpath(os.path.join(place.prefix, name))
+        if found := _digest(os.path.join(place.tree(task_id), path)):
+            noted += [os.fsencode(path), found]
+    repository.disk.replace(Path(place.task_file(task_id, "written")), b"\0".join(noted), sync=False)
+
+
+def written(repository: Repository, task_id: str) -> frozenset[bytes]:
+    """The names of the files that `note_written` has noted and that are still as they were."""
+    place, fields = repository.place, list[bytes]()
+    with suppress(FileNotFoundError):
+        fields = Path(place.task_file(task_id, "written")).read_bytes().split(b"\0")
+    tree = place.tree(task_id)
+    noted = zip(fields[::2], fields[1::2], strict=False)
+    return frozenset(name for name, was in noted if _digest(os.path.join(tree, os.fsdecode(name))) == was)
+
+
+def _digest(path: str) -> bytes:
+    """A name for the content of a file; empty if it is none that can be read."""
+    with suppress(OSError):
+        return blake2b(read_plain(Path(path), _MOST_BYTES), digest_size=16).hexdigest().encode()
+    return b""
+
+
+def files_at(top: str, name: str) -> Iterator[str]:
+    """The name, or all files and links below it if it is a folder, without `.git`; relative to `top`."""
+    waiting = [name]
+    while waiting:
+        at = waiting.pop()
+        path = os.path.join(top, at)
+        if os.path.islink(path) or not os.path.isdir(path):
+            yield at
+            continue
+        with suppress(OSError):
+            waiting += [os.path.join(at, entry) for entry in sorted(os.listdir(path), reverse=True) if entry != ".git"]
+
+
+def _ignored_outputs(repository: Repository, task_id: str, outputs: tuple[str, ...]) -> list[str]:
+    """The files at the places of outputs in the user's folder that git ignores in the tree, and does not track."""
+    place = repository.place
+    tree = place.tree(task_id)
+    names = dict.fromkeys(file for output in outputs for at in _found(place, output) for file in files_at(*at))
+    asked = [os.fsencode(name) for name in names if _inside(place.top, name) and _is_plain(tree, name)]
+    ignored = repository.ignored(asked, tree, index=place.task_file(task_id, "index"))
+    return [os.fsdecode(name) for name in asked if name in ignored]
+
+
+def _found(place: Place, output: str) -> Iterator[tuple[str, str]]:
+    """Where an output is in the user's work tree: pairs of its top and a name there.
+
+    An output is a path, which may hold brackets (`[id].tsx`), or else a pattern.
+    """
+    top, name = place.top, os.path.normpath(os.path.join(place.prefix, output))
+    if _inside(top, name) is None:
+        return
+    if os.path.lexists(os.path.join(top, name)):
+        yield top, name
+    elif glob.has_magic(output):
+        pattern = os.path.join(glob.escape(place.prefix), output)
+        yield from ((top, os.path.normpath(found)) for found in glob.iglob(pattern, root_dir=top, recursive=True))
+
+
+def _is_plain(root: str, name: str) -> bool:
+    """Returns True if no folder on the way to the name is a link."""
+    parts = name.split("/")
+    return not any(os.path.islink(os.path.join(root, *parts[:n])) for n in range(1, len(parts)))
 
 
 def carry_out(repository: Repository, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]:

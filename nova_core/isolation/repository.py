@@ -199,13 +199,16 @@ class Repository:
                 finally:
                     os.close(fd)
 
-    def ignored(self, names: Iterable[bytes], tree: str, environ: dict[str, str] | None = None) -> set[bytes]:
-        """Those of the names, relative to a work tree, that its ignore files match, tracked or not."""
+    def ignored(
+        self, names: Iterable[bytes], tree: str, environ: dict[str, str] | None = None, index: str = ""
+    ) -> set[bytes]:
+        """Those of the names, relative to a work tree, that its ignore files match, without those in `index`."""
         asked = b"".join(b"./" + name + b"\0" for name in names)  # `./`: a name may begin like pathspec magic
         if not asked:
             return set()
         plain = {"GIT_LITERAL_PATHSPECS": "0"} | (environ or {})
-        done = self.git("check-ignore", "-z", "--stdin", "--no-index", tree=tree, stdin=asked, ok=(0, 1), environ=plain)
+        options = ("check-ignore", "-z", "--stdin", *(() if index else ("--no-index",)))
+        done = self.git(*options, tree=tree, index=index, stdin=asked, ok=(0, 1), environ=plain)
         return {name.removeprefix(b"./") for name in done.fields}
 
     def relative(self, name: bytes) -> str:

@@ -46,7 +46,7 @@ def _taken(repository: Repository, task_id: str, base: str, words: Words, limits
     return Taken(
         base, commit, tree, tuple(repository.relative(name) for name, _, _, _ in differing),
         gone >= _FEW and gone > before / 2, own_commits(repository, task_id, base, tree),
-        tuple(map(shown, contents.left_out + ignored)),
+        tuple(map(shown, contents.left_out + ignored)), tuple(map(repository.relative, contents.withheld)),
     )  # fmt: skip
 
 

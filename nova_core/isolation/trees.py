@@ -87,5 +87,5 @@ def away(repository: Repository, task_id: str) -> None:
     place = repository.place
     repository.disk.unlink(place.task_file(task_id, "made"))
     discard(repository, place.tree(task_id))
-    for kind in ("index", "index.lock", "copied"):
+    for kind in ("index", "index.lock", "copied", "written"):
         repository.disk.unlink(place.task_file(task_id, kind))

@@ -93,7 +93,7 @@ class Needs(msgspec.Struct, frozen=True):
     """What a tree needs besides tracked files: all names are relative to the project's folder.
 
     `copy` are patterns as in `.gitignore` for ignored files that every tree gets; `.worktreeinclude` adds to them.
-    `link` are ignored folders that all trees share, `outputs` ignored files and folders that earlier tasks made.
+    `link` are ignored folders that all trees share, `outputs` what earlier tasks made, of which git ignores a part.
     """
 
     copy: tuple[str, ...] = ()
@@ -102,14 +102,10 @@ class Needs(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What is taken from a tree: no new file over `max_file` bytes, no more than `max_new` new files.
-
-    `leave` are names, relative to the project's folder, of Nova's own files that are never taken unless tracked.
-    """
+    """What is taken from a tree: no new file over `max_file` bytes, no more than `max_new` new files."""
 
     max_file: int = 50_000_000
     max_new: int = 5_000
-    leave: tuple[str, ...] = ()
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -126,7 +122,8 @@ class Taken(msgspec.Struct, frozen=True):
     """What a task made. `commit` is None if it changed nothing; `files` are relative to the project's folder.
 
     `deleted_most`: over half of the files, and 20 at least. `own_commits`: commits of the worker's own that the result
-    does not contain. `left_out`: folders that were not taken, because they are worktrees of the tree.
+    does not contain. `left_out`: folders that were not taken, because they are worktrees of the tree. `withheld`: files
+    that were not taken, because they were copied or linked into the tree.
     """
 
     base: str
@@ -136,6 +133,7 @@ class Taken(msgspec.Struct, frozen=True):
     deleted_most: bool = False
     own_commits: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 class Candidate(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nova_core.files.outputs import check_outputs
 from nova_core.files.project import step_log_name
+from nova_core.isolation.needs import outputs_of
 from nova_core.isolation.repository import Repository, Result, run_program
 from nova_core.isolation.values import GitFailed, Needs
 
@@ -27,8 +28,8 @@ class ByHand:
         self._project, self._config = project, config
         self._task, self._ids = cascade.tasks[task_id], cascade.tasks
         above = cascade.dag.ancestors((task_id,))
-        outputs = dict.fromkeys(path for i in above for path in cascade.tasks[i].outputs)
-        self.needs = Needs(config.git.copy, config.git.link, tuple(outputs))
+        outputs = outputs_of(cascade.tasks[i] for i in above)
+        self.needs = Needs(config.git.copy, config.git.link, outputs)
 
     @property
     def _log(self) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from iso_kit import RUN, Run, commit, git, lines, repository, write
 
-from nova_core.isolation.needs import carry_out
+from nova_core.isolation.needs import carry_out, note_written
 from nova_core.isolation.survey import survey
 from nova_core.isolation.sweep import finish, trees_left
 from nova_core.isolation.trees import away, begin, made_at, make_tree, restore
@@ -176,6 +176,7 @@ def test_ignored_files_that_a_tree_needs(tmp_path: Path) -> None:
     write(tree, _gitignore="", new="x")  # now nothing is ignored
     taken = run.take("F1")
     assert run.changed(taken) == ["M .gitignore", "A new"]
+    assert set(taken.withheld) == {".env", "a/.env", "debug.log", "modules", "out/cache/big"}
 
 
 def test_a_tracked_file_in_the_list_stays_that_of_the_base(tmp_path: Path) -> None:
@@ -249,6 +250,37 @@ def test_outputs_that_git_ignores_are_brought_out_and_carried_on(tmp_path: Path)
     later = run.tree("F2", Needs(outputs=("out", "x.log")))
     assert (later / "a/out/b/c").read_text() == "1"
     assert run.take("F2").commit is None
+
+
+def test_of_earlier_outputs_a_tree_gets_only_what_git_ignores(tmp_path: Path) -> None:
+    """Files that a task has deleted or moved stay away, as do the user's own; what is new below an output is taken."""
+    root = repository(tmp_path)
+    write(root, a__mine="untracked", a__y_log="ignored", out__1_js="1", out__2_map="2")
+    (root / "a/latest.log").symlink_to("y.log")
+    run = Run(root)
+    tree = run.tree("F1")
+    (tree / "a/x").unlink()
+    write(tree, a__gone__n="1")
+    run.merged("F1", run.take("F1"))
+    tree = run.tree("F2", Needs(outputs=("a", "out/*.js", "b/*", "no*")))
+    assert sorted(os.listdir(tree / "a")) == ["gone", "latest.log", "y.log"]
+    assert os.listdir(tree / "out") == ["1.js"]
+    write(tree, a__gone__new="1", _gitignore=".env\n")
+    assert run.changed(run.take("F2")) == ["M .gitignore", "A a/gone/new", "A a/latest.log", "A a/y.log", "A out/1.js"]
+
+
+def test_what_nova_writes_into_a_tree_is_not_taken_until_a_worker_changes_it(tmp_path: Path) -> None:
+    """Tracked or not; a file of that name that the worker makes is its work."""
+    root = repository(tmp_path)
+    write(root, own__tracked="1")
+    commit(root)
+    run = Run(root)
+    tree = run.tree("F1")
+    write(tree, own__tracked="nova", own__new="nova")
+    note_written(run.repository, "F1", ("own/tracked", "own/new", "own/later"))
+    assert run.take("F1").commit is None
+    write(tree, own__tracked="worker", own__later="worker")
+    assert run.changed(run.take("F1")) == ["A own/later", "M own/tracked"]
 
 
 def test_a_deleted_branch_is_restored(tmp_path: Path) -> None:

@@ -149,6 +149,9 @@ class FakeGit:
         Path(self.place.folder(task_id)).mkdir(parents=True, exist_ok=True)
         self._over(f"make {task_id}")
 
+    def note_written(self, task_id: str, names: tuple[str, ...]) -> None:
+        """Nothing but a task's work is in a tree in memory."""
+
     def take(self, task_id: str, base: str, words: Words, limits: Limits) -> Taken:
         self._step(f"take {task_id}")
         if task_id not in self.repo.trees:

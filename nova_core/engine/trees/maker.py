@@ -14,6 +14,7 @@ from nova_core.engine.trees.base import Base
 from nova_core.executors.base import Job, Report, Started
 from nova_core.files.outputs import marks_of
 from nova_core.files.project import step_log_name
+from nova_core.isolation.needs import outputs_of
 from nova_core.isolation.values import Needs
 from nova_core.model import Criterion
 from nova_core.state.events import EventKind
@@ -21,6 +22,7 @@ from nova_core.state.schema import Reason
 
 _TICK = 0.011  # seconds; what a checkout wrote just now has no mark yet (files.outputs)
 SETUP = "setup"
+_OURS = (".gemini/settings.json",)  # what the launcher may write for an agent
 
 
 class Maker:
@@ -88,6 +90,7 @@ class Maker:
             if not goes_on:
                 base.git.make_tree(task_id, commit, needs)
                 self._parts.launcher.prepare((attempt.task,), attempt.tree or "")
+                base.git.note_written(task_id, _OURS)
             return self._marks_now(attempt, goes_on=goes_on)
 
         base.steps.post(task_id, work, partial(self._made, attempt, job), partial(self._not_made, attempt))
@@ -96,8 +99,7 @@ class Maker:
         """Returns what the tree needs: settings, and the outputs of all tasks that this one depends on."""
         board, git = self._base.board, self._parts.config.git
         above = board.dag.ancestors((attempt.task_id,)) if attempt.task_id in board.dag.index else ()
-        outputs = dict.fromkeys(path for i in above for path in board.cascade.tasks[i].outputs)
-        return Needs(git.copy, git.link, tuple(outputs))
+        return Needs(git.copy, git.link, outputs_of(board.cascade.tasks[i] for i in above))
 
     def _marks_now(self, attempt: Attempt, *, goes_on: bool) -> Collection[int]:
         """Returns the marks of the outputs when the tree was checked out: all that came later is the task's own.

@@ -10,7 +10,7 @@ from nova_core.engine.trees.base import Base
 from nova_core.engine.trees.checks import MergeChecks
 from nova_core.engine.trees.conflicts import Conflicts
 from nova_core.engine.trees.generated import Generated, generators
-from nova_core.engine.trees.taker import LEFT, MOST_FILES
+from nova_core.engine.trees.taker import MOST_FILES
 from nova_core.isolation.values import Candidate, Conflict, Limits, Nothing, Stale, Taken
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import MERGED, MERGING, QUEUED
@@ -58,7 +58,7 @@ class MergeQueue:
     def _merge(self, task_id: str) -> None:
         base, taken, known = self._base, self._base.taken(task_id), self._base.run.tip
         words, git = base.words_of_end(task_id), base.parts.config.git
-        limits, tries = Limits(git.max_file, git.max_new, LEFT), 0
+        limits, tries = Limits(git.max_file, git.max_new), 0
         if taken.commit is None:
             self._carry_out(task_id)
             return

@@ -16,7 +16,6 @@ from nova_core.state.git_run import CONFLICT
 from nova_core.state.schema import NEEDED, Reason, TaskState, TaskStatus
 from nova_core.text import first_of
 
-LEFT = (".gemini/settings.json",)  # Nova's own, for an agent
 MOST_FILES = 1_000  # names that the state keeps of what a task has changed
 _MOST_NAMES = 5
 
@@ -49,11 +48,7 @@ class Taker:
     def _take(self, attempt: Attempt) -> None:
         base, task_id, ended = self._base, attempt.task_id, attempt.ended
         git, commit = self._base.parts.config.git, attempt.base_sha or base.run.base
-        limits, state, number = (
-            Limits(git.max_file, git.max_new, LEFT),
-            base.state(task_id),
-            base.number_of_kept(task_id),
-        )
+        limits, state, number = Limits(git.max_file, git.max_new), base.state(task_id), base.number_of_kept(task_id)
         words = base.words(task_id, (ended.ended_at if ended else 0.0) or base.parts.clock.now())
 
         def work() -> Result:
@@ -106,6 +101,10 @@ class Taker:
             )
         if taken.left_out:
             self._base.warn(task_id, f"{task_id}: not taken, because git works there: {first_of(taken.left_out, 3)}")
+        if taken.withheld:
+            self._base.warn(
+                task_id, f"{task_id}: not taken, because they were copied into its tree: {first_of(taken.withheld, 3)}"
+            )
 
     # trees that nobody needs
 
