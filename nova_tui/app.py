@@ -20,11 +20,10 @@ from textual.theme import Theme
 
 from nova_core.clock import Clock, iso
 from nova_core.console.lines import LocalClock
-from nova_core.console.summary import counts_text
 from nova_core.console.terminal import is_ignored
 from nova_core.files.crash_report import keep_crash_report
 from nova_core.runs.merging import landing_lines
-from nova_core.runs.words import RunWord, go_on_line
+from nova_core.runs.words import RunWord, counts_text, go_on_line
 from nova_core.state.events import Event, EventKind
 from nova_core.state.run_clock import run_time
 from nova_core.watch.source import EngineState, Source

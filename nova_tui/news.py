@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from nova_core.console.lines import blocks_text, failure_text
-from nova_core.runs.words import Shown
+from nova_core.console.lines import blocks_text
+from nova_core.runs.words import Shown, failure_text
 from nova_core.state.events import Event, EventKind
 from nova_core.watch.source import Notice
 from nova_tui.views.line import plain, shorten

@@ -14,8 +14,6 @@ from nova_core.cli.choosing import PlanArgument, PlanOf, chosen
 from nova_core.cli.options import AsJson, Directory, load_state, plan_of
 from nova_core.cli.output import columns, flush, for_runner, out, out_json, out_lines, paint
 from nova_core.clock import Clock
-from nova_core.console.lines import failure_text
-from nova_core.console.summary import counts_text
 from nova_core.errors import UsageError
 from nova_core.runs.merging import in_conflict, landing_lines, run_line
 from nova_core.runs.rollup import Rollup, rollup
@@ -27,6 +25,8 @@ from nova_core.runs.words import (
     RunWord,
     Shown,
     approval_note,
+    counts_text,
+    failure_text,
     go_on_line,
     phrase,
     run_word,

@@ -11,7 +11,6 @@ from nova_core.cli.choosing import PlanOf, chosen, with_plan
 from nova_core.cli.options import AsJson, Directory, TaskId, check_ids, load_state, plan_of
 from nova_core.cli.output import out_json, out_lines
 from nova_core.clock import Clock
-from nova_core.console.lines import failure_text
 from nova_core.console.summary import how_it_failed
 from nova_core.errors import EnvironmentProblem
 from nova_core.exports.answers import WhyAnswer
@@ -25,6 +24,7 @@ from nova_core.runs.words import (
     Shown,
     approval_note,
     by,
+    failure_text,
     limited,
     merge_step,
     phrase,

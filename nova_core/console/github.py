@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
-from nova_core.console.lines import failure_text
 from nova_core.console.summary import Tail, cost_text, counts, failed_tasks, outcome_word
 from nova_core.runs.merging import run_line
+from nova_core.runs.words import failure_text
 from nova_core.state.schema import TaskState
 from nova_core.text import clean, duration, head_and_tail, tokens
 

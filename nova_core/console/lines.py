@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nova_core.model import Task
-from nova_core.runs.words import CONFLICT, LOST, RATE_LIMITED, RunWord, Shown, by
+from nova_core.runs.words import CONFLICT, LOST, RATE_LIMITED, RunWord, Shown, by, failure_text
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import Reason
 from nova_core.text import clean, cut, duration, number_of
@@ -172,11 +172,3 @@ def blocks_text(event: Event) -> str:
     """How many tasks the failed one blocks."""
     count = event.patch.get("blocks")
     return f"; blocks {number_of(count, 'task')}" if isinstance(count, int) and count > 0 else ""
-
-
-def failure_text(reason: Any, error: Any) -> str:
-    """`reason: error` in one clean line, without repetition."""
-    words, text = clean(str(reason or "")).replace("_", " "), clean(str(error or ""))
-    if not words or words in text.lower():
-        return text
-    return f"{words}: {text}" if text else words

@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nova_core.console.lines import failure_text
 from nova_core.plan.explain import remedies
 from nova_core.plan.left_out import left_out, left_out_command, left_out_line
 from nova_core.plan.selection import Selection
 from nova_core.runs import words
 from nova_core.runs.merging import conflict_steps, in_conflict, landing_lines, overlap_lines, overlaps, run_line
-from nova_core.runs.words import RunWord, Shown
+from nova_core.runs.words import RunWord, Shown, failure_text
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import clean, duration, money, number_of, tokens
 
@@ -82,14 +81,6 @@ def counts(result: RunResult, snapshot: Snapshot | None = None, selected: Collec
         Shown.WAITING: result.pending - ready,
     }
     return ", ".join([f"{result.completed:,}/{result.total:,} done", *words.counts(numbers)])
-
-
-def counts_text(numbers: Mapping[Shown, int]) -> str:
-    """`3/10 done, 2 running, needs you 1, 1 failed`; skipped tasks count as done."""
-    done = numbers.get(Shown.COMPLETED, 0) + numbers.get(Shown.SKIPPED, 0)
-    over = (Shown.COMPLETED, Shown.SKIPPED)
-    others: dict[Shown, int] = {shown: number for shown, number in numbers.items() if shown not in over}
-    return ", ".join([f"{done:,}/{sum(numbers.values()):,} done", *words.counts(others)])
 
 
 def time_line(wall: float, work: float) -> str:

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,6 +181,8 @@ def _source(path: str) -> tuple[str, str]:
 def _named(name: str) -> Format | None:
     names = [TABLE, *(known.name for known in FORMATS)]
     if name not in names:
+        from difflib import get_close_matches  # only for mistakes
+
         near = get_close_matches(name, names, 1)
         raise UsageError(f"unknown format {name!r}", hint=f"did you mean {near[0]!r}?" if near else ", ".join(names))
     return next((known for known in FORMATS if known.name == name), None)

@@ -14,7 +14,6 @@ from nova_core.errors import InputError, Problem
 from nova_core.model import Task, places_of
 from nova_core.parser.cascade import Cascade
 from nova_core.parser.findings import shown_path
-from nova_core.plan.overlaps import with_file_locks
 
 _GATE_HINT = "put the tasks in phases in the order they run, or write `gate: advice`, for which nothing waits"
 
@@ -41,7 +40,11 @@ def unknown_phases(cascade: Cascade, config: Config) -> list[str]:
 def with_settings(cascade: Cascade, config: Config) -> Cascade:
     """Returns the plan with the project's settings. Raises `InputError` for gates that could never open."""
     found = with_phases(_with_approvals(_with_demands(cascade, config), config), config.phases)
-    return with_file_locks(found) if config.git.conflicts == "avoid" else found
+    if config.git.conflicts != "avoid":
+        return found
+    from nova_core.plan.overlaps import with_file_locks  # its patterns cost `nova status` 3 ms
+
+    return with_file_locks(found)
 
 
 def _with_approvals(cascade: Cascade, config: Config) -> Cascade:

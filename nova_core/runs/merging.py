@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nova_core.isolation.values import name_of
 from nova_core.model import is_safe_id
 from nova_core.state.git_run import GitRun
 from nova_core.state.schema import Reason, TaskState, TaskStatus
@@ -34,6 +33,8 @@ def user_branch(git: GitRun) -> str:
 
 def ref_of(git: GitRun, task_id: str) -> str:
     """The ref that holds the work of a task that is not merged; empty for an id that is not safe."""
+    from nova_core.isolation.values import name_of  # `nova status` of a run without trees starts faster
+
     return f"refs/nova/{git.name}/{name_of(task_id)}" if is_safe_id(task_id) else ""
 
 

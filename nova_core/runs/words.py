@@ -206,6 +206,22 @@ def counts(numbers: Mapping[Shown, int]) -> list[str]:
     return [count(number, shown) for shown in COUNTED if (number := numbers.get(shown, 0))]
 
 
+def counts_text(numbers: Mapping[Shown, int]) -> str:
+    """`3/10 done, 2 running, needs you 1, 1 failed`; skipped tasks count as done."""
+    done = numbers.get(Shown.COMPLETED, 0) + numbers.get(Shown.SKIPPED, 0)
+    over = (Shown.COMPLETED, Shown.SKIPPED)
+    others: dict[Shown, int] = {shown: number for shown, number in numbers.items() if shown not in over}
+    return ", ".join([f"{done:,}/{sum(numbers.values()):,} done", *counts(others)])
+
+
+def failure_text(reason: object, error: object) -> str:
+    """`reason: error` in one clean line, without repetition."""
+    words, text = clean(str(reason or "")).replace("_", " "), clean(str(error or ""))
+    if not words or words in text.lower():
+        return text
+    return f"{words}: {text}" if text else words
+
+
 def run_word(
     *, engine: bool, paused: bool = False, finished: bool = False, failed: bool = False, stopped: bool = False
 ) -> RunWord:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import msgspec
 
 from nova_core.clock import seconds
-from nova_core.console.lines import failure_text
 from nova_core.console.tails import tail
 from nova_core.dag import COMPLETED
 from nova_core.model import is_safe_id
@@ -17,7 +16,7 @@ from nova_core.plan.stale import stale
 from nova_core.runs.freshness import same_failure
 from nova_core.runs.outlook import seconds_left
 from nova_core.runs.rollup import RollupTree
-from nova_core.runs.words import AT_WORK, STARTABLE, Shown, phrase, shown_status, turns
+from nova_core.runs.words import AT_WORK, STARTABLE, Shown, failure_text, phrase, shown_status, turns
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
 from nova_core.state.run_clock import began_at, ran_for

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
-from nova_core.console.lines import LocalClock, failure_text
+from nova_core.console.lines import LocalClock
 from nova_core.model import Task
-from nova_core.runs.words import Shown, word
+from nova_core.runs.words import Shown, failure_text, word
 from nova_core.state.database import AttemptRow
 from nova_core.state.schema import Reason, TaskState, TaskStatus
 from nova_core.text import costs, duration, tokens

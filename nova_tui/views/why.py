@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from nova_core.console.lines import failure_text
 from nova_core.runs.merging import conflict_lines, in_conflict
-from nova_core.runs.words import AT_WORK, LEFT_UNCHECKED, TO_BE_CHECKED, Shown, approval_note, limited, phrase
+from nova_core.runs.words import (
+    AT_WORK,
+    LEFT_UNCHECKED,
+    TO_BE_CHECKED,
+    Shown,
+    approval_note,
+    failure_text,
+    limited,
+    phrase,
+)
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import Reason, TaskStatus
 from nova_core.text import duration

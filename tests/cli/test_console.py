@@ -21,11 +21,12 @@ from rich.console import Console
 
 from nova_core.clock import iso
 from nova_core.console import github, live, summary, tails
-from nova_core.console.lines import WORDS, LocalClock, event_line, failure_text
+from nova_core.console.lines import WORDS, LocalClock, event_line
 from nova_core.console.stream import EventStream
 from nova_core.model import Task, TokenUsage
 from nova_core.parser import Cascade, parse_text
 from nova_core.runs.result import Outcome, RunResult, Snapshot
+from nova_core.runs.words import failure_text
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import Reason, RunState, State, TaskState, TaskStatus
