@@ -9,7 +9,7 @@ import typer
 
 from nova_core.cli.choosing import PlanOf, chosen
 from nova_core.cli.options import Directory, TaskId, check_ids, load_state, plan_of
-from nova_core.cli.output import columns, note, out, out_lines
+from nova_core.cli.output import note, out, out_lines
 from nova_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ def resolving_of(project: Project, task: str) -> tuple[GitRun, Resolving]:
 
 
 def what_to_edit(task: str, folder: str, files: dict[str, str]) -> list[str]:
-    """Where to edit which files, and what to type then."""
+    """Where to edit which files, how, and what to type then."""
+    from nova_core.runs.merging import file_lines
     from nova_core.text import clean
 
-    rows = columns([(f"  {clean(path)}", clean(kind)) for path, kind in files.items()])
-    return [f"edit in {clean(folder)}:", *rows, f"then: nova resolve {clean(task)} --done"]
+    hint = "a file without marks that stays as it is counts as not resolved, unless you `git add` it there"
+    return [f"edit in {clean(folder)}:", *file_lines(files), hint, f"then: nova resolve {clean(task)} --done"]

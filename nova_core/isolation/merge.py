@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 
 import msgspec
 
 from nova_core.isolation.borrowed import copy_index, write_repository
+from nova_core.isolation.kinds import refined
 from nova_core.isolation.repository import Repository, changed, is_sha, shown
 from nova_core.isolation.take import message_of
 from nova_core.isolation.values import Candidate, Conflict, GitFailed, Nothing, Stale, Taken, Words
@@ -15,11 +18,18 @@ _SEPARATOR = "\x01"
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """What git makes of two commits: a tree object, and if they conflict, entries for the index and kinds by name."""
+    """What git makes of two commits: a tree object, and if they conflict, entries for the index and kinds by name.
+
+    `put` is how the tree differs from `ours`: mode and object by name. `marked` are the files with marks of conflict;
+    `groups` are the names that are one conflict together, as in a file that both have renamed.
+    """
 
     tree: str
     stages: list[bytes]
     kinds: dict[bytes, str]
+    put: dict[bytes, tuple[str, str]] = {}
+    marked: frozenset[bytes] = frozenset()
+    groups: list[frozenset[bytes]] = []
 
 
 def merge_tree(repository: Repository, ours: str, theirs: str, task_id: str = "") -> Merged:
@@ -36,22 +46,66 @@ def merge_tree(repository: Repository, ours: str, theirs: str, task_id: str = ""
     if done.code == 0:
         return Merged(fields[0].decode(), [], {})
     end = fields.index(b"", 1) if b"" in fields[1:] else len(fields)
-    stages = fields[1:end]
+    stages, said = fields[1:end], _said(fields[end + 1 :])
     names = {stage.partition(b"\t")[2] for stage in stages}
-    kinds = {name: kind for name, kind in _kinds(fields[end + 1 :]).items() if name in names}
-    return Merged(fields[0].decode(), stages, dict.fromkeys(sorted(names), "contents") | kinds)
+    kinds = {name: kind for paths, kind in said for name in paths if name in names}
+    kinds |= {name: "file/directory" for name in names if is_beside(name, ours, theirs)}
+    put = entries(repository, ours, fields[0].decode())
+    marked = _marked(repository, ours, {name: put[name][1] for name in names if name in put})
+    return Merged(
+        fields[0].decode(), stages, refined(dict.fromkeys(sorted(names), "contents") | kinds, stages, marked), put,
+        marked, [frozenset(paths) & names for paths, _ in said],
+    )  # fmt: skip
 
 
-def _kinds(fields: list[bytes]) -> dict[bytes, str]:
-    """The kind of conflict by path, from git's messages: a count, so many paths, `CONFLICT (kind)`, a sentence."""
-    found: dict[bytes, str] = {}
+def _said(fields: list[bytes]) -> list[tuple[list[bytes], str]]:
+    """Paths and kinds of conflicts from git's messages: a count, so many paths, `CONFLICT (kind)`, a sentence."""
+    found: list[tuple[list[bytes], str]] = []
     at = 0
     while at < len(fields) and fields[at].isdigit():
         count = int(fields[at])
         paths, kind = fields[at + 1 : at + 1 + count], shown(b"".join(fields[at + 1 + count : at + 2 + count]))
         if kind.startswith("CONFLICT"):
-            found |= {path: kind.partition("(")[2].rstrip(")") or "contents" for path in paths}
+            found.append((paths, kind.partition("(")[2].rstrip(")") or "contents"))
         at += count + 3
+    return found
+
+
+def is_beside(name: bytes, *commits: str) -> bool:
+    """Returns True for a name that git gives to a file beside a folder, or another file, of the same name."""
+    return any(re.search(rb"~%b(_\d+)?\Z" % commit.encode(), name) for commit in commits)
+
+
+def entries(repository: Repository, old: str, new: str) -> dict[bytes, tuple[str, str]]:
+    """How `new`, a commit or tree object, differs from `old`: mode and object by name, zeros for what is gone."""
+    fields = repository.git("diff-tree", "-r", "-z", "--raw", "--no-renames", old, new).fields
+    return {name: (mode, sha) for name, _, mode, sha in changed(fields)}
+
+
+def _marked(repository: Repository, label: str, objects: dict[bytes, str]) -> frozenset[bytes]:
+    """Those of the files in which git has put marks of a conflict."""
+    found = blobs(repository, objects.values())
+    mark = re.compile(rb"^<{7,} " + label.encode(), re.MULTILINE)
+    return frozenset(name for name, sha in objects.items() if mark.search(found.get(sha, b"")))
+
+
+def blobs(repository: Repository, names: Iterable[str]) -> dict[str, bytes]:
+    """The contents of the objects that are files and are there. Raises GitFailed."""
+    asked = sorted({name for name in names if name.strip("0")})
+    if not asked:
+        return {}
+    out, found, at = repository.git("cat-file", "--batch", stdin="\n".join([*asked, ""]).encode()).out, {}, 0
+    for name in asked:
+        end = out.find(b"\n", at)
+        head = out[at:end].split()
+        if end < 0 or len(head) not in (2, 3) or head[0] != name.encode():
+            raise GitFailed("git cat-file printed something unexpected")
+        at = end + 1
+        if len(head) == 3:
+            size = int(head[2])
+            if head[1] == b"blob":
+                found[name] = out[at : at + size]
+            at += size + 1
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nova_core.isolation.contents import entries_of, index_of, look, record
+from nova_core.isolation.held import hold_replaced
 from nova_core.isolation.own_commits import fetch, own_commits
 from nova_core.isolation.repository import Repository, changed, shown
 from nova_core.isolation.submodules import require_held
@@ -40,6 +41,7 @@ def _taken(repository: Repository, task_id: str, base: str, words: Words, limits
     commit = None
     if differing:
         commit = repository.commit(tree, [base], message_of(repository, task_id, words), words.at)
+        hold_replaced(repository, task_id, commit)
         repository.move_ref(repository.place.ref(task_id), commit)
         if repository.outlive_gc() and not repository.is_whole(commit, base):
             raise GitFailed("git gc has removed objects of the task's commit")

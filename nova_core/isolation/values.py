@@ -55,6 +55,10 @@ class Place(msgspec.Struct, frozen=True):
         """The ref that holds what attempt `number` of a task left and no result contains."""
         return f"refs/nova/{self.run}/kept/{name_of(task_id)}.{number}"
 
+    def held(self, task_id: str, commit: str) -> str:
+        """The ref that holds a task's work as it was before a conflict of it was resolved."""
+        return f"refs/nova/{self.run}/kept/{name_of(task_id)}.{commit[:12]}"
+
     def task_file(self, task_id: str, kind: str) -> str:
         """One of Nova's own files for a task, such as its `index`."""
         return f"{self.own}/{name_of(task_id)}.{kind}"
@@ -149,8 +153,8 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """A task's commit does not merge with `tip`. `files` are paths, relative to the project's folder, and what
-    conflicts there, in git's words: `contents`, `modify/delete`, `file/directory`."""
+    """A task's commit does not merge with `tip`. `files` are paths, relative to the project's folder, and the kind of
+    each one's conflict (`isolation.kinds`)."""
 
     tip: str
     files: dict[str, str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nova_core.isolation.kinds import meaning, to_do
 from nova_core.model import Task
 from nova_core.state.git_run import MERGED
 from nova_core.state.schema import TaskState
@@ -11,15 +12,6 @@ from nova_core.text import clean, cut
 
 _MOST_FILES = 40
 _MOST_NOTE = 300
-_KINDS = {
-    "contents": "marks of the conflict are in it",
-    "binary": "both changed it, and it has no lines; `git show {tip}:{path}` prints theirs",
-    "modify/delete": "one side changed it, the other deleted it",
-    "rename/rename": "both renamed it, to different names",
-    "rename/delete": "one side renamed it, the other deleted it",
-    "file/directory": "it is a file on one side, a folder on the other",
-    "add/add": "both added it; marks of the conflict are in it",
-}
 
 
 def conflict_words(state: TaskState, tasks: Mapping[str, Task], states: Mapping[str, TaskState]) -> str:
@@ -33,9 +25,11 @@ def conflict_words(state: TaskState, tasks: Mapping[str, Task], states: Mapping[
     return (
         "# Your work conflicts with another task's\n\n"
         f"Your work is done, but meanwhile the same places were changed by {who}.\n"
-        "Both are now in this directory. In these files keep what both want, and remove all marks of conflict:\n\n"
+        "Both are now in this directory, in the middle of a merge. In these files keep what both want:\n\n"
         + "\n".join(lines)
-        + "\n\nYou need not commit. Then all that your task asks for must hold again."
+        + "\n\nA file without marks counts as resolved once you change it or, if it is right as it is, `git add` it.\n"
+        "Do not abort the merge and do not reset: that would throw your work away. You need not commit.\n"
+        "Then all that your task asks for must hold again."
     )
 
 
@@ -51,5 +45,5 @@ def _other(task_id: str, tasks: Mapping[str, Task], states: Mapping[str, TaskSta
 
 
 def _kind(state: TaskState, path: str) -> str:
-    words = _KINDS.get(state.conflict[path], "both sides changed it")
-    return words.format(tip=(state.base_sha or "")[:10], path=clean(path))
+    kind = state.conflict[path]
+    return f"{meaning(kind)}; {to_do(kind, path)}"

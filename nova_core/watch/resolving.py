@@ -11,6 +11,7 @@ import msgspec
 
 from nova_core.errors import RunLockedError, UsageError
 from nova_core.isolation import conflict, merge, take, trees
+from nova_core.isolation.held import hold_work
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import Candidate, Conflict, Limits, Place, Taken, Words
 from nova_core.runs.merging import branch_of, in_conflict
@@ -32,7 +33,8 @@ _MARK = "resolving"
 class Begun(msgspec.Struct, frozen=True):
     """What a conflict is resolved from: the task's `commit`, the `tip` it is merged with, since when (seconds).
 
-    `taken` is the work whose conflict it was: after a retry of the task, it is another one.
+    `taken` is the work whose conflict it was: after a retry of the task, it is another one. `is_decided`: all files
+    were once, before a check failed.
     """
 
     commit: str
@@ -40,6 +42,7 @@ class Begun(msgspec.Struct, frozen=True):
     at: int
     files: dict[str, str]
     taken: str = ""
+    is_decided: bool = False
 
 
 class Resolving:
@@ -112,23 +115,21 @@ class Resolving:
         if begun is None:
             raise UsageError(f"nothing of {self._id} is being resolved", hint=f"begin with nova resolve {self._id}")
         words = msgspec.structs.replace(self._words(repository, Taken("", begun.commit, "")), at=begun.at)
-        self._keep(repository, begun.commit)
+        hold_work(repository, self._id, begun.commit)  # its usual ref is about to hold the result
         limits = Limits(self._config.max_file, self._config.max_new)
         taken = take.take(repository, self._id, begun.tip, words, limits)
-        if left := conflict.marks_left(repository, taken, begun.tip, begun.commit):
-            self._reject(f"marks of the conflict are left in {first_of(left, _MOST_NAMES)}")
+        rest = conflict.rest_of(repository, self._id, taken, begun.tip, begun.commit)
+        if why := ("" if begun.is_decided and not rest.marks else rest.why):
+            self._reject(why, f"or leave it out: nova skip {self._id}" if rest.is_empty else "")
         merged = self._merge(repository, begun, taken, words)
         trees.away(repository, self._id)
         repository.disk.unlink(self._mark)
         return merged
 
-    def _reject(self, why: str) -> None:
-        raise UsageError(why, hint=f"edit in {self.folder}, then: nova resolve {self._id} --done")
-
-    def _keep(self, repository: Repository, commit: str) -> None:
-        """Hold the task's own commit by another ref: its usual one is about to hold the result."""
-        number = len(self._task.kept) + 1
-        repository.move_ref(self.place.kept(self._id, number), commit)
+    def _reject(self, why: str, other: str = "") -> None:
+        """Raise `UsageError`: the tree stays for another try."""
+        steps = f"edit in {self.folder}, then: nova resolve {self._id} --done"
+        raise UsageError(why, hint=f"{steps}; {other}" if other else steps)
 
     def _keep_attempt(self, repository: Repository) -> None:
         """Keep what the task's worker has made of the conflict, if that is still in the tree."""
@@ -148,7 +149,7 @@ class Resolving:
                 found = Candidate(taken.base, taken.base, is_checked=taken.commit is None)
             if not found.is_checked:  # the tree becomes what is checked; edits then begin from there
                 merge.bring(repository, self._id, found)
-                self._note(repository, msgspec.structs.replace(begun, tip=found.tip))
+                self._note(repository, msgspec.structs.replace(begun, tip=found.tip, is_decided=True))
             if why := self._checks.failed(self.folder, repository):
                 self._reject(f"{self._id} is not merged: {why}")
             if found.commit == found.tip or merge.advance(repository, self._id, found):

@@ -215,7 +215,10 @@ def test_an_agent_resolves_a_conflict_in_its_own_tree(tmp_path: Path) -> None:
     assert [key for key in said if key[0] == "B"] == ["B@1", "B@2"]
     assert MARK in workers.seen["B@2"]["f"]
     assert "conflicts with another task" in workers.prompts["B@2"]
-    assert "- `f`: marks of the conflict are in it" in workers.prompts["B@2"]
+    assert (
+        "- `f`: both changed the same lines; make of them what both want, and remove the marks"
+        in workers.prompts["B@2"]
+    )
     assert 'A ("Task A")' in workers.prompts["B@2"]
     assert "a copy of the project of its own" in workers.prompts["B@1"]
     assert repo.folder["f"] == "AB\n2"
@@ -236,7 +239,7 @@ def log_of_agents(folder: Path, workers: Workers) -> list[str]:
     return keys
 
 
-@pytest.mark.parametrize("how", ["marks", "exit", "criterion"])
+@pytest.mark.parametrize("how", ["marks", "nothing", "exit", "criterion"])
 def test_a_conflict_that_its_worker_does_not_resolve(tmp_path: Path, how: str) -> None:
     """Marks are never merged. The conflict is open again: the task's ref has its work, and what was tried is kept."""
     repo = FakeRepo({"f": "1\n2"})
@@ -246,7 +249,7 @@ def test_a_conflict_that_its_worker_does_not_resolve(tmp_path: Path, how: str) -
     engine, workers = engine_on(
         tmp_path, repo, {"A": line(0, "A")}, rows=None, config={"agents": {"a": plain}}
     )  # fmt: skip
-    left = f"{MARK} marks" if how == "marks" else "AB\n2"
+    left = {"marks": f"{MARK} marks", "nothing": "A\n2"}.get(how, "AB\n2")
     workers.work["B"] = lambda files: files.update(f=left if MARK in files["f"] else "B\n2")
     log_of_agents(tmp_path, workers)
     well = workers.outcome
@@ -259,13 +262,19 @@ def test_a_conflict_that_its_worker_does_not_resolve(tmp_path: Path, how: str) -
     assert engine.run().exit_code == 1
     state = tasks_of(tmp_path)["B"]
     assert (state.reason, state.merge, state.conflict) == (Reason.MERGE_CONFLICT, "conflict", {"f": "contents"})
-    said = {"marks": "marks of the conflict are left in f", "exit": "exit code 3", "criterion": "criterion not met"}
+    said = {
+        "marks": "marks of the conflict are left in f", "nothing": "nothing of the task's work is left",
+        "exit": "exit code 3", "criterion": "criterion not met",
+    }  # fmt: skip
     assert (state.error or "").startswith("its conflict is not resolved: ")
     assert said[how] in (state.error or "")
     held = next(commit for ref, commit in repo.refs.items() if ref.endswith("/B"))
     assert state.taken == held
     assert repo.files(held)["f"] == "B\n2"
-    assert [repo.files(repo.refs[ref])["f"] for ref in state.kept] == [left]
+    tried = [left] if how != "nothing" else []
+    assert [repo.files(repo.refs[ref])["f"] for ref in state.kept] == ["B\n2", *tried], (
+        "what it was, and what was tried"
+    )
     assert repo.folder["f"] == "A\n2"
     assert engine_on(tmp_path, repo, rows=None, config={"agents": {"a": plain}})[0].run().exit_code == 1
     assert tasks_of(tmp_path)["B"].kept == state.kept, "once"

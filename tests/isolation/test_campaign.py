@@ -20,7 +20,7 @@ from iso_kit import git
 from sampling import some
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-STEPS, CHANGES, GITS = 390, 200, 92
+STEPS, CHANGES, GITS = 415, 213, 101
 """The numbers of steps, changes of files and gits of an undisturbed run, which a test checks."""
 
 

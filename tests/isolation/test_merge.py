@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from iso_kit import AT, Run, commit, git, lines, repository, words, write
 
-from nova_core.isolation.conflict import marks_left, put_conflict
+from nova_core.isolation.conflict import put_conflict, rest_of, sides
+from nova_core.isolation.kinds import Rest
 from nova_core.isolation.merge import advance, bring, merge, merged_already
 from nova_core.isolation.values import Candidate, Conflict, GitFailed, Nothing, Stale, Taken
 
@@ -112,50 +113,146 @@ def remove_leftover(tree: Path) -> None:
 
 BOTH = dict.fromkeys(("f", "h", "i"), "rename/rename")
 ODD = "a\n\xff"
+
+
+def relink(tree: Path) -> None:
+    """Let the link point elsewhere."""
+    (tree / "n").unlink()
+    (tree / "n").symlink_to("b")
+
+
 CONFLICTS: dict[str, tuple[Work, Work, dict[str, str], Work]] = {
     "same line": (change(l3="A"), change(l3="B"), {"f": "contents"}, change(l3="AB")),
     "change and delete": (change(l3="A"), remove("f"), {"f": "modify/delete"}, remove("f")),
+    "delete and change": (remove("f"), change(l3="B"), {"f": "modify/delete"}, change(l3="C")),
     "two renames": (rename("f", "h"), rename("f", "i"), BOTH, remove("h")),
-    "binary": (put("n", b"\0a"), put("n", b"\0b"), {"n": "contents"}, put("n", b"\0ab")),
+    "rename and delete": (rename("f", "h"), remove("f"), {"h": "rename/delete"}, remove("h")),
+    "binary": (put("n", b"\0a"), put("n", b"\0b"), {"n": "binary"}, put("n", b"\0ab")),
     "file and folder": (put("n", b"a"), put("n/x", b"b"), {"n~": "file/directory"}, remove_leftover),
-    "links": (link("n", "f"), link("n", "g"), {"n": "contents"}, lambda tree: None),
-    "a name with a line break": (put(ODD, b"a\n"), put(ODD, b"b\n"), {ODD: "contents"}, put(ODD, b"ab")),
+    "links": (link("n", "f"), link("n", "g"), {"n": "symlink"}, relink),
+    "a name with a line break": (put(ODD, b"a\n"), put(ODD, b"b\n"), {ODD: "add/add"}, put(ODD, b"ab")),
 }
+MARKED = ("contents", "add/add")
+
+
+def rest(run: Run, first: Taken) -> Rest:
+    """What is left of the conflict of B in its tree now."""
+    return rest_of(run.repository, "B", run.take("B"), run.tip, str(first.commit))
 
 
 @pytest.mark.parametrize("case", CONFLICTS)
 def test_a_conflict_is_put_into_the_tree_and_resolved_there(tmp_path: Path, case: str) -> None:
-    """Case 8: its paths and kinds are named, both versions can be had, and what resolves it is merged."""
+    """Case 8: its paths and kinds are named, both versions can be had, and what resolves it is merged.
+
+    What stays as it was put there is not resolved, unless somebody has said so in the index, where there is no mark.
+    """
     first, second, expected, fix = CONFLICTS[case]
     run = Run(repository(tmp_path))
     tree, taken = two(run, first, second)
     found = merge(run.repository, "B", run.tip, taken, words("B"))
     assert isinstance(found, Conflict)
-    kinds = {name.partition("~")[0] + "~" * ("~" in name): kind.split(" ")[0] for name, kind in found.files.items()}
+    kinds = {name.partition("~")[0] + "~" * ("~" in name): kind for name, kind in found.files.items()}
     assert kinds == expected
     for _ in range(2):
-        put_conflict(run.repository, "B", taken, run.tip)
+        held = put_conflict(run.repository, "B", taken, run.tip)
+    assert git(run.root, "rev-parse", held) == taken.commit
     assert git(tree, "ls-files", "--unmerged") != ""
     assert git(tree, "rev-parse", "HEAD", "MERGE_HEAD").split() == [run.tip, taken.commit]
-    if expected in ({"f": "contents"},):
-        assert "<<<<<<<" in (tree / "f").read_text()
-        assert marks_left(run.repository, run.take("B"), run.tip, str(taken.commit)) == tuple(expected)
+    has_marks = set(expected.values()) <= set(MARKED)
+    untouched = rest(run, taken)
+    assert untouched.marks == (tuple(expected) if has_marks else ())
+    assert untouched.undecided == ({} if has_marks else found.files)
+    git(tree, "add", "-A")
+    assert bool(rest(run, taken).why) is (has_marks or case == "file and folder")
+    put_conflict(run.repository, "B", taken, run.tip)
     fix(tree)
-    solved = run.take("B")
-    assert marks_left(run.repository, solved, run.tip, str(taken.commit)) == ()
-    if solved.commit is not None:
-        assert run.merged("B", solved).is_checked
-        assert git(run.root, "log", "--format=%s", run.place.branch).split("\n") == ["B: done", "A: done", "base"]
+    assert rest(run, taken).why == ""
+    assert run.merged("B", run.take("B")).is_checked
+    assert git(run.root, "log", "--format=%s", run.place.branch).split("\n") == ["B: done", "A: done", "base"]
 
 
 def test_marks_that_were_left(tmp_path: Path) -> None:
-    """Case 10: a resolver that leaves a mark, or moves it to another file, is found; a text about marks is not."""
+    """Case 10: a resolver that leaves a mark, or moves it to another file, is found; a text about marks is not.
+
+    Marks name the two sides; those that git writes again, with other names, and single lines of marks count, too.
+    """
     run = Run(repository(tmp_path))
     tree, taken = two(run, change(l3="A"), change(l3="B"))
     put_conflict(run.repository, "B", taken, run.tip)
-    (tree / "f").rename(tree / "moved")
+    ours, theirs = sides(run.repository, "B")
+    marks = [f"<<<<<<< {ours}", "=======", f">>>>>>> {theirs}"]
+    assert [line for line in (tree / "f").read_text().splitlines() if line[:1] in "<=>"] == marks
     write(tree, doc="<<<<<<< HEAD\n=======\n>>>>>>> theirs\n")
-    assert marks_left(run.repository, run.take("B"), run.tip, str(taken.commit)) == ("moved",)
+    git(tree, "checkout", "-q", "--merge", "f")
+    assert "<<<<<<< ours" in (tree / "f").read_text()
+    assert rest(run, taken).marks == ("f",)
+    for line in ("=======", ">>>>>>> x"):
+        write(tree, f=f"AB\n{line}\n")
+        assert rest(run, taken).marks == ("f",)
+    write(tree, f="AB\n==========\n")
+    assert rest(run, taken).why == ""
+    put_conflict(run.repository, "B", taken, run.tip)
+    (tree / "f").rename(tree / "moved")
+    assert rest(run, taken).marks == ("moved",)
+
+
+def test_lines_like_marks_that_were_there_before(tmp_path: Path) -> None:
+    """A document about marks may conflict, too: its own lines are no marks."""
+    run = Run(repository(tmp_path))
+    text = "Git writes\n\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> x\n\nand stops {}\n"
+    tree, taken = two(run, *(put("doc", text.format(name).encode()) for name in "AB"))
+    put_conflict(run.repository, "B", taken, run.tip)
+    assert rest(run, taken).marks == ("doc",)
+    write(tree, doc=text.format("AB"))
+    assert rest(run, taken).why == ""
+
+
+@pytest.mark.parametrize("how", ["reset", "abort", "own", "take the merged"])
+def test_work_that_is_thrown_away_is_no_resolution(tmp_path: Path, how: str) -> None:
+    """A reset leaves nothing, which nobody has decided file by file; the work is held whatever happens to the tree."""
+    run = Run(repository(tmp_path))
+    own = how == "own"
+    second = change(l3="B") if how == "take the merged" else lambda tree: (change(l3="B")(tree), put("n", b"B")(tree))
+    tree, taken = two(run, change(l3="A"), second)
+    held = put_conflict(run.repository, "B", taken, run.tip)
+    if how == "take the merged":
+        git(tree, "checkout", "-q", "--ours", "f")
+        git(tree, "add", "f")
+        assert rest(run, taken) == Rest(), "there was nothing else"
+    elif own:
+        change(l3="AB")(tree)
+        (tree / "n").unlink()
+        assert rest(run, taken) == Rest(dropped=("n",))
+    else:
+        git(tree, *(("reset", "-q", "--hard") if how == "reset" else ("merge", "--abort")))
+        assert rest(run, taken).why == "nothing of the task's work is left"
+    change(l3="C")(tree)
+    run.take("B")
+    assert git(run.root, "rev-parse", held) == taken.commit
+
+
+def test_who_commits_the_merge_has_decided(tmp_path: Path) -> None:
+    """In the tree's own repository, as with `git commit`; whatever else is there is not believed."""
+    run = Run(repository(tmp_path))
+    tree, taken = two(run, put("n", b"\0a"), put("n", b"\0b"))
+    put_conflict(run.repository, "B", taken, run.tip)
+    commit(tree)
+    assert rest(run, taken).why == ""
+    put_conflict(run.repository, "B", taken, run.tip)
+    (tree / ".git/index").write_bytes(b"rubbish")
+    assert rest(run, taken).undecided == {"n": "binary"}
+
+
+def test_a_task_has_one_ref_and_what_it_had_before_is_held(tmp_path: Path) -> None:
+    """Whatever is taken next, no earlier work of a task is without a ref; the same work has one."""
+    run = Run(repository(tmp_path))
+    tree = run.tree("A")
+    put("n", b"1")(tree)
+    first = run.take("A")
+    run.take("A")
+    put("n", b"2")(tree)
+    run.take("A")
+    assert git(run.root, "for-each-ref", "--format=%(objectname)", f"refs/nova/{run.place.run}/kept") == first.commit
 
 
 def test_union_and_own_drivers(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from nova_core.engine.trees.library import Gits
 from nova_core.files.disk import Disk
+from nova_core.isolation.kinds import Rest
 from nova_core.isolation.values import (
     Candidate,
     Conflict,
@@ -211,16 +212,20 @@ class FakeGit:
                 return commit
         return None
 
-    def put_conflict(self, task_id: str, taken: Taken, tip: str) -> None:
+    def put_conflict(self, task_id: str, taken: Taken, tip: str) -> str:
         self._step(f"put {task_id}")
         assert taken.commit is not None
         merged, conflicts = merge3(*map(self.repo.files, (taken.base, tip, taken.commit)))
         self.repo.trees[task_id] = {**merged, **dict.fromkeys(conflicts, MARK)}
+        held = self.place.held(task_id, taken.commit)
+        self.repo.refs[held] = taken.commit
         self._over(f"put {task_id}")
+        return held
 
-    def marks_left(self, taken: Taken, tip: str, before: str) -> tuple[str, ...]:
-        assert before in self.repo.commits
-        return tuple(name for name, text in self.repo.files(taken.commit or tip).items() if MARK in text)
+    def rest_of(self, task_id: str, taken: Taken, tip: str, commit: str) -> Rest:
+        assert commit in self.repo.commits
+        marks = tuple(name for name, text in self.repo.files(taken.commit or tip).items() if MARK in text)
+        return Rest(marks, is_empty=taken.commit is None)
 
     def hold(self, task_id: str, commit: str) -> None:
         self.repo.refs[self.place.ref(task_id)] = commit

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -230,7 +231,7 @@ def faults(folder: Path) -> list[str]:
         "lines": (root / "f1").read_text(),
         "files": git(root, "ls-tree", "-r", "--name-only", "main").split("\n"),
         "the user's files": [(root / name).read_text() for name in ("user", "untracked", ".env")],
-        "refs": git(root, "for-each-ref", "--format=%(refname)"),
+        "refs": re.sub(r"(?<=/kept/D\.)[0-9a-f]{12}$", "", git(root, "for-each-ref", "--format=%(refname)")),
         "worktrees": git(root, "worktree", "list").count("\n"),
         "folders": sorted(os.listdir(folder)),
         "locks": [str(path) for path in (root / ".git").rglob("*.lock")],
@@ -243,7 +244,7 @@ def faults(folder: Path) -> list[str]:
         "lines": lines(20, l1="AD", l20="B"),
         "files": FILES,
         "the user's files": ["1\nmine\n", "x", "K"],
-        "refs": "refs/heads/main",
+        "refs": f"refs/heads/main\nrefs/nova/{RUN}/kept/D.",
         "worktrees": 0,
         "folders": ["journal", "r"],
         "locks": [],

@@ -64,7 +64,8 @@ def test_a_conflict_names_files_refs_and_commands() -> None:
     """A person learns what conflicts, where the work is, and every way on."""
     assert in_conflict(STUCK)
     assert word(STUCK, Shown.FAILED) == "conflict"
-    assert conflict_lines("a/b", STUCK, GIT) == ["  src/a.py: contents", "its work is kept: refs/nova/1a2b3c4d/a+b"]
+    told = "  src/a.py: contents: both changed the same lines; make of them what both want, and remove the marks"
+    assert conflict_lines("a/b", STUCK, GIT) == [told, "its work is kept: refs/nova/1a2b3c4d/a+b"]
     steps = conflict_steps("F3", GIT)
     assert [step.partition(" (")[0] for step in steps] == [
         "nova resolve F3", "git switch nova/1a2b3c4d && git merge refs/nova/1a2b3c4d/F3", "nova retry F3 && nova run",

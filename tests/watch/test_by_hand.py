@@ -156,7 +156,7 @@ def test_a_conflict_is_resolved_by_hand(run: Run, capsys: pytest.CaptureFixture[
     assert run_cli(["resolve", "B"]) == 0
     said = capsys.readouterr().out
     tree = Path(said.partition("edit in ")[2].partition(":\n")[0])
-    assert "  f  contents\n" in said
+    assert "  f: contents: both changed the same lines; " in said
     assert "<<<<<<<" in (tree / "f").read_text()
     assert run_cli(["resolve", "B", "--done"]) == 2
     assert "marks of the conflict are left in f" in capsys.readouterr().err

@@ -43,8 +43,10 @@ class Conflicts:
         """Put the merge with its marks into the task's own tree, where its agent continues."""
         base = self._base
 
-        def put(_: object) -> None:
-            self._again(task_id, dict(conflict.files), {"base_sha": conflict.tip, "unmerged": taken.commit})
+        def put(held: str) -> None:
+            kept = (*base.state(task_id).kept, *(() if held in base.state(task_id).kept else (held,)))
+            patch = {"base_sha": conflict.tip, "unmerged": taken.commit, "kept": kept}
+            self._again(task_id, dict(conflict.files), patch)
             then()
 
         def failed(error: Exception) -> None:

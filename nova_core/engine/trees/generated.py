@@ -44,7 +44,7 @@ class Generated:
 
         def work() -> tuple[Taken, tuple[str, ...]]:
             made = base.git.take(task_id, conflict.tip, words, limits)
-            return made, base.git.marks_left(made, conflict.tip, taken.commit or "")
+            return made, base.git.rest_of(task_id, made, conflict.tip, taken.commit or "").marks
 
         base.steps.post(
             task_id, work, partial(self._taken, task_id, taken, conflict, then),

@@ -9,6 +9,7 @@ import msgspec
 
 from nova_core.files.disk import Disk
 from nova_core.isolation import conflict, landing, merge, needs, survey, sweep, take, trees
+from nova_core.isolation.kinds import Rest
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import (
     Candidate,
@@ -41,8 +42,8 @@ class Library(Protocol):
     def bring(self, task_id: str, candidate: Candidate) -> object: ...
     def advance(self, task_id: str, candidate: Candidate) -> bool: ...
     def merged_already(self, task_id: str, known: str, taken: Taken) -> str | None: ...
-    def put_conflict(self, task_id: str, taken: Taken, tip: str) -> object: ...
-    def marks_left(self, taken: Taken, tip: str, before: str) -> tuple[str, ...]: ...
+    def put_conflict(self, task_id: str, taken: Taken, tip: str) -> str: ...
+    def rest_of(self, task_id: str, taken: Taken, tip: str, commit: str) -> Rest: ...
     def hold(self, task_id: str, commit: str) -> object: ...
     def away(self, task_id: str) -> object: ...
     def carry_out(self, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]: ...
@@ -91,11 +92,11 @@ class RunGit:
     def merged_already(self, task_id: str, known: str, taken: Taken) -> str | None:
         return merge.merged_already(self._repository, task_id, known, taken)
 
-    def put_conflict(self, task_id: str, taken: Taken, tip: str) -> None:
-        conflict.put_conflict(self._repository, task_id, taken, tip)
+    def put_conflict(self, task_id: str, taken: Taken, tip: str) -> str:
+        return conflict.put_conflict(self._repository, task_id, taken, tip)
 
-    def marks_left(self, taken: Taken, tip: str, before: str) -> tuple[str, ...]:
-        return conflict.marks_left(self._repository, taken, tip, before)
+    def rest_of(self, task_id: str, taken: Taken, tip: str, commit: str) -> Rest:
+        return conflict.rest_of(self._repository, task_id, taken, tip, commit)
 
     def hold(self, task_id: str, commit: str) -> None:
         self._repository.move_ref(self._repository.place.ref(task_id), commit)

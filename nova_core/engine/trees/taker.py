@@ -10,6 +10,7 @@ from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.criteria import CriteriaRunner
 from nova_core.engine.attempts.verdict import Failure
 from nova_core.engine.trees.base import Base
+from nova_core.isolation.kinds import Rest
 from nova_core.isolation.values import Limits, NotTaken, Taken
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import CONFLICT
@@ -21,10 +22,10 @@ _MOST_NAMES = 5
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What was taken, the files in which marks of a conflict are left, and the ref of the worker's own commits."""
+    """What was taken, what is left of the conflict that was to be resolved, and the ref of the worker's own commits."""
 
     taken: Taken
-    marks: tuple[str, ...] = ()
+    rest: Rest = Rest()
     kept: str | None = None
 
 
@@ -53,9 +54,9 @@ class Taker:
 
         def work() -> Result:
             taken = base.git.take(task_id, commit, words, limits)
-            marks = base.git.marks_left(taken, commit, state.unmerged) if state.unmerged else ()
+            rest = base.git.rest_of(task_id, taken, commit, state.unmerged) if state.unmerged else Rest()
             kept = base.git.keep(task_id, number, commit, words) if taken.own_commits else None
-            return Result(taken, marks, kept)
+            return Result(taken, rest, kept)
 
         base.steps.post(task_id, work, partial(self._taken, attempt), partial(self._not_taken, attempt))
 
@@ -71,9 +72,12 @@ class Taker:
         if self._base.parts.active.get(attempt.task_id) is not attempt:
             return
         taken = result.taken
-        self._warn(attempt.task_id, taken)
+        self._warn(attempt.task_id, taken, result.rest)
         if result.kept:
             self._base.record_kept(attempt.task_id, result.kept)
+        if result.rest.why:  # what is recorded as taken is merged
+            self._base.finisher.finish(attempt, Failure(Reason.CHECK_FAILED, result.rest.why))
+            return
         patch: dict[str, object] = {"taken": taken.commit or taken.base, "files_changed": taken.files[:MOST_FILES]}
         if taken.deleted_most:
             patch["approval"] = NEEDED
@@ -81,17 +85,13 @@ class Taker:
             patch["approval"] = None
         text = f"{attempt.task_id}: its work is taken"
         self._store.record(EventKind.TASK_TAKEN, attempt.task_id, text, **patch)
-        if result.marks:
-            error = f"marks of the conflict are left in {first_of(result.marks, _MOST_NAMES)}"
-            self._base.finisher.finish(attempt, Failure(Reason.CHECK_FAILED, error))
-        else:
-            self._base.when_recorded(partial(self._check, attempt))
+        self._base.when_recorded(partial(self._check, attempt))
 
     def _check(self, attempt: Attempt) -> None:
         if self._base.parts.active.get(attempt.task_id) is attempt:
             self._criteria.begin(attempt)
 
-    def _warn(self, task_id: str, taken: Taken) -> None:
+    def _warn(self, task_id: str, taken: Taken, rest: Rest) -> None:
         if taken.deleted_most:
             self._base.warn(task_id, f"{task_id} deletes most of the files: it waits for nova approve {task_id}")
         if taken.own_commits and taken.commit is None:
@@ -99,6 +99,11 @@ class Taker:
             self._base.warn(
                 task_id, f"{task_id} has left no files, only commits of its own, which are not merged: {commits}"
             )
+        if rest.dropped and not rest.why:
+            held = self._base.place.held(task_id, self._base.state(task_id).unmerged or "")
+            names = first_of(rest.dropped, _MOST_NAMES)
+            text = f"{task_id} has resolved its conflict without what it had changed in {names}; that is kept: {held}"
+            self._base.warn(task_id, text)
         if taken.left_out:
             self._base.warn(task_id, f"{task_id}: not taken, because git works there: {first_of(taken.left_out, 3)}")
         if taken.withheld:
