@@ -106,7 +106,8 @@ def test_a_conflict_says_what_to_do() -> None:
     source.engine = EngineState.FINISHED
     model = ViewModel(source, NOW)
     said, steps = why(model, task_id)
-    assert said[1:3] == ["  f: contents", f"its work is kept: refs/nova/0a1b2c3d/{task_id}"]
+    assert said[1].startswith("  f: contents: both changed the same lines; ")
+    assert said[2] == f"its work is kept: refs/nova/0a1b2c3d/{task_id}"
     assert steps[0] == f"in a shell: nova resolve {task_id}"
     shown = [line.plain.strip() for line in summary.lines(model, 100)]
     assert f"1 conflict ({task_id})" in shown
