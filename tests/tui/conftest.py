@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import resting
+import styling
 from log_kit import log_of, numbered
 from look import Golden
 
@@ -41,6 +42,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     keys of one test would be lost.
     """
     resting.install(monkeypatch)
+    styling.install(monkeypatch)
     monkeypatch.setattr("nova_tui.app._ENDING", ())
     for name in ("NO_COLOR", "SSH_CONNECTION", "TEXTUAL_THEME", "NOVA_ASCII"):
         monkeypatch.delenv(name, raising=False)
