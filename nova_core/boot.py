@@ -6,15 +6,14 @@ Standard library only: holders import this in an isolated interpreter.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from time import CLOCK_MONOTONIC, clock_gettime
 
 # CLOCK_BOOTTIME, the clock of /proc/PID/stat. Unlike CLOCK_MONOTONIC it also counts the time a laptop sleeps.
 _CLOCK = 7 if sys.platform == "linux" else CLOCK_MONOTONIC
 
-
-def since_boot() -> float:
-    """Seconds since the machine started, comparable among processes and only within one boot."""
-    return clock_gettime(_CLOCK)
+# Returns seconds since the machine started, comparable among processes and only within one boot.
+since_boot = partial(clock_gettime, _CLOCK)
 
 
 def boot_id() -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
+from math import modf
 
 from nova_core.boot import boot_id, since_boot
 
@@ -46,7 +47,17 @@ class Clock:
 
 def iso(seconds: float) -> str:
     """ISO 8601 UTC with milliseconds, as every timestamp on disk."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    fraction, whole = modf(seconds)
+    micros = round(fraction * 1e6)
+    if not 0 <= micros < 1_000_000:
+        whole, micros = (whole - 1, micros + 1_000_000) if micros < 0 else (whole + 1, 0)
+    return f"{_second(int(whole))}.{micros // 1000:03}+00:00"
+
+
+@lru_cache(maxsize=8)
+def _second(whole: int) -> str:
+    """A stamp up to its seconds: thousands of events share it."""
+    return datetime.fromtimestamp(whole, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def seconds(stamp: str) -> float:

@@ -99,7 +99,7 @@ class Ahead:
         board, most = self._board, self._admission.jobs + self.most
         if self.most < _LEAST or not board.queue or len(board.running) >= most or not self._admission.may_start():
             return
-        if not all(self._starter.is_plain(attempt.task) for attempt in self._parts.active.values()):
+        if not all(attempt.is_plain for attempt in self._parts.active.values()):
             return  # it needs its slot after its command, too
         while board.queue and len(board.running) < most:
             task_id = board.pop()

@@ -87,6 +87,7 @@ class Loop:
             run.inbox.read()  # a worker's messages are handled before its end
         for report in reports:
             self._attempts.handle(report)
+        if reports:
             self._look_for_inputs()
             if start:
                 self._start_ready()

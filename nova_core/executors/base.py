@@ -67,7 +67,8 @@ class Ended(msgspec.Struct, frozen=True):
 
     `started_at` and `ended_at` are what the system clock showed, in seconds since the epoch; it may have been set
     between the two. `elapsed` is measured, in seconds; None if unknown. `leftovers` lists processes that the command
-    left behind and Nova stopped; `survivors` those it could not stop.
+    left behind and Nova stopped; `survivors` those it could not stop. `printed` is the size of its log in bytes; None
+    if unknown.
     """
 
     key: str
@@ -83,6 +84,7 @@ class Ended(msgspec.Struct, frozen=True):
     pid: int | None = None
     started_at: float = 0.0
     elapsed: float | None = None
+    printed: int | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True):

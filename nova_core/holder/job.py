@@ -49,7 +49,7 @@ class HolderJob:
 
     __slots__ = (
         "announced", "born", "cap", "deadline", "detail", "grace", "interrupt", "key", "killing_since", "leftovers",
-        "log", "log_fd", "mono", "over", "pid", "reason", "slot", "started", "status", "usage",
+        "log", "log_fd", "mono", "over", "pid", "printed", "reason", "slot", "started", "status", "usage",
     )  # fmt: skip
 
     def __init__(self, job: JobMessage) -> None:
@@ -72,6 +72,7 @@ class HolderJob:
         self.leftovers: list[str] = []
         self.status: int | None = None
         self.usage: struct_rusage | None = None
+        self.printed = -1  # bytes in its log when it ended; -1 if unknown
         self.over = False
 
     def ending(self, survivors: list[str]) -> str:
@@ -92,6 +93,7 @@ class HolderJob:
             "pid": self.pid or "null",
             "started_at": self.started,
             "elapsed": since_boot() - self.born,
+            "printed": self.printed if self.printed >= 0 else "null",
         }
         line = END.format_map(values)
         if len(line) < E_LIMIT:

@@ -131,7 +131,8 @@ class JobSetup:
 
 def close_log(setup: JobSetup, job: HolderJob) -> None:
     """Close the log of a job that has ended, cut to its limit."""
-    if job.cap and job.cap.is_over():
+    job.printed = os.fstat(job.log_fd).st_size
+    if job.cap and job.cap.is_over(job.printed):
         try:
             folder = open_parent(setup.logs, job.log)
             try:

@@ -26,7 +26,7 @@ UNDONE = '["U","{key}",{why}]'  # it was not spawned after all: its B line is vo
 PROCESS = '["P","{key}",{pid},{start},{at:.6f}]'  # its process has run for 20 ms, or is an agent
 END = (
     '["E","{key}","{reason}",{code},{signal},{ended_at:.6f},{cpu_seconds:.6f},{max_rss},{detail},{leftovers},'
-    "{survivors},{pid},{started_at:.6f},{elapsed:.6f}]"
+    "{survivors},{pid},{started_at:.6f},{elapsed:.6f},{printed}]"
 )  # no process of it runs, except the survivors
 WITHDRAWN = '["W",{keys}]'  # only sent: these jobs were handed ahead, and have not started
 ROOM = 4096  # bytes reserved for each job that began: more than its longest B, P and E lines together

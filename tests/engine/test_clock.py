@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,13 @@ TAKES = {"A": 0.5, "B": 1.5, "C": 0.7, "D": 0.2}
 Tasks = dict[str, tuple[TaskStatus, int, int | None, float]]  # status, attempt, exit code, seconds
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 RETRY = Config(retries=3, retry_delay=2.0, retry_max_delay=300.0)
+
+
+@given(st.floats(-1e9, 5e9), st.integers(-3, 3))
+def test_a_stamp_is_what_the_standard_library_writes(second: float, micros: int) -> None:
+    """Also right beside a full second or millisecond, where rounding counts."""
+    for moment in (second, round(second) + micros / 1e6, round(second, 3) + micros / 1e7):
+        assert iso(moment) == datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
 class Holders(FakeExecutor):

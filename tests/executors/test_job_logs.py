@@ -27,6 +27,12 @@ def test_a_log_over_its_limit_keeps_head_and_tail(lab: Lab, own: bool) -> None:
     assert len(head) + cut + len(tail.partition("]\n")[2]) == len(whole)
 
 
+@pytest.mark.parametrize(("line", "printed"), [("true", 0), ("printf abc", 3)])
+def test_an_end_says_how_much_was_printed(lab: Lab, line: str, printed: int) -> None:
+    """The engine looks at no log that is empty."""
+    assert lab.run("A", shell=line, log_limit=1000).printed == printed
+
+
 def test_the_middle_of_a_growing_log_takes_no_disk_space(lab: Lab) -> None:
     """While the job still runs, the blocks between head and tail are freed."""
     path = lab.home / "logs" / "big.log"

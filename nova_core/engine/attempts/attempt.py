@@ -72,7 +72,9 @@ class Attempt:
     checked, and `check` is the number of the current one (0 before), `checks` the keys of their jobs. In each
     phase, `ending` may hold who asked for its end, or the verdict for which Nova ends it. `cap` is its highest cost
     in US dollars, which the budget reserves for it; `is_held`: it is ended only so that others stay within the budget.
-    `live` is what the agent's own records say while it runs. `session` is the agent's session it continues. `started`
+    `live` is what the agent's own records say while it runs. `is_silent` is True for a command of which nothing was
+    read yet, `is_plain` for one that leaves its slot free as soon as it has ended.
+    `session` is the agent's session it continues. `started`
     is the system time of its start, for comparisons with times that others wrote; `began` the same on the run's clock.
     `before` marks the files that were at its outputs' places before it. `asked` is the key of its
     agent's question that people have been shown. `tree` is the project's folder in its own tree, `preparing` the key of
@@ -81,7 +83,8 @@ class Attempt:
 
     __slots__ = (
         "_heard", "_log", "_quiet_since", "_tail", "asked", "base_cost", "base_estimated", "base_sha", "base_usage",
-        "before", "began", "by", "cap", "check", "checks", "ended", "ending", "files", "is_held", "key", "live",
+        "before", "began", "by", "cap", "check", "checks", "ended", "ending", "files",
+        "is_held", "is_plain", "is_silent", "key", "live",
         "log_name", "meter", "model", "number", "pid", "preparing", "previous", "records", "reported", "session",
         "started", "step", "task", "task_id", "told_trouble", "tree", "trouble_of_own",
         "verdict",
@@ -94,12 +97,11 @@ class Attempt:
         self.task_id = task.id
         self.number = number
         self.key = f"{task.id}@{number}"
-        self.started = started
-        self.began = started
+        self.started = self.began = started
         self.by = by
         self.model = by.model
         self.cap: float | None = None
-        self.is_held = False
+        self.is_held = self.is_plain = False
         self.meter = Meter()
         self.live: Records | None = None
         self.session = session
@@ -109,6 +111,7 @@ class Attempt:
         self.base_estimated = state.estimated
         self.previous = state.session_usage if session else None
         self._log: AgentLog | None = None
+        self.is_silent = by.agent is None
         self.log_name = log_name(task.id)
         self._tail: LogTail | None = None
         self._heard = 0
@@ -261,6 +264,7 @@ class Attempt:
         """What the log says so far; its reader is made when it is needed, because most commands print nothing."""
         if self._log is None:
             self._log = open_log(self.by.parser, self.previous)
+            self.is_silent = False
         return self._log
 
     @property
@@ -269,11 +273,6 @@ class Attempt:
         if self._tail is None:
             self._tail = LogTail()
         return self._tail
-
-    @property
-    def is_silent(self) -> bool:
-        """True if it is a command of which nothing was read yet."""
-        return self._log is None and self.by.agent is None
 
     @property
     def trouble(self) -> str:

@@ -88,7 +88,10 @@ class Attempts:
             if attempt.by.agent is not None:
                 self._records.forget(attempt)
             attempt.pid = report.pid
-            self._read_rest(attempt)
+            if attempt.is_silent and report.printed == 0:
+                self._over(attempt, report)
+            else:
+                self._read_rest(attempt)
 
     # its output and reports
 
@@ -191,10 +194,14 @@ class Attempts:
     def _over(self, attempt: Attempt, ended: Ended) -> None:
         """Judge an attempt whose command has ended and whose log is read."""
         self._tell_leftovers(attempt, ended)
-        self.questions.look(attempt)
-        self._prices.ask(attempt)
-        failed = self.terminals.over(attempt, self._folder, self._judge.failure(attempt, ended))
-        self._tell_trouble(attempt)
+        has_terminal = self._store.tasks[attempt.task_id].terminal
+        if attempt.is_silent and not (has_terminal or attempt.trouble_of_own):
+            failed = self._judge.failure(attempt, ended)  # no log, so no question, price or answer
+        else:
+            self.questions.look(attempt)
+            self._prices.ask(attempt)
+            failed = self.terminals.over(attempt, self._folder, self._judge.failure(attempt, ended))
+            self._tell_trouble(attempt)
         if attempt.tree is not None:
             self._trees.over(attempt, failed)
         elif failed is None:

@@ -34,6 +34,8 @@ from nova_core.plan.sync import row_of
 from nova_core.state.events import EventKind
 from nova_core.state.schema import CLEARED, Reason, TaskState, TaskStatus
 
+_COMMAND = Assignment()  # of a command without a model
+
 
 class Starter:
     """Starts attempts, and adopts those that an earlier engine started.
@@ -64,6 +66,7 @@ class Starter:
         attempt = Attempt(task, state.attempt + 1, self._parts.clock.now(), state, by, resumed)
         attempt.began = self._store.time()
         attempt.cap = cap
+        attempt.is_plain = self.is_plain(task)
         if self._trees.is_on and self._trees.isolates(task):
             self._trees.give(attempt)
         job, problem = self._job(attempt, session)
@@ -107,8 +110,9 @@ class Starter:
         """Record the start of a job that was handed ahead at `handed`, on the run's clock."""
         state = self._store.tasks[task_id]
         task = self._parts.board.cascade.tasks[task_id]
-        by = self._launcher.assign(task, self._rate_limits)
-        attempt = Attempt(task, state.attempt + 1, report.started_at or self._parts.clock.now(), state, by, None)
+        started = report.started_at or self._parts.clock.now()
+        attempt = Attempt(task, state.attempt + 1, started, state, _COMMAND, None)
+        attempt.is_plain = True
         attempt.began = self._began(handed, report)
         self._parts.logs.add(attempt.log_name)
         self._record(attempt, TokenUsage())
