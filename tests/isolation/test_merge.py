@@ -12,7 +12,8 @@ from iso_kit import AT, Run, commit, git, lines, repository, words, write
 from nova_core.isolation.conflict import put_conflict, rest_of, sides
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.merge import advance, bring, merge, merged_already
-from nova_core.isolation.values import Candidate, Conflict, GitFailed, Nothing, Stale, Taken
+from nova_core.isolation.restored import restored
+from nova_core.isolation.values import Candidate, Conflict, GitFailed, Limits, Nothing, NotTaken, Stale, Taken
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 Work = Callable[[Path], object]
@@ -319,17 +320,33 @@ def test_a_person_resolves_with_git_alone(tmp_path: Path) -> None:
 
 
 def test_objects_that_were_taken_away(tmp_path: Path) -> None:
-    """Case 49: the branch never moves to a commit with missing objects; taking again from the folder puts them back."""
+    """Case 49: the branch never moves to a commit with missing objects; they are put back from the folder.
+
+    So is the commit itself. But what criteria have written into the folder since then is no work of the task's.
+    """
     run = Run(repository(tmp_path))
-    put("n", b"new")(run.tree("A"))
+    tree = run.tree("A")
+    put("n", b"new")(tree)
     taken = run.take("A")
-    blob = git(run.root, "rev-parse", f"{taken.commit}:n")
-    path = run.root / ".git/objects" / blob[:2] / blob[2:]
-    path.unlink()
-    with pytest.raises(GitFailed, match="objects of the task's commit"):
-        merge(run.repository, "A", run.tip, taken, words("A"))
-    run.merged("A", run.take("A"))
-    assert path.exists()
+    put("junk", b"of a criterion")(tree)
+
+    def again() -> Taken:
+        return restored(run.repository, "A", taken, words("A"), Limits())
+
+    assert again() == taken, "nothing is missing"
+    names = (f"{taken.commit}:n", str(taken.commit))
+    paths = [run.root / ".git/objects" / sha[:2] / sha[2:] for sha in (git(run.root, "rev-parse", n) for n in names)]
+    for path in paths:
+        path.unlink()
+        with pytest.raises(GitFailed, match="objects of the task's commit"):
+            merge(run.repository, "A", run.tip, taken, words("A"))
+        with pytest.raises(NotTaken, match="its folder has other files by now"):
+            again()
+        (tree / "junk").unlink()
+        assert again().commit == taken.commit
+        assert path.exists()
+        put("junk", b"of a criterion")(tree)
+    run.merged("A", taken)
 
 
 def test_pruning_beside_a_run(tmp_path: Path) -> None:

@@ -176,6 +176,10 @@ class FakeGit:
         self._over(f"keep {task_id}")
         return ref
 
+    def restored(self, task_id: str, taken: Taken, words: Words, limits: Limits) -> Taken:
+        self._step(f"restored {task_id}")
+        return taken
+
     def merge(self, task_id: str, known: str, taken: Taken, words: Words) -> Candidate | Conflict | Nothing:
         self._step(f"merge {task_id}")
         tip = self.repo.refs.get(self.place.branch, "")

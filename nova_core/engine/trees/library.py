@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from nova_core.files.disk import Disk
-from nova_core.isolation import conflict, landing, merge, needs, survey, sweep, take, trees
+from nova_core.isolation import conflict, landing, merge, needs, restored, survey, sweep, take, trees
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import (
@@ -38,6 +38,7 @@ class Library(Protocol):
     def note_written(self, task_id: str, names: tuple[str, ...]) -> object: ...
     def take(self, task_id: str, base: str, words: Words, limits: Limits) -> Taken: ...
     def keep(self, task_id: str, number: int, base: str, words: Words) -> str | None: ...
+    def restored(self, task_id: str, taken: Taken, words: Words, limits: Limits) -> Taken: ...
     def merge(self, task_id: str, known: str, taken: Taken, words: Words) -> Candidate | Conflict | Nothing: ...
     def bring(self, task_id: str, candidate: Candidate) -> object: ...
     def advance(self, task_id: str, candidate: Candidate) -> bool: ...
@@ -79,6 +80,9 @@ class RunGit:
 
     def keep(self, task_id: str, number: int, base: str, words: Words) -> str | None:
         return take.keep(self._repository, task_id, number, base, words)
+
+    def restored(self, task_id: str, taken: Taken, words: Words, limits: Limits) -> Taken:
+        return restored.restored(self._repository, task_id, taken, words, limits)
 
     def merge(self, task_id: str, known: str, taken: Taken, words: Words) -> Candidate | Conflict | Nothing:
         return merge.merge(self._repository, task_id, known, taken, words)

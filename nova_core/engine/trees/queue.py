@@ -67,7 +67,7 @@ class MergeQueue:
             nonlocal tries, taken
             tries += 1
             if tries > 1:  # its objects may be gone; the folder is still there
-                taken = base.git.take(task_id, taken.base, words, limits)
+                taken = base.git.restored(task_id, taken, words, limits)
             return taken, base.git.merge(task_id, known, taken, words)
 
         base.steps.post(task_id, work, partial(self._tried, task_id), partial(self._failed, task_id))
