@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+import quick_disk
 from hypothesis import HealthCheck, settings
 
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,6 +30,8 @@ for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
 # again, which is half of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+quick_disk.install()
 
 # Nothing that collection creates is garbage, and the collector would look at all of it again and again.
 gc.disable()

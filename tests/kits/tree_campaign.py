@@ -90,6 +90,8 @@ def problems(folder: Path) -> list[str]:
 
 def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
     """Run the plan of the folder, and die at the step."""
+    import quick_disk
+
     from nova_core.config import Config
     from nova_core.engine.startup import Host
     from nova_core.files.disk import Disk
@@ -124,6 +126,7 @@ def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
         return result
 
     Repository.start = watched  # type: ignore[method-assign]
+    quick_disk.install()
     os.chdir(folder)
     os.environ.update(SAFE)
     config = Config(isolation="tree", grace=0.1, git=GitConfig(uncommitted="ignore"))

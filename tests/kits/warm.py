@@ -26,6 +26,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import quick_disk
+
 _MOST = 100_000  # bytes of a request; a longer one would not go through the socket in one piece
 _KITS = str(Path(__file__).parent)
 CORE = (
@@ -159,6 +161,7 @@ def serve(descriptor: int, modules: Sequence[str]) -> None:
     from nova_core.cli.app import COMMANDS, build
 
     build(COMMANDS)
+    quick_disk.install()
     gc.collect()
     gc.freeze()  # nothing of this is garbage of a fork
     woken, wake = os.pipe()
