@@ -30,6 +30,6 @@ def connect(*given: Any, **more: Any) -> sqlite3.Connection:
 
 def install() -> None:
     """Let this process and its forks wait for no disk."""
-    os.fsync = os.fdatasync = lambda fd: None  # type: ignore[assignment]
+    os.fsync = os.fdatasync = lambda fd: None
     os.sync = lambda: None
-    sqlite3.connect = connect
+    sqlite3.connect = connect  # type: ignore[assignment]
