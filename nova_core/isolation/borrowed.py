@@ -28,6 +28,7 @@ _CONFIG = """\
 	repositoryformatversion = 1
 	bare = false
 	fsmonitor = false
+	splitIndex = false
 [gc]
 	auto = 0
 [maintenance]

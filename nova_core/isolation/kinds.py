@@ -46,14 +46,19 @@ _KINDS = {
         "delete the name that nobody needs with `git rm`; to keep both, `git add` both",
     ),
     "file/directory": (
-        "a file on one side, a folder on the other",
-        "the folder is there, and {path} is the file: give it another name, or delete it",
+        "a file on one side, a folder or a link of that name on the other",
+        "{path} is the file: give it another name, or delete it",
+    ),
+    "distinct types": (
+        "a file on one side, something else on the other",
+        "the one that is merged is here, and the other has a name of its own: settle that",
     ),
     "file location": (
         "added in a folder that the other side renamed",
         "it is in the renamed folder now: move it, or `git add {path}` to leave it there",
     ),
 }
+_NAMES = {"directory rename suggested": "file location", "distinct modes": "distinct types"}  # of git before 2.44
 _OTHER = ("both sides changed it", f"make of it what both want; {_AS_IT_IS}")
 
 
@@ -104,7 +109,7 @@ def _refined(kind: str, modes: set[bytes], sides: dict[bytes, bytes], *, is_mark
     if _MODULE in modes and kind != "file/directory":
         return "submodule"
     if kind not in _LINES:
-        return kind
+        return _NAMES.get(kind, kind)
     if _LINK in modes:
         return "symlink"
     if is_marked:

@@ -10,7 +10,7 @@ import pytest
 from iso_kit import AT, Run, commit, git, lines, repository, words, write
 
 from nova_core.isolation.conflict import put_conflict, rest_of, sides
-from nova_core.isolation.kinds import Rest
+from nova_core.isolation.kinds import Rest, refined
 from nova_core.isolation.merge import advance, bring, merge, merged_already
 from nova_core.isolation.restored import restored
 from nova_core.isolation.values import Candidate, Conflict, GitFailed, Limits, Nothing, NotTaken, Stale, Taken
@@ -208,6 +208,24 @@ def test_lines_like_marks_that_were_there_before(tmp_path: Path) -> None:
     assert rest(run, taken).why == ""
 
 
+@pytest.mark.parametrize(
+    ("kind", "numbers", "shas", "is_marked", "expected"),
+    [
+        ("contents", "1 2 3", "a b c", True, "contents"),
+        ("contents", "2 3", "b c", True, "add/add"),
+        ("contents", "1 2 3", "a b c", False, "binary"),
+        ("add/add", "2 3", "b b", False, "mode"),
+        ("distinct modes", "2 3", "b c", False, "distinct types"),
+        ("directory rename suggested", "3", "b", False, "file location"),
+        ("modify/delete", "1 3", "a b", False, "modify/delete"),
+    ],
+)
+def test_kinds_that_git_does_not_tell_apart(kind: str, numbers: str, shas: str, is_marked: bool, expected: str) -> None:
+    """By their stages and marks; and git's words differ by its version."""
+    stages = [f"100644 {sha} {n}\tf".encode() for n, sha in zip(numbers.split(), shas.split(), strict=True)]
+    assert refined({b"f": kind}, stages, {b"f"} if is_marked else set()) == {b"f": expected}
+
+
 @pytest.mark.parametrize("how", ["reset", "abort", "own", "take the merged"])
 def test_work_that_is_thrown_away_is_no_resolution(tmp_path: Path, how: str) -> None:
     """A reset leaves nothing, which nobody has decided file by file; the work is held whatever happens to the tree."""
@@ -234,7 +252,9 @@ def test_work_that_is_thrown_away_is_no_resolution(tmp_path: Path, how: str) -> 
 
 def test_who_commits_the_merge_has_decided(tmp_path: Path) -> None:
     """In the tree's own repository, as with `git commit`; whatever else is there is not believed."""
-    run = Run(repository(tmp_path))
+    root = repository(tmp_path)
+    git(root, "config", "core.splitIndex", "true")
+    run = Run(root)
     tree, taken = two(run, put("n", b"\0a"), put("n", b"\0b"))
     put_conflict(run.repository, "B", taken, run.tip)
     commit(tree)
