@@ -17,8 +17,8 @@ def hold_work(repository: Repository, task_id: str, commit: str) -> str:
     return ref
 
 
-def hold_replaced(repository: Repository, task_id: str, commit: str) -> None:
-    """Hold what the task's ref has now, unless that is `commit`, or kept already. Raises GitFailed."""
+def hold_replaced(repository: Repository, task_id: str, commit: str = "") -> None:
+    """Hold what the task's ref has now, unless that is `commit`, its next, or kept already. Raises GitFailed."""
     place = repository.place
     old = repository.read_ref(place.ref(task_id)) if _may_exist(repository, place.ref(task_id)) else None
     if old is None or old == commit:

@@ -130,6 +130,8 @@ def test_work_that_holds_apart_and_fails_together_is_not_merged(tmp_path: Path) 
     assert "after the merge with A" in (state.error or "")
     assert repo.folder["f"] == "A\n2\n3"
     assert state.kept
+    kept = [repo.files(commit)["f"] for ref, commit in repo.refs.items() if "/kept/B." in ref]
+    assert "1\n2\nB" in kept, "its own work, beside what was merged for the check"
     assert tasks_of(tmp_path)["C"].blocked_by == ("B",)
 
 

@@ -220,7 +220,7 @@ def test_lines_like_marks_that_were_there_before(tmp_path: Path) -> None:
         ("modify/delete", "1 3", "a b", False, "modify/delete"),
     ],
 )
-def test_kinds_that_git_does_not_tell_apart(kind: str, numbers: str, shas: str, is_marked: bool, expected: str) -> None:
+def test_kinds_that_git_gives_one_name(kind: str, numbers: str, shas: str, is_marked: bool, expected: str) -> None:
     """By their stages and marks; and git's words differ by its version."""
     stages = [f"100644 {sha} {n}\tf".encode() for n, sha in zip(numbers.split(), shas.split(), strict=True)]
     assert refined({b"f": kind}, stages, {b"f"} if is_marked else set()) == {b"f": expected}

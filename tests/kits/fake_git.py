@@ -234,6 +234,12 @@ class FakeGit:
     def hold(self, task_id: str, commit: str) -> None:
         self.repo.refs[self.place.ref(task_id)] = commit
 
+    def hold_left(self, task_id: str) -> None:
+        refs, mine = self.repo.refs, self.repo.refs.get(self.place.ref(task_id))
+        kept = [self.repo.files(commit) for ref, commit in refs.items() if f"/kept/{task_id}." in ref]
+        if mine and self.repo.files(mine) not in kept:
+            refs[self.place.held(task_id, mine)] = mine
+
     def away(self, task_id: str) -> None:
         self._step(f"away {task_id}")
         self.repo.trees.pop(task_id, None)

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from nova_core.files.disk import Disk
-from nova_core.isolation import conflict, landing, merge, needs, restored, survey, sweep, take, trees
+from nova_core.isolation import conflict, held, landing, merge, needs, restored, survey, sweep, take, trees
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import (
@@ -46,6 +46,7 @@ class Library(Protocol):
     def put_conflict(self, task_id: str, taken: Taken, tip: str) -> str: ...
     def rest_of(self, task_id: str, taken: Taken, tip: str, commit: str) -> Rest: ...
     def hold(self, task_id: str, commit: str) -> object: ...
+    def hold_left(self, task_id: str) -> object: ...
     def away(self, task_id: str) -> object: ...
     def carry_out(self, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]: ...
     def forget(self, task_ids: tuple[str, ...]) -> object: ...
@@ -104,6 +105,9 @@ class RunGit:
 
     def hold(self, task_id: str, commit: str) -> None:
         self._repository.move_ref(self._repository.place.ref(task_id), commit)
+
+    def hold_left(self, task_id: str) -> None:
+        held.hold_replaced(self._repository, task_id)
 
     def away(self, task_id: str) -> None:
         trees.away(self._repository, task_id)

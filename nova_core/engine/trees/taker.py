@@ -157,7 +157,11 @@ class Taker:
         if state.tree is None or not is_settled(state):
             return  # it runs again
 
+        is_merged = state.status is TaskStatus.COMPLETED and not state.skipped
+
         def work() -> None:
+            if not is_merged:
+                base.git.hold_left(task_id)
             base.git.away(task_id)
             base.git.forget((task_id,))
 
