@@ -104,6 +104,11 @@ def copy_index(repository: Repository, task_id: str, index: str = "") -> None:
     shutil.copy2(index or place.task_file(task_id, "index"), target)
 
 
+def note_base(repository: Repository, task_id: str, commit: str) -> None:
+    """Note with which commit the files of a tree are to be compared from now on."""
+    repository.disk.replace(Path(repository.place.task_file(task_id, "base")), f"{commit}\n".encode(), sync=False)
+
+
 def discard(repository: Repository, path: str | Path) -> None:
     """Remove a file or folder: renamed first, so that a kill leaves nothing half removed under its name."""
     if not os.path.lexists(path):

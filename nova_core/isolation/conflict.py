@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from nova_core.isolation.borrowed import copy_index, write_repository
+from nova_core.isolation.borrowed import copy_index, note_base, write_repository
 from nova_core.isolation.held import hold_work
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.merge import Merged, blobs, entries, is_beside, merge_tree, put
@@ -30,6 +30,7 @@ def put_conflict(repository: Repository, task_id: str, taken: Taken, tip: str) -
     merged = merge_tree(repository, tip, commit, task_id)
     put(repository, task_id, merged.tree)
     _name_sides(repository, task_id, merged, tip, commit)
+    note_base(repository, task_id, tip)
     write_repository(repository, task_id, tip, merging=commit)
     index = repository.fresh(repository.place.task_file(task_id, "conflict"))
     shutil.copy2(repository.place.task_file(task_id, "index"), index)

@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 
 from nova_core.isolation.needs import given, written
-from nova_core.isolation.repository import Repository, Result, shown
+from nova_core.isolation.repository import Repository, Result, failed, named, shown
 from nova_core.isolation.values import GitFailed, Limits, NotTaken
 
 
 class Contents(msgspec.Struct, frozen=True):
-    """What differs from the index, as names relative to the top.
+    """What differs from the file `index`, as names relative to the top.
 
     Files that are new, that are changed or gone, and entries to be removed though something is there: a folder, or a
     link on the way. `left_out` are folders that are not taken, `withheld` files that were put into the tree, which the
@@ -28,11 +28,17 @@ class Contents(msgspec.Struct, frozen=True):
     left_out: list[bytes]
     withheld: list[bytes]
     refused: dict[str, list[bytes]]
+    index: str
 
 
-def look(repository: Repository, task_id: str, limits: Limits) -> Contents:
-    """Compare the tree of a task with Nova's index of it: mostly with one git. Raises NotTaken, GitFailed."""
-    tree, index = repository.place.tree(task_id), repository.place.task_file(task_id, "index")
+def look(
+    repository: Repository, task_id: str, limits: Limits, index: str = "", *, with_worktrees: bool = False
+) -> Contents:
+    """Compare the tree of a task with an index, Nova's own of it if none is given: mostly with one git.
+
+    With `with_worktrees`, the files of worktrees inside count, too. Raises NotTaken, GitFailed.
+    """
+    tree, index = repository.place.tree(task_id), index or repository.place.task_file(task_id, "index")
     if not os.path.isdir(tree) or os.path.islink(tree):
         raise NotTaken("its folder is gone")
     listed = repository.git("ls-files", "-z", "-t", "-m", "-d", "-o", "--exclude-standard", tree=tree, index=index)
@@ -42,27 +48,30 @@ def look(repository: Repository, task_id: str, limits: Limits) -> Contents:
             raise GitFailed(f"git ls-files printed {shown(field[:60])!r}")
         rows[field[:1]].add(field[2:])
     supplied, ours = given(repository, task_id), written(repository, task_id)
-    new, left_out = _opened(repository, tree, sorted(rows[b"?"] - ours))
+    new, left_out = _opened(repository, tree, sorted(rows[b"?"] - ours), with_worktrees)
     withheld = [name for name in new if name in supplied]
     new = [name for name in new if name not in supplied]
     changed, forced_out = _sorted_out(repository, tree, index, sorted((rows[b"C"] | rows[b"R"]) - ours))
     refused = _refused(repository, tree, new, changed, limits)
     refused |= _unreadable_folders(listed)
-    return Contents(new, changed, forced_out, left_out, withheld, refused)
+    return Contents(new, changed, forced_out, left_out, withheld, refused, index)
 
 
-def record(repository: Repository, task_id: str, contents: Contents) -> tuple[str, list[bytes]]:
+def record(
+    repository: Repository, task_id: str, contents: Contents, environ: dict[str, str] | None = None
+) -> tuple[str, list[bytes]]:
     """Bring what differs into the index; returns the name of the tree object, and names that git does not store.
 
-    Raises NotTaken if a filter of the project fails, GitFailed.
+    `environ` are more variables for git. Raises NotTaken if a filter of the project fails, GitFailed.
     """
-    tree, index = repository.place.tree(task_id), repository.place.task_file(task_id, "index")
+    tree, index = repository.place.tree(task_id), contents.index
     options, ignored = ("update-index", "-z", "--add", "--remove", "--replace"), b""
     for option, names in (("--force-remove", contents.forced_out), ("--stdin", contents.changed + contents.new)):
         if names:
             done = repository.git(
                 *options, option, *(["--stdin"] if option != "--stdin" else []),
                 tree=tree, index=repository.fresh(index), stdin=b"\0".join(names) + b"\0", ok=(0, 1, 128),
+                environ=environ,
             )  # fmt: skip
             if done.code:
                 raise _why(done)
@@ -70,14 +79,20 @@ def record(repository: Repository, task_id: str, contents: Contents) -> tuple[st
     lines = [
         line.removeprefix(b"Ignoring path ") for line in ignored.splitlines() if line.startswith(b"Ignoring path ")
     ]
-    return repository.object_name("write-tree", tree=tree, index=repository.fresh(index)), lines
+    written = repository.git(  # which looks again at files of this very moment
+        "write-tree", tree=tree, index=repository.fresh(index), ok=(0, 128), environ=environ
+    )
+    if written.code:
+        raise _why(written)
+    return named("write-tree", written), lines
 
 
 def _why(done: Result) -> GitFailed | NotTaken:
     text = next((line for line in reversed(done.error.splitlines()) if "filter" in line), "")
     if text:
         return NotTaken(f"a filter of the project failed: {text.removeprefix('error: ').removeprefix('fatal: ')[:300]}")
-    return GitFailed(f"git cannot take its files: {(done.error.strip().splitlines() or ['it said nothing'])[-1][:300]}")
+    lines = done.error.strip().splitlines() or ["it said nothing"]
+    return failed(f"git cannot take its files: {lines[-1][:300]}", done.error)
 
 
 def entries_of(index: str) -> int:
@@ -90,7 +105,9 @@ def entries_of(index: str) -> int:
     return int(count) if signature == b"DIRC" else 0
 
 
-def _opened(repository: Repository, tree: str, names: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+def _opened(
+    repository: Repository, tree: str, names: list[bytes], with_worktrees: bool
+) -> tuple[list[bytes], list[bytes]]:
     """The new files, with those of repositories inside (git lists these as `app/`); and what is left out."""
     files = [name for name in names if not name.endswith(b"/")]
     left_out: list[bytes] = []
@@ -98,7 +115,7 @@ def _opened(repository: Repository, tree: str, names: list[bytes]) -> tuple[list
     for name in names:
         if name.endswith(b"/"):
             kind = _kind_of(tree, name)
-            if kind == "worktree":
+            if kind == "worktree" and not with_worktrees:
                 left_out.append(name)
             elif kind == "submodule":
                 files.append(name.rstrip(b"/"))

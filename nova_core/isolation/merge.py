@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from nova_core.isolation.borrowed import copy_index, write_repository
+from nova_core.isolation.borrowed import copy_index, note_base, write_repository
 from nova_core.isolation.kinds import refined
 from nova_core.isolation.repository import Repository, changed, is_sha, shown
 from nova_core.isolation.take import message_of
@@ -157,6 +157,7 @@ def tip_of(repository: Repository, known: str) -> str:
 def bring(repository: Repository, task_id: str, candidate: Candidate) -> None:
     """Put the files of a candidate into the task's tree, for the second check. Raises GitFailed, OSError."""
     put(repository, task_id, candidate.commit)
+    note_base(repository, task_id, candidate.tip)
     write_repository(repository, task_id, candidate.commit)
     copy_index(repository, task_id)
 

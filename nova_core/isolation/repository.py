@@ -15,13 +15,17 @@ import msgspec
 
 from nova_core.files.disk import Disk
 from nova_core.git.repository import program
-from nova_core.isolation.values import GitFailed, Place
+from nova_core.isolation.values import DiskFull, GitFailed, Place
 
 LIMIT = 900.0  # seconds for one git; a checkout of 100,000 files takes nine on a busy machine
 _MANY = 200  # files, of which the disk is asked for all at once
 _GC_WAIT = 120.0  # seconds
 _LOCK_WAIT = 1.0  # seconds; no git holds the lock of a ref longer
 _SHA = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+# The end of a line, so that no name of a file is taken for it: git puts the words of strerror(3) there, or its own.
+_FULL = re.compile(
+    r"(?:: (?:No space left on device|Disk quota exceeded)|write error\. Out of diskspace)$", re.MULTILINE
+)
 NULL = os.devnull
 # Hooks of the user are for the user's own commits. Nova's indexes are whole, and nothing in the background starts. Git
 # would wait for the disk at every object; Nova does once, before it removes the folder with the only other copy.
@@ -90,7 +94,7 @@ class Repository:
         where = tree if os.path.isdir(tree) else self.place.common
         result = self.start([git_program(), *arguments], where, self._environ | given, stdin)
         if result.code not in ok:
-            raise GitFailed(f"git {arguments[0]} failed with {result.code}: {_reason(result.error)}")
+            raise failed(f"git {arguments[0]} failed with {result.code}: {_reason(result.error)}", result.error)
         return result
 
     def start(self, command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"") -> Result:
@@ -99,10 +103,7 @@ class Repository:
 
     def object_name(self, *arguments: str, **more: object) -> str:
         """The output of a git that prints the name of one object. Raises GitFailed if it prints anything else."""
-        out = self.git(*arguments, **more).out.strip()  # type: ignore[arg-type]
-        if not is_sha(out):
-            raise GitFailed(f"git {arguments[0]} printed {shown(out[:60])!r}, which is not the name of an object")
-        return out.decode()
+        return named(arguments[0], self.git(*arguments, **more))  # type: ignore[arg-type]
 
     def commit(self, tree: str, parents: Iterable[str], message: str, at: int) -> str:
         """Write a commit; the same words and time give the same commit."""
@@ -140,7 +141,7 @@ class Repository:
                 return False
             if last or result.code == 0 or not self._drop_lock(f"{self.place.common}/{name}.lock", new):
                 break
-        raise GitFailed(f"git cannot move {name}: {_reason(result.error)}")
+        raise failed(f"git cannot move {name}: {_reason(result.error)}", result.error)
 
     def _drop_lock(self, lock: str, new: str) -> bool:
         """Returns True if the lock is gone: given up by its git within a second, or ours and removed."""
@@ -286,10 +287,29 @@ def environment(place: Place) -> dict[str, str]:
     """The variables for a git on the user's repository: its own settings above all others."""
     clean = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
     given = {"GIT_DIR": place.git_dir, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LITERAL_PATHSPECS": "1"}
-    count = {"GIT_CONFIG_COUNT": str(len(_SETTINGS))}
-    keys = {f"GIT_CONFIG_KEY_{n}": key for n, key in enumerate(_SETTINGS)}
-    values = {f"GIT_CONFIG_VALUE_{n}": text for n, text in enumerate(_SETTINGS.values())}
-    return clean | _IDENTITY | given | count | keys | values
+    return clean | _IDENTITY | given | settings({})
+
+
+def settings(more: dict[str, str]) -> dict[str, str]:
+    """The variables by which git gets Nova's settings and more of them, above all others (git-config(1))."""
+    rows = _SETTINGS | more
+    found = {"GIT_CONFIG_COUNT": str(len(rows))}
+    for number, (key, text) in enumerate(rows.items()):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": text}
+    return found
+
+
+def named(command: str, done: Result) -> str:
+    """The name of an object that a git has printed. Raises GitFailed if it has printed anything else."""
+    out = done.out.strip()
+    if not is_sha(out):
+        raise GitFailed(f"git {command} printed {shown(out[:60])!r}, which is not the name of an object")
+    return out.decode()
+
+
+def failed(text: str, said: str) -> GitFailed:
+    """The error for a git that failed and printed `said`."""
+    return DiskFull(text) if _FULL.search(said) else GitFailed(text)
 
 
 def _reason(error: str) -> str:

@@ -15,15 +15,15 @@ from nova_core.text import first_of
 _FEW = 3
 
 
-def require_held(repository: Repository, task_id: str, base: str) -> None:
+def require_held(repository: Repository, task_id: str, base: str, index: str) -> None:
     """Raise NotTaken if a submodule in the tree has changes, or commits that no remote and no copy of the user's has.
 
-    What the worker's copies hold is read by the user's git alone. Raises GitFailed.
+    `index` is a file that has what is in the tree. What the worker's copies hold is read by the user's git alone.
+    Raises GitFailed.
     """
     tree = repository.place.tree(task_id)
     if not (os.path.isdir(f"{tree}/.git/modules") or os.path.lexists(f"{tree}/.gitmodules")):
         return
-    index = repository.place.task_file(task_id, "index")
     for name, commit in _links(repository, tree, index):
         _look_into(repository, task_id, name, commit, base)
 

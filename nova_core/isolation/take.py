@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from nova_core.isolation.contents import entries_of, index_of, look, record
 from nova_core.isolation.held import hold_replaced
-from nova_core.isolation.own_commits import fetch, own_commits
+from nova_core.isolation.own_commits import own_commits
 from nova_core.isolation.repository import Repository, changed, shown
 from nova_core.isolation.submodules import require_held
 from nova_core.isolation.values import GitFailed, Limits, NotTaken, Taken, Words
@@ -34,7 +32,7 @@ def _taken(repository: Repository, task_id: str, base: str, words: Words, limits
         files = tuple(repository.relative(name) for name in names)
         raise NotTaken(f"{reason}: {first_of(files, 3)}", files)
     tree, ignored = record(repository, task_id, contents)
-    require_held(repository, task_id, base)
+    require_held(repository, task_id, base, contents.index)
     differing = list(changed(repository.git("diff-tree", "-r", "-z", "--raw", "--no-renames", base, tree).fields))
     gone = sum(status == b"D" for _, status, _, _ in differing)
     before = entries_of(str(index)) + gone - sum(status == b"A" for _, status, _, _ in differing)
@@ -56,31 +54,3 @@ def message_of(repository: Repository, task_id: str, words: Words) -> str:
     """The text of a task's commit; its lines `Nova-Task` and `Nova-Run` say whose it is."""
     subject = " ".join(words.subject.split()) or task_id
     return f"{subject}\n\nNova-Task: {task_id}\nNova-Run: {repository.place.run}\n"
-
-
-def keep(
-    repository: Repository, task_id: str, number: int, base: str, words: Words, limits: Limits | None = None
-) -> str | None:
-    """Keep what the tree holds and commits of the worker's own in the ref `place.kept(task_id, number)`.
-
-    Returns the ref, or None if there is nothing that `base` does not hold. Files over the limits are left out. Raises
-    GitFailed, OSError.
-    """
-    index_of(repository, task_id, base)
-    try:
-        contents = look(repository, task_id, limits or Limits())
-    except NotTaken:
-        return None
-    refused = {name for names in contents.refused.values() for name in names}
-    new, old = ([name for name in names if name not in refused] for names in (contents.new, contents.changed))
-    try:
-        tree, _ = record(repository, task_id, msgspec.structs.replace(contents, new=new, changed=old))
-    except NotTaken:
-        return None
-    own = own_commits(repository, task_id, base, "")
-    if not own and not repository.git("diff-tree", "-z", "--raw", base, tree).out:
-        return None
-    parents = [base, *fetch(repository, task_id, base, own)]
-    ref = repository.place.kept(task_id, number)
-    repository.move_ref(ref, repository.commit(tree, parents, message_of(repository, task_id, words), words.at))
-    return ref

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nova_core.isolation.borrowed import copy_index, discard, note_settings, write_repository
+from nova_core.isolation.borrowed import copy_index, discard, note_base, note_settings, write_repository
 from nova_core.isolation.needs import supply
-from nova_core.isolation.repository import Repository
+from nova_core.isolation.own_commits import read_plain
+from nova_core.isolation.repository import Repository, is_sha
 from nova_core.isolation.values import GitFailed, Needs, Restored
 
 
@@ -70,7 +71,14 @@ def make_tree(repository: Repository, task_id: str, base: str, needs: Needs | No
     repository.git("read-tree", "-m", "-u", base, tree=tree, index=index)
     copy_index(repository, task_id)
     supply(repository, task_id, needs or Needs())
+    note_base(repository, task_id, base)
     disk.replace(Path(place.task_file(task_id, "made")), b"", sync=False)
+
+
+def base_of(repository: Repository, task_id: str) -> str | None:
+    """The commit whose files the tree had before the worker changed them; None if that is not noted."""
+    text = read_plain(Path(repository.place.task_file(task_id, "base"))).strip()
+    return text if is_sha(text) else None
 
 
 def made_at(repository: Repository, task_id: str) -> float | None:
@@ -87,5 +95,5 @@ def away(repository: Repository, task_id: str) -> None:
     place = repository.place
     repository.disk.unlink(place.task_file(task_id, "made"))
     discard(repository, place.tree(task_id))
-    for kind in ("index", "index.lock", "copied", "written"):
+    for kind in ("index", "index.lock", "copied", "written", "base"):
         repository.disk.unlink(place.task_file(task_id, kind))

@@ -59,6 +59,10 @@ class Place(msgspec.Struct, frozen=True):
         """The ref that holds a task's work as it was before a conflict of it was resolved."""
         return f"refs/nova/{self.run}/kept/{name_of(task_id)}.{commit[:12]}"
 
+    def aside(self, task_id: str, number: int) -> str:
+        """Where the tree of a task goes whose contents git cannot hold; no name of a task begins with `+`."""
+        return f"{self.trees}/+{name_of(task_id)}.{number}"
+
     def task_file(self, task_id: str, kind: str) -> str:
         """One of Nova's own files for a task, such as its `index`."""
         return f"{self.own}/{name_of(task_id)}.{kind}"
@@ -138,6 +142,15 @@ class Taken(msgspec.Struct, frozen=True):
     own_commits: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
+
+
+class Cleared(msgspec.Struct, frozen=True):
+    """Where the contents of a tree are, which may be removed now: in the ref, and if that lacks something, for which
+    `why` gives the reason, in the folder `aside`. Nothing at all if there was nothing to keep."""
+
+    ref: str | None = None
+    aside: str = ""
+    why: str = ""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -225,6 +238,10 @@ class Leftover(msgspec.Struct, frozen=True):
 
 class GitFailed(EnvironmentProblem):
     """A git command failed, took too long or printed something unexpected; the step may be repeated from the start."""
+
+
+class DiskFull(GitFailed):
+    """Git found no room on the disk."""
 
 
 class NotTaken(NovaError):  # noqa: N818 - a result, not a bug

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nova_core.errors import RunLockedError, UsageError
-from nova_core.isolation import conflict, merge, take, trees
+from nova_core.isolation import conflict, keep, merge, take, trees
 from nova_core.isolation.held import hold_work
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import Candidate, Conflict, Limits, Place, Taken, Words
@@ -136,7 +136,7 @@ class Resolving:
         place, task = self.place, self._task
         if task.unmerged and task.base_sha and os.path.isdir(place.tree(self._id)):
             words = Words(f"{self._id} (not merged)", int(time.time()))
-            take.keep(repository, self._id, len(task.kept) + 2, task.base_sha, words)
+            keep.clear(repository, self._id, len(task.kept) + 2, task.base_sha, words)
 
     def _merge(self, repository: Repository, begun: Begun, taken: Taken, words: Words) -> Candidate:
         for _ in range(_TRIES):

@@ -16,12 +16,12 @@ from sampling import some
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.isolation import look
+from nova_core.isolation.keep import keep
 from nova_core.isolation.landing import land
 from nova_core.isolation.merge import bring, merge
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.survey import choose_place, choose_trees, survey
 from nova_core.isolation.sweep import finish, forget, sweep, trees_left
-from nova_core.isolation.take import keep
 from nova_core.isolation.trees import away
 from nova_core.isolation.values import Candidate, Landed, Landing
 

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from iso_kit import Run, commit, git, lines, repository, words, write
+from iso_kit import Run, commit, git, lines, repository, write
 
-from nova_core.isolation.take import keep
 from nova_core.isolation.values import GitFailed, Limits, NotTaken
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -315,54 +314,6 @@ def test_what_only_a_submodule_in_the_tree_holds_is_not_lost(tmp_path: Path, how
     assert what in said
     assert f"{mod}" in said
     assert "nova retry F1" in said
-
-
-def test_commits_that_are_in_no_result_are_kept(tmp_path: Path) -> None:
-    """Case 18: a branch that was left and a stash are named, and held with all their objects after the tree is gone."""
-    run = Run(repository(tmp_path))
-    tree = run.tree("F1")
-    git(tree, "switch", "-qc", "side")
-    write(tree, lost="work")
-    left = commit(tree)
-    git(tree, "switch", "-q", "main")
-    write(tree, f="stashed")
-    git(tree, "stash", "-q")
-    taken = run.take("F1")
-    assert taken.commit is None
-    assert set(taken.own_commits) == {left, git(tree, "rev-parse", "refs/stash")}
-    ref = keep(run.repository, "F1", 1, run.tip, words("F1"))
-    run.tree("F1")
-    assert ref == run.place.kept("F1", 1)
-    assert run.content("lost", left) == "work"
-    assert git(run.root, "merge-base", "--is-ancestor", left, str(ref)) == ""
-    assert git(run.root, "fsck", "--no-dangling", "--connectivity-only") == ""
-
-
-def test_commits_of_the_worker_that_the_result_holds_are_not_kept(tmp_path: Path) -> None:
-    """Case 17: a worker that commits its work as it goes leaves nothing that the result does not have."""
-    run = Run(repository(tmp_path))
-    tree = run.tree("F1")
-    write(tree, n="one")
-    commit(tree)
-    git(tree, "switch", "-qc", "mine")
-    write(tree, n="two")
-    commit(tree)
-    git(tree, "gc", "-q")
-    assert run.take("F1").own_commits == ()
-
-
-def test_what_a_failed_attempt_left_is_kept(tmp_path: Path) -> None:
-    """Case 14: files over the limits are left out; a tree without changes, or gone, leaves nothing."""
-    run = Run(repository(tmp_path))
-    tree = run.tree("F1")
-    assert keep(run.repository, "F1", 1, run.tip, words("F1")) is None
-    write(tree, n="half", big="x" * 2000)
-    ref = keep(run.repository, "F1", 1, run.tip, words("F1"), Limits(max_file=1000))
-    assert ref is not None
-    assert run.content("n", ref) == "half"
-    assert "big" not in run.files(ref)
-    shutil.rmtree(tree)
-    assert keep(run.repository, "F1", 2, run.tip, words("F1")) is None
 
 
 def test_an_index_of_ours_that_was_deleted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from nova_core.files.disk import Disk
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.values import (
     Candidate,
+    Cleared,
     Conflict,
     Followed,
     GitFailed,
@@ -179,6 +180,9 @@ class FakeGit:
     def restored(self, task_id: str, taken: Taken, words: Words, limits: Limits) -> Taken:
         self._step(f"restored {task_id}")
         return taken
+
+    def clear(self, task_id: str, number: int, base: str, words: Words) -> Cleared:
+        return Cleared(self.keep(task_id, number, base, words))
 
     def merge(self, task_id: str, known: str, taken: Taken, words: Words) -> Candidate | Conflict | Nothing:
         self._step(f"merge {task_id}")

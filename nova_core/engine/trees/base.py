@@ -13,7 +13,7 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.trees.library import Library
 from nova_core.engine.trees.steps import Steps
 from nova_core.executors.base import Job
-from nova_core.isolation.values import Place, Taken, Words
+from nova_core.isolation.values import Cleared, Place, Taken, Words
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import GitRun
 from nova_core.state.schema import TaskState
@@ -103,6 +103,15 @@ class Base:
             patch["kept"] = (*kept, ref)
         text = f"{task_id}: what its attempt has left is kept in {ref}" if ref else f"{task_id}: nothing to keep"
         self.store.record(EventKind.TASK_PROGRESS, task_id, text, **patch)
+
+    def record_cleared(self, task_id: str, cleared: Cleared, **patch: Any) -> None:
+        """Record where what was in the task's tree is kept."""
+        if cleared.aside:
+            self.warn(
+                task_id,
+                f"{task_id}: what its attempt has left is in {cleared.aside}; git cannot hold all of it: {cleared.why}",
+            )
+        self.record_kept(task_id, cleared.ref, **patch)
 
     def submit(self, job: Job) -> None:
         """Submit a job that runs in a tree beside a worker; its log is a new one."""

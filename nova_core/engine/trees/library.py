@@ -8,11 +8,12 @@ from typing import Protocol
 import msgspec
 
 from nova_core.files.disk import Disk
-from nova_core.isolation import conflict, held, landing, merge, needs, restored, survey, sweep, take, trees
+from nova_core.isolation import conflict, held, keep, landing, merge, needs, restored, survey, sweep, take, trees
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import (
     Candidate,
+    Cleared,
     Conflict,
     Followed,
     Landed,
@@ -39,6 +40,7 @@ class Library(Protocol):
     def take(self, task_id: str, base: str, words: Words, limits: Limits) -> Taken: ...
     def keep(self, task_id: str, number: int, base: str, words: Words) -> str | None: ...
     def restored(self, task_id: str, taken: Taken, words: Words, limits: Limits) -> Taken: ...
+    def clear(self, task_id: str, number: int, base: str, words: Words) -> Cleared: ...
     def merge(self, task_id: str, known: str, taken: Taken, words: Words) -> Candidate | Conflict | Nothing: ...
     def bring(self, task_id: str, candidate: Candidate) -> object: ...
     def advance(self, task_id: str, candidate: Candidate) -> bool: ...
@@ -80,7 +82,10 @@ class RunGit:
         return take.take(self._repository, task_id, base, words, limits)
 
     def keep(self, task_id: str, number: int, base: str, words: Words) -> str | None:
-        return take.keep(self._repository, task_id, number, base, words)
+        return keep.keep(self._repository, task_id, number, base, words)
+
+    def clear(self, task_id: str, number: int, base: str, words: Words) -> Cleared:
+        return keep.clear(self._repository, task_id, number, base, words)
 
     def restored(self, task_id: str, taken: Taken, words: Words, limits: Limits) -> Taken:
         return restored.restored(self._repository, task_id, taken, words, limits)

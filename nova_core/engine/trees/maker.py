@@ -15,7 +15,7 @@ from nova_core.executors.base import Job, Report, Started
 from nova_core.files.outputs import marks_of
 from nova_core.files.project import step_log_name
 from nova_core.isolation.needs import outputs_of
-from nova_core.isolation.values import Needs
+from nova_core.isolation.values import Cleared, Needs
 from nova_core.model import Criterion
 from nova_core.state.events import EventKind
 from nova_core.state.schema import Reason
@@ -74,12 +74,12 @@ class Maker:
         base, task_id = self._base, attempt.task_id
         words, number = base.words(task_id, attempt.started, "not finished"), base.number_of_kept(task_id)
 
-        def then(ref: str | None) -> None:
-            base.record_kept(task_id, ref, tree=None)
+        def then(cleared: Cleared) -> None:
+            base.record_cleared(task_id, cleared, tree=None)
             base.when_recorded(partial(self._make, attempt, job))
 
         base.steps.post(
-            task_id, lambda: base.git.keep(task_id, number, old, words), then, partial(self._not_made, attempt)
+            task_id, lambda: base.git.clear(task_id, number, old, words), then, partial(self._not_made, attempt)
         )
 
     def _make(self, attempt: Attempt, job: Job) -> None:

@@ -13,14 +13,13 @@ import msgspec
 
 from nova_core.clock import Clock
 from nova_core.errors import NovaError
-from nova_core.isolation.values import NotTaken, Stale
+from nova_core.isolation.values import DiskFull, NotTaken, Stale
 from nova_core.threads import start_thread
 
 _T = TypeVar("_T")
 _TRIES = 3  # of a step that fails; something beside us may have been in its way
 _PAUSE = 1.0  # seconds before a step that the disk has refused is repeated
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
-_ROOM = "No space left on device"  # in the words of git
 _ANSWERS = (NotTaken, Stale)  # of the step itself: no other try would give another one
 
 
@@ -141,4 +140,4 @@ class Steps:
 
 
 def _is_full(error: Exception) -> bool:
-    return (isinstance(error, OSError) and error.errno in _FULL) or _ROOM in str(error)
+    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL)

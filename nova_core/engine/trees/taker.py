@@ -11,7 +11,7 @@ from nova_core.engine.attempts.criteria import CriteriaRunner
 from nova_core.engine.attempts.verdict import Failure
 from nova_core.engine.trees.base import Base
 from nova_core.isolation.kinds import Rest
-from nova_core.isolation.values import Limits, NotTaken, Taken
+from nova_core.isolation.values import Cleared, Limits, NotTaken, Taken
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import CONFLICT
 from nova_core.state.schema import NEEDED, Reason, TaskState, TaskStatus
@@ -55,7 +55,7 @@ class Taker:
         def work() -> Result:
             taken = base.git.take(task_id, commit, words, limits)
             rest = base.git.rest_of(task_id, taken, commit, state.unmerged) if state.unmerged else Rest()
-            kept = base.git.keep(task_id, number, commit, words) if taken.own_commits else None
+            kept = base.git.keep(task_id, number, commit, words) if taken.own_commits or taken.left_out else None
             return Result(taken, rest, kept)
 
         base.steps.post(task_id, work, partial(self._taken, attempt), partial(self._not_taken, attempt))
@@ -126,13 +126,13 @@ class Taker:
         made_from, number = state.base_sha or base.run.base, base.number_of_kept(task_id)
         words = base.words_of_end(task_id, "not merged")
 
-        def then(ref: str | None) -> None:
-            base.record_kept(task_id, ref)
+        def then(cleared: Cleared) -> None:
+            base.record_cleared(task_id, cleared)
             base.when_recorded(partial(self._remove, task_id))
 
         base.when_recorded(
             lambda: base.steps.post(
-                task_id, lambda: base.git.keep(task_id, number, made_from, words), then,
+                task_id, lambda: base.git.clear(task_id, number, made_from, words), then,
                 partial(self._not_settled, task_id),
             )
         )  # fmt: skip
