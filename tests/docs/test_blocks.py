@@ -21,6 +21,7 @@ from captured import path_of
 from cli_process import nova, shell_environment
 from command_lines import problem_with, simple_commands
 from pages import ROOT, Block, all_blocks, blocks, text_of
+from sampling import some
 
 from nova_core.config import load_config
 from nova_core.engine.observers.milestones import load_milestones
@@ -163,7 +164,12 @@ def shell(tmp_path: Path) -> dict[str, str]:
     return shell_environment(tmp_path, {"DEMO_PACE": "0"})
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in RUN}))
+PAGES = sorted({block.page for block in RUN})
+# The examples are run by tests/test_examples.py, too.
+OFTEN = [page for page in PAGES if not page.startswith("examples/") and page != "docs/json-events.md"]
+
+
+@pytest.mark.parametrize("page", some(PAGES, *OFTEN))
 def test_shell_blocks_run(page: str, tmp_path: Path, shell: dict[str, str]) -> None:
     """The blocks of a page run one after the other in one folder; each line exits with 0, or the exit code it names."""
     folder = tmp_path / "project"

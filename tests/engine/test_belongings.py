@@ -12,6 +12,7 @@ from cli_process import command, environment, nova
 from engines import make_engine, on, tasks_of
 from fakes import ok
 from processes import processes_of, wait_for
+from sampling import sampled
 
 from nova_core.command import Command, CommandKind
 from nova_core.errors import EnvironmentProblem
@@ -100,8 +101,7 @@ def test_the_lock_gets_its_name_back(tmp_path: Path) -> None:
     assert engine_alive(path) is None
 
 
-@pytest.mark.parametrize("own", [False, True], ids=["shared holder", "own holder"])
-@pytest.mark.parametrize("names", [(".nova",), ("logs",), (".nova", "logs")], ids=", ".join)
+@pytest.mark.parametrize(("names", "own"), sampled([(".nova",), ("logs",), (".nova", "logs")], [False, True]))
 def test_running_jobs_continue_and_new_ones_start(tmp_path: Path, names: tuple[str, ...], own: bool) -> None:
     """The end of the first arrives over the open socket; the second gets its log folder and its journal."""
     executor = LocalExecutor(tmp_path / ".nova", tmp_path / "logs", run_id="r", cwd=tmp_path, places=("here",))

@@ -14,6 +14,7 @@ from fakes import FakeClock, FakeExecutor, ok
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import holders_of, processes_of, wait_for
+from sampling import sampled
 
 from nova_core.command import Command, CommandKind
 from nova_core.config import Config
@@ -231,11 +232,11 @@ def at_work(folder: Path) -> Process:
     return engine
 
 
-@pytest.mark.parametrize("crashed", [False, True])
-@pytest.mark.parametrize(
-    "words", [("run", "--no-ui"), ("run", "--no-ui", "--fresh"), ("cancel", "--all"), ("retry", "A")], ids=" ".join
-)
-def test_a_copy_leaves_the_workers_of_the_original_alone(tmp_path: Path, words: tuple[str, ...], crashed: bool) -> None:
+ELSEWHERE = ["run --no-ui", "run --no-ui --fresh", "cancel --all", "retry A"]
+
+
+@pytest.mark.parametrize(("line", "crashed"), sampled(ELSEWHERE, [True, False]))
+def test_a_copy_leaves_the_workers_of_the_original_alone(tmp_path: Path, line: str, crashed: bool) -> None:
     """Of a living engine, and of one that was killed while its workers continue."""
     first, second = tmp_path / "a", tmp_path / "b"
     engine = at_work(first)
@@ -245,10 +246,10 @@ def test_a_copy_leaves_the_workers_of_the_original_alone(tmp_path: Path, words: 
     subprocess.run(["cp", "-a", first, second], check=True)
     (second / "go").touch()
     worker = int((first / "pid").read_text())
-    done = nova(*words, cwd=second)
+    done = nova(*line.split(), cwd=second)
     assert f"this folder is a copy of {first}, where A is running: left alone there" in done.stdout + done.stderr
     assert worker in processes_of(first)
-    if words[0] == "run":
+    if line.startswith("run"):
         assert done.returncode == 0
         assert (second / "ended").read_text().split() == ["A", "B"]
     (first / "go").touch()

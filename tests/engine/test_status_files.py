@@ -115,6 +115,7 @@ def test_a_folder_with_all_faults_runs_to_its_end(tmp_path: Path, started: Calla
     process = started(tmp_path)
     while process.poll() is None:
         reader.look()
+        time.sleep(0.005)
     events = [json.loads(line) for line in tmp_path.joinpath(EVENTS).read_text().splitlines()]
     assert process.returncode == 0, events[-1]
     assert reader.looks > 20

@@ -215,7 +215,7 @@ def test_the_wall_timeout_ends_a_job(lab: Lab, own: bool) -> None:
 
 def test_the_idle_timeout_ends_only_the_silent(lab: Lab, own: bool) -> None:
     """A job that prints continues, one that does not is ended."""
-    lab.submit("talks", shell="for i in 1 2 3 4 5 6; do echo x; sleep 0.5; done", idle_timeout=2.5, own_holder=own)
+    lab.submit("talks", shell="for i in 1 2 3 4 5 6; do echo x; sleep 0.3; done", idle_timeout=1.5, own_holder=own)
     end = lab.run("silent", shell="echo x; sleep 60", idle_timeout=0.3, grace=0.1, own_holder=own)
     assert end.reason is EndReason.IDLE_TIMEOUT
     assert lab.end("talks").code == 0

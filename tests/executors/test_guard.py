@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from executor_kit import Lab, alive, carrying, kill_engine, until
+from sampling import sampled
 
 from nova_core.executors import holder_link as link
 from nova_core.executors.base import Ended, EndReason, Started
@@ -142,13 +143,15 @@ holder.main()
 """
 
 
-@pytest.mark.parametrize(("before", "pause"), [(True, 0), (False, 0), (False, 0.2)])
-@pytest.mark.parametrize("shell", ["echo x >> ledger; sleep 0.5; exit 5", "echo x >> ledger; exit 5"])
+@pytest.mark.parametrize(
+    ("moment", "shell"),
+    sampled([(True, 0), (False, 0), (False, 0.2)], ["echo x >> ledger; sleep 0.5; exit 5", "echo x >> ledger; exit 5"]),
+)
 def test_a_holder_that_is_killed_while_it_spawns(
-    lab: Lab, before: bool, pause: float, shell: str, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, moment: tuple[bool, float], shell: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job runs once, and its exit code is known: the guard finds its process, or proves that there was none."""
-    monkeypatch.setattr(link, "_CODE", KILLED.format(before=before, pause=pause))
+    monkeypatch.setattr(link, "_CODE", KILLED.format(before=moment[0], pause=moment[1]))
     assert lab.run("F1", shell=shell).code == 5
     assert (lab.home / "ledger").read_text() == "x\n"
 

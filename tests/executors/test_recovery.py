@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from executor_kit import Lab, alive, carrying, kill_engine, until
+from sampling import sampled
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors import holder_link as link
@@ -198,7 +199,7 @@ def test_a_stopped_holder_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     lab.end("F1")
 
 
-@pytest.mark.parametrize("limit", ["timeout", "idle_timeout"])
+@pytest.mark.parametrize(("own", "limit"), sampled([False, True], ["timeout", "idle_timeout"]))
 def test_timeouts_hold_while_no_engine_runs(lab: Lab, own: bool, limit: str) -> None:
     """The holder keeps the results."""
     engine = lab.engine({"key": "F1", "shell": "echo up; sleep 60", limit: 0.6, "grace": 0.1, "own_holder": own})
