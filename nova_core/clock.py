@@ -22,23 +22,20 @@ def _boot() -> str:
 
 
 class Clock:
-    """The machine's clocks: the system time, and two that nobody sets."""
+    """The machine's clocks: the system time, and two that nobody sets.
 
-    def now(self) -> float:
-        """The system time in seconds since the epoch."""
-        return time.time()
+    `now` is the system time in seconds since the epoch, `monotonic` counts seconds from an arbitrary start, and
+    `since_boot` those since the machine started, also while it slept; it is comparable among processes of one
+    `boot_id`.
+    """
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    since_boot = staticmethod(since_boot)
 
     def stamp(self) -> str:
         """The system time in the format of timestamps on disk."""
         return iso(self.now())
-
-    def monotonic(self) -> float:
-        """Seconds from an arbitrary start."""
-        return time.monotonic()
-
-    def since_boot(self) -> float:
-        """Seconds since the machine started, also while it slept; comparable among processes of one `boot_id`."""
-        return since_boot()
 
     def boot_id(self) -> str:
         """The id of the boot."""

@@ -48,7 +48,7 @@ class HolderLink:
         self._folder = folder
         self.name = name
         self.pid = pid
-        self._connection: Connection | None = None
+        self.connection: Connection | None = None
         self.journal = JournalFile(folder, f"{name}.journal")
         self.jobs: dict[str, Job | None] = {}
         self.keys: set[str] = set()
@@ -59,12 +59,12 @@ class HolderLink:
     @property
     def alive(self) -> bool:
         """True if the engine is connected to the holder."""
-        return self._connection is not None
+        return self.connection is not None
 
     @property
     def fd(self) -> int:
         """The descriptor of the connection; -1 without a connection."""
-        return self._connection.fd if self._connection else -1
+        return self.connection.fd if self.connection else -1
 
     def connect(self) -> bool:
         """Connect; works as soon as the socket listens, even before the holder runs. Returns False on failure."""
@@ -78,16 +78,16 @@ class HolderLink:
             connection.close()
             return False
         connection.setblocking(False)
-        self._connection = Connection(connection.detach())
+        self.connection = Connection(connection.detach())
         return True
 
     def send(self, message: bytes) -> bool:
         """Queue a message and write what the socket accepts; returns True if everything was written."""
-        return self._connection is None or self._connection.write(message)
+        return self.connection is None or self.connection.write(message)
 
     def flush(self) -> bool:
         """Write what the socket accepts of the queue; returns True if everything was written."""
-        return self._connection is None or self._connection.flush()
+        return self.connection is None or self.connection.flush()
 
     def prove(self, *words: str) -> None:
         """Prove that this engine knows the project's key."""
@@ -95,14 +95,14 @@ class HolderLink:
 
     def receive(self) -> list[Message] | None:
         """Returns the complete messages received so far; None if the holder is gone."""
-        messages = self._connection.receive() if self._connection else None
+        messages = self.connection.receive() if self.connection else None
         return None if messages is None else [decode_message(message) for message in messages]
 
     def close(self) -> None:
         """Close the connection. The holder exits once it holds no job."""
-        if self._connection:
-            self._connection.close()
-        self._connection = None
+        if self.connection:
+            self.connection.close()
+        self.connection = None
         if self.pid > 0:
             _leaving.add(self.pid)
         reap_holders()

@@ -36,7 +36,7 @@ class Links:
 
     def send(self, link: HolderLink, message: bytes) -> None:
         """Send a message, now or when the socket accepts it."""
-        if not link.send(message):
+        if link.connection is not None and not link.connection.write(message):
             self._poller.modify(link.fd, POLLIN | POLLOUT)
 
     def poll(self, milliseconds: float | None) -> list[HolderLink]:

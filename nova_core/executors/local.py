@@ -135,7 +135,7 @@ class LocalExecutor:
     def _send_job(self, job: Job, slots: int = 0) -> None:
         """Send a job; with `slots`, hand it ahead."""
         try:
-            message = encode_job(job)
+            message = encode_job(job) if slots else start_of(job)
         except UnicodeEncodeError as error:
             self._refuse(job.key, EndReason.SPAWN_ERROR, f"cannot be passed to a process: {error.object!a:.200}")
             return
@@ -153,7 +153,7 @@ class LocalExecutor:
         if slots:
             self._ahead.add(link, job.key, message, slots)
         else:
-            self._links.send(link, start_of(message))
+            self._links.send(link, message)
 
     def _hold(self, job: Job, why: str) -> None:
         """Keep a job until the machine has something to spare for it; say so once."""

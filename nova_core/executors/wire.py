@@ -37,9 +37,9 @@ def encode_job(job: Job) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(job, **words))
 
 
-def start_of(job: bytes) -> bytes:
-    """Returns the message that starts an encoded job."""
-    return b'["job",%b]' % job
+def start_of(job: Job) -> bytes:
+    """Returns the message that starts a job. Raises what `encode_job` does."""
+    return b'["job",%b]' % encode_job(job)
 
 
 def ahead_of(slots: int, jobs: list[bytes]) -> bytes:

@@ -218,8 +218,9 @@ class Holder:
             return
         if not job.announced:
             self.young.append(job)
-        if timeout or idle or limit:
-            watch(self, job, timeout, idle, limit)
+        job.limit = limit
+        if timeout or idle:
+            watch(self, job, timeout, idle)
 
     def _start(self, job: HolderJob, launch: Launch, *, keep_log: bool) -> None:
         try:
@@ -346,3 +347,4 @@ def main() -> None:
         from nova_core.holder.guard import serve_guarded
 
         serve_guarded(lambda roster: Holder(run_id, name, key, own=False, roster=roster))
+    os._exit(0)  # everything is written: to take the interpreter apart costs 8 ms

@@ -49,7 +49,7 @@ class HolderJob:
 
     __slots__ = (
         "announced", "born", "cap", "deadline", "detail", "grace", "interrupt", "key", "killing_since", "leftovers",
-        "log", "log_fd", "mono", "over", "pid", "printed", "reason", "slot", "started", "status", "usage",
+        "limit", "log", "log_fd", "mono", "over", "pid", "printed", "reason", "slot", "started", "status", "usage",
     )  # fmt: skip
 
     def __init__(self, job: JobMessage) -> None:
@@ -58,6 +58,7 @@ class HolderJob:
         self.log = job["log"]
         self.grace = job["grace"]
         self.log_fd = -1
+        self.limit = 0  # bytes of its log, 0 for none
         self.cap: LogCap | None = None
         self.pid = 0
         self.slot = 0  # its place in the roster of the guard

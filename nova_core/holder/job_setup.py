@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from nova_core.holder.log_cap import LogCap
 from nova_core.holder.safe_open import FOLDER_FLAGS, SpawnError, inherit_owner, open_log, open_parent, open_stdin
 from nova_core.holder.spawn import Launch
 
@@ -36,6 +37,8 @@ class JobSetup:
         self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         self._env: dict[bytes, bytes] = {}
         self._root = self._cwd = os.getcwd()
+        self._asked = ""  # the folder of the last job, as its message named it
+        self._path: bytes | None = b""  # PATH of this process; empty until it is set
         self._problem = "the engine named no log folder"
         self.logs = -1
         self._logs_path = ""
@@ -46,6 +49,7 @@ class JobSetup:
         if ends := self._env.pop(JOBSERVER, b""):
             _open_jobserver(*ends.split(b"\n"))
         self._root = native(base["root"])
+        self._asked = ""
         self.use_logs(base["logs"])
 
     def use_logs(self, path: str) -> None:
@@ -83,7 +87,8 @@ class JobSetup:
         env[b"PWD"] = os.fsencode(folder)
         env[b"NOVA_JOB"] = f"{self._run_id}/{job['key']}".encode()
         path = env.get(b"PATH")
-        if path != os.environb.get(b"PATH"):
+        if path != self._path:
+            self._path = path
             _set_path(path)
         argv = [native(word) for word in job["argv"]]
         source = open_stdin(native(job["stdin"])) if job["stdin"] else self._null
@@ -113,6 +118,8 @@ class JobSetup:
 
     def _enter(self, cwd: str) -> str:
         """Change to the job's folder: posix_spawn cannot, and a shell that does it costs as much as the job."""
+        if cwd == self._asked:
+            return self._cwd
         folder = self._root if cwd == "." else os.path.normpath(os.path.join(self._root, native(cwd)))
         if folder != self._cwd:
             try:
@@ -120,23 +127,25 @@ class JobSetup:
             except (OSError, ValueError) as error:
                 raise SpawnError(f"cannot enter the folder {folder}: {plain(error)}", error) from None
             self._cwd = folder
+        self._asked = cwd
         return folder
 
     def go_home(self) -> None:
         """Return to the project folder: an idle holder must not keep a worktree busy."""
         if self._cwd != self._root:
-            self._cwd = self._root
+            self._cwd, self._asked = self._root, ""
             os.chdir(self._root)
 
 
 def close_log(setup: JobSetup, job: HolderJob) -> None:
     """Close the log of a job that has ended, cut to its limit."""
     job.printed = os.fstat(job.log_fd).st_size
-    if job.cap and job.cap.is_over(job.printed):
+    if 0 < job.limit < job.printed and job.log:
+        cap = job.cap or LogCap(job.log_fd, job.limit)
         try:
             folder = open_parent(setup.logs, job.log)
             try:
-                job.cap.cut(folder, job.log.rpartition("/")[2])
+                cap.cut(folder, job.log.rpartition("/")[2])
             finally:
                 os.close(folder)
         except OSError as error:

@@ -19,17 +19,19 @@ _IDLE_SHARE = 0.05  # of the idle limit: how much later than due a silent job ma
 _IDLE_STEP = 0.05  # seconds, at least
 
 
-def watch(holder: JobHolder, job: HolderJob, timeout: float, idle: float, limit: int) -> None:
-    """Enforce the limits of a job; times in seconds, `limit` in bytes, 0 for none."""
+def watch(holder: JobHolder, job: HolderJob, timeout: float, idle: float) -> None:
+    """Enforce the limits of a job in seconds, 0 for none."""
     if timeout > 0:
         left = max(0.0, job.mono + timeout - monotonic())  # a guard takes over jobs that have run for a while
         holder.later(left, lambda h, late: h.stop(late, "timeout", late.grace), job)
-    if not job.log or job.log_fd < 0:
-        return
-    if idle > 0:
+    if idle > 0 and job.log and job.log_fd >= 0:
         _look_idle(holder, job, idle, monotonic(), None)
-    if limit > 0:
-        job.cap = LogCap(job.log_fd, limit)
+
+
+def watch_size(holder: JobHolder, job: HolderJob) -> None:
+    """Keep the log of a job near its limit while it runs."""
+    if job.limit > 0 and job.log and job.log_fd >= 0 and job.cap is None:
+        job.cap = LogCap(job.log_fd, job.limit)
         holder.later(LOG_CHECK, _check_size, job)
 
 
@@ -57,6 +59,10 @@ def _check_size(holder: JobHolder, job: HolderJob) -> None:
 
 
 def load_rest(holder: JobHolder, job: HolderJob) -> None:
-    """Import what ending a job may need: an upgrade may replace the files. Jobs that end at once do without."""
+    """Do what jobs that end at once do without: watch its log, import what ending it may need.
+
+    An upgrade may replace the files later.
+    """
+    watch_size(holder, job)
     with suppress(ImportError):  # already replaced: harmless unless a job must be ended
         import nova_core.holder.killing  # noqa: F401

@@ -26,10 +26,6 @@ class LogCap:
         if end > self._freed and _punch(self._fd, self._freed, end - self._freed):
             self._freed = end
 
-    def is_over(self, size: int) -> bool:
-        """Returns True if a log of this size in bytes is over the limit."""
-        return size > self._limit
-
     def cut(self, folder: int, name: str) -> int:
         """Cut a log over the limit to its head, a line with the number of bytes cut, and its tail; returns that number.
 

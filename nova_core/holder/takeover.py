@@ -9,7 +9,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from nova_core.holder.job import HolderJob
-from nova_core.holder.limits import watch
+from nova_core.holder.limits import watch, watch_size
 from nova_core.holder.process_tree import DEAD, Process, job_of, read_process
 from nova_core.holder.roster import FIRST, HEAD, SLOT
 from nova_core.holder.safe_open import SpawnError, open_log
@@ -104,7 +104,10 @@ def _continue(holder: Holder, job: HolderJob, limits: list[Any], known: set[int]
     if job.log and (idle or limit):
         with suppress(SpawnError):
             job.log_fd = open_log(holder.setup.logs, job.log)
-    watch(holder, job, timeout, idle, limit)
+    job.limit = limit
+    watch(holder, job, timeout, idle)
+    if job.announced:
+        watch_size(holder, job)
 
 
 def _lose(holder: Holder, job: HolderJob) -> None:

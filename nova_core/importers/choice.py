@@ -41,7 +41,7 @@ def is_ours(path: str, text: str) -> bool:
 
 def has_task_table(text: str) -> bool:
     """Returns True if there is a table of tasks with dependencies."""
-    return next(task_tables(text), None) is not None
+    return next(_headers(split_lines(text)), None) is not None
 
 
 def is_table(path: str, text: str) -> bool:
@@ -53,6 +53,8 @@ def is_table(path: str, text: str) -> bool:
     if Path(path).suffix.lower() not in MARKDOWN or not has_task_table(text):
         return False
     boxes = len(_BOX_WITH_ID.findall(text))
+    if not boxes and ("[" not in text or is_ours(path, text)):
+        return True
     tables = list(task_tables(text))
     if boxes > sum(len(table.ids) for table in tables):
         return False
@@ -71,13 +73,19 @@ def ids_of(tables: Iterable[TaskTable]) -> list[str]:
 def task_tables(text: str) -> Iterator[TaskTable]:
     """The tables of tasks with dependencies."""
     lines = split_lines(text)
+    for at, column in _headers(lines):
+        rows = (cells_of(row) for row in takewhile(lambda row: "|" in row, islice(lines, at + 1, None)))
+        yield TaskTable(at, tuple(read_id(cells[column]) for cells in rows if len(cells) > column))
+
+
+def _headers(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """The line below the header of each such table, and its column of ids."""
     for at, line in enumerate(lines):
         if (
             at and "|" in line and "-" in line and not line.strip(" \t|:-")
             and (header := read_header(cells_of(lines[at - 1]))) and header.depends_on
         ):  # fmt: skip
-            rows = (cells_of(row) for row in takewhile(lambda row: "|" in row, islice(lines, at + 1, None)))
-            yield TaskTable(at, tuple(read_id(cells[header.id]) for cells in rows if len(cells) > header.id))
+            yield at, header.id
 
 
 def cells_of(line: str) -> list[str]:

@@ -147,7 +147,7 @@ def without_struck(text: str) -> str:
 def undecorated(text: str) -> str:
     """`text` without emphasis, code, strike-through or a link around it, and with `\\#` turned into `#`."""
     text = text.strip()
-    if not text or (text[0].isalnum() and text[-1].isalnum() and "\\" not in text):
+    if len(text) < 2 or (text[0].isalnum() and text[-1].isalnum() and "\\" not in text):
         return text
     for _ in range(8):
         bare = _unwrapped(text)

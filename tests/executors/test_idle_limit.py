@@ -37,7 +37,7 @@ class Watched:
 
     def run(self, outputs: list[tuple[float, int]]) -> None:
         """Print at these times, each with what the log's clock shows then, until the job is stopped."""
-        limits.watch(self, self, 0.0, IDLE, 0)  # type: ignore[arg-type]
+        limits.watch(self, self, 0.0, IDLE)  # type: ignore[arg-type]
         while self._timers:
             at, action = self._timers.pop()
             while outputs and outputs[0][0] <= at:

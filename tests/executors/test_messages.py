@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.executors.journal_reader import Begun, End, Facts, Hello, Intent, Typing, decode_record
-from nova_core.executors.wire import encode_job, start_of
+from nova_core.executors.wire import start_of
 from nova_core.holder.job import HolderJob
 from nova_core.holder.journal import BEGIN, E_LIMIT, END, HELLO, PROCESS
 from nova_core.holder.messages import JobMessage
@@ -26,7 +26,7 @@ LINES = [(HELLO, Hello), (BEGIN, Intent), (PROCESS, Begun), (END, End), (TYPED, 
 
 def message(**fields: Any) -> JobMessage:
     """The message that a holder gets for a job."""
-    word, decoded = json.loads(start_of(encode_job(Job(key="F1@1", **fields))))
+    word, decoded = json.loads(start_of(Job(key="F1@1", **fields)))
     assert word == "job"
     result: JobMessage = decoded
     return result

@@ -74,7 +74,8 @@ class Starter:
         if attempt.tree is None:
             attempt.base_sha = self._changed.base_commit()
             attempt.before = self._marks(task)
-        self._record(attempt, state.session_usage if resumed else TokenUsage())
+        previous = state.session_usage if resumed else TokenUsage()
+        self._record(attempt, previous, terminal=job is not None and job.terminal)
         self._parts.active[task_id] = attempt
         if job is None:
             self._finisher.finish(attempt, Failure(Reason.SPAWN_ERROR, problem))
@@ -115,7 +116,7 @@ class Starter:
         attempt.is_plain = True
         attempt.began = self._began(handed, report)
         self._parts.logs.add(attempt.log_name)
-        self._record(attempt, TokenUsage())
+        self._record(attempt, TokenUsage(), terminal=False)
         self._parts.active[task_id] = attempt
         return attempt
 
@@ -202,7 +203,7 @@ class Starter:
                 parts.disk.rename(parts.project.log_dir / name, parts.project.log_dir / old)
         parts.logs.add(name)
 
-    def _record(self, attempt: Attempt, previous: TokenUsage) -> None:
+    def _record(self, attempt: Attempt, previous: TokenUsage, *, terminal: bool) -> None:
         """Record the start. From the second attempt on, store the task's current fingerprint."""
         task, by = self._parts.board.cascade.tasks[attempt.task_id], attempt.by
         reset: dict[str, Any] = {**CLEARED, "fingerprint": fingerprint(task)} if attempt.number > 1 else {}
@@ -210,7 +211,7 @@ class Starter:
             EventKind.TASK_STARTED, task.id, f"{task.id} started: {task.name}",
             **{**reset, **row_of(task), "status": TaskStatus.IN_PROGRESS, "attempt": attempt.number,
                "worker_id": attempt.key, "started_at": iso(attempt.started), "began": attempt.began,
-               "log": attempt.log_name, "terminal": has_terminal(self._parts.config, attempt.task, by.agent),
+               "log": attempt.log_name, "terminal": terminal,
                "model": attempt.model, "agent": by.agent, "session_id": attempt.session, "session_usage": previous,
                "waits_for": None, "missing": (), "base_sha": attempt.base_sha, "parser": by.parser,
                "cap": attempt.cap, **({"before": sorted(attempt.before)} if attempt.before else {})},
