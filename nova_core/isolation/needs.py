@@ -1,4 +1,4 @@
-"""Gives a tree what it needs besides tracked files, and brings out what git ignores; none of it gets into a commit."""
+"""Gives a tree what it needs besides tracked files; none of it gets into a commit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nova_core.files.plain_file import read_plain
 from nova_core.isolation.repository import Repository
-from nova_core.isolation.values import Needs, Place
+from nova_core.isolation.values import Needs
 from nova_core.model import Task, places_of
 
 INCLUDE = ".worktreeinclude"  # as Claude Code, Codex and Conductor read it
@@ -34,12 +34,14 @@ def supply(repository: Repository, task_id: str, needs: Needs) -> None:
     place = repository.place
     tree = place.tree(task_id)
     copied = [file for name in _ignored_files(repository, needs.copy) for file in files_at(place.top, name)]
-    outputs = _ignored_outputs(repository, task_id, needs.outputs)
     links = [os.path.normpath(os.path.join(place.prefix, name)) for name in needs.link]
     listed = b"\0".join(map(os.fsencode, (*copied, *links)))
     repository.disk.replace(Path(place.task_file(task_id, "copied")), listed, sync=False)
-    for name in (*copied, *outputs):
-        copy(repository, place.top, tree, name, follow=True, over=False)
+    for name in copied:
+        copy(repository, place.top, tree, name, follow=True)
+    for root in (place.run_file("outputs"), place.top):  # what stands in the user's folder may be another file
+        for name in outputs_at(repository, root, needs.outputs, tree, place.task_file(task_id, "index")):
+            copy(repository, root, tree, name, follow=False)
     for name in links:
         source, target = os.path.join(place.top, name), _inside(tree, name)
         if target and os.path.exists(source) and not os.path.lexists(target):
@@ -98,81 +100,58 @@ def files_at(top: str, name: str) -> Iterator[str]:
             waiting += [os.path.join(at, entry) for entry in sorted(os.listdir(path), reverse=True) if entry != ".git"]
 
 
-def _ignored_outputs(repository: Repository, task_id: str, outputs: tuple[str, ...]) -> list[str]:
-    """The files at the places of outputs in the user's folder that git ignores in the tree, and does not track."""
-    place = repository.place
-    tree = place.tree(task_id)
-    names = dict.fromkeys(file for output in outputs for at in _found(place, output) for file in files_at(*at))
-    asked = [os.fsencode(name) for name in names if _inside(place.top, name) and _is_plain(tree, name)]
-    ignored = repository.ignored(asked, tree, index=place.task_file(task_id, "index"))
-    return [os.fsdecode(name) for name in asked if name in ignored]
+def outputs_at(repository: Repository, root: str, outputs: tuple[str, ...], tree: str, index: str) -> Iterator[str]:
+    """The files and links at the places of outputs below `root`, a tree or like one, that git ignores in `tree`.
+
+    `index` is that of the tree: what it has is not ignored. Names are relative to the top. Raises GitFailed.
+    """
+    places = (at for output in outputs for at in _found(root, repository.place.prefix, output))
+    names = dict.fromkeys(file for at in places for file in files_at(root, at))
+    asked = [os.fsencode(name) for name in names if _inside(root, name) and is_plain(tree, name)]
+    ignored = repository.ignored(asked, tree, index=index)
+    return (os.fsdecode(name) for name in asked if name in ignored)
 
 
-def _found(place: Place, output: str) -> Iterator[tuple[str, str]]:
-    """Where an output is in the user's work tree: pairs of its top and a name there.
+def _found(top: str, prefix: str, output: str) -> Iterator[str]:
+    """The names at which an output is in a work tree.
 
     An output is a path, which may hold brackets (`[id].tsx`), or else a pattern.
     """
-    top, name = place.top, os.path.normpath(os.path.join(place.prefix, output))
+    name = os.path.normpath(os.path.join(prefix, output))
     if _inside(top, name) is None:
         return
     if os.path.lexists(os.path.join(top, name)):
-        yield top, name
+        yield name
     elif glob.has_magic(output):
-        pattern = os.path.join(glob.escape(place.prefix), output)
-        yield from ((top, os.path.normpath(found)) for found in glob.iglob(pattern, root_dir=top, recursive=True))
+        pattern = os.path.join(glob.escape(prefix), output)
+        yield from map(os.path.normpath, glob.iglob(pattern, root_dir=top, recursive=True))
 
 
-def _is_plain(root: str, name: str) -> bool:
+def is_plain(root: str, name: str) -> bool:
     """Returns True if no folder on the way to the name is a link."""
     parts = name.split("/")
     return not any(os.path.islink(os.path.join(root, *parts[:n])) for n in range(1, len(parts)))
 
 
-def carry_out(repository: Repository, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]:
-    """Copy the outputs that git ignores from the tree to the user's folder; returns those that were copied.
-
-    To be called after `take`: what is not ignored is in the commit. Names are relative to the project's folder. Raises
-    GitFailed, OSError.
-    """
-    place = repository.place
-    tree, index = place.tree(task_id), place.task_file(task_id, "index")
-    names = [os.path.normpath(os.path.join(place.prefix, name)) for name in outputs]
-    inner = [name for name in names if _inside(tree, name) and os.path.lexists(os.path.join(tree, name))]
-    if not inner:
-        return ()
-    options = ("ls-files", "-z", "-o", "-i", "--exclude-standard", "--", *inner)
-    found = [os.fsdecode(name) for name in repository.git(*options, tree=tree, index=index).fields]
-    for name in found:
-        copy(repository, tree, place.top, name, follow=False, over=True)
-    return tuple(
-        output
-        for output, name in zip(outputs, names, strict=True)
-        if any(file == name or file.startswith(f"{name}/") for file in found)
-    )
-
-
-def copy(repository: Repository, source: str, target: str, name: str, *, follow: bool, over: bool) -> None:
-    """Copy a file, or the files below a folder, from one work tree to another; existing ones only with `over`.
+def copy(repository: Repository, source: str, target: str, name: str, *, follow: bool) -> None:
+    """Copy a file, or the files below a folder, from one work tree to another; existing ones stay.
 
     Nothing is read or written through a link that leads out of its work tree; `follow` copies what a link of the user's
-    names. Pipes, sockets and devices are passed over. Raises OSError.
+    names, else the link. Pipes, sockets and devices are passed over. Raises OSError.
     """
     place = os.path.join(source, name)
     if os.path.isdir(place) and not os.path.islink(place):
         for entry in sorted(os.listdir(place)):
             if entry != ".git":
-                copy(repository, source, target, os.path.join(name, entry), follow=follow, over=over)
+                copy(repository, source, target, os.path.join(name, entry), follow=follow)
         return
     at = _inside(target, name)
-    if _inside(source, name) is None or at is None or (os.path.lexists(at) and (not over or os.path.isdir(at))):
+    if _inside(source, name) is None or at is None or os.path.lexists(at):
         return
-    if os.path.isfile(place) and (follow or not os.path.islink(place)):
+    if os.path.isfile(place) or (not follow and os.path.islink(place)):
         repository.disk.step("copy", at)
         os.makedirs(os.path.dirname(at), exist_ok=True)
-        with suppress(FileNotFoundError):
-            os.unlink(at)
-        shutil.copy2(place, at)
+        shutil.copy2(place, at, follow_symlinks=follow)
 
 
 def _inside(root: str, name: str) -> str | None:

@@ -8,6 +8,7 @@ import shutil
 import stat
 from pathlib import Path
 
+from nova_core.files.disk import Disk
 from nova_core.isolation.borrowed import remove_all
 from nova_core.isolation.half_landed import Row
 from nova_core.isolation.in_the_way import entries
@@ -119,11 +120,16 @@ def _put(repository: Repository, source: bytes, top: bytes, name: bytes, before:
         return
     if is_folder:
         _remove_folders(repository, path)
+    move(disk, os.fsdecode(source), os.fsdecode(path))
+
+
+def move(disk: Disk, source: str, target: str) -> None:
+    """Rename a file or link, also to another file system: under its name it is whole at once. Raises OSError."""
     try:
-        disk.rename(os.fsdecode(source), os.fsdecode(path))
+        disk.rename(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        beside = os.path.join(os.path.dirname(path), b".nova-landing")  # a name, too, appears at once
+        beside = os.path.join(os.path.dirname(target), ".nova-landing")
         shutil.copy2(source, beside, follow_symlinks=False)
-        disk.rename(os.fsdecode(beside), os.fsdecode(path))
+        disk.rename(beside, target)

@@ -135,7 +135,7 @@ class Repository:
             at = self.read_ref(name)
             if at == new:
                 if name.startswith("refs/heads/"):
-                    self._sync([f"{self.place.common}/{name}"])
+                    self.sync([f"{self.place.common}/{name}"])
                 return True
             if old is not None and at != (old or None):
                 return False
@@ -170,7 +170,7 @@ class Repository:
         found = self.git("rev-list", "--objects", new, f"^{old}", ok=(0, 1, 128))
         if found.code == 0:
             names = (row.partition(b" ")[0].decode() for row in found.out.splitlines())
-            self._sync([f"{self.place.common}/objects/{name[:2]}/{name[2:]}" for name in names])
+            self.sync([f"{self.place.common}/objects/{name[:2]}/{name[2:]}" for name in names])
         return found.code == 0
 
     def outlive_gc(self) -> bool:
@@ -186,8 +186,8 @@ class Repository:
         is_gone(f"/proc/{pid}", _GC_WAIT)
         return True
 
-    def _sync(self, paths: list[str]) -> None:
-        """Wait until files are on disk; those that are packed are passed over."""
+    def sync(self, paths: list[str]) -> None:
+        """Wait until files are on disk; those that do not exist, such as packed objects, are passed over."""
         if len(paths) > _MANY:
             self.disk.step("fsync", self.place.common)
             os.sync()

@@ -95,5 +95,5 @@ def away(repository: Repository, task_id: str) -> None:
     place = repository.place
     repository.disk.unlink(place.task_file(task_id, "made"))
     discard(repository, place.tree(task_id))
-    for kind in ("index", "index.lock", "copied", "written", "base"):
+    for kind in ("index", "index.lock", "copied", "carried", "written", "base"):
         repository.disk.unlink(place.task_file(task_id, kind))

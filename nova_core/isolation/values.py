@@ -212,6 +212,15 @@ class Followed(msgspec.Struct, frozen=True):
     landed: str
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """The outputs that git ignores and that are in the user's folder now; `stayed` are those in whose place a file of
+    the user's stands: they are held by `ref`. Names are relative to the project's folder."""
+
+    files: tuple[str, ...] = ()
+    stayed: tuple[str, ...] = ()
+    ref: str | None = None
+
+
 class Restored(msgspec.Struct, frozen=True):
     """The run's branch was gone and is at `tip` again; the commits of the tasks `lost` do not exist any more."""
 

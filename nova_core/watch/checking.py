@@ -29,6 +29,7 @@ class ByHand:
         self._task, self._ids = cascade.tasks[task_id], cascade.tasks
         above = cascade.dag.ancestors((task_id,))
         outputs = outputs_of(cascade.tasks[i] for i in above)
+        self.outputs = outputs_of([self._task])
         self.needs = Needs(config.git.copy, config.git.link, outputs)
 
     @property

@@ -11,6 +11,7 @@ import msgspec
 
 from nova_core.errors import RunLockedError, UsageError
 from nova_core.isolation import conflict, keep, merge, take, trees
+from nova_core.isolation.carry import carry_out
 from nova_core.isolation.held import hold_work
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import Candidate, Conflict, Limits, Place, Taken, Words
@@ -122,6 +123,8 @@ class Resolving:
         if why := ("" if begun.is_decided and not rest.marks else rest.why):
             self._reject(why, f"or leave it out: nova skip {self._id}" if rest.is_empty else "")
         merged = self._merge(repository, begun, taken, words)
+        number = len(self._task.kept) + 3  # two may have been kept above
+        carry_out(repository, self._id, self._checks.outputs, merged.commit, number, words)
         trees.away(repository, self._id)
         repository.disk.unlink(self._mark)
         return merged

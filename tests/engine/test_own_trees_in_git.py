@@ -12,6 +12,7 @@ from tree_campaign import SAFE, git
 
 from nova_core.config import AgentConfig, Config
 from nova_core.git_config import GitConfig
+from nova_core.isolation import carry
 from nova_core.isolation.survey import survey
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.schema import Reason
@@ -88,3 +89,27 @@ def test_what_git_ignores(project: Path) -> None:
     assert tasks["C"].reason is Reason.MISSING_OUTPUTS  # it is older than the checkout
     assert git(project, "status", "--porcelain") == "?? CASCADE.md\n"
     assert git(project, "worktree", "list").count("\n") == 1
+
+
+def test_outputs_that_do_not_get_into_the_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the user's stays, the task's is kept; an error leaves the tree to the next run. It is done anyway."""
+    out = project / "out"
+    out.mkdir()
+    out.joinpath("x").write_text("mine")
+    carry_out = carry.carry_out
+
+    def broken(*given: object) -> None:
+        raise OSError(13, "Permission denied", "out")
+
+    monkeypatch.setattr(carry, "carry_out", broken)
+    row = "A | one | - | `mkdir out; echo 1 > out/x; echo 1 > out/y; echo a > a` | | out"
+    assert run(project, row) == 0
+    assert tasks_of(project)["A"].tree is not None
+    assert os.listdir(out) == ["x"]
+    monkeypatch.setattr(carry, "carry_out", carry_out)
+    assert run(project, row) == 0
+    task = tasks_of(project)["A"]
+    assert (task.attempt, task.tree, len(task.kept)) == (1, None, 1)
+    assert [out.joinpath(name).read_text() for name in "xy"] == ["mine", "1\n"]
+    assert git(project, "show", f"{task.kept[0]}:out/x") == "1\n"
+    assert sorted(os.listdir(project.parent)) == ["project"]

@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from iso_kit import RUN, Run, commit, git, lines, repository, write
+from iso_kit import RUN, Run, commit, git, lines, repository, words, write
 
-from nova_core.isolation.needs import carry_out, note_written
+from nova_core.isolation.carry import carry_out
+from nova_core.isolation.needs import note_written
 from nova_core.isolation.survey import survey
 from nova_core.isolation.sweep import finish, trees_left
 from nova_core.isolation.trees import away, begin, made_at, make_tree, restore
-from nova_core.isolation.values import GitFailed, Needs, Restored
+from nova_core.isolation.values import Carried, GitFailed, Needs, Restored
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -229,27 +230,75 @@ def test_finish_leaves_nothing(tmp_path: Path) -> None:
     assert not (run.root / ".git/nova").exists()
 
 
+def carried(run: Run, task_id: str, *outputs: str) -> Carried:
+    """What is carried out of the task's tree."""
+    return carry_out(run.repository, task_id, outputs, run.tip, 1, words(task_id))
+
+
 def test_outputs_that_git_ignores_are_brought_out_and_carried_on(tmp_path: Path) -> None:
-    """Case 43: to the user's folder and into later trees; what is tracked, or leads elsewhere, is not."""
+    """Case 43: to the user's folder and into later trees, patterns and links, too; what is tracked is not."""
     root = repository(tmp_path)
     run = Run(root / "a")
     tree = run.tree("F1")
-    secret = tmp_path / "secret"
-    secret.write_text("secret")
-    write(tree, a__out__b__c="1", a__new="2", a__x_log="3")
-    (tree / "a/out/link").symlink_to(secret)
+    write(tree, a__out__b__c="1", a__new="2", a__x_log="3", a__y_log="4", a__z="5")
+    (tree / "a/out/link").symlink_to("b")
+    (tree / "a/out/whole").symlink_to(tree / "a/z")
     (tree / "a/away.log").symlink_to(tmp_path)
-    write(root, a__x_log="old")
+    os.mkfifo(tree / "a/out/pipe")
     run.take("F1")
-    outputs = ("out", "new", "x.log", "missing", "../../../secret", "away.log/secret", ".git/HEAD")
-    assert carry_out(run.repository, "F1", outputs) == ("out", "x.log")
+    outputs = ("out", "new", "?.log", "missing", "../../../secret", "away.log/secret", ".git/HEAD")
+    assert sorted(carried(run, "F1", *outputs).files) == [
+        "out/b/c",
+        "out/link",
+        "out/pipe",
+        "out/whole",
+        "x.log",
+        "y.log",
+    ]
     assert (root / "a/out/b/c").read_text() == "1"
     assert (root / "a/x.log").read_text() == "3"
-    assert not (root / "a/out/link").exists()
+    assert os.readlink(root / "a/out/link") == "b"
+    assert os.readlink(root / "a/out/whole") == str(root / "a/z")
+    assert not (root / "a/out/pipe").exists()
     assert not (root / "a/new").exists()
-    later = run.tree("F2", Needs(outputs=("out", "x.log")))
+    assert carried(run, "F1", "out") == Carried()  # that is done
+    later = run.tree("F2", Needs(outputs=("out", "*.log")))
     assert (later / "a/out/b/c").read_text() == "1"
+    assert os.readlink(later / "a/out/link") == "b"
+    assert (later / "a/y.log").read_text() == "4"
     assert run.take("F2").commit is None
+    write(root, a__out__b__c="mine, since")
+    assert carried(run, "F2", "out", "*.log") == Carried()  # none is its own
+
+
+def test_outputs_never_replace_a_file_of_the_user(tmp_path: Path) -> None:
+    """It stays; the task's own is held by a ref, and later trees have that. What Nova has put there is replaced."""
+    root = repository(tmp_path)
+    write(root, out__db="mine", x_log="mine", out__same="1", out__d="a file")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (root / "out/away").symlink_to(outside)
+    run = Run(root)
+    tree = run.tree("F1")
+    write(tree, out__db="1", x_log="1", out__same="1", out__new="1", out__d__x="1", out__away__x="1")
+    run.take("F1")
+    found = carried(run, "F1", "out", "x.log")
+    stayed = ("out/away/x", "out/d/x", "out/db", "x.log")
+    assert (tuple(sorted(found.stayed)), found.ref) == (stayed, run.place.kept("F1", 1))
+    assert [(root / name).read_text() for name in ("out/db", "x.log", "out/new")] == ["mine", "mine", "1"]
+    assert os.listdir(outside) == []
+    assert [run.content(name, found.ref) for name in stayed] == ["1"] * 4
+    tree = run.tree("F2", Needs(outputs=("out", "x.log")))
+    assert [(tree / name).read_text() for name in (*stayed, "out/new")] == ["1"] * 5
+    write(tree, out__new="2", out__db="2")
+    run.take("F2")
+    assert carried(run, "F2", "out").stayed == ("out/db",)
+    assert [(root / name).read_text() for name in ("out/db", "out/new")] == ["mine", "2"]
+    assert (run.tree("F3", Needs(outputs=("out",))) / "out/db").read_text() == "2"
+    write(root, out__new="mine, since")
+    write(run.tree("F4"), out__new="4")
+    assert carried(run, "F4", "out").stayed == ("out/new",)
+    assert (root / "out/new").read_text() == "mine, since"
 
 
 def test_of_earlier_outputs_a_tree_gets_only_what_git_ignores(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from nova_core.files.disk import Disk
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.values import (
     Candidate,
+    Carried,
     Cleared,
     Conflict,
     Followed,
@@ -69,6 +70,7 @@ class FakeRepo:
         self.busy = ""
         self.dirty: tuple[str, ...] = ()
         self.in_the_way = ""
+        self.carried = Carried()
         self.is_open = 0
 
     def commit(self, parent: str, files: Files, subject: str, at: int = 0) -> str:
@@ -249,8 +251,9 @@ class FakeGit:
         self.repo.trees.pop(task_id, None)
         self._over(f"away {task_id}")
 
-    def carry_out(self, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]:
-        return ()
+    def carry_out(self, task_id: str, outputs: tuple[str, ...], commit: str, number: int, words: Words) -> Carried:
+        self._step(f"carry out {task_id}")
+        return self.repo.carried
 
     def forget(self, task_ids: tuple[str, ...]) -> None:
         for task_id in task_ids:

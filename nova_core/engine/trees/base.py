@@ -13,13 +13,15 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.trees.library import Library
 from nova_core.engine.trees.steps import Steps
 from nova_core.executors.base import Job
-from nova_core.isolation.values import Cleared, Place, Taken, Words
+from nova_core.isolation.needs import outputs_of
+from nova_core.isolation.values import Carried, Cleared, Place, Taken, Words
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import GitRun
 from nova_core.state.schema import TaskState
-from nova_core.text import clean, cut
+from nova_core.text import clean, cut, first_of
 
 _MOST_SUBJECT = 100
+_MOST_NAMES = 5
 
 
 class Base:
@@ -112,6 +114,21 @@ class Base:
                 f"{task_id}: what its attempt has left is in {cleared.aside}; git cannot hold all of it: {cleared.why}",
             )
         self.record_kept(task_id, cleared.ref, **patch)
+
+    def carry_out(self, task_id: str) -> Callable[[], Carried]:
+        """Returns the step that copies what the task's outputs have and git ignores to the user's folder."""
+        outputs = outputs_of(filter(None, [self.board.cascade.tasks.get(task_id)]))
+        state, number = self.state(task_id), self.number_of_kept(task_id)
+        commit, words = state.taken or state.base_sha or self.run.base, self.words_of_end(task_id, "outputs")
+        return lambda: self.git.carry_out(task_id, outputs, commit, number, words)
+
+    def record_carried(self, task_id: str, carried: Carried) -> None:
+        """Say which outputs are not in the user's folder, because other files stand there, and where they are."""
+        if carried.ref:
+            names, ref = first_of(carried.stayed, _MOST_NAMES), carried.ref
+            text = f"{task_id}: other files stand where its outputs belong, and stay: {names}"
+            self.warn(task_id, f"{text}; its own are in {ref} (git restore --source={ref} FILE)")
+            self.record_kept(task_id, ref)
 
     def submit(self, job: Job) -> None:
         """Submit a job that runs in a tree beside a worker; its log is a new one."""

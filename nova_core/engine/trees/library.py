@@ -8,11 +8,12 @@ from typing import Protocol
 import msgspec
 
 from nova_core.files.disk import Disk
-from nova_core.isolation import conflict, held, keep, landing, merge, needs, restored, survey, sweep, take, trees
+from nova_core.isolation import carry, conflict, held, keep, landing, merge, needs, restored, survey, sweep, take, trees
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import (
     Candidate,
+    Carried,
     Cleared,
     Conflict,
     Followed,
@@ -50,7 +51,7 @@ class Library(Protocol):
     def hold(self, task_id: str, commit: str) -> object: ...
     def hold_left(self, task_id: str) -> object: ...
     def away(self, task_id: str) -> object: ...
-    def carry_out(self, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]: ...
+    def carry_out(self, task_id: str, outputs: tuple[str, ...], commit: str, number: int, words: Words) -> Carried: ...
     def forget(self, task_ids: tuple[str, ...]) -> object: ...
     def land(self, landed: Landing) -> Landed | Postponed | Nothing: ...
     def follow(self, landed: Landing, at: int) -> Followed | Conflict | Postponed: ...
@@ -117,8 +118,8 @@ class RunGit:
     def away(self, task_id: str) -> None:
         trees.away(self._repository, task_id)
 
-    def carry_out(self, task_id: str, outputs: tuple[str, ...]) -> tuple[str, ...]:
-        return needs.carry_out(self._repository, task_id, outputs)
+    def carry_out(self, task_id: str, outputs: tuple[str, ...], commit: str, number: int, words: Words) -> Carried:
+        return carry.carry_out(self._repository, task_id, outputs, commit, number, words)
 
     def forget(self, task_ids: tuple[str, ...]) -> None:
         sweep.forget(self._repository, task_ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from nova_core.engine.trees.checks import MergeChecks
 from nova_core.engine.trees.conflicts import Conflicts
 from nova_core.engine.trees.generated import Generated, generators
 from nova_core.engine.trees.taker import MOST_FILES
-from nova_core.isolation.values import Candidate, Conflict, Limits, Nothing, Stale, Taken
+from nova_core.isolation.values import Candidate, Carried, Conflict, Limits, Nothing, Stale, Taken
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import MERGED, MERGING, QUEUED
 from nova_core.state.schema import Reason
@@ -139,36 +140,41 @@ class MergeQueue:
         return [] if merged.is_checked else [other for _, other in self._base.merged[since:]]
 
     def _advance(self, task_id: str, merged: Candidate) -> None:
-        base, outputs = self._base, self._base.board.cascade.tasks[task_id].outputs
-
-        def work() -> bool:
-            moved = base.git.advance(task_id, merged)
-            if moved and outputs:
-                base.git.carry_out(task_id, outputs)
-            return moved
+        base = self._base
 
         def then(moved: bool) -> None:
             if moved:
-                self._done(task_id, merged.commit, {"files_changed": merged.files[:MOST_FILES]})
+                self._carry_out(task_id, merged.commit, {"files_changed": merged.files[:MOST_FILES]})
             else:
                 self._merge(task_id)  # somebody moved the branch
 
-        base.steps.post(task_id, work, then, partial(self._failed, task_id))
+        base.steps.post(task_id, lambda: base.git.advance(task_id, merged), then, partial(self._failed, task_id))
 
-    def _carry_out(self, task_id: str) -> None:
-        """The task has changed nothing that git knows; what git ignores is copied to the project's folder."""
-        base, outputs = self._base, self._base.board.cascade.tasks[task_id].outputs
-        if not outputs:
-            self._done(task_id, None, {})
-            return
-        base.steps.post(
-            task_id, lambda: base.git.carry_out(task_id, outputs), lambda _: self._done(task_id, None, {}),
-            partial(self._failed, task_id),
-        )  # fmt: skip
+    def _carry_out(self, task_id: str, commit: str | None = None, patch: dict[str, Any] | None = None) -> None:
+        self.carry_out(task_id, commit, patch or {}, self._leave)
 
-    def _done(self, task_id: str, commit: str | None, patch: dict[str, Any]) -> None:
-        self.done(task_id, commit, patch)
-        self._leave()
+    def carry_out(
+        self, task_id: str, commit: str | None, patch: dict[str, Any], then: Callable[[], object] = bool
+    ) -> None:
+        """What git knows of the task is merged: copy the outputs that it ignores to the user's folder; that is all.
+
+        If that fails, the task's tree stays until it succeeds.
+        """
+        base = self._base
+
+        def over(carried: Carried) -> None:
+            base.record_carried(task_id, carried)
+            self.done(task_id, commit, patch)
+            then()
+
+        def failed(error: Exception) -> None:
+            base.warn(task_id, f"{task_id} is merged, but its outputs that git ignores are not in your folder: {error}")
+            over(Carried())
+
+        if base.board.cascade.tasks[task_id].outputs:
+            base.steps.post(task_id, base.carry_out(task_id), over, failed)
+        else:
+            over(Carried())
 
     def done(self, task_id: str, commit: str | None, patch: dict[str, Any]) -> None:
         """The task's work is in the run's branch as `commit`, or there was none: its dependents may start."""

@@ -11,7 +11,7 @@ from nova_core.engine.attempts.criteria import CriteriaRunner
 from nova_core.engine.attempts.verdict import Failure
 from nova_core.engine.trees.base import Base
 from nova_core.isolation.kinds import Rest
-from nova_core.isolation.values import Cleared, Limits, NotTaken, Taken
+from nova_core.isolation.values import Carried, Cleared, Limits, NotTaken, Taken
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import CONFLICT
 from nova_core.state.schema import NEEDED, Reason, TaskState, TaskStatus
@@ -158,14 +158,19 @@ class Taker:
             return  # it runs again
 
         is_merged = state.status is TaskStatus.COMPLETED and not state.skipped
+        carry_out = base.carry_out(task_id) if is_merged else Carried
 
-        def work() -> None:
+        def work() -> Carried:
+            carried = carry_out()  # unless that is done
             if not is_merged:
                 base.git.hold_left(task_id)
             base.git.away(task_id)
             base.git.forget((task_id,))
+            return carried
 
-        def then(_: object) -> None:
+        def then(carried: Carried) -> None:
+            if task_id in self._store.tasks:
+                base.record_carried(task_id, carried)
             if task_id in self._store.tasks:
                 text = f"{task_id}: its tree is removed"
                 self._store.record(EventKind.TASK_PROGRESS, task_id, text, tree=None)

@@ -62,7 +62,7 @@ class Work:
                 continue
             commit = None if taken.commit is None else self._git.merged_already(task_id, base.run.tip, taken)
             if commit is not None:
-                self._queue.done(task_id, commit, {"files_changed": state.files_changed})
+                self._queue.carry_out(task_id, commit, {"files_changed": state.files_changed})
             elif state.is_merging:
                 self._queue.add(task_id)
         for task_id in list(states):
