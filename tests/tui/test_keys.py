@@ -12,13 +12,14 @@ from fake_source import demo_model, demo_source
 from look import screen_text
 from sampling import some
 from textual.events import Key
+from textual.pilot import Pilot
 
 from nova_core.command import Command, CommandKind
 from nova_core.runs.words import Shown
 from nova_core.state.events import EventKind
 from nova_core.state.schema import RunState, TaskStatus
 from nova_core.watch.source import EngineState
-from nova_tui.app import NovaApp
+from nova_tui.app import NovaApp, QuitChoice
 from nova_tui.choice import Look
 from nova_tui.palette import found
 from nova_tui.screens.help import HelpScreen
@@ -28,50 +29,57 @@ from nova_tui.views.header import header
 from nova_tui.views.members import Place
 
 
-@pytest.mark.parametrize("view", ["dollar_sign", "S"])
-def test_a_view_without_a_cursor_acts_on_no_task(view: str, tmp_path: Path) -> None:
-    """The previous task is out of sight there."""
+async def back(app: NovaApp, pilot: Pilot[QuitChoice]) -> None:
+    """Return to the main screen, with no line to type into."""
+    while app.screen is not app.main:
+        app.pop_screen()
+    await pilot.press("escape")
+    await settled(pilot)
 
-    async def run() -> None:
-        source = demo_source(tmp_path)
-        async with opened(source) as (app, pilot):
+
+async def test_a_view_without_a_cursor_acts_on_no_task(tmp_path: Path) -> None:
+    """The previous task is out of sight there."""
+    source = demo_source(tmp_path)
+    async with opened(source) as (app, pilot):
+        for view in ("dollar_sign", "S"):
             app.main.tasks.go_to("P4")
             await pilot.press(view)
             await settled(pilot)
-            assert app.target is None
-            assert "r retry" not in screen_text(app)
+            assert app.target is None, view
+            assert "r retry" not in screen_text(app), view
             await pilot.press("r", "x", "y")
-            assert source.sent == []
-
-    asyncio.run(run())
+            assert source.sent == [], view
+            await back(app, pilot)
 
 
 PLACES = ["", "t", "L", "slash", "colon", "enter", "q", "x", "question_mark"]
 
 
-@pytest.mark.parametrize("before", some(PLACES, "", "slash", "enter", "q"))
-async def test_ctrl_c_asks_what_q_asks(before: str, tmp_path: Path) -> None:
+async def test_ctrl_c_asks_what_q_asks(tmp_path: Path) -> None:
     """On every screen and in every line to type into. A repeat, as of a held key, is no answer."""
     source = demo_source(tmp_path)
     async with opened(source) as (app, pilot):
-        app.main.tasks.go_to("E2")
-        await pilot.press(*before.split())
-        burst(app, *["ctrl+c"] * 5)
-        await settled(pilot)
-        assert [type(screen).__name__ for screen in app.screen_stack].count("QuitScreen") == 1
-        assert isinstance(app.screen, QuitScreen)
-        assert source.sent == []
-        assert not app._exit
+        for before in PLACES:
+            app.main.tasks.go_to("E2")
+            await pilot.press(*before.split())
+            burst(app, *["ctrl+c"] * 5)
+            await settled(pilot)
+            assert [type(screen).__name__ for screen in app.screen_stack].count("QuitScreen") == 1, before
+            assert isinstance(app.screen, QuitScreen), before
+            assert source.sent == [], before
+            assert not app._exit, before
+            await back(app, pilot)
 
 
-@pytest.mark.parametrize("key", ["k", "l"])
-async def test_a_held_key_does_not_answer_the_question(key: str, tmp_path: Path) -> None:
+async def test_a_held_key_does_not_answer_the_question(tmp_path: Path) -> None:
     """It moved the cursor, and its repeats arrive after ctrl+c."""
     async with opened(demo_source(tmp_path)) as (app, pilot):
-        burst(app, key, key, "ctrl+c", key, key)
-        await settled(pilot)
-        assert isinstance(app.screen, QuitScreen)
-        assert not app._exit
+        for key in ("k", "l"):
+            burst(app, key, key, "ctrl+c", key, key)
+            await settled(pilot)
+            assert isinstance(app.screen, QuitScreen), key
+            assert not app._exit, key
+            await back(app, pilot)
 
 
 @pytest.mark.parametrize(("key", "kill"), [("s", False), ("k", True)])
@@ -275,16 +283,17 @@ async def test_keys_for_tasks_ask_for_one_on_a_branch_without_such_tasks(tmp_pat
         assert answer(app) == "choose a task first; nova run --fresh runs everything again"
 
 
-@pytest.mark.parametrize(("before", "said"), [((), "q quits"), (("L",), "q goes back"), (("t",), "q goes back")])
-async def test_ctrl_c_after_the_end_says_what_q_does(before: tuple[str, ...], said: str, tmp_path: Path) -> None:
+async def test_ctrl_c_after_the_end_says_what_q_does(tmp_path: Path) -> None:
     """On the main screen and on others."""
     source = demo_source(tmp_path)
     source.turn(EngineState.FINISHED)
     async with opened(source) as (app, pilot):
-        app.news.clear()
-        await pilot.press(*before, "ctrl+c")
-        await settled(pilot)
-        assert answer(app) == f"no task is running here: {said}"
+        for before, said in (("", "q quits"), ("L", "q goes back"), ("t", "q goes back")):
+            app.news.clear()
+            await pilot.press(*before, "ctrl+c")
+            await settled(pilot)
+            assert answer(app) == f"no task is running here: {said}", before
+            await back(app, pilot)
 
 
 async def test_a_question_names_its_keys_and_hides_those_behind_it(tmp_path: Path) -> None:
@@ -350,14 +359,14 @@ async def test_ctrl_z_says_what_to_press_instead(engine: EngineState, way: str, 
         assert answer(app) == f"not ctrl+z: {way}"
 
 
-@pytest.mark.parametrize("key", ["y", "Y"])
-async def test_copying_without_a_task_says_what_can_be_copied(key: str, tmp_path: Path) -> None:
+async def test_copying_without_a_task_says_what_can_be_copied(tmp_path: Path) -> None:
     """On the row of the project nothing else would happen."""
     async with opened(demo_source(tmp_path)) as (app, pilot):
-        app.news.clear()
-        await pilot.press("g", key)
-        await settled(pilot)
-        assert answer(app) == "choose a task first: y copies its id, Y the path of its log"
+        for key in ("y", "Y"):
+            app.news.clear()
+            await pilot.press("g", key)
+            await settled(pilot)
+            assert answer(app) == "choose a task first: y copies its id, Y the path of its log", key
 
 
 async def test_the_palette_offers_each_action_once(tmp_path: Path) -> None:
@@ -374,21 +383,21 @@ def burst(app: NovaApp, *keys: str) -> None:
         app.post_message(Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
 
 
-@pytest.mark.parametrize(
-    "view", some(["w", "enter", "L", "t", "dollar_sign", "question_mark"], "w", "enter", "question_mark")
-)
-async def test_keys_after_the_one_that_closes_a_screen_are_for_the_screen_behind(view: str, tmp_path: Path) -> None:
+async def test_keys_after_the_one_that_closes_a_screen_are_for_the_screen_behind(tmp_path: Path) -> None:
     """None is lost, and none acts in an unintended place."""
     source = demo_source(tmp_path)
     async with opened(source) as (app, pilot):
-        app.main.tasks.go_to("P4")
-        await pilot.press(view)
-        await settled(pilot)
-        burst(app, "q", "slash", *"prs")
-        await settled(pilot)
-        assert app.main.bar.display
-        assert app.main.bar.text == "prs"
-        assert source.sent == []
+        for view in ("w", "enter", "L", "t", "dollar_sign", "question_mark"):
+            app.main.tasks.go_to("P4")
+            await pilot.press(view)
+            await settled(pilot)
+            assert app.screen is not app.main, view
+            burst(app, "q", "slash", *"prs")
+            await settled(pilot)
+            assert app.main.bar.display, view
+            assert app.main.bar.text == "prs", view
+            assert source.sent == [], view
+            await back(app, pilot)
 
 
 async def test_keys_after_the_one_that_opens_a_screen_are_for_that_one(tmp_path: Path) -> None:

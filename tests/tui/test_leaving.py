@@ -9,6 +9,7 @@ import pytest
 from app_kit import beat, drive, opened, settled
 from fake_source import demo_source
 from look import screen_text
+from sampling import some
 
 from nova_core.watch.source import EngineState
 from nova_tui.app import QuitChoice
@@ -39,7 +40,7 @@ async def test_the_question_of_q_ends_with_the_run() -> None:
         assert "FAILED" in text.splitlines()[0]
 
 
-@pytest.mark.parametrize("key", ["q", "l", "s"])
+@pytest.mark.parametrize("key", some(["q", "l", "s"], "l"))
 async def test_keys_that_leave_also_leave_when_the_run_has_just_ended(key: str) -> None:
     """The question may change before the key is pressed."""
     source = demo_source()
@@ -71,7 +72,7 @@ def test_quitting_does_not_ask_when_it_is_over() -> None:
     assert app.screen_then is app.main  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", some([signal.SIGTERM, signal.SIGHUP, signal.SIGINT], signal.SIGTERM))
 def test_a_signal_ends_the_app_and_is_remembered(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program that started it decides about the workers."""
     monkeypatch.setattr("nova_tui.app._ENDING", (number,))  # other tests leave signals to pytest

@@ -82,7 +82,7 @@ def test_picture_in_ascii(tmp_path: Path, golden: Golden) -> None:
     golden("main_ascii", text)
 
 
-@pytest.mark.parametrize("size", some(["20x5", "60x16", "109x15", "110x16", "300x80"], "20x5", "109x15", "110x16"))
+@pytest.mark.parametrize("size", some(["20x5", "60x16", "109x15", "110x16", "300x80"], "20x5", "109x15"))
 def test_other_sizes_do_not_crash(size: str, tmp_path: Path) -> None:
     """Also on both sides of every change of layout."""
 
@@ -136,7 +136,7 @@ async def test_keys_lead_to_screens_and_escape_back(tmp_path: Path) -> None:
             assert app.screen is app.main, keys
 
 
-@pytest.mark.parametrize("key", ["ctrl+w", "enter", "L"])
+@pytest.mark.parametrize("key", some(["ctrl+w", "enter", "L"], "enter"))
 async def test_a_task_that_ended_without_a_word_printed_nothing(key: str, tmp_path: Path) -> None:
     """No more tasks can start; before the end, some can."""
     source = FakeSource(demo_source().cascade, root=tmp_path)

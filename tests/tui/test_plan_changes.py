@@ -26,7 +26,7 @@ SHOWN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("keys", "stays"), some(SHOWN, "enter", "enter s", "enter L", "t"))
+@pytest.mark.parametrize(("keys", "stays"), some(SHOWN, "enter s", "t"))
 async def test_a_task_leaves_the_plan_while_it_is_shown(keys: str, stays: str) -> None:
     """The screens of that task say so; the others show the rest. Whatever is pressed then, the interface continues."""
     source = demo_source()

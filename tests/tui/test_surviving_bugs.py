@@ -86,7 +86,7 @@ async def test_one_bug_is_one_line(cause: Callable[..., Any], tmp_path: Path, mo
         assert "only failed" in screen_text(app)
 
 
-@pytest.mark.parametrize("cause", some(BUGS, by_drawing, by_message), ids=lambda cause: cause.__name__)
+@pytest.mark.parametrize("cause", some(BUGS, by_drawing), ids=lambda cause: cause.__name__)
 async def test_two_bugs_within_a_second_end_it(
     cause: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -248,51 +249,63 @@ async def test_a_question_is_answered_with_a_text_that_is_right(golden: Golden) 
         assert pilot.app.answers == ["7"]
 
 
-@pytest.mark.parametrize("name", [*VIEWS, "group", "task"])
-async def test_hostile_texts_stay_text_on_every_screen(name: str) -> None:
+async def each(screens: dict[str, Screen[Any]], size: tuple[int, int]) -> AsyncIterator[tuple[str, Pilot[Any]]]:
+    """One app that shows one screen after the other."""
+    async with running(Screen(), size) as pilot:
+        for name, screen in screens.items():
+            await pilot.app.push_screen(screen)
+            await settle(pilot)
+            yield name, pilot
+            while pilot.app.screen is not pilot.app.first:
+                pilot.app.pop_screen()
+
+
+async def test_hostile_texts_stay_text_on_every_screen() -> None:
     """Nothing acts, nothing crashes, nothing but printable characters is painted."""
     model = demo_model(hostile_source())
-    screen: Screen[None]
-    if name == "group":
-        branch, groups = next(iter(model.cascade.branches.items()))
-        screen = GroupScreen(model, branch, next(iter(groups)))
-    else:
-        screen = TaskScreen(model, "H3") if name == "task" else open_view(name, model, "H2")
-    async with running(screen, WIDE) as pilot:
-        await settle(pilot)
+    branch, groups = next(iter(model.cascade.branches.items()))
+    screens: dict[str, Screen[Any]] = {name: open_view(name, model, "H2") for name in VIEWS}
+    screens |= {"group": GroupScreen(model, branch, next(iter(groups))), "task": TaskScreen(model, "H3")}
+    seen = []
+    async for name, pilot in each(screens, WIDE):
         await pilot.press("j", "G")
         await pilot.click(offset=(20, 4))
         await settle(pilot)
-        assert pilot.app.is_running
-        assert all(line.isprintable() for line in screen_text(pilot.app).splitlines())
+        assert pilot.app.is_running, name
+        assert all(line.isprintable() for line in screen_text(pilot.app).splitlines()), name
+        seen.append(name)
+    assert seen == list(screens)
 
 
-@pytest.mark.parametrize("name", [*VIEWS, "group", "task"])
-async def test_ascii_screens_hold_ascii_only(name: str) -> None:
+async def test_ascii_screens_hold_ascii_only() -> None:
     """Borders and scroll marks too."""
     with ascii_only():
         model = demo_model()
-        screen: Screen[None] = GroupScreen(model, "core") if name == "group" else TaskScreen(model, "P4")
-        screen = open_view(name, model, "E3") if name in VIEWS else screen
-        async with running(screen, NARROW) as pilot:
-            await settle(pilot)
+        screens: dict[str, Screen[Any]] = {name: open_view(name, model, "E3") for name in VIEWS}
+        screens |= {"group": GroupScreen(model, "core"), "task": TaskScreen(model, "P4")}
+        seen = []
+        async for name, pilot in each(screens, NARROW):
             text = screen_text(pilot.app)
-            assert text.isascii(), {c for c in text if not c.isascii()}
+            assert text.isascii(), (name, {c for c in text if not c.isascii()})
+            seen.append(name)
+        assert seen == list(screens)
 
 
-@pytest.mark.parametrize("name", [*VIEWS, "task"])
-async def test_a_look_at_the_model_lays_nothing_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_look_at_the_model_lays_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each second costs lines of text, never a layout."""
-    screen = TaskScreen(demo_model(), "E2") if name == "task" else open_view(name, demo_model(), "E3")
-    async with running(screen) as pilot:
-        await settle(pilot)
-        layouts = []
-        monkeypatch.setattr(type(screen), "_refresh_layout", lambda *args, **kwargs: layouts.append(args))
-        for second in range(5):
-            screen.model.now = NOW + second
-            screen.redraw()
-            await settle(pilot)
-        assert layouts == []
+    screens: dict[str, Any] = {name: open_view(name, demo_model(), "E3") for name in VIEWS}
+    screens["task"] = TaskScreen(demo_model(), "E2")
+    layouts: list[str] = []
+    seen = []
+    async for name, pilot in each(screens, NARROW):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(screens[name]), "_refresh_layout", lambda *_, name=name, **__: layouts.append(name))
+            for second in range(5):
+                screens[name].model.now = NOW + second
+                screens[name].redraw()
+                await settle(pilot)
+        seen.append(name)
+    assert (layouts, seen) == ([], list(screens))
 
 
 @pytest.mark.parametrize("theme", ["textual-dark", "ansi-dark"])
