@@ -107,9 +107,9 @@ class Loop:
     def is_over(self) -> bool:
         """Returns True if no task runs, no more will start, and what is merged has landed, or has to wait.
 
-        A stopped run does not wait for tasks whose holder does not answer: the next run takes them over.
+        A stopped run does not wait for tasks whose holder, or git, does not answer: the next run takes them over.
         """
-        if self.stopping and self._run.ahead.is_silent:
+        if self.stopping and (self._run.ahead.is_silent or self._trees.is_given_up):
             return True
         if (self._board.running or (self._run.parts.active and not self.stopping)) and not self._only_waits_for_disk():
             return False

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,8 +15,10 @@ import msgspec
 
 from nova_core.files.disk import Disk
 from nova_core.git.repository import program
-from nova_core.isolation.values import DiskFull, GitFailed, Place
+from nova_core.isolation.hanging import Running, pipe_in
+from nova_core.isolation.values import DiskFull, GitFailed, NotTaken, Place
 
+SLOW = 5.0  # seconds after which it is asked why a git takes so long
 LIMIT = 900.0  # seconds for one git; a checkout of 100,000 files takes nine on a busy machine
 _MANY = 200  # files, of which the disk is asked for all at once
 _GC_WAIT = 120.0  # seconds
@@ -74,6 +76,8 @@ class Repository:
         self.disk.make_dir(Path(place.own))
         self.busy = os.open(place.busy, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(self.busy, fcntl.LOCK_SH)
+        self.slow = SLOW
+        self._running = Running()
         self._environ = environment(place)
         self.found: dict[str, list[str]] = {}  # ignored files by the patterns that trees get them for
 
@@ -99,7 +103,22 @@ class Repository:
 
     def start(self, command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"") -> Result:
         """Run one program to its end; tests override this. Raises GitFailed if it cannot start or takes too long."""
-        return run_program(command, where, environ, stdin, limit=self.limit, passing=(self.busy,))
+        tree = environ.get("GIT_WORK_TREE", "")
+
+        def look() -> None:
+            if tree and (name := pipe_in(tree)):
+                raise NotTaken(f"git waits for a pipe, where it expects a file: {name}", (name,))
+
+        if self._running.is_over:
+            raise GitFailed("the run ends")
+        limits = {"limit": self.limit, "slow": self.slow}
+        return run_program(
+            command, where, environ, stdin, passing=(self.busy,), look=look, running=self._running, **limits
+        )
+
+    def interrupt(self) -> None:
+        """Kill the programs that run, and let no other one start."""
+        self._running.over()
 
     def object_name(self, *arguments: str, **more: object) -> str:
         """The output of a git that prints the name of one object. Raises GitFailed if it prints anything else."""
@@ -234,15 +253,17 @@ def is_gone(path: str, limit: float) -> bool:
 
 
 def run_program(
-    command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"", *, limit: float,
-    passing: tuple[int, ...] = (),
+    command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"", *, limit: float, slow: float = SLOW,
+    passing: tuple[int, ...] = (), look: Callable[[], object] = bool, running: Running | None = None,
 ) -> Result:  # fmt: skip
     """Run a program to its end in a session of its own, at most `limit` seconds; it inherits the descriptors `passing`.
 
+    After `slow` seconds `look` is called once; if it raises, the program is killed. While it runs, it is in `running`.
     Raises GitFailed if it cannot start or takes too long: then it is killed, with what it has started.
     """
     import subprocess  # only where tasks have trees
 
+    running = running or Running()
     try:
         process = subprocess.Popen(
             command, cwd=where, env=environ, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
@@ -250,11 +271,17 @@ def run_program(
         )  # fmt: skip
     except (OSError, ValueError) as error:
         raise GitFailed(f"cannot start {command[0]}: {error}") from None
+    running.add(process.pid)
     try:
-        out, error_text = process.communicate(stdin or None, timeout=limit)
+        try:
+            out, error_text = process.communicate(stdin or None, timeout=min(slow, limit))
+        except subprocess.TimeoutExpired:
+            look()
+            out, error_text = process.communicate(timeout=max(0.0, limit - slow))
     except subprocess.TimeoutExpired:
         raise GitFailed(f"{' '.join(command[:2])} took longer than {limit:.0f} s and was killed") from None
     finally:
+        running.discard(process.pid)
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -15,6 +15,7 @@ from fakes import FakeClock, FakeExecutor, exits, ok
 from nova_core.command import Command, CommandKind
 from nova_core.config import AgentConfig, Config
 from nova_core.engine.trees.generated import generators
+from nova_core.engine.trees.steps import Steps
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Job
 from nova_core.git_config import GitConfig
@@ -572,6 +573,17 @@ def test_a_step_that_fails_is_repeated_then_fails_its_task(tmp_path: Path) -> No
     assert tasks_of(tmp_path)["A"].reason is Reason.NOT_TAKEN
     assert "A" in repo.trees
     assert repo.folder == {"f": "1", "b": "x"}
+
+
+def test_steps_that_do_not_end_are_given_up(tmp_path: Path) -> None:
+    """What waits is dropped, and no result is handled any more: the next engine finds what was done."""
+    steps = Steps(FakeClock(), bool, bool, background=False)
+    seen: list[object] = []
+    steps.post("A", lambda: 1, seen.append, seen.append)
+    steps.give_up()
+    steps.turn()
+    assert not steps.is_busy
+    assert seen == []
 
 
 def test_work_that_another_attempt_would_lose_is_not_tried_again(tmp_path: Path) -> None:

@@ -297,6 +297,9 @@ class FakeGit:
         if landed == self.repo.refs.get(self.place.branch):
             self.repo.refs.pop(self.place.branch, None)
 
+    def interrupt(self) -> None:
+        self._step("interrupt")
+
     def close(self) -> None:
         self.repo.is_open -= 1
 

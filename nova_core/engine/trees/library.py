@@ -58,6 +58,7 @@ class Library(Protocol):
     def dirty(self) -> tuple[str, ...]: ...
     def sweep(self, landed: Landing | None) -> object: ...
     def finish(self, landed: str | None) -> object: ...
+    def interrupt(self) -> object: ...
     def close(self) -> object: ...
 
 
@@ -139,6 +140,9 @@ class RunGit:
 
     def finish(self, landed: str | None) -> None:
         sweep.finish(self._repository, landed)
+
+    def interrupt(self) -> None:
+        self._repository.interrupt()
 
     def close(self) -> None:
         self._repository.close()

@@ -55,11 +55,12 @@ class Steps:
         self._running: dict[str, Thread | None] = {}
         self._over: deque[Step] = deque()
         self.held: Counter[str] = Counter()  # keys whose steps must wait
+        self._is_given_up = False
 
     @property
     def is_busy(self) -> bool:
         """True if a step runs, waits, or has a result that is not handled."""
-        return bool(self._waiting or self._running or self._over)
+        return not self._is_given_up and bool(self._waiting or self._running or self._over)
 
     def has(self, key: str) -> bool:
         """Returns True if a step with this key is not handled yet."""
@@ -74,6 +75,8 @@ class Steps:
 
     def turn(self) -> None:
         """Handle the steps that are over, and start what can start now."""
+        if self._is_given_up:
+            return
         if not self._background:
             self._run_here()
         while self._over:
@@ -81,6 +84,11 @@ class Steps:
             self._running.pop(step.key, None)
             self._settle(step)
         self._start()
+
+    def give_up(self) -> None:
+        """Handle no other result: what the steps did, and what they did not, is found by the next engine."""
+        self._is_given_up = True
+        self._waiting.clear()
 
     def close(self) -> None:
         """Wait for the steps that run; what they did is found by the next engine."""
@@ -108,7 +116,9 @@ class Steps:
         return None
 
     def _start(self) -> None:
-        while self._background and len(self._running) < self._threads and (step := self._next()):
+        while (
+            self._background and not self._is_given_up and len(self._running) < self._threads and (step := self._next())
+        ):
             thread = Thread(target=self._run, args=(step,), name=f"git {step.key}")
             self._running[step.key] = thread
             start_thread(thread)

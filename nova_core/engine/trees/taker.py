@@ -63,8 +63,7 @@ class Taker:
     def _not_taken(self, attempt: Attempt, error: Exception) -> None:
         if self._base.parts.active.get(attempt.task_id) is not attempt:
             return
-        names = f": {first_of(error.names, _MOST_NAMES)}" if isinstance(error, NotTaken) and error.names else ""
-        text = f"what is in its tree cannot be taken: {error}{names}"
+        text = f"what is in its tree cannot be taken: {error}"
         is_lost = isinstance(error, NotTaken) and error.is_lost_by_retry
         self._base.finisher.finish(attempt, Failure(Reason.NOT_TAKEN, text, may_retry=not is_lost))
 

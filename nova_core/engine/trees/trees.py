@@ -70,6 +70,11 @@ class Trees:
         """True if tasks have trees, or had them, and nothing was done there yet."""
         return self._opening is not None and self.work is None
 
+    @property
+    def is_given_up(self) -> bool:
+        """True if a git did not come to its end before the run was to."""
+        return self.work is not None and self.work.is_given_up
+
     def enter(self) -> None:
         """Open the run's git, and settle what an earlier engine left there. Raises `EnvironmentProblem`."""
         from nova_core.engine.trees.work import Work

@@ -20,6 +20,8 @@ from nova_core.state.events import Event, EventKind
 from nova_core.state.git_run import CONFLICT, MERGED
 from nova_core.state.schema import TaskStatus
 
+_PATIENCE = 10.0  # seconds for gits, once the run is to end
+_LANDING = 60.0  # the same, while one writes into the user's folder
 FINISH = "+finish"  # the key of a step; no id of a task begins with a plus
 _SETTLES = frozenset({EventKind.TASK_COMPLETED, EventKind.TASK_FAILED})
 
@@ -39,6 +41,8 @@ class Work:
         self._folder, self._look = Folder(base, self._lander), FolderLook(base)
         self._events: list[Event] = []
         self._is_finished = False
+        self._stopped = 0.0  # monotonic
+        self.is_given_up = False
         self._ending: dict[str, str] = {}  # tasks, by the keys of jobs of an earlier engine that are being ended
         hooks = parts.trees
         hooks.give, hooks.start, hooks.prepared = self._maker.give, self._maker.start, self._maker.prepared
@@ -101,11 +105,23 @@ class Work:
                 self._taker.settle(event.task)
         if stopping:
             self._queue.stop()
+            self._give_up_late()
         else:
             self._queue.turn()
             self._folder.turn()
             if self._parts.config.git.land == "each" and self._lander.is_due and self._queue.head is None:
                 self._lander.begin()
+
+    def _give_up_late(self) -> None:
+        """End gits that do not come to their end though the run is to: what they do is done again by the next one."""
+        now = self._parts.clock.monotonic()
+        self._stopped = self._stopped or now
+        patience = _LANDING if self._lander.is_busy else _PATIENCE
+        if self._steps.is_busy and now - self._stopped > patience:
+            self._base.warn(None, f"git took longer than {patience:.0f} s and was ended; nova run does the rest")
+            self._steps.give_up()
+            self._git.interrupt()
+            self.is_given_up = True
 
     @property
     def is_busy(self) -> bool:
