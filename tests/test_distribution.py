@@ -35,9 +35,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"sdist": next(folder.glob("nova_tui-*.tar.gz")), "wheel": next(folder.glob("nova_tui-*.whl"))}
 
 
-@pytest.mark.parametrize("kind", ["wheel", pytest.param("sdist", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_a_distribution_runs_the_demo(kind: str, built: dict[str, Path], tmp_path: Path) -> None:
-    """It installs two commands, which run the quickstart's plan to its end, all without the checkout."""
+    """It installs two commands, which run the quickstart's plan to its end, all without the checkout (`make dist`)."""
     site = tmp_path / "site"
     options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(site))
     run(sys.executable, "-m", "pip", "install", *options, str(built[kind]), cwd=tmp_path)

@@ -97,15 +97,25 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     lab.executor.close()
 
 
-@pytest.fixture(params=["0.1.0", "present"])
-def installed(request: pytest.FixtureRequest, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Installed:
+HOLDERS = ["0.1.0-shared", "0.1.0-own", "present-shared", "present-own"]
+
+
+@pytest.fixture(params=some(HOLDERS, "0.1.0-own", "present-shared"))
+def kind(request: pytest.FixtureRequest) -> str:
+    """The version that started the holder, and the kind of the holder."""
+    return str(request.param)
+
+
+@pytest.fixture
+def installed(kind: str, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Installed:
     """The installed version that started the holder."""
-    return Installed(lab, monkeypatch, old=request.param == "0.1.0")
+    return Installed(lab, monkeypatch, old=kind.startswith("0.1.0"))
 
 
-@pytest.fixture(params=[False, True], ids=["shared", "own"])
-def own(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
+@pytest.fixture
+def own(kind: str) -> bool:
+    """Whether the job has a holder of its own."""
+    return kind.endswith("own")
 
 
 def adopt(lab: Lab) -> None:
@@ -167,11 +177,11 @@ def test_a_log_is_cut(installed: Installed) -> None:
     assert "bytes of this log were cut here" in installed.lab.log("F1")
 
 
-@pytest.mark.parametrize("kind", some(["daemon", "daemon_noenv"], "daemon_noenv"))
-def test_nothing_of_a_job_is_left(installed: Installed, kind: str) -> None:
+@pytest.mark.parametrize("tree", some(["daemon", "daemon_noenv"], "daemon_noenv"))
+def test_nothing_of_a_job_is_left(installed: Installed, tree: str) -> None:
     """Detached processes are found and ended, with the job's marker in their environment and without."""
     tag = f"novatag{uuid.uuid4().hex}"
-    argv = [sys.executable, "-I", "-S", TREES, kind, tag, "natural"]
+    argv = [sys.executable, "-I", "-S", TREES, tree, tag, "natural"]
     installed.begin(own=False, shell=f"echo up; while [ ! -e go ]; do sleep 0.02; done; {' '.join(argv)}")
     installed.upgrade()
     adopt(installed.lab)
