@@ -12,6 +12,7 @@ from nova_core.state.events import EventKind
 _SHORT = 0.02  # seconds; a task that runs longer gains nothing
 _MOST = 16  # tasks handed ahead at once
 _LEAST = 2
+_REPORTS = (Started, Ended)
 _PATIENCE = 10.0  # seconds without an answer of the holder until this is reported
 
 
@@ -32,6 +33,7 @@ class Ahead:
         self._got: list[Report | Waiting | Typed] = []
         self.most = 0
         self.tasks: dict[str, tuple[str, float]] = {}  # by the keys of their jobs, with the time (run's clock)
+        self._has_heard = False
         self._silent_since: float | None = None  # monotonic
         self._is_told = False
 
@@ -45,6 +47,11 @@ class Ahead:
     def is_silent(self) -> bool:
         """True if the holder did not answer the last recall in time: it is frozen, or the machine is very busy."""
         return self._silent_since is not None
+
+    def is_quiet(self) -> bool:
+        """Returns True if nothing was reported since the last call while such jobs wait: what runs is not short."""
+        heard, self._has_heard = self._has_heard, False
+        return bool(self.tasks) and not heard
 
     def recall(self) -> bool:
         """Take back what has not started; if True, every task either runs or waits for the engine.
@@ -74,13 +81,14 @@ class Ahead:
             self._parts.store.record(EventKind.WARNING, None, text)
 
     def _take(self, news: list[News]) -> None:
+        self._has_heard |= bool(news)
         for one in news:
             if isinstance(one, GivenBack):
                 self.most = 0
                 if handed := self.tasks.pop(one.key, None):
                     self._admission.put_back(handed[0])
                 continue
-            if isinstance(one, Started | Ended):
+            if isinstance(one, _REPORTS):
                 self._learn(one)
                 if handed := self.tasks.pop(one.key, None):
                     self._starter.begin(*handed, one)

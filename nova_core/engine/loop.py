@@ -205,8 +205,9 @@ class Loop:
         if now >= self._next_look:
             self._next_look = now + (_SLOT if self._attempts.terminals.is_lively else _LOOK)
             run.belongings.look()
-            if run.ahead.recall():
-                self._look_for_changes()
+            if run.ahead.is_quiet():
+                run.ahead.recall()
+            self._look_for_changes()
             self._attempts.terminals.turn()
             run.observers.look()
         if now >= self._next_tail:
@@ -217,12 +218,13 @@ class Loop:
             self._next_tail = now + (_LOOK if more else _WATCH if watched else _TAIL)
 
     def _look_for_changes(self) -> None:
-        """Handle what may change which task starts next."""
+        """Handle what may change which task starts next, once what was handed ahead is recalled."""
         run = self._run
-        if run.commands.posted:
+        if run.commands.posted and run.ahead.recall():
             run.commands.apply_posted()
         run.inbox.read()
-        self._board.merge_outside()
+        if (self._store.merged or self._store.changed_outside()) and run.ahead.recall():
+            self._board.merge_outside()
         run.replanner.look()
 
     def _finish(self, began: float) -> RunResult:

@@ -118,15 +118,19 @@ class Replanner:
         self._store = parts.store
         self.observers = observers
         self._latest = latest
+        self._found: Cascade | NovaError | None = None  # a new plan, until it may be taken
         self.watch = watch
+        self.settle: Callable[[], bool] = lambda: True  # called before a plan is taken; False: not now
 
     def look(self, *, last: bool = False) -> bool:
         """Returns True if a new plan was applied; set `last` if the run would end otherwise."""
         found = self.watch.last_look() if last else self.watch.look()
-        if found is None and self._has_left():
+        if found is None and self._found is None and self._has_left():
             found = self._latest
-        if found is None:
+        self._found = self._found if found is None else found
+        if self._found is None or not self.settle():
             return False
+        found, self._found = self._found, None
         try:
             if isinstance(found, NovaError):
                 raise found

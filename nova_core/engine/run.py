@@ -288,7 +288,7 @@ def _assemble(
     starter = Starter(parts, rate_limits, changed, finisher)
     ahead = Ahead(parts, admission, starter)
     inbox = InboxReader(parts, secret, attempts, commands)
-    inbox.settle = ahead.recall
+    inbox.settle = replanner.settle = ahead.recall
     trees = Trees(parts, Helpers(finisher, criteria, retries, evidence), host.gits, background=host.background)
     resources.callback(trees.close)
     return Run(

@@ -200,7 +200,8 @@ class MilestoneTracker:
         self._members = {m.id: members_of(m.trigger, cascade.tasks.values()) for m in self._waiting}
         self._watched: dict[str, list[set[str]]] = {}
         self._seen = -1
-        self._recount(tasks or {})
+        if self._waiting:
+            self._recount(tasks or {})
 
     def see(self, event: Event) -> None:
         """Apply the next event of the store."""
