@@ -19,11 +19,13 @@ from nova_core.text import clean, duration, money, number_of, tokens
 if TYPE_CHECKING:
     from nova_core.runs.result import RunResult, Snapshot
     from nova_core.runs.worktime import WorkTime
+    from nova_core.state.git_run import GitRun
 
 EVERYTHING = Selection()
 MAX_SHOWN = 20
 MAX_REMEDIES = 5
 TAIL_LINES = 5
+_LEAST_MERGING = 0.1  # seconds; less is not worth a word
 PAUSED = "the run is paused (continue with: nova resume && nova run)"
 Tail = Callable[[str], list[str]]
 
@@ -41,7 +43,7 @@ def summary(
         f"{clean(snapshot.cascade.name)}: {outcome_word(result, snapshot)}, {counts(result, snapshot, selected)}",
         *filter(None, [run_line(snapshot.state.run.git, snapshot.state.tasks)]),
         *overlap_lines(overlaps(snapshot.cascade, snapshot.state.tasks)),
-        time_line(time.wall(now), time.work(now)),
+        time_line(time.wall(now), time.work(now), merging_of(snapshot.state.run.git)),
         *token_lines(result),
         *failure_lines(failed, tail, blocking(snapshot)),
         *listed(f"{Shown.BLOCKED}:", "by", snapshot.blocked),
@@ -83,13 +85,20 @@ def counts(result: RunResult, snapshot: Snapshot | None = None, selected: Collec
     return ", ".join([f"{result.completed:,}/{result.total:,} done", *words.counts(numbers)])
 
 
-def time_line(wall: float, work: float) -> str:
-    """Wall-clock time and the sum of the tasks' times, both in seconds."""
+def merging_of(git: GitRun | None) -> float:
+    """The seconds that merges took in a run; 0 without trees."""
+    return git.merging if git else 0.0
+
+
+def time_line(wall: float, work: float, merging: float = 0.0) -> str:
+    """Wall-clock time, the sum of the tasks' times, and that of merging what they made, all in seconds."""
     line = f"time: {duration(wall)}"
     if work >= 1:
         line += f" for {duration(work)} of work"
     if work - wall >= 1:
         line += f" ({duration(work - wall)} saved by running in parallel)"
+    if merging >= _LEAST_MERGING:
+        line += f"; merging: {duration(merging)}"
     return line
 
 

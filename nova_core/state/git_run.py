@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from nova_core.model import Whole
+from nova_core.model import Real, Whole
 
 QUEUED = "queued"  # in TaskState.merge: its work is done, and waits for its merge
 MERGING = "merging"
@@ -18,7 +18,8 @@ class GitRun(msgspec.Struct, frozen=True):
 
     `name` is the run's short name in refs and folders, `branch` the user's branch, on which it lands (None: a commit
     was checked out). `trees` is the folder of the trees. While the branch lands, `landing` holds the old and the new
-    commit; if that had to wait, `waits` says for what. `queued` counts the places that the queue of merges has given.
+    commit; if that had to wait, `waits` says for what. `queued` counts the places that the queue of merges has given;
+    `merging` are the seconds that merges took, one after the other, with their checks.
     """
 
     name: str = ""
@@ -31,3 +32,4 @@ class GitRun(msgspec.Struct, frozen=True):
     waits: str = ""
     trees: str = ""
     queued: Whole = 0
+    merging: Real = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from nova_core.console.summary import cost_text, time_line
+from nova_core.console.summary import cost_text, merging_of, time_line
 from nova_core.runs.merging import in_conflict, landing_lines, run_line
 from nova_core.runs.words import Shown, go_on_line
 from nova_core.text import tokens
@@ -57,7 +57,7 @@ def _sums(model: ViewModel, width: int) -> list[Content]:
     git, tasks = model.source.run.git, model.source.tasks
     merged = [run_line(git, tasks), *landing_lines(git if model.source.engine is not EngineState.RUNNING else None)]
     rows = [row for text in merged if text for row in wrapped(text, width, " ")]
-    rows.append(line(f" {time_line(model.wall_seconds, model.work_seconds)}", width=width))
+    rows.append(line(f" {time_line(model.wall_seconds, model.work_seconds, merging_of(git))}", width=width))
     if usage.total:
         told = (
             f"{tokens(usage.input_tokens)} in, {tokens(usage.output_tokens)} out, "

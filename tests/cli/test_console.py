@@ -264,6 +264,7 @@ def test_summary_of_a_failure() -> None:
     text = "\n".join(summary.summary(ended, state, time, lambda task_id: [f"last words of {task_id}"]))
     assert "Demo: failed, 3/5 done, 1 failed, 1 blocked" in text
     assert "time: 2m 30s for 4m 10s of work (1m 40s saved" in text
+    assert summary.time_line(1.0, 0.0, 4.0) == "time: 1.0s; merging: 4.0s"
     assert "tokens: 1.2k in, 30 out" in text
     assert "cost: at least $0.50 (some models have no price)" in text
     assert "F1 failed: exit code 3; blocks 1 task\n    | last words of F1" in text

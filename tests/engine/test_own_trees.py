@@ -500,6 +500,18 @@ def test_a_branch_that_was_moved_back_stops_the_queue(tmp_path: Path) -> None:
     assert state.taken in repo.commits
 
 
+def test_the_time_of_merges_is_counted(tmp_path: Path) -> None:
+    """From the turn of each task until it is merged, checks included; one after the other."""
+    repo = FakeRepo({"f": "1"})
+    engine = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")])[0]
+    clock = engine.clock
+    assert isinstance(clock, FakeClock)
+    repo.step = lambda name: clock.advance(100.0) if name in ("advance A", "advance B") else None
+    assert engine.run().exit_code == 0
+    assert engine.store.run.git is not None
+    assert round(engine.store.run.git.merging, -2) == 200.0
+
+
 def test_a_stopped_run_continues_with_its_queue(tmp_path: Path) -> None:
     """What was done and not merged is merged by the next run; nothing runs twice."""
     repo = FakeRepo({"f": "1"})

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from nova_core.engine.trees.base import Base
 from nova_core.engine.trees.checks import MergeChecks
 from nova_core.engine.trees.conflicts import Conflicts
@@ -31,6 +33,7 @@ class MergeQueue:
         self._waiting: list[tuple[int, str]] = []
         self.checks = MergeChecks(base)
         self.head: str | None = None
+        self._since = 0.0  # monotonic; when the head began
         self.trouble = ""
 
     def add(self, task_id: str) -> None:
@@ -53,7 +56,7 @@ class MergeQueue:
             place, task_id = heapq.heappop(self._waiting)
             state = self._base.state(task_id)
             if state.is_merging and state.place == place:
-                self.head = task_id
+                self.head, self._since = task_id, self._base.parts.clock.monotonic()
                 self._base.when_recorded(partial(self._merge, task_id))
 
     def _merge(self, task_id: str) -> None:
@@ -178,9 +181,13 @@ class MergeQueue:
 
     def done(self, task_id: str, commit: str | None, patch: dict[str, Any]) -> None:
         """The task's work is in the run's branch as `commit`, or there was none: its dependents may start."""
+        if self.head == task_id:
+            took = self._base.parts.clock.monotonic() - self._since
+            patch = {**patch, **self._base.with_run(merging=round(self._base.run.merging + took, 3))}
         if commit is not None:
             self._base.merged.append((commit, task_id))
-            patch = {**patch, **self._base.with_run(tip=commit)}
+            git = patch.get("git", self._base.run)
+            patch = {**patch, "git": msgspec.structs.replace(git, tip=commit)}
         self._base.parts.trees.files.update(patch.get("files_changed", ()))
         patch = {**patch, "commit_sha": commit, "merge": MERGED, "conflict": {}, "unmerged": None, "verifying": False}
         self._base.finisher.complete(task_id, patch)
