@@ -14,8 +14,8 @@ from nova_core.agents.pricing import Price
 from nova_core.cli.run import configured
 from nova_core.cli.run_options import RunFlags
 from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, load_config
+from nova_core.config.git import GitConfig
 from nova_core.errors import InputError, InputNotFoundError, UsageError
-from nova_core.git_config import GitConfig
 from nova_core.launch.invocation import agent_named, agents_known, provider_of, render_command
 from nova_core.model import Task
 

@@ -108,7 +108,7 @@ def _settings(agent: str, budget: float | None) -> Config:
 
     from nova_core.cli.run import configured
     from nova_core.config import LimitsConfig
-    from nova_core.hooks_config import HooksConfig
+    from nova_core.config.hooks import HooksConfig
 
     agents = tuple(name for part in agent.split(",") if (name := part.strip()))
     config = configured({name: value for name, value in {"agent": agents, "budget": budget}.items() if value})

@@ -107,7 +107,7 @@ class RunFlags(msgspec.Struct, frozen=True):
 
     def settings(self) -> dict[str, Any]:
         """The given settings, by their dotted names in `Config`. Raises `UsageError` for an invalid value."""
-        from nova_core.git_config import ISOLATION, UNCOMMITTED
+        from nova_core.config.git import ISOLATION, UNCOMMITTED
 
         if self.budget is not None and not math.isfinite(self.budget):
             raise UsageError("--budget must be an amount of US dollars", hint="omit it for no limit")

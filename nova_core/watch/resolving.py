@@ -19,8 +19,8 @@ from nova_core.runs.merging import branch_of, in_conflict
 from nova_core.text import first_of
 
 if TYPE_CHECKING:
+    from nova_core.config.git import GitConfig
     from nova_core.files.project import Project
-    from nova_core.git_config import GitConfig
     from nova_core.state.git_run import GitRun
     from nova_core.state.schema import TaskState
     from nova_core.watch.checking import ByHand

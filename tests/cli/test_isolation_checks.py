@@ -10,7 +10,7 @@ from iso_kit import git, repository
 from nova_core.cli.checks import Level
 from nova_core.cli.isolation_checks import editable_in, findings
 from nova_core.config import Config
-from nova_core.git_config import GitConfig
+from nova_core.config.git import GitConfig
 
 
 def said(root: Path, config: Config) -> dict[str, tuple[Level, str]]:

@@ -16,10 +16,10 @@ from pages import NAMES, ROOT, blocks, first_words, prose, rows, text_of
 from nova_core.agents.pricing import Price
 from nova_core.cli.app import COMMANDS
 from nova_core.config import AgentConfig, Config, EnvConfig, LimitsConfig, PhaseConfig, RetryConfig, load_config
+from nova_core.config.git import GitConfig
+from nova_core.config.hooks import HooksConfig, NotifyConfig
 from nova_core.engine.observers.milestones import TriggerType, load_milestones
 from nova_core.errors import NovaError
-from nova_core.git_config import GitConfig
-from nova_core.hooks_config import HooksConfig, NotifyConfig
 from nova_core.launch.launcher import DROPPED
 from nova_core.model import PlanOptions
 from nova_core.parser import columns as parser_columns

@@ -20,6 +20,7 @@ from processes import kill, nova, processes_of, start_nova, wait_for
 from sampling import some
 
 from nova_core.config import Config, load_config
+from nova_core.config.hooks import HooksConfig
 from nova_core.engine.observers import hooks, reporting
 from nova_core.engine.observers.hook_data import (
     MOST,
@@ -33,7 +34,6 @@ from nova_core.engine.observers.hook_data import (
 from nova_core.errors import InputError
 from nova_core.files.project import Project
 from nova_core.holder.hook_guard import MOST_LOG, MOST_OUTPUT
-from nova_core.hooks_config import HooksConfig
 from nova_core.orchestrator import Orchestrator
 from nova_core.parser import parse_cascade, parse_text
 from nova_core.plan.blocked import blocked_tasks

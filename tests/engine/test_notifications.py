@@ -12,12 +12,12 @@ from fakes import exits
 from web_server import web_server
 
 from nova_core.config import Config, load_config
+from nova_core.config.hooks import NotifyConfig
 from nova_core.engine.observers import notifications
 from nova_core.engine.observers.hook_data import HookData, RunWords, TaskWords
 from nova_core.engine.observers.notifications import Notifications, payload, secrets_of
 from nova_core.errors import InputError
 from nova_core.holder.webhook import AGAIN, REJECTED, post
-from nova_core.hooks_config import NotifyConfig
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus

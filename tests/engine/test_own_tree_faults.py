@@ -15,9 +15,9 @@ from fakes import FakeClock, FakeExecutor, FaultyDisk
 from sampling import some
 
 from nova_core.config import Config
+from nova_core.config.git import GitConfig
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, EndReason, Job, Report
-from nova_core.git_config import GitConfig
 from nova_core.isolation.values import GitFailed
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.schema import TaskStatus

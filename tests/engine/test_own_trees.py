@@ -14,11 +14,11 @@ from fakes import FakeClock, FakeExecutor, exits, ok
 
 from nova_core.command import Command, CommandKind
 from nova_core.config import AgentConfig, Config
+from nova_core.config.git import GitConfig
 from nova_core.engine.trees.generated import generators
 from nova_core.engine.trees.steps import Steps
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import Ended, Job
-from nova_core.git_config import GitConfig
 from nova_core.isolation.values import NotTaken
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.events import EventKind

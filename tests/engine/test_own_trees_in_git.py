@@ -11,7 +11,7 @@ from engines import tasks_of
 from tree_campaign import SAFE, git
 
 from nova_core.config import AgentConfig, Config
-from nova_core.git_config import GitConfig
+from nova_core.config.git import GitConfig
 from nova_core.isolation import carry
 from nova_core.isolation.survey import survey
 from nova_core.orchestrator import Orchestrator

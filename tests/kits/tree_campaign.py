@@ -93,9 +93,9 @@ def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
     import quick_disk
 
     from nova_core.config import Config
+    from nova_core.config.git import GitConfig
     from nova_core.engine.startup import Host
     from nova_core.files.disk import Disk
-    from nova_core.git_config import GitConfig
     from nova_core.isolation.repository import Repository
     from nova_core.orchestrator import Orchestrator
 

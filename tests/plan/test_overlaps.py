@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_core.config import Config
-from nova_core.git_config import GitConfig
+from nova_core.config.git import GitConfig
 from nova_core.model import Task
 from nova_core.parser import Cascade, parse_text
 from nova_core.plan.check import find_warnings

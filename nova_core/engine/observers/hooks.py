@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from nova_core.config.hooks import HooksConfig
 from nova_core.engine.observers.hook_data import HookData, standard_input, variables
 from nova_core.engine.observers.reporting import Reporting, Target
 from nova_core.files.project import Project
-from nova_core.hooks_config import HooksConfig
 from nova_core.parser import Cascade
 from nova_core.state.store import Store
 from nova_core.text import clean, head_and_tail

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from nova_core.config.hooks import NotifyConfig
 from nova_core.engine.observers.hook_data import MOST, HookData, variables
 from nova_core.engine.observers.reporting import MARGIN, ROOT, Reporting, Target
 from nova_core.files.project import Project
-from nova_core.hooks_config import NotifyConfig
 from nova_core.parser import Cascade
 from nova_core.state.store import Store
 from nova_core.text import clean, head_and_tail

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from nova_core.config import Config
+from nova_core.config.hooks import HooksConfig
 from nova_core.engine.observers.hooks import Hooks
 from nova_core.engine.observers.milestones import Milestone, Milestones
 from nova_core.engine.observers.observer import Observer
@@ -12,7 +13,6 @@ from nova_core.engine.observers.plan_ticker import PlanTicker
 from nova_core.engine.observers.status_files import StatusFiles
 from nova_core.files.disk import Disk
 from nova_core.files.project import Project
-from nova_core.hooks_config import HooksConfig
 from nova_core.model import is_safe_id
 from nova_core.parser import Cascade
 from nova_core.runs.result import RunResult

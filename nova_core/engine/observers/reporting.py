@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nova_core.config.hooks import EVENTS
 from nova_core.engine.observers.hook_data import HookData, RunWords, names_of, task_words
 from nova_core.engine.observers.observer import Observer
 from nova_core.files.project import Project
-from nova_core.hooks_config import EVENTS
 from nova_core.launch.launcher import DROPPED
 from nova_core.parser import Cascade
 from nova_core.plan.blocked import blocked_tasks

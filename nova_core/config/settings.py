@@ -16,6 +16,8 @@ from nova_core.agents.acp_agents import ACP_AGENTS, KIND
 from nova_core.agents.adapters import ADAPTERS, Permissions
 from nova_core.agents.pricing import Price
 from nova_core.agents.template import check_argument
+from nova_core.config.git import ISOLATION, GitConfig
+from nova_core.config.hooks import HooksConfig, NotifyConfig, SecondsAboveZero
 from nova_core.errors import InputError, InputNotFoundError, Problem
 from nova_core.files.typed_yaml import (
     Field,
@@ -40,8 +42,6 @@ from nova_core.files.typed_yaml import (
 )
 from nova_core.files.variants import existing
 from nova_core.files.yaml_file import Document, load_yaml
-from nova_core.git_config import ISOLATION, GitConfig
-from nova_core.hooks_config import HooksConfig, NotifyConfig, SecondsAboveZero
 from nova_core.model import PlanOptions, Task
 from nova_core.text import clean
 
