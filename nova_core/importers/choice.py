@@ -17,7 +17,8 @@ from nova_core.parser.rows import read_id
 MARKDOWN = (".md", ".markdown", "")
 # Boxes of checklists with ids: `- [x] **T001** Text`, `- [ ] 1.2 Text`.
 _BOX_WITH_ID = re.compile(
-    r"^[ \t]*[-*+] \[[^\]\n]{0,3}\](?:\\?\*)?[ \t]+(?:\*\*|~~|[`\[])*(?:T-?\d{2,6}[a-z]?|\d{1,6}\.\d{1,6})(?![\w-])",
+    r"^[ \t]*[-*+] \[[^\]\n]{0,3}\](?:\\?\*)?[ \t]+(?:\*\*|~~|[`\[])*"
+    r"(?:T-?\d{2,6}[a-z]?|(?:\d{1,6}|[A-Z])\.\d{1,6})(?![\w-])",
     re.MULTILINE,
 )
 _OURS = re.compile(r"^#{1,3}[ \t]+L[0-3][:.][ \t]", re.MULTILINE)

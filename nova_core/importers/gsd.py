@@ -124,7 +124,7 @@ class _Reader:
         self._keys.add(key)
         objective = _OBJECTIVE.search(found.body)
         text = objective["text"] if objective else found.body.strip()
-        first = " ".join(text.split("\n\n", 1)[0].split())
+        first = " ".join(text.split("\n\n", 1)[0].split()).lstrip("# ")
         title = first if len(first) <= _LONGEST_TITLE else first[:_LONGEST_TITLE].rpartition(" ")[0] + "…"
         item = Item(key, title or key, 1, shown_path(file), folder, folder, details=found.body.strip())
         if os.path.isfile(file.removesuffix("PLAN.md") + "SUMMARY.md"):

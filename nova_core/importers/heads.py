@@ -11,7 +11,7 @@ _OPEN = re.compile(r"(?:\*\*|__|~~|`|\s)*")
 # `T001`, `T-001`, `T001a` and `1.2` are ids wherever they come first; `1` and `API-3` need something after them that
 # says so, because a task may begin with "3 retries" or "SHA-256". `\d` takes full-width digits too.
 _SURE = re.compile(
-    r"(?:(?:task|step)\s+)?\[?(?P<id>T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6}){0,12}|\d{1,6}[a-z]?(?:[.．]\d{1,6}){1,12}[a-z]?)\]?"
+    r"(?:(?:task|step)\s+)?\[?(?P<id>T-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6}){0,12}|(?-i:[A-Z])\.\d{1,6}(?:\.\d{1,6}){0,12}|\d{1,6}[a-z]?(?:[.．]\d{1,6}){1,12}[a-z]?)\]?"
     r"(?:[.:)．：、）](?=\D|\Z)|(?=[\s*_`~]|\Z)|(?=[^\W\d_a-zA-Z]))",
     re.IGNORECASE,
 )
@@ -26,7 +26,7 @@ _LABEL = re.compile(r"(?:\*\*|`)?(?:\[(?P<label>[^\W\d_][^\[\]\n]{0,30})\](?!\()
                     r"(?:\*\*|`)?[:：]?")  # fmt: skip
 _KNOWN = re.compile(r"P\d?|US ?-?\d{1,4}(?: ?, ?US ?-?\d{1,4})*|parallel", re.IGNORECASE)
 _TRAILING = re.compile(r"\s*[(\[](P|US ?-?\d{1,4})[)\]]\Z")
-_SEPARATOR = re.compile(r"(?:\*\*|__|`)?\s*[:：]?(?:\*\*|__|`)?\s*(?:[-–—|]\s+)?")
+_SEPARATOR = re.compile(r"(?:\*\*|__|`)?\s*[:：]?(?:\*\*|__|(?<=[:：])`)?\s*(?:[-–—|]\s+)?")
 _NOUN = re.compile(r"(\A(?:\*\*|__)?)(?:sub-?)?task:(?:\*\*|__)?\s+(?=\S)", re.IGNORECASE)
 _WINDOW = 400  # characters: a head does not reach further
 

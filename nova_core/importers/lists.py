@@ -16,7 +16,7 @@ from nova_core.importers.order import Step, late, moved
 from nova_core.importers.refs import Asked, Names
 from nova_core.importers.taskwords import Words, grammar, words_on
 from nova_core.model import NoteKind, PlanOptions
-from nova_core.parser.cells import undecorated
+from nova_core.parser.cells import undecorated, without_remarks
 from nova_core.parser.findings import quoted, shown_path
 
 _LONGEST_TITLE = 120
@@ -28,6 +28,9 @@ _FIELD = re.compile(
     r"|requires?|needs|prerequisites?|prereqs?|after|依赖|依存|의존성)"
     r"(?:\*\*|__|\*|_)?\s*[:：](?:\*\*|__|\*|_)?\s*(?P<value>.*)",
     re.IGNORECASE,
+)
+_COMPLETE = re.compile(
+    r"\s+(?:(?:must|should|has to|have to) be\s+|(?:is|are)\s+)?(?:completed?|done|finished)[\s.]*\Z", re.IGNORECASE
 )
 _BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
 _ANNOTATION = re.compile(r"_(?P<key>depends(?: on)?|boundary)\s*[:：]\s*(?P<value>[^_]*)_", re.IGNORECASE)
@@ -172,6 +175,11 @@ def dependencies_in(text: str) -> str:
     if match is None or not match["key"].casefold().startswith(("depend", "blocked by", "依")):
         return ""
     return match["value"].strip().strip("*_").strip()
+
+
+def needed(value: str) -> str:
+    """What a value such as `Group A complete (server)` names: `Group A`."""
+    return _COMPLETE.sub("", without_remarks(value)).strip()
 
 
 def texts(title: str) -> tuple[str, str]:

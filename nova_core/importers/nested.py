@@ -9,14 +9,24 @@ from nova_core.importers.checklist import Box, Checklist
 from nova_core.importers.draft import Draft, ItemState
 from nova_core.importers.heads import Head, read_head
 from nova_core.importers.listorder import ListOrder
-from nova_core.importers.lists import Keys, Todo, dependencies_in, drop_optional, put_late, resolve, set_state, todo_of
+from nova_core.importers.lists import (
+    Keys,
+    Todo,
+    dependencies_in,
+    drop_optional,
+    needed,
+    put_late,
+    resolve,
+    set_state,
+    todo_of,
+)
 from nova_core.importers.order import Order, Step
 from nova_core.importers.proofs import prove
 from nova_core.importers.refs import Names
 from nova_core.importers.sentences import read_sentences
 from nova_core.importers.work import Work
 from nova_core.model import NoteKind, PlanOptions
-from nova_core.parser.cells import undecorated, without_remarks
+from nova_core.parser.cells import undecorated
 
 _NUMBERED = re.compile(r"([^\W\d]+(?: [^\W\d]+){0,2}) (\d{1,4})\s*:")
 _DEEPEST = 32  # levels; deeper boxes stay at the last level
@@ -38,7 +48,7 @@ class Nested:
         self._parents: dict[int, int] = {}
         heads = [read_head(box.text) for box in found.boxes]
         last = max((box.line for box, head in zip(found.boxes, heads, strict=True) if head.id), default=0)
-        self._work = Work(found, last > 0, last, {})
+        self._work = Work(found, last > 0, last, {}, {})
         self._choose(heads)
         self._work.tell(draft, {head.id for head in heads})
         self._containers = {parent for parent in self._parents.values() if parent >= 0}
@@ -90,7 +100,7 @@ class Nested:
                 self.draft.note(NoteKind.DROPPED, box.line, "an empty box is no task")
             elif not head.id and enclosing >= 0:
                 boxes[enclosing].body += [*range(box.line - 1, box.line + box.more), *box.body]
-            elif head.id or enclosing >= 0 or not self._work.ids or self._work.is_work(box.line, box.heading, head):
+            elif head.id or enclosing >= 0 or not self._work.ids or self._work.is_work(box, head):
                 while enclosing >= 0 and _are_siblings(head.id, self._heads[enclosing].id):
                     enclosing = self._parents[enclosing]  # it is indented too far
                 parent = _by_number(head.id, latest, enclosing)
@@ -187,7 +197,7 @@ class Nested:
         found = set()
         for line in self._found.loose:
             if line.heading >= 0 and (words := dependencies_in(line.text)):
-                known, unknown = self.names.read(without_remarks(words))
+                known, unknown = self.names.read(needed(words))
                 if known or not unknown:
                     found.add(line.heading)
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from nova_core.importers.checklist import DONE_MARKS, Box, Checklist, Loose
 from nova_core.importers.draft import Draft, Item, ItemState
@@ -30,6 +30,7 @@ from nova_core.importers.phases import (
     number_blocks,
     phase_heading,
     rank,
+    tell_empty,
 )
 from nova_core.importers.proofs import prove
 from nova_core.importers.refs import Names
@@ -49,6 +50,7 @@ _STATE = re.compile(
     r"|([✅✓✔]))\s*\Z",
     re.IGNORECASE,
 )
+_STATE_FIRST = re.compile(r"\s*[\[(]\s*(done|completed?|finished|merged|skipped|cancell?ed)\s*[\])]\s+", re.IGNORECASE)
 _HEADED = re.compile(r"task\s+#?\d{1,6}[a-z]?\b(?!\s*\.\s*\d)", re.IGNORECASE)
 
 
@@ -76,6 +78,8 @@ def read_phases(
     todos = plan.todos
     draft.items = [todo.item for todo in todos]
     phases = _phases(found, todos, plan.places)
+    if todos:
+        tell_empty(draft, found, plan.places.values(), plan.left_out)
     names = Names(draft, [todo.key for todo in todos])
     name_phases(names, phases)
     number_blocks(phases)
@@ -103,7 +107,7 @@ class _Plan:
         last = max((b.line for b, head in zip(found.boxes, self._heads, strict=True) if _ID.match(head.id)), default=0)
         last = max([last, *(found.headings[at].line for at in self._tasks)])
         self._own_ids = last > 0
-        self._work = Work(found, self._own_ids, last, {}, none=alone)
+        self._work = Work(found, self._own_ids, last, {}, {}, none=alone)
         self._by_id: dict[str, Todo] = {}
         self.places: dict[str, int] = {}
         self.todos: list[Todo] = []
@@ -115,6 +119,11 @@ class _Plan:
             self._read_paragraphs()
         self.todos.sort(key=lambda todo: todo.item.line)
         self._keys.tell()
+
+    @property
+    def left_out(self) -> Collection[int]:
+        """The headings of boxes that are no tasks."""
+        return self._work.left_out
 
     def _add(self, todo: Todo, heading: int, written: str) -> None:
         self.todos.append(todo)
@@ -135,7 +144,7 @@ class _Plan:
             key = self._keys.own(head.id, heading.line)
             end = self._end(at, heading)
             lines = self._found.lines[heading.line : end]
-            written, status = _state_in(head.title)
+            written, status = state_in(head.title)
             title, description = texts(written or key)
             item = Item(key, title, heading.line, branch=self._draft.name, description=description)
             item.details = "\n".join(lines).strip()
@@ -172,7 +181,7 @@ class _Plan:
                 self._found.boxes[around].body += [*range(box.line - 1, box.line + box.more), *box.body]
             elif (task := next((i for i in self._indexes(box.heading) if i in self._tasks), -1)) >= 0:
                 self._steps.setdefault(task, []).append(box)  # already in the details of the task
-            elif self._work.is_work(box.line, box.heading, head):
+            elif self._work.is_work(box, head):
                 chosen.add(at)
         for at in sorted(chosen):
             self._found.boxes[at].body.sort()
@@ -250,8 +259,10 @@ class _Plan:
         return todo
 
 
-def _state_in(title: str) -> tuple[str, str]:
-    """A title and the state at its end: `Till [DONE]`, `Till (skipped)`, `Till ✅`."""
+def state_in(title: str) -> tuple[str, str]:
+    """A title and the state at its end or start: `Till [DONE]`, `Till (skipped)`, `Till ✅`, `[DONE] Till`."""
+    if first := _STATE_FIRST.match(title):
+        return title[first.end() :], first[1]
     match = _STATE.search(title)
     return (title[: match.start()].rstrip(), match[1] or match[2]) if match else (title, "")
 

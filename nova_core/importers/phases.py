@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from nova_core.importers.checklist import Checklist
+from nova_core.importers.draft import Draft
 from nova_core.importers.order import Order, Step
 from nova_core.importers.refs import Names
+from nova_core.model import NoteKind
 from nova_core.parser.cells import undecorated, without_remarks
+from nova_core.parser.findings import quoted
 from nova_core.parser.values import read_priority
 
 _PHASE = re.compile(
-    r"\W*(?:phase|milestone|sprint|week|fase|étape|etapa|stage|阶段|階段|フェーズ|단계|этап|фаза|aşama|giai đoạn|第)"
-    r"\s*[\dN一二三四五六七八九十]",
+    r"\W*(?:\d{1,3}(?:\.\d{1,3}){0,2}[.)]?\s+)?"
+    r"(?:phase|milestone|sprint|week|fase|étape|etapa|stage|阶段|階段|フェーズ|단계|этап|фаза|aşama|giai đoạn|第)"
+    r"\s*(?:(?P<number>\d{1,4}(?:\.\d{1,4}){0,3})|[N一二三四五六七八九十])",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"\W*\w*?\s*(\d{1,4}(?:\.\d{1,4}){0,3})")
+_FINISHED = re.compile(r"[✅✓✔]|\b(?:completed?|done|finished|shipped|when)\b", re.IGNORECASE)
 STORY = re.compile(
     r"(?:\bstor(?:y|ies)|\bUS|用户故事|ユーザーストーリー|hist[oó]ria de usu[aá]rio)\s*-?#?(\d{1,4})",
     re.IGNORECASE,
@@ -46,8 +50,8 @@ class Phase(msgspec.Struct):
     @property
     def number(self) -> str:
         """The number in its title."""
-        match = _NUMBER.match(self.title[:200])
-        return match[1] if match and _PHASE.match(self.title) else ""
+        match = _PHASE.match(self.title)
+        return (match["number"] or "") if match else ""
 
     @property
     def name(self) -> str:
@@ -64,6 +68,31 @@ def rank(word: str) -> int:
 def is_phase(title: str) -> bool:
     """Returns True if a heading marks a phase."""
     return _PHASE.match(title) is not None
+
+
+def tell_empty(draft: Draft, found: Checklist, places: Iterable[int], left_out: Collection[int]) -> None:
+    """Note the phases in which no task was read: `places` are the headings of tasks, `left_out` of other boxes."""
+    used: set[int] = set()
+    for at in (*places, *left_out):
+        while at >= 0 and at not in used:
+            used.add(at)
+            at = found.above[at]
+    text = {line.heading for line in found.loose}
+    for at in range(len(found.headings) - 1, -1, -1):  # the text below a heading is that of those around it
+        if at in text and found.above[at] >= 0:
+            text.add(found.above[at])
+    titles = [undecorated(heading.text[:300]) for heading in found.headings]
+    numbers = {make_phase(0, titles[at], 0).number for at in used}
+    empty = [
+        at for at, title in enumerate(titles)
+        if is_phase(title) and at not in used and at in text and make_phase(0, title, 0).number not in numbers
+        and not _FINISHED.search(title)
+    ]  # fmt: skip
+    if empty:
+        first = found.headings[empty[0]]
+        phases = "1 phase has" if len(empty) == 1 else f"{len(empty)} phases have"
+        said = f"{phases} no boxes (`- [ ]`), and so no tasks: {quoted(first.text)}{', ...' * (len(empty) > 1)}"
+        draft.note(NoteKind.DROPPED, first.line, said)
 
 
 def phase_heading(found: Checklist, heading: int) -> int:

@@ -55,14 +55,20 @@ def _is_feature_list(path: str) -> bool:
     return re.search(r"(?:\A|[\\/])features?[-_]?list\.json\Z", path, re.IGNORECASE) is not None
 
 
+def _has_empty(data: object, name: str) -> bool:
+    return isinstance(data, dict) and data.get(name) == []
+
+
 def read(path: str, text: str, _options: PlanOptions) -> Draft:
     """The stories in order of priority, each after those it names, else after the one before it."""
     source = load_json(text, path)
     data = source.data
     stories = _stories(data, path)
     if not stories:
-        hint = "choose one with a list `userStories` or `features`"
-        raise InputError([Problem(shown_path(path), 0, "there are no user stories or features in it", hint)])
+        empty = next((name for name in ("userStories", "stories", "features") if _has_empty(data, name)), "")
+        text = f"its list `{empty}` is empty" if empty else "there are no user stories or features in it"
+        hint = "add the first one" if empty else "choose one with a list `userStories` or `features`"
+        raise InputError([Problem(shown_path(path), 0, text, hint)])
     ours = isinstance(data, dict) and isinstance(data.get("userStories"), list)
     draft = Draft(_name(data), path, "ralph" if ours or not _is_feature_list(path) else "feature-list")
     keys = Keys()

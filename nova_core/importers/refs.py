@@ -15,6 +15,7 @@ from nova_core.parser.cells import is_nothing
 from nova_core.parser.findings import quoted, shown_path
 from nova_core.parser.references import MAX_EDGES
 from nova_core.parser.wording import folded_name, numbered, plain, range_ends, trimmed, variants
+from nova_core.text import first_of
 
 _JOINTS = (" and ", " or ", " & ", " + ", " plus ", "+", "&", "/", ";", "、", "，", "；", "와", "和")
 _ID = re.compile(r"([A-Za-z]*)-?0*(\d+)([a-z]{0,2})((?:\.\d+)*)([a-z]?)\Z")
@@ -75,6 +76,7 @@ class Names:
                 self._draft.note(NoteKind.DROPPED, asked.line, f"{item.key} depends on itself")
             elif need not in item.needs:
                 item.needs.append(need)
+        passed: list[str] = []
         for word in unknown:
             if item.state is not ItemState.OPEN:
                 text = f"{item.key} does not depend on {quoted(word)}, which does not exist: it is settled"
@@ -85,7 +87,10 @@ class Names:
                     NoteKind.UNRESOLVED, asked.line, f"{item.key} depends on {quoted(word)}, which does not exist"
                 )
             else:
-                self._draft.note(NoteKind.DROPPED, asked.line, f"{quoted(word)} is not read as a task")
+                passed.append(quoted(word))
+        if passed:
+            verb = "is not read as a task" if len(passed) == 1 else "are not read as tasks"
+            self._draft.note(NoteKind.DROPPED, asked.line, f"{first_of(passed, 5)} {verb}")
         return [need for need in found if need != item.key]
 
     def is_id(self, word: str) -> bool:

@@ -12,7 +12,7 @@ from nova_core.importers.checklist import Checklist
 from nova_core.importers.draft import Draft, Item
 from nova_core.importers.grammar import Grammar, Link, Reading
 from nova_core.importers.lexicon import is_free, ranks, sounds
-from nova_core.importers.lists import starts_with_field
+from nova_core.importers.lists import needed, starts_with_field
 from nova_core.importers.order import circling
 from nova_core.importers.phases import is_phase
 from nova_core.model import NoteKind
@@ -35,6 +35,7 @@ _TEMPLATE = frozenset(
      "verify tests fail before implementing", "or sequentially in priority order",
      "user stories can then proceed in parallel")
 )  # fmt: skip
+_PART = re.compile(r"[;,]|\s[-–—]\s")
 _EMPHASIS = re.compile(r"[*`]|(?<!\w)_+|_+(?!\w)")
 _LONGEST = 4_000  # characters of a paragraph
 _MOST_LINKS = 100_000  # dependencies that sentences add
@@ -154,7 +155,7 @@ class _Sentences:
         field = starts_with_field(block.text)
         reading = self._grammar.read(text, ("",) if field else ())
         if reading is None and field:
-            value = without_remarks(text.partition(":")[2]).strip()
+            value = needed(text.partition(":")[2])
             reading = Reading((_link_of(text, value),)) if self._plan.things(value) else None
         if not self._apply(block, reading):
             self._draft.note(NoteKind.DROPPED, block.line, f"not fully understood: {quoted(text)}")
@@ -167,7 +168,10 @@ class _Sentences:
         if starts_with_field(block.text):
             if block.heading < 0 or self._found.headings[block.heading].level == 1:
                 return False
-            named = self._grammar.names(text) or self._plan.things(without_remarks(text.partition(":")[2]).strip())
+            value = text.partition(":")[2]
+            named = self._grammar.names(text) or any(
+                self._plan.things(needed(v)) for v in (value, _PART.split(value)[0])
+            )
             return self._is_section(block.heading) or bool(named and self._plan.below(block.heading))
         names = [name for name in self._grammar.names(text) if any(map(str.isdigit, name))]
         if text.endswith((":", "：")) and not names:  # `Recommended sequence:` says nothing itself

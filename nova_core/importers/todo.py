@@ -10,7 +10,7 @@ from nova_core.importers.draft import Draft
 from nova_core.importers.heads import Head, read_head
 from nova_core.importers.lists import draft_of
 from nova_core.importers.nested import Nested
-from nova_core.importers.phased import headed_tasks, read_phases
+from nova_core.importers.phased import headed_tasks, read_phases, state_in
 from nova_core.importers.phases import is_phase
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
@@ -28,7 +28,7 @@ _IN_PHASES = re.compile(
     r"^#{2,4} (?:\*\*)?(?:phase|milestone|sprint|stage|step|week|day) \d", re.MULTILINE | re.IGNORECASE
 )
 _FEWEST = 3  # boxes below phases that make a plan of a file whatever its name
-_NUMBERED = re.compile(r"\d{1,4}\.\d{1,4}\Z")
+_NUMBERED = re.compile(r"(?:\d{1,4}|[A-Z])\.\d{1,4}\Z")
 
 
 def suits(path: str, text: str) -> bool:
@@ -53,7 +53,7 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
         return draft
     if not found.boxes and (tasks := _headings(found)):
         draft = read_phases(path, text, "checklist", found, tasks, prose=True)
-        text = f"there are no boxes: {number_of(len(tasks), 'numbered heading')} below phases are the tasks"
+        text = f"there are no boxes: {number_of(len(tasks), 'numbered heading')} are the tasks"
         draft.note(NoteKind.GUESSED, min(found.headings[at].line for at in tasks), text)
         return draft
     draft = read_phases(path, text, "checklist", found)
@@ -67,13 +67,25 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
 
 
 def _headings(found: Checklist) -> dict[int, Head]:
-    """The headings that are tasks in a file without boxes: `### Task 1: ...`, or `### 1.2 ...` below a phase."""
+    """The headings that are tasks in a file without boxes.
+
+    These are `### Task 1: ...`; or `### 1.2 ...` below a phase; or `### 1. ...` if one of them says that it is done.
+    """
     if tasks := headed_tasks(found):
         return tasks
-    heads = {}
+    below: dict[int, Head] = {}
+    numbered: dict[int, dict[int, Head]] = {}
     for at, heading in enumerate(found.headings):
-        if found.above[at] >= 0 and is_phase(undecorated(found.headings[found.above[at]].text)):
-            head = read_head(heading.text)
-            if _NUMBERED.match(head.id):
-                heads[at] = head
-    return heads
+        head = read_head(heading.text) if heading.level > 1 else None
+        if head is None or not head.id:
+            continue
+        if (
+            found.above[at] >= 0
+            and is_phase(undecorated(found.headings[found.above[at]].text))
+            and _NUMBERED.match(head.id)
+        ):
+            below[at] = head
+        if head.id.isdigit():
+            numbered.setdefault(heading.level, {})[at] = head
+    ticked = (heads for heads in numbered.values() if any(state_in(head.title)[1] for head in heads.values()))
+    return below or next(ticked, {})

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from nova_core.importers.checklist import Checklist
+from nova_core.importers.checklist import DONE_MARKS, Box, Checklist
 from nova_core.importers.draft import Draft
 from nova_core.importers.heads import Head, read_head
 from nova_core.importers.phases import is_phase
@@ -16,6 +16,7 @@ from nova_core.model import NoteKind
 from nova_core.parser.blocks import Heading
 from nova_core.parser.cells import undecorated, without_remarks
 from nova_core.parser.findings import quoted
+from nova_core.text import number_of
 
 # Not for this plan, or for people to think about. The whole heading must say so.
 _LATER = re.compile(
@@ -33,7 +34,20 @@ _LATER = re.compile(
 _CHECKS = re.compile(
     r"(?<!\bimplementation )(?<!\bdevelopment )(?<!\btask )(?<!\bbuild )\bcheck ?lists?\W*\Z"
     r"|^\W*checkpoint\b|(?<!\[)\bcheckpoint\W*\Z|acceptance criteria|success criteria|exit criteria"
-    r"|definition of done|\bquality gates?\W*\Z|\bsign-?off\W*\Z|验收|检查清单|チェックリスト|受け入れ",
+    r"|definition of done|\bquality gates?\W*\Z|\bsign-?off\W*\Z|验收|检查清单|チェックリスト|受け入れ|체크리스트",
+    re.IGNORECASE,
+)
+# As above, also for the phases below such a heading: they say when a phase of the plan is done.
+_PROOFS = re.compile(
+    r"\b(?:acceptance|success|exit) criteria\b|\bdefinition of done\b"
+    r"|\b(?:complete[d]?|done|finished) (?:when|if)\W*\Z",
+    re.IGNORECASE,
+)
+# Work by its place, but often what other tasks are checked with. The whole heading must say so.
+_TESTS = re.compile(
+    r"\W*(?:(?:manual|visual|final|integration|cross-platform) )?"
+    r"(?:tests?|testing|qa|verification|validation)(?: (?:tests?|plan|strategy|steps|harness)){0,2}\W*\Z"
+    r"|.*\bcheck ?lists?\W*\Z",
     re.IGNORECASE,
 )
 # May be either: they count only below the last task with an id, outside of every phase.
@@ -43,6 +57,7 @@ _MAY_CHECK = re.compile(
 _UNBOXED = re.compile(
     r"(?:\[[^\]]{1,12}\]\s*)?(?:\*\*)?(T-?\d{1,6}[a-z]?|\d{1,6}(?:\.\d{1,6})+)(?!\w|\s*[-–,)]\s*[T\d])"
 )
+_ENDS = re.compile(r"\A[\W_]+|[\W_]+\Z")  # pictures, numbers of lists, colons
 _ORDINAL = re.compile(r"\A\W*\d{1,3}[.)]\s+")
 _BOARD = re.compile(r"\W*(?:in progress|doing|done|completed|finished)\W*\Z", re.IGNORECASE)
 NO_ID = re.compile(r"(?:AC|FR|NFR|SC|CHK|REQ|EC)-?\d")
@@ -55,20 +70,26 @@ class Work(msgspec.Struct):
     ids: bool
     last: int
     left_out: dict[int, int] = {}
+    in_doubt: dict[int, int] = {}
     board: bool | None = None
     none: bool = False
 
-    def is_work(self, line: int, heading: int, head: Head) -> bool:
+    def is_work(self, box: Box, head: Head) -> bool:
         """Returns True if a box without a task id is a task."""
-        if self.none or not self._is_work(line, list(self.found.titles(heading)), head):
+        heading = box.heading
+        if self.none or not self._is_work(box.line, list(self.found.titles(heading)), head):
             self.left_out[heading] = self.left_out.get(heading, 0) + 1
             return False
+        if heading >= 0 and box.mark not in DONE_MARKS and _TESTS.match(self.found.headings[heading].text):
+            self.in_doubt[heading] = self.in_doubt.get(heading, 0) + 1
         return True
 
     def _is_work(self, line: int, titles: Sequence[Heading], head: Head) -> bool:
         if self.board is None:  # the backlog of a board is what is to be done
             self.board = any(_BOARD.match(heading.text) for heading in self.found.headings)
         inside = any(_is_place(title) for title in titles if title.level > 1)
+        if any(title.level > 1 and _PROOFS.search(_plain(title.text)) for title in titles):
+            return False
         for title in titles:
             plain = _plain(title.text)
             if title.level == 1:
@@ -97,6 +118,14 @@ class Work(msgspec.Struct):
             title = self.found.headings[heading]
             boxes = "1 box is not a task" if count == 1 else f"{count:,} boxes are not tasks"
             draft.note(NoteKind.DROPPED, title.line, f"{boxes}: below {quoted(title.text)}")
+        if self.in_doubt:
+            title = self.found.headings[min(self.in_doubt)]
+            more = number_of(len(self.in_doubt) - 1, "other heading")
+            places = quoted(title.text) if len(self.in_doubt) == 1 else f"{quoted(title.text)} and {more}"
+            boxes = number_of(sum(self.in_doubt.values()), "box", "boxes")
+            draft.note(
+                NoteKind.GUESSED, title.line, f"{boxes} below {places} will run: are they checks of other tasks?"
+            )
 
 
 def is_no_place(title: Heading) -> bool:
@@ -111,4 +140,4 @@ def _is_place(title: Heading) -> bool:
 
 
 def _plain(title: str) -> str:
-    return _ORDINAL.sub("", without_remarks(undecorated(title[:300]))).strip(" \t:#.✅⚠🎯️🚀📝❓🔮-–—")
+    return _ENDS.sub("", _ORDINAL.sub("", without_remarks(undecorated(title[:300]))))

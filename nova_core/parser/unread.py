@@ -45,4 +45,4 @@ def why_no_tasks(lines: Sequence[str]) -> tuple[str, str]:
         seen = f"{found}, but no boxes" if items else f"{found}, but no list items and no boxes"
     box = "write each task as a box: `- [ ] 1.1 Make the table`"
     heading, row = "heading: `### Task 1: Make the table`", "row of `| Task ID | Task Name | Depends On |`"
-    return f"no tasks found: {seen}", f"{box}, or as a {heading if items and not rows else row}"
+    return f"no tasks found: {seen}", f"{box}, or as a {heading if (items or headings > 1) and not rows else row}"

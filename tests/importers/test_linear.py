@@ -31,6 +31,7 @@ BLOCKS = {
     "prd.md": "### US-$: A\n**Description:** x\n- [ ] a\n- [ ] b\n",
     "TODO.md": "## Part $\n- [ ] do $\n- [x] also $\n  - [ ] sub\n",
     "PLAN.md": "## Phase $\n### $.1 do\ntext\n### $.2 do\n",
+    "IMPLEMENTATION_PLAN.md": "## Phase $: A\n- [ ] do $\n### Tests\n- [ ] it holds\n## Phase 9$: B\ntext\n",
     "plan-of-prose.md": "## Heading $\nText that says nothing of tasks.\n",
 }
 MADE: dict[str, Callable[[int], str]] = {

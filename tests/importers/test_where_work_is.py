@@ -1,0 +1,138 @@
+"""Plans whose work is not in all of their boxes, or in no box: phases in prose, checks, ids with letters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reading import edges, notes
+
+from nova_core.errors import InputError
+from nova_core.importers.formats import read_plan
+from nova_core.model import NoteKind, PlanOptions
+from nova_core.parser import Cascade
+
+MIXED = """\
+# Kiosk
+## Phase 1: Till
+- [ ] Draw it
+## Phase 2: Drawer
+- Build it
+### Handle
+Of brass.
+## Phase 3: Lock
+1. Oil it
+## Phase 4: Door ✅
+- Hung
+## Phase 5: Trial
+### Tests
+- [ ] It opens
+- [x] It closes
+## Timeline
+### Phase 1: one day
+Long.
+"""
+LETTERS = """\
+# Kiosk
+## Phase A
+### Group A: Till
+**Dependencies:** None
+- [x] A.0 Complete the till
+  - [x] A.1 Draw it
+  - [x] A.2 Build it
+### Group B1: Drawer
+**Dependencies:** Group A complete (drawn and built)
+- [ ] B1.0 Complete the drawer
+  - [ ] B1.1 Draw it
+### Group B2: Lock
+**Dependencies:** Group A must be complete
+- [ ] B2.0 Complete the lock
+  - [ ] B2.1 Oil it
+### Group C: Door
+**Dependencies:** Group B1 complete; the key is cut
+- [ ] C.0 Hang it
+  - [ ] C.1 Lift it
+
+## Summary
+| Phase | Groups | Depends On |
+|-------|--------|------------|
+| A | A | None |
+| B | B1, B2 | Phase A |
+| C | C | Phase B |
+"""
+STATES = """\
+# Fix plan
+## Priority: HIGH
+### 1. [DONE] Count the coins
+- **Problem:** the sum is wrong
+### 2. Empty the drawer
+## Priority: LOW
+### 3. Oil the lock
+"""
+
+
+def read(folder: Path, name: str, text: str) -> Cascade:
+    """The plan in a file of this name."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    return read_plan(folder / name, PlanOptions())
+
+
+@pytest.mark.parametrize("name", ["PLAN.md", "conductor/tracks/kiosk/plan.md", "specs/1/tasks.md"])
+def test_phases_without_boxes_get_a_note(tmp_path: Path, name: str) -> None:
+    """They are named where others have boxes; a phase that is done or has boxes elsewhere is not."""
+    cascade = read(tmp_path, name, MIXED)
+    assert [task.name for task in cascade.tasks.values()] == ["Draw it", "It opens", "It closes"]
+    assert notes(cascade, NoteKind.DROPPED) == [
+        "4: 2 phases have no boxes (`- [ ]`), and so no tasks: 'Phase 2: Drawer', ..."
+    ]
+
+
+def test_checks_that_will_run_get_a_note(tmp_path: Path) -> None:
+    """Boxes below `Tests` in a phase may be work, so they run; those that are ticked are not counted."""
+    cascade = read(tmp_path, "PLAN.md", MIXED)
+    text = "13: 1 box below 'Tests' will run: are they checks of other tasks?"
+    assert text in notes(cascade, NoteKind.GUESSED)
+    more = MIXED.replace("## Timeline", "### Manual testing:\n- [ ] It shuts\n## Timeline")
+    text = "13: 2 boxes below 'Tests' and 1 other heading will run: are they checks of other tasks?"
+    assert text in notes(read(tmp_path, "PLAN.md", more), NoteKind.GUESSED)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["Success Criteria\n### Phase 1", "Phase 1 Complete When:", "**Phase 1 is done when:**", "✨ Future Ideas (v2)",
+     "🔮 Future work", "1.1 체크리스트", "🎯 Definition of Done\n### 1. Till"],
+)  # fmt: skip
+def test_what_says_when_a_phase_is_done_is_no_work(tmp_path: Path, heading: str) -> None:
+    """Criteria of phases are no tasks, also below a heading with the number of the phase; pictures do not count."""
+    cascade = read(tmp_path, "PLAN.md", f"# Kiosk\n## Phase 1: Till\n- [ ] Draw it\n## {heading}\n- [ ] It sells\n")
+    assert [task.name for task in cascade.tasks.values()] == ["Draw it"]
+    assert "1 box is not a task" in " ".join(notes(cascade, NoteKind.DROPPED))
+
+
+def test_ids_with_letters(tmp_path: Path) -> None:
+    """`A.0` is the whole of `A.1`; the boxes are the plan, not a table of their groups; groups name each other."""
+    cascade = read(tmp_path, "agent-os/specs/kiosk/tasks.md", LETTERS)
+    assert edges(cascade) == {"A.1": "", "A.2": "A.1", "B1.1": "A.1 A.2", "B2.1": "A.1 A.2", "C.1": "A.2 B1.1 B2.1"}
+    assert notes(cascade, NoteKind.DROPPED) == [
+        "17: not fully understood: 'Dependencies: Group B1 complete; the key is cut'",
+        "22: the table of 3 tasks was not read: the boxes of the file are its tasks",
+    ]
+
+
+def test_numbered_headings_with_states(tmp_path: Path) -> None:
+    """They are the tasks of a file without boxes, where one of them says that it is done; else they are chapters."""
+    cascade = read(tmp_path, "fix_plan.md", STATES)
+    assert {task.name: task.settled for task in cascade.tasks.values()} == {
+        "Count the coins": "DONE", "Empty the drawer": "", "Oil the lock": "",
+    }  # fmt: skip
+    assert edges(cascade) == {"1": "", "2": "1", "3": "2"}
+    assert notes(cascade, NoteKind.GUESSED) == ["3: there are no boxes: 3 numbered headings are the tasks"]
+    with pytest.raises(InputError):
+        read(tmp_path, "fix_plan.md", STATES.replace("[DONE] ", ""))
+
+
+def test_an_empty_list_of_features(tmp_path: Path) -> None:
+    """The message says that the list is there, and empty."""
+    with pytest.raises(InputError, match="its list `features` is empty"):
+        read(tmp_path, "feature_list.json", '{"project": "kiosk", "features": []}')
