@@ -105,16 +105,14 @@ def check_history(lab: AgentLab, start: str) -> None:
     assert moves[:2] == [commits[-1][0], start]
 
 
-def check_resolved(lab: AgentLab, later: str, *, was_killed: bool = False) -> None:
+def check_resolved(lab: AgentLab, later: str) -> None:
     """The later one has resolved the conflict in its own session; its prompt names the file and the other task."""
     assert (lab.root / SHARED).read_text().splitlines() == ["1", "2", "3 by T1", "3 by T2", "4", "5"]
     tasks = lab.tasks()
-    again = {task: state["attempt"] for task, state in tasks.items() if state["attempt"] > 1}
-    if was_killed:  # an attempt whose tree was being made has a number, and no worker
-        assert [task for task in again if [r["step"] for r in lab.asked(task)] != [*range(len(lab.asked(task)))]] == []
-        assert "T2" in again
-    else:
-        assert again == {"T2": 2}
+    again = [task for task, state in tasks.items() if state["attempt"] > 1]
+    assert "T2" in again
+    for task in again:  # one whose tree was being made, or whose provider was busy, has a number and has done nothing
+        assert [request["step"] for request in lab.asked(task)] == [*range(len(lab.asked(task)))]
     assert tasks["T2"]["agent"] == later
     prompts = sorted((lab.root / ".nova/prompts").glob("T2..*.md"), key=lambda path: path.stat().st_mtime)
     prompt, steps = prompts[-1].read_text(), [r["step"] for r in lab.asked("T2")]
@@ -139,4 +137,4 @@ def test_a_killed_engine_leaves_each_task_once_in_the_history(later: str, lab: A
     (lab.root / "engine.out").unlink()
     assert facts(lab.root) == before
     check_history(lab, start)
-    check_resolved(lab, later, was_killed=True)
+    check_resolved(lab, later)
