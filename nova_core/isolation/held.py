@@ -30,6 +30,12 @@ def hold_replaced(repository: Repository, task_id: str, commit: str = "") -> Non
         hold_work(repository, task_id, old)
 
 
+def is_held(repository: Repository, task_id: str, commit: str) -> bool:
+    """Returns True if the commit is one of the task's that a ref of its own holds. Raises GitFailed."""
+    ref = repository.place.held(task_id, commit)
+    return _may_exist(repository, ref) and repository.read_ref(ref) == commit
+
+
 def _may_exist(repository: Repository, ref: str) -> bool:
     """Returns False for a ref that does not exist, as those of most tasks, without starting git."""
     common = repository.place.common

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from nova_core.isolation.held import is_held
 from nova_core.isolation.repository import Repository, is_sha
 from nova_core.isolation.values import DiskFull, GitFailed
 
@@ -31,7 +32,7 @@ def own_commits(repository: Repository, task_id: str, base: str, tree: str) -> t
     known = _known(repository) | {base}
     git = Path(repository.place.tree(task_id), ".git")
     named = dict.fromkeys((*tips_of(git, ""), *_logged(git)))
-    tips = [sha for sha in named if sha not in known][:_MOST]
+    tips = [sha for sha in named if sha not in known and not is_held(repository, task_id, sha)][:_MOST]
     if not tips:
         return ()
     environ = _borrowing(repository, task_id)

@@ -168,7 +168,9 @@ def test_a_conflict_is_put_into_the_tree_and_resolved_there(tmp_path: Path, case
     put_conflict(run.repository, "B", taken, run.tip)
     fix(tree)
     assert rest(run, taken).why == ""
-    assert run.merged("B", run.take("B")).is_checked
+    solved = run.take("B")
+    assert solved.own_commits == (), "what it had made before is no commit of its own"
+    assert run.merged("B", solved).is_checked
     assert git(run.root, "log", "--format=%s", run.place.branch).split("\n") == ["B: done", "A: done", "base"]
 
 
