@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from executor_kit import Lab, alive, run_of, until
-from sampling import sampled
+from sampling import sampled, some
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.executors.base import EndReason, Job
 from nova_core.executors.local import LocalExecutor
 
+BOTH = [False, True]  # whether the job has a holder of its own
 GLIBC_OWN = 0b11 << 31  # its posix_spawn ignores signals 32 and 33, which no program may use
 
 OUTCOMES: list[tuple[str, dict[str, Any], EndReason, int | None, int | None, str]] = [
@@ -89,6 +90,7 @@ def test_cancel_before_submit_means_that_it_never_runs(lab: Lab, own: bool) -> N
     assert not (lab.home / "ledger").exists()
 
 
+@pytest.mark.parametrize("own", some(BOTH, True))
 def test_cancel_kills_what_ignores_term_when_the_grace_is_over(lab: Lab, own: bool) -> None:
     """A later cancel with a shorter grace counts."""
     lab.submit("deaf", shell="trap '' TERM; echo up; while :; do sleep 0.1; done", own_holder=own)
@@ -99,6 +101,7 @@ def test_cancel_kills_what_ignores_term_when_the_grace_is_over(lab: Lab, own: bo
     assert (end.reason, end.signal) == (EndReason.CANCELLED, 9)
 
 
+@pytest.mark.parametrize("own", some(BOTH, True))
 def test_interrupt_comes_before_term_where_wanted(lab: Lab, own: bool) -> None:
     """A program that prints its totals on SIGINT gets the chance; one that ignores it gets TERM, then KILL."""
     tells = "trap 'echo totals; exit 5' INT; trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"
@@ -114,6 +117,7 @@ def test_interrupt_comes_before_term_where_wanted(lab: Lab, own: bool) -> None:
     assert lab.end("deaf").code == 6
 
 
+@pytest.mark.parametrize("own", some(BOTH, True))
 def test_a_job_reads_the_file_it_is_given(lab: Lab, own: bool) -> None:
     """Standard input is the file from its start to its end, and /dev/null for the next job."""
     source = lab.home / "prompt.md"
@@ -124,6 +128,7 @@ def test_a_job_reads_the_file_it_is_given(lab: Lab, own: bool) -> None:
     assert lab.log("empty") == ""
 
 
+@pytest.mark.parametrize("own", some(BOTH, False))
 def test_only_regular_files_are_read(lab: Lab, own: bool) -> None:
     """A named pipe would block the job forever, a link would read another user's file."""
     os.mkfifo(lab.home / "pipe")
@@ -134,6 +139,7 @@ def test_only_regular_files_are_read(lab: Lab, own: bool) -> None:
         assert "cannot read" in end.detail
 
 
+@pytest.mark.parametrize("own", some(BOTH, False))
 def test_term_reaches_a_stopped_process(lab: Lab, own: bool) -> None:
     """A worker that was stopped (SIGSTOP) receives TERM, not only KILL."""
     lab.submit("stopped", shell="trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done", own_holder=own)
@@ -192,6 +198,7 @@ def test_sigpipe_and_sigxfsz_are_at_their_defaults(lab: Lab, own: bool) -> None:
     assert int(lab.log("mask").split()[1], 16) & ~GLIBC_OWN == 0
 
 
+@pytest.mark.parametrize("own", some(BOTH, False))
 def test_a_job_sees_the_path_of_its_own_environment(lab: Lab, own: bool) -> None:
     """Programs are looked up in the PATH of the job, not the engine's."""
     folder = lab.home / "bin"
@@ -205,6 +212,7 @@ def test_a_job_sees_the_path_of_its_own_environment(lab: Lab, own: bool) -> None
     assert lab.log("argv") == lab.log("shell") == "found\n"
 
 
+@pytest.mark.parametrize("own", some(BOTH, True))
 def test_the_wall_timeout_ends_a_job(lab: Lab, own: bool) -> None:
     """Output does not postpone the limit."""
     end = lab.run("busy", shell="while :; do echo x; sleep 0.05; done", timeout=0.3, grace=0.1, own_holder=own)
@@ -213,6 +221,7 @@ def test_the_wall_timeout_ends_a_job(lab: Lab, own: bool) -> None:
     assert end.elapsed >= 0.3
 
 
+@pytest.mark.parametrize("own", some(BOTH, False))
 def test_the_idle_timeout_ends_only_the_silent(lab: Lab, own: bool) -> None:
     """A job that prints continues, one that does not is ended."""
     lab.submit("talks", shell="for i in 1 2 3 4 5 6; do echo x; sleep 0.3; done", idle_timeout=1.5, own_holder=own)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from iso_kit import AT, QuickDisk, Run, commit, git, lines, repository, write
+from sampling import sampled
 
 from nova_core.isolation import landing as module
 from nova_core.isolation.landing import follow, land
@@ -307,8 +308,7 @@ LATER: dict[str, Act] = {
 }
 
 
-@pytest.mark.parametrize("case", LATER)
-@pytest.mark.parametrize("is_open", [True, False])
+@pytest.mark.parametrize(("case", "is_open"), sampled(LATER, [True, False]))
 def test_a_user_who_writes_after_a_killed_landing(tmp_path: Path, case: str, is_open: bool) -> None:
     """What the user made of a half landed folder is in the way, and stays; nothing else is touched."""
     run = merged(repository(tmp_path))
