@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -124,15 +125,24 @@ def remove_all(repository: Repository, path: str) -> None:
     clean = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ}
     repository.start(["rm", "-rf", "--", path], "/", clean)
     if os.path.lexists(path):
-        _open_up(path)
-        for folder, names, _ in os.walk(path):
-            for name in names:  # before the walk enters it
-                _open_up(os.path.join(folder, name))
-        shutil.rmtree(path, ignore_errors=True)
+        open_up(path)
+        repository.start(["rm", "-rf", "--", path], "/", clean)
 
 
-def _open_up(folder: str) -> None:
-    """Give its owner all permissions on a folder; a link is left alone."""
-    if not os.path.islink(folder):
+def open_up(path: str, *, files: bool = False) -> None:
+    """Give the owner of a folder all permissions on it and all below it, where a worker has taken them away.
+
+    With `files`, also that to read files. Links are left alone.
+    """
+    waiting = [path]
+    while waiting:
+        folder = waiting.pop()
         with suppress(OSError):
-            os.chmod(folder, 0o700)
+            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                os.chmod(folder, 0o700)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif files and entry.is_file(follow_symlinks=False) and not os.access(entry.path, os.R_OK):
+                        os.chmod(entry.path, entry.stat(follow_symlinks=False).st_mode | stat.S_IRUSR)

@@ -149,13 +149,13 @@ def _opener(path: str, flags: int) -> int:
 
 def _files_of(repository: Repository, tree: str, name: bytes) -> list[bytes]:
     """The files of a repository inside the tree, and of those inside that, relative to the tree."""
-    inner = os.path.join(tree, os.fsdecode(name)).rstrip("/")
-    nowhere = repository.place.run_file("no.index")
-    listed = repository.git("ls-files", "-z", "-o", "--exclude-standard", tree=inner, index=nowhere).fields
-    found = [name + file for file in listed if not file.endswith(b"/")]
-    for folder in listed:
-        if folder.endswith(b"/"):
-            found += _files_of(repository, tree, name + folder)
+    nowhere, found, waiting = repository.place.run_file("no.index"), list[bytes](), [name]
+    while waiting:
+        folder = waiting.pop()
+        inner = os.path.join(tree, os.fsdecode(folder)).rstrip("/")
+        listed = repository.git("ls-files", "-z", "-o", "--exclude-standard", tree=inner, index=nowhere).fields
+        found += [folder + file for file in listed if not file.endswith(b"/")]
+        waiting += [folder + below for below in listed if below.endswith(b"/")]
     return found
 
 

@@ -49,7 +49,7 @@ def pipe_in(tree: str) -> str:
     waiting = [tree]
     while waiting:
         folder = waiting.pop()
-        is_gits = "/.git" in folder.removeprefix(tree)
+        is_gits = folder.startswith(f"{tree}/.git/objects")  # of which git is asked for a worker's commits
         with suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import msgspec
 
+from nova_core.isolation.borrowed import open_up
 from nova_core.isolation.contents import Contents, index_of, look, record
 from nova_core.isolation.own_commits import fetch, own_commits
 from nova_core.isolation.repository import Repository, settings, shown
@@ -48,6 +49,8 @@ def clear(repository: Repository, task_id: str, number: int, base: str, words: W
             break
         except DiskFull:
             raise
+        except RecursionError:
+            why = "its folders are nested too deeply"
         except GitFailed as error:  # objects that the index names may be gone: all files are read again
             repository.disk.unlink(repository.place.task_file(task_id, "index"))
             why = str(error)
@@ -111,7 +114,7 @@ def _all(repository: Repository, task_id: str, index: str) -> tuple[Contents, li
     tree = repository.place.tree(task_id)
     contents = look(repository, task_id, _NO_LIMITS, index, with_worktrees=True)
     if contents.refused:
-        _open_up(tree)
+        open_up(tree, files=True)
         contents = look(repository, task_id, _NO_LIMITS, index, with_worktrees=True)
     refused = {name for names in contents.refused.values() for name in names}
     large = {name for name in (*contents.new, *contents.changed) if _size(tree, name) > _MOST_BYTES}
@@ -127,22 +130,6 @@ def _size(tree: str, name: bytes) -> int:
         found = os.lstat(os.path.join(os.fsencode(tree), name))
         return found.st_size if stat.S_ISREG(found.st_mode) else 0
     return 0
-
-
-def _open_up(tree: str) -> None:
-    """Let the owner read all files and folders, where a worker has taken the permission away."""
-    waiting = [tree]
-    while waiting:
-        folder = waiting.pop()
-        with suppress(OSError):
-            if not os.access(folder, os.R_OK | os.X_OK):
-                os.chmod(folder, 0o700)
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    elif entry.is_file(follow_symlinks=False) and not os.access(entry.path, os.R_OK):
-                        os.chmod(entry.path, entry.stat(follow_symlinks=False).st_mode | stat.S_IRUSR)
 
 
 def _set_aside(repository: Repository, task_id: str, number: int) -> str:

@@ -167,6 +167,7 @@ def put(repository: Repository, task_id: str, tree_object: str) -> None:
     place = repository.place
     index = repository.fresh(place.task_file(task_id, "index"))
     repository.git("read-tree", "--reset", "-u", tree_object, tree=place.tree(task_id), index=index)
+    os.makedirs(place.folder(task_id), exist_ok=True)
 
 
 def advance(repository: Repository, task_id: str, candidate: Candidate) -> bool:

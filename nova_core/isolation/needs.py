@@ -210,5 +210,4 @@ def _matching(repository: Repository, rows: list[str]) -> list[str]:
 def _opened(top: str, folder: str, rows: list[str]) -> Iterator[str]:
     """The files inside an ignored folder that a pattern leads into."""
     if any(row.removeprefix("!").lstrip("/").startswith(folder) and row.rstrip("/") + "/" != folder for row in rows):
-        for place, _, files in os.walk(os.path.join(top, folder)):
-            yield from (os.path.relpath(os.path.join(place, file), top) for file in files)
+        yield from files_at(top, folder.rstrip("/"))

@@ -64,7 +64,7 @@ def _last(repository: Repository, commits: list[str], environ: dict[str, str]) -
 def _logged(git: Path) -> Iterator[str]:
     """The commits that the logs of refs name, of HEAD first."""
     worktrees = [f"worktrees/{name}/logs/HEAD" for name in _entries(git / "worktrees")]
-    for path in (git / "logs/HEAD", *(git / name for name in worktrees), *_files_below(git / "logs/refs")):
+    for path in (git / "logs/HEAD", *(git / name for name in worktrees), *files_below(git / "logs/refs")):
         for row in read_plain(path, _MOST_LOGS).splitlines():
             for word in row.split(" ", 2)[:2]:
                 yield from _sha(word)
@@ -115,7 +115,7 @@ def tips_of(git: Path, refs: str = "refs/heads/") -> Iterator[str]:
         sha, _, name = row.partition(" ")
         if name.startswith(refs or "refs/"):
             yield from _sha(sha)
-    for path in _files_below(git / (refs or "refs")):
+    for path in files_below(git / (refs or "refs")):
         yield from _sha(read_plain(path))
 
 
@@ -125,7 +125,7 @@ def _entries(folder: Path) -> list[str]:
     return []
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """The files below a folder, of which there may be too many."""
     waiting, count = [str(folder)], 0
     while waiting and count < _MOST:

@@ -56,7 +56,7 @@ class Result(msgspec.Struct, frozen=True):
 
 def is_sha(text: str | bytes) -> bool:
     """Returns True for the full name of an object."""
-    return _SHA.match(text.encode() if isinstance(text, str) else text) is not None
+    return _SHA.match(os.fsencode(text)) is not None
 
 
 def shown(name: bytes) -> str:
@@ -188,7 +188,9 @@ class Repository:
         """
         found = self.git("rev-list", "--objects", new, f"^{old}", ok=(0, 1, 128))
         if found.code == 0:
-            names = (row.partition(b" ")[0].decode() for row in found.out.splitlines())
+            names = [os.fsdecode(row.partition(b" ")[0]) for row in found.out.splitlines()]
+            if not all(map(is_sha, names)):
+                raise GitFailed("git rev-list printed something unexpected")
             self.sync([f"{self.place.common}/objects/{name[:2]}/{name[2:]}" for name in names])
         return found.code == 0
 

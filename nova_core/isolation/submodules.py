@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from nova_core.isolation.own_commits import borrowing, read_plain, tips_of
+from nova_core.isolation.own_commits import borrowing, files_below, read_plain, tips_of
 from nova_core.isolation.repository import Repository, is_sha, shown
 from nova_core.isolation.values import NotTaken
 from nova_core.text import first_of
@@ -98,9 +98,8 @@ def _remotes(own: Path) -> Iterator[str]:
         sha, _, ref = row.partition(" ")
         if ref.startswith("refs/remotes/"):
             yield sha
-    for folder, _, files in os.walk(own / "refs/remotes"):
-        for file in files:
-            yield read_plain(Path(folder, file)).strip()
+    for path in files_below(own / "refs/remotes"):
+        yield read_plain(path).strip()
 
 
 def _git_dir(where: str) -> str | None:

@@ -126,7 +126,10 @@ def choose_trees(top: str, trees: str | None = None) -> str:
     if trees is not None:
         return os.path.join(top, os.path.expanduser(trees))
     beside = Path(f"{top.rstrip('/')}.nova")
-    if beside.is_dir() or (os.access(beside.parent, os.W_OK | os.X_OK) and find_repository(beside.parent) is None):
+    is_free = not os.path.lexists(beside)
+    if beside.is_dir() or (
+        is_free and os.access(beside.parent, os.W_OK | os.X_OK) and find_repository(beside.parent) is None
+    ):
         return str(beside)
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     if not os.path.isabs(state):

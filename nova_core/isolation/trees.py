@@ -62,6 +62,14 @@ def make_tree(repository: Repository, task_id: str, base: str, needs: Needs | No
     Raises GitFailed, OSError.
     """
     away(repository, task_id)
+    try:
+        _make(repository, task_id, base, needs or Needs())
+    except (GitFailed, OSError):
+        away(repository, task_id)  # nobody needs a half of one
+        raise
+
+
+def _make(repository: Repository, task_id: str, base: str, needs: Needs) -> None:
     place, disk = repository.place, repository.disk
     tree, index = place.tree(task_id), place.task_file(task_id, "index")
     disk.make_dir(Path(place.own))
@@ -69,8 +77,9 @@ def make_tree(repository: Repository, task_id: str, base: str, needs: Needs | No
     os.makedirs(tree)
     write_repository(repository, task_id, base)
     repository.git("read-tree", "-m", "-u", base, tree=tree, index=index)
+    os.makedirs(place.folder(task_id), exist_ok=True)  # nothing may be tracked there
     copy_index(repository, task_id)
-    supply(repository, task_id, needs or Needs())
+    supply(repository, task_id, needs)
     note_base(repository, task_id, base)
     disk.replace(Path(place.task_file(task_id, "made")), b"", sync=False)
 

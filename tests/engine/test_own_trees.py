@@ -598,6 +598,19 @@ def test_steps_that_do_not_end_are_given_up(tmp_path: Path) -> None:
     assert seen == []
 
 
+def test_very_deep_folders_are_a_verdict_and_no_bug(tmp_path: Path) -> None:
+    """A worker can nest folders more deeply than this program can follow."""
+    steps = Steps(FakeClock(), bool, bool, background=False)
+    seen: list[object] = []
+
+    def work() -> None:
+        raise RecursionError
+
+    steps.post("A", work, bool, lambda error: seen.append(str(error)))
+    steps.turn()
+    assert seen == ["its folders are nested too deeply"]
+
+
 def test_work_that_another_attempt_would_lose_is_not_tried_again(tmp_path: Path) -> None:
     """The task fails though it has retries, and its tree stays."""
     repo = FakeRepo({"f": "1"})

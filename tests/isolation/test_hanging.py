@@ -11,7 +11,7 @@ import pytest
 from iso_kit import Run, repository, write
 
 from nova_core.isolation.hanging import Running, pipe_in
-from nova_core.isolation.repository import failed
+from nova_core.isolation.repository import Repository, Result, failed
 from nova_core.isolation.values import DiskFull, GitFailed, NotTaken
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -32,13 +32,29 @@ def test_a_pipe_that_git_would_wait_for_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("a/.gitattributes", True), (".git/objects/info/alternates", True), ("a/.git/x", True), ("a/pipe", False)],
+    [("a/.gitattributes", True), (".git/objects/info/alternates", True), (".git/logs/HEAD", False), ("a/pipe", False)],
 )
 def test_which_pipes_git_waits_for(tmp_path: Path, name: str, found: bool) -> None:
-    """Those with the name of a file that it reads, and all below its own folder."""
+    """Those with the name of a file that it reads, and all among the objects that a worker has made."""
     (tmp_path / name).parent.mkdir(parents=True)
     os.mkfifo(tmp_path / name)
     assert pipe_in(str(tmp_path)) == (name if found else "")
+
+
+class Rubbish(Repository):
+    """A git that prints something else."""
+
+    def start(self, command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"") -> Result:
+        if "rev-list" in command:
+            return Result(0, b"\xff\xfe\0 x\n", "")
+        return super().start(command, where, environ, stdin)
+
+
+def test_rubbish_instead_of_names_of_objects(tmp_path: Path) -> None:
+    """It is a failure of git, not of Nova."""
+    run = Run(repository(tmp_path), Rubbish)
+    with pytest.raises(GitFailed, match="rev-list printed something unexpected"):
+        run.repository.is_whole(run.tip, run.tip)
 
 
 @pytest.mark.parametrize("late", [False, True])

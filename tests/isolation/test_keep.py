@@ -261,5 +261,6 @@ def test_pipes_instead_of_gits_own_files_stop_nothing(tmp_path: Path) -> None:
     os.mkfifo(tree / ".git/refs/heads/pipe")
     subprocess.run(["mkdir", "-p", tree / ".git/refs/heads" / "/".join("d" * 1500)], check=True)
     assert len(run.take("F1").own_commits) == 1
+    (tree / ".git/refs").chmod(0)
     away(run.repository, "F1")
     assert not tree.exists()

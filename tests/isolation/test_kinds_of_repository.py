@@ -224,6 +224,9 @@ def test_where_trees_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     root = repository(tmp_path)
     assert choose_trees(str(root)) == f"{root}.nova"
     assert choose_trees(str(root), "../t") == f"{root}/../t"
+    Path(f"{root}.nova").touch()
+    assert choose_trees(str(root)) != f"{root}.nova"
+    Path(f"{root}.nova").unlink()
     git(tmp_path, "init", "-q")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert choose_trees(str(root)).startswith(f"{tmp_path}/state/nova/trees/r-")

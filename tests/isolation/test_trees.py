@@ -11,6 +11,7 @@ import pytest
 from iso_kit import RUN, Run, commit, git, lines, repository, words, write
 
 from nova_core.isolation.carry import carry_out
+from nova_core.isolation.merge import put
 from nova_core.isolation.needs import note_written
 from nova_core.isolation.survey import survey
 from nova_core.isolation.sweep import finish, trees_left
@@ -111,6 +112,9 @@ def test_a_filter_that_is_missing_fails_the_tree_by_its_name(tmp_path: Path) -> 
     run = Run(root)
     with pytest.raises(GitFailed, match="filter big failed"):
         run.tree("F1")
+    assert trees_left(run.repository) == ()
+    finish(run.repository, run.tip)
+    assert not (root / ".git/nova").exists()
 
 
 def test_trees_are_made_at_once(tmp_path: Path) -> None:
@@ -198,6 +202,20 @@ def test_nothing_is_copied_through_a_link_out_of_the_tree(tmp_path: Path) -> Non
     tree = Run(root).tree("F1", Needs(outputs=("conf/x", "../r/f", "out/x", ".git/hooks/x")))
     assert os.listdir(outside) == []
     assert (tree / "out/x").read_text() == "1"
+
+
+def test_a_project_without_tracked_files_has_its_folder_in_a_tree(tmp_path: Path) -> None:
+    """A worker starts there, also after its tree became that of a merge."""
+    root = repository(tmp_path)
+    (root / "fresh").mkdir()
+    run = Run(root / "fresh")
+    tree = run.tree("F1")
+    write(tree, fresh__n="1")
+    taken = run.take("F1")
+    assert taken.files == ("n",)
+    shutil.rmtree(tree / "fresh")
+    put(run.repository, "F1", run.tip)
+    assert os.listdir(run.place.folder("F1")) == []
 
 
 def test_two_projects_of_one_repository(tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ class Steps:
         step.tries += 1
         try:
             step.result, step.error = step.work(), None
+        except RecursionError:
+            step.error = NotTaken("its folders are nested too deeply")
         except Exception as error:
             step.error = error
         self._over.append(step)
