@@ -14,6 +14,7 @@ from nova_core.plan.blocked import blockers
 from nova_core.plan.changes import compare, fingerprint
 from nova_core.plan.scheduler import Frontier, Limits, ReadyQueue
 from nova_core.plan.stale import stale
+from nova_core.state.git_run import LANDING
 from nova_core.state.schema import NEW, TaskState, TaskStatus
 
 _SHOWN = 3
@@ -160,6 +161,10 @@ def remedies(task_id: str, cascade: Cascade, tasks: Mapping[str, TaskState], *, 
     found = []
     for word in state.missing:
         kind, _, what = word.partition(" ")
+        if kind == LANDING:
+            how = "see what is in the way with nova status" if alive else "nova land && nova run"
+            found.append(f"{how} (it waits until what is merged has landed)")
+            continue
         if kind == "dependency":
             found.append(f"correct the dependencies of {task_id} in {place}: the plan has no {what}{then}")
             continue

@@ -147,7 +147,9 @@ def summarize(
     blocked = sum(t.is_blocked for t in tasks)
     costs = [t.cost_usd for t in tasks if t.cost_usd is not None]
     left = len(tasks) - completed
-    code = 0 if not left else 5 if over_budget else 1 if failed and not stopped else 4
+    git = state.run.git
+    is_in_the_way = git is not None and bool(git.waits) and git.tip != git.landed
+    code = (4 if is_in_the_way else 0) if not left else 5 if over_budget else 1 if failed and not stopped else 4
     return RunResult(
         exit_code=code, total=len(tasks), completed=completed, failed=failed, cancelled=cancelled, blocked=blocked,
         pending=left - failed - waiting - blocked, waiting_approval=waiting, wall_seconds=wall_seconds,

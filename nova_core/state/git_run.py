@@ -9,6 +9,7 @@ from nova_core.model import Real, Whole
 QUEUED = "queued"  # in TaskState.merge: its work is done, and waits for its merge
 MERGING = "merging"
 CHECKING = "checking"  # what the merge has made
+LANDING = "landing"  # in TaskState.missing: it waits until what is merged has landed
 CONFLICT = "conflict"  # with what is merged
 MERGED = "merged"
 

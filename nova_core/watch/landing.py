@@ -11,9 +11,10 @@ from nova_core.engine.startup import RunOptions
 from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.files.own_task import require_person
 from nova_core.isolation import landing as steps
+from nova_core.isolation.merge import tip_of
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.sweep import finish, sweep
-from nova_core.isolation.values import Followed, GitFailed, Landing, Postponed
+from nova_core.isolation.values import Followed, GitFailed, Landing, Postponed, Stale
 from nova_core.orchestrator import Orchestrator
 from nova_core.runs.merging import CHANGED_SAME, branch_of, landing_step, user_branch
 from nova_core.state.events import EventKind
@@ -59,23 +60,38 @@ class _Landing:
         name = user_branch(self._run)
         if self._run.branch is None:
             return Reply(False, f"no branch was checked out when the run began; git merge {branch_of(self._run)}")
-        if self._run.tip == self._run.landed and not self._run.landing:
-            return Reply(True, f"nothing to land: {name} has all that is merged")
         repository = Repository(self._place)
         try:
+            if not self._is_due(repository):
+                return Reply(True, f"nothing to land: {name} has all that is merged")
             sweep(repository, self._landing(is_open=True) if self._run.landing else None)
             if not repository.is_whole(self._run.tip, self._run.landed):
                 text = f"{branch_of(self._run)} was deleted, and git gc has removed its commits"
                 return Reply(False, f"nothing can land: {text}; nova run says whose work is lost")
+            self._take_in(tip_of(repository, self._run.tip))
             for _ in range(_MOST_FOLLOWS + 1):
                 reply = self._once(repository)
                 if reply is not None:
                     return reply
             return self._waits(f"{name} gets new commits all the time")
+        except Stale as error:
+            return self._waits(f"{error} ({error.hint})", stays_open=True)
         except (GitFailed, OSError) as error:
             return self._waits(str(error), stays_open=True)
         finally:
             repository.close()
+
+    def _is_due(self, repository: Repository) -> bool:
+        """Returns True if the run's branch has something to land, of the run or of others."""
+        run = self._run
+        at = repository.read_ref(self._place.branch) or run.tip
+        return bool(run.landing) or run.tip != run.landed or at != run.tip
+
+    def _take_in(self, tip: str) -> None:
+        """Land what others have added to the run's branch, too."""
+        if tip != self._run.tip:
+            text = f"commits that others have added to {branch_of(self._run)} land with the rest"
+            self._record(EventKind.RUN_LANDING, text, tip=tip)
 
     def _landing(self, *, is_open: bool) -> Landing:
         old, new = self._run.landing or (self._run.landed, self._run.tip)

@@ -456,7 +456,7 @@ def test_landing_waits_for_a_file_in_the_way(tmp_path: Path) -> None:
     repo = FakeRepo({"f": "1"})
     repo.in_the_way = "f"
     engine, _ = engine_on(tmp_path, repo, rows=[("A", "-")])
-    assert engine.run().exit_code == 0
+    assert engine.run().exit_code == 4  # all is done, but not there
     git = engine.store.run.git
     assert git is not None
     assert git.waits == "files of yours are in the way: f"
@@ -498,6 +498,24 @@ def test_a_branch_that_was_moved_back_stops_the_queue(tmp_path: Path) -> None:
     state = tasks_of(tmp_path)["B"]
     assert state.is_merging
     assert state.taken in repo.commits
+    again, _ = engine_on(tmp_path, repo, rows=None)
+    with pytest.raises(EnvironmentProblem, match="the branch was moved"):
+        again.run()
+
+
+@pytest.mark.parametrize("work", [True, False])
+def test_commits_that_others_add_to_the_branch_land(tmp_path: Path, work: bool) -> None:
+    """At the end of the run, also after its last merge, or if it has merged nothing."""
+    repo = FakeRepo({"f": "1"})
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")])
+
+    def add(files: dict[str, str]) -> None:
+        ref = next(ref for ref in repo.refs if ref.startswith("refs/heads/nova/"))
+        repo.refs[ref] = repo.commit(repo.refs[ref], {**repo.files(repo.refs[ref]), "theirs": "1"}, "theirs")
+
+    workers.work |= {"A": writes("a") if work else dict, "B": add}
+    assert engine.run().exit_code == 0
+    assert repo.folder == {"f": "1", "theirs": "1", **({"a": "x"} if work else {})}
 
 
 def test_the_time_of_merges_is_counted(tmp_path: Path) -> None:

@@ -147,6 +147,12 @@ class FakeGit:
         lost = () if is_there else tuple(task_id for task_id, one in commits.items() if one not in self.repo.commits)
         return Restored(self.repo.refs[self.place.branch], lost)
 
+    def tip(self, known: str) -> str:
+        at = self.repo.refs.get(self.place.branch)
+        if at is None or known not in self.repo.history(at):
+            raise Stale("the branch was moved", hint="move it back")
+        return at
+
     def make_tree(self, task_id: str, base: str, needs: Needs) -> None:
         self._step(f"make {task_id}")
         self.repo.trees[task_id] = dict(self.repo.files(base))

@@ -6,6 +6,7 @@ from nova_core.engine.trees.base import Base
 from nova_core.engine.trees.lander import Lander
 from nova_core.model import Task
 from nova_core.state.events import EventKind
+from nova_core.state.git_run import LANDING
 
 _PAUSE = 5.0  # seconds between looks whether the branch can land now
 
@@ -27,7 +28,7 @@ class Folder:
         self.waiting[task.id] = None
         text = f"{task.id} waits until what is merged has landed"
         if not self._base.state(task.id).missing:
-            self._base.store.record(EventKind.TASK_HELD, task.id, text, missing=("landing",))
+            self._base.store.record(EventKind.TASK_HELD, task.id, text, missing=(LANDING,))
         return True
 
     def _is_free(self) -> bool:

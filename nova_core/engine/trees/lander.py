@@ -24,6 +24,7 @@ class Lander:
         self._store = base.store
         self._tried = ""
         self._follows = 0
+        self._has_ended = False
         self.is_busy = False
 
     @property
@@ -39,14 +40,44 @@ class Lander:
         """True while a task works in the project's own folder."""
         return any(attempt.tree is None for attempt in self._base.parts.active.values())
 
+    def end(self) -> bool:
+        """Land at the end of the run what is not landed, also commits that others have added to the run's branch.
+
+        Returns True if there is something to wait for.
+        """
+        if self.is_kept_off or (self._has_ended and not self.is_due):
+            return False
+        self._has_ended = True
+        self.begin()
+        return True
+
     def begin(self) -> None:
-        """Start to land what is merged now."""
-        run = self._base.run
+        """Start to land what is on the run's branch now."""
+        base, run = self._base, self._base.run
         self._tried, self._follows, self.is_busy = run.tip, 0, True
-        if run.branch is None:
+        base.steps.post(_KEY, lambda: base.git.tip(run.tip), self._from, self._no_tip)
+
+    def _from(self, tip: str) -> None:
+        """Land the branch, which is at `tip`, and so further on than what the run has merged if others were there."""
+        run = self._base.run
+        if tip != run.tip:
+            text = f"commits that others have added to {branch_of(run)} land with the rest"
+            self._store.record(EventKind.RUN_LANDING, None, text, **self._base.with_run(tip=tip))
+            self._tried = tip
+        if tip == run.landed and not run.landing:
+            self.is_busy = False
+        elif run.branch is None:
             self._wait("no branch is checked out")
         else:
             self._announce()
+
+    def _no_tip(self, error: Exception) -> None:
+        run = self._base.run
+        if run.tip == run.landed and not run.landing:
+            self.is_busy = False  # nothing was merged, and the branch is gone
+        else:
+            hint = getattr(error, "hint", None)
+            self._wait(f"{error} ({hint})" if hint else str(error), stays_open=True)
 
     def _announce(self) -> None:
         run = self._base.run

@@ -11,7 +11,7 @@ from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.trees.folder_look import not_novas
 from nova_core.engine.trees.library import Gits, Library
 from nova_core.errors import EnvironmentProblem, UncommittedError
-from nova_core.isolation.values import Landing, Place, Survey
+from nova_core.isolation.values import Landing, Place, Stale, Survey
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import CONFLICT, MERGED, GitRun
 from nova_core.state.schema import TaskState
@@ -128,6 +128,7 @@ class Opening:
             library = self._gits.open(place, parts.disk)
         if not self.is_new:
             self._restore(library, run)
+            require_tip(library, (self.run or run).tip)
         at = int(parts.clock.now())
         tip = library.begin(run.base, self._include, at)
         if self.is_new and tip != run.tip:
@@ -158,6 +159,15 @@ class Opening:
             )
         self.run = changed if found.tip != run.tip else run
         self._parts.store.record(EventKind.WARNING, None, text, git=self.run)
+
+
+def require_tip(library: Library, tip: str) -> None:
+    """Raise `EnvironmentProblem` if somebody has moved the run's branch back, aside or away from its `tip`."""
+    try:
+        library.tip(tip)
+    except Stale as error:
+        library.close()
+        raise EnvironmentProblem(str(error), hint=error.hint) from None
 
 
 def is_under_way(git: GitRun, states: Iterable[TaskState]) -> bool:

@@ -133,8 +133,7 @@ class Work:
         """Returns True if nothing is left to land at the end of the run; begins it otherwise."""
         if self.is_busy or not self._look.is_over():
             return False
-        if self._parts.config.git.land != "no" and self._lander.is_due:
-            self._lander.begin()
+        if self._parts.config.git.land != "no" and self._lander.end():
             return False
         return self._has_finished()
 
