@@ -36,6 +36,7 @@ _SETTINGS = {
     "core.safecrlf": "false", "gc.auto": "0", "maintenance.auto": "false", "index.sparse": "false",
     "core.fsync": "none",
 }  # fmt: skip
+_CASE = {"core.ignoreCase": "false"}
 _IDENTITY = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in (("NAME", "Nova"), ("EMAIL", "nova@localhost"))}  # fmt: skip # noqa: E501
 
 
@@ -316,7 +317,8 @@ def environment(place: Place) -> dict[str, str]:
     """The variables for a git on the user's repository: its own settings above all others."""
     clean = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
     given = {"GIT_DIR": place.git_dir, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LITERAL_PATHSPECS": "1"}
-    return clean | _IDENTITY | given | settings({})
+    ignores_case = os.path.lexists(f"{place.git_dir}/hEAD")  # whatever a setting from another machine says
+    return clean | _IDENTITY | given | settings({} if ignores_case else _CASE)
 
 
 def settings(more: dict[str, str]) -> dict[str, str]:
