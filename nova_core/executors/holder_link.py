@@ -113,7 +113,7 @@ class HolderLink:
 
     def keep_journal(self) -> None:
         """Keep a copy of the journal if its name was deleted and the records are still needed."""
-        if self.keys - self.released:
+        if self.journal.has_lost_name() and self.keys - self.released:
             self.journal.keep()
 
     def is_gone(self) -> bool:

@@ -55,10 +55,12 @@ class JournalFile:
         fcntl.flock(fd, fcntl.LOCK_UN)
         return False
 
+    def has_lost_name(self) -> bool:
+        """Returns True if the open file was deleted."""
+        return self._fd >= 0 and not os.fstat(self._fd).st_nlink
+
     def keep(self) -> None:
-        """If the file was deleted, put a copy of it there: after a crash of the engine it says what was at work."""
-        if self._fd < 0 or os.fstat(self._fd).st_nlink:
-            return
+        """Put a copy of a deleted file in its place: after a crash of the engine it says what was at work."""
         data = self.read()
         if len(data) != self._copied:
             self._folder.write(self._name, data)

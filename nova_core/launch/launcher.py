@@ -71,6 +71,9 @@ class Limits(Protocol):
         """How much of its limits an agent's login has used: the lower, the sooner it is started."""
 
 
+_NOT_AN_AGENT: tuple[Job, Mapping[str, str]] = Job(key=""), {}
+
+
 class Session(msgspec.Struct, frozen=True):
     """The session an attempt continues; `cut_off` means that it was interrupted, not that its work was not enough."""
 
@@ -246,17 +249,15 @@ class Launcher:
         """The process of the attempt, which writes `log`. Raises `EnvironmentProblem` if nothing can run the task."""
         runner = self._config.runner_of(task)
         timeout = task.timeout if task.timeout is not None else self._config.timeout
-        if runner.line:
-            how = Job(key="", shell=runner.line)
-            env: Mapping[str, str] = {}
-        elif agent is None:
-            raise EnvironmentProblem(f"nothing to run it: {self._problem_of(runner)}")
-        else:
+        how, env = _NOT_AN_AGENT
+        if not runner.line:
+            if agent is None:
+                raise EnvironmentProblem(f"nothing to run it: {self._problem_of(runner)}")
             how, env = self._agent_job(task, attempt, agent, briefing, session, budget)
         return Job(
             key=f"{task.id}@{attempt}",
             argv=how.argv,
-            shell=how.shell,
+            shell=runner.line or "",
             cwd=str(self._project.root),
             env=self._environment(task, attempt, env),
             log=log,
