@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nova_core.isolation.half_landed import Row, adopt
 from nova_core.isolation.in_the_way import changed_by_user, standing
-from nova_core.isolation.merge import merge_tree
+from nova_core.isolation.merge import merge_tree, require_free
 from nova_core.isolation.put import marks, put, stage
 from nova_core.isolation.repository import Repository, changed
 from nova_core.isolation.survey import branch_of, busy_with
@@ -149,7 +149,7 @@ def drop_landing_locks(repository: Repository, landing: Landing | None) -> None:
 def follow(repository: Repository, landing: Landing, at: int) -> Followed | Conflict | Postponed:
     """Merge the user's own commits on the branch into the run's branch at the recorded time, so that it can land.
 
-    Raises GitFailed.
+    Raises Stale if somebody has checked the run's branch out, GitFailed.
     """
     place, name = repository.place, landing.branch.removeprefix("refs/heads/")
     theirs, tip = repository.read_ref(landing.branch), repository.read_ref(place.branch)
@@ -157,6 +157,7 @@ def follow(repository: Repository, landing: Landing, at: int) -> Followed | Conf
         return Postponed(f"{name} was moved away from what the run began with")
     if repository.is_ancestor(theirs, tip):
         return Followed(tip, theirs)
+    require_free(repository)
     if repository.is_ancestor(tip, theirs):
         moved = repository.move_ref(place.branch, theirs, tip, "nova: follow")
         return Followed(theirs, theirs) if moved else Postponed("somebody moved the run's branch")

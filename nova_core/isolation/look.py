@@ -79,9 +79,10 @@ def leftovers(found: Survey, trees: str | None = None) -> tuple[Leftover, ...]:
         if ref.startswith("refs/nova/"):
             kept.setdefault(ref.split("/")[2], []).append(Kept(ref, commit, _size(place, ref)))
     branches = {run: ref for _, ref in refs if (run := _run_of(ref))}
-    folders = {run: sorted(os.listdir(f"{place.trees}/{run}")) for run in _folders(place.trees) if _is_run(run)}
-    own = {name.removesuffix(".busy") for name in _names(f"{place.common}/nova")}
-    runs = sorted({*kept, *branches, *folders, *filter(_is_run, own)})
+    own = {run for name in _names(f"{place.common}/nova") if _is_run(run := name.removesuffix(".busy"))}
+    known = {*kept, *branches, *own}  # a folder of another name, or of no run of this repository, is not Nova's
+    folders = {run: sorted(os.listdir(f"{place.trees}/{run}")) for run in _folders(place.trees) if run in known}
+    runs = sorted(known)
     return tuple(
         Leftover(run, branches.get(run, ""), tuple(folders.get(run, ())), tuple(kept.get(run, ()))) for run in runs
     )

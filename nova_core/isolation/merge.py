@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
+from glob import escape, glob
+from pathlib import Path
 
 import msgspec
 
 from nova_core.isolation.borrowed import copy_index, note_base, write_repository
 from nova_core.isolation.kinds import refined
 from nova_core.isolation.repository import Repository, changed, is_sha, shown
+from nova_core.isolation.survey import branch_of
 from nova_core.isolation.take import message_of
 from nova_core.isolation.values import Candidate, Conflict, GitFailed, Nothing, Stale, Taken, Words
 
@@ -154,6 +158,23 @@ def tip_of(repository: Repository, known: str) -> str:
     return tip
 
 
+def require_free(repository: Repository) -> None:
+    """Raise Stale if the run's branch is checked out: files there would not follow, and a commit would undo merges."""
+    place = repository.place
+    for folder in (place.common, *glob(f"{escape(place.common)}/worktrees/*")):
+        if branch_of(folder) == place.branch:
+            name = place.branch.removeprefix("refs/heads/")
+            where = place.top if folder == place.git_dir else _work_tree(folder)
+            raise Stale(f"the branch {name} is checked out in {where}: git switch to another one there")
+
+
+def _work_tree(git_dir: str) -> str:
+    """Where the work tree of a git directory is, as far as that is known."""
+    with suppress(OSError):
+        return os.path.dirname(Path(git_dir, "gitdir").read_text("utf-8", "replace").strip())
+    return os.path.dirname(git_dir)
+
+
 def bring(repository: Repository, task_id: str, candidate: Candidate) -> None:
     """Put the files of a candidate into the task's tree, for the second check. Raises GitFailed, OSError."""
     put(repository, task_id, candidate.commit)
@@ -173,9 +194,11 @@ def put(repository: Repository, task_id: str, tree_object: str) -> None:
 def advance(repository: Repository, task_id: str, candidate: Candidate) -> bool:
     """Move the run's branch to the candidate; returns False if it is not at `candidate.tip`: merge again.
 
-    So too if a `git gc --prune=now` has removed the candidate, which merging makes again. Raises GitFailed.
+    So too if a `git gc --prune=now` has removed the candidate, which merging makes again. Raises Stale if somebody has
+    checked the branch out, GitFailed.
     """
     branch = repository.place.branch
+    require_free(repository)
     try:
         is_moved = repository.move_ref(branch, candidate.commit, candidate.tip, f"nova: {task_id}")
     except GitFailed:

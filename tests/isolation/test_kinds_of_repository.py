@@ -308,6 +308,8 @@ def test_what_runs_have_left_and_its_removal(tmp_path: Path) -> None:
     assert look.leftovers(found) == ()
     assert git(run.root, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
     assert sorted(os.listdir(tmp_path)) == ["r"]
+    write(tmp_path / "r.nova/deadbeef", mine="x")  # which no run has made
+    assert look.leftovers(found) == ()
     assert not (run.root / ".git/nova").exists()
 
 

@@ -403,3 +403,21 @@ def test_commits_have_one_identity_and_are_never_signed(tmp_path: Path) -> None:
     assert (
         git(root, "log", "-1", "--format=%an %ae %cn %at %ct %G?", run.tip) == f"Nova nova@localhost Nova {AT} {AT} N"
     )
+
+
+def test_a_branch_that_is_checked_out_does_not_move(tmp_path: Path) -> None:
+    """The files there would not follow: in the user's folder, and in a worktree; a detached one does not count."""
+    run = Run(repository(tmp_path))
+    name = run.place.branch.removeprefix("refs/heads/")
+    write(run.tree("A"), new="1")
+    candidate = merge(run.repository, "A", run.tip, run.take("A"), words("A"))
+    assert isinstance(candidate, Candidate)
+    git(run.root, "switch", "-q", name)
+    with pytest.raises(Stale, match=f"{name} is checked out in {run.root}:"):
+        advance(run.repository, "A", candidate)
+    git(run.root, "switch", "-q", "main")
+    git(run.root, "worktree", "add", "-q", str(tmp_path / "w"), name)
+    with pytest.raises(Stale, match=f"{name} is checked out in {tmp_path / 'w'}:"):
+        advance(run.repository, "A", candidate)
+    git(tmp_path / "w", "switch", "-q", "--detach")
+    assert advance(run.repository, "A", candidate)
