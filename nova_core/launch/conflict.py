@@ -28,6 +28,7 @@ def conflict_words(state: TaskState, tasks: Mapping[str, Task], states: Mapping[
         "Both are now in this directory, in the middle of a merge. In these files keep what both want:\n\n"
         + "\n".join(lines)
         + "\n\nA file without marks counts as resolved once you change it or, if it is right as it is, `git add` it.\n"
+        "Where git cannot write, `git show MERGE_HEAD:./FILE > FILE` puts your version there, and `rm` deletes.\n"
         "Do not abort the merge and do not reset: that would throw your work away. You need not commit.\n"
         "Then all that your task asks for must hold again."
     )

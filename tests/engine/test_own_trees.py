@@ -223,6 +223,7 @@ def test_an_agent_resolves_a_conflict_in_its_own_tree(tmp_path: Path) -> None:
         in workers.prompts["B@2"]
     )
     assert 'A ("Task A")' in workers.prompts["B@2"]
+    assert "git show MERGE_HEAD:./FILE > FILE" in workers.prompts["B@2"]
     assert "a copy of the project of its own" in workers.prompts["B@1"]
     assert repo.folder["f"] == "AB\n2"
     assert repo.log() == ["base", "A: Task A", "B: Task B"]
