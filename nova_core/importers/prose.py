@@ -83,7 +83,7 @@ def priority_of(draft: Draft, item: Item, word: str) -> int:
 _POSTPONED = ("deferred", "postponed", "on hold", "someday", "backlogged")
 _OPEN = (
     "pending", "open", "todo", "to do", "in progress", "doing", "started", "not started", "ready", "planned", "new",
-    "backlog", "hooked", "draft", "",
+    "backlog", "hooked", "draft", "drafted", "contexted", "ready for dev", "",
 )  # fmt: skip
 
 

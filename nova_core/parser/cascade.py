@@ -74,7 +74,10 @@ def parse_text(text: str, path: str, *, lenient: bool = False) -> Cascade:
         take_ticks(rows, sections, lines, stated, findings)
     if not rows and not findings.failed:
         found, hint = why_no_tasks(lines) if text.strip() and not tables and _is_markdown(path) else ("", TABLE_HINT)
-        findings.error(0, found or ("no tasks found" if text.strip() else "the plan is empty"), hint)
+        if found:
+            findings.no_plan(found, hint)
+        else:
+            findings.error(0, "no tasks found" if text.strip() else "the plan is empty", hint)
     branches = branches_of(rows)
     references = References(rows, branches, findings)
     depends_on = {row.id: references.resolve(row) for row in rows}

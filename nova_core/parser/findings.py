@@ -62,6 +62,12 @@ class Findings:
         """Record an error, which makes the file unusable; `path` names one file of several."""
         self._add(self._errors, Problem(path or self.path, line, message, hint))
 
+    def no_plan(self, message: str, hint: str) -> None:
+        """Record that the file is no plan: what is odd in it does not matter then."""
+        self._warnings.clear()
+        self._dropped[True] = 0
+        self.error(0, message, hint)
+
     def warn(self, line: int, message: str, hint: str = "", path: str = "") -> None:
         """Record something odd with one sensible meaning; `path` names one file of several."""
         self._add(self._warnings, Problem(path or self.path, line, message, hint, warning=True))

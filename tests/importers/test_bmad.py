@@ -77,6 +77,7 @@ def test_stories(path: str) -> None:
     said = [note.text for note in cascade.notes]
     assert any("1-2-build-it is 'review' here" in text for text in said)
     assert any("1 retrospective of epics" in text for text in said)
+    assert not any("1-3-oil-it is" in text for text in said), "ready-for-dev is a state of BMAD"
 
 
 def test_a_story_of_which_only_the_name_is_known(here: Path) -> None:

@@ -136,3 +136,11 @@ def test_an_empty_list_of_features(tmp_path: Path) -> None:
     """The message says that the list is there, and empty."""
     with pytest.raises(InputError, match="its list `features` is empty"):
         read(tmp_path, "feature_list.json", '{"project": "kiosk", "features": []}')
+
+
+def test_prose_has_one_problem(tmp_path: Path) -> None:
+    """Where there is no plan, a heading that looks like an id is not reported as well."""
+    text = "# Kiosk\n#### MAIN_TASK_1: Till\nA till.\n- [ ] It sells\n#### MAIN_TASK_2: Drawer\n- [ ] It opens\n"
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, "product.md", text)
+    assert ["2 boxes" in problem.message for problem in caught.value.problems] == [True]
