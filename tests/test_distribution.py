@@ -35,8 +35,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"sdist": next(folder.glob("nova_tui-*.tar.gz")), "wheel": next(folder.glob("nova_tui-*.whl"))}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+@pytest.mark.parametrize("kind", ["wheel", pytest.param("sdist", marks=pytest.mark.slow)])
 def test_a_distribution_runs_the_demo(kind: str, built: dict[str, Path], tmp_path: Path) -> None:
     """It installs two commands, which run the quickstart's plan to its end, all without the checkout (`make dist`)."""
     site = tmp_path / "site"
