@@ -325,6 +325,8 @@ def test_files_that_are_not_committed(tmp_path: Path, how: str) -> None:
     repo = FakeRepo({"f": "1"})
     repo.folder["new"] = "mine"
     repo.dirty = ("CASCADE.md", "cascade_state.json", "logs/", ".nova/", "new")
+    if how == "include":
+        repo.dirty += ("app/",)  # another repository, of which a commit would have only a link
     engine, workers = engine_on(tmp_path, repo, rows=[("A", "-")], uncommitted=how)
     if how == "refuse":
         with pytest.raises(EnvironmentProblem, match=r"1 file not committed.*: new") as caught:

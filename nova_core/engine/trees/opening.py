@@ -88,7 +88,8 @@ class Opening:
                 hint="commit them, or choose: --uncommitted include (a commit that lands with the rest) or ignore",
             )
         if how == "include":
-            self._include = dirty
+            self._include = tuple(name for name in dirty if not name.endswith("/"))
+            self._warn_of(tuple(name for name in dirty if name.endswith("/")))  # repositories: git would take a link
         elif dirty:
             self._warn_of(dirty)
         place = self._place(self._parts.store.run.id[:_SHORT])
