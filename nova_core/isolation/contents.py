@@ -50,11 +50,13 @@ def look(
         rows[field[:1]].add(field[2:])
     supplied, ours = given(repository, task_id), written(repository, task_id)
     new, left_out = _opened(repository, tree, sorted(rows[b"?"] - ours), with_worktrees)
-    added, dropped = staged(repository, task_id, index)
+    added, dropped, hidden = staged(repository, task_id, index)
     new += sorted(added - ours - set(new))
     withheld = [name for name in new if name in supplied]
     new = [name for name in new if name not in supplied]
-    changed, forced_out = _sorted_out(repository, tree, index, sorted((rows[b"C"] | rows[b"R"]) - ours))
+    changed, forced_out = _sorted_out(
+        repository, tree, index, sorted((rows[b"C"] | rows[b"R"]) - ours - (hidden & rows[b"R"]))
+    )
     changed, forced_out = [name for name in changed if name not in dropped], sorted({*forced_out, *dropped})
     refused = _refused(repository, tree, new, changed, limits)
     refused |= _unreadable_folders(listed)

@@ -14,24 +14,26 @@ from nova_core.isolation.repository import Repository
 _MOST_BYTES = 200_000_000
 
 
-def staged(repository: Repository, task_id: str, index: str) -> tuple[set[bytes], set[bytes]]:
-    """Files that are in the index of the worker's repository and not in `index`; and ignored ones of which only that is
-    so the other way round. Both exist. Nothing if the worker has not used git, or its index cannot be read.
+def staged(repository: Repository, task_id: str, index: str) -> tuple[set[bytes], set[bytes], set[bytes]]:
+    """Files that are in the index of the worker's repository and not in `index`; ignored ones of which only `index` has
+    the name; and those that a sparse checkout of the worker's has hidden. The first two exist in the tree.
 
+    Nothing if the worker has not used git, or its index cannot be read.
     Raises GitFailed, OSError.
     """
     tree = repository.place.tree(task_id)
-    theirs = _names(repository, task_id, Path(tree, ".git/index"), index)
-    if not theirs:
-        return set(), set()
+    rows = _rows(repository, task_id, Path(tree, ".git/index"), index)
+    if not rows:
+        return set(), set(), set()
+    theirs, hidden = {row[2:] for row in rows}, {row[2:] for row in rows if row[:1] in b"Ss"}
     ours = set(repository.git("ls-files", "-z", tree=tree, index=index).fields)
     added = {name for name in theirs - ours if _is_there(tree, name)}
     gone = {name for name in ours - theirs if _is_there(tree, name)} if _is_our_repository(repository, tree) else set()
-    return added, repository.ignored(sorted(gone), tree)
+    return added, repository.ignored(sorted(gone), tree), hidden
 
 
-def _names(repository: Repository, task_id: str, path: Path, index: str) -> set[bytes]:
-    """The names in the index of the worker's; none if it is still a copy of `index`."""
+def _rows(repository: Repository, task_id: str, path: Path, index: str) -> set[bytes]:
+    """Tag and name of the entries in the index of the worker's; none if it is still a copy of `index`."""
     copy = repository.fresh(repository.place.task_file(task_id, "worker.index"))
     try:
         theirs, ours = os.lstat(path), os.stat(index)
@@ -41,7 +43,7 @@ def _names(repository: Repository, task_id: str, path: Path, index: str) -> set[
         shutil.copyfile(path, copy, follow_symlinks=False)
     except FileNotFoundError:
         return set()
-    listed = repository.git("ls-files", "-z", index=copy, ok=(0, 128))
+    listed = repository.git("ls-files", "-z", "-t", index=copy, ok=(0, 128))
     repository.disk.unlink(Path(copy))
     return set() if listed.code else set(listed.fields)
 

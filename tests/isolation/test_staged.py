@@ -52,6 +52,16 @@ def test_files_that_git_is_to_ignore_from_now_on(tmp_path: Path, how: str) -> No
     assert (tree / "out/made").exists()
 
 
+def test_files_that_a_sparse_checkout_of_the_worker_hides_are_not_deleted(tmp_path: Path) -> None:
+    """They are missing in the folder only; what it has really deleted is gone."""
+    run = Run(repository(tmp_path))
+    tree = run.tree("F1")
+    git(tree, "sparse-checkout", "set", "a")
+    (tree / "g").unlink()
+    assert not (tree / "b/y").exists()
+    assert run.changed(run.take("F1")) == ["D g"]
+
+
 def test_a_change_of_case_with_settings_of_another_machine(tmp_path: Path) -> None:
     """`core.ignoreCase` of a disk that ignores it would hide the file."""
     root = repository(tmp_path)
