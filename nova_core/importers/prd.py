@@ -12,7 +12,7 @@ from nova_core.importers.phased import read_phases
 from nova_core.importers.prose import listed_criteria
 from nova_core.model import PlanOptions
 
-_STORY = re.compile(r"(?:\*\*)?(?P<id>(?:US|STORY)-?\d{1,5}[a-z]?)(?:\*\*)?\s*[:.–—-]\s*(?=\S)", re.IGNORECASE)
+_STORY = re.compile(r"(?:\*\*)?(?P<id>(?:US|STORY)-?\d{1,5}[a-z]?)(?:\*\*)?\s*[:：.–—-]\s*(?=\S)", re.IGNORECASE)
 _HEADING = re.compile(rf"^#{{2,5}} {_STORY.pattern}", re.MULTILINE | re.IGNORECASE)
 _CRITERIA = re.compile(r"^\W*acceptance criteria\W*$", re.MULTILINE | re.IGNORECASE)
 _TASK = re.compile(r"^[ \t]*[-*+] \[[^\]\n]{1,3}\] (?:\*\*)?T-?\d{2,5}\b", re.MULTILINE)

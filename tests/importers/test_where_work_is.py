@@ -144,3 +144,9 @@ def test_prose_has_one_problem(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "product.md", text)
     assert ["2 boxes" in problem.message for problem in caught.value.problems] == [True]
+
+
+def test_stories_with_a_full_width_colon(tmp_path: Path) -> None:
+    """A story is one in any script."""
+    cascade = read(tmp_path, "tasks/prd.md", "# 店\n## 故事\n### US-01：抽屉\n- 打开\n### US-02：锁\n- 关上\n")
+    assert edges(cascade) == {"US-01": "", "US-02": "US-01"}
