@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nova_core.isolation.half_landed import Row, adopt
+from nova_core.isolation.half_landed import adopt
 from nova_core.isolation.in_the_way import changed_by_user, standing
+from nova_core.isolation.included import start_of
 from nova_core.isolation.merge import merge_tree, require_free
 from nova_core.isolation.put import marks, put, stage
 from nova_core.isolation.repository import Repository, changed
@@ -36,12 +37,10 @@ def land(repository: Repository, landing: Landing) -> Landed | Postponed | Nothi
         return postponed
     if at == landing.new and not landing.is_open:
         return Nothing(landing.new)
-    options = ("diff-tree", "-r", "-z", "--raw", "--no-renames", landing.old, landing.new)
-    rows = list(changed(repository.git(*options).fields))
     with _locked(repository) as is_locked:
         if not is_locked:
             return Postponed("another git is at work in your folder (index.lock)")
-        return _move(repository, landing, at, rows)
+        return _move(repository, landing, at)
 
 
 def _not_now(repository: Repository, landing: Landing, at: str | None) -> Postponed | None:
@@ -94,11 +93,11 @@ def _is_ours(mark: Path, lock: str) -> bool:
         return False
 
 
-def _move(repository: Repository, landing: Landing, at: str | None, rows: list[Row]) -> Landed | Postponed:
+def _move(repository: Repository, landing: Landing, at: str | None) -> Landed | Postponed:
     """Under the lock: the files, the index, the branch."""
     place, disk = repository.place, repository.disk
     index = repository.fresh(place.run_file("landing.index"))
-    postponed = _write_files(repository, landing, rows, index)
+    postponed = _write_files(repository, landing, index)
     if postponed:
         return postponed
     disk.rename(index, place.index)
@@ -107,26 +106,30 @@ def _move(repository: Repository, landing: Landing, at: str | None, rows: list[R
     return Landed(landing.new)
 
 
-def _write_files(repository: Repository, landing: Landing, rows: list[Row], index: str) -> Postponed | None:
+def _write_files(repository: Repository, landing: Landing, index: str) -> Postponed | None:
     """Write what differs into the user's folder, and a new index beside the old one; with a reason, nothing.
 
-    What is in the way may be as in `new` already, or written by a landing that was killed: that is taken into the index
-    first. Git only looks at the folder: it would write over ignored files, and a kill would leave a part of one.
+    What is in the way may be as in `new` already, as it was included, or written by a landing that was killed: that is
+    taken into the index first. Git only looks at the folder: it would write over ignored files, and a kill
+    would leave a part of one.
     """
+    start = start_of(repository, landing)
+    differences = ("diff-tree", "-r", "-z", "--raw", "--no-renames", start.tree, landing.new)
+    rows = list(changed(repository.git(*differences).fields))
     before = marks(repository, rows)
-    found = standing(repository, rows, repository.place.index)
+    found = standing(repository, rows, start.index)
     if found.names:
         return _in_the_way(repository, found.names)
-    old = landing.old
+    old = start.tree
     for adopts in (True,) if landing.is_open or found.is_same else (False, True):
         repository.disk.step("copy", index)
-        shutil.copy2(repository.place.index, index)
+        shutil.copy2(start.index, index)
         if adopts:
-            old = adopt(repository, index, rows, landing)
+            old = adopt(repository, index, rows, start.tree)
         options = ("read-tree", "-n", "-m", "-u", old, landing.new)
         done = repository.git(*options, index=repository.fresh(index), ok=(0, 128))
         if done.code == 0:
-            put(repository, rows, stage(repository, old, landing.new, index), before)
+            put(repository, rows, stage(repository, old, landing.new, index), before, start.index)
             repository.git("update-index", "-q", "--refresh", index=repository.fresh(index), ok=(0, 1))
             return None
     if not any(verdict in done.error.lower() for verdict in _VERDICTS):

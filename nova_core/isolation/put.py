@@ -45,16 +45,17 @@ def stage(repository: Repository, old: str, new: str, index: str) -> bytes:
     return os.fsencode(folder)
 
 
-def put(repository: Repository, rows: list[Row], staged: bytes, before: dict[bytes, Mark]) -> None:
+def put(repository: Repository, rows: list[Row], staged: bytes, before: dict[bytes, Mark], index: str) -> None:
     """Remove and move files so that the user's folder is as `rows` say; those that are not staged stay.
 
-    Raises GitFailed if a file is not as it was `before`, OSError: then some are moved; landing again moves the rest.
+    Only what `index` has is removed. Raises GitFailed if a file is not as it was `before`, OSError: then some are
+    moved; landing again moves the rest.
     """
-    top, place = os.fsencode(repository.place.top), repository.place
+    top = os.fsencode(repository.place.top)
     names = [row[0] for row in rows if row[1] != b"D" and os.path.lexists(os.path.join(staged, row[0]))]
     needed = {folder for name in names for folder in _above(name)}
     deleted = [row[0] for row in rows if row[1] == b"D" and before[row[0]] is not None]
-    tracked = entries(repository, deleted, place.index)
+    tracked = entries(repository, deleted, index)
     for name in deleted:
         if name in tracked:
             _remove(repository, top, name, before[name], needed)

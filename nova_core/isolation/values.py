@@ -180,12 +180,16 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 class Landing(msgspec.Struct, frozen=True):
-    """From commit `old` to `new` on the user's `branch` (full name). `is_open`: announced before, and maybe begun."""
+    """From commit `old` to `new` on the user's `branch` (full name). `is_open`: announced before, and maybe begun.
+
+    `included` is the commit of what the user had not committed before the run, or any that `old` contains.
+    """
 
     branch: str
     old: str
     new: str
     is_open: bool = False
+    included: str = ""
 
 
 class Landed(msgspec.Struct, frozen=True):

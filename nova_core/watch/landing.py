@@ -95,7 +95,7 @@ class _Landing:
 
     def _landing(self, *, is_open: bool) -> Landing:
         old, new = self._run.landing or (self._run.landed, self._run.tip)
-        return Landing(self._run.branch or "", old, new, is_open)
+        return Landing(self._run.branch or "", old, new, is_open, self._run.base)
 
     def _once(self, repository: Repository) -> Reply | None:
         """One try; None if commits of the user's were merged, and it is to be tried again."""

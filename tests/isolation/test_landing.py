@@ -15,7 +15,9 @@ from sampling import sampled
 from nova_core.isolation import landing as module
 from nova_core.isolation.landing import follow, land
 from nova_core.isolation.put import stage
+from nova_core.isolation.survey import survey
 from nova_core.isolation.sweep import sweep
+from nova_core.isolation.trees import begin
 from nova_core.isolation.values import Conflict, Followed, GitFailed, Landed, Landing, Nothing, Postponed
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -189,6 +191,62 @@ def test_it_waits_for_what_is_in_the_way(tmp_path: Path, case: str, monkeypatch:
     assert land(run.repository, landing(run)) == Landed(run.tip)
     assert_landed(run)
     assert git(run.root, "status", "--porcelain") == ""
+
+
+def included(root: Path) -> Run:
+    """A run with the user's uncommitted files in its branch, of which its task changes or deletes each once more."""
+    write(root, f=lines(20, l1="mine"), one="1\n", two="2\n", three="3\n", a__x="mine\n")
+    (root / "g").unlink()
+    git(root, "add", "three")
+    run = Run(root)
+    git(root, "update-ref", "-d", run.place.branch)
+    run.tip = begin(run.repository, run.start, survey(root).dirty, AT)
+
+    def work(tree: Path) -> None:
+        (tree / "two").unlink()
+        write(tree, f=lines(20, l1="mine", l20="A"), one="1A\n", three="3A\n", g="again\n", a__x="x\n")
+
+    run.done("F1", work)
+    return run
+
+
+def test_included_files_are_brought_forward(tmp_path: Path) -> None:
+    """What the user still has as it was included is in a commit: it is no change of theirs, nor after a cut landing."""
+    run = included(repository(tmp_path))
+    base = git(run.root, "rev-parse", f"{run.tip}^")
+    write(run.root, one="1A\n", mine="x")  # one file was written when the landing was cut off
+    assert isinstance(land(run.repository, landing(run)), Postponed)
+    found = land(run.repository, Landing(MAIN, run.start, run.tip, included=base))
+    assert found == Landed(run.tip)
+    assert git(run.root, "status", "--porcelain") == "?? mine"
+    assert (run.root / "f").read_text() == lines(20, l1="mine", l20="A")
+    assert not (run.root / "two").exists()
+    landed = run.tip
+    write(run.root, one="1\n")
+    run.done("F2", lambda tree: write(tree, one="1B\n"))
+    assert isinstance(land(run.repository, Landing(MAIN, landed, run.tip, included=base)), Postponed)
+
+
+CHANGED_SINCE: dict[str, tuple[Act, str]] = {
+    "changed": (lambda root: write(root, f="since"), "f"),
+    "changed, new": (lambda root: write(root, one="since"), "one"),
+    "staged otherwise": (lambda root: (staged(root), write(root, f=lines(20, l1="mine"))), "f"),
+    "made again": (lambda root: write(root, g="since"), "g"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED_SINCE)
+def test_an_included_file_that_changed_since_is_in_the_way(tmp_path: Path, case: str) -> None:
+    """It is named, and nothing is touched; so is one that has never been committed as it is staged."""
+    run = included(repository(tmp_path))
+    act, name = CHANGED_SINCE[case]
+    act(run.root)
+    before = state(run.root)
+    base = git(run.root, "rev-parse", f"{run.tip}^")
+    found = land(run.repository, Landing(MAIN, run.start, run.tip, included=base))
+    assert isinstance(found, Postponed)
+    assert found.files == (name,)
+    assert state(run.root) == before
 
 
 def test_commits_of_the_user_are_followed(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class Lander:
     def _land(self, is_open: bool) -> None:
         base, run = self._base, self._base.run
         old, new = run.landing
-        landing = Landing(run.branch or "", old, new, is_open)
+        landing = Landing(run.branch or "", old, new, is_open, run.base)
 
         def failed(error: Exception) -> None:
             self._wait(str(error), stays_open=True)
