@@ -137,17 +137,20 @@ def has_events(project: Project) -> bool:
 
 
 def plan_of(state: State) -> Cascade | None:
-    """The plan of the state, with the settings applied; None if it can no longer be read."""
+    """The plan of the state, with the settings applied, and with running tasks that have left it; None if it can no
+    longer be read."""
     from nova_core.config import load_config
     from nova_core.errors import InputError
     from nova_core.importers import read_plan
+    from nova_core.plan.leaving import leaving, with_leaving
     from nova_core.plan.phases import with_settings
 
     try:
         config = load_config(None, environ=os.environ)
-        return with_settings(read_plan(state.project.cascade_file or DEFAULT_PLAN, config.plan), config)
+        plan = with_settings(read_plan(state.project.cascade_file or DEFAULT_PLAN, config.plan), config)
     except (InputError, OSError):
         return None
+    return with_leaving(plan, leaving(plan, state.tasks), {})
 
 
 def check_ids(ids: Iterable[str], known: Collection[str], state: State) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from nova_core.clock import Clock
 from nova_core.engine.attempts.parts import Parts
@@ -15,8 +15,9 @@ from nova_core.engine.startup import limits_of
 from nova_core.errors import InputError, NovaError, Problem
 from nova_core.parser import Cascade
 from nova_core.plan.changes import fingerprint
+from nova_core.plan.leaving import grown
 from nova_core.plan.scheduler import weights
-from nova_core.plan.sync import accept_plan, grown
+from nova_core.plan.sync import accept_plan
 from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
 from nova_core.text import number_of
@@ -154,14 +155,26 @@ class Replanner:
         known = self._store.tasks
         added = (task for task in plan.tasks.values() if task.id not in known and not task.settled)
         self._parts.launcher.require_commands(added, plan.path)
-        accept_plan(plan, self._store)
+        leaving = plan.tasks.keys() - new.tasks.keys()
+        accept_plan(plan, self._store, leaving)
         self._name_edited(plan)
+        self._name_leaving(leaving, new)
         order = weights(plan.dag, plan.tasks, self._store.database.durations())
         self._board.take_plan(plan, limits_of(self._parts.config, plan), order)
-        self._board.leaving = plan.tasks.keys() - new.tasks.keys()
+        self._board.leaving = leaving
         self._latest = new
         self._parts.launcher.take_plan(plan.tasks)
         self.observers.take_plan(plan)
+
+    def _name_leaving(self, leaving: Collection[str], new: Cascade) -> None:
+        """Report running tasks whose rows are gone, or are back: the state of the task does not change with that."""
+        before = self._board.leaving
+        for ids, what in (
+            ([i for i in leaving if i not in before], "was removed from the plan; it stays until its worker has ended"),
+            ([i for i in before if i in new.tasks], "is back in the plan"),
+        ):
+            for task_id in sorted(ids):
+                self._store.record(EventKind.PLAN_CHANGED, task_id, f"{task_id} {what}")
 
     def _name_edited(self, plan: Cascade) -> None:
         """Warn that done tasks whose text has changed just now do not run again by themselves."""

@@ -232,14 +232,15 @@ def _load(
         store.run = RunState(id=os.urandom(8).hex())
     store.run = msgspec.structs.replace(store.run, clock=continued(store.run, store.tasks.values(), clock))
     store.project = msgspec.structs.replace(store.project, name=cascade.name, cascade_file=plan)
-    accept_plan(cascade, store)
+    leaving = cascade.tasks.keys() - latest.tasks.keys()
+    accept_plan(cascade, store, leaving)
     missed: frozenset[str] = frozenset()
     if options.renew:
         chosen, root = {*options.selection.ids(cascade)}, store.project_paths.root
         missed = renew(cascade, store, root, chosen, rerun_changed=options.rerun_changed)
     order = weights(cascade.dag, cascade.tasks, store.database.durations())
     board = Board(cascade, store, options.selection, limits_of(config, cascade), order)
-    board.leaving = cascade.tasks.keys() - latest.tasks.keys()
+    board.leaving = leaving
     board.missed = missed
     return known, board
 

@@ -7,25 +7,23 @@ from typing import Any
 
 import msgspec
 
-from nova_core.dag import DAG
-from nova_core.model import Criterion, Task
+from nova_core.model import Task
 from nova_core.parser import Cascade
-from nova_core.parser.cascade import branches_of
 from nova_core.plan.changes import Changes, compare, fingerprint, same_words
+from nova_core.plan.leaving import ROW, grown, restored
 from nova_core.state.events import EventKind
 from nova_core.state.schema import RESET, TaskState, TaskStatus
 from nova_core.state.store import Store
 
-_ROW = ("branch", "group", "outputs", "approval", "retries", "timeout", "workspace")  # to judge an attempt by
 
-
-def accept_plan(cascade: Cascade, store: Store) -> None:
+def accept_plan(cascade: Cascade, store: Store, leaving: Collection[str] = ()) -> None:
     """Update the store to the plan.
 
     Finished tasks stay finished; an edited task that failed can run again; a running task keeps the text it was started
-    with.
+    with, also one of the `leaving`, which have no row any more.
     """
-    prints = {task_id: fingerprint(task) for task_id, task in cascade.tasks.items()}
+    prints = {task_id: fingerprint(task) for task_id, task in cascade.tasks.items() if task_id not in leaving}
+    prints |= {i: store.tasks[i].fingerprint or "" for i in leaving}
     changes = compare(cascade.tasks, store.tasks, prints)
     if changes:
         _tell(store, changes, prints)
@@ -43,16 +41,22 @@ def accept_plan(cascade: Cascade, store: Store) -> None:
 
 
 def _tell(store: Store, changes: Changes, prints: Mapping[str, str]) -> None:
-    """Record the change, and remember completed tasks that leave: one that returns with the same text is done."""
+    """Record the change, and remember completed and cancelled tasks that leave: one that returns with the same text
+    is still done, or cancelled."""
     gone = dict(store.run.gone)
     known = {i: gone.pop(i) for i in changes.added if i in gone}
     back = {i: state for i, state in known.items() if same_words(state.fingerprint, prints[i])}
-    gone |= {i: store.tasks[i] for i in changes.removed if store.tasks[i].status is TaskStatus.COMPLETED}
+    gone |= {i: store.tasks[i] for i in changes.removed if _lasts(store.tasks[i])}
     patch = {"gone": gone} if gone != store.run.gone else {}
     store.record(EventKind.PLAN_CHANGED, None, f"the plan changed: {changes}", **patch)
     for task_id, state in back.items():
         known_of_it = {name: getattr(state, name) for name in TaskState.__struct_fields__}
-        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and already done", **known_of_it)
+        what = "still cancelled" if state.was_cancelled else "already done"
+        store.record(EventKind.TASK_CHANGED, task_id, f"{task_id} is back in the plan, and {what}", **known_of_it)
+
+
+def _lasts(state: TaskState) -> bool:
+    return state.status is TaskStatus.COMPLETED or state.was_cancelled
 
 
 def _accept_edit(store: Store, task_id: str, mark: str) -> None:
@@ -88,7 +92,7 @@ def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskSta
 
 def row_of(task: Task) -> dict[str, Any]:
     """Returns the fields of a task for the history: enough to judge its end, and to read it without the plan."""
-    row = {name: value for name in _ROW if (value := getattr(task, name)) not in ("", (), None, False)}
+    row = {name: value for name in ROW if (value := getattr(task, name)) not in ("", (), None, False)}
     words: dict[str, Any] = {"name": task.name, "row": row}
     if task.criteria:
         words["criteria"] = [{"text": criterion.text, "command": criterion.command} for criterion in task.criteria]
@@ -99,38 +103,5 @@ def as_started(cascade: Cascade, store: Store) -> Cascade:
     """Returns the plan, in which tasks that an earlier engine left running have the text they were started with."""
     going = {i for i, state in store.tasks.items() if state.status is TaskStatus.IN_PROGRESS}
     rows = store.database.started(going) if going else {}
-    tasks = {i: _restored(i, patch, cascade.tasks.get(i)) for i, patch in rows.items() if "row" in patch}
+    tasks = {i: restored(i, patch, cascade.tasks.get(i)) for i, patch in rows.items() if "row" in patch}
     return grown(tasks, cascade, tasks)
-
-
-def grown(old: Mapping[str, Task], new: Cascade, running: Collection[str]) -> Cascade:
-    """Returns the new plan, in which running tasks keep the text they were started with, from `old`. Pure.
-
-    A running task that the new plan does not have stays at the end of the plan until it has ended.
-    """
-    kept = [i for i in old if i in running]
-    if not kept:
-        return new
-    tasks = dict(new.tasks)
-    for task_id in kept:
-        tasks[task_id] = _kept(old[task_id], new)
-    dag = DAG({i: task.depends_on for i, task in tasks.items()})
-    branches = branches_of(task for task in tasks.values() if not task.gate)
-    return msgspec.structs.replace(new, tasks=tasks, dag=dag, branches=branches)
-
-
-def _restored(task_id: str, patch: Mapping[str, Any], now: Task | None) -> Task:
-    row = {name: tuple(value) if name == "outputs" else value for name, value in patch["row"].items() if name in _ROW}
-    criteria = tuple(Criterion(c["text"], c["command"]) for c in patch.get("criteria", ()))
-    if row.get("approval") is True:  # written by 0.1.0, which asked after the work
-        row["approval"] = "after"
-    rest = {"outputs": (), "approval": "", "retries": None, "timeout": None, "workspace": ""}
-    words = {**rest, **row, "name": str(patch.get("name", task_id)), "criteria": criteria}
-    return msgspec.structs.replace(now or Task(task_id, task_id), **words)
-
-
-def _kept(task: Task, new: Cascade) -> Task:
-    now = new.tasks.get(task.id)
-    if now is None:
-        return msgspec.structs.replace(task, depends_on=tuple(i for i in task.depends_on if i in new.tasks))
-    return msgspec.structs.replace(task, depends_on=now.depends_on, group=now.group, branch=now.branch, line=now.line)

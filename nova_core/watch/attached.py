@@ -10,11 +10,13 @@ from collections.abc import Mapping
 
 from nova_core.command import OF_TERMINALS, Command, CommandKind
 from nova_core.config import Config
+from nova_core.engine.replan import signature
 from nova_core.errors import EnvironmentProblem, NovaError
 from nova_core.files.lock import engine_alive
 from nova_core.files.project import Project
 from nova_core.importers import read_plan
 from nova_core.parser import Cascade
+from nova_core.plan.leaving import leaving, with_leaving
 from nova_core.plan.phases import with_settings
 from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
@@ -45,11 +47,11 @@ class AttachedSource:
         self.uncommitted: tuple[str, ...] = ()
         self._manager = StateManager(project.state_file)
         self._state = self._load()
-        self.cascade = self._read_plan()
         self.engine = EngineState.GONE
         self._past = HistoryReader(project)
         self._tasks: dict[str, TaskState] = {}
         self._take(self._state)
+        self.cascade = self._read_plan()
         self._notices: deque[Notice] = deque()
         self._next_look = 0.0
         self._starting = False
@@ -63,9 +65,15 @@ class AttachedSource:
                 f"{self.project.root}: no plan has been run here", hint="start a plan with `nova run`"
             ) from None
 
+    @property
+    def _plan_file(self) -> str:
+        return str(self.project.root / self._state.project.cascade_file)
+
     def _read_plan(self) -> Cascade:
-        path = self.project.root / self._state.project.cascade_file
-        return with_settings(read_plan(path, self.config.plan), self.config)
+        self._version = signature(self._plan_file)
+        plan = with_settings(read_plan(self._plan_file, self.config.plan), self.config)
+        gone = leaving(plan, self._tasks)
+        return with_leaving(plan, gone, self._past.started(gone)) if gone else plan
 
     def _take(self, state: State) -> None:
         self._tasks = dict(state.tasks)
@@ -102,8 +110,7 @@ class AttachedSource:
         for event in events:
             self._apply(event)
         if any(event.kind is EventKind.PLAN_CHANGED for event in events):
-            with contextlib.suppress(NovaError):  # the plan is being written: the next change is noticed again
-                self.cascade = self._read_plan()
+            self._read_again()
         ids = frozenset(e.task for e in events if e.task is not None)
         return Update(ids, events, drain(self._notices), reset, self.engine != before)
 
@@ -112,13 +119,23 @@ class AttachedSource:
         self._next_look = time.monotonic() + _LOOK
         alive = engine_alive(self.project.lock_file) is not None
         self.engine = EngineState.RUNNING if alive else EngineState.GONE
-        if alive or not self._manager.changed_outside():
+        if alive:  # it says when it has taken a changed plan
             return False
+        replanned = signature(self._plan_file) != self._version and self._read_again()
+        if not self._manager.changed_outside():
+            return replanned
         with contextlib.suppress(NovaError, FileNotFoundError):
             state = self._manager.adopt()
             if state.run.id != self._run.id or state.rev >= self._rev:
                 self._take(state)
                 return True
+        return replanned
+
+    def _read_again(self) -> bool:
+        """Returns True if the changed plan could be read."""
+        with contextlib.suppress(NovaError):  # it is being written: the next change is noticed again
+            self.cascade = self._read_plan()
+            return True
         return False
 
     def _apply(self, event: Event) -> None:

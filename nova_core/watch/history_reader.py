@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
+from typing import Any
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.files.project import Project
@@ -37,6 +39,10 @@ class HistoryReader:
             return tuple(found.events_since(rev)) if (found := self._database()) else ()
         self.close()
         return ()
+
+    def started(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Returns what was recorded at the latest start of each of these tasks."""
+        return found.started(ids) if (found := self._database()) else {}
 
     def close(self) -> None:
         """Close the database."""

@@ -14,6 +14,7 @@ from fakes import FakeClock, FakeExecutor, exits, ok, running
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.engine.replan import PlanWatch, signature
 from nova_core.executors.base import Ended, EndReason, Job, Started
@@ -138,6 +139,34 @@ def test_a_task_whose_row_is_gone_is_not_tried_again(tmp_path: Path) -> None:
     run.turn(10)
     assert Counter(run.started) == {"A": 1, "B": 1}
     assert run.status("A") is None
+
+
+def test_a_running_task_whose_row_goes_and_comes_back_is_reported(tmp_path: Path) -> None:
+    """Both are events, so that viewers read the plan again; and neither is an edit of the task."""
+    rows = [("A", "-"), ("B", "-")]
+    run = Run(tmp_path, rows)
+    run.edit([("B", "-")])
+    run.edit(rows)
+    found = [event.message for event in run.events if event.kind is EventKind.PLAN_CHANGED]
+    assert found == ["A was removed from the plan; it stays until its worker has ended", "A is back in the plan"]
+    run.finish("A", "B")
+    assert run.status("A") is TaskStatus.COMPLETED
+    assert Counter(run.started) == {"A": 1, "B": 1}
+
+
+@pytest.mark.parametrize(("text", "starts"), [("Task A", 1), ("Another task", 2)])
+def test_a_cancelled_task_that_comes_back_stays_cancelled(tmp_path: Path, text: str, starts: int) -> None:
+    """Whoever cancelled it did not want it; with another text it is another task."""
+    rows = [("A", "-"), ("B", "-")]
+    run = Run(tmp_path, rows)
+    run.edit([("B", "-")])
+    run.engine.apply(Command(CommandKind.CANCEL, ("A",)))
+    run.turn(4)
+    assert run.status("A") is None
+    write_plan(tmp_path, rows)
+    run.edit((tmp_path / "CASCADE.md").read_text().replace("| Task A |", f"| {text} |"))
+    assert Counter(run.started) == {"A": starts, "B": 1}
+    assert run.status("A") is (TaskStatus.FAILED if starts == 1 else TaskStatus.IN_PROGRESS)
 
 
 def test_a_finished_task_that_comes_back_is_finished(tmp_path: Path) -> None:
@@ -350,6 +379,7 @@ def test_a_task_whose_row_is_gone_is_adopted_and_ends(tmp_path: Path) -> None:
     second = adopting(tmp_path, running("A@1"))
     assert second.executor.cancelled == []
     assert second.status("A") is TaskStatus.IN_PROGRESS
+    assert not any("edited" in event.message for event in second.engine.store.database.events_since(0))
     second.executor.reports.append(Ended("A@1", EndReason.EXIT, code=0))
     second.turn(3)
     assert second.status("A") is None

@@ -1,0 +1,62 @@
+"""A viewer's plan: what runs is shown, whatever the plan's file has lost meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from engines import killed, make_engine, write_plan
+from fakes import FakeClock, FakeExecutor
+from scripted_run import NOW
+
+from nova_core.cli.options import plan_of
+from nova_core.config import Config
+from nova_core.files.project import Project
+from nova_core.runs.words import Shown
+from nova_core.state import StateManager
+from nova_core.watch.attached import AttachedSource
+from nova_core.watch.view_model import ViewModel
+
+ROWS = [("A", "-"), ("B", "A"), ("C", "-")]
+REST = [("B", "-"), ("C", "-")]
+
+
+@pytest.fixture
+def viewer(tmp_path: Path) -> Iterator[AttachedSource]:
+    """A and C run, and the row of A has left the plan."""
+    engine, _ = make_engine(tmp_path, ROWS, executor=FakeExecutor(FakeClock(), lambda job: None))
+    engine.run(max_iterations=2)
+    killed(engine)
+    write_plan(tmp_path, REST)
+    source = AttachedSource(Project(tmp_path), Config())
+    source.start()
+    yield source
+    source.close()
+
+
+def test_a_running_task_without_a_row_is_shown(viewer: AttachedSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the name that it was started with; it can be found, and is counted once."""
+    model = ViewModel(viewer, NOW)
+    assert list(model.cascade.tasks) == ["B", "C", "A"]
+    assert (model.cascade.tasks["A"].name, model.shown("A")) == ("Task A", Shown.RUNNING)
+    assert set(model.running()) == {"A", "C"}
+    monkeypatch.chdir(viewer.project.root)
+    plan = plan_of(StateManager(viewer.project.state_file).load())
+    assert plan is not None
+    assert "A" in plan.tasks
+
+
+def test_an_edited_plan_is_read_again_without_an_engine(viewer: AttachedSource) -> None:
+    """There is nobody who would say that it has changed; a plan that cannot be read leaves the one before."""
+    path = viewer.project.root / "CASCADE.md"
+    model = ViewModel(viewer, NOW)
+    write_plan(viewer.project.root, ROWS)
+    whole = path.read_text()
+    for number, text in enumerate((whole, "nothing"), 1):
+        path.write_text(text)
+        os.utime(path, ns=(number, number))
+        viewer._next_look = 0.0
+        model.apply(viewer.poll(), NOW)
+        assert list(model.cascade.tasks) == ["A", "B", "C"]
