@@ -114,13 +114,14 @@ class TaskFinding(App[QuitChoice]):
             self.go_to(task_id)
 
     def action_needing(self, way: int) -> None:
-        """Go to the next task that needs approval or has failed."""
-        ids, here = self.model.needing(), self.front.acts_on
-        if not ids:
+        """Go to the next task that asks or needs approval, then to those that have failed."""
+        here = self.front.acts_on
+        found = self.model.next_needing(here, way)
+        if found is None:
             self.notify("no task needs you, and none has failed", markup=False)
             return
-        at = ids.index(here) + way if here in ids else 0 if way > 0 else -1
-        self.show_task(ids[at % len(ids)])
+        self.model.seen.update({here, found}.intersection(self.model.approvals))
+        self.show_task(found)
 
     def action_running(self, number: int) -> None:
         """Go to a running task; 1 is the oldest."""

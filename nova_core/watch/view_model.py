@@ -42,7 +42,8 @@ class ViewModel:
     """The run as a face's thread sees it. `now` is in seconds on the run's clock, set by the face.
 
     `counts` holds the number of tasks per status shown; `tokens_per_minute` is the history of the run, oldest first. A
-    face sets `stopping` when it asks the run to end; it stays True until the run has ended.
+    face sets `stopping` when it asks the run to end; it stays True until the run has ended. `seen` are the tasks that
+    ask for a person and that this person has gone to since.
     """
 
     def __init__(self, source: Source, now: float) -> None:
@@ -53,6 +54,7 @@ class ViewModel:
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self.tokens_per_minute: deque[int] = deque(maxlen=_MINUTES_KEPT)
         self.stopping = False
+        self.seen: set[str] = set()
         self._recalled = False
         self._ended: tuple[int, float] = (-1, 0.0)
         self._alike: dict[str, tuple[int, bool]] = {}
@@ -165,6 +167,22 @@ class ViewModel:
             kinds = (Shown.ASKS, Shown.APPROVAL, Shown.FAILED)
             self._needing = [i for shown in kinds for i in sorted(self._listed[shown], key=index.__getitem__)]
         return self._needing
+
+    @property
+    def asked_first(self) -> str | None:
+        """The task that has asked for a person first; before it those that nobody has gone to since they asked."""
+        waiting = self.approvals
+        return next((i for i in waiting if i not in self.seen), waiting[0] if waiting else None)
+
+    def next_needing(self, here: str | None, way: int) -> str | None:
+        """Returns the task that needs a person to go to from `here`: forwards (`way` 1) one that has asked since, then
+        the next in the order of `needing`; backwards (-1) the one before. None if there is none."""
+        ids = self.needing()
+        fresh = [i for i in self.approvals if i not in self.seen and i != here]
+        if way > 0 and fresh:
+            return fresh[0]
+        at = ids.index(here) + way if here in ids else 0 if way > 0 else -1
+        return ids[at % len(ids)] if ids else None
 
     def elapsed(self, task_id: str) -> float | None:
         """Returns the seconds the task has been running, or took; None if it never ran."""
@@ -290,6 +308,7 @@ class ViewModel:
             self._listed[after][task_id] = None
         if before in self._listed or after in self._listed:
             self._needing = None
+            self.seen.discard(task_id)
 
     def _judge(self, task_id: str) -> Shown:
         return shown_status(self._seen[task_id], self._frontier.is_free(self.cascade.dag.index[task_id]))

@@ -195,7 +195,8 @@ def _keys(model: ViewModel, room: int) -> str:
     """The keys for what needs a person and for what runs, as many as fit."""
     running = min(9, len(model.running()))
     to_running = "" if not running else "1 running" if running == 1 else f"1-{running} running"
-    to_needing = "tab next that needs you" if model.needing() else ""
+    what = "that needs you" if model.approvals else "failed"
+    to_needing = f"tab next {what}" if model.needing() else ""
     for said in ("  ".join(filter(None, (to_needing, to_running))), to_needing, to_needing and "tab next"):
         if said and len(said) <= room:
             return said

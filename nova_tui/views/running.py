@@ -82,16 +82,22 @@ def _doing(model: ViewModel, task_id: str, quiet: float) -> tuple[str, str]:
 def needs_you(model: ViewModel, selected: str | None, width: int) -> Content:
     """The task that has asked for a person first, and the keys for it."""
     waiting = model.approvals
-    if not waiting:
+    task_id = selected if selected in waiting else model.asked_first
+    if task_id is None:
         return Content()
-    task_id = selected if selected in waiting else waiting[0]
     shown = model.shown(task_id)
     state = model.task(task_id)
     answers = "i answer" if shown is Shown.ASKS else "a allow  R deny" if state.asks else "a approve  R reject"
     said = plain(phrase(state, shown, model.now)) if shown is Shown.ASKS else needs(state)
-    keys = answers if task_id == selected else "tab go to it"
+    keys = answers if task_id == selected else _way_to(model, task_id, selected)
     more = f"  + {len(waiting) - 1:,} more" if len(waiting) > 1 else ""
     name = fit(plain(f"{task_id} {model.cascade.tasks[task_id].name}"), min(_MOST_NAME, max(10, width * 38 // 100)))
     head = line((f" {glyph(shown)} ", style_of(shown)), (name, TITLE), f"  {said}{more}")
     space = width - head.cell_length - len(keys) - 1
     return line(head, " " * space, (keys, MUTED)) if space > 0 else line(head, width=width)
+
+
+def _way_to(model: ViewModel, task_id: str, here: str | None) -> str:
+    """The key that goes to the task from `here`; empty if no single one does."""
+    keys = (("tab", 1), ("shift+tab", -1))
+    return next((f"{key} go to it" for key, way in keys if model.next_needing(here, way) == task_id), "")

@@ -14,6 +14,8 @@ from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import ProjectState, TaskState, TaskStatus
 from nova_core.watch.source import EngineState, Update
 from nova_core.watch.view_model import ViewModel
+from nova_tui.views.header import counts
+from nova_tui.views.running import needs_you
 
 IDS = list(demo_source().cascade.tasks)
 STATES = (
@@ -102,3 +104,37 @@ def test_what_happened_before_is_recalled_once() -> None:
     model.recall()
     model.recall()
     assert [event.message for event in model.events] == ["m1", "m2", "m3", "m4"]
+
+
+APPROVAL = TaskState(TaskStatus.IN_PROGRESS, approval="waiting")
+
+
+def test_what_asks_now_comes_before_the_next_failure() -> None:
+    """From a failed task, the way leads to what has asked since; once seen, to the next failed task, and around."""
+    source = FakeSource(demo_source().cascade, {"P1": TaskState(TaskStatus.FAILED), "P2": TaskState(TaskStatus.FAILED)})
+    model = ViewModel(source, NOW)
+    assert (model.next_needing(None, 1), model.next_needing("P1", 1), model.asked_first) == ("P1", "P2", None)
+    source.change("E1", status=TaskStatus.IN_PROGRESS, approval="waiting")
+    model.apply(source.poll(), NOW)
+    assert (model.next_needing("P1", 1), model.asked_first) == ("E1", "E1")
+    model.seen.add("E1")
+    found = {here: (model.next_needing(here, 1), model.next_needing(here, -1)) for here in ("E1", "P1", "P2")}
+    assert found == {"E1": ("P1", "P2"), "P1": ("P2", "E1"), "P2": ("E1", "P1")}
+    source.change("E1", status=TaskStatus.COMPLETED, approval="approved")
+    model.apply(source.poll(), NOW)
+    source.change("E1", status=TaskStatus.IN_PROGRESS, approval="waiting")
+    model.apply(source.poll(), NOW)
+    assert model.next_needing("P1", 1) == "E1"
+
+
+def test_the_line_of_what_needs_you_names_the_key_that_goes_there() -> None:
+    """`tab` where it does, else `shift+tab`, else none; without approvals the header's `tab` is for failures."""
+    failed = {i: TaskState(TaskStatus.FAILED) for i in ("P1", "P2", "P3")}
+    model = ViewModel(FakeSource(demo_source().cascade, {**failed, "E1": APPROVAL}), NOW)
+    assert "  tab go to it" in needs_you(model, "P2", 120).plain
+    assert "a approve" in needs_you(model, "E1", 120).plain
+    model.seen.add("E1")
+    said = [needs_you(model, here, 120).plain for here in ("P1", "P2", "P3")]
+    assert [text.rpartition("  ")[2].strip() for text in said] == ["shift+tab go to it", "", "tab go to it"]
+    assert "tab next that needs you" in counts(model, 140).plain
+    assert "tab next failed" in counts(ViewModel(FakeSource(demo_source().cascade, failed), NOW), 140).plain
