@@ -120,7 +120,7 @@ class TaskFinding(App[QuitChoice]):
         if found is None:
             self.notify("no task needs you, and none has failed", markup=False)
             return
-        self.model.seen.update({here, found}.intersection(self.model.approvals))
+        self.model.seen.update(i for i in self.model.approvals if i in (here, found))
         self.show_task(found)
 
     def action_running(self, number: int) -> None:
