@@ -136,7 +136,7 @@ class NovaApp(RunActions):
                 loop.add_signal_handler(number, self.end_by, number)
         self.source.start()
         if self.model.could_go_on:
-            self.tell([Item(self._way_on(), RunWord.NO_ENGINE.value, severity="warning")])
+            self.tell([Item(self._way_on(), RunWord.NO_ENGINE.value, severity="warning", engineless=True)])
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.pump.start()
         self.call_after_refresh(self._drawn)
@@ -189,6 +189,8 @@ class NovaApp(RunActions):
         # Where the plan has changed, no screen may keep a task that the model no longer has: also those behind.
         for screen in self.run_screens if dirty.everything else [self.front]:
             screen.take(dirty, tick)
+        if update.engine_changed and self.source.engine is EngineState.RUNNING:
+            self.news.engine_runs()
         self._ran |= any(event.kind in _WORK for event in update.events)
         found = [item for event in update.events if (item := self._news_of(event))]
         self.tell(news.merged([*found, *(self._engine_news() if update.engine_changed else [])]))
@@ -211,7 +213,7 @@ class NovaApp(RunActions):
         if source.uncommitted:  # there is a question
             return []
         if source.engine is EngineState.CRASHED:
-            return [Item(shorten(source.error, 300), "the engine failed", at, severity="error")]
+            return [Item(shorten(source.error, 300), "the engine failed", at, severity="error", engineless=True)]
         if source.engine is EngineState.RUNNING:
             return []
         project, ran = self.model.rollups.project, self._ran
@@ -220,9 +222,10 @@ class NovaApp(RunActions):
             return []
         told = f"{counts_text(self.model.counts)}; "
         if self.model.could_go_on:
-            return [Item(told + self._way_on(), state_of(self.model).value, at, severity="warning")]
+            return [Item(told + self._way_on(), state_of(self.model).value, at, severity="warning", engineless=True)]
         if not ran:
-            return [Item(told + "r retries a failed task", "nothing to start", at, severity="warning")]
+            said = told + "r retries a failed task"
+            return [Item(said, "nothing to start", at, severity="warning", engineless=True)]
         ways = "! shows failed tasks, S the summary" if project.failed else "S shows the summary"
         if waiting := landing_lines(source.run.git):
             ways = f"not landed: {waiting[1].strip()}; {ways}"

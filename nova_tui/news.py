@@ -24,7 +24,10 @@ _MANY = 3  # items of one kind at once, from which they become one
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One short message, in clean text: when (`HH:MM`, or empty), what (`failed`), of which task, and its text."""
+    """One short message, in clean text: when (`HH:MM`, or empty), what (`failed`), of which task, and its text.
+
+    `engineless`: it says that no engine is running, or what to do then.
+    """
 
     text: str
     word: str = ""
@@ -33,6 +36,7 @@ class Item(msgspec.Struct, frozen=True):
     severity: Severity = "information"
     shown: Shown | None = None
     milestone: bool = False
+    engineless: bool = False
 
     @property
     def said(self) -> str:
@@ -80,7 +84,7 @@ def of_event(event: Event, why: str, at: str) -> Item | None:
 def of_notice(notice: Notice) -> Item:
     """The reply to a command."""
     text = f"{notice.text}; no engine running: p continues" if notice.idle else notice.text
-    return Item(shorten(text, _LONGEST), severity="information" if notice.ok else "warning")
+    return Item(shorten(text, _LONGEST), severity="information" if notice.ok else "warning", engineless=notice.idle)
 
 
 def merged(items: Iterable[Item]) -> list[Item]:
@@ -118,6 +122,13 @@ class News:
                 self._items.appendleft(item)
         if items:
             self._told, self.rev = now, self.rev + 1
+
+    def engine_runs(self) -> None:
+        """Drop what says that no engine is running."""
+        if any(item.engineless for item in (*self._items, *filter(None, [self._answer]))):
+            self._items = deque((item for item in self._items if not item.engineless), maxlen=_SHOWN)
+            self._answer = None if self._answer and self._answer.engineless else self._answer
+            self.rev += 1
 
     def answer(self, item: Item, now: float) -> None:
         """Answer a key: it stands before the news for `ANSWER` seconds."""

@@ -156,7 +156,7 @@ def test_a_running_task_whose_row_goes_and_comes_back_is_reported(tmp_path: Path
 
 @pytest.mark.parametrize(("text", "starts"), [("Task A", 1), ("Another task", 2)])
 def test_a_cancelled_task_that_comes_back_stays_cancelled(tmp_path: Path, text: str, starts: int) -> None:
-    """Whoever cancelled it did not want it; with another text it is another task."""
+    """A person has cancelled it; with another text it is another task."""
     rows = [("A", "-"), ("B", "-")]
     run = Run(tmp_path, rows)
     run.edit([("B", "-")])

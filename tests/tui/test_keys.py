@@ -193,6 +193,10 @@ def test_p_continues_a_run_without_an_engine(tmp_path: Path) -> None:
             assert "p continue" in screen_text(app).splitlines()[-1]
             await pilot.press("p")
             assert source.went_on == 1
+            assert any("p continues" in item.text for item in app.news.items)
+            source.turn(EngineState.RUNNING)
+            beat(app)
+            assert not any("p continues" in item.text for item in app.news.items)
 
     asyncio.run(run())
 

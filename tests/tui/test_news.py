@@ -10,7 +10,8 @@ from look import screen_text
 from nova_core.runs.words import Shown
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus
-from nova_tui.news import ANSWER, FRESH, Item, News, merged, of_event
+from nova_core.watch.source import Notice
+from nova_tui.news import ANSWER, FRESH, Item, News, merged, of_event, of_notice
 from nova_tui.views import news as view
 
 FAILED = Item("boom", "failed", "05:12", "B1", "error", Shown.FAILED)
@@ -31,6 +32,18 @@ def test_the_two_newest_are_kept_and_an_answer_stands_before_them_for_a_time() -
     assert news.items == [FAILED, MILESTONE]
     assert news.is_fresh(12.0 + FRESH - 0.1)
     assert not news.is_fresh(12.0 + FRESH)
+
+
+def test_an_engine_that_runs_ends_the_news_that_none_does() -> None:
+    """Also the answer that says so; what has happened stays."""
+    news = News()
+    news.tell([FAILED, Item("p continues", "no engine running", engineless=True)], 1.0)
+    news.answer(of_notice(Notice(True, "B1 will run again", idle=True)), 2.0)
+    news.engine_runs()
+    assert (news.items, news.answered) == ([FAILED], None)
+    rev = news.rev
+    news.engine_runs()
+    assert news.rev == rev
 
 
 def test_many_of_a_kind_become_one() -> None:
