@@ -135,13 +135,18 @@ def failed_alike(project: Project, task_id: str, state: State) -> bool:
 def log_lines(project: Project, task: str) -> list[str]:
     """The path of the log, and its last lines."""
     from nova_core.console.tails import tail
+    from nova_core.files.log_gap import cut_of, words
     from nova_core.model import is_safe_id
 
     if not is_safe_id(task):
         return []
     path = project.latest_log(task)
     lines = tail(path, LOG_LINES)
-    return [f"{_LOG}{clean(str(path.relative_to(project.root)))}", *(_OF_LOG + line for line in lines)] if lines else []
+    if not lines:
+        return []
+    lost = words(cut_of(path))
+    name = f"{_LOG}{clean(str(path.relative_to(project.root)))}"
+    return [f"{name} ({lost})" if lost else name, *(_OF_LOG + line for line in lines)]
 
 
 def with_all_causes(state: State, plan: Cascade, task_id: str) -> State:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
 
 from nova_core.files.holes import next_data, next_hole
+from nova_core.files.log_gap import MARK_LINE
 from nova_core.files.plain_file import open_plain
 from nova_core.holder.log_cap import MARK
 
 CHUNK = 65_536
-_MARK = re.compile(re.escape(MARK).replace(re.escape("{cut}"), r"(\d{1,19})").encode())
 _MOST_BACK = 8 << 20  # bytes searched for the last lines
 
 
@@ -94,7 +93,7 @@ def is_cut_of(fd: int, size: int) -> bool:
     own = os.fstat(fd).st_size
     offset, before = 0, b""
     while data := os.pread(fd, CHUNK, offset):
-        for found in _MARK.finditer(before + data):
+        for found in MARK_LINE.finditer(before + data):
             whole = own - len(found[0]) + int(found[1])
             if whole in (size, size + 1):  # a newline may have been added before the mark
                 return True

@@ -9,6 +9,8 @@ from collections import OrderedDict
 from enum import StrEnum
 from pathlib import Path
 
+from nova_core.files.log_gap import freed, said_cut
+
 BLOCK = 65_536
 # A longer line is read in pieces, so that no step reads more than two windows.
 WINDOW = 1 << 20
@@ -54,6 +56,22 @@ class LogIndex:
         self._counts = array("Q")  # newlines before the end of each whole block
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._end = b""
+        self._said_cut: int | None = None  # the line is looked for once: a log is cut when nobody writes to it any more
+        self._freed = (0, 0)  # the size at the last look, and the bytes of the hole
+
+    @property
+    def cut(self) -> int:
+        """The bytes that the limit of logs has left out of the middle; one read, then a look per change of the size."""
+        if self._fd < 0 or self.descriptor is not None or not self.size:
+            return 0
+        try:
+            if self._said_cut is None:
+                self._said_cut = said_cut(self._fd)
+            if self._freed[0] != self.size:
+                self._freed = self.size, freed(self._fd)
+        except OSError:  # then nothing of it can be read
+            return 0
+        return self._said_cut or self._freed[1]
 
     @property
     def is_open(self) -> bool:

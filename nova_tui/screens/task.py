@@ -83,10 +83,12 @@ class TaskScreen(ViewScreen):
     def draw(self) -> None:
         """Draw the current details."""
         self.say(detail.title(self.model, self.task_id, self.room))
-        self.view.show(detail.lines(self.model, self.task_id, self.view.room, self._history()))
         if self._log is not None and is_safe_id(self.task_id):
             self._log.view.set_path(self.model.source.project.latest_log(self.task_id))
             self._log.view.tell_over(self.model.shown(self.task_id) in OVER)
+        reader = self._log.view.reader if self._log is not None else None
+        cut = reader.index.cut if reader is not None else 0
+        self.view.show(detail.lines(self.model, self.task_id, self.view.room, self._history(), cut))
 
     def _history(self) -> Sequence[AttemptRow]:
         """The ended attempts; read again when an attempt begins or ends."""

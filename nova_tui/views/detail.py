@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from textual.content import Content
 
 from nova_core.console.lines import LocalClock
+from nova_core.files.log_gap import words as left_out
 from nova_core.model import Task
 from nova_core.runs.words import Shown, failure_text, word
 from nova_core.state.database import AttemptRow
@@ -34,13 +35,16 @@ def title(model: ViewModel, task_id: str, width: int) -> Content:
     return line(" ", (name, TITLE), "  ", tail, width=width)
 
 
-def lines(model: ViewModel, task_id: str, width: int, attempts: Sequence[AttemptRow] = ()) -> list[Content]:
-    """All details of a task; `attempts` are the ended ones of all runs, oldest first."""
+def lines(
+    model: ViewModel, task_id: str, width: int, attempts: Sequence[AttemptRow] = (), log_cut: int = 0
+) -> list[Content]:
+    """All details of a task; `attempts` are the ended ones of all runs, oldest first; `log_cut` bytes of its log were
+    cut out."""
     task, state = model.cascade.tasks[task_id], model.task(task_id)
     attempts = [a for a in attempts if a.run == model.source.run.id]
     parts = (
         _status(model, task_id, width),
-        _facts(model, task, state, width),
+        _facts(model, task, state, width, left_out(log_cut)),
         _attempts(model, state, attempts, width),
         _checks(task, state, width),
         _usage(state, width),
@@ -75,7 +79,7 @@ def _folded(label: str, text: str, width: int, style: str = "") -> list[Content]
     return [first, *rows[1:]]
 
 
-def _facts(model: ViewModel, task: Task, state: TaskState, width: int) -> list[Content]:
+def _facts(model: ViewModel, task: Task, state: TaskState, width: int, lost: str) -> list[Content]:
     """Times, worker, log and commit; unknown ones are omitted."""
     at = LocalClock()
     times = f"started {at(state.started_at)}" if state.started_at else ""
@@ -93,7 +97,7 @@ def _facts(model: ViewModel, task: Task, state: TaskState, width: int) -> list[C
         ("session", state.session_id),
         ("verdict", state.verdict and state.verdict.replace("_", " ")),
         ("left", state.handoff),
-        ("log", f"{model.source.project.logs}/{state.log}" if state.log else ""),
+        ("log", "  ".join(filter(None, (f"{model.source.project.logs}/{state.log}", lost))) if state.log else ""),
         ("tree", state.tree),
         ("commit", state.commit_sha and state.commit_sha[:12]),
     )

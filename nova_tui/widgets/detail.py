@@ -54,7 +54,7 @@ class Detail(OneLine):
 
 
 def rule(model: ViewModel, place: Place, whose: str, log_status: str, width: int) -> Content:
-    """The whole line; the status of the log is dropped before the name is cut."""
+    """The whole line; the last parts of the log's status are dropped before the name is cut."""
     rest = chars().rest
     if place.task is None or place.task not in model.cascade.tasks:
         name, state = _of_node(model, place), line((f"log{whose}", MUTED)) if whose else Content()
@@ -63,7 +63,9 @@ def rule(model: ViewModel, place: Place, whose: str, log_status: str, width: int
         state = _state(model, place.task)
     head = line((f"{rest} ", MUTED))
     room = width - head.cell_length - state.cell_length - 3
-    tail = f" {log_status} {rest}" if log_status and cell_len(log_status) + 24 < room else ""
+    while log_status and cell_len(log_status) + 24 >= room:
+        log_status = log_status.rpartition("  ")[0]
+    tail = f" {log_status} {rest}" if log_status else ""
     name = shorten(name, max(_LEAST_NAME, room - cell_len(tail)))
     said = line(head, (name, TITLE), "  " if state else "", state, " ")
     return line(said, (rest * max(0, width - said.cell_length - cell_len(tail)) + tail, MUTED), width=width)

@@ -41,7 +41,7 @@ class FilterBar(Horizontal):
     FilterBar { height: 1; width: 1fr; background: $panel; }
     FilterBar > #mark { width: 2; }
     FilterBar > SearchLine { width: 1fr; height: 1; border: none; padding: 0; background: $panel; }
-    FilterBar > #found { width: 18; }
+    FilterBar > #found { width: 20; }
     """
 
     def __init__(

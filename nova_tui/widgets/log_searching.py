@@ -41,7 +41,7 @@ class LogSearching(LogCanvas):
         if self.reader is None or self.reader.needle is None:
             return ""
         if self._is_nowhere:
-            return "not in this log"
+            return "not in what is left" if self.reader.index.cut else "not in this log"
         told = self._tally.place(self.reader.match) if self._tally else ""
         return self._progress or told
 

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.selection import Selection
 
 from nova_core.clock import Clock
+from nova_core.files.log_gap import words as left_out
 from nova_core.text import clean
 from nova_tui import outside
 from nova_tui.glyphs import chars
@@ -157,11 +158,12 @@ class LogView(LogCopying, can_focus=True):
         self._drawn()
 
     def status(self) -> str:
-        """One line for a heading: following, position, state of the search."""
+        """One line for a heading: following, position, state of the search, what the log has lost."""
         if self.reader is None or not self.reader.index.is_open:
             return ""
         state = f"follow {chars().down}" if self.following else "not following (f)"
-        words = [self.copy_note() or state, self.reader.position(), self.reader.gutter_note, self.search_note()]
+        place, lost = self.reader.position(), left_out(self.reader.index.cut)
+        words = [self.copy_note() or state, place, self.reader.gutter_note, self.search_note(), lost]
         return clean("  ".join(word for word in words if word))
 
     def _drawn(self) -> None:

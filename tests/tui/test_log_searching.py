@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from log_kit import LogApp, drive, rows, until
+from log_kit import LogApp, drive, numbered, rows, until
 from look import screen_text
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from nova_core.holder.log_cap import MARK
 from nova_tui.log_search import Needle, Step
 
 
@@ -59,6 +60,21 @@ def test_a_text_that_is_nowhere_moves_nothing(log: Path) -> None:
         await pilot.press("enter", "n", "N")
         await until(pilot, lambda: app.view.status().endswith('"line 7x": not in this log'))
         assert app.view.following
+
+    drive(LogApp(log), check, (110, 10))
+
+
+def test_a_log_that_was_cut_says_so(log: Path) -> None:
+    """In the heading, and where a text is not found in what is left."""
+    log.write_bytes(numbered(1, 50) + MARK.format(cut=136_000_021).encode() + numbered(51, 100))
+
+    async def check(app: LogApp, pilot: Pilot[None]) -> None:
+        assert app.view.status() == "follow ▼  101 lines  136 MB cut out: log_limit"
+        await pilot.press("slash", *"xylo")
+        await until(pilot, lambda: "not in what is left" in screen_text(app))
+        await pilot.press("enter")
+        said = '"xylo": not in what is left  136 MB cut out: log_limit'
+        await until(pilot, lambda: said in screen_text(app).split("\n")[0])
 
     drive(LogApp(log), check, (110, 10))
 
