@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from nova_core.isolation.borrowed import copy_index, discard, note_base, note_settings, write_repository
-from nova_core.isolation.needs import supply
+from nova_core.isolation.needs import copy, outputs_at, supply
 from nova_core.isolation.own_commits import read_plain
 from nova_core.isolation.repository import Repository, is_sha
 from nova_core.isolation.values import GitFailed, Needs, Restored
@@ -67,6 +67,24 @@ def make_tree(repository: Repository, task_id: str, base: str, needs: Needs | No
     except (GitFailed, OSError):
         away(repository, task_id)  # nobody needs a half of one
         raise
+
+
+def remake_tree(repository: Repository, task_id: str, base: str, needs: Needs, outputs: tuple[str, ...]) -> None:
+    """Make the tree of a task again with the files of commit `base`, and those at `outputs` that git ignores there.
+
+    All else that is in the tree must be kept already. Done again after a kill, or if it fails, it loses none of these.
+    Raises GitFailed, OSError.
+    """
+    place = repository.place
+    tree, old = place.tree(task_id), place.aside(task_id, 0)
+    if os.path.isdir(tree) and not os.path.lexists(old):
+        repository.disk.rename(tree, old)
+    make_tree(repository, task_id, base, needs)
+    for name in list(outputs_at(repository, old, outputs, tree, place.task_file(task_id, "index"))):
+        if os.path.isfile(at := os.path.join(tree, name)) or os.path.islink(at):
+            repository.disk.unlink(at)  # a copy of what others have made
+        copy(repository, old, tree, name, follow=False)
+    discard(repository, old)
 
 
 def _make(repository: Repository, task_id: str, base: str, needs: Needs) -> None:

@@ -85,7 +85,7 @@ class Resolving:
             raise UsageError(f"{self._id} is merged already", hint="continue with nova run")
         files = found.files if isinstance(found, Conflict) else {}
         self._keep_attempt(repository)
-        trees.make_tree(repository, self._id, found.tip, self._checks.needs)
+        trees.remake_tree(repository, self._id, found.tip, self._checks.needs, self._checks.outputs)
         self._checks.set_up(self.folder)
         conflict.put_conflict(repository, self._id, taken, found.tip)
         begun = Begun(taken.commit or "", found.tip, int(time.time()), files, self._task.taken or "")

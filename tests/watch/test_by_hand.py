@@ -208,7 +208,8 @@ def test_what_was_begun_for_an_earlier_conflict_does_not_count(run: Run) -> None
 
 
 def test_a_resolved_task_is_done(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its state says so at once, and `nova land` lands it."""
+    """Its state says so at once, `nova land` lands it, and its output that git ignores is in the user's folder."""
+    write(run.place.tree("B"), out__x="made")
     run_cli(["resolve", "B"])
     Path(run.place.tree("B"), "f").write_text(lines(20, l3="good"))
     assert run_cli(["resolve", "B", "--done"]) == 0
@@ -220,6 +221,7 @@ def test_a_resolved_task_is_done(run: Run, capsys: pytest.CaptureFixture[str]) -
     assert "conflict" not in capsys.readouterr().out
     assert run_cli(["land"]) == 0
     assert (run.root / "f").read_text() == lines(20, l3="good")
+    assert (run.root / "out/x").read_text() == "made"
 
 
 def test_what_tasks_changed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
