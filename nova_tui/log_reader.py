@@ -239,6 +239,11 @@ class LogReader:
         widest = max((cell_len(plain(row.segments)) for row in self.page()), default=0)
         self.left = 0 if self.pager.wrap else max(0, min(self.left + cells, widest - self.text_width // 2))
 
+    def is_cut_at_the_side(self, page: list[Row]) -> bool:
+        """Returns True if a line of the page is longer than the window is wide."""
+        room = self.text_width
+        return not self.pager.wrap and any(cell_len(plain(row.segments)) > room for row in page)
+
     def toggle_wrap(self) -> None:
         """Toggle between wrapping and cutting long lines."""
         self.pager.wrap = not self.pager.wrap

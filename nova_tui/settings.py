@@ -11,19 +11,19 @@ import msgspec
 
 from nova_tui.views.members import Place
 
-_PLANS = 50  # plans whose closed branches are kept
+_PLANS = 50  # plans whose closed branches and layout are kept
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """The choices: theme, order of the tasks, share of the log, wrapped logs, percent of the
-    columns or rows that the tree has beside the log (0: the usual ones), and the closed branches of each plan."""
+    """The choices: theme, order of the tasks, wrapped logs, percent of the columns or rows that the tree has beside
+    the log (0: the usual ones); for each plan the share of the log, and the closed branches."""
 
     theme: str | None = None
     order: str = ""
-    width: str = ""
     wrap: bool | None = None
     tree_columns: int = 0
     tree_rows: int = 0
+    widths: dict[str, str] = {}
     closed: dict[str, list[tuple[str | None, str | None]]] = {}
 
 
@@ -56,6 +56,11 @@ class Settings:
         closed = {name: found for name, found in self.kept.closed.items() if name != plan}
         closed[plan] = [(place.branch, place.group) for place in places]
         self.keep(closed=dict(list(closed.items())[-_PLANS:]))
+
+    def keep_width(self, plan: str, width: str) -> None:
+        """Keep the share of the log for a plan: another one begins with the usual layout."""
+        others = {name: found for name, found in self.kept.widths.items() if name != plan}
+        self.keep(widths=dict(list({**others, plan: width}.items())[-_PLANS:]))
 
     def closed(self, plan: str) -> list[Place] | None:
         """The closed branches of a plan; None if nothing was chosen for it."""

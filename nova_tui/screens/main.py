@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from enum import StrEnum
 from typing import ClassVar
 
 from textual import on
@@ -18,7 +17,7 @@ from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.placing import Placing
 from nova_tui.rows import Filter, Order
 from nova_tui.screens import open_task, open_view
-from nova_tui.screens.finding import FindingScreen
+from nova_tui.screens.divided import DividedScreen, Width
 from nova_tui.screens.leading import tell_leading
 from nova_tui.settings import Settings
 from nova_tui.views import members
@@ -39,15 +38,7 @@ _WITH_NEEDS = 30  # rows from which a line names the task that needs a person
 _REST = 0.06  # seconds the cursor must rest on a task before its log and keys are drawn, as a key may be held
 
 
-class Width(StrEnum):
-    """The share of the log, in the order of the key `z`."""
-
-    HALF = "half"
-    LOG = "log"
-    TREE = "tree"
-
-
-class MainScreen(FindingScreen):
+class MainScreen(DividedScreen):
     """Shows the run; `take` receives each update and redraws only what changed."""
 
     DEFAULT_CSS = """
@@ -84,6 +75,7 @@ class MainScreen(FindingScreen):
         Binding("ctrl+w", "pane", "Tree/log", show=False, id="view.pane"),
         Binding("escape", "clear", "Show all", id="app.back"),
         Binding("escape", "forget", "End search", id="app.back"),
+        Binding("escape", "both", "Plan and log", id="app.back"),
     ]
 
     def __init__(self, model: ViewModel, settings: Settings | None = None) -> None:
@@ -100,8 +92,6 @@ class MainScreen(FindingScreen):
         self._placing = Placing(model)
         self._going = self._left = False
         self.settings = settings or Settings()
-        self.width = Width.HALF
-        self._plan = f"{model.source.project.root}: {model.source.project_state.cascade_file}"
 
     def compose(self) -> ComposeResult:
         """Summary, what needs a person, what runs, tree, detail and log, search, news, keys."""
@@ -119,8 +109,8 @@ class MainScreen(FindingScreen):
         kept = self.settings.kept
         if kept.order in list(Order):
             self.tasks.sort(Order(kept.order))
-        if kept.width in list(Width):
-            self.set_width(Width(kept.width))
+        if (width := kept.widths.get(self._plan)) in list(Width):
+            self.set_width(Width(width))
         self.call_after_refresh(self.draw_all)
 
     def on_screen_suspend(self) -> None:
@@ -273,23 +263,6 @@ class MainScreen(FindingScreen):
         """Includes whether a search can be repeated."""
         return super().decides_keys(), bool(self._wanted)
 
-    def action_width(self) -> None:
-        """Switch the share of the log: half, the log alone, the tree alone."""
-        kinds = list(Width)
-        self.set_width(kinds[(kinds.index(self.width) + 1) % len(kinds)])
-        self.settings.keep(width=self.width.value)
-
-    def set_width(self, width: Width) -> None:
-        """Give the log its share of the screen, and the keys to what is shown."""
-        self.width = width
-        self.set_class(width is Width.LOG, "-log-only")
-        self.set_class(width is Width.TREE, "-tree-only")
-        self.call_after_refresh(self._fit_width)
-
-    def _fit_width(self) -> None:
-        self.set_focus(self.pane.view if self.width is Width.LOG else self.tasks)
-        self.draw_all()
-
     # other screens
 
     def action_view(self, name: str) -> None:
@@ -327,18 +300,10 @@ class MainScreen(FindingScreen):
         if self.focused is self.tasks:
             self.action_pane()
 
-    def action_pane(self) -> None:
-        """Switch between the tree and the log; on return to the tree the log follows again."""
-        if self.focused is not self.tasks:
-            self.pane.view.action_forget()
-            self.pane.view.following = True
-        if self.width is Width.HALF and self.detail.size.height:
-            self.set_focus(self.pane.view if self.focused is self.tasks else self.tasks)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable the next match without a search, and clearing without a filter."""
+        """Disable the next match without a search, clearing without a filter, and `both` where they are shown."""
         if action == "next_match":
             return bool(self._matches)
-        if action == "forget":
-            return bool(self._wanted) and self.tasks.only is Filter.ALL
-        return self.tasks.only is not Filter.ALL if action == "clear" else True
+        if action in ("clear", "forget", "both"):
+            return action == self._on_escape()
+        return True

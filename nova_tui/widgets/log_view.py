@@ -158,12 +158,14 @@ class LogView(LogCopying, can_focus=True):
         self._drawn()
 
     def status(self) -> str:
-        """One line for a heading: following, position, state of the search, what the log has lost."""
+        """One line for a heading: following, position, state of the search, what the log has lost,
+        and what the window leaves out."""
         if self.reader is None or not self.reader.index.is_open:
             return ""
         state = f"follow {chars().down}" if self.following else "not following (f)"
         place, lost = self.reader.position(), left_out(self.reader.index.cut)
-        words = [self.copy_note() or state, place, self.reader.gutter_note, self.search_note(), lost]
+        cut = "long lines cut (w wraps)" if self.reader.is_cut_at_the_side(self._page()) else ""
+        words = [self.copy_note() or state, place, self.reader.gutter_note, self.search_note(), lost, cut]
         return clean("  ".join(word for word in words if word))
 
     def _drawn(self) -> None:

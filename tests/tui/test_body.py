@@ -9,7 +9,7 @@ from fake_source import demo_source
 from textual.pilot import Pilot
 
 from nova_tui.choice import QuitChoice
-from nova_tui.screens.main import Width
+from nova_tui.screens.divided import Width
 
 
 async def drag(pilot: Pilot[QuitChoice], start: tuple[int, int], end: tuple[int, int]) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from app_kit import at, opened, settled
 from fake_source import demo_source
+from look import screen_text
 
 from nova_tui import themes
-from nova_tui.rows import Order
-from nova_tui.screens.main import Width
+from nova_tui.rows import Filter, Order
+from nova_tui.screens.divided import Width
 from nova_tui.settings import Kept, Settings
 from nova_tui.views.members import Place
 
@@ -38,8 +39,8 @@ def test_a_file_that_cannot_be_written_is_no_problem(tmp_path: Path) -> None:
     """The choice lasts as long as the process."""
     tmp_path.joinpath("nova").write_text("not a folder")
     settings = Settings(tmp_path / "nova" / "tui.json")
-    settings.keep(width="log")
-    assert settings.kept.width == "log"
+    settings.keep_width("plan", "log")
+    assert settings.kept.widths == {"plan": "log"}
 
 
 def test_two_processes_keep_the_choices_of_each_other(tmp_path: Path) -> None:
@@ -59,6 +60,8 @@ def test_the_closed_branches_of_many_plans_are_not_kept_for_ever(tmp_path: Path)
     settings = Settings(tmp_path / "tui.json")
     for number in range(60):
         settings.keep_closed(f"plan {number}", {Place("core")})
+        settings.keep_width(f"plan {number}", "log")
+    assert list(settings.kept.widths) == list(settings.kept.closed)
     assert list(settings.kept.closed) == [f"plan {number}" for number in range(10, 60)]
 
 
@@ -77,7 +80,7 @@ def test_a_request_precedes_the_kept_theme(name: str | None, environ: dict[str, 
 
 
 async def test_choices_are_there_at_the_next_start(file: Path) -> None:
-    """Theme, order, width of the log, wrapping and closed branches."""
+    """Theme, order, width of the log, wrapping and closed branches; escape and `ctrl+w` bring back what is hidden."""
     async with opened(demo_source()) as (app, pilot):
         app.theme = "dracula"
         at(app, "P1")
@@ -95,3 +98,21 @@ async def test_choices_are_there_at_the_next_start(file: Path) -> None:
         assert main.tasks.folds.closed == closed
         assert not main.pane.view.wrap
         assert app.focused is main.pane.view
+        assert "esc plan and log" in screen_text(app).splitlines()[-1]
+        await pilot.press("escape")
+        await settled(pilot)
+        assert [main.width.value, app.focused] == ["half", main.tasks]
+        assert "esc" not in screen_text(app).splitlines()[-1]
+        for width in (Width.LOG, Width.HALF):
+            await pilot.press("z" if width is Width.LOG else "ctrl+w")
+            await settled(pilot)
+            assert main.width is width
+        await pilot.press("z", "z")
+        await settled(pilot)
+        main.tasks.show_only(Filter.FAILED)
+        for kept in ("tree", "half"):
+            await pilot.press("escape")
+            assert [main.tasks.only, main.width.value] == [Filter.ALL, kept]
+        await pilot.press("z")
+    async with opened(demo_source(file.parent)) as (app, _):
+        assert app.main.width is Width.HALF  # another project
