@@ -43,6 +43,12 @@ def land(repository: Repository, landing: Landing) -> Landed | Postponed | Nothi
         return _move(repository, landing, at)
 
 
+def has_landed(repository: Repository, branch: str, tip: str) -> bool:
+    """Returns True if the user's branch contains the commit `tip`, as after a merge by hand. Raises GitFailed."""
+    at = repository.read_ref(branch)
+    return at is not None and repository.is_ancestor(tip, at)
+
+
 def _not_now(repository: Repository, landing: Landing, at: str | None) -> Postponed | None:
     """Why nothing can land now, by what the user's branch and folder are."""
     name, head = landing.branch.removeprefix("refs/heads/"), branch_of(repository.place.git_dir)

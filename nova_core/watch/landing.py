@@ -63,6 +63,7 @@ class _Landing:
         repository = Repository(self._place)
         try:
             if not self._is_due(repository):
+                self._finish(repository)
                 return Reply(True, f"nothing to land: {name} has all that is merged")
             sweep(repository, self._landing(is_open=True) if self._run.landing else None)
             if not repository.is_whole(self._run.tip, self._run.landed):
@@ -107,8 +108,7 @@ class _Landing:
         if not isinstance(found, Postponed):
             text = f"landed on {user_branch(self._run)}"
             self._record(EventKind.RUN_LANDED, text, landed=landing.new, landing=(), waits="")
-            if all(task.tree is None for task in self._store.tasks.values()):
-                finish(repository, landing.new)
+            self._finish(repository)
             return Reply(True, text)
         if not found.moved:
             names = f": {first_of(found.files, _MOST_NAMES)}" if found.files else ""
@@ -121,6 +121,11 @@ class _Landing:
         if isinstance(followed, Postponed):
             return self._waits(followed.why)
         return self._waits(f"{CHANGED_SAME}: {first_of(list(followed.files), _MOST_NAMES)}")
+
+    def _finish(self, repository: Repository) -> None:
+        """Remove the run's branch, which has landed, and Nova's own files, unless a tree is left."""
+        if all(task.tree is None for task in self._store.tasks.values()):
+            finish(repository, self._run.landed)
 
     def _waits(self, why: str, *, stays_open: bool = False) -> Reply:
         text = f"not landed: {why}; what is merged is in {branch_of(self._run)}. Next: {landing_step(self._run, why)}"

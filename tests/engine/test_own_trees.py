@@ -445,13 +445,22 @@ def test_a_task_in_the_projects_folder_runs_after_landing(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("land", ["end", "each", "no"])
 def test_when_the_users_branch_moves(tmp_path: Path, land: str) -> None:
-    """Once at the end, after each merge, or not at all."""
+    """Once at the end, after each merge, or not at all: then a merge by hand is seen by the next run."""
     repo, moves = FakeRepo({"f": "1"}), list[str]()
     repo.step = lambda name: moves.append(name) if name == "landing" else None
     engine, _ = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")], land=land)
     assert engine.run().exit_code == 0
     assert len(moves) == {"end": 1, "each": 2, "no": 0}[land]
     assert ("b" in repo.folder) == (land != "no")
+    git = engine.store.run.git
+    assert git is not None
+    assert (git.ref in repo.refs) == (land == "no")
+    repo.refs[MAIN] = git.tip
+    engine, workers = engine_on(tmp_path, repo, rows=None, land=land)
+    assert engine.run().exit_code == 0
+    assert workers.jobs == []
+    assert (engine.store.run.git or git).landed == git.tip
+    assert git.ref not in repo.refs
 
 
 def test_landing_waits_for_a_file_in_the_way(tmp_path: Path) -> None:
@@ -648,6 +657,7 @@ def test_work_that_another_attempt_would_lose_is_not_tried_again(tmp_path: Path)
     assert state.reason is Reason.NOT_TAKEN
     assert "A" in repo.trees
     assert "submodule mod has changes" in (state.error or "")
+    assert [ref for ref in repo.refs if "nova" in ref] == []  # nothing is merged
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -281,6 +281,9 @@ class FakeGit:
         self._over("land")
         return Landed(landed.new)
 
+    def has_landed(self, branch: str, tip: str) -> bool:
+        return tip in self.repo.history(self.repo.refs.get(branch, ""))
+
     def follow(self, landed: Landing, at: int) -> Followed | Conflict | Postponed:
         self._step("follow")
         repo, mine = self.repo, self.repo.refs[MAIN]

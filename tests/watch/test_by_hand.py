@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -102,7 +103,9 @@ def test_landing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "landed on main\n"
     assert (run.root / "f").read_text() == lines(20, l3="a")
     assert saved(run.root).landed == git(run.root, "rev-parse", "main") == run.tip
+    shutil.rmtree(run.place.trees)
     assert run_cli(["land"]) == 0
+    assert not (run.root / ".git/nova").exists(), "nothing of the run is left"
 
 
 def test_landing_what_git_has_pruned(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from nova_core.errors import EnvironmentProblem, UncommittedError
 from nova_core.isolation.values import Landing, Place, Stale, Survey
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import CONFLICT, MERGED, GitRun
-from nova_core.state.schema import TaskState
+from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.text import first_of, number_of
 
 _SHORT = 8  # digits of a run's id that name its branch and its trees
@@ -130,6 +130,7 @@ class Opening:
         if not self.is_new:
             self._restore(library, run)
             require_tip(library, (self.run or run).tip)
+            self._see_landed(library, self.run or run)
         at = int(parts.clock.now())
         tip = library.begin(run.base, self._include, at)
         if self.is_new and tip != run.tip:
@@ -161,6 +162,13 @@ class Opening:
         self.run = changed if found.tip != run.tip else run
         self._parts.store.record(EventKind.WARNING, None, text, git=self.run)
 
+    def _see_landed(self, library: Library, run: GitRun) -> None:
+        """Record that what is merged has landed if the user has merged the run's branch by hand."""
+        if run.tip != run.landed and not run.landing and run.branch and library.has_landed(run.branch, run.tip):
+            self.run = msgspec.structs.replace(run, landed=run.tip, waits="")
+            text = f"{run.branch.removeprefix(_HEADS)} has all that was merged"
+            self._parts.store.record(EventKind.RUN_LANDED, None, text, git=self.run)
+
 
 def require_tip(library: Library, tip: str) -> None:
     """Raise `EnvironmentProblem` if somebody has moved the run's branch back, aside or away from its `tip`."""
@@ -176,6 +184,15 @@ def is_under_way(git: GitRun, states: Iterable[TaskState]) -> bool:
     if git.tip != git.landed or git.landing:
         return True
     return any(_has_work(state) for state in states)
+
+
+def needs_branch(git: GitRun, states: Iterable[TaskState]) -> bool:
+    """Returns True if the run's branch is needed after this: by what has not landed, a conflict, or the next engine.
+
+    A tree that stays because git cannot take what its failed task has left needs none.
+    """
+    failed = TaskStatus.FAILED
+    return is_under_way(git, (state for state in states if state.status is not failed or state.merge == CONFLICT))
 
 
 def _has_work(state: TaskState) -> bool:

@@ -10,7 +10,7 @@ from nova_core.engine.trees.folder_look import FolderLook
 from nova_core.engine.trees.lander import Lander
 from nova_core.engine.trees.library import Library
 from nova_core.engine.trees.maker import Maker
-from nova_core.engine.trees.opening import is_under_way
+from nova_core.engine.trees.opening import needs_branch
 from nova_core.engine.trees.queue import MergeQueue
 from nova_core.engine.trees.steps import Steps
 from nova_core.engine.trees.taker import Taker
@@ -138,9 +138,9 @@ class Work:
         return self._has_finished()
 
     def _has_finished(self) -> bool:
-        """Returns True if what the run had in git is gone, or needed by the next; begins to remove it otherwise."""
+        """Returns True if the run's branch is gone, or needed by the next; begins to remove it otherwise."""
         base, git = self._base, self._base.run
-        if self._is_finished or is_under_way(git, self._store.tasks.values()):
+        if self._is_finished or needs_branch(git, self._store.tasks.values()):
             return True
         self._is_finished = True
         base.when_recorded(
