@@ -16,6 +16,7 @@ from nova_core.config import Config
 from nova_core.files.project import Project
 from nova_core.model import TokenUsage
 from nova_core.parser import Cascade, parse_text
+from nova_core.runs.outlook import Latest
 from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
@@ -133,6 +134,10 @@ class LoadSource:
 
     def spans(self) -> list[Span]:
         """No attempt has finished."""
+        return []
+
+    def latest(self) -> list[Latest]:
+        """Nor has one in an earlier run."""
         return []
 
     def go_on(self, uncommitted: str = "") -> None:

@@ -335,9 +335,13 @@ class Database:
         patches = ((task, msgspec.json.decode(patch)) for task, patch in rows)
         return {task: patch["attempt"] for task, patch in patches if "attempt" in patch}
 
+    def latest(self) -> list[tuple[str, float, float | None]]:
+        """Returns task, seconds and US dollars (None if unknown) of the latest completed attempt of each task."""
+        rows = self._connection.execute(
+            "SELECT task, elapsed, cost_usd, max(ended_at) FROM attempts WHERE status = 'completed' GROUP BY task"
+        )
+        return [(task, elapsed, usd) for task, elapsed, usd, _ in rows]
+
     def durations(self) -> dict[str, float]:
         """Returns the seconds that the latest completed attempt of each task took."""
-        rows: list[tuple[Any, ...]] = self._connection.execute(
-            "SELECT task, elapsed, max(ended_at) FROM attempts WHERE status = 'completed' GROUP BY task"
-        ).fetchall()
-        return {task: elapsed for task, elapsed, _ in rows}
+        return {task: elapsed for task, elapsed, _ in self.latest()}

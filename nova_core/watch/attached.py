@@ -18,6 +18,7 @@ from nova_core.importers import read_plan
 from nova_core.parser import Cascade
 from nova_core.plan.leaving import leaving, with_leaving
 from nova_core.plan.phases import with_settings
+from nova_core.runs.outlook import Latest
 from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
@@ -206,6 +207,9 @@ class AttachedSource:
 
     def spans(self) -> list[Span]:
         return self._past.spans(self._run.id)
+
+    def latest(self) -> list[Latest]:
+        return self._past.latest()
 
     def past(self, before: int, most: int) -> list[Event]:
         return self._past.events_before(before, most)

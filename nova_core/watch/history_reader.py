@@ -8,6 +8,7 @@ from typing import Any
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.files.project import Project
+from nova_core.runs.outlook import Latest
 from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow, Database
 from nova_core.state.events import Event
@@ -28,6 +29,10 @@ class HistoryReader:
     def spans(self, run: str) -> list[Span]:
         """Returns task, end, seconds and start of every finished attempt of a run."""
         return found.spans(run) if (found := self._database()) else []
+
+    def latest(self) -> list[Latest]:
+        """Returns task, seconds and US dollars of the latest completed attempt of each task, in any run."""
+        return found.latest() if (found := self._database()) else []
 
     def events_before(self, before: int, most: int) -> list[Event]:
         """Returns the last `most` notable events before number `before`, oldest first."""

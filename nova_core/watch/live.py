@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from nova_core.command import OF_TERMINALS, Command, CommandKind, Reply
 from nova_core.errors import NovaError, UncommittedError
 from nova_core.orchestrator import Orchestrator
+from nova_core.runs.outlook import Latest
 from nova_core.runs.result import RunResult, Snapshot
 from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
@@ -181,6 +182,9 @@ class LiveSource:
 
     def spans(self) -> list[Span]:
         return self._past.spans(self.run.id)
+
+    def latest(self) -> list[Latest]:
+        return self._past.latest()
 
     def past(self, before: int, most: int) -> list[Event]:
         return self._past.events_before(before, most)

@@ -14,6 +14,7 @@ from nova_core.command import Command
 from nova_core.config import Config
 from nova_core.files.project import Project
 from nova_core.parser import Cascade
+from nova_core.runs.outlook import Latest
 from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
@@ -118,6 +119,9 @@ class Source(Protocol):
 
     def spans(self) -> list[Span]:
         """Returns task, end, seconds and start of every finished attempt of the run."""
+
+    def latest(self) -> list[Latest]:
+        """Returns task, seconds and US dollars of the latest completed attempt of each task, in any run."""
 
     def past(self, before: int, most: int) -> list[Event]:
         """Returns the last `most` notable events before number `before`, oldest first."""

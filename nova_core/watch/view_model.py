@@ -14,7 +14,7 @@ from nova_core.model import is_safe_id
 from nova_core.plan.scheduler import Frontier
 from nova_core.plan.stale import stale
 from nova_core.runs.freshness import same_failure
-from nova_core.runs.outlook import seconds_left
+from nova_core.runs.outlook import CostLeft, Past, cost_left, seconds_left
 from nova_core.runs.rollup import RollupTree
 from nova_core.runs.words import AT_WORK, STARTABLE, Shown, failure_text, phrase, shown_status, turns
 from nova_core.runs.worktime import WorkTime
@@ -83,6 +83,7 @@ class ViewModel:
                 self._listed[shown][task_id] = None
         self._minute_start = self.rollups.project.tokens.total
         self._time = WorkTime(self.source.spans(), self._seen)
+        self._past: Past | None = None
 
     # reading
 
@@ -234,7 +235,18 @@ class ViewModel:
 
     def eta(self) -> float | None:
         """Returns the seconds that the rest will probably take, None if unknown; O(tasks), so call it rarely."""
-        return seconds_left(self.cascade, self._seen, self.source.jobs, self.now)
+        return seconds_left(self.cascade, self._seen, self.source.jobs, self.now, self._known_past)
+
+    def cost_left(self) -> CostLeft | None:
+        """Returns what the rest will probably cost, None if unknown; O(tasks), so call it rarely."""
+        return cost_left(self.cascade, self._seen, self._known_past)
+
+    @property
+    def _known_past(self) -> Past:
+        """What tasks took and cost before: read when it is first asked for, then kept in step."""
+        if self._past is None:
+            self._past = Past(self.source.latest(), self.source.spans())
+        return self._past
 
     def recall(self) -> None:
         """Insert recorded events from before this view started in front of the others; once."""
@@ -266,7 +278,10 @@ class ViewModel:
         """Add the times of ended attempts: events contain every one of them, the state only the last."""
         for event in events:
             if event.task is not None and (ended := event.patch.get("completed_at")):
-                self._time.ended(event.task, ended, event.patch.get("elapsed") or 0.0, event.patch.get("began"))
+                took = event.patch.get("elapsed") or 0.0
+                self._time.ended(event.task, ended, took, event.patch.get("began"))
+                if self._past is not None:
+                    self._past.ended(event.task, took)
 
     def _change(self, task_id: str, dirty: set[str]) -> None:
         old, new = self._seen[task_id], self.source.tasks.get(task_id, NEW)

@@ -9,7 +9,7 @@ import msgspec
 from textual.content import Content
 
 from nova_core.model import TokenUsage
-from nova_core.runs.outlook import cost_left
+from nova_core.runs.outlook import LEAST
 from nova_core.runs.rollup import Rollup, rollup
 from nova_core.state.schema import TaskState
 from nova_core.text import costs, money, number_of, tokens
@@ -76,7 +76,7 @@ def lines(model: ViewModel, width: int) -> list[Content]:
     if not project.tokens.total:
         told = " No tokens reported yet. Shell commands use none; agents report what they used."
         cap = [line(f" budget {money(model.budget)}", width=width)] if model.budget is not None else []
-        return [*cap, line((told, MUTED), width=width)]
+        return [*cap, line((told, MUTED), width=width), *_outlook(model, project, width)]
     return [
         *_total(model, project, width),
         *_rate(model, width),
@@ -94,14 +94,28 @@ def _total(model: ViewModel, project: Spent, width: int) -> list[Content]:
         room = max(8, min(40, width - 36))
         told = f" of {money(model.budget)} budget  "
         rows.append(line(told, bar(share, room, style), f"  {share:.0%}", width=width))
-    if (left := cost_left(model.cascade, model.source.tasks)) is not None:
-        total = money((project.cost or 0.0) + left.usd)
-        told = f" {number_of(left.tasks, 'task')} left, ~{money(left.usd)} more; ~{total} in all"
-        rows.append(line(told, ("  median of the done ones", MUTED), width=width))
+    rows += _outlook(model, project, width)
     if project.unpriced:
         text = f" {project.unpriced} {'tasks use' if project.unpriced > 1 else 'task uses'} a model without a price"
         rows.append(line((f"{text}: set `prices` in nova.yaml", WARNING), width=width))
     return rows
+
+
+def _outlook(model: ViewModel, project: Spent, width: int) -> list[Content]:
+    """What the rest will cost, as far as it is known."""
+    left = model.cost_left()
+    if left is None:
+        return []
+    told = f" {number_of(left.tasks, 'task')} left"
+    if left.usd is None:
+        return [
+            line(
+                (f"{told}; what the rest will cost is known once {LEAST} tasks have cost something", MUTED), width=width
+            )
+        ]
+    total = money((project.cost or 0.0) + left.usd)
+    how = ("  by what tasks have cost so far", MUTED)
+    return [line(f"{told}, ~{money(left.usd)} more; ~{total} in all", how, width=width)]
 
 
 def _rate(model: ViewModel, width: int) -> list[Content]:

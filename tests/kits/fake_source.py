@@ -14,6 +14,7 @@ from nova_core.command import Command
 from nova_core.config import Config
 from nova_core.files.project import Project
 from nova_core.parser import Cascade, parse_text
+from nova_core.runs.outlook import Latest
 from nova_core.runs.worktime import Span
 from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
@@ -97,6 +98,10 @@ class FakeSource:
     def spans(self) -> list[Span]:
         """When the attempts ended, and how long they took."""
         return [(row.task, row.ended_at, row.elapsed, row.began) for row in self.rows]
+
+    def latest(self) -> list[Latest]:
+        """What the latest completed attempt of each task took and cost."""
+        return list({r.task: (r.task, r.elapsed, r.cost_usd) for r in self.rows if r.status == "completed"}.values())
 
     def past(self, before: int, most: int) -> list[Event]:
         """The last recorded events."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 from fake_source import FakeSource, demo_model, demo_source
 from hypothesis import given
@@ -10,10 +13,12 @@ from scripted_run import NOW
 
 from nova_core.clock import iso
 from nova_core.runs.words import Shown
+from nova_core.state.database import AttemptRow
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import ProjectState, TaskState, TaskStatus
 from nova_core.watch.source import EngineState, Update
 from nova_core.watch.view_model import ViewModel
+from nova_tui.views import cost
 from nova_tui.views.header import counts
 from nova_tui.views.running import needs_you
 
@@ -138,3 +143,32 @@ def test_the_line_of_what_needs_you_names_the_key_that_goes_there() -> None:
     assert [text.rpartition("  ")[2].strip() for text in said] == ["shift+tab go to it", "", "tab go to it"]
     assert "tab next that needs you" in counts(model, 140).plain
     assert "tab next failed" in counts(ViewModel(FakeSource(demo_source().cascade, failed), NOW), 140).plain
+
+
+def test_the_outlook_learns_from_earlier_runs_and_from_attempts_that_end_now() -> None:
+    """The history is read once; an attempt that ends later counts at once."""
+    source = demo_source()
+    model = ViewModel(source, NOW)
+    before = model.eta()
+    assert before is not None
+    source.change("P1", EventKind.TASK_FAILED, status=TaskStatus.FAILED, completed_at=iso(NOW), elapsed=90_000.0)
+    source.change("P1", EventKind.TASK_RESET, status=TaskStatus.PENDING, completed_at=None, elapsed=0.0)
+    model.apply(source.poll(), NOW)
+    assert (model.eta() or 0.0) >= 90_000.0
+
+
+def test_what_the_rest_will_cost_is_said_or_that_it_is_not_known_yet() -> None:
+    """Before anything was used, too."""
+    source = FakeSource(demo_source().cascade)
+    text = "\n".join(row.plain for row in cost.lines(ViewModel(source, NOW), 100))
+    assert "what the rest will cost is known once 5 tasks have cost something" in text
+    source.rows = [past_row(i) for i in IDS]
+    text = "\n".join(row.plain for row in cost.lines(ViewModel(source, NOW), 100))
+    assert re.search(r"(\d+) tasks left, ~\$\1\.00 more; ~\$\1\.00 in all", text)
+
+
+def past_row(task_id: str) -> AttemptRow:
+    """A completed attempt of an earlier run, for a dollar."""
+    nothing: dict[str, Any] = dict.fromkeys(AttemptRow.__struct_fields__)
+    figures = {"run": "r0", "task": task_id, "attempt": 1, "elapsed": 10.0, "status": "completed", "cost_usd": 1.0}
+    return AttemptRow(**{**nothing, **figures})
