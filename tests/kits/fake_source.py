@@ -100,8 +100,9 @@ class FakeSource:
         return [(row.task, row.ended_at, row.elapsed, row.began) for row in self.rows]
 
     def latest(self) -> list[Latest]:
-        """What the latest completed attempt of each task took and cost."""
-        return list({r.task: (r.task, r.elapsed, r.cost_usd) for r in self.rows if r.status == "completed"}.values())
+        """What the latest completed attempt of each task took and cost in earlier runs."""
+        rows = [row for row in self.rows if row.run != self.run.id and row.status == "completed"]
+        return list({row.task: (row.task, row.elapsed, row.cost_usd) for row in rows}.values())
 
     def past(self, before: int, most: int) -> list[Event]:
         """The last recorded events."""
