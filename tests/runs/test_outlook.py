@@ -40,7 +40,7 @@ def running(seconds: float) -> TaskState:
 
 @given(st.lists(st.floats(0.0, 500.0), min_size=3, max_size=3), st.floats(0.1, 300.0), st.integers(0, 4))
 def test_the_time_left_never_rises_while_the_same_tasks_run(ran: list[float], later: float, jobs: int) -> None:
-    """Time alone tells nothing new: a task that is late adds nothing, instead of more and more."""
+    """Time alone is no news: a task that is late adds nothing, instead of more and more."""
     states = [{**done(6), **{i: running(s + more) for i, s in zip("ABC", ran, strict=True)}} for more in (0.0, later)]
     before, after = (seconds_left(PLAN, known, jobs, NOW) or 0.0 for known in states)
     assert after <= before + 1e-6

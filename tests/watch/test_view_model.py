@@ -150,8 +150,8 @@ def test_the_outlook_learns_from_earlier_runs_and_from_attempts_that_end_now() -
     source = demo_source()
     model = demo_model(source)
     assert (model.eta() or 90_000.0) < 90_000.0
-    source.change("P1", EventKind.TASK_FAILED, status=TaskStatus.FAILED, completed_at=iso(NOW), elapsed=90_000.0)
-    source.change("P1", EventKind.TASK_RESET, status=TaskStatus.PENDING, completed_at=None, elapsed=0.0)
+    source.change("P3", EventKind.TASK_FAILED, status=TaskStatus.FAILED, completed_at=iso(NOW), elapsed=90_000.0)
+    source.change("P3", EventKind.TASK_RESET, status=TaskStatus.PENDING, completed_at=None, elapsed=0.0)
     model.apply(source.poll(), NOW)
     assert (model.eta() or 0.0) >= 90_000.0
 
