@@ -20,7 +20,7 @@ from nova_core.errors import InputNotFoundError, Problem, UsageError
 from nova_core.files.project import Project
 from nova_core.launch.ladder import work_of
 from nova_core.model import is_safe_id
-from nova_core.text import clean, tokens
+from nova_core.text import clean, first_of, tokens
 
 if TYPE_CHECKING:
     from nova_core.launch.launcher import Launcher
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nova_core.state.schema import TaskState
 
 _PIECE = 1 << 20
+_MOST_FILES = 20
 
 LogFile = Annotated[Path, typer.Argument(metavar="FILE", callback=from_user, help="The log; `-` reads standard input.")]
 LogFormat = Annotated[
@@ -230,7 +231,7 @@ def show(outcome: Outcome) -> None:
         ("cost", cost),
         ("model", outcome.model),
         ("session", outcome.session_id),
-        ("files", ", ".join(outcome.files_changed)),
+        ("files", first_of(outcome.files_changed, _MOST_FILES)),
         ("steps", str(len(outcome.steps))),
         ("said", outcome.final_text),
     )

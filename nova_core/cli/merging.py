@@ -112,8 +112,8 @@ def resolving_of(project: Project, task: str) -> tuple[GitRun, Resolving]:
 
 def what_to_edit(task: str, folder: str, files: dict[str, str]) -> list[str]:
     """Where to edit which files, how, and what to type then."""
-    from nova_core.runs.merging import file_lines
+    from nova_core.runs.merging import first_lines
     from nova_core.text import clean
 
     hint = "a file without marks that stays as it is counts as not resolved, unless you `git add` it there"
-    return [f"edit in {clean(folder)}:", *file_lines(files), hint, f"then: nova resolve {clean(task)} --done"]
+    return [f"edit in {clean(folder)}:", *first_lines(files), hint, f"then: nova resolve {clean(task)} --done"]

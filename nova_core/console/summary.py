@@ -33,10 +33,14 @@ Tail = Callable[[str], list[str]]
 def summary(
     result: RunResult, snapshot: Snapshot, time: WorkTime, tail: Tail, selection: Selection = EVERYTHING
 ) -> list[str]:
-    """The lines of the summary; `tail(task_id)` gives the last lines of a task's log."""
+    """The lines of the summary; `tail(task_id)` gives the last lines of a task's log.
+
+    It is about the selected tasks, and failed ones that block them.
+    """
     selected = selection.ids(snapshot.cascade)
     outside = left_out(snapshot.cascade, selected, snapshot.state.tasks)
-    failed = failed_tasks(snapshot.state.tasks)
+    about = set(selected).union(*(snapshot.blocked.get(i, ()) for i in selected))
+    failed = {i: task for i, task in failed_tasks(snapshot.state.tasks).items() if i in about}
     now = snapshot.at.timestamp()
     return [
         "",
@@ -46,8 +50,8 @@ def summary(
         time_line(time.wall(now), time.work(now), merging_of(snapshot.state.run.git)),
         *token_lines(result),
         *failure_lines(failed, tail, blocking(snapshot)),
-        *listed(f"{Shown.BLOCKED}:", "by", snapshot.blocked),
-        *listed("cannot start:", "without", snapshot.lacking),
+        *listed(f"{Shown.BLOCKED}:", "by", {i: causes for i, causes in snapshot.blocked.items() if i in about}),
+        *listed("cannot start:", "without", {i: what for i, what in snapshot.lacking.items() if i in about}),
         *(["", clean(left_out_line(outside))] if outside else []),
         *(["", PAUSED] if snapshot.state.run.paused and result.exit_code else []),
         *next_lines(result, failed, snapshot, outside),

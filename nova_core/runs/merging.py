@@ -45,16 +45,16 @@ def in_conflict(task: TaskState) -> bool:
 
 def conflict_lines(task_id: str, task: TaskState, git: GitRun) -> list[str]:
     """Each file of a conflict with its kind, and where the work is kept."""
-    shown = file_lines(dict(list(task.conflict.items())[:MOST_FILES]))
-    more = len(task.conflict) - MOST_FILES
-    return [*shown, *([f"  and {more:,} more"] if more > 0 else []), f"its work is kept: {clean(ref_of(git, task_id))}"]
+    return [*first_lines(task.conflict), f"its work is kept: {clean(ref_of(git, task_id))}"]
 
 
-def file_lines(files: Mapping[str, str]) -> list[str]:
-    """Files of a conflict by their kinds, each with what has happened and what settles it."""
+def first_lines(files: Mapping[str, str]) -> list[str]:
+    """The first files of a conflict by their kinds, each with what has happened and what settles it."""
     from nova_core.isolation.kinds import meaning, to_do
 
-    return [f"  {clean(path)}: {clean(kind)}: {meaning(kind)}; {to_do(kind, path)}" for path, kind in files.items()]
+    shown, more = list(files.items())[:MOST_FILES], len(files) - MOST_FILES
+    lines = [f"  {clean(path)}: {clean(kind)}: {meaning(kind)}; {to_do(kind, path)}" for path, kind in shown]
+    return [*lines, f"  and {more:,} more"] if more > 0 else lines
 
 
 def conflict_steps(task_id: str, git: GitRun) -> list[str]:

@@ -25,6 +25,7 @@ from nova_core.console.lines import WORDS, LocalClock, event_line
 from nova_core.console.stream import EventStream
 from nova_core.model import Task, TokenUsage
 from nova_core.parser import Cascade, parse_text
+from nova_core.plan.selection import Selection
 from nova_core.runs.result import Outcome, RunResult, Snapshot
 from nova_core.runs.words import failure_text
 from nova_core.runs.worktime import WorkTime
@@ -270,6 +271,9 @@ def test_summary_of_a_failure() -> None:
     assert "F1 failed: exit code 3; blocks 1 task\n    | last words of F1" in text
     assert "F2 by F1" in text
     assert "nova retry F1 && nova run" in text
+    for only, is_shown in (("F2", True), ("F3", False)):  # what was not selected counts only if it blocks
+        text = "\n".join(summary.summary(ended, state, time, lambda _: [], Selection(only=(only,))))
+        assert ("F1 failed" in text, "F2 by F1" in text) == (is_shown, is_shown)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from nova_core.cli.merging import what_to_edit
 from nova_core.parser import parse_text
 from nova_core.runs.merging import (
     conflict_lines,
@@ -75,6 +76,7 @@ def test_a_conflict_names_files_refs_and_commands() -> None:
     lines = conflict_lines("F3", many, GIT)
     assert lines[-2] == "  and 20 more"
     assert all(line.isprintable() for line in lines)
+    assert what_to_edit("F3", "/t", many.conflict)[1:-2] == lines[:-1]
 
 
 @pytest.mark.parametrize(
