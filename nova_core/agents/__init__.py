@@ -1,5 +1,3 @@
 """Facts on each coding agent: how it is started, and how its output is read. Pure: no files, no processes."""
 
 from nova_core.agents.formats import FORMATS as FORMATS
-from nova_core.agents.outcome import Outcome as Outcome
-from nova_core.agents.outcome import Verdict as Verdict

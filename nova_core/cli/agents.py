@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from nova_core.agents import FORMATS, Outcome
+from nova_core.agents import FORMATS
 from nova_core.agents.log import AgentLog
+from nova_core.agents.outcome import Outcome
 from nova_core.cli import complete
 from nova_core.cli.folder import from_user
 from nova_core.cli.options import DEFAULT_PLAN, AsJson, Directory, TaskId

@@ -142,14 +142,18 @@ def plan_of(state: State) -> Cascade | None:
     from nova_core.config import load_config
     from nova_core.errors import InputError
     from nova_core.importers import read_plan
-    from nova_core.plan.leaving import leaving, with_leaving
     from nova_core.plan.phases import with_settings
+    from nova_core.state.schema import TaskStatus
 
     try:
         config = load_config(None, environ=os.environ)
         plan = with_settings(read_plan(state.project.cascade_file or DEFAULT_PLAN, config.plan), config)
     except (InputError, OSError):
         return None
+    if all(task.status is not TaskStatus.IN_PROGRESS for task in state.tasks.values()):
+        return plan
+    from nova_core.plan.leaving import leaving, with_leaving
+
     return with_leaving(plan, leaving(plan, state.tasks), {})
 
 

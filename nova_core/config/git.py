@@ -1,7 +1,5 @@
 """Settings of isolation and merge, as `nova.yaml` has them."""
 
-from __future__ import annotations
-
 import os
 import posixpath
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Settings of hooks and notifications, as `nova.yaml` has them."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Settings: `nova.yaml`, overridden by `NOVA_*` variables; each value keeps its origin."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -12,7 +12,6 @@ from nova_core.files.outputs import lost_outputs
 from nova_core.parser import Cascade
 from nova_core.plan.changes import fingerprint
 from nova_core.plan.stale import has_run, listed, stale
-from nova_core.state.events import EventKind
 from nova_core.state.git_run import MERGED
 from nova_core.state.schema import NEW, RESET, RunState, TaskState, TaskStatus
 from nova_core.text import clean, number_of
@@ -78,6 +77,8 @@ def renew(
     What is done, and what is stale besides, becomes warnings of the run. Returns the tasks that stay done without their
     outputs.
     """
+    from nova_core.state.events import EventKind  # `nova status`, which only looks, starts faster
+
     now = find_stale(cascade, store.tasks, root, not_missed(store.run, store.tasks))
     again = {i: why for i, why in now.found.items() if i in chosen and (rerun_changed or i in now.lost)}
     for task_id, why in again.items():

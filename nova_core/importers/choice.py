@@ -15,16 +15,14 @@ from nova_core.parser.columns import read_header
 from nova_core.parser.rows import read_id
 
 MARKDOWN = (".md", ".markdown", "")
+# Patterns that are compiled when they are needed: most tables need none.
 # Boxes of checklists with ids: `- [x] **T001** Text`, `- [ ] 1.2 Text`.
-_BOX_WITH_ID = re.compile(
-    r"^[ \t]*[-*+] \[[^\]\n]{0,3}\](?:\\?\*)?[ \t]+(?:\*\*|~~|[`\[])*"
-    r"(?:T-?\d{2,6}[a-z]?|(?:\d{1,6}|[A-Z])\.\d{1,6})(?![\w-])",
-    re.MULTILINE,
+_BOX_WITH_ID = (
+    r"(?m)^[ \t]*[-*+] \[[^\]\n]{0,3}\](?:\\?\*)?[ \t]+(?:\*\*|~~|[`\[])*"
+    r"(?:T-?\d{2,6}[a-z]?|(?:\d{1,6}|[A-Z])\.\d{1,6})(?![\w-])"
 )
-_OURS = re.compile(r"^#{1,3}[ \t]+L[0-3][:.][ \t]", re.MULTILINE)
-_OUR_HEADER = re.compile(
-    r"^\|?[^|\n]{1,40}\|[^|\n]{1,40}\|\s*What Changes\s*\|\s*Depends On\s*\|", re.MULTILINE | re.IGNORECASE
-)
+_OURS = r"(?m)^#{1,3}[ \t]+L[0-3][:.][ \t]"
+_OUR_HEADER = r"(?mi)^\|?[^|\n]{1,40}\|[^|\n]{1,40}\|\s*What Changes\s*\|\s*Depends On\s*\|"
 
 
 class TaskTable(msgspec.Struct, frozen=True):
@@ -37,7 +35,7 @@ class TaskTable(msgspec.Struct, frozen=True):
 def is_ours(path: str, text: str) -> bool:
     """Returns True for a table that was written for Nova: by its name, its columns, or headings such as `## L1:`."""
     name = Path(path).name.casefold()
-    return name.startswith("cascade") or bool(_OUR_HEADER.search(text)) or bool(_OURS.search(text))
+    return name.startswith("cascade") or bool(re.search(_OUR_HEADER, text) or re.search(_OURS, text))
 
 
 def has_task_table(text: str) -> bool:
@@ -53,7 +51,7 @@ def is_table(path: str, text: str) -> bool:
     """
     if Path(path).suffix.lower() not in MARKDOWN or not has_task_table(text):
         return False
-    boxes = len(_BOX_WITH_ID.findall(text))
+    boxes = len(re.findall(_BOX_WITH_ID, text)) if "[" in text else 0
     if not boxes and ("[" not in text or is_ours(path, text)):
         return True
     tables = list(task_tables(text))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TABLE = "table"
 _CHECKLIST = "tasks.md"
-_BOX = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}[.)]) \[[^\]\n\w]{0,3}[xX]?[ ]?\][ \t]", re.MULTILINE)
+_BOX = r"(?m)^[ \t]*(?:[-*+]|\d{1,9}[.)]) \[[^\]\n\w]{0,3}[xX]?[ ]?\][ \t]"
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -155,7 +155,7 @@ def find_format(path: str, text: str) -> Format | None:
     for known in FORMATS:
         if (known.folder if folder else suffix in known.suffixes) and known.suits(path, text):
             return known
-    if Path(path).name.lower() == _CHECKLIST and _BOX.search(text):
+    if Path(path).name.lower() == _CHECKLIST and re.search(_BOX, text):
         return _named("spec-kit")
     if folder:
         hint = "name the file of the plan; a folder of tasks has Markdown files with a front matter"

@@ -1,7 +1,5 @@
 """What a run has in git: its branch, how far that is merged and landed, and where its trees stand."""
 
-from __future__ import annotations
-
 import msgspec
 
 from nova_core.model import Real, Whole

@@ -1,7 +1,5 @@
 """The state of each task and of the project, as stored in `cascade_state.json`."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from enum import StrEnum

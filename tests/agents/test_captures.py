@@ -10,7 +10,8 @@ from captured import SERVED, path_of, read, read_log, served
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nova_core.agents import FORMATS, Verdict
+from nova_core.agents import FORMATS
+from nova_core.agents.outcome import Verdict
 from nova_core.model import TokenUsage
 
 # Case, verdict, (uncached input, output, cache read, cache creation), estimated, dollars, their basis, files.

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from nova_core.agents import FORMATS, Verdict
+from nova_core.agents import FORMATS
 from nova_core.agents.commands import PatternLog
 from nova_core.agents.fields import added, number, whole
 from nova_core.agents.log import AgentLog
-from nova_core.agents.outcome import Ending
+from nova_core.agents.outcome import Ending, Verdict
 from nova_core.model import TokenUsage
 
 CUT = b"[nova: 123456 bytes of this log were cut here]\n"

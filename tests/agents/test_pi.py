@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from printed import read, read_log
 
-from nova_core.agents import Outcome
+from nova_core.agents.outcome import Outcome
 from nova_core.config import AgentConfig, Config
 from nova_core.launch.invocation import AgentRequest, invoke
 from nova_core.launch.warnings import cautions

@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nova_core.agents import FORMATS, Outcome
+from nova_core.agents import FORMATS
 from nova_core.agents.log import AgentLog
+from nova_core.agents.outcome import Outcome
 from nova_core.agents.pricing import default_prices
 from nova_core.model import TokenUsage
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nova_core.agents import FORMATS, Outcome
+from nova_core.agents import FORMATS
 from nova_core.agents.log import AgentLog
+from nova_core.agents.outcome import Outcome
 
 
 def read(agent: str, *lines: dict[str, Any] | list[Any] | str, code: int | None = 0) -> Outcome:

@@ -11,10 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from nova_core.agents import Outcome, Verdict
 from nova_core.agents.fields import first_line
 from nova_core.agents.log import AgentLog
-from nova_core.agents.outcome import CostBasis, Ending
+from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict
 from nova_core.agents.pricing import Price, estimate
 from nova_core.agents.records import Records
 from nova_core.clock import Clock

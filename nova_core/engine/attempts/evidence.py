@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from nova_core.agents import Verdict
+from nova_core.agents.outcome import Verdict
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.verdict import FINAL, Failure

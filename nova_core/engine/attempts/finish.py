@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nova_core.agents import Verdict
+from nova_core.agents.outcome import Verdict
 from nova_core.engine.attempts.attempt import Attempt, EndedBy, Figures
 from nova_core.engine.attempts.budget import Budget
 from nova_core.engine.attempts.evidence import Evidence, Lesson

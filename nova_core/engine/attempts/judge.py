@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nova_core.agents import Outcome, Verdict
-from nova_core.agents.outcome import Ending
+from nova_core.agents.outcome import Ending, Outcome, Verdict
 from nova_core.agents.windows import Window
 from nova_core.engine.attempts.attempt import Attempt, EndedBy
 from nova_core.engine.attempts.budget import Budget

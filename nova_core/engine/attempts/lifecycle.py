@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nova_core.agents import Verdict
-from nova_core.agents.outcome import Ending
+from nova_core.agents.outcome import Ending, Verdict
 from nova_core.engine.attempts.agent_questions import AgentQuestions
 from nova_core.engine.attempts.attempt import Attempt, EndedBy
 from nova_core.engine.attempts.budget import Budget

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nova_core.agents import Verdict
-from nova_core.agents.outcome import Ending
+from nova_core.agents.outcome import Ending, Verdict
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.parts import Parts
 from nova_core.launch.invocation import agent_named

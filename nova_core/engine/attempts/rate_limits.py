@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nova_core.agents import Verdict
+from nova_core.agents.outcome import Verdict
 from nova_core.agents.reset_times import wait_in
 from nova_core.agents.signs import THIS_MODEL, is_race, limited_model
 from nova_core.clock import iso, zone

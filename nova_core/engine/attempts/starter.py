@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from nova_core.agents import Verdict
+from nova_core.agents.outcome import Verdict
 from nova_core.clock import iso
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.changed_files import ChangedFiles

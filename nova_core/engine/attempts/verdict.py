@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from nova_core.agents import Outcome, Verdict
-from nova_core.agents.outcome import Ending
+from nova_core.agents.outcome import Ending, Outcome, Verdict
 from nova_core.executors.base import Ended, EndReason
 from nova_core.state.events import EventKind
 from nova_core.state.schema import Reason
