@@ -113,3 +113,19 @@ def test_outputs_that_do_not_get_into_the_folder(project: Path, monkeypatch: pyt
     assert [out.joinpath(name).read_text() for name in "xy"] == ["mine", "1\n"]
     assert git(project, "show", f"{task.kept[0]}:out/x") == "1\n"
     assert sorted(os.listdir(project.parent)) == ["project"]
+
+
+def test_ticks_in_a_plan_that_a_task_changes(project: Path) -> None:
+    """Case 47: the plan is in the way; once the ticks are committed both are merged, and no line is lost."""
+    plan = project / "tasks.md"
+    plan.write_text("# Plan\n\n- [ ] 1.1 Make x\n\ntext\n\n- [ ] 1.2 Make y\n\nnotes\n")
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "plan")
+    line = "echo x > f.$NOVA_TASK_ID; test $NOVA_TASK_ID = 1.2 || sed -i 's/^notes/more &/' tasks.md"
+    config = Config(isolation="tree", tick=True, command=line)
+    for code, was in ((4, "- [x] 1.2 Make y\n\nnotes\n"), (0, "- [x] 1.2 Make y\n\nmore notes\n")):
+        assert Orchestrator(plan, project / "cascade_state.json", 1, config=config).run().exit_code == code
+        assert plan.read_text() == f"# Plan\n\n- [x] 1.1 Make x\n\ntext\n\n{was}"
+        git(project, "commit", "-qa", "--allow-empty", "-m", "ticks")
+    assert project.joinpath("f.1.2").read_text() == "x\n"
+    assert git(project, "status", "--porcelain") == ""
