@@ -233,18 +233,8 @@ class RunActions(TaskFinding):
         self.model.source.go_on()
 
     def action_workers(self, step: int) -> None:
-        """Add or remove one worker; a viewer, which does not know the number of workers, asks for it."""
-        jobs = self.model.source.jobs
-        if jobs:
-            self.send(CommandKind.JOBS, text=str(max(1, jobs + step)))
-            return
-        from nova_tui.screens.ask import AskScreen
-
-        def answer(text: str | None) -> None:
-            if text:
-                self.send(CommandKind.JOBS, text=text.strip())
-
-        self.push_screen(AskScreen("How many workers?", check=_is_count), answer)
+        """Add or remove one worker."""
+        self.send(CommandKind.JOBS, text=f"{step:+d}")
 
     def action_interrupt(self) -> None:
         """Ask what to do with the workers. Repeats of the key, as a terminal sends while it is held, do nothing."""
@@ -305,7 +295,3 @@ class RunActions(TaskFinding):
             return None
         known = any(action in group for group in (FITS, OF_THE_RUN, _NEEDS_TASK, _OTHERS))
         return self.can(action) if known and hasattr(self, "model") else super().check_action(action, parameters)
-
-
-def _is_count(text: str) -> str:
-    return "" if text.strip().isdecimal() and int(text) > 0 else "a number above zero"

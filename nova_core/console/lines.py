@@ -16,6 +16,7 @@ WORDS = {
     EventKind.RUN_ENDED: "run ended",
     EventKind.RUN_PAUSED: f"{RunWord.PAUSED}: running tasks continue; no new tasks will start",
     EventKind.RUN_RESUMED: "resumed",
+    EventKind.WORKERS_CHANGED: "workers",
     EventKind.PLAN_CHANGED: "plan changed",
     EventKind.TASK_STARTED: "started",
     EventKind.TASK_ADOPTED: "taken over",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -63,10 +64,14 @@ class CommandHandler:
         return self._apply_to_tasks(command)
 
     def _set_jobs(self, text: str) -> Reply:
-        if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text)):
+        """Set the number of workers, or with a sign add or remove some; one stays."""
+        if not re.fullmatch("[+-]?[0-9]{1,5}", text) or not int(text):
             return Reply(False, f"not a number of workers: {text[:80]}")
-        self._admission.jobs = int(text)
-        return Reply(True, number_of(self._admission.jobs, "worker"))
+        jobs = max(1, int(text) + (self._admission.jobs if text[0] in "+-" else 0))
+        self._admission.jobs = jobs
+        if self._store.run.jobs != jobs:
+            self._store.record(EventKind.WORKERS_CHANGED, None, f"workers: {jobs:,}", jobs=jobs)
+        return Reply(True, number_of(jobs, "worker"))
 
     def _apply_to_tasks(self, command: Command) -> Reply:
         unknown = [i for i in command.ids if i not in self._board.cascade.tasks]

@@ -160,6 +160,7 @@ class Run(msgspec.Struct, frozen=True):
             "id": store.run.id,
             "clock": store.run.clock,
             "run_time": store.time(),
+            "jobs": self.admission.jobs,
         }
         if (git := self.trees.new) is not None:
             of_run["git"] = git

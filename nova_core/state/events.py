@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     RUN_ENDED = "run_ended"
     RUN_PAUSED = "run_paused"
     RUN_RESUMED = "run_resumed"
+    WORKERS_CHANGED = "workers_changed"
     PLAN_CHANGED = "plan_changed"
     TASK_STARTED = "task_started"
     TASK_RUNNING = "task_running"

@@ -286,6 +286,7 @@ class RunState(msgspec.Struct, frozen=True):
     tasks whose outputs went away during a run, because a later task moved or deleted them. `clock` relates the run's
     times to this machine's. `windows` are the limits that agents have reported, by provider and name (`five_hour`,
     `seven_day`). `git` is what it has in git, if its tasks work in trees of their own.
+    `jobs` is the highest number of workers at once; 0 is unknown.
     """
 
     id: str = ""
@@ -297,6 +298,7 @@ class RunState(msgspec.Struct, frozen=True):
     clock: RunClock | None = None
     windows: dict[str, dict[str, Window]] = {}
     git: GitRun | None = None
+    jobs: Whole = 0
 
 
 class State(msgspec.Struct, frozen=True):

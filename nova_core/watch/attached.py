@@ -94,7 +94,7 @@ class AttachedSource:
 
     @property
     def jobs(self) -> int:
-        return 0
+        return self._run.jobs if self.engine is EngineState.RUNNING else 0
 
     @property
     def rev(self) -> int:

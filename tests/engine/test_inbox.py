@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import add_criteria, drop, killed, make_engine, order, report, tasks_of, write_plan
+from engines import add_criteria, drop, killed, make_engine, on, order, report, tasks_of, write_plan
 from fakes import FakeClock, FakeExecutor, ok
 
 from nova_core.command import Command, CommandKind
@@ -95,11 +95,28 @@ def test_no_report_can_break_the_run(tmp_path: Path, fields: dict[str, Any]) -> 
     assert 0 <= usage.total < 1 << 53
 
 
-@pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "0", "", "1e3", "٣x"])
+@pytest.mark.parametrize("text", ["²", "9" * 5000, "-0", "0", "", "1e3", "-+1", "+", "--1", "٣x"])
 def test_no_number_of_workers_can_break_the_run(tmp_path: Path, text: str) -> None:
     """An invalid `jobs` command is rejected."""
     engine, _ = make_engine(tmp_path, ONE)
     assert not engine.apply(Command(CommandKind.JOBS, text=text)).ok
+    engine.close()
+
+
+def test_workers_are_added_and_removed_one_by_one(tmp_path: Path) -> None:
+    """Commands with a sign are relative, so that each of several keys in a row counts; one worker stays.
+
+    Each change is an event, from which viewers know the number.
+    """
+    engine, _ = make_engine(tmp_path, ONE, outcome=lambda job: None, max_workers=2)
+    events = on(engine, EventKind.WORKERS_CHANGED, None, lambda: None)
+    engine._begin()
+    assert engine.store.run.jobs == 2
+    said = [engine.apply(Command(CommandKind.JOBS, text=text)).message for text in ("+1", "+1", "-1", "7", "-9", "-1")]
+    assert said == ["3 workers", "4 workers", "3 workers", "7 workers", "1 worker", "1 worker"]
+    changes = [event for event in events if event.kind is EventKind.WORKERS_CHANGED]
+    assert [event.message for event in changes] == [f"workers: {n}" for n in (3, 4, 3, 7, 1)]
+    assert (engine.max_workers, engine.store.run.jobs) == (1, 1)
     engine.close()
 
 

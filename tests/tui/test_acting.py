@@ -20,8 +20,8 @@ SENT = [
     ("D2", ("a",), Command(CommandKind.APPROVE, ("D2",))),
     ("D2", ("R", "b", "a", "d", "enter"), Command(CommandKind.REJECT, ("D2",), text="bad")),
     ("P4", ("p",), Command(CommandKind.PAUSE)),
-    ("P4", ("plus",), Command(CommandKind.JOBS, text="5")),
-    ("P4", ("minus",), Command(CommandKind.JOBS, text="3")),
+    ("P4", ("plus",), Command(CommandKind.JOBS, text="+1")),
+    ("P4", ("minus",), Command(CommandKind.JOBS, text="-1")),
 ]
 
 

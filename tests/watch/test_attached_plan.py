@@ -17,6 +17,7 @@ from nova_core.files.project import Project
 from nova_core.runs.words import Shown
 from nova_core.state import StateManager
 from nova_core.watch.attached import AttachedSource
+from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 
 ROWS = [("A", "-"), ("B", "A"), ("C", "-")]
@@ -39,6 +40,9 @@ def viewer(tmp_path: Path) -> Iterator[AttachedSource]:
 def test_a_running_task_without_a_row_is_shown(viewer: AttachedSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the name that it was started with; it can be found, and is counted once."""
     model = ViewModel(viewer, NOW)
+    assert viewer.jobs == 0
+    viewer.engine = EngineState.RUNNING
+    assert viewer.jobs == 2
     assert list(model.cascade.tasks) == ["B", "C", "A"]
     assert (model.cascade.tasks["A"].name, model.shown("A")) == ("Task A", Shown.RUNNING)
     assert set(model.running()) == {"A", "C"}
