@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from nova_core.engine.observers.milestones import Milestone, read_milestones
-from nova_core.errors import NovaError
 from nova_core.watch.view_model import ViewModel
 from nova_tui.screens.base import ViewScreen
+from nova_tui.screens.plan_milestones import PlanMilestones
 from nova_tui.views import events, milestones
 from nova_tui.views.events import Only
 
@@ -25,7 +24,7 @@ class EventsScreen(ViewScreen):
     def __init__(self, model: ViewModel, task_id: str | None = None) -> None:
         super().__init__(model, task_id)
         self.only = Only.ALL
-        self._known: Sequence[Milestone] | None = None
+        self._milestones = PlanMilestones(model)
         model.recall()
 
     @property
@@ -44,16 +43,6 @@ class EventsScreen(ViewScreen):
             left = milestones.lines(self.model, self._milestones(), self.view.room)
             lines, keys = [*lines, *left], [*keys, *(None for _ in left)]
         self.view.show(lines, keys)
-
-    def _milestones(self) -> Sequence[Milestone]:
-        """The milestones of the plan, read once; none if their file cannot be read."""
-        if self._known is None:
-            source = self.model.source
-            try:
-                self._known = read_milestones(source.project, source.config, self.model.cascade)
-            except NovaError:
-                self._known = ()
-        return self._known
 
     def action_filter(self) -> None:
         """Switch the filter: all, milestones only, problems only."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from nova_core.console.summary import cost_text, merging_of, time_line
+from nova_core.engine.observers.milestones import Milestone
 from nova_core.runs.merging import in_conflict, landing_lines, run_line
 from nova_core.runs.words import Shown, go_on_line
 from nova_core.text import tokens
 from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import MUTED, TITLE, bar, glyph, status, style_of
+from nova_tui.views import milestones
 from nova_tui.views.header import state_of
 from nova_tui.views.line import heading, line, plain, wrapped
 from nova_tui.views.why import inputs_first, reason
@@ -25,8 +29,8 @@ def title(model: ViewModel, width: int) -> Content:
     return line((f" {plain(model.cascade.name)}", TITLE), f"  {word}", width=width)
 
 
-def lines(model: ViewModel, width: int) -> list[Content]:
-    """The whole summary."""
+def lines(model: ViewModel, width: int, plan: Sequence[Milestone] = ()) -> list[Content]:
+    """The whole summary; `plan` are the milestones of the plan."""
     project = model.rollups.project
     share = max(8, min(40, width - 30))
     progress = line(
@@ -35,7 +39,7 @@ def lines(model: ViewModel, width: int) -> list[Content]:
     broken = wrapped(model.source.error, width, " ", style_of(Shown.FAILED))
     return [
         *broken, progress, Content(), *_counts(model, width), Content(), *_sums(model, width), *_failures(model, width),
-        *_held_up(model, width), *_next(model, width),
+        *_held_up(model, width), *_to_come(model, width, plan), *_next(model, width),
     ]  # fmt: skip
 
 
@@ -101,6 +105,13 @@ def _held_up(model: ViewModel, width: int) -> list[Content]:
         told = (f"  {reason(model, task_id)}", MUTED)
         rows.append(line(" ", (glyph(shown), style_of(shown)), f" {name}", told, width=width))
     return rows + _and_more(len(ids), width)
+
+
+def _to_come(model: ViewModel, width: int, plan: Sequence[Milestone]) -> list[Content]:
+    """The milestones that were not reached, the nearest first, each with what is missing."""
+    rows = milestones.lines(model, plan, width)
+    head = [heading(f"Milestones to come ({len(rows)})", width)] if rows else []
+    return [*head, *rows[:_MOST], *_and_more(len(rows), width)]
 
 
 def _and_more(count: int, width: int) -> list[Content]:

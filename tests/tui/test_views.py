@@ -10,6 +10,9 @@ from look import Golden, content_text
 from sampling import sampled
 from view_kit import VIEWS, ascii_only
 
+from nova_core.engine.observers.milestones import Milestone, Trigger, TriggerType
+from nova_tui.views import summary
+
 
 @pytest.fixture
 def ascii_mode() -> Iterator[None]:
@@ -59,3 +62,18 @@ def test_texts_that_try_to_act_are_shown_as_text(name: str) -> None:
     if name in ("timeline", "deps", "waves", "events", "detail"):
         assert "x [/nope] z" in content_text(lines)
         assert "[@click=app.quit]press" in content_text(lines)
+
+
+def test_the_summary_shows_the_milestones_to_come() -> None:
+    """The nearest first, with what is missing; nothing of those that were reached, and no heading without any."""
+    model = demo_model()
+    reached = model.source.run.milestones
+    plan = [
+        Milestone(name, Trigger(TriggerType.PERCENTAGE_COMPLETE, threshold=share), name)
+        for name, share in (("far", 100.0), ("near", 50.0), *((name, 1.0) for name in reached))
+    ]
+    said = [row.plain for row in summary.lines(model, 100, plan)]
+    at = next(n for n, text in enumerate(said) if "Milestones to come (2)" in text)
+    assert [text.split()[1] for text in said[at + 1 : at + 3]] == ["near", "far"]
+    assert "of 50%" in said[at + 1]
+    assert not any("Milestones" in row.plain for row in summary.lines(model, 100))
