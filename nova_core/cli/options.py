@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -136,9 +137,11 @@ def has_events(project: Project) -> bool:
         database.close()
 
 
-def plan_of(state: State) -> Cascade | None:
-    """The plan of the state, with the settings applied, and with running tasks that have left it; None if it can no
-    longer be read."""
+def plan_of(state: State, project: Project | None = None) -> Cascade | None:
+    """The plan of the state, with the settings applied; None if it can no longer be read.
+
+    It has also the running tasks that have left it, as they were started if the history of `project` says so.
+    """
     from nova_core.config import load_config
     from nova_core.errors import InputError
     from nova_core.importers import read_plan
@@ -154,7 +157,18 @@ def plan_of(state: State) -> Cascade | None:
         return plan
     from nova_core.plan.leaving import leaving, with_leaving
 
-    return with_leaving(plan, leaving(plan, state.tasks), {})
+    gone = leaving(plan, state.tasks)
+    return with_leaving(plan, gone, _started(project, gone) if project and gone else {})
+
+
+def _started(project: Project, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    from nova_core.state.database import Database
+
+    try:
+        with closing(Database(project.database, read_only=True)) as database:
+            return database.started(ids)
+    except EnvironmentProblem:
+        return {}
 
 
 def check_ids(ids: Iterable[str], known: Collection[str], state: State) -> None:

@@ -93,7 +93,7 @@ def status(
         follow(project, every=every)
     else:
         state, engine = load_state(project), engine_of(project)
-        cascade = plan_of(state)
+        cascade = plan_of(state, project)
         lines = screen(state, cascade, engine, run_time(state.run, Clock()), every=every)
         out_lines([*lines, *stale_lines(staleness(project, state, cascade, engine))])
     return 0
@@ -109,7 +109,7 @@ def engine_of(project: Project) -> EngineInfo | None:
 def print_json(project: Project) -> None:
     """Counts, the engine and the whole state, for programs."""
     state, engine = load_state(project), engine_of(project)
-    plan = plan_of(state)
+    plan = plan_of(state, project)
     words = words_of(in_plan_order(state, plan), plan)
     counts = Counter(word for i, word in words.items() if not (plan and plan.tasks[i].gate))
     stale = staleness(project, state, plan, engine)
@@ -152,7 +152,7 @@ def follow(project: Project, *, every: bool) -> None:
     clear = CLEAR if sys.stdout.isatty() else ""
     before: list[str] = []
     state = load_state(project)
-    plan = plan_of(state)
+    plan = plan_of(state, project)
     while True:
         engine = engine_of(project)
         state = load_state(project)

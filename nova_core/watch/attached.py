@@ -56,7 +56,7 @@ class AttachedSource:
         self._notices: deque[Notice] = deque()
         self._next_look = 0.0
         self._starting = False
-        self._typist = Typist(self._deliver)
+        self._typist, self._orders = Typist(self._deliver), Typist(self._deliver)
 
     def _load(self) -> State:
         try:
@@ -161,10 +161,7 @@ class AttachedSource:
         if self.read_only:
             self._notices.append(Notice(False, LOOKING))
             return
-        if command.kind in OF_TERMINALS:
-            self._typist.send(command)
-        else:
-            threading.Thread(target=self._deliver, args=(command,), daemon=True).start()
+        (self._typist if command.kind in OF_TERMINALS else self._orders).send(command)
 
     def _deliver(self, command: Command) -> None:
         from nova_core.files.inbox import send_command
@@ -179,6 +176,8 @@ class AttachedSource:
                 self._notices.append(Notice(ok, text, idle))
         except (NovaError, OSError) as error:
             self._notices.append(Notice(False, str(error)))
+        except Exception as error:  # the commands after it are delivered all the same
+            self._notices.append(Notice(False, f"internal error: {error!r}"))
 
     def go_on(self, uncommitted: str = "") -> None:
         if self.read_only:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
+from threading import Event
 
 import pytest
 from engines import killed, make_engine, write_plan
@@ -12,6 +14,7 @@ from fakes import FakeClock, FakeExecutor
 from scripted_run import NOW
 
 from nova_core.cli.options import plan_of
+from nova_core.command import Command, CommandKind
 from nova_core.config import Config
 from nova_core.files.project import Project
 from nova_core.runs.words import Shown
@@ -47,9 +50,9 @@ def test_a_running_task_without_a_row_is_shown(viewer: AttachedSource, monkeypat
     assert (model.cascade.tasks["A"].name, model.shown("A")) == ("Task A", Shown.RUNNING)
     assert set(model.running()) == {"A", "C"}
     monkeypatch.chdir(viewer.project.root)
-    plan = plan_of(StateManager(viewer.project.state_file).load())
-    assert plan is not None
-    assert "A" in plan.tasks
+    state = StateManager(viewer.project.state_file).load()
+    plans = plan_of(state, viewer.project), plan_of(state)
+    assert [plan and plan.tasks["A"].name for plan in plans] == ["Task A", "A"]
 
 
 def test_an_edited_plan_is_read_again_without_an_engine(viewer: AttachedSource) -> None:
@@ -64,3 +67,25 @@ def test_an_edited_plan_is_read_again_without_an_engine(viewer: AttachedSource) 
         viewer._next_look = 0.0
         model.apply(viewer.poll(), NOW)
         assert list(model.cascade.tasks) == ["A", "B", "C"]
+
+
+def test_commands_are_delivered_in_the_order_of_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow answer to the first one does not let the next one pass: pause and resume would change places."""
+    engine, _ = make_engine(tmp_path, ROWS)
+    engine.run()
+    killed(engine)
+    delivered: Queue[str] = Queue()
+    slow = Event()
+
+    def deliver(source: AttachedSource, command: Command) -> None:
+        if command.text == "0":
+            slow.wait(10)
+        delivered.put(command.text)
+
+    monkeypatch.setattr(AttachedSource, "_deliver", deliver)
+    source = AttachedSource(Project(tmp_path), Config(), control=True)
+    for number in range(5):
+        source.send(Command(CommandKind.JOBS, text=str(number)))
+    slow.set()
+    assert [delivered.get(timeout=10) for _ in range(5)] == ["0", "1", "2", "3", "4"]
+    source.close()
