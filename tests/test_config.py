@@ -205,9 +205,9 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     assert str(caught.value.problems[-1]).startswith("NOVA_RETRIES: must be a whole number")
 
 
-def test_isolation_is_off_unless_it_is_set(tmp_path: Path) -> None:
+def test_isolation_is_automatic_unless_it_is_set(tmp_path: Path) -> None:
     """All settings of isolation have the documented defaults, also where the file leaves a value out."""
-    assert load(tmp_path, "").isolation == "off"
+    assert load(tmp_path, "").isolation == "auto"
     assert load(tmp_path, "git:\n  setup: null\n  trees:\n").git == GitConfig()
     assert GitConfig().copy == (".env", ".env.*")
     assert (GitConfig().max_file, GitConfig().max_new) == (50_000_000, 5_000)

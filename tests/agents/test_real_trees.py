@@ -76,7 +76,7 @@ def test_eight_agents_at_once_are_merged(later: str, lab: AgentLab) -> None:
     require("claude", "codex")
     project(lab, later)
     before, start = facts(lab.root), git(lab.root, "rev-parse", "HEAD")
-    done = lab.nova("run", "--no-ui", "-j", "4", "--isolation", "auto", "--uncommitted", "ignore")
+    done = lab.nova("run", "--no-ui", "-j", "4", "--uncommitted", "ignore")
     assert done.returncode == 0, done.stdout + done.stderr
     assert facts(lab.root) == before
     check_history(lab, start)
@@ -128,11 +128,11 @@ def test_a_killed_engine_leaves_each_task_once_in_the_history(later: str, lab: A
     require("claude", "codex")
     project(lab, later)
     before, start = facts(lab.root), git(lab.root, "rev-parse", "HEAD")
-    engine = lab.start("-j", "4", "--isolation", "auto", "--uncommitted", "ignore")
+    engine = lab.start("-j", "4", "--uncommitted", "ignore")
     lab.until(lambda: {state["status"] for state in lab.tasks().values()} >= {"completed", "in_progress"}, "the middle")
     engine.kill()
     engine.wait()
-    done = lab.nova("run", "--no-ui", "-j", "4", "--isolation", "auto", "--uncommitted", "ignore")
+    done = lab.nova("run", "--no-ui", "-j", "4", "--uncommitted", "ignore")
     assert done.returncode == 0, done.stdout + done.stderr
     (lab.root / "engine.out").unlink()
     assert facts(lab.root) == before
