@@ -265,19 +265,29 @@ class LogReader:
         return self.find(down=not self.following)
 
     def find(self, *, down: bool) -> Iterator[Step]:
-        """Steps of the search for the next match; they end at the end of the log, or if the log is replaced."""
+        """Steps of the search for the next match, round the ends of the log: the last place is where it began, so that
+        an only match is found again. They end there, or if the log is replaced."""
         if self.needle is None:
             return
-        epoch = self.epoch
-        start = self._origin(down)
-        for step in self.needle.forward(self.index, start) if down else self.needle.backward(self.index, start):
+        epoch, start = self.epoch, self._origin(down)
+        way = self.needle.forward if down else self.needle.backward
+        for step in way(self.index, start):
             if epoch != self.epoch:
                 return
             yield step
+        for step in way(self.index, 0 if down else self.index.size):
+            if epoch != self.epoch or (step.position >= start if down else step.position < start):
+                return
+            yield step
+
+    @property
+    def is_match_shown(self) -> bool:
+        """True if the last match is in the window."""
+        return self.match is not None and any(row.place.start == self.match for row in self.page())
 
     def _origin(self, down: bool) -> int:
         """Where to search from: next to the last match if it is in the window, else at the window."""
-        if self.match is not None and any(row.place.start == self.match for row in self.page()):
+        if self.match is not None and self.is_match_shown:
             return self.index.next_line(self.match) if down else self.match
         return self.index.size if self.following and not down else self.top.start
 

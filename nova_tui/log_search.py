@@ -105,7 +105,7 @@ class Tally:
 
     def __init__(self, needle: Needle, index: LogIndex) -> None:
         self._needle, self._index = needle, index
-        self._size = 0
+        self._size = self._position = 0
         self._steps = needle.forward(index, 0)
         self._is_over = False
         self.starts: list[int] = []
@@ -121,8 +121,11 @@ class Tally:
         return len(self.starts) >= self.MOST or self._index.size > self.LONGEST
 
     def advance(self, steps: int = 64) -> bool:
-        """Take a few steps; returns True if more remain."""
+        """Take a few steps, which read about `SLICE` bytes; returns True if more remain."""
+        end = self._position + SLICE
         for _ in range(steps):
+            if self._position >= end:
+                break
             if self.is_done:
                 return False
             if self._is_over:
@@ -130,7 +133,9 @@ class Tally:
             step = next(self._steps, None)
             if step is None:
                 self._is_over, self._size = True, self._index.size
-            elif step.found is not None:
+                continue
+            self._position = step.position
+            if step.found is not None:
                 self.starts.append(step.found)
         return not self.is_done
 
@@ -139,7 +144,7 @@ class Tally:
         last = self._index.line_start(self._size)
         while self.starts and self.starts[-1] >= last:
             self.starts.pop()
-        self._is_over = False
+        self._is_over, self._position = False, last
         self._steps = self._needle.forward(self._index, last)
 
     def place(self, match: int | None) -> str:

@@ -13,12 +13,13 @@ from nova_tui.log_search import Step, Tally
 from nova_tui.views.line import plain
 from nova_tui.widgets.log_canvas import LogCanvas
 
-_AT_ONCE = 4
+_AT_ONCE = 2  # steps, each of which may read a slice: a key must not wait for more
 
 
 class LogSearching(LogCanvas):
     """Goes to matches, wrapping at the ends of the log. `begin_search` saves the position of the window: until the next
-    `begin_search`, every search starts there, and a search without matches returns there.
+    `begin_search`, every search starts there, and a search without matches returns there. The end of all searches
+    resumes following if the first of them stopped it.
     """
 
     asker: Callable[[], None] | None = None  # asks for a text and calls `search`
@@ -29,6 +30,9 @@ class LogSearching(LogCanvas):
         self._epoch = 0
         self._progress = ""
         self._from: Mark | None = None
+        self._followed = False
+        self._nowhere_at: int | None = None  # the size of the log that does not contain the text
+        self._only: int | None = None  # the match at which the last search for the next one began
 
     def _moved(self) -> None:
         """Redraw all rows after they changed."""
@@ -54,6 +58,8 @@ class LogSearching(LogCanvas):
 
     @property
     def _is_nowhere(self) -> bool:
+        if self.reader is not None and self._nowhere_at == self.reader.index.size:
+            return True
         return self._tally is not None and self._tally.is_done and not self._tally.is_cut and not self._tally.starts
 
     # keys
@@ -64,8 +70,9 @@ class LogSearching(LogCanvas):
             self.asker()
 
     def begin_search(self) -> None:
-        """Save the position at which searches start; during a search, keep the saved position."""
-        if self.reader is not None and (self._from is None or self.reader.needle is None):
+        """Save the position at which searches start."""
+        if self.reader is not None:
+            self._followed = self.reader.following or (self._followed and self.reader.needle is not None)
             self._from = self.reader.mark()
 
     def search(self, text: str) -> None:
@@ -77,22 +84,23 @@ class LogSearching(LogCanvas):
             self.reader.back_to(self._from)
         steps = self.reader.begin(text)
         self._tally = Tally(self.reader.needle, self.reader.index) if self.reader.needle else None
-        self._epoch = self.reader.epoch
+        self._epoch, self._nowhere_at, self._only = self.reader.epoch, None, None
         self._say("")
         if text:
-            self._run_search(steps, down=not self.reader.following)
+            self._run_search(steps)
         self.count_matches()
 
     def action_find(self, down: bool) -> None:
         """Go to the next match below or above."""
         if self.reader is not None and self.reader.needle is not None:
-            self._run_search(self.reader.find(down=down), down=down)
+            self._only = self.reader.match if self.reader.is_match_shown else None
+            self._run_search(self.reader.find(down=down))
 
     def action_forget(self) -> None:
         """End the search and remove its marks; resume following if it was on before."""
-        began, self._from = self._from, None
+        followed, self._from, self._followed = self._followed, None, False
         self.search("")
-        if self.reader is not None and began is not None and began.following:
+        if self.reader is not None and followed:
             self.reader.follow(True)
             self._moved()
 
@@ -106,18 +114,19 @@ class LogSearching(LogCanvas):
 
     # steps
 
-    def _run_search(self, steps: Iterator[Step], *, down: bool) -> None:
+    def _run_search(self, steps: Iterator[Step]) -> None:
         """Take a few steps at once, so that a match nearby shows immediately; the rest between other work."""
         if any(self._take(step) for step in islice(steps, _AT_ONCE)):
             self.workers.cancel_group(self, "search")
             return
         self._say("searching")
-        self._search(steps, down)
+        self._search(steps)
 
     @work(group="search", exclusive=True)
-    async def _search(self, steps: Iterator[Step], down: bool) -> None:
-        """Search in steps; at an end of the log, continue at the other end, or report the end."""
+    async def _search(self, steps: Iterator[Step]) -> None:
+        """Search in steps; report if there is no match."""
         reader = self.reader
+        epoch = reader.epoch if reader is not None else 0
         for number, step in enumerate(steps):
             if reader is None or reader is not self.reader or reader.needle is None or self._take(step):
                 return
@@ -126,25 +135,18 @@ class LogSearching(LogCanvas):
             if number % 16 == 15:
                 self._say(f"searching {step.position * 100 // max(1, reader.index.size)}%")
             await asyncio.sleep(0)
-        while (tally := self._tally) is not None and tally.advance():
-            await asyncio.sleep(0)
         if reader is not None and reader is self.reader and reader.needle is not None:
-            self._go_round(down)
-
-    def _go_round(self, down: bool) -> None:
-        """Wrap to the other end of the log if all matches are known; else report that there are no more."""
-        tally = self._tally
-        if tally is None or not tally.starts or tally.is_cut:
-            self._say("" if self._is_nowhere else f"no more {'below' if down else 'above'}")
-        else:
-            self._take(Step(0, tally.starts[0 if down else -1]))
+            self._nowhere_at = reader.index.size if reader.epoch == epoch else None
+            self._say("")
 
     def _take(self, step: Step) -> bool:
         """Show the match of a step; returns True if there was one."""
         if step.found is None or self.reader is None:
             return False
         self.reader.show(step)
-        self._say("the match is in a hidden part" if step.hidden else "")
+        self._say(
+            "the match is in a hidden part" if step.hidden else "the only match" if step.found == self._only else ""
+        )
         return True
 
     def _say(self, progress: str) -> None:

@@ -108,6 +108,7 @@ class LogView(LogCopying, can_focus=True):
             self.workers.cancel_group(self, "search")
         self.reader = reader
         self._tally, self._progress, self._from = None, "", None
+        self._followed, self._nowhere_at, self._only = False, None, None
         if self.reader is not None and self.wrap:
             self.reader.toggle_wrap()
         if self.reader is not None and self.is_mounted:

@@ -195,24 +195,24 @@ def test_only_lines_that_were_seen_arriving_have_times(log: Path) -> None:
 
 
 def test_a_search_while_following_finds_the_latest(log: Path) -> None:
-    """Up from the end first; then up and down to the ends of the log, where it stops."""
+    """Up from the end first; at the ends of the log it continues at the other end."""
     reader = reader_of(log)
     assert run(reader, reader.begin("line 9"))
     found = []
-    while True:
+    for _ in range(12):
         assert reader.match is not None
         found.append(plain(reader.pager.rows(reader.match)[1][0]))
-        if not run(reader, reader.find(down=False)):
-            break
-    assert found == [*(f"line {n}" for n in range(99, 89, -1)), "line 9"]
-    assert run(reader, reader.find(down=True))
+        assert run(reader, reader.find(down=False))
+    assert found == [*(f"line {n}" for n in range(99, 89, -1)), "line 9", "line 99"]
+    for _ in range(3):
+        assert run(reader, reader.find(down=True))
     assert reader.match is not None
     assert shown(reader)[1] == "line 90"
     assert not reader.following
 
 
 def test_a_search_while_reading_goes_down_from_the_window(log: Path) -> None:
-    """The first match at or below the top of the window, and never past the end."""
+    """The first match at or below the top of the window; after the last one the first; an only one is found again."""
     reader = reader_of(log)
     reader.home()
     reader.move(50)
@@ -220,7 +220,14 @@ def test_a_search_while_reading_goes_down_from_the_window(log: Path) -> None:
     assert reader.match == log.read_bytes().index(b"line 51")
     for _ in range(8):
         assert run(reader, reader.find(down=True))
-    assert not run(reader, reader.find(down=True))
+    assert run(reader, reader.find(down=True))
+    assert reader.match == log.read_bytes().index(b"line 5")
+    assert run(reader, reader.begin("line 77"))
+    only = reader.match
+    assert run(reader, reader.find(down=True))
+    assert run(reader, reader.find(down=False))
+    assert reader.match == only
+    assert not run(reader, reader.begin("line 101"))
 
 
 @pytest.mark.parametrize(

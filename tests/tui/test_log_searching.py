@@ -79,6 +79,19 @@ def test_a_log_that_was_cut_says_so(log: Path) -> None:
     drive(LogApp(log), check, (110, 10))
 
 
+def test_a_search_starts_where_one_is(log: Path) -> None:
+    """Not where the one before began: a text that is nowhere leaves the end, and following, alone. An only match says
+    so."""
+
+    async def check(app: LogApp, pilot: Pilot[None]) -> None:
+        await pilot.press("g", "slash", *"line 50", "enter", "G", "slash", *"zzz", "enter")
+        await until(pilot, lambda: app.view.status() == 'follow ▼  100 lines  "zzz": not in this log')
+        await pilot.press("slash", *"line 77", "enter", "n")
+        await until(pilot, lambda: app.view.status().endswith("/line 77  the only match"))
+
+    drive(LogApp(log), check, (110, 10))
+
+
 def test_new_matches_are_counted_too(log: Path) -> None:
     """Also a last line that becomes a match as it grows."""
 
