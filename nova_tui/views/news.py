@@ -13,11 +13,12 @@ _HINT = "e events"
 _STYLES = {"error": ERROR, "warning": WARNING, "information": ""}
 
 
-def draw(news: News, width: int, *, rule: bool = True) -> Content:
-    """As many items as fit, the newest first; with `rule`, in a rule that names the key for all events."""
+def draw(news: News, width: int, *, rule: bool = True, events: bool = True) -> Content:
+    """As many items as fit, the newest first; with `rule`, in a rule, which names the key for all `events`
+    if it works here."""
     rest = chars().rest
     head = (f"{rest} ", MUTED) if rule else (" ", "")
-    tail = f"{rest * 2} {_HINT} {rest}" if rule and width >= 60 else rest if rule else ""
+    tail = f"{rest * 2} {_HINT} {rest}" if rule and events and width >= 60 else rest if rule else ""
     found = line(head)
     room = width - found.cell_length - len(tail) - 1
     answer = news.answered

@@ -137,7 +137,14 @@ class NewsLine(OneLine):
         if news.rev != self._rev:
             self._rev = news.rev
             self.drawn += 1
-            self.show(news_view.draw(news, self.size.width or self.app.size.width, rule=not low))
+            width = self.size.width or self.app.size.width
+            self.show(news_view.draw(news, width, rule=not low, events=_leads_to_events(self.screen)))
+
+
+def _leads_to_events(screen: Screen[object]) -> bool:
+    """Returns True if the screen has the key of the events."""
+    found = (binding for kind in type(screen).__mro__ for binding in kind.__dict__.get("BINDINGS", ()))
+    return any(isinstance(binding, Binding) and binding.id == "view.events" for binding in found)
 
 
 def _rank(binding: Binding) -> int:

@@ -58,6 +58,9 @@ def test_keys_move_and_follow(log: Path) -> None:
         await pilot.press("f")
         assert app.follows == [False, True, False, True]
         assert "follow ▼  100 lines" in screen_text(app).split("\n")[0]
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert "e events" not in screen_text(app)  # the key works on other screens
 
     drive(LogApp(log), check)
 
