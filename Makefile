@@ -39,7 +39,7 @@ AGENTS_DIR := $(CURDIR)/.agents
 
 help:
 	@echo 'make demo        install Nova into .venv and run the quickstart plan in ./demo'
-	@echo 'make test        run the tests (about four minutes on two cores)'
+	@echo 'make test        run the tests (about two and a half minutes on two quiet cores)'
 	@echo 'make campaign    the tests that take long: all cases of the tables and trials of which `make test` runs a sample'
 	@echo 'make test-oldest the same tests with the lowest version of every package that pyproject.toml allows'
 	@echo 'make test-newest the same tests with the newest versions, not those of the lock files'
