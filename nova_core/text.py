@@ -37,6 +37,11 @@ def clean(text: str, *, newlines: bool = False) -> str:
     return re.sub(_LINES if newlines else _ONE_LINE, _replace, text)
 
 
+def storable(text: str) -> str:
+    """Return `text` with what UTF-8 cannot hold, such as bytes of a file's name, written as an escape (`\\udcff`)."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def _replace(match: re.Match[str]) -> str:
     return REPLACEMENT if match.lastgroup is None else ""
 

@@ -60,6 +60,11 @@ def test_clean_stops_every_payload(payload: str, expected: str) -> None:
     assert text.clean(payload) == expected
 
 
+def test_any_name_of_a_file_can_be_stored() -> None:
+    """Bytes that are not UTF-8 are escaped; everything else stays."""
+    assert text.storable("a\udcff\u00e9") == "a\\udcff\u00e9"
+
+
 def test_clean_keeps_newlines_on_request() -> None:
     """With newlines, CR LF is one newline and a lone CR is still replaced."""
     assert text.clean("a\r\nb\nc\rd", newlines=True) == "a\nb\nc�d"

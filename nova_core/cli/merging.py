@@ -96,12 +96,15 @@ def resolve(
 def resolving_of(project: Project, task: str) -> tuple[GitRun, Resolving]:
     """What the run has in git, and what resolves the task's conflict. Raises `UsageError` for a task without."""
     from nova_core.config import load_config
+    from nova_core.places import copied_from
     from nova_core.watch.checking import ByHand
     from nova_core.watch.resolving import Resolving
     from nova_core.watch.task_diff import place_of, surveyed
 
     state = load_state(project)
     check_ids([task], state.tasks, state)
+    if original := copied_from(project):
+        raise UsageError(f"this folder is a copy of {original}, whose trees these are", hint="nova run, then again")
     git, config = git_of(state.run.git), load_config(None, environ=os.environ)
     cascade = plan_of(state)
     if cascade is None or task not in cascade.tasks:

@@ -6,8 +6,12 @@ import os
 import shutil
 from contextlib import suppress
 
+import msgspec
+
+from nova_core.config import Config
 from nova_core.errors import StateError
 from nova_core.files.project import Project
+from nova_core.isolation.survey import choose_trees, survey
 from nova_core.places import Origin
 from nova_core.state.events import EventKind
 from nova_core.state.manager import StateManager
@@ -48,13 +52,26 @@ def _words(project: Project, origin: Origin) -> str:
     return f"this folder is a copy of {origin.root}, where {names} {are} running: left alone there, run again here"
 
 
-def reset_copied(store: Store) -> None:
-    """What was running when the folder was copied is not done here: it will run again."""
-    for task_id in [i for i, task in store.tasks.items() if task.is_running]:
-        reset(store, task_id)
+def reset_copied(store: Store, project: Project, config: Config) -> None:
+    """What was under way when the folder was copied is not done here: it will run again. Trees are the original's."""
+    for task_id, task in list(store.tasks.items()):
+        if task.is_running or (task.tree and not task.is_over):
+            reset(store, task_id)
+        elif task.tree:
+            store.record(EventKind.TASK_RESET, task_id, f"{task_id} has its tree in the original", tree=None)
+    if store.run.git is not None:
+        git = msgspec.structs.replace(store.run.git, trees=_own_trees(project, config, store.run.git.trees))
+        store.record(EventKind.WARNING, None, f"the trees of tasks will be in {git.trees}", git=git)
+
+
+def _own_trees(project: Project, config: Config, original: str) -> str:
+    """The folder for the trees of a copy, which may share the setting with the original."""
+    found = survey(project.root)
+    folder = choose_trees(found.top or str(project.root), config.git.trees)
+    return folder if folder != original else f"{folder}/{project.identity[1]:x}"
 
 
 def reset(store: Store, task_id: str) -> None:
     """Let a task run again that was running in the original."""
-    text = f"{task_id} was running in the folder that this one is a copy of; will run"
-    store.record(EventKind.TASK_RESET, task_id, text, **CLEARED, status=TaskStatus.PENDING)
+    text = f"{task_id} was under way in the folder that this one is a copy of; will run"
+    store.record(EventKind.TASK_RESET, task_id, text, **{**CLEARED, "tree": None}, status=TaskStatus.PENDING)

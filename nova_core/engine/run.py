@@ -196,9 +196,9 @@ def open_run(plan: str, project: Project, config: Config, jobs: int, options: Ru
         store = Store(project, host.disk, host.clock, background=host.background)
         resources.callback(store.close)
         store.load()
-        if copied:
-            store.warnings.append(copied)
-            reset_copied(store)
+        if origin:
+            store.warnings += filter(None, [copied])
+            reset_copied(store, project, config)
         known, board = _load(os.path.relpath(plan, project.root), latest, store, config, options, host.clock)
         observers = usual_observers(project, config, board.cascade, store, host.disk, milestones)
         resources.callback(observers.close)

@@ -82,6 +82,7 @@ def leftovers(found: Survey, trees: str | None = None) -> tuple[Leftover, ...]:
     own = {run for name in _names(f"{place.common}/nova") if _is_run(run := name.removesuffix(".busy"))}
     known = {*kept, *branches, *own}  # a folder of another name, or of no run of this repository, is not Nova's
     folders = {run: sorted(os.listdir(f"{place.trees}/{run}")) for run in _folders(place.trees) if run in known}
+    folders = {run: names for run, names in folders.items() if not _of_others(place, run, names)}
     runs = sorted(known)
     return tuple(
         Leftover(run, branches.get(run, ""), tuple(folders.get(run, ())), tuple(kept.get(run, ()))) for run in runs
@@ -113,6 +114,17 @@ def remove(found: Survey, left: Leftover, trees: str | None = None, *, is_all: b
                     os.rmdir(parent)
     finally:
         repository.close()
+
+
+def _of_others(place: Place, run: str, names: Iterable[str]) -> bool:
+    """Returns True if trees of a run borrow the objects of another repository: a copy has the same names."""
+    for name in names:
+        with suppress(OSError, ValueError):
+            path = Path(place.trees, run, name, ".git/objects/info/alternates")
+            objects = path.read_text("utf-8").split("\n")[0].strip('"')
+            if os.path.isdir(objects) and not os.path.samefile(objects, f"{place.common}/objects"):
+                return True
+    return False
 
 
 def _is_run(name: str) -> bool:

@@ -129,7 +129,7 @@ class Cleaning:
 
 
 def require_ended(saved: Saved, *, is_named: bool) -> None:
-    """Raise `EnvironmentProblem` if workers of the run live, or, unless it `is_named`, if their work is not taken yet.
+    """Raise `EnvironmentProblem` if workers of the run live, finished work waits, or, unless it `is_named`, any work.
 
     The records of the holders say so, not the state alone: an engine that was killed has not written all.
     """
@@ -143,7 +143,12 @@ def require_ended(saved: Saved, *, is_named: bool) -> None:
         names = clean(first_of([*alive], _MOST_NAMES))
         hint = f"take over with nova run, or end with nova cancel {clean(' '.join([*alive][:_MOST_NAMES]))}"
         raise EnvironmentProblem(f"{'worker' if len(alive) == 1 else 'workers'} of {names} still running", hint=hint)
-    ended = [task_id for task_id, task in tasks.items() if task.tree and task.status is TaskStatus.IN_PROGRESS]
+    under_way = {i: task for i, task in tasks.items() if task.tree and task.status is TaskStatus.IN_PROGRESS}
+    if waiting := [i for i, task in under_way.items() if task.awaits_approval or task.merge]:
+        names = clean(first_of(waiting, _MOST_NAMES))
+        hint = f"decide first: nova approve, nova skip or nova retry {clean(waiting[0])}"
+        raise EnvironmentProblem(f"the work of {names} is done, and waits in its tree", hint=hint)
+    ended = list(under_way)
     if ended and not is_named:
         names = clean(first_of(ended, _MOST_NAMES))
         raise EnvironmentProblem(f"the work of {names} is in its tree and not taken yet", hint="continue with nova run")

@@ -190,7 +190,7 @@ def test_a_backup_that_replaces_its_original(tmp_path: Path, ended: bool) -> Non
     (first / "go").touch()
     done = nova("run", "--no-ui", cwd=first)
     assert done.returncode == 0
-    assert ("A was running in the folder that this one is a copy of; will run" in done.stdout) is not ended
+    assert ("A was under way in the folder that this one is a copy of; will run" in done.stdout) is not ended
     assert (first / "ran").read_text().split() == (["A"] if ended else ["A", "A"])
 
 

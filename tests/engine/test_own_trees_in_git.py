@@ -129,3 +129,25 @@ def test_ticks_in_a_plan_that_a_task_changes(project: Path) -> None:
         git(project, "commit", "-qa", "--allow-empty", "-m", "ticks")
     assert project.joinpath("f.1.2").read_text() == "x\n"
     assert git(project, "status", "--porcelain") == ""
+
+
+def test_a_copy_leaves_the_trees_of_the_original_alone(project: Path) -> None:
+    """What waits there for approval is done again in the copy, in a tree of the copy's own."""
+
+    def tree() -> Path:
+        plan, state = folder / "CASCADE.md", folder / "cascade_state.json"
+        done = Orchestrator(plan, state, 1, config=Config(isolation="tree", git=GitConfig(uncommitted="ignore"))).run()
+        assert done.waiting_approval == 1
+        return Path(tasks_of(folder)["A"].tree or "")
+
+    folder = project
+    table = (
+        "| ID | Name | Depends On | Command | Approval |\n|---|---|---|---|---|\n| A | one | - | echo a > a | after |\n"
+    )
+    folder.joinpath("CASCADE.md").write_text(table)
+    original = tree()
+    folder = project.with_name("copy")
+    shutil.copytree(project, folder, symlinks=True)
+    assert tree() == project.with_name("copy.nova") / original.relative_to(project.with_name("project.nova"))
+    assert original.joinpath("a").is_file()
+    assert tasks_of(project)["A"].tree == str(original)

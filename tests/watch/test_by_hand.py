@@ -314,6 +314,10 @@ def test_work_that_is_not_taken_yet_stays(run: Run, capsys: pytest.CaptureFixtur
     assert run_cli(["clean", "--force"]) == 0
     said = "kept: the work of C is in its tree and not taken yet (continue with nova run)"
     assert said in capsys.readouterr().out
+    state.tasks["C"] = TaskState(TaskStatus.IN_PROGRESS, attempt=1, tree=run.place.tree("C"), approval="waiting")
+    assert manager.publish(state, None)
+    assert run_cli(["clean", RUN, "--force"]) == 0  # finished work stays even if the run is named
+    assert "kept: the work of C is done, and waits in its tree (decide first: nova approve" in capsys.readouterr().out
     assert Path(run.place.tree("C")).is_dir()
 
 
