@@ -169,9 +169,9 @@ def settle(project: Project, name: str, disk: Disk) -> Origin | None:
 
 def copied_from(project: Project) -> str:
     """The folder that this one was copied from, while no engine has run here since; empty if it is no copy."""
-    place = place_of(project)
-    is_copy = place is not None and place.root and place.identity != project.identity and _still_there(place)
-    return place.root if place is not None and is_copy else ""
+    place = place_of(project) or Place()
+    is_copy = place.root and place.identity != project.identity and _still_there(place)
+    return place.root if is_copy else ""
 
 
 def _still_there(place: Place) -> bool:
