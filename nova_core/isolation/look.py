@@ -14,6 +14,7 @@ import msgspec
 from nova_core.errors import EnvironmentProblem
 from nova_core.isolation.borrowed import remove_all
 from nova_core.isolation.contents import look, record
+from nova_core.isolation.own_commits import read_plain
 from nova_core.isolation.repository import Repository, Result, environment, git_program, run_program
 from nova_core.isolation.survey import choose_trees
 from nova_core.isolation.sweep import delete
@@ -120,8 +121,7 @@ def _of_others(place: Place, run: str, names: Iterable[str]) -> bool:
     """Returns True if trees of a run borrow the objects of another repository: a copy has the same names."""
     for name in names:
         with suppress(OSError, ValueError):
-            path = Path(place.trees, run, name, ".git/objects/info/alternates")
-            objects = path.read_text("utf-8").split("\n")[0].strip('"')
+            objects = read_plain(Path(place.trees, run, name, ".git/objects/info/alternates")).strip()
             if os.path.isdir(objects) and not os.path.samefile(objects, f"{place.common}/objects"):
                 return True
     return False
