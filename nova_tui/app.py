@@ -136,7 +136,7 @@ class NovaApp(RunActions):
                 loop.add_signal_handler(number, self.end_by, number)
         self.source.start()
         if self.model.could_go_on:
-            self.tell([Item(self._way_on(), RunWord.NO_ENGINE.value, severity="warning", engineless=True)])
+            self.tell([Item(self._way_on(), RunWord.NO_ENGINE.value, severity="warning", until_engine=True)])
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.pump.start()
         self.call_after_refresh(self._drawn)
@@ -213,7 +213,7 @@ class NovaApp(RunActions):
         if source.uncommitted:  # there is a question
             return []
         if source.engine is EngineState.CRASHED:
-            return [Item(shorten(source.error, 300), "the engine failed", at, severity="error", engineless=True)]
+            return [Item(shorten(source.error, 300), "the engine failed", at, severity="error", until_engine=True)]
         if source.engine is EngineState.RUNNING:
             return []
         project, ran = self.model.rollups.project, self._ran
@@ -222,10 +222,10 @@ class NovaApp(RunActions):
             return []
         told = f"{counts_text(self.model.counts)}; "
         if self.model.could_go_on:
-            return [Item(told + self._way_on(), state_of(self.model).value, at, severity="warning", engineless=True)]
+            return [Item(told + self._way_on(), state_of(self.model).value, at, severity="warning", until_engine=True)]
         if not ran:
             said = told + "r retries a failed task"
-            return [Item(said, "nothing to start", at, severity="warning", engineless=True)]
+            return [Item(said, "nothing to start", at, severity="warning", until_engine=True)]
         ways = "! shows failed tasks, S the summary" if project.failed else "S shows the summary"
         if waiting := landing_lines(source.run.git):
             ways = f"not landed: {waiting[1].strip()}; {ways}"

@@ -26,7 +26,7 @@ _MANY = 3  # items of one kind at once, from which they become one
 class Item(msgspec.Struct, frozen=True):
     """One short message, in clean text: when (`HH:MM`, or empty), what (`failed`), of which task, and its text.
 
-    `engineless`: it says that no engine is running, or what to do then.
+    `until_engine`: shown only until an engine runs again.
     """
 
     text: str
@@ -36,7 +36,7 @@ class Item(msgspec.Struct, frozen=True):
     severity: Severity = "information"
     shown: Shown | None = None
     milestone: bool = False
-    engineless: bool = False
+    until_engine: bool = False
 
     @property
     def said(self) -> str:
@@ -84,7 +84,7 @@ def of_event(event: Event, why: str, at: str) -> Item | None:
 def of_notice(notice: Notice) -> Item:
     """The reply to a command."""
     text = f"{notice.text}; no engine running: p continues" if notice.idle else notice.text
-    return Item(shorten(text, _LONGEST), severity="information" if notice.ok else "warning", engineless=notice.idle)
+    return Item(shorten(text, _LONGEST), severity="information" if notice.ok else "warning", until_engine=notice.idle)
 
 
 def merged(items: Iterable[Item]) -> list[Item]:
@@ -125,9 +125,9 @@ class News:
 
     def engine_runs(self) -> None:
         """Drop what says that no engine is running."""
-        if any(item.engineless for item in (*self._items, *filter(None, [self._answer]))):
-            self._items = deque((item for item in self._items if not item.engineless), maxlen=_SHOWN)
-            self._answer = None if self._answer and self._answer.engineless else self._answer
+        if any(item.until_engine for item in (*self._items, *filter(None, [self._answer]))):
+            self._items = deque((item for item in self._items if not item.until_engine), maxlen=_SHOWN)
+            self._answer = None if self._answer and self._answer.until_engine else self._answer
             self.rev += 1
 
     def answer(self, item: Item, now: float) -> None:

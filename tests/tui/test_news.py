@@ -37,7 +37,7 @@ def test_the_two_newest_are_kept_and_an_answer_stands_before_them_for_a_time() -
 def test_an_engine_that_runs_ends_the_news_that_none_does() -> None:
     """Also the answer that says so; what has happened stays."""
     news = News()
-    news.tell([FAILED, Item("p continues", "no engine running", engineless=True)], 1.0)
+    news.tell([FAILED, Item("p continues", "no engine running", until_engine=True)], 1.0)
     news.answer(of_notice(Notice(True, "B1 will run again", idle=True)), 2.0)
     news.engine_runs()
     assert (news.items, news.answered) == ([FAILED], None)
