@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from nova_core.isolation.landing import land
 from nova_core.isolation.merge import advance, merge
-from nova_core.isolation.repository import Repository, Result
+from nova_core.isolation.program import Result
+from nova_core.isolation.repository import Repository
 from nova_core.isolation.survey import choose_place, survey
 from nova_core.isolation.sweep import finish, forget
 from nova_core.isolation.take import take

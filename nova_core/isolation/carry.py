@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import filecmp
 import os
 import shutil
@@ -14,10 +13,9 @@ from nova_core.isolation.needs import is_plain, outputs_at
 from nova_core.isolation.put import move
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.take import message_of
-from nova_core.isolation.values import Carried, Words
+from nova_core.isolation.values import FULL, Carried, Words
 
 _NOTES = ".nova/carried"
-_OUTSIDE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})  # of the disk, not of one file
 
 
 def carry_out(
@@ -73,7 +71,7 @@ def _carry(repository: Repository, notes: _Notes, tree: str, name: str) -> bool:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         move(disk, beside, target)
     except OSError as error:
-        if error.errno in _OUTSIDE:
+        if error.errno in FULL:
             raise
         return False
     notes.add(target, name)

@@ -12,7 +12,7 @@ from nova_core.isolation.borrowed import copy_index, note_base, write_repository
 from nova_core.isolation.held import hold_work
 from nova_core.isolation.kinds import Rest
 from nova_core.isolation.merge import Merged, blobs, entries, is_beside, merge_tree, put
-from nova_core.isolation.own_commits import borrowing, read_plain
+from nova_core.isolation.own_commits import borrowing, copy_plain, read_plain
 from nova_core.isolation.repository import Repository, is_sha
 from nova_core.isolation.values import Taken
 
@@ -133,11 +133,7 @@ def _settled(repository: Repository, task_id: str, merged: Merged, commit: str) 
     if read_plain(git / "MERGE_HEAD").strip() != commit and not _contains(repository, task_id, _head(git), commit):
         return set()
     copy = repository.fresh(repository.place.task_file(task_id, "conflict"))
-    try:
-        fd = os.open(git / "index", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            Path(copy).write_bytes(file.read(_MOST_INDEX))
-    except OSError:
+    if not copy_plain(git / "index", copy, _MOST_INDEX):
         return set()
     done = repository.git("ls-files", "-u", "-z", index=copy, ok=(0, 1, 128))
     os.unlink(copy)
@@ -159,5 +155,5 @@ def _head(git: Path) -> str:
 def _contains(repository: Repository, task_id: str, head: str, commit: str) -> bool:
     if not head:
         return False
-    environ = borrowing(f"{repository.place.tree(task_id)}/.git/objects")
+    environ = borrowing(repository, f"{repository.place.tree(task_id)}/.git/objects")
     return repository.git("merge-base", "--is-ancestor", commit, head, environ=environ, ok=(0, 1, 128)).code == 0

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from nova_core.isolation.needs import given, written
-from nova_core.isolation.repository import Repository, Result, failed, named, shown
+from nova_core.isolation.program import Result, shown
+from nova_core.isolation.repository import Repository, failed, named
 from nova_core.isolation.staged import staged
 from nova_core.isolation.values import GitFailed, Limits, NotTaken
 

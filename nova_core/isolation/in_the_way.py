@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from nova_core.isolation.half_landed import Row, differing
-from nova_core.isolation.repository import Repository, Result
+from nova_core.isolation.program import Result
+from nova_core.isolation.repository import Repository
 
 _GITLINK = "160000"
 _FEW = 500  # names that git is asked for; of more, it lists all that it has

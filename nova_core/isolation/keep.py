@@ -12,11 +12,12 @@ import msgspec
 from nova_core.isolation.borrowed import open_up
 from nova_core.isolation.contents import Contents, index_of, look, record
 from nova_core.isolation.own_commits import fetch, own_commits
-from nova_core.isolation.repository import Repository, settings, shown
+from nova_core.isolation.program import shown
+from nova_core.isolation.repository import Repository, settings
 from nova_core.isolation.submodules import require_held
 from nova_core.isolation.take import message_of
 from nova_core.isolation.trees import base_of
-from nova_core.isolation.values import Cleared, DiskFull, GitFailed, Limits, NotTaken, Words
+from nova_core.isolation.values import FULL, Cleared, DiskFull, GitFailed, Limits, NotTaken, Words
 from nova_core.text import first_of
 
 _NO_LIMITS = Limits(max_file=1 << 62, max_new=1 << 62)
@@ -51,7 +52,9 @@ def clear(repository: Repository, task_id: str, number: int, base: str, words: W
             raise
         except RecursionError:
             why = "its folders are nested too deeply"
-        except GitFailed as error:  # objects that the index names may be gone: all files are read again
+        except (GitFailed, OSError) as error:  # objects that the index names may be gone: all files are read again
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
             repository.disk.unlink(repository.place.task_file(task_id, "index"))
             why = str(error)
     return Cleared(ref, _set_aside(repository, task_id, number), why) if why else Cleared(ref)
@@ -69,10 +72,10 @@ def _kept(repository: Repository, task_id: str, number: int, base: str, words: W
         tree, lacks = _recorded(repository, task_id, base, index)
     finally:
         repository.disk.unlink(index)
-    own = own_commits(repository, task_id, base, "")
+    own = _own(repository, task_id, base, lacks)
     if not own and not repository.git("diff-tree", "-z", "--raw", base, tree).out:
         return None, "; ".join(lacks)
-    fetched = fetch(repository, task_id, base, own)
+    fetched = fetch(repository, task_id, base, own) if own else ()
     if len(fetched) < len(own):
         lacks.append("commits of its own cannot be read")
     ref = repository.place.kept(task_id, number)
@@ -82,6 +85,15 @@ def _kept(repository: Repository, task_id: str, number: int, base: str, words: W
     if not repository.is_whole(commit, base):
         raise GitFailed("objects of what was kept have been removed from the repository")
     return ref, "; ".join(lacks)
+
+
+def _own(repository: Repository, task_id: str, base: str, lacks: list[str]) -> tuple[str, ...]:
+    """The commits of the worker's own; if git cannot read them, they are among what is lacking."""
+    try:
+        return own_commits(repository, task_id, base, "")
+    except NotTaken as error:
+        lacks.append(str(error))
+        return ()
 
 
 def _recorded(repository: Repository, task_id: str, base: str, index: str) -> tuple[str, list[str]]:

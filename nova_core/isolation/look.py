@@ -15,7 +15,8 @@ from nova_core.errors import EnvironmentProblem
 from nova_core.isolation.borrowed import remove_all
 from nova_core.isolation.contents import look, record
 from nova_core.isolation.own_commits import read_plain
-from nova_core.isolation.repository import Repository, Result, environment, git_program, run_program
+from nova_core.isolation.program import Result, run_program
+from nova_core.isolation.repository import Repository, environment, git_program
 from nova_core.isolation.survey import choose_trees
 from nova_core.isolation.sweep import delete
 from nova_core.isolation.values import GitFailed, Kept, Leftover, Limits, Place, Survey

@@ -13,7 +13,8 @@ import msgspec
 
 from nova_core.isolation.borrowed import copy_index, note_base, write_repository
 from nova_core.isolation.kinds import refined
-from nova_core.isolation.repository import Repository, changed, is_sha, shown
+from nova_core.isolation.program import shown
+from nova_core.isolation.repository import Repository, changed, is_sha
 from nova_core.isolation.survey import branch_of
 from nova_core.isolation.take import message_of
 from nova_core.isolation.values import Candidate, Conflict, GitFailed, Nothing, Stale, Taken, Words

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from nova_core.files.plain_file import open_plain
+from nova_core.isolation.hanging import trap_among
 from nova_core.isolation.held import is_held
 from nova_core.isolation.repository import Repository, is_sha
-from nova_core.isolation.values import DiskFull, GitFailed
+from nova_core.isolation.values import DiskFull, GitFailed, NotTaken
 
 _MOST = 2_000  # names of commits; a worker can make as many as it likes
 _MOST_LOGS = 10_000_000  # bytes
@@ -27,10 +29,12 @@ def own_commits(repository: Repository, task_id: str, base: str, tree: str) -> t
     """The commits that the worker made and the result, tree object `tree`, does not hold; of a line only the last.
 
     They are those of branches, tags and stashes, and those that were left or replaced, which only logs of refs name.
-    Mostly without starting git. An unreadable repository has none.
+    Mostly without starting git. An unreadable repository has none. Raises NotTaken for one that git cannot get past.
     """
     known = _known(repository) | {base}
     git = Path(repository.place.tree(task_id), ".git")
+    if git.is_symlink():
+        return ()  # where it leads to stays
     named = dict.fromkeys((*tips_of(git, ""), *_logged(git)))
     tips = [sha for sha in named if sha not in known and not is_held(repository, task_id, sha)][:_MOST]
     if not tips:
@@ -91,11 +95,16 @@ def _fetched(repository: Repository, task_id: str, base: str, commits: tuple[str
 
 
 def _borrowing(repository: Repository, task_id: str) -> dict[str, str]:
-    return borrowing(f"{repository.place.tree(task_id)}/.git/objects")
+    return borrowing(repository, f"{repository.place.tree(task_id)}/.git/objects")
 
 
-def borrowing(path: str) -> dict[str, str]:
-    """An environment in which the user's git sees the objects in a folder, too (git(1))."""
+def borrowing(repository: Repository, path: str) -> dict[str, str]:
+    """An environment in which the user's git sees the objects in a folder, too (git(1)).
+
+    Raises NotTaken if it would wait there, or read without end.
+    """
+    if trap := trap_among(path, f"{repository.place.common}/objects"):
+        raise NotTaken(f"commits of its own cannot be read: git expects a plain file at {trap}", (trap,))
     escaped = path.replace("\\", "\\\\").replace('"', '\\"')
     return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{escaped}"'}
 
@@ -145,9 +154,20 @@ def _sha(text: str) -> Iterator[str]:
 
 def read_plain(path: Path, most: int | None = _MOST_BYTES) -> str:
     """The text of a regular file, "" for anything else: a pipe would block."""
-    with suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            if stat.S_ISREG(os.fstat(fd).st_mode):
-                return file.read(-1 if most is None else most).decode("utf-8", "replace")
+    with suppress(OSError), open(open_plain(path), "rb") as file:
+        return file.read(-1 if most is None else most).decode("utf-8", "replace")
     return ""
+
+
+def copy_plain(source: Path, target: str, most: int) -> bool:
+    """Copy a regular file of at most `most` bytes; returns False for anything else. Raises OSError for the target."""
+    try:
+        fd = open_plain(source)
+    except OSError:
+        return False
+    with open(fd, "rb") as file:
+        if os.fstat(fd).st_size > most:
+            return False
+        with open(target, "wb") as out:
+            shutil.copyfileobj(file, out)
+    return True

@@ -5,20 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from nova_core.files.disk import Disk
 from nova_core.git.repository import program
-from nova_core.isolation.hanging import Running, pipe_in
+from nova_core.isolation.hanging import trap_in
+from nova_core.isolation.program import SLOW, Result, Running, run_program, shown
 from nova_core.isolation.values import DiskFull, GitFailed, NotTaken, Place
 
-SLOW = 5.0  # seconds after which it is asked why a git takes so long
 LIMIT = 900.0  # seconds for one git; a checkout of 100,000 files takes nine on a busy machine
 _MANY = 200  # files, of which the disk is asked for all at once
 _GC_WAIT = 120.0  # seconds
@@ -40,29 +37,9 @@ _CASE = {"core.ignoreCase": "false"}
 _IDENTITY = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in (("NAME", "Nova"), ("EMAIL", "nova@localhost"))}  # fmt: skip # noqa: E501
 
 
-class Result(msgspec.Struct, frozen=True):
-    """What a git printed, and how it ended."""
-
-    code: int
-    out: bytes
-    error: str
-
-    @property
-    def fields(self) -> list[bytes]:
-        """The output of `-z`, field by field. Raises GitFailed if its end is missing."""
-        if self.out and not self.out.endswith(b"\0"):
-            raise GitFailed(f"git printed {shown(self.out[-60:])!r} at the end")
-        return [field for field in self.out.split(b"\0") if field]
-
-
 def is_sha(text: str | bytes) -> bool:
     """Returns True for the full name of an object."""
     return _SHA.match(os.fsencode(text)) is not None
-
-
-def shown(name: bytes) -> str:
-    """A file name as text that can be stored: bytes that are not UTF-8 become `\\xff`."""
-    return name.decode("utf-8", "backslashreplace")
 
 
 class Repository:
@@ -107,8 +84,8 @@ class Repository:
         tree = environ.get("GIT_WORK_TREE", "")
 
         def look() -> None:
-            if tree and (name := pipe_in(tree)):
-                raise NotTaken(f"git waits for a pipe, where it expects a file: {name}", (name,))
+            if tree and (name := trap_in(tree)):
+                raise NotTaken(f"git cannot get past {name}: it expects a small file there", (name,))
 
         if self._running.is_over:
             raise GitFailed("the run ends")
@@ -253,45 +230,6 @@ def is_gone(path: str, limit: float) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def run_program(
-    command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"", *, limit: float, slow: float = SLOW,
-    passing: tuple[int, ...] = (), look: Callable[[], object] = bool, running: Running | None = None,
-) -> Result:  # fmt: skip
-    """Run a program to its end in a session of its own, at most `limit` seconds; it inherits the descriptors `passing`.
-
-    After `slow` seconds `look` is called once; if it raises, the program is killed. While it runs, it is in `running`.
-    Raises GitFailed if it cannot start or takes too long: then it is killed, with what it has started.
-    """
-    import subprocess  # only where tasks have trees
-
-    running = running or Running()
-    try:
-        process = subprocess.Popen(
-            command, cwd=where, env=environ, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, pass_fds=passing,
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise GitFailed(f"cannot start {command[0]}: {error}") from None
-    running.add(process.pid)
-    try:
-        try:
-            out, error_text = process.communicate(stdin or None, timeout=min(slow, limit))
-        except subprocess.TimeoutExpired:
-            look()
-            out, error_text = process.communicate(timeout=max(0.0, limit - slow))
-    except subprocess.TimeoutExpired:
-        raise GitFailed(f"{' '.join(command[:2])} took longer than {limit:.0f} s and was killed") from None
-    finally:
-        running.discard(process.pid)
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
-                stream.close()
-    return Result(process.returncode, out, error_text.decode("utf-8", "replace"))
 
 
 def changed(fields: list[bytes]) -> Iterator[tuple[bytes, bytes, str, str]]:

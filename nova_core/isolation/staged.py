@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
 
-from nova_core.isolation.own_commits import read_plain
+from nova_core.isolation.own_commits import copy_plain, read_plain
 from nova_core.isolation.repository import Repository
 
 _MOST_BYTES = 200_000_000
@@ -37,11 +36,10 @@ def _rows(repository: Repository, task_id: str, path: Path, index: str) -> set[b
     copy = repository.fresh(repository.place.task_file(task_id, "worker.index"))
     try:
         theirs, ours = os.lstat(path), os.stat(index)
-        is_same = (theirs.st_mtime_ns, theirs.st_size) == (ours.st_mtime_ns, ours.st_size)
-        if is_same or not stat.S_ISREG(theirs.st_mode) or theirs.st_size > _MOST_BYTES:
-            return set()
-        shutil.copyfile(path, copy, follow_symlinks=False)
-    except FileNotFoundError:
+    except OSError:
+        return set()
+    is_same = (theirs.st_mtime_ns, theirs.st_size) == (ours.st_mtime_ns, ours.st_size)
+    if is_same or not copy_plain(path, copy, _MOST_BYTES):
         return set()
     listed = repository.git("ls-files", "-z", "-t", index=copy, ok=(0, 128))
     repository.disk.unlink(Path(copy))

@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from nova_core.isolation.own_commits import borrowing, files_below, read_plain, tips_of
-from nova_core.isolation.repository import Repository, is_sha, shown
+from nova_core.isolation.program import shown
+from nova_core.isolation.repository import Repository, is_sha
 from nova_core.isolation.values import NotTaken
 from nova_core.text import first_of
 
@@ -43,7 +44,7 @@ def _look_into(repository: Repository, task_id: str, name: str, commit: str, bas
     if own is None:
         return  # it is empty
     shown_name = repository.relative(os.fsencode(name))
-    environ = borrowing(f"{own}/objects")
+    environ = borrowing(repository, f"{own}/objects")
     if repository.git("cat-file", "-e", f"{commit}^{{tree}}", environ=environ, ok=(0, 1, 128)).code == 0:
         index = repository.fresh(repository.place.task_file(task_id, "module"))
         repository.git("read-tree", commit, index=index, environ=environ)
@@ -75,7 +76,7 @@ def _only_here(repository: Repository, name: str, commit: str, own: str, base: s
     before = repository.git("rev-parse", "--verify", "-q", f"{base}:{name}", ok=(0, 1, 128)).out.decode().strip()
     remotes = {sha for sha in _remotes(Path(own)) if is_sha(sha)}
     tips = sorted({commit, *tips_of(Path(own))} - remotes - {before})
-    environ = borrowing(f"{own}/objects")
+    environ = borrowing(repository, f"{own}/objects")
     there = [tip for tip in tips if _has(repository, tip, environ)]
     missing = [commit] if commit in tips and commit not in there else []
     if there and remotes:

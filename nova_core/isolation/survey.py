@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nova_core.errors import EnvironmentProblem
 from nova_core.git.repository import find_repository
-from nova_core.isolation.repository import Result, git_program, is_sha, run_program
+from nova_core.isolation.program import Result, run_program
+from nova_core.isolation.repository import git_program, is_sha
 from nova_core.isolation.values import Place, Survey
 
 OLDEST = (2, 38)  # `merge-tree --write-tree`

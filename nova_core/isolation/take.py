@@ -5,7 +5,8 @@ from __future__ import annotations
 from nova_core.isolation.contents import entries_of, index_of, look, record
 from nova_core.isolation.held import hold_replaced
 from nova_core.isolation.own_commits import own_commits
-from nova_core.isolation.repository import Repository, changed, shown
+from nova_core.isolation.program import shown
+from nova_core.isolation.repository import Repository, changed
 from nova_core.isolation.submodules import require_held
 from nova_core.isolation.values import GitFailed, Limits, NotTaken, Taken, Words
 from nova_core.text import first_of

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+
 import msgspec
 
 from nova_core.errors import EnvironmentProblem, NovaError
 from nova_core.model import is_safe_id
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})  # of the disk, not of one file
 
 
 class Place(msgspec.Struct, frozen=True):

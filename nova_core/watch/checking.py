@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from nova_core.files.outputs import check_outputs
 from nova_core.files.project import step_log_name
 from nova_core.isolation.needs import outputs_of
-from nova_core.isolation.repository import Repository, Result, run_program
+from nova_core.isolation.program import Result, run_program
+from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import GitFailed, Needs
 
 if TYPE_CHECKING:

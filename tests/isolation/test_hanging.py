@@ -5,16 +5,51 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from iso_kit import Run, repository, write
+from iso_kit import Run, commit, git, repository, words, write
 
-from nova_core.isolation.hanging import Running, pipe_in
-from nova_core.isolation.repository import Repository, Result, failed
+from nova_core.isolation.hanging import trap_among, trap_in
+from nova_core.isolation.keep import clear
+from nova_core.isolation.program import Result, Running
+from nova_core.isolation.repository import Repository, failed
+from nova_core.isolation.trees import away
 from nova_core.isolation.values import DiskFull, GitFailed, NotTaken
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+
+
+def pipe(path: Path) -> None:
+    """A pipe that nobody writes into."""
+    os.mkfifo(path)
+
+
+def folder(path: Path) -> None:
+    """A folder with a pipe in it."""
+    path.mkdir()
+    os.mkfifo(path / "pipe")
+
+
+def huge(path: Path) -> None:
+    """Two gigabytes that take no room."""
+    path.touch()
+    os.truncate(path, 2_000_000_000)
+
+
+def to_device(path: Path) -> None:
+    """A link to a device without an end."""
+    path.symlink_to("/dev/zero")
+
+
+def to_pipe(path: Path) -> None:
+    """A link to a pipe outside."""
+    os.mkfifo(path.parent / "outside")
+    path.symlink_to("outside")
+
+
+ODD = (pipe, folder, huge, to_device, to_pipe)
 
 
 def test_a_pipe_that_git_would_wait_for_is_named(tmp_path: Path) -> None:
@@ -23,7 +58,7 @@ def test_a_pipe_that_git_would_wait_for_is_named(tmp_path: Path) -> None:
     write(run.tree("F1"), n="new", sub__n="new")
     os.mkfifo(f"{run.place.tree('F1')}/sub/.gitignore")
     run.repository.slow = 0.05
-    with pytest.raises(NotTaken, match=r"git waits for a pipe, where it expects a file: sub/\.gitignore"):
+    with pytest.raises(NotTaken, match=r"git cannot get past sub/\.gitignore: it expects a small file there"):
         run.take("F1")
     run.repository.interrupt()
     with pytest.raises(GitFailed, match="the run ends"):
@@ -31,14 +66,84 @@ def test_a_pipe_that_git_would_wait_for_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
-    [("a/.gitattributes", True), (".git/objects/info/alternates", True), (".git/logs/HEAD", False), ("a/pipe", False)],
+    ("name", "make", "found"),
+    [
+        ("a/.gitattributes", pipe, True), (".gitmodules", huge, True), ("a/.gitignore", to_device, False),
+        (".gitignore", folder, False), (".git/HEAD", pipe, False), ("a/pipe", pipe, False),
+    ],
+)  # fmt: skip
+def test_what_git_cannot_get_past_in_a_work_tree(
+    tmp_path: Path, name: str, make: Callable[[Path], None], found: bool
+) -> None:
+    """What has the name of a file that it reads, and is none; git itself passes over links and folders there."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    make(tmp_path / name)
+    assert trap_in(str(tmp_path)) == (name if found else "")
+
+
+@pytest.mark.parametrize("make", ODD)
+@pytest.mark.parametrize("name", ["info/alternates", "pack/pack-1.idx", "ab/cd", "../other/info/alternates"])
+def test_what_git_cannot_get_past_among_objects(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
+    """Anything but files, and too long a list of other folders; these are looked into, but for the user's own."""
+    objects, user = tmp_path / "objects", tmp_path / "user"
+    for folder in (objects, user, tmp_path / "other"):
+        for below in ("info", "pack", "ab"):
+            (folder / below).mkdir(parents=True)
+    os.mkfifo(user / "pack/pipe")
+    (objects / "info/alternates").write_text(f"# mine\n{user}\n{tmp_path}/gone\n../other\n\n")
+    assert trap_among(str(objects), str(user)) == ""
+    path = objects / name
+    path.unlink(missing_ok=True)
+    make(path)
+    if make is huge and "alternates" not in name:
+        assert trap_among(str(objects), str(user)) == ""  # as a pack may be
+    else:
+        assert os.path.realpath(trap_among(str(objects), str(user))).startswith(
+            (os.path.realpath(path), "/dev/", f"{path.parent.resolve()}/outside")
+        )
+
+
+@pytest.mark.parametrize("make", ODD)
+@pytest.mark.parametrize(
+    "name", ["", "HEAD", "config", "index", "info/exclude", "packed-refs", "logs/HEAD", "refs/heads/main"]
 )
-def test_which_pipes_git_waits_for(tmp_path: Path, name: str, found: bool) -> None:
-    """Those with the name of a file that it reads, and all among the objects that a worker has made."""
-    (tmp_path / name).parent.mkdir(parents=True)
-    os.mkfifo(tmp_path / name)
-    assert pipe_in(str(tmp_path)) == (name if found else "")
+def test_a_repository_of_a_tree_in_which_nothing_is_as_git_expects(
+    tmp_path: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    """What is in the folder is taken all the same, and kept; Nova reads none of it."""
+    run = Run(repository(tmp_path))
+    git_dir = run.tree("F1") / ".git"
+    write(git_dir.parent, n="new")
+    path = git_dir / name
+    path.parent.mkdir(exist_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    make(path)
+    assert run.changed(run.take("F1")) == ["A n"]
+    cleared = clear(run.repository, "F1", 1, run.tip, words("F1"))
+    assert (cleared.ref, cleared.aside) == (run.place.kept("F1", 1), "")
+    away(run.repository, "F1")
+    assert not git_dir.parent.exists()
+
+
+def test_commits_that_git_cannot_read_fail_their_task_and_are_not_lost(tmp_path: Path) -> None:
+    """The tree is moved aside with them when the task runs again; the files are in a ref, too."""
+    run = Run(repository(tmp_path))
+    tree = run.tree("F1")
+    write(tree, n="new")
+    commit(tree)
+    (tree / "n").write_text("newer")
+    os.mkfifo(tree / ".git/objects/pack/pack-1.idx")
+    with pytest.raises(NotTaken, match=r"git expects a plain file at .*/\.git/objects/pack/pack-1\.idx"):
+        run.take("F1")
+    cleared = clear(run.repository, "F1", 1, run.tip, words("F1"))
+    assert cleared.ref is not None
+    assert "git expects a plain file" in cleared.why
+    assert run.content("n", cleared.ref) == "newer"
+    (Path(cleared.aside) / ".git/objects/pack/pack-1.idx").unlink()
+    assert git(cleared.aside, "log", "-1", "--format=%s") == "own"
 
 
 class Rubbish(Repository):

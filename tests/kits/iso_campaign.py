@@ -26,7 +26,8 @@ from iso_kit import QuickDisk, commit, git, lines, make_repository, words, write
 from nova_core.isolation.conflict import put_conflict
 from nova_core.isolation.landing import land
 from nova_core.isolation.merge import advance, bring, merge, merged_already
-from nova_core.isolation.repository import Repository, Result
+from nova_core.isolation.program import Result
+from nova_core.isolation.repository import Repository
 from nova_core.isolation.survey import choose_place, survey
 from nova_core.isolation.sweep import finish, forget, sweep
 from nova_core.isolation.take import take

@@ -13,13 +13,12 @@ import msgspec
 
 from nova_core.clock import Clock
 from nova_core.errors import NovaError
-from nova_core.isolation.values import DiskFull, NotTaken, Stale
+from nova_core.isolation.values import FULL, DiskFull, NotTaken, Stale
 from nova_core.threads import start_thread
 
 _T = TypeVar("_T")
 _TRIES = 3  # of a step that fails; something beside us may have been in its way
 _PAUSE = 1.0  # seconds before a step that the disk has refused is repeated
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 _ANSWERS = (NotTaken, Stale)  # of the step itself: no other try would give another one
 
 
@@ -152,4 +151,4 @@ class Steps:
 
 
 def _is_full(error: Exception) -> bool:
-    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL)
+    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in FULL)
