@@ -17,7 +17,7 @@ from nova_core.isolation.program import shown
 from nova_core.isolation.repository import Repository, changed, is_sha
 from nova_core.isolation.survey import branch_of
 from nova_core.isolation.take import message_of
-from nova_core.isolation.values import Candidate, Conflict, GitFailed, Nothing, Stale, Taken, Words
+from nova_core.isolation.values import Candidate, CheckedOut, Conflict, GitFailed, Nothing, Stale, Taken, Words
 
 _SEPARATOR = "\x01"
 
@@ -160,13 +160,13 @@ def tip_of(repository: Repository, known: str) -> str:
 
 
 def require_free(repository: Repository) -> None:
-    """Raise Stale if the run's branch is checked out: files there would not follow, and a commit would undo merges."""
+    """Raise CheckedOut if the run's branch is: files there would not follow, and a commit would undo merges."""
     place = repository.place
     for folder in (place.common, *glob(f"{escape(place.common)}/worktrees/*")):
         if branch_of(folder) == place.branch:
             name = place.branch.removeprefix("refs/heads/")
             where = place.top if folder == place.git_dir else _work_tree(folder)
-            raise Stale(f"the branch {name} is checked out in {where}: git switch to another one there")
+            raise CheckedOut(f"the branch {name} is checked out in {where}: git switch to another one there")
 
 
 def _work_tree(git_dir: str) -> str:
@@ -195,8 +195,7 @@ def put(repository: Repository, task_id: str, tree_object: str) -> None:
 def advance(repository: Repository, task_id: str, candidate: Candidate) -> bool:
     """Move the run's branch to the candidate; returns False if it is not at `candidate.tip`: merge again.
 
-    So too if a `git gc --prune=now` has removed the candidate, which merging makes again. Raises Stale if somebody has
-    checked the branch out, GitFailed.
+    So too if a `git gc --prune=now` has removed the candidate, which merging makes again. Raises CheckedOut, GitFailed.
     """
     branch = repository.place.branch
     require_free(repository)

@@ -275,3 +275,7 @@ class NotTaken(NovaError):  # noqa: N818 - a result, not a bug
 
 class Stale(NovaError):  # noqa: N818 - a result, not a bug
     """Somebody moved the run's branch back, aside or away: nothing is merged until a person has looked at it."""
+
+
+class CheckedOut(Stale):
+    """The run's branch is checked out somewhere: nothing is merged while it is."""

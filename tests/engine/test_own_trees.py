@@ -515,6 +515,34 @@ def test_a_branch_that_was_moved_back_stops_the_queue(tmp_path: Path) -> None:
         again.run()
 
 
+@pytest.mark.parametrize("seconds", [2, 50, 1_000])
+def test_merging_waits_while_the_branch_is_checked_out(tmp_path: Path, seconds: int) -> None:
+    """It goes on by itself once the branch is free; the run ends in order if it stays, and the next one merges."""
+    repo = FakeRepo({"base": "1"})
+    engine, workers = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")])
+    repo.is_checked_out, end = True, workers.clock.monotonic() + seconds
+
+    def step(name: str) -> None:
+        repo.is_checked_out = workers.clock.monotonic() < end
+
+    repo.step, said = step, list[str]()
+    engine.store.listeners.append(lambda event: said.append(event.message) if "checked out" in event.message else None)
+    code = engine.run().exit_code
+    assert said[0] == "merging waits, because the branch is checked out in /there"
+    if seconds > 100:
+        left = "nothing more is merged: the branch is checked out in /there; 1 task will be merged by the next nova run"
+        assert (code, said[1:], repo.log()) == (4, [left], ["base"])
+        assert workers.clock.monotonic() < end - 800
+        end = 0.0
+        engine = engine_on(tmp_path, repo, rows=None)[0]
+        assert engine.run().exit_code == 0
+    else:
+        assert (code, said[1:]) == (0, [])
+    assert repo.log() == ["base", "A: Task A", "B: Task B"]
+    assert engine.store.run.git is not None
+    assert engine.store.run.git.merging < 2
+
+
 @pytest.mark.parametrize("work", [True, False])
 def test_commits_that_others_add_to_the_branch_land(tmp_path: Path, work: bool) -> None:
     """At the end of the run, also after its last merge, or if it has merged nothing."""

@@ -14,6 +14,7 @@ from nova_core.isolation.kinds import Rest
 from nova_core.isolation.values import (
     Candidate,
     Carried,
+    CheckedOut,
     Cleared,
     Conflict,
     Followed,
@@ -71,6 +72,7 @@ class FakeRepo:
         self.dirty: tuple[str, ...] = ()
         self.in_the_way = ""
         self.carried = Carried()
+        self.is_checked_out = False
         self.is_open = 0
 
     def commit(self, parent: str, files: Files, subject: str, at: int = 0) -> str:
@@ -214,6 +216,8 @@ class FakeGit:
 
     def advance(self, task_id: str, candidate: Candidate) -> bool:
         self._step(f"advance {task_id}")
+        if self.repo.is_checked_out:
+            raise CheckedOut("the branch is checked out in /there")
         if self.repo.refs[self.place.branch] not in (candidate.tip, candidate.commit):
             return False
         self.repo.refs[self.place.branch] = candidate.commit

@@ -14,17 +14,24 @@ from nova_core.engine.trees.checks import MergeChecks
 from nova_core.engine.trees.conflicts import Conflicts
 from nova_core.engine.trees.generated import Generated, generators
 from nova_core.engine.trees.taker import MOST_FILES
-from nova_core.isolation.values import Candidate, Carried, Conflict, Limits, Nothing, Stale, Taken
+from nova_core.isolation.values import Candidate, Carried, CheckedOut, Conflict, Limits, Nothing, Stale, Taken
 from nova_core.state.events import EventKind
 from nova_core.state.git_run import MERGED, MERGING, QUEUED
 from nova_core.state.schema import Reason
 from nova_core.text import number_of
 
 Merged = Candidate | Conflict | Nothing
+_PAUSE = 1.0  # seconds between two looks whether the run's branch is free
 
 
 class MergeQueue:
-    """Merges tasks. `head` is the task that is being merged; `trouble` says why nothing is merged any more."""
+    """Merges tasks. `head` is the task that is being merged; `trouble` says why nothing is merged any more.
+
+    While somebody has the run's branch checked out, the head waits; `patience` is how many seconds a run waits for that
+    in which nothing else happens.
+    """
+
+    patience = 60.0
 
     def __init__(self, base: Base, conflicts: Conflicts) -> None:
         self._base = base
@@ -35,6 +42,10 @@ class MergeQueue:
         self.head: str | None = None
         self._since = 0.0  # monotonic; when the head began
         self.trouble = ""
+        self._held: Callable[[], object] | None = None  # what the head does once the branch is free
+        self._why_held = ""
+        self._is_given_up = False
+        self._due = self._end = 0.0  # monotonic; when to try that again, and when the run ends without it
 
     def add(self, task_id: str) -> None:
         """The task waits in the queue, at the place that its state has."""
@@ -43,15 +54,21 @@ class MergeQueue:
     @property
     def is_empty(self) -> bool:
         """True if nothing is being merged, and nothing waits that could be."""
+        if self._held is not None:
+            return self._is_given_up
         return self.head is None and (bool(self.trouble) or not self._waiting)
 
     def stop(self) -> None:
         """Begin no other merge, and cut off the checks of this one: the run ends."""
         self.trouble = self.trouble or "the run ends"
         self.checks.stop()
+        if self._held is not None:
+            self.head = self._held = None
 
     def turn(self) -> None:
         """Begin the next merge if none is under way."""
+        if self._held is not None:
+            self._wait()
         while self.head is None and self._waiting and not self.trouble and self._store.disk_error is None:
             place, task_id = heapq.heappop(self._waiting)
             state = self._base.state(task_id)
@@ -146,12 +163,39 @@ class MergeQueue:
         base = self._base
 
         def then(moved: bool) -> None:
+            self._why_held = ""
             if moved:
                 self._carry_out(task_id, merged.commit, {"files_changed": merged.files[:MOST_FILES]})
             else:
                 self._merge(task_id)  # somebody moved the branch
 
-        base.steps.post(task_id, lambda: base.git.advance(task_id, merged), then, partial(self._failed, task_id))
+        def failed(error: Exception) -> None:
+            if isinstance(error, CheckedOut) and not self.trouble:
+                self._hold(error, partial(self._advance, task_id, merged))
+            else:
+                self._failed(task_id, error)
+
+        base.steps.post(task_id, lambda: base.git.advance(task_id, merged), then, failed)
+
+    def _hold(self, error: CheckedOut, then: Callable[[], object]) -> None:
+        """The run's branch is checked out: the head waits until it is free."""
+        now = self._base.parts.clock.monotonic()
+        if str(error) != self._why_held:
+            self._why_held, self._end = str(error), now + self.patience
+            self._base.warn(None, f"merging waits, because {error}")
+        self._held, self._due = then, now + _PAUSE
+
+    def _wait(self) -> None:
+        """Try again from time to time; once nothing else happens, the run waits only so long for that."""
+        now, then = self._base.parts.clock.monotonic(), self._held
+        if self._base.parts.active:
+            self._end, self._is_given_up = now + self.patience, False
+        elif now >= self._end and not self._is_given_up:
+            self._is_given_up = True
+            self._say_left(self._why_held)
+        if then is not None and now >= self._due:
+            self._held, self._since = None, now
+            then()
 
     def _carry_out(self, task_id: str, commit: str | None = None, patch: dict[str, Any] | None = None) -> None:
         self.carry_out(task_id, commit, patch or {}, self._leave)
@@ -195,13 +239,15 @@ class MergeQueue:
     def _failed(self, task_id: str, error: Exception) -> None:
         if isinstance(error, Stale):
             self.trouble = str(error)
-            waiting = number_of(1 + len(self._waiting), "task")
-            text = f"nothing more is merged: {error}; {waiting} will be merged by the next nova run"
-            self._base.warn(None, text)
+            self._say_left(str(error))
             self.head = None
         else:
             self._conflicts.fail(task_id, Reason.MERGE_CONFLICT, f"it could not be merged: {error}")
             self._leave()
+
+    def _say_left(self, why: str) -> None:
+        waiting = number_of(1 + len(self._waiting), "task")
+        self._base.warn(None, f"nothing more is merged: {why}; {waiting} will be merged by the next nova run")
 
     def _leave(self) -> None:
         self.head = None
