@@ -517,7 +517,7 @@ def test_a_branch_that_was_moved_back_stops_the_queue(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [2, 50, 1_000])
 def test_merging_waits_while_the_branch_is_checked_out(tmp_path: Path, seconds: int) -> None:
-    """It goes on by itself once the branch is free; the run ends in order if it stays, and the next one merges."""
+    """It continues by itself once the branch is free; the run ends in order if it stays, and the next one merges."""
     repo = FakeRepo({"base": "1"})
     engine, workers = engine_on(tmp_path, repo, rows=[("A", "-"), ("B", "A")])
     repo.is_checked_out, end = True, workers.clock.monotonic() + seconds
