@@ -13,7 +13,6 @@ from nova_core.cli.output import note, out, out_lines
 from nova_core.errors import NovaError, UsageError
 
 if TYPE_CHECKING:
-    from nova_core.isolation.values import Leftover
     from nova_core.watch.leftovers import Cleaning, Saved
 
 Runs = Annotated[
@@ -45,7 +44,8 @@ def clean(
 
     trees = load_config(None, environ=os.environ).git.trees
     found = surveyed(here().root)
-    left = look.leftovers(found, trees)
+    saved = saved_runs()
+    left = look.leftovers(found, trees, {run: one.trees for run, one in saved.items() if one.trees})
     known = {one.run for one in left}
     wanted = {name.removeprefix("nova/") for name in runs or ()}
     if unknown := wanted - known:
@@ -53,7 +53,7 @@ def clean(
     if not left:
         out("nothing is left of any run")
         return 0
-    chosen = [Cleaning(found, one, trees, saved_run(one)) for one in left if not wanted or one.run in wanted]
+    chosen = [Cleaning(found, one, saved.get(one.run)) for one in left if not wanted or one.run in wanted]
     for one in chosen:
         clean_one(one, force=force, is_named=bool(wanted))
     for hint in dict.fromkeys(hint for one in chosen for hint in one.hints(force=force)):
@@ -78,15 +78,16 @@ def clean_one(one: Cleaning, *, force: bool, is_named: bool) -> None:
         out(f"  kept: {kept}")
 
 
-def saved_run(left: Leftover) -> Saved | None:
-    """The saved run of this folder that this is; None if it is another one."""
+def saved_runs() -> dict[str, Saved]:
+    """The saved runs of this folder, by their short names."""
     from nova_core.watch.leftovers import Saved
 
+    found = {}
     for project in all_places():
         try:
             state = load_state(project)
         except (NovaError, OSError):
             continue
-        if state.run.git is not None and state.run.git.name == left.run:
-            return Saved(project, state)
-    return None
+        if state.run.git is not None:
+            found[state.run.git.name] = Saved(project, state)
+    return found

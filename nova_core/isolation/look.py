@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,8 +71,14 @@ class _View(Repository):
         return super().start(command, where, environ | more, stdin)
 
 
-def leftovers(found: Survey, trees: str | None = None) -> tuple[Leftover, ...]:
-    """What the runs of this repository have left, those that are at work included. Raises GitFailed."""
+def leftovers(
+    found: Survey, trees: str | None = None, recorded: Mapping[str, str] | None = None
+) -> tuple[Leftover, ...]:
+    """What the runs of this repository have left, those that are at work included. Raises GitFailed.
+
+    `recorded` are the folders in which runs, by their short names, have their trees on record; those of the others are
+    where the settings say, in `trees`.
+    """
     place = Place(found.git_dir, found.common, found.top, found.prefix, "", "", choose_trees(found.top, trees))
     rows = _git(place, "for-each-ref", "--format=%(objectname) %(refname)", "refs/nova", "refs/heads").out
     refs = [os.fsdecode(row).split(" ", 1) for row in rows.splitlines()]
@@ -83,27 +89,30 @@ def leftovers(found: Survey, trees: str | None = None) -> tuple[Leftover, ...]:
     branches = {run: ref for _, ref in refs if (run := _run_of(ref))}
     own = {run for name in _names(f"{place.common}/nova") if _is_run(run := name.removesuffix(".busy"))}
     known = {*kept, *branches, *own}  # a folder of another name, or of no run of this repository, is not Nova's
-    folders = {run: sorted(os.listdir(f"{place.trees}/{run}")) for run in _folders(place.trees) if run in known}
-    folders = {run: names for run, names in folders.items() if not _of_others(place, run, names)}
-    runs = sorted(known)
+    folders = {run: f"{(recorded or {}).get(run, place.trees)}/{run}" for run in sorted(known)}
+    names = {run: sorted(_names(folder)) for run, folder in folders.items()}
     return tuple(
-        Leftover(run, branches.get(run, ""), tuple(folders.get(run, ())), tuple(kept.get(run, ()))) for run in runs
-    )
+        Leftover(
+            run, branches.get(run, ""), folder, () if _of_others(place, folder, names[run]) else tuple(names[run]),
+            tuple(kept.get(run, ())),
+        )
+        for run, folder in folders.items()
+    )  # fmt: skip
 
 
-def remove(found: Survey, left: Leftover, trees: str | None = None, *, is_all: bool = True) -> None:
+def remove(found: Survey, left: Leftover, *, is_all: bool = True) -> None:
     """Remove these parts of what a run has left; `is_all`: neither its branch nor a tree stays.
 
     Raises EnvironmentProblem if the run is at work, GitFailed, OSError.
     """
-    folder = f"{choose_trees(found.top, trees)}/{left.run}"
-    place = Place(found.git_dir, found.common, found.top, found.prefix, left.run, left.branch, folder)
+    folder, run = left.folder, left.run
+    place = Place(found.git_dir, found.common, found.top, found.prefix, run, left.branch, folder)
     repository = Repository(place)
     try:
         try:
             fcntl.flock(repository.busy, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise EnvironmentProblem(f"the run {left.run} is at work") from None
+            raise EnvironmentProblem(f"the run {run} is at work") from None
         delete(repository, [*(kept.ref for kept in left.refs), *filter(None, [left.branch])])
         if left.trees or is_all:
             remove_all(repository, folder)
@@ -118,11 +127,11 @@ def remove(found: Survey, left: Leftover, trees: str | None = None, *, is_all: b
         repository.close()
 
 
-def _of_others(place: Place, run: str, names: Iterable[str]) -> bool:
-    """Returns True if trees of a run borrow the objects of another repository: a copy has the same names."""
+def _of_others(place: Place, folder: str, names: Iterable[str]) -> bool:
+    """Returns True if trees in a folder borrow the objects of another repository: a copy has the same names."""
     for name in names:
         with suppress(OSError, ValueError):
-            objects = read_plain(Path(place.trees, run, name, ".git/objects/info/alternates")).strip()
+            objects = read_plain(Path(folder, name, ".git/objects/info/alternates")).strip()
             if os.path.isdir(objects) and not os.path.samefile(objects, f"{place.common}/objects"):
                 return True
     return False
@@ -141,10 +150,6 @@ def _run_of(ref: str) -> str:
 
 def _names(folder: str) -> list[str]:
     return os.listdir(folder) if os.path.isdir(folder) else []
-
-
-def _folders(folder: str) -> Iterable[str]:
-    return [name for name in _names(folder) if Path(folder, name).is_dir()]
 
 
 def _size(place: Place, ref: str) -> int:

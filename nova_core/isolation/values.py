@@ -245,10 +245,11 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Leftover(msgspec.Struct, frozen=True):
-    """What is left of a run: its short name, its branch if there is one, its trees and its refs."""
+    """What is left of a run: its short name, its branch if there is one, its trees in `folder`, and its refs."""
 
     run: str
     branch: str
+    folder: str
     trees: tuple[str, ...] = ()
     refs: tuple[Kept, ...] = ()
 

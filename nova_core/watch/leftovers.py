@@ -16,9 +16,8 @@ from nova_core.executors.base import Started
 from nova_core.files.lock import RunLock
 from nova_core.git.repository import is_contained
 from nova_core.isolation import look
-from nova_core.isolation.survey import choose_trees
 from nova_core.isolation.values import Leftover, Survey
-from nova_core.places import plan_name
+from nova_core.places import copied_from, plan_name
 from nova_core.state.schema import TaskStatus
 from nova_core.text import clean, first_of, number_of, size
 
@@ -37,6 +36,12 @@ class Saved(msgspec.Struct, frozen=True):
     state: State
 
     @property
+    def trees(self) -> str:
+        """The folder of its trees on record; empty if that is the one of the project that this is a copy of."""
+        git = self.state.run.git
+        return "" if git is None or copied_from(self.project) else git.trees
+
+    @property
     def plan(self) -> str:
         """The file of the plan."""
         return self.state.project.cascade_file or "CASCADE.md"
@@ -45,8 +50,8 @@ class Saved(msgspec.Struct, frozen=True):
 class Cleaning:
     """What is `left` of one run, and its removal; `saved` is the run if it is one of the user's folder."""
 
-    def __init__(self, found: Survey, left: Leftover, trees: str | None, saved: Saved | None) -> None:
-        self._found, self._left, self._trees, self._saved = found, left, trees, saved
+    def __init__(self, found: Survey, left: Leftover, saved: Saved | None) -> None:
+        self._found, self._left, self._saved = found, left, saved
         self._name = clean(left.branch.removeprefix(_HEADS))
         self.is_landed = self._is_landed()
 
@@ -57,18 +62,14 @@ class Cleaning:
         branch = self._left.branch
         return not branch or any(is_contained(self._found.top, branch, home) for home in homes if home)
 
-    @property
-    def _folder(self) -> str:
-        return f"{choose_trees(self._found.top, self._trees)}/{self._left.run}"
-
     def described(self) -> list[str]:
         """The run, its branch, its trees and its refs, each with its size."""
         left, plan = self._left, self._saved.plan if self._saved else ""
         lines = [f"run {clean(left.run)}" + (f" of {clean(plan)}" if plan else "")]
         if left.branch:
             lines.append(f"  branch {self._name}: {'in' if self.is_landed else 'not in'} your branch")
-        rows = [(f"{self._folder}/{name}", name) for name in left.trees]
-        lines += [f"  tree {clean(path)}: {size(disk_usage(path))}" for path, _ in rows]
+        paths = [f"{left.folder}/{name}" for name in left.trees]
+        lines += [f"  tree {clean(path)}: {size(disk_usage(path))}" for path in paths]
         lines += [f"  {clean(kept.ref)}: {size(kept.size)}" for kept in left.refs]
         return lines if len(lines) > 1 else [*lines, f"  notes of Nova's in {clean(self._found.common)}/nova"]
 
@@ -81,15 +82,16 @@ class Cleaning:
         left, goes = self._left, force and (self.is_landed or is_named)
         with self._held(is_named=is_named and force):
             may_go = goes or (self.is_landed and not left.trees)
-            part = Leftover(
-                left.run, left.branch if may_go else "", left.trees if force else (), left.refs if force else ()
-            )
-            kept = Leftover(
-                left.run, "" if may_go else left.branch, () if force else left.trees, () if force else left.refs
-            )
+            part, kept = (
+                msgspec.structs.replace(
+                    left, branch=left.branch if may_go is out else "", trees=left.trees if force is out else (),
+                    refs=left.refs if force is out else (),
+                )
+                for out in (True, False)
+            )  # fmt: skip
             removed = self._in_words(part)
             if removed or not self._in_words(kept):
-                look.remove(self._found, part, self._trees, is_all=not (kept.branch or kept.trees))
+                look.remove(self._found, part, is_all=not (kept.branch or kept.trees))
                 removed = removed or "notes"
         return removed, self._in_words(kept)
 
@@ -119,7 +121,7 @@ class Cleaning:
         try:
             if self._saved:
                 require_ended(self._saved, is_named=is_named)
-            if pids := processes_in(self._folder):
+            if pids := processes_in(self._left.folder):
                 text = f"{'process' if len(pids) == 1 else 'processes'} {first_of([*map(str, pids)], _MOST_NAMES)}"
                 raise EnvironmentProblem(f"{text} still {'runs' if len(pids) == 1 else 'run'} in its trees")
             yield

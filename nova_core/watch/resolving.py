@@ -14,6 +14,7 @@ from nova_core.isolation import conflict, keep, merge, take, trees
 from nova_core.isolation.carry import carry_out
 from nova_core.isolation.held import hold_work
 from nova_core.isolation.repository import Repository
+from nova_core.isolation.sweep import forget
 from nova_core.isolation.values import Candidate, Conflict, Limits, Place, Taken, Words
 from nova_core.runs.merging import branch_of, in_conflict
 from nova_core.text import first_of
@@ -126,6 +127,7 @@ class Resolving:
         number = len(self._task.kept) + 3  # two may have been kept above
         carry_out(repository, self._id, self._checks.outputs, merged.commit, number, words)
         trees.away(repository, self._id)
+        forget(repository, (self._id,))
         repository.disk.unlink(self._mark)
         return merged
 

@@ -216,6 +216,9 @@ def test_a_resolved_task_is_done(run: Run, capsys: pytest.CaptureFixture[str]) -
     run_cli(["resolve", "B"])
     Path(run.place.tree("B"), "f").write_text(lines(20, l3="good"))
     assert run_cli(["resolve", "B", "--done"]) == 0
+    refs = git(run.root, "for-each-ref", "--format=%(refname)", f"refs/nova/{RUN}").splitlines()
+    assert run.place.ref("B") not in refs, "what is merged needs no ref"
+    assert all("/kept/B." in ref for ref in refs if "B" in ref)
     task = StateManager(run.root / "cascade_state.json").load().tasks["B"]
     assert (task.status, task.merge, task.conflict) == (TaskStatus.COMPLETED, "merged", {})
     assert task.commit_sha == saved(run.root).tip == git(run.root, "rev-parse", run.place.branch)
@@ -259,6 +262,17 @@ def test_cleaning_up(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert git(run.root, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
     assert run_cli(["clean"]) == 0
     assert capsys.readouterr().out == "nothing is left of any run\n"
+
+
+def test_trees_are_found_where_they_were_made(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the settings say now, as in a copy that shares them with its original; a copy leaves those of that."""
+    (run.root / "nova.yaml").write_text(f"git: {{trees: {run.root.parent}/elsewhere}}\n")
+    assert run_cli(["clean"]) == 0
+    assert f"  tree {run.place.tree('B')}: " in capsys.readouterr().out
+    shutil.rmtree(f"{run.place.tree('A')}/.git")
+    write(run.root.parent, elsewhere__x="")
+    assert run_cli(["clean", "--force"]) == 0
+    assert not Path(run.place.trees).exists()
 
 
 def test_a_branch_that_has_landed_needs_no_force(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
