@@ -114,15 +114,15 @@ def remove(found: Survey, left: Leftover, *, is_all: bool = True) -> None:
         except BlockingIOError:
             raise EnvironmentProblem(f"the run {run} is at work") from None
         delete(repository, [*(kept.ref for kept in left.refs), *filter(None, [left.branch])])
-        if left.trees or is_all:
-            remove_all(repository, folder)
+        if left.trees:
+            remove_all(repository, folder)  # else it may be another repository's
         if is_all:
             remove_all(repository, place.own)
             repository.disk.unlink(place.busy)
-        for parent in (os.path.dirname(folder), os.path.dirname(place.own)):
-            if parent.endswith(".nova") or parent == f"{place.common}/nova":
+        for empty in (folder, os.path.dirname(folder), os.path.dirname(place.own)):
+            if empty == folder or empty.endswith(".nova") or empty == f"{place.common}/nova":
                 with suppress(OSError):
-                    os.rmdir(parent)
+                    os.rmdir(empty)
     finally:
         repository.close()
 

@@ -131,12 +131,14 @@ def test_ticks_in_a_plan_that_a_task_changes(project: Path) -> None:
     assert git(project, "status", "--porcelain") == ""
 
 
-def test_a_copy_leaves_the_trees_of_the_original_alone(project: Path) -> None:
-    """What waits there for approval is done again in the copy, in a tree of the copy's own."""
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_copy_leaves_the_trees_of_the_original_alone(project: Path, is_shared: bool) -> None:
+    """What waits there for approval is done again in the copy, in a tree of its own, also in a folder that both use."""
 
     def tree() -> Path:
         plan, state = folder / "CASCADE.md", folder / "cascade_state.json"
-        done = Orchestrator(plan, state, 1, config=Config(isolation="tree", git=GitConfig(uncommitted="ignore"))).run()
+        git = GitConfig(uncommitted="ignore", trees=str(project.with_name("all")) if is_shared else None)
+        done = Orchestrator(plan, state, 1, config=Config(isolation="tree", git=git)).run()
         assert done.waiting_approval == 1
         return Path(tasks_of(folder)["A"].tree or "")
 
@@ -148,6 +150,7 @@ def test_a_copy_leaves_the_trees_of_the_original_alone(project: Path) -> None:
     original = tree()
     folder = project.with_name("copy")
     shutil.copytree(project, folder, symlinks=True)
-    assert tree() == project.with_name("copy.nova") / original.relative_to(project.with_name("project.nova"))
+    own = project.with_name("all") / f"{folder.stat().st_ino:x}" if is_shared else project.with_name("copy.nova")
+    assert tree() == own / original.relative_to(original.parents[1])
     assert original.joinpath("a").is_file()
     assert tasks_of(project)["A"].tree == str(original)

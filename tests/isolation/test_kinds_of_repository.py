@@ -322,6 +322,21 @@ def test_two_clones_side_by_side(tmp_path: Path) -> None:
     assert two.common != one.place.common
 
 
+def test_a_copy_with_the_folder_of_trees_of_its_original(tmp_path: Path) -> None:
+    """What it cleans up is its own: the trees are neither listed nor removed."""
+    run = Run(repository(tmp_path))
+    write(run.tree("A"), n="new")
+    run.repository.close()
+    shutil.copytree(run.root, tmp_path / "s", symlinks=True)
+    found, trees = survey(tmp_path / "s"), str(tmp_path / "r.nova")
+    (left,) = look.leftovers(found, trees)
+    assert (left.branch, left.trees) == (run.place.branch, ())
+    look.remove(found, left)
+    assert look.leftovers(found, trees) == ()
+    assert Path(run.place.tree("A"), "n").read_text() == "new"
+    assert [one.trees for one in look.leftovers(survey(run.root))] == [("A",)]
+
+
 def test_a_merge_starts_few_gits(tmp_path: Path) -> None:
     """A task whose work is merged with another's, and the landing, of which a run has one; the benchmark counts 18."""
     started: list[str] = []

@@ -93,9 +93,12 @@ class Opening:
         elif dirty:
             self._warn_of(dirty)
         place = self._place(self._parts.store.run.id[:_SHORT])
+        trees = os.path.dirname(place.trees)
+        if before is not None and before.trees.startswith(f"{trees}/"):
+            trees = before.trees  # of a copy, whose original has the same run there
         return GitRun(
             name=place.run, base=found.head, ref=place.branch, branch=found.branch, tip=found.head, landed=found.head,
-            trees=os.path.dirname(place.trees),
+            trees=trees,
         )  # fmt: skip
 
     def _warn_of(self, dirty: tuple[str, ...]) -> None:
@@ -117,9 +120,8 @@ class Opening:
         """
         run, parts = self.run, self._parts
         assert run is not None
-        place = self._place(run.name)
-        if not self.is_new:  # whatever the settings say now
-            place = msgspec.structs.replace(place, branch=run.ref, trees=f"{run.trees}/{run.name}")
+        place = self._place(run.name)  # but on record, whatever the settings say now
+        place = msgspec.structs.replace(place, branch=run.ref, trees=f"{run.trees}/{run.name}")
         library = self._gits.open(place, parts.disk)
         landing = Landing(run.branch or "", run.landing[0], run.landing[1], True) if run.landing else None
         library.sweep(landing)
