@@ -39,7 +39,8 @@ def summary(
     """
     selected = selection.ids(snapshot.cascade)
     outside = left_out(snapshot.cascade, selected, snapshot.state.tasks)
-    about = set(selected).union(*(snapshot.blocked.get(i, ()) for i in selected))
+    blocked = snapshot.blocked
+    about = set(selected).union(*(blocked.get(i, ()) for i in selected))
     failed = {i: task for i, task in failed_tasks(snapshot.state.tasks).items() if i in about}
     now = snapshot.at.timestamp()
     return [
@@ -50,7 +51,7 @@ def summary(
         time_line(time.wall(now), time.work(now), merging_of(snapshot.state.run.git)),
         *token_lines(result),
         *failure_lines(failed, tail, blocking(snapshot)),
-        *listed(f"{Shown.BLOCKED}:", "by", {i: causes for i, causes in snapshot.blocked.items() if i in about}),
+        *listed(f"{Shown.BLOCKED}:", "by", {i: causes for i, causes in blocked.items() if i in about}),
         *listed("cannot start:", "without", {i: what for i, what in snapshot.lacking.items() if i in about}),
         *(["", clean(left_out_line(outside))] if outside else []),
         *(["", PAUSED] if snapshot.state.run.paused and result.exit_code else []),

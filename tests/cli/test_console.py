@@ -276,6 +276,31 @@ def test_summary_of_a_failure() -> None:
         assert ("F1 failed" in text, "F2 by F1" in text) == (is_shown, is_shown)
 
 
+class Walked(dict[str, TaskState]):
+    """Tasks that count how often all of them are walked through."""
+
+    walks = 0
+
+    def items(self) -> Any:
+        self.walks += 1
+        return super().items()
+
+
+def test_a_summary_of_a_large_plan_is_made_in_linear_time() -> None:
+    """However many tasks a plan has, its summary walks through all of them the same few times."""
+
+    def walks(size: int) -> int:
+        rows = "".join(f"| t{i} | Task | a | {f't{i - 1}' if i else '-'} |\n" for i in range(size))
+        cascade = parse_text(PLAN[: PLAN.index("| F1")] + rows, "CASCADE.md")
+        tasks = Walked({i: TaskState(blocked_by=("t0",)) for i in cascade.tasks})
+        tasks["t0"] = TaskState(status=TaskStatus.FAILED, error="exit code 3")
+        state = Snapshot(cascade, State(tasks=tasks), 4, NOW)
+        assert summary.summary(result(exit_code=1, failed=1, blocked=size - 1), state, WorkTime(), lambda _: [])
+        return tasks.walks
+
+    assert walks(200) == walks(20) > 0
+
+
 @pytest.mark.parametrize(
     ("state", "code", "line"),
     [
