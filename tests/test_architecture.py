@@ -141,6 +141,14 @@ def test_heavy_packages_stand_at_the_head_of_few_modules(package: str) -> None:
     assert {m for m in heads if not within(m, HEAVY[package])} == set()
 
 
+def test_private_modules_of_python_have_their_figure_where_they_are_named() -> None:
+    """They may change with any release: each is imported by one module, which says what it saves."""
+    every = ((module, name) for module in modules() for name in imported(module, head_only=False))
+    found = {(module, name) for module, name in every if re.match("_(?!_)", name)}
+    assert found == {("digest", "_blake2"), ("digest", "_operator"), ("report", "_json"), ("files.lock", "_socket")}
+    assert all(re.search(r"\d ms", sources()[module]) for module, _ in found)
+
+
 def test_textual_is_for_the_terminal_interface_alone() -> None:
     """Not even a function outside of nova_tui imports it."""
     users = {m for m in modules() if within_any(imported(m, head_only=False), "textual")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import time
@@ -14,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from nova_core.command import Command, Reply
+from nova_core.digest import blake2b
 from nova_core.errors import EnvironmentProblem
 from nova_core.files.disk import Disk
 from nova_core.files.own_task import require_person
@@ -220,4 +220,4 @@ def read_secret(path: Path) -> bytes:
 def attempt_token(secret: bytes, run: str, task: str, attempt: int) -> str:
     """The token that authenticates an attempt: a MAC of its identity (keyed BLAKE2, RFC 7693), stored nowhere."""
     message = f"{run}\0{task}\0{attempt}".encode()
-    return hashlib.blake2b(message, key=secret, digest_size=16).hexdigest()
+    return blake2b(message, key=secret, digest_size=16).hexdigest()

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from nova_core.clock import iso
+from nova_core.digest import blake2b
 from nova_core.errors import RunLockedError
 from nova_core.holder.safe_open import inherit_owner
 
@@ -134,9 +135,7 @@ def _names(path: Path, also: Iterable[str]) -> list[bytes]:
 
 def _short(thing: str) -> str:
     """A name of any length, short enough for sun_path (unix(7))."""
-    import hashlib
-
-    return hashlib.blake2b(thing.encode(errors="surrogateescape"), digest_size=16).hexdigest()
+    return blake2b(thing.encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 
 def engine_alive(path: Path) -> EngineInfo | None:

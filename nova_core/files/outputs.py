@@ -9,11 +9,11 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from _blake2 import blake2b  # as in hashlib, but without loading OpenSSL
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from nova_core.digest import blake2b
 from nova_core.model import Task, places_of
 from nova_core.text import clean, head_and_tail
 

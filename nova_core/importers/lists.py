@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from nova_core.digest import blake2b
 from nova_core.errors import InputError, Problem
 from nova_core.importers.checklist import DONE_MARKS, Box, Checklist
 from nova_core.importers.draft import Draft, Item, ItemState
@@ -101,7 +101,7 @@ class Keys:
         words = _SLUG.sub(" ", text.casefold()[:200]).split()
         stem = "-".join(words[:5])[:36].strip("-")
         if stem != "-".join(words) or not stem or len(text) > 200:
-            stem = f"{stem or 'task'}-{hashlib.blake2b(text.encode('utf-8', 'replace'), digest_size=3).hexdigest()}"
+            stem = f"{stem or 'task'}-{blake2b(text.encode('utf-8', 'replace'), digest_size=3).hexdigest()}"
         key = stem
         while key in self._used:
             self._counts[stem] = self._counts.get(stem, 1) + 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-from _blake2 import blake2b  # as in hashlib, but without loading OpenSSL
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from nova_core.digest import blake2b
 from nova_core.files.plain_file import read_plain
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import Needs

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from pathlib import Path
 
+from nova_core.digest import blake2b
 from nova_core.errors import EnvironmentProblem
 from nova_core.git.repository import find_repository
 from nova_core.isolation.program import Result, run_program
@@ -135,7 +135,7 @@ def choose_trees(top: str, trees: str | None = None) -> str:
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     if not os.path.isabs(state):
         raise EnvironmentProblem("there is no folder for the trees of tasks", hint="set git.trees in nova.yaml")
-    key = hashlib.blake2b(os.fsencode(top), digest_size=6).hexdigest()
+    key = blake2b(os.fsencode(top), digest_size=6).hexdigest()
     return f"{state}/nova/trees/{os.path.basename(top)}-{key}"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from _blake2 import blake2b  # hashlib also loads OpenSSL: 7 ms that `nova status` does not need
 from collections.abc import Mapping
 
 import msgspec
 
+from nova_core.digest import blake2b
 from nova_core.model import Task
 from nova_core.state.schema import TaskState
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from _blake2 import blake2b  # as in hashlib, but without loading OpenSSL
 from collections.abc import Collection
 from typing import Any
 
 import msgspec
 
 from nova_core.agents.outcome import Verdict
+from nova_core.digest import blake2b
 from nova_core.engine.attempts.attempt import Attempt
 from nova_core.engine.attempts.parts import Parts
 from nova_core.engine.attempts.verdict import FINAL, Failure
