@@ -18,7 +18,7 @@ from nova_core.config.git import GitConfig
 from nova_core.engine.trees.generated import generators
 from nova_core.engine.trees.steps import Steps
 from nova_core.errors import EnvironmentProblem
-from nova_core.executors.base import Ended, Job
+from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.isolation.values import NotTaken
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.events import EventKind
@@ -284,13 +284,15 @@ def test_a_conflict_that_its_worker_does_not_resolve(tmp_path: Path, how: str) -
     assert tasks_of(tmp_path)["B"].kept == state.kept, "once"
 
 
-@pytest.mark.parametrize("end", ["fails", "is cancelled"])
+@pytest.mark.parametrize("end", ["fails", "is cancelled", "times out", "says nothing", "is lost"])
 def test_what_a_failed_attempt_left_is_kept_and_nowhere_else(tmp_path: Path, end: str) -> None:
-    """Its files are in a ref, not in the user's folder, and its tree is gone."""
-    repo = FakeRepo({"f": "1"})
+    """Case 14: its files are in a ref, not in the user's folder, and its tree is gone."""
+    repo, ends = FakeRepo({"f": "1"}), {"times out": "timeout", "says nothing": "idle_timeout", "is lost": "lost"}
     engine, workers = engine_on(tmp_path, repo, rows=[("A", "-")])
     workers.outcome = exits(3) if end == "fails" else lambda job: None
-    if end != "fails":
+    if end in ends:
+        workers.outcome = lambda job: Ended(job.key, EndReason(ends[end]))
+    if end == "is cancelled":
         on(engine, EventKind.TASK_RUNNING, "A", lambda: engine.post(Command(CommandKind.CANCEL, ("A",))))
         running = workers.submit
 

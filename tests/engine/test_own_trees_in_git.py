@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 from engines import tasks_of
 from tree_campaign import SAFE, git
 
+from nova_core.cli.app import run_cli
 from nova_core.config import AgentConfig, Config
 from nova_core.config.git import GitConfig
-from nova_core.isolation import carry
+from nova_core.engine.startup import RunOptions
+from nova_core.isolation import carry, look
 from nova_core.isolation.survey import survey
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.schema import Reason
@@ -154,3 +158,68 @@ def test_a_copy_leaves_the_trees_of_the_original_alone(project: Path, is_shared:
     assert tree() == own / original.relative_to(original.parents[1])
     assert original.joinpath("a").is_file()
     assert tasks_of(project)["A"].tree == str(original)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder on another file system than the repositories of tests."""
+    shared = Path("/dev/shm")
+    if not os.access(shared, os.W_OK) or shared.stat().st_dev == Path(gettempdir()).stat().st_dev:
+        pytest.skip("there is no other file system to write to")
+    with TemporaryDirectory(dir=shared) as folder:
+        yield Path(folder)
+
+
+def test_trees_on_another_file_system(project: Path, elsewhere: Path) -> None:
+    """Case 52: changes, repositories inside, outputs that git ignores and failed work come back from there."""
+    rows = (
+        "A | one | - | mkdir out n; git init -q n; echo 1 > n/x; echo o > out/o; sed -i s/2/A/ f | | out/o",
+        "B | two | A | cat out/o > b; exit 1 | | ",
+        "C | three | A | test -s out/o; rm -rf .git; mv f g | | ",
+    )
+    assert run(project, *rows, trees=str(elsewhere), uncommitted="ignore") == 1
+    tasks = tasks_of(project)
+    assert [tasks[i].files_changed for i in "AC"] == [("f", "n/x"), ("f", "g")]
+    assert (project / "g").read_text() == "1\nA\n3\n"
+    assert (project / "out/o").read_text() == "o\n"
+    assert git(project, "show", f"{tasks['B'].kept[0]}:b") == "o\n"
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("gone", ["tree", "all trees"])
+def test_trees_that_are_deleted_under_the_run(project: Path, gone: str) -> None:
+    """Case 52: the task fails with one line, nothing is merged of it, and it can run again."""
+    where = '"$(dirname "$PWD")"' if gone == "all trees" else '"$PWD"'
+    rows = (
+        f"A | one | - | touch a; test -e {project}/again \\|\\| rm -rf {where} | | ",
+        "B | two | A | touch b | | ",
+    )
+    assert run(project, *rows, uncommitted="ignore") == 1
+    state = tasks_of(project)["A"]
+    assert (state.reason, state.error) == (Reason.NOT_TAKEN, "what is in its tree cannot be taken: its folder is gone")
+    assert git(project, "log", "--format=%s").split() == ["base"]
+    (project / "again").touch()
+    assert run_cli(["retry", "A", "-C", str(project)]) == 0
+    assert run(project, *rows, uncommitted="ignore") == 0
+    assert git(project, "log", "--format=%s").splitlines()[::-1] == ["base", "A: one", "B: two"]
+    assert not project.with_name("project.nova").exists()
+
+
+def test_a_fresh_start_leaves_what_was_kept(project: Path) -> None:
+    """Case 55: work of failed attempts and a conflict of the run before stay, and are listed by run, until `clean`."""
+    rows = (
+        "A | one | - | sed -i s/2/A/ f | | ", "B | two | - | sed -i s/2/B/ f; sleep 0.5 | | ",
+        "C | three | - | touch c; exit 1 | | ",
+    )  # fmt: skip
+    assert run(project, *rows, conflicts="stop") == 1
+    (before,) = look.leftovers(survey(project))
+    state, again = tasks_of(project), Config(isolation="tree", git=GitConfig(uncommitted="ignore"))
+    kept, stuck = state["C"].kept[0], next(i for i in "AB" if state[i].reason is Reason.MERGE_CONFLICT)
+    project.joinpath("CASCADE.md").write_text("# Plan\n\n" + HEAD + "| D | four | - | touch d | | |\n")
+    fresh = RunOptions(fresh=True)
+    plan, file = project / "CASCADE.md", project / "cascade_state.json"
+    assert Orchestrator(plan, file, 3, config=again, options=fresh).run().exit_code == 0
+    (after,) = look.leftovers(survey(project))
+    assert (after.run, after.trees, after.refs) == (before.run, before.trees, before.refs)
+    assert {one.ref for one in after.refs} >= {kept, f"refs/nova/{before.run}/{stuck}"}
+    assert after.trees == (stuck,)
