@@ -11,7 +11,7 @@ from nova_core.agents.fields import first_line
 from nova_core.agents.lines import LineReader
 from nova_core.agents.outcome import CostBasis, Ending, Outcome, Verdict, exit_words, was_killed
 from nova_core.agents.pricing import Price, estimate
-from nova_core.agents.signs import error_lines, only_errors, verdict_of_words
+from nova_core.agents.signs import clear_verdict, error_lines, only_errors, plain, verdict_of_words
 from nova_core.agents.windows import Window
 from nova_core.model import TokenUsage
 
@@ -22,6 +22,8 @@ _MOST_PATH = 4096
 _MOST_IDS = 10_000
 _MOST_DENIED = 100
 _MOST_DENIED_WORDS = 200
+_QUESTION = ("?", "؟", "⸮")
+_CLOSING = " *_`'\")]”»"  # may follow a question mark
 CHARACTERS = 4  # per token, roughly, if no count is reported
 
 
@@ -212,7 +214,7 @@ class AgentLog(LineReader):
             last = self.final_text.rstrip()
             if not last:
                 return Ending(Verdict.NOTHING_DONE, "it used no tool, changed no file and said nothing")
-            if last.endswith("?"):
+            if plain(last).rstrip(_CLOSING).endswith(_QUESTION):
                 return Ending(Verdict.ASKED, f"it asked: {last.splitlines()[-1].strip()[-200:]}")
         return None
 
@@ -245,8 +247,10 @@ class AgentLog(LineReader):
         return self._by_words(exit_words(exit_code))
 
     def _error_words(self) -> str:
-        """The error text in the last lines."""
-        return error_lines(self.tail)
+        """The error text in the last lines; the only line of an output, if it is clear what that means."""
+        words = error_lines(self.tail)
+        only = self.tail[0] if len(self.tail) == 1 and not (words or self.began) else ""
+        return only if clear_verdict(only) else words
 
     def _by_words(self, fallback: str) -> Ending:
         last = first_line(self.tail[-1], 200) if self.tail else ""

@@ -11,6 +11,7 @@ decode = msgspec.json.Decoder().decode
 BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
 # Pairs, halves and all other escapes, in this order, so that no half is taken from a pair.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
+_END = re.compile(rb"[}\]](?!\s*[,;:)\]}])")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -36,13 +37,17 @@ def repaired(data: bytes) -> bytes:
 
 
 def documents(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Possible documents: each from a bracket alone on its line to the next closing one, which the last may lack."""
+    """Possible documents: each from a bracket alone on its line to the next closing one, which the last may lack.
+
+    The closing one may have words of another stream behind it: a document has no line break at its end.
+    """
     found: list[bytes] = []
     for line in lines:
         bracket = line.rstrip()
         if found or bracket in (b"{", b"["):
             found.append(line)
-        if found and bracket in (b"}", b"]"):
+        if found and (end := _END.match(line)):
+            found[-1] = end[0]
             yield b"\n".join(found)
             found = []
     if found:

@@ -13,13 +13,15 @@ ZoneOf = Callable[[str], tzinfo | None]
 
 _LEAD = re.compile(
     r"\b(?:resets?(?:[_ ]?(?:at|in|time))?|again|retry(?:[-_ ]?after)?|retrydelay|available|until|wait|renews?"
-    r"|refreshes|regain|restored|resumes?|ratelimit-\w{0,20}-?reset)(?![a-z])",
+    r"|refresh(?:es)?(?!\s+token)|regain|restored|resumes?|unlocks?|lifted|ratelimit-\w{0,20}-?reset"
+    r"|(?:back|continue|ends?)(?=\s+(?:at|in|on|after)\b))(?![a-z])|将[在于]",
     re.IGNORECASE,
 )
 _FILLER = re.compile(
     r"(?:[^\w+]|_|(?<![a-z])(?:at|on|in|after|about|approximately|around|by|for|is|will|be|time|delay|access|usage|your|limits?"
     r"|quota|again|please|available|reset|seconds?(?=\W{0,3}\d)|requests?|tokens?|daily|weekly|monthly"
-    r"|next(?= \d))(?![a-z])){0,40}",
+    r"|next(?= \d)|(?:every|each)(?=\s+(?:day|[a-z]{3,6}day)\b)|day(?=\s+at\b)|the(?!\s+\d)|beginning|start|first|of)"
+    r"(?![a-z])){0,40}",
     re.IGNORECASE,
 )
 _UNIT = r"(?:ms|milliseconds?|w|weeks?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
@@ -29,7 +31,10 @@ _SECONDS = {"ms": 0.001, "milli": 0.001, "w": 604800.0, "d": 86400.0, "h": 3600.
 _SPAN = re.compile(r"(\d{1,3}):(\d\d)(?::(\d\d))?(?!\s*[ap]\.?m\b)", re.IGNORECASE)
 _ISO_SPAN = re.compile(r"P(?:(\d{1,4})D)?T?(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,7})(?:\.\d+)?S)?\b")
 _NUMBER = re.compile(r"(\d{1,8}(?:\.\d{1,9})?)(?![\w/:.-]|\s*(?:[ap]\.?m\b|[a-z]))", re.IGNORECASE)
-_OF_NUMBER = re.compile(r"(?:after|_in_seconds|in seconds|seconds)\W{0,4}\Z|after[-_ ](?:ms|seconds)\W{0,4}\Z", re.I)
+_OF_NUMBER = re.compile(
+    r"(?:after|_in_seconds|in seconds|seconds|after[-_ ](?:ms|seconds)|ratelimit-\w{0,20}-?reset)\W{0,4}\Z",
+    re.IGNORECASE,
+)
 _EPOCH = re.compile(r"(1[5-9]\d{8}|[2-9]\d{9}|1[5-9]\d{11})(?:\.\d+)?(?!\d)")
 _BAR = re.compile(r"\|(1[5-9]\d{8}|1[5-9]\d{11})\b")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -38,17 +43,19 @@ _MONTH = rf"({'|'.join(_MONTHS)})[a-z]{{0,6}}\.?"
 _NTH = r"(\d{1,2})(?:st|nd|rd|th)?"
 _DATES = (  # named by the order of their groups
     ("ymd", re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?!\d)")),
-    ("mdy", re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d\d)\b")),
+    ("mdy", re.compile(r"(\d{1,2})/(\d{1,2})(?:/(\d{4}|\d\d))?(?![\d/])")),
     ("dmy", re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}|\d\d)\b")),
     ("Mdy", re.compile(rf"{_MONTH}\s+{_NTH}\b(?!:)(?:,?\s+(\d{{4}})\b)?", re.IGNORECASE)),
     ("dMy", re.compile(rf"{_NTH}\s+(?:of\s+)?{_MONTH}(?:,?\s+(\d{{4}})\b)?", re.IGNORECASE)),
     ("d", re.compile(r"the\s+(\d{1,2})(?:st|nd|rd|th)\b", re.IGNORECASE)),
 )
-_WEEKDAY = re.compile(rf"(?:next\s+)?({'|'.join(_WEEKDAYS)})(?:[a-z]{{0,3}}day|s|rs|nes|ur)?\b\.?", re.IGNORECASE)
+_WEEKDAY = re.compile(
+    rf"(?:(next)\s+|(?:this|coming)\s+)?({'|'.join(_WEEKDAYS)})(?:[a-z]{{0,3}}days?|s|rs|nes|ur)?\b\.?", re.IGNORECASE
+)
 _DAY = re.compile(r"(today|tonight|tomorrow|next week|next month)\b", re.IGNORECASE)
-_AND = re.compile(r"(?:[\s,@]|(?<=\d)T(?=\d)|\b(?:at|by|on|in)\b){0,8}")
+_AND = re.compile(r"(?:[\s,@|·∙•]|(?<=\d)T(?=\d)|\b(?:at|by|on|in)\b){0,8}")
 _CLOCK = re.compile(
-    r"(?:(\d{1,2})(?:[:.](\d\d))?(?::(\d\d))?\s*([ap])\.?m\b\.?|(\d{1,2}):(\d\d)(?::(\d\d)(?:\.\d+)?)?|(noon|midnight)\b)",
+    r"(?:(\d{1,2})(?:[:.](\d\d))?(?::(\d\d))?\s*([ap])\.?m\b\.?|(\d{1,2})[:h](\d\d)(?::(\d\d)(?:\.\d+)?)?|(noon|midnight)\b)",
     re.IGNORECASE,
 )
 _ZONE = re.compile(
@@ -82,6 +89,7 @@ def wait_in(text: str, now: float, zone_of: ZoneOf = machine_zone) -> float | No
     zone. A minute, and a day without a time if it is today, count as named to their ends.
     """
     text = plain(text[:MOST_TEXT])
+    text = re.sub(r"\bhalf an hour\b", "30 minutes", text, flags=re.IGNORECASE)
     text = re.sub(r"\b(?:an?|one)\s+(?=hour|minute|second|day|week)", "1 ", text, flags=re.IGNORECASE)
     if found := _BAR.search(text):
         return _until_epoch(found[1], now)
@@ -100,7 +108,7 @@ def _span(text: str, lead: int, start: int, now: float) -> float | None:
     before = text[lead:start].lower()
     if found := _EPOCH.match(text, start):
         return _until_epoch(found[1], now)
-    if found := _DURATION.match(text, start):
+    if not re.search(r"\bat\W*\Z", before) and (found := _DURATION.match(text, start)):
         return sum(float(number) * _SECONDS[unit.lower()] for number, unit in _PART.findall(found[1]))
     if (found := _ISO_SPAN.match(text, start)) and any(found.groups()):
         days, hours, minutes, seconds = (int(group or 0) for group in found.groups())
@@ -154,7 +162,8 @@ class _Named:
             moment = day if day > midnight else day + timedelta(days=1)
             return max(0.0, moment.timestamp() - self._now)
         hour, minute, second = self._clock
-        moment = day.replace(hour=hour, minute=minute, second=second or 0)
+        is_end = hour == 24 and minute == 0  # of the day
+        moment = (day + timedelta(days=is_end)).replace(hour=0 if is_end else hour, minute=minute, second=second or 0)
         grace = _MINUTE if second is None else 0.0
         is_past = moment.timestamp() + grace <= self._now
         if is_past and (self._day is None or self._of_night or self._weekly):
@@ -176,7 +185,7 @@ class _Named:
             self._take_day_of_date(self._skip())
             if self._day is None:
                 self._weekly = True
-                self._day = _of_weekday(_WEEKDAYS.index(found[1].lower()))
+                self._day = _of_weekday(_WEEKDAYS.index(found[2].lower()), is_next=found[1] is not None)
             return
         else:
             self._take_day_of_date(start)
@@ -244,8 +253,10 @@ def _of_word(word: str) -> Callable[[datetime], datetime | None]:
     return day
 
 
-def _of_weekday(number: int) -> Callable[[datetime], datetime | None]:
-    return lambda midnight: midnight + timedelta(days=(number - midnight.weekday()) % 7)
+def _of_weekday(number: int, *, is_next: bool) -> Callable[[datetime], datetime | None]:
+    """The day of the week; the next one is not today."""
+    least = 1 if is_next else 0
+    return lambda midnight: midnight + timedelta(days=(number - midnight.weekday() - least) % 7 + least)
 
 
 def _of_date(order: str, groups: tuple[str | None, ...]) -> Callable[[datetime], datetime | None]:
@@ -258,12 +269,15 @@ def _of_date(order: str, groups: tuple[str | None, ...]) -> Callable[[datetime],
             first = midnight.replace(day=1)
             first = (first + timedelta(days=32)).replace(day=1) if number < midnight.day else first
             return first.replace(day=number)
-        told = given["m"] or ""
+        told, year = given["m"] or "", given["y"]
         month = _MONTHS.index(told[:3].lower()) + 1 if "M" in order else int(told)
         if order == "mdy" and month > 12:
             month, number = number, month
-        if (year := given["y"]) is not None:
-            return midnight.replace(year=int(year) + (2000 if len(year) == 2 else 0), month=month, day=number)
+        if year is not None:
+            whole = int(year) + (2000 if len(year) == 2 else 0)
+            found = midnight.replace(year=whole, month=month, day=number)
+            is_other = order == "mdy" and found < midnight and number <= 12  # nothing resets in the past
+            return midnight.replace(year=whole, month=number, day=month) if is_other else found
         found = midnight.replace(month=month, day=number)
         if abs(found - midnight) > _HALF_A_YEAR:
             found = found.replace(year=found.year + (1 if found < midnight else -1))

@@ -22,14 +22,17 @@ _PERIOD = (
 )
 _OF_LIMIT = r"(?:usage|spend(?:ing)?|token|request|message|api|opus|sonnet|haiku|model|credit)s?"
 _FAMILY = r"(?:opus|sonnet|haiku|fable)"
+_SHARE = r"(?:allowance|quota|cap)"
+_GONE = r"(?:is |are |was |has been |have been )?(?:exhausted|used up|depleted)"
 # What these mean is clear whatever the HTTP status is. In this order: a request that is too large for the limit per
 # minute always is, and the message about a limit may mention keys, credits and lengths.
 _CLEAR: _Signs = (
     (Verdict.LIMIT_REACHED, r"request[ _]too[ _]large|tokens must be reduced"),
     (
         Verdict.BAD_CREDENTIALS,
-        r"credit balance|insufficient[ _](?:quota|funds|balance|credits?)|out of credits?\b"
-        r"|no credits? (?:left|remaining)|more credits\b.{0,40}\bor fewer"
+        r"credit balance|insufficient[ _](?:quota|funds|balance|credits?)|out of (?:\w+ ){0,2}credits?\b"
+        r"|no credits? (?:left|remaining)|more credits\b.{0,40}\bor fewer|余额不足|欠费"
+        rf"|(?<!usage )\bcredits? {_GONE}"
         r"|not included in your plan"
         r"|to use codex with your chatgpt plan|not have access to claude"
         r"|(?:account|organi[sz]ation) (?:is |has been )?(?:disabled|suspended|deactivated)",
@@ -37,7 +40,9 @@ _CLEAR: _Signs = (
     (
         Verdict.RATE_LIMITED,
         rf"\b{_PERIOD}\s+(?:{_OF_LIMIT}\s+){{0,2}}(?:limits?|cap|quota)\b|rate[ _-]?limit|too many requests"
-        rf"|(?:out|used all) of (?:your )?(?:extra )?usage|\b{_FAMILY}(?: [\d.]+)? (?:\w+ )?limit\b",
+        rf"|(?:out|used all) of (?:your )?(?:\w+ )?usage\b|no (?:\w+ )?usage (?:left|remaining)"
+        rf"|\busage (?:\w+ )?{_GONE}"
+        rf"|\b{_FAMILY}(?: [\d.]+)? (?:\w+ )?(?:limit|{_SHARE})\b",
     ),
     (
         Verdict.LIMIT_REACHED,
@@ -77,7 +82,11 @@ _BY_WORDS: _Signs = (
         r"|error sending request|server had an error|stream (?:disconnected|ended)|apiconnection|timed? ?out"
         r"|etimedout|enotfound|error: terminated\b",
     ),
-    (Verdict.REFUSED, r"refus(?:al|ed to)|content.?filter|safety|safeguards flagged|response was blocked"),
+    (
+        Verdict.REFUSED,
+        r"refus(?:al|ed to)|content.?filter|safety|safeguards flagged|response was blocked|violat\w{1,3} (?:our|the) "
+        r"|(?:usage|content) policy",
+    ),
 )
 # Another process renewed the login in the same moment: the new one is on disk now.
 _RACE = re.compile(
@@ -87,13 +96,16 @@ _RACE = re.compile(
 )
 _END = r"(?=\s*(?:$|[^\w\s,;]|resets\b))"
 _SENTENCE = (
-    r"you(?:'ve| have) (?:hit|reached|exceeded|exhausted|used)\b.{0,80}\b(?:limits?|quota|capacity|cap|usage)\b"
+    r"you(?:'ve| have) (?:hit|reached|exceeded|exhausted|used|run out of)\b"
+    r".{0,80}\b(?:limits?|quota|capacity|cap|usage)\b"
     r"|you(?:'re| are)(?: now)? out of (?:extra )?usage|(?:this|your) org(?:ani[sz]ation)? has been disabled"
     r"|your org(?:ani[sz]ation)? has (?:reached|hit|exceeded|been disabled)\b|your account does not have access"
-    rf"|(?:[\w-]{{1,20}} ){{0,4}}(?:limit|cap) (?:has been |was )?(?:reached|exceeded|hit){_END}"
+    r"|(?:[\w-]{1,20} ){0,4}(?:limit|cap|quota|usage|window|credits?) (?:is |are |was |has been |have been )?"
+    rf"(?:reached|exceeded|hit|exhausted|used up){_END}"
     rf"|(?:invalid (?:x-)?api key|credit balance is too low|not logged in|(?:prompt is|conversation) too long"
     rf"|request too large|selected model is at capacity"
     rf"|oauth (?:token|session)(?: has| was| is)? (?:expired|revoked)){_END}"
+    r"|oauth authentication is currently not supported"
     r"|no (?:api[ -]key|authentication information) (?:was )?found\b"
     r"|.{0,60}please run /login|failed to authenticate|please set an auth method|unexpected status \d"
     r"|unable to connect to "
@@ -101,7 +113,7 @@ _SENTENCE = (
 # The start of a line that reports an error. Other lines may be about the work, which may concern limits and keys.
 _ERROR_LINE = (
     r"(?:\d{4}-\d\d-\d\d\S{0,30}\s+)?[\W_]{0,20}(?:(?:\w{1,20}\s){0,2}\w{0,40}(?:error|exception)\b|fatal\b"
-    r"|credit balance|invalid (?:x-)?api[ -]key|oauth (?:token|session)|prompt is too long"
+    r"|credit balance|invalid (?:x-)?api[ -]key|oauth (?:token|session|authentication)|prompt is too long"
     r"|(?:claude )?(?:ai )?usage limit|" + _SENTENCE + ")"
 )
 # The same for text that, but for its words, may as well be an answer: no quotation marks, no loose words.
@@ -113,18 +125,23 @@ _AROUND = re.compile(r"\s|at |please (?:re)?try |[\W\d]+$|\(node:\d+\)|warning\b
 _SPACES = str.maketrans(
     {**dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f", " "), **dict.fromkeys("’‘ʼ", "'"), **dict.fromkeys("‐‑–—−", "-")}
 )
+# Of a model, not of an account or an error.
+_NO_MODEL = r"(?:org|user|proj|project|team|acct|account|key|tier|http|error|status|code)(?:[-_]|\d)"
+_NAME = rf"(?!{_NO_MODEL})[a-z][\w./:-]{{0,60}}\d[\w./:-]{{0,30}}"
 _MODEL = (
     re.compile(
-        rf"\b({_FAMILY})\b(?:[ -][\d.]+)?(?: \w+){{0,2}} limit|limit for (?:claude )?({_FAMILY})\b", re.IGNORECASE
-    ),
-    re.compile(
-        r"limit (?:reached |exceeded )?for (?:the )?(?:model )?[`'\"]?([a-z][\w./:-]{0,60}\d[\w./:-]{0,30})",
+        rf"\b({_FAMILY})\b(?:[ -][\d.]+)?(?: \w+){{0,2}} (?:limit|{_SHARE})|limit for (?:claude )?({_FAMILY})\b",
         re.IGNORECASE,
     ),
+    re.compile(rf"(?:limit|quota) (?:reached |exceeded )?for (?:the )?(?:model )?[`'\"]?({_NAME})", re.IGNORECASE),
+    re.compile(rf"\b({_NAME}) (?:(?:usage|rate) )?(?:quota|limit)\b", re.IGNORECASE),
+    re.compile(rf"({_NAME}) is (?:temporarily |currently )?(?:rate-limited|overloaded|at capacity)", re.IGNORECASE),
     re.compile(r"\bmodel\W{1,4}(?:models/)?([a-z]\w{1,20}-\d[\w.-]{0,40})", re.IGNORECASE),
 )
 _THIS_MODEL = re.compile(
-    r"(?:capacity on|limit for|quota for) (?:this|the selected) model|model is at capacity", re.IGNORECASE
+    r"(?:capacity on|limit for|quota for) (?:this|the selected) model"
+    r"|model is (?:currently )?(?:at capacity|overloaded)",
+    re.IGNORECASE,
 )
 THIS_MODEL = "*"
 
@@ -136,8 +153,12 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 
 def plain(text: str) -> str:
-    """The text with plain quotation marks, hyphens and spaces."""
-    return text.translate(_SPACES)
+    """The text with plain quotation marks, hyphens, spaces, and letters and digits of usual width."""
+    if text.isascii():
+        return text
+    from unicodedata import normalize
+
+    return normalize("NFKC", text.translate(_SPACES))
 
 
 def verdict_of_status(status: int) -> Verdict | None:

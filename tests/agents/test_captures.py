@@ -219,6 +219,13 @@ def test_an_event_with_other_text_on_its_line_is_found() -> None:
     assert read("codex/tool", mixed) == read("codex/tool")
 
 
+@pytest.mark.parametrize("case", ["gemini/json", "claude/outjson"])
+def test_a_document_has_no_line_break_at_its_end(case: str) -> None:
+    """The words of another stream follow on its last line."""
+    data = path_of(case).read_bytes().rstrip()
+    assert read(case, data + b"(node:1) Warning: late\n") == read(case)
+
+
 @pytest.mark.parametrize("agent", FORMATS)
 @given(st.lists(st.one_of(st.binary(max_size=200), st.just(b"\n")), max_size=20))
 def test_garbage_never_breaks_a_format(agent: str, pieces: list[bytes]) -> None:

@@ -32,6 +32,9 @@ CLAUDE: dict[str, list[str]] = {
         "Your org has hit its monthly usage limit",
         "You've hit your org's monthly usage limit",
         "Spending cap reached · resets Jan 1",
+        "Usage credits exhausted · resets Jan 1",
+        "Your 5-hour usage window is exhausted. Resets in 2h 14m.",
+        "You've run out of extra usage · resets Dec 3",
         "Claude usage limit reached. Your limit will reset at 3pm (Europe/Berlin).",
         "Claude AI usage limit reached|1999999999",
         "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.",
@@ -51,6 +54,12 @@ CLAUDE: dict[str, list[str]] = {
         "Credit balance is too low",
         'API Error: 400 {"type":"error","error":{"message":"Your credit balance is too low to access the API."}}',
         "This organization has been disabled.",
+        "OAuth authentication is currently not supported.",
+        'API Error: 429 {"error":{"code":"1113","message":"余额不足或无可用资源包,请充值。"}}',
+    ],
+    "refused": [
+        "API Error: Claude Code is unable to respond to this request, which appears to violate our Usage Policy "
+        "(https://x/aup). Try rephrasing the request or attempting a different approach.",
     ],
     "limit_reached": [
         "Prompt is too long",
@@ -77,6 +86,7 @@ CODEX: dict[str, list[str]] = {
         "exceeded retry limit, last status: 429 Too Many Requests, request id: x",
         "Your workspace has reached its spend limit.",
         "Quota exceeded. Check your plan and billing details.",
+        "You have no usage left. Your limit resets Thursday at 3:00 PM.",
     ],
     "bad_credentials": [
         "Your access token could not be refreshed because your refresh token was already used. Please sign in again.",
@@ -85,6 +95,7 @@ CODEX: dict[str, list[str]] = {
         "unexpected status 401 Unauthorized: Incorrect API key provided: sk-x",
         "You exceeded your current quota, please check your plan and billing details. (insufficient_quota)",
         "Your workspace is out of credits. Ask your workspace owner to refill.",
+        "You're out of Codex credits. Purchase more to continue.",
         "To use Codex with your ChatGPT plan, upgrade to Plus: https://x/pricing.",
     ],
     "limit_reached": [
@@ -300,10 +311,17 @@ def test_an_answer_about_errors_is_no_error(words: str) -> None:
         ("You’ve hit your usage limit for GPT-5.3-Codex-Spark. Switch to another model", "GPT-5.3-Codex-Spark"),
         ("Rate limit reached for gpt-5 on tokens per min (TPM): Limit 30000", "gpt-5"),
         ("Quota exceeded for metric: x, limit: 20, model: gemini-2.5-flash", "gemini-2.5-flash"),
+        ("You have reached your daily gemini-2.5-pro quota limit", "gemini-2.5-pro"),
+        ("quota for gemini-3.8-pro exhausted", "gemini-3.8-pro"),
+        ("You've used your Opus allowance for this week", "Opus"),
+        ("deepseek/deepseek-r1:free is temporarily rate-limited upstream", "deepseek/deepseek-r1:free"),
         ("You have exhausted your capacity on this model.", THIS_MODEL),
+        ("This model is currently overloaded", THIS_MODEL),
         ("Selected model is at capacity. Please try a different model.", THIS_MODEL),
         ("You've hit your session limit · resets 3pm", None),
         ("Rate limit reached for organization org-123", None),
+        ("Rate limit exceeded for org-abc123", None),
+        ("usage limit reached for user-42", None),
         ("You've hit your usage limit. Upgrade to Pro", None),
     ],
 )

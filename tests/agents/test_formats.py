@@ -54,7 +54,9 @@ def test_claude_asks() -> None:
     assert (found.verdict, found.reason) == ("asked", "it asked: Which?")
 
 
-@pytest.mark.parametrize("text", ["Shall I use tabs?", "I see two ways.\nWhich one do you want?"])
+@pytest.mark.parametrize(
+    "text", ["Shall I use tabs?", "I see two ways.\n**Which one do you want?**", "使いますか？", "أي ملف؟"]
+)
 def test_a_question_and_nothing_else_is_asked(text: str) -> None:
     """An agent that ends with a question, without a tool used or a file changed, has asked."""
     item = {"type": "item.completed", "item": {"type": "agent_message", "text": text}}

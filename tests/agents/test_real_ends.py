@@ -58,7 +58,7 @@ def test_a_limit_is_held_until_the_time_that_was_stated(zone: str, lab: AgentLab
     asked = len(lab.asked("climit")), len(lab.asked("xlimit"))
     before = lab.state()["run"]["clock"]
     lab.start(TZ=zone)
-    lab.until(lambda: b"run started" in (lab.root / "engine.out").read_bytes().partition(b"run started")[2], "a start")
+    lab.until(lambda: b"run started" in lab.out.read_bytes().partition(b"run started")[2], "a start")
     lab.until(lambda: lab.nova("status").stdout.count("rate limited until") >= 2, "the holds of the next engine")
     state = lab.state()
     ends = {name: seconds(hold["until"]) for name, hold in state["run"]["quotas"].items()}

@@ -51,6 +51,7 @@ class AgentLab:
     def __init__(self, root: Path, scenarios: dict[str, Any] | None = None) -> None:
         self.root = root / "project"
         self.home = root / "home"
+        self.out = self.home / "engine.out"  # what engines in the background print
         self.engines: list[subprocess.Popen[bytes]] = []
         self.root.mkdir()
         (self.home / ".gemini").mkdir(parents=True)
@@ -72,8 +73,8 @@ class AgentLab:
         (self.home / ".pi" / "agent").mkdir(parents=True)
         (self.home / ".pi" / "agent" / "models.json").write_text(json.dumps({"providers": {"mock": pi}}))
         git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-        subprocess.run([*git, "init", "-q"], cwd=self.root, check=True)
-        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "empty"], cwd=self.root, check=True)
+        for arguments in (["init", "-q"], ["add", "opencode.json"], ["commit", "-q", "-m", "start"]):
+            subprocess.run([*git, *arguments], cwd=self.root, check=True)
 
     def close(self) -> None:
         """Stop the server, and what a failed test left running."""
@@ -162,7 +163,7 @@ class AgentLab:
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start `nova run` in the background."""
         env = {**self.env(), **variables}
-        with (self.root / "engine.out").open("ab") as out:
+        with self.out.open("ab") as out:
             argv = command("run", "--no-ui", *arguments)
             self.engines.append(subprocess.Popen(argv, cwd=self.root, env=env, stdout=out, stderr=out))
         return self.engines[-1]
