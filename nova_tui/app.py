@@ -228,7 +228,8 @@ class NovaApp(RunActions):
             return [Item(said, "nothing to start", at, severity="warning", until_engine=True)]
         ways = "! shows failed tasks, S the summary" if project.failed else "S shows the summary"
         if waiting := landing_lines(source.run.git):
-            ways = f"not landed: {waiting[1].strip()}; {ways}"
+            again = "p tries again; " if self.model.could_land else ""
+            ways = f"not landed; {again}in a shell: {waiting[1].strip()}; {ways}"
         severity: news.Severity = "error" if project.failed else "information"
         return [Item(told + ways, state_of(self.model).value, at, severity=severity)]
 

@@ -53,10 +53,12 @@ def _actions(app: RunActions, screen: Screen[Any]) -> list[Entry]:
 
 
 def _landing(app: RunActions) -> list[Entry]:
-    """How what is merged gets to the user's branch, if it has not and no engine is about to do it."""
+    """What brings what is merged to the user's branch, if it has not landed and no engine is about to do that."""
     source = app.model.source
     waiting = landing_lines(source.run.git) if source.engine is not EngineState.RUNNING else []
     step = waiting[1].strip() if waiting else ""
+    if app.can("go_on") and app.model.could_land:
+        return [Entry(f"Land  try again; {plain(waiting[0])}", app.action_go_on)]
     return [Entry(f"Land  not landed; in a shell: {step}", partial(app.notify, f"in a shell: {step}"))] if step else []
 
 

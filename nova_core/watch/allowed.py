@@ -48,7 +48,7 @@ def is_allowed(model: ViewModel, action: str, task_id: str | None = None) -> boo
     if action not in OF_THE_RUN:
         return task_id is not None and model.shown(task_id) in FITS[action]
     if action == "go_on":
-        return model.could_go_on
+        return model.could_go_on or model.could_land
     if source.engine is not EngineState.RUNNING:
         return False
     return action == "workers" or source.run.paused is (action == "resume")

@@ -14,6 +14,7 @@ from nova_core.model import is_safe_id
 from nova_core.plan.scheduler import Frontier
 from nova_core.plan.stale import stale
 from nova_core.runs.freshness import same_failure
+from nova_core.runs.merging import landing_lines
 from nova_core.runs.outlook import CostLeft, Past, cost_left, seconds_left
 from nova_core.runs.rollup import RollupTree
 from nova_core.runs.words import AT_WORK, STARTABLE, Shown, failure_text, phrase, shown_status, turns
@@ -196,6 +197,12 @@ class ViewModel:
     def could_go_on(self) -> bool:
         """True if a task could run, if an engine were running."""
         return self.source.engine is not EngineState.RUNNING and any(self.counts[shown] for shown in STARTABLE)
+
+    @property
+    def could_land(self) -> bool:
+        """True if what is merged could be brought to the user's branch, if an engine were running."""
+        git, is_idle = self.source.run.git, self.source.engine is not EngineState.RUNNING
+        return is_idle and self.source.config.git.land != "no" and bool(git and git.branch and landing_lines(git))
 
     @property
     def budget(self) -> float | None:

@@ -91,4 +91,4 @@ class RunScreen(Screen[None]):
         model, task_id = self.model, self.acts_on
         shown = model.shown(task_id) if task_id in model.cascade.tasks else None
         many = tuple(bool(model.counts[kind]) for kind in _KINDS)
-        return shown, model.source.engine, model.source.run.paused, model.could_go_on, many
+        return shown, model.source.engine, model.source.run.paused, model.could_go_on, model.could_land, many

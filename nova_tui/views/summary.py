@@ -122,7 +122,8 @@ def _next(model: ViewModel, width: int) -> list[Content]:
     """The next steps."""
     steps, git = [], model.source.run.git
     if git and model.source.engine is not EngineState.RUNNING and (waiting := landing_lines(git)):
-        steps.append(f"not landed; in a shell: {waiting[1].strip()}")
+        key = "p tries again; " if model.could_land else ""
+        steps.append(f"not landed; {key}in a shell: {waiting[1].strip()}")
     stuck = [i for i in _of(model, Shown.FAILED) if in_conflict(model.task(i))]
     steps += [
         f"{plain(i)} has a conflict, its work is kept; in a shell: nova resolve {plain(i)}" for i in stuck[:_MOST]

@@ -13,11 +13,13 @@ from test_view_screens import running
 from nova_core.cli.request import RunRequest
 from nova_core.cli.session import Engines
 from nova_core.config import Config
+from nova_core.config.git import GitConfig
 from nova_core.files.project import Project
 from nova_core.runs.merging import DiffOf
 from nova_core.runs.patch import read_patch
 from nova_core.state.git_run import GitRun
 from nova_core.state.schema import Reason, RunState, TaskState, TaskStatus
+from nova_core.watch.allowed import is_allowed
 from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 from nova_tui.screens import diff as diff_screen
@@ -112,7 +114,11 @@ def test_a_conflict_says_what_to_do() -> None:
     shown = [line.plain.strip() for line in summary.lines(model, 100)]
     assert f"1 conflict ({task_id})" in shown
     assert "not landed: the work is not yet in main" in shown
-    assert "not landed; in a shell: nova land, or: git merge nova/0a1b2c3d" in shown
+    assert "not landed; p tries again; in a shell: nova land, or: git merge nova/0a1b2c3d" in shown
+    assert is_allowed(model, "go_on")
+    source.config = Config(git=GitConfig(land="no"))
+    assert not model.could_land
+    source.config = Config()
     assert f"{task_id} has a conflict, its work is kept; in a shell: nova resolve {task_id}" in shown
     assert " NOT LANDED " in header.header(model, 100).plain
     source.engine, source.uncommitted = EngineState.CRASHED, ("f",)

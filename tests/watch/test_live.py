@@ -6,14 +6,18 @@ import threading
 from pathlib import Path
 
 from engines import make_engine, write_plan
+from fake_git import FakeRepo
 from fakes import FakeClock, FakeExecutor
 
 from nova_core.command import Command, CommandKind
+from nova_core.config import Config
 from nova_core.executors.base import Ended, EndReason, Job
 from nova_core.orchestrator import Orchestrator
 from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus
+from nova_core.watch.allowed import is_allowed
 from nova_core.watch.live import LiveSource
+from nova_core.watch.view_model import ViewModel
 
 RETRY_A, RETRY_B = (Command(CommandKind.RETRY, (task_id,)) for task_id in "AB")
 
@@ -81,3 +85,30 @@ def test_a_command_for_an_engine_that_is_being_made_waits_for_it(tmp_path: Path)
     engines.go.set()
     assert finish(source) == [TaskStatus.COMPLETED, TaskStatus.COMPLETED]
     assert len(engines.made) == 2
+
+
+def test_what_could_not_land_lands_when_it_continues(tmp_path: Path) -> None:
+    """Once nothing is in the way: all tasks are done, and still the key for that works."""
+    repo, executor = FakeRepo({"f": "1"}), FakeExecutor(FakeClock())
+    work = executor.submit
+
+    def submit(job: Job) -> None:
+        work(job)
+        repo.trees["A"]["f"] = "2"
+
+    executor.submit, repo.in_the_way = submit, "f"  # type: ignore[method-assign]
+    write_plan(tmp_path, [("A", "-")])
+    config = Config(isolation="tree")
+    source = LiveSource(lambda: make_engine(tmp_path, executor=executor, config=config, gits=repo.gits())[0])
+    model = ViewModel(source, 0.0)
+    source.start()
+    for landed in ("1", "2"):
+        assert source.join(60)
+        model.apply(source.poll(), 0.0)
+        assert repo.folder["f"] == landed
+        assert not model.could_go_on
+        assert is_allowed(model, "go_on") == (landed == "1")
+        repo.in_the_way = ""
+        if landed == "1":
+            source.go_on()
+    source.close()
