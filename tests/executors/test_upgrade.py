@@ -86,7 +86,7 @@ class Installed:
             # The old holder may write its bytecode there at the same time.
             source, target = ROOT / "nova_core" / package, self.root / "nova_core" / package
             shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-        for module in ("__init__.py", "boot.py"):
+        for module in ("__init__.py", "boot.py", "digest.py"):
             shutil.copy(ROOT / "nova_core" / module, self.root / "nova_core")
 
 
