@@ -45,6 +45,12 @@ def test_a_kill_inside_every_git(tmp_path: Path, template: Path, number: int) ->
     assert play(tmp_path / "project", template, [("inside", number, Random(number).random() * 0.006)]) == []
 
 
+@pytest.mark.parametrize("number", some(range(1, GIT), 31))
+def test_a_kill_of_the_holder_at_every_git(tmp_path: Path, template: Path, number: int) -> None:
+    """The engine continues without it; what its workers did is lost or whole, and done again by `retry`."""
+    assert play(tmp_path / "project", template, [("holder", number, 0.0)]) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, GIT))
 def test_two_kills(tmp_path: Path, template: Path, number: int) -> None:

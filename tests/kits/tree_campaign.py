@@ -3,13 +3,15 @@
     python tree_campaign.py FOLDER MODE N [SECONDS]
 
 MODE is `git` (a git starts or has ended), `disk` (Nova changes a file of its own), `inside` (a git is killed after
-SECONDS, and the engine with it) or `none`. The number of steps is printed at the end of a run that nothing ended.
+SECONDS, and the engine with it), `holder` (as `git`, but the holder of the workers is killed, and the engine continues)
+or `none`, which does failed tasks again. The number of steps is printed at the end of a run that nothing ended.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -91,7 +93,9 @@ def problems(folder: Path) -> list[str]:
 def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
     """Run the plan of the folder, and die at the step."""
     import quick_disk
+    from processes import holders_of
 
+    from nova_core.command import Command, CommandKind
     from nova_core.config import Config
     from nova_core.config.git import GitConfig
     from nova_core.engine.startup import Host
@@ -103,9 +107,12 @@ def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
 
     def step(kind: str) -> None:
         nonlocal count
-        if kind == mode:
+        if kind == mode or (kind, mode) == ("git", "holder"):
             count += 1
-            if count == number:
+            if count == number and mode == "holder":
+                for pid in holders_of(Path(folder)):
+                    os.kill(pid, signal.SIGKILL)
+            elif count == number:
                 os._exit(9)
 
     class DyingDisk(Disk):
@@ -131,6 +138,8 @@ def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
     os.environ.update(SAFE)
     config = Config(isolation="tree", grace=0.1, git=GitConfig(uncommitted="ignore"))
     engine = Orchestrator("CASCADE.md", "cascade_state.json", 3, config=config, host=Host(disk=DyingDisk()))
+    if mode == "none":
+        engine.apply(Command(CommandKind.RETRY))
     code = engine.run().exit_code
     print(count)
     return code
@@ -163,6 +172,8 @@ def play(folder: Path, template: Path, deaths: list[tuple[str, int, float]]) -> 
         )  # fmt: skip
         if mode != "none" and done.returncode == 0:
             break
+        if mode == "holder" and done.returncode != 1:
+            return [f"its holder was killed, and it ended with {done.returncode} {done.stderr.strip()[-600:]}"]
     if done.returncode:
         return [f"stuck: {done.returncode} {done.stdout[-300:]} {done.stderr.strip()[-600:]}"]
     return problems(folder)
