@@ -93,7 +93,6 @@ def problems(folder: Path) -> list[str]:
 def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
     """Run the plan of the folder, and die at the step."""
     import quick_disk
-    from processes import holders_of
 
     from nova_core.command import Command, CommandKind
     from nova_core.config import Config
@@ -109,11 +108,8 @@ def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
         nonlocal count
         if kind == mode or (kind, mode) == ("git", "holder"):
             count += 1
-            if count == number and mode == "holder":
-                for pid in holders_of(Path(folder)):
-                    os.kill(pid, signal.SIGKILL)
-            elif count == number:
-                os._exit(9)
+            if count == number:
+                _kill(mode, Path(folder))
 
     class DyingDisk(Disk):
         def step(self, call: str, path: str) -> None:
@@ -143,6 +139,16 @@ def main(folder: str, mode: str, number: int, seconds: float = 0.0) -> int:
     code = engine.run().exit_code
     print(count)
     return code
+
+
+def _kill(mode: str, folder: Path) -> None:
+    """The holder of the workers dies, or the engine."""
+    from processes import holders_of
+
+    if mode != "holder":
+        os._exit(9)
+    for pid in holders_of(folder):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _kill_inside(
