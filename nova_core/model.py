@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from sys import intern
 from typing import Annotated
 
 import msgspec
@@ -41,6 +42,11 @@ def _is_safe_part(part: str) -> bool:
         and not part.endswith((".", ".lock", ".tmp"))
         and _RESERVED.match(part) is None
     )
+
+
+def attempt_key(task_id: str, number: int) -> str:
+    """Returns the key of an attempt's process, such as `F1@2`: one object, however many places keep it."""
+    return intern(f"{task_id}@{number}")
 
 
 def places_of(path: str, workspace: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -53,9 +54,8 @@ def work_time(project: Project, state: State) -> WorkTime:
         history = Database(project.database, read_only=True)
     except EnvironmentProblem:
         return WorkTime(tasks=state.tasks)
-    spans = history.spans(state.run.id)
-    history.close()
-    return WorkTime(spans, state.tasks)
+    with contextlib.closing(history):
+        return WorkTime(history.spans(state.run.id), state.tasks)
 
 
 def tell_github(snapshot: Snapshot, result: RunResult, request: RunRequest) -> None:

@@ -10,7 +10,7 @@ from nova_core.executors.base import Ended, GivenBack, News, Report, Started, Ty
 from nova_core.state.events import EventKind
 
 _SHORT = 0.02  # seconds; a task that runs longer gains nothing
-_MOST = 16  # tasks handed ahead at once
+_MOST = 32  # tasks handed ahead at once
 _LEAST = 2
 _REPORTS = (Started, Ended)
 _PATIENCE = 10.0  # seconds without an answer of the holder until this is reported

@@ -14,6 +14,7 @@ from nova_core.engine.attempts.starter import Starter
 from nova_core.engine.copies import reset
 from nova_core.executors.base import Report, Started
 from nova_core.files.project import log_name
+from nova_core.model import attempt_key
 from nova_core.plan.board import Board
 from nova_core.state.events import EventKind
 from nova_core.state.schema import CLEARED, Reason, TaskStatus
@@ -131,7 +132,7 @@ def _give_up_unknown(parts: Parts, rate_limits: RateLimits) -> None:
             if state.status is TaskStatus.PENDING:
                 rate_limits.take_up(task_id)
             continue
-        if f"{task_id}@{state.attempt}" in parts.executor.foreign:
+        if attempt_key(task_id, state.attempt) in parts.executor.foreign:
             reset(store, task_id)
             continue
         history = store.database.last_attempts() if history is None else history

@@ -39,7 +39,7 @@ from nova_core.launch.ladder import model_of, rungs_of
 from nova_core.launch.mcp_config import add_gemini_settings, has_mcp
 from nova_core.launch.model_prices import HINT, unpriced
 from nova_core.launch.prompt import NO_BRIEFING, TEMPLATE, Briefing, build_prompt, resumed_prompt
-from nova_core.model import Criterion, Task
+from nova_core.model import Criterion, Task, attempt_key
 
 # Variables that a git hook sets would point a worker's git at the hook's repository (githooks(5)).
 DROPPED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
@@ -255,7 +255,7 @@ class Launcher:
                 raise EnvironmentProblem(f"nothing to run it: {self._problem_of(runner)}")
             how, env = self._agent_job(task, attempt, agent, briefing, session, budget)
         return Job(
-            key=f"{task.id}@{attempt}",
+            key=attempt_key(task.id, attempt),
             argv=how.argv,
             shell=runner.line or "",
             cwd=str(self._project.root),

@@ -73,7 +73,7 @@ class References:
         if self._edges > MAX_EDGES:
             self._refuse(row)
             return ()
-        return found
+        return tuple(self._rows[self._position[i]].id for i in found)  # not copies of them: there may be millions
 
     def add_own_groups(self, depends_on: dict[str, tuple[str, ...]]) -> None:
         """Let rows that name their own group wait for the rest of it."""

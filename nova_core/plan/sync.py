@@ -12,7 +12,7 @@ from nova_core.parser import Cascade
 from nova_core.plan.changes import Changes, compare, fingerprint, same_words
 from nova_core.plan.leaving import ROW, grown, restored
 from nova_core.state.events import EventKind
-from nova_core.state.schema import RESET, TaskState, TaskStatus
+from nova_core.state.schema import NEW, RESET, TaskState, TaskStatus
 from nova_core.state.store import Store
 
 
@@ -82,7 +82,9 @@ def _settle(store: Store, task: Task) -> None:
 def _fresh(state: TaskState | None, task: Task, mark: str, used: int) -> TaskState:
     if state is None:
         status = TaskStatus.COMPLETED if task.settled else TaskStatus.PENDING
-        return TaskState(status, attempt=used, skipped=task.dropped, fingerprint=mark, settled=task.settled)
+        return msgspec.structs.replace(
+            NEW, status=status, attempt=used, skipped=task.dropped, fingerprint=mark, settled=task.settled
+        )  # its empty values are those of all new tasks
     if state.fingerprint and state.settled == task.settled:
         return state
     # The plan's mark on a running task takes effect when the task has ended.

@@ -307,12 +307,14 @@ class Database:
         rows = self._connection.execute(f"SELECT * FROM attempts {where} ORDER BY ended_at, attempt", values)  # noqa: S608 - two constants
         return sorted(map(_attempt, rows), key=_ended)
 
-    def spans(self, run: str) -> list[tuple[str, str | None, float, float | None]]:
-        """Returns task, end, seconds and start (on the run's clock) of every finished attempt of a run."""
+    def spans(self, run: str) -> Iterator[tuple[str, str | None, float, float | None]]:
+        """Yields task, end, seconds and start (on the run's clock) of every finished attempt of a run."""
         there = {row[1] for row in self._connection.execute("PRAGMA table_info(attempts)")}
         began = "began" if "began" in there else "NULL"  # opened read-only, a file of an older Nova has none
-        rows = self._connection.execute(f"SELECT task, ended_at, elapsed, {began} FROM attempts WHERE run = ?", (run,))  # noqa: S608 - two constants
-        return rows.fetchall()
+        yield from self._connection.execute(
+            f"SELECT task, ended_at, elapsed, {began} FROM attempts WHERE run = ?",  # noqa: S608 - two constants
+            (run,),
+        )
 
     def started(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:
         """Returns what was recorded at the latest start of each of these tasks; with a tree, once that was there."""

@@ -23,7 +23,7 @@ __all__ = ["StateManager", "TaskStatus", "decode_state"]
 
 _MAX_BYTES = 1 << 30
 _STAMP_BYTES = 48  # holds `version` and `writes`, the first two fields
-_PIECE = 1000  # tasks that are written at once
+_PIECE = 200  # tasks that are written at once
 _encode = msgspec.json.Encoder().encode
 Signature = tuple[int, int, int]
 

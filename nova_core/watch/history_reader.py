@@ -28,7 +28,7 @@ class HistoryReader:
 
     def spans(self, run: str) -> list[Span]:
         """Returns task, end, seconds and start of every finished attempt of a run."""
-        return found.spans(run) if (found := self._database()) else []
+        return list(found.spans(run)) if (found := self._database()) else []
 
     def latest(self) -> list[Latest]:
         """Returns task, seconds and US dollars of the latest completed attempt of each task, in any run."""

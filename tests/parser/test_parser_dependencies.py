@@ -266,3 +266,12 @@ def test_any_cell_resolves_or_is_reported(parts: list[str]) -> None:
     except InputError as error:
         lines = {p.line for p in error.problems if not p.warning}
     assert (ids, lines) == (set(), {PLAN.count("\n") + 4})
+
+
+@pytest.mark.parametrize("cell", ["F1", "F1, F4", "F1-F4", "Foundation"])
+def test_dependencies_are_the_ids_themselves(cell: str) -> None:
+    """A plan keeps each id once, however many tasks name it: copies of 28,500 ids took 1.5 MB."""
+    plan = with_cell(cell)
+    ids = {id(task_id) for task_id in plan.tasks}
+    assert plan.tasks[LAST].depends_on
+    assert {id(task_id) for task_id in plan.tasks[LAST].depends_on} <= ids

@@ -23,7 +23,7 @@ from nova_core.files.log_tail import LogTail
 from nova_core.files.project import log_name
 from nova_core.launch.invocation import open_log
 from nova_core.launch.launcher import Assignment
-from nova_core.model import Task, TokenUsage
+from nova_core.model import Task, TokenUsage, attempt_key
 from nova_core.state.database import AttemptRow
 from nova_core.state.schema import TaskState
 
@@ -95,7 +95,7 @@ class Attempt:
         self.task = task
         self.task_id = task.id
         self.number = number
-        self.key = f"{task.id}@{number}"
+        self.key = attempt_key(task.id, number)
         self.started = self.began = started
         self.by = by
         self.model = by.model

@@ -32,7 +32,7 @@ from nova_core.model import Task, TokenUsage
 from nova_core.plan.changes import fingerprint
 from nova_core.plan.sync import row_of
 from nova_core.state.events import EventKind
-from nova_core.state.schema import CLEARED, Reason, TaskState, TaskStatus
+from nova_core.state.schema import CLEARED, NEW, Reason, TaskState, TaskStatus
 
 _COMMAND = Assignment()  # of a command without a model
 
@@ -74,7 +74,7 @@ class Starter:
         if attempt.tree is None:
             attempt.base_sha = self._changed.base_commit()
             attempt.before = self._marks(task)
-        previous = state.session_usage if resumed else TokenUsage()
+        previous = state.session_usage if resumed else NEW.session_usage
         self._record(attempt, previous, terminal=job is not None and job.terminal)
         self._parts.active[task_id] = attempt
         if job is None:
@@ -116,7 +116,7 @@ class Starter:
         attempt.is_plain = True
         attempt.began = self._began(handed, report)
         self._parts.logs.add(attempt.log_name)
-        self._record(attempt, TokenUsage(), terminal=False)
+        self._record(attempt, NEW.session_usage, terminal=False)
         self._parts.active[task_id] = attempt
         return attempt
 

@@ -196,7 +196,6 @@ class MilestoneTracker:
         self.rev = -1
         self._waiting = [m for m in milestones if m.id not in fired]
         self._plan = cascade.tasks
-        self._work = {i for i, task in cascade.tasks.items() if not task.gate}
         self._members = {m.id: members_of(m.trigger, cascade.tasks.values()) for m in self._waiting}
         self._watched: dict[str, list[set[str]]] = {}
         self._seen = -1
@@ -230,6 +229,7 @@ class MilestoneTracker:
 
     def _recount(self, tasks: Mapping[str, TaskState]) -> None:
         """Count everything from the state of all tasks: O(tasks)."""
+        self._work = {i for i, task in self._plan.items() if not task.gate}
         self._status: dict[str, str] = {}
         self._costs: dict[str, float] = {}
         self._completed = self._failed = 0
