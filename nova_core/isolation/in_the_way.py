@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
-from nova_core.isolation.half_landed import Row, differing
+from nova_core.isolation.half_landed import Row, differing, entries
 from nova_core.isolation.program import Result
 from nova_core.isolation.repository import Repository
 
 _GITLINK = "160000"
-_FEW = 500  # names that git is asked for; of more, it lists all that it has
 _MOST = 1000  # names of files below one folder
 _REMOVED = "000000"
 
@@ -122,21 +121,6 @@ def _is_renamed(top: bytes, name: bytes, deleted: set[bytes]) -> bool:
         for other in deleted
         if len(other) == len(name) and os.path.lexists(os.path.join(top, other))
     )
-
-
-def entries(repository: Repository, names: Iterable[bytes], index: str) -> dict[bytes, tuple[str, str]]:
-    """Those of the names that an index has: a letter (`S`: outside of a sparse checkout, else `H`) and the object."""
-    asked = set(names)
-    if not asked:
-        return {}
-    paths = [os.fsdecode(name) for name in asked] if len(asked) <= _FEW else []
-    found = {}
-    for field in repository.git("ls-files", "-z", "-s", "-t", "--", *paths, index=index).fields:
-        head, _, name = field.partition(b"\t")
-        if name in asked:
-            letter, _, sha, _ = head.decode().split(" ")
-            found[name] = (letter if letter == "S" else "H", sha)
-    return found
 
 
 def changed_by_user(

@@ -7,8 +7,7 @@ import shutil
 
 import msgspec
 
-from nova_core.isolation.half_landed import Row, differing, enter, entry, is_there, overlaid
-from nova_core.isolation.in_the_way import entries
+from nova_core.isolation.half_landed import Row, differing, enter, entries, entry, is_there, objects, overlaid
 from nova_core.isolation.repository import Repository, changed
 from nova_core.isolation.values import Landing
 
@@ -47,21 +46,11 @@ def _taken_over(repository: Repository, rows: list[Row], parent: str) -> list[by
     there = [row for row in rows if row[1] != b"D" and is_there(os.path.join(top, row[0]))]
     gone = [row for row in rows if row[1] == b"D" and not os.path.lexists(os.path.join(top, row[0]))]
     unequal = differing(repository, there)
-    before = _objects(repository, parent, rows)
+    before = objects(repository, parent, rows)
     known = entries(repository, [row[0] for row in rows], repository.place.index)
     found = []
     for row in (*(row for row in there if row[0] not in unequal), *gone):
         letter, staged = known.get(row[0], ("H", ""))
         if letter == "H" and staged in ("", before.get(row[0], ""), row[3]):
             found.append(entry(row))
-    return found
-
-
-def _objects(repository: Repository, commit: str, rows: list[Row]) -> dict[bytes, str]:
-    """The objects of files in a commit."""
-    asked, found = {row[0] for row in rows}, {}
-    for field in repository.git("ls-tree", "-r", "-z", commit).fields:
-        head, _, name = field.partition(b"\t")
-        if name in asked:
-            found[name] = head.decode().split()[2]
     return found

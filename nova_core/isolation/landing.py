@@ -20,6 +20,7 @@ from nova_core.isolation.values import Conflict, Followed, GitFailed, Landed, La
 
 _WAIT = 1.0  # seconds for a lock of the user's git
 _PAUSE = 0.02
+UNRESOLVED = "conflicts of yours are not resolved"
 _VERDICTS = ("not uptodate", "would be overwritten", "would be removed", "would lose untracked", "would overwrite", "cannot merge")  # fmt: skip # noqa: E501
 
 
@@ -138,9 +139,17 @@ def _write_files(repository: Repository, landing: Landing, index: str) -> Postpo
             put(repository, rows, stage(repository, old, landing.new, index), before, start.index)
             repository.git("update-index", "-q", "--refresh", index=repository.fresh(index), ok=(0, 1))
             return None
+    if unmerged := _unmerged(repository, start.index):
+        return Postponed(UNRESOLVED, tuple(map(repository.relative, unmerged)))
     if not any(verdict in done.error.lower() for verdict in _VERDICTS):
         raise GitFailed(f"git could not write your folder: {done.error.strip()[-300:]}")
     return _in_the_way(repository, changed_by_user(repository, rows, old, index, done))
+
+
+def _unmerged(repository: Repository, index: str) -> list[bytes]:
+    """The files in which the user has a conflict, as after `git stash pop`."""
+    fields = repository.git("ls-files", "-u", "-z", index=index).fields
+    return list(dict.fromkeys(field.partition(b"\t")[2] for field in fields))
 
 
 def drop_landing_locks(repository: Repository, landing: Landing | None) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from nova_core.files.disk import Disk
 from nova_core.isolation.borrowed import remove_all
-from nova_core.isolation.half_landed import Row
-from nova_core.isolation.in_the_way import entries
+from nova_core.isolation.half_landed import Row, entries
 from nova_core.isolation.program import shown
 from nova_core.isolation.repository import Repository
 from nova_core.isolation.values import GitFailed

@@ -176,6 +176,7 @@ def landing_step(git: GitRun, why: str) -> str:
     steps = {
         IN_THE_WAY: "commit these files or move them away, then: nova land",
         CHANGED_SAME: f"git merge {branch} (settle the conflict in the files and commit), then: nova land",
+        "conflicts of yours": "resolve these files and git add them, then: nova land",
         "your folder is on": f"git switch {home}, then: nova land",
         "you are in the middle of": "finish or abort that, then: nova land",
     }

@@ -96,6 +96,8 @@ BESIDE: dict[str, tuple[Act, str]] = {
     "another file's mode": (lambda root: (root / "g").chmod(0o755), " M g"),
     "an untracked file": (lambda root: write(root, mine="x"), "?? mine"),
     "the same file, already there": (lambda root: write(root, new="n\n"), ""),
+    "the same file, to be added": (lambda root: (write(root, new="n\n"), git(root, "add", "-N", "new")), ""),
+    "the same file, staged": (lambda root: (write(root, new="n\n"), git(root, "add", "new")), ""),
     "the same file, ignored": (lambda root: (ignoring("new")(root), write(root, new="n\n")), ""),
     "empty folders where files are": (lambda root: (root / "new/e").mkdir(parents=True), ""),
     "a file only touched": (lambda root: os.utime(root / "f", (1, 1)), ""),
@@ -148,11 +150,36 @@ def staged(root: Path) -> None:
     git(root, "add", "f")
 
 
+def staged_other(root: Path) -> None:
+    """The user has staged a change, and the file itself is as the run has it."""
+    staged(root)
+    write(root, f=lines(20, l1="A"))
+
+
+def staged_new(root: Path) -> None:
+    """The same, of a new file."""
+    write(root, new="mine")
+    git(root, "add", "new")
+    write(root, new="n\n")
+
+
+def stash_popped(root: Path) -> None:
+    """The user is not in a merge, but has a conflict."""
+    write(root, g="mine")
+    git(root, "stash", "-q")
+    write(root, g="other")
+    git(root, "add", "g")
+    git(root, "stash", "pop", "-q", ok=(1,))
+
+
 CHECKOUT, RESET, MAIN_AGAIN = do("checkout", "-q", "f"), do("reset", "-q", "--hard"), do("switch", "-q", "main")
 IN_THE_WAY: dict[str, tuple[Act, str, Act]] = {
     "same file changed": (lambda root: write(root, f="mine"), "files of yours .*f", CHECKOUT),
     "same file staged": (staged, "files of yours .*f", RESET),
     "same file deleted": (removed("f"), "files of yours .*f", CHECKOUT),
+    "something else staged": (staged_other, "files of yours .*: f$", RESET),
+    "something else staged, new": (staged_new, "files of yours .*: new$", RESET),
+    "a conflict": (stash_popped, "conflicts of yours are not resolved.*: g$", RESET),
     "deletion staged": (do("rm", "-q", "f"), "files of yours .*f", RESET),
     "untracked in the way": (lambda root: write(root, new="mine"), "files of yours .*new", removed("new")),
     "untracked in a folder": (lambda root: write(root, a__mine="x"), "files of yours", removed("a/mine")),
