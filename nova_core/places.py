@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nova_core.errors import StateError
+from nova_core.errors import EnvironmentProblem, StateError
 from nova_core.files.disk import Disk
 from nova_core.files.plain_file import read_plain
 from nova_core.files.project import STATE_FILE, Project, place_id
@@ -150,8 +150,11 @@ def _free_key(name: str, taken: Collection[str]) -> str:
 def settle(project: Project, name: str, disk: Disk) -> Origin | None:
     """Record that the place is this plan's, in this folder; returns where it was copied from, if it was.
 
-    A folder that was moved to another disk is no copy: the one it was moved from is gone. Raises `OSError`.
+    A folder that was moved to another disk is no copy: the one it was moved from is gone. Raises `OSError`, and
+    `EnvironmentProblem` for a folder whose path cannot be stored as text.
     """
+    if os.fsencode(project.root).decode("utf-8", "replace") != str(project.root):
+        raise EnvironmentProblem("the path of the project's folder is not UTF-8", hint="rename the folder")
     before = place_of(project) or Place()
     state = project.state_file.name if project.state_file.parent == project.root else STATE_FILE
     identity = project.identity

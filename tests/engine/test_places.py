@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import host, killed
+from engines import host, killed, make_engine, write_plan
 from fakes import FakeClock, FakeExecutor, ok
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from processes import start_nova, wait_for
 
 from nova_core.config import Config
 from nova_core.engine.startup import RunOptions
-from nova_core.errors import RunLockedError
+from nova_core.errors import EnvironmentProblem, RunLockedError
 from nova_core.executors.base import Ended, Job
 from nova_core.files.lock import engine_alive
 from nova_core.files.project import Project
@@ -100,6 +101,15 @@ def test_one_plan_has_one_place_whatever_path_leads_to_it(tmp_path: Path, names:
     table(tmp_path, "one.md", "A x")
     table(tmp_path, "spec/tasks.md", "A x")
     assert [len(run(tmp_path, name).jobs) for name in names] == [1, 0]
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    """One line says so: nothing of the run could be stored."""
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    folder.mkdir()
+    write_plan(folder, [("A", "-")])
+    with pytest.raises(EnvironmentProblem, match="is not UTF-8"):
+        make_engine(folder)
 
 
 def test_a_renamed_plan_keeps_its_state(tmp_path: Path) -> None:
