@@ -77,6 +77,16 @@ def holders_of(folder: Path) -> list[int]:
     return found
 
 
+def at_home(folder: Path) -> list[int]:
+    """Pids of the living processes that work in the folder."""
+    home, found = str(folder.resolve()), []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and os.readlink(entry / "cwd") == home:
+                found.append(int(entry.name))
+    return found
+
+
 def kill(pid: int) -> None:
     """SIGKILL, if it is still running."""
     with contextlib.suppress(ProcessLookupError):

@@ -13,6 +13,7 @@ import pytest
 from app_kit import beat, opened, settled
 from fake_source import demo_source
 from monkey import Monkey
+from processes import at_home, holders_of, processes_of
 from pty_kit import Terminal, environment, nova, nova_tui
 from sampling import some
 from scripted_run import PLAN
@@ -21,6 +22,7 @@ from textual.message import Message
 from nova_core.errors import InputError
 from nova_core.files.lock import engine_alive
 from nova_core.files.project import Project
+from nova_core.holder.process_tree import Table, end_all
 from nova_core.parser import parse_text
 from nova_core.state.schema import TaskStatus
 from nova_core.watch.source import EngineState
@@ -124,8 +126,14 @@ def act(monkey: Monkey, terminal: Terminal, root: Path, *, attached: bool) -> No
 
 
 def end(root: Path) -> None:
-    """End the workers that are left."""
+    """End all that works in the folder: an engine that the keys have started, too, and workers of a lost row."""
+
+    def found(_table: Table) -> set[int]:
+        return {*at_home(root), *holders_of(root), *processes_of(root)} - {os.getpid()}
+
     subprocess.run(nova("cancel", "--all"), cwd=root, env=environment(), check=False, capture_output=True)
+    _, survivors = end_all(found)
+    assert not survivors
 
 
 @pytest.mark.parametrize("attached", some([False, True], True))
