@@ -33,7 +33,8 @@ def finish(snapshot: Snapshot, result: RunResult, request: RunRequest, *, as_jso
         else:
             project = request.project
             time = work_time(project, snapshot.state)
-            lines = summary(result, snapshot, time, lambda task_id: log_tail(project, task_id), request.selection)
+            shown = with_reasons(snapshot, project)
+            lines = summary(result, shown, time, lambda task_id: log_tail(project, task_id), request.selection)
             out_lines(with_plan(lines, project, clean(snapshot.state.project.cascade_file)))
         sys.stdout.flush()
     except (OutputClosedError, BrokenPipeError):
@@ -42,7 +43,16 @@ def finish(snapshot: Snapshot, result: RunResult, request: RunRequest, *, as_jso
         abandon_stdout()
     write_files(request, snapshot, result)
     if "GITHUB_ACTIONS" in os.environ:
-        tell_github(snapshot, result, request)
+        tell_github(with_reasons(snapshot, request.project), result, request)
+
+
+def with_reasons(snapshot: Snapshot, project: Project) -> Snapshot:
+    """The snapshot to show: failed tasks with what they printed about it."""
+    import msgspec
+
+    from nova_core.console.last_words import explained
+
+    return msgspec.structs.replace(snapshot, state=explained(snapshot.state, project.latest_log))
 
 
 def work_time(project: Project, state: State) -> WorkTime:

@@ -94,9 +94,19 @@ def status(
     else:
         state, engine = load_state(project), engine_of(project)
         cascade = plan_of(state, project)
-        lines = screen(state, cascade, engine, run_time(state.run, Clock()), every=every)
+        shown = with_reasons(state, project)
+        lines = screen(shown, cascade, engine, run_time(state.run, Clock()), every=every)
         out_lines([*lines, *stale_lines(staleness(project, state, cascade, engine))])
     return 0
+
+
+def with_reasons(state: State, project: Project) -> State:
+    """The state to show: failed tasks with what they printed about it."""
+    if all(task.reason is None for task in state.tasks.values()):
+        return state
+    from nova_core.console.last_words import explained
+
+    return explained(state, project.latest_log)
 
 
 def engine_of(project: Project) -> EngineInfo | None:
@@ -155,7 +165,7 @@ def follow(project: Project, *, every: bool) -> None:
     plan = plan_of(state, project)
     while True:
         engine = engine_of(project)
-        state = load_state(project)
+        state = with_reasons(load_state(project), project)
         lines = screen(state, plan, engine, run_time(state.run, Clock()), every=every)
         if lines != before:
             out(clear + for_runner("\n".join(lines)) + ("" if clear else "\n"))

@@ -11,6 +11,7 @@ from nova_core.cli.choosing import PlanOf, chosen, with_plan
 from nova_core.cli.options import AsJson, Directory, TaskId, check_ids, load_state, plan_of
 from nova_core.cli.output import out_json, out_lines
 from nova_core.clock import Clock
+from nova_core.console.last_words import explained
 from nova_core.console.summary import how_it_failed
 from nova_core.errors import EnvironmentProblem
 from nova_core.exports.answers import WhyAnswer
@@ -75,6 +76,7 @@ def why(
     old, lost = staleness(task, cascade, state, project, alive=alive) if cascade and planned else ("", False)
     advice = ["nova run (makes it again)"] if lost else advice
     state = with_all_causes(state, cascade, task) if cascade and planned else state
+    state = explained(state, project.latest_log, only=(task,))
     log = log_lines(project, task)
     now = run_time(state.run, Clock())
     found = explanation(task, state, planned, alive=alive, log=log, again=again, advice=advice, now=now, old=old)

@@ -8,27 +8,24 @@ from collections.abc import Iterable
 import msgspec
 
 from nova_core.clock import seconds
-from nova_core.console.tails import tail
+from nova_core.console import last_words
 from nova_core.dag import COMPLETED
-from nova_core.model import is_safe_id
 from nova_core.plan.scheduler import Frontier
 from nova_core.plan.stale import stale
 from nova_core.runs.freshness import same_failure
 from nova_core.runs.merging import landing_lines
 from nova_core.runs.outlook import CostLeft, Past, cost_left, seconds_left
 from nova_core.runs.rollup import RollupTree
-from nova_core.runs.words import AT_WORK, STARTABLE, Shown, failure_text, phrase, shown_status, turns
+from nova_core.runs.words import AT_WORK, STARTABLE, Shown, phrase, shown_status, turns
 from nova_core.runs.worktime import WorkTime
 from nova_core.state.events import Event, EventKind
 from nova_core.state.run_clock import began_at, ran_for
-from nova_core.state.schema import NEW, Reason, TaskState, TaskStatus
-from nova_core.watch.last_words import TAIL, telling
+from nova_core.state.schema import NEW, TaskState, TaskStatus
 from nova_core.watch.source import EngineState, Source, Update, notable
 
 _EVENTS_KEPT = 2_000
 _MINUTES_KEPT = 60
 _LISTED = (*AT_WORK, Shown.MERGING, Shown.APPROVAL, Shown.FAILED)
-_SAYS_LITTLE = (Reason.EXIT_CODE, Reason.SIGNAL)  # why it happened is in the log
 
 
 class Dirty(msgspec.Struct, frozen=True):
@@ -59,7 +56,7 @@ class ViewModel:
         self._recalled = False
         self._ended: tuple[int, float] = (-1, 0.0)
         self._alike: dict[str, tuple[int, bool]] = {}
-        self._last_words: dict[str, tuple[int, str]] = {}
+        self._last_words: dict[str, tuple[object, str]] = {}
         self._minute = int(now // 60)
         self._minute_start = 0
         self._reload()
@@ -122,17 +119,15 @@ class ViewModel:
         return known[1]
 
     def failure(self, task_id: str) -> str:
-        """Returns why the task failed: the line its worker printed about it, then the exit; reads its log once per
-        attempt."""
+        """Returns why the task failed, the last time: the line its worker printed about it, then the exit; reads its
+        log once per attempt."""
         state = self._seen.get(task_id, NEW)
-        said = failure_text(state.reason, state.error)
-        if state.reason not in _SAYS_LITTLE or not is_safe_id(task_id):
-            return said
+        key = state.attempt, state.error
         known = self._last_words.get(task_id)
-        if known is None or known[0] != state.attempt:
-            known = state.attempt, telling(tail(self.source.project.latest_log(task_id), TAIL))
+        if known is None or known[0] != key:
+            known = key, last_words.said(task_id, state, self.source.project.latest_log)
             self._last_words[task_id] = known
-        return f"{known[1]}; {said}" if known[1] else said
+        return known[1]
 
     def running(self) -> list[str]:
         """Returns the running tasks, also those whose work is being checked, the oldest first; then those merging."""

@@ -9,7 +9,6 @@ from nova_core.runs.words import (
     TO_BE_CHECKED,
     Shown,
     approval_note,
-    failure_text,
     limited,
     phrase,
 )
@@ -55,7 +54,7 @@ def reason(model: ViewModel, task_id: str) -> str:
     """One line: why the task is in its state; empty if it is simply waiting."""
     state = model.task(task_id)
     if state.status is TaskStatus.FAILED:
-        return plain(failure_text(state.reason, state.error))
+        return plain(model.failure(task_id))
     said, _ = why(model, task_id)
     return said[0] if said else ""
 
@@ -114,11 +113,11 @@ def _retrying(model: ViewModel, task_id: str) -> Reasons:
     state = model.task(task_id)
     if state.waits_for:
         said = [f"{plain(state.waits_for)}: {limited(state.retry_at, model.now)}{refused_words(state.refusals)}"]
-        said += [f"last time: {plain(failure_text(state.reason, state.error))}"] if state.reason else []
+        said += [f"last time: {plain(model.failure(task_id))}"] if state.reason else []
         return said, ["press r to retry it now, x to give it up"]
     times = "once" if state.failures == 1 else f"{state.failures} times"
     said = [f"failed {times}; {phrase(state, Shown.RETRYING, model.now)}"]
-    return [*said, f"last time: {plain(failure_text(state.reason, state.error))}"], ["press r to retry it now"]
+    return [*said, f"last time: {plain(model.failure(task_id))}"], ["press r to retry it now"]
 
 
 def _approval(model: ViewModel, task_id: str) -> Reasons:

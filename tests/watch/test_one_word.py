@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nova_core.cli import status, why
+from nova_core.cli import ending, status, why
 from nova_core.config import Config
 from nova_core.console import summary
 from nova_core.console.lines import LocalClock, event_line
@@ -22,13 +22,15 @@ from nova_core.watch.attached import AttachedSource
 from nova_core.watch.live import LiveSource
 from nova_core.watch.view_model import ViewModel
 from nova_tui.views import detail, header
+from nova_tui.views import summary as summary_view
+from nova_tui.views import why as why_view
 
 PLAN = """# Shop
 
 | Task ID | Task Name | Command | Approval | Depends On |
 |---------|-----------|---------|----------|------------|
 | D1 | Works | `true` | - | - |
-| F1 | Fails | `exit 3` | - | - |
+| F1 | Fails | `echo ERROR: no rows; exit 3` | - | - |
 | B1 | Waits in vain | `true` | - | F1 |
 | A1 | Needs a person | `true` | yes | - |
 | W1 | After the person | `true` | - | A1 |
@@ -55,16 +57,21 @@ class Faces:
         assert live.join(60)
         assert live.result is not None
         live.poll()
-        snapshot = engine.snapshot()
+        project = Project(folder)
+        snapshot = ending.with_reasons(engine.snapshot(), project)
         found = (event_line(event, engine.cascade.tasks, LocalClock()) for event in events)
         self.lines = [line.split(" ", 1)[1] for line in found if line]
         time = WorkTime(tasks=snapshot.state.tasks)
         self.summary = summary.summary(live.result, snapshot, time, lambda task_id: [])
-        self.status = status.screen(snapshot.state, engine.cascade, None, NOW)
-        attached = AttachedSource(Project(folder), Config())
+        self.status = status.screen(status.with_reasons(engine.snapshot().state, project), engine.cascade, None, NOW)
+        self.why = why.explanation("F1", snapshot.state, engine.cascade.tasks["F1"], alive=False, log=[])
+        attached = AttachedSource(project, Config())
         attached.start()
         attached.poll()
         self.interface, self.attach = ViewModel(live, NOW), ViewModel(attached, NOW)
+        models = (self.interface, self.attach)
+        self.reasons = ["\n".join(why_view.why(model, "F1")[0]) for model in models]
+        self.ends = ["\n".join(part.plain for part in summary_view.lines(model, 100)) for model in models]
         for source in (live, attached):
             source.close()
 
@@ -93,6 +100,12 @@ def test_states_are_counted_in_the_same_words(faces: Faces, said: str) -> None:
     shown = [header.header(model, 200).plain for model in (faces.interface, faces.attach)]
     assert [text for text in shown if f"{word} {number}" not in text] == []
     assert [text for text in (faces.status[0], faces.summary[1]) if said not in text] == []
+
+
+def test_a_failure_has_one_reason(faces: Faces) -> None:
+    """What the worker printed about it, then how it ended, wherever the reason stands."""
+    places = [*faces.reasons, *faces.ends, "\n".join(faces.status), "\n".join(faces.summary), "\n".join(faces.why)]
+    assert [text for text in places if "no rows; exit code 3" not in text] == []
 
 
 def test_the_run_has_one_word(faces: Faces) -> None:

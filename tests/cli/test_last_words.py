@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nova_core.watch.last_words import telling
+from nova_core.console.last_words import telling
 
 
 @pytest.mark.parametrize(
