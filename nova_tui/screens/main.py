@@ -108,7 +108,9 @@ class MainScreen(DividedScreen):
         self.tasks.focus()
         kept = self.settings.kept
         if kept.order in list(Order):
+            self._going = True
             self.tasks.sort(Order(kept.order))
+            self._going = False
         if (width := kept.widths.get(self._plan)) in list(Width):
             self.set_width(Width(width))
         self.call_after_refresh(self.draw_all)

@@ -26,12 +26,14 @@ _DEEPEST = 8  # cells before the name of a task in a group: figures of all rows 
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """The width of a row; `wide` rows have tokens, and cost if anything is `priced`, after the name."""
+    """The width of a row; `wide` rows have tokens, and cost if anything is `priced`, after the name; others have them
+    instead of the time where that is the order, `dear`."""
 
     width: int
     wide: bool = False
     spent: bool = False
     priced: bool = False
+    dear: bool = False
 
 
 class _Figures(msgspec.Struct, frozen=True):
@@ -113,11 +115,11 @@ def _rest(
 
 def _fitting(figures: _Figures, columns: Columns, quiet: str, room: int) -> Pieces:
     """The figures that fit in `room` cells: all, those without a bar, the time, or none."""
-    narrow = Columns(_WITH_BAR - 1)
+    narrow = Columns(_WITH_BAR - 1, dear=columns.dear)
     choices = (
         _right(figures, columns, quiet),
         _right(figures, narrow, quiet),
-        _right(_Figures(figures.time), narrow, quiet),
+        _right(msgspec.structs.replace(figures, share=None), narrow, quiet),
     )
     return next((pieces for pieces in choices if _width(pieces) + 1 <= room), [])
 
@@ -139,6 +141,9 @@ def _right(figures: _Figures, columns: Columns, quiet: str) -> Pieces:
             done, rest = bar_cells(figures.share, _BAR)
             pieces += [(f" {done}", BAR), (rest, REST)]
         pieces.append((fit(f"{int(figures.share * 100)}%", _PERCENT, right=True), quiet))
+    if columns.dear and not columns.wide:
+        spent = figures.cost or (figures.used and f"{figures.used} tok")
+        return [*pieces, (fit(spent, _TOKENS, right=True), quiet)] if spent else pieces
     if figures.time or columns.wide:
         pieces.append((fit(figures.time, _TIME, right=True), quiet))
     if columns.wide and columns.spent:

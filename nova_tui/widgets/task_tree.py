@@ -146,9 +146,18 @@ class TaskTree(TreeCanvas, can_focus=True):
         return self.folds.open_begun(self.model, dirty.tasks)
 
     def sort(self, order: Order) -> None:
-        """Show the rows in another order; the cursor keeps its task."""
+        """Show the rows in another order, from the first one on, which the cursor is on; in that of the plan, it is
+        back on its task, unless it has moved."""
+        if self.order is Order.PLAN or self.place != self._put:
+            self._home = self.place
         self.order, self._sorted_at = order, monotonic()
+        self._set_columns()
         self._rebuild()
+        if order is Order.PLAN:
+            self.go_back(self._home)
+        else:
+            self._place_cursor(0)
+        self._put = self.place
 
     def _refresh_rows(self, dirty: Dirty, tick: bool) -> None:
         tasks, model = self._cascade.tasks, self.model
@@ -218,7 +227,8 @@ class TaskTree(TreeCanvas, can_focus=True):
         if found is None or (self._rows[found].place != before and keep is not None):
             found = max(0, min(self._cursor, len(self._rows) - 1))
         self._cursor = found
-        self._top = max(0, found - offset)
+        at_top = self._top == 0 and self.order is not Order.PLAN and found < self._height
+        self._top = 0 if at_top else max(0, found - offset)
         self._keep_in_view()
         self.refresh(layout=False)
         if self.place != before:
@@ -336,7 +346,7 @@ class TaskTree(TreeCanvas, can_focus=True):
         sums = self.model.rollups.project
         columns = Columns(
             max(1, self.size.width - 1), wide=self.app.size.width >= _WIDE, spent=sums.tokens.total > 0,
-            priced=bool(sums.priced),
+            priced=bool(sums.priced), dear=self.order is Order.COST,
         )  # fmt: skip
         if columns != self._columns:
             self._columns = columns

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from fake_source import demo_model
+from app_kit import at, opened, settled
+from fake_source import demo_model, demo_source
 from hypothesis import given
 from hypothesis import strategies as st
+from look import screen_text
 from scripted_run import PLAN
 
 from nova_core.parser import parse_text
@@ -131,3 +135,20 @@ def test_the_next_match_wraps_at_the_ends(current: str | None, way: int, expecte
     order = {i: n for n, i in enumerate("ABCD")}
     assert step(["A", "D"], order, current, way) == expected
     assert step([], order, current, way) is None
+
+
+async def test_the_first_rows_of_an_order_are_seen_and_the_plan_is_as_it_was_left(tmp_path: Path) -> None:
+    """However far down the cursor was; the most expensive ones show what they cost."""
+    async with opened(demo_source(tmp_path), (80, 24)) as (app, pilot):
+        at(app, "W4")
+        for order in (Order.TIME, Order.COST, Order.FAILURE):
+            await pilot.press("o")
+            await settled(pilot)
+            first = ordered(app.model, app.main.tasks.task_ids, order)[0]
+            lines = screen_text(app).splitlines()
+            head = next(n for n, text in enumerate(lines) if order.value in text)
+            assert f" {first} " in lines[head + 1]
+            assert app.target == first
+            assert ("$" in lines[head + 1]) is (order is Order.COST)
+        await pilot.press("o")
+        assert app.target == "W4"
