@@ -70,6 +70,7 @@ class NovaApp(RunActions):
         Binding("ctrl+q", "quit", "Leave", show=False, priority=True, id="app.quit_any"),
         Binding("ctrl+z", "stay_awake", "", show=False, id="app.suspend"),
         Binding("colon,ctrl+p", "palette", "All actions", key_display=":", id="app.palette"),
+        Binding("T", "palette('theme ')", "Theme", show=False, id="app.theme"),
     ]
 
     def __init__(self, source: Source, look: Look = Look(), clock: Clock | None = None) -> None:  # noqa: B008 - frozen
@@ -220,11 +221,12 @@ class NovaApp(RunActions):
         self._ran = False
         if not ran and project.completed == project.total:  # the run was already finished
             return []
-        told = f"{counts_text(self.model.counts)}; "
+        counts = counts_text(self.model.counts)
+        told = f"{counts}; "
         if self.model.could_go_on:
             return [Item(told + self._way_on(), state_of(self.model).value, at, severity="warning", until_engine=True)]
         if not ran:
-            said = told + "r retries a failed task"
+            said = f"r retries a failed task; {counts}"
             return [Item(said, "nothing to start", at, severity="warning", until_engine=True)]
         ways = "! shows failed tasks, S the summary" if project.failed else "S shows the summary"
         if waiting := landing_lines(source.run.git):
@@ -287,12 +289,12 @@ class NovaApp(RunActions):
 
         self.push_screen(HelpScreen.of(self.screen))
 
-    def action_palette(self) -> None:
-        """Open the command palette, unless a question is open."""
+    def action_palette(self, text: str = "") -> None:
+        """Open the command palette with a text in it, unless a question is open."""
         from nova_tui.screens.palette import PaletteScreen
 
         if not isinstance(self.screen, ModalScreen):
-            self.push_screen(PaletteScreen(self, self.screen))
+            self.push_screen(PaletteScreen(self, self.screen, text))
 
     def action_stay_awake(self) -> None:
         """Do not suspend, as that would suspend the engine: explain how to get the shell back instead."""

@@ -15,10 +15,12 @@ from nova_core.watch.source import EngineState
 from nova_tui.actions import RunActions
 from nova_tui.palettes import depth
 from nova_tui.screens.log import LogScreen
+from nova_tui.themes import OURS, SHORT
 from nova_tui.views.help import key_name, told
 from nova_tui.views.line import plain
 
 MOST = 50  # entries
+_THEME = "theme"
 
 
 class Entry(NamedTuple):
@@ -29,12 +31,14 @@ class Entry(NamedTuple):
 
 
 def found(app: RunActions, screen: Screen[Any], query: str) -> list[Entry]:
-    """The entries that contain all words of the query: actions that work now on `screen`, then tasks, then themes.
+    """The entries that contain all words of the query: actions that work now on `screen`, then tasks, then themes,
+    which come first for their own word.
     Without a query, the actions."""
     words = query.casefold().split()
     if not words:
         return _actions(app, screen)
-    offered = (entry for group in (_actions(app, screen), _tasks(app, query), _themes(app)) for entry in group)
+    groups = (_actions(app, screen), _tasks(app, query), _themes(app))
+    offered = (entry for group in (reversed(groups) if words[0] == _THEME else groups) for entry in group)
     hits = (entry for entry in offered if all(word in entry.text.casefold() for word in words))
     return list(islice(hits, MOST))
 
@@ -74,8 +78,11 @@ def _tasks(app: RunActions, query: str) -> Iterator[Entry]:
 
 def _themes(app: RunActions) -> Iterator[Entry]:
     few = depth(os.environ) == 16
-    for name in (name for name, theme in app.available_themes.items() if theme.ansi or not few):
-        yield Entry(f"theme {name}", partial(setattr, app, "theme", name))
+    names = (name for name, theme in app.available_themes.items() if theme.ansi or not few)
+    for name in sorted(names, key=lambda name: (name != app.theme, name not in OURS)):
+        short = f"  --theme {found}" if (found := next((s for s, full in SHORT.items() if full == name), "")) else ""
+        now = "  now" if name == app.theme else ""
+        yield Entry(f"{_THEME} {name}{short}{now}", partial(setattr, app, "theme", name))
 
 
 def _offered(name: str) -> bool:

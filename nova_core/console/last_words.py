@@ -52,7 +52,7 @@ def said(task_id: str, task: TaskState, log: Log) -> str:
 
 
 def explained(state: State, log: Log, only: Iterable[str] | None = None) -> State:
-    """The state to show, where the error of a failed task, or of one that is tried again, says why it failed; `only`
+    """The state to show, where the error of a failed or retrying task says why it failed; `only`
     for these tasks. Of very many failed ones, the first."""
     wanted = state.tasks if only is None else only
     failed = {i: task for i in wanted if (task := state.tasks.get(i)) is not None and _has_failed(task)}

@@ -23,6 +23,7 @@ WHEN = {
     "skip": "a task not done",
     "approve": "needs approval",
     "reject": "needs approval",
+    "type_into": "a worker with a terminal",
 }
 OF_THE_RUN = ("pause", "resume", "go_on", "workers")
 """The actions on the run."""

@@ -39,6 +39,7 @@ class LogScreen(RunScreen):
         Binding("right_square_bracket", "attempt(1)", "Later attempt", id="log.newer"),
         Binding("J", "another(1)", "Next log", id="log.next_task"),
         Binding("K", "another(-1)", "Previous log", show=False, id="log.previous_task"),
+        Binding("1", "app.running(1)", "Running", key_display="1-9", id="view.run_1"),
         Binding("equals_sign", "second", "Two logs", key_display="=", id="view.two_logs"),
         Binding("equals_sign", "only_this", "Only this log", key_display="=", id="view.two_logs"),
         Binding("ctrl+w", "other", "Other log", id="view.pane"),

@@ -12,7 +12,6 @@ from textual.timer import Timer
 
 from nova_core.clock import Clock
 from nova_core.model import is_safe_id
-from nova_core.watch.allowed import OVER
 from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.placing import Placing
 from nova_tui.rows import Filter, Order
@@ -24,6 +23,7 @@ from nova_tui.views import members
 from nova_tui.views.line import plain
 from nova_tui.views.members import Place
 from nova_tui.views.running import needs_you
+from nova_tui.views.why import nothing_printed
 from nova_tui.widgets.body import Body
 from nova_tui.widgets.detail import Detail
 from nova_tui.widgets.filter_bar import FilterBar
@@ -252,7 +252,7 @@ class MainScreen(DividedScreen):
             whose = f" of {plain(task_id)}, {whose}" if found else ": choose a task"
         safe = task_id is not None and is_safe_id(task_id)
         self.pane.view.set_path(self.model.source.project.latest_log(task_id) if safe and task_id else None)
-        self.pane.view.tell_over(task_id is not None and self.model.shown(task_id) in OVER)
+        self.pane.view.tell_nothing(nothing_printed(self.model, task_id) if task_id is not None else "")
         self.detail.name_log(whose)
         self._say_log()
 

@@ -23,8 +23,9 @@ from nova_tui.widgets.lines_view import LinesView
 class _Line(Input):
     """An input that calls back within the key press: with a message, Enter would act on the list of an older text."""
 
-    def __init__(self, on_text: Callable[[], None]) -> None:
-        super().__init__(placeholder="actions, tasks, themes", compact=True)
+    def __init__(self, on_text: Callable[[], None], text: str) -> None:
+        self._on_text: Callable[[], None] = lambda: None  # while it is made there is no list
+        super().__init__(text, placeholder="actions, tasks, themes", compact=True, select_on_focus=False)
         self.cursor_blink = False
         self._on_text = on_text
 
@@ -66,12 +67,12 @@ class PaletteScreen(ModalScreen[None]):
         Binding("pageup", "page(-1)", "Page up", show=False, id="palette.page_up"),
     ]
 
-    def __init__(self, app: RunActions, behind: Screen[Any]) -> None:
+    def __init__(self, app: RunActions, behind: Screen[Any], text: str = "") -> None:
         super().__init__(classes="-ascii" if is_ascii() else None)
         self._actions, self._behind = app, behind
-        self._typed = _Line(self.list_entries)
         self._list = _List(id="lines")
         self._entries: list[Entry] = []
+        self._typed = _Line(self.list_entries, text)
 
     def compose(self) -> ComposeResult:
         """The input above the list."""

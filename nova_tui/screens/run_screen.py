@@ -14,7 +14,6 @@ from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.news import News
 from nova_tui.widgets.one_line import NewsLine
 
-_TO_RUNNING = "The running tasks: 1 to 9"
 _KINDS = (Shown.FAILED, Shown.ASKS, Shown.RUNNING, Shown.APPROVAL, Shown.BLOCKED)
 
 
@@ -28,10 +27,8 @@ class RunScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "app.needing(1)", "Next that needs you", show=False, id="view.needs"),
         Binding("shift+tab", "app.needing(-1)", "Previous that needs you", show=False, id="view.needs_previous"),
-        *(
-            Binding(n, f"app.running({n})", _TO_RUNNING if n == "1" else "", show=False, id=f"view.run_{n}")
-            for n in "123456789"
-        ),
+        Binding("1", "app.running(1)", "Running tasks", key_display="1-9", show=False, id="view.run_1"),
+        *(Binding(n, f"app.running({n})", "", show=False, id=f"view.run_{n}") for n in "23456789"),
     ]  # fmt: skip
 
     def __init__(self, model: ViewModel, *, classes: str | None = None) -> None:

@@ -70,7 +70,7 @@ def draw(event: Event, tasks: Mapping[str, Task], at: LocalClock, width: int) ->
     told = plain(detail_of(event, tasks)).removeprefix(":").strip()
     style = TITLE if event.kind in (EventKind.MILESTONE, EventKind.TASK_FAILED) else ""
     who = fit(event.task or "", 8) if width >= 60 else plain(event.task)
-    words = f"{fit(word, 14)} {told}" if width >= 60 else f" {word} {told}"
+    words = f"{fit(word, 14)} {told}" if told and width >= 60 else word if width >= 60 else f" {word} {told}"
     return line(" ", (at(event.at), MUTED), " ", mark(event), " ", who, " ", (words.rstrip(), style), width=width)
 
 

@@ -39,9 +39,11 @@ _TOLD = {
     "view.two_logs": "beside each other", "view.stream": "in one stream", "log.copy_mode": "mark lines, then copy",
     "copy.lines": "in copy mode",
     "copy.log": "of its file", "copy.pager": "$PAGER, or less", "app.palette": "any action by name",
-    "app.help": "these keys", "log.follow": "show new lines", "log.times": "when lines appeared",
+    "app.theme": "colours", "app.help": "these keys", "log.follow": "show new lines",
+    "log.times": "when lines appeared",
 }  # fmt: skip
 _OTHER = "Here"
+_FIRST_RUNNING = "view.run_1"  # stands for the keys of all running tasks
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -94,7 +96,8 @@ def groups(bindings: Iterable[tuple[Binding, bool]]) -> list[Group]:
         known = entries.get(binding.action)
         if known and binding.key.startswith("shift+"):  # same as the key without shift
             continue
-        keys = dict.fromkeys([*(known.keys if known else ()), key_name(binding.key)])
+        name = binding.key_display if binding.id == _FIRST_RUNNING else None  # as long as it has its usual key
+        keys = dict.fromkeys([*(known.keys if known else ()), key_name(name or binding.key)])
         entries[binding.action] = Entry(tuple(keys), told(binding, works), works)
     return [Group(title, tuple(entries.values())) for title, entries in found.items() if entries]
 

@@ -132,7 +132,7 @@ def _next(model: ViewModel, width: int) -> list[Content]:
         plan = model.source.project_state.cascade_file
         steps.append(f"p continues the run; in a shell: {plain(go_on_line(plan))}")
     again = ((i, inputs_first(model, i)) for i in _of(model, Shown.FAILED)[:_MOST])
-    steps += [f"{plain(i)} failed again the same way: {advice}" for i, advice in again if advice]
+    steps += [f"esc goes back: {advice}, as {plain(i)} failed again the same way" for i, advice in again if advice]
     if model.counts[Shown.FAILED] or model.counts[Shown.CANCELLED]:
         steps.append("esc goes back: choose a failed task (! shows only those), L opens its log, r retries it")
     if model.counts[Shown.APPROVAL]:

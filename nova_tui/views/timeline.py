@@ -22,6 +22,7 @@ from nova_tui.views.line import Lazy, Piece, fit, line, shorten
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 _TICK = 9  # cells of an axis label
+_NAMES = 36  # cells of a task with its id
 _WITH_CUT = 60  # minimum width for the legend to explain cuts
 _SMALLEST = 10.0  # seconds
 Attempts = Callable[[str], Sequence[AttemptRow]]
@@ -123,7 +124,7 @@ def chart(
     if window.span is not None:
         last -= window.back
         first = max(first, last - window.span)
-    names = max(12, min(30, width // 4))
+    names = max(12, min(_NAMES, width // 3))
     return Chart(names, max(8, width - names - 12), first, last, model.now, origin, inside(cuts, first, last))
 
 
@@ -170,7 +171,7 @@ def draw(
     name = f"{row.task_id} {model.cascade.tasks[row.task_id].name}" if row.attempt == 1 else f"{row.task_id} retry"
     name = name if row.attempt == 1 else f"{name} {row.attempt - 1}"
     mark = (chars().critical, WARNING) if row.task_id in critical else " "
-    text = (fit(name, drawn.names), TITLE if row.task_id in critical else "")
+    text = (f"{fit(name, drawn.names - 1)} ", TITLE if row.task_id in critical else "")
     if found is None:
         return line(mark, " ", text, (_grid(drawn), MUTED), width=width)
     took = fit(duration(found.end - found.start), 8, right=True)

@@ -15,6 +15,7 @@ from nova_core.runs.words import (
 from nova_core.state.holds import refused_words
 from nova_core.state.schema import Reason, TaskStatus
 from nova_core.text import duration
+from nova_core.watch.allowed import OVER
 from nova_core.watch.source import EngineState
 from nova_core.watch.view_model import ViewModel
 from nova_tui.glyphs import chars
@@ -57,6 +58,14 @@ def reason(model: ViewModel, task_id: str) -> str:
         return plain(model.failure(task_id))
     said, _ = why(model, task_id)
     return said[0] if said else ""
+
+
+def nothing_printed(model: ViewModel, task_id: str) -> str:
+    """What stands in the place of an empty log."""
+    if task_id not in model.cascade.tasks or model.shown(task_id) in OVER:
+        return "it printed nothing"
+    began = model.task(task_id).attempt or model.is_running(task_id)
+    return "no output yet" if began else f"no log yet: {reason(model, task_id)}"
 
 
 def inputs_first(model: ViewModel, task_id: str) -> str:

@@ -18,7 +18,7 @@ from nova_tui.log_reader import Gutter, LogReader
 from nova_tui.palettes import TERMINAL
 from nova_tui.views import log_rows
 
-_YET, _OVER = "no output yet", "it printed nothing"
+_YET = "no output yet"
 
 
 class LogCanvas(Widget):
@@ -53,9 +53,8 @@ class LogCanvas(Widget):
         self._dragging = False
         self._nothing = _YET
 
-    def tell_over(self, over: bool) -> None:
-        """Set whether the writer of the log has ended."""
-        words = _OVER if over else _YET
+    def tell_nothing(self, words: str) -> None:
+        """Set what to show while the log is empty."""
         if words != self._nothing:
             self._nothing = words
             self.refresh()

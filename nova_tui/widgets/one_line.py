@@ -17,6 +17,8 @@ from nova_tui.views.line import line
 _RANKS = {
     "run.control": 0, "run.go_on": 0, "move.open": 0, "view.log": 2,
     "log.mark": 0, "log.copy_lines": 0, "log.copy_end": 0,
+    "task.approve": 0, "task.reject": 0, "task.type": 0,
+    "view.pane": 1, "log.next_task": 1, "view.run_1": 1,
 }  # fmt: skip
 _ALWAYS = ("app.back", "app.help", "app.quit")
 _LOW = 16  # rows; a lower screen has one line for keys and news

@@ -11,11 +11,11 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from nova_core.clock import Clock
-from nova_core.watch.allowed import OVER
 from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.glyphs import MUTED, TITLE, chars
 from nova_tui.glyphs import status as word
 from nova_tui.views.line import LEFT, line, plain, shorten
+from nova_tui.views.why import nothing_printed
 from nova_tui.widgets.log_pane import LogPane
 from nova_tui.widgets.log_view import LogView
 from nova_tui.widgets.one_line import OneLine
@@ -67,7 +67,7 @@ class TaskLog(Vertical):
         """Update the log and the heading."""
         if self.task_id in dirty.tasks:
             self._renew_attempts()
-        self.view.tell_over(self.is_gone or self.model.shown(self.task_id) in OVER)
+        self.view.tell_nothing(nothing_printed(self.model, self.task_id))
         self.view.poll()
         self.say()
 
@@ -125,5 +125,5 @@ class TaskLog(Vertical):
         self._logs = self._files()
         self._chosen = len(self._logs) - 1
         self.view.set_path(self._logs[-1])
-        self.view.tell_over(self.model.shown(task_id) in OVER)
+        self.view.tell_nothing(nothing_printed(self.model, task_id))
         self.say()

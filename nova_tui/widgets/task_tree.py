@@ -14,11 +14,9 @@ from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.rows import Filter, Order, Outline, Row, find_row, kept, ordered
 from nova_tui.views import members, tree_row
 from nova_tui.views.members import Place
-from nova_tui.views.tree_row import Columns
 from nova_tui.widgets.tree_canvas import TreeCanvas
 
 _WHEEL = 3
-_WIDE = 140  # cells of the screen from which figures follow the names
 _SORT_EVERY = 3.0  # seconds
 
 
@@ -341,14 +339,3 @@ class TaskTree(TreeCanvas, can_focus=True):
         self._set_columns()
         self._keep_in_view()
         self.refresh(layout=False)
-
-    def _set_columns(self) -> None:
-        sums = self.model.rollups.project
-        columns = Columns(
-            max(1, self.size.width - 1), wide=self.app.size.width >= _WIDE, spent=sums.tokens.total > 0,
-            priced=bool(sums.priced), dear=self.order is Order.COST,
-        )  # fmt: skip
-        if columns != self._columns:
-            self._columns = columns
-            self._strips.clear()
-            self.refresh(layout=False)

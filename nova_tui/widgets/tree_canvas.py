@@ -23,6 +23,7 @@ from nova_tui.views.tree_row import Columns
 _KEPT_STRIPS = 2_000
 _SHORT = 16  # rows; a lower screen has no rule above the tree
 _WITH_HINTS = 100  # cells
+_WIDE = 140  # cells of the screen from which figures follow the names
 _CLASS = "task-tree--"
 _NONE = {Filter.FAILED: "no task has failed", Filter.NEEDS_YOU: "no task needs you"}
 
@@ -168,6 +169,17 @@ class TreeCanvas(Widget):
         if self.only is Filter.ALL or self._rows:
             return ""
         return f"   {_NONE.get(self.only, f'no task is {self.only.value}')}: f shows others, esc shows all"
+
+    def _set_columns(self) -> None:
+        sums = self.model.rollups.project
+        columns = Columns(
+            max(1, self.size.width - 1), wide=self.app.size.width >= _WIDE, spent=sums.tokens.total > 0,
+            priced=bool(sums.priced), dear=self.order is Order.COST,
+        )  # fmt: skip
+        if columns != self._columns:
+            self._columns = columns
+            self._strips.clear()
+            self.refresh(layout=False)
 
     def _refresh_row(self, index: int) -> None:
         y = index - self._top

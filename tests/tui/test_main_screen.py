@@ -155,6 +155,17 @@ async def test_a_task_that_ended_without_a_word_printed_nothing(key: str, tmp_pa
         assert "it printed nothing" in screen_text(app)
 
 
+async def test_a_task_without_a_log_says_why(tmp_path: Path) -> None:
+    """In the place of the log: it waits for others."""
+    source = FakeSource(demo_source().cascade, root=tmp_path)
+    async with opened(source, (120, 30)) as (app, pilot):
+        at(app, "P2")
+        await pilot.press("L")
+        beat(app)
+        await settled(pilot)
+        assert "no log yet: waiting after P1" in screen_text(app)
+
+
 def test_a_new_task_state_is_drawn_in_its_row() -> None:
     """A failure shows its reason after one look."""
 

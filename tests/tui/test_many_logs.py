@@ -113,6 +113,10 @@ async def test_two_logs_are_shown_chosen_and_left(tmp_path: Path) -> None:
         await pilot.resize_terminal(80, 24)
         await settled(pilot)
         assert first.region.x == second.region.x
+        keys = screen_text(app).splitlines()[23]
+        assert [
+            key for key in ("1-9 running", "J next log", "^w other log", "esc back", "? keys") if key not in keys
+        ] == []
         source.change("E2", EventKind.TASK_COMPLETED, status=TaskStatus.COMPLETED)
         beat(app)
         await settled(pilot)

@@ -128,8 +128,8 @@ def act(monkey: Monkey, terminal: Terminal, root: Path, *, attached: bool) -> No
 def end(root: Path) -> None:
     """End all that works in the folder: an engine that the keys have started, too, and workers of a lost row."""
 
-    def found(_table: Table) -> set[int]:
-        return {*at_home(root), *holders_of(root), *processes_of(root)} - {os.getpid()}
+    def found(table: Table) -> set[int]:
+        return {*at_home(root), *holders_of(root), *processes_of(root)} & table.keys() - {os.getpid()}
 
     subprocess.run(nova("cancel", "--all"), cwd=root, env=environment(), check=False, capture_output=True)
     _, survivors = end_all(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,22 @@ async def test_the_arrows_choose_and_a_click_runs(tmp_path: Path) -> None:
         await pilot.press("colon", *"theme", "space", *"nova-dark")
         await pilot.click("#lines", offset=(3, 0))
         assert app.theme == "nova-dark"
+
+
+async def test_a_key_lists_the_themes_with_the_present_one_first(tmp_path: Path) -> None:
+    """`?` names the key, and the list says what `--theme` calls a theme; enter changes nothing, the next row does."""
+    async with opened(demo_source(tmp_path), (120, 60)) as (app, pilot):
+        await pilot.press("question_mark")
+        await settled(pilot)
+        assert re.search(r"T +Theme", screen_text(app))
+        await pilot.press("escape", "T")
+        await settled(pilot)
+        rows = [text for text in screen_text(app).splitlines() if "theme nova-" in text]
+        assert "theme nova-dark  --theme dark  now " in rows[0]
+        await pilot.press("enter")
+        assert app.theme == "nova-dark"
+        await pilot.press("T", "down", "enter")
+        assert app.theme == "nova-light"
 
 
 async def test_enter_on_a_row_and_a_key_in_one_packet(tmp_path: Path) -> None:
