@@ -20,16 +20,21 @@ from nova_core.parser.cells import without_comments
 
 # A box is a bullet and one mark in brackets, also with spaces around it; `[]` is a common mistake for `[ ]`. After it
 # come `*` or `\*` (Kiro: optional; Prettier escapes it) and a space. `[P]`, `[1]` and `[link](url)` are not boxes.
+# Also `-[ ] A`, `- [ ]T001 A`, `[ ] A`, `- \[ ] A`, `- ☐ A` and full-width brackets, as people write them.
+_SPACE = r"[ \t\u3000\xa0]"
 _BOX = re.compile(
-    r"\s*(?:#{1,6}[ \t]+)?(?:[-*+]|\d{1,9}[.)])[ \t\u3000\xa0]+"
-    r"\[(?P<mark>[ \u3000\xa0]{0,3}(?:[^\w\s\[\]]|[xX_]|[A-OQ-Za-z](?=\][ \t]+\W{0,3}(?:T-?\d|\d{1,6}\.\d)))?"
-    r"[\ufe0f \u3000\xa0]{0,3})\](?P<star>\\?\*(?!\*))?(?=[\s*~]|\Z)"
+    rf"\s*(?:#{{1,6}}[ \t]+)?(?P<bullet>(?:(?:[-*+]|\d{{1,9}}[.)]){_SPACE}+|[-+](?=\[)))?"
+    rf"(?:\\?[\[［](?P<mark>(?(bullet){_SPACE}{{0,3}}(?:[^\w\s\[\]\\☐☑☒]|[xX_]"
+    r"|[A-OQ-Za-z](?=\][ \t]+\W{0,3}(?:T-?\d|\d{1,6}\.\d)))?"
+    rf"[\ufe0f \t\u3000\xa0]{{0,3}}|[ xX]))\\?[\]］](?P<star>\\?\*(?!\*))?(?=[\s*~]|\Z|T-?\d|\d{{1,6}}\.\d)"
+    r"|(?(bullet)(?P<ballot>[☐☑☒])(?=\s)|(?!)))"
 )
+_TIGHT = re.compile(r"[-+]\[")
 _BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t\u3000]")
 _NO_CONTINUATION = ("*", "_", "|", "<", ">", "---", "===")  # a field or another block, not a continued sentence
 _LONGEST = 4_000  # characters that continue an item: more is not a sentence
-_SPACES = " \u3000\xa0\ufe0f"
-DONE_MARKS = frozenset("xX✓✔√✅")
+_SPACES = " \t\u3000\xa0\ufe0f"
+DONE_MARKS = frozenset("xX✓✔√✅☑")
 
 
 class Box(msgspec.Struct, gc=False):
@@ -96,8 +101,13 @@ class Checklist(msgspec.Struct):
 
 
 def match_box(line: str) -> re.Match[str] | None:
-    """The checkbox at the start of a line, with the groups `mark` and `star`."""
+    """The checkbox at the start of a line, with the groups `mark` or `ballot`, and `star`."""
     return _BOX.match(line)
+
+
+def _mark(box: re.Match[str]) -> str:
+    """The mark in a box, without spaces; an empty ballot box (`☐`) has none."""
+    return (box["mark"] or box["ballot"] or "").strip(_SPACES).strip("☐")
 
 
 def read_checklist(text: str) -> Checklist:
@@ -158,14 +168,15 @@ class _Reader:
         if text[0] == "#" and (heading := read_heading(at + 1, text)):
             self._heading(heading)
             return
-        bullet = _BULLET.match(text)
+        bullet = _BULLET.match(text) or _TIGHT.match(text)
         indent = _indent(line)
-        if bullet:
-            box = _BOX.match(text) if "[" in text[:16] else None
+        may_be = "[" in text[:16] or text[0] in "［\\" or (bullet and not text[2:16].isascii())
+        box = _BOX.match(text) if may_be else None
+        if bullet or box:
             self._close(indent)
             if box:
                 self._box(at, indent, box, text)
-            else:
+            elif bullet:
                 self._bullet(at, indent, text[bullet.end() :].strip())
         else:
             self._text(at, indent, text)
@@ -175,7 +186,7 @@ class _Reader:
         head = text[box.end() :].strip()
         if "<!--" in head:
             head = without_comments(head).strip()
-        found = Box(at + 1, indent, box["mark"].strip(_SPACES), bool(box["star"]), head, self._place, inside, head)
+        found = Box(at + 1, indent, _mark(box), bool(box["star"]), head, self._place, inside, head)
         self._found.boxes.append(found)
         self._open.append((indent, len(self._found.boxes) - 1))
         self._continues = True
@@ -238,9 +249,7 @@ class _Reader:
         headings.append(Heading(heading.line, heading.level, text))
         self._levels.append(len(headings) - 1)
         if box:  # `### - [x] T001 Title` is real
-            self._found.boxes.append(
-                Box(heading.line, 0, box["mark"].strip(_SPACES), bool(box["star"]), text, self._place, -1, text)
-            )
+            self._found.boxes.append(Box(heading.line, 0, _mark(box), bool(box["star"]), text, self._place, -1, text))
         self._open.clear()
         self._continues = False
 

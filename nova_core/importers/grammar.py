@@ -8,6 +8,7 @@
              | [names] not after names  does not depend on US1; never blocks US2: adds nothing
              | [names] free [names] [after names]    independent of US1; no dependencies; in parallel with US2
              | names last               US4 must come last; US1 comes first: of all stories
+             | after names "," names can start    once US1 is done, US2 can start; before US2 starts, US1 must be done
     names    = name { ("," | "and" | "+" | "/") name }
     name     = T004 | T004-T007 | 1.2 | US1 | User Story 1 | Phases 1-3 | Section 2 | all stories | a heading's name
     joint    = "," | ";" | "and" | "but" | "while" | " - "
@@ -36,6 +37,7 @@ _BECAUSE = re.compile(r"(?:because|since|as|so|for|due to|to|in|which is|it)\b",
 _WORD = re.compile(r"[^\s()]+")
 _PREPOSITION = re.compile(r"(on|upon|for|by)\s+(?:the\s+)?", re.IGNORECASE)
 _STORIES = re.compile(r"(?:user\s+)?stor(?:y|ies)|US", re.IGNORECASE)
+_NUMBER = re.compile(r"[\d.]+")
 _ALL_STORIES = ("all stories",)
 _END = re.compile(r"(?<=[^\d\s.])[.!?](?=\s+\S)|(?<=\d)[.!?](?=\s+[A-Z*`])")
 
@@ -80,7 +82,7 @@ class Grammar:
         names = rf"{NAMES}|\b(?:{own})\b(?:\s+phase\b)?" if own else NAMES
         self._names = re.compile(names, re.IGNORECASE)
         self._only_names = re.compile(
-            rf"\s*(?:(?:{names})(?:\s*(?:,\s*and\b|,|\band\b|&|\+|/)\s*|\s*\Z))+\Z", re.IGNORECASE
+            rf"\s*(?:(?:{names})(?:\s*(?:,\s*and\b|,|\band\b|&|\+|/|∥|‖|\|\|)\s*|\s*\Z))+\Z", re.IGNORECASE
         )
 
     def names(self, text: str) -> list[str]:
@@ -129,18 +131,16 @@ class Grammar:
     def _tokens(self, text: str, same: list[tuple[str, str]]) -> Iterator[_Token]:
         at, count, last = 0, 0, _Token("")
         while at < len(text):
-            if text[at] == "(":
-                end = _closing(text, at)
-                self._remark(text[at + 1 : end], last, same)
-                at = end + 1
+            if text[at] in "([{":
+                end, group = self._group(text, at, last)
+                if group:
+                    yield from (_Token("+") if i % 2 else _Token("N", name) for i, name in enumerate(_joined(group)))
+                    last = _Token("N", group[-1])
+                else:
+                    self._remark(text[at + 1 : end - 1], last, same)
+                at = end
                 continue
-            if match := self._names.match(text, at):
-                token = _Token("N", match[0])
-            elif (match := _PREPOSITION.match(text, at)) and last.kind == "N" and self._names.match(text, match.end()):
-                token = _Token("O", match[1].casefold())
-            else:
-                kind, match = keyword(text, at)
-                token = _Token(kind, match[0] if match else "")
+            token, match = self._next(text, at, last)
             if match is None:
                 words, named = self._words(text, at)
                 if named is None:
@@ -158,6 +158,25 @@ class Grammar:
                 raise _UnreadError
             yield token
             last = token
+
+    def _group(self, text: str, at: int, last: _Token) -> tuple[int, list[str]]:
+        """The end of the brackets that begin here, and names in them that are no remark: `US1 → [US2, US3]`."""
+        end = text.find({"(": ")", "[": "]", "{": "}"}[text[at]], at)
+        inside = text[at + 1 : end]
+        if end > 0 and last.kind in ("", ">", "A", "B") and self._only_names.match(inside):
+            return end + 1, self.names(inside)
+        if text[at] != "(":
+            raise _UnreadError
+        return _closing(text, at) + 1, []
+
+    def _next(self, text: str, at: int, last: _Token) -> tuple[_Token, re.Match[str] | None]:
+        """The token at a place and its match; None for a word that is not known."""
+        if match := self._names.match(text, at):
+            return _Token("N", match[0]), match
+        if (match := _PREPOSITION.match(text, at)) and last.kind == "N" and self._names.match(text, match.end()):
+            return _Token("O", match[1].casefold()), match
+        kind, match = keyword(text, at)
+        return _Token(kind, match[0] if match else ""), match
 
     def _words(self, text: str, at: int) -> tuple[int, list[str] | None]:
         """Names in brackets behind one or two words that name nothing themselves: `the tests (T004-T007)`."""
@@ -238,12 +257,11 @@ def _clauses(tokens: Sequence[_Token], before: _Clause) -> Iterator[_Clause]:
         subject = names or before.about
         token = tokens[start] if start < len(tokens) else _Token("")
         kind = token.kind
-        if kind == "X" and start + 1 < len(tokens) and tokens[start + 1].kind in "AB":
+        if kind == "X" and start + 1 < len(tokens) and _may_deny(tokens[start + 1]):
             yield from (_Clause(end, subject) for end, _ in _lists(tokens, start + 2))
-        elif kind in ("A", "B") and subject:
-            if kind == "A" and start + 1 < len(tokens) and tokens[start + 1].kind == "Z":
-                yield _Clause(start + 2, subject)
-            yield from _ordered(tokens, start, subject, kind + token.text.casefold().split()[-1])
+        elif kind in ("A", "B"):
+            inverted = () if names else tuple(_inverted(tokens, start))
+            yield from inverted or _ordered(tokens, start, subject, kind + token.text.casefold().split()[-1])
         elif kind == "O" and names and before.verb[1:] == token.text:
             yield from _ordered(tokens, start, names, before.verb)
         elif kind in ("L", "E") and names and all(map(_STORIES.match, names)):
@@ -252,14 +270,38 @@ def _clauses(tokens: Sequence[_Token], before: _Clause) -> Iterator[_Clause]:
             yield _Clause(start + 1, subject)
         elif kind == "F":
             yield from _free(tokens, start + 1, subject)
-        elif kind == ">" and names:
-            yield from _chains(tokens, start, [names])
+        if names and (arrow := _arrow(tokens, start, names)) >= 0:
+            yield from _chains(tokens, arrow, [names])
 
 
 def _ordered(tokens: Sequence[_Token], at: int, subject: tuple[str, ...], verb: str) -> Iterator[_Clause]:
     """The clauses of a subject and the verb at `at`, of which names follow."""
+    if not subject:
+        return
+    if verb[0] == "A" and at + 1 < len(tokens) and tokens[at + 1].kind == "Z":
+        yield _Clause(at + 2, subject)
     for end, others in _lists(tokens, at + 1):
+        if verb[0] == "B" and end < len(tokens) and tokens[end].kind == "S":
+            end += 1  # `before US2 starts`
         yield _Clause(end, subject, (_link(verb[0] == "A", subject, others),), verb)
+
+
+def _inverted(tokens: Sequence[_Token], at: int) -> Iterator[_Clause]:
+    """The clauses that begin with `after`, `once` or `before`, and names: `Once US1 is done, US2 can start`."""
+    for end, others in _lists(tokens, at + 1):
+        kinds = "".join(token.kind for token in tokens[end : end + 3])
+        start = end + (kinds[:1] == "S" and tokens[at].kind == "B")
+        start += kinds[start - end : start - end + 1] == ","
+        ahead = start < len(tokens) and tokens[start].kind == "S"  # `start US2`
+        for last, names in _lists(tokens, start + ahead):
+            if ahead or (last < len(tokens) and tokens[last].kind == "S"):
+                yield _Clause(last + (not ahead), names, (_link(tokens[at].kind == "A", names, others),))
+
+
+def _may_deny(token: _Token) -> bool:
+    """Returns True for a verb that means nothing with a `not`; what is not before something may be after it."""
+    word = token.text.casefold()
+    return token.kind in ("A", "B") and not (word.endswith(("before", "precede")) and " to " not in word)
 
 
 def _link(after: bool, some: tuple[str, ...], others: tuple[str, ...]) -> Link:
@@ -278,8 +320,15 @@ def _chains(tokens: Sequence[_Token], at: int, chain: list[tuple[str, ...]]) -> 
     for end, names in _lists(tokens, at + 1):
         grown = [*chain, names]
         yield _Clause(end, names, tuple(Link(later, earlier) for earlier, later in pairwise(grown)))
-        if end < len(tokens) and tokens[end].kind == ">":
-            yield from _chains(tokens, end, grown)
+        if (arrow := _arrow(tokens, end, names)) >= 0:
+            yield from _chains(tokens, arrow, grown)
+
+
+def _arrow(tokens: Sequence[_Token], at: int, names: tuple[str, ...]) -> int:
+    """The arrow behind names, also in `US2 and US3 in parallel, then US4`; -1 for none."""
+    kinds = "".join(token.kind for token in tokens[at : at + 2])
+    several = len(_NUMBER.findall(" ".join(names))) > 1
+    return at if kinds[:1] == ">" else at + 1 if kinds == "F>" and several else -1
 
 
 def _lists(tokens: Sequence[_Token], at: int) -> list[tuple[int, tuple[str, ...]]]:

@@ -27,10 +27,10 @@ _COMES = (
     r"|is|are)\s+(?:(?:done|built|implemented|completed|merged|the|very)\s+)*"
 )
 # The kinds of words, the first that fits: `N` names, `A` after, `B` before, `L` last, `E` first, `F` free, `X` not,
-# `Z` nothing, `>` arrow, `J` joins names or clauses, `+` only names.
+# `S` may start, `Z` nothing, `>` arrow, `J` joins names or clauses, `+` only names.
 _KINDS = (
     ("A", r"(?:must|can|may|should|shall|will)(?:\s*not|n['’]t)\s+(?:be\s+)?"
-          r"(?:start(?:ed)?|begin|run|proceed|merged?)\s+(?:until|before)\b"),
+          r"(?:start(?:ed)?|begin|run|proceed|merged?)\s+(?:until|before)\b|(?:and\s+)?not\s+(?:before|until)\b"),
     ("L", rf"{_COMES}(?:last|at\s+the\s+end)\b"),
     ("E", rf"{_COMES}(?:first|at\s+the\s+beginning)\b(?!,?\s*(?:\band\s+)?\bthen\b)"),
     ("F", r"(?:(?:has|have|with)\s+)?no\s+(?:(?:direct|hard|further|known|blocking|external|inter-story)\s+)*"
@@ -41,31 +41,40 @@ _KINDS = (
           r"(?:(?:run|start|proceed|progress|go|execute|done|implemented|developed|worked on|started)\s+)?"
           r"(?:in\s+parallel|parallel|alongside|concurrently)\b(?:\s+(?:with|to)\b)?"
           r"(?:\s+(?:each\s+other|one\s+another)\b(?:\s+and\s+with\b)?)?"),
-    ("F", r"(?:can|may)\s+start\s+(?:immediately|at\s+once|at\s+any\s+time)\b|may\s+integrate\s+with\b"),
+    ("F", r"(?:(?:can|may)\s+)?start\s+(?:immediately|at\s+once|at\s+any\s+time|here|first)\b"
+          r"|may\s+integrate\s+with\b"),
     ("A", rf"{_WILL}(?:depends?\s+(?:only\s+|directly\s+|also\s+)?(?:up)?on"
           r"|(?:(?:is|are)\s+)?dependent\s+(?:up)?on)\b\s*:?"),
-    ("A", r"(?:depends|deps?|dependenc(?:y|ies)|prereq(?:uisite)?s?)\s*:"),
+    ("A", r"(?:depends|deps?|dependenc(?:y|ies)|prereq(?:uisite)?s?|requires?|needs|after|waits?(?:[- ]for)?)"
+          r"\s*[:：=]"),
+    ("A", r"deps?\b|(?:depends[-_ ]?on|blocked[-_ ]?by)\b\s*[:：=]?"),
     ("A", rf"{_MUST}(?:be\s+)?(?:start|begin|run|proceed|come|happen|go|started|done|implemented|begun)s?\s+"
-          r"(?:only\s+|directly\s+|right\s+)?(?:after|once)\b"),
-    ("A", rf"(?:{_MUST}|only\s+)(?:waits?\s+(?:for|on|until)|follows?|after)\b"),
+          rf"(?:only\s+|directly\s+|right\s+)?(?:after|once|as\s+soon\s+as|when(?=[^,;]*\b(?:{_DONE})\b))\b"),
+    ("A", rf"(?:{_MUST}|only\s+)(?:wait(?:s|ing)?\s+(?:for|on|until)|follows?|after)\b"),
+    ("A", rf"(?:only\s+)?(?:once|as\s+soon\s+as|when(?=[^,;]*\b(?:{_DONE})\b))\b"),
     ("A", rf"{_WILL}(?:requires?|needs?)\b(?!\s+to\b)\s*:?|(?:(?:is|are|remains?)\s+)?blocked\s+(?:by|on|until)\b\s*:?"
           rf"|{_WILL}builds?\s+(?:up)?on\b"),
     ("B", rf"{_HAS_TO}(?:be\s+(?:fully\s+)?)?"
           rf"(?:(?:complete|finish|run|come|happen|go|land|start|{_DONE})(?:e?s)?\s+)?before\b"),
     ("B", rf"(?:(?:will|also|directly|must|should)\s+)*(?:un)?blocks?\b\s*:?|{_HAS_TO}precedes?\b"
-          r"|(?:is|are)\s+(?:a\s+)?(?:prerequisites?|required|needed)\s+(?:of|for|by)\b"),
+          r"|(?:(?:is|are)\s+)?(?:a\s+)?(?:prerequisites?|required|needed)\s+(?:of|for|by)\b"),
     ("X", r"(?:does|do|did|is|are|will|must|should|need|can|may|has|have)(?:\s*not|n['’]t)\b(?:\s+be\b)?"
           r"|not\b|never\b|no\s+longer\b"),
     ("Z", r"nothing\b|none\b|no\s+other\s+(?:tasks?|phases?|stor(?:y|ies)|work)\b"),
     (">", r"(?:--+>|==+>|->|=>|→|⟶|⇒|➜|,?\s*(?:\band\s+)?\bthen\b)"),
     ("J", r",?\s*\band\b"),
-    ("+", r"&|\+|/|\bplus\b|\bas well as\b|、|，"),
+    ("+", r"&|\+|/|∥|‖|\|\||\bplus\b|\bas well as\b|、|，"),
     (",", r","),
     (";", r";|\bbut\b|\bwhile\b|\bwhereas\b|\bthough\b|\balthough\b|\bhowever\b|(?<=\s)[-–—](?=\s)"),
     (":", r":"),
+    ("S", rf"(?:(?:can|may|should|must|will)\s+)?(?:(?:then|also|only)\s+)?(?:starts|begins|proceeds)\b"
+          r"|(?:can|may|should|must|will)\s+(?:(?:then|also|only)\s+)?(?:start|begin|proceed)\b"
+          r"|(?:then\s+)?(?:start|begin)(?=\s+(?:the\s+)?(?:T-?\d|US|user|phase|stor|task|section|\d+\.\d))"
+          rf"|(?:must|should|ha(?:s|ve)\s+to|needs?\s+to)\s+be\s+(?:fully\s+)?(?:{_DONE}|started)\b"),
     ("D", rf"(?:(?:is|are|has|have|been|being|be|gets?|fully)\s+)*(?:{_DONE})\b(?:\s+of\b)?"
           r"|(?:phases?|tasks|work|first)\b"),
-    (" ", r"(?:the|a|all|both)\b|(?:is|are)\s+(?:both\s+|all\s+)?P\d\b|[\s\"'“”’.!️🎯⚠✅🔴🟡🟢]+"),
+    (" ", r"(?:all|every(?:thing)?)\s+(?:of|in|tasks\s+(?:of|in|from))\b|(?:the|a|all|both|only)\b"
+          r"|(?:is|are)\s+(?:both\s+|all\s+)?P\d\b|[\s\"'“”’.!️🎯⚠✅🔴🟡🟢]+"),
 )  # fmt: skip
 # The name of an order before a colon is no part of it.
 LABEL = re.compile(
@@ -80,8 +89,8 @@ _DENIES = re.compile(
     re.IGNORECASE,
 )
 _ORDERS = re.compile(
-    r"\b(?:depend\w*|after|before|blocks?|blocked|blocking|requires?|needs?|once|until|waits?|prerequisites?|follows?"
-    r"|precedes?|sequenced?|then)\b|依赖|依存|→|->|=>|⇒",
+    r"\b(?:dep(?:s|end\w*)?|after|before|blocks?|block(?:ed|ing)\w*|requires?|needs?|once|until"
+    r"|wait(?:s|ing)?|prerequisites?|follows?|precedes?|sequenced?|then|unless|(?:required|needed)\s+(?:by|for))\b|依赖|依存|→|->|=>|⇒|←|<-",
     re.IGNORECASE,
 )
 _RANKS = re.compile(r"\b(?:first|last|at\s+the\s+(?:very\s+)?(?:end|beginning))\b", re.IGNORECASE)

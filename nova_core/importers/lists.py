@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from nova_core.importers.draft import Draft, Item, ItemState
 from nova_core.importers.heads import Head
 from nova_core.importers.order import Step, late, moved
 from nova_core.importers.refs import Asked, Names
-from nova_core.importers.taskwords import Words, grammar, words_on
+from nova_core.importers.taskwords import Words, grammar, says_all, words_on
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated, without_remarks
 from nova_core.parser.findings import quoted, shown_path
@@ -35,11 +35,13 @@ _COMPLETE = re.compile(
 _BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
 _ANNOTATION = re.compile(r"_(?P<key>depends(?: on)?|boundary)\s*[:：]\s*(?P<value>[^_]*)_", re.IGNORECASE)
 _DONE_WORDS = re.compile(
-    r"\W*(?:done|completed?|finished|merged|closed|resolved)\b|\W*[✅✓✔]|已完成|完了", re.IGNORECASE
+    r"\W*(?:done|completed?|finished|merged|shipped|closed|resolved|x\W*\Z)\b|\W*[✅✓✔☑]|已完成|完了", re.IGNORECASE
 )
 _DROPPED_WORDS = re.compile(
-    r"\W*(?:skipped|cancell?ed|dropped|obsolete|not needed|won['’]?t|n/a|superseded)", re.IGNORECASE
+    r"\W*(?:skipped|cancell?ed|dropped|obsolete|not needed|won['’]?t|n/a|superseded|deferred|postponed)", re.IGNORECASE
 )
+_REFERENCE = re.compile(r"\s*(?:[-*+]\s+)?(?:task\s+)?(?:T-?\d|\d+\.\d)", re.IGNORECASE)
+_MOST_VALUES = 200
 _SOFT = ("requir", "need", "prereq", "after")  # keys of fields that may name anything
 _GENERIC = frozenset(
     ("tasks", "task list", "implementation plan", "implementation tasks", "plan", "tasks document", "todo", "tasklist",
@@ -195,7 +197,7 @@ def read_fields(todo: Todo, lines: Iterable[tuple[int, str]], *, sure: bool = Tr
 
     Unless `sure`, a field for dependencies may name other things than tasks: packages, files.
     """
-    for number, line in lines:
+    for number, line in _with_lists(lines):
         if len(line) > _LONGEST_FIELD or not (":" in line or "：" in line):
             take_words(todo, words_on(_BULLET.sub("", line), number))
             continue
@@ -208,6 +210,31 @@ def read_fields(todo: Todo, lines: Iterable[tuple[int, str]], *, sure: bool = Tr
             take_words(todo, words_on(_BULLET.sub("", line), number))
         for key, value in pairs:
             _field(todo, number, key.casefold(), value.strip().strip("*_").strip(), sure=sure)
+
+
+def _with_lists(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The lines; a field without a value has that of the list below it, or is left out."""
+    rows, at = list(lines), 0
+    while at < len(rows):
+        number, line = rows[at]
+        at += 1
+        match = _FIELD.match(line[:_LONGEST_FIELD]) if line.rstrip("*_ ")[-1:] in (":", "：", "*") else None
+        if match and not match["value"].strip("*_ ") and match["key"].casefold() not in ("status", "boundary"):
+            values = []
+            while at < len(rows) and _is_value(line, rows[at][1]) and len(values) < _MOST_VALUES:
+                values.append(_BULLET.sub("", rows[at][1]).strip().rstrip(","))
+                at += 1
+            if not values:
+                continue
+            line = f"{line.rstrip()} {', '.join(values)}"
+        yield number, line
+
+
+def _is_value(field: str, line: str) -> bool:
+    """Returns True for a line that belongs to the empty field above: it is indented, a bullet, or begins with an id."""
+    deeper = len(line) - len(line.lstrip()) > len(field) - len(field.lstrip())
+    bullet = _BULLET.match(line) and not _BULLET.match(field)
+    return bool(deeper or bullet or _REFERENCE.match(line)) and not _FIELD.match(line[:_LONGEST_FIELD])
 
 
 def _field(todo: Todo, line: int, key: str, value: str, *, sure: bool) -> None:
@@ -266,8 +293,9 @@ def resolve(draft: Draft, todos: Sequence[Todo], names: Names) -> None:
         for asked in todo.blocks:
             _block(draft, todo, asked, names, items)
         for line, phrase in todo.unread:
-            others = (need for name in grammar().names(phrase) for need in names.find(name) or ())
-            if "depends on" in phrase.casefold() or any(need != todo.key for need in others):
+            named = (need for name in grammar().names(phrase) for need in names.find(name) or ())
+            others = (need for need in named if todo.key not in draft.sets.get(need, ()))
+            if "depends on" in phrase.casefold() or says_all(phrase) or any(need != todo.key for need in others):
                 draft.note(NoteKind.DROPPED, line, f"{quoted(phrase)} was not read as a dependency of {todo.key}")
 
 

@@ -45,18 +45,31 @@ from nova_core.text import number_of
 
 _ID = re.compile(r"T(?:ASK)?-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*\Z")
 _SURE_ID = re.compile(r"T-?\d|\d+\.\d")
+_WORD = (
+    r"done|completed?|finished|merged|shipped|skipped|cancell?ed|not needed|obsolete|dropped|superseded|deferred"
+    r"|postponed|won['’]?t(?: do| fix|fix)?"
+)
 _STATE = re.compile(
-    r"\s*(?:[\[(]\s*((?:✅\s*)?(?:done|completed?|finished|merged|skipped|cancell?ed|not needed)[^\[\]()]{0,40})[\])]"
-    r"|([✅✓✔]))\s*\Z",
+    rf"\s*(?:[\[(]\s*((?:[✅✓✔☑]\s*)?(?:(?:{_WORD})\b[^\[\]()]{{0,40}}|[xX]))[\])]|\[\s?\]|([✅✓✔☑])"
+    rf"|(?:[✅✓✔☑]|\s[-–—|]|:)\s*((?:{_WORD})))[\s*!.]*\Z",
     re.IGNORECASE,
 )
-_STATE_FIRST = re.compile(r"\s*[\[(]\s*(done|completed?|finished|merged|skipped|cancell?ed)\s*[\])]\s+", re.IGNORECASE)
+_STATE_FIRST = re.compile(rf"\s*(?:[\[(]\s*({_WORD}|x)\s*[\])]\s*|([✅✓✔☑])\ufe0f?\s*|\[\s?\]\s+)", re.IGNORECASE)
+_PICTURE = re.compile(r"\A[^\x00-\x7f\w\s]+\s+(?=\S)")
 _HEADED = re.compile(r"task\s+#?\d{1,6}[a-z]?\b(?!\s*\.\s*\d)", re.IGNORECASE)
 
 
 def headed_tasks(found: Checklist) -> dict[int, Head]:
     """The headings that are tasks, by index: `### T1: Title`, `### Task 2: Title`."""
-    return {at: read_head(heading.text) for at, heading in enumerate(found.headings) if _is_task(heading)}
+    return {at: head_of(heading.text) for at, heading in enumerate(found.headings) if _is_task(heading)}
+
+
+def head_of(title: str) -> Head:
+    """The head of a heading; a state or a picture at its start comes last: `✅ Task 2: Till`, `[DONE] T2: Till`."""
+    if first := _STATE_FIRST.match(title):
+        state = first[1] or first[2]
+        title = f"{title[first.end() :]} [{'done' if first[2] else state}]" if state else title[first.end() :]
+    return read_head(_PICTURE.sub("", title))
 
 
 def has_headed_tasks(found: Checklist) -> bool:
@@ -149,7 +162,7 @@ class _Plan:
             item = Item(key, title, heading.line, branch=self._draft.name, description=description)
             item.details = "\n".join(lines).strip()
             todo = Todo(item, head, status=status)
-            loose = [(line.line, line.text) for line in self._below(at)]
+            loose = [(line.line, "- " * line.bullet + line.text) for line in self._below(at)]
             read_fields(todo, loose, sure=not self._prose)
             take_words(todo, words_on(heading.text, heading.line))
             set_state(self._draft, todo)
@@ -260,19 +273,19 @@ class _Plan:
 
 
 def state_in(title: str) -> tuple[str, str]:
-    """A title and the state at its end or start: `Till [DONE]`, `Till (skipped)`, `Till ✅`, `[DONE] Till`."""
+    """A title and the state at its end or start: `Till [DONE]`, `Till (skipped)`, `Till - DONE`, `[DONE] Till`."""
     if first := _STATE_FIRST.match(title):
-        return title[first.end() :], first[1]
+        return title[first.end() :], first[1] or first[2] or ""
     match = _STATE.search(title)
-    return (title[: match.start()].rstrip(), match[1] or match[2]) if match else (title, "")
+    return (title[: match.start()].rstrip(), match[1] or match[2] or match[3] or "") if match else (title, "")
 
 
 def _is_task(heading: Heading) -> bool:
     """Returns True for `### T001: Title` and `### Task 2: Title`."""
-    start = heading.text.lstrip("*`[~ ")
+    start = _PICTURE.sub("", _STATE_FIRST.sub("", heading.text, count=1)).lstrip("*`[~ ")
     if heading.level < 2 or start[:1] not in ("T", "t"):
         return False
-    return bool(_ID.match(read_head(heading.text).id) or _HEADED.match(start))
+    return bool(_ID.match(read_head(start).id) or _HEADED.match(start))
 
 
 def _phases(found: Checklist, todos: list[Todo], places: dict[str, int]) -> list[Phase]:

@@ -61,6 +61,7 @@ class Names:
         self._ranges: dict[tuple[int, int], Sequence[str]] = {}
         self._spent = 0
         self._large: dict[str, frozenset[str]] = {}
+        self._own: dict[str, tuple[str, list[str]]] = {}  # a group without the task that names it: its name, its tasks
 
     def call(self, name: str, keys: Iterable[str]) -> None:
         """Let a name mean these keys; a repeated name means all of them."""
@@ -71,6 +72,7 @@ class Names:
         found, unknown = self.read(asked.words, item.key)
         if len(found) > 1 and " or " in asked.words.casefold():
             self._draft.note(NoteKind.GUESSED, asked.line, f"{item.key} depends on all of {quoted(asked.words)}")
+        found = [self._rest(need, item.key) if need in self._own else need for need in found]
         for need in found:
             if need == item.key:
                 self._draft.note(NoteKind.DROPPED, asked.line, f"{item.key} depends on itself")
@@ -188,13 +190,24 @@ class Names:
             return [key for key in keys if key != but]
         if but and but in self._members(name, keys):
             self._spend(len(keys))
+            whole = name, list(keys)
             keys = [key for key in keys if key != but]
             name = f"{name} but {but}"
+            self._own[name] = whole
         while name in self._position:
             name += " all"
         if name not in self._draft.sets:
             self._draft.sets[name] = list(keys)
         return [name]
+
+    def _rest(self, name: str, key: str) -> str:
+        """The set of a group for a task in it: without all tasks in it that wait for the group."""
+        whole, keys = self._own[name]
+        self._draft.sets.pop(name, None)
+        rest = self._draft.sets.setdefault(f"the rest of {whole}", list(keys))
+        if key in rest:
+            rest.remove(key)
+        return f"the rest of {whole}"
 
     def _spend(self, count: int) -> None:
         """Reject a file whose ranges hold more than a graph may."""

@@ -149,5 +149,7 @@ def _line(line: str, habit: str) -> str:
     match = match_box(line[len(bom) :])
     if match is None:
         return line
-    start, end = match.span("mark")
+    if match["ballot"]:
+        habit = "☑"
+    start, end = match.span("ballot" if match["ballot"] else "mark")
     return f"{line[: len(bom) + start]}{habit}{line[len(bom) + end :]}"

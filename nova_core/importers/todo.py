@@ -10,7 +10,7 @@ from nova_core.importers.draft import Draft
 from nova_core.importers.heads import Head, read_head
 from nova_core.importers.lists import draft_of
 from nova_core.importers.nested import Nested
-from nova_core.importers.phased import headed_tasks, read_phases, state_in
+from nova_core.importers.phased import head_of, headed_tasks, read_phases, state_in
 from nova_core.importers.phases import is_phase
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
@@ -76,7 +76,7 @@ def _headings(found: Checklist) -> dict[int, Head]:
     below: dict[int, Head] = {}
     numbered: dict[int, dict[int, Head]] = {}
     for at, heading in enumerate(found.headings):
-        head = read_head(heading.text) if heading.level > 1 else None
+        head = head_of(heading.text) if heading.level > 1 else None
         if head is None or not head.id:
             continue
         if (

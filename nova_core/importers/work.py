@@ -57,6 +57,11 @@ _MAY_CHECK = re.compile(
 _UNBOXED = re.compile(
     r"(?:\[[^\]]{1,12}\]\s*)?(?:\*\*)?(T-?\d{1,6}[a-z]?|\d{1,6}(?:\.\d{1,6})+)(?!\w|\s*[-–,)]\s*[T\d])"
 )
+_NEARLY = re.compile(
+    r"(?:[*_`~]{1,3}\\?\[[^\]\n\w]{0,3}[xX]?[ ]?\\?\]|\([ xX]?\)\s|\[[xX ]?\](?=\w)"
+    r"|\[(?:done|to-?do|wip|pending|in[- ]progress|blocked|skipped)\])",
+    re.IGNORECASE,
+)
 _ENDS = re.compile(r"\A[\W_]+|[\W_]+\Z")  # pictures, numbers of lists, colons
 _ORDINAL = re.compile(r"\A\W*\d{1,3}[.)]\s+")
 _BOARD = re.compile(r"\W*(?:in progress|doing|done|completed|finished)\W*\Z", re.IGNORECASE)
@@ -108,10 +113,12 @@ class Work(msgspec.Struct):
 
     def tell(self, draft: Draft, keys: Collection[str]) -> None:
         """Note each heading with boxes that were left out, and list items that look like tasks without a box."""
-        for line in self.found.loose if self.ids else ():
-            titles = [title.text for title in self.found.titles(line.heading)]
-            match = _UNBOXED.match(line.text) if line.bullet and not any(map(is_about_order, titles)) else None
-            if match and match[1].rstrip(".") not in keys:
+        for line in self.found.loose:
+            if not (nearly := _NEARLY.match(line.text)) and not (line.bullet and self.ids):
+                continue
+            match = None if nearly else _UNBOXED.match(line.text)
+            titles = [title.text for title in self.found.titles(line.heading)] if match else []
+            if nearly or (match and match[1].rstrip(".") not in keys and not any(map(is_about_order, titles))):
                 text = f"{quoted(line.text)} looks like a task, but has no box (`- [ ]`): it was not read"
                 draft.note(NoteKind.DROPPED, line.line, text)
         for heading, count in self.left_out.items():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nova_core.errors import InputError, Problem
 from nova_core.model import Note, NoteKind
 
 MAX_SHOWN = 100
 MAX_QUOTED = 60
+_MAX_GUESSES = 10
+_MAX_CANDIDATES = 2_000
 
 
 def shown(value: str) -> str:
@@ -47,6 +51,7 @@ class Findings:
         self._warnings: list[Problem] = []
         self._dropped = {False: 0, True: 0}
         self._said: set[str] = set()
+        self._guesses = 0
 
     @property
     def failed(self) -> bool:
@@ -89,6 +94,17 @@ class Findings:
         if key not in self._said:
             self._said.add(key)
             self.warn(line, message, hint)
+
+    def near(self, word: str, ids: Iterable[str]) -> str:
+        """A hint for a dependency that does not exist: the id most like it."""
+        if len(word) <= 64 and self._guesses < _MAX_GUESSES and not self.full:
+            self._guesses += 1
+            from difflib import get_close_matches  # only for mistakes: importing it costs 10 ms
+
+            like = [task_id for task_id in ids if abs(len(task_id) - len(word)) < 4][:_MAX_CANDIDATES]
+            if matches := get_close_matches(word, like, n=1):
+                return f"did you mean {matches[0]}?"
+        return "name a task id, a group or a branch of this plan; write `-` for no dependency"
 
     def warnings(self) -> tuple[Problem, ...]:
         """Every warning in file order; the last one counts the others, if there are more."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from nova_core.model import NoteKind
@@ -10,21 +9,26 @@ from nova_core.parser.cells import NOTHING, is_nothing
 from nova_core.parser.findings import Findings, quoted
 from nova_core.parser.owngroups import rest_of_groups
 from nova_core.parser.rows import Row
-from nova_core.parser.wording import NOUNS, folded_name, named, numbered, pieces, plain, range_ends, trimmed, variants
+from nova_core.parser.wording import (
+    NOUNS,
+    all_of,
+    between,
+    denied_in,
+    folded_name,
+    ids_in,
+    named,
+    numbered,
+    pieces,
+    plain,
+    range_ends,
+    trimmed,
+    variants,
+)
 
 MAX_EDGES = 1_000_000
 _MAX_PARTS = 100_000  # in one cell
-_MAX_GUESSES = 10
-_MAX_CANDIDATES = 2_000
 _MOST_TOLD = 5  # ids shown of a range or group
 _MAX_WORD = 200  # characters; longer references are not tried as ranges or names
-_ABOVE = ("above", "previous", "prior", "preceding", "earlier")
-_ALL_ABOVE = frozenset(
-    f"all {of}{above}{tasks}" for of in ("", "of the ") for above in _ABOVE for tasks in ("", " tasks")
-)
-_ALL_GROUPS_ABOVE = frozenset(f"all {above} {what}" for above in _ABOVE for what in ("phases", "groups"))
-# A sentence with one of these words may name a task without depending on it.
-_SAYS_ELSE = r"\b(?:parallel|not|no|optional(?:ly)?|independent(?:ly)?|without|unless|blocks?|before|soft|except|or)\b"
 
 
 class _UnresolvedError(Exception):
@@ -34,9 +38,8 @@ class _UnresolvedError(Exception):
 class References:
     """Every id, group and branch of one plan; resolves its dependency cells.
 
-    Ids match exactly, else in any case if that is unambiguous, else without the prefix that the task's own id has; the
-    last two with a warning. An unresolved reference is an error: it never becomes a dependency that cannot be met. In a
-    plan that was not written for Nova it goes to `missing` instead, by the id of the task.
+    Ids match exactly, else in any case if that is unambiguous, else without the prefix of the own id; the last two with
+    a warning. An unresolved reference is an error, in another tool's plan `missing`, by the id of the task.
     """
 
     def __init__(
@@ -52,7 +55,6 @@ class References:
         self._own: dict[tuple[str, ...], list[tuple[Row, str]]] = {}
         self._edges = 0
         self._refused = False
-        self._guesses = 0
         self._told = False  # True if the current reference already has a note
 
     def resolve(self, row: Row) -> tuple[str, ...]:
@@ -127,14 +129,23 @@ class References:
         except _UnresolvedError as error:
             self._miss(row, part, *error.args)
             return ()
-        if found is None and self._findings.lenient:
+        if found is None and self._findings.lenient and (found := self._free_of(row, part)) is None:
             found = self._lookup_some(row, part)
         if found is None:
             message = f"{row.id} depends on {quoted(part)}, which is not a task, group or branch"
-            self._miss(row, part, message, self._hint(part))
+            self._miss(row, part, message, self._findings.near(part, self._position))
             return ()
         self._tell(row, part, found)
         return found
+
+    def _free_of(self, row: Row, part: str) -> Sequence[str] | None:
+        """No dependencies for `independent of F1`."""
+        rest = denied_in(part) if len(part) <= _MAX_WORD else None
+        if rest is None or (rest and self._lookup(row, rest) is None and self._lookup_joined(row, rest) is None):
+            return None
+        self._findings.note(NoteKind.RESOLVED, row.line, f"{quoted(part)} was read as no dependency")
+        self._told = True
+        return ()
 
     def _lookup_some(self, row: Row, part: str) -> Sequence[str] | None:
         """`F1 and the design`, `F1 or F2`: the known part, if any; the rest is missing."""
@@ -156,10 +167,7 @@ class References:
 
     def _named_in(self, row: Row, part: str) -> Sequence[str] | None:
         """The tasks that a sentence names, as in `A-1 must be merged first`; None if it may mean the opposite."""
-        if len(part) > _MAX_WORD or re.search(_SAYS_ELSE, part, re.IGNORECASE):
-            return None
-        words = [trimmed(word) for word in re.split(r"[\s,:;()\[\]→]+", part)]
-        words = [word for word in words if any(map(str.isdigit, word)) and not word.isdigit()]
+        words = ids_in(part) if len(part) <= _MAX_WORD else []
         found = [word for word in words if word in self._position]
         like = {numbered(word)[0] for word in found}
         if not found or any(word not in self._position and numbered(word)[0] in like for word in words):
@@ -216,16 +224,25 @@ class References:
                 found = self._by_name(row, word)
             if found is not None:
                 return found
-        folded = " ".join(text.casefold().split())
-        if folded in _ALL_ABOVE:
-            return [other.id for other in self._rows[: self._position[row.id]]]
-        if folded in _ALL_GROUPS_ABOVE:
-            above = self._rows[: self._position[row.id]]
-            return [other.id for other in above if (other.branch, other.group) != (row.branch, row.group)]
-        if folded in NOTHING:
+        if all_of(text):
+            return self._all(row, text)
+        if folded_name(text) in NOTHING:
             return ()
         word = trimmed(text)
         return self._by_range(row, word) or self._by_short_id(row, word) or self._by_noun(row, word)
+
+    def _all(self, row: Row, text: str) -> Sequence[str] | None:
+        """`All above`, `All previous phases`; `All other tasks` in another tool's plan."""
+        above = self._rows[: self._position[row.id]]
+        if all_of(text) == "groups":
+            return [other.id for other in above if (other.branch, other.group) != (row.branch, row.group)]
+        if all_of(text) == "above":
+            return [other.id for other in above]
+        if not self._findings.lenient:
+            return None
+        self._own.setdefault(tuple(self._position), []).append((row, text))
+        self._told = True
+        return ()
 
     def _by_noun(self, row: Row, word: str) -> Sequence[str] | None:
         """`Phase 1.1` without a group of that name, but with a task `1.1`: in another tool's plan."""
@@ -307,13 +324,8 @@ class References:
 
     def _between(self, row: Row, first: str, last: str) -> Sequence[str]:
         """The ids of a range: by number if all of them exist, else in plan order."""
-        prefix, start = numbered(first)
-        other, stop = numbered(last)
-        if start and stop and prefix == other and int(start) <= int(stop) < int(start) + len(self._position):
-            width = len(start) if start[0] == "0" or len(start) == len(stop) else 0
-            ids = [f"{prefix}{number:0{width}d}" for number in range(int(start), int(stop) + 1)]
-            if all(map(self._position.__contains__, ids)):
-                return ids
+        if ids := between(first, last, self._position, len(self._position)):
+            return ids
         begin, end = self._position[first], self._position[last]
         if begin > end:
             raise _UnresolvedError(
@@ -336,14 +348,3 @@ class References:
                 return None
             found += ids
         return found or None
-
-    def _hint(self, word: str) -> str:
-        if len(word) <= 64 and self._guesses < _MAX_GUESSES and not self._findings.full:
-            self._guesses += 1
-            from difflib import get_close_matches  # only for mistakes: importing it costs 10 ms
-
-            near = [i for i in self._position if abs(len(i) - len(word)) < 4][:_MAX_CANDIDATES]
-            matches = get_close_matches(word, near, n=1)
-            if matches:
-                return f"did you mean {matches[0]}?"
-        return "name a task id, a group or a branch of this plan; write `-` for no dependency"

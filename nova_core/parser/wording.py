@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from nova_core.parser.cells import undecorated, unescaped, without_links, without_remarks, without_struck
 
@@ -27,6 +28,22 @@ NOUNS = frozenset(
     ("phase", "step", "milestone", "pr", "batch", "item", "issue", "story", "feature", "stage", "task", "ticket",
      "sprint", "wave", "epic")
 )  # fmt: skip
+_ABOVE = ("above", "previous", "prior", "preceding", "earlier")
+_ALL_ABOVE = frozenset(
+    f"all {of}{above}{tasks}" for of in ("", "of the ") for above in _ABOVE for tasks in ("", " tasks")
+)
+_ALL_GROUPS_ABOVE = frozenset(f"all {above} {what}" for above in _ABOVE for what in ("phases", "groups"))
+_ALL = frozenset(
+    ("all", "all tasks", "all others", "all other tasks", "all remaining tasks", "everything", "everything else")
+)
+# A sentence with one of these words may name a task without depending on it.
+_SAYS_ELSE = r"\b(?:parallel|not|no|optional(?:ly)?|independent(?:ly)?|without|unless|blocks?|before|soft|except|or)\b"
+# A cell that denies a dependency, and what follows: `independent of F1`.
+_FREE = (
+    r"(?:(?:is\s+)?independent(?:ly)?(?:\s+(?:of|from))?|no\s+(?:\w+\s+)?dependenc(?:y|ies)(?:\s+on)?"
+    r"|(?:does\s+not|doesn['’]t)\s+depend\s+on|not(?:\s+blocked\s+by)?"
+    r"|(?:can\s+(?:run|be\s+done)\s+)?(?:in\s+)?parallel\s+(?:with|to))\b\s*"
+)
 # Non-breaking hyphens are part of an id; figure dashes and minus signs mark a range.
 DASHES = {0x2010: "-", 0x2011: "-", 0x2012: "–", 0x2212: "–"}
 _TRAILING = (" complete", " completed", " done", " approved", " merged", " finished", " tasks")
@@ -76,6 +93,38 @@ def variants(word: str) -> Iterator[str]:
         if folded.endswith(trailing):
             yield word[: -len(trailing)].strip()
             return
+
+
+def denied_in(text: str) -> str | None:
+    """What a text says that it does not depend on: `F1` for `independent of F1`; None if it says something else."""
+    match = re.match(_FREE, text, re.IGNORECASE)
+    return trimmed(text[match.end() :]) if match else None
+
+
+def all_of(text: str) -> str:
+    """What a text says all of: tasks `above`, `groups` above, all `others`; "" for any other text."""
+    folded = folded_name(text)
+    names = (("above", _ALL_ABOVE), ("groups", _ALL_GROUPS_ABOVE), ("others", _ALL))
+    return next((name for name, texts in names if folded in texts), "")
+
+
+def ids_in(sentence: str) -> list[str]:
+    """The words of a sentence that may be ids: a digit and something else. None, if it may mean the opposite."""
+    if re.search(_SAYS_ELSE, sentence, re.IGNORECASE):
+        return []
+    words = (trimmed(word) for word in re.split(r"[\s,:;()\[\]→]+", sentence))
+    return [word for word in words if any(map(str.isdigit, word)) and not word.isdigit()]
+
+
+def between(first: str, last: str, known: Container[str], most: int) -> list[str]:
+    """The ids of a range by number, at most `most`; none unless all are known."""
+    prefix, start = numbered(first)
+    other, stop = numbered(last)
+    if not (start and stop and prefix == other and int(start) <= int(stop) < int(start) + most):
+        return []
+    width = len(start) if start[0] == "0" or len(start) == len(stop) else 0
+    ids = [f"{prefix}{number:0{width}d}" for number in range(int(start), int(stop) + 1)]
+    return ids if all(map(known.__contains__, ids)) else []
 
 
 def range_ends(text: str) -> Iterator[tuple[str, str]]:
@@ -133,3 +182,5 @@ def _titles(title: str) -> Iterator[str]:
         number, found, _ = bare.partition(mark)
         if found and number.strip():
             yield number
+    if bare.casefold().endswith(" tasks"):  # `Phase 1` for `Phase 1 Tasks`
+        yield bare[: -len(" tasks")]

@@ -62,6 +62,19 @@ def links(text: str) -> str | None:
         ("US2 depends on US1, US3 on US2, and US4 on US3", "US2<US1 US3<US2 US4<US3"),
         ("US2 is blocked by US1 and US4 by US3", "US2<US1 US4<US3"),
         ("US1 is a prerequisite for US2, and US3 for US4", "US2<US1 US4<US3"),
+        ("US3 depends on US1 only", "US3<US1"),
+        ("Once US1 is complete, US3 can start", "US3<US1"),
+        ("After US1 and US2, US3 can begin", "US3<US1 US3<US2"),
+        ("When US1 is done, start US3", "US3<US1"),
+        ("Before US3 starts, US1 must be complete", "US3<US1"),
+        ("US1 must be done before US3 can start", "US3<US1"),
+        ("US3 starts when US1 is done", "US3<US1"),
+        ("US3 not before US1", "US3<US1"),
+        ("US1 is required by US3", "US3<US1"),
+        ("US1 → (US2 ∥ US3) → US4", "US2<US1 US3<US1 US4<US2 US4<US3"),
+        ("US1 → [US2, US3] → US4", "US2<US1 US3<US1 US4<US2 US4<US3"),
+        ("US1 first, then US2 and US3 in parallel, then US4", "US2<US1 US3<US1 US4<US2 US4<US3"),
+        ("T004 depends on all of Phase_5".replace("_", " "), "T004<Phase_5"),
         ("US4 must come last", "US4<all_stories"),
         ("US4 is done last, US1 must be done first", "US4<all_stories_all_stories<US1"),
         ("US3: Independent of US2, requires US1", "US3<US1"),
@@ -86,6 +99,12 @@ def test_understood(sentence: str, said: str) -> None:
     "sentence",
     [
         "US3 depends on the list of US1",
+        "US3 can start when US1 changes",
+        "After US1, US2 and US3",
+        "Unless US1 is done, US2 can start",
+        "US2 does not come before US1",
+        "US1 → (US2 or US3)",
+        "US1 in parallel, then US2",
         "US3 depends on US1 or US2",
         "US3 may depend on US1",
         "US3 can be done before US1",
@@ -127,7 +146,8 @@ _clauses = st.sampled_from(
     [("{0} depends on {1}", False), ("{0} must be complete before {1}", True), ("{0} is blocked by {1}", False),
      ("{0} requires {1}", False), ("{0} blocks {1}", True), ("{0} needs {1}", False), ("{0} → {1}", True),
      ("{0} can start after {1} is done", False), ("{0} follows {1}", False), ("{0} precedes {1}", True),
-     ("{0} waits for {1}", False)]
+     ("{0} waits for {1}", False), ("Once {1} is complete, {0} can start", False), ("{0} is required by {1}", True),
+     ("Before {1} starts, {0} must be done", True), ("{0} can start when {1} is done", False)]
 )  # fmt: skip
 _names = st.permutations(["US1", "US2", "T003", "T004", "Phase 5", "Setup"])
 

@@ -78,7 +78,9 @@ def test_any_text_has_a_head(text: str) -> None:
         ("- [ ] a", " ", False), ("* [x] a", "x", False), ("+ [X] a", "X", False), ("1. [ ] a", " ", False),
         ("\t- [~] a", "~", False), ("- [-] a", "-", False), ("- [] a", "", False), ("- [✓] a", "✓", False),
         ("- [ ]* a", " ", True), ("- [x]* a", "x", True), ("- [ ]\\* a", " ", True), ("- [ ]**a**", " ", False),
-        ("-\t[ ] a", " ", False), ("### - [x] T001 a", "x", False), ("- [ ]", " ", False),
+        ("-\t[ ] a", " ", False), ("-[ ] a", " ", False), ("[ ] a", " ", False), ("[x] a", "x", False),
+        ("- [ ]T001 a", " ", False), ("- [x]1.2 a", "x", False), ("- \\[ ] a", " ", False), ("- ［x］ a", "x", False),
+        ("### - [x] T001 a", "x", False), ("- [ ]", " ", False),
     ],
 )  # fmt: skip
 def test_a_box_is_a_bullet_with_one_mark(line: str, mark: str, star: bool) -> None:
@@ -89,7 +91,19 @@ def test_a_box_is_a_bullet_with_one_mark(line: str, mark: str, star: bool) -> No
 
 
 @pytest.mark.parametrize(
-    "line", ["- [P] tasks", "- **[P]**: run", "- [x](url)", "[ ] a", "- [ab] c", "-[ ] a", "a - [ ] b"]
+    "line",
+    [
+        "- [P] tasks",
+        "- **[P]**: run",
+        "- [x](url)",
+        "[-] a",
+        "- [ab] c",
+        "*[ ] a",
+        "a - [ ] b",
+        "[x]: url",
+        "- [x]a",
+        "☐ a",
+    ],
 )
 def test_what_is_not_a_box(line: str) -> None:
     """Legends and links are not boxes."""

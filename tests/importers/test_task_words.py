@@ -27,7 +27,12 @@ def third(kind: str, words: str) -> tuple[bool, list[str]]:
         ". Depends on {3}.", " **Depends on:** {3}", " (same file, after {3})", " (waits for {3})", " @depends({3})",
         "\n  - Depends on: {3}", "\n  - Depends on {3}", "\n  - **Deps:** {3}", "\n  - Requires: {3}",
         "\n  - Blocked by: {3}", "\n  - Prerequisites: {3}", "\n  - _Depends: {3}_",
-        "\n  continues (depends on\n  {3})",
+        "\n  continues (depends on\n  {3})", " (after: {3})", " (once {3} is done)", " (when {3} is complete)",
+        " (not before {3})", " [dep {3}]", " (deps={3})", " {depends: {3}}", " #depends:{3}", " depends: {3}",
+        " *depends on {3}*", " (depends on [{3}](#x))", " [depends on {3}](#x)", " (waiting on {3})",
+        " (dependsOn: {3})",
+        " (blocked_by: {3})", " (depends on ~~{2}~~, {3})", " (nach {3})", " (hängt von {3} ab)", " （{3} に依存）",
+        " (après {3})", " (после {3})", " (依赖 {3})", "\n  - Depends on:\n    - {3}", "\n  - Deps:\n    {3}",
     ],
 )  # fmt: skip
 def test_words_that_are_dependencies(kind: str, words: str) -> None:
@@ -41,7 +46,8 @@ def test_words_that_are_dependencies(kind: str, words: str) -> None:
     [
         " (does not depend on {3})", " (independent of {3})", " — no dependency on {3}", ", not blocked by {3}",
         " (can run in parallel with {3})", " [depends: ~~{3}~~]", "\n  - Depends on: none", "\n  - Depends on: ~~{3}~~",
-        "\n  - Does not depend on {3}", " (requires Node 18.2)", " (needs care)",
+        "\n  - Does not depend on {3}", " (requires Node 18.2)", " (needs care)", " (depends on ~~{3}~~)",
+        " (see {3})", " (if needed)", " → all fail", "\n  - Depends on:",
     ],
 )  # fmt: skip
 def test_words_that_are_none(kind: str, words: str) -> None:
@@ -54,7 +60,8 @@ def test_words_that_are_none(kind: str, words: str) -> None:
     "words",
     [
         " that depends on {3} being there or not", " (unless {3} is late, depends on {2})", " (after {3} or so)",
-        "\n  - Remove what blocks {3}", " (optional, after {3})", " which {3} needs",
+        "\n  - Remove what blocks {3}", " (unless {3} is done)", " (if {3} is late)", " ← {3}", " once {3} is done",
+        " (nicht abhängig von {3})", " (after everything else)", " (optional, after {3})", " which {3} needs",
     ],
 )  # fmt: skip
 def test_words_that_are_not_understood(kind: str, words: str) -> None:

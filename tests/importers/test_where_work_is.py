@@ -9,6 +9,7 @@ from reading import edges, notes
 
 from nova_core.errors import InputError
 from nova_core.importers.formats import read_plan
+from nova_core.importers.tick import tick
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser import Cascade
 
@@ -150,3 +151,62 @@ def test_stories_with_a_full_width_colon(tmp_path: Path) -> None:
     """A story is one in any script."""
     cascade = read(tmp_path, "tasks/prd.md", "# 店\n## 故事\n### US-01：抽屉\n- 打开\n### US-02：锁\n- 关上\n")
     assert edges(cascade) == {"US-01": "", "US-02": "US-01"}
+
+
+MARKS = """\
+## 1. Work
+- [x] 1.1 Done
+-[ ] 1.2 No space
+- [ ]1.3 None behind
+[ ] 1.4 No bullet
+- ☐ 1.5 Ballot
+- ☑ 1.6 Ballot
+- \\[ ] 1.7 Escaped
+- **[ ]** 1.8 Bold
+- (x) 1.9 Round
+~~[ ] 1.10 Struck~~
+- [WIP] Word
+"""
+
+
+def test_boxes_in_other_forms(tmp_path: Path) -> None:
+    """What can only be a box is one; anything else that looks like a box gets a note."""
+    cascade = read(tmp_path, "openspec/changes/kiosk/tasks.md", MARKS)
+    assert {task.id: task.settled for task in cascade.tasks.values()} == {
+        "1.1": "x", "1.2": "", "1.3": "", "1.4": "", "1.5": "", "1.6": "☑", "1.7": "",
+    }  # fmt: skip
+    assert [note.line for note in cascade.notes] == [9, 10, 11, 12]
+    done = tick(MARKS, cascade.marks, cascade.tasks).text
+    assert done == (
+        MARKS.replace("-[ ]", "-[x]")
+        .replace("- [ ]1", "- [x]1")
+        .replace("[ ] 1.4", "[x] 1.4")
+        .replace("☐", "☑")
+        .replace("\\[ ] 1.7", "\\[x] 1.7")
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "state"),
+    [
+        ("✅ Task 2: Drawer", "Drawer", "done"), ("Task 2: Drawer - DONE", "Drawer", "DONE"),
+        ("Task 2: Drawer ✅ DONE", "Drawer", "DONE"), ("Task 2: Drawer [x]", "Drawer", "x"),
+        ("[x] Task 2: Drawer", "Drawer", "x"), ("[ ] Task 2: Drawer", "Drawer", ""),
+        ("Task 2: Drawer [WONTFIX]", "Drawer", "WONTFIX"), ("Task 2: Drawer (deferred)", "Drawer", "deferred"),
+        ("🔴 Task 2: Drawer", "Drawer", ""), ("Task 2: Done", "Done", ""),
+    ],
+)  # fmt: skip
+def test_states_of_headings(tmp_path: Path, title: str, name: str, state: str) -> None:
+    """A state or a picture before or behind the title of a heading does not hide the task."""
+    cascade = read(tmp_path, "PLAN.md", f"# Kiosk\n## Task 1: Till\nDraw it.\n## {title}\nBuild it.\n")
+    assert (cascade.tasks["2"].name, cascade.tasks["2"].settled) == (name, state)
+
+
+def test_tasks_that_name_their_own_phase(tmp_path: Path) -> None:
+    """Two tasks that wait for their whole phase wait for the rest of it, and not for each other."""
+    text = (
+        "## Phase 1: Till\n- [ ] T001 A\n- [ ] T002 [P] B\n- [ ] T003 [P] C (depends on Phase 1)\n"
+        "- [ ] T004 [P] D (after all tasks in Phase 1)\n"
+    )
+    cascade = read(tmp_path, "specs/1/tasks.md", text)
+    assert edges(cascade) == {"T001": "", "T002": "T001", "T003": "T001 T002", "T004": "T001 T002"}

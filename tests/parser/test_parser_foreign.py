@@ -61,7 +61,25 @@ def test_ids_in_a_sentence(cell: str, needs: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["Parallel with A-1", "not A-1", "A-1 optional", "Independent of A-1", "blocks A-1", "A-1 or later", "A-12 x"],
+    ["Parallel with A-1", "not A-1", "Independent of A-1", "No dependencies on A-1", "Does not depend on A-1 and A-2"],
+)
+def test_what_is_denied(cell: str) -> None:
+    """A cell that only says what it does not depend on is no dependency."""
+    cascade = lenient(f"{HEAD}| A-1 | a | |\n| A-2 | b | |\n| A-3 | c | {cell} |\n")
+    assert (cascade.tasks["A-3"].depends_on, cascade.tasks["A-3"].missing) == ((), ())
+    assert set(kinds(cascade)) == {"resolved"}
+
+
+@pytest.mark.parametrize("cell", ["All", "All other tasks", "everything else"])
+def test_all_others(cell: str) -> None:
+    """All rows but those that say so as well, and what waits for them."""
+    cascade = lenient(f"{HEAD}| A-1 | a | A-3 |\n| A-2 | b | |\n| A-3 | c | {cell} |\n| A-4 | d | {cell} |\n")
+    assert [task.depends_on for task in cascade.tasks.values()] == [("A-3",), (), ("A-2",), ("A-2",)]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["A-1 optional", "blocks A-1", "A-1 or later", "A-12 x", "not A-9", "All except A-1", "optional: A-1"],
 )
 def test_sentences_that_say_something_else(cell: str) -> None:
     """A sentence that may mean the contrary gives no dependency: a person must fix it."""
