@@ -220,7 +220,7 @@ def _with_lists(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         at += 1
         match = _FIELD.match(line[:_LONGEST_FIELD]) if line.rstrip("*_ ")[-1:] in (":", "：", "*") else None
         if match and not match["value"].strip("*_ ") and match["key"].casefold() not in ("status", "boundary"):
-            values = []
+            values: list[str] = []
             while at < len(rows) and _is_value(line, rows[at][1]) and len(values) < _MOST_VALUES:
                 values.append(_BULLET.sub("", rows[at][1]).strip().rstrip(","))
                 at += 1
