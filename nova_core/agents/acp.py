@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from nova_core.agents.acp_usage import Scope, meaning_of, model_of, model_of_quota, quota_of, tokens_of
-from nova_core.agents.fields import added, amount, count, first_line, rows, table, text, word
+from nova_core.agents.fields import added, amount, count, first_line, http_status, rows, table, text, word
 from nova_core.agents.log import AgentLog, Question
 from nova_core.agents.outcome import CostBasis, Ending, Verdict, cost_of_agent
 from nova_core.agents.signs import only_errors, verdict_of, verdict_of_words
@@ -151,11 +151,14 @@ class AcpLog(AgentLog):
     def _fail(self, error: dict[str, Any]) -> None:
         """A request to the agent has failed: nothing more comes of it."""
         data = error.get("data")
-        more = text(data) or text(table(data).get("details")) or text(table(data).get("message"))
+        told = (table(data), table(table(data).get("error")))
+        more = text(data) or next(
+            (w for part in told for key in ("details", "message") if (w := text(part.get(key)))), ""
+        )
         said = text(error.get("message")) or "an error without a message"
         words = f"{said}: {more}" if more and more not in said else said
         code = error.get("code")
-        status = count(table(data).get("status")) or count(table(data).get("statusCode")) or count(code)
+        status = http_status(table(data).get("status")) or http_status(table(data).get("statusCode")) or count(code)
         verdict = verdict_of(status if 400 <= status < 600 else 0, words[:_MOST_WORDS])
         if verdict is None and code == _NEEDS_LOGIN:
             verdict = Verdict.BAD_CREDENTIALS

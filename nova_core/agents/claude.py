@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nova_core.agents.claude_parts import as_told, of_model, step_of, was_refused, words_of
-from nova_core.agents.fields import added, amount, count, first_line, rows, table, text, word
+from nova_core.agents.fields import added, amount, count, first_line, http_status, rows, table, text, word
 from nova_core.agents.log import CHARACTERS, AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict
 from nova_core.agents.records import claude_usage
@@ -95,7 +95,7 @@ class ClaudeLog(AgentLog):
             self.say(text(event.get("description")))
 
     def _retry(self, event: dict[str, Any]) -> None:
-        status, error = count(event.get("error_status")), word(event.get("error"))
+        status, error = http_status(event.get("error_status")), word(event.get("error"))
         verdict = _ERRORS.get(error) or verdict_of_status(status) or Verdict.FAILED
         said = f"{error or 'error'} ({status})" if status else error or "error"
         self.problem = Ending(verdict, f"the model server said: {said}")
@@ -334,7 +334,7 @@ class ClaudeLog(AgentLog):
         return bool(only_errors(self._end.splitlines()))
 
     def _failure(self, result: Mapping[str, Any], words: str) -> Ending:
-        status = count(result.get("api_error_status"))
+        status = http_status(result.get("api_error_status"))
         told = (
             _STOPS.get(self._stop), _TERMINAL.get(text(result.get("terminal_reason"))), verdict_of(status, words),
             _ERRORS.get(self._error), Verdict.NOTHING_DONE if words in _EMPTY else None,

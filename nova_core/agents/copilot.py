@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import count, first_line, rows, table, text, word
+from nova_core.agents.fields import count, first_line, http_status, rows, table, text, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import Ending, Verdict
 from nova_core.agents.signs import verdict_of
@@ -76,7 +76,7 @@ class CopilotLog(AgentLog):
     def _fail(self, data: dict[str, Any]) -> None:
         words = first_line(text(data.get("message")), 1000) or "an error without a message"
         self.details = text(data.get("message"))[:4000]
-        verdict = verdict_of(count(data.get("statusCode")), f"{text(data.get('errorType'))} {words}")
+        verdict = verdict_of(http_status(data.get("statusCode")), f"{text(data.get('errorType'))} {words}")
         self.problem = Ending(verdict or Verdict.FAILED, words)
 
     @property

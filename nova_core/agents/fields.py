@@ -8,6 +8,7 @@ from typing import Any
 _MOST = 10**15  # more is noise; sums stay far below the limits of JSON readers and SQLite
 _MOST_DIGITS = 40  # characters of a number; no real one is longer
 _MOST_NAME = 200
+_DIGITS_OF_STATUS = 3
 _SCALE = {"k": 1e3, "M": 1e6}
 
 
@@ -24,6 +25,12 @@ def word(value: object) -> str:
 def count(value: object) -> int:
     """The whole number from 0 up, else 0."""
     return value if type(value) is int and 0 <= value <= _MOST else 0
+
+
+def http_status(value: object) -> int:
+    """The status, a number or its three digits as a text, else 0."""
+    is_text = isinstance(value, str) and len(value) == _DIGITS_OF_STATUS and value.isascii() and value.isdecimal()
+    return int(value) if is_text else count(value)  # type: ignore[call-overload]
 
 
 def amount(value: object) -> float | None:

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import Any
 
-from nova_core.agents.fields import added, amount, count, first_line, table, text, word
+from nova_core.agents.fields import added, amount, count, first_line, http_status, table, text, word
 from nova_core.agents.log import AgentLog
 from nova_core.agents.outcome import CostBasis, Ending, Verdict, cost_of_agent
 from nova_core.agents.signs import verdict_of
@@ -113,7 +113,7 @@ class OpencodeLog(AgentLog):
 
     def _error(self, error: dict[str, Any]) -> None:
         data = table(error.get("data"))
-        status, said = count(data.get("statusCode")), text(data.get("message")) or text(error.get("name"))
+        status, said = http_status(data.get("statusCode")), text(data.get("message")) or text(error.get("name"))
         headers = {str(name).lower(): text(value) for name, value in table(data.get("responseHeaders")).items()}
         told = [f"{name}: {headers[name][:100]}" for name in _RESETS if headers.get(name)]
         body, name = text(data.get("responseBody"))[:_MOST_WORDS], word(error.get("name"))

@@ -23,6 +23,7 @@ _PERIOD = (
 _OF_LIMIT = r"(?:usage|spend(?:ing)?|token|request|message|api|opus|sonnet|haiku|model|credit)s?"
 _FAMILY = r"(?:opus|sonnet|haiku|fable)"
 _SHARE = r"(?:allowance|quota|cap)"
+_ALONE = r"(?<![\w-]){}(?![\w-])"  # a number that is no part of an id
 _GONE = r"(?:is |are |was |has been |have been )?(?:exhausted|used up|depleted)"
 # What these mean is clear whatever the HTTP status is. In this order: a request that is too large for the limit per
 # minute always is, and the message about a limit may mention keys, credits and lengths.
@@ -31,7 +32,7 @@ _CLEAR: _Signs = (
     (
         Verdict.BAD_CREDENTIALS,
         r"credit balance|insufficient[ _](?:quota|funds|balance|credits?)|out of (?:\w+ ){0,2}credits?\b"
-        r"|no credits? (?:left|remaining)|more credits\b.{0,40}\bor fewer|余额不足|欠费"
+        r"|no credits? (?:left|remaining)|more credits\b.{0,40}\bor fewer|arrearage|余额不足|欠费"
         rf"|(?<!usage )\bcredits? {_GONE}"
         r"|not included in your plan"
         r"|to use codex with your chatgpt plan|not have access to claude"
@@ -40,7 +41,7 @@ _CLEAR: _Signs = (
     (
         Verdict.RATE_LIMITED,
         rf"\b{_PERIOD}\s+(?:{_OF_LIMIT}\s+){{0,2}}(?:limits?|cap|quota)\b|rate[ _-]?limit|too many requests"
-        rf"|(?:out|used all) of (?:your )?(?:\w+ )?usage\b|no (?:\w+ )?usage (?:left|remaining)"
+        rf"|please wait before|(?:out|used all) of (?:your )?(?:\w+ )?usage\b|no (?:\w+ )?usage (?:left|remaining)"
         rf"|\busage (?:\w+ )?{_GONE}"
         rf"|\b{_FAMILY}(?: [\d.]+)? (?:\w+ )?(?:limit|{_SHARE})\b",
     ),
@@ -55,9 +56,10 @@ _CLEAR: _Signs = (
         r"(?:invalid|incorrect|expired|revoked|missing) (?:\w+[ -])?(?:api[ -]key|token|credentials?|login)\b"
         r"|(?:api[ _-]key|access token|refresh token|oauth token|login|credentials?) (?:\w+ ){0,3}(?:expired|revoked"
         r"|invalid|not valid|missing|already (?:been )?used)|could not be refreshed|fail\w* to refresh"
-        r"|token refresh failed|not logged in|/login|sign in again|log in again|missing environment variable: \W?\w*"
-        r"(?:key|token)|permission_?denied error"
-        r"|no (?:api[ _-]key|authentication information|credentials?|login) (?:was |were )?(?:found|given|set)",
+        r"|token refresh failed|not logged in|/login|(?:log|sign) in again|please (?:log|sign) in"
+        r"|missing environment variable: \W?\w*(?:key|token)|permission_?denied error"
+        r"|no (?:api[ _-]key|authentication information|credentials?|login) (?:was |were )?(?:found|given|set)"
+        r"|(?:not|n't) (?:load|find|get) (?:\w+ ){0,2}credentials",
     ),
 )
 # In this order: a message about a quota may also mention the key.
@@ -69,16 +71,17 @@ _BY_WORDS: _Signs = (
     ),
     (
         Verdict.RATE_LIMITED,
-        r"\b429\b|usage limit|quota|resource_?exhausted|limiting requests|throttl|spend(?:ing)? cap"
+        rf"{_ALONE.format('429')}|usage limit|quota|resource_?exhausted|limiting requests|throttl|spend(?:ing)? cap"
         r"|limit (?:has been |was |is )?(?:reached|hit|exceeded)|exhausted your capacity"
         r"|(?:reached|hit|exceed(?:ed)?|over|at) (?:your|its|their) (?:\S{1,40} ){0,6}(?:limits?|cap|allowance)\b",
     ),
-    (Verdict.BAD_CREDENTIALS, r"\b40[123]\b|unauthori[sz]ed|authenticat|api[ _]key|auth method"),
+    (Verdict.BAD_CREDENTIALS, rf"{_ALONE.format('40[123]')}|unauthori[sz]ed|authenticat|api[ _]key|auth method"),
     (
         Verdict.OVERLOADED,
-        r"\b(?:500|502|503|504|529)\b|overloaded|high demand|at capacity|internal ?server ?error|service ?unavailable"
-        r"|server_error|fetch failed|econnre|connection (?:was )?(?:error|failed|refused|reset|closed|aborted)"
-        r"|connectionerror|unable to connect|socket hang up|network error"
+        rf"{_ALONE.format('(?:500|502|503|504|529)')}|overloaded|high demand|at capacity|internal ?server ?error"
+        r"|service ?unavailable|server_error|fetch failed|econnre"
+        r"|connection (?:was )?(?:error|failed|refused|reset|closed|aborted)|connectionerror"
+        r"|unable to connect|socket hang up|network error"
         r"|error sending request|server had an error|stream (?:disconnected|ended)|apiconnection|timed? ?out"
         r"|etimedout|enotfound|error: terminated\b",
     ),
