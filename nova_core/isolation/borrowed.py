@@ -21,10 +21,10 @@ from nova_core.isolation.values import GitFailed
 # A worker's own hooks and settings are those of the project; what a tree is comes after them.
 _CONFIG = """\
 [core]
-	hooksPath = {common}/hooks
+	hooksPath = {hooks}
 [include]
-	path = {common}/config
-	path = {git_dir}/config.worktree
+	path = {config}
+	path = {own_config}
 [core]
 	repositoryformatversion = 1
 	bare = false
@@ -41,7 +41,9 @@ _COPIED = ("shallow", "info/exclude", "info/attributes")
 def note_settings(repository: Repository) -> None:
     """Write down once for a run which refs and settings its trees get: those that the repository has now."""
     place = repository.place
-    config = _CONFIG.format(common=_quoted(place.common), git_dir=_quoted(place.git_dir))
+    paths = {"hooks": f"{place.common}/hooks", "config": f"{place.common}/config"}
+    paths["own_config"] = f"{place.git_dir}/config.worktree"
+    config = _CONFIG.format_map({name: _quoted(path) for name, path in paths.items()})
     found = repository.git("config", "--null", "--get-regexp", r"^extensions\.(objectformat|partialclone)$", ok=(0, 1))
     for field in found.fields:
         key, _, value = os.fsdecode(field).partition("\n")
@@ -62,7 +64,7 @@ def _is_novas(ref: bytes) -> bool:
 
 
 def _quoted(value: str) -> str:
-    """A value for a configuration file (git-config(1), "Syntax")."""
+    """A value for a configuration file (git-config(1), "Syntax"), quoted whole: others than git read no parts."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return f'"{escaped}"'
 

@@ -71,6 +71,15 @@ def test_a_tree_has_the_settings_tags_and_remotes_of_the_project(tmp_path: Path)
     assert RUN not in git(tree, "for-each-ref")
 
 
+def test_other_programs_can_rewrite_the_settings_of_a_tree(tmp_path: Path) -> None:
+    """Values are quoted whole or not at all: GitPython, which aider uses, takes others for several lines."""
+    run = Run(repository(tmp_path))
+    settings = (run.tree("F1") / ".git/config").read_text().splitlines()
+    values = [line.partition(" = ")[2] for line in settings if " = " in line]
+    assert {value[0] + value[-1] for value in values if '"' in value} == {'""'}
+    assert all(value.count('"') in (0, 2) for value in values)
+
+
 def test_hooks_run_for_a_workers_commits_and_for_none_of_novas(tmp_path: Path) -> None:
     """Case 36: failing hooks of all kinds stop no step; a worker's own commit runs `pre-commit` as in the project."""
     root = repository(tmp_path)
