@@ -320,7 +320,7 @@ class Database:
         """Returns what was recorded at the latest start of each of these tasks; with a tree, once that was there."""
         rows = self._connection.execute(
             "SELECT task, kind, patch FROM events WHERE kind = 'task_started'"
-            " OR (kind = 'task_progress' AND patch LIKE '%\"before\"%') ORDER BY rev"
+            " OR (kind = 'task_progress' AND instr(patch, '\"before\"')) ORDER BY rev"
         )
         latest: dict[str, dict[str, Any]] = {}
         for task, kind, text in rows:

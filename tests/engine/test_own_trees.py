@@ -729,35 +729,102 @@ def test_all_git_is_closed_at_the_end(tmp_path: Path) -> None:
     killed(engine)
 
 
-def test_an_agent_that_was_cut_off_continues_in_its_tree(tmp_path: Path) -> None:
-    """Its unfinished files are there, its session is resumed, and it works on from the commit where it began."""
-    repo, said = FakeRepo({"f": "1"}), []
-    program = tmp_path / "bin" / "claude"
-    program.parent.mkdir()
+USED = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
+DONE = {
+    "type": "result",
+    "is_error": False,
+    "subtype": "success",
+    "result": "done",
+    "session_id": "s1",
+    "modelUsage": USED,
+}
+LIMITED = {
+    **DONE, "is_error": True, "api_error_status": 429, "result": "429", "modelUsage": {},
+    "model_usage_since_last_result": USED,
+}  # fmt: skip
+
+
+def agent_on(folder: Path, repo: FakeRepo, work: Work, rows: Any, **extra: Any) -> tuple[Orchestrator, list[bool]]:
+    """An engine whose task A is an agent's, which is cut off by a limit at first, and whether it resumed a session."""
+    said: list[bool] = []
+    program = folder / "bin" / "claude"
+    program.parent.mkdir(exist_ok=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     agents = {"a": AgentConfig(use="claude", env={"PATH": str(program.parent)})}
     engine, workers = engine_on(
-        tmp_path, repo, {"A": lambda files: files.__setitem__(f"a{len(files)}", "x")}, rows=[("A", "-"), ("B", "-")],
-        config={"agents": agents, "quota_delay": 30.0}, extra={"Agent": {"A": "a"}, "Command": {"A": ""}},
+        folder, repo, {"A": work}, rows, config={"agents": agents, "quota_delay": 30.0},
+        extra={"Agent": {"A": "a"}, "Command": {"A": ""}, **extra} if rows else None,
     )  # fmt: skip
-    used = {"m": {"inputTokens": 100, "outputTokens": 10, "costUSD": 1.0}}
-    end = {"type": "result", "is_error": False, "subtype": "success", "result": "done", "session_id": "s1"}
-    cut = {**end, "is_error": True, "api_error_status": 429, "result": "429", "model_usage_since_last_result": used}
 
     def outcome(job: Job) -> Ended:
         if job.own_holder:
             said.append("--resume" in job.argv)
-            last = {**end, "modelUsage": used} if said[-1] else cut
-            (tmp_path / "logs" / job.log).write_text(json.dumps(last) + "\n")
+            (folder / "logs" / job.log).write_text(json.dumps(DONE if said[-1] else LIMITED) + "\n")
         return ok(job)
 
     workers.outcome = outcome
+    return engine, said
+
+
+def test_an_agent_that_was_cut_off_continues_in_its_tree(tmp_path: Path) -> None:
+    """Its unfinished files are there, its session is resumed, and it works on from the commit where it began."""
+    repo, seen = FakeRepo({"f": "1"}), []
+
+    def work(files: dict[str, str]) -> None:
+        seen.append(dict(files))
+        files[f"a{len(files)}"] = "x"
+
+    engine, said = agent_on(tmp_path, repo, work, [("A", "-"), ("B", "-")])
     assert engine.run().exit_code == 0
     assert said == [False, True]
-    assert workers.seen["A@2"] == {"f": "1", "a1": "x"}
+    assert seen[1] == {"f": "1", "a1": "x"}
     assert repo.folder == {"f": "1", "a1": "x", "a2": "x", "b": "x"}
     assert tasks_of(tmp_path)["A"].kept == ()
+
+
+def project_with_an_output(folder: Path) -> tuple[Path, FakeRepo, Callable[[str], object]]:
+    """A project whose commit has the output of A; with what writes it into A's tree."""
+    project, repo = folder / "project", FakeRepo({"f": "1"})
+    project.mkdir()
+
+    def write(text: str) -> None:
+        (tree,) = folder.glob("project.nova/*/A")
+        (tree / "out").write_text(text)
+
+    repo.step = lambda name: write("as committed") if name == "make A over" else None
+    return project, repo, write
+
+
+@pytest.mark.parametrize("is_made", [False, True])
+def test_an_output_that_was_checked_out_does_not_count_for_what_continues(tmp_path: Path, is_made: bool) -> None:
+    """Another engine has made the tree, and the attempt that continues in it must still change the output."""
+    project, repo, write = project_with_an_output(tmp_path)
+    engine, _ = agent_on(project, repo, lambda files: None, [("A", "-")], Outputs={"A": "out"})
+    on(engine, EventKind.PROVIDER_PAUSED, None, engine.stop)
+    assert engine.run().exit_code != 0
+    engine, said = agent_on(project, repo, lambda files: write("made") if is_made else None, None)
+    engine.run()
+    assert said == [True]
+    assert tasks_of(project)["A"].reason is (None if is_made else Reason.MISSING_OUTPUTS)
+
+
+@pytest.mark.parametrize("is_made", [False, True])
+def test_an_output_that_was_checked_out_does_not_count_for_what_is_adopted(tmp_path: Path, is_made: bool) -> None:
+    """The engine is killed while A runs; the next one judges its end by what was there before."""
+    project, repo, write = project_with_an_output(tmp_path)
+    engine, workers = engine_on(project, repo, {"A": lambda files: None}, [("A", "-")], extra={"Outputs": {"A": "out"}})
+    workers.outcome = lambda job: None
+    engine.start_worker("A")
+    while not workers.jobs:
+        engine.monitor_workers(timeout=0.1)
+    killed(engine)
+    if is_made:
+        write("made")
+    engine, workers = engine_on(project, repo, rows=None)
+    workers.found = [Ended("A@1", EndReason.EXIT, code=0, started_at=workers.clock.now() + 1e6)]
+    engine.run()
+    assert tasks_of(project)["A"].reason is (None if is_made else Reason.MISSING_OUTPUTS)
 
 
 @pytest.mark.parametrize("works", [True, False])

@@ -46,6 +46,9 @@ class Maker:
         if state.tree is not None and state.base_sha and (attempt.session or resolves):
             self.going_on.add(attempt.key)
             attempt.base_sha = state.base_sha
+            if attempt.task.outputs and attempt.task_id not in self._marks:  # another engine has made the tree
+                start = self._store.database.started({attempt.task_id}).get(attempt.task_id, {})
+                self._marks[attempt.task_id] = frozenset(start.get("before", ()))
         else:
             attempt.base_sha = self._base.run.tip
             if state.tree is not None:
@@ -102,15 +105,12 @@ class Maker:
         return Needs(git.copy, git.link, outputs_of(board.cascade.tasks[i] for i in above))
 
     def _marks_now(self, attempt: Attempt, *, goes_on: bool) -> Collection[int]:
-        """Returns the marks of the outputs when the tree was checked out: all that came later is the task's own.
-
-        Nothing is known of a tree that another engine has made.
-        """
+        """Returns the marks of the outputs when the tree was checked out: all that came later is the task's own."""
         task = attempt.task
         if not task.outputs or task.workspace or attempt.tree is None:
             return ()
         if goes_on:
-            return self._marks.get(task.id, ())
+            return self._marks[task.id]
         time.sleep(_TICK)
         return marks_of(task.outputs, attempt.tree, self._parts.clock.now())
 
