@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_core.files.outputs import check_outputs, lost_outputs, marks_of
+from nova_core.files.outputs import check_outputs, lost_outputs, marks_of, missing
 from nova_core.model import Task
 
 START = 1_700_000_000.5  # far from the time at which these tests write files
@@ -182,6 +182,23 @@ def test_a_file_changed_just_before_the_attempt_has_no_mark(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.parametrize(("first", "then"), [("link", "file"), ("file", "link")])
+def test_a_link_has_a_mark_once_it_and_its_file_are_old(tmp_path: Path, first: str, then: str) -> None:
+    """Whichever of the two changed just before the attempt, the attempt could change it again without a trace."""
+    make: dict[str, Callable[[], object]] = {
+        "file": lambda: write(tmp_path / "file"),
+        "link": lambda: (tmp_path / "link").unlink(missing_ok=True) or (tmp_path / "link").symlink_to("file"),
+    }
+    changed = {}
+    make[first]()
+    changed[first] = (tmp_path / first).lstat().st_ctime
+    while changed.get(then, 0.0) <= changed[first] + 0.05:
+        make[then]()
+        changed[then] = (tmp_path / then).lstat().st_ctime
+    assert [len(marks_of(["link"], tmp_path, changed[name])) for name in (first, then)] == [0, 0]
+    assert len(marks_of(["link"], tmp_path, changed[then] + 3)) == 1
+
+
 def test_a_file_written_now_is_new(tmp_path: Path) -> None:
     """A file that is written again and again counts every time, however coarse the clock of the file system is."""
     for _ in range(300):
@@ -210,6 +227,16 @@ def test_lost_outputs(tmp_path: Path) -> None:
     ]  # fmt: skip
     found = lost_outputs(Task("A", "A", outputs=("w", "v"), workspace="own"), tmp_path)
     assert found == ["output `own/v` does not exist"]
+
+
+def test_missing_inputs(tmp_path: Path) -> None:
+    """What a task needs must be inside the project, at one of its places; a file elsewhere does not count."""
+    root = tmp_path / "project"
+    for name in ("project/a", "project/own/w", "outside"):
+        write(tmp_path / name)
+    elsewhere = ["../outside", str(tmp_path / "outside"), "own/../a", "a\0b"]
+    assert missing(["a", "*/w", "b", "b|a", "c|d", *elsewhere], root) == ["b", "c", *elsewhere]
+    assert missing(["w", "a", "v"], root, "own") == ["own/v"]
 
 
 def test_a_link_to_the_root_works(tmp_path: Path) -> None:

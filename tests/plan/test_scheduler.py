@@ -100,6 +100,18 @@ def test_the_frontier_equals_a_count_from_nothing(dag: DAG, data: Any) -> None:
         assert [frontier.is_free(n) for n in range(len(dag))] == [set(d) <= done for d in dag.dependencies]
 
 
+def test_a_task_is_limited_if_anything_it_needs_is() -> None:
+    """By a lock, or by the limit of its branch, its group, the cores or the memory; not by a demand without a limit."""
+    needs: list[tuple[dict[str, Any], bool]] = [
+        ({}, False), ({"locks": ("db",)}, True), ({"branch": "a"}, True), ({"branch": "b"}, False),
+        ({"group": "g"}, True), ({"cpu": 0.5}, True), ({"memory": 5}, False),
+    ]  # fmt: skip
+    tasks = {f"T{i}": Task(f"T{i}", "t", **need) for i, (need, _) in enumerate(needs)}
+    dag = DAG(dict.fromkeys(tasks, ()))
+    queue = ReadyQueue(dag, tasks, [1.0] * len(dag), Limits({"a": 2}, {"g": 2}, cpu=4.0))
+    assert [queue.is_limited(i) for i in range(len(dag))] == [limited for _, limited in needs]
+
+
 def test_parked_tasks_cost_nothing() -> None:
     """Ten thousand tasks behind one lock: each is examined a few times, not once for every other that ends."""
     dag = DAG({f"T{i}": () for i in range(10_000)})
