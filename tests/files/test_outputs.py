@@ -185,10 +185,12 @@ def test_a_file_changed_just_before_the_attempt_has_no_mark(tmp_path: Path) -> N
 @pytest.mark.parametrize(("first", "then"), [("link", "file"), ("file", "link")])
 def test_a_link_has_a_mark_once_it_and_its_file_are_old(tmp_path: Path, first: str, then: str) -> None:
     """Whichever of the two changed just before the attempt, the attempt could change it again without a trace."""
-    make: dict[str, Callable[[], object]] = {
-        "file": lambda: write(tmp_path / "file"),
-        "link": lambda: (tmp_path / "link").unlink(missing_ok=True) or (tmp_path / "link").symlink_to("file"),
-    }
+
+    def write_link() -> None:
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to("file")
+
+    make = {"file": lambda: write(tmp_path / "file"), "link": write_link}
     changed = {}
     make[first]()
     changed[first] = (tmp_path / first).lstat().st_ctime
