@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from nova_core.importers.checklist import DONE_MARKS, Box, read_checklist
 from nova_core.importers.heads import read_head
+from nova_core.importers.phased import headed_tasks
 from nova_core.importers.work import is_no_place
 from nova_core.parser.rows import read_id
 
@@ -16,6 +17,15 @@ def are_the_plan(text: str, rows: Iterable[str], most: int) -> bool:
     loose = boxes_apart(text, ids, named=True)
     told = any(box.body for box in loose) or any(box.mark in DONE_MARKS for box in boxes_apart(text, ids))
     return told and len(loose) >= most
+
+
+def steps_are_the_plan(text: str, rows: Iterable[str]) -> bool:
+    """Returns True if headings such as `### Task 1: Title` are all of the rows, and hold their steps."""
+    found = read_checklist(text)
+    heads = headed_tasks(found)
+    ids = {head.id.casefold() for head in heads.values()}
+    named = {(read_head(f"{row}:").id or row).casefold() for row in rows}
+    return bool(named) and named <= ids and any(at in heads for box in found.boxes for at in found.around(box.heading))
 
 
 def boxes_apart(text: str, rows: Iterable[str], *, named: bool = False) -> list[Box]:

@@ -89,11 +89,15 @@ class Checklist(msgspec.Struct):
     fenced: set[int] = set()
     unclosed: list[tuple[int, str]] = []
 
+    def around(self, heading: int) -> Iterator[int]:
+        """The index of a heading and of those around it, innermost first."""
+        while heading >= 0:
+            yield heading
+            heading = self.above[heading]
+
     def titles(self, heading: int) -> Iterator[Heading]:
         """A heading and those around it, innermost first."""
-        while heading >= 0:
-            yield self.headings[heading]
-            heading = self.above[heading]
+        return (self.headings[at] for at in self.around(heading))
 
     def details(self, box: Box) -> str:
         """The lines of its body, without their common indent; gaps stay as one empty line."""

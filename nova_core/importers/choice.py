@@ -47,7 +47,8 @@ def is_table(path: str, text: str) -> bool:
     """Returns True if the plan of a file is its table of tasks.
 
     The boxes are the plan if more of them have ids than the table has rows; or if they are as many as its rows, and
-    hold what is ticked or how to do it. Boxes below the id of a row are its criteria.
+    hold what is ticked or how to do it; or if each row is a heading `### Task 1: Title` with boxes. Else boxes below
+    the id of a row are its criteria.
     """
     if Path(path).suffix.lower() not in MARKDOWN or not has_task_table(text):
         return False
@@ -59,9 +60,13 @@ def is_table(path: str, text: str) -> bool:
         return False
     if is_ours(path, text) or "[" not in text:
         return True
-    from nova_core.importers.boxes import are_the_plan  # 15 ms, which Nova's own tables need not wait for
+    from nova_core.importers.boxes import (
+        are_the_plan,
+        steps_are_the_plan,
+    )  # 15 ms, which Nova's own tables need not wait for
 
-    return not are_the_plan(text, ids_of(tables), max(len(table.ids) for table in tables))
+    ids = ids_of(tables)
+    return not (are_the_plan(text, ids, max(len(table.ids) for table in tables)) or steps_are_the_plan(text, ids))
 
 
 def ids_of(tables: Iterable[TaskTable]) -> list[str]:

@@ -89,6 +89,10 @@ class Grammar:
         """The names in a text."""
         return [match[0] for match in self._names.finditer(text[:_LONGEST])]
 
+    def is_names(self, text: str) -> bool:
+        """Returns True for a list of names and nothing else."""
+        return self._only_names.match(text[:_LONGEST]) is not None
+
     def read(self, text: str, subject: Sequence[str] = ()) -> Reading | None:
         """What all sentences of a text say together; None if a part of it is not understood.
 

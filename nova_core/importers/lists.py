@@ -29,6 +29,7 @@ _FIELD = re.compile(
     r"(?:\*\*|__|\*|_)?\s*[:：](?:\*\*|__|\*|_)?\s*(?P<value>.*)",
     re.IGNORECASE,
 )
+_SAID = re.compile(r"\W*(?:depends\s+on|(?:is\s+)?blocked\s+by)\s+(?P<value>[^:：\s].*?)\W*\Z", re.IGNORECASE)
 _COMPLETE = re.compile(
     r"\s+(?:(?:must|should|has to|have to) be\s+|(?:is|are)\s+)?(?:completed?|done|finished)[\s.]*\Z", re.IGNORECASE
 )
@@ -172,7 +173,9 @@ def starts_with_field(text: str) -> bool:
 
 
 def dependencies_in(text: str) -> str:
-    """The value of `**Depends on:** T002`; "" for any other text, and for fields that may name anything."""
+    """The value of `**Depends on:** T002` or `Depends on T002.`; "" for any other text, and for fields of anything."""
+    if said := _SAID.match(text[:_LONGEST_FIELD]):
+        return said["value"]
     match = _FIELD.match(text[:_LONGEST_FIELD])
     if match is None or not match["key"].casefold().startswith(("depend", "blocked by", "依")):
         return ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from nova_core.importers.checklist import Box, Checklist
 from nova_core.importers.draft import Draft, ItemState
 from nova_core.importers.heads import Head, read_head
+from nova_core.importers.lexicon import denies
 from nova_core.importers.listorder import ListOrder
 from nova_core.importers.lists import (
     Keys,
@@ -23,7 +24,7 @@ from nova_core.importers.lists import (
 from nova_core.importers.order import Order, Step
 from nova_core.importers.proofs import prove
 from nova_core.importers.refs import Names
-from nova_core.importers.sentences import read_sentences
+from nova_core.importers.sentences import read_sentences, remarks_in
 from nova_core.importers.work import Work
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
@@ -51,6 +52,7 @@ class Nested:
         self._work = Work(found, last > 0, last, {}, {})
         self._choose(heads)
         self._work.tell(draft, {head.id for head in heads})
+        self._work.tell_lists(draft, {found.boxes[at].heading for at in self._heads})
         self._containers = {parent for parent in self._parents.values() if parent >= 0}
         self.todos: dict[int, Todo] = {}
         self._optional: set[int] = set()
@@ -104,6 +106,9 @@ class Nested:
                 while enclosing >= 0 and _are_siblings(head.id, self._heads[enclosing].id):
                     enclosing = self._parents[enclosing]  # it is indented too far
                 parent = _by_number(head.id, latest, enclosing)
+                whole = latest.get(f"{head.id.rpartition('.')[0]}.0", -1)
+                if whole >= 0 and parent == enclosing == self._parents[whole] and self._is_whole(whole):
+                    parent = whole
                 while parent >= 0 and depths[parent] >= _DEEPEST:
                     parent = self._parents[parent]
                 depths[at] = depths[parent] + 1 if parent >= 0 else 0
@@ -111,6 +116,10 @@ class Nested:
                 latest[head.id] = at
         for at in self._heads:
             boxes[at].body.sort()
+
+    def _is_whole(self, at: int) -> bool:
+        """Returns True for `1.0 Complete the base`, whose parts 1.1 and 1.2 need not be indented."""
+        return self.draft.format == "agent-os" or self._heads[at].title.lstrip("*_ ").casefold().startswith("complete")
 
     def _top(self, box: Box) -> int:
         """The chapter of a box: numbers may start again in the next one."""
@@ -194,12 +203,15 @@ class Nested:
 
     def _alone(self) -> set[int]:
         """The headings whose text says what all of their tasks wait for: that replaces their place in the file."""
+        texts = [(line.heading, line.text) for line in self._found.loose]
+        for at, title in enumerate(self._found.headings):
+            texts += ((at, remark) for remark in remarks_in(title.text))
         found = set()
-        for line in self._found.loose:
-            if line.heading >= 0 and (words := dependencies_in(line.text)):
+        for heading, text in texts:
+            if heading >= 0 and (words := dependencies_in(text)) and not denies(needed(words)):
                 known, unknown = self.names.read(needed(words))
                 if known or not unknown:
-                    found.add(line.heading)
+                    found.add(heading)
         return found
 
     def _names(self) -> Names:

@@ -92,12 +92,13 @@ def read_phases(
     draft.items = [todo.item for todo in todos]
     phases = _phases(found, todos, plan.places)
     if todos:
-        tell_empty(draft, found, plan.places.values(), plan.left_out)
+        tell_empty(draft, found, (*plan.places.values(), *plan.headings), plan.left_out)
     names = Names(draft, [todo.key for todo in todos])
     name_phases(names, phases)
     number_blocks(phases)
     resolve(draft, todos, names)
-    read_sentences(draft, found, StoryOrder(draft, found, names, phases, todos, plan.places))
+    order = StoryOrder(draft, found, names, phases, todos, plan.places)
+    read_sentences(draft, found, order, tasks=[todo.item.line for todo in todos], deepest=2)
     put_late(draft, todos, [Step(None, steps=phase.steps) for phase in phases])
     follow(Order(draft), phases)
     around = [phase_heading(found, at) for at in range(len(found.headings))]
@@ -132,6 +133,11 @@ class _Plan:
             self._read_paragraphs()
         self.todos.sort(key=lambda todo: todo.item.line)
         self._keys.tell()
+
+    @property
+    def headings(self) -> Collection[int]:
+        """The headings that are tasks."""
+        return self._headed
 
     @property
     def left_out(self) -> Collection[int]:
@@ -192,7 +198,7 @@ class _Plan:
                 chosen.add(at)
             elif around >= 0:
                 self._found.boxes[around].body += [*range(box.line - 1, box.line + box.more), *box.body]
-            elif (task := next((i for i in self._indexes(box.heading) if i in self._tasks), -1)) >= 0:
+            elif (task := next((i for i in self._found.around(box.heading) if i in self._tasks), -1)) >= 0:
                 self._steps.setdefault(task, []).append(box)  # already in the details of the task
             elif self._work.is_work(box, head):
                 chosen.add(at)
@@ -217,13 +223,6 @@ class _Plan:
     def _is_id(self, head: Head) -> bool:
         """Returns True if a box is a task by its id. In a file with ids like T001, plain numbers are steps."""
         return bool(_ID.match(head.id)) or (bool(head.id) and not self._own_ids and not NO_ID.match(head.id))
-
-    def _indexes(self, heading: int) -> list[int]:
-        found = []
-        while heading >= 0:
-            found.append(heading)
-            heading = self._found.above[heading]
-        return found
 
     def _read_box(self, box: Box, head: Head) -> None:
         known = self._by_id.get(head.id) if head.id else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -11,8 +11,8 @@ import msgspec
 from nova_core.importers.checklist import Checklist
 from nova_core.importers.draft import Draft, Item
 from nova_core.importers.grammar import Grammar, Link, Reading
-from nova_core.importers.lexicon import is_free, ranks, sounds
-from nova_core.importers.lists import needed, starts_with_field
+from nova_core.importers.lexicon import denies, is_free, keyword, ranks, sounds
+from nova_core.importers.lists import dependencies_in, needed, starts_with_field
 from nova_core.importers.order import circling
 from nova_core.importers.phases import is_phase
 from nova_core.model import NoteKind
@@ -35,6 +35,7 @@ _TEMPLATE = frozenset(
      "verify tests fail before implementing", "or sequentially in priority order",
      "user stories can then proceed in parallel")
 )  # fmt: skip
+_REMARK = re.compile(r"\(([^()]{4,200})\)|\s[-–—]\s+([^()]{4,200})\Z")
 _PART = re.compile(r"[;,]|\s[-–—]\s")
 _EMPHASIS = re.compile(r"[*`]|(?<!\w)_+|_+(?!\w)")
 _LONGEST = 4_000  # characters of a paragraph
@@ -108,6 +109,7 @@ class _Block(msgspec.Struct):
     text: str
     heading: int
     last: int
+    title: bool = False
 
 
 def is_about_order(title: str) -> bool:
@@ -115,9 +117,20 @@ def is_about_order(title: str) -> bool:
     return _ABOUT_ORDER.search(title[:300]) is not None
 
 
-def read_sentences(draft: Draft, found: Checklist, plan: Plan) -> None:
-    """Add the dependencies in the section about order, and those of whole headings (`**Depends on:** Section 2`)."""
-    _Sentences(draft, found, plan).read()
+def read_sentences(
+    draft: Draft, found: Checklist, plan: Plan, *, tasks: Collection[int] = (), deepest: int = 6
+) -> None:  # fmt: skip
+    """Add the dependencies in the section about order, and those of whole headings (`**Depends on:** Section 2`).
+
+    `tasks` are lines that are tasks; the titles of headings are read down to the level `deepest`.
+    """
+    _Sentences(draft, found, plan, tasks, deepest).read()
+
+
+def remarks_in(title: str) -> list[str]:
+    """What a heading says in brackets or behind a dash about its order: `3. Page (depends on 1)`."""
+    remarks = (match[1] or match[2] for match in _REMARK.finditer(plain(title[:500])))
+    return [remark.strip() for remark in remarks if keyword(remark.strip() + " ", 0)[0] in ("A", "B")]
 
 
 def plain(text: str) -> str:
@@ -126,8 +139,11 @@ def plain(text: str) -> str:
 
 
 class _Sentences:
-    def __init__(self, draft: Draft, found: Checklist, plan: Plan) -> None:
+    def __init__(
+        self, draft: Draft, found: Checklist, plan: Plan, tasks: Collection[int], deepest: int
+    ) -> None:  # fmt: skip
         self._draft, self._found, self._plan = draft, found, plan
+        self._tasks, self._deepest = frozenset(tasks), deepest
         self._grammar = Grammar(plan.words)
 
     def read(self) -> None:
@@ -152,20 +168,24 @@ class _Sentences:
     def _read(self, block: _Block) -> None:
         """Use what a paragraph says, or note that it was not understood."""
         text = plain(block.text)
-        field = starts_with_field(block.text)
+        field = self._is_field(block)
         reading = self._grammar.read(text, ("",) if field else ())
         if reading is None and field:
-            value = needed(text.partition(":")[2])
-            reading = Reading((_link_of(text, value),)) if self._plan.things(value) else None
+            value = needed(dependencies_in(text) or text.partition(":")[2])
+            reading = Reading((_link_of(text, value),)) if self._is_name(value) else self._grammar.read(value, ("",))
+            reading = reading if reading and (not reading.links or self._is_name(value)) else None
         if not self._apply(block, reading):
             self._draft.note(NoteKind.DROPPED, block.line, f"not fully understood: {quoted(text)}")
 
     def _is_about_order(self, block: _Block) -> bool:
         """Returns True if a paragraph says something about the order, wherever it stands."""
         text = plain(block.text)
-        if not text or text.startswith(("---", "|")):
+        if not text or text.startswith(("---", "|")) or block.line in self._tasks:
             return False
-        if starts_with_field(block.text):
+        if block.title:
+            named = self._grammar.names(text) or self._is_name(needed(dependencies_in(text)))
+            return bool(named and self._plan.below(block.heading))
+        if self._is_field(block):
             if block.heading < 0 or self._found.headings[block.heading].level == 1:
                 return False
             value = text.partition(":")[2]
@@ -181,6 +201,16 @@ class _Sentences:
         if any(is_about_order(title.text) for title in self._found.titles(block.heading) if title.level > 1):
             return False
         return sounds(text) and len({name for name in names if self._plan.things(name)}) > 1
+
+    def _is_name(self, value: str) -> bool:
+        """Returns True for the name of a heading, or for names and nothing else."""
+        numbers = any(any(map(str.isdigit, name)) for name in self._grammar.names(value))
+        whole = not numbers or self._grammar.is_names(value)
+        return whole and not denies(value) and bool(self._plan.things(value))
+
+    def _is_field(self, block: _Block) -> bool:
+        """Returns True for a text about the tasks below its heading: `Depends on: 2`, `Depends on section 2.`"""
+        return block.title or starts_with_field(block.text) or bool(dependencies_in(plain(block.text)))
 
     def _apply(self, block: _Block, reading: Reading | None) -> bool:
         """Apply all that a paragraph says, or nothing. Returns False if it cannot be applied."""
@@ -214,7 +244,10 @@ class _Sentences:
         return False
 
     def _blocks(self) -> Iterator[_Block]:
-        """The paragraphs and list items, with their continued lines."""
+        """What headings say, and the paragraphs and list items with their continued lines."""
+        for at, title in enumerate(self._found.headings):
+            if 1 < title.level <= self._deepest and title.line not in self._tasks:
+                yield from (_Block(title.line, text, at, title.line, title=True) for text in remarks_in(title.text))
         block: _Block | None = None
         for line in self._found.loose:
             follows = block and line.line == block.last + 1 and line.heading == block.heading
@@ -235,7 +268,7 @@ def _starts(text: str) -> bool:
 
 def _link_of(field: str, names: str) -> Link:
     """The link of a field whose value names something as a whole: `Depends on: 2. Jobs`."""
-    return Link((names,), ("",)) if field.casefold().startswith("block") else Link(("",), (names,))
+    return Link((names,), ("",)) if field.casefold().startswith("blocks") else Link(("",), (names,))
 
 
 def _sum(means: dict[str, Things], names: Sequence[str]) -> Things:

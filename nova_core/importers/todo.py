@@ -11,7 +11,7 @@ from nova_core.importers.heads import Head, read_head
 from nova_core.importers.lists import draft_of
 from nova_core.importers.nested import Nested
 from nova_core.importers.phased import head_of, headed_tasks, read_phases, state_in
-from nova_core.importers.phases import is_phase
+from nova_core.importers.phases import is_phase, make_phase
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated
 from nova_core.parser.findings import shown_path
@@ -27,6 +27,7 @@ _BOX = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}[.)]) \[[^\]\n\w]{0,3}[xX]?[ ]?\][ \t
 _IN_PHASES = re.compile(
     r"^#{2,4} (?:\*\*)?(?:phase|milestone|sprint|stage|step|week|day) \d", re.MULTILINE | re.IGNORECASE
 )
+_STATUS = re.compile(r"(?:\*\*|__)?status(?:\*\*|__)?\s*[:：]", re.IGNORECASE)
 _FEWEST = 3  # boxes below phases that make a plan of a file whatever its name
 _NUMBERED = re.compile(r"(?:\d{1,4}|[A-Z])\.\d{1,4}\Z")
 
@@ -53,7 +54,10 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
         return draft
     if not found.boxes and (tasks := _headings(found)):
         draft = read_phases(path, text, "checklist", found, tasks, prose=True)
-        text = f"there are no boxes: {number_of(len(tasks), 'numbered heading')} are the tasks"
+        one, more = (
+            ("phase", "phases with a status") if _stages(found) == tasks else ("numbered heading", "numbered headings")
+        )
+        text = f"there are no boxes: {number_of(len(tasks), one, more)} are the tasks"
         draft.note(NoteKind.GUESSED, min(found.headings[at].line for at in tasks), text)
         return draft
     draft = read_phases(path, text, "checklist", found)
@@ -87,5 +91,18 @@ def _headings(found: Checklist) -> dict[int, Head]:
             below[at] = head
         if head.id.isdigit():
             numbered.setdefault(heading.level, {})[at] = head
+    if stages := _stages(found):
+        return stages
     ticked = (heads for heads in numbered.values() if any(state_in(head.title)[1] for head in heads.values()))
     return below or next(ticked, {})
+
+
+def _stages(found: Checklist) -> dict[int, Head]:
+    """The phases that say their status: `## Stage 1: Till` with a line `**Status**: In Progress`."""
+    told = {line.heading for line in found.loose if _STATUS.match(line.text)}
+    heads: dict[int, Head] = {}
+    for at, heading in enumerate(found.headings):
+        phase = make_phase(at, undecorated(heading.text), heading.line)
+        if at in told and heading.level > 1 and phase.number:
+            heads[at] = Head(phase.number, (), phase.title.partition(":")[2].strip() or phase.title, struck=False)
+    return heads if len(heads) > 1 else {}

@@ -27,7 +27,13 @@ _LATER = re.compile(
     r"|notes?|remarks|assumptions|risks|references|change ?log"
     r"|(?:pr|pull request)s?(?: (?:merge|checklist|review|description))?"
     r"|merge(?: checklist)?"
-    r"|known issues|follow-?ups?)(?:\s*(?:[:–—-]|\b(?:for|to|in|after|beyond|and|of)\b).*)?\Z",
+    r"|known issues|follow-?ups?"
+    r"|won['’]?t (?:do|fix|have)|not (?:in|for|part of) (?:this|the) \w+|post[- ]?mvp|descoped)"
+    r"(?:\s*(?:[:–—-]|\b(?:for|to|in|after|beyond|and|of)\b).*)?\Z",
+    re.IGNORECASE,
+)
+_NOT_NOW = re.compile(
+    r"[(\[]\s*(?:future|deferred|postponed|out[- ]of[- ]scope|post[- ]?mvp|later|backlog)\b[^()\[\]]{0,40}[)\]]\W*\Z",
     re.IGNORECASE,
 )
 # About the plan or its result, which no agent can do as a task.
@@ -101,7 +107,11 @@ class Work(msgspec.Struct):
                 break
             if self.board and plain.casefold() == "backlog":
                 return True
-            if _LATER.match(plain) or (_CHECKS.search(plain) and not is_phase(title.text)):
+            if (
+                _LATER.match(plain)
+                or _NOT_NOW.search(title.text)
+                or (_CHECKS.search(plain) and not is_phase(title.text))
+            ):
                 return False
             if _is_place(title):
                 return not NO_ID.match(head.id)
@@ -133,6 +143,22 @@ class Work(msgspec.Struct):
             draft.note(
                 NoteKind.GUESSED, title.line, f"{boxes} below {places} will run: are they checks of other tasks?"
             )
+
+    def tell_lists(self, draft: Draft, places: Collection[int]) -> None:
+        """Note the numbered headings with a list and no boxes, beside others that have boxes."""
+        used: set[int] = set()
+        for at in places:
+            while at >= 0 and at not in used:
+                used.add(at)
+                at = self.found.above[at]
+        rows = {(self.found.above[at], self.found.headings[at].level) for at in used}
+        lists = dict.fromkeys(line.heading for line in self.found.loose if line.bullet)
+        for at in lists:
+            title = self.found.headings[at]
+            beside = at >= 0 and at not in used and (self.found.above[at], title.level) in rows
+            if beside and _is_place(title) and not is_no_place(title) and not is_about_order(title.text):
+                text = f"the list below {quoted(title.text)} has no boxes (`- [ ]`), and so no tasks"
+                draft.note(NoteKind.DROPPED, title.line, text)
 
 
 def is_no_place(title: Heading) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reading import edges, notes
+from reading import edges, notes, sorted_ids
 
 from nova_core.errors import InputError
 from nova_core.importers.formats import read_plan
@@ -210,3 +210,99 @@ def test_tasks_that_name_their_own_phase(tmp_path: Path) -> None:
     )
     cascade = read(tmp_path, "specs/1/tasks.md", text)
     assert edges(cascade) == {"T001": "", "T002": "T001", "T003": "T001 T002", "T004": "T001 T002"}
+
+
+STEPS = """\
+# Kiosk
+| Task | Description | Depends On |
+|------|-------------|------------|
+| 1 | Till | - |
+| 2 | Drawer | Task 1 |
+
+### Task 1: Till
+- [x] Draw it
+- [x] Build it
+### Task 2: Drawer
+- [x] Draw it
+- [ ] Build it
+"""
+
+
+def test_steps_below_headings_beside_a_table(tmp_path: Path) -> None:
+    """The headings with their steps are the plan, also what is ticked; a note names the table."""
+    cascade = read(tmp_path, "docs/superpowers/plans/kiosk.md", STEPS)
+    assert {task.name: task.settled for task in cascade.tasks.values()} == {"Till": "x", "Drawer": ""}
+    assert notes(cascade, NoteKind.DROPPED) == [
+        "2: the table of 2 tasks was not read: the boxes of the file are its tasks"
+    ]
+    assert read(tmp_path, "PLAN.md", STEPS.replace("- [x]", "-").replace("- [ ]", "-")).format == "cascade"
+
+
+def test_phases_with_a_status(tmp_path: Path) -> None:
+    """Phases that say how far they are, in a file without boxes, are the tasks."""
+    text = (
+        "# Kiosk\n## Stage 1: Till\n**Goal**: sell\n**Status**: Complete\n"
+        "## Stage 2: Drawer\n**Status**: In Progress\n## Stage 3: Lock\n**Status**: Not Started\n"
+    )
+    cascade = read(tmp_path, "IMPLEMENTATION_PLAN.md", text)
+    assert {task.name: task.settled for task in cascade.tasks.values()} == {
+        "Till": "Complete", "Drawer": "", "Lock": "",
+    }  # fmt: skip
+    assert edges(cascade) == {"1": "", "2": "1", "3": "2"}
+    assert [note.text for note in cascade.notes] == ["there are no boxes: 3 phases with a status are the tasks"]
+
+
+@pytest.mark.parametrize(
+    ("below", "order"),
+    [
+        ("## 1. Till\nDepends on section 2.\n", "2.1 1.1"), ("## 1. Till (depends on 2)\n", "2.1 1.1"),
+        ("## 1. Till\n**Blocked by:** 2\n", "2.1 1.1"), ("## 1. Till — after section 2\n", "2.1 1.1"),
+        ("## 1. Till (draws the drawer)\n", "1.1 2.1"), ("## 1. Till\nDepends on section 2, or not.\n", "1.1 2.1"),
+    ],
+)  # fmt: skip
+def test_what_sections_say_in_a_sentence_or_title(tmp_path: Path, below: str, order: str) -> None:
+    """A sentence below a heading and a remark in it are about all of its tasks; half a sentence changes nothing."""
+    cascade = read(tmp_path, "openspec/changes/kiosk/tasks.md", f"{below}- [ ] 1.1 A\n## 2. Drawer\n- [ ] 2.1 B\n")
+    assert " ".join(sorted_ids(cascade)) == order
+    assert bool(notes(cascade, NoteKind.DROPPED)) is ("or not" in below)
+
+
+def test_a_phase_that_names_another_in_its_heading(tmp_path: Path) -> None:
+    """Stories say in their headings what they wait for."""
+    text = (
+        "## Phase 1: User Story 1 (depends on US2)\n- [ ] T001 A\n## Phase 2: User Story 2\n- [ ] T002 B\n"
+        "## Phase 3: User Story 3 - needs US1\n- [ ] T003 C\n"
+    )
+    cascade = read(tmp_path, "specs/1/tasks.md", text)
+    assert edges(cascade) == {"T001": "T002", "T002": "", "T003": "T001"}
+
+
+def test_a_whole_whose_parts_are_not_indented(tmp_path: Path) -> None:
+    """`1.0 Complete the base` comes with its parts, not before them; any other `1.0` is a task."""
+    text = "## 1. Base\n- [ ] 1.0 {} the base\n- [ ] 1.1 A\n- [ ] 1.2 B\n"
+    cascade = read(tmp_path, "openspec/changes/kiosk/tasks.md", text.format("Complete"))
+    assert edges(cascade) == {"1.1": "", "1.2": "1.1"}
+    assert list(read(tmp_path, "openspec/changes/kiosk/tasks.md", text.format("Draw")).tasks) == ["1.0", "1.1", "1.2"]
+
+
+def test_a_section_with_a_list_and_no_boxes(tmp_path: Path) -> None:
+    """It is named where others have boxes."""
+    text = "## 1. Base\n- [ ] 1.1 A\n## 2. Page\n- Draw the form\n## 3. Notes\n- None\n"
+    cascade = read(tmp_path, "openspec/changes/kiosk/tasks.md", text)
+    assert notes(cascade, NoteKind.DROPPED) == ["3: the list below '2. Page' has no boxes (`- [ ]`), and so no tasks"]
+
+
+@pytest.mark.parametrize("heading", ["Won't do", "Not in this release", "Post-MVP", "Phase 2: Cards (future)"])
+def test_headings_of_what_is_not_to_be_done(tmp_path: Path, heading: str) -> None:
+    """Also a phase whose heading ends with such a remark."""
+    cascade = read(tmp_path, "PLAN.md", f"# Kiosk\n## Phase 1\n- [ ] Till\n## {heading}\n- [ ] Cards\n")
+    assert list(cascade.tasks) == ["till"]
+    assert notes(cascade, NoteKind.DROPPED) == [f"4: 1 box is not a task: below '{heading}'"]
+
+
+def test_paragraphs_are_tasks_and_no_sentences(tmp_path: Path) -> None:
+    """What a task without a box says about its order is read once."""
+    text = "## Phase 1\n- T001 Till\n- T002 [P] Drawer (depends on T001)\n- T003 [P] Lock (depends on T002)\n"
+    cascade = read(tmp_path, "specs/1/tasks.md", text)
+    assert edges(cascade) == {"T001": "", "T002": "T001", "T003": "T001 T002"}
+    assert not notes(cascade, NoteKind.DROPPED)
