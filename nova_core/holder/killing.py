@@ -6,7 +6,6 @@ import os
 from contextlib import suppress
 from signal import SIGCONT, SIGINT, SIGTERM
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from nova_core.holder.process_tree import (
     DEAD,
@@ -19,6 +18,7 @@ from nova_core.holder.process_tree import (
     with_descendants,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nova_core.holder.job import HolderJob, JobHolder
 

@@ -6,7 +6,6 @@ import os
 from contextlib import suppress
 from json import loads
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
 
 from nova_core.holder.job import HolderJob
 from nova_core.holder.limits import watch, watch_size
@@ -14,7 +13,10 @@ from nova_core.holder.process_tree import DEAD, Process, job_of, read_process
 from nova_core.holder.roster import FIRST, HEAD, SLOT
 from nova_core.holder.safe_open import SpawnError, open_log
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from nova_core.holder.holder import Holder
 
 _PATIENCE = 1.0  # seconds for a process that was being spawned to become recognizable
@@ -133,7 +135,8 @@ def _find_process(holder: Holder, job: HolderJob, known: set[int]) -> int:
             if process.state in DEAD:
                 ended += [process] if process.session == process.pid else []
             elif marker == wanted and process.session == process.pid:
-                return process.pid
+                pid: int = process.pid
+                return pid
             elif marker is None or not marker.startswith(f"{holder.run_id}/"):
                 unclear = True
         if not unclear or monotonic() > deadline:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_process import environment
+from cli_process import SOURCE, environment
 
 PLAN = "| ID | Name | Depends On |\n|---|---|---|\n| A | One | - |\n| B | Two | A |\n"
 NOT_FOR_A_TABLE = {
@@ -42,3 +42,11 @@ def test_a_command_loads_only_what_it_needs(tmp_path: Path, words: tuple[str, ..
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
     assert "nova_core.parser.cascade" in loaded
     assert not absent & loaded
+
+
+def test_a_holder_loads_nothing_that_is_slow_to_import() -> None:
+    """There may be one for each task, and each has two guards: also what ends its jobs does without."""
+    modules = ", ".join(f"nova_core.holder.{name}" for name in ("holder", "guard", "killing", "takeover", "terminal"))
+    program = f"import sys; sys.path.append({SOURCE!r}); import {modules}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    assert not {"typing", "dataclasses", "subprocess", "pathlib", "logging", "msgspec"} & set(done.stdout.split())

@@ -14,6 +14,7 @@ import importlib
 import io
 import json
 import os
+import pkgutil
 import select
 import selectors
 import signal
@@ -30,11 +31,9 @@ import quick_disk
 
 _MOST = 100_000  # bytes of a request; a longer one would not go through the socket in one piece
 _KITS = str(Path(__file__).parent)
-CORE = (
-    "sqlite3", "nova_core.__main__", "nova_core.orchestrator", "nova_core.cli.files", "nova_core.cli.views",
-    "nova_core.console.tails", "nova_core.importers.formats",
-)  # fmt: skip
-TUI = (*CORE, "nova_tui.__main__", "nova_tui.app", "textual.drivers.linux_driver")
+# With all modules below them; what any of these imports late, as most commands do, is a package of its own here.
+CORE = ("nova_core", "sqlite3", "yaml", "base64", "encodings.ascii", "encodings.utf_8_sig")
+TUI = (*CORE, "nova_tui", "rich._unicode_data.unicode17-0-0", "textual.drivers.linux_driver")
 
 
 class Warm:
@@ -157,10 +156,12 @@ def _texts(reads: Sequence[int], deadline: float) -> list[str]:
 def serve(descriptor: int, modules: Sequence[str]) -> None:
     """Fork for every request until no process can send one any more, and pass on how each fork ended."""
     for name in modules:
-        importlib.import_module(name)
+        _import_all(name)
+    from typer.main import get_command
+
     from nova_core.cli.app import COMMANDS, build
 
-    build(COMMANDS)
+    get_command(build(COMMANDS))
     quick_disk.install()
     gc.collect()
     gc.freeze()  # nothing of this is garbage of a fork
@@ -187,6 +188,14 @@ def serve(descriptor: int, modules: Sequence[str]) -> None:
             talks[pid].send(b"%d" % pid)
             for fd in descriptors[1:]:
                 os.close(fd)
+
+
+def _import_all(name: str) -> None:
+    """Import a module, and all below it if it is one of the project's packages."""
+    module = importlib.import_module(name)
+    if name.startswith("nova_"):
+        for found in pkgutil.walk_packages(module.__path__, f"{name}."):
+            importlib.import_module(found.name)
 
 
 def _report_ends(talks: dict[int, socket.socket]) -> None:
