@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from cli_process import environment, nova
 
-from nova_core.cli.demo import FILES, FOLDER, SCRIPT, can_be_typed, next_steps, source_folder, write_demo
+from nova_core.cli.demo import DEFAULT_PLAN, FILES, FOLDER, SCRIPT, can_be_typed, next_steps, source_folder, write_demo
 from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.state.schema import State, TaskStatus
 
@@ -28,37 +28,48 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def begun(folder: Path) -> Path:
+    """A demo whose copy was interrupted, with a plan that the user has made shorter."""
+    (folder / SCRIPT).parent.mkdir(parents=True)
+    (folder / SCRIPT).write_bytes((source_folder() / SCRIPT).read_bytes())
+    rows = "| A | a | `python3 tools/weather.py readings north` | - |\n| B | b | `command -v nova > found` | A |\n"
+    (folder / "milestones.yaml").write_text("milestones: [{id: all, trigger: {type: all_tasks_completed, tasks: [A, B]}}]\n")
+    (folder / DEFAULT_PLAN).write_text("| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n" + rows)
+    return folder
+
+
 def test_the_demo_runs_and_a_finished_one_starts_over(tmp_path: Path) -> None:
-    """The demo ends with the page and what to look at; a second demo is another run, and a changed file keeps its
-    changes. Another project's program called nova that comes first on PATH is not run by its workers."""
+    """The demo ends with what to look at; a second demo is another run, and a changed file keeps its changes.
+    Another project's program called nova that comes first on PATH is not run by its workers."""
     other = tmp_path / "bin" / "nova"
     other.parent.mkdir()
-    other.write_text(f"#!/bin/sh\ntouch {tmp_path}/used\n")
+    other.write_text("#!/bin/sh\n")
     other.chmod(0o755)
-    done = nova("demo", cwd=tmp_path, env={"DEMO_PACE": "0.001", "PATH": f"{other.parent}:{os.environ['PATH']}"})
-    assert not (tmp_path / "used").exists()
+    folder = begun(tmp_path / FOLDER)
+    done = nova("demo", cwd=tmp_path, env={**AT_ONCE, "PATH": f"{other.parent}:{os.environ['PATH']}"})
     assert (done.returncode, done.stderr.count("nova-demo/out/index.html")) == (0, 1), done.stderr
-    first = state_in(tmp_path / FOLDER)
+    assert (folder / "found").read_text().strip() != str(other)
+    assert set(FILES) <= contents(folder).keys()
+    first = state_in(folder)
     assert {task.status for task in first.tasks.values()} == {TaskStatus.COMPLETED}
-    assert (tmp_path / FOLDER / "out/index.html").exists()
-    (tmp_path / FOLDER / "README.md").write_text("mine\n")
+    (folder / "README.md").write_text("mine\n")
     assert nova("demo", cwd=tmp_path, env=AT_ONCE).returncode == 0
-    second = state_in(tmp_path / FOLDER)
+    second = state_in(folder)
     assert second.run.id != first.run.id
     assert second.project.completed_at is not None
-    assert (tmp_path / FOLDER / "README.md").read_text() == "mine\n"
+    assert (folder / "README.md").read_text() == "mine\n"
 
 
 def test_an_interrupted_demo_continues(tmp_path: Path) -> None:
     """`nova-tui demo FOLDER` is the same command; tasks that an earlier run finished do not run again."""
-    write_demo(tmp_path / "almanac")
-    assert nova("run", "--only", "R-north", cwd=tmp_path / "almanac", env=AT_ONCE).returncode == 0
-    first = state_in(tmp_path / "almanac")
+    folder = begun(tmp_path / "almanac")
+    assert nova("run", "--only", "A", cwd=folder, env=AT_ONCE).returncode == 0
+    first = state_in(folder)
     words = [sys.executable, "-m", "nova_tui", "demo", "almanac"]
     subprocess.run(words, cwd=tmp_path, env=environment(AT_ONCE), check=True, capture_output=True, timeout=60)
-    second = state_in(tmp_path / "almanac")
+    second = state_in(folder)
     assert second.run.id == first.run.id
-    assert second.tasks["R-north"] == first.tasks["R-north"]
+    assert second.tasks["A"] == first.tasks["A"]
     assert second.project.completed_at is not None
 
 

@@ -52,6 +52,7 @@ ALLOWED = {
 """Where a phrase may stand: the phrase by a file or folder, or an empty text for all phrases."""
 
 EVERY = re.compile(rf"\b(?:{'|'.join(PHRASES)})(?!\w)", re.I)
+EVERY_IN_LOWER_CASE = re.compile(EVERY.pattern)  # takes a third of the time
 
 FILES = sorted(
     path for folder in ("nova_core", "nova_tui", "tests", "bench", "examples") for path in (ROOT / folder).rglob("*.py")
@@ -64,7 +65,7 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     if path.suffix == ".md":
         yield from enumerate(source.splitlines(), 1)
         return
-    if not EVERY.search(re.sub(r"""(?:["'\\\s_]+[bfr]?["']+)|_""", " ", source)):
+    if not EVERY_IN_LOWER_CASE.search(re.sub(r"""(?:["'\\\s_]+[bfr]?["']+)|_""", " ", source.lower())):
         return  # nor in a string of several parts; to read the file as Python takes most of the time
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

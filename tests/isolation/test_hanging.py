@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from iso_kit import Run, commit, git, repository, words, write
+from sampling import sampled
 
 from nova_core.isolation.hanging import trap_among, trap_in
 from nova_core.isolation.keep import clear
@@ -103,9 +104,9 @@ def test_what_git_cannot_get_past_among_objects(tmp_path: Path, name: str, make:
         )
 
 
-@pytest.mark.parametrize("make", ODD)
 @pytest.mark.parametrize(
-    "name", ["", "HEAD", "config", "index", "info/exclude", "packed-refs", "logs/HEAD", "refs/heads/main"]
+    ("name", "make"),
+    sampled(["", "HEAD", "config", "index", "info/exclude", "packed-refs", "logs/HEAD", "refs/heads/main"], ODD),
 )
 def test_a_repository_of_a_tree_in_which_nothing_is_as_git_expects(
     tmp_path: Path, name: str, make: Callable[[Path], None]

@@ -44,11 +44,12 @@ def until(condition: Callable[[], Any], what: str = "condition") -> Any:
     """Wait for a true value and return it; fail after a minute."""
     deadline = time.monotonic() + PATIENCE
     while True:
+        began = time.monotonic()
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"{what} never came"
-        time.sleep(0.005)
+        assert began < deadline, f"{what} never came"
+        time.sleep(max(0.005, 4 * (time.monotonic() - began)))  # most of the time is left to what is waited for
 
 
 class Lab:

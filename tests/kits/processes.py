@@ -40,9 +40,12 @@ def tasks_of(folder: Path) -> dict[str, dict[str, Any]]:
 def wait_for(condition: Callable[[], object], what: str) -> None:
     """Wait until the condition holds; fails with `what` if it never does."""
     deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.005)
+    while True:
+        began = time.monotonic()
+        if condition():
+            return
+        assert began < deadline, f"never happened: {what}"
+        time.sleep(max(0.005, 4 * (time.monotonic() - began)))  # most of the time is left to what is waited for
 
 
 def processes_of(folder: Path) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cli_plans import write_plan
 from pty_kit import SOURCE, Terminal, nova, nova_tui
+from sampling import some
 
 from nova_core.cli.run import stopping
 
@@ -33,7 +34,7 @@ def test_ctrl_backslash_leaves_a_whole_terminal(tmp_path: Path) -> None:
         assert terminal.wait_exit() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGSEGV, signal.SIGUSR1])
+@pytest.mark.parametrize("number", some([signal.SIGQUIT, signal.SIGSEGV, signal.SIGUSR1], signal.SIGSEGV))
 def test_the_interface_leaves_a_whole_terminal(number: int, tmp_path: Path) -> None:
     """Alternate screen, mouse and modes are left, and typing echoes again."""
     write_plan(tmp_path, ROWS)
