@@ -232,10 +232,7 @@ def test_update_task_is_a_module_of_its_own(tmp_path: Path) -> None:
 )
 def test_nova_tui_without_a_terminal(arguments: list[str], code: int, said: tuple[str, ...], tmp_path: Path) -> None:
     """`nova-tui` takes what `nova run` takes, and says in one line that it needs a terminal."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nova_tui", *arguments],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    done = nova(*arguments, cwd=tmp_path, program="nova_tui")
     assert [text for text in said if text not in done.stdout + done.stderr] == []
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
 

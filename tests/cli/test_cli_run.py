@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from cli_plans import MIXED, state_in, task_in, wait_until, write_plan
 from cli_process import SOURCE, command, environment, nova
+from sampling import sampled
 from typer.main import get_command
 
 from nova_core.cli import views
@@ -285,24 +286,22 @@ def test_ids_with_slashes_have_their_logs_in_folders(tmp_path: Path) -> None:
     assert "attempt 1" in nova("logs", "01-a/x", "--attempt", "1", cwd=tmp_path).stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "variables", "said", "hint"),
-    [
-        (["--agent", "clude"], {}, "--agent: there is no agent clude", "did you mean claude? known: mine, claude, "),
-        (["--agent", "mine,zzz"], {}, "--agent: there is no agent zzz", "known: mine, claude, "),
-        ([], {"NOVA_AGENT": "zzz"}, "NOVA_AGENT: there is no agent zzz", "known: mine, claude, "),
-        (["--theme", "nova-drk"], {}, "no theme is called nova-drk", "did you mean nova-dark? use nova-dark, "),
-        (["--detach", "--theme", "zzzz"], {}, "no theme is called zzzz", "use nova-dark, nova-light or ansi"),
-    ],
-)
-@pytest.mark.parametrize("more", [["--no-ui"], ["-n"]])
-def test_an_unknown_agent_or_theme_is_an_error(
-    more: list[str], arguments: list[str], variables: dict[str, str], said: str, hint: str, tmp_path: Path
-) -> None:
+UNKNOWN: list[tuple[list[str], dict[str, str], str, str]] = [
+    (["--agent", "clude"], {}, "--agent: there is no agent clude", "did you mean claude? known: mine, claude, "),
+    (["--agent", "mine,zzz"], {}, "--agent: there is no agent zzz", "known: mine, claude, "),
+    ([], {"NOVA_AGENT": "zzz"}, "NOVA_AGENT: there is no agent zzz", "known: mine, claude, "),
+    (["--theme", "nova-drk"], {}, "no theme is called nova-drk", "did you mean nova-dark? use nova-dark, "),
+    (["--detach", "--theme", "zzzz"], {}, "no theme is called zzzz", "use nova-dark, nova-light or ansi"),
+]
+
+
+@pytest.mark.parametrize(("number", "more"), sampled(range(len(UNKNOWN)), ["--no-ui", "-n"]))
+def test_an_unknown_agent_or_theme_is_an_error(number: int, more: str, tmp_path: Path) -> None:
     """Also where every task has a command and no interface opens; the hint names those that exist."""
     write_plan(tmp_path, "| A | a | `touch ran` | - | |\n")
     (tmp_path / "nova.yaml").write_text("agents: {mine: {command: ['true']}}\n")
-    done = nova("run", *more, *arguments, cwd=tmp_path, env=variables)
+    arguments, variables, said, hint = UNKNOWN[number]
+    done = nova("run", more, *arguments, cwd=tmp_path, env=variables)
     assert (done.returncode, done.stdout) == (2, "")
     first, second = done.stderr.splitlines()
     assert first == f"nova: {said}"

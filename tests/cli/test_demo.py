@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from cli_process import environment, nova
 
-from nova_core.cli.demo import DEFAULT_PLAN, FILES, FOLDER, SCRIPT, can_be_typed, next_steps, source_folder, write_demo
+from nova_core.cli.demo import FILES, FOLDER, SCRIPT, can_be_typed, next_steps, source_folder, write_demo
+from nova_core.cli.options import DEFAULT_PLAN
 from nova_core.errors import EnvironmentProblem, UsageError
 from nova_core.state.schema import State, TaskStatus
 
@@ -33,7 +34,9 @@ def begun(folder: Path) -> Path:
     (folder / SCRIPT).parent.mkdir(parents=True)
     (folder / SCRIPT).write_bytes((source_folder() / SCRIPT).read_bytes())
     rows = "| A | a | `python3 tools/weather.py readings north` | - |\n| B | b | `command -v nova > found` | A |\n"
-    (folder / "milestones.yaml").write_text("milestones: [{id: all, trigger: {type: all_tasks_completed, tasks: [A, B]}}]\n")
+    (folder / "milestones.yaml").write_text(
+        "milestones: [{id: all, trigger: {type: all_tasks_completed, tasks: [A, B]}}]\n"
+    )
     (folder / DEFAULT_PLAN).write_text("| Task ID | Task Name | Command | Depends On |\n|---|---|---|---|\n" + rows)
     return folder
 

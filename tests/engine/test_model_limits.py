@@ -84,7 +84,7 @@ WORDS = "You've reached your Opus limit, try again in 2 days"
 def test_a_limit_of_one_model_leaves_the_others(tmp_path: Path, agents: dict[str, AgentConfig]) -> None:
     """The fallback with another model continues at once; what only the limited model can do waits for its reset."""
     world = World(tmp_path, limited_until(1_700_000_000.0 + 2 * DAY, WORDS, "big"))
-    world.executor.least = 60.0  # two days pass
+    world.executor.least = 600.0  # two days pass
     engine = world.engine({"A": "big, small", "B": "big", "C": "small"}, agents)
     assert engine.run().exit_code == 0
     assert engine.store.tasks["A"].agent == "small"
@@ -100,6 +100,7 @@ def test_a_limit_of_a_tasks_model_leaves_tasks_of_other_models(tmp_path: Path) -
         tmp_path, lambda _, task, now: refused(WORDS) if task in "AB" and now < 1_700_000_000 + 2 * DAY else DONE
     )
     models = {"A": "opus", "B": "claude-opus-5-5", "C": "sonnet", "D": ""}
+    world.executor.least = 55.0  # two days pass
     engine = world.engine(dict.fromkeys("ABCD", "x"), {"x": agent("x")}, Model=models)
     assert engine.run().exit_code == 0
     times = {task: [at for _, found, at in world.began if found == task] for task in "ABCD"}
@@ -169,6 +170,7 @@ def test_a_person_and_a_restart_find_the_hold_of_a_model(tmp_path: Path) -> None
     again._run.rate_limits.lift("north opus")
     assert again.store.run.quotas == {}
     last = world.again({"x": agent("x", "opus")})
+    world.executor.least = 600.0  # two days pass
     assert last.run().exit_code == 0
     assert world.starts("x")[-1] >= 1_700_000_000 + 2 * DAY
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 from executor_kit import Lab, until
+from sampling import sampled
 
 from nova_core.executors import holder_link as link
 from nova_core.executors.base import EndReason
@@ -36,8 +37,7 @@ holder.main()
 LEAVES = "(setsid sleep 60 &); exit {code}"
 
 
-@pytest.mark.parametrize("code", [0, 3])
-@pytest.mark.parametrize("grace", [0.0, 20.0])
+@pytest.mark.parametrize(("own", "code", "grace"), sampled([False, True], [0, 3], [0.0, 20.0]))
 def test_a_command_that_ended_by_itself_is_not_cancelled(
     lab: Lab, own: bool, code: int, grace: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ def repeated(folder: Path) -> None:
     assert faults(folder) == []
 
 
+@pytest.mark.slow
 def test_an_undisturbed_run(folder: Path) -> None:
     """It has all the steps that the campaign tries, and ends as expected."""
     done = run(folder)

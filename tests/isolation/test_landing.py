@@ -191,7 +191,7 @@ IN_THE_WAY: dict[str, tuple[Act, str, Act]] = {
     "staged in a folder": (lambda root: (write(root, a__mine="x"), git(root, "add", "-A")), ": a/mine$", RESET),
     "a repository in a folder": (do("init", "-q", "a/sub"), "files of yours .*: a/sub/", without("a/sub")),
     "several": (lambda root: write(root, f="mine", a__x="mine"), "files of yours .*: a/x f$", RESET),
-    "another branch": (do("switch", "-qc", "side"), "your folder is on side; it lands on main", MAIN_AGAIN),
+    "another branch": (do("switch", "-qc", "other"), "your folder is on other; it lands on main", MAIN_AGAIN),
     "no branch": (do("checkout", "-q", "--detach"), "on no branch", MAIN_AGAIN),
     "in a merge": (merging, "in the middle of a merge", do("merge", "--abort")),
     "index.lock": (lambda root: (root / ".git/index.lock").touch(), "another git", removed(".git/index.lock")),
@@ -199,22 +199,21 @@ IN_THE_WAY: dict[str, tuple[Act, str, Act]] = {
 }
 
 
-@pytest.mark.parametrize("case", IN_THE_WAY)
-def test_it_waits_for_what_is_in_the_way(tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_waits_for_what_is_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cases 28, 29, 30: postponed with a reason and the names, nothing touched; landed once nothing is in the way."""
     monkeypatch.setattr(module, "_WAIT", 0.05)
-    act, why, undo = IN_THE_WAY[case]
     run = merged(repository(tmp_path))
-    act(run.root)
-    before = state(run.root) if case not in ("index.lock", "no index") else ""
-    found = land(run.repository, landing(run))
-    assert isinstance(found, Postponed)
-    assert re.search(why, f"{found.why}: {' '.join(found.files)}")
-    assert git(run.root, "rev-parse", "main") == run.start
-    if before:
-        assert state(run.root) == before
-    assert (run.root / ".git/index.lock").exists() == (case == "index.lock")
-    undo(run.root)
+    for case, (act, why, undo) in IN_THE_WAY.items():
+        act(run.root)
+        before = state(run.root) if case not in ("index.lock", "no index") else ""
+        found = land(run.repository, landing(run))
+        assert isinstance(found, Postponed), case
+        assert re.search(why, f"{found.why}: {' '.join(found.files)}"), case
+        assert git(run.root, "rev-parse", "main") == run.start
+        assert not before or state(run.root) == before, case
+        assert (run.root / ".git/index.lock").exists() == (case == "index.lock")
+        undo(run.root)
+        assert git(run.root, "status", "--porcelain") == "", case
     assert land(run.repository, landing(run)) == Landed(run.tip)
     assert_landed(run)
     assert git(run.root, "status", "--porcelain") == ""

@@ -39,12 +39,18 @@ def shell_environment(folder: Path, extra: Mapping[str, str] | None = None) -> d
 
 
 def nova(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60, program: str = "nova_core"
 ) -> subprocess.CompletedProcess[str]:
-    """Run `nova ARGUMENTS` in `cwd` to its end."""
-    done = warm.run(WARM, arguments, cwd, environment(env), timeout) if can_be_warm(env) else None
+    """Run `nova ARGUMENTS`, or another program, in `cwd` to its end."""
+    done = warm.run(WARM, arguments, cwd, environment(env), timeout, program) if can_be_warm(env) else None
     return done or subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False
+        [sys.executable, "-m", program, *arguments],
+        cwd=cwd,
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 

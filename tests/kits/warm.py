@@ -114,11 +114,11 @@ class Started:
 
 
 def run(
-    warm: Warm, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float
+    warm: Warm, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float, program: str = "nova_core"
 ) -> subprocess.CompletedProcess[str] | None:
     """The result of `subprocess.run` for a command with captured output; None if it cannot be started this way."""
     reads, writes = zip(os.pipe(), os.pipe(), strict=True)
-    started = warm.start(arguments, cwd, env, [0, *writes])
+    started = warm.start(arguments, cwd, env, [0, *writes], program=program)
     for fd in writes:
         os.close(fd)
     deadline = time.monotonic() + timeout
