@@ -71,7 +71,7 @@ def test_make_would_run_every_task_after_its_dependencies(logged: bool, tmp_path
     """`make -n` prints each command once, dependencies first."""
     graph = [graphs.Step((2,), 0.25), graphs.Step((), 0.5), graphs.Step((1,), 0.75)]
     graphs.write_make(graph, tmp_path, logged=logged)
-    done = subprocess.run(["make", "-n", "all"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(["make", "-n", "all"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
     lines = [line for line in done.stdout.splitlines() if line.startswith("sleep")]
     assert [line.split()[1] for line in lines] == ["0.5", "0.75", "0.25"]
     assert all(line.endswith("> logs/t1.log 2>&1") for line in lines[:1]) == logged
@@ -82,7 +82,7 @@ def test_ninja_would_run_every_task_after_its_dependencies(tmp_path: Path) -> No
     """`ninja -n -v` does the same."""
     graph = [graphs.Step((2,), 0.25), graphs.Step((), 0.5), graphs.Step((1,), 0.75)]
     graphs.write_ninja(graph, tmp_path)
-    done = subprocess.run(["ninja", "-n", "-v"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(["ninja", "-n", "-v"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
     assert [line.split()[-1] for line in done.stdout.splitlines() if "sleep" in line] == ["0.5", "0.75", "0.25"]
 
 

@@ -78,7 +78,7 @@ def test_colours_are_for_terminals_that_want_them(project: Project, variables: d
     env = environment({"TERM": "xterm", **variables})
     with subprocess.Popen(command("status"), cwd=project.root, env=env, stdout=side) as process:
         os.close(side)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     shown = os.read(main, 10_000)
     os.close(main)
     assert (b"\x1b[31m" in shown) == coloured
@@ -156,7 +156,7 @@ def test_status_watch_ends_with_the_run(project: Project) -> None:
     assert watch.stdout.readline().startswith("Demo: 1/4 done")
     lock.close()
     rest = watch.stdout.read()
-    assert watch.wait(20) == 0
+    assert watch.wait(60) == 0
     assert "\nfailed\n" in rest
 
 
@@ -240,7 +240,7 @@ def test_logs_on_a_terminal_are_cleaned(project: Project, raw: bool) -> None:
         command("logs", "F1", *(["--raw"] if raw else [])), cwd=project.root, env=environment(), stdout=side
     ) as process:
         os.close(side)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     shown = os.read(main, 10_000)
     os.close(main)
     assert (b"\x1b" in shown) == raw

@@ -160,7 +160,7 @@ class SlowStream(io.BytesIO):
     def write(self, data: Any) -> int:
         """Block, then write."""
         self.entered.set()
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         self.writes += 1
         return super().write(data)
 
@@ -175,7 +175,7 @@ def test_stream_keeps_order_and_batches_while_the_reader_sleeps() -> None:
     stream = SlowStream()
     events = EventStream(stream, form)
     events(Event(0, "", EventKind.WARNING))
-    assert stream.entered.wait(10)
+    assert stream.entered.wait(60)
     for number in range(1, 10_000):
         events(Event(number, "", EventKind.WARNING))
     stream.open.set()

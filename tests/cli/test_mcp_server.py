@@ -101,7 +101,7 @@ def test_without_the_package_it_says_what_to_install(tmp_path: Path) -> None:
     env = environment()
     env["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{env['PYTHONPATH']}"
     done = subprocess.run(
-        [sys.executable, "-m", "nova_core.mcp_server"], env=env, capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-m", "nova_core.mcp_server"], env=env, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 8
     assert 'pip install "nova-tui[mcp]"' in done.stderr

@@ -12,6 +12,7 @@ from cli_process import command, environment, nova
 from engines import make_engine, on, tasks_of
 from fakes import ok
 from processes import processes_of, wait_for
+from processes import tasks_of as tasks_in_file
 from sampling import sampled
 
 from nova_core.command import Command, CommandKind
@@ -146,7 +147,7 @@ def test_after_deletion_and_crash_no_task_runs_twice(tmp_path: Path) -> None:
         command("run", "--no-ui"), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
     )
     wait_for((tmp_path / "ran").exists, "A runs")
-    wait_for(lambda: b'"pid":' in (tmp_path / "cascade_state.json").read_bytes(), "the state says so")
+    wait_for(lambda: tasks_in_file(tmp_path).get("A", {}).get("pid"), "the state says so")
     delete(tmp_path, EVERYTHING)
     wait_for(lambda: list(tmp_path.glob(".nova/attempts/*.journal")), "the journal is kept")
     wait_for((tmp_path / "cascade_state.json").exists, "the state is kept")

@@ -15,6 +15,7 @@ from engines import killed, make_engine, tasks_of
 from fakes import FakeClock, FakeExecutor, JumpingClock, exits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import wait_for
 from sampling import some
 
 from nova_core.clock import iso, seconds
@@ -216,9 +217,9 @@ def test_real_processes_while_the_system_time_jumps(tmp_path: Path, jump: int) -
     with subprocess.Popen(
         command("run", "--no-ui", "--summary", "s.json"), cwd=tmp_path, env=environment(fake), stdout=subprocess.DEVNULL
     ) as nova:
-        while not (tmp_path / "runs").exists():
-            assert nova.poll() is None
-        clock.write_text(f"{jump:+}\n")
+        wait_for(lambda: (tmp_path / "runs").exists() or nova.poll() is not None, "A runs")
+        (tmp_path / "new").write_text(f"{jump:+}\n")
+        (tmp_path / "new").replace(clock)  # whole whenever it is read
         (tmp_path / "go").touch()
         assert nova.wait(60) == 0
     summary = json.loads((tmp_path / "s.json").read_bytes())

@@ -14,6 +14,7 @@ from fakes import FakeClock, FakeExecutor, ok
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processes import holders_of, processes_of, wait_for
+from processes import tasks_of as tasks_in_file
 from sampling import sampled
 
 from nova_core.command import Command, CommandKind
@@ -227,8 +228,8 @@ def at_work(folder: Path) -> Process:
     folder.mkdir()
     (folder / "CASCADE.md").write_text(SLOW)
     engine = start("run", "--no-ui", cwd=folder)
-    wait_for(lambda: (folder / "ran").exists() and '"A"' in (folder / "cascade_state.json").read_text(), "A runs")
-    wait_for(lambda: b"in_progress" in (folder / "cascade_state.json").read_bytes(), "the state says so")
+    wait_for((folder / "ran").exists, "A runs")
+    wait_for(lambda: tasks_in_file(folder).get("A", {}).get("status") == "in_progress", "the state says so")
     return engine
 
 

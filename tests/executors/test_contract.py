@@ -15,6 +15,7 @@ from executor_kit import Lab, alive, run_of, until
 from sampling import sampled, some
 
 from nova_core.errors import EnvironmentProblem
+from nova_core.executors import holder_link as link
 from nova_core.executors.base import EndReason, Job
 from nova_core.executors.local import LocalExecutor
 
@@ -101,8 +102,21 @@ def test_cancel_kills_what_ignores_term_when_the_grace_is_over(lab: Lab, own: bo
     assert (end.reason, end.signal) == (EndReason.CANCELLED, 9)
 
 
+# A holder that sends SIGTERM right after SIGINT, not after half of the grace.
+HASTY = """
+import sys
+sys.path.append(sys.argv[1])
+from nova_core.holder import holder, killing
+later = holder.Holder.later
+def hasty(self, delay, action, job):
+    later(self, 0.0 if action is killing._terminate else delay, action, job)
+holder.Holder.later = hasty
+holder.main()
+"""
+
+
 @pytest.mark.parametrize("own", some(BOTH, True))
-def test_interrupt_comes_before_term_where_wanted(lab: Lab, own: bool) -> None:
+def test_interrupt_comes_before_term_where_wanted(lab: Lab, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that prints its totals on SIGINT gets the chance; one that ignores it gets TERM, then KILL."""
     tells = "trap 'echo totals; exit 5' INT; trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"
     lab.submit("tallies", shell=tells, own_holder=own, interrupt=True)
@@ -110,10 +124,11 @@ def test_interrupt_comes_before_term_where_wanted(lab: Lab, own: bool) -> None:
     lab.executor.cancel("tallies", 20.0)
     assert lab.end("tallies").code == 5
     assert "totals" in lab.log("tallies")
+    monkeypatch.setattr(link, "_CODE", HASTY)
     deaf = "trap '' INT; trap 'exit 6' TERM; echo up; while :; do sleep 0.02; done"
     lab.submit("deaf", shell=deaf, own_holder=own, interrupt=True)
     lab.says("deaf", "up")
-    lab.executor.cancel("deaf", 0.4)
+    lab.executor.cancel("deaf", 60.0)
     assert lab.end("deaf").code == 6
 
 
@@ -224,9 +239,11 @@ def test_the_wall_timeout_ends_a_job(lab: Lab, own: bool) -> None:
 @pytest.mark.parametrize("own", some(BOTH, False))
 def test_the_idle_timeout_ends_only_the_silent(lab: Lab, own: bool) -> None:
     """A job that prints continues, one that does not is ended."""
-    lab.submit("talks", shell="for i in 1 2 3 4 5 6; do echo x; sleep 0.3; done", idle_timeout=1.5, own_holder=own)
+    talks = "while [ ! -e silent ]; do echo x; sleep 0.1; done"  # how long it may take is in test_idle_limit.py
+    lab.submit("talks", shell=talks, idle_timeout=30.0, own_holder=own)
     end = lab.run("silent", shell="echo x; sleep 60", idle_timeout=0.3, grace=0.1, own_holder=own)
     assert end.reason is EndReason.IDLE_TIMEOUT
+    (lab.home / "silent").touch()
     assert lab.end("talks").code == 0
 
 

@@ -34,11 +34,11 @@ holder.main()
 """
 
 
-def steps_of(lab: Lab, monkeypatch: pytest.MonkeyPatch, *, own: bool, shell: str = "exit 3") -> list[str]:
+def steps_of(lab: Lab, monkeypatch: pytest.MonkeyPatch, *, own: bool) -> list[str]:
     """The steps of the holder of one job."""
     path = lab.home / "steps"
     monkeypatch.setattr(link, "_CODE", SEEN.format(path=str(path)))
-    assert lab.run("F1", shell=shell, own_holder=own).code == 3
+    assert lab.run("F1", shell="exit 3", own_holder=own).code == 3
     return path.read_text().splitlines()
 
 
@@ -62,7 +62,13 @@ def test_a_command_that_runs_for_a_while_is_recorded_with_its_process(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line is in the journal before it is reported."""
-    steps = steps_of(lab, monkeypatch, own=False, shell="sleep 0.2; exit 3")
+    path = lab.home / "steps"
+    monkeypatch.setattr(link, "_CODE", SEEN.format(path=str(path)))
+    lab.submit("F1", shell="while [ ! -e go ]; do sleep 0.02; done; exit 3")
+    until(lambda: path.exists() and "send P" in path.read_text(), "the report")
+    (lab.home / "go").touch()
+    assert lab.end("F1").code == 3
+    steps = path.read_text().splitlines()
     assert [step for step in steps if step[-1] == "P"] == ["write P", "send P"]
 
 

@@ -29,7 +29,7 @@ class Stranger:
     def __init__(self, lab: Lab) -> None:
         (self.journal,) = lab.journals()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(20.0)
+        self._socket.settimeout(60.0)
         folder = os.open(self.journal.parent, os.O_RDONLY)
         self._socket.connect(f"/proc/self/fd/{folder}/{self.journal.stem}.sock")  # sun_path holds 108 bytes
         os.close(folder)

@@ -202,7 +202,7 @@ def test_a_stopped_holder_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(("own", "limit"), sampled([False, True], ["timeout", "idle_timeout"]))
 def test_timeouts_hold_while_no_engine_runs(lab: Lab, own: bool, limit: str) -> None:
     """The holder keeps the results."""
-    engine = lab.engine({"key": "F1", "shell": "echo up; sleep 60", limit: 0.6, "grace": 0.1, "own_holder": own})
+    engine = lab.engine({"key": "F1", "shell": "echo up; sleep 60", limit: 3.0, "grace": 0.1, "own_holder": own})
     lab.says("F1", "up")
     holders = until(lab.holder_pids)
     kill_engine(engine)

@@ -159,7 +159,7 @@ def test_a_job_can_be_cancelled(installed: Installed, own: bool) -> None:
 @pytest.mark.parametrize("limit", some(["timeout", "idle_timeout"], "timeout"))
 def test_limits_are_kept(installed: Installed, own: bool, limit: str) -> None:
     """Even if a limit is reached after the upgrade, and the job ignores SIGTERM."""
-    installed.begin(own=own, shell="trap '' TERM; echo up; while :; do sleep 0.1; done", grace=0.1, **{limit: 1.0})
+    installed.begin(own=own, shell="trap '' TERM; echo up; while :; do sleep 0.1; done", grace=0.1, **{limit: 3.0})
     installed.upgrade()
     (found,) = installed.lab.reopen()
     end = found if isinstance(found, Ended) else installed.lab.end("F1")

@@ -7,7 +7,6 @@ import fcntl
 import os
 import pty
 import re
-import select
 import signal
 import struct
 import subprocess
@@ -122,7 +121,7 @@ class Terminal:
         """
         if not self._ahead:
             try:
-                ready = select.select([self._fd], [], [], longest)[0] if self._fd >= 0 else []
+                ready = self._fd >= 0 and warm.is_readable(self._fd, longest)
                 data = os.read(self._fd, most) if ready else None
             except OSError:  # EIO: the other side is closed
                 return False
@@ -247,7 +246,7 @@ class Terminal:
             self.read(0.02)
             self._code = self._process.poll()
             assert time.monotonic() < deadline, f"it did not end\n{self.text}\n{self.after_screen()}"
-        while self._ahead or (self._fd >= 0 and select.select([self._fd], [], [], 0)[0]):
+        while self._ahead or (self._fd >= 0 and warm.is_readable(self._fd, 0)):
             if not self.read(0):
                 break
         return self._code

@@ -107,10 +107,17 @@ class Started:
         self.send_signal(signal.SIGKILL)
 
     def _look(self, seconds: float | None) -> int | None:
-        if self.returncode is None and select.select([self._talk], [], [], seconds)[0]:
+        if self.returncode is None and is_readable(self._talk, seconds):
             self.returncode = int(self._talk.recv(100))
             self._talk.close()
         return self.returncode
+
+
+def is_readable(file: Any, seconds: float | None) -> bool:
+    """Wait until there is something to read, or the end; returns False after `seconds`. Any descriptor will do."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        return bool(selector.select(seconds))
 
 
 def run(

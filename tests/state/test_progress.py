@@ -272,7 +272,7 @@ def test_a_listener_may_use_the_tracker(tracker: ProgressTracker) -> None:
     def curious(progress: TaskProgress) -> None:
         tracker.remove_listener(curious)
         with ThreadPoolExecutor(1) as pool:
-            asked.append(pool.submit(tracker.get_progress, progress.task_id).result(timeout=30))
+            asked.append(pool.submit(tracker.get_progress, progress.task_id).result(timeout=60))
 
     tracker.add_listener(curious)
     started = tracker.start_task("T")

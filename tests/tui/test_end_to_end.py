@@ -11,6 +11,7 @@ from pathlib import Path
 import cli_process
 import msgspec
 import pytest
+from processes import processes_of
 from pty_kit import FRAME, Terminal, environment, nova, nova_tui
 from sampling import some
 
@@ -157,11 +158,11 @@ def test_sigterm_ends_the_workers_and_restores_the_terminal(trial: Path) -> None
     """143, nothing left running, and interrupted tasks are pending again."""
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait(r"page \d")
-        pid = worker_of(terminal, trial)
+        worker_of(terminal, trial)
         terminal.kill(15)
         assert terminal.wait_exit() == 143
         assert terminal.restored()
-    assert not Path(f"/proc/{pid}").exists()
+    assert processes_of(trial) == []
     assert state_of(trial).tasks["A1"].status is TaskStatus.PENDING
 
 
@@ -181,7 +182,7 @@ def test_sighup_hands_the_run_over(window: str, trial: Path) -> None:
     engine = engine_alive(project.lock_file)
     assert engine is not None
     assert engine.pid != terminal.pid
-    assert Path(f"/proc/{worker}").exists()
+    assert worker in processes_of(trial)
     with Terminal(nova("attach"), trial) as terminal:
         terminal.wait("failed 1 .*running 1")
         (trial / "go").touch()
@@ -199,7 +200,7 @@ def test_killed_and_started_again(trial: Path) -> None:
         pid = worker_of(terminal, trial)
         terminal.kill(9)
         assert terminal.wait_exit() == -9
-    assert Path(f"/proc/{pid}").exists()
+    assert pid in processes_of(trial)
     with Terminal(nova_tui(), trial) as terminal:
         terminal.wait("running 1 +done 2")
         terminal.wait("▶ A1 Read the pages")
@@ -238,7 +239,7 @@ def test_a_crash_of_the_interface_leaves_the_workers_alone(trial: Path) -> None:
     assert "nova: internal error: RuntimeError: the screen broke; details are in .nova/crash-" in said
     assert "hint: take the running workers over with nova run" in said
     assert "Traceback" not in said
-    assert Path(f"/proc/{pid}").exists()
+    assert pid in processes_of(trial)
     (trial / "go").touch()
     with Terminal(nova("run", "--no-ui"), trial, env=environment()) as terminal:
         assert terminal.wait_exit() == 1
@@ -256,11 +257,11 @@ def test_ctrl_c_asks_and_then_stops_or_kills(answer: str, tmp_path: Path) -> Non
         terminal.send(answer)
         if answer == "s":
             terminal.wait(lambda: "stopping A1 (ctrl+c kills)" in terminal.after_screen())
-            assert Path(f"/proc/{pid}").exists()
+            assert pid in processes_of(tmp_path)
             terminal.send("\x03")
         assert terminal.wait_exit() == 130
         assert terminal.restored()
-    assert not Path(f"/proc/{pid}").exists()
+    assert processes_of(tmp_path) == []
 
 
 def test_a_stopped_run_continues_with_a_key(trial: Path) -> None:

@@ -79,7 +79,7 @@ def test_commands_are_delivered_in_the_order_of_the_keys(tmp_path: Path, monkeyp
 
     def deliver(source: AttachedSource, command: Command) -> None:
         if command.text == "0":
-            slow.wait(10)
+            slow.wait(60)
         delivered.put(command.text)
 
     monkeypatch.setattr(AttachedSource, "_deliver", deliver)
@@ -87,5 +87,5 @@ def test_commands_are_delivered_in_the_order_of_the_keys(tmp_path: Path, monkeyp
     for number in range(5):
         source.send(Command(CommandKind.JOBS, text=str(number)))
     slow.set()
-    assert [delivered.get(timeout=10) for _ in range(5)] == ["0", "1", "2", "3", "4"]
+    assert [delivered.get(timeout=60) for _ in range(5)] == ["0", "1", "2", "3", "4"]
     source.close()
