@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 
+import pytest
 import quick_disk
+import sampling
 from hypothesis import HealthCheck, settings
 
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,6 +37,13 @@ sys.dont_write_bytecode = False
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
 
 quick_disk.install()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the rest of the tables only if it is to run, or the user selects tests in another way."""
+    if "not slow" in config.option.markexpr:
+        sampling.leave_out_the_rest()
+
 
 # Nothing that collection creates is garbage, and the collector would look at all of it again and again.
 gc.disable()
