@@ -61,9 +61,13 @@ ACP_AGENTS: dict[str, Adapter] = {
     "cursor": _adapter("cursor-agent", "acp", provider="cursor", auth="cursor_login"),
     "goose": _adapter("goose", "acp", provider="goose"),
     "kiro": _adapter("kiro-cli", "acp", provider="kiro"),
-    "droid": _adapter("droid", "exec", "--output-format", "acp", provider="factory"),
+    "droid": _adapter(
+        "droid", "exec", "--output-format", "acp", provider="factory", tested="0.225.2",
+        package="npm install -g @factory/cli", env={"DROID_DISABLE_AUTO_UPDATE": "true"},
+    ),
     "kimi": _adapter("kimi", "acp", provider="moonshot"),
-    "agy": _adapter("agy", "--acp", provider="google"),
+    # `agy` itself does not speak the protocol; this server of its maker does.
+    "agy": _adapter("agy_acp_server.par", "--uid=", provider="google"),
 }  # fmt: skip
 TELLS_COST = ("claude",)
 

@@ -72,7 +72,8 @@ ADAPTERS: dict[str, Adapter] = {
         budget=("--max-budget-usd", "{budget}"),
         resume=("--resume", "{session}"),
         # Its own 10 tries take three minutes; Nova waits better, for all its workers at once.
-        env={"CLAUDE_CODE_MAX_RETRIES": "3"},
+        # The reporting server may need more than its 30 s on a busy machine.
+        env={"CLAUDE_CODE_MAX_RETRIES": "3", "MCP_TIMEOUT": "120000"},
         interrupt=True,
         mcp="claude",
         home="CLAUDE_CONFIG_DIR",

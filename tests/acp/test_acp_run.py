@@ -192,5 +192,5 @@ def test_it_starts_without_heavy_imports() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     own = {name for name in loaded if name.startswith("nova_core.")}
-    assert {name.split(".")[1] for name in own} == {"acp", "holder"}
+    assert {name.split(".")[1] for name in own} == {"acp", "digest", "holder"}
     assert not loaded & {"asyncio", "typer", "rich", "yaml", "sqlite3", "pydantic", "hashlib"}
