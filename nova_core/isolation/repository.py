@@ -33,6 +33,7 @@ _SETTINGS = {
     "core.safecrlf": "false", "gc.auto": "0", "maintenance.auto": "false", "index.sparse": "false",
     "core.fsync": "none",
 }  # fmt: skip
+_SILENT = frozenset({"read-tree", "update-index", "update-ref"})  # all that they do is not to be seen
 _CASE = {"core.ignoreCase": "false"}
 _IDENTITY = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in (("NAME", "Nova"), ("EMAIL", "nova@localhost"))}  # fmt: skip # noqa: E501
 
@@ -77,6 +78,8 @@ class Repository:
         result = self.start([git_program(), *arguments], where, self._environ | given, stdin)
         if result.code not in ok:
             raise failed(f"git {arguments[0]} failed with {result.code}: {_reason(result.error)}", result.error)
+        if result.out and arguments[0] in _SILENT and "--refresh" not in arguments:  # what has it done instead?
+            raise GitFailed(f"git {arguments[0]} printed {shown(result.out[:60])!r}")
         return result
 
     def start(self, command: list[str], where: str, environ: dict[str, str], stdin: bytes = b"") -> Result:

@@ -259,6 +259,7 @@ DISTURBED = {
     "fails": "exit 1",
     "fails late": '"$@" > /dev/null 2>&1; exit 128',
     "prints rubbish": '"$@" > /dev/null && printf "rubbish \\377\\000rubbish"',
+    "only prints rubbish": 'cat > /dev/null; printf "rubbish \\377\\000rubbish"',
     "prints half": 'out=$("$@" | tr "\\000" x) && printf %.20s "$out"',
     "hangs": "sleep 60",
 }
