@@ -27,15 +27,17 @@ _BOX = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}[.)]) \[[^\]\n\w]{0,3}[xX]?[ ]?\][ \t
 _IN_PHASES = re.compile(
     r"^#{2,4} (?:\*\*)?(?:phase|milestone|sprint|stage|step|week|day) \d", re.MULTILINE | re.IGNORECASE
 )
+_PLAN = re.compile(r"(?:\A|/)[^/]*plan[^/]*\.(?:md|markdown)\Z", re.IGNORECASE)
+_OF_PHASE = re.compile(r"\W*\w+\s*\d[\d.]*\s*[:.–—-]+\s+")
 _STATUS = re.compile(r"(?:\*\*|__)?status(?:\*\*|__)?\s*[:：]", re.IGNORECASE)
-_FEWEST = 3  # boxes below phases that make a plan of a file whatever its name
+_FEWEST = 3  # boxes below phases that make a plan of a file whatever its name, and phases that are tasks
 _NUMBERED = re.compile(r"(?:\d{1,4}|[A-Z])\.\d{1,4}\Z")
 
 
 def suits(path: str, text: str) -> bool:
     """Returns True for a file that its name, its phases or its tasks call a plan."""
     if _NAME.search(path.replace("\\", "/")):
-        return _BOX.search(text) is not None or bool(_headings(read_checklist(text)))
+        return _BOX.search(text) is not None or bool(_headings(path, read_checklist(text)))
     if not (_BOX.search(text) and _IN_PHASES.search(text)):
         return False
     found = read_checklist(text)
@@ -52,11 +54,10 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
         draft = draft_of(path, "checklist", found, text)
         Nested(draft, found, options, marks=False).follow()
         return draft
-    if not found.boxes and (tasks := _headings(found)):
+    if not found.boxes and (tasks := _headings(path, found)):
         draft = read_phases(path, text, "checklist", found, tasks, prose=True)
-        one, more = (
-            ("phase", "phases with a status") if _stages(found) == tasks else ("numbered heading", "numbered headings")
-        )
+        phases = tasks == _numbered_phases(found)
+        one, more = ("phase", "phases") if phases else ("numbered heading", "numbered headings")
         text = f"there are no boxes: {number_of(len(tasks), one, more)} are the tasks"
         draft.note(NoteKind.GUESSED, min(found.headings[at].line for at in tasks), text)
         return draft
@@ -70,10 +71,11 @@ def read(path: str, text: str, options: PlanOptions) -> Draft:
     return draft
 
 
-def _headings(found: Checklist) -> dict[int, Head]:
+def _headings(path: str, found: Checklist) -> dict[int, Head]:
     """The headings that are tasks in a file without boxes.
 
-    These are `### Task 1: ...`; or `### 1.2 ...` below a phase; or `### 1. ...` if one of them says that it is done.
+    These are `### Task 1: ...`; or `### 1.2 ...` below a phase; or phases that say their status; or `### 1. ...` if one
+    of them says that it is done; or in a file that is called a plan, phases that all have a list.
     """
     if tasks := headed_tasks(found):
         return tasks
@@ -94,15 +96,32 @@ def _headings(found: Checklist) -> dict[int, Head]:
     if stages := _stages(found):
         return stages
     ticked = (heads for heads in numbered.values() if any(state_in(head.title)[1] for head in heads.values()))
-    return below or next(ticked, {})
+    named = _PLAN.search(path.replace("\\", "/")) is not None
+    return below or next(ticked, {}) or (_phases(found) if named else {})
 
 
 def _stages(found: Checklist) -> dict[int, Head]:
     """The phases that say their status: `## Stage 1: Till` with a line `**Status**: In Progress`."""
+    heads = _numbered_phases(found)
     told = {line.heading for line in found.loose if _STATUS.match(line.text)}
+    return {at: head for at, head in heads.items() if at in told} if len(told & heads.keys()) > 1 else {}
+
+
+def _phases(found: Checklist) -> dict[int, Head]:
+    """The phases of a plan, if they are three or more, and each has a list, a name and a number of its own."""
+    heads = _numbered_phases(found)
+    levels = {found.headings[at].level for at in heads}
+    lists = {at for line in found.loose if line.bullet for at in found.around(line.heading)}
+    named = all(head.title != found.headings[at].text for at, head in heads.items())
+    alone = len({head.id for head in heads.values()}) == len(heads) >= _FEWEST and len(levels) == 1 and named
+    return heads if alone and heads.keys() <= lists else {}
+
+
+def _numbered_phases(found: Checklist) -> dict[int, Head]:
     heads: dict[int, Head] = {}
     for at, heading in enumerate(found.headings):
         phase = make_phase(at, undecorated(heading.text), heading.line)
-        if at in told and heading.level > 1 and phase.number:
-            heads[at] = Head(phase.number, (), phase.title.partition(":")[2].strip() or phase.title, struck=False)
-    return heads if len(heads) > 1 else {}
+        if heading.level > 1 and phase.number:
+            name = _OF_PHASE.sub("", phase.title, count=1).strip()
+            heads[at] = Head(phase.number, (), name or phase.title, struck=False)
+    return heads

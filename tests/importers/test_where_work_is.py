@@ -249,7 +249,24 @@ def test_phases_with_a_status(tmp_path: Path) -> None:
         "Till": "Complete", "Drawer": "", "Lock": "",
     }  # fmt: skip
     assert edges(cascade) == {"1": "", "2": "1", "3": "2"}
-    assert [note.text for note in cascade.notes] == ["there are no boxes: 3 phases with a status are the tasks"]
+    assert [note.text for note in cascade.notes] == ["there are no boxes: 3 phases are the tasks"]
+
+
+def test_phases_with_lists(tmp_path: Path) -> None:
+    """In a plan without boxes whose phases all have a name and a list, the phases are the tasks."""
+    text = (
+        "# Kiosk\n## Phase 0 - Till (completed)\n- Draw it\n## Phase 1 - Drawer\n### Handle\n- Of brass\n"
+        "## Phase 2 - Lock\n1. Oil it\n"
+    )
+    cascade = read(tmp_path, "IMPLEMENTATION_PLAN.md", text)
+    assert {task.name: task.settled for task in cascade.tasks.values()} == {
+        "Till": "completed", "Drawer": "", "Lock": "",
+    }  # fmt: skip
+    assert cascade.tasks["1"].details == "### Handle\n- Of brass"
+    assert [note.text for note in cascade.notes] == ["there are no boxes: 3 phases are the tasks"]
+    for name, old, new in (("notes.md", "", ""), ("PLAN.md", "- Of", "Of"), ("PLAN.md", " - Lock", "")):
+        with pytest.raises(InputError):
+            read(tmp_path, name, text.replace(old, new))
 
 
 @pytest.mark.parametrize(
