@@ -142,10 +142,12 @@ def overlaps(cascade: Cascade, tasks: Mapping[str, TaskState]) -> list[Overlap]:
         if task_id in cascade.tasks and (task.merge == "merged" or in_conflict(task)):
             for path in dict.fromkeys((*task.files_changed, *task.conflict)):
                 changed.setdefault(path, []).append(task_id)
+    shared = {path: ids for path, ids in sorted(changed.items()) if len(ids) > 1}
+    if not shared:
+        return []
     from nova_core.plan.side_by_side import SideBySide
 
     apart = SideBySide(cascade)
-    shared = {path: ids for path, ids in sorted(changed.items()) if len(ids) > 1}
     return [Overlap(path, tuple(ids)) for path, ids in shared.items() if next(apart.pairs(ids), None)]
 
 
