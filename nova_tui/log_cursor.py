@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nova_core.files.log_index import LogIndex
-from nova_tui.ansi import plain
-from nova_tui.log_line import segments_at
 
 MOST_LINES = 10_000
 MOST_BYTES = 1 << 20
 
 
 class LineCursor:
-    """Stands on the line that holds the byte at `offset` of a log, which must not be empty. Offsets must stay valid."""
+    """Stands on the line that holds the byte at `offset` of a log, which must not be empty. Offsets must stay valid.
 
-    def __init__(self, index: LogIndex, offset: int) -> None:
-        self._index = index
+    `shown` gives the text of the line at an offset.
+    """
+
+    def __init__(self, index: LogIndex, offset: int, shown: Callable[[int], list[str]]) -> None:
+        self._index, self._shown = index, shown
         self.line = index.line_start(min(offset, index.size - 1))
         self.mark: int | None = None
 
@@ -60,8 +63,8 @@ class LineCursor:
         while start <= last and start < self._index.size:
             if len(lines) >= MOST_LINES or size > MOST_BYTES:
                 return "\n".join(lines), True
-            end = self._index.next_line(start)
-            lines.append(plain(segments_at(self._index, start, end)))
-            size += len(lines[-1])
-            start = end
+            texts = self._shown(start)
+            lines += texts
+            size += sum(map(len, texts))
+            start = self._index.next_line(start)
         return "\n".join(lines), False

@@ -10,6 +10,7 @@ from rich.cells import chop_cells
 from rich.segment import Segment
 
 from nova_core.files.log_index import LogIndex
+from nova_tui.agent_lines import agent_rows
 from nova_tui.ansi import plain
 from nova_tui.log_line import segments_at
 
@@ -24,11 +25,19 @@ class Place(NamedTuple):
     part: int = 0
 
 
+class Mark(NamedTuple):
+    """The position of a window."""
+
+    top: Place
+    following: bool
+
+
 class Row(NamedTuple):
-    """One row as text; `part` above 0 continues the line of the previous row."""
+    """One row as text; whether it `continues` that of the previous row, which was wrapped."""
 
     place: Place
     segments: list[Segment]
+    continues: bool = False
 
 
 class LogPager:
@@ -37,9 +46,10 @@ class LogPager:
     def __init__(self, index: LogIndex) -> None:
         self.index = index
         self.wrap = False
+        self.is_readable = False  # what agents print as JSON is shown in words
         self.width = 80
         self.lines_made = 0
-        self._cache: OrderedDict[int, tuple[tuple[int, int], list[list[Segment]]]] = OrderedDict()
+        self._cache: OrderedDict[int, tuple[tuple[int, int, bool], list[list[Segment]], bool]] = OrderedDict()
 
     def clear(self) -> None:
         """Clear the cache when offsets become invalid."""
@@ -48,19 +58,30 @@ class LogPager:
     def rows(self, start: int) -> tuple[int, list[list[Segment]]]:
         """The start of the next line, and the rows (at least one) of the line at `start`."""
         end = self.index.next_line(start)
-        key = (end, self.width if self.wrap else 0)
+        key = (end, self.width if self.wrap else 0, self.is_readable)
         found = self._cache.get(start)
         if found is None or found[0] != key:
-            found = self._cache[start] = (key, self._make(start, end))
+            found = self._cache[start] = (key, *self._make(start, end))
             if len(self._cache) > _CACHED_LINES:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(start)
         return end, found[1]
 
-    def _make(self, start: int, end: int) -> list[list[Segment]]:
+    def texts(self, start: int) -> list[str]:
+        """The line at `start` as it is shown, unwrapped: in words, it may be several lines."""
+        end = self.index.next_line(start)
+        return [plain(segments) for segments in self._lines(start, end)]
+
+    def _lines(self, start: int, end: int) -> list[list[Segment]]:
+        told = agent_rows(self.index, start, end) if self.is_readable else []
+        return told or [segments_at(self.index, start, end)]
+
+    def _make(self, start: int, end: int) -> tuple[list[list[Segment]], bool]:
+        """The rows, and whether each continues the one before."""
         self.lines_made += 1
-        segments = segments_at(self.index, start, end)
-        return wrapped(segments, self.width) if self.wrap else [segments]
+        lines = self._lines(start, end)
+        rows = [row for line in lines for row in wrapped(line, self.width)] if self.wrap else lines
+        return rows, len(lines) == 1
 
     def page(self, top: Place, height: int) -> list[Row]:
         """At most `height` rows from `top` on."""
@@ -68,7 +89,10 @@ class LogPager:
         start, part = top
         while len(page) < height and start < self.index.size:
             end, rows = self.rows(start)
-            page += [Row(Place(start, n), rows[n]) for n in range(min(part, len(rows) - 1), len(rows))]
+            is_one = self._cache[start][2]
+            page += [
+                Row(Place(start, n), rows[n], n > 0 and is_one) for n in range(min(part, len(rows) - 1), len(rows))
+            ]
             start, part = end, 0
         return page[:height]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from rich.cells import cell_len
 
@@ -14,7 +13,7 @@ from nova_core.files.log_index import Change, LogIndex
 from nova_core.text import number_of, size
 from nova_tui.ansi import plain
 from nova_tui.log_cursor import LineCursor
-from nova_tui.log_pager import LogPager, Place, Row, SeenTimes
+from nova_tui.log_pager import LogPager, Mark, Place, Row, SeenTimes
 from nova_tui.log_search import Needle, Step
 from nova_tui.views.log_rows import TIME_WIDTH
 
@@ -25,13 +24,6 @@ class Gutter(IntEnum):
     NONE = 0
     TIMES = 1
     NUMBERS = 2
-
-
-class Mark(NamedTuple):
-    """The position of a window."""
-
-    top: Place
-    following: bool
 
 
 class LogReader:
@@ -206,7 +198,7 @@ class LogReader:
         shown = {row.place.start for row in self.page()}
         start = self.match if self.match in shown else self.index.size if self.following else self.top.start
         self.follow(False)
-        self.cursor = LineCursor(self.index, start or 0)
+        self.cursor = LineCursor(self.index, start or 0, self.pager.texts)
         self._show_cursor()
         return True
 
@@ -248,6 +240,12 @@ class LogReader:
         """Toggle between wrapping and cutting long lines."""
         self.pager.wrap = not self.pager.wrap
         self.left = 0
+        self.top = Place(self.top.start)
+        self._refit()
+
+    def read_aloud(self, on: bool) -> None:
+        """Show what agents print as JSON in words, or as it is."""
+        self.pager.is_readable, self.left = on, 0
         self.top = Place(self.top.start)
         self._refit()
 

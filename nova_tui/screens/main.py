@@ -23,7 +23,6 @@ from nova_tui.views import members
 from nova_tui.views.line import plain
 from nova_tui.views.members import Place
 from nova_tui.views.running import needs_you
-from nova_tui.views.why import nothing_printed
 from nova_tui.widgets.body import Body
 from nova_tui.widgets.detail import Detail
 from nova_tui.widgets.filter_bar import FilterBar
@@ -251,8 +250,8 @@ class MainScreen(DividedScreen):
             task_id, whose = found or (None, "")
             whose = f" of {plain(task_id)}, {whose}" if found else ": choose a task"
         safe = task_id is not None and is_safe_id(task_id)
-        self.pane.view.set_path(self.model.source.project.latest_log(task_id) if safe and task_id else None)
-        self.pane.view.tell_nothing(nothing_printed(self.model, task_id) if task_id is not None else "")
+        path = self.model.source.project.latest_log(task_id) if safe and task_id else None
+        self.pane.view.show_task(self.model, task_id, path)
         self.detail.name_log(whose)
         self._say_log()
 

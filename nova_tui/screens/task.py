@@ -13,7 +13,6 @@ from nova_core.state.database import AttemptRow
 from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.screens.base import ViewScreen
 from nova_tui.views import detail
-from nova_tui.views.why import nothing_printed
 
 if TYPE_CHECKING:
     from nova_tui.widgets.log_pane import LogPane
@@ -84,8 +83,7 @@ class TaskScreen(ViewScreen):
         """Draw the current details."""
         self.say(detail.title(self.model, self.task_id, self.room))
         if self._log is not None and is_safe_id(self.task_id):
-            self._log.view.set_path(self.model.source.project.latest_log(self.task_id))
-            self._log.view.tell_nothing(nothing_printed(self.model, self.task_id))
+            self._log.view.show_task(self.model, self.task_id, self.model.source.project.latest_log(self.task_id))
         reader = self._log.view.reader if self._log is not None else None
         cut = reader.index.cut if reader is not None else 0
         self.view.show(detail.lines(self.model, self.task_id, self.view.room, self._history(), cut))

@@ -154,5 +154,5 @@ class LogCanvas(Widget):
 
     def _joined(self, texts: list[str]) -> str:
         page = self._page()
-        ends = ["" if y + 1 < len(page) and page[y + 1].place.part else "\n" for y in range(len(texts))]
+        ends = ["" if y + 1 < len(page) and page[y + 1].continues else "\n" for y in range(len(texts))]
         return "".join(text + end for text, end in zip(texts, ends, strict=True)).removesuffix("\n")

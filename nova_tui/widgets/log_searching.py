@@ -8,7 +8,7 @@ from itertools import islice
 
 from textual import work
 
-from nova_tui.log_reader import Mark
+from nova_tui.log_pager import Mark
 from nova_tui.log_search import Step, Tally
 from nova_tui.views.line import plain
 from nova_tui.widgets.log_canvas import LogCanvas
@@ -144,10 +144,17 @@ class LogSearching(LogCanvas):
         if step.found is None or self.reader is None:
             return False
         self.reader.show(step)
-        self._say(
-            "the match is in a hidden part" if step.hidden else "the only match" if step.found == self._only else ""
-        )
+        hidden = "the match is in the raw line: u shows it" if self._is_told(step.found) else ""
+        hidden = "the match is in a hidden part" if step.hidden else hidden
+        self._say(hidden or ("the only match" if step.found == self._only else ""))
         return True
+
+    def _is_told(self, start: int) -> bool:
+        """Returns True if the line is shown in words that do not contain the text."""
+        reader = self.reader
+        if reader is None or reader.needle is None or not reader.pager.is_readable:
+            return False
+        return not any(reader.needle.spans(row) for row in reader.pager.rows(start)[1])
 
     def _say(self, progress: str) -> None:
         self._progress = progress

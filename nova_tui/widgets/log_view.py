@@ -15,9 +15,11 @@ from textual.selection import Selection
 from nova_core.clock import Clock
 from nova_core.files.log_gap import words as left_out
 from nova_core.text import clean
+from nova_core.watch.view_model import ViewModel
 from nova_tui import outside
 from nova_tui.glyphs import chars
 from nova_tui.log_reader import LogReader
+from nova_tui.views.why import nothing_printed
 from nova_tui.widgets.log_copying import LogCopying
 
 _WHEEL = 3
@@ -43,6 +45,8 @@ class LogView(LogCopying, can_focus=True):
         Binding("escape", "forget", "End search", id="log.forget"),
         Binding("v", "copy_mode", "Copy mode", id="log.copy_mode"),
         Binding("w", "wrap", "Wrap", id="log.wrap"),
+        Binding("u", "words(False)", "Raw log", id="log.words"),
+        Binding("u", "words(True)", "Log in words", show=False, id="log.words"),
         Binding("t", "times", "Times", id="log.times"),
         Binding("c", "copy", "Copy the page", show=False, id="log.copy"),
         Binding("vertical_line", "pager", "Pager", show=False, id="log.pager"),
@@ -84,6 +88,8 @@ class LogView(LogCopying, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.clipboard = clipboard
         self.wrap = False
+        self._by_agent = False
+        self._words: bool | None = None  # what a person chose
         self._clock = clock or Clock()
         self._counting = False
         self._told_following = True
@@ -95,6 +101,24 @@ class LogView(LogCopying, can_focus=True):
     def path(self) -> Path | None:
         """The shown log."""
         return self.reader.path if self.reader else None
+
+    def show_task(self, model: ViewModel, task_id: str | None, path: Path | None) -> None:
+        """Show a log of a task, what an agent prints in words unless a person chose otherwise."""
+        known = task_id is not None and task_id in model.cascade.tasks
+        self._by_agent = known and bool(model.task(task_id or "").agent or model.cascade.tasks[task_id or ""].agent)
+        self.set_path(path)
+        self.tell_nothing(nothing_printed(model, task_id) if task_id is not None else "")
+        self._choose_words()
+
+    @property
+    def in_words(self) -> bool:
+        """True if what agents print as JSON is shown in words."""
+        return self._by_agent if self._words is None else self._words
+
+    def _choose_words(self) -> None:
+        if self.reader is not None and self.reader.pager.is_readable is not self.in_words:
+            self.reader.read_aloud(self.in_words)
+            self._drawn()
 
     def set_path(self, path: Path | None) -> None:
         """Show another log from its end; the same path changes nothing, None shows nothing."""
@@ -111,6 +135,8 @@ class LogView(LogCopying, can_focus=True):
         self._followed, self._nowhere_at, self._only = False, None, None
         if self.reader is not None and self.wrap:
             self.reader.toggle_wrap()
+        if self.reader is not None:
+            self.reader.pager.is_readable = self.in_words
         if self.reader is not None and self.is_mounted:
             self.reader.resize(*self.size)
         self._drawn()
@@ -166,7 +192,8 @@ class LogView(LogCopying, can_focus=True):
         state = f"follow {chars().down}" if self.following else "not following (f)"
         place, lost = self.reader.position(), left_out(self.reader.index.cut)
         cut = "long lines cut (w wraps)" if self.reader.is_cut_at_the_side(self._page()) else ""
-        words = [self.copy_note() or state, place, self.reader.gutter_note, self.search_note(), lost, cut]
+        told = "in words (u raw)" if self.in_words else ""
+        words = [self.copy_note() or state, place, self.reader.gutter_note, self.search_note(), lost, cut, told]
         return clean("  ".join(word for word in words if word))
 
     def _drawn(self) -> None:
@@ -247,6 +274,16 @@ class LogView(LogCopying, can_focus=True):
             self.post_message(self.Wrapped(self.wrap))
             self.reader.toggle_wrap()
             self._moved()
+
+    def action_words(self, on: bool) -> None:
+        """Show what agents print as JSON in words, or as it is."""
+        self._words = on
+        self._choose_words()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the other form of the log."""
+        return parameters != (self.in_words,) if action == "words" else super().check_action(action, parameters)
 
     def action_times(self) -> None:
         """Switch the gutter: times, line numbers, nothing."""

@@ -15,7 +15,6 @@ from nova_core.watch.view_model import Dirty, ViewModel
 from nova_tui.glyphs import MUTED, TITLE, chars
 from nova_tui.glyphs import status as word
 from nova_tui.views.line import LEFT, line, plain, shorten
-from nova_tui.views.why import nothing_printed
 from nova_tui.widgets.log_pane import LogPane
 from nova_tui.widgets.log_view import LogView
 from nova_tui.widgets.one_line import OneLine
@@ -41,6 +40,7 @@ class TaskLog(Vertical):
         clipboard = model.source.project.nova_dir / "clipboard.txt"
         self.pane = LogPane(self._logs[-1], clipboard=clipboard, clock=clock, wrap=wrap)
         self._heading = OneLine()
+        self._show()
 
     def _files(self) -> list[Path]:
         """The logs of all attempts, oldest first."""
@@ -67,7 +67,7 @@ class TaskLog(Vertical):
         """Update the log and the heading."""
         if self.task_id in dirty.tasks:
             self._renew_attempts()
-        self.view.tell_nothing(nothing_printed(self.model, self.task_id))
+        self._show()
         self.view.poll()
         self.say()
 
@@ -116,7 +116,7 @@ class TaskLog(Vertical):
     def show_attempt(self, by: int) -> None:
         """Go to an older or a newer attempt, if there is one."""
         self._chosen = min(max(self._chosen + by, 0), len(self._logs) - 1)
-        self.view.set_path(self._logs[self._chosen])
+        self._show()
         self.say()
 
     def show_task(self, task_id: str) -> None:
@@ -124,6 +124,8 @@ class TaskLog(Vertical):
         self.task_id = task_id
         self._logs = self._files()
         self._chosen = len(self._logs) - 1
-        self.view.set_path(self._logs[-1])
-        self.view.tell_nothing(nothing_printed(self.model, task_id))
+        self._show()
         self.say()
+
+    def _show(self) -> None:
+        self.view.show_task(self.model, self.task_id, self._logs[self._chosen])

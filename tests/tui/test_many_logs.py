@@ -16,6 +16,7 @@ from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
 from nova_tui import log_cursor
 from nova_tui.log_cursor import LineCursor
+from nova_tui.log_pager import LogPager
 from nova_tui.screens.log import LogScreen
 from nova_tui.screens.stream import StreamScreen
 from nova_tui.stream import Stream
@@ -27,7 +28,7 @@ def test_the_cursor_marks_whole_lines(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_bytes(b"one\n\x1b[31mtwo\x1b[0m\n\n1%\r2%\nlast")
     index = LogIndex(path)
     index.advance()
-    cursor = LineCursor(index, index.size)
+    cursor = LineCursor(index, index.size, LogPager(index).texts)
     assert (cursor.text(), cursor.count()) == (("last", False), 1)
     cursor.toggle_mark()
     cursor.move(-3)
