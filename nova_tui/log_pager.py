@@ -70,18 +70,24 @@ class LogPager:
     def texts(self, start: int) -> list[str]:
         """The line at `start` as it is shown, unwrapped: in words, it may be several lines."""
         end = self.index.next_line(start)
-        return [plain(segments) for segments in self._lines(start, end)]
+        told = self._told(start, end)
+        return [plain(segments) for segments in told or [segments_at(self.index, start, end)]]
 
-    def _lines(self, start: int, end: int) -> list[list[Segment]]:
-        told = agent_rows(self.index, start, end) if self.is_readable else []
-        return told or [segments_at(self.index, start, end)]
+    def _told(self, start: int, end: int) -> list[list[Segment]]:
+        return agent_rows(self.index, start, end) if self.is_readable else []
 
     def _make(self, start: int, end: int) -> tuple[list[list[Segment]], bool]:
-        """The rows, and whether each continues the one before."""
+        """The rows, and whether they say in words what the line has."""
         self.lines_made += 1
-        lines = self._lines(start, end)
+        told = self._told(start, end)
+        lines = told or [segments_at(self.index, start, end)]
         rows = [row for line in lines for row in wrapped(line, self.width)] if self.wrap else lines
-        return rows, len(lines) == 1
+        return rows, bool(told)
+
+    def is_told(self, start: int) -> bool:
+        """Returns True if the line at `start` is shown in words."""
+        self.rows(start)
+        return self._cache[start][2]
 
     def page(self, top: Place, height: int) -> list[Row]:
         """At most `height` rows from `top` on."""
@@ -89,10 +95,8 @@ class LogPager:
         start, part = top
         while len(page) < height and start < self.index.size:
             end, rows = self.rows(start)
-            is_one = self._cache[start][2]
-            page += [
-                Row(Place(start, n), rows[n], n > 0 and is_one) for n in range(min(part, len(rows) - 1), len(rows))
-            ]
+            is_told, first = self._cache[start][2], min(part, len(rows) - 1)
+            page += [Row(Place(start, n), rows[n], n > 0 and not is_told) for n in range(first, len(rows))]
             start, part = end, 0
         return page[:height]
 

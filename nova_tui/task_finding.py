@@ -141,7 +141,7 @@ class TaskFinding(App[QuitChoice]):
             self.notify(f"{plain(task_id)} has not failed", severity="warning", markup=False)
             return
         lines = tail(self.model.source.project.latest_log(task_id), _ERROR_LINES)
-        self._copy("\n".join([f"{self._label(task_id)}: {self.model.failure(task_id)}", *lines]), "the error ")
+        self._copy("\n".join([f"{self._label(task_id)}: {self.model.failure(task_id)}", *lines]), "the error: ")
 
     def action_copy_id(self) -> None:
         """Copy the task's id to the clipboard."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -39,9 +41,11 @@ PICTURES: dict[str, tuple[tuple[int, int], Sequence[str]]] = {
     "main-100": ((100, 50), ()),
     "main-40": ((40, 10), ()),
     **{f"main-{name}": (LARGE, ()) for name in LOOKS},
-    "two-logs": ((150, 40), ("equals_sign",)),
+    "two-logs": ((150, 40), ("1", "equals_sign")),
     "task": (LARGE, ("slash", *"sessions", "enter", "enter")),
-    "log": (LARGE, ("L",)),
+    "log": (LARGE, ("1", "L")),
+    "longest-80": (SMALL, ("o",)),
+    "themes-80": (SMALL, ("T",)),
     "timeline": (LARGE, ("t",)),
     "dependencies": (LARGE, ("d",)),
     "events": (LARGE, ("e",)),
@@ -50,36 +54,49 @@ PICTURES: dict[str, tuple[tuple[int, int], Sequence[str]]] = {
     "keys": (LARGE, ("question_mark",)),
     "quit-80": (SMALL, ("q",)),
 }
-LOG = """\
-\x1b[1mclaude\x1b[0m  Worker pool: workers in sessions of their own
-\x1b[36mRead\x1b[0m    src/loop.py
-        118 lines; the loop owns the run, workers are started in start()
-\x1b[36mRead\x1b[0m    tests/test_loop.py
-\x1b[36mEdit\x1b[0m    src/pool.py
-        +64 lines: Pool, Slot, spawn in a new session
-\x1b[36mBash\x1b[0m    pytest -q tests/test_pool.py
-        \x1b[31mF\x1b[0m....
-        \x1b[31mAssertionError: worker 3 is in the session of its parent\x1b[0m
-\x1b[36mEdit\x1b[0m    src/pool.py
-        start_new_session=True instead of setsid() in the child
-\x1b[36mBash\x1b[0m    pytest -q tests/test_pool.py
-        \x1b[32m5 passed\x1b[0m in 1.20s
-\x1b[36mRead\x1b[0m    src/signals.py
-\x1b[36mEdit\x1b[0m    src/pool.py
-        +18 lines: stop() ends the whole session, then waits
-\x1b[36mEdit\x1b[0m    tests/test_pool.py
-        +31 lines: a worker that starts others leaves none behind
-\x1b[36mBash\x1b[0m    pytest -q
-        \x1b[32m52 passed\x1b[0m in 8.41s
-\x1b[36mBash\x1b[0m    nova report --percent 70 --step "tests pass, docs next"
-"""
+# What the agent of the pictures prints: what it says, or a tool, what it is given and what it gets.
+SAID: Sequence[str | tuple[str, dict[str, str], str]] = (
+    "Workers need sessions of their own. I read the loop first.",
+    ("Read", {"file_path": "src/loop.py"}, "class Loop:\n    def start(self) -> None:\n        spawn(self.command)"),
+    "The loop owns the run; workers are started in `start`. I write the pool.",
+    ("Edit", {"file_path": "src/pool.py"}, "The file src/pool.py has been updated."),
+    ("Bash", {"command": "pytest -q tests/test_pool.py"},
+     "\x1b[31mF\x1b[0m....\n\x1b[31mAssertionError: worker 3 is in the session of its parent\x1b[0m"),
+    "`setsid` in the child comes too late:\n\n- `start_new_session=True` instead\n- let `stop` end the whole session",
+    ("Edit", {"file_path": "src/pool.py"}, "The file src/pool.py has been updated."),
+    ("Edit", {"file_path": "tests/test_pool.py"}, "The file tests/test_pool.py has been updated."),
+    ("Bash", {"command": "pytest -q"}, "\x1b[32m52 passed\x1b[0m in 8.41s"),
+    ("Bash", {"command": 'nova report --percent 70 --step "tests pass, docs next"'}, "ok"),
+)  # fmt: skip
+
+
+def log() -> str:
+    """The same as Claude Code prints it."""
+    lines: list[dict[str, Any]] = [{"type": "system", "subtype": "init", "model": "claude-sonnet-4-5"}]
+    for said in SAID:
+        if isinstance(said, str):
+            lines.append({"type": "assistant", "message": {"role": "assistant", "content": [block(said)]}})
+            continue
+        tool, given, got = said
+        used = {"type": "tool_use", "name": tool, "input": given}
+        lines.append({"type": "assistant", "message": {"role": "assistant", "content": [used]}})
+        lines.append({"type": "user", "message": {"content": [{"type": "tool_result", "content": got}]}})
+    return "".join(f"{json.dumps(line)}\n" for line in lines)
+
+
+def block(words: str) -> dict[str, str]:
+    """A block of text."""
+    return {"type": "text", "text": words}
 
 
 async def picture(size: tuple[int, int], keys: Sequence[str], look: Look = DARK) -> str:
     """The screen after these keys, as SVG."""
     with tempfile.TemporaryDirectory() as folder:
         source = demo_source(Path(folder))
-        source.project.latest_log("E2").write_text(LOG)
+        source.project.latest_log("E2").write_text(log())
+        source.project.latest_log("P4").write_text(
+            "FAILED test_fuzz.py - AssertionError: plan 4,711 lost a dependency\n"
+        )
         async with opened(source, size, look) as (app, pilot):
             app.clear_notifications()
             await pilot.press(*keys)

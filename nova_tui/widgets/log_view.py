@@ -189,10 +189,11 @@ class LogView(LogCopying, can_focus=True):
         and what the window leaves out."""
         if self.reader is None or not self.reader.index.is_open:
             return ""
+        starts = {row.place.start for row in self._page()}
         state = f"follow {chars().down}" if self.following else "not following (f)"
         place, lost = self.reader.position(), left_out(self.reader.index.cut)
         cut = "long lines cut (w wraps)" if self.reader.is_cut_at_the_side(self._page()) else ""
-        told = "in words (u raw)" if self.in_words else ""
+        told = "in words (u raw)" if any(map(self.reader.pager.is_told, starts)) else ""
         words = [self.copy_note() or state, place, self.reader.gutter_note, self.search_note(), lost, cut, told]
         return clean("  ".join(word for word in words if word))
 

@@ -34,8 +34,8 @@ class RunningList(Widget):
         self._clock, self._on_chosen = clock, on_chosen
         self._ids: list[str] = []
         self._content = Content()
-        self._rows = 0
-        self._spare = 0
+        self._rows = self._spare = 0
+        self._with_rule = False
 
     @property
     def ids(self) -> list[str]:
@@ -57,7 +57,7 @@ class RunningList(Widget):
         wanted = running.room(len(self._ids), rows)
         rule = rows >= running.WITH_RULE
         self._spare = self._spare + tick if wanted < self._rows else 0
-        if wanted > self._rows or self._spare > _KEEP or rows < running.LEAST_ROWS:
+        if wanted > self._rows or self._spare > _KEEP or rows < running.LEAST_ROWS or rule is not self._with_rule:
             self._set_rows(wanted, rule=rule, hidden=rows < running.LEAST_ROWS)
         if not self.display or not self._rows:
             return
@@ -71,7 +71,7 @@ class RunningList(Widget):
             self.refresh(layout=False)
 
     def _set_rows(self, rows: int, *, rule: bool, hidden: bool) -> None:
-        self._rows, self._spare = rows, 0
+        self._rows, self._spare, self._with_rule = rows, 0, rule
         height = 0 if hidden or not rows else rows + rule
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height

@@ -114,7 +114,8 @@ class TreeCanvas(Widget):
         """The rule above the rows: filter, order, how many rows are above and below, keys."""
         rest = chars().rest
         only = "" if self.only is Filter.ALL else f", only {self.only.value}: esc shows all"
-        order = "" if self.order is Order.PLAN else f", {self.order.value}"
+        unspent = self.order is Order.COST and not self._columns.spent
+        order = "" if self.order is Order.PLAN else f", {self.order.value}{': no costs yet' if unspent else ''}"
         above, below = self._top, max(0, len(self._rows) - self._top - self._height)
         edges = [f"{mark} {n:,} more" for mark, n in ((chars().up, above), (chars().down, below)) if n]
         tail = f" {'  '.join(edges)} {rest}" if edges else ""
@@ -174,7 +175,7 @@ class TreeCanvas(Widget):
         sums = self.model.rollups.project
         columns = Columns(
             max(1, self.size.width - 1), wide=self.app.size.width >= _WIDE, spent=sums.tokens.total > 0,
-            priced=bool(sums.priced), dear=self.order is Order.COST,
+            priced=bool(sums.priced), dear=self.order is Order.COST and sums.tokens.total > 0,
         )  # fmt: skip
         if columns != self._columns:
             self._columns = columns

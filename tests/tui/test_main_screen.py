@@ -155,6 +155,16 @@ async def test_a_task_that_ended_without_a_word_printed_nothing(key: str, tmp_pa
         assert "it printed nothing" in screen_text(app)
 
 
+async def test_a_lower_window_leaves_no_gap_above_the_plan(tmp_path: Path) -> None:
+    """The rule above the running tasks goes with its line."""
+    async with opened(demo_source(tmp_path), (120, 40)) as (app, pilot):
+        await pilot.resize_terminal(80, 24)
+        await settled(pilot)
+        lines = screen_text(app).splitlines()
+        plan = next(n for n, text in enumerate(lines) if text.startswith("─ plan"))
+        assert lines[plan - 1].startswith(f" {len(app.model.running())} ")
+
+
 async def test_a_task_without_a_log_says_why(tmp_path: Path) -> None:
     """In the place of the log: it waits for others."""
     source = FakeSource(demo_source().cascade, root=tmp_path)
