@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -85,16 +85,17 @@ def run_program(
     import subprocess  # only where tasks have trees
 
     running = running or Running()
-    try:
-        process = subprocess.Popen(
-            command, cwd=where, env=environ, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, pass_fds=passing,
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise GitFailed(f"cannot start {command[0]}: {error}") from None
+    with _given(stdin) as file:
+        try:
+            process = subprocess.Popen(
+                command, cwd=where, env=environ, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                start_new_session=True, pass_fds=passing,
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise GitFailed(f"cannot start {command[0]}: {error}") from None
     running.add(process.pid)
     try:
-        out, error_text = _watched(process, stdin, limit, slow, look)
+        out, error_text = _watched(process, limit, slow, look)
     except subprocess.TimeoutExpired:
         raise GitFailed(f"{' '.join(command[:2])} took longer than {limit:.0f} s and was killed") from None
     finally:
@@ -103,21 +104,28 @@ def run_program(
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+            for stream in filter(None, (process.stdout, process.stderr)):
                 stream.close()
     return Result(process.returncode, out, error_text.decode("utf-8", "replace"))
 
 
-def _watched(
-    process: Popen[bytes], stdin: bytes, limit: float, pause: float, look: Callable[[], object]
-) -> tuple[bytes, bytes]:
+@contextmanager
+def _given(stdin: bytes) -> Iterator[int]:
+    """What a program reads: a file in memory, because a pipe is no longer fed after a time limit of `communicate`."""
+    with open(os.memfd_create("stdin"), "w+b") as file:
+        file.write(stdin)
+        file.seek(0)
+        yield file.fileno()
+
+
+def _watched(process: Popen[bytes], limit: float, pause: float, look: Callable[[], object]) -> tuple[bytes, bytes]:
     """What the program prints until its end. Raises TimeoutExpired after `limit` seconds."""
     from subprocess import TimeoutExpired
 
     while limit > pause:
         try:
-            return process.communicate(stdin or None, timeout=pause)
+            return process.communicate(timeout=pause)
         except TimeoutExpired:
             look()
-        limit, pause, stdin = limit - pause, pause * 2, b""
-    return process.communicate(stdin or None, timeout=limit)
+        limit, pause = limit - pause, pause * 2
+    return process.communicate(timeout=limit)

@@ -14,7 +14,7 @@ from sampling import sampled
 
 from nova_core.isolation.hanging import trap_among, trap_in
 from nova_core.isolation.keep import clear
-from nova_core.isolation.program import Result, Running
+from nova_core.isolation.program import Result, Running, run_program
 from nova_core.isolation.repository import Repository, failed
 from nova_core.isolation.trees import away
 from nova_core.isolation.values import DiskFull, GitFailed, NotTaken
@@ -145,6 +145,16 @@ def test_commits_that_git_cannot_read_fail_their_task_and_are_not_lost(tmp_path:
     assert run.content("n", cleared.ref) == "newer"
     (Path(cleared.aside) / ".git/objects/pack/pack-1.idx").unlink()
     assert git(cleared.aside, "log", "-1", "--format=%s") == "own"
+
+
+def test_a_slow_program_gets_all_that_it_reads() -> None:
+    """Also what does not fit into a pipe, and after it was asked why it takes so long."""
+    looks: list[None] = []
+    command = ["sh", "-c", "sleep 0.3; wc -c"]
+    clean = {"PATH": os.environ["PATH"]}
+    done = run_program(command, "/", clean, b"x" * 5_000_000, limit=60, slow=0.05, look=lambda: looks.append(None))
+    assert done.out.split() == [b"5000000"]
+    assert looks
 
 
 class Rubbish(Repository):
