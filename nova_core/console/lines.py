@@ -24,6 +24,7 @@ WORDS = {
     EventKind.TASK_VERIFYING: Shown.VERIFYING.value,
     EventKind.TASK_MERGING: Shown.MERGING.value,
     EventKind.TASK_ASKED: Shown.ASKS.value,
+    EventKind.TASK_SAID: "says",
     EventKind.TASK_TYPED: "typed",
     EventKind.TASK_WAITING: Shown.APPROVAL.value,
     EventKind.TASK_HELD: Shown.BLOCKED.value,

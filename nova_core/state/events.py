@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     TASK_PROGRESS = "task_progress"
     TASK_VERIFYING = "task_verifying"
     TASK_ASKED = "task_asked"
+    TASK_SAID = "task_said"
     TASK_TYPED = "task_typed"
     TASK_WAITING = "task_waiting"
     TASK_HELD = "task_held"

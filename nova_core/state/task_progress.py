@@ -240,6 +240,7 @@ _KINDS = {
     EventKind.TASK_VERIFYING: EventType.PROGRESS,
     EventKind.TASK_WAITING: EventType.PROGRESS,
     EventKind.TASK_ASKED: EventType.PROGRESS,
+    EventKind.TASK_SAID: EventType.PROGRESS,
     EventKind.TASK_TYPED: EventType.PROGRESS,
     EventKind.TASK_HELD: EventType.PROGRESS,
     EventKind.TASK_TAKEN: EventType.PROGRESS,

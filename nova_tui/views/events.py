@@ -52,6 +52,8 @@ def chosen(events: Iterable[Event], only: Only) -> list[Event]:
 def mark(event: Event) -> tuple[str, str]:
     """The event's glyph and its style."""
     shown = _SHOWN.get(event.kind)
+    if event.kind is EventKind.TASK_HELD and event.patch.get("missing"):
+        shown = Shown.BLOCKED
     if shown is not None:
         skipped = shown is Shown.COMPLETED and event.patch.get("skipped")
         cancelled = shown is Shown.FAILED and event.patch.get("reason") == "cancelled"

@@ -97,6 +97,7 @@ def result(**changes: Any) -> RunResult:
         (event(EventKind.TASK_BLOCKED, "F2", "x", blocked_by=("F1", "F9")), "03:04:05 F2 blocked by F1, F9"),
         (event(EventKind.TASK_BLOCKED, "F2", "x", blocked_by=()), "03:04:05 F2 no longer blocked"),
         (event(EventKind.TASK_PROGRESS, current_step="testing"), "03:04:05 F1 step: testing"),
+        (event(EventKind.TASK_SAID, message="F1: half of it", current_step="x"), "03:04:05 F1 says: half of it"),
         (
             event(EventKind.TASK_RETRYING, message="F1 retrying in 2.0s: exit code 3"),
             "03:04:05 F1 retrying in 2.0s: exit code 3",

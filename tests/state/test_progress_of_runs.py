@@ -66,6 +66,7 @@ $report --criterion 2
 $report --criterion 1
 ! $report --criterion 99 --message "one too many"
 $report --note "mind the colour"
+$report --message "half of it"
 """
 
 
@@ -73,7 +74,9 @@ def test_a_real_run_fills_the_tracker(tmp_path: Path) -> None:
     """Reports of workers, results of criteria and ends of tasks are known afterwards from the history alone."""
     (tmp_path / "CASCADE.md").write_text(REPORTS)
     (tmp_path / "work.sh").write_text(WORK)
-    assert nova("run", "--no-ui", cwd=tmp_path).returncode == 1
+    ran = nova("run", "--no-ui", cwd=tmp_path)
+    assert ran.returncode == 1
+    assert " says: half of it\n" in ran.stdout
     for path in ("CASCADE.md", "cascade_state.json"):
         (tmp_path / path).unlink()
     tracker = history(tmp_path)

@@ -18,13 +18,14 @@ from view_kit import ascii_only, draw_timeline, keyed
 
 from nova_core.dag import DAG
 from nova_core.runs.words import Shown
+from nova_core.state.events import Event, EventKind
 from nova_core.state.schema import TaskStatus
 from nova_core.state.schema import Window as Limit
 from nova_core.text import clean
 from nova_core.watch.source import EngineState
 from nova_tui import glyphs
 from nova_tui.rows import Outline, Row
-from nova_tui.views import cost, cuts, deps, detail, header, line, members, timeline, tree_row, why
+from nova_tui.views import cost, cuts, deps, detail, events, header, line, members, timeline, tree_row, why
 from nova_tui.views import help as help_view
 from nova_tui.views.members import Place
 from nova_tui.views.timeline import Window
@@ -73,6 +74,15 @@ def test_a_sparkline_shows_the_last_values(values: list[int], text: str) -> None
 def test_no_status_has_the_mark_of_a_branch(ascii_mode: None) -> None:
     """Neither of an open nor of a closed one."""
     assert not {glyphs.chars().open, glyphs.chars().closed} & {glyphs.glyph(shown) for shown in Shown}
+
+
+@pytest.mark.parametrize(
+    ("patch", "shown"), [({"missing": ["in.txt"]}, Shown.BLOCKED), ({"waits_for": "claude"}, Shown.RETRYING)]
+)
+def test_a_held_task_has_the_mark_of_its_word(patch: dict[str, object], shown: Shown) -> None:
+    """What waits for a missing file is blocked; what waits for its provider will run by itself."""
+    event = Event(1, "", EventKind.TASK_HELD, "A", "", patch)
+    assert events.mark(event)[0] == glyphs.glyph(shown)
 
 
 def test_every_status_has_a_mark_of_its_own_in_both_modes(ascii_mode: None) -> None:

@@ -74,8 +74,8 @@ def test_a_finished_run_has_nothing_to_continue() -> None:
 
 
 def test_every_action_for_tasks_says_for_which() -> None:
-    """The texts for people and the table have the same actions; an unknown one is an internal error."""
-    assert WHEN.keys() == FITS.keys()
+    """The texts for people have the actions of the table, and typing; an unknown one is an internal error."""
+    assert WHEN.keys() == FITS.keys() | {"type_into"}
     model = model_of()
     with pytest.raises(KeyError):
         is_allowed(model, "explode", model.cascade.dag.ids[0])

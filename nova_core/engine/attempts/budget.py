@@ -1,7 +1,8 @@
 """The run's budget: spent, reserved and remaining, in US dollars.
 
 It is a wall: what all attempts spend exceeds it by at most one message, because a message that is under way cannot be
-taken back. Therefore each running attempt reserves its cap and its most expensive message, but one of those is free.
+taken back. Therefore each running attempt reserves its cap and its most expensive message; only the largest of these
+messages is not reserved.
 """
 
 from __future__ import annotations

@@ -116,8 +116,7 @@ class Finisher:
             return False
         if attempt.ending is EndedBy.PERSON or attempt.task_id in self._board.leaving:
             return False
-        own = attempt.task.retries
-        return failures <= (self._parts.config.retries if own is None else own) or lesson.climbs is not None
+        return self._retries.are_left(attempt.task, failures) or lesson.climbs is not None
 
     # write
 

@@ -172,8 +172,8 @@ class Attempts:
         if files != attempt.files:
             attempt.files = patch["files_changed"] = files
         if patch or report.message:
-            text = words_of(report, patch)
-            self._store.record(EventKind.TASK_PROGRESS, report.task, f"{report.task}: {text}", **patch)
+            kind = EventKind.TASK_SAID if report.message else EventKind.TASK_PROGRESS
+            self._store.record(kind, report.task, f"{report.task}: {words_of(report, patch)}", **patch)
 
     # its end
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from nova_core.clock import iso
 from nova_core.engine.attempts.parts import Parts
+from nova_core.model import Task
 from nova_core.state.events import EventKind
 from nova_core.state.run_clock import wait_left
 from nova_core.state.schema import TaskState
@@ -26,6 +27,11 @@ class Retries:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.waiting: list[tuple[float, str, str]] = []
+
+    def are_left(self, task: Task, failures: int) -> bool:
+        """Returns True if a task that has failed so often, this time included, may be retried."""
+        own = task.retries
+        return failures <= (self._parts.config.retries if own is None else own)
 
     def delay(self, failures: int) -> float:
         """Returns the delay in seconds: exponential backoff with jitter."""

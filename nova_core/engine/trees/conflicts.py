@@ -94,14 +94,14 @@ class Conflicts:
 
     def fail(self, task_id: str, reason: Reason, error: str) -> None:
         """The merge does not hold: its task is retried if it may be, else it fails."""
-        state, task, config = self._base.state(task_id), self._base.board.task(task_id), self._base.parts.config
-        failures, own = state.failures + 1, task.retries
+        state, task = self._base.state(task_id), self._base.board.task(task_id)
+        failures = state.failures + 1
         cleared: dict[str, Any] = {"merge": None, "place": 0, "current_step": None, "verifying": False}
         patch: dict[str, Any] = {
             **cleared, "failures": failures, "reason": reason, "error": error,
             **self._evidence.of_merge(task_id, reason, error),
         }  # fmt: skip
-        if failures > (config.retries if own is None else own):
+        if not self._retries.are_left(task, failures):
             self._base.finisher.failed += 1
             patch = unresolved(state, patch)
             self._base.board.fail(task_id, f"{task_id} failed: {patch['error']}", **patch)
