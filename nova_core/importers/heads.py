@@ -28,6 +28,16 @@ _KNOWN = re.compile(r"P\d?|US ?-?\d{1,4}(?: ?, ?US ?-?\d{1,4})*|parallel", re.IG
 _TRAILING = re.compile(r"\s*[(\[](P|US ?-?\d{1,4})[)\]]\Z")
 _SEPARATOR = re.compile(r"(?:\*\*|__|`)?\s*[:：]?(?:\*\*|__|(?<=[:：])`)?\s*(?:[-–—|]\s+)?")
 _NOUN = re.compile(r"(\A(?:\*\*|__)?)(?:sub-?)?task:(?:\*\*|__)?\s+(?=\S)", re.IGNORECASE)
+_STATES = (
+    r"done|completed?|finished|merged|shipped|skipped|cancell?ed|not needed|obsolete|dropped|superseded|deferred"
+    r"|postponed|won['’]?t(?: do| fix|fix)?"
+)
+_STATE = re.compile(
+    rf"\s*(?:[\[(]\s*((?:[✅✓✔☑]\s*)?(?:(?:{_STATES})\b[^\[\]()]{{0,40}}|[xX]))[\])]|\[\s?\]|([✅✓✔☑])"
+    rf"|(?:[✅✓✔☑]|\s[-–—|]|:)\s*((?:{_STATES})))[\s*!.]*\Z",
+    re.IGNORECASE,
+)
+STATE_FIRST = re.compile(rf"\s*(?:[\[(]\s*({_STATES}|x)\s*[\])]\s*|([✅✓✔☑])\ufe0f?\s*|\[\s?\]\s+)", re.IGNORECASE)
 _WINDOW = 400  # characters: a head does not reach further
 
 
@@ -85,6 +95,14 @@ def read_head(text: str) -> Head:
         title = title[: len(title) - (match.end() - match.start())]
     title = " ".join([*kept, title.strip()]) if kept else title.strip()
     return Head(_plain_id(task_id), tuple(dict.fromkeys(labels)), title, struck)
+
+
+def state_in(title: str) -> tuple[str, str]:
+    """A title and the state at its end or start: `Till [DONE]`, `Till (skipped)`, `Till - DONE`, `[DONE] Till`."""
+    if first := STATE_FIRST.match(title):
+        return title[first.end() :], first[1] or first[2] or ""
+    match = _STATE.search(title)
+    return (title[: match.start()].rstrip(), match[1] or match[2] or match[3] or "") if match else (title, "")
 
 
 def _id(text: str, at: int) -> re.Match[str] | None:

@@ -11,7 +11,7 @@ from nova_core.digest import blake2b
 from nova_core.errors import InputError, Problem
 from nova_core.importers.checklist import DONE_MARKS, Box, Checklist
 from nova_core.importers.draft import Draft, Item, ItemState
-from nova_core.importers.heads import Head
+from nova_core.importers.heads import Head, state_in
 from nova_core.importers.order import Step, late, moved
 from nova_core.importers.refs import Asked, Names
 from nova_core.importers.taskwords import Words, grammar, says_all, words_on
@@ -43,6 +43,7 @@ _DROPPED_WORDS = re.compile(
 )
 _REFERENCE = re.compile(r"\s*(?:[-*+]\s+)?(?:task\s+)?(?:T-?\d|\d+\.\d)", re.IGNORECASE)
 _MOST_VALUES = 200
+_LEFT_OUT = re.compile(r"(?:deferred|postponed|skipped|obsolete|not needed|superseded|won['’]?t)", re.IGNORECASE)
 _SOFT = ("requir", "need", "prereq", "after")  # keys of fields that may name anything
 _GENERIC = frozenset(
     ("tasks", "task list", "implementation plan", "implementation tasks", "plan", "tasks document", "todo", "tasklist",
@@ -269,6 +270,18 @@ def set_state(draft: Draft, todo: Todo) -> None:
         draft.note(NoteKind.GUESSED, item.line, f"{item.key} has the mark [{mark}]: it will run")
     elif todo.status:
         _set_status(draft, item, todo.status)
+    elif box:
+        _set_state_of_title(draft, todo)
+
+
+def _set_state_of_title(draft: Draft, todo: Todo) -> None:
+    """Leave out `[ ] Print (deferred)`; a box that says that it is done, but is not ticked, is still to do."""
+    item, (_, word) = todo.item, state_in(todo.head.title[-_LONGEST_TITLE:])
+    if word and _LEFT_OUT.match(word):
+        item.state, item.word = ItemState.DROPPED, word[:60]
+        draft.note(NoteKind.GUESSED, item.line, f"{item.key} will not run: its text says {quoted(word)}")
+    elif word[:1].isalpha() and _DONE_WORDS.match(word):
+        draft.note(NoteKind.GUESSED, item.line, f"{item.key} says {quoted(word)}, but is not ticked: it will run")
 
 
 def _set_status(draft: Draft, item: Item, status: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from nova_core.importers.checklist import DONE_MARKS, Box, Checklist, Loose
 from nova_core.importers.draft import Draft, Item, ItemState
-from nova_core.importers.heads import Head, read_head
+from nova_core.importers.heads import STATE_FIRST, Head, read_head, state_in
 from nova_core.importers.lists import (
     Keys,
     Todo,
@@ -45,16 +45,6 @@ from nova_core.text import number_of
 
 _ID = re.compile(r"T(?:ASK)?-?\d{1,6}[a-z]{0,2}(?:\.\d{1,6})*\Z")
 _SURE_ID = re.compile(r"T-?\d|\d+\.\d")
-_WORD = (
-    r"done|completed?|finished|merged|shipped|skipped|cancell?ed|not needed|obsolete|dropped|superseded|deferred"
-    r"|postponed|won['’]?t(?: do| fix|fix)?"
-)
-_STATE = re.compile(
-    rf"\s*(?:[\[(]\s*((?:[✅✓✔☑]\s*)?(?:(?:{_WORD})\b[^\[\]()]{{0,40}}|[xX]))[\])]|\[\s?\]|([✅✓✔☑])"
-    rf"|(?:[✅✓✔☑]|\s[-–—|]|:)\s*((?:{_WORD})))[\s*!.]*\Z",
-    re.IGNORECASE,
-)
-_STATE_FIRST = re.compile(rf"\s*(?:[\[(]\s*({_WORD}|x)\s*[\])]\s*|([✅✓✔☑])\ufe0f?\s*|\[\s?\]\s+)", re.IGNORECASE)
 _PICTURE = re.compile(r"\A[^\x00-\x7f\w\s]+\s+(?=\S)")
 _HEADED = re.compile(r"task\s+#?\d{1,6}[a-z]?\b(?!\s*\.\s*\d)", re.IGNORECASE)
 
@@ -66,7 +56,7 @@ def headed_tasks(found: Checklist) -> dict[int, Head]:
 
 def head_of(title: str) -> Head:
     """The head of a heading; a state or a picture at its start comes last: `✅ Task 2: Till`, `[DONE] T2: Till`."""
-    if first := _STATE_FIRST.match(title):
+    if first := STATE_FIRST.match(title):
         state = first[1] or first[2]
         title = f"{title[first.end() :]} [{'done' if first[2] else state}]" if state else title[first.end() :]
     return read_head(_PICTURE.sub("", title))
@@ -271,17 +261,9 @@ class _Plan:
         return todo
 
 
-def state_in(title: str) -> tuple[str, str]:
-    """A title and the state at its end or start: `Till [DONE]`, `Till (skipped)`, `Till - DONE`, `[DONE] Till`."""
-    if first := _STATE_FIRST.match(title):
-        return title[first.end() :], first[1] or first[2] or ""
-    match = _STATE.search(title)
-    return (title[: match.start()].rstrip(), match[1] or match[2] or match[3] or "") if match else (title, "")
-
-
 def _is_task(heading: Heading) -> bool:
     """Returns True for `### T001: Title` and `### Task 2: Title`."""
-    start = _PICTURE.sub("", _STATE_FIRST.sub("", heading.text, count=1)).lstrip("*`[~ ")
+    start = _PICTURE.sub("", STATE_FIRST.sub("", heading.text, count=1)).lstrip("*`[~ ")
     if heading.level < 2 or start[:1] not in ("T", "t"):
         return False
     return bool(_ID.match(read_head(start).id) or _HEADED.match(start))

@@ -7,10 +7,10 @@ import re
 from nova_core.errors import InputError, Problem
 from nova_core.importers.checklist import Checklist, read_checklist
 from nova_core.importers.draft import Draft
-from nova_core.importers.heads import Head, read_head
+from nova_core.importers.heads import Head, read_head, state_in
 from nova_core.importers.lists import draft_of
 from nova_core.importers.nested import Nested
-from nova_core.importers.phased import head_of, headed_tasks, read_phases, state_in
+from nova_core.importers.phased import head_of, headed_tasks, read_phases
 from nova_core.importers.phases import is_phase, make_phase
 from nova_core.model import NoteKind, PlanOptions
 from nova_core.parser.cells import undecorated

@@ -323,3 +323,18 @@ def test_paragraphs_are_tasks_and_no_sentences(tmp_path: Path) -> None:
     cascade = read(tmp_path, "specs/1/tasks.md", text)
     assert edges(cascade) == {"T001": "", "T002": "T001", "T003": "T001 T002"}
     assert not notes(cascade, NoteKind.DROPPED)
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "said"),
+    [
+        ("T002 Print (deferred to v2)", "deferred to v2", "will not run"),
+        ("T002 [SKIPPED] Print", "SKIPPED", "will not run"),
+        ("T002 Print - DONE", "", "is not ticked"), ("T002 Tests pass ✅", "", ""), ("T002 Filter orders (cancelled)", "", ""), ("T002 Print", "", ""),
+    ],
+)  # fmt: skip
+def test_states_in_the_text_of_a_box(tmp_path: Path, text: str, state: str, said: str) -> None:
+    """A deferred task is left out, with a note; the box decides whether a task is done."""
+    cascade = read(tmp_path, "specs/1/tasks.md", f"## Phase 1\n- [ ] T001 Till\n- [ ] {text}\n")
+    assert cascade.tasks["T002"].settled == state
+    assert said in " ".join(notes(cascade, NoteKind.GUESSED))
