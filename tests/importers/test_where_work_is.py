@@ -330,7 +330,8 @@ def test_paragraphs_are_tasks_and_no_sentences(tmp_path: Path) -> None:
     [
         ("T002 Print (deferred to v2)", "deferred to v2", "will not run"),
         ("T002 [SKIPPED] Print", "SKIPPED", "will not run"),
-        ("T002 Print - DONE", "", "is not ticked"), ("T002 Tests pass ✅", "", ""), ("T002 Filter orders (cancelled)", "", ""), ("T002 Print", "", ""),
+        ("T002 Print - DONE", "", "is not ticked"), ("T002 Tests pass ✅", "", ""),
+        ("T002 Filter orders (cancelled)", "", ""), ("T002 Print", "", ""),
     ],
 )  # fmt: skip
 def test_states_in_the_text_of_a_box(tmp_path: Path, text: str, state: str, said: str) -> None:
