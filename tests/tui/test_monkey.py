@@ -133,7 +133,7 @@ def end(root: Path) -> None:
         return {*at_home(root), *holders_of(root), *processes_of(root)} & table.keys() - {os.getpid()}
 
     subprocess.run(nova("cancel", "--all"), cwd=root, env=environment(), check=False, capture_output=True)
-    _, survivors = end_all(found)
+    _, survivors = end_all(found, limit=60.0)
     assert not survivors
 
 
