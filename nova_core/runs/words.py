@@ -217,7 +217,7 @@ def counts_text(numbers: Mapping[Shown, int]) -> str:
 def failure_text(reason: object, error: object) -> str:
     """`reason: error` in one clean line, without repetition."""
     words, text = clean(str(reason or "")).replace("_", " "), clean(str(error or ""))
-    if not words or words in text.lower():
+    if not words or words.removesuffix("s") in text.lower():  # `missing outputs` and `missing output: a.md`
         return text
     return f"{words}: {text}" if text else words
 

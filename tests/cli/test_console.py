@@ -143,6 +143,7 @@ def test_failure_text_says_nothing_twice() -> None:
     """The reason is left out if the error begins with it or contains it."""
     assert failure_text(Reason.EXIT_CODE, "exit code 1") == "exit code 1"
     assert failure_text(Reason.LOST, "") == "lost"
+    assert failure_text(Reason.MISSING_OUTPUTS, "missing output: a.md") == "missing output: a.md"
     assert failure_text(None, "odd") == "odd"
 
 
