@@ -119,6 +119,25 @@ def test_an_engine_without_descriptors_waits(lab: Lab, own: bool) -> None:
     assert lab.end("F1").code == 4
 
 
+def test_jobs_are_tried_again_after_a_pause_and_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at once: a machine without anything to spare gets no load of attempts; and within a second."""
+    now = [100.0]
+    monkeypatch.setattr("nova_core.executors.held_jobs.time.monotonic", lambda: now[0])
+    held, jobs = HeldJobs(), [Job(f"F{i}", argv=("true",)) for i in range(3)]
+    for _ in range(2):  # the second time as the first
+        for job in jobs:
+            held.add(job, "no process to spare")
+            assert held.due() == []
+            now[0] += 0.01
+        until_then = held.limit(None)
+        assert until_then is not None
+        assert now[0] + 0.1 < until_then < now[0] + 1
+        assert held.limit(now[0]) == now[0]
+        now[0] = until_then
+        assert held.due() == jobs
+        assert held.due() == []
+
+
 def test_it_is_said_again_only_after_a_start(tmp_path: Path) -> None:
     """A machine that is busy for an hour is one line; one that is busy again later is another."""
     held = HeldJobs()
