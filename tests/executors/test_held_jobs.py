@@ -119,7 +119,7 @@ def test_an_engine_without_descriptors_waits(lab: Lab, own: bool) -> None:
     assert lab.end("F1").code == 4
 
 
-def test_jobs_are_tried_again_after_a_pause_and_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_are_retried_after_a_pause_and_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not at once: a machine without anything to spare gets no load of attempts; and within a second."""
     now = [100.0]
     monkeypatch.setattr("nova_core.executors.held_jobs.time.monotonic", lambda: now[0])
