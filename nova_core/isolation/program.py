@@ -111,8 +111,10 @@ def run_program(
 
 @contextmanager
 def _given(stdin: bytes) -> Iterator[int]:
-    """What a program reads: a file in memory, because a pipe is no longer fed after a time limit of `communicate`."""
-    with open(os.memfd_create("stdin"), "w+b") as file:
+    """What a program reads: a file, because a pipe is no longer fed after a time limit of `communicate`."""
+    from tempfile import TemporaryFile  # only where tasks have trees
+
+    with TemporaryFile() as file:
         file.write(stdin)
         file.seek(0)
         yield file.fileno()
