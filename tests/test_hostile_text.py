@@ -122,7 +122,10 @@ def test_junit_is_wellformed(project: Path) -> None:
     assert "[/nope]" in "".join(failure.itertext()) or "::set-output" in "".join(failure.itertext())
 
 
-@pytest.mark.parametrize("title", ["::error::pwned", " ::add-mask::x", "##[group]x", f"x {ALL}"])
+TITLES = ["::error::pwned", " ::add-mask::x", "##[group]x", f"x {ALL}"]
+
+
+@pytest.mark.parametrize("title", some(TITLES, " ::add-mask::x", f"x {ALL}"))
 def test_github_gets_its_own_commands_only(title: str, tmp_path: Path) -> None:
     """On GitHub no project name, task name, log line or plan path becomes a command or markup of the summary."""
     title = title.replace("\r", "").replace("\0", "")

@@ -33,13 +33,13 @@ def test_a_kill_at_every_git(tmp_path: Path, template: Path, number: int) -> Non
     assert play(tmp_path / "project", template, [("git", number, 0.0)]) == []
 
 
-@pytest.mark.parametrize("number", some(range(1, DISK), 97))
+@pytest.mark.parametrize("number", some(range(1, DISK)))
 def test_a_kill_at_every_change_of_a_file(tmp_path: Path, template: Path, number: int) -> None:
     """The same, where Nova changes a file of its own."""
     assert play(tmp_path / "project", template, [("disk", number, 0.0)]) == []
 
 
-@pytest.mark.parametrize("number", some(range(1, INSIDE), 45))
+@pytest.mark.parametrize("number", some(range(1, INSIDE)))
 def test_a_kill_inside_every_git(tmp_path: Path, template: Path, number: int) -> None:
     """A git dies with its engine at a random moment of its work."""
     assert play(tmp_path / "project", template, [("inside", number, Random(number).random() * 0.006)]) == []

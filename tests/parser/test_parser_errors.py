@@ -13,7 +13,7 @@ from nova_core.parser import parse_cascade, parse_text
 from nova_core.parser import source as source_module
 
 HEAD = "| Task ID | Task Name | What Changes | Depends On |\n|---|---|---|---|\n"
-MANY = 50_000
+MANY = 25_000
 
 
 def error_of(text: str) -> InputError:

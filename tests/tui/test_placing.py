@@ -8,7 +8,6 @@ import pytest
 from app_kit import beat, opened, settled
 from fake_source import FakeSource, demo_model, demo_source
 from look import screen_text
-from textual.screen import Screen
 
 from nova_core.state.events import EventKind
 from nova_core.state.schema import TaskStatus
@@ -123,18 +122,20 @@ async def on_engine(app: NovaApp, pilot: object) -> None:
     await settled(pilot)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("key", "screen"), [("L", LogScreen), ("w", TaskScreen), ("d", DepsScreen)])
-async def test_keys_on_a_group_act_on_the_task_that_represents_it(key: str, screen: type[Screen[None]]) -> None:
+async def test_keys_on_a_group_act_on_the_task_that_represents_it() -> None:
     """And say which."""
     async with opened(demo_source()) as (app, pilot):
-        app.news.clear()
-        await on_engine(app, pilot)
-        await pilot.press(key)
-        await settled(pilot)
-        assert isinstance(app.screen, screen)
-        beat(app)
-        await settled(pilot)
-        assert "E3: the first failed task here" in screen_text(app)
+        for key, screen in (("L", LogScreen), ("w", TaskScreen), ("d", DepsScreen)):
+            app.news.clear()
+            await on_engine(app, pilot)
+            await pilot.press(key)
+            await settled(pilot)
+            assert isinstance(app.screen, screen)
+            beat(app)
+            await settled(pilot)
+            assert "E3: the first failed task here" in screen_text(app)
+            app.pop_screen()
+            await settled(pilot)
 
 
 async def test_the_log_of_a_group_is_that_of_the_task_that_represents_it(tmp_path: Path) -> None:
