@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
-from cli_process import command, environment
+from cli_process import WARM, command, environment
 from printed import read_log
+from processes import wait_for
+from warm import Started
 
 from nova_core.acp import answers
 from nova_core.acp.run import main
@@ -24,25 +26,31 @@ SECRET = b"k" * 32
 PATIENCE = 60.0
 
 
-def start(folder: Path, *steps: str, options: tuple[str, ...] = (), **env: str) -> subprocess.Popen[bytes]:
+class Running:
+    """The command, and what it prints."""
+
+    def __init__(self, process: Started, stdout: IO[bytes]) -> None:
+        self.wait, self.poll, self.send_signal = process.wait, process.poll, process.send_signal
+        self.stdout = stdout
+
+
+def start(folder: Path, *steps: str, options: tuple[str, ...] = (), **env: str) -> Running:
     """Start the command in the folder, which has an inbox, with a prompt."""
     (folder / "inbox" / "ack").mkdir(parents=True, exist_ok=True)
     (folder / "secret").write_bytes(SECRET)
     variables = {"NOVA_INBOX": str(folder / "inbox"), "NOVA_TASK_ID": "F1", "NOVA_ATTEMPT": "2", "HOME": str(folder)}
-    argv = [*command("acp-run", *options), "--", sys.executable, AGENT, *steps]
-    process = subprocess.Popen(
-        argv, cwd=folder, env=environment({**variables, **env}), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert process.stdin is not None
-    process.stdin.write(b"do it")
-    process.stdin.close()
-    return process
+    (folder / "prompt").write_bytes(b"do it")
+    output, sink = os.pipe()
+    with open(folder / "prompt", "rb") as prompt:
+        argv = ("acp-run", *options, "--", sys.executable, AGENT, *steps)
+        process = WARM.start(argv, folder, environment({**variables, **env}), [prompt.fileno(), sink, sink])
+    os.close(sink)
+    assert process is not None
+    return Running(process, open(output, "rb"))
 
 
-def finish(process: subprocess.Popen[bytes]) -> tuple[int, AgentLog, str]:
+def finish(process: Running) -> tuple[int, AgentLog, str]:
     """The exit code, what Nova reads, and what was printed."""
-    assert process.stdout is not None
     with process.stdout:
         text = process.stdout.read().decode()
     return process.wait(PATIENCE), read_log("acp", *text.splitlines()), text
@@ -92,9 +100,8 @@ def test_an_agent_that_would_not_ask_is_made_to_ask(options: tuple[str, ...], do
     assert log.outcome(found, {}).verdict == ("done" if does else "permission_denied")
 
 
-def questions(process: subprocess.Popen[bytes], seen: list[str]) -> Iterator[dict[str, Any]]:
+def questions(process: Running, seen: list[str]) -> Iterator[dict[str, Any]]:
     """The questions that it prints; all lines are kept in `seen`."""
-    assert process.stdout is not None
     for line in process.stdout:
         seen.append(line.decode())
         message = json.loads(line)
@@ -120,8 +127,8 @@ def test_a_person_answers_call_by_call(tmp_path: Path) -> None:
     path = tmp_path / "inbox" / "ack" / answers.file_name("F1", 2, first["key"])
     for forged in ({"secret": b"x" * 32}, {"attempt": 3}):
         give(tmp_path, first["key"], allow=True, **forged)
-        while path.exists():
-            assert process.poll() is None
+        wait_for(lambda: not path.exists() or process.poll() is not None, "the answer is read")
+        assert process.poll() is None
     give(tmp_path, first["key"], allow=False)
     give(tmp_path, second["key"], allow=True)
     assert list(asked) == []
@@ -136,7 +143,6 @@ def test_an_interrupt_cancels_the_turn(steps: list[str], tmp_path: Path) -> None
     """On SIGINT the agent is asked to end its turn, and a second signal ends what does not; nothing more is done."""
     options = ("--permissions", "ask", "--ask-timeout", "0")
     process, seen = start(tmp_path, "use=1", *steps, options=options), list[str]()
-    assert process.stdout is not None
     for line in process.stdout:
         seen.append(line.decode())
         if "_nova/question" in seen[-1] or ("run" not in steps[0] and "session/prompt" in seen[-1]):
