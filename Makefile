@@ -45,7 +45,7 @@ help:
 	@echo 'make test-newest the same tests with the newest versions, not those of the lock files'
 	@echo 'make test-pythons the same tests with every Python from 3.11 on PATH (or PYTHONS="/a/python3 /b/python3")'
 	@echo 'make test-load   the same tests beside two busy loops'
-	@echo 'make properties  the property tests with 1,000 examples each, not 12'
+	@echo 'make properties  the property tests with 1,000 examples each, not 8'
 	@echo 'make test-agents install the agents that Nova knows into .agents, run them on loopback (minutes; AGENTS=newest)'
 	@echo 'make test-trace  open a trace with the engine of DevTools (npm)'
 	@echo 'make lint        ruff and mypy --strict'
