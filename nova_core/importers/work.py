@@ -152,10 +152,10 @@ class Work(msgspec.Struct):
                 used.add(at)
                 at = self.found.above[at]
         rows = {(self.found.above[at], self.found.headings[at].level) for at in used}
-        lists = dict.fromkeys(line.heading for line in self.found.loose if line.bullet)
+        lists = dict.fromkeys(line.heading for line in self.found.loose if line.bullet and line.heading >= 0)
         for at in lists:
             title = self.found.headings[at]
-            beside = at >= 0 and at not in used and (self.found.above[at], title.level) in rows
+            beside = at not in used and (self.found.above[at], title.level) in rows
             if beside and _is_place(title) and not is_no_place(title) and not is_about_order(title.text):
                 text = f"the list below {quoted(title.text)} has no boxes (`- [ ]`), and so no tasks"
                 draft.note(NoteKind.DROPPED, title.line, text)

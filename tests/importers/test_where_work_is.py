@@ -304,6 +304,7 @@ def test_a_whole_whose_parts_are_not_indented(tmp_path: Path) -> None:
 
 def test_a_section_with_a_list_and_no_boxes(tmp_path: Path) -> None:
     """It is named where others have boxes."""
+    assert not read(tmp_path, "openspec/changes/kiosk/tasks.md", "- Any list\n- [ ] 1.1 A\n").notes
     text = "## 1. Base\n- [ ] 1.1 A\n## 2. Page\n- Draw the form\n## 3. Notes\n- None\n"
     cascade = read(tmp_path, "openspec/changes/kiosk/tasks.md", text)
     assert notes(cascade, NoteKind.DROPPED) == ["3: the list below '2. Page' has no boxes (`- [ ]`), and so no tasks"]
