@@ -78,9 +78,8 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     state, shown, elapsed = model.task(task_id), model.shown(task_id), model.elapsed(task_id)
     lead = "" if row.flat else "  " * row.depth + "  "
     room = max(0, columns.width - len(lead) - 2)
-    said = note(model, task_id)
-    if row.flat and row.place.branch:
-        said = f"{said}  {plain(row.place.branch)}".strip()
+    branch = plain(row.place.branch) if row.flat else ""
+    said = f"{note(model, task_id)}  {branch}".strip()
     used = state.token_usage.total
     time = "" if elapsed is None or state.skipped else duration(elapsed)
     cost = costs(state.cost_usd, estimated=state.estimated) if state.cost_usd is not None else ""
@@ -89,7 +88,19 @@ def _task(model: ViewModel, row: Row, task_id: str, columns: Columns, hit: bool)
     name = plain(f"{task_id} {model.cascade.tasks[task_id].name}")
     text = name, HIT if hit else ""
     style = shown.key if shown in (Shown.FAILED, Shown.ASKS, Shown.APPROVAL, Shown.CANCELLED) else quiet
-    return [(lead, ""), (f"{glyph(shown)} ", shown.key), *_rest(text, said, figures, room, columns, quiet, style)]
+    return [
+        (lead, ""),
+        (f"{glyph(shown)} ", shown.key),
+        *_dimmed(_rest(text, said, figures, room, columns, quiet, style), branch),
+    ]
+
+
+def _dimmed(pieces: Pieces, branch: str) -> Pieces:
+    """The pieces of a row in a flat list, the branch after its note in dim colours, unless it was cut."""
+    said, style = pieces[1] if branch and len(pieces) > 1 else ("", "")
+    head, found, tail = said.rpartition(f"  {branch}")
+    whole = bool(found) and not tail.strip()
+    return [pieces[0], (head, style), (found + tail, MUTED), *pieces[2:]] if whole else pieces
 
 
 def _rest(

@@ -14,7 +14,9 @@ from scripted_run import PLAN
 
 from nova_core.parser import parse_text
 from nova_tui.rows import Filter, Finder, Order, Outline, Row, above, find_row, kept, ordered, step
+from nova_tui.views import tree_row
 from nova_tui.views.members import Place
+from nova_tui.views.tree_row import Columns
 
 CASCADE = parse_text(PLAN, "CASCADE.md")
 OUTLINE = Outline(CASCADE)
@@ -152,3 +154,12 @@ async def test_the_first_rows_of_an_order_are_seen_and_the_plan_is_as_it_was_lef
             assert ("$" in lines[head + 1]) is (order is Order.COST)
         await pilot.press("o")
         assert app.target == "W4"
+
+
+def test_the_branch_of_a_row_is_dim_whatever_its_note_is() -> None:
+    """In a flat list; the row is as wide as before."""
+    model = demo_model()
+    row = next(row for row in Outline(model.cascade).flat(["E3"]))
+    pieces = tree_row.draw(model, row, Columns(90))
+    assert ("  core", "muted") in [(text.rstrip(), style) for text, style in pieces]
+    assert sum(len(text) for text, _ in pieces) == 90
