@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from time import time
 from typing import Any
 
 import msgspec
 
 from nova_core.acp.connection import AgentGoneError, Connection, Message, RequestError
 from nova_core.acp.journal import Journal
-from nova_core.acp.own_records import tokens_of_turn
+from nova_core.acp.own_records import OwnRecords
 from nova_core.acp.permissions import ALLOW, ASK, decide, describe, option_for
 from nova_core.acp.questions import Questions, with_answer
 
@@ -65,9 +64,9 @@ class Client:
             self._call("authenticate", {"methodId": self._wishes.auth}, _START)
         self._choose(self._open(told))
         content = [{"type": "text", "text": self._wishes.prompt}]
-        shown, began = {"sessionId": self._session}, time()
+        shown, records = {"sessionId": self._session}, OwnRecords(name, self._session)
         result = self._call("session/prompt", {**shown, "prompt": content}, shown=shown)
-        if tokens := tokens_of_turn(name, self._session, began):
+        if tokens := records.tokens():
             self._journal.note("usage", **tokens)
         return str(result.get("stopReason") or "end_turn")
 

@@ -1,4 +1,4 @@
-"""The tokens of an opencode session by its own records, which may be missing, broken, or of another version."""
+"""The tokens of a session by the agent's own records, which may be missing, broken, or of another version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nova_core.acp.own_records import tokens_of_turn
+from nova_core.acp.own_records import OwnRecords, tokens_since
 
 
 def message(role: str, *counts: int) -> dict[str, Any]:
@@ -40,17 +40,38 @@ def test_the_messages_of_the_turn_are_summed(tmp_path: Path, monkeypatch: pytest
         ("other", 6_000, message("assistant", 1, 1, 1, 1, 1)),
     )  # fmt: skip
     names = "inputTokens", "outputTokens", "cachedReadTokens", "cachedWriteTokens"
-    assert tokens_of_turn("OpenCode", "s", 5.0) == dict(zip(names, (300, 33, 4000, 50), strict=True))
-    assert tokens_of_turn("OpenCode", "none", 5.0) is None
-    assert tokens_of_turn("gemini-cli", "s", 5.0) is None
+    assert tokens_since("s", 5.0) == dict(zip(names, (300, 33, 4000, 50), strict=True))
+    assert tokens_since("none", 5.0) is None
+    assert OwnRecords("gemini-cli", "s").tokens() is None
 
 
 @pytest.mark.parametrize("data", [None, [], {"role": "assistant", "tokens": 3}, {"role": "assistant", "tokens": {}}])
 def test_other_records_are_none(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records that nobody can read leave the figures of the protocol."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert tokens_of_turn("OpenCode", "s", 0.0) is None
+    assert tokens_since("s", 0.0) is None
     keep(tmp_path, ("s", 5_000, data))
-    assert tokens_of_turn("OpenCode", "s", 0.0) is None
+    assert tokens_since("s", 0.0) is None
     (tmp_path / "opencode" / "opencode.db").write_bytes(b"not a database" * 100)
-    assert tokens_of_turn("OpenCode", "s", 0.0) is None
+    assert tokens_since("s", 0.0) is None
+
+
+def test_droid_counts_the_session_and_nova_the_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sub-agents are included, what it had used before the turn is not; other records are none."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / ".factory" / "sessions" / "-p" / "s.settings.json"
+    path.parent.mkdir(parents=True)
+    names = "inputTokens", "outputTokens", "cacheReadTokens", "cacheCreationTokens"
+    own, whole = dict(zip(names, (1, 1, 1, 1), strict=True)), dict(zip(names, (2101, 11, 1000, 5), strict=True))
+    first = OwnRecords("@factory/cli", "s")
+    path.write_text(json.dumps({"tokenUsage": own, "inclusiveTokenUsage": whole}))
+    second, told = (
+        OwnRecords("@factory/cli", "s"),
+        ("inputTokens", "outputTokens", "cachedReadTokens", "cachedWriteTokens"),
+    )
+    assert first.tokens() == dict(zip(told, (2101, 11, 1000, 5), strict=True))
+    path.write_text(json.dumps({"tokenUsage": {name: 3 * count for name, count in whole.items()}}))
+    assert second.tokens() == dict(zip(told, (4202, 22, 2000, 10), strict=True))
+    for broken in ("", "[]", "{}", '{"tokenUsage": 3}', '{"tokenUsage": {"inputTokens": "x"}}'):
+        path.write_text(broken)
+        assert second.tokens() is None

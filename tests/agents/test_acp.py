@@ -68,6 +68,8 @@ PIECE = {"inputTokens": 30, "outputTokens": 4, "totalTokens": 34, "cachedReadTok
         ([*began("OpenCode"), said("Hi."), ended(inputTokens=5, outputTokens=1, totalTokens=6)], (5, 1, 0, 0), True),
         ([*began("OpenCode"), ended(inputTokens=5, outputTokens=1), call("_nova/usage", inputTokens=9, outputTokens=3)],
          (9, 3, 0, 0), False),
+        # None by protocol, and records that may lag: Droid.
+        ([*began("@factory/cli"), ended(), call("_nova/usage", inputTokens=9, outputTokens=3)], (9, 3, 0, 0), True),
         # Two turns, of which each has its own sum.
         ([*began(), said("Hi."), ended(inputTokens=5, outputTokens=1), call("session/prompt", 4), said("So."),
           answer(4, stopReason="end_turn", usage={"inputTokens": 7, "outputTokens": 2})], (12, 3, 0, 0), False),
