@@ -188,7 +188,7 @@ def next_lines(
     elif outside:
         steps = [clean(left_out_command(outside))]
     elif result.exit_code and (not snapshot.lacking or set(snapshot.ready) - set(snapshot.lacking)):
-        steps = ["nova run", "nova status"]
+        steps = ["nova resume && nova run" if snapshot.state.run.paused else "nova run", "nova status"]
     steps += remedy_lines(snapshot)
     return ["", *(f"{'next:' if not i else '     '} {step}" for i, step in enumerate(steps))] if steps else []
 

@@ -309,6 +309,7 @@ def test_a_summary_of_a_large_plan_is_made_in_linear_time() -> None:
         (snapshot(F1=TaskState(status=TaskStatus.COMPLETED)), 0, None),
         (snapshot(F1=TaskState(status=TaskStatus.IN_PROGRESS, approval="waiting")), 4, "next: nova approve F1"),
         (snapshot(), 4, "next: nova run"),
+        (Snapshot(plan(), State(run=RunState(id="r", paused=True)), 3, NOW), 4, "next: nova resume && nova run"),
     ],
 )
 def test_next_step(state: Snapshot, code: int, line: str | None) -> None:
