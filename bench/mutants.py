@@ -49,7 +49,7 @@ GUARDS: dict[str, str] = {
     "engine/admission.py": "engine/test_durability.py engine/test_budget.py engine/test_orchestrator.py",
     "engine/attempts/finish.py": "engine/test_orchestrator.py engine/test_cancel.py executors/test_adoption.py",
     "engine/attempts/retries.py": "engine/test_resume.py engine/test_rate_limits.py engine/test_orchestrator.py",
-    "engine/attempts/budget.py": "engine/test_budget.py",
+    "engine/attempts/budget.py": "engine/test_budget.py engine/test_budget_wall.py",
     "engine/attempts/rate_limits.py": "engine/test_rate_limits.py",
     "engine/attempts/criteria.py": "engine/test_orchestrator.py engine/test_cancel.py engine/test_resume.py",
     "holder/limits.py": "executors/test_contract.py executors/test_recovery.py",
