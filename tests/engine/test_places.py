@@ -304,3 +304,13 @@ def test_plans_at_once_with_real_engines(tmp_path: Path, kill_after: int) -> Non
     assert engines[1].wait(60) == 0
     assert sorted(ran.read_text().split()) == sorted(f"{plan}.T{n}" for plan in plans for n in range(5))
     assert [len(ids) for ids in done(tmp_path).values()] == [5, 5]
+
+
+def test_no_box_of_a_task_with_another_text_is_ticked(tmp_path: Path) -> None:
+    """Another checklist takes the place of one that is done: its open boxes stay open, though the ids are the same."""
+    first = Feature(tmp_path, 1, 2)
+    first.end()
+    assert first.path.read_text().count("[x]") == 2
+    first.path.write_text("# Tasks\n\n## Phase 1\n\n- [ ] T001 Do 1 of 1\n- [ ] T002 Something else\n")
+    first.end()
+    assert re.findall(r"\[(.)\] (\w+)", first.path.read_text()) == [("x", "T001"), (" ", "T002")]

@@ -10,8 +10,9 @@ from nova_core.files.disk import Disk
 from nova_core.files.project import Project
 from nova_core.model import Mark
 from nova_core.parser import Cascade
+from nova_core.plan.changes import fingerprint, same_words
 from nova_core.state.events import Event, EventKind
-from nova_core.state.schema import TaskStatus
+from nova_core.state.schema import TaskState, TaskStatus
 from nova_core.state.store import Store
 
 
@@ -45,13 +46,19 @@ class PlanTicker(Observer):
         if not self._due or not marks:
             return
         self._due = False
-        tasks = self._store.tasks
-        done = {i for i, state in tasks.items() if state.status is TaskStatus.COMPLETED and not state.skipped}
+        done = {i for i, state in self._store.tasks.items() if self._is_done(i, state)}
         for path in dict.fromkeys(mark.path for mark in marks):
             problem = self._tick(path, [mark for mark in marks if mark.path == path], done)
             if problem and problem not in self._told:
                 self._told.add(problem)
                 self._warn(f"{path}: not ticked: {problem}")
+
+    def _is_done(self, task_id: str, state: TaskState) -> bool:
+        """Returns True if what the plan now says was done: a task whose text was replaced since then is not."""
+        if state.status is not TaskStatus.COMPLETED or state.skipped:
+            return False
+        task = self._cascade.tasks.get(task_id)
+        return task is None or state.fingerprint is None or same_words(state.fingerprint, fingerprint(task))
 
     def _tick(self, path: str, marks: Sequence[Mark], done: set[str]) -> str:
         """Tick the boxes of one file; returns what went wrong, empty if nothing."""
