@@ -91,7 +91,7 @@ def test_events_keep_the_text(project: Path) -> None:
     events = [json.loads(line) for line in text.splitlines()]
     messages = [e["message"] for e in events if e["kind"] == "task_started"]
     assert sorted(messages) == sorted(f"{i} started: {name}" for i, (name, _) in unescaped_names() if i != "F4")
-    steps = [e["patch"]["current_step"] for e in events if e["kind"] == "task_progress" and e["task"] == "F1"]
+    steps = [e["patch"]["current_step"] for e in events if e["kind"] == "task_said" and e["task"] == "F1"]
     assert any("\x1b]52;c;cm0gLXJmIH4K\x07" in step for step in steps if step)
 
 
@@ -101,11 +101,11 @@ def unescaped_names() -> list[tuple[str, tuple[str, str]]]:
 
 
 def test_steps_and_milestones_are_shown_as_text(project: Path) -> None:
-    """A reported step and a milestone's message are in one plain line each."""
+    """What a worker says and a milestone's message are in one plain line each."""
     lines = nova("run", "--fresh", cwd=project).stdout.splitlines()
-    steps = [line for line in lines if " F1 step" in line]
-    assert len(steps) >= 1
-    assert all("[/nope]" in line and "$(touch pwned)" in line for line in steps)
+    said = [line for line in lines if " F1 says" in line]
+    assert len(said) >= 1
+    assert all("[/nope]" in line and "$(touch pwned)" in line for line in said)
     (told,) = [line for line in lines if "milestone" in line]
     assert told.count("[/nope]") == 2  # the name and the message
     assert not list(project.parent.rglob("pwned*"))

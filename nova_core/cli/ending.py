@@ -43,7 +43,7 @@ def finish(snapshot: Snapshot, result: RunResult, request: RunRequest, *, as_jso
         abandon_stdout()
     write_files(request, snapshot, result)
     if "GITHUB_ACTIONS" in os.environ:
-        tell_github(with_reasons(snapshot, request.project), result, request)
+        tell_github(snapshot, result, request)
 
 
 def with_reasons(snapshot: Snapshot, project: Project) -> Snapshot:

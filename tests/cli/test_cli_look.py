@@ -112,7 +112,7 @@ def test_status_of_a_run(project: Project) -> None:
     assert lines[0] == "Demo: 1/4 done, 1 failed, 2 blocked"
     assert lines[1] == "failed"  # nothing else can start
     assert "tokens: 15  cost: $0.25" in lines
-    assert "✗  F1  failed         First  (exit code 3)" in lines
+    assert "✗  F1  failed         First  (two; exit code 3)" in lines
     assert "■  F2  blocked by F1  Second" in lines
     assert any(line.split() == ["Two", "1/2", "done,", "1", "blocked"] for line in lines)
 
@@ -203,7 +203,10 @@ def test_many_pending_tasks_are_counted() -> None:
 def test_status_in_a_poor_encoding(project: Project) -> None:
     """On a terminal without symbols the marks are ASCII."""
     env = {"PYTHONIOENCODING": "ascii"}
-    assert "x  F1  failed         First  (exit code 3)" in nova("status", cwd=project.root, env=env).stdout.splitlines()
+    assert (
+        "x  F1  failed         First  (two; exit code 3)"
+        in nova("status", cwd=project.root, env=env).stdout.splitlines()
+    )
 
 
 # logs
@@ -351,7 +354,7 @@ def test_why_a_task_failed(project: Project) -> None:
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "F1  First",
-        "failed: exit code 3",
+        "failed: two; exit code 3",
         "blocks F2, G1",
         "attempts: 2",
         "log: logs/F1.log",

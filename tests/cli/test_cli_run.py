@@ -34,7 +34,7 @@ def test_a_run_with_a_failure(tmp_path: Path) -> None:
     done = nova("run", "--junit", "out.xml", cwd=write_plan(tmp_path, MIXED))
     assert done.returncode == 1
     assert "Demo: failed, 1/3 done, 1 failed, 1 blocked" in done.stdout
-    assert "F2 failed: exit code 3; blocks 1 task\n    | ##[error]oops\n" in done.stdout
+    assert "F2 failed: ##[error]oops; exit code 3; blocks 1 task\n    | ##[error]oops\n" in done.stdout
     assert "  F3 by F2" in done.stdout
     assert "nova retry F2 && nova run" in done.stdout
     assert 'failures="1"' in (tmp_path / "out.xml").read_text()

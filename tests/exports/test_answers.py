@@ -73,7 +73,7 @@ def test_why(said: Any) -> None:
     """State, reasons, log and the commands to type."""
     (found,) = said("why", "F2")
     assert (found["id"], found["name"], found["state"], found["attempts"]) == ("F2", "Bad", "failed", 1)
-    assert found["why"] == ["failed: exit code 3", "blocks F3"]
+    assert found["why"] == ["failed: ##[error]oops; exit code 3", "blocks F3"]
     assert found["next"] == ["nova logs F2", "nova retry F2 && nova run"]
     assert (found["log"], found["log_end"]) == ("logs/F2.log", ["##[error]oops"])
     (found,) = said("why", "F3")
