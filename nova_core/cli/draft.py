@@ -116,7 +116,7 @@ def _settings(agent: str, budget: float | None) -> Config:
         raise UsageError("no agent to write the plan", hint="name one with --agent claude, or set agent: in nova.yaml")
     return msgspec.structs.replace(
         config, command=None, jobs=1, retries=_ROUNDS - 1, limits=LimitsConfig(), hooks=HooksConfig(), phases={},
-        milestones=f"{FOLDER}/milestones.yaml", tick=False,
+        milestones=f"{FOLDER}/milestones.yaml", tick=False, isolation="off",
     )  # fmt: skip
 
 

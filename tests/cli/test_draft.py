@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,17 @@ def test_a_task_is_split_into_smaller_ones(project: Path) -> None:
     assert (project / "round").read_text() == "2\n"
     assert "B   b  <- A1, A2" in done.stdout
     assert (project / "CASCADE.md").read_text() == whole
+
+
+def test_a_draft_needs_no_clean_repository(project: Path) -> None:
+    """The agent sees the project's folder as it is, files included that are not committed, and nothing is merged."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (("init", "-q", "."), (*who, "commit", "-q", "--allow-empty", "-m", "base")):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    done = nova("draft", "a shop with a till", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "round").read_text() == "3\n"
+    assert not list((project / ".git/refs/heads").glob("nova/*"))
 
 
 def test_three_rounds_are_the_most(project: Path) -> None:
