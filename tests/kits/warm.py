@@ -33,7 +33,7 @@ _MOST = 100_000  # bytes of a request; a longer one would not go through the soc
 _KITS = str(Path(__file__).parent)
 # With all modules below them; what any of these imports late, as most commands do, is a package of its own here.
 CORE = ("nova_core", "sqlite3", "yaml", "base64", "encodings.ascii", "encodings.utf_8_sig")
-TUI = (*CORE, "nova_tui", "rich._unicode_data.unicode17-0-0", "textual.drivers.linux_driver")
+TUI = (*CORE, "nova_tui", "textual.drivers.linux_driver")
 
 
 class Warm:
