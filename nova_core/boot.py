@@ -19,7 +19,7 @@ since_boot = partial(clock_gettime, _CLOCK)
 def boot_id() -> str:
     """Returns this boot's random id; empty if the system has none."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""

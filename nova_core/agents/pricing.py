@@ -13,7 +13,7 @@ from nova_core.model import TokenUsage
 
 _PER = 1_000_000
 # A snapshot date or `latest` is the same model; any other suffix (`-mini`, `[1m]`, `.1`) may be another price.
-_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3})?\Z")
+_NUMBER = r"\d{1,3}(?:\.\d{1,3})?\Z"
 _NO_WORDS = ("preview", "exp")
 _LONGEST = 200  # characters of a name
 _WRITING = 1.25
@@ -98,10 +98,10 @@ def _whole(price: Price) -> Price:
 def _version(model: str) -> tuple[tuple[str, ...], float] | None:
     """The words of a model's name and its version: `claude-opus-5-5` is claude, opus, 5.5. None without a version."""
     words = [word for word in re.sub(_SNAPSHOT, "", model).split("-") if word not in _NO_WORDS]
-    numbers = [word for word in words if _NUMBER.match(word)]
+    numbers = [word for word in words if re.match(_NUMBER, word)]
     if not numbers or len(model) > _LONGEST:
         return None
-    return tuple(word for word in words if not _NUMBER.match(word)), float(".".join(".".join(numbers).split(".")[:2]))
+    return tuple(word for word in words if not re.match(_NUMBER, word)), float(".".join(".".join(numbers).split(".")[:2]))
 
 
 def estimate(usage: TokenUsage, model: str | None, prices: Mapping[str, Price]) -> tuple[float | None, bool]:

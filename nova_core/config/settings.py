@@ -44,7 +44,7 @@ from nova_core.model import PlanOptions, Task
 from nova_core.text import clean
 
 DEFAULT_FILE = "nova.yaml"
-_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_ACCOUNT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 AGENT_IDLE = 1200.0  # seconds; agents have been seen to be silent for seven minutes and to recover
 
 
@@ -92,7 +92,7 @@ class AccountConfig(msgspec.Struct, frozen=True):
 def _read_account(reader: Reader, keys: tuple[str | int, ...], data: object) -> Any:
     """Read one account: a folder, or a mapping."""
     name = str(keys[-1])
-    if not _ACCOUNT.fullmatch(name):
+    if not re.fullmatch(_ACCOUNT, name):
         reader.fail(keys, "not a name for an account", "use letters, digits, `.`, `_` and `-`")
         return None
     account = field_of(AccountConfig)(reader, keys, {"config": data} if isinstance(data, str) else data)

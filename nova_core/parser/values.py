@@ -34,7 +34,7 @@ _FILES_WITHOUT_DOT = frozenset(
     ("Makefile", "Dockerfile", "Containerfile", "Justfile", "justfile", "Procfile", "Gemfile", "Rakefile",
      "Jenkinsfile", "README", "LICENSE", "CHANGELOG", "CODEOWNERS", "VERSION")
 )  # fmt: skip
-_LINES = re.compile(r":\d+(?:[-–]\d+)?\Z")
+_LINES = r":\d+(?:[-–]\d+)?\Z"
 _TEN_YEARS = 315_360_000.0
 
 
@@ -194,7 +194,7 @@ def _paths(cell: str, noun: str) -> list[str]:
 def read_files(cell: str) -> tuple[str, ...]:
     """The paths and patterns in a `Files` column, which may also hold prose; line numbers are left out."""
     parts = (without_remarks(part).strip() for part in split_outside_code(cell, _LIST))
-    return _inside((_LINES.sub("", undecorated(part)) for part in parts if _is_path(part)), "file")
+    return _inside((re.sub(_LINES, "", undecorated(part)) for part in parts if _is_path(part)), "file")
 
 
 def _is_path(part: str) -> bool:
