@@ -101,7 +101,8 @@ def _version(model: str) -> tuple[tuple[str, ...], float] | None:
     numbers = [word for word in words if re.match(_NUMBER, word)]
     if not numbers or len(model) > _LONGEST:
         return None
-    return tuple(word for word in words if not re.match(_NUMBER, word)), float(".".join(".".join(numbers).split(".")[:2]))
+    version = float(".".join(".".join(numbers).split(".")[:2]))
+    return tuple(word for word in words if word not in numbers), version
 
 
 def estimate(usage: TokenUsage, model: str | None, prices: Mapping[str, Price]) -> tuple[float | None, bool]:
